@@ -1,0 +1,109 @@
+"""Command lines, read by docopt from the usage that a command's docstring shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from guild_sync.errors import UsageError
+
+# docopt knows one-letter short options: longer ones become their long names first.
+_LONG_NAMES = {
+    "-Sr": "--running",
+    "-Sc": "--completed",
+    "-Se": "--error",
+    "-St": "--terminated",
+    "-Sp": "--pending",
+    "-Ss": "--staged",
+}
+_STATUS_LETTERS = {name[2]: long for name, long in _LONG_NAMES.items()}
+STATUSES = ("running", "completed", "error", "terminated", "pending", "staged")
+
+# What a command that chooses runs adds to its usage.
+STATUS_OPTIONS = """
+Only runs of a status (-Sr for --running and so on; -Set is -Se and -St):
+  --running         Runs that are running.
+  --completed       Runs that ended well.
+  --error           Runs that ended with an error.
+  --terminated      Runs that were stopped.
+  --pending         Runs that are about to start.
+  --staged          Runs that wait to be started.
+  --not-running     All but these; the same for the next ones.
+  --not-completed
+  --not-error
+  --not-terminated
+  --not-pending
+  --not-staged
+"""
+
+
+def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
+    """docopt's reading of `argv`. Prints the usage and raises SystemExit for `--help`.
+
+    Raises UsageError, on one line, where `argv` does not fit.
+    """
+    from docopt import DocoptExit, docopt
+
+    words = _with_long_names(argv)
+    options, _, _ = _split_at_double_dash(words)
+    if "--help" in options:
+        print(usage.strip())
+        raise SystemExit(0)
+    try:
+        return dict(docopt(usage, words, default_help=False))
+    except DocoptExit as e:
+        command = re.search(r"usage:\s+(guild(?:-[a-z]+)?(?: [a-z]+)?)", usage, re.I)
+        name = command[1] if command else "guild"
+        raise UsageError(_problem(e, words, usage), f"Try '{name} --help'.") from None
+
+
+def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
+    known = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", usage))
+    for word in _split_at_double_dash(words)[0]:
+        name = word.split("=")[0]
+        if name.startswith("--") and not any(option.startswith(name) for option in known):
+            return f"unrecognized option {name!r}"
+        if re.match(r"-[a-zA-Z]", word) and word[:2] not in known:
+            return f"unrecognized option {word!r}"
+    text = str(error.args[0]).splitlines()[0] if error.args else ""
+    if "requires argument" in text or "must not have an argument" in text:
+        return text
+    return "the arguments do not fit" if words else "something is missing"
+
+
+def _split_at_double_dash(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    at = list(words).index("--") if "--" in words else len(words)
+    return list(words[:at]), list(words[at : at + 1]), list(words[at + 1 :])
+
+
+def _with_long_names(argv: Sequence[str]) -> list[str]:
+    options, dashes, rest = _split_at_double_dash(argv)
+    words: list[str] = []
+    for word in options:
+        if word in _LONG_NAMES:
+            words.append(_LONG_NAMES[word])
+        elif re.match(r"-S[rcetps]{2,}\Z", word):
+            words += [_STATUS_LETTERS[letter] for letter in word[2:]]
+        else:
+            words.append(word)
+    return [*words, *dashes, *rest]
+
+
+def statuses(args: dict[str, Any]) -> list[str]:
+    """The statuses that the status options ask for; empty where there is none."""
+    wanted = [s for s in STATUSES if args.get(f"--{s}")]
+    refused = [s for s in STATUSES if args.get(f"--not-{s}")]
+    if not refused:
+        return wanted
+    return [s for s in wanted or STATUSES if s not in refused]
+
+
+def whole_number(args: dict[str, Any], option: str) -> int | None:
+    """The value of `option`. Raises UsageError where it is not a whole number from 0 on."""
+    value = args[option]
+    if value is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}", value):
+        raise UsageError(f"{option} takes a whole number, not {value!r}")
+    return int(value)

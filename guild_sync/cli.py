@@ -1,0 +1,109 @@
+"""The table of commands, how one is called, and the one place where errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from guild_sync import __version__
+from guild_sync.errors import Exit, GuildError
+
+# name -> (module below guild_sync.commands, what it does)
+COMMANDS = {
+    "cat": ("cat", "show a file of a run"),
+    "help": ("help", "show how to use guild or one of its commands"),
+    "info": ("info", "show all that is known of a run"),
+    "operations": ("operations", "list what the project here offers"),
+    "pull": ("pull", "copy runs from a remote to this machine"),
+    "remote": ("remote", "start, stop or look at a sandbox"),
+    "remotes": ("remotes", "list the configured remotes"),
+    "run": ("run", "run an operation, here or on a remote"),
+    "runs": ("runs", "list runs, here or on a remote"),
+    "sync": ("sync", "bring running runs up to date with their remotes"),
+    "watch": ("watch", "show the output of a run as it is made"),
+}
+
+
+def usage() -> str:
+    """The text of `guild --help`."""
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items())
+    return f"""\
+Start operations on machines reached over ssh, and bring their runs home.
+
+Usage:
+  guild [options] COMMAND [ARG]...
+
+Options:
+  --version  Show the version and exit.
+  --help     Show this help and exit.
+
+Commands:
+{listed}
+
+'guild COMMAND --help' shows what a command takes.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; its exit status. Every error ends here, in one line."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+        return status
+    except GuildError as e:
+        from guild_sync.display import warn
+
+        warn(e)
+        return e.exit
+    except KeyboardInterrupt:
+        print("\nguild: interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # `guild runs | head`: nobody reads on, which is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as e:
+        return _report_bug(e)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h"):
+        print(usage(), end="")
+        return Exit.OK
+    if words[0] == "--version":
+        print(f"guild {__version__}")
+        return Exit.OK
+    name = words[0]
+    if name not in COMMANDS:
+        raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
+    module = import_module(f"guild_sync.commands.{COMMANDS[name][0]}")
+    return int(module.main(words))
+
+
+def _near(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    return f"Did you mean 'guild {near[0]}'? " if near else ""
+
+
+def _report_bug(error: Exception) -> int:
+    """Say that guild itself is at fault; the traceback goes to a file."""
+    import traceback
+
+    from guild_sync.home import guild_home
+
+    print(f"guild: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    text = "".join(traceback.format_exception(error))
+    try:
+        path = guild_home() / "error.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"guild {__version__} {sys.argv[1:2]}\n{text}")
+        print(f"This is a bug. Please report it with {path}.", file=sys.stderr)
+    except (OSError, GuildError):
+        print(text, file=sys.stderr)
+    return Exit.BUG

@@ -1,0 +1,1 @@
+"""One module a command: its usage, which docopt reads, and main(argv)."""

@@ -1,0 +1,41 @@
+"""List the operations of the project in this folder.
+
+Usage:
+  guild operations [options]
+
+Options:
+  -v, --verbose  Show the flags of each, with their defaults.
+  --json         Print JSON.
+  --help         Show this help and exit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from guild_sync import display, operations
+from guild_sync.arguments import parse
+from guild_sync.errors import Exit
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parse(__doc__ or "", argv)
+    found = operations.load(Path.cwd()).operations
+    if args["--json"]:
+        data = [
+            {"name": o.full_name, "description": o.description,
+             "flags": {name: flag.default for name, flag in o.flags.items()}}
+            for o in found
+        ]  # fmt: skip
+        print(json.dumps(data, default=str))
+        return Exit.OK
+    width = max((len(o.full_name) for o in found), default=0)
+    for operation in found:
+        print(f"{operation.full_name:{width}}  {display.clean(operation.description)}".rstrip())
+        if args["--verbose"]:
+            for flag in operation.flags.values():
+                about = f"  ({flag.description})" if flag.description else ""
+                print(display.clean(f"  {flag.name}: {operations.shown(flag.default)}{about}"))
+    return Exit.OK

@@ -1,0 +1,63 @@
+"""Start, stop or look at a sandbox, or see whether a remote answers.
+
+Usage:
+  guild remote start NAME
+  guild remote stop [-y] NAME
+  guild remote status NAME
+  guild remote --help
+
+A sandbox is a remote on this machine: an ssh server of your own on a free port, with
+its own keys, home and runs. The one called 'sandbox' is always there; others are
+remotes of type 'sandbox' in the config file.
+
+Options:
+  -y, --yes  Do not ask.
+  --help     Show this help and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guild_sync import config, sandbox
+from guild_sync.arguments import parse
+from guild_sync.config import Remote
+from guild_sync.display import confirm, say
+from guild_sync.errors import Exit, GuildError
+from guild_sync.hosts import remote_host
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parse(__doc__ or "", argv)
+    remote = config.remote(args["NAME"])
+    if args["status"]:
+        return _status(remote)
+    if remote.type != config.SANDBOX:
+        raise GuildError(
+            f"remote {remote.name!r} is of type {remote.type}, which guild cannot start or stop",
+            "It can do that for sandboxes.",
+        )
+    return _start(remote.name) if args["start"] else _stop(remote.name, args["--yes"])
+
+
+def _start(name: str) -> int:
+    state, started = sandbox.start(name)
+    said = "listens" if started else "listens already"
+    say(f"{name} {said} on 127.0.0.1, port {state.port} (pid {state.pid})")
+    return Exit.OK
+
+
+def _stop(name: str, yes: bool) -> int:
+    if not yes:
+        say(f"You are about to stop {name}. Runs on it go on.")
+        if not confirm():
+            return Exit.OK
+    say(f"{name} has stopped" if sandbox.stop(name) else f"{name} is not running")
+    return Exit.OK
+
+
+def _status(remote: Remote) -> int:
+    host = remote_host(remote)
+    python = host.call("python")
+    say(f"{remote.name} answers: Python {python['version']}, guild home {host.home}")
+    return Exit.OK

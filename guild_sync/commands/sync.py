@@ -1,0 +1,32 @@
+"""Bring the runs that are running on remotes up to date.
+
+Usage:
+  guild sync [options] [RUN]...
+
+Each run here that is running on a remote is copied anew, and gets the status that the
+remote tells. RUN is an index of 'guild runs', a range 1:5, a run id or the beginning
+of one; without RUN, all running runs are meant. Where nothing runs, nothing is said.
+
+'guild-sync' is the same command by itself.
+
+Options:
+  --help  Show this help and exit.
+
+Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
+not be reached, 4 if a run was not copied whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guild_sync import display, sync
+from guild_sync.arguments import parse
+from guild_sync.home import guild_home
+from guild_sync.hosts import LocalHost
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parse(__doc__ or "", argv)
+    here = LocalHost(str(guild_home()))
+    return sync.sync(here, args["RUN"], display.say, display.warn)

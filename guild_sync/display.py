@@ -1,0 +1,103 @@
+"""What people see: lines, tables, times, questions."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guild_sync.errors import GuildError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(value: object) -> str:
+    """`value` as text that can neither move the cursor nor end the line.
+
+    Labels and names come from remotes: what a terminal would obey is shown as `?`.
+    """
+    text = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _CONTROL.sub("?", text)
+
+
+def say(text: str) -> None:
+    """Print a line at once, so that it is seen while what follows takes its time."""
+    print(text, flush=True)
+
+
+def warn(error: GuildError) -> None:
+    """Print an error as `guild: WHAT`, then what to do."""
+    sys.stdout.flush()
+    print(f"guild: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(error.hint, file=sys.stderr, flush=True)
+
+
+def confirm(question: str = "Continue?") -> bool:
+    """Ask, with yes as the answer to a bare return. Raises GuildError where nobody can answer."""
+    print(f"{question} (Y/n) ", end="", flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        print()
+        raise GuildError("nobody answered the question", "Use -y to go on without being asked.")
+    return answer.strip().lower() in ("", "y", "yes")
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns, two spaces between them."""
+    widths = [max((len(cell) for cell in column), default=0) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def date(microseconds: object) -> str:
+    """Local time, to the second, of a run's time; empty where there is none."""
+    if not isinstance(microseconds, int):
+        return ""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(microseconds // 1_000_000))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
+def operation(run: Mapping[str, Any]) -> str:
+    """An operation's name in a listing: `gpkg.hello/op`, `op`, `op (~/other/project)`."""
+    opref = run["opref"]
+    name = f"{opref['model']}:{opref['name']}" if opref["model"] else opref["name"]
+    if opref["type"] == "package":
+        return clean(f"{opref['package']}/{name}")
+    if opref["type"] in ("guildfile", "script"):
+        folder = os.path.dirname(opref["package"])
+        if folder and not _is_here(folder):
+            return clean(f"{name} ({_short_path(folder)})")
+    return clean(name or "?")
+
+
+def _is_here(folder: str) -> bool:
+    return os.path.realpath(folder) == os.path.realpath(os.getcwd())
+
+
+def _short_path(path: str) -> str:
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
+
+
+def status(run: Mapping[str, Any]) -> str:
+    """A run's status, with the remote that it is running on."""
+    return clean(f"{run['status']} ({run['remote']})" if run.get("remote") else run["status"])
+
+
+def run_row(index: int, run: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """A run's cells in a listing."""
+    return (
+        f"[{index}:{run['id'][:8]}]",
+        operation(run),
+        date(run["started"] or run["initialized"]),
+        status(run),
+        clean(run["label"] if run["label"] is not None else ""),
+    )

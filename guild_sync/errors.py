@@ -1,0 +1,58 @@
+"""What can go wrong, and the exit status that says so."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit statuses of every command (docs/design.md, "Exit codes")."""
+
+    OK = 0
+    ERROR = 1
+    UNREACHABLE = 3
+    INCOMPLETE = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class GuildError(Exception):
+    """An error that the user can mend: one line that says what, then what to do.
+
+    `message` is printed after `guild: `; `hint` follows on lines of its own.
+    """
+
+    exit = Exit.ERROR
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(GuildError):
+    """The command line is not one that the command takes."""
+
+
+class ConfigError(GuildError):
+    """The config file or guild.yml has faults; the message names every one."""
+
+
+class RunNotFound(GuildError):
+    """No run, or more than one, is what the user named."""
+
+
+class RemoteError(GuildError):
+    """The remote was reached and cannot do what was asked, however often it is asked."""
+
+
+class Unreachable(GuildError):
+    """The remote could not be reached, or was lost; the same may work later."""
+
+    exit = Exit.UNREACHABLE
+
+
+class Incomplete(GuildError):
+    """Not everything was transferred."""
+
+    exit = Exit.INCOMPLETE
