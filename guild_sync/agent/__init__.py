@@ -1,0 +1,1 @@
+"""What works where the runs are, here or on a remote: stdlib only, Python 3.8 or newer."""

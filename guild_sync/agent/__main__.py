@@ -1,0 +1,46 @@
+"""The agent's process: one JSON request on stdin, one framed JSON answer on stdout.
+
+It is started as a folder, `python3 -I <guild home>/agent/<digest>`, or through its
+`runner` argument as the process of a run. Until the version check has passed, this
+file must be one that any Python 3 can read.
+"""
+
+import os
+import sys
+
+# What a login shell prints comes before this line and is skipped.
+FRAME = "GUILD-ANSWER"
+
+
+def main(argv):  # type: ignore[no-untyped-def]
+    if sys.version_info < (3, 8):
+        found = "%d.%d" % sys.version_info[:2]
+        sys.stdout.write('%s {"old_python": "%s"}\n' % (FRAME, found))
+        return 0
+    here = os.path.dirname(os.path.abspath(__file__))
+    if not __package__:
+        # Started as a folder: become the package that the folder is, whatever its name.
+        import importlib
+
+        sys.path[0] = os.path.dirname(here)
+        package = importlib.import_module(os.path.basename(here)).__name__
+    else:
+        package = __package__
+    import fcntl
+    import importlib
+
+    # Held until this process ends: this version of the agent is in use (clean_agents).
+    in_use = os.open(os.path.join(here, "__main__.py"), os.O_RDONLY)
+    try:
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+    except OSError:
+        pass
+    if argv[:1] == ["runner"]:
+        runner = importlib.import_module(package + ".runner")
+        return runner.main(argv[1], int(argv[2]))
+    serve = importlib.import_module(package + ".serve")
+    return serve.main(FRAME)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))  # type: ignore[no-untyped-call]

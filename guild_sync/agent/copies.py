@@ -1,0 +1,95 @@
+"""The marks of a run that is a copy of a remote's: written before and after copying.
+
+`LOCK.remote` is there from before the first byte until after the last byte of a run
+that has ended, so that a copy which is not whole never shows an end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any, Dict
+
+from . import locks, runs
+
+_INCOMING = ".incoming-"
+
+
+def begin(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> Dict[str, Any]:
+    """Mark the runs that are about to be copied from `remote`, whose states there are given.
+
+    Returns where they go, a folder for unfinished files on the same file system, and
+    `refused`: why for each run that may not be copied, as it runs on this machine.
+    """
+    top = runs.runs_dir(home)
+    os.makedirs(top, exist_ok=True)
+    refused = {}
+    for run_id, state in states.items():
+        directory = runs.run_dir(home, run_id)
+        guild = runs.guild_dir(directory)
+        if locks.holder(guild) is not None:
+            refused[run_id] = "it is running on this machine"
+        elif not _is_settled(directory, state):
+            os.makedirs(guild, exist_ok=True)
+            locks.write_atomically(os.path.join(guild, runs.LOCK_REMOTE), remote + "\n")
+    return {"runs_dir": top, "incoming": _incoming(top), "refused": refused}
+
+
+def _incoming(top: str) -> str:
+    """An empty folder beside the runs; what killed copies left of theirs is removed."""
+    for name in os.listdir(top):
+        pid = name[len(_INCOMING) :]
+        if name.startswith(_INCOMING) and pid.isdigit() and locks.start_time(int(pid)) is None:
+            shutil.rmtree(os.path.join(top, name), ignore_errors=True)
+    path = os.path.join(top, _INCOMING + str(os.getpid()))
+    shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path, 0o700)
+    return path
+
+
+def settle(home: str, states: Dict[str, Dict[str, Any]]) -> Dict[str, str]:
+    """Give copied runs the status that their remote told *before* they were copied.
+
+    Returns why for each that is not settled: it ended or changed while it was copied,
+    and keeps its mark until the next time.
+    """
+    unsettled = {}
+    for run_id, state in states.items():
+        directory = runs.run_dir(home, run_id)
+        if state["status"] in runs.FINAL:
+            if not _has_ended_as(directory, state):
+                unsettled[run_id] = "it changed while it was copied"
+                continue
+        _set_mark(directory, runs.STAGED, state["status"] == "staged")
+        runs.unmark(directory, runs.PENDING)
+        if state["status"] in runs.FINAL or state["status"] == "staged":
+            runs.unmark(directory, runs.LOCK_REMOTE)
+    return unsettled
+
+
+def _set_mark(directory: str, name: str, wanted: bool) -> None:
+    if wanted:
+        runs.mark(directory, name)
+    else:
+        runs.unmark(directory, name)
+
+
+def _has_ended_as(directory: str, state: Dict[str, Any]) -> bool:
+    return all(
+        runs.read_attr(directory, name) == state[name] for name in ("exit_status", "stopped")
+    )
+
+
+def _is_settled(directory: str, state: Dict[str, Any]) -> bool:
+    """Whether the run is here already, ended as it has ended there."""
+    return (
+        state["status"] in runs.FINAL
+        and os.path.exists(os.path.join(runs.guild_dir(directory), "opref"))
+        and runs.status(directory) == runs.Status(state["status"])
+        and _has_ended_as(directory, state)
+    )
+
+
+def end(_home: str, incoming: str) -> None:
+    """Remove the folder for unfinished files that `begin` made."""
+    shutil.rmtree(incoming, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""The environment that an operation runs in: a venv, a conda environment, or a Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any, Dict, List, Mapping, Sequence
+
+from .errors import AgentError
+
+ACTIVATE_TIMEOUT = 120  # seconds
+
+
+class Environment:
+    """The variables and the Python of an activated environment."""
+
+    def __init__(self, variables: Dict[str, str], python: str) -> None:
+        self.variables = variables
+        self.python = python
+
+    @classmethod
+    def load(cls, spec: Mapping[str, Any]) -> Environment:
+        """The environment that a remote's keys describe; `{}` is the login's own.
+
+        Keys: venv-path, conda-env, venv-activate, python; the first of them counts.
+        Raises AgentError, naming the key, where there is no such environment.
+        """
+        base = dict(os.environ)
+        if spec.get("venv-path"):
+            return cls._of_prefix(_expand(spec["venv-path"]), base, "venv-path", "VIRTUAL_ENV")
+        if spec.get("conda-env"):
+            prefix = _conda_prefix(spec["conda-env"])
+            return cls._of_prefix(prefix, base, "conda-env", "CONDA_PREFIX")
+        if spec.get("venv-activate"):
+            base = _activated(_expand(spec["venv-activate"]))
+        python = _expand(spec["python"]) if spec.get("python") else ""
+        found = _find_python(python, base)
+        return cls(base, found)
+
+    @classmethod
+    def _of_prefix(
+        cls, prefix: str, base: Dict[str, str], key: str, variable: str
+    ) -> Environment:
+        python = os.path.join(prefix, "bin", "python")
+        if not os.access(python, os.X_OK):
+            raise AgentError(
+                "there is no Python environment at %s" % prefix,
+                "Make one there, or correct %s in the config file." % key,
+                "python",
+            )
+        base.pop("PYTHONHOME", None)
+        path = os.path.join(prefix, "bin") + os.pathsep + base.get("PATH", os.defpath)
+        base.update({variable: prefix, "PATH": path})
+        return cls(base, python)
+
+    def installers(self) -> List[Sequence[str]]:
+        """The commands that can install a package here, the best first."""
+        uv = shutil.which("uv", path=self.variables.get("PATH"))
+        pip = [self.python, "-m", "pip"]
+        return [[uv, "pip"], pip] if uv else [pip]
+
+
+def _expand(path: str) -> str:
+    """`path` from the login's home, where it is not absolute."""
+    return os.path.join(os.path.expanduser("~"), os.path.expanduser(path))
+
+
+def _find_python(named: str, variables: Mapping[str, str]) -> str:
+    if named:
+        name = named if os.path.exists(named) else os.path.basename(named)
+        found = shutil.which(name, path=variables.get("PATH"))
+        if found is None:
+            raise AgentError(
+                "there is no Python at %s" % named, "Correct python in the config file.", "python"
+            )
+        return found
+    for name in ("python3", "python"):
+        found = shutil.which(name, path=variables.get("PATH"))
+        if found:
+            return found
+    return sys.executable
+
+
+def _conda_prefix(named: str) -> str:
+    if "/" in named or named.startswith("~"):
+        return _expand(named)
+    for prefix in _conda_environments():
+        if os.path.basename(prefix) == named:
+            return prefix
+    raise AgentError(
+        "there is no conda environment %r" % named,
+        "Make one, or give its path as conda-env in the config file.",
+        "python",
+    )
+
+
+def _conda_environments() -> List[str]:
+    """The environments that conda knows of (it lists them in ~/.conda/environments.txt)."""
+    found: List[str] = []
+    try:
+        with open(os.path.expanduser("~/.conda/environments.txt"), encoding="utf-8") as f:
+            found += [line.strip() for line in f if line.strip()]
+    except OSError:
+        pass
+    for base in ("~/miniconda3", "~/anaconda3", "~/miniforge3", "~/mambaforge", "/opt/conda"):
+        envs = os.path.join(os.path.expanduser(base), "envs")
+        if os.path.isdir(envs):
+            found += [os.path.join(envs, name) for name in os.listdir(envs)]
+    return found
+
+
+def _activated(script: str) -> Dict[str, str]:
+    """The variables after `. script`, read back from a shell that did so."""
+    shell = shutil.which("bash") or "/bin/sh"
+    if not os.path.isfile(script):
+        raise AgentError(
+            "there is no file %s" % script, "Correct venv-activate in the config file.", "python"
+        )
+    try:
+        done = subprocess.run(
+            [shell, "-c", '. "$1" >&2 && exec env -0', "guild", script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=ACTIVATE_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise AgentError("%s did not end in %d s" % (script, ACTIVATE_TIMEOUT), kind="python") from None
+    if done.returncode != 0:
+        raise AgentError(
+            "%s failed: %s" % (script, done.stderr.decode("utf-8", "replace").strip()[-500:]),
+            "Correct venv-activate in the config file.",
+            "python",
+        )
+    pairs = (item.partition("=") for item in os.fsdecode(done.stdout).split("\0") if "=" in item)
+    return {name: value for name, _, value in pairs}

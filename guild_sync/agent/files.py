@@ -1,0 +1,78 @@
+"""The files of a run, read without leaving it."""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import BinaryIO, Iterator, Optional
+
+from . import runs
+from .errors import AgentError
+from .runner import OUTPUT
+
+_CHUNK = 1 << 16
+POLL = 0.1  # seconds between looks at an output that grows
+
+
+def open_file(home: str, run_id: str, path: str) -> BinaryIO:
+    """The file at `path` in the run, open for reading.
+
+    Raises AgentError (kind "missing-file") where there is none, and where the path, or
+    a symbolic link on it, leads out of the runs of this guild home.
+    """
+    directory = runs.run_dir(home, run_id)
+    full = os.path.join(directory, path)
+    if os.path.isabs(path) or ".." in path.split("/") or "\0" in path:
+        raise AgentError(
+            "%s is not a path in a run" % runs.shown(path), "Give one that is relative to the run."
+        )
+    real = os.path.realpath(full)
+    top = os.path.realpath(runs.runs_dir(home))
+    if not real.startswith(top + os.sep):
+        raise AgentError("%s leads out of the run, to %s" % (full, runs.shown(real)))
+    if os.path.isdir(real):
+        raise AgentError("%s is a directory" % full)
+    try:
+        # O_NONBLOCK: opening a FIFO would wait for its other end.
+        return os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    except FileNotFoundError:
+        raise AgentError("%s does not exist" % full, kind="missing-file") from None
+    except OSError as e:
+        raise AgentError("cannot read %s: %s" % (full, e.strerror)) from None
+
+
+def chunks(f: BinaryIO) -> Iterator[bytes]:
+    with f:
+        while True:
+            data = f.read(_CHUNK)
+            if not data:
+                return
+            yield data
+
+
+def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[bytes]:
+    """The run's output from its beginning, as it is made, until the run has ended.
+
+    Where `hangup_fd` becomes readable nobody watches any more, and it ends too.
+    """
+    directory = runs.run_dir(home, run_id)
+    path = os.path.join(runs.guild_dir(directory), OUTPUT)
+    output: Optional[BinaryIO] = None
+    try:
+        while True:
+            # The status first: what was written before the run ended is then all read.
+            live = runs.status(directory).text in ("running", "pending", "staged")
+            if output is None and os.path.exists(path):
+                output = open(path, "rb")
+            data = output.read(_CHUNK) if output else b""
+            while data:
+                yield data
+                data = output.read(_CHUNK) if output else b""
+            if not live:
+                return
+            # No event that works on every file system tells of a file that grows.
+            if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+                return
+    finally:
+        if output:
+            output.close()

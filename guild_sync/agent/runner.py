@@ -1,0 +1,239 @@
+"""One operation under its lock, from its start to its exit status.
+
+The runner is the process that a run is: it holds the lock as long as it lives, and the
+operation does not outlive it. It writes `exit_status` last, so that a run with one is
+whole.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import selectors
+import signal
+import socket
+import subprocess
+from typing import Any, BinaryIO, Callable, Dict, List, Optional
+
+from . import locks, runs
+from .children import die_with_parent
+from .environment import Environment
+from .errors import AgentError
+from .staging import now, read_job
+
+OUTPUT = "output"
+_CHUNK = 65536
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+COMMAND_NOT_FOUND = 127  # as a shell says it
+
+
+def main(directory: str, report_fd: int) -> int:
+    """Run a run's operation to its end; `report_fd` is told "started", or what went wrong."""
+
+    reports = [report_fd]
+
+    def report(text: str) -> None:
+        while reports:  # only the first counts: nobody waits for another
+            fd = reports.pop()
+            os.write(fd, text.encode("utf-8", "replace"))
+            os.close(fd)
+
+    try:
+        run(directory, on_start=lambda: report("started"))
+    except AgentError as e:
+        report(e.message + ("\n" + e.hint if e.hint else ""))
+        return 1
+    except OSError as e:
+        report("%s: %s" % (e.strerror, e.filename or directory))
+        return 1
+    return 0
+
+
+def run(
+    directory: str,
+    echo: Optional[int] = None,
+    on_start: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the operation of a pending or staged run; returns its exit status.
+
+    Its output goes to `.guild/output`, and to the descriptor `echo` too if there is one.
+    A negative exit status is the signal that ended it (subprocess, returncode).
+    Raises AgentError where it cannot be started; the run is then left as it was, unless
+    only the command was missing, which ends it with status 127.
+    """
+    guild = runs.guild_dir(directory)
+    lock = locks.hold(guild)
+    if lock is None:
+        raise AgentError("run %s runs already" % os.path.basename(directory), kind="refused")
+    try:
+        job = read_job(directory)
+        environment = Environment.load(job.get("environment") or {})
+        argv = _argv(job, environment)
+        _write_start(directory, argv, job)
+        runs.unmark(directory, runs.STAGED)
+        runs.unmark(directory, runs.PENDING)
+        variables = _variables(directory, job, environment)
+        with open(os.path.join(guild, OUTPUT), "wb") as output:
+            code = _operate(directory, argv, variables, _Output(output, echo), on_start)
+        runs.write_attr(directory, "stopped", now())
+        runs.write_attr(directory, "exit_status", code)
+        return code
+    finally:
+        locks.release(guild, lock)
+
+
+def _write_start(directory: str, argv: List[str], job: Dict[str, Any]) -> None:
+    runs.write_attr(directory, "cmd", argv)
+    runs.write_attr(directory, "env", job.get("env") or {})
+    runs.write_attr(directory, "host", socket.gethostname())
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a uid that has no name
+        user = str(os.getuid())
+    runs.write_attr(directory, "user", user)
+    runs.write_attr(directory, "started", now())
+
+
+def _argv(job: Dict[str, Any], environment: Environment) -> List[str]:
+    if job.get("module"):
+        main_program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "op_main.py")
+        return [environment.python, "-u", main_program, job["module"], *job.get("args", ())]
+    return list(job["argv"])
+
+
+def _variables(directory: str, job: Dict[str, Any], environment: Environment) -> Dict[str, str]:
+    """The operation's environment: the host's, the activated one's, then the run's own."""
+    variables = dict(environment.variables)
+    packages = os.path.join(runs.guild_dir(directory), "job-packages")
+    path = [packages, variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [packages]
+    variables.update(
+        PYTHONPATH=os.pathsep.join(path),
+        RUN_DIR=directory,
+        RUN_ID=os.path.basename(directory),
+        GUILD_HOME=os.path.dirname(os.path.dirname(directory)),
+        GUILD_OP=str(job.get("op", "")),
+    )
+    variables.update({str(k): str(v) for k, v in (job.get("env") or {}).items()})
+    return variables
+
+
+class _Output:
+    """Where an operation's output goes: the run's file, and a terminal if there is one."""
+
+    def __init__(self, file: BinaryIO, echo: Optional[int]) -> None:
+        self._file = file
+        self._echo = echo
+        self._lost = False
+
+    def __call__(self, data: bytes) -> None:
+        try:
+            if self._lost:
+                self._file.write(b"\nguild: some output is lost here: the disk was full\n")
+            self._file.write(data)
+            self._file.flush()
+            self._lost = False
+        except OSError:  # a full disk must not end an operation that can go on
+            self._lost = True
+        if self._echo is not None:
+            try:
+                os.write(self._echo, data)
+            except OSError:  # the terminal is gone; the operation goes on
+                self._echo = None
+
+
+def _operate(
+    directory: str,
+    argv: List[str],
+    variables: Dict[str, str],
+    pass_on: _Output,
+    on_start: Callable[[], None],
+) -> int:
+    """Start the operation, pass its output on until it ends; its exit status."""
+    # One pipe for stdout and stderr is what keeps them in their order.
+    read_end, write_end = os.pipe()
+    wake_read, wake_write = os.pipe()
+    for fd in (read_end, wake_read, wake_write):
+        os.set_blocking(fd, False)
+    stopped_by: List[int] = []
+    operation: Optional["subprocess.Popen[bytes]"] = None
+
+    def forward(signum: int, _frame: Any) -> None:
+        stopped_by.append(signum)
+        if operation is not None:
+            _signal_group(operation.pid, signum)
+
+    handlers = {s: signal.signal(s, forward) for s in _FORWARDED}
+    # The operation's end is an event like its output: SIGCHLD makes wake_read readable.
+    handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+    wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    try:
+        try:
+            operation = subprocess.Popen(
+                argv,
+                env=variables,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+        except OSError as e:
+            line = "guild: cannot run %s: %s\n" % (argv[0], e.strerror)
+            pass_on(line.encode("utf-8", "replace"))
+            on_start()
+            return COMMAND_NOT_FOUND
+        finally:
+            os.close(write_end)
+        on_start()
+        if stopped_by:  # a signal that came while it was being started
+            _signal_group(operation.pid, stopped_by[-1])
+        code = _pump(operation, read_end, wake_read, pass_on)
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        for fd in (read_end, wake_read, wake_write):
+            os.close(fd)
+    # An operation that was told to end is terminated, however politely it ended.
+    return -stopped_by[0] if stopped_by and code >= 0 else code
+
+
+def _pump(
+    operation: "subprocess.Popen[bytes]", output: int, wake: int, pass_on: _Output
+) -> int:
+    """Pass output on until the operation itself has ended and all it wrote is passed on.
+
+    What it leaves behind may keep the pipe open for ever, so its end is not waited for.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        selector.register(wake, selectors.EVENT_READ)
+        while operation.poll() is None:
+            for key, _ in selector.select():
+                data = _read(key.fd)
+                if key.fd == output:
+                    if data:
+                        pass_on(data)
+                    elif data is not None:
+                        selector.unregister(output)
+    while True:
+        data = _read(output)
+        if not data:
+            return operation.returncode
+        pass_on(data)
+
+
+def _read(fd: int) -> Optional[bytes]:
+    """What can be read now: empty at the end of the file, None where there is nothing yet."""
+    try:
+        return os.read(fd, _CHUNK)
+    except BlockingIOError:
+        return None
+
+
+def _signal_group(pid: int, signum: int) -> None:
+    try:
+        os.killpg(pid, signum)
+    except OSError:
+        pass

@@ -1,0 +1,49 @@
+"""One request, one answer: the remote end of `RemoteHost.call`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any, Dict
+
+from . import calls
+from .errors import AgentError
+
+MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
+
+
+def main(frame: str) -> int:
+    """Answer the request on the first line of stdin. The answer's line is framed, because
+    a login shell may have printed anything before it; a stream's bytes follow that line.
+    """
+    out = sys.stdout.buffer
+    try:
+        request = json.loads(sys.stdin.buffer.readline(MAX_REQUEST))
+        home = os.path.realpath(os.path.join(os.path.expanduser("~"), request["home"]))
+        function, args = request["function"], dict(request["args"])
+        if request.get("stream"):
+            if function == "watch":
+                args["hangup_fd"] = sys.stdin.fileno()
+            chunks = calls.stream(home, function, args)
+            _answer(out, frame, {"ok": None})
+            for chunk in chunks:
+                out.write(chunk)
+                out.flush()
+        else:
+            _answer(out, frame, {"ok": calls.call(home, function, args), "home": home})
+    except AgentError as e:
+        _answer(out, frame, {"error": {"message": e.message, "hint": e.hint, "kind": e.kind}})
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    except Exception:
+        # A bug of ours: its traceback is evidence, and travels as one.
+        _answer(out, frame, {"bug": traceback.format_exc()})
+    return 0
+
+
+def _answer(out: Any, frame: str, answer: Dict[str, Any]) -> None:
+    # Escaped to ASCII: names that are not UTF-8 travel as lone surrogates.
+    out.write(("\n%s %s\n" % (frame, json.dumps(answer))).encode("ascii"))
+    out.flush()

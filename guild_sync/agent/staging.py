@@ -1,0 +1,221 @@
+"""A run before its operation starts: made, given its source code, and started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+from typing import Any, Dict, List, Sequence
+
+from . import locks, runs
+from .environment import Environment
+from .errors import AgentError
+
+JOB = "job.json"
+JOB_PACKAGES = "job-packages"
+
+
+def now() -> int:
+    """Microseconds since 1970, the unit of all times in a run."""
+    return time.time_ns() // 1000
+
+
+def stage(
+    home: str, run_id: str, opref: str, attributes: Dict[str, Any], job: Dict[str, Any]
+) -> Dict[str, str]:
+    """Make the run, pending, with its attributes and the job that it is to do.
+
+    It appears whole or not at all. Asked again for a run that is still pending, as
+    after a lost answer, it makes it anew.
+    """
+    directory = runs.run_dir(home, run_id)
+    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    if os.path.exists(directory):
+        if runs.status(directory).text != "pending" or locks.holder(runs.guild_dir(directory)):
+            raise AgentError("run %s is there already" % run_id, kind="refused")
+        shutil.rmtree(directory)
+    temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
+    shutil.rmtree(temporary, ignore_errors=True)
+    guild = runs.guild_dir(temporary)
+    os.makedirs(os.path.join(guild, "attrs"))
+    try:
+        runs.mark(temporary, runs.PENDING)
+        locks.write_atomically(os.path.join(guild, "opref"), opref)
+        locks.write_atomically(os.path.join(guild, JOB), json.dumps(job, indent=1))
+        runs.write_attr(temporary, "id", run_id)
+        runs.write_attr(temporary, "initialized", now())
+        for name, value in attributes.items():
+            runs.write_attr(temporary, name, value)
+        os.mkdir(os.path.join(guild, JOB_PACKAGES))
+        os.rename(temporary, directory)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return {"run_dir": directory}
+
+
+def discard(home: str, run_id: str) -> None:
+    """Remove a run that was staged and never started; any other is left alone."""
+    directory = runs.run_dir(home, run_id)
+    if os.path.isdir(directory) and runs.status(directory).text == "pending":
+        if locks.holder(runs.guild_dir(directory)) is None:
+            shutil.rmtree(directory)
+
+
+def install(
+    home: str, run_id: str, wheel: str, folder: str, with_dependencies: bool
+) -> Dict[str, str]:
+    """Install the wheel that was put into the run's job-packages; says by what means.
+
+    The project's files, which lie in `folder` of the wheel, are copied into the run.
+    Without dependencies it is unpacked here; with them, the environment's uv or pip
+    does it, whose words are the error's where it fails.
+    """
+    packages = os.path.join(runs.guild_dir(runs.run_dir(home, run_id)), JOB_PACKAGES)
+    path = os.path.join(packages, os.path.basename(wheel))
+    if not with_dependencies:
+        unpack(path, packages)
+        installer = "guild"
+    else:
+        environment = Environment.load(_job(home, run_id).get("environment") or {})
+        installer = _pip_install(path, packages, environment)
+    os.unlink(path)
+    root = os.path.join(packages, folder)
+    copy_source(home, run_id, root, _files_below(root))
+    return {"installer": installer}
+
+
+def unpack(wheel: str, target: str) -> None:
+    """Unpack a wheel of pure Python: its files go below `target` and nowhere else."""
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            parts = member.filename.split("/")
+            if member.filename.startswith("/") or ".." in parts or "\\" in member.filename:
+                raise AgentError("the package has a file outside itself: %r" % member.filename)
+            path = archive.extract(member, target)
+            mode = (member.external_attr >> 16) & 0o777
+            if mode and os.path.isfile(path):
+                os.chmod(path, mode | 0o600)
+
+
+def _pip_install(wheel: str, target: str, environment: Environment) -> str:
+    failures = []
+    for installer in environment.installers():
+        argv = [*installer, "install", "--target", target, "--quiet", wheel]
+        try:
+            done = subprocess.run(
+                argv,
+                env=environment.variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except OSError as e:
+            failures.append("%s: %s" % (installer[0], e.strerror))
+            continue
+        if done.returncode == 0:
+            return "uv" if installer[0].endswith("uv") else "pip"
+        failures.append(done.stdout.decode("utf-8", "replace").strip())
+        if b"No module named pip" not in done.stdout:
+            break
+    raise AgentError(
+        "cannot install the package's requirements",
+        "\n".join(failures) + "\nThe remote's environment needs pip or uv "
+        "(keys venv-path, conda-env, python in the config file).",
+    )
+
+
+def copy_source(home: str, run_id: str, root: str, files: Sequence[str]) -> str:
+    """Copy the project's files from `root` into the run, list them in its manifest; their digest.
+
+    Source: Guild AI 0.9's manifest, `s PATH SHA1 SOURCE`, a line a file.
+    """
+    directory = runs.run_dir(home, run_id)
+    manifest = []
+    digest = hashlib.md5()  # Guild AI's digests have 32 digits; nothing rests on their strength
+    for name in sorted(files):
+        with open(os.path.join(root, name), "rb") as f:
+            content = f.read()
+            mode = stat.S_IMODE(os.fstat(f.fileno()).st_mode)
+        target = os.path.join(directory, name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as f:
+            f.write(content)
+        os.chmod(target, (mode & 0o755) | 0o600)
+        sha1 = hashlib.sha1(content).hexdigest()
+        manifest.append(" ".join(("s", _field(name), sha1, _field(name))))
+        digest.update(os.fsencode(name) + b"\0" + content)
+    text = "".join(line + "\n" for line in manifest)
+    locks.write_atomically(os.path.join(runs.guild_dir(directory), "manifest"), text)
+    runs.write_attr(directory, "sourcecode_digest", digest.hexdigest())
+    return digest.hexdigest()
+
+
+def _field(name: str) -> str:
+    return '"%s"' % name.replace('"', '\\"') if " " in name or '"' in name else name
+
+
+def _files_below(root: str) -> List[str]:
+    found = []
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if not name.endswith(".pyc"):
+                found.append(os.path.relpath(os.path.join(folder, name), root))
+    return found
+
+
+def start(home: str, run_id: str) -> Dict[str, Any]:
+    """Start the run's operation under a runner that outlives this process; its pid.
+
+    Returns once the operation runs. Asked again for a run that runs already, as after
+    a lost answer, it says so rather than starting it twice.
+    """
+    directory = runs.run_dir(home, run_id)
+    state = runs.status(directory).text
+    if state == "running" or (state in runs.FINAL and runs.read_attr(directory, "started")):
+        return {"pid": locks.holder(runs.guild_dir(directory)), "status": state}
+    if state not in ("pending", "staged"):
+        raise AgentError("run %s is %s" % (run_id, state), kind="refused")
+    read_end, write_end = os.pipe()
+    # The runner keeps no handle of ours, so that ssh returns when this process ends.
+    runner = subprocess.Popen(
+        [sys.executable, "-I", "-S", os.path.dirname(__file__), "runner", directory, str(write_end)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=(write_end,),
+        cwd=directory,
+    )
+    os.close(write_end)
+    with os.fdopen(read_end, encoding="utf-8") as report:
+        said = report.read()
+    if said != "started":
+        runner.wait()
+        raise AgentError(
+            said or "the runner of %s ended at once (exit status %d)" % (run_id, runner.returncode),
+            kind="refused",
+        )
+    return {"pid": runner.pid, "status": "running"}
+
+
+def _job(home: str, run_id: str) -> Dict[str, Any]:
+    return read_job(runs.run_dir(home, run_id))
+
+
+def read_job(directory: str) -> Dict[str, Any]:
+    """What the run is to do, as `stage` wrote it."""
+    try:
+        with open(os.path.join(runs.guild_dir(directory), JOB), encoding="utf-8") as f:
+            job = json.load(f)
+    except (OSError, ValueError) as e:
+        raise AgentError("cannot read the run's job: %s" % e) from None
+    if not isinstance(job, dict):
+        raise AgentError("the run's job is not one")
+    return job
