@@ -1,0 +1,150 @@
+"""The one gate to other programs: run one, and see what it said and how it ended.
+
+Everything goes through `sh`, whose defaults are set right here and nowhere else: no
+pseudo-terminal (a tty makes ssh and rsync behave as if a person were watching), bytes
+instead of decoded text, no exception for an exit status, no argv in its log.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import sh
+
+from guild_sync.agent.children import die_with_parent
+from guild_sync.errors import GuildError
+
+# sh logs each command line at INFO, and command lines may hold secrets.
+logging.getLogger("sh").setLevel(logging.WARNING)
+
+TIMED_OUT = -1000
+_ALL_EXIT_CODES = range(-64, 256)
+_CHUNK = 65536
+END_SECONDS = 5.0
+
+
+class Completed(NamedTuple):
+    """How a program ended: its exit status (negative: the signal), stdout, stderr."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def timed_out(self) -> bool:
+        return self.code == TIMED_OUT
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Return how `argv` ended. After `timeout` seconds it is killed, and `timed_out` is set.
+
+    Raises GuildError where the program is not installed.
+    """
+    out = BytesIO()
+    command = _start(argv, stdin=stdin, out=out, timeout=timeout, env=env)
+    with _ended_on_error(command):
+        code = _exit_code(command)
+    return Completed(code, out.getvalue(), _stderr(command))
+
+
+def stream(
+    argv: Sequence[str],
+    on_output: Callable[[bytes], None],
+    *,
+    first_line: bytes,
+    keep_open: bool = True,
+) -> Completed:
+    """Run `argv`, handing each piece of its stdout to `on_output` as it comes.
+
+    Its stdin gets `first_line`, and where it is kept open it ends only with us: what
+    runs at the other end takes that to mean that nobody watches any more.
+    """
+    stdin: queue.Queue[bytes | None] = queue.Queue()
+    stdin.put(first_line)
+    if not keep_open:
+        stdin.put(None)
+    # A pipe of our own: sh hands over a callback's output byte by byte or line by line.
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb", buffering=0) as output:
+        try:
+            command = _start(argv, stdin=stdin, out=write_end)
+        finally:
+            os.close(write_end)
+        with _ended_on_error(command):
+            while chunk := output.read(_CHUNK):
+                on_output(chunk)
+            code = _exit_code(command)
+    return Completed(code, b"", _stderr(command))
+
+
+def _start(
+    argv: Sequence[str],
+    *,
+    stdin: object,
+    out: BytesIO | int,
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Any:
+    bufsize = {} if isinstance(out, int) else {"_out_bufsize": _CHUNK}
+    try:
+        return sh.Command(argv[0])(
+            *argv[1:],
+            _in=stdin,
+            _out=out,
+            _err_bufsize=_CHUNK,
+            _tty_out=False,
+            _ok_code=_ALL_EXIT_CODES,
+            # A guild that is killed must leave no rsync that writes under its successor.
+            _preexec_fn=die_with_parent(signal.SIGTERM),
+            _new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
+            _bg=True,
+            _bg_exc=False,
+            _timeout=timeout,
+            _env=None if env is None else dict(env),
+            **bufsize,
+        )
+    except sh.CommandNotFound:
+        raise GuildError(
+            f"{argv[0]} is not installed here", f"Install it, for example: apt install {argv[0]}"
+        ) from None
+
+
+def _exit_code(command: Any) -> int:
+    try:
+        command.wait()
+    except sh.TimeoutException:
+        return TIMED_OUT
+    return int(command.exit_code)
+
+
+def _stderr(command: Any) -> str:
+    return bytes(command.stderr).decode("utf-8", "replace")
+
+
+@contextmanager
+def _ended_on_error(command: Any) -> Iterator[None]:
+    """End the program and what it started, whatever takes us out of here (Ctrl-C most often)."""
+    try:
+        yield
+    except BaseException:
+        with suppress(ProcessLookupError):
+            command.signal_group(signal.SIGTERM)
+        try:
+            command.wait(timeout=END_SECONDS)
+        except sh.TimeoutException:
+            with suppress(ProcessLookupError):
+                command.signal_group(signal.SIGKILL)
+        raise

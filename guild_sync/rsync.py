@@ -1,0 +1,182 @@
+"""rsync: its argv, what its exit codes mean, and its progress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from guild_sync import process, ssh
+from guild_sync.config import Remote
+from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
+
+# Exit codes, rsync(1) "EXIT VALUES".
+PROTOCOL = 2  # "is your shell clean?": something printed into the connection
+FILE_IO = 11
+STREAM_ERROR = 12
+PARTIAL = 23
+VANISHED = 24  # normal for a run that is running
+COMMAND_NOT_FOUND = 127
+_CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh.CONNECTION_FAILED)
+_INTERRUPTED = (19, 20)
+
+IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
+
+# What a pull takes from a run, and how: no owner, no device, no setuid or sticky bit,
+# nothing that its owner here could not read or change, no link out of the runs.
+_PULL_OPTIONS = (
+    "--recursive",
+    "--links",
+    "--safe-links",
+    "--times",
+    "--perms",
+    "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
+)
+# Marks say what a run is on its own host; what it is here, `transfer` writes.
+_NOT_PULLED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
+
+_RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_PROGRESS = re.compile(rb"\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
+
+
+def base_argv(remote: Remote) -> tuple[str, ...]:
+    """What every rsync of ours has in common."""
+    argv = ["rsync", f"--timeout={IO_TIMEOUT}", "--secluded-args"]
+    argv += ["-e", ssh.rsync_shell(remote)]
+    if remote.bwlimit:
+        argv.append(f"--bwlimit={remote.bwlimit}")
+    if remote.compress:
+        argv.append("--compress")
+    return tuple(argv)
+
+
+def place(remote: Remote, path: str) -> str:
+    """`path` on `remote`, as rsync names it."""
+    host = f"[{remote.host}]" if ":" in remote.host else remote.host
+    return f"{host}:{path}"
+
+
+def pull_argv(remote: Remote, runs_there: str, runs_here: Path, temporary: Path) -> tuple[str, ...]:
+    """The argv that copies the runs whose ids are on its stdin from there to here."""
+    return (
+        *base_argv(remote),
+        *_PULL_OPTIONS,
+        "--files-from=-",
+        "--from0",
+        *(f"--exclude={pattern}" for pattern in _NOT_PULLED),
+        f"--temp-dir={temporary}",
+        "--",
+        place(remote, runs_there) + "/",
+        f"{runs_here}/",
+    )
+
+
+def pull(
+    remote: Remote,
+    runs_there: str,
+    ids: Sequence[str],
+    runs_here: Path,
+    temporary: Path,
+    on_progress: Callable[[int, float], None] | None = None,
+) -> dict[str, str]:
+    """Copy the runs; for each that was not copied whole, what rsync said of it.
+
+    `on_progress` is told bytes and the part of them that is done (0 to 1).
+    Raises Unreachable where the connection fails, RemoteError and GuildError for what
+    stops all of them.
+    """
+    argv = pull_argv(remote, runs_there, runs_here, temporary)
+    names = "".join(f"{run_id}\0" for run_id in ids).encode()
+    for _ in range(2):
+        if on_progress:
+            done = _with_progress(argv, names, on_progress)
+        else:
+            done = process.run(argv, stdin=names)
+        if done.code != VANISHED:  # what vanished is looked for once more
+            break
+    if done.code in (0, VANISHED):
+        return {}
+    if done.code == PARTIAL:
+        return _faults(done.stderr, ids)
+    raise failure(remote, done)
+
+
+def _with_progress(
+    argv: Sequence[str], names: bytes, on_progress: Callable[[int, float], None]
+) -> process.Completed:
+    def show(chunk: bytes) -> None:
+        for line in chunk.split(b"\r"):
+            if match := _PROGRESS.match(line):
+                on_progress(int(match[1].replace(b",", b"")), int(match[2]) / 100)
+
+    return process.stream(
+        (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:]),
+        show,
+        first_line=names,
+        keep_open=False,
+    )
+
+
+def _faults(stderr: str, ids: Iterable[str]) -> dict[str, str]:
+    """Which runs a partial transfer is about. Where rsync's words name none, it is all."""
+    ids = list(ids)
+    faults: dict[str, str] = {}
+    for line in stderr.splitlines():
+        for run_id in _RUN_ID.findall(line):
+            if run_id in ids:
+                faults.setdefault(run_id, line.strip())
+    return faults or dict.fromkeys(ids, _reason(stderr))
+
+
+def send_folder(remote: Remote, folder: Path, target: str) -> None:
+    """Copy the files of `folder` into the folder `target` there, which is made."""
+    _send(remote, "--recursive", "--times", "--exclude=__pycache__", f"{folder}/", target=target)
+
+
+def send_file(remote: Remote, file: Path, target: str) -> None:
+    """Copy one file into the folder `target` there."""
+    _send(remote, "--times", str(file), target=target)
+
+
+def _send(remote: Remote, *argv: str, target: str) -> None:
+    *options, source = argv
+    command = (*base_argv(remote), *options, "--", source, place(remote, target) + "/")
+    done = process.run(command)
+    if done.code not in (0, VANISHED):
+        raise failure(remote, done)
+
+
+def failure(remote: Remote, done: process.Completed) -> GuildError:
+    """What a failed rsync means for the user, and what to do."""
+    where = f"remote {remote.name!r}"
+    said = done.stderr
+    if done.code == COMMAND_NOT_FOUND or re.search(r"rsync: (command )?not found", said):
+        return RemoteError(
+            f"there is no rsync on {where}",
+            "Install it there, for example: apt install rsync",
+        )
+    if "No space left on device" in said or "Disk quota exceeded" in said:
+        side = f"on {where}" if re.search(r"\[[Rr]eceiver", said) is None else "here"
+        side = f"on {where}" if "(server)" in said or "server" in said.lower() else side
+        return GuildError(f"the disk {side} is full: {_reason(said)}", "Make room, and try again.")
+    if done.code == PROTOCOL and "is your shell clean" in said:
+        return RemoteError(
+            f"the login shell on {where} prints text where no person is watching",
+            "Have its start-up files (.bashrc and the like) print only where [ -t 1 ].",
+        )
+    if done.code == ssh.CONNECTION_FAILED:
+        return ssh.failure(remote, said)
+    if done.code in _CONNECTION:
+        return Unreachable(f"the connection to {where} was lost: {_reason(said)}")
+    if done.code == PARTIAL:
+        return Incomplete(f"not everything was copied: {_reason(said)}")
+    if done.code in _INTERRUPTED or done.code < 0:
+        return Incomplete(f"the copying was interrupted (rsync ended with {done.code})")
+    return GuildError(f"rsync failed with {where} (exit status {done.code}): {_reason(said)}")
+
+
+def _reason(stderr: str) -> str:
+    """The line that says why: the first of rsync's, which its later ones only sum up."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("rsync:")]
+    return (told or lines or ["it gave no reason"])[0]

@@ -1,0 +1,205 @@
+"""A remote of type `sandbox`: an ssh server of the user's own, on this machine.
+
+It is an unprivileged sshd on a free port of the loopback interface, with its own host
+key, login key and home under the guild home: everything that a real remote has, and
+nothing that needs an administrator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guild_sync import process, ssh
+from guild_sync.agent.locks import start_time, write_atomically
+from guild_sync.config import Remote
+from guild_sync.errors import GuildError, Unreachable
+from guild_sync.home import guild_home
+
+START_SECONDS = 10.0
+_SSHD_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/lib/ssh")
+
+_CONFIG = """\
+# Made by guild for its sandbox {name}.
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/authorized_keys
+PidFile {folder}/sshd.pid
+PubkeyAuthentication yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+StrictModes no
+PermitRootLogin prohibit-password
+AllowTcpForwarding no
+X11Forwarding no
+AllowAgentForwarding no
+PrintMotd no
+SetEnv HOME={folder}/home
+MaxStartups 100
+"""
+
+
+class State(NamedTuple):
+    """A sandbox's server: its port, its process, and when that started (clock ticks)."""
+
+    port: int
+    pid: int
+    start: int | None
+
+
+def folder_of(name: str) -> Path:
+    return guild_home() / "sandboxes" / name
+
+
+def as_ssh(remote: Remote) -> Remote:
+    """The sandbox as a remote of type ssh. Raises Unreachable where it is not running."""
+    state = running(remote.name)
+    if state is None:
+        raise Unreachable(
+            f"sandbox {remote.name!r} is not running", f"Start it: guild remote start {remote.name}"
+        )
+    folder = folder_of(remote.name)
+    return replace(
+        remote,
+        type="ssh",
+        host="127.0.0.1",
+        port=state.port,
+        private_key=str(folder / "login_key"),
+        known_hosts=str(folder / "known_hosts"),
+        ssh_config=str(folder / "ssh_config"),
+    )
+
+
+def running(name: str) -> State | None:
+    """The sandbox's server where it lives; None where it was never started, or is dead."""
+    try:
+        data = json.loads((folder_of(name) / "state.json").read_text())
+        state = State(int(data["port"]), int(data["pid"]), data["start"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    started = start_time(state.pid)
+    return state if started is not None and started == state.start else None
+
+
+def start(name: str) -> tuple[State, bool]:
+    """The running server of the sandbox, and whether it had to be started for that.
+
+    Raises GuildError where there is no sshd here, or where it does not come up.
+    """
+    state = running(name)
+    if state is not None:
+        return state, False
+    folder = folder_of(name)
+    (folder / "home").mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    sshd = _sshd()
+    for key in ("host_key", "login_key"):
+        _make_key(folder / key)
+    shutil.copyfile(folder / "login_key.pub", folder / "authorized_keys")
+    (folder / "ssh_config").write_text("# The sandbox is reached with this alone.\n")
+    for _ in range(5):  # another process may take the port that was free
+        port = _free_port()
+        state = _try_start(name, sshd, folder, port)
+        if state is not None:
+            return state, True
+    raise GuildError(
+        f"the ssh server of sandbox {name!r} did not start",
+        _tail(folder / "sshd.log") or f"See {folder / 'sshd.log'}.",
+    )
+
+
+def _try_start(name: str, sshd: str, folder: Path, port: int) -> State | None:
+    plain = ssh.plain_path(folder)
+    text = _CONFIG.format(name=name, port=port, folder=plain)
+    (folder / "sshd_config").write_text(text)
+    public = (folder / "host_key.pub").read_text().split()[:2]
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {' '.join(public)}\n")
+    pid_file = folder / "sshd.pid"
+    pid_file.unlink(missing_ok=True)
+    if os.getuid() == 0:
+        # Started by root, sshd wants its privilege separation folder (sshd(8), FILES).
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    done = process.run(
+        (sshd, "-f", f"{plain}/sshd_config", "-E", f"{plain}/sshd.log"), timeout=START_SECONDS
+    )
+    if done.code != 0 or not _answers(port, pid_file):
+        return None
+    pid = int(pid_file.read_text())
+    state = State(port, pid, start_time(pid))
+    write_atomically(str(folder / "state.json"), json.dumps(state._asdict()))
+    return state
+
+
+def stop(name: str) -> bool:
+    """End the sandbox's server and the connections to it; whether it was running."""
+    state = running(name)
+    (folder_of(name) / "state.json").unlink(missing_ok=True)
+    if state is None:
+        return False
+    os.kill(state.pid, signal.SIGTERM)
+    _wait_until(lambda: start_time(state.pid) != state.start)
+    return True
+
+
+def _sshd() -> str:
+    found = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), *_SSHD_PLACES]))
+    if found is None:
+        raise GuildError(
+            "there is no ssh server (sshd) on this machine",
+            "Install one, for example: apt install openssh-server",
+        )
+    return found  # sshd must be called by its absolute path
+
+
+def _make_key(path: Path) -> None:
+    if not path.exists():
+        argv = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "guild sandbox", "-f", str(path))
+        done = process.run(argv, timeout=60)
+        if done.code != 0:
+            raise GuildError(f"cannot make a key for the sandbox: {done.stderr.strip()}")
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def _answers(port: int, pid_file: Path) -> bool:
+    """Whether the server greets a client, which it does once it can be used."""
+
+    def greeted() -> bool:
+        try:
+            with closing(socket.create_connection(("127.0.0.1", port), 1)) as s:
+                return s.recv(4) == b"SSH-" and pid_file.exists()
+        except OSError:
+            return False
+
+    return _wait_until(greeted)
+
+
+def _wait_until(condition: Any) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _tail(path: Path) -> str:
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-5:])
+    except OSError:
+        return ""
