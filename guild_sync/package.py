@@ -1,0 +1,212 @@
+"""A project's source code, and the wheel that carries it to a remote."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from guild_sync.errors import ConfigError, GuildError
+from guild_sync.operations import Package
+
+MAX_FILES = 100
+MAX_BYTES = 1 << 20  # a larger file is data rather than source code
+_CACHES = {
+    "__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
+    ".nox", ".ipynb_checkpoints", ".eggs", "node_modules", ".cache",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files that are a project's source code, relative to `root`, and what was left out."""
+
+    root: Path
+    files: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """64 hex digits that stand for the project's place and content."""
+        digest = hashlib.sha256(os.fsencode(self.root) + b"\0")
+        for name in self.files:
+            content = (self.root / name).read_bytes()
+            digest.update(os.fsencode(name) + b"\0%d\0" % len(content) + content)
+        return digest.hexdigest()
+
+
+def source(root: Path, selection: Any = None) -> Source:
+    """The source code of the project at `root`, as `sourcecode` in guild.yml selects it.
+
+    In a git work tree: what git tracks, and what it neither tracks nor ignores; elsewhere
+    all but caches, virtual environments and files over 1 MB.
+    Raises GuildError for more than 100 files that `sourcecode` does not ask for.
+    """
+    include, exclude = _patterns(selection)
+    if selection is False or selection == "no":
+        return Source(root, ())
+    names, left_out = _candidates(root, any_size=bool(include))
+    if include:
+        names = [name for name in names if _matches(name, include)]
+    names = [name for name in names if not _matches(name, exclude)]
+    if len(names) > MAX_FILES and not include:
+        raise GuildError(
+            f"the project {root} has {len(names)} files, more than {MAX_FILES}",
+            f"Say which are source code with 'sourcecode' in its guild.yml, such as\n"
+            f"  sourcecode: ['*.py', 'config/*']",
+        )
+    return Source(root, tuple(sorted(names)), tuple(left_out))
+
+
+def _patterns(selection: Any) -> tuple[list[str], list[str]]:
+    if selection is None or isinstance(selection, bool) or selection == "no":
+        return [], []
+    if isinstance(selection, dict):
+        unknown = [key for key in selection if key not in ("include", "exclude")]
+        if not unknown:
+            return _texts(selection.get("include")), _texts(selection.get("exclude"))
+        raise ConfigError(f"sourcecode: {unknown[0]} is not one of include, exclude")
+    return _texts(selection), []
+
+
+def _texts(value: Any) -> list[str]:
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str) for item in values):
+        raise ConfigError("sourcecode: must be a pattern or a list of patterns")
+    return values
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(name, p) or fnmatch(name, p.rstrip("/") + "/*") for p in patterns)
+
+
+def _candidates(root: Path, any_size: bool) -> tuple[list[str], list[str]]:
+    tracked = _git_files(root)
+    listed = tracked if tracked is not None else {name: False for name in _walk(root)}
+    names, left_out = [], []
+    for name, is_tracked in listed.items():
+        path = root / name
+        if not path.is_file():
+            continue
+        size = path.stat().st_size
+        if size > MAX_BYTES and not is_tracked and not any_size:
+            left_out.append(f"{name} ({size / MAX_BYTES:.1f} MB)")
+        else:
+            names.append(name)
+    return names, left_out
+
+
+def _git_files(root: Path) -> dict[str, bool] | None:
+    """The files that git knows of and does not ignore -> is it tracked; None outside git."""
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return None
+    from guild_sync import process
+
+    git = ("git", "-C", str(root), "ls-files", "-z", "--exclude-standard")
+    try:
+        known = process.run((*git, "--cached"), timeout=60)
+        others = process.run((*git, "--others"), timeout=60)
+    except GuildError:  # no git here
+        return None
+    if known.code or others.code:
+        return None
+    return {
+        **dict.fromkeys(_names(others.stdout), False),
+        **dict.fromkeys(_names(known.stdout), True),
+    }
+
+
+def _names(output: bytes) -> Iterator[str]:
+    return (os.fsdecode(name) for name in output.split(b"\0") if name)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(f for f in folders if not _is_left_out(here / f))
+        for name in sorted(names):
+            if not name.endswith((".pyc", ".pyo")):
+                yield str((here / name).relative_to(root))
+
+
+def _is_left_out(folder: Path) -> bool:
+    return (
+        folder.name in _CACHES
+        or folder.name.endswith(".egg-info")
+        or (folder / "pyvenv.cfg").exists()
+        or (folder / "conda-meta").exists()
+    )
+
+
+@dataclass(frozen=True)
+class Built:
+    """A wheel, and where its source code is once it is installed."""
+
+    wheel: Path
+    name: str
+    version: str
+    folder: str
+    requires: tuple[str, ...]
+
+
+def build(found: Source, package: Package, target: Path) -> Built:
+    """Write the project's wheel into the folder `target`.
+
+    Source: the wheel format, PEP 427 and its packaging.python.org specification.
+    """
+    from wheel.wheelfile import WheelFile
+
+    short = package.name or f"anonymous-{found.digest()[:8]}"
+    name = f"gpkg.{short}"
+    escaped = re.sub(r"[-_.]+", "_", name).lower()
+    folder = "gpkg/" + re.sub(r"[^A-Za-z0-9]+", "_", short)
+    dist_info = f"{escaped}-{package.version}.dist-info"
+    path = target / f"{escaped}-{package.version}-py3-none-any.whl"
+    requires = _checked_requires(package.requires)
+    with WheelFile(path, "w") as wheel:
+        for file in found.files:
+            wheel.write(str(found.root / file), f"{folder}/{file}")
+        wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
+        wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
+    return Built(path, name, package.version, folder, requires)
+
+
+def _checked_requires(requires: Sequence[str]) -> tuple[str, ...]:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for text in requires:
+        try:
+            Requirement(text)
+        except InvalidRequirement as e:
+            problem = str(e).splitlines()[0]
+            raise ConfigError(f"package: requires: {text!r} is not a requirement: {problem}") from None
+    return tuple(requires)
+
+
+def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:
+    message = Message()
+    message["Metadata-Version"] = "2.1"
+    message["Name"] = name
+    message["Version"] = package.version
+    message["Summary"] = " ".join(package.description.split()) or "A Guild project"
+    if package.python_requires:
+        message["Requires-Python"] = package.python_requires
+    for requirement in requires:
+        message["Requires-Dist"] = requirement
+    return message.as_string()
+
+
+def _wheel_headers() -> str:
+    from guild_sync import __version__
+
+    message = Message()
+    message["Wheel-Version"] = "1.0"
+    message["Generator"] = f"guild-sync {__version__}"
+    message["Root-Is-Purelib"] = "true"
+    message["Tag"] = "py3-none-any"
+    return message.as_string()

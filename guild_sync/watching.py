@@ -1,0 +1,52 @@
+"""Show the output of a run as it is made."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from guild_sync.display import clean, say
+from guild_sync.errors import Exit
+from guild_sync.hosts import Host
+
+
+def watch(host: Host, run_id: str) -> dict[str, Any] | None:
+    """Show the run's output from its beginning until it has ended; its summary then.
+
+    None after Ctrl-C, which leaves the run running.
+    """
+    sys.stdout.flush()
+    try:
+        host.stream("watch", _to_stdout, run=run_id)
+        run: dict[str, Any] = host.call("list", specs=[run_id])["runs"][0]
+    except KeyboardInterrupt:
+        again = f"guild watch {run_id}" + (f" -r {host.name}" if host.name else "")
+        say(f"\nStopped watching {run_id}: it is still running{on(host)}")
+        say(f"To watch use '{again}'")
+        return None
+    say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'")
+    return run
+
+
+def on(host: Host) -> str:
+    """` on NAME` for a remote, nothing for this machine."""
+    return f" on {host.name}" if host.name else ""
+
+
+def exit_status(run: dict[str, Any] | None) -> int:
+    """What guild ends with after waiting for a run: the operation's own exit status.
+
+    After a signal, 128 and its number, as a shell has it.
+    """
+    if run is None:
+        return Exit.INTERRUPTED
+    code = run["exit_status"]
+    if not isinstance(code, int):
+        return Exit.ERROR
+    return 128 - code if code < 0 else min(code, 255)
+
+
+def _to_stdout(data: bytes) -> None:
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]
