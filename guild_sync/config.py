@@ -78,7 +78,10 @@ def remotes() -> dict[str, Remote]:
 
 
 def remote(name: str) -> Remote:
-    """The remote called `name`, or the one that a spec `ssh:[USER@]HOST[:PORT][:PATH]` describes."""
+    """The remote called `name`, or the one that a spec describes.
+
+    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises ConfigError for any other name.
+    """
     if name.startswith("ssh:"):
         return _remote_of_spec(name)
     found = remotes().get(name)
@@ -178,7 +181,9 @@ def _extended(
             faults.append(f"{place}: extends: there is no remote {current!r}")
             break
         if current in seen:
-            faults.append(f"{place}: extends: {' -> '.join([*seen, current])} goes round in a circle")
+            faults.append(
+                f"{place}: extends: {' -> '.join([*seen, current])} goes round in a circle"
+            )
             break
         seen.append(current)
         merged = {**defined[current], **merged}
@@ -203,9 +208,7 @@ def _whole(value: object) -> bool:
 
 
 _TEXT = Schema(_one_line, error="must be text on one line")
-_HOST_SCHEMA = Schema(
-    And(str, _HOST.match), error="must be a host name or address"
-)
+_HOST_SCHEMA = Schema(And(str, _HOST.match), error="must be a host name or address")
 _WHOLE_SECONDS = Schema(
     And(_whole, lambda n: 0 < n <= 86400), error="must be a whole number of seconds, at least 1"
 )
@@ -247,7 +250,9 @@ def _checked(
 ) -> Remote | None:
     kind = attributes.pop("type", None)
     if not _one_line(kind):
-        faults.append(f"{place}: type: is missing" if kind is None else f"{place}: type: must be text")
+        faults.append(
+            f"{place}: type: is missing" if kind is None else f"{place}: type: must be text"
+        )
         return None
     if kind not in SUPPORTED_TYPES:
         # Guild AI's other types load, so that its config file can be used as it is.

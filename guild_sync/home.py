@@ -13,5 +13,7 @@ def guild_home() -> Path:
     named = os.environ.get("GUILD_HOME")
     path = Path(named).absolute() if named else Path.home() / ".guild"
     if "\n" in str(path):
-        raise GuildError("the guild home's path has a line break in it", "Set GUILD_HOME to another.")
+        raise GuildError(
+            "the guild home's path has a line break in it", "Set GUILD_HOME to another."
+        )
     return path

@@ -35,7 +35,9 @@ class FileMissing(GuildError):
 class Host(Protocol):
     """This machine or a remote."""
 
-    name: str | None  # the remote's, None for this machine
+    @property
+    def name(self) -> str | None:
+        """The remote's name, None for this machine."""
 
     def call(self, function: str, **args: Any) -> Any:
         """The answer of the agent's `function` there."""
@@ -116,10 +118,11 @@ _BOOTSTRAP = (
     'd() { printf %b. "$1"; }; a() { printf "\\n%s %s\\n%s" ' + FRAME + ' "$1" "$2"; exit 0; }; '
     'cd || a "{\\"no_home\\": true}"; '
     'h=$(d "$1"); h=${h%.}; p=$(d "$2"); p=${p%.}; '
-    'case $h in /*) ;; *) h=$PWD/$h ;; esac; '
-    'g=$h/agent/$3; '
+    "case $h in /*) ;; *) h=$PWD/$h ;; esac; "
+    "g=$h/agent/$3; "
     '[ -e "$g/__main__.py" ] || { [ -n "$4" ] && mv "$h/agent/$4" "$g"; }; '
-    '[ -e "$g/__main__.py" ] || { mkdir -p "$h/agent" && a "{\\"no_agent\\": true}" "$h"; a "{\\"no_folder\\": true}" "$h"; }; '
+    '[ -e "$g/__main__.py" ] || { mkdir -p "$h/agent" && a "{\\"no_agent\\": true}" "$h"; '
+    'a "{\\"no_folder\\": true}" "$h"; }; '
     'command -v "$p" >/dev/null 2>&1 || a "{\\"no_python\\": true}"; '
     'exec "$p" -I -S -X utf8 "$g"'
     "' guild"
@@ -203,7 +206,9 @@ class RemoteHost:
             return answer["ok"]
         if isinstance(error := answer.get("error"), dict):
             raise error_of_kind(
-                str(error.get("kind")), f"{where}: {error.get('message')}", str(error.get("hint") or "")
+                str(error.get("kind")),
+                f"{where}: {error.get('message')}",
+                str(error.get("hint") or ""),
             )
         if answer.get("no_python"):
             raise RemoteError(

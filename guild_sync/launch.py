@@ -7,6 +7,7 @@ import shlex
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,11 @@ def start_remote(launch: Launch, host: RemoteHost, say: Say) -> None:
             say(f"Copying package to {host.name}")
             packages = f"{staged['run_dir']}/.guild/job-packages"
             rsync.send_file(host.remote, built.wheel, packages)
-            say(f"Installing package and requirements: {', '.join(built.requires)}"
-                if built.requires else "Installing package")
+            say(
+                f"Installing package and requirements: {', '.join(built.requires)}"
+                if built.requires
+                else "Installing package"
+            )
             host.call(
                 "install",
                 run_id=run_id,
@@ -138,10 +142,8 @@ def start_local(launch: Launch, host: LocalHost) -> None:
 
 
 def _discard(host: Host, run_id: str) -> None:
-    try:
+    with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
         host.call("discard", run_id=run_id)
-    except (GuildError, KeyboardInterrupt):
-        pass  # what went wrong first is what the user must know
 
 
 def _local_opref(launch: Launch) -> str:

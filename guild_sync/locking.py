@@ -37,7 +37,9 @@ def remote_lock(
     try:
         _acquire(lock, name, wait, on_wait)
     except Timeout:
-        raise Busy(f"another guild works with remote {name!r}", "Try again when it is done.") from None
+        raise Busy(
+            f"another guild works with remote {name!r}", "Try again when it is done."
+        ) from None
     try:
         yield
     finally:

@@ -196,7 +196,11 @@ class _Reader:
         if python_requires is not None and not _one_line(python_requires):
             self.faults.append(f"{place}: python-requires: must be text, such as '>=3.8'")
         self.package = Package(
-            str(name), version, str(entry.get("description") or ""), python_requires, tuple(requires)
+            str(name),
+            version,
+            str(entry.get("description") or ""),
+            python_requires,
+            tuple(requires),
         )
 
     def _operations(self, operations: Mapping[Any, Any], model: str) -> list[Operation]:
@@ -204,7 +208,9 @@ class _Reader:
         for name, entry in operations.items():
             place = f"{model}:{name}" if model else str(name)
             if not isinstance(name, str) or not _NAME.match(name):
-                self.faults.append(f"{place}: an operation's name has letters, digits, '-', '_', '.'")
+                self.faults.append(
+                    f"{place}: an operation's name has letters, digits, '-', '_', '.'"
+                )
             elif isinstance(entry, str):
                 found.append(self._operation(name, model, {"main": entry}, place))
             elif isinstance(entry, dict):
@@ -213,9 +219,7 @@ class _Reader:
                 self.faults.append(f"{place}: must be a mapping")
         return found
 
-    def _operation(
-        self, name: str, model: str, entry: Mapping[Any, Any], place: str
-    ) -> Operation:
+    def _operation(self, name: str, model: str, entry: Mapping[Any, Any], place: str) -> Operation:
         later = tuple(key for key in entry if key in _LATER_KEYS)
         for key in entry:
             if key not in _OPERATION_KEYS and key not in _LATER_KEYS:
@@ -308,7 +312,9 @@ class _Reader:
             name=name,
             default=given.get("default", base.default),
             type=given.get("type", base.type),
-            choices=tuple(c["value"] if isinstance(c, dict) and "value" in c else c for c in choices),
+            choices=tuple(
+                c["value"] if isinstance(c, dict) and "value" in c else c for c in choices
+            ),
             required=bool(given.get("required", base.required)),
             minimum=given.get("min"),
             maximum=given.get("max"),
@@ -475,7 +481,9 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, dict)):
         return ", ".join(text.splitlines()).replace("- ", "")
-    if isinstance(value, str) and (plain_value(value) != value or re.search(r"[\s'\"\\$;&|<>()]", text)):
+    if isinstance(value, str) and (
+        plain_value(value) != value or re.search(r"[\s'\"\\$;&|<>()]", text)
+    ):
         return repr(value)
     return text
 
@@ -516,7 +524,9 @@ def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     elif operation.flags_dest == "globals":
         import json
 
-        names = {n: f.global_name for n, f in operation.flags.items() if f.global_name and n in values}
+        names = {
+            n: f.global_name for n, f in operation.flags.items() if f.global_name and n in values
+        }
         names.update({n: n.replace("-", "_") for n in values if n not in operation.flags})
         env["GUILD_GLOBALS"] = json.dumps(names)
     made["args"] = arguments

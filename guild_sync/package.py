@@ -57,8 +57,8 @@ def source(root: Path, selection: Any = None) -> Source:
     if len(names) > MAX_FILES and not include:
         raise GuildError(
             f"the project {root} has {len(names)} files, more than {MAX_FILES}",
-            f"Say which are source code with 'sourcecode' in its guild.yml, such as\n"
-            f"  sourcecode: ['*.py', 'config/*']",
+            "Say which are source code with 'sourcecode' in its guild.yml, such as\n"
+            "  sourcecode: ['*.py', 'config/*']",
         )
     return Source(root, tuple(sorted(names)), tuple(left_out))
 
@@ -87,7 +87,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 def _candidates(root: Path, any_size: bool) -> tuple[list[str], list[str]]:
     tracked = _git_files(root)
-    listed = tracked if tracked is not None else {name: False for name in _walk(root)}
+    listed = tracked if tracked is not None else dict.fromkeys(_walk(root), False)
     names, left_out = [], []
     for name, is_tracked in listed.items():
         path = root / name
@@ -184,7 +184,9 @@ def _checked_requires(requires: Sequence[str]) -> tuple[str, ...]:
             Requirement(text)
         except InvalidRequirement as e:
             problem = str(e).splitlines()[0]
-            raise ConfigError(f"package: requires: {text!r} is not a requirement: {problem}") from None
+            raise ConfigError(
+                f"package: requires: {text!r} is not a requirement: {problem}"
+            ) from None
     return tuple(requires)
 
 

@@ -100,7 +100,8 @@ def _start(
 ) -> Any:
     bufsize = {} if isinstance(out, int) else {"_out_bufsize": _CHUNK}
     try:
-        return sh.Command(argv[0])(
+        program: Any = sh.Command(argv[0])
+        return program(
             *argv[1:],
             _in=stdin,
             _out=out,

@@ -163,7 +163,18 @@ def _sshd() -> str:
 
 def _make_key(path: Path) -> None:
     if not path.exists():
-        argv = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "guild sandbox", "-f", str(path))
+        argv = (
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "guild sandbox",
+            "-f",
+            str(path),
+        )
         done = process.run(argv, timeout=60)
         if done.code != 0:
             raise GuildError(f"cannot make a key for the sandbox: {done.stderr.strip()}")

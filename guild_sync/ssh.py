@@ -136,7 +136,9 @@ def private_folder() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-        raise GuildError(f"{folder} belongs to somebody else", "Have it removed; guild makes its own.")
+        raise GuildError(
+            f"{folder} belongs to somebody else", "Have it removed; guild makes its own."
+        )
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)
     return folder

@@ -55,7 +55,9 @@ def pull(
     return faults
 
 
-def warn_of(faults: Mapping[str, str], host: RemoteHost, warn: Callable[[GuildError], None]) -> None:
+def warn_of(
+    faults: Mapping[str, str], host: RemoteHost, warn: Callable[[GuildError], None]
+) -> None:
     """Say of each run why it is not here whole."""
     from guild_sync.errors import Incomplete
 

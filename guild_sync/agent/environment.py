@@ -40,9 +40,7 @@ class Environment:
         return cls(base, found)
 
     @classmethod
-    def _of_prefix(
-        cls, prefix: str, base: Dict[str, str], key: str, variable: str
-    ) -> Environment:
+    def _of_prefix(cls, prefix: str, base: Dict[str, str], key: str, variable: str) -> Environment:
         python = os.path.join(prefix, "bin", "python")
         if not os.access(python, os.X_OK):
             raise AgentError(
@@ -127,7 +125,9 @@ def _activated(script: str) -> Dict[str, str]:
             timeout=ACTIVATE_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        raise AgentError("%s did not end in %d s" % (script, ACTIVATE_TIMEOUT), kind="python") from None
+        raise AgentError(
+            "%s did not end in %d s" % (script, ACTIVATE_TIMEOUT), kind="python"
+        ) from None
     if done.returncode != 0:
         raise AgentError(
             "%s failed: %s" % (script, done.stderr.decode("utf-8", "replace").strip()[-500:]),

@@ -8,7 +8,7 @@ from typing import BinaryIO, Iterator, Optional
 
 from . import runs
 from .errors import AgentError
-from .runner import OUTPUT
+from .runs import OUTPUT
 
 _CHUNK = 1 << 16
 POLL = 0.1  # seconds between looks at an output that grows
@@ -57,22 +57,25 @@ def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[
     """
     directory = runs.run_dir(home, run_id)
     path = os.path.join(runs.guild_dir(directory), OUTPUT)
-    output: Optional[BinaryIO] = None
+    position = 0
+    while True:
+        # The status first: what was written before the run ended is then all read.
+        live = runs.status(directory).text in ("running", "pending", "staged")
+        for data in _from(path, position):
+            position += len(data)
+            yield data
+        if not live:
+            return
+        # No event that works on every file system tells of a file that grows.
+        if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+            return
+
+
+def _from(path: str, position: int) -> Iterator[bytes]:
+    """What the file holds behind `position`; nothing where it is not there yet."""
     try:
-        while True:
-            # The status first: what was written before the run ended is then all read.
-            live = runs.status(directory).text in ("running", "pending", "staged")
-            if output is None and os.path.exists(path):
-                output = open(path, "rb")
-            data = output.read(_CHUNK) if output else b""
-            while data:
-                yield data
-                data = output.read(_CHUNK) if output else b""
-            if not live:
-                return
-            # No event that works on every file system tells of a file that grows.
-            if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
-                return
-    finally:
-        if output:
-            output.close()
+        f = open(path, "rb")  # noqa: SIM115 (chunks closes it)
+    except FileNotFoundError:
+        return
+    f.seek(position)
+    yield from chunks(f)

@@ -135,7 +135,10 @@ def _record(pid: int) -> Dict[str, Any]:
 
 
 def start_time(pid: int) -> Optional[int]:
-    """When `pid` started, in clock ticks since boot (proc(5), stat field 22); None if it is gone."""
+    """When `pid` started, in clock ticks since boot; None if it is gone.
+
+    Source: proc(5), /proc/PID/stat, field 22.
+    """
     try:
         with open("/proc/%d/stat" % pid, "rb") as f:
             # The second field is the program's name, in parentheses, with anything in it.

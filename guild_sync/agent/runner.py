@@ -21,7 +21,6 @@ from .environment import Environment
 from .errors import AgentError
 from .staging import now, read_job
 
-OUTPUT = "output"
 _CHUNK = 65536
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 COMMAND_NOT_FOUND = 127  # as a shell says it
@@ -73,7 +72,7 @@ def run(
         runs.unmark(directory, runs.STAGED)
         runs.unmark(directory, runs.PENDING)
         variables = _variables(directory, job, environment)
-        with open(os.path.join(guild, OUTPUT), "wb") as output:
+        with open(os.path.join(guild, runs.OUTPUT), "wb") as output:
             code = _operate(directory, argv, variables, _Output(output, echo), on_start)
         runs.write_attr(directory, "stopped", now())
         runs.write_attr(directory, "exit_status", code)
@@ -199,9 +198,7 @@ def _operate(
     return -stopped_by[0] if stopped_by and code >= 0 else code
 
 
-def _pump(
-    operation: "subprocess.Popen[bytes]", output: int, wake: int, pass_on: _Output
-) -> int:
+def _pump(operation: "subprocess.Popen[bytes]", output: int, wake: int, pass_on: _Output) -> int:
     """Pass output on until the operation itself has ended and all it wrote is passed on.
 
     What it leaves behind may keep the pipe open for ever, so its end is not waited for.

@@ -18,6 +18,7 @@ _ATTR_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 PENDING = "PENDING"
 STAGED = "STAGED"
 LOCK_REMOTE = "LOCK.remote"
+OUTPUT = "output"
 
 # A run whose status is one of these changes no more by itself.
 FINAL = ("completed", "terminated", "error")
@@ -205,9 +206,8 @@ def _with_status(
     home: str, ids: Sequence[str], statuses: Sequence[str], deleted: bool
 ) -> Iterator[str]:
     for run_id in ids:
-        if not statuses:
-            yield run_id
-        elif status(os.path.join(runs_dir(home, deleted), run_id)).text in statuses:
+        directory = os.path.join(runs_dir(home, deleted), run_id)
+        if not statuses or status(directory).text in statuses:
             yield run_id
 
 
@@ -229,8 +229,7 @@ def _named(spec: str, ids: Sequence[str]) -> Sequence[str]:
     if len(matching) > 1:
         raise AgentError(
             "%s is the beginning of %d run ids" % (shown(spec), len(matching)),
-            "It could be %s. Give more of it."
-            % ", ".join(i[:12] for i in matching[:5]),
+            "It could be %s. Give more of it." % ", ".join(i[:12] for i in matching[:5]),
             "not-found",
         )
     if not matching:
@@ -313,11 +312,11 @@ def states(home: str, ids: Sequence[str]) -> Dict[str, Dict[str, Any]]:
     This is the one status request of a sync. A run whose directory has no attributes
     yet, as another pull would leave it, counts as there only once it can be told.
     """
-    found = {}
+    found: Dict[str, Dict[str, Any]] = {}
     for run_id in ids:
         directory = run_dir(home, run_id)
         if not os.path.exists(os.path.join(guild_dir(directory), "opref")):
-            found[run_id] = {"status": None}  # type: Dict[str, Any]
+            found[run_id] = {"status": None}
             continue
         now = status(directory)
         found[run_id] = {

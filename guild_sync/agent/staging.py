@@ -185,7 +185,15 @@ def start(home: str, run_id: str) -> Dict[str, Any]:
     read_end, write_end = os.pipe()
     # The runner keeps no handle of ours, so that ssh returns when this process ends.
     runner = subprocess.Popen(
-        [sys.executable, "-I", "-S", os.path.dirname(__file__), "runner", directory, str(write_end)],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            os.path.dirname(__file__),
+            "runner",
+            directory,
+            str(write_end),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

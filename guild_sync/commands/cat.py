@@ -28,6 +28,10 @@ def main(argv: Sequence[str]) -> int:
     if path is None or (args["--output"] and args["--path"]):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
     out = sys.stdout.buffer
-    host(args["--remote"]).stream("cat", out.write, run=args["RUN"] or "1", path=path)
+
+    def show(chunk: bytes) -> None:
+        out.write(chunk)
+
+    host(args["--remote"]).stream("cat", show, run=args["RUN"] or "1", path=path)
     out.flush()
     return Exit.OK

@@ -24,5 +24,6 @@ def main(argv: Sequence[str]) -> int:
     if name not in cli.COMMANDS:
         raise GuildError(f"there is no command {name!r}", "Try 'guild --help'.")
     module = import_module(f"guild_sync.commands.{cli.COMMANDS[name][0]}")
-    print(getattr(module, "USAGE", module.__doc__).strip())
+    usage: str = getattr(module, "USAGE", None) or module.__doc__ or ""
+    print(usage.strip())
     return Exit.OK

@@ -46,7 +46,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _lines(run: Mapping[str, Any]) -> list[str]:
     attrs, opref = run["attrs"], run["opref"]
-    source = f"{opref['package']}=={opref['version']}" if opref["type"] == "package" else opref["package"]
+    source = (
+        f"{opref['package']}=={opref['version']}"
+        if opref["type"] == "package"
+        else opref["package"]
+    )
     tags = run["tags"] if isinstance(run["tags"], list) else []
     fields = {
         "id": run["id"],

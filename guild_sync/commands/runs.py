@@ -3,9 +3,9 @@
 Usage:
   guild runs [list] [options] [RUN]...
 
-'guild runs info' shows one run. Each line here has the run's index and the beginning of its id, its operation, when it
+Each line has the run's index and the beginning of its id, its operation, when it
 started, its status, and its label. RUN is an index (1 is the latest), a range 1:5,
-a run id or the beginning of one.
+a run id or the beginning of one. 'guild runs info' shows all of one run.
 
 Options:
   -n, --limit N      Show at most N runs (20 if neither this nor -a is given).

@@ -1,0 +1,61 @@
+"""Every test has a home of its own; those that need a remote have a real sshd."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import BIN, EXAMPLES, Guild, Server, server
+
+from guild_sync.agent import locks
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the developer's home, config or runs."""
+    (tmp_path / "user").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("GUILD_HOME", str(tmp_path / "here"))
+    monkeypatch.setenv("GUILD_CONFIG", str(tmp_path / "config.yml"))
+    monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def guild(tmp_path: Path) -> Iterator[Guild]:
+    """guild in a copy of the example project `parallel-runs`."""
+    folder = tmp_path / "parallel-runs"
+    shutil.copytree(EXAMPLES / "parallel-runs", folder)
+    yield Guild(folder, os.environ)
+    end_runs(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real sshd, of this test session alone."""
+    with server(tmp_path_factory.mktemp("sshd")) as running:
+        yield running
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """The guild home on the remote."""
+    return tmp_path / "there"
+
+
+@pytest.fixture
+def remote(guild: Guild, sshd: Server, there: Path) -> str:
+    """The name of a configured remote on the real sshd."""
+    guild.configure(guild_uat=sshd.keys(there))
+    return "guild-uat"
+
+
+def end_runs(top: Path) -> None:
+    """End the runners that a test left behind."""
+    for lock in top.glob("**/runs/*/.guild/LOCK"):
+        pid = locks.holder(str(lock.parent))
+        if pid:
+            os.kill(pid, signal.SIGTERM)

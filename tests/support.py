@@ -1,0 +1,162 @@
+"""What the tests are made with: guild as a user calls it, and a real ssh server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from guild_sync import sandbox, ssh
+from guild_sync.config import Remote
+
+BIN = Path(sys.executable).parent
+EXAMPLES = Path(__file__).parent.parent / "uat" / "examples"
+PATIENCE = 30.0  # seconds within which anything awaited has happened, on a slow machine
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a guild command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+class Guild:
+    """guild as a user calls it: a process of its own, in a folder, with a home."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.env = dict(env)
+
+    @property
+    def home(self) -> Path:
+        return Path(self.env["GUILD_HOME"])
+
+    @property
+    def config(self) -> Path:
+        return Path(self.env["GUILD_CONFIG"])
+
+    def __call__(self, *argv: str, stdin: str = "", cwd: Path | None = None) -> Done:
+        done = subprocess.run(
+            self.argv(*argv),
+            input=os.fsencode(stdin),
+            capture_output=True,
+            cwd=cwd or self.folder,
+            env=self.env,
+            timeout=120,
+        )
+        return Done(
+            done.returncode,
+            done.stdout.decode("utf-8", "replace"),
+            done.stderr.decode("utf-8", "replace"),
+        )
+
+    def ok(self, *argv: str, stdin: str = "", cwd: Path | None = None) -> Done:
+        """Call it and insist that all went well and nothing was complained of."""
+        done = self(*argv, stdin=stdin, cwd=cwd)
+        assert done.code == 0, (argv, done)
+        assert done.err == "", (argv, done)
+        return done
+
+    def popen(self, *argv: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.argv(*argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            env=self.env,
+        )
+
+    def argv(self, *argv: str) -> list[str]:
+        program = argv[0] if argv and argv[0].startswith("guild-") else "guild"
+        words = argv[1:] if program != "guild" else argv
+        return [str(BIN / program), *words]
+
+    def configure(self, **remotes: Mapping[str, Any]) -> None:
+        """Write the config file with these remotes; `_` in their names stands for `-`."""
+        named = {name.replace("_", "-"): dict(keys) for name, keys in remotes.items()}
+        self.config.write_text(yaml.safe_dump({"remotes": named}))
+
+    def started(self, *flags: str, remote: str | None = None, op: str = "op") -> str:
+        """Start a run without waiting for it; its id."""
+        where = ("-r", remote) if remote else ()
+        done = self.ok("run", op, *flags, *where, "--no-wait", "-y")
+        return done.lines[-2].split()[0]
+
+    def status(self, run_id: str) -> str:
+        """What `guild runs` says of one run."""
+        row = self.ok("runs", run_id).lines[0]
+        return row.split("  ")[3].strip()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A real sshd of the tests' own, and what a client needs for it."""
+
+    state: sandbox.State
+    remote: Remote
+
+    def keys(self, guild_home: Path, **more: Any) -> dict[str, Any]:
+        """The keys of a remote of type ssh on this server."""
+        keys = {
+            "type": "ssh",
+            "host": "127.0.0.1",
+            "port": self.state.port,
+            "private-key": self.remote.private_key,
+            "known-hosts": self.remote.known_hosts,
+            "ssh-config": self.remote.ssh_config,
+            "guild-home": str(guild_home),
+        }
+        keys.update({name.replace("_", "-"): value for name, value in more.items()})
+        return {name: value for name, value in keys.items() if value is not None}
+
+
+@contextmanager
+def server(home: Path) -> Iterator[Server]:
+    """An sshd whose keys, home and log are below `home`."""
+    before = os.environ.get("GUILD_HOME")
+    os.environ["GUILD_HOME"] = str(home)
+    try:
+        state, _ = sandbox.start("tests")
+        remote = sandbox.as_ssh(Remote("tests", "sandbox"))
+        yield Server(state, remote)
+        ssh.disconnect(remote)
+        sandbox.stop("tests")
+    finally:
+        if before is None:
+            del os.environ["GUILD_HOME"]
+        else:
+            os.environ["GUILD_HOME"] = before
+
+
+def wait_until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+    """Wait for something that no event tells of; what `condition` returned then."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come true in {PATIENCE} s"
+        time.sleep(0.02)
+    return found
+
+
+def project(folder: Path, guildfile: str, **modules: str) -> Path:
+    """A project folder with a guild.yml and Python modules."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "guild.yml").write_text(guildfile)
+    for name, text in modules.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder
