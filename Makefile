@@ -1,0 +1,56 @@
+# What a developer, a new user and CI call. Every target installs what it needs first.
+SHELL := /bin/bash
+PYTHON ?= python3
+# Beside the checkout, or in it where the folder above cannot be written.
+VENV ?= $(shell test -w .. && echo $(abspath ..)/$(notdir $(CURDIR)).venv || echo $(CURDIR)/.venv)
+ACCEPTANCE = $(wildcard ../shared/acceptance)
+
+.PHONY: help demo test uat check bench format clean
+help:
+	@echo "make demo   set up, and play the main job on an ssh server of your own"
+	@echo "make test   set up, and run every test that needs no container"
+	@echo "make uat    build the container, and run the acceptance documents in it"
+	@echo "make check  types, style, and what the agent may use"
+	@echo "make bench  measure how fast guild is, beside the bare limits"
+
+demo: $(VENV)/.installed
+	PATH="$(VENV)/bin:$$PATH" tools/demo
+
+test: $(VENV)/.dev uat/acceptance
+	$(VENV)/bin/python -m pytest tests
+	$(VENV)/bin/python -m pytest --doctest-glob='*.md' uat
+
+uat: $(VENV)/.dev
+	PYTHON=$(VENV)/bin/python uat/container/run
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/vermin -t=3.8- --violations --no-tips guild_sync/agent
+	$(VENV)/bin/python -m pytest -q tests/unit/test_architecture.py
+
+bench: $(VENV)/.dev
+	$(VENV)/bin/python -m bench
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# The acceptance documents that come from outside the project, where they are at hand.
+.PHONY: uat/acceptance
+uat/acceptance:
+	@rm -f $@; $(if $(ACCEPTANCE),ln -s $(abspath $(ACCEPTANCE)) $@,true)
+
+$(VENV)/.installed: setup.cfg tools/install-missing
+	tools/install-missing
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info uat/acceptance .mypy_cache .ruff_cache .pytest_cache

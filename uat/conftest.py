@@ -1,0 +1,95 @@
+"""What the acceptance documents may call: run(), cd(), example(), sleep() and the like.
+
+The documents are doctests, which pytest collects (`--doctest-glob='*.md'`). Each has a
+guild home of its own. The remote that they use, `guild-uat`, is the one of the config
+file in the container (GUILD_UAT_REMOTE names it), and elsewhere a sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+REMOTE = "guild-uat"
+
+
+class Session:
+    """A user at a terminal: a folder to be in, and commands to type."""
+
+    def __init__(self, env: dict[str, str], folder: Path) -> None:
+        self._env = env
+        self._folder = folder
+
+    def cd(self, folder: str | Path) -> None:
+        self._folder = self._folder / folder
+
+    def run(self, command: str, stdin: str = "") -> None:
+        """Print what the command prints, and how it ends."""
+        done = subprocess.run(
+            shlex.split(command),
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self._folder,
+            env=self._env,
+            timeout=120,
+        )
+        print(done.stdout, end="" if done.stdout.endswith("\n") or not done.stdout else "\n")
+        print(f"<exit {done.returncode}>")
+
+    def names(self) -> dict[str, Callable[..., Any]]:
+        return {"cd": self.cd, "run": self.run, "example": example, "sleep": time.sleep}
+
+
+def example(name: str) -> Path:
+    """The folder of an example project."""
+    return HERE / "examples" / name
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of commands, in which the remote is there."""
+    env = dict(os.environ)
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    if env.get("GUILD_UAT_REMOTE") == REMOTE:
+        yield env
+        return
+    top = tmp_path_factory.mktemp("uat")
+    env["GUILD_CONFIG"] = str(top / "config.yml")
+    with _sandbox(top) as remote:
+        (top / "config.yml").write_text(f"remotes:\n  {REMOTE}: {remote}\n")
+        yield env
+
+
+def _sandbox(top: Path) -> Any:
+    """A real sshd for the time of the session; the remote that reaches it, as YAML."""
+    import json
+    from contextlib import contextmanager
+
+    sys.path.insert(0, str(HERE.parent / "tests"))
+    from support import server
+
+    @contextmanager
+    def started() -> Iterator[str]:
+        with server(top / "sshd") as running:
+            yield json.dumps(running.keys(top / "there"))
+
+    return started()
+
+
+@pytest.fixture(autouse=True)
+def _names(
+    environment: dict[str, str], tmp_path: Path, doctest_namespace: dict[str, Any]
+) -> None:
+    session = Session({**environment, "GUILD_HOME": str(tmp_path / "guild-home")}, tmp_path)
+    doctest_namespace.update(session.names())
