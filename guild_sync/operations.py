@@ -28,6 +28,8 @@ _FLAG_KEYS = {
 }  # fmt: skip
 _DESTINATIONS = ("args", "globals", "env")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
+_SEXAGESIMAL = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a time of day, not a number
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -340,10 +342,13 @@ def _is_wanted(name: str, wanted: Any) -> bool:
 
 
 def _flag_of(found: ImportedFlag) -> Flag:
+    kind = found.type or _kind_of(found.default)
+    if found.arg_name and kind is None and found.switch is None and not found.nargs:
+        kind = "string"  # what argparse makes of an option without a type
     return Flag(
         name=found.name,
         default=found.default,
-        type=found.type,
+        type=kind,
         choices=found.choices,
         required=found.required,
         arg_name=found.arg_name,
@@ -413,7 +418,7 @@ def flag_values(
 
 def _typed(flag: Flag, text: str, force: bool) -> Any:
     """The value that `text` stands for, as the flag's type has it."""
-    kind = flag.type or _kind_of(flag.default)
+    kind = flag.type
     if kind in ("string", "path", "existing-path", "filename"):
         value: Any = text
     else:
@@ -458,8 +463,10 @@ def _kind_of(default: Any) -> str | None:
 
 def plain_value(text: str) -> Any:
     """The value of a word on the command line: a number, yes or no, null, a list, else text."""
-    if "\n" in text or len(text) > 1000 or not text.strip():
+    if "\n" in text or len(text) > 1000 or not text.strip() or _SEXAGESIMAL.match(text):
         return text
+    if _SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
+        return float(text)
     if text[0] in "[{'\"" or text[0].isalnum() or text[0] in "+-.~":
         try:
             value = attrs.decode(text)

@@ -1,0 +1,211 @@
+"""One operation under its lock: its output, its end, and what a kill makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import Guild, Server, project, wait_until
+
+from guild_sync.agent import locks, runs
+
+FOREVER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
+
+
+def guild_dir(home: Path, run_id: str) -> Path:
+    return home / "runs" / run_id / ".guild"
+
+
+def runner_of(home: Path, run_id: str) -> int:
+    pid = locks.holder(str(guild_dir(home, run_id)))
+    assert pid
+    return pid
+
+
+def operation_of(home: Path, run_id: str) -> int:
+    argv = ["ps", "-o", "pid=", "--ppid", str(runner_of(home, run_id))]
+    return int(subprocess.check_output(argv, text=True))
+
+
+def alive(pid: int) -> bool:
+    return locks.start_time(pid) is not None
+
+
+def session_of(pid: int) -> int:
+    return os.getsid(pid)
+
+
+def test_the_runner_outlives_the_connection(
+    guild: Guild, remote: str, sshd: Server, there: Path
+) -> None:
+    from guild_sync import config, ssh
+
+    run_id = guild.started("sleep=600", remote=remote)
+    ssh.disconnect(config.remote(remote))
+    runner = runner_of(there, run_id)
+    assert session_of(runner) == runner, "it has a session of its own"
+    parents = subprocess.check_output(["ps", "-o", "ppid=", "-p", str(runner)], text=True)
+    assert int(parents) == 1, "nothing of the connection is its parent"
+    handles = {os.readlink(fd) for fd in Path(f"/proc/{runner}/fd").iterdir()}
+    assert not [h for h in handles if h.startswith("socket:")], "it holds no end of it"
+    assert "running" in guild.ok("runs", run_id, "-r", remote).out
+
+
+def test_starting_a_run_does_not_wait_for_it(guild: Guild, remote: str) -> None:
+    done = guild.ok("run", "op", "sleep=600", "-r", remote, "--no-wait", "-y")
+    assert "Sleeping" not in done.out
+
+
+def test_the_output_has_stdout_and_stderr_in_their_order(guild: Guild) -> None:
+    lines = "".join(
+        f"print('out {i}', flush=True)\nprint('err {i}', file=sys.stderr, flush=True)\n"
+        for i in range(50)
+    )
+    project(guild.folder, "op: {main: both}", both=f"import sys\n{lines}")
+    shown = guild.ok("run", "op", "-y").out
+    assert shown.split("\n")[:-1] == [f"{n} {i}" for i in range(50) for n in ("out", "err")]
+    assert guild.ok("cat", "-O").out == shown
+
+
+def test_output_that_is_not_utf8_is_kept_byte_by_byte(guild: Guild) -> None:
+    data = bytes(range(256)) * 300
+    project(guild.folder, "op: {main: raw}", raw=f"import os\nos.write(1, {data!r})")
+    guild.ok("run", "op", "-y")
+    (output,) = guild.home.glob("runs/*/.guild/output")
+    assert output.read_bytes() == data
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "completed"), (3, "error")])
+def test_the_operations_exit_status_is_guilds(guild: Guild, code: int, status: str) -> None:
+    project(guild.folder, "op: {main: ends}", ends=f"raise SystemExit({code})")
+    assert guild("run", "op", "-y").code == code
+    assert status in guild.ok("runs", "-n1").out
+
+
+def test_ctrl_c_ends_an_operation_that_runs_here(guild: Guild) -> None:
+    project(guild.folder, "op: {main: forever}", forever=FOREVER)
+    running = guild.popen("run", "op", "-y")
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"up\n"
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=20)
+    assert running.returncode == 128 + signal.SIGINT
+    assert "terminated" in guild.ok("runs", "-n1").out
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_runner_reaches_the_operations_whole_group(
+    guild: Guild, signum: int
+) -> None:
+    """Even an operation that ends politely is terminated: it was told to end."""
+    polite = (
+        "import signal, subprocess, sys\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        "def bye(*_):\n    print('bye', child.wait(), flush=True)\n    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, bye)\nsignal.signal(signal.SIGINT, bye)\n"
+        "print('up', flush=True)\nsignal.pause()\n"
+    )
+    project(guild.folder, "op: {main: polite}", polite=polite)
+    run_id = guild.started()
+    output = guild_dir(guild.home, run_id) / "output"
+    wait_until(lambda: output.exists() and output.read_text() == "up\n")
+    os.kill(runner_of(guild.home, run_id), signum)
+    wait_until(lambda: guild.status(run_id) != "running")
+    assert guild.status(run_id) == "terminated"
+    assert output.read_text() == f"up\nbye -{int(signum)}\n"
+
+
+def test_a_killed_runner_takes_its_operation_along_and_is_an_error(guild: Guild) -> None:
+    project(guild.folder, "op: {main: forever}", forever=FOREVER)
+    run_id = guild.started()
+    runner, operation = runner_of(guild.home, run_id), operation_of(guild.home, run_id)
+    os.kill(runner, signal.SIGKILL)
+    wait_until(lambda: not alive(operation), "the operation's end")
+    assert guild.status(run_id) == "error"
+
+
+def test_a_killed_runner_on_a_remote_is_an_error_here_after_a_sync(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    run_id = guild.started("sleep=600", remote=remote)
+    guild.ok("pull", remote, "-y")
+    runner = runner_of(there, run_id)
+    os.kill(runner, signal.SIGKILL)
+    wait_until(lambda: not alive(runner))
+    guild.ok("sync")
+    assert guild.status(run_id) == "error"
+
+
+def test_a_killed_operation_is_terminated(guild: Guild) -> None:
+    project(guild.folder, "op: {main: forever}", forever=FOREVER)
+    run_id = guild.started()
+    os.kill(operation_of(guild.home, run_id), signal.SIGKILL)
+    wait_until(lambda: guild.status(run_id) != "running")
+    assert guild.status(run_id) == "terminated"
+    assert runs.read_attr(str(guild.home / "runs" / run_id), "exit_status") == -signal.SIGKILL
+
+
+def test_what_an_operation_leaves_behind_does_not_keep_the_run_open(guild: Guild) -> None:
+    leaves = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid, flush=True)\n"
+    project(guild.folder, "op: {main: leaves}", leaves=leaves)
+    done = guild.ok("run", "op", "-y")
+    assert "completed" in guild.ok("runs", "-n1").out
+    os.kill(int(done.out), signal.SIGKILL)
+
+
+def test_exit_status_is_written_last(guild: Guild) -> None:
+    guild.ok("run", "op", "sleep=0", "-y")
+    (attrs,) = guild.home.glob("runs/*/.guild/attrs")
+    times = {path.name: path.stat().st_mtime_ns for path in attrs.iterdir()}
+    assert max(times, key=lambda name: times[name]) == "exit_status"
+    assert not (attrs.parent / "LOCK").exists()
+    assert not (attrs.parent / "PENDING").exists()
+
+
+def test_a_command_that_is_not_there_ends_the_run_with_127(guild: Guild) -> None:
+    project(guild.folder, "op: {exec: no-such-program}")
+    done = guild("run", "op", "-y")
+    assert done.code == 127
+    assert "cannot run no-such-program" in done.out
+    assert "error" in guild.ok("runs", "-n1").out
+
+
+def test_flags_reach_the_operation_as_variables_and_in_its_globals(guild: Guild) -> None:
+    text = (
+        "import os\nx = 1\nrate = 0.5\nname = 'a'\non = False\n"
+        "print(repr((x, rate, name, on)), os.environ['FLAG_X'], os.environ['FLAG_ON'])\n"
+    )
+    project(guild.folder, "op: {main: shows, flags-import: all}", shows=text)
+    done = guild.ok("run", "op", "x=2", "rate=1e-05", "name=b c", "on=yes", "-y")
+    assert done.out == "(2, 1e-05, 'b c', True) 2 1\n"
+
+
+def test_flags_reach_an_argparse_module_as_arguments(guild: Guild) -> None:
+    text = (
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--batch-size', type=int, default=10)\n"
+        "p.add_argument('--name', default='a')\n"
+        "p.add_argument('--fast', action='store_true')\n"
+        "print(p.parse_args())\n"
+    )
+    project(guild.folder, "op: {main: shows, flags-import: all}", shows=text)
+    done = guild.ok("run", "op", "batch-size=3", "name=-x y", "fast=yes", "-y")
+    assert done.out == "Namespace(batch_size=3, name='-x y', fast=True)\n"
+
+
+def test_an_exec_operation_gets_flags_in_its_words(guild: Guild) -> None:
+    guildfile = "op: {exec: 'printf %s|%s ${a} x${b}', flags: {a: 1, b: two words}}"
+    project(guild.folder, guildfile)
+    assert guild.ok("run", "op", "a=$(id) ; '", "-y").out == "$(id) ; '|xtwo words"
+
+
+def test_an_operations_environment_is_set(guild: Guild) -> None:
+    project(guild.folder, "op: {exec: 'sh -c env', env: {GREETING: 'hello world'}}")
+    lines = guild.ok("run", "op", "-y").lines
+    assert "GREETING=hello world" in lines
+    (run_dir,) = (guild.home / "runs").glob("[0-9a-f]*")
+    assert f"RUN_DIR={run_dir}" in lines
+    assert f"RUN_ID={run_dir.name}" in lines
