@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from guild_sync.errors import GuildError
@@ -34,6 +35,26 @@ def warn(error: GuildError) -> None:
     print(f"guild: {error.message}", file=sys.stderr)
     if error.hint:
         print(error.hint, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[int, float], None] | None]:
+    """A callback that draws how far a copy is, where a person watches; None elsewhere.
+
+    It takes the bytes that were copied and the part that is done, from 0 to 1.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[bytes]}"))
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(text, total=1.0, bytes="")
+        yield lambda count, part: bar.update(task, completed=part, bytes=decimal(count))
 
 
 def confirm(question: str = "Continue?") -> bool:

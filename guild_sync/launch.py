@@ -31,15 +31,22 @@ class Launch:
     values: Mapping[str, Any]
     run_id: str
     attributes: Mapping[str, Any]
+    job: Mapping[str, Any]
+    source: Source
     script: Path | None = None
 
     @property
-    def job(self) -> dict[str, Any]:
-        return operations.job(self.operation, self.values)
-
-    def source(self) -> Source:
-        own = self.operation.sourcecode
-        return source(self.project.folder, self.project.sourcecode if own is None else own)
+    def warnings(self) -> list[str]:
+        """What the user should know before it starts: keys and files that are passed over."""
+        later = [
+            f"{self.operation.full_name}: {key} is passed over: it comes with a later version"
+            for key in self.operation.later_keys
+        ]
+        left_out = [
+            f"{name} is left out: it is over 1 MB, and 'sourcecode' in guild.yml does not name it"
+            for name in self.source.left_out
+        ]
+        return [*self.project.warnings, *later, *left_out]
 
 
 def prepare(
@@ -58,9 +65,17 @@ def prepare(
         attributes["label"] = text
     if tags:
         attributes["tags"] = list(tags)
-    launch = Launch(project, operation, values, uuid.uuid4().hex, attributes, script)
-    _ = launch.job  # its faults show before anything is made
-    return launch
+    selection = project.sourcecode if operation.sourcecode is None else operation.sourcecode
+    return Launch(
+        project,
+        operation,
+        values,
+        uuid.uuid4().hex,
+        attributes,
+        operations.job(operation, values),
+        source(project.folder, selection),
+        script,
+    )
 
 
 def start_remote(launch: Launch, host: RemoteHost, say: Say) -> None:
@@ -71,12 +86,9 @@ def start_remote(launch: Launch, host: RemoteHost, say: Say) -> None:
     from guild_sync import package, rsync
 
     say("Building package")
-    found = launch.source()
-    for name in found.left_out:
-        say(f"Left out {name}: it is over 1 MB; 'sourcecode' in guild.yml can include it")
     run_id, name = launch.run_id, launch.operation.full_name
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
-        built = package.build(found, launch.project.package, Path(folder))
+        built = package.build(launch.source, launch.project.package, Path(folder))
         opref = _opref("package", built.name, built.version, launch.operation)
         job = {**launch.job, "environment": host.environment()}
         staged = host.call(
@@ -109,7 +121,6 @@ def start_remote(launch: Launch, host: RemoteHost, say: Say) -> None:
 
 def stage_local(launch: Launch, host: LocalHost) -> str:
     """Make the run here, with its source code, ready to start; its directory."""
-    found = launch.source()
     job = {**launch.job, "environment": host.environment()}
     staged = host.call(
         "stage",
@@ -119,7 +130,12 @@ def stage_local(launch: Launch, host: LocalHost) -> str:
         job=job,
     )
     try:
-        host.call("copy_source", run_id=launch.run_id, root=str(found.root), files=found.files)
+        host.call(
+            "copy_source",
+            run_id=launch.run_id,
+            root=str(launch.source.root),
+            files=launch.source.files,
+        )
     except BaseException:
         _discard(host, launch.run_id)
         raise

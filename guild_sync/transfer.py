@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync import rsync
-from guild_sync.errors import GuildError
+from guild_sync.display import progress
+from guild_sync.errors import GuildError, Incomplete
 from guild_sync.hosts import LocalHost, RemoteHost
 
 Say = Callable[[str], None]
@@ -24,7 +25,6 @@ def pull(
     here: LocalHost,
     states: Mapping[str, State],
     say: Say,
-    on_progress: Callable[[int, float], None] | None = None,
 ) -> dict[str, str]:
     """Copy runs whose states on the remote were read just before; for each fault, its reason.
 
@@ -38,16 +38,17 @@ def pull(
         for run_id in ids:
             say(f"Copying {run_id}")
         if ids:
-            faults.update(
-                rsync.pull(
-                    host.remote,
-                    f"{host.home}/runs",
-                    ids,
-                    Path(begun["runs_dir"]),
-                    Path(begun["incoming"]),
-                    on_progress,
+            with progress(f"Copying from {host.name}") as on_progress:
+                faults.update(
+                    rsync.pull(
+                        host.remote,
+                        f"{host.home}/runs",
+                        ids,
+                        Path(begun["runs_dir"]),
+                        Path(begun["incoming"]),
+                        on_progress,
+                    )
                 )
-            )
     finally:
         here.call("end_copy", incoming=begun["incoming"])
     copied = {run_id: state for run_id, state in states.items() if run_id not in faults}
@@ -59,7 +60,5 @@ def warn_of(
     faults: Mapping[str, str], host: RemoteHost, warn: Callable[[GuildError], None]
 ) -> None:
     """Say of each run why it is not here whole."""
-    from guild_sync.errors import Incomplete
-
     for run_id, reason in faults.items():
         warn(Incomplete(f"run {run_id} was not copied whole from {host.name}: {reason}"))

@@ -56,8 +56,8 @@ class Environment:
     def installers(self) -> List[Sequence[str]]:
         """The commands that can install a package here, the best first."""
         uv = shutil.which("uv", path=self.variables.get("PATH"))
-        pip = [self.python, "-m", "pip"]
-        return [[uv, "pip"], pip] if uv else [pip]
+        pip = [self.python, "-m", "pip", "install"]
+        return [[uv, "pip", "install", "--python", self.python], pip] if uv else [pip]
 
 
 def _expand(path: str) -> str:

@@ -68,10 +68,8 @@ def discard(home: str, run_id: str) -> None:
             shutil.rmtree(directory)
 
 
-def install(
-    home: str, run_id: str, wheel: str, folder: str, with_dependencies: bool
-) -> Dict[str, str]:
-    """Install the wheel that was put into the run's job-packages; says by what means.
+def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: bool) -> None:
+    """Install the wheel that was put into the run's job-packages.
 
     The project's files, which lie in `folder` of the wheel, are copied into the run.
     Without dependencies it is unpacked here; with them, the environment's uv or pip
@@ -81,14 +79,12 @@ def install(
     path = os.path.join(packages, os.path.basename(wheel))
     if not with_dependencies:
         unpack(path, packages)
-        installer = "guild"
     else:
         environment = Environment.load(_job(home, run_id).get("environment") or {})
-        installer = _pip_install(path, packages, environment)
+        _pip_install(path, packages, environment)
     os.unlink(path)
     root = os.path.join(packages, folder)
     copy_source(home, run_id, root, _files_below(root))
-    return {"installer": installer}
 
 
 def unpack(wheel: str, target: str) -> None:
@@ -104,10 +100,10 @@ def unpack(wheel: str, target: str) -> None:
                 os.chmod(path, mode | 0o600)
 
 
-def _pip_install(wheel: str, target: str, environment: Environment) -> str:
+def _pip_install(wheel: str, target: str, environment: Environment) -> None:
     failures = []
     for installer in environment.installers():
-        argv = [*installer, "install", "--target", target, "--quiet", wheel]
+        argv = [*installer, "--target", target, "--quiet", wheel]
         try:
             done = subprocess.run(
                 argv,
@@ -120,7 +116,7 @@ def _pip_install(wheel: str, target: str, environment: Environment) -> str:
             failures.append("%s: %s" % (installer[0], e.strerror))
             continue
         if done.returncode == 0:
-            return "uv" if installer[0].endswith("uv") else "pip"
+            return
         failures.append(done.stdout.decode("utf-8", "replace").strip())
         if b"No module named pip" not in done.stdout:
             break

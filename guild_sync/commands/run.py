@@ -42,7 +42,7 @@ from guild_sync.watching import exit_status, watch
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     prepared = _prepare(args)
-    for warning in prepared.project.warnings:
+    for warning in prepared.warnings:
         print(f"guild: warning: {display.clean(warning)}", file=sys.stderr)
     target = host(args["--remote"])
     if not args["--yes"] and not _confirmed(prepared, target.name):
