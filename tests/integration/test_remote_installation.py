@@ -107,7 +107,11 @@ def test_uv_installs_it_where_there_is_one(
         pytest.skip("there is no uv here")
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=False, symlinks=True)
-    (environment / "bin" / "uv").symlink_to(uv)
+    # The sshd's environment is bare: this machine's certificates have to be named there.
+    certificates = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    wrapper = environment / "bin" / "uv"
+    wrapper.write_text(f'#!/bin/sh\nSSL_CERT_FILE={certificates} exec {uv} "$@"\n')
+    wrapper.chmod(0o755)
     guild.configure(guild_uat=sshd.keys(there, venv_path=str(environment)))
     project(guild.folder, NEEDS_SIX, shows=SHOWS)
     assert f"{environment} six" in guild.ok("run", "op", "-r", "guild-uat", "-y").lines
