@@ -13,7 +13,6 @@ from guild_sync.errors import Exit, GuildError
 # name -> (module below guild_sync.commands, what it does)
 COMMANDS = {
     "cat": ("cat", "show a file of a run"),
-    "help": ("help", "show how to use guild or one of its commands"),
     "info": ("info", "show all that is known of a run"),
     "operations": ("operations", "list what the project here offers"),
     "pull": ("pull", "copy runs from a remote to this machine"),
@@ -43,7 +42,7 @@ Options:
 Commands:
 {listed}
 
-'guild COMMAND --help' shows what a command takes.
+'guild COMMAND --help' or 'guild help COMMAND' shows what a command takes.
 """
 
 
@@ -71,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     if not words or words[0] in ("--help", "-h"):
         print(usage(), end="")
         return Exit.OK

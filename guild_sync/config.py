@@ -22,7 +22,7 @@ DEFAULT_CONNECT_TIMEOUT = 10  # seconds
 # be read as an option, a path, a pattern of ssh_config, or a second word.
 _HOST = re.compile(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*\Z")
 _USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
-_NAME = re.compile(r"[^\s/\x00-\x1f\x7f-][^\s/\x00-\x1f\x7f]*\Z")
+_NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
 _SPEC = re.compile(
@@ -102,14 +102,19 @@ def remote(name: str) -> Remote:
 def _remote_of_spec(spec: str) -> Remote:
     match = _SPEC.match(spec)
     host = match["host"].strip("[]") if match else ""
-    if not match or not _HOST.match(host) or (match["user"] and not _USER.match(match["user"])):
+    port = int(match["port"]) if match and match["port"] else None
+    path = (match and match["path"]) or ".guild"
+    if (
+        not match
+        or not _HOST.match(host)
+        or (match["user"] and not _USER.match(match["user"]))
+        or (port is not None and not 0 < port < 65536)
+        or not _one_line(path)
+    ):
         raise ConfigError(
             f"{spec!r} is not a remote", "A remote spec is ssh:[USER@]HOST[:PORT][:PATH]."
         )
-    port = int(match["port"]) if match["port"] else None
-    return Remote(
-        spec, "ssh", host=host, user=match["user"], port=port, guild_home=match["path"] or ".guild"
-    )
+    return Remote(spec, "ssh", host=host, user=match["user"], port=port, guild_home=path)
 
 
 def _read(path: Path) -> dict[str, Remote]:
@@ -120,8 +125,8 @@ def _read(path: Path) -> dict[str, Remote]:
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"cannot read {path}: {e}") from None
     try:
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, RecursionError) as e:
+        data = yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
+    except (yaml.YAMLError, RecursionError, ValueError) as e:
         raise yaml_error(path, e) from None
     faults: list[str] = []
     found = _remotes_of(data, path.parent, faults)
@@ -158,7 +163,9 @@ def _remotes_of(data: object, folder: Path, faults: list[str]) -> dict[str, Remo
     for name, attributes in defined.items():
         place = f"remotes: {name}"
         if not isinstance(name, str) or not _NAME.match(name):
-            faults.append(f"{place}: a remote's name is one word that does not begin with '-'")
+            faults.append(
+                f"{place}: a remote's name is one word that begins with neither '-' nor '.'"
+            )
         elif not isinstance(attributes, dict):
             faults.append(f"{place}: must be a mapping")
         else:
@@ -277,6 +284,8 @@ def _checked(
         faults.append(f"{place}: host: is missing")
     if len(faults) > before:
         return None
+    if "host" in values:  # an address in brackets, as URLs have it
+        values["host"] = values["host"].strip("[]")
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     values["ssh_options"] = tuple(values.get("ssh_options", ()))

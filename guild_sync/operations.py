@@ -26,10 +26,13 @@ _FLAG_KEYS = {
     "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
     "description",
 }  # fmt: skip
+_TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
+_TEXT_TYPES = ("string", "path", "existing-path", "filename")
 _DESTINATIONS = ("args", "globals", "env")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
 _SEXAGESIMAL = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a time of day, not a number
+_QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could misread
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -119,7 +122,7 @@ def _parsed(path: Path, text: str) -> Any:
     from guild_sync.config import yaml_error
 
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
     except (yaml.YAMLError, RecursionError, ValueError) as e:
         raise yaml_error(path, e) from None
 
@@ -229,6 +232,11 @@ class _Reader:
         for key in ("main", "exec", "label", "description"):
             if not isinstance(entry.get(key, ""), str):
                 self.faults.append(f"{place}: {key}: must be text")
+        for key in ("main", "exec"):
+            if isinstance(entry.get(key), str) and not _words(entry[key]):
+                self.faults.append(f"{place}: {key}: must be a line of words")
+        if not isinstance(entry.get("default", False), bool):
+            self.faults.append(f"{place}: default: must be yes or no")
         main, command = entry.get("main"), entry.get("exec")
         if main and command:
             self.faults.append(f"{place}: main and exec exclude each other")
@@ -266,8 +274,8 @@ class _Reader:
             declared = {}
         imported: Mapping[str, ImportedFlag] = {}
         wanted = entry.get("flags-import")
-        if main and wanted not in ("no", False):
-            path = find_module(main.split()[0], [self.folder])
+        if main and _words(main) and wanted not in ("no", False):
+            path = find_module(_words(main)[0], [self.folder])
             if path is not None:
                 imported, dest = self._imported(path, dest)
         flags = {}
@@ -308,8 +316,14 @@ class _Reader:
             self.faults.append(f"{place}: choices: must be a list")
             choices = []
         for key in ("min", "max"):
-            if not isinstance(given.get(key, 0), (int, float)):
+            if not _is_number(given.get(key, 0)):
                 self.faults.append(f"{place}: {key}: must be a number")
+        if given.get("type") is not None and given["type"] not in _TYPES:
+            self.faults.append(f"{place}: type: must be one of {', '.join(_TYPES)}")
+        if not _is_option_name(given.get("arg-name", "x")):
+            self.faults.append(f"{place}: arg-name: must be an option's name without dashes")
+        if not isinstance(given.get("arg-switch", None), (bool, type(None))):
+            self.faults.append(f"{place}: arg-switch: must be yes or no")
         return Flag(
             name=name,
             default=given.get("default", base.default),
@@ -329,6 +343,22 @@ class _Reader:
 
     def _pass_over(self, place: str, key: object) -> None:
         self.warnings.append(f"{place}: {key} is passed over: guild does not know it")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_option_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_NAME.match(value))
+
+
+def _words(text: str) -> list[str]:
+    """The words of a command line; none where its quotes do not match."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []
 
 
 def _one_line(value: object) -> bool:
@@ -418,35 +448,43 @@ def flag_values(
 
 def _typed(flag: Flag, text: str, force: bool) -> Any:
     """The value that `text` stands for, as the flag's type has it."""
-    kind = flag.type
-    if kind in ("string", "path", "existing-path", "filename"):
-        value: Any = text
-    else:
-        value = plain_value(text)
-    if force:
-        return value
-    problem = ""
-    if kind in ("number", "float", "int") and value is not None and text != "":
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            problem = "not a number"
-        elif kind == "int" and not isinstance(value, int):
-            problem = "not a whole number"
-        elif flag.minimum is not None and value < flag.minimum:
-            problem = f"less than {flag.minimum}"
-        elif flag.maximum is not None and value > flag.maximum:
-            problem = f"more than {flag.maximum}"
-        elif kind == "float":
-            value = float(value)
-    elif kind == "boolean" and value is not None and not isinstance(value, bool):
-        problem = "neither yes nor no"
-    if not problem and flag.choices and value not in flag.choices:
-        problem = f"not one of {', '.join(shown(c) for c in flag.choices)}"
+    of_text = flag.type in _TEXT_TYPES or (
+        flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
+    )
+    value: Any = text if of_text else plain_value(text)
+    if flag.type == "float" and _is_number(value):
+        value = float(value)
+    problem = None if force or value is None else _problem(flag, value)
     if problem:
         raise GuildError(
             f"invalid value {_short(text)} for flag {flag.name!r}: {problem}",
             "Use --force-flags to skip this check.",
         )
     return value
+
+
+def _problem(flag: Flag, value: Any) -> str | None:
+    """What keeps `value` from being one of the flag's, None where nothing does."""
+    bounded = flag.minimum is not None or flag.maximum is not None
+    if flag.type == "boolean" and not isinstance(value, bool):
+        return "neither yes nor no"
+    if flag.type == "int" and (not isinstance(value, int) or isinstance(value, bool)):
+        return "not a whole number"
+    if (flag.type in ("number", "float") or bounded) and not _is_number(value):
+        return "not a number"
+    # Written so that nan, which no comparison holds for, is out of bounds.
+    if flag.minimum is not None and not value >= flag.minimum:
+        return f"less than {flag.minimum}"
+    if flag.maximum is not None and not value <= flag.maximum:
+        return f"more than {flag.maximum}"
+    if flag.choices and not any(_same(choice, value) for choice in flag.choices):
+        return f"not one of {', '.join(shown(choice) for choice in flag.choices)}"
+    return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality in which yes is not 1, as it is in Python."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _short(text: str) -> str:
@@ -482,17 +520,23 @@ def plain_value(text: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A flag's value as people see it: `sleep=10`, `name='a b'`, `x=yes`."""
-    text = attrs.encode(value).strip() if not isinstance(value, str) else value
+    """A flag's value as people write it: `10`, `yes`, `'a b'`, `[1, 2]`; always on one line.
+
+    `plain_value` reads a text on one line back as it was.
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (list, dict)):
-        return ", ".join(text.splitlines()).replace("- ", "")
-    if isinstance(value, str) and (
-        plain_value(value) != value or re.search(r"[\s'\"\\$;&|<>()]", text)
-    ):
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(shown(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in value.items())}}}"
+    if not isinstance(value, str):
+        return attrs.encode(value).strip()
+    if "\n" in value or "\r" in value:
         return repr(value)
-    return text
+    if value and plain_value(value) == value and not _QUOTED.search(value):
+        return value
+    return "'" + value.replace("'", "''") + "'"  # as YAML quotes
 
 
 def label(operation: Operation, values: Mapping[str, Any]) -> str:
@@ -524,7 +568,9 @@ def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     if operation.exec:
         made["argv"] = _exec_argv(operation.exec, values)
         return made
-    words = shlex.split(operation.main or "")
+    words = _words(operation.main or "")
+    if not words:
+        raise ConfigError(f"main of {operation.full_name} is no line of words: {operation.main}")
     made["module"], arguments = words[0], words[1:]
     if operation.flags_dest == "args":
         arguments += _arguments(operation, values)
@@ -572,7 +618,11 @@ def _arguments(operation: Operation, values: Mapping[str, Any]) -> list[str]:
         if flag.switch is not None:
             arguments += [option] if value == flag.switch and value is not None else []
         elif isinstance(value, list) and flag.several:
-            arguments += [option, *(_argument_text(item) for item in value)]
+            texts = [_argument_text(item) for item in value]
+            dashed = any(
+                text.startswith("-") and not _is_number(plain_value(text)) for text in texts
+            )
+            arguments += [f"{option}={text}" for text in texts] if dashed else [option, *texts]
         elif value is not None:
             text = _argument_text(value)
             # A text that begins with a dash would be read as an option of its own.
@@ -607,6 +657,6 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     reader = _Reader(folder / GUILDFILE)
-    flags, dest = reader._flags({}, path.stem, None, path.name)
-    operation = Operation(path.name, main=path.stem, flags=flags, flags_dest=dest)
+    flags, dest = reader._flags({}, shlex.quote(path.stem), None, path.name)
+    operation = Operation(path.name, main=shlex.quote(path.stem), flags=flags, flags_dest=dest)
     return Project(folder, (operation,), warnings=tuple(reader.warnings)), operation
