@@ -25,6 +25,7 @@ FINAL = ("completed", "terminated", "error")
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
+_BLOCK = 4096
 
 
 class Status(NamedTuple):
@@ -127,7 +128,10 @@ def _read(path: str) -> Optional[str]:
     except OSError:
         return None
     try:
-        return os.read(fd, _MAX_ATTR).decode("utf-8", "replace")
+        data = os.read(fd, _BLOCK)
+        if len(data) == _BLOCK:  # rare: a large read costs a large buffer each time
+            data += os.read(fd, _MAX_ATTR)
+        return data.decode("utf-8", "replace")
     except OSError:
         return None
     finally:

@@ -98,9 +98,7 @@ def test_a_killed_pull_shows_no_wrong_status_and_the_next_repairs_it(
     assert not list(guild.home.glob("runs/.incoming-*")), "nothing is left of the killed one"
 
 
-def test_a_killed_pull_leaves_no_rsync_that_goes_on(
-    guild: Guild, slow: str, there: Path
-) -> None:
+def test_a_killed_pull_leaves_no_rsync_that_goes_on(guild: Guild, slow: str, there: Path) -> None:
     run_id, _ = started(guild, there)
     pulling = guild.popen("pull", slow, run_id, "-y")
     wait_until(lambda: is_copying(guild))
