@@ -10,26 +10,49 @@ from guild_sync.errors import UsageError
 
 # docopt knows one-letter short options: longer ones become their long names first.
 _LONG_NAMES = {
+    "-F": "--filter",
+    "-Fo": "--operation",
+    "-Fl": "--with-label",
+    "-Ft": "--with-tag",
+    "-Fc": "--with-comment",
+    "-Fd": "--digest",
+    "-Fs": "--started",
+    "-Fu": "--unlabeled",
+    "-Fm": "--marked",
+    "-Fn": "--unmarked",
     "-Sr": "--running",
     "-Sc": "--completed",
     "-Se": "--error",
     "-St": "--terminated",
     "-Sp": "--pending",
     "-Ss": "--staged",
+    "-rm": "--remove",
 }
-_STATUS_LETTERS = {name[2]: long for name, long in _LONG_NAMES.items()}
+_STATUS_LETTERS = {name[2]: long for name, long in _LONG_NAMES.items() if name[1] == "S"}
 STATUSES = ("running", "completed", "error", "terminated", "pending", "staged")
 
-# What a command that chooses runs adds to its usage.
-STATUS_OPTIONS = """
-Only runs of a status (-Sr for --running and so on; -Set is -Se and -St):
-  --running         Runs that are running.
-  --completed       Runs that ended well.
-  --error           Runs that ended with an error.
-  --terminated      Runs that were stopped.
-  --pending         Runs that are about to start.
-  --staged          Runs that wait to be started.
-  --not-running     All but these; the same for the next ones.
+# What every command that chooses runs adds to its usage.
+FILTER_OPTIONS = """
+Only some runs:
+  --filter EXPR        Runs for which EXPR holds (-F), such as
+                       'status = error and sleep > 5' or 'label contains x'.
+  --operation OP       Runs of an operation with OP in its name (-Fo).
+  --with-label TEXT    Runs with TEXT in their label (-Fl).
+  --with-tag TAG       Runs with this tag (-Ft).
+  --with-comment TEXT  Runs with TEXT in a comment (-Fc).
+  --digest DIGEST      Runs whose source code has this digest, or beginning of one (-Fd).
+  --started RANGE      Runs that started within RANGE (-Fs): 'last 3 days', 'today',
+                       'before 2026-01-01', 'between 9:00 and 12:00'.
+  --unlabeled          Runs without a label (-Fu).
+  --marked             Marked runs (-Fm).
+  --unmarked           Runs that are not marked (-Fn).
+  --running            Runs that are running (-Sr).
+  --completed          Runs that ended well (-Sc).
+  --error              Runs that ended with an error (-Se).
+  --terminated         Runs that were stopped (-St).
+  --pending            Runs that are about to start (-Sp).
+  --staged             Runs that wait to be started (-Ss). -Set is -Se and -St.
+  --not-running        All but these; and so for the next ones.
   --not-completed
   --not-error
   --not-terminated
@@ -90,8 +113,41 @@ def _with_long_names(argv: Sequence[str]) -> list[str]:
     return [*words, *dashes, *rest]
 
 
-def statuses(args: dict[str, Any]) -> list[str]:
-    """The statuses that the status options ask for; empty where there is none."""
+def filters(args: dict[str, Any]) -> dict[str, Any]:
+    """What the options of FILTER_OPTIONS ask for, as agent/filters.py takes it.
+
+    Raises UsageError for an expression or a time range that is none.
+    """
+    found: dict[str, Any] = {}
+    for option, name in (
+        ("--operation", "operation"),
+        ("--with-label", "label"),
+        ("--with-tag", "tag"),
+        ("--with-comment", "comment"),
+        ("--digest", "digest"),
+    ):
+        if args.get(option):
+            found[name] = [args[option]]
+    if statuses := _statuses(args):
+        found["status"] = statuses
+    if args.get("--unlabeled"):
+        found["unlabeled"] = True
+    if args.get("--marked") or args.get("--unmarked"):
+        if args.get("--marked") and args.get("--unmarked"):
+            raise UsageError("--marked and --unmarked exclude each other")
+        found["marked"] = bool(args["--marked"])
+    if args.get("--started"):
+        from guild_sync.timeranges import parse_range
+
+        found["started"] = list(parse_range(args["--started"]))
+    if args.get("--filter"):
+        from guild_sync.expressions import parse as parse_expression
+
+        found["expression"] = parse_expression(args["--filter"])
+    return found
+
+
+def _statuses(args: dict[str, Any]) -> list[str]:
     wanted = [s for s in STATUSES if args.get(f"--{s}")]
     refused = [s for s in STATUSES if args.get(f"--not-{s}")]
     if not refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import attrs, locks
 from .errors import AgentError
@@ -95,10 +95,15 @@ def read_attr(directory: str, name: str) -> Any:
 
 def write_attr(directory: str, name: str, value: Any) -> None:
     """Write an attribute, whole or not at all."""
-    if not _ATTR_NAME.match(name):
+    if not is_attr_name(name):
         raise AgentError("%s is not an attribute's name" % shown(name))
     path = os.path.join(guild_dir(directory), "attrs", name)
     locks.write_atomically(path, attrs.encode(value))
+
+
+def is_attr_name(name: str) -> bool:
+    """Whether `name` can be an attribute's: nothing that leaves the attributes' folder."""
+    return bool(_ATTR_NAME.match(name))
 
 
 def attr_names(directory: str) -> List[str]:
@@ -106,7 +111,7 @@ def attr_names(directory: str) -> List[str]:
         names = os.listdir(os.path.join(guild_dir(directory), "attrs"))
     except OSError:
         return []
-    return sorted(name for name in names if _ATTR_NAME.match(name))
+    return sorted(name for name in names if is_attr_name(name))
 
 
 def mark(directory: str, name: str) -> None:
@@ -189,30 +194,35 @@ def _time_of(directory: str) -> Optional[int]:
 
 
 def select(
-    home: str, specs: Sequence[str], statuses: Sequence[str] = (), deleted: bool = False
+    home: str,
+    specs: Sequence[str],
+    filters: Optional[Dict[str, Any]] = None,
+    deleted: bool = False,
 ) -> List[str]:
     """The ids that `specs` name, in their order: an index, a range `1:5`, an id or a prefix.
 
-    Without specs: all. `statuses` keeps only runs of these, before indexes count.
+    Without specs: all. `filters` (agent/filters.py) count before indexes do.
     Raises AgentError (kind "not-found") where a spec names no run, or several.
     """
-    if all(RUN_ID.match(spec) for spec in specs) and specs and not statuses and not deleted:
+    if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:
         known = [spec for spec in specs if _time_of(run_dir(home, spec)) is not None]
         if len(known) == len(specs):
             return _unique(known)
-    ids = list(_with_status(home, run_ids(home, deleted), statuses, deleted))
+    ids = _filtered(home, run_ids(home, deleted), filters, deleted)
     if not specs:
         return ids
     return _unique([run_id for spec in specs for run_id in _named(spec, ids)])
 
 
-def _with_status(
-    home: str, ids: Sequence[str], statuses: Sequence[str], deleted: bool
-) -> Iterator[str]:
-    for run_id in ids:
-        directory = os.path.join(runs_dir(home, deleted), run_id)
-        if not statuses or status(directory).text in statuses:
-            yield run_id
+def _filtered(
+    home: str, ids: List[str], filters: Optional[Dict[str, Any]], deleted: bool
+) -> List[str]:
+    if not filters:
+        return ids
+    from .filters import matches
+
+    top = runs_dir(home, deleted)
+    return [run_id for run_id in ids if matches(os.path.join(top, run_id), filters)]
 
 
 def _named(spec: str, ids: Sequence[str]) -> Sequence[str]:
@@ -280,11 +290,11 @@ def list_runs(
     home: str,
     specs: Sequence[str] = (),
     limit: Optional[int] = None,
-    statuses: Sequence[str] = (),
+    filters: Optional[Dict[str, Any]] = None,
     deleted: bool = False,
 ) -> Dict[str, Any]:
     """Summaries of the first `limit` runs that are meant, and how many there are in all."""
-    ids = select(home, specs, statuses, deleted)
+    ids = select(home, specs, filters, deleted)
     shown_ids = ids if limit is None else ids[:limit]
     return {"runs": [summary(home, i, deleted) for i in shown_ids], "total": len(ids)}
 

@@ -26,7 +26,7 @@ from guild_sync.errors import Exit
 from guild_sync.hosts import host
 
 DEFAULT_LIMIT = 20
-USAGE = (__doc__ or "") + arguments.STATUS_OPTIONS
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if limit is None and not args["--all"]:
         limit = DEFAULT_LIMIT
     found = host(args["--remote"]).call(
-        "list", specs=args["RUN"], limit=limit, statuses=arguments.statuses(args)
+        "list", specs=args["RUN"], limit=limit, filters=arguments.filters(args)
     )
     if args["--json"]:
         print(json.dumps(found["runs"]))

@@ -1,0 +1,122 @@
+"""Filter expressions: `status = error and sleep > 5`, parsed here, evaluated where runs are.
+
+The result is a tree of lists, which travels as JSON (agent/filters.py evaluates it):
+`["and", tree, tree]`, `["or", tree, tree]`, `["not", tree]`, and `[operator, name, value]`
+with the operators `= != < <= > >= contains in defined`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from lark import Lark, Token, Transformer, UnexpectedInput
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+from guild_sync.errors import UsageError
+
+Tree = list[Any]
+MAX_LENGTH = 10_000  # characters
+
+_GRAMMAR = r"""
+?start: alternative
+?alternative: conjunction | alternative "or"i conjunction -> either
+?conjunction: negation | conjunction "and"i negation -> both
+?negation: term | "not"i negation -> negated
+?term: "(" alternative ")" | comparison
+?comparison: NAME OPERATOR value -> compared
+    | NAME "contains"i value -> contains
+    | NAME "in"i items -> among
+    | NAME "not"i "in"i items -> not_among
+    | NAME "is"i "undefined"i -> undefined
+    | NAME "is"i "not"i "undefined"i -> defined
+items: "[" [value ("," value)*] "]"
+value: NUMBER -> number | NAME -> word | WORD -> word | STRING -> string
+OPERATOR: "!=" | "<>" | "<=" | ">=" | "=" | "<" | ">"
+NUMBER.2: /[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?(?![\w:.\/-])/
+NAME.1: /[a-z_][a-z0-9_:.\/-]*/i
+WORD: /[^\s\[\]()"',=<>!]+/i
+STRING: /"[^"]*"|'[^']*'/
+%ignore /\s+/
+"""
+
+
+class _Builder(Transformer[Token, Tree]):
+    def either(self, parts: list[Any]) -> Tree:
+        return ["or", *parts]
+
+    def both(self, parts: list[Any]) -> Tree:
+        return ["and", *parts]
+
+    def negated(self, parts: list[Any]) -> Tree:
+        return ["not", *parts]
+
+    def compared(self, parts: list[Any]) -> Tree:
+        name, operator, value = parts
+        return ["!=" if operator == "<>" else str(operator), str(name), value]
+
+    def contains(self, parts: list[Any]) -> Tree:
+        return ["contains", str(parts[0]), parts[1]]
+
+    def among(self, parts: list[Any]) -> Tree:
+        return ["in", str(parts[0]), parts[1]]
+
+    def not_among(self, parts: list[Any]) -> Tree:
+        return ["not", self.among(parts)]
+
+    def undefined(self, parts: list[Any]) -> Tree:
+        return ["not", self.defined(parts)]
+
+    def defined(self, parts: list[Any]) -> Tree:
+        return ["defined", str(parts[0]), None]
+
+    def items(self, parts: list[Any]) -> Tree:
+        return [part for part in parts if part is not None]
+
+    def number(self, parts: list[Token]) -> int | float:
+        text = str(parts[0])
+        return float(text) if any(c in text for c in ".eE") else int(text)
+
+    def word(self, parts: list[Token]) -> Any:
+        text = str(parts[0])
+        constants = {"yes": True, "true": True, "no": False, "false": False}
+        return constants.get(text.lower(), text)
+
+    def string(self, parts: list[Token]) -> str:
+        return str(parts[0])[1:-1]
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr")
+
+
+def parse(text: str) -> Tree:
+    """The tree of a filter expression. Raises UsageError, which points at what is wrong."""
+    if len(text) > MAX_LENGTH:
+        raise UsageError(f"the filter is longer than {MAX_LENGTH} characters")
+    try:
+        tree: Tree = _Builder().transform(_parser().parse(text))
+        return tree
+    except UnexpectedInput as e:
+        place = len(text) if _at_end(e) else max((e.pos_in_stream or 0), 0)
+        line = " ".join(text.split("\n"))
+        raise UsageError(
+            "the filter is not an expression that guild understands",
+            f"  {line}\n  {' ' * place}^ {_expected(e)}\n"
+            "Write it like: status = error and (sleep > 5 or label contains x)",
+        ) from None
+    except RecursionError:
+        raise UsageError("the filter is nested too deeply") from None
+
+
+def _at_end(error: UnexpectedInput) -> bool:
+    return isinstance(error, UnexpectedToken) and error.token.type == "$END"
+
+
+def _expected(error: UnexpectedInput) -> str:
+    if _at_end(error):
+        return "more is expected here"
+    if isinstance(error, UnexpectedCharacters):
+        return "this character does not belong here"
+    return "this does not belong here"
