@@ -57,7 +57,7 @@ def source(root: Path, selection: Any = None) -> Source:
     if len(names) > MAX_FILES and not include:
         raise GuildError(
             f"the project {root} has {len(names)} files, more than {MAX_FILES}",
-            "Say which are source code with 'sourcecode' in its guild.yml, such as\n"
+            "Say in the operation which are source code, such as\n"
             "  sourcecode: ['*.py', 'config/*']",
         )
     return Source(root, tuple(sorted(names)), tuple(left_out))

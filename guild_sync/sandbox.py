@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from guild_sync import process, ssh
 from guild_sync.agent.locks import start_time, write_atomically
-from guild_sync.config import Remote
+from guild_sync.config import SANDBOX, Remote
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.home import guild_home
 
@@ -143,9 +143,11 @@ def _try_start(name: str, sshd: str, folder: Path, port: int) -> State | None:
 def stop(name: str) -> bool:
     """End the sandbox's server and the connections to it; whether it was running."""
     state = running(name)
-    (folder_of(name) / "state.json").unlink(missing_ok=True)
     if state is None:
+        (folder_of(name) / "state.json").unlink(missing_ok=True)
         return False
+    ssh.disconnect(as_ssh(Remote(name, SANDBOX)))
+    (folder_of(name) / "state.json").unlink(missing_ok=True)
     os.kill(state.pid, signal.SIGTERM)
     _wait_until(lambda: start_time(state.pid) != state.start)
     return True
