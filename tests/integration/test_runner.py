@@ -209,3 +209,17 @@ def test_an_operations_environment_is_set(guild: Guild) -> None:
     (run_dir,) = (guild.home / "runs").glob("[0-9a-f]*")
     assert f"RUN_DIR={run_dir}" in lines
     assert f"RUN_ID={run_dir.name}" in lines
+
+
+def test_the_workstations_environment_is_neither_sent_nor_recorded(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    guild.env["SECRET_TOKEN"] = "hunter2-hunter2"
+    project(guild.folder, "op: {exec: env}")
+    guild.ok("run", "op", "-r", remote, "-y")
+    guild.ok("pull", remote, "-y")
+    guild.ok("run", "op", "-y")
+    kept = [path for home in (there, guild.home) for path in home.rglob("*") if path.is_file()]
+    telling = [path for path in kept if b"hunter2-hunter2" in path.read_bytes()]
+    # Only the operation that ran here saw it, and told it itself.
+    assert [path.name for path in telling] == ["output"]
