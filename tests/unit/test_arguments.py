@@ -1,0 +1,276 @@
+"""How a command line is read, and what is said of one that does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guild_sync import arguments
+from guild_sync.arguments import parse
+from guild_sync.errors import UsageError
+
+USAGE = (
+    """Show things.
+
+Usage:
+  guild show [options] [-t TAG]... [NAME]...
+
+Options:
+  -n, --limit N      At most N.
+  -r, --remote NAME  There.
+  -t, --tag TAG      Tagged.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+"""
+    + arguments.FILTER_OPTIONS
+)
+
+
+def read(*argv: str) -> dict[str, Any]:
+    return parse(USAGE, ["show", *argv])
+
+
+def message(*argv: str) -> str:
+    with pytest.raises(UsageError) as error:
+        read(*argv)
+    assert error.value.hint == "Try 'guild show --help'."
+    return error.value.message
+
+
+# What fits.
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("-n", "1"),
+        ("-n1",),
+        ("--limit", "1"),
+        ("--limit=1",),
+        ("--lim", "1"),
+    ],
+)
+def test_a_value_may_be_attached_or_not(argv: tuple[str, ...]) -> None:
+    assert read(*argv)["--limit"] == "1"
+
+
+def test_short_options_may_be_bundled() -> None:
+    args = read("-yn1")
+    assert (args["--yes"], args["--limit"]) == (True, "1")
+
+
+def test_options_may_come_behind_arguments() -> None:
+    args = read("a", "-y", "b")
+    assert (args["NAME"], args["--yes"]) == (["a", "b"], True)
+
+
+def test_an_option_may_be_given_several_times_where_the_usage_says_so() -> None:
+    assert read("-t", "a", "--tag", "b")["--tag"] == ["a", "b"]
+
+
+@pytest.mark.xfail(strict=True, reason="docopt hands over the dashes as an argument of their own")
+def test_behind_two_dashes_all_are_arguments() -> None:
+    args = read("--", "-y", "-Sr", "--help")
+    assert args["NAME"] == ["-y", "-Sr", "--help"]
+    assert (args["--yes"], args["--running"]) == (False, False)
+
+
+@pytest.mark.parametrize("value", ["", " ", "a b", "a=b", "é", "$(touch x)", "x" * 100_000])
+def test_a_value_comes_through_unchanged(value: str) -> None:
+    assert read("-r", value)["--remote"] == value
+
+
+# Options with two letters.
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("-Sr", "--running"),
+        ("-Sc", "--completed"),
+        ("-Se", "--error"),
+        ("-St", "--terminated"),
+        ("-Sp", "--pending"),
+        ("-Ss", "--staged"),
+    ],
+)
+def test_a_two_letter_option_is_its_long_name(short: str, long: str) -> None:
+    assert read(short) == read(long)
+    assert read(short)[long] is True
+
+
+def test_letters_of_statuses_may_be_bundled() -> None:
+    assert read("-Set") == read("--error", "--terminated")
+
+
+@pytest.mark.parametrize("word", ["-Sx", "-S", "-Srx"])
+def test_letters_of_no_status_are_not_known(word: str) -> None:
+    assert message(word) == f"unrecognized option {word!r}"
+
+
+@pytest.mark.xfail(strict=True, reason="_with_long_names does not know which word is a value")
+def test_a_value_that_looks_like_a_two_letter_option_is_a_value() -> None:
+    assert read("-r", "-Sr")["--remote"] == "-Sr"
+
+
+@pytest.mark.xfail(strict=True, reason="parse takes --help for the option wherever it stands")
+def test_a_value_may_be_called_help() -> None:
+    try:
+        assert read("-r", "--help")["--remote"] == "--help"
+    except SystemExit:
+        raise AssertionError("it showed the help") from None
+
+
+# Help.
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("-y", "a", "--help"), ("--wrong", "--help")])
+def test_help_is_shown_wherever_it_is_asked_for(
+    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        read(*argv)
+    assert end.value.code == 0
+    assert capsys.readouterr().out == USAGE.strip() + "\n"
+
+
+# What does not fit.
+
+
+@pytest.mark.parametrize(
+    ("argv", "what"),
+    [
+        (("--wrong",), "unrecognized option '--wrong'"),
+        (("--wrong=1",), "unrecognized option '--wrong'"),
+        (("-w",), "unrecognized option '-w'"),
+        (("-w1",), "unrecognized option '-w1'"),
+        (("--limit",), "--limit requires argument"),
+        (("-n",), "-n requires argument"),
+        (("--yes=1",), "--yes must not have an argument"),
+    ],
+)
+def test_what_does_not_fit_is_said_on_one_line(argv: tuple[str, ...], what: str) -> None:
+    assert message(*argv) == what
+
+
+@pytest.mark.parametrize("option", ["--not", "--ta=", "--no"])
+def test_a_beginning_that_several_options_have_is_refused(option: str) -> None:
+    if option == "--ta=":
+        assert read("--ta=x")["--tag"] == ["x"]
+    else:
+        assert "\n" not in message(option)
+
+
+def test_an_argument_too_many_is_said_to_be_one() -> None:
+    with pytest.raises(UsageError) as error:
+        parse("Usage:\n  guild sync [options]\n\nOptions:\n  --help  Help.\n", ["sync", "x"])
+    assert error.value.message == "the arguments do not fit"
+    assert error.value.hint == "Try 'guild sync --help'."
+
+
+def test_an_argument_too_few_is_said_to_be_missing() -> None:
+    with pytest.raises(UsageError) as error:
+        parse("Usage:\n  guild pull REMOTE\n", ["pull"])
+    assert "\n" not in error.value.message
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(["-n", "-Sr"])))
+def test_any_line_is_read_or_refused_on_one_line(argv: list[str]) -> None:
+    try:
+        read(*argv)
+    except UsageError as e:
+        assert len(e.message.splitlines()) == 1
+    except SystemExit as e:
+        assert e.code == 0
+
+
+# What is made of it.
+
+
+def filters(*argv: str) -> dict[str, Any]:
+    return arguments.filters(read(*argv))
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (("-Sr",), ["running"]),
+        (("-Ste",), ["error", "terminated"]),
+        (("--not-running",), ["completed", "error", "terminated", "pending", "staged"]),
+        (("-Sre", "--not-error"), ["running"]),
+    ],
+)
+def test_status_options_name_statuses(argv: tuple[str, ...], found: list[str]) -> None:
+    assert filters(*argv) == {"status": found}
+
+
+def test_no_option_is_no_filter() -> None:
+    assert filters("a", "-n1") == {}
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (("-Fo", "train"), {"operation": ["train"]}),
+        (("-Fl", "best of"), {"label": ["best of"]}),
+        (("-Ft", "new"), {"tag": ["new"]}),
+        (("-Fc", "note"), {"comment": ["note"]}),
+        (("-Fd", "0af"), {"digest": ["0af"]}),
+        (("-Fo", "a", "--operation=b", "-Fo", "c"), {"operation": ["a", "b", "c"]}),
+        (("-Fu",), {"unlabeled": True}),
+        (("-Fm",), {"marked": True}),
+        (("-Fn",), {"marked": False}),
+        (("-Fm", "-Fo", "x", "-Sr"), {"marked": True, "operation": ["x"], "status": ["running"]}),
+    ],
+)
+def test_filter_options_say_which_runs(argv: tuple[str, ...], found: dict[str, Any]) -> None:
+    assert filters(*argv) == found
+
+
+@pytest.mark.parametrize(
+    ("short", "long"), [("-F", "--filter"), ("-Fs", "--started"), ("-Fo", "--operation")]
+)
+def test_an_option_with_a_value_has_a_long_name_too(short: str, long: str) -> None:
+    assert read(short, "today") == read(long, "today") == read(f"{long}=today")
+
+
+@pytest.mark.parametrize("argv", [("-F", "status = = 1"), ("-Fs", "whenever"), ("-F", "(")])
+def test_an_expression_or_a_range_that_is_none_is_refused(argv: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError):
+        filters(*argv)
+
+
+def test_marked_and_unmarked_exclude_each_other() -> None:
+    with pytest.raises(UsageError) as error:
+        filters("-Fm", "-Fn")
+    assert error.value.message == "--marked and --unmarked exclude each other"
+
+
+def test_a_status_that_is_asked_for_and_refused_is_not_all_statuses() -> None:
+    with pytest.raises(UsageError):
+        filters("-Sr", "--not-running")
+
+
+def test_an_empty_label_is_not_any_label() -> None:
+    assert filters("-Fl", "") != {}
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("1", 1), ("999999999", 999_999_999)])
+def test_a_whole_number_is_read(text: str, number: int) -> None:
+    assert arguments.whole_number(read("-n", text), "--limit") == number
+    assert arguments.whole_number(read(), "--limit") is None
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "1" * 10, " 1", "1\n"])
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as error:
+        arguments.whole_number(read(f"--limit={text}"), "--limit")
+    assert error.value.message == f"--limit takes a whole number, not {text!r}"
+
+
+def test_digits_of_another_script_are_no_whole_number() -> None:
+    with pytest.raises(UsageError):
+        arguments.whole_number(read("--limit=\u0663"), "--limit")
