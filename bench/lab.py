@@ -1,0 +1,176 @@
+"""Where it is measured: homes, an sshd of its own, a relay to it, and runs on it.
+
+All is in one temporary folder, is made when it is first asked for, and is ended and
+removed with the `with` block.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from unittest import mock
+
+from bench.generate import write_runs
+from bench.measure import Command
+from bench.relay import Relay, delayed
+from guild_sync import config, sandbox, ssh
+from guild_sync.agent import locks, runs
+
+DELAY = 0.02  # seconds, each way
+LOOPBACK, DELAYED = "loopback", "delayed"
+NETWORKS = (LOOPBACK, DELAYED)
+REAL_RUNS = 3  # of those that run on the remote; the others are directories whose LOCK is held
+MOST_RUNS = 50
+_SANDBOX = "bench"
+_PURPOSES = ("ended", "running", "launch")  # a guild home on the remote for each
+_GUILD = Path(sys.executable).with_name("guild")
+_EXAMPLE = {
+    "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",
+    "sleep.py": "import time\n\nsleep = 1\n\nprint('Sleeping', flush=True)\ntime.sleep(sleep)\n",
+}
+
+
+class Lab:
+    """The place of one benchmark run."""
+
+    def __enter__(self) -> Lab:
+        self._stack = ExitStack()
+        # Short, and of characters that need no quoting: the sandbox's own folder is used.
+        self.folder = Path(tempfile.mkdtemp(prefix="guild-bench-"))
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        variables = {
+            "HOME": str(self.folder / "user"),
+            "GUILD_HOME": str(self.folder / "home"),
+            "GUILD_CONFIG": str(self.folder / "config.yml"),
+        }
+        self._stack.enter_context(mock.patch.dict(os.environ, variables))
+        (self.folder / "user").mkdir()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def guild(
+        self, *words: str, home: str = "home", expect: tuple[str, int] | None = None
+    ) -> Command:
+        """A guild command line with the guild home `home` of this machine."""
+        return Command(
+            (str(_GUILD), *words),
+            {"GUILD_HOME": str(self.folder / home)},
+            self.project,
+            expect=expect,
+        )
+
+    @cached_property
+    def project(self) -> Path:
+        """A project like uat/examples/parallel-runs."""
+        folder = self.folder / "project"
+        folder.mkdir()
+        for name, text in _EXAMPLE.items():
+            (folder / name).write_text(text)
+        return folder
+
+    def local_runs(self, count: int) -> Path:
+        """A guild home here with `count` runs that have ended."""
+        home = self.folder / f"listing-{count}"
+        if not home.exists():
+            write_runs(home / "runs", count, ended=True)
+        return home
+
+    @cached_property
+    def relay(self) -> Relay:
+        """The relay to the sshd. Makes the config file with its remotes, too."""
+        state, _ = sandbox.start(_SANDBOX)
+        self._stack.callback(sandbox.stop, _SANDBOX)
+        relay = self._stack.enter_context(delayed(state.port, DELAY))
+        reached = sandbox.as_ssh(config.Remote(_SANDBOX, "sandbox"))
+        key = (sandbox.folder_of(_SANDBOX) / "host_key.pub").read_text()
+        known_hosts = self.folder / "known_hosts"
+        known_hosts.write_text(
+            "".join(f"[127.0.0.1]:{port} {key}" for port in (state.port, relay.port))
+        )
+        empty = self.folder / "ssh_config"
+        empty.touch()
+        remotes = {
+            f"{network}-{purpose}": {
+                "type": "ssh",
+                "host": "127.0.0.1",
+                "port": port,
+                "private-key": reached.private_key,
+                "known-hosts": str(known_hosts),
+                "ssh-config": str(empty),
+                "guild-home": str(self.there(purpose)),
+            }
+            for network, port in ((LOOPBACK, state.port), (DELAYED, relay.port))
+            for purpose in _PURPOSES
+        }
+        config.config_path().write_text(json.dumps({"remotes": remotes}))  # JSON is YAML
+        self._stack.callback(self._end_runs)
+        for network in NETWORKS:
+            self._stack.callback(self._forget, config.remote(f"{network}-launch"))
+        return relay
+
+    def there(self, purpose: str) -> Path:
+        """The guild home on the remote with the runs for `purpose`."""
+        return self.folder / "there" / purpose
+
+    def remote(self, network: str, purpose: str) -> config.Remote:
+        """The remote whose guild home is for `purpose`, reached over `network`."""
+        assert self.relay.port
+        return config.remote(f"{network}-{purpose}")
+
+    @cached_property
+    def ended(self) -> list[str]:
+        """The ids of the runs on the remote that have ended, the latest first."""
+        return write_runs(self.there("ended") / "runs", MOST_RUNS, ended=True)
+
+    @cached_property
+    def running(self) -> list[str]:
+        """The ids of the runs on the remote that run, the latest first."""
+        home = self.there("running")
+        held = write_runs(home / "runs", MOST_RUNS - REAL_RUNS, ended=False, seed=1)
+        for run_id in held:
+            fd = locks.hold(str(home / "runs" / run_id / ".guild"))
+            assert fd is not None
+            self._stack.callback(os.close, fd)
+        remote = self.remote(LOOPBACK, "running").name
+        for _ in range(REAL_RUNS):
+            self.guild("run", "op", "sleep=3600", "-r", remote, "--no-wait", "-y").seconds()
+        return runs.run_ids(str(home))
+
+    def grow(self) -> None:
+        """Have every held run write a line of output, as a run that runs does."""
+        for run_id in self.running[REAL_RUNS:]:
+            with open(self.there("running") / "runs" / run_id / ".guild" / "output", "a") as f:
+                f.write("One more line\n")
+
+    def idle(self) -> None:
+        """Wait until the runs that were launched have ended: they take the processor."""
+        while self._runners("launch"):
+            time.sleep(0.02)
+
+    def _runners(self, purpose: str) -> list[int]:
+        locked = self.there(purpose).glob("runs/*/.guild/LOCK")
+        pids = [locks.holder(str(lock.parent)) for lock in locked]
+        return [pid for pid in pids if pid and pid != os.getpid()]
+
+    def _end_runs(self) -> None:
+        for purpose in _PURPOSES:
+            for pid in self._runners(purpose):
+                os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while any(self._runners(purpose) for purpose in _PURPOSES) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _forget(self, remote: config.Remote) -> None:
+        """Close the connection and remove the ssh configuration that guild made for it."""
+        ssh.disconnect(remote)
+        Path(ssh.argv(remote)[2]).unlink(missing_ok=True)

@@ -1,0 +1,147 @@
+"""What is measured: commands, timed by the wall clock, beside the bare limit of each."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TIMEOUT = 300.0  # seconds; a command that takes longer is broken, not slow
+
+
+class Failed(Exception):
+    """A command that was to be measured did not do its work."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One process. `expect` is a text of its output, and how often that must be there."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    stdin: bytes = b""
+    expect: tuple[str, int] | None = None
+
+    def seconds(self) -> float:
+        """How long it took. Raises Failed where it failed, or did other than expected."""
+        # Files, not pipes: an ssh that stays as the connection's master may keep them open.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            start = time.perf_counter()
+            code = subprocess.run(
+                list(self.argv),
+                input=self.stdin,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, **self.env},
+                cwd=self.cwd,
+                timeout=TIMEOUT,
+            ).returncode
+            elapsed = time.perf_counter() - start
+            said = [_content(out.fileno()), _content(err.fileno())]
+        if code != 0:
+            raise Failed(f"{' '.join(self.argv)[:200]} ended with {code}:\n{''.join(said)}")
+        if self.expect and said[0].count(self.expect[0]) != self.expect[1]:
+            text, count = self.expect
+            raise Failed(f"{' '.join(self.argv)[:200]}: not {count} x {text!r} in:\n{said[0]}")
+        return elapsed
+
+
+def _content(fd: int) -> str:
+    return os.pread(fd, 1 << 20, 0).decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Commands, one after the other, timed as one; `prepare` comes before and is not timed."""
+
+    what: str
+    commands: Callable[[], Sequence[Command]]
+    prepare: Callable[[], None] = lambda: None
+
+    def seconds(self) -> float:
+        self.prepare()
+        return sum(command.seconds() for command in self.commands())
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How long a command may take, beside its limit: `times` as long, and `plus` seconds."""
+
+    times: float = 1.0
+    plus: float = 0.0
+
+    def __str__(self) -> str:
+        return f"+{self.plus:g} s" if self.plus else f"{self.times:g}x"
+
+    def met(self, seconds: float, limit: float) -> bool:
+        return seconds <= limit * self.times + self.plus
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: some work, the limit that it is compared with, and the aim.
+
+    `connections` tells how many connections have been made so far, where that is known.
+    """
+
+    work: Work
+    limit: Work | None = None
+    aim: Aim | None = None
+    connections: Callable[[], int] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a case: seconds, repetition by repetition."""
+
+    case: Case
+    times: Sequence[float]
+    limits: Sequence[float]
+    connections: int | None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.times)
+
+    @property
+    def limit(self) -> float | None:
+        return statistics.median(self.limits) if self.limits else None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.median / self.limit if self.limit else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the aim is met; None where there is none."""
+        if self.case.aim is None or self.limit is None:
+            return None
+        return self.case.aim.met(self.median, self.limit)
+
+
+def measured(case: Case, repeat: int) -> Row:
+    """The case's row. The limit is measured in turns with the work, so that what else the
+    machine does meanwhile touches both; a first turn warms caches and does not count."""
+    times, limits, counts = [], [], []
+    for turn in range(repeat + 1):
+        case.work.prepare()
+        before = case.connections() if case.connections else 0
+        seconds = sum(command.seconds() for command in case.work.commands())
+        made = case.connections() - before if case.connections else 0
+        limit = case.limit.seconds() if case.limit else 0.0
+        if turn:
+            times.append(seconds)
+            limits.append(limit)
+            counts.append(made)
+    return Row(
+        case,
+        times,
+        limits if case.limit else [],
+        max(counts) if case.connections else None,
+    )

@@ -1,0 +1,58 @@
+"""The remote as it is reached over one of the networks, and the bare tools that reach it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.lab import DELAYED, Lab
+from bench.measure import Command
+from guild_sync import rsync, ssh
+from guild_sync.config import Remote
+
+_WHEEL_BYTES = 1500  # about what the example project's wheel has
+
+
+class Network:
+    """The remote over the loopback interface, or through the relay that delays."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self.lab = lab
+        self.name = name
+        self.label = "20 ms" if name == DELAYED else name
+
+    def connections(self) -> int:
+        """How many connections the remote has had over this network, where that is counted."""
+        return self.lab.relay.accepted
+
+    def remote(self, purpose: str) -> Remote:
+        return self.lab.remote(self.name, purpose)
+
+    def connect(self, cold: bool) -> None:
+        """See to it that there is a connection, or that there is none."""
+        if cold:
+            ssh.disconnect(self.remote("launch"))
+        else:
+            self.ssh("true").seconds()
+
+    def ssh(self, *words: str) -> Command:
+        """ssh with guild's options, as a user would call it."""
+        return Command(ssh.argv(self.remote("launch"), *words))
+
+    def rsync(self, purpose: str, count: int, target: Path) -> Command:
+        """One rsync with guild's options of the latest runs there into the folder `target`."""
+        ids = (self.lab.running if purpose == "running" else self.lab.ended)[:count]
+        there = str(self.lab.there(purpose) / "runs")
+        target.mkdir(parents=True, exist_ok=True)
+        (target / ".incoming").mkdir(exist_ok=True)
+        argv = rsync.pull_argv(self.remote(purpose), there, target, target / ".incoming")
+        return Command(argv, stdin="".join(f"{run_id}\0" for run_id in ids).encode())
+
+    def send_wheel(self) -> Command:
+        """One rsync with guild's options of a file like a wheel to the remote."""
+        wheel = self.lab.folder / "bare.whl"
+        wheel.write_bytes(bytes(_WHEEL_BYTES))
+        target = self.lab.there("launch") / "bare"
+        target.mkdir(parents=True, exist_ok=True)
+        remote = self.remote("launch")
+        place = rsync.place(remote, str(target)) + "/"
+        return Command((*rsync.base_argv(remote), "--times", "--", str(wheel), place))
