@@ -27,7 +27,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	MYPYPATH=tests $(VENV)/bin/mypy uat/conftest.py
+	$(VENV)/bin/mypy uat/conftest.py
 	$(VENV)/bin/vermin -t=3.8- --violations --no-tips guild_sync/agent
 	$(VENV)/bin/python -m pytest -q tests/unit/test_architecture.py
 

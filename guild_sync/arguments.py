@@ -27,16 +27,28 @@ _LONG_NAMES = {
     "-Sp": "--pending",
     "-Ss": "--staged",
     "-rm": "--remove",
+    "-min": "--min",
+    "-max": "--max",
 }
 _STATUS_LETTERS = {name[2]: long for name, long in _LONG_NAMES.items() if name[1] == "S"}
 STATUSES = ("running", "completed", "error", "terminated", "pending", "staged")
+
+# Options of a filter that may be given several times: a run meets any of their values.
+_REPEATED = (
+    ("--operation", "operation"),
+    ("--with-label", "label"),
+    ("--with-tag", "tag"),
+    ("--with-comment", "comment"),
+    ("--digest", "digest"),
+)
 
 # What every command that chooses runs adds to its usage.
 FILTER_OPTIONS = """
 Only some runs:
   --filter EXPR        Runs for which EXPR holds (-F), such as
                        'status = error and sleep > 5' or 'label contains x'.
-  --operation OP       Runs of an operation with OP in its name (-Fo).
+  --operation OP       Runs of an operation with OP in its name (-Fo). This and the next
+                       four may be given several times, for runs that fit any of them.
   --with-label TEXT    Runs with TEXT in their label (-Fl).
   --with-tag TAG       Runs with this tag (-Ft).
   --with-comment TEXT  Runs with TEXT in a comment (-Fc).
@@ -68,17 +80,45 @@ def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
     """
     from docopt import DocoptExit, docopt
 
-    words = _with_long_names(argv)
-    options, _, _ = _split_at_double_dash(words)
-    if "--help" in options:
+    before, dashes, behind = _split_at_double_dash(argv)
+    options = _with_long_names(before, _options_with_values(usage))
+    if options is None:
         print(usage.strip())
         raise SystemExit(0)
+    words = [*options, *dashes, *behind]
     try:
-        return dict(docopt(usage, words, default_help=False))
+        read = dict(docopt(_with_repeats(usage), words, default_help=False))
     except DocoptExit as e:
         command = re.search(r"usage:\s+(guild(?:-[a-z]+)?(?: [a-z]+)?)", usage, re.I)
         name = command[1] if command else "guild"
         raise UsageError(_problem(e, words, usage), f"Try '{name} --help'.") from None
+    return {name: _without_dashes(value) if dashes else value for name, value in read.items()}
+
+
+def _without_dashes(value: Any) -> Any:
+    """docopt hands over the `--` that ends options as an argument of its own."""
+    if isinstance(value, list) and "--" in value:
+        at = value.index("--")
+        return value[:at] + value[at + 1 :]
+    return value
+
+
+def _options_with_values(usage: str) -> set[str]:
+    """The options behind which a word is their value: `-n, --limit N` is two of them."""
+    found: set[str] = set()
+    for line in re.findall(r"^\s+(-.*?)(?:\s{2,}.*)?$", usage, re.M):
+        names = re.findall(r"(?<!\S)(--?[A-Za-z][\w-]*)", line)
+        if re.search(r"[ =][A-Z]+\b", line):
+            found.update(names)
+    return found
+
+
+def _with_repeats(usage: str) -> str:
+    """`usage` as docopt takes it: in `[options]` alone an option comes once."""
+    if FILTER_OPTIONS not in usage:
+        return usage
+    repeats = "".join(f"[{option} X]... " for option, _ in _REPEATED)
+    return usage.replace("[options]", f"{repeats}[options]")
 
 
 def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
@@ -100,17 +140,23 @@ def _split_at_double_dash(words: Sequence[str]) -> tuple[list[str], list[str], l
     return list(words[:at]), list(words[at : at + 1]), list(words[at + 1 :])
 
 
-def _with_long_names(argv: Sequence[str]) -> list[str]:
-    options, dashes, rest = _split_at_double_dash(argv)
+def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | None:
+    """`argv` with two-letter options as docopt knows them; None where it asks for help."""
     words: list[str] = []
-    for word in options:
-        if word in _LONG_NAMES:
-            words.append(_LONG_NAMES[word])
-        elif re.match(r"-S[rcetps]{2,}\Z", word):
+    is_value = False
+    for word in argv:
+        if is_value:
+            words.append(word)
+            is_value = False
+            continue
+        if word == "--help":
+            return None
+        if re.match(r"-S[rcetps]{2,}\Z", word):
             words += [_STATUS_LETTERS[letter] for letter in word[2:]]
         else:
-            words.append(word)
-    return [*words, *dashes, *rest]
+            words.append(_LONG_NAMES.get(word, word))
+        is_value = words[-1] in with_values
+    return words
 
 
 def filters(args: dict[str, Any]) -> dict[str, Any]:
@@ -119,15 +165,9 @@ def filters(args: dict[str, Any]) -> dict[str, Any]:
     Raises UsageError for an expression or a time range that is none.
     """
     found: dict[str, Any] = {}
-    for option, name in (
-        ("--operation", "operation"),
-        ("--with-label", "label"),
-        ("--with-tag", "tag"),
-        ("--with-comment", "comment"),
-        ("--digest", "digest"),
-    ):
+    for option, name in _REPEATED:
         if args.get(option):
-            found[name] = [args[option]]
+            found[name] = args[option]
     if statuses := _statuses(args):
         found["status"] = statuses
     if args.get("--unlabeled"):
@@ -152,7 +192,10 @@ def _statuses(args: dict[str, Any]) -> list[str]:
     refused = [s for s in STATUSES if args.get(f"--not-{s}")]
     if not refused:
         return wanted
-    return [s for s in wanted or STATUSES if s not in refused]
+    left = [s for s in wanted or STATUSES if s not in refused]
+    if not left:
+        raise UsageError("the status options exclude each other: no run is left")
+    return left
 
 
 def whole_number(args: dict[str, Any], option: str) -> int | None:
@@ -160,6 +203,16 @@ def whole_number(args: dict[str, Any], option: str) -> int | None:
     value = args[option]
     if value is None:
         return None
-    if not re.fullmatch(r"\d{1,9}", value):
+    if not re.fullmatch("[0-9]{1,9}", value):
         raise UsageError(f"{option} takes a whole number, not {value!r}")
     return int(value)
+
+
+def one_of(args: dict[str, Any], options: Sequence[str]) -> str:
+    """The one of `options` that is given. Raises UsageError for none, or for several."""
+    given = [option for option in options if args[option] not in (None, False, [])]
+    if not given:
+        raise UsageError(f"say what to do: {', '.join(options[:-1])} or {options[-1]}")
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} exclude each other")
+    return given[0]

@@ -13,14 +13,25 @@ from guild_sync.errors import Exit, GuildError
 # name -> (module below guild_sync.commands, what it does)
 COMMANDS = {
     "cat": ("cat", "show a file of a run"),
+    "comment": ("comment", "add comments to runs, list or delete them"),
+    "diff": ("diff", "show how two runs differ"),
     "info": ("info", "show all that is known of a run"),
+    "label": ("label", "set or change the label of runs"),
+    "ls": ("ls", "list the files of a run"),
+    "mark": ("mark", "mark runs, or unmark them"),
     "operations": ("operations", "list what the project here offers"),
     "pull": ("pull", "copy runs from a remote to this machine"),
+    "purge": ("purge", "remove deleted runs for good"),
     "remote": ("remote", "start, stop or look at a sandbox"),
     "remotes": ("remotes", "list the configured remotes"),
+    "restore": ("restore", "bring deleted runs back"),
+    "rm": ("rm", "delete runs"),
     "run": ("run", "run an operation, here or on a remote"),
     "runs": ("runs", "list runs, here or on a remote"),
+    "select": ("select", "show the id of a run, or of many"),
+    "stop": ("stop", "stop runs"),
     "sync": ("sync", "bring running runs up to date with their remotes"),
+    "tag": ("tag", "add tags to runs, or delete them"),
     "watch": ("watch", "show the output of a run as it is made"),
 }
 
@@ -65,13 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `guild runs | head`: nobody reads on, which is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    except OSError as e:
+        return _report_failure(e)
     except Exception as e:
         return _report_bug(e)
 
 
 def _dispatch(words: list[str]) -> int:
     if words[:1] == ["help"]:
-        words = [*words[1:2], "--help"]
+        words = [word for word in words[1:2] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
         print(usage(), end="")
         return Exit.OK
@@ -92,13 +105,25 @@ def _near(name: str) -> str:
     return f"Did you mean 'guild {near[0]}'? " if near else ""
 
 
+def _report_failure(error: OSError) -> int:
+    """Say what this machine refused: a full disk, a folder that may not be read."""
+    place = f" ({error.filename})" if error.filename else ""
+    from guild_sync.display import clean
+
+    print(f"guild: {clean(f'{error.strerror or error}{place}')}", file=sys.stderr)
+    # What could not be written to stdout would be tried, and complained of, once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return Exit.ERROR
+
+
 def _report_bug(error: Exception) -> int:
     """Say that guild itself is at fault; the traceback goes to a file."""
     import traceback
 
+    from guild_sync.display import clean
     from guild_sync.home import guild_home
 
-    print(f"guild: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"guild: internal error: {type(error).__name__}: {clean(error)}", file=sys.stderr)
     text = "".join(traceback.format_exception(error))
     try:
         path = guild_home() / "error.log"

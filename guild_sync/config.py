@@ -161,7 +161,7 @@ def _remotes_of(data: object, folder: Path, faults: list[str]) -> dict[str, Remo
         return {}
     found = {}
     for name, attributes in defined.items():
-        place = f"remotes: {name}"
+        place = f"remotes: {_plain(name)}"
         if not isinstance(name, str) or not _NAME.match(name):
             faults.append(
                 f"{place}: a remote's name is one word that begins with neither '-' nor '.'"
@@ -290,6 +290,11 @@ def _checked(
         values["bwlimit"] = str(values["bwlimit"])
     values["ssh_options"] = tuple(values.get("ssh_options", ()))
     return Remote(name, kind, **values)
+
+
+def _plain(name: object) -> str:
+    """A name that is part of a message, on one line."""
+    return name if isinstance(name, str) and name.isprintable() and name else repr(name)
 
 
 def _near(key: object) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from guild_sync.errors import GuildError
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that was not UTF-8
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -20,7 +21,7 @@ def clean(value: object) -> str:
 
     Labels and names come from remotes: what a terminal would obey is shown as `?`.
     """
-    text = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = _SURROGATE.sub("\ufffd", str(value))
     return _CONTROL.sub("?", text)
 
 
@@ -32,9 +33,10 @@ def say(text: str) -> None:
 def warn(error: GuildError) -> None:
     """Print an error as `guild: WHAT`, then what to do."""
     sys.stdout.flush()
-    print(f"guild: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(error.hint, file=sys.stderr, flush=True)
+    # What a remote said is part of it: it must not reach the terminal as it is.
+    print(f"guild: {clean(error.message)}", file=sys.stderr)
+    for line in error.hint.split("\n") if error.hint else ():
+        print(clean(line), file=sys.stderr)
 
 
 @contextmanager
@@ -57,23 +59,34 @@ def progress(text: str) -> Iterator[Callable[[int, float], None] | None]:
         yield lambda count, part: bar.update(task, completed=part, bytes=decimal(count))
 
 
-def confirm(question: str = "Continue?") -> bool:
-    """Ask, with yes as the answer to a bare return. Raises GuildError where nobody can answer."""
-    print(f"{question} (Y/n) ", end="", flush=True)
+def confirm(question: str = "Continue?", default: bool = True) -> bool:
+    """Ask; a bare return answers `default`. Raises GuildError where nobody can answer."""
+    print(f"{question} ({'Y/n' if default else 'y/N'}) ", end="", flush=True)
     answer = sys.stdin.readline()
     if not answer:
         print()
         raise GuildError("nobody answered the question", "Use -y to go on without being asked.")
-    return answer.strip().lower() in ("", "y", "yes")
+    return default if not answer.strip() else answer.strip().lower() in ("y", "yes")
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines with aligned columns, two spaces between them."""
-    widths = [max((len(cell) for cell in column), default=0) for column in zip(*rows, strict=True)]
+    widths = [max(map(_width, column), default=0) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in rows
     ]
+
+
+def _width(text: str) -> int:
+    """The columns that `text` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(2 if east_asian_width(c) in "WF" else 0 if combining(c) else 1 for c in text)
 
 
 def date(microseconds: object) -> str:
@@ -84,6 +97,40 @@ def date(microseconds: object) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(microseconds // 1_000_000))
     except (OverflowError, ValueError, OSError):
         return "?"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: `812`, `4.9K`, `3.2G` (powers of 1024)."""
+    number = float(count)
+    for unit in ("", "K", "M", "G", "T"):
+        if number < 1023.95:
+            return f"{number:.1f}{unit}" if unit else str(count)
+        number /= 1024
+    return f"{number:.1f}P"
+
+
+def mapping(title: str, values: object) -> list[str]:
+    """Lines that show a mapping of names to values."""
+    items = sorted(values.items(), key=str) if isinstance(values, dict) else []
+    return [f"{title}:", *(clean(f"  {name}: {value}") for name, value in items)]
+
+
+def comments(run: Mapping[str, Any]) -> Iterator[str]:
+    """Lines that show a run's comments, each with who wrote it and when."""
+    found = run["comments"] if isinstance(run["comments"], list) else []
+    for comment in found:
+        if isinstance(comment, dict):
+            author = f"{comment.get('user') or ''}@{comment.get('host') or ''}"
+            yield clean(f"  {author} {date(comment.get('time'))}".rstrip())
+            yield ""
+            yield from (f"    {clean(line)}" for line in str(comment.get("body")).splitlines())
+            yield ""
+
+
+def confirmed(run: Mapping[str, Any]) -> str:
+    """When a remote last gave its word for the run, and which: `2026-11-23 23:01:02 (gpu1)`."""
+    found = run.get("confirmed")
+    return f"{date(found['time'])} ({found['remote']})" if found else ""
 
 
 def operation(run: Mapping[str, Any]) -> str:

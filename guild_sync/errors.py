@@ -46,6 +46,10 @@ class RemoteError(GuildError):
     """The remote was reached and cannot do what was asked, however often it is asked."""
 
 
+class Busy(GuildError):
+    """Another guild process works with this remote."""
+
+
 class Unreachable(GuildError):
     """The remote could not be reached, or was lost; the same may work later."""
 

@@ -1,8 +1,8 @@
 """Filter expressions: `status = error and sleep > 5`, parsed here, evaluated where runs are.
 
 The result is a tree of lists, which travels as JSON (agent/filters.py evaluates it):
-`["and", tree, tree]`, `["or", tree, tree]`, `["not", tree]`, and `[operator, name, value]`
-with the operators `= != < <= > >= contains in defined`.
+`["and", tree, tree, ...]`, `["or", tree, tree, ...]`, `["not", tree]`, and
+`[operator, name, value]` with the operators `= != < <= > >= contains in defined`.
 """
 
 from __future__ import annotations
@@ -17,28 +17,31 @@ from guild_sync.errors import UsageError
 
 Tree = list[Any]
 MAX_LENGTH = 10_000  # characters
+MAX_DEPTH = 100  # parentheses and nots in each other
 
+_KEYWORDS = ("and", "or", "not", "in", "is", "contains", "undefined")
 _GRAMMAR = r"""
 ?start: alternative
-?alternative: conjunction | alternative "or"i conjunction -> either
-?conjunction: negation | conjunction "and"i negation -> both
-?negation: term | "not"i negation -> negated
+?alternative: conjunction | conjunction (_OR conjunction)+ -> either
+?conjunction: negation | negation (_AND negation)+ -> both
+?negation: term | _NOT negation -> negated
 ?term: "(" alternative ")" | comparison
 ?comparison: NAME OPERATOR value -> compared
-    | NAME "contains"i value -> contains
-    | NAME "in"i items -> among
-    | NAME "not"i "in"i items -> not_among
-    | NAME "is"i "undefined"i -> undefined
-    | NAME "is"i "not"i "undefined"i -> defined
+    | NAME _CONTAINS value -> contains
+    | NAME _IN items -> among
+    | NAME _NOT _IN items -> not_among
+    | NAME _IS _UNDEFINED -> undefined
+    | NAME _IS _NOT _UNDEFINED -> defined
 items: "[" [value ("," value)*] "]"
 value: NUMBER -> number | NAME -> word | WORD -> word | STRING -> string
 OPERATOR: "!=" | "<>" | "<=" | ">=" | "=" | "<" | ">"
+%s
 NUMBER.2: /[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?(?![\w:.\/-])/
 NAME.1: /[a-z_][a-z0-9_:.\/-]*/i
 WORD: /[^\s\[\]()"',=<>!]+/i
 STRING: /"[^"]*"|'[^']*'/
 %ignore /\s+/
-"""
+""".replace("%s", "\n".join(rf"_{word.upper()}.3: /{word}(?![\w:.\/-])/i" for word in _KEYWORDS))
 
 
 class _Builder(Transformer[Token, Tree]):
@@ -75,7 +78,8 @@ class _Builder(Transformer[Token, Tree]):
 
     def number(self, parts: list[Token]) -> int | float:
         text = str(parts[0])
-        return float(text) if any(c in text for c in ".eE") else int(text)
+        # int() refuses thousands of digits; as a float they are infinite.
+        return float(text) if len(text) > 300 or any(c in text for c in ".eE") else int(text)
 
     def word(self, parts: list[Token]) -> Any:
         text = str(parts[0])
@@ -84,6 +88,11 @@ class _Builder(Transformer[Token, Tree]):
 
     def string(self, parts: list[Token]) -> str:
         return str(parts[0])[1:-1]
+
+
+def _depth(tree: Any) -> int:
+    nested = [_depth(part) for part in tree if isinstance(part, list)]
+    return 1 + max(nested, default=0)
 
 
 @cache
@@ -97,10 +106,12 @@ def parse(text: str) -> Tree:
         raise UsageError(f"the filter is longer than {MAX_LENGTH} characters")
     try:
         tree: Tree = _Builder().transform(_parser().parse(text))
+        if _depth(tree) > MAX_DEPTH:
+            raise RecursionError
         return tree
     except UnexpectedInput as e:
         place = len(text) if _at_end(e) else max((e.pos_in_stream or 0), 0)
-        line = " ".join(text.split("\n"))
+        line = "".join(c if c.isprintable() else " " if c in "\n\t" else "?" for c in text)
         raise UsageError(
             "the filter is not an expression that guild understands",
             f"  {line}\n  {' ' * place}^ {_expected(e)}\n"

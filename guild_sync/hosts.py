@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from guild_sync.agent import calls
+from guild_sync.agent import calls, runner
 from guild_sync.agent.__main__ import FRAME
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError, RemoteError, RunNotFound
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 AGENT = Path(__file__).parent / "agent"
 INSTALL_TIMEOUT = 1800.0  # seconds: installing a package's requirements may download them
+_SLOW = ("install", "delete_runs", "purge_runs")  # removing many large runs takes its time too
 
 
 class FileMissing(GuildError):
@@ -78,6 +79,11 @@ class LocalHost:
     def call(self, function: str, **args: Any) -> Any:
         with _agent_errors():
             return calls.call(self.home, function, args)
+
+    def run(self, directory: str, echo: int) -> int:
+        """Be the runner of a pending run, its output on `echo` too; its exit status."""
+        with _agent_errors():
+            return runner.run(directory, echo)
 
     def stream(self, function: str, on_bytes: Callable[[bytes], None], **args: Any) -> None:
         with _agent_errors():
@@ -144,7 +150,7 @@ class RemoteHost:
 
     def call(self, function: str, **args: Any) -> Any:
         """As Host.call. Raises Unreachable, RemoteError, or what the agent says."""
-        timeout = INSTALL_TIMEOUT if function == "install" else None
+        timeout = INSTALL_TIMEOUT if function in _SLOW else None
         answer, _ = self._ask(function, args, timeout)
         self.home = answer.get("home", self.home)
         return self._result(answer)
@@ -217,10 +223,7 @@ class RemoteHost:
                 "'python' of the remote in the config file.",
             )
         if "old_python" in answer:
-            raise RemoteError(
-                f"Python on {where} is {answer['old_python']}, and guild needs 3.8 or newer",
-                "Name a newer one with the key 'python' of the remote in the config file.",
-            )
+            raise self._too_old(str(answer["old_python"]))
         if answer.get("no_folder"):
             raise RemoteError(
                 f"cannot make the guild home {self.remote.guild_home} on {where}",
@@ -230,8 +233,16 @@ class RemoteHost:
             raise RemoteError(f"the login's home directory on {where} is not there")
         raise RemoteError(f"the agent on {where} failed", str(answer.get("bug", answer))[-2000:])
 
+    def _too_old(self, version: str) -> GuildError:
+        return RemoteError(
+            f"Python on remote {self.name!r} is {version}, and guild needs 3.8 or newer",
+            "Name a newer one with the key 'python' of the remote in the config file.",
+        )
+
     def _no_answer(self, stderr: str) -> GuildError:
         said = [line for line in stderr.splitlines() if line.strip()][-3:]
+        if "nknown option: -I" in stderr:  # Python 2
+            return self._too_old("2")
         return RemoteError(
             f"remote {self.name!r} gave no answer that guild understands",
             "\n".join(said) or "Its login shell may not run commands: try 'ssh HOST true'.",

@@ -10,16 +10,12 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from guild_sync.errors import GuildError
+from guild_sync.errors import Busy
 from guild_sync.home import guild_home
 
 logging.getLogger("filelock").setLevel(logging.WARNING)
 
 WAIT = 3600.0  # seconds; a pull that waits for another waits no longer
-
-
-class Busy(GuildError):
-    """Another guild process works with this remote."""
 
 
 @contextmanager

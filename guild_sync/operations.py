@@ -191,7 +191,7 @@ class _Reader:
         requires = entry.get("requires") or []
         if not isinstance(name, str) or not _NAME.match(name):
             self.faults.append(f"{place}: package: must be a name")
-        if not re.match(r"\d[A-Za-z0-9.!+]*\Z", version):
+        if not _is_version(version):
             self.faults.append(f"{place}: version: must be a version, such as 1.0")
         requires = [requires] if isinstance(requires, str) else requires
         if not isinstance(requires, list) or not all(_one_line(r) for r in requires):
@@ -225,6 +225,7 @@ class _Reader:
         return found
 
     def _operation(self, name: str, model: str, entry: Mapping[Any, Any], place: str) -> Operation:
+        before = len(self.faults)
         later = tuple(key for key in entry if key in _LATER_KEYS)
         for key in entry:
             if key not in _OPERATION_KEYS and key not in _LATER_KEYS:
@@ -247,7 +248,7 @@ class _Reader:
         if not isinstance(env, dict):
             self.faults.append(f"{place}: env: must be a mapping")
             env = {}
-        if self.faults:
+        if len(self.faults) > before:
             return Operation(name)
         flags, dest = self._flags(entry, main if isinstance(main, str) else None, dest, place)
         return Operation(
@@ -345,6 +346,16 @@ class _Reader:
         self.warnings.append(f"{place}: {key} is passed over: guild does not know it")
 
 
+def _is_version(text: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -432,6 +443,8 @@ def flag_values(
         name, equals, text = word.partition("=")
         if not equals:
             raise UsageError(f"{word!r} is not a flag: a flag is NAME=VALUE")
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise GuildError(f"flag {name!r}: its value is not UTF-8 text")
         flag = operation.flags.get(name)
         if flag is None and not force:
             raise GuildError(
@@ -504,7 +517,7 @@ def plain_value(text: str) -> Any:
     if "\n" in text or len(text) > 1000 or not text.strip() or _SEXAGESIMAL.match(text):
         return text
     if _SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
-        return float(text)
+        return float(text) if math.isfinite(float(text)) else text
     if text[0] in "[{'\"" or text[0].isalnum() or text[0] in "+-.~":
         try:
             value = attrs.decode(text)
@@ -564,6 +577,8 @@ def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in env.items():
         if "\0" in name + value:
             raise GuildError(f"a value of {name} has a NUL character in it")
+        if not name or "=" in name:
+            raise GuildError(f"{name!r} cannot be the name of an environment variable")
     made: dict[str, Any] = {"op": operation.full_name, "env": env}
     if operation.exec:
         made["argv"] = _exec_argv(operation.exec, values)

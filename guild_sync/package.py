@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipInfo
 
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.operations import Package
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
+# Not UTF-8, or with a character that ends a line of a manifest: no wheel can have it.
+_NAMEABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+\Z")
 _CACHES = {
     "__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
     ".nox", ".ipynb_checkpoints", ".eggs", "node_modules", ".cache",
@@ -35,7 +39,7 @@ class Source:
         """64 hex digits that stand for the project's place and content."""
         digest = hashlib.sha256(os.fsencode(self.root) + b"\0")
         for name in self.files:
-            content = (self.root / name).read_bytes()
+            content = _content(self.root / name)
             digest.update(os.fsencode(name) + b"\0%d\0" % len(content) + content)
         return digest.hexdigest()
 
@@ -54,13 +58,21 @@ def source(root: Path, selection: Any = None) -> Source:
     if include:
         names = [name for name in names if _matches(name, include)]
     names = [name for name in names if not _matches(name, exclude)]
+    said = [text for name, text in left_out.items() if not _matches(name, exclude)]
     if len(names) > MAX_FILES and not include:
         raise GuildError(
             f"the project {root} has {len(names)} files, more than {MAX_FILES}",
             "Say in the operation which are source code, such as\n"
             "  sourcecode: ['*.py', 'config/*']",
         )
-    return Source(root, tuple(sorted(names)), tuple(left_out))
+    return Source(root, tuple(sorted(names)), tuple(said))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise GuildError(f"cannot read {path}: {e.strerror}") from None
 
 
 def _patterns(selection: Any) -> tuple[list[str], list[str]]:
@@ -85,17 +97,25 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch(name, p) or fnmatch(name, p.rstrip("/") + "/*") for p in patterns)
 
 
-def _candidates(root: Path, any_size: bool) -> tuple[list[str], list[str]]:
+def _candidates(root: Path, any_size: bool) -> tuple[list[str], dict[str, str]]:
+    """The files that may be source code; and those that may not, with what is said of them."""
     tracked = _git_files(root)
     listed = tracked if tracked is not None else dict.fromkeys(_walk(root), False)
-    names, left_out = [], []
+    names: list[str] = []
+    left_out: dict[str, str] = {}
     for name, is_tracked in listed.items():
         path = root / name
-        if not path.is_file():
+        if not path.is_file() or (not is_tracked and _is_in_cache(root, name)):
+            continue
+        if not _NAMEABLE.match(name):
+            left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"
             continue
         size = path.stat().st_size
         if size > MAX_BYTES and not is_tracked and not any_size:
-            left_out.append(f"{name} ({size / MAX_BYTES:.1f} MB)")
+            left_out[name] = (
+                f"{name} is left out: it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in "
+                "guild.yml does not name it"
+            )
         else:
             names.append(name)
     return names, left_out
@@ -125,13 +145,19 @@ def _names(output: bytes) -> Iterator[str]:
     return (os.fsdecode(name) for name in output.split(b"\0") if name)
 
 
+def _is_in_cache(root: Path, name: str) -> bool:
+    folders = Path(name).parents
+    return name.endswith((".pyc", ".pyo")) or any(
+        _is_left_out(root / folder) for folder in folders if folder != Path()
+    )
+
+
 def _walk(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
         here = Path(folder)
         folders[:] = sorted(f for f in folders if not _is_left_out(here / f))
         for name in sorted(names):
-            if not name.endswith((".pyc", ".pyo")):
-                yield str((here / name).relative_to(root))
+            yield str((here / name).relative_to(root))
 
 
 def _is_left_out(folder: Path) -> bool:
@@ -154,6 +180,11 @@ class Built:
     requires: tuple[str, ...]
 
 
+def full_name(found: Source, package: Package) -> str:
+    """What the project's package is called; one without a name, after its place and content."""
+    return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
+
+
 def build(found: Source, package: Package, target: Path) -> Built:
     """Write the project's wheel into the folder `target`.
 
@@ -161,8 +192,8 @@ def build(found: Source, package: Package, target: Path) -> Built:
     """
     from wheel.wheelfile import WheelFile
 
-    short = package.name or f"anonymous-{found.digest()[:8]}"
-    name = f"gpkg.{short}"
+    name = full_name(found, package)
+    short = name.removeprefix("gpkg.")
     escaped = re.sub(r"[-_.]+", "_", name).lower()
     folder = "gpkg/" + re.sub(r"[^A-Za-z0-9]+", "_", short)
     dist_info = f"{escaped}-{package.version}.dist-info"
@@ -170,13 +201,24 @@ def build(found: Source, package: Package, target: Path) -> Built:
     requires = _checked_requires(package.requires)
     with WheelFile(path, "w") as wheel:
         for file in found.files:
-            wheel.write(str(found.root / file), f"{folder}/{file}")
+            path_here = found.root / file
+            wheel.writestr(_member(path_here, f"{folder}/{file}"), _content(path_here))
         wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
         wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
     return Built(path, name, package.version, folder, requires)
 
 
+def _member(path: Path, name: str) -> ZipInfo:
+    """The member of the wheel for a file: its mode, and no time, so that content alone counts."""
+    member = ZipInfo(name)
+    member.external_attr = (stat.S_IFREG | (path.stat().st_mode & 0o777)) << 16
+    member.compress_type = ZIP_DEFLATED
+    return member
+
+
 def _checked_requires(requires: Sequence[str]) -> tuple[str, ...]:
+    if not requires:  # most projects: the import costs 20 ms
+        return ()
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in requires:

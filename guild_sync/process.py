@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -90,6 +91,41 @@ def stream(
     return Completed(code, b"", _stderr(command))
 
 
+def foreground(argv: Sequence[str], *, cwd: str | None = None) -> int:
+    """Run `argv` as the shell would: on our own stdin, stdout and stderr; its exit status."""
+    sys.stdout.flush()
+    with _installed(argv[0]):
+        program: Any = sh.Command(argv[0])
+        command = program(
+            *argv[1:],
+            _in=sys.stdin,
+            _out=sys.stdout,
+            _err=sys.stderr,
+            _cwd=cwd,
+            _ok_code=_ALL_EXIT_CODES,
+            _new_session=False,  # it is the terminal's, for a Ctrl-C and for an editor's keys
+            _preexec_fn=_end_where_nobody_reads,
+            _bg=True,
+            _bg_exc=False,
+        )
+    with _ended_on_error(command):
+        return _exit_code(command)
+
+
+def _end_where_nobody_reads() -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and children inherit that
+
+
+@contextmanager
+def _installed(program: str) -> Iterator[None]:
+    try:
+        yield
+    except sh.CommandNotFound:
+        raise GuildError(
+            f"{program} is not installed here", f"Install it, for example: apt install {program}"
+        ) from None
+
+
 def _start(
     argv: Sequence[str],
     *,
@@ -99,7 +135,7 @@ def _start(
     env: Mapping[str, str] | None = None,
 ) -> Any:
     bufsize = {} if isinstance(out, int) else {"_out_bufsize": _CHUNK}
-    try:
+    with _installed(argv[0]):
         program: Any = sh.Command(argv[0])
         return program(
             *argv[1:],
@@ -117,10 +153,6 @@ def _start(
             _env=None if env is None else dict(env),
             **bufsize,
         )
-    except sh.CommandNotFound:
-        raise GuildError(
-            f"{argv[0]} is not installed here", f"Install it, for example: apt install {argv[0]}"
-        ) from None
 
 
 def _exit_code(command: Any) -> int:

@@ -122,9 +122,11 @@ def _faults(stderr: str, ids: Iterable[str]) -> dict[str, str]:
     ids = list(ids)
     faults: dict[str, str] = {}
     for line in stderr.splitlines():
-        for run_id in _RUN_ID.findall(line):
-            if run_id in ids:
-                faults.setdefault(run_id, line.strip())
+        named = [run_id for run_id in _RUN_ID.findall(line) if run_id in ids]
+        if line.startswith("rsync:") and not named:
+            named = ids  # it may be about any of them
+        for run_id in named:
+            faults.setdefault(run_id, line.strip())
     return faults or dict.fromkeys(ids, _reason(stderr))
 
 
@@ -143,11 +145,14 @@ def _send(remote: Remote, *argv: str, target: str) -> None:
     command = (*base_argv(remote), *options, "--", source, place(remote, target) + "/")
     done = process.run(command)
     if done.code not in (0, VANISHED):
-        raise failure(remote, done)
+        raise failure(remote, done, sending=True)
 
 
-def failure(remote: Remote, done: process.Completed) -> GuildError:
-    """What a failed rsync means for the user, and what to do."""
+def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -> GuildError:
+    """What a failed rsync means for the user, and what to do.
+
+    The receiver, whose disk can be full, is there when `sending`, and here otherwise.
+    """
     where = f"remote {remote.name!r}"
     said = done.stderr
     if done.code == COMMAND_NOT_FOUND or re.search(r"rsync: (command )?not found", said):
@@ -156,8 +161,7 @@ def failure(remote: Remote, done: process.Completed) -> GuildError:
             "Install it there, for example: apt install rsync",
         )
     if "No space left on device" in said or "Disk quota exceeded" in said:
-        side = f"on {where}" if re.search(r"\[[Rr]eceiver", said) is None else "here"
-        side = f"on {where}" if "(server)" in said or "server" in said.lower() else side
+        side = f"on {where}" if sending else "here"
         return GuildError(f"the disk {side} is full: {_reason(said)}", "Make room, and try again.")
     if done.code == PROTOCOL and "is your shell clean" in said:
         return RemoteError(

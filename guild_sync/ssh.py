@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from guild_sync import process
@@ -133,7 +135,8 @@ def private_folder() -> Path:
     runtime = Path(f"/run/user/{uid}")  # not XDG_RUNTIME_DIR: cron must find the same place
     base = runtime if os.access(runtime, os.W_OK) else Path("/tmp")
     folder = base / f"guild-{uid}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
         raise GuildError(
@@ -245,16 +248,17 @@ def failure(remote: Remote, stderr: str) -> Unreachable:
 
 
 def _destination(remote: Remote) -> str:
-    port = f"-p {remote.port} " if remote.port else ""
-    key = f"-i {remote.private_key} " if remote.private_key else ""
+    """What to type behind `ssh` to get there by hand."""
+    port = ["-p", str(remote.port)] if remote.port else []
+    key = ["-i", remote.private_key] if remote.private_key else []
     user = f"{remote.user}@" if remote.user else ""
-    return f"{port}{key}{user}{remote.host}"
+    return shlex.join([*port, *key, f"{user}{remote.host}"])
 
 
 def _forget(remote: Remote) -> str:
-    name = f"'[{remote.host}]:{remote.port}'" if remote.port else remote.host
-    known_hosts = f" -f {remote.known_hosts}" if remote.known_hosts else ""
-    return f"ssh-keygen -R {name}{known_hosts}"
+    name = f"[{remote.host}]:{remote.port}" if remote.port else remote.host
+    known_hosts = ["-f", remote.known_hosts] if remote.known_hosts else []
+    return shlex.join(["ssh-keygen", "-R", name, *known_hosts])
 
 
 def _last_line(text: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from guild_sync import config, locking, transfer
-from guild_sync.errors import Exit, GuildError, RunNotFound
+from guild_sync.errors import Busy, Exit, GuildError, RunNotFound
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+
+if TYPE_CHECKING:
+    from guild_sync.transfer import State
 
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
@@ -21,7 +24,7 @@ def sync(here: LocalHost, runs: Sequence[str], say: Say, warn: Warn) -> Exit:
     for name, ids in _by_remote(here, runs).items():
         try:
             worst = max(worst, _sync_remote(here, name, ids, say, warn))
-        except locking.Busy as e:
+        except Busy as e:
             say(e.message)
         except GuildError as e:
             warn(e)
@@ -39,6 +42,9 @@ def _by_remote(here: LocalHost, runs: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _sync_remote(here: LocalHost, name: str, ids: list[str], say: Say, warn: Warn) -> Exit:
+    # Not before there is something to do: cron calls this every few minutes.
+    from guild_sync import config, locking, transfer
+
     remote = config.remote(name)
     with locking.remote_lock(name, wait=False):
         say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
@@ -53,7 +59,7 @@ def _sync_remote(here: LocalHost, name: str, ids: list[str], say: Say, warn: War
     return Exit.INCOMPLETE if faults else worst
 
 
-def _warn_of_missing(host: RemoteHost, states: Mapping[str, transfer.State], warn: Warn) -> Exit:
+def _warn_of_missing(host: RemoteHost, states: Mapping[str, State], warn: Warn) -> Exit:
     missing = [run_id for run_id, state in states.items() if not state["status"]]
     for run_id in missing:
         warn(

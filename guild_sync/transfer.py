@@ -50,9 +50,9 @@ def pull(
                     )
                 )
     finally:
-        here.call("end_copy", incoming=begun["incoming"])
+        here.call("end_copy", incoming=begun["incoming"], ids=ids)
     copied = {run_id: state for run_id, state in states.items() if run_id not in faults}
-    faults.update(here.call("settle_copy", states=copied))
+    faults.update(here.call("settle_copy", states=copied, remote=host.name, began=begun["began"]))
     return faults
 
 

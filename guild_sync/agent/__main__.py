@@ -1,8 +1,8 @@
 """The agent's process: one JSON request on stdin, one framed JSON answer on stdout.
 
 It is started as a folder, `python3 -I <guild home>/agent/<digest>`, or through its
-`runner` argument as the process of a run. Until the version check has passed, this
-file must be one that any Python 3 can read.
+arguments `runner` and `queue` as the process of a run, and as the operation of a queue.
+Until the version check has passed, this file must be one that any Python 3 can read.
 """
 
 import os
@@ -15,7 +15,7 @@ FRAME = "GUILD-ANSWER"
 def main(argv):  # type: ignore[no-untyped-def]
     if sys.version_info < (3, 8):
         found = "%d.%d" % sys.version_info[:2]
-        sys.stdout.write('%s {"old_python": "%s"}\n' % (FRAME, found))
+        sys.stdout.write('\n%s {"old_python": "%s"}\n' % (FRAME, found))
         return 0
     here = os.path.dirname(os.path.abspath(__file__))
     if not __package__:
@@ -37,7 +37,10 @@ def main(argv):  # type: ignore[no-untyped-def]
         pass
     if argv[:1] == ["runner"]:
         runner = importlib.import_module(package + ".runner")
-        return runner.main(argv[1], int(argv[2]))
+        return runner.main(argv[1], int(argv[2]), *argv[3:4])
+    if argv[:1] == ["queue"]:
+        queues = importlib.import_module(package + ".queues")
+        return queues.main(argv[1], float(argv[2]), argv[3] == "yes")
     serve = importlib.import_module(package + ".serve")
     return serve.main(FRAME)
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import sys
-from typing import Any, Callable, Dict, Iterator, Optional
+from importlib import import_module
+from typing import Any, Dict, Iterator
 
-from . import copies, files, runs, staging
 from .errors import AgentError
 
 Answer = Any
@@ -26,64 +22,55 @@ def stream(home: str, function: str, args: Dict[str, Any]) -> Stream:
     return found
 
 
-def _guarded(
-    table: Dict[str, Callable[..., Any]], home: str, function: str, args: Dict[str, Any]
-) -> Any:
+def _guarded(table: Dict[str, str], home: str, function: str, args: Dict[str, Any]) -> Any:
     if function not in table:
-        raise AgentError("the agent has no function %s" % runs.shown(function))
+        raise AgentError("the agent has no function %r" % function[:80])
+    # Imported only when it is asked for: an agent starts anew for each request.
+    module, _, name = table[function].partition(".")
     try:
-        return table[function](home, **args)
+        return getattr(import_module("." + module, __package__), name)(home, **args)
     except OSError as e:
-        place = " (%s)" % e.filename if e.filename else ""
-        raise AgentError("%s%s" % (e.strerror or e, place)) from None
+        raise AgentError("%s (%s)" % (e.strerror or e, e.filename or home)) from None
 
 
-def _cat(home: str, run: str, path: str) -> Stream:
-    return files.chunks(files.open_file(home, runs.one(home, run), path))
-
-
-def _watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Stream:
-    return files.follow(home, runs.one(home, run), hangup_fd)
-
-
-def clean_agents(home: str, keep: str) -> None:
-    """Remove every other version of the agent that no process of it uses."""
-    top = os.path.join(home, "agent")
-    for name in os.listdir(top):
-        path = os.path.join(top, name)
-        if name == keep or name.startswith("."):
-            continue
-        try:
-            fd = os.open(os.path.join(path, "__main__.py"), os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-
-
-def _python(_home: str) -> Dict[str, str]:
-    return {"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable}
-
-
-FUNCTIONS: Dict[str, Callable[..., Answer]] = {
-    "begin_copy": copies.begin,
-    "clean_agents": clean_agents,
-    "copy_source": staging.copy_source,
-    "discard": staging.discard,
-    "end_copy": copies.end,
-    "info": runs.info,
-    "install": staging.install,
-    "list": runs.list_runs,
-    "python": _python,
-    "settle_copy": copies.settle,
-    "stage": staging.stage,
-    "start": staging.start,
-    "states": runs.states,
-    "synced_from": runs.synced_from,
+# name -> module of the agent, and the function in it that takes the guild home first
+FUNCTIONS: Dict[str, str] = {
+    "adopt_source": "restaging.adopt_source",
+    "begin_copy": "copies.begin",
+    "choose": "choosing.choose",
+    "clean_agents": "upkeep.clean_agents",
+    "command": "runner.command",
+    "comment": "changes.comment",
+    "copy_source": "staging.copy_source",
+    "delete_runs": "trash.delete",
+    "discard": "staging.discard",
+    "end_copy": "copies.end",
+    "info": "runs.info",
+    "install": "staging.install",
+    "label": "changes.label",
+    "list": "runs.list_runs",
+    "list_files": "listing.list_files",
+    "mark": "changes.mark",
+    "mark_staged": "staging.mark_staged",
+    "matching": "restaging.matching",
+    "purge_runs": "trash.purge",
+    "python": "upkeep.python",
+    "recipe": "restaging.recipe",
+    "reopen_copy": "copies.reopen",
+    "restage": "restaging.restage",
+    "restore_runs": "trash.restore",
+    "settle_copy": "copies.settle",
+    "signal_runs": "stopping.signal_runs",
+    "stage": "staging.stage",
+    "stage_in": "restaging.stage_in",
+    "start": "staging.start",
+    "states": "runs.states",
+    "synced_from": "runs.synced_from",
+    "tag": "changes.tag",
+    "wait_runs": "stopping.wait_runs",
 }
-STREAMS: Dict[str, Callable[..., Stream]] = {"cat": _cat, "watch": _watch}
+STREAMS: Dict[str, str] = {
+    "archive": "listing.archive",
+    "cat": "listing.cat",
+    "watch": "files.watch",
+}

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Dict
+import time
+from typing import Any, Dict, Optional, Sequence
 
 from . import locks, runs
 
 _INCOMING = ".incoming-"
+_END = ("exit_status", "stopped")
 
 
 def begin(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> Dict[str, Any]:
     """Mark the runs that are about to be copied from `remote`, whose states there are given.
 
-    Returns where they go, a folder for unfinished files on the same file system, and
-    `refused`: why for each run that may not be copied, as it runs on this machine.
+    Returns where they go, a folder for unfinished files on the same file system, when the
+    copy began, and `refused`: why for each run that may not be copied, as it runs on this
+    machine.
     """
+    began = time.time_ns() // 1000
     top = runs.runs_dir(home)
     os.makedirs(top, exist_ok=True)
     refused = {}
@@ -30,9 +34,33 @@ def begin(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> Dict[str
         if locks.holder(guild) is not None:
             refused[run_id] = "it is running on this machine"
         elif not _is_settled(directory, state):
-            os.makedirs(guild, exist_ok=True)
-            locks.write_atomically(os.path.join(guild, runs.LOCK_REMOTE), remote + "\n")
-    return {"runs_dir": top, "incoming": _incoming(top), "refused": refused}
+            if runs.status(directory).remote != remote:
+                os.makedirs(guild, exist_ok=True)
+                _write_remote(guild, remote)
+            _forget_end(directory, state)
+    return {"runs_dir": top, "incoming": _incoming(top), "refused": refused, "began": began}
+
+
+def _write_remote(guild: str, remote: str) -> None:
+    locks.write_atomically(os.path.join(guild, runs.LOCK_REMOTE), remote + "\n")
+
+
+def _forget_end(directory: str, state: Dict[str, Any]) -> None:
+    """Remove an end from before the run was restarted there: a copy removes nothing."""
+    for name in _END:
+        if name in state and state[name] is None:
+            runs.remove_attr(directory, name)
+
+
+def reopen(home: str, run_id: str, remote: str) -> bool:
+    """Mark the copy of a run that `remote` has started again as running there; is there one?"""
+    directory = runs.run_dir(home, run_id)
+    known = runs.confirmed(directory)
+    guild = runs.guild_dir(directory)
+    if known is None or known["remote"] != remote or locks.holder(guild) is not None:
+        return False
+    _write_remote(guild, remote)
+    return True
 
 
 def _incoming(top: str) -> str:
@@ -47,9 +75,12 @@ def _incoming(top: str) -> str:
     return path
 
 
-def settle(home: str, states: Dict[str, Dict[str, Any]]) -> Dict[str, str]:
+def settle(
+    home: str, states: Dict[str, Dict[str, Any]], remote: str = "", began: Optional[int] = None
+) -> Dict[str, str]:
     """Give copied runs the status that their remote told *before* they were copied.
 
+    Where `began` says when that was, it is written down as the remote's last word.
     Returns why for each that is not settled: it ended or changed while it was copied,
     and keeps its mark until the next time.
     """
@@ -64,6 +95,8 @@ def settle(home: str, states: Dict[str, Dict[str, Any]]) -> Dict[str, str]:
         runs.unmark(directory, runs.PENDING)
         if state["status"] in runs.FINAL or state["status"] == "staged":
             runs.unmark(directory, runs.LOCK_REMOTE)
+        if began is not None:
+            runs.confirm(directory, remote, began)
     return unsettled
 
 
@@ -75,9 +108,9 @@ def _set_mark(directory: str, name: str, wanted: bool) -> None:
 
 
 def _has_ended_as(directory: str, state: Dict[str, Any]) -> bool:
-    return all(
-        runs.read_attr(directory, name) == state[name] for name in ("exit_status", "stopped")
-    )
+    # `started` too: it tells an end from that of the same run before it was restarted.
+    names = [*_END, *(["started"] if "started" in state else [])]
+    return all(runs.read_attr(directory, name) == state[name] for name in names)
 
 
 def _is_settled(directory: str, state: Dict[str, Any]) -> bool:
@@ -90,6 +123,12 @@ def _is_settled(directory: str, state: Dict[str, Any]) -> bool:
     )
 
 
-def end(_home: str, incoming: str) -> None:
-    """Remove the folder for unfinished files that `begin` made."""
+def end(home: str, incoming: str, ids: Sequence[str]) -> None:
+    """Remove the folder for unfinished files, and the marks of runs of which nothing came."""
     shutil.rmtree(incoming, ignore_errors=True)
+    for run_id in ids:
+        directory = runs.run_dir(home, run_id)
+        guild = runs.guild_dir(directory)
+        if os.path.isdir(guild) and os.listdir(guild) == [runs.LOCK_REMOTE]:
+            if os.listdir(directory) == [".guild"]:
+                shutil.rmtree(directory)

@@ -10,7 +10,7 @@ from . import runs
 from .errors import AgentError
 from .runs import OUTPUT
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 POLL = 0.1  # seconds between looks at an output that grows
 
 
@@ -44,7 +44,7 @@ def open_file(home: str, run_id: str, path: str) -> BinaryIO:
 def chunks(f: BinaryIO) -> Iterator[bytes]:
     with f:
         while True:
-            data = f.read(_CHUNK)
+            data = f.read(CHUNK)
             if not data:
                 return
             yield data
@@ -79,3 +79,8 @@ def _from(path: str, position: int) -> Iterator[bytes]:
         return
     f.seek(position)
     yield from chunks(f)
+
+
+def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Iterator[bytes]:
+    """The output of one run, as it is made (see `follow`)."""
+    return follow(home, runs.one(home, run), hangup_fd)

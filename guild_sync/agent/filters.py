@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence
 
 from . import runs
 from .errors import AgentError
@@ -19,7 +19,7 @@ def matches(directory: str, filters: Filters) -> bool:
     `unlabeled` (true), `marked` (true or false), `started` (two times in microseconds,
     either may be null), `expression` (a tree, see guild_sync/expressions.py).
     """
-    checks = {
+    checks: Dict[str, Callable[[Any], bool]] = {
         "status": lambda wanted: runs.status(directory).text in wanted,
         "operation": lambda wanted: _any_in(wanted, operation_name(directory)),
         "label": lambda wanted: _any_in(wanted, _text(directory, "label")),
@@ -45,7 +45,8 @@ def operation_name(directory: str) -> str:
 
 
 def _any_in(wanted: Sequence[str], text: str) -> bool:
-    return any(str(value).lower() in text.lower() for value in wanted)
+    # An empty text is in every other: asked for, it means none at all.
+    return any(str(value).lower() in text.lower() if value else not text for value in wanted)
 
 
 def _any_starts(wanted: Sequence[str], text: str) -> bool:
@@ -94,10 +95,8 @@ def value_of(directory: str, name: str) -> Any:
     `attr:x` and `flag:x` say which; None where there is neither.
     """
     kind, _, rest = name.partition(":")
-    flags = runs.read_attr(directory, "flags")
-    flag = flags.get(rest if kind == "flag" else name) if isinstance(flags, dict) else None
     if kind == "flag":
-        return flag
+        return _flag(directory, rest)
     attribute = rest if kind == "attr" else name
     if attribute in ("operation", "op"):
         return operation_name(directory)
@@ -106,7 +105,12 @@ def value_of(directory: str, name: str) -> Any:
     if attribute == "id":
         return os.path.basename(directory)
     value = runs.read_attr(directory, attribute) if runs.is_attr_name(attribute) else None
-    return value if value is not None or kind == "attr" else flag
+    return value if value is not None or kind == "attr" else _flag(directory, name)
+
+
+def _flag(directory: str, name: str) -> Any:
+    flags = runs.read_attr(directory, "flags")
+    return flags.get(name) if isinstance(flags, dict) else None
 
 
 def _compare(operator: Any, value: Any, wanted: Any) -> bool:

@@ -12,7 +12,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import time
 from typing import Any, Dict, Optional
 
@@ -32,7 +31,8 @@ def hold(guild_dir: str) -> Optional[int]:
         flocked = _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if flocked and not _is_at(fd, _path(guild_dir)):
             os.close(fd)  # the last holder removed this file while we opened it
-        elif flocked or (flocked is None and not _owner_alive(guild_dir, _pid(fd))):
+        # A runner of Guild AI holds no flock: its record decides even where ours was had.
+        elif flocked is not False and not _owner_alive(guild_dir, _pid(fd)):
             _write_record(guild_dir, fd, flocked is True)
             return fd
         else:
@@ -72,7 +72,7 @@ def release(guild_dir: str, fd: int) -> None:
 def holder(guild_dir: str) -> Optional[int]:
     """The pid of the live process that holds the run, else None."""
     try:
-        fd = os.open(_path(guild_dir), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(_path(guild_dir), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:
@@ -83,6 +83,11 @@ def holder(guild_dir: str) -> Optional[int]:
         return pid if _owner_alive(guild_dir, pid) else None
     finally:
         os.close(fd)
+
+
+def owner(guild_dir: str, pid: int) -> Optional[Dict[str, Any]]:
+    """The record that a runner of ours left with its pid: `host`, `start`, `boot`; else None."""
+    return _read_record(guild_dir, pid)
 
 
 def _flock(fd: int, how: int) -> Optional[bool]:
@@ -97,7 +102,10 @@ def _flock(fd: int, how: int) -> Optional[bool]:
 
 
 def _pid(fd: int) -> Optional[int]:
-    first = os.pread(fd, 32, 0).split(b"\n", 1)[0].strip()
+    try:
+        first = os.pread(fd, 32, 0).split(b"\n", 1)[0].strip()
+    except OSError:  # no file: a FIFO, say
+        return None
     return int(first) if first.isdigit() else None
 
 
@@ -130,7 +138,7 @@ def _record(pid: int) -> Dict[str, Any]:
         "pid": pid,
         "start": start_time(pid),
         "boot": _first_line("/proc/sys/kernel/random/boot_id"),
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
     }
 
 

@@ -12,12 +12,15 @@ from .errors import AgentError
 
 RUN_ID = re.compile(r"[0-9a-f]{32}\Z")
 _RUN_PREFIX = re.compile(r"[0-9a-f]{1,32}\Z")
-_RANGE = re.compile(r"(\d*):(\d*)\Z")
+_INDEX = re.compile(r"[0-9]{1,7}\Z")
+_RANGE = re.compile(r"([0-9]{0,7}):([0-9]{0,7})\Z")
 _ATTR_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 PENDING = "PENDING"
 STAGED = "STAGED"
 LOCK_REMOTE = "LOCK.remote"
+# When this machine last had a remote's word for the run; as LOCK* it is never copied.
+LOCK_CONFIRMED = "LOCK.confirmed"
 OUTPUT = "output"
 
 # A run whose status is one of these changes no more by itself.
@@ -99,6 +102,13 @@ def write_attr(directory: str, name: str, value: Any) -> None:
         raise AgentError("%s is not an attribute's name" % shown(name))
     path = os.path.join(guild_dir(directory), "attrs", name)
     locks.write_atomically(path, attrs.encode(value))
+
+
+def remove_attr(directory: str, name: str) -> None:
+    try:
+        os.unlink(os.path.join(guild_dir(directory), "attrs", name))
+    except FileNotFoundError:
+        pass
 
 
 def is_attr_name(name: str) -> bool:
@@ -227,7 +237,7 @@ def _filtered(
 
 def _named(spec: str, ids: Sequence[str]) -> Sequence[str]:
     # An index first: `1` is the latest run, not a run whose id begins with 1.
-    if spec.isdigit() and len(spec) < 8 and int(spec) <= max(len(ids), 999):
+    if _INDEX.match(spec) and int(spec) <= max(len(ids), 999):
         index = int(spec)
         if 1 <= index <= len(ids):
             return ids[index - 1 : index]
@@ -292,29 +302,54 @@ def list_runs(
     limit: Optional[int] = None,
     filters: Optional[Dict[str, Any]] = None,
     deleted: bool = False,
+    details: bool = False,
 ) -> Dict[str, Any]:
     """Summaries of the first `limit` runs that are meant, and how many there are in all."""
     ids = select(home, specs, filters, deleted)
     shown_ids = ids if limit is None else ids[:limit]
-    return {"runs": [summary(home, i, deleted) for i in shown_ids], "total": len(ids)}
+    of_run = detailed if details else summary
+    return {"runs": [of_run(home, i, deleted) for i in shown_ids], "total": len(ids)}
 
 
-def info(home: str, spec: str) -> Dict[str, Any]:
-    """All that is known of one run: its summary and every attribute."""
-    run_id = one(home, spec)
-    directory = run_dir(home, run_id)
-    holder = locks.holder(guild_dir(directory))
+def detailed(home: str, run_id: str, deleted: bool = False) -> Dict[str, Any]:
+    """What a listing shows of a run, and what takes a longer look."""
+    directory = os.path.join(runs_dir(home, deleted), run_id)
     return dict(
-        summary(home, run_id),
-        pid=holder or None,
+        summary(home, run_id, deleted),
+        pid=locks.holder(guild_dir(directory)) or None,
+        confirmed=confirmed(directory),
+        sourcecode_digest=read_attr(directory, "sourcecode_digest"),
+        host=read_attr(directory, "host"),
+    )
+
+
+def info(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """All that is known of one run: its details and every attribute."""
+    run_id = one(home, spec, filters)
+    directory = run_dir(home, run_id)
+    return dict(
+        detailed(home, run_id),
         attrs={name: read_attr(directory, name) for name in attr_names(directory)},
         manifest=(_read(os.path.join(guild_dir(directory), "manifest")) or "").splitlines(),
     )
 
 
-def one(home: str, spec: str) -> str:
+def confirm(directory: str, remote: str, at: int) -> None:
+    """Write down that at the time `at` the remote gave its word for what is here of the run."""
+    path = os.path.join(guild_dir(directory), LOCK_CONFIRMED)
+    locks.write_atomically(path, "%d %s\n" % (at, remote))
+
+
+def confirmed(directory: str) -> Optional[Dict[str, Any]]:
+    """When a remote last gave its word for the run, and which: `time`, `remote`."""
+    text = _read(os.path.join(guild_dir(directory), LOCK_CONFIRMED)) or ""
+    time, _, remote = text.strip().partition(" ")
+    return {"time": int(time), "remote": remote} if re.fullmatch("[0-9]{1,18}", time) else None
+
+
+def one(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> str:
     """The id of the one run that `spec` names."""
-    found = select(home, [spec])
+    found = select(home, [spec], filters)
     if len(found) != 1:
         raise AgentError("%s names %d runs" % (shown(spec), len(found)), "Name one.", "not-found")
     return found[0]
@@ -337,6 +372,7 @@ def states(home: str, ids: Sequence[str]) -> Dict[str, Dict[str, Any]]:
             "status": now.text,
             "remote": now.remote,
             "exit_status": read_attr(directory, "exit_status"),
+            "started": read_attr(directory, "started"),
             "stopped": read_attr(directory, "stopped"),
         }
     return found

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
 import sys
 import time
-import zipfile
 from typing import Any, Dict, List, Sequence
 
 from . import locks, runs
@@ -42,17 +42,10 @@ def stage(
         shutil.rmtree(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
     shutil.rmtree(temporary, ignore_errors=True)
-    guild = runs.guild_dir(temporary)
-    os.makedirs(os.path.join(guild, "attrs"))
+    os.makedirs(os.path.join(runs.guild_dir(temporary), "attrs"))
     try:
         runs.mark(temporary, runs.PENDING)
-        locks.write_atomically(os.path.join(guild, "opref"), opref)
-        locks.write_atomically(os.path.join(guild, JOB), json.dumps(job, indent=1))
-        runs.write_attr(temporary, "id", run_id)
-        runs.write_attr(temporary, "initialized", now())
-        for name, value in attributes.items():
-            runs.write_attr(temporary, name, value)
-        os.mkdir(os.path.join(guild, JOB_PACKAGES))
+        fill(temporary, run_id, opref, attributes, job)
         os.rename(temporary, directory)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -60,12 +53,45 @@ def stage(
     return {"run_dir": directory}
 
 
-def discard(home: str, run_id: str) -> None:
-    """Remove a run that was staged and never started; any other is left alone."""
+def fill(
+    directory: str, run_id: str, opref: str, attributes: Dict[str, Any], job: Dict[str, Any]
+) -> None:
+    """Write what a run is: its operation, its job, its attributes."""
+    guild = runs.guild_dir(directory)
+    locks.write_atomically(os.path.join(guild, "opref"), opref)
+    write_job(directory, job)
+    runs.write_attr(directory, "id", run_id)
+    runs.write_attr(directory, "initialized", now())
+    for name, value in attributes.items():
+        runs.write_attr(directory, name, value)
+    os.makedirs(os.path.join(guild, JOB_PACKAGES), exist_ok=True)
+
+
+def mark_staged(home: str, run_id: str) -> None:
+    """Have a pending run wait to be started."""
     directory = runs.run_dir(home, run_id)
-    if os.path.isdir(directory) and runs.status(directory).text == "pending":
-        if locks.holder(runs.guild_dir(directory)) is None:
-            shutil.rmtree(directory)
+    if runs.status(directory).text == "pending":
+        runs.write_attr(directory, "staged", now())
+        runs.mark(directory, runs.STAGED)
+        runs.unmark(directory, runs.PENDING)
+
+
+def was_ready(directory: str) -> bool:
+    """Whether the run, pending now, was staged or even started before."""
+    return any(runs.read_attr(directory, name) is not None for name in ("staged", "started"))
+
+
+def discard(home: str, run_id: str) -> None:
+    """Remove a pending run that never was anything else; one that was is staged from now on."""
+    directory = runs.run_dir(home, run_id)
+    if not os.path.isdir(directory) or runs.status(directory).text != "pending":
+        return
+    if locks.holder(runs.guild_dir(directory)) is not None:
+        return
+    if was_ready(directory):
+        mark_staged(home, run_id)
+    else:
+        shutil.rmtree(directory)
 
 
 def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: bool) -> None:
@@ -89,10 +115,12 @@ def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: 
 
 def unpack(wheel: str, target: str) -> None:
     """Unpack a wheel of pure Python: its files go below `target` and nowhere else."""
+    import zipfile  # a quarter of an agent's start, and needed once a run
+
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             parts = member.filename.split("/")
-            if member.filename.startswith("/") or ".." in parts or "\\" in member.filename:
+            if member.filename.startswith("/") or ".." in parts:
                 raise AgentError("the package has a file outside itself: %r" % member.filename)
             path = archive.extract(member, target)
             mode = (member.external_attr >> 16) & 0o777
@@ -127,12 +155,12 @@ def _pip_install(wheel: str, target: str, environment: Environment) -> None:
     )
 
 
-def copy_source(home: str, run_id: str, root: str, files: Sequence[str]) -> str:
+def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir: str = "") -> str:
     """Copy the project's files from `root` into the run, list them in its manifest; their digest.
 
-    Source: Guild AI 0.9's manifest, `s PATH SHA1 SOURCE`, a line a file.
+    Source: Guild AI 0.9's manifest, `s PATH SHA1 SOURCE`, a line a file, quoted as for sh.
     """
-    directory = runs.run_dir(home, run_id)
+    directory = run_dir or runs.run_dir(home, run_id)
     manifest = []
     digest = hashlib.md5()  # Guild AI's digests have 32 digits; nothing rests on their strength
     for name in sorted(files):
@@ -145,16 +173,12 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str]) -> str:
             f.write(content)
         os.chmod(target, (mode & 0o755) | 0o600)
         sha1 = hashlib.sha1(content).hexdigest()
-        manifest.append(" ".join(("s", _field(name), sha1, _field(name))))
+        manifest.append(" ".join(("s", shlex.quote(name), sha1, shlex.quote(name))))
         digest.update(os.fsencode(name) + b"\0" + content)
     text = "".join(line + "\n" for line in manifest)
     locks.write_atomically(os.path.join(runs.guild_dir(directory), "manifest"), text)
     runs.write_attr(directory, "sourcecode_digest", digest.hexdigest())
     return digest.hexdigest()
-
-
-def _field(name: str) -> str:
-    return '"%s"' % name.replace('"', '\\"') if " " in name or '"' in name else name
 
 
 def _files_below(root: str) -> List[str]:
@@ -166,18 +190,23 @@ def _files_below(root: str) -> List[str]:
     return found
 
 
-def start(home: str, run_id: str) -> Dict[str, Any]:
+def start(home: str, run_id: str, run_dir: str = "") -> Dict[str, Any]:
     """Start the run's operation under a runner that outlives this process; its pid.
 
     Returns once the operation runs. Asked again for a run that runs already, as after
     a lost answer, it says so rather than starting it twice.
     """
-    directory = runs.run_dir(home, run_id)
+    directory = run_dir or runs.run_dir(home, run_id)
     state = runs.status(directory).text
     if state == "running" or (state in runs.FINAL and runs.read_attr(directory, "started")):
         return {"pid": locks.holder(runs.guild_dir(directory)), "status": state}
     if state not in ("pending", "staged"):
         raise AgentError("run %s is %s" % (run_id, state), kind="refused")
+    return {"pid": start_runner(directory).pid, "status": "running"}
+
+
+def start_runner(directory: str, only: str = "") -> "subprocess.Popen[bytes]":
+    """A runner of the run, whose operation runs. `only`: the status that the run must have."""
     read_end, write_end = os.pipe()
     # The runner keeps no handle of ours, so that ssh returns when this process ends.
     runner = subprocess.Popen(
@@ -189,6 +218,7 @@ def start(home: str, run_id: str) -> Dict[str, Any]:
             "runner",
             directory,
             str(write_end),
+            only,
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -202,15 +232,24 @@ def start(home: str, run_id: str) -> Dict[str, Any]:
         said = report.read()
     if said != "started":
         runner.wait()
+        kind, _, text = said.partition("\n")
+        message, _, hint = text.partition("\n")
+        ended = "the runner of %s ended at once (exit status %d)"
         raise AgentError(
-            said or "the runner of %s ended at once (exit status %d)" % (run_id, runner.returncode),
-            kind="refused",
+            message or ended % (os.path.basename(directory), runner.returncode),
+            hint,
+            kind or "refused",
         )
-    return {"pid": runner.pid, "status": "running"}
+    return runner
 
 
 def _job(home: str, run_id: str) -> Dict[str, Any]:
     return read_job(runs.run_dir(home, run_id))
+
+
+def write_job(directory: str, job: Dict[str, Any]) -> None:
+    path = os.path.join(runs.guild_dir(directory), JOB)
+    locks.write_atomically(path, json.dumps(job, indent=1))
 
 
 def read_job(directory: str) -> Dict[str, Any]:
@@ -218,6 +257,8 @@ def read_job(directory: str) -> Dict[str, Any]:
     try:
         with open(os.path.join(runs.guild_dir(directory), JOB), encoding="utf-8") as f:
             job = json.load(f)
+    except FileNotFoundError:
+        raise AgentError("the run has no job: another program made it", kind="refused") from None
     except (OSError, ValueError) as e:
         raise AgentError("cannot read the run's job: %s" % e) from None
     if not isinstance(job, dict):

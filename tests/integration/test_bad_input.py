@@ -156,7 +156,6 @@ def test_a_guild_yml_that_cannot_be_read(guild: Guild, text: bytes) -> None:
     assert str(guild.folder / "guild.yml") in complaint(guild("run", "op", "-y"))[0]
 
 
-@pytest.mark.xfail(strict=True, reason="a fault of one operation hides those of the next")
 def test_every_fault_of_guild_yml_is_named(guild: Guild) -> None:
     project(
         guild.folder,
@@ -313,7 +312,6 @@ def test_runs_that_no_run_or_several_match(guild: Guild, remote: str, there: Pat
     assert len(runs_in(guild.home)) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="watch takes the first of several runs without a word")
 def test_several_runs_are_not_one_to_watch(guild: Guild) -> None:
     for _ in range(2):
         guild.ok("run", "op", "sleep=0", "-y")

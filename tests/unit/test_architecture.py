@@ -20,11 +20,12 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("sync",),
+    ("sync", "planning", "stopping"),
     ("launch", "transfer", "watching", "choosing"),
     ("hosts",),
     ("sandbox", "rsync"),
     ("ssh", "package", "locking"),
+    ("builtin", "recipes"),
     ("operations", "process"),
     ("config", "home", "display", "arguments"),
     ("imports", "expressions", "timeranges", "unpacking"),

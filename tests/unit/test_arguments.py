@@ -71,7 +71,6 @@ def test_an_option_may_be_given_several_times_where_the_usage_says_so() -> None:
     assert read("-t", "a", "--tag", "b")["--tag"] == ["a", "b"]
 
 
-@pytest.mark.xfail(strict=True, reason="docopt hands over the dashes as an argument of their own")
 def test_behind_two_dashes_all_are_arguments() -> None:
     args = read("--", "-y", "-Sr", "--help")
     assert args["NAME"] == ["-y", "-Sr", "--help"]
@@ -111,12 +110,10 @@ def test_letters_of_no_status_are_not_known(word: str) -> None:
     assert message(word) == f"unrecognized option {word!r}"
 
 
-@pytest.mark.xfail(strict=True, reason="_with_long_names does not know which word is a value")
 def test_a_value_that_looks_like_a_two_letter_option_is_a_value() -> None:
     assert read("-r", "-Sr")["--remote"] == "-Sr"
 
 
-@pytest.mark.xfail(strict=True, reason="parse takes --help for the option wherever it stands")
 def test_a_value_may_be_called_help() -> None:
     try:
         assert read("-r", "--help")["--remote"] == "--help"

@@ -146,7 +146,7 @@ def test_unfinished_files_have_a_folder_beside_the_runs(home: str) -> None:
     assert os.listdir(begun["incoming"]) == []
     assert os.stat(begun["incoming"]).st_mode & 0o777 == 0o700
     assert runs.run_ids(home) == [A]
-    copies.end(home, begun["incoming"])
+    copies.end(home, begun["incoming"], [])
     assert not os.path.exists(begun["incoming"])
 
 

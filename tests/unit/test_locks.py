@@ -241,10 +241,6 @@ def test_a_lock_of_guild_ai_that_is_held_is_not_taken_away(guild: str, no_flock:
     assert locks.hold(guild) is None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="hold() with flock does not ask _owner_alive: Guild AI's runner has no flock",
-)
 def test_a_lock_of_guild_ai_that_is_held_is_not_taken_away_with_flock_either(guild: str) -> None:
     Path(guild, "LOCK").write_text(str(started_long_ago()))
     fd = locks.hold(guild)

@@ -160,13 +160,12 @@ def done(code: int, stderr: str = "") -> Completed:
     return Completed(code, b"", stderr)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="failure() judges the side by [receiver] alone, not by which way it copies"
-)
 def test_a_full_disk_there_is_said_to_be_there_when_sending() -> None:
     # The words of rsync 3.5.0 for `rsync FILE HOST:/full/`: the same as when pulling.
     stderr = 'rsync: [receiver] write failed on "/full/x": No space left on device (28)\n'
-    error = rsync.failure(GPU, done(11, stderr + "rsync error: error in file IO (code 11)\n"))
+    error = rsync.failure(
+        GPU, done(11, stderr + "rsync error: error in file IO (code 11)\n"), sending=True
+    )
     assert "the disk on remote 'gpu' is full" in error.message
 
 
@@ -253,9 +252,6 @@ def test_a_partial_transfer_without_a_word_still_has_a_reason(failing: Path) -> 
     assert pull(failing, 23) == dict.fromkeys((A, B), "it gave no reason")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_faults blames the first run named even where other lines name none"
-)
 def test_a_line_that_names_no_run_is_not_forgotten_beside_one_that_does(failing: Path) -> None:
     stderr = f"rsync: open {A}/x: denied\nrsync: [generator] recv_generator: mkdir failed: EIO\n"
     assert set(pull(failing, 23, stderr=stderr)) == {A, B}  # type: ignore[call-overload]

@@ -338,7 +338,6 @@ def test_a_link_in_the_private_folders_place_is_refused(stranger: Path, tmp_path
     assert error.value.message == f"{stranger} belongs to somebody else"
 
 
-@pytest.mark.xfail(strict=True, reason="mkdir's FileExistsError is not turned into a GuildError")
 @pytest.mark.parametrize("dangling", [True, False])
 def test_what_is_no_folder_in_the_private_folders_place_is_refused(
     stranger: Path, dangling: bool
@@ -470,9 +469,6 @@ def test_a_host_that_refuses_is_told_by_the_real_ssh(tmp_path: Path) -> None:
     assert error.value.message == "cannot reach remote 'gpu': 127.0.0.1:1 refused the connection"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="commands to copy into a shell do not quote what they are made of"
-)
 def test_a_command_to_copy_is_quoted_for_a_shell() -> None:
     remote = Remote("gpu", "ssh", host="gpu", known_hosts="/a b/known", private_key="/a b/key")
     assert "'/a b/key'" in ssh.failure(remote, "").hint
