@@ -1,0 +1,126 @@
+"""Runs to be changed: which, shown first, then asked about, and what became of them.
+
+What `label`, `tag`, `comment`, `mark`, `rm`, `restore` and `purge` have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from guild_sync import arguments, display
+from guild_sync.agent.changes import RUNNING
+from guild_sync.display import say
+from guild_sync.errors import Exit, GuildError
+from guild_sync.hosts import Host, host
+
+Run = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something to do to runs, and how it is spoken of.
+
+    You are about to INTENT the following run; DONE 1 run; run X was not REFUSED.
+    """
+
+    function: str  # the agent's
+    args: Mapping[str, Any]
+    intent: str
+    done: str
+    refused: str = "changed"
+    question: Callable[[int], str] = lambda count: "Continue?"
+    default: bool = True  # what a bare return answers
+    note: str = ""
+    # Said where the copy here of a run that is running on a remote is among the runs.
+    on_copy: str = "The next sync undoes this for the copy of a run that is running on {remote}."
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Runs, and the host that they are on."""
+
+    host: Host
+    runs: Sequence[Run]
+
+    @property
+    def where(self) -> str:
+        return f" on {self.host.name}" if self.host.name else ""
+
+    @property
+    def ids(self) -> list[str]:
+        return [run["id"] for run in self.runs]
+
+
+def choose(
+    args: dict[str, Any],
+    *,
+    all_runs: bool = False,
+    deleted: bool = False,
+    **filters: Any,
+) -> Chosen:
+    """The runs that a command line means; without RUN the latest one, or all.
+
+    `filters` count only where there is no RUN. Raises RunNotFound where RUN names none.
+    """
+    target = host(args["--remote"])
+    specs = args["RUN"]
+    wanted = arguments.filters(args)
+    if not specs:
+        wanted = {**filters, **wanted}
+    limit = None if specs or all_runs else 1
+    found = target.call("list", specs=specs, limit=limit, filters=wanted, deleted=deleted)
+    return Chosen(target, found["runs"])
+
+
+def carry_out(
+    change: Change,
+    chosen: Chosen,
+    ask: bool,
+    during: AbstractContextManager[None] | None = None,
+) -> Exit:
+    """Show the runs, ask, change them `during` something, and tell of each that was refused."""
+    if ask and not _confirmed(change, chosen):
+        return Exit.OK
+    with during or nullcontext():
+        answer = chosen.host.call(change.function, ids=chosen.ids, **change.args)
+    if answer["done"]:
+        say(f"{change.done} {counted(len(answer['done']))}{chosen.where}")
+    for run_id, why in answer["refused"].items():
+        refuse(change, chosen, run_id, why)
+    return Exit.ERROR if answer["refused"] else Exit.OK
+
+
+def _confirmed(change: Change, chosen: Chosen) -> bool:
+    runs = "run" if len(chosen.runs) == 1 else "runs"
+    say(f"You are about to {change.intent} the following {runs}{chosen.where}:")
+    for line in display.table([("", *row(run)) for run in chosen.runs]):
+        say(line)
+    if change.note:
+        say(change.note)
+    for remote in sorted({run["remote"] for run in chosen.runs if run["remote"]}):
+        say(change.on_copy.format(remote=display.clean(remote)))
+    return display.confirm(change.question(len(chosen.runs)), change.default)
+
+
+def row(run: Run) -> tuple[str, ...]:
+    """A run's cells without its index, which in a choice of runs would mean another."""
+    return (f"[{run['id'][:8]}]", *display.run_row(1, run)[1:])
+
+
+def refuse(change: Change, chosen: Chosen, run_id: str, why: str) -> None:
+    """Say why a run was left as it is, and for one that is running how to stop it."""
+    remote = f" -r {chosen.host.name}" if chosen.host.name else ""
+    display.warn(
+        GuildError(
+            f"run {run_id}{chosen.where} was not {change.refused}: {display.clean(why)}",
+            f"To stop it, use 'guild stop {run_id}{remote}'." if why == RUNNING else "",
+        )
+    )
+
+
+def counted(count: int) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} run" if count == 1 else f"{count} runs"

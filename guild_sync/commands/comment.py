@@ -1,0 +1,103 @@
+"""Add comments to runs, and list or delete them.
+
+Usage:
+  guild comment [options] [RUN]...
+  guild runs comment [options] [RUN]...
+
+RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
+RUN, the latest run is meant, or with filters the latest one that they leave.
+
+One of these says what to do:
+  -l, --list         List the comments, with their numbers.
+  -a, --add TEXT     Add the comment TEXT.
+  -d, --delete N     Delete comment N; the others are numbered anew.
+  -c, --clear        Delete all comments.
+
+Options:
+  -u, --user USER    Whose comment it is, USER or USER@HOST; you, if it is left out.
+  -r, --remote NAME  Change or list runs of this remote.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from guild_sync import arguments, choosing, display
+from guild_sync.display import say
+from guild_sync.errors import Exit, UsageError
+
+ACTIONS = ("--list", "--add", "--delete", "--clear")
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    option = arguments.one_of(args, ACTIONS)
+    if args["--user"] is not None and option != "--add":
+        raise UsageError("--user belongs to --add")
+    if option == "--list":
+        _list(choosing.choose(args).runs)
+        return Exit.OK
+    change = _change(option, args)
+    chosen = choosing.choose(args)
+    if not chosen.runs:
+        say("Nothing to comment on.")
+        return Exit.OK
+    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+
+
+def _change(option: str, args: dict[str, Any]) -> choosing.Change:
+    if option == "--add":
+        if not args["--add"].strip():
+            raise UsageError("a comment cannot be empty")
+        comment = {"body": args["--add"], **_author(args["--user"])}
+        return choosing.Change(
+            "comment", {"add": comment}, "add a comment to", "Added a comment to"
+        )
+    if option == "--delete":
+        number = arguments.whole_number(args, "--delete")
+        what = f"comment {number} of"
+        return choosing.Change("comment", {"delete": number}, f"delete {what}", f"Deleted {what}")
+    return choosing.Change(
+        "comment",
+        {"clear": True},
+        "delete all comments of",
+        "Deleted all comments of",
+        default=False,
+    )
+
+
+def _author(named: str | None) -> dict[str, str]:
+    """`user` and `host` of a comment: who types it, on whichever host the run is."""
+    user, _, where = (named or "").partition("@")
+    if not named:
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError, ImportError):  # a uid that has no name
+            user = str(os.getuid())
+    return {"user": user, "host": where or socket.gethostname()}
+
+
+def _list(runs: Sequence[choosing.Run]) -> None:
+    rows = display.table([choosing.row(run) for run in runs])
+    for line, run in zip(rows, runs, strict=True):
+        print(line)
+        comments = run["comments"] if isinstance(run["comments"], list) else []
+        for number, comment in enumerate(comments, 1):
+            for text in _lines(number, comment if isinstance(comment, dict) else {}):
+                print(f"  {display.clean(text)}".rstrip())
+        if not comments:
+            print("  no comments")
+
+
+def _lines(number: int, comment: dict[str, Any]) -> Iterator[str]:
+    author = f"{comment.get('user', '')}@{comment.get('host', '')}"
+    yield f"{number}: {author} {display.date(comment.get('time'))}"
+    for line in str(comment.get("body", "")).splitlines():
+        yield f"   {line}"

@@ -1,0 +1,52 @@
+"""Set, change or clear the label of runs.
+
+Usage:
+  guild label [options] [--remove TEXT]... [RUN]...
+  guild runs label [options] [--remove TEXT]... [RUN]...
+
+RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
+RUN, the latest run is meant, or with filters the latest one that they leave.
+
+One of these says what to do:
+  -s, --set TEXT      Make TEXT the label.
+  -p, --prepend TEXT  Put TEXT before the label.
+  -a, --append TEXT   Put TEXT behind the label.
+  --remove TEXT       Take TEXT out of the label, where it stands between spaces (-rm).
+                      May be given several times.
+  -c, --clear         Remove the label.
+
+Options:
+  -r, --remote NAME   Change runs of this remote.
+  -y, --yes           Do not ask.
+  --help              Show this help and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guild_sync import arguments, choosing
+from guild_sync.display import say
+from guild_sync.errors import Exit
+
+ACTIONS = ("--set", "--prepend", "--append", "--remove", "--clear")
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    option = arguments.one_of(args, ACTIONS)
+    chosen = choosing.choose(args)
+    if not chosen.runs:
+        say("Nothing to label.")
+        return Exit.OK
+    clear = option == "--clear"
+    values = [] if clear else args[option] if option == "--remove" else [args[option]]
+    change = choosing.Change(
+        function="label",
+        args={"action": option.removeprefix("--"), "values": values},
+        intent="clear the label of" if clear else "label",
+        done="Cleared the label of" if clear else "Labeled",
+        refused="labeled",
+    )
+    return choosing.carry_out(change, chosen, ask=not args["--yes"])

@@ -1,0 +1,75 @@
+"""Delete runs: move them to the trash, or remove them for good.
+
+Usage:
+  guild rm [options] [RUN]...
+  guild runs (rm|delete) [options] [RUN]...
+
+RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
+RUN, all runs are meant, or with filters all that they leave. 'guild runs restore' brings
+deleted runs back, 'guild runs purge' removes them for good.
+
+A run that is running is not deleted: stop it first. Of a run that is running on a remote
+and was pulled, the copy here is deleted, and the run goes on.
+
+Options:
+  -p, --permanent    Remove the runs for good, not to the trash.
+  -r, --remote NAME  Delete runs of this remote.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from guild_sync import arguments, choosing, locking
+from guild_sync.agent.changes import RUNNING
+from guild_sync.choosing import Change, Chosen, counted
+from guild_sync.display import say
+from guild_sync.errors import Exit
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    chosen = choosing.choose(args, all_runs=True)
+    if not chosen.runs:
+        say("Nothing to delete.")
+        return Exit.OK
+    change = _change(bool(args["--permanent"]), chosen)
+    running = [run for run in chosen.runs if run["status"] == "running" and not run["remote"]]
+    for run in running:
+        choosing.refuse(change, chosen, run["id"], RUNNING)
+    rest = replace(chosen, runs=[run for run in chosen.runs if run not in running])
+    done = Exit.OK
+    if rest.runs:
+        done = choosing.carry_out(change, rest, not args["--yes"], during=_nobody_copies(rest))
+    return Exit.ERROR if running else done
+
+
+def _change(permanent: bool, chosen: Chosen) -> Change:
+    how = "permanently delete" if permanent else "delete"
+    copies = [run["id"] for run in chosen.runs if run["remote"]]
+    return Change(
+        function="delete_runs",
+        args={"permanent": permanent, "copies": copies},
+        intent=how,
+        done="Permanently deleted" if permanent else "Deleted",
+        refused="deleted",
+        question=lambda count: f"{how.capitalize()} {counted(count)}?",
+        default=not permanent,
+        on_copy="Of a run that is running on {remote}, only the copy here is deleted.",
+    )
+
+
+@contextmanager
+def _nobody_copies(chosen: Chosen) -> Iterator[None]:
+    """Have no pull or sync write into copies that are deleted here meanwhile."""
+    remotes = {run["remote"] for run in chosen.runs if run["remote"] and not chosen.host.name}
+    with ExitStack() as locks:
+        for remote in sorted(remotes):
+            locks.enter_context(locking.remote_lock(remote, wait=True, on_wait=say))
+        yield

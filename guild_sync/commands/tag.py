@@ -1,0 +1,85 @@
+"""Add tags to runs, and delete tags of runs.
+
+Usage:
+  guild tag [options] [--add TAG]... [--delete TAG]... [RUN]...
+  guild runs tag [options] [--add TAG]... [--delete TAG]... [RUN]...
+
+RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
+RUN, the latest run is meant, or with filters the latest one that they leave, and all
+runs for --list-all.
+
+What to do:
+  -a, --add TAG      Add TAG. May be given several times.
+  -d, --delete TAG   Delete TAG. May be given several times.
+  -c, --clear        Delete all tags, before any is added.
+  -l, --list-all     List the tags of the runs, each once.
+
+Options:
+  -s, --sync-labels  Put added tags before the label, and take deleted ones out of it.
+  -r, --remote NAME  Change runs of this remote.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guild_sync import arguments, choosing, display
+from guild_sync.display import say
+from guild_sync.errors import Exit, UsageError
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    changes = [o for o in ("--add", "--delete", "--clear") if args[o]]
+    if args["--list-all"]:
+        if changes:
+            raise UsageError(f"--list-all and {changes[0]} exclude each other")
+        return _list(args)
+    if not changes:
+        raise UsageError("say what to do: --add, --delete, --clear or --list-all")
+    if "" in args["--add"]:
+        raise UsageError("a tag cannot be empty")
+    return _change(args)
+
+
+def _change(args: dict[str, Any]) -> int:
+    chosen = choosing.choose(args)
+    if not chosen.runs:
+        say("Nothing to tag.")
+        return Exit.OK
+    labels = (
+        "Their labels are changed too."
+        if args["--sync-labels"]
+        else "Their labels stay as they are; --sync-labels changes them too."
+    )
+    change = choosing.Change(
+        function="tag",
+        args={
+            "add": args["--add"],
+            "delete": args["--delete"],
+            "clear": args["--clear"],
+            "sync_labels": args["--sync-labels"],
+        },
+        intent="change the tags of",
+        done="Changed the tags of",
+        note=labels,
+    )
+    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+
+
+def _list(args: dict[str, Any]) -> int:
+    chosen = choosing.choose(args, all_runs=True)
+    for tag in sorted({tag for run in chosen.runs for tag in _tags(run)}):
+        print(tag)
+    return Exit.OK
+
+
+def _tags(run: Mapping[str, Any]) -> list[str]:
+    """A run's tags, fit to be shown."""
+    tags = run["tags"] if isinstance(run["tags"], list) else []
+    return [display.clean(tag) for tag in tags]
