@@ -7,6 +7,7 @@ RUN is an index (1, the latest, if it is left out), a run id or the beginning of
 
 Options:
   -p, --path PATH    The file, relative to the run's directory.
+  -s, --sourcecode   Of the source code: PATH is relative to the source code's folder.
   -O, --output       The run's output.
   -r, --remote NAME  Show a file of a run of this remote.
   --help             Show this help and exit.
@@ -17,21 +18,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from guild_sync.arguments import parse
+from guild_sync import arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts import host
 
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
 
 def main(argv: Sequence[str]) -> int:
-    args = parse(__doc__ or "", argv)
+    args = arguments.parse(USAGE, argv)
     path = ".guild/output" if args["--output"] else args["--path"]
-    if path is None or (args["--output"] and args["--path"]):
+    if path is None or (args["--output"] and (args["--path"] or args["--sourcecode"])):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    out = sys.stdout.buffer
-
-    def show(chunk: bytes) -> None:
-        out.write(chunk)
-
-    host(args["--remote"]).stream("cat", show, run=args["RUN"] or "1", path=path)
-    out.flush()
+    host(args["--remote"]).stream(
+        "cat",
+        _show,
+        run=args["RUN"] or "1",
+        path=path,
+        filters=arguments.filters(args),
+        sourcecode=args["--sourcecode"],
+    )
+    sys.stdout.buffer.flush()
     return Exit.OK
+
+
+def _show(chunk: bytes) -> None:
+    sys.stdout.buffer.write(chunk)

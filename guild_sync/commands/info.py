@@ -5,8 +5,11 @@ Usage:
   guild info [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+Of a run that came from a remote, 'confirmed' is when that remote last gave its word.
 
 Options:
+  -c, --comments     Show the run's comments.
+  -d, --deps         Show what the operation required, and where it was found.
   -m, --manifest     Show the files that the run was given.
   -e, --env          Show the environment variables that guild set for it.
   -r, --remote NAME  Show a run of this remote.
@@ -21,62 +24,78 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import display, operations
-from guild_sync.arguments import parse
+from guild_sync import arguments, display, operations
+from guild_sync.agent import attrs
 from guild_sync.errors import Exit
 from guild_sync.hosts import host
 
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
 
 def main(argv: Sequence[str]) -> int:
-    args = parse(__doc__ or "", argv)
-    run = host(args["--remote"]).call("info", spec=args["RUN"] or "1")
+    args = arguments.parse(USAGE, argv)
+    run = host(args["--remote"]).call(
+        "info", spec=args["RUN"] or "1", filters=arguments.filters(args)
+    )
     if args["--json"]:
         print(json.dumps(run))
         return Exit.OK
-    for line in _lines(run):
+    for line in [*fields(run), *_flags(run)]:
         print(line)
+    if args["--comments"]:
+        _print("comments:", *display.comments(run))
+    if args["--deps"]:
+        _print("dependencies:", *_nested(run["attrs"].get("deps")))
     if args["--env"]:
-        _print_mapping("environment", run["attrs"].get("env"))
+        _print(*display.mapping("environment", run["attrs"].get("env")))
     if args["--manifest"]:
-        print("manifest:")
-        for entry in run["manifest"]:
-            print(f"  {display.clean(entry)}")
+        _print("manifest:", *(f"  {display.clean(entry)}" for entry in run["manifest"]))
     return Exit.OK
 
 
-def _lines(run: Mapping[str, Any]) -> list[str]:
-    attrs, opref = run["attrs"], run["opref"]
+def _print(*lines: str) -> None:
+    for line in lines:
+        print(line)
+
+
+def fields(run: Mapping[str, Any]) -> list[str]:
+    """A line for each thing that is known of the run, but for its flags."""
+    opref = run["opref"]
     source = (
         f"{opref['package']}=={opref['version']}"
         if opref["type"] == "package"
         else opref["package"]
     )
     tags = run["tags"] if isinstance(run["tags"], list) else []
-    fields = {
+    found = {
         "id": run["id"],
         "operation": display.operation(run),
         "from": source,
         "status": display.status(run),
+        "confirmed": display.confirmed(run),
         "started": display.date(run["started"]),
         "stopped": display.date(run["stopped"]),
         "marked": "yes" if run["marked"] else "no",
         "label": run["label"] if run["label"] is not None else "",
         "tags": ", ".join(map(str, tags)),
-        "sourcecode_digest": attrs.get("sourcecode_digest") or "",
+        "sourcecode_digest": run["sourcecode_digest"] or "",
         "run_dir": run["run_dir"],
         "command": shlex.join(map(str, run["cmd"])) if isinstance(run["cmd"], list) else "",
         "exit_status": "" if run["exit_status"] is None else run["exit_status"],
         "pid": run["pid"] or "",
-        "host": attrs.get("host") or "",
+        "host": run["host"] or "",
     }
-    lines = [f"{name}: {display.clean(value)}".rstrip() for name, value in fields.items()]
+    if not found["confirmed"]:  # it is this machine's own, whose word needs no date
+        del found["confirmed"]
+    return [f"{name}: {display.clean(value)}".rstrip() for name, value in found.items()]
+
+
+def _flags(run: Mapping[str, Any]) -> list[str]:
     flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    shown = [f"  {name}: {operations.shown(value)}" for name, value in sorted(flags.items())]
-    return [*lines, "flags:", *(display.clean(line) for line in shown)]
+    values = {name: operations.shown(value) for name, value in flags.items()}
+    return display.mapping("flags", values)
 
 
-def _print_mapping(title: str, values: object) -> None:
-    print(f"{title}:")
-    if isinstance(values, dict):
-        for name, value in sorted(values.items()):
-            print(display.clean(f"  {name}: {value}"))
+def _nested(value: object) -> list[str]:
+    lines = attrs.encode(value).splitlines() if value else []
+    return [f"  {display.clean(line)}" for line in lines]

@@ -1,7 +1,7 @@
 """List runs, here or on a remote.
 
 Usage:
-  guild runs [list] [options] [RUN]...
+  guild runs [list] [-m...] [options] [RUN]...
 
 Each line has the run's index and the beginning of its id, its operation, when it
 started, its status, and its label. RUN is an index (1 is the latest), a range 1:5,
@@ -9,7 +9,12 @@ a run id or the beginning of one. 'guild runs info' shows all of one run.
 
 Options:
   -n, --limit N      Show at most N runs (20 if neither this nor -a is given).
+  -m, --more         Show 20 more, for each time that it is given.
   -a, --all          Show all runs.
+  -d, --deleted      Show runs that were deleted and can be restored.
+  -c, --comments     Show the runs' comments.
+  -s, --simple       Show less: index, operation, status and label.
+  -v, --verbose      Show more: of a remote's run also when it was last confirmed.
   -r, --remote NAME  Show the runs of this remote.
   --json             Print JSON.
   --help             Show this help and exit.
@@ -18,38 +23,74 @@ Options:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from guild_sync import arguments, display
 from guild_sync.errors import Exit
 from guild_sync.hosts import host
 
-DEFAULT_LIMIT = 20
+PAGE = 20
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+# `guild runs WORD` is `guild WORD`.
+SUBCOMMANDS = {
+    "comment": "comment",
+    "delete": "rm",
+    "diff": "diff",
+    "info": "info",
+    "label": "label",
+    "mark": "mark",
+    "purge": "purge",
+    "restore": "restore",
+    "rm": "rm",
+    "stop": "stop",
+    "tag": "tag",
+}
 
 
 def main(argv: Sequence[str]) -> int:
-    if argv[1:2] == ["info"]:
-        from guild_sync.commands import info
-
-        return info.main(argv)
+    if argv[1:2] and argv[1] in SUBCOMMANDS:
+        return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
     args = arguments.parse(USAGE, argv)
-    limit = None if args["--all"] else arguments.whole_number(args, "--limit")
-    if limit is None and not args["--all"]:
-        limit = DEFAULT_LIMIT
     found = host(args["--remote"]).call(
-        "list", specs=args["RUN"], limit=limit, filters=arguments.filters(args)
+        "list",
+        specs=args["RUN"],
+        limit=_limit(args),
+        filters=arguments.filters(args),
+        deleted=args["--deleted"],
+        details=args["--verbose"],
     )
     if args["--json"]:
         print(json.dumps(found["runs"]))
-    else:
-        _print(found["runs"], found["total"])
+        return Exit.OK
+    for line in _lines(found["runs"], args):
+        print(line)
+    if len(found["runs"]) < found["total"] and args["--limit"] is None:
+        print(
+            f"Showing the first {len(found['runs'])} runs ({found['total']} in all) - "
+            "use -a to show all, -m to show more"
+        )
     return Exit.OK
 
 
-def _print(runs: list[dict[str, Any]], total: int) -> None:
-    rows = [display.run_row(index, run) for index, run in enumerate(runs, 1)]
-    print("".join(f"{line}\n" for line in display.table(rows)), end="")
-    if len(runs) == DEFAULT_LIMIT < total:
-        print(f"Showing the first {len(runs)} runs ({total} in all) - use -a to show all")
+def _limit(args: Mapping[str, Any]) -> int | None:
+    if args["--all"]:
+        return None
+    limit = arguments.whole_number(dict(args), "--limit")
+    return PAGE * (1 + args["--more"]) if limit is None else limit
+
+
+def _lines(runs: Sequence[Mapping[str, Any]], args: Mapping[str, Any]) -> Iterator[str]:
+    rows: list[Sequence[str]] = []
+    for index, run in enumerate(runs, 1):
+        row = display.run_row(index, run)
+        rows.append((f"[{index}]", row[1], *row[3:]) if args["--simple"] else row)
+    for run, line in zip(runs, display.table(rows), strict=True):
+        yield line
+        if args["--comments"]:
+            yield from display.comments(run)
+        if args["--verbose"]:
+            from guild_sync.commands.info import fields
+
+            yield from (f"  {field}" for field in fields(run))

@@ -1,0 +1,54 @@
+"""One run among many: the latest, or the one with the lowest or the highest value."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+from . import filters as run_filters
+from . import runs
+from .errors import AgentError
+
+
+def choose(
+    home: str,
+    specs: Sequence[str] = (),
+    filters: Optional[Dict[str, Any]] = None,
+    limit: Optional[int] = None,
+    attr: Optional[str] = None,
+    lowest: Optional[str] = None,
+    highest: Optional[str] = None,
+) -> List[Dict[str, Any]]:
+    """The first `limit` runs that are meant: `id`, `run_dir`, and `value`, what `attr` names.
+
+    Without `lowest` or `highest` the latest is first; with one of them, the run in which
+    the attribute or flag of that name is so, and runs without a number there are left out.
+    """
+    ids = runs.select(home, specs, filters)
+    name = lowest or highest
+    if name:
+        ids = _ranked(home, ids, name, -1 if highest else 1)
+    return [_chosen(home, run_id, attr) for run_id in ids[:limit]]
+
+
+def _ranked(home: str, ids: Sequence[str], name: str, sign: int) -> List[str]:
+    numbers = {run_id: _number(runs.run_dir(home, run_id), name) for run_id in ids}
+    known = {run_id: sign * number for run_id, number in numbers.items() if number is not None}
+    if ids and not known:
+        raise AgentError(
+            "no run has a number for %s" % runs.shown(name),
+            "Name a flag or an attribute; 'guild runs info' shows a run's.",
+        )
+    return sorted(known, key=known.__getitem__)
+
+
+def _number(directory: str, name: str) -> Optional[Union[int, float]]:
+    value = run_filters.value_of(directory, name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        return None
+    return value
+
+
+def _chosen(home: str, run_id: str, attr: Optional[str]) -> Dict[str, Any]:
+    directory = runs.run_dir(home, run_id)
+    value = run_filters.value_of(directory, attr) if attr else None
+    return {"id": run_id, "run_dir": directory, "value": value}

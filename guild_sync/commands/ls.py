@@ -1,0 +1,72 @@
+"""List the files of a run.
+
+Usage:
+  guild ls [options] [RUN]
+
+RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+PATTERN is a path in the run, in which * ? and [a-z] stand for parts of a name and **
+for any folders; all that is below a folder that it matches is listed, too.
+
+Options:
+  -p, --path PATTERN    List what matches PATTERN.
+  -a, --all             List the files in .guild, too.
+  -s, --sourcecode      List source code files.
+  -d, --dependencies    List what the operation required.
+  -g, --generated       List what the operation wrote.
+  -f, --full-path       Show each file's full path.
+  -L, --follow-links    List what is below links to folders.
+  -n, --no-format       Show the names and nothing else.
+  -h, --human-readable  Show sizes, in units for people.
+  -r, --remote NAME     List the files of a run of this remote.
+  --help                Show this help and exit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guild_sync import arguments, display
+from guild_sync.errors import Exit, UsageError
+from guild_sync.hosts import host
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+KINDS = ("sourcecode", "dependencies", "generated")
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    kinds = [kind for kind in KINDS if args[f"--{kind}"]]
+    if len(kinds) > 1:
+        raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
+    found = host(args["--remote"]).call(
+        "list_files",
+        run=args["RUN"] or "1",
+        filters=arguments.filters(args),
+        pattern=args["--path"],
+        kind=kinds[0] if kinds else None,
+        everything=args["--all"],
+        follow=args["--follow-links"],
+    )
+    bare = args["--no-format"] or args["--full-path"]
+    if not bare:
+        print(display.clean(f"{found['run_dir']}:"))
+    for line in _lines(found, args):
+        print(line if bare else f"  {line}")
+    return Exit.OK
+
+
+def _lines(found: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+    paths = [file["path"] for file in found["files"]]
+    if args["--full-path"]:
+        paths = [os.path.join(found["run_dir"], path) for path in paths]
+    if not args["--human-readable"]:
+        return [display.clean(path) for path in paths]
+    sizes = [
+        "" if file["path"].endswith("/") else display.size(file["size"]) for file in found["files"]
+    ]
+    width = max(map(len, sizes), default=0)
+    return [
+        f"{size:>{width}}  {display.clean(path)}" for size, path in zip(sizes, paths, strict=True)
+    ]

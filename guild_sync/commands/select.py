@@ -1,0 +1,77 @@
+"""Show the id of a run, or what else is asked of it, for use in other commands.
+
+Usage:
+  guild select [options] [RUN]...
+
+RUN is an index (1, the latest, if it is left out), a range 1:5, a run id or the
+beginning of one. NAME and COL are a flag or an attribute: flag:NAME and attr:NAME
+say which.
+
+    guild run --restart $(guild select --error)
+
+Options:
+  -a, --all          Show all runs, not only the first.
+  -s, --short-id     Show the first 8 digits of the id.
+  --attr NAME        Show this attribute or flag instead.
+  -p, --path         Show the run's directory instead.
+  --min COL          The run with the lowest COL first.
+  --max COL          The run with the highest COL first.
+  -r, --remote NAME  Choose among the runs of this remote.
+  --help             Show this help and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guild_sync import arguments, display
+from guild_sync.agent import attrs
+from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
+from guild_sync.hosts import host
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    if args["--min"] and args["--max"]:
+        raise UsageError("--min and --max exclude each other")
+    if sum(bool(args[option]) for option in ("--short-id", "--attr", "--path")) > 1:
+        raise UsageError("--short-id, --attr and --path exclude each other")
+    ranked = args["--min"] or args["--max"]
+    found = host(args["--remote"]).call(
+        "choose",
+        specs=args["RUN"],
+        filters=arguments.filters(args),
+        limit=None if args["--all"] or (args["RUN"] and not ranked) else 1,
+        attr=args["--attr"],
+        lowest=_column(args["--min"]),
+        highest=_column(args["--max"]),
+    )
+    if not found:
+        raise RunNotFound("no run matches", "Show runs with 'guild runs'.")
+    for line in [line for run in found for line in _shown(run, args)]:
+        print(display.clean(line))
+    return Exit.OK
+
+
+def _column(name: str | None) -> str | None:
+    """A column as Guild AI names it: `=FLAG` and `.ATTRIBUTE` are known here, too."""
+    if name and name[0] in "=.":
+        return ("flag:" if name[0] == "=" else "attr:") + name[1:]
+    return name
+
+
+def _shown(run: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+    if args["--path"]:
+        return [str(run["run_dir"])]
+    if args["--attr"] is None:
+        return [run["id"][:8] if args["--short-id"] else run["id"]]
+    value = run["value"]
+    if value is None:
+        raise GuildError(
+            f"run {run['id'][:8]} has no attribute or flag {args['--attr']!r}",
+            "'guild runs info --json' shows those that it has.",
+        )
+    return (value if isinstance(value, str) else attrs.encode(value)).splitlines()
