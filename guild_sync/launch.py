@@ -3,174 +3,347 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import shlex
+import socket
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guild_sync import operations
-from guild_sync.agent import runner
+from guild_sync import builtin, operations, recipes
+from guild_sync.agent.environment import user_name
+from guild_sync.agent.staging import now
 from guild_sync.errors import GuildError
+from guild_sync.home import guild_home
 from guild_sync.hosts import Host, LocalHost, RemoteHost
-from guild_sync.operations import Operation, Project
-from guild_sync.package import Source, source
+from guild_sync.operations import Operation, Package, Project
+from guild_sync.package import Source, full_name, source
 
 Say = Callable[[str], None]
+Recipe = Mapping[str, Any]  # a run as the agent's `recipe` has it
+MAX_SEED = 2**32 - 1  # the largest that numpy takes
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the user says of a run: None where nothing is said."""
+
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    random_seed: int | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        """The run's attributes that say so."""
+        found: dict[str, Any] = {}
+        if self.label is not None:
+            found["label"] = self.label
+        if self.tags:
+            found["tags"] = list(self.tags)
+        if self.comment is not None:
+            author = {"user": user_name(), "host": socket.gethostname()}
+            found["comments"] = [{"body": self.comment, **author, "time": now()}]
+        return found
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A run that is to be: the operation, its flags, and what is said of it."""
+    """A run that is to be, or to be again: the operation, its flags, what is said of it."""
 
-    project: Project
     operation: Operation
     values: Mapping[str, Any]
-    run_id: str
     attributes: Mapping[str, Any]
     job: Mapping[str, Any]
-    source: Source
-    script: Path | None = None
+    opref: str | None = None  # what the operation is, where no package of `source` says it
+    source: Source | None = None  # of a project; None: what `like`, or the run itself, has
+    package: Package = field(default_factory=Package)
+    like: str | None = None  # the run whose source code it takes
+    again: bool = False  # the run is there already
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    run_dir: Path | None = None  # a place outside of the guild home
+    project_warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.operation.full_name
 
     @property
     def warnings(self) -> list[str]:
         """What the user should know before it starts: keys and files that are passed over."""
         later = [
-            f"{self.operation.full_name}: {key} is passed over: it comes with a later version"
+            f"{self.name}: {key} is passed over: it comes with a later version"
             for key in self.operation.later_keys
         ]
-        left_out = [
-            f"{name} is left out: it is over 1 MB, and 'sourcecode' in guild.yml does not name it"
-            for name in self.source.left_out
-        ]
-        return [*self.project.warnings, *later, *left_out]
+        left_out = self.source.left_out if self.source is not None else ()
+        return [*self.project_warnings, *later, *left_out]
+
+
+# ---- what is to be
 
 
 def prepare(
     project: Project,
     operation: Operation,
     values: Mapping[str, Any],
+    notes: Notes,
     *,
-    label: str | None = None,
-    tags: tuple[str, ...] = (),
     script: Path | None = None,
+    run_dir: Path | None = None,
 ) -> Launch:
-    """A launch with an id of its own. Raises GuildError where the operation cannot run."""
+    """A run of a project's operation. Raises GuildError where the operation cannot run."""
     attributes: dict[str, Any] = {"flags": dict(values)}
-    text = operations.label(operation, values) if label is None else label
-    if text:
-        attributes["label"] = text
-    if tags:
-        attributes["tags"] = list(tags)
-    selection = project.sourcecode if operation.sourcecode is None else operation.sourcecode
+    label = operations.label(operation, values)
+    if label:
+        attributes["label"] = label
+    seed = _seed(notes)
     return Launch(
-        project,
         operation,
         values,
-        uuid.uuid4().hex,
-        attributes,
-        operations.job(operation, values),
-        source(project.folder, selection),
-        script,
+        {**attributes, **notes.attributes(), "random_seed": seed},
+        _job(operation, values, seed),
+        _local_opref(project, operation, script),
+        _source(project, operation, run_dir),
+        project.package,
+        run_dir=run_dir,
+        project_warnings=project.warnings,
     )
 
 
-def start_remote(launch: Launch, host: RemoteHost, say: Say) -> None:
-    """Bring the project to the remote, install it there, and start the operation.
+def prepare_builtin(
+    operation: Operation, values: Mapping[str, Any], notes: Notes, run_dir: Path | None = None
+) -> Launch:
+    """A run of an operation that guild brings along."""
+    if run_dir is not None:
+        raise GuildError(f"{operation.name} has no files: it takes no --run-dir")
+    attributes = {"flags": dict(values), "label": operations.label(operation, values)}
+    return Launch(
+        operation,
+        values,
+        {**attributes, **notes.attributes()},
+        _job(operation, values, None, is_builtin=True),
+        builtin.opref(operation),
+    )
 
-    Returns once it runs. Where anything fails before that, nothing of it stays there.
+
+def prepare_like(
+    recipe: Recipe,
+    operation: Operation,
+    values: Mapping[str, Any],
+    notes: Notes,
+    *,
+    project: Project | None = None,
+    again: bool = False,
+    run_dir: Path | None = None,
+) -> Launch:
+    """A new run as an earlier one was, or `again` that run itself.
+
+    With a project its source code is taken, else the earlier run's.
     """
-    from guild_sync import package, rsync
-
-    say("Building package")
-    run_id, name = launch.run_id, launch.operation.full_name
-    with tempfile.TemporaryDirectory(prefix="guild-") as folder:
-        built = package.build(launch.source, launch.project.package, Path(folder))
-        opref = _opref("package", built.name, built.version, launch.operation)
-        job = {**launch.job, "environment": host.environment()}
-        staged = host.call(
-            "stage", run_id=run_id, opref=opref, attributes=dict(launch.attributes), job=job
-        )
-        try:
-            say(f"Copying package to {host.name}")
-            packages = f"{staged['run_dir']}/.guild/job-packages"
-            rsync.send_file(host.remote, built.wheel, packages)
-            say(
-                f"Installing package and requirements: {', '.join(built.requires)}"
-                if built.requires
-                else "Installing package"
-            )
-            host.call(
-                "install",
-                run_id=run_id,
-                wheel=built.wheel.name,
-                folder=built.folder,
-                with_dependencies=bool(built.requires),
-            )
-            say(f"Successfully installed {built.name}-{built.version}")
-            say(f"Starting {name} on {host.name} as {run_id}")
-            host.call("start", run_id=run_id)
-        except BaseException:
-            _discard(host, run_id)
-            raise
-    say(f"{run_id} is running on {host.name}")
-
-
-def stage_local(launch: Launch, host: LocalHost) -> str:
-    """Make the run here, with its source code, ready to start; its directory."""
-    job = {**launch.job, "environment": host.environment()}
-    staged = host.call(
-        "stage",
-        run_id=launch.run_id,
-        opref=_local_opref(launch),
-        attributes=dict(launch.attributes),
-        job=job,
+    seed = recipe["random_seed"] if again and notes.random_seed is None else None
+    seed = seed if isinstance(seed, int) else _seed(notes)
+    attributes = {"flags": dict(values), "random_seed": seed, **notes.attributes()}
+    label = recipes.new_label(recipe, operation, values)
+    if label is not None:
+        attributes.setdefault("label", label)
+    elif not again and recipe["label"] is not None:
+        attributes.setdefault("label", recipe["label"])
+    is_builtin = bool((recipe["job"] or {}).get("builtin"))
+    if again and project is None and dict(values) == recipes.flags_of(recipe):
+        job = {**recipe["job"], "env": {**recipe["job"].get("env", {}), **_seed_variable(seed)}}
+    else:
+        job = _job(operation, values, seed, is_builtin)
+    return Launch(
+        operation,
+        values,
+        attributes,
+        {**job, "environment": (recipe["job"] or {}).get("environment") or {}},
+        _local_opref(project, operation, None) if project is not None else recipe["opref_text"],
+        _source(project, operation, run_dir) if project is not None else None,
+        project.package if project is not None else Package(),
+        like=None if again or is_builtin else recipe["id"],
+        again=again,
+        run_id=recipe["id"] if again else uuid.uuid4().hex,
+        run_dir=run_dir,
+        project_warnings=project.warnings if project is not None else (),
     )
-    try:
-        host.call(
-            "copy_source",
-            run_id=launch.run_id,
-            root=str(launch.source.root),
-            files=launch.source.files,
-        )
-    except BaseException:
-        _discard(host, launch.run_id)
-        raise
-    return str(staged["run_dir"])
 
 
-def run_local(launch: Launch, host: LocalHost, echo: int) -> int:
-    """Run the operation here, its output on the descriptor `echo` too; its exit status."""
-    return runner.run(stage_local(launch, host), echo)
+def _seed(notes: Notes) -> int:
+    return random.randint(0, MAX_SEED) if notes.random_seed is None else notes.random_seed
 
 
-def start_local(launch: Launch, host: LocalHost) -> None:
-    """Start the operation here, detached; returns once it runs."""
-    stage_local(launch, host)
-    try:
-        host.call("start", run_id=launch.run_id)
-    except BaseException:
-        _discard(host, launch.run_id)
-        raise
+def _seed_variable(seed: int | None) -> dict[str, str]:
+    return {} if seed is None else {"RANDOM_SEED": str(seed)}
 
 
-def _discard(host: Host, run_id: str) -> None:
-    with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
-        host.call("discard", run_id=run_id)
+def _job(
+    operation: Operation, values: Mapping[str, Any], seed: int | None, is_builtin: bool = False
+) -> dict[str, Any]:
+    job = builtin.job(operation, values) if is_builtin else operations.job(operation, values)
+    env = {**_seed_variable(seed), **job["env"]}
+    return {**job, "env": env, "operation": recipes.definition(operation)}
 
 
-def _local_opref(launch: Launch) -> str:
-    if launch.script is not None:
-        return _opref("script", str(launch.script), "", launch.operation)
-    guildfile = launch.project.guildfile
-    digest = hashlib.md5(guildfile.read_bytes()).hexdigest()
-    return _opref("guildfile", str(guildfile), digest, launch.operation)
+def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:
+    selection = project.sourcecode if operation.sourcecode is None else operation.sourcecode
+    found = source(project.folder, selection)
+    if run_dir is None or not run_dir.is_relative_to(found.root):
+        return found
+    # A run within the project is none of its source code, nor is it copied into itself.
+    below = f"{run_dir.relative_to(found.root)}/"
+    files = tuple(name for name in found.files if not name.startswith(below))
+    return Source(found.root, files, found.left_out)
+
+
+def _local_opref(project: Project, operation: Operation, script: Path | None) -> str:
+    if script is not None:
+        return _opref("script", str(script), "", operation)
+    digest = hashlib.md5(project.guildfile.read_bytes()).hexdigest()
+    return _opref("guildfile", str(project.guildfile), digest, operation)
 
 
 def _opref(kind: str, name: str, version: str, operation: Operation) -> str:
     """What an operation is, as Guild AI 0.9 writes it: `TYPE:NAME VERSION MODEL OPERATION`."""
     words = (name, version, operation.model, operation.name)
     return f"{kind}:" + " ".join(shlex.quote(word) for word in words)
+
+
+def _opref_on(launch: Launch, host: Host) -> str:
+    """What the operation is on that host: a remote gets a project as a package."""
+    if isinstance(host, LocalHost) or launch.source is None:
+        return launch.opref or ""
+    name = full_name(launch.source, launch.package)
+    return _opref("package", name, launch.package.version, launch.operation)
+
+
+# ---- making it so
+
+
+def command(launch: Launch, host: Host) -> list[str]:
+    """The command that the run would run; nothing is made."""
+    found: list[str] = host.call("command", job=_job_on(launch, host))
+    return found
+
+
+def earlier_run(launch: Launch, host: Host) -> dict[str, Any] | None:
+    """A run of the same operation with the same flags that is there, and did not fail."""
+    found: dict[str, Any] | None = host.call(
+        "matching",
+        opref=_opref_on(launch, host),
+        flags=dict(launch.values),
+        statuses=["completed", "running", "staged"],
+    )
+    return found
+
+
+def stage(launch: Launch, host: Host, say: Say) -> None:
+    """Make the run on the host, where it waits to be started."""
+    with _discarded_on_error(launch, host):
+        _make(launch, host, say)
+        host.call("mark_staged", run_id=launch.run_id)
+
+
+def start(launch: Launch, host: Host, say: Say) -> None:
+    """Make the run on the host and start its operation, detached; returns once it runs.
+
+    Where anything fails before that, nothing of it stays there; a run that was there
+    already is staged then.
+    """
+    with _discarded_on_error(launch, host):
+        _make(launch, host, say)
+        if isinstance(host, RemoteHost):
+            say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
+        host.call("start", run_id=launch.run_id, **_place(launch))
+    if isinstance(host, RemoteHost) and launch.again:
+        here = LocalHost(str(guild_home()))
+        here.call("reopen_copy", run_id=launch.run_id, remote=host.name)
+
+
+def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
+    """Run the operation here, its output on the descriptor `echo` too; its exit status."""
+    with _discarded_on_error(launch, host):
+        return host.run(_make(launch, host, say), echo)
+
+
+def _make(launch: Launch, host: Host, say: Say) -> str:
+    """Make the run, pending, with its source code; its directory."""
+    if isinstance(host, RemoteHost) and launch.source is not None:
+        return _make_from_package(launch, launch.source, host, say)
+    directory = _make_empty(launch, host)
+    if launch.source is not None:
+        root, files = str(launch.source.root), launch.source.files
+        host.call("copy_source", run_id=launch.run_id, root=root, files=files, **_place(launch))
+    elif launch.like is not None:
+        host.call("adopt_source", run_id=launch.run_id, source=launch.like, **_place(launch))
+    return directory
+
+
+def _make_empty(launch: Launch, host: Host) -> str:
+    common = {
+        "run_id": launch.run_id,
+        "attributes": dict(launch.attributes),
+        "job": _job_on(launch, host),
+    }
+    opref = _opref_on(launch, host)
+    if launch.again:
+        is_new = launch.source is not None
+        made = host.call("restage", opref=opref if is_new else None, new_source=is_new, **common)
+    elif launch.run_dir is not None:
+        made = host.call("stage_in", opref=opref, run_dir=str(launch.run_dir), **common)
+    else:
+        made = host.call("stage", opref=opref, **common)
+    return str(made["run_dir"])
+
+
+def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say) -> str:
+    """Bring the project to the remote and install it there; the run's directory."""
+    from guild_sync import package, rsync
+
+    say("Building package")
+    with tempfile.TemporaryDirectory(prefix="guild-") as folder:
+        built = package.build(found, launch.package, Path(folder))
+        directory = _make_empty(launch, host)
+        say(f"Copying package to {host.name}")
+        rsync.send_file(host.remote, built.wheel, f"{directory}/.guild/job-packages")
+        say(
+            f"Installing package and requirements: {', '.join(built.requires)}"
+            if built.requires
+            else "Installing package"
+        )
+        host.call(
+            "install",
+            run_id=launch.run_id,
+            wheel=built.wheel.name,
+            folder=built.folder,
+            with_dependencies=bool(built.requires),
+        )
+        say(f"Successfully installed {built.name}-{built.version}")
+    return directory
+
+
+def _job_on(launch: Launch, host: Host) -> dict[str, Any]:
+    environment = host.environment() or launch.job.get("environment") or {}
+    job = {**launch.job, "environment": {} if launch.job.get("builtin") else environment}
+    if launch.run_dir is not None and isinstance(host, LocalHost):
+        job["guild_home"] = host.home
+    return job
+
+
+def _place(launch: Launch) -> dict[str, str]:
+    return {} if launch.run_dir is None else {"run_dir": str(launch.run_dir)}
+
+
+@contextmanager
+def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
+    """Leave nothing behind of a run that does not come to be."""
+    try:
+        yield
+    except BaseException:
+        if launch.run_dir is None:
+            with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
+                host.call("discard", run_id=launch.run_id)
+        raise

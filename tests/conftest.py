@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import BIN, EXAMPLES, Guild, Server, server
+from support import BIN, EXAMPLES, Guild, Place, Server, server
 
 from guild_sync.agent import locks
 
@@ -51,6 +51,14 @@ def remote(guild: Guild, sshd: Server, there: Path) -> str:
     """The name of a configured remote on the real sshd."""
     guild.configure(guild_uat=sshd.keys(there))
     return "guild-uat"
+
+
+@pytest.fixture(params=["here", "there"])
+def place(request: pytest.FixtureRequest, guild: Guild) -> Place:
+    """This machine, and in a second test the remote."""
+    if request.param == "here":
+        return Place(guild, guild.home)
+    return Place(guild, request.getfixturevalue("there"), request.getfixturevalue("remote"))
 
 
 def end_runs(top: Path) -> None:

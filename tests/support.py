@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from guild_sync import sandbox, ssh
+from guild_sync.agent import locks, runs
 from guild_sync.config import Remote
 
 BIN = Path(sys.executable).parent
@@ -102,6 +103,60 @@ class Guild:
         """What `guild runs` says of one run."""
         row = self.ok("runs", run_id).lines[0]
         return row.split("  ")[3].strip()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a test has its runs: this machine, or a remote."""
+
+    guild: Guild
+    home: Path
+    remote: str | None = None
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        """The options that mean this place."""
+        return ("-r", self.remote) if self.remote else ()
+
+    @property
+    def on(self) -> str:
+        return f" on {self.remote}" if self.remote else ""
+
+    def ok(self, *argv: str, stdin: str = "") -> Done:
+        return self.guild.ok(*argv, *self.args, stdin=stdin)
+
+    def __call__(self, *argv: str, stdin: str = "") -> Done:
+        return self.guild(*argv, *self.args, stdin=stdin)
+
+    def started(self, *flags: str, op: str = "op") -> str:
+        return self.guild.started(*flags, op=op, remote=self.remote)
+
+    def staged(self, *words: str, op: str = "op") -> str:
+        """Stage a run; its id."""
+        return self.ok("run", op, *words, "--stage", "-y").lines[-2].split()[-1]
+
+    def status(self, run_id: str) -> str:
+        return self.ok("runs", run_id).lines[0].split("  ")[3].strip()
+
+    def run_dir(self, run_id: str) -> Path:
+        return self.home / "runs" / run_id
+
+    def attr(self, run_id: str, name: str) -> Any:
+        return runs.read_attr(str(self.run_dir(run_id)), name)
+
+    def output(self, run_id: str) -> str:
+        path = self.run_dir(run_id) / ".guild/output"
+        return path.read_text() if path.exists() else ""
+
+    def wait_for_output(self, run_id: str, text: str) -> None:
+        wait_until(lambda: text in self.output(run_id), f"{text!r} in the output")
+
+    def wait_for_end(self, run_id: str) -> None:
+        wait_until(lambda: self.attr(run_id, "exit_status") is not None, "the run's end")
+
+    def wait_until_dead(self, run_id: str) -> None:
+        """Wait until nobody holds the run's lock."""
+        wait_until(lambda: locks.holder(str(self.run_dir(run_id) / ".guild")) is None)
 
 
 @dataclass(frozen=True)

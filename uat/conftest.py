@@ -88,8 +88,6 @@ def _sandbox(top: Path) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _names(
-    environment: dict[str, str], tmp_path: Path, doctest_namespace: dict[str, Any]
-) -> None:
+def _names(environment: dict[str, str], tmp_path: Path, doctest_namespace: dict[str, Any]) -> None:
     session = Session({**environment, "GUILD_HOME": str(tmp_path / "guild-home")}, tmp_path)
     doctest_namespace.update(session.names())

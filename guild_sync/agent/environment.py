@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -58,6 +59,14 @@ class Environment:
         uv = shutil.which("uv", path=self.variables.get("PATH"))
         pip = [self.python, "-m", "pip", "install"]
         return [[uv, "pip", "install", "--python", self.python], pip] if uv else [pip]
+
+
+def user_name() -> str:
+    """The name of the user that this process runs as, or else the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a uid that has no name
+        return str(os.getuid())
 
 
 def _expand(path: str) -> str:

@@ -7,7 +7,8 @@ class AgentError(Exception):
     """An error that the user can mend; `kind` tells callers what it is about.
 
     Kinds: "error", "not-found" (no such run), "missing-file", "refused" (the run is in a
-    state that does not allow it), "python" (no Python for the operation).
+    state that does not allow it), "busy" (another process has the run), "python" (no Python
+    for the operation).
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "error") -> None:

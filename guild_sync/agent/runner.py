@@ -7,27 +7,36 @@ whole.
 
 from __future__ import annotations
 
-import getpass
 import os
 import selectors
 import signal
 import socket
 import subprocess
+import sys
+import time
 from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
-from . import locks, runs
+from . import locks, processes, runs
 from .children import die_with_parent
-from .environment import Environment
+from .environment import Environment, user_name
 from .errors import AgentError
 from .staging import now, read_job
 
 _CHUNK = 65536
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 COMMAND_NOT_FOUND = 127  # as a shell says it
+STARTABLE = ("pending", "staged")
+# Operations that are the agent itself, by the name of its argument (__main__.py).
+BUILTINS = ("queue",)
+_GROUP_POLL = 0.05  # seconds between looks at a process group, whose end is no event
+_AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
 
-def main(directory: str, report_fd: int) -> int:
-    """Run a run's operation to its end; `report_fd` is told "started", or what went wrong."""
+def main(directory: str, report_fd: int, only: str = "") -> int:
+    """Run a run's operation to its end; `report_fd` is told "started", or what went wrong.
+
+    `only` is the status that it must have, where one of STARTABLE is not enough.
+    """
 
     reports = [report_fd]
 
@@ -38,12 +47,12 @@ def main(directory: str, report_fd: int) -> int:
             os.close(fd)
 
     try:
-        run(directory, on_start=lambda: report("started"))
+        run(directory, on_start=lambda: report("started"), only=only)
     except AgentError as e:
-        report(e.message + ("\n" + e.hint if e.hint else ""))
+        report("\n".join([e.kind, e.message] + ([e.hint] if e.hint else [])))
         return 1
     except OSError as e:
-        report("%s: %s" % (e.strerror, e.filename or directory))
+        report("error\n%s: %s" % (e.strerror, e.filename or directory))
         return 1
     return 0
 
@@ -52,6 +61,7 @@ def run(
     directory: str,
     echo: Optional[int] = None,
     on_start: Callable[[], None] = lambda: None,
+    only: str = "",
 ) -> int:
     """Run the operation of a pending or staged run; returns its exit status.
 
@@ -63,12 +73,18 @@ def run(
     guild = runs.guild_dir(directory)
     lock = locks.hold(guild)
     if lock is None:
-        raise AgentError("run %s runs already" % os.path.basename(directory), kind="refused")
+        raise AgentError("run %s runs already" % os.path.basename(directory), kind="busy")
     try:
+        # Only under the lock is it certain that nobody else has started, or run, it meanwhile.
+        state = runs.status(directory).text
+        if state != only if only else state not in STARTABLE:
+            raise AgentError("run %s was started already" % _id(directory), kind="busy")
         job = read_job(directory)
         environment = Environment.load(job.get("environment") or {})
-        argv = _argv(job, environment)
+        argv = _argv(directory, job, environment)
         _write_start(directory, argv, job)
+        for name in ("exit_status", "stopped"):  # of an earlier end: the mark hides them
+            runs.remove_attr(directory, name)
         runs.unmark(directory, runs.STAGED)
         runs.unmark(directory, runs.PENDING)
         variables = _variables(directory, job, environment)
@@ -85,17 +101,28 @@ def _write_start(directory: str, argv: List[str], job: Dict[str, Any]) -> None:
     runs.write_attr(directory, "cmd", argv)
     runs.write_attr(directory, "env", job.get("env") or {})
     runs.write_attr(directory, "host", socket.gethostname())
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a uid that has no name
-        user = str(os.getuid())
-    runs.write_attr(directory, "user", user)
+    runs.write_attr(directory, "user", user_name())
     runs.write_attr(directory, "started", now())
 
 
-def _argv(job: Dict[str, Any], environment: Environment) -> List[str]:
+def command(home: str, job: Dict[str, Any]) -> List[str]:
+    """The command that a run with this job would run."""
+    return _argv(
+        os.path.join(runs.runs_dir(home), "RUN"),
+        job,
+        Environment.load(job.get("environment") or {}),
+    )
+
+
+def _argv(directory: str, job: Dict[str, Any], environment: Environment) -> List[str]:
+    here = os.path.dirname(os.path.abspath(__file__))
+    if job.get("builtin"):
+        if job["builtin"] not in BUILTINS:
+            raise AgentError("guild has no operation %s" % runs.shown(job["builtin"]))
+        agent = [sys.executable, "-I", "-S", "-X", "utf8", here, job["builtin"]]
+        return [*agent, _home_of(directory), *job.get("args", ())]
     if job.get("module"):
-        main_program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "op_main.py")
+        main_program = os.path.join(here, "op_main.py")
         return [environment.python, "-u", main_program, job["module"], *job.get("args", ())]
     return list(job["argv"])
 
@@ -103,17 +130,27 @@ def _argv(job: Dict[str, Any], environment: Environment) -> List[str]:
 def _variables(directory: str, job: Dict[str, Any], environment: Environment) -> Dict[str, str]:
     """The operation's environment: the host's, the activated one's, then the run's own."""
     variables = dict(environment.variables)
+    if job.get("builtin"):  # what it starts gets the same as if it were started by itself
+        return variables
     packages = os.path.join(runs.guild_dir(directory), "job-packages")
     path = [packages, variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [packages]
     variables.update(
         PYTHONPATH=os.pathsep.join(path),
         RUN_DIR=directory,
-        RUN_ID=os.path.basename(directory),
-        GUILD_HOME=os.path.dirname(os.path.dirname(directory)),
+        RUN_ID=_id(directory),
+        GUILD_HOME=job.get("guild_home") or _home_of(directory),
         GUILD_OP=str(job.get("op", "")),
     )
     variables.update({str(k): str(v) for k, v in (job.get("env") or {}).items()})
     return variables
+
+
+def _id(directory: str) -> str:
+    return str(runs.read_attr(directory, "id") or os.path.basename(directory))
+
+
+def _home_of(directory: str) -> str:
+    return os.path.dirname(os.path.dirname(directory))
 
 
 class _Output:
@@ -157,11 +194,13 @@ def _operate(
     operation: Optional["subprocess.Popen[bytes]"] = None
 
     def forward(signum: int, _frame: Any) -> None:
-        stopped_by.append(signum)
+        # A runner that is killed cannot tell how its operation ended: it kills it itself.
+        passed_on = signal.SIGKILL if signum == signal.SIGQUIT else signum
+        stopped_by.append(passed_on)
         if operation is not None:
-            _signal_group(operation.pid, signum)
+            processes.signal_group(operation.pid, passed_on)
 
-    handlers = {s: signal.signal(s, forward) for s in _FORWARDED}
+    handlers = {s: signal.signal(s, forward) for s in (*_FORWARDED, signal.SIGQUIT)}
     # The operation's end is an event like its output: SIGCHLD makes wake_read readable.
     handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
     wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -186,8 +225,8 @@ def _operate(
             os.close(write_end)
         on_start()
         if stopped_by:  # a signal that came while it was being started
-            _signal_group(operation.pid, stopped_by[-1])
-        code = _pump(operation, read_end, wake_read, pass_on)
+            processes.signal_group(operation.pid, stopped_by[-1])
+        code = _pump(operation, read_end, wake_read, pass_on, stopped_by)
     finally:
         signal.set_wakeup_fd(wakeup)
         for signum, handler in handlers.items():
@@ -198,27 +237,50 @@ def _operate(
     return -stopped_by[0] if stopped_by and code >= 0 else code
 
 
-def _pump(operation: "subprocess.Popen[bytes]", output: int, wake: int, pass_on: _Output) -> int:
+def _pump(
+    operation: "subprocess.Popen[bytes]",
+    output: int,
+    wake: int,
+    pass_on: _Output,
+    stopped_by: List[int],
+) -> int:
     """Pass output on until the operation itself has ended and all it wrote is passed on.
 
-    What it leaves behind may keep the pipe open for ever, so its end is not waited for.
+    What it leaves behind may keep the pipe open for ever, so its end is not waited for;
+    but of an operation that was told to stop, the whole process group has to end.
     """
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         selector.register(wake, selectors.EVENT_READ)
-        while operation.poll() is None:
-            for key, _ in selector.select():
+
+        def pass_on_what_comes(seconds: Optional[float]) -> None:
+            for key, _ in selector.select(seconds):
                 data = _read(key.fd)
                 if key.fd == output:
                     if data:
                         pass_on(data)
                     elif data is not None:
                         selector.unregister(output)
+
+        while operation.poll() is None:
+            pass_on_what_comes(None)
+        deadline: Optional[float] = None
+        while _is_stopping(stopped_by) and processes.group_lives(operation.pid):
+            if deadline is None and signal.SIGKILL in stopped_by:
+                deadline = time.monotonic() + _AFTER_KILL
+            if deadline is not None and time.monotonic() > deadline:
+                break
+            pass_on_what_comes(_GROUP_POLL)
     while True:
         data = _read(output)
         if not data:
             return operation.returncode
         pass_on(data)
+
+
+def _is_stopping(stopped_by: List[int]) -> bool:
+    """Whether `guild stop` has asked for the end. Ctrl-C waits for nothing but the operation."""
+    return signal.SIGTERM in stopped_by or signal.SIGKILL in stopped_by
 
 
 def _read(fd: int) -> Optional[bytes]:
@@ -227,10 +289,3 @@ def _read(fd: int) -> Optional[bytes]:
         return os.read(fd, _CHUNK)
     except BlockingIOError:
         return None
-
-
-def _signal_group(pid: int, signum: int) -> None:
-    try:
-        os.killpg(pid, signum)
-    except OSError:
-        pass

@@ -3,28 +3,57 @@
 Usage:
   guild run [options] [-t TAG]... [OPERATION] [FLAG]...
 
-OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or, here only, the
-path of a Python script. A FLAG is NAME=VALUE. The run's own exit status is guild's,
-unless it is not waited for.
+OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or 'queue', or, here
+only, the path of a Python script. A FLAG is NAME=VALUE. The run's own exit status is
+guild's, unless it is not waited for.
+
+'guild run queue' starts the staged runs of its host one at a time, in the order in which
+they were staged. It takes poll-interval=SECONDS (10) and run-once=yes, to end when no run
+is staged. Stopped, it lets the run that it started finish first.
+
+RUN is an index (1 is the latest), a run id or the beginning of one.
 
 Options:
   -r, --remote NAME   Run it there. NAME is a remote of the config file, or
                       ssh:[USER@]HOST[:PORT][:PATH].
   -n, --no-wait       Do not wait for the run to end.
   --background        The same.
+  --stage             Make the run without starting it.
+  --start RUN         Start a staged run.
+  --restart RUN       Start a run that ended again, in its place: with its operation, its
+                      source code, and its flags unless a FLAG changes them. What an
+                      earlier start wrote stays, but for its output and exit status.
+                      Both options start staged runs and runs that ended.
+  --proto RUN         Make a new run with the operation, the flags and the source code of
+                      RUN. A FLAG changes a flag; OPERATION takes this project's instead.
+  --force-sourcecode  With --start, --restart and --proto: take the source code, and the
+                      operation, of the project here.
+  --needed            Run only if there is no run of this operation as it is now with the
+                      same flags there, but for those that failed or were stopped.
   -l, --label TEXT    Label the run with TEXT instead of its flags.
   -t, --tag TAG       Tag the run; may be given several times.
+  -c, --comment TEXT  Comment on the run.
+  -d, --run-dir DIR   Run in DIR, which is new, empty, or that of an earlier run so made.
+                      No listing shows the run. Here only.
+  --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
+                      there is a random one.
   --force-flags       Take flags and values that the operation does not define.
+  --print-cmd         Show the command that would run, and run nothing.
+  --keep-run          Changes nothing: a run is always kept.
   -y, --yes           Do not ask.
   --help              Show this help and exit.
 
 Examples:
   guild run train epochs=10
   guild run train epochs=100 -r gpu1 --no-wait -y
+  guild run train epochs=100 -r gpu1 --stage -y
+  guild run queue -r gpu1 --no-wait -y
 """
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,75 +62,127 @@ from typing import Any
 from guild_sync import display, launch, operations
 from guild_sync.arguments import parse
 from guild_sync.display import say
-from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts import LocalHost, RemoteHost, host
-from guild_sync.operations import Operation, Project
-from guild_sync.watching import exit_status, watch
+from guild_sync.errors import Exit, UsageError
+from guild_sync.hosts import Host, LocalHost, host
+from guild_sync.launch import Launch, Notes
+from guild_sync.planning import Request, plan
+from guild_sync.watching import exit_status, on, watch
+
+_MAKERS = ("--start", "--restart", "--proto")
+# Which options make no sense together.
+_EXCLUSIVE = (
+    _MAKERS,
+    ("--run-dir", "--remote"),
+    ("--run-dir", "--stage"),
+    ("--run-dir", "--start"),
+    ("--run-dir", "--restart"),
+    ("--needed", "--start"),
+    ("--needed", "--restart"),
+)
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    prepared = _prepare(args)
+    request = _request(args)
+    target = host(args["--remote"])
+    prepared = plan(request, target)
     for warning in prepared.warnings:
         print(f"guild: warning: {display.clean(warning)}", file=sys.stderr)
-    target = host(args["--remote"])
-    if not args["--yes"] and not _confirmed(prepared, target.name):
+    if args["--stage"] and prepared.job.get("builtin"):
+        raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
+    if args["--print-cmd"]:
+        print(display.clean(shlex.join(launch.command(prepared, target))))
         return Exit.OK
+    if args["--needed"] and _is_there(prepared, target):
+        return Exit.OK
+    if not args["--yes"] and not _confirmed(prepared, target, bool(args["--stage"])):
+        return Exit.OK
+    if args["--stage"]:
+        return _stage(prepared, target)
     wait = not (args["--no-wait"] or args["--background"])
-    if isinstance(target, RemoteHost):
-        return _on_remote(prepared, target, wait)
-    assert isinstance(target, LocalHost)
-    return _here(prepared, target, wait)
+    if isinstance(target, LocalHost) and wait:
+        return _here(prepared, target)
+    return _detached(prepared, target, wait)
 
 
-def _prepare(args: dict[str, Any]) -> launch.Launch:
+def _request(args: dict[str, Any]) -> Request:
+    for options in _EXCLUSIVE:
+        given = [option for option in options if args[option]]
+        if len(given) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} exclude each other")
+    if args["--force-sourcecode"] and not any(args[option] for option in _MAKERS):
+        raise UsageError(
+            "--force-sourcecode belongs to --start, --restart or --proto",
+            "A new run takes the project's source code anyway.",
+        )
     spec, assignments = args["OPERATION"], args["FLAG"]
-    if spec is not None and "=" in spec:  # no operation: the default one is meant
+    if spec is not None and "=" in spec:  # no operation: the default one, or the run's
         spec, assignments = None, [spec, *assignments]
-    project, operation, script = _operation(spec, args["--remote"])
-    values = operations.flag_values(operation, assignments, args["--force-flags"])
-    return launch.prepare(
-        project, operation, values, label=args["--label"], tags=tuple(args["--tag"]), script=script
+    run_dir = args["--run-dir"]
+    return Request(
+        spec,
+        tuple(assignments),
+        args["--start"] or args["--restart"],
+        args["--proto"],
+        args["--force-flags"],
+        args["--force-sourcecode"],
+        Notes(args["--label"], tuple(args["--tag"]), args["--comment"], _seed(args)),
+        Path(run_dir).absolute() if run_dir is not None else None,
     )
 
 
-def _operation(spec: str | None, remote: str | None) -> tuple[Project, Operation, Path | None]:
-    script = Path(spec) if spec is not None and spec.endswith(".py") else None
-    if script is None:
-        project = operations.load(Path.cwd())
-        return project, operations.find(project, spec), None
-    if remote is not None:
-        raise GuildError(
-            "cannot run scripts remotely",
-            f"Define an operation for it in guild.yml, and run that:\n"
-            f"  {script.stem}:\n    main: {script.stem}",
-        )
-    project, operation = operations.of_script(script)
-    return project, operation, script.absolute()
+def _seed(args: dict[str, Any]) -> int | None:
+    text = args["--random-seed"]
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > launch.MAX_SEED:
+        raise UsageError(f"--random-seed takes a number from 0 to {launch.MAX_SEED}, not {text!r}")
+    return int(text)
 
 
-def _confirmed(prepared: launch.Launch, remote: str | None) -> bool:
-    name = prepared.operation.full_name
-    say(f"You are about to run {display.clean(name)}{f' on {remote}' if remote else ''}")
+def _is_there(prepared: Launch, target: Host) -> bool:
+    run = launch.earlier_run(prepared, target)
+    if run is None:
+        return False
+    say(f"{display.clean(prepared.name)} is not needed{on(target)}: this run has its flags")
+    for line in display.table([("", f"[{run['id'][:8]}]", *display.run_row(1, run)[1:])]):
+        say(line)
+    return True
+
+
+def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
+    act = "stage" if stage else "start" if prepared.again else "run"
+    which = f" again, as {prepared.run_id}" if prepared.again else ""
+    say(f"You are about to {act} {display.clean(prepared.name)}{on(target)}{which}")
     for flag, value in sorted(prepared.values.items()):
         if value is not None:
             say(f"  {display.clean(flag)}: {display.clean(operations.shown(value))}")
     return display.confirm()
 
 
-def _on_remote(prepared: launch.Launch, remote: RemoteHost, wait: bool) -> int:
-    launch.start_remote(prepared, remote, say)
-    if not wait:
-        say(f"To watch use 'guild watch {prepared.run_id} -r {remote.name}'")
-        return Exit.OK
-    return exit_status(watch(remote, prepared.run_id))
+def _stage(prepared: Launch, target: Host) -> int:
+    launch.stage(prepared, target, say)
+    where = f"-r {target.name} " if target.name else ""
+    say(f"{display.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
+    say(f"To start the operation, use 'guild run {where}--start {prepared.run_id}'")
+    return Exit.OK
 
 
-def _here(prepared: launch.Launch, here: LocalHost, wait: bool) -> int:
-    if not wait:
-        launch.start_local(prepared, here)
-        say(f"{prepared.run_id} is running")
-        say(f"To watch use 'guild watch {prepared.run_id}'")
-        return Exit.OK
-    code = launch.run_local(prepared, here, sys.stdout.fileno())
+def _detached(prepared: Launch, target: Host, wait: bool) -> int:
+    launch.start(prepared, target, say)
+    say(f"{prepared.run_id} is running{on(target)}")
+    if wait:
+        return exit_status(watch(target, prepared.run_id))
+    where = f" -r {target.name}" if target.name else ""
+    if prepared.run_dir is not None:
+        say(f"Its directory is {prepared.run_dir}")
+    else:
+        say(f"To watch use 'guild watch {prepared.run_id}{where}'")
+    return Exit.OK
+
+
+def _here(prepared: Launch, here: LocalHost) -> int:
+    if prepared.run_dir is not None:
+        say(f"Running in {prepared.run_dir}, which no listing shows")
+    code = launch.run_local(prepared, here, sys.stdout.fileno(), say)
     return exit_status({"exit_status": code})

@@ -276,3 +276,34 @@ def test_a_dead_runners_lock_here_does_not_keep_a_copy_from_its_end(home: str) -
     copy(home, COMPLETED)
     settle(home, COMPLETED)
     assert status(home) == ("completed", None)
+
+
+# A run that was started again on its remote.
+
+
+def test_the_end_of_an_earlier_start_is_forgotten_once_the_copy_is_marked(home: str) -> None:
+    copy(home, COMPLETED)
+    begin(home, RUNNING)
+    assert status(home) == runs.Status("running", "gpu")
+    assert runs.read_attr(runs.run_dir(home, A), "exit_status") is None
+    assert runs.read_attr(runs.run_dir(home, A), "stopped") is None
+    assert settle(home, {**RUNNING, "status": "error"}) == {}
+    assert status(home) == runs.Status("error")
+
+
+def test_a_run_that_was_restarted_while_it_was_copied_is_not_settled(home: str) -> None:
+    copy(home, COMPLETED)
+    (guild(home) / "attrs/started").write_text("7")
+    assert settle(home, {**COMPLETED, "started": 3}) == {A: "it changed while it was copied"}
+    assert settle(home, {**COMPLETED, "started": 7}) == {}
+
+
+def test_the_copy_of_a_run_that_its_remote_started_again_runs_there(home: str) -> None:
+    copy(home, COMPLETED)
+    assert not copies.reopen(home, A, "gpu"), "no remote has given its word for it"
+    runs.confirm(runs.run_dir(home, A), "gpu", 5)
+    assert not copies.reopen(home, A, "other")
+    assert status(home) == runs.Status("completed")
+    assert copies.reopen(home, A, "gpu")
+    assert status(home) == runs.Status("running", "gpu")
+    assert not copies.reopen(home, B, "gpu"), "it is not here"

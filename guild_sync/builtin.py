@@ -1,0 +1,46 @@
+"""The operations that guild brings along: they need no guild.yml and no package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from guild_sync import operations
+from guild_sync.operations import Flag, Operation
+
+QUEUE = Operation(
+    "queue",
+    description="Start staged runs in the order in which they were staged, one at a time",
+    flags={
+        "poll-interval": Flag(
+            "poll-interval",
+            default=10,
+            type="number",
+            minimum=0.1,
+            description="Seconds between two looks for staged runs",
+        ),
+        "run-once": Flag(
+            "run-once", default=False, type="boolean", description="End when no run is staged"
+        ),
+    },
+    label=None,
+)
+OPERATIONS = {QUEUE.name: QUEUE}
+
+
+def opref(operation: Operation) -> str:
+    """What the run of a built-in operation is, as Guild AI 0.9 writes it."""
+    from guild_sync import __version__
+
+    return f"builtin:guild-sync {__version__} '' {operation.name}"
+
+
+def is_queue(run: Mapping[str, Any]) -> bool:
+    """Whether a run, as a listing has it, is that of a queue: ours or Guild AI's."""
+    return bool(run["opref"]["type"] == "builtin" and run["opref"]["name"] == QUEUE.name)
+
+
+def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a runner is to do for it: run the agent itself, with these words."""
+    words = [operations.shown(values[name]) for name in operation.flags]
+    return {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}

@@ -1,0 +1,91 @@
+"""Stop runs: ask their operations to end, and kill those that do not.
+
+Usage:
+  guild stop [options] [RUN]...
+  guild runs stop [options] [RUN]...
+
+RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
+RUN, all runs are meant that are running on this machine (with -r: on the remote), or with
+filters those of them that they leave.
+
+An operation gets SIGTERM, and so does everything in its process group. What has not ended
+after SECONDS is killed. A queue is not killed: it ends when the run that it started has.
+
+Options:
+  -n, --no-wait      Do not wait for the runs to end; nothing is killed then.
+  -f, --force        Kill at once.
+  --timeout SECONDS  How long to wait before runs are killed [default: 30].
+  -r, --remote NAME  Stop runs of this remote.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from guild_sync import arguments, choosing, display, stopping
+from guild_sync.choosing import Chosen
+from guild_sync.display import say
+from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.hosts import host
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    if args["--no-wait"] and args["--force"]:
+        raise UsageError("--no-wait and --force exclude each other")
+    seconds = arguments.whole_number(args, "--timeout") or 0
+    chosen = _chosen(args)
+    others = [run for run in chosen.runs if not _runs_there(run)]
+    for run in others:
+        display.warn(_why_not(run, chosen))
+    running = Chosen(chosen.host, [run for run in chosen.runs if _runs_there(run)])
+    if not running.runs:
+        if not others:
+            say("Nothing to stop.")
+        return Exit.ERROR if others else Exit.OK
+    if not args["--yes"] and not _confirmed(running):
+        return Exit.OK
+    patience = None if args["--no-wait"] else 0 if args["--force"] else seconds
+    done = stopping.stop(running, patience, bool(args["--force"]))
+    return Exit.ERROR if others else done
+
+
+def _chosen(args: dict[str, Any]) -> Chosen:
+    """The runs that are named; without a name those that run on the host itself.
+
+    Where only copies of a remote's runs are left, these: they are told of.
+    """
+    target = host(args["--remote"])
+    wanted = arguments.filters(args)
+    if not args["RUN"]:
+        wanted = {"status": ["running"], **wanted}
+    found = target.call("list", specs=args["RUN"], filters=wanted)["runs"]
+    own = [run for run in found if _runs_there(run)]
+    return Chosen(target, found if args["RUN"] or not own else own)
+
+
+def _runs_there(run: choosing.Run) -> bool:
+    return run["status"] == "running" and not run["remote"]
+
+
+def _why_not(run: choosing.Run, chosen: Chosen) -> GuildError:
+    if run["remote"]:
+        remote = display.clean(run["remote"])
+        return GuildError(
+            f"run {run['id']} is running on {remote}",
+            f"To stop it, use 'guild stop {run['id']} -r {remote}'.",
+        )
+    return GuildError(f"run {run['id']}{chosen.where} is not running: it is {run['status']}")
+
+
+def _confirmed(chosen: Chosen) -> bool:
+    runs = "run" if len(chosen.runs) == 1 else "runs"
+    say(f"You are about to stop the following {runs}{chosen.where}:")
+    for line in display.table([("", *choosing.row(run)) for run in chosen.runs]):
+        say(line)
+    return display.confirm(f"Stop {choosing.counted(len(chosen.runs))}?", default=False)
