@@ -208,6 +208,11 @@ def wait_until(condition: Callable[[], Any], what: str = "the condition") -> Any
     return found
 
 
+def wait_until_gone(pid: int) -> None:
+    """Wait for the end of a process that is no child of ours."""
+    wait_until(lambda: locks.start_time(pid) is None, f"the end of process {pid}")
+
+
 def project(folder: Path, guildfile: str, **modules: str) -> Path:
     """A project folder with a guild.yml and Python modules."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -194,7 +194,7 @@ def die_after(calls: int) -> None:
 
         return act
 
-    os.unlink, os.replace = counted(os.unlink), counted(os.replace)  # type: ignore[assignment]
+    os.unlink, os.replace = counted(os.unlink), counted(os.replace)
 
 
 def test_a_restart_that_fails_leaves_the_run_staged(guild: Guild) -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import Guild, Place, project, wait_until
+from support import Guild, Place, project, wait_until, wait_until_gone
 
 from guild_sync.agent import locks, processes
 
@@ -95,7 +95,7 @@ def test_the_whole_process_group_ends(place: Place) -> None:
     assert place.status(run_id) == "terminated"
     assert place.attr(run_id, "exit_status") == -signal.SIGTERM
     for child in children:
-        wait_until(lambda child=child: locks.start_time(child) is None, "the child's end")
+        wait_until_gone(child)
 
 
 def test_no_wait_leaves_it_to_end(place: Place) -> None:
@@ -183,7 +183,7 @@ def test_a_runner_that_hangs_is_killed_with_its_operation(guild: Guild) -> None:
     done = guild("stop", run_id, "-y", "--force")
     assert done.lines[-1] == f"Run {run_id} stopped with a status of 'error'"
     for pid in below:
-        wait_until(lambda pid=pid: locks.start_time(pid) is None, "the process's end")
+        wait_until_gone(pid)
 
 
 def test_ctrl_backslash_kills_an_operation_that_runs_here(guild: Guild) -> None:
