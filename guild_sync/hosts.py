@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from guild_sync.agent import calls, runner
+from guild_sync.agent import calls
 from guild_sync.agent.__main__ import FRAME
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError, RemoteError, RunNotFound
@@ -82,6 +82,8 @@ class LocalHost:
 
     def run(self, directory: str, echo: int) -> int:
         """Be the runner of a pending run, its output on `echo` too; its exit status."""
+        from guild_sync.agent import runner
+
         with _agent_errors():
             return runner.run(directory, echo)
 
