@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -55,9 +56,11 @@ def run(
     Raises GuildError where the program is not installed.
     """
     out = BytesIO()
-    command = _start(argv, stdin=stdin, out=out, timeout=timeout, env=env)
-    with _ended_on_error(command):
+    command = _start(argv, stdin=stdin, out=out, env=env)
+    with _ended_on_error(command), _deadline(command, timeout) as timed_out:
         code = _exit_code(command)
+    if timed_out.is_set():
+        code = TIMED_OUT
     return Completed(code, out.getvalue(), _stderr(command))
 
 
@@ -131,7 +134,6 @@ def _start(
     *,
     stdin: object,
     out: BytesIO | int,
-    timeout: float | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Any:
     bufsize = {} if isinstance(out, int) else {"_out_bufsize": _CHUNK}
@@ -149,18 +151,38 @@ def _start(
             _new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
             _bg=True,
             _bg_exc=False,
-            _timeout=timeout,
             _env=None if env is None else dict(env),
             **bufsize,
         )
 
 
 def _exit_code(command: Any) -> int:
-    try:
-        command.wait()
-    except sh.TimeoutException:
-        return TIMED_OUT
+    command.wait()
     return int(command.exit_code)
+
+
+@contextmanager
+def _deadline(command: Any, seconds: float | None) -> Iterator[threading.Event]:
+    """Kill the program, and what it started, after so many seconds; the event tells of it.
+
+    sh's own `_timeout` looks only every 0.1 s whether the program has ended, which each
+    call of a short program would wait for.
+    """
+    timed_out = threading.Event()
+
+    def end() -> None:
+        timed_out.set()
+        with suppress(ProcessLookupError):
+            command.signal_group(signal.SIGKILL)
+
+    timer = threading.Timer(seconds or 0, end)
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    try:
+        yield timed_out
+    finally:
+        timer.cancel()
 
 
 def _stderr(command: Any) -> str:
