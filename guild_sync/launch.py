@@ -18,9 +18,9 @@ from guild_sync import builtin, operations, recipes
 from guild_sync.agent.environment import user_name
 from guild_sync.agent.staging import now
 from guild_sync.errors import GuildError
+from guild_sync.guildfile import Operation, Package, Project
 from guild_sync.home import guild_home
 from guild_sync.hosts import Host, LocalHost, RemoteHost
-from guild_sync.operations import Operation, Package, Project
 from guild_sync.package import Source, full_name, source
 
 Say = Callable[[str], None]

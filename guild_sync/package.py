@@ -15,7 +15,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipInfo
 
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.operations import Package
+from guild_sync.guildfile import Package
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guild_sync import builtin, launch, operations, recipes
+from guild_sync import builtin, flags, guildfile, launch, operations, recipes
 from guild_sync.errors import GuildError, UsageError
+from guild_sync.guildfile import Operation, Project
 from guild_sync.hosts import Host
 from guild_sync.launch import Launch, Notes, Recipe
-from guild_sync.operations import Operation, Project
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ def plan(request: Request, host: Host) -> Launch:
 
 def _new(request: Request, host: Host) -> Launch:
     if own := _builtin(request.operation):
-        values = operations.flag_values(own, request.flags, request.force_flags)
+        values = flags.flag_values(own, request.flags, request.force_flags)
         return launch.prepare_builtin(own, values, request.notes, request.run_dir)
     project, operation, script = _operation(request.operation, host.name)
-    values = operations.flag_values(operation, request.flags, request.force_flags)
+    values = flags.flag_values(operation, request.flags, request.force_flags)
     return launch.prepare(
         project, operation, values, request.notes, script=script, run_dir=request.run_dir
     )
@@ -51,9 +51,9 @@ def _builtin(spec: str | None) -> Operation | None:
     """The operation of guild's own that `spec` names, unless the project here has one."""
     if spec not in builtin.OPERATIONS:
         return None
-    if (Path.cwd() / operations.GUILDFILE).exists():
+    if (Path.cwd() / guildfile.GUILDFILE).exists():
         named = (spec, f":{spec}")
-        if any(o.full_name in named for o in operations.load(Path.cwd()).operations):
+        if any(o.full_name in named for o in guildfile.load(Path.cwd()).operations):
             return None
     return builtin.OPERATIONS[spec]
 
@@ -61,7 +61,7 @@ def _builtin(spec: str | None) -> Operation | None:
 def _operation(spec: str | None, remote: str | None) -> tuple[Project, Operation, Path | None]:
     script = Path(spec) if spec is not None and spec.endswith(".py") else None
     if script is None:
-        project = operations.load(Path.cwd())
+        project = guildfile.load(Path.cwd())
         return project, operations.find(project, spec), None
     if remote is not None:
         raise GuildError(
@@ -69,7 +69,7 @@ def _operation(spec: str | None, remote: str | None) -> tuple[Project, Operation
             f"Define an operation for it in guild.yml, and run that:\n"
             f"  {script.stem}:\n    main: {script.stem}",
         )
-    project, operation = operations.of_script(script)
+    project, operation = guildfile.of_script(script)
     return project, operation, script.absolute()
 
 
@@ -117,7 +117,7 @@ def _operation_like(
     """The run's operation, and the project to take source code from, if there is to be one."""
     is_builtin = bool((recipe["job"] or {}).get("builtin"))
     if (request.operation or request.new_source or needs_project) and not is_builtin:
-        project = operations.load(Path.cwd())
+        project = guildfile.load(Path.cwd())
         return project, operations.find(project, request.operation or recipes.name_of(recipe))
     operation = recipes.operation_of(recipe)
     if operation is None:
@@ -134,7 +134,7 @@ def _launch_like(
     known = recipes.flags_of(recipe)
     if request.operation is not None:  # another operation takes the flags that it has
         known = {name: value for name, value in known.items() if name in operation.flags}
-    values = operations.flag_values(
+    values = flags.flag_values(
         recipes.with_values(operation, known), request.flags, request.force_flags
     )
     return launch.prepare_like(

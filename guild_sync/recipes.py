@@ -9,7 +9,8 @@ from typing import Any
 
 from guild_sync import operations
 from guild_sync.errors import GuildError
-from guild_sync.operations import Flag, Operation
+from guild_sync.flags import Flag
+from guild_sync.guildfile import Operation
 
 
 def definition(operation: Operation) -> dict[str, Any]:

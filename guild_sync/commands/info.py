@@ -24,7 +24,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, display, operations
+from guild_sync import arguments, display, flags
 from guild_sync.agent import attrs
 from guild_sync.errors import Exit
 from guild_sync.hosts import host
@@ -91,8 +91,8 @@ def fields(run: Mapping[str, Any]) -> list[str]:
 
 
 def _flags(run: Mapping[str, Any]) -> list[str]:
-    flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    values = {name: operations.shown(value) for name, value in flags.items()}
+    found = run["flags"] if isinstance(run["flags"], dict) else {}
+    values = {name: flags.shown(value) for name, value in found.items()}
     return display.mapping("flags", values)
 
 

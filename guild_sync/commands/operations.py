@@ -15,14 +15,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from guild_sync import display, operations
+from guild_sync import display, flags, guildfile
 from guild_sync.arguments import parse
 from guild_sync.errors import Exit
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    found = operations.load(Path.cwd()).operations
+    found = guildfile.load(Path.cwd()).operations
     if args["--json"]:
         data = [
             {"name": o.full_name, "description": o.description,
@@ -37,5 +37,5 @@ def main(argv: Sequence[str]) -> int:
         if args["--verbose"]:
             for flag in operation.flags.values():
                 about = f"  ({flag.description})" if flag.description else ""
-                print(display.clean(f"  {flag.name}: {operations.shown(flag.default)}{about}"))
+                print(display.clean(f"  {flag.name}: {flags.shown(flag.default)}{about}"))
     return Exit.OK

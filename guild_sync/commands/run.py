@@ -59,7 +59,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import display, launch, operations
+from guild_sync import display, flags, launch
 from guild_sync.arguments import parse
 from guild_sync.display import say
 from guild_sync.errors import Exit, UsageError
@@ -156,7 +156,7 @@ def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
     say(f"You are about to {act} {display.clean(prepared.name)}{on(target)}{which}")
     for flag, value in sorted(prepared.values.items()):
         if value is not None:
-            say(f"  {display.clean(flag)}: {display.clean(operations.shown(value))}")
+            say(f"  {display.clean(flag)}: {display.clean(flags.shown(value))}")
     return display.confirm()
 
 

@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import project
 
-from guild_sync import operations
+from guild_sync import flags, guildfile, operations
 from guild_sync.errors import ConfigError, GuildError, UsageError
-from guild_sync.operations import Flag, Operation, Package, Project, plain_value, shown
+from guild_sync.flags import Flag, plain_value, shown
+from guild_sync.guildfile import Operation, Package, Project
 
 HOSTILE = [
     "a b",
@@ -39,8 +40,8 @@ HOSTILE = [
 ]
 
 
-def load(folder: Path, guildfile: str, **modules: str) -> Project:
-    return operations.load(project(folder, guildfile, **modules))
+def load(folder: Path, text: str, **modules: str) -> Project:
+    return guildfile.load(project(folder, text, **modules))
 
 
 def only(folder: Path, guildfile: str, **modules: str) -> Operation:
@@ -55,7 +56,7 @@ def message(folder: Path, guildfile: str) -> str:
 
 
 def job(operation: Operation, *assignments: str) -> dict[str, Any]:
-    return operations.job(operation, operations.flag_values(operation, assignments))
+    return operations.job(operation, flags.flag_values(operation, assignments))
 
 
 def op(**flags: Any) -> Operation:
@@ -246,7 +247,7 @@ def test_a_value_that_is_none_is_not_yaml(tmp_path: Path, text: str) -> None:
 
 def test_a_folder_without_guild_yml_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(GuildError) as error:
-        operations.load(tmp_path)
+        guildfile.load(tmp_path)
     assert error.value.message == f"there is no guild.yml in {tmp_path}"
 
 
@@ -273,7 +274,7 @@ def test_a_folder_without_guild_yml_is_said_to_be_none(tmp_path: Path) -> None:
 @example({"op": {"flags-import": [{}], "main": "x"}})
 def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
     with suppress(ConfigError):
-        operations._Reader(Path("/nowhere/guild.yml")).project(data)
+        guildfile._Reader(Path("/nowhere/guild.yml")).project(data)
 
 
 def test_a_main_of_blanks_is_a_fault(tmp_path: Path) -> None:
@@ -372,7 +373,7 @@ def test_where_several_operations_could_be_meant_one_must_be_named(tmp_path: Pat
 
 
 def test_flags_have_their_defaults_and_what_the_command_line_says() -> None:
-    assert operations.flag_values(op(a=1, b="x", c=None), ["a=2", "c=[1, 2]"]) == {
+    assert flags.flag_values(op(a=1, b="x", c=None), ["a=2", "c=[1, 2]"]) == {
         "a": 2,
         "b": "x",
         "c": [1, 2],
@@ -401,7 +402,7 @@ def test_flags_have_their_defaults_and_what_the_command_line_says() -> None:
     ],
 )
 def test_a_value_has_the_flags_type(flag: Flag, text: str, value: object) -> None:
-    found = operations.flag_values(Operation("op", flags={"x": flag}), [f"x={text}"])["x"]
+    found = flags.flag_values(Operation("op", flags={"x": flag}), [f"x={text}"])["x"]
     assert (found, type(found)) == (value, type(value))
 
 
@@ -421,27 +422,27 @@ def test_a_value_has_the_flags_type(flag: Flag, text: str, value: object) -> Non
 def test_a_value_that_does_not_fit_is_refused(flag: Flag, text: str, problem: str) -> None:
     operation = Operation("op", flags={"x": flag})
     with pytest.raises(GuildError) as error:
-        operations.flag_values(operation, [f"x={text}"])
+        flags.flag_values(operation, [f"x={text}"])
     assert error.value.message == f"invalid value {problem}"
-    assert operations.flag_values(operation, [f"x={text}"], force=True)
+    assert flags.flag_values(operation, [f"x={text}"], force=True)
 
 
 def test_bounds_hold_without_a_type_too() -> None:
     operation = Operation("op", flags={"x": Flag("x", 5, minimum=1)})
     with pytest.raises(GuildError):
-        operations.flag_values(operation, ["x=0"])
+        flags.flag_values(operation, ["x=0"])
 
 
 def test_what_is_no_number_is_within_no_bounds() -> None:
     operation = Operation("op", flags={"x": Flag("x", type="float", minimum=0, maximum=1)})
     with pytest.raises(GuildError):
-        operations.flag_values(operation, ["x=.nan"])
+        flags.flag_values(operation, ["x=.nan"])
 
 
 def test_a_choice_is_not_taken_for_another_that_python_calls_equal() -> None:
     operation = Operation("op", flags={"x": Flag("x", choices=("1", "2"))})
     with pytest.raises(GuildError):
-        operations.flag_values(operation, ["x=3"])
+        flags.flag_values(operation, ["x=3"])
 
 
 @pytest.mark.parametrize("text", ["1e999999", "123e4567"])
@@ -452,43 +453,43 @@ def test_a_number_beyond_what_a_float_holds_stays_text(text: str) -> None:
 def test_yes_is_not_the_choice_1() -> None:
     operation = Operation("op", flags={"x": Flag("x", choices=(1, 2))})
     with pytest.raises(GuildError):
-        operations.flag_values(operation, ["x=yes"])
+        flags.flag_values(operation, ["x=yes"])
 
 
 def test_a_choice_that_looks_like_a_number_can_be_chosen() -> None:
     operation = Operation("op", flags={"x": Flag("x", choices=("1", "2"))})
-    assert operations.flag_values(operation, ["x=1"]) == {"x": "1"}
+    assert flags.flag_values(operation, ["x=1"]) == {"x": "1"}
 
 
 def test_a_flag_that_is_not_there_is_answered_with_the_near_ones() -> None:
     with pytest.raises(GuildError) as error:
-        operations.flag_values(op(epochs=1, rate=2), ["epoch=3"])
+        flags.flag_values(op(epochs=1, rate=2), ["epoch=3"])
     assert error.value.message == "unsupported flag 'epoch' for op"
     assert error.value.hint.startswith("Did you mean epochs?\n")
 
 
 def test_a_flag_that_is_not_there_is_taken_by_force() -> None:
-    assert operations.flag_values(op(), ["new=1"], force=True) == {"new": 1}
+    assert flags.flag_values(op(), ["new=1"], force=True) == {"new": 1}
 
 
 def test_a_required_flag_needs_a_value() -> None:
     operation = Operation("op", flags={"data": Flag("data", required=True)})
     with pytest.raises(GuildError) as error:
-        operations.flag_values(operation, [])
+        flags.flag_values(operation, [])
     assert error.value.message == "flag 'data' needs a value"
-    assert operations.flag_values(operation, ["data=x"]) == {"data": "x"}
+    assert flags.flag_values(operation, ["data=x"]) == {"data": "x"}
 
 
 def test_a_word_without_an_equals_sign_is_no_flag() -> None:
     with pytest.raises(UsageError) as error:
-        operations.flag_values(op(a=1), ["a"])
+        flags.flag_values(op(a=1), ["a"])
     assert error.value.message == "'a' is not a flag: a flag is NAME=VALUE"
 
 
 def test_a_long_value_is_not_repeated_whole() -> None:
     operation = Operation("op", flags={"a": Flag("a", type="number")})
     with pytest.raises(GuildError) as error:
-        operations.flag_values(operation, [f"a={'x' * 100_000}"])
+        flags.flag_values(operation, [f"a={'x' * 100_000}"])
     assert len(error.value.message) < 150
 
 
@@ -707,7 +708,7 @@ def test_a_hostile_value_comes_out_of_a_command_as_one_unchanged_word(text: str)
 
 @pytest.mark.parametrize("text", sorted({*HOSTILE} - {"~"}), ids=range(len(HOSTILE) - 1))
 def test_a_hostile_value_is_text_without_a_type_too(text: str) -> None:
-    assert operations.flag_values(op(x=""), [f"x={text}"]) == {"x": text}
+    assert flags.flag_values(op(x=""), [f"x={text}"]) == {"x": text}
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -766,18 +767,18 @@ def test_a_number_is_an_argument_that_python_reads_back() -> None:
 
 def test_a_script_is_a_project_of_one_operation(tmp_path: Path) -> None:
     script = project(tmp_path, "", train="lr = 0.1\n") / "train.py"
-    found, operation = operations.of_script(script)
+    found, operation = guildfile.of_script(script)
     assert (found.folder, operation.name, operation.main) == (tmp_path, "train.py", "train")
     assert operation.flags["lr"].default == 0.1
 
 
 def test_a_script_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(GuildError) as error:
-        operations.of_script(tmp_path / "gone.py")
+        guildfile.of_script(tmp_path / "gone.py")
     assert error.value.message == f"there is no script {tmp_path}/gone.py"
 
 
 def test_a_scripts_name_may_have_spaces(tmp_path: Path) -> None:
     (tmp_path / "my script.py").write_text("lr = 1\n")
-    _, operation = operations.of_script(tmp_path / "my script.py")
+    _, operation = guildfile.of_script(tmp_path / "my script.py")
     assert operations.job(operation, {})["module"] == "my script"

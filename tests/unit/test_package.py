@@ -17,7 +17,7 @@ import pytest
 
 from guild_sync import package
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.operations import Package
+from guild_sync.guildfile import Package
 from guild_sync.package import Source, source
 
 BIG = b"x" * ((1 << 20) + 1)
@@ -387,11 +387,11 @@ def test_any_version_gives_a_wheel_that_pip_installs(
 
 @pytest.mark.parametrize("version", ["1.0.x", "1abc", "1..2", "1!!"])
 def test_a_version_that_is_none_is_a_fault(plain: Path, tmp_path: Path, version: str) -> None:
-    from guild_sync import operations
+    from guild_sync import guildfile
 
     (plain / "guild.yml").write_text(f"- package: demo\n  version: '{version}'\n")
     with pytest.raises(ConfigError):
-        operations.load(plain)
+        guildfile.load(plain)
 
 
 def test_a_name_that_is_not_utf8_is_packed_or_refused(plain: Path, tmp_path: Path) -> None:

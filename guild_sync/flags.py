@@ -1,0 +1,183 @@
+"""The flags of an operation, and their values: checked, and in the forms that they take."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+from guild_sync.agent import attrs
+from guild_sync.errors import GuildError, UsageError
+
+_TEXT_TYPES = ("string", "path", "existing-path", "filename")
+_SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
+_SEXAGESIMAL = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a time of day, not a number
+_QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could misread
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag of an operation, and how its value reaches what runs."""
+
+    name: str
+    default: Any = None
+    type: str | None = None
+    choices: tuple[Any, ...] = ()
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    arg_name: str | None = None
+    switch: bool | None = None
+    several: bool = False
+    global_name: str | None = None
+    description: str = ""
+
+
+class Flagged(Protocol):
+    """An operation, as far as its flags are concerned."""
+
+    @property
+    def full_name(self) -> str: ...
+
+    @property
+    def flags(self) -> Mapping[str, Flag]: ...
+
+
+def flag_values(
+    operation: Flagged, assignments: Sequence[str], force: bool = False
+) -> dict[str, Any]:
+    """The value of every flag: what `FLAG=VALUE` words say, else its default.
+
+    Raises GuildError for a flag that the operation does not have (unless `force`), and
+    for a value that is not one of its.
+    """
+    values = {name: flag.default for name, flag in operation.flags.items()}
+    for word in assignments:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise UsageError(f"{word!r} is not a flag: a flag is NAME=VALUE")
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise GuildError(f"flag {name!r}: its value is not UTF-8 text")
+        flag = operation.flags.get(name)
+        if flag is None and not force:
+            raise GuildError(
+                f"unsupported flag {name!r} for {operation.full_name}",
+                did_you_mean(name, operation.flags)
+                + "Try 'guild operations -v' for the flags, or --force-flags to skip this check.",
+            )
+        values[name] = _typed(flag or Flag(name), text, force)
+    for name, flag in operation.flags.items():
+        if flag.required and values[name] in (None, ""):
+            raise GuildError(f"flag {name!r} needs a value", f"Give it as {name}=VALUE.")
+    return values
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), 3, 0.5)
+    return f"Did you mean {' or '.join(near)}?\n" if near else ""
+
+
+def _typed(flag: Flag, text: str, force: bool) -> Any:
+    """The value that `text` stands for, as the flag's type has it."""
+    of_text = flag.type in _TEXT_TYPES or (
+        flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
+    )
+    value: Any = text if of_text else plain_value(text)
+    if flag.type == "float" and is_number(value):
+        value = float(value)
+    problem = None if force or value is None else _problem(flag, value)
+    if problem:
+        raise GuildError(
+            f"invalid value {_short(text)} for flag {flag.name!r}: {problem}",
+            "Use --force-flags to skip this check.",
+        )
+    return value
+
+
+def _problem(flag: Flag, value: Any) -> str | None:
+    """What keeps `value` from being one of the flag's, None where nothing does."""
+    bounded = flag.minimum is not None or flag.maximum is not None
+    if flag.type == "boolean" and not isinstance(value, bool):
+        return "neither yes nor no"
+    if flag.type == "int" and (not isinstance(value, int) or isinstance(value, bool)):
+        return "not a whole number"
+    if (flag.type in ("number", "float") or bounded) and not is_number(value):
+        return "not a number"
+    # Written so that nan, which no comparison holds for, is out of bounds.
+    if flag.minimum is not None and not value >= flag.minimum:
+        return f"less than {flag.minimum}"
+    if flag.maximum is not None and not value <= flag.maximum:
+        return f"more than {flag.maximum}"
+    if flag.choices and not any(_same(choice, value) for choice in flag.choices):
+        return f"not one of {', '.join(shown(choice) for choice in flag.choices)}"
+    return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality in which yes is not 1, as it is in Python."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 60 else repr(text[:57]) + "..."
+
+
+def plain_value(text: str) -> Any:
+    """The value of a word on the command line: a number, yes or no, null, a list, else text."""
+    if "\n" in text or len(text) > 1000 or not text.strip() or _SEXAGESIMAL.match(text):
+        return text
+    if _SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
+        return float(text) if math.isfinite(float(text)) else text
+    if text[0] in "[{'\"" or text[0].isalnum() or text[0] in "+-.~":
+        try:
+            value = attrs.decode(text)
+        except attrs.AttrError:
+            return text
+        if isinstance(value, dict) or (isinstance(value, list) and text[0] != "["):
+            return text
+        return value
+    return text
+
+
+def shown(value: Any) -> str:
+    """A flag's value as people write it: `10`, `yes`, `'a b'`, `[1, 2]`; always on one line.
+
+    `plain_value` reads a text on one line back as it was.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(shown(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in value.items())}}}"
+    if not isinstance(value, str):
+        return attrs.encode(value).strip()
+    if "\n" in value or "\r" in value:
+        return repr(value)
+    if value and plain_value(value) == value and not _QUOTED.search(value):
+        return value
+    return "'" + value.replace("'", "''") + "'"  # as YAML quotes
+
+
+def argument_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    return value if isinstance(value, str) else attrs.encode(value).strip()
+
+
+def variable_text(value: Any) -> str:
+    """A value as an environment variable has it (as Guild AI 0.9: true is 1, false is empty)."""
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "1"
+    return value if isinstance(value, str) else str(value)
