@@ -61,8 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status. Every error ends here, in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        status = _dispatch(words)
-        sys.stdout.flush()
+        try:
+            status = _dispatch(words)
+        except SystemExit as e:  # `--help`
+            status = int(e.code or 0)
+        sys.stdout.flush()  # here, where it is seen that nobody reads or the disk is full
         return status
     except GuildError as e:
         from guild_sync.display import warn

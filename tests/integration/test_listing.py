@@ -19,8 +19,10 @@ op:
   main: op
   flags-import: all
   flags-dest: globals
+  env: {PYTHONDONTWRITEBYTECODE: "1"}
 fail:
   main: fail
+  env: {PYTHONDONTWRITEBYTECODE: "1"}
 """
 OP = """
 import os

@@ -277,7 +277,8 @@ def test_nobody_who_reads_at_all_is_no_error(guild: Guild) -> None:
 def test_nobody_who_reads_the_help_is_no_error(guild: Guild, argv: tuple[str, ...]) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    done = subprocess.run(guild.argv(*argv), stdout=write_end, stderr=subprocess.PIPE)
+    env = {**guild.env, "PYTHONUNBUFFERED": ""}  # what is printed waits for the end
+    done = subprocess.run(guild.argv(*argv), stdout=write_end, stderr=subprocess.PIPE, env=env)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (0, b"")
 

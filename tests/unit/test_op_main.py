@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -284,6 +285,19 @@ def test_a_packages_main_gets_its_flags(operation: Operation) -> None:
     assert operation.output("pkg", flags="x: 2\n", globals={"x": "x"}) == "2 the package\n"
 
 
+def has_semaphores() -> bool:
+    """Whether multiprocessing can be had: it needs a /dev/shm that this user may write to."""
+    try:
+        multiprocessing.Lock()
+    except OSError:
+        return False
+    return True
+
+
+needs_semaphores = pytest.mark.skipif(not has_semaphores(), reason="/dev/shm is closed to us")
+
+
+@needs_semaphores
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 @pytest.mark.parametrize("module", ["train", "pkg.train", "my-script"])
 def test_processes_of_multiprocessing_have_the_flags_too(
@@ -309,6 +323,7 @@ def test_processes_of_multiprocessing_have_the_flags_too(
     assert operation.output(module) == "[1]\n"
 
 
+@needs_semaphores
 def test_processes_that_a_spawned_process_spawns_have_the_flags_too(operation: Operation) -> None:
     operation.module(
         "train.py",

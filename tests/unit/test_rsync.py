@@ -353,7 +353,8 @@ def copied(tmp_path: Path) -> tuple[Path, Path]:
     (run / "open").chmod(0o666)
     (run / "closed").mkdir()
     (run / "closed" / "file").write_text("text")
-    (run / "closed" / "file").chmod(0o000)
+    (run / "closed" / "file").chmod(0o400)
+    (run / "closed").chmod(0o500)
     os.mkfifo(run / "fifo")
     (run / "outside").symlink_to(tmp_path / "secret")
     (run / "upwards").symlink_to("../../secret")
@@ -383,6 +384,7 @@ def test_what_is_copied_can_be_read_and_changed_by_its_owner_alone_at_least(
 ) -> None:
     _, copy = copied
     assert (copy / "closed" / "file").stat().st_mode & 0o777 == 0o600
+    assert (copy / "closed").stat().st_mode & 0o777 == 0o700
     assert (copy / "open").stat().st_mode & 0o777 == 0o664
 
 
