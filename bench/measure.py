@@ -6,8 +6,10 @@ import os
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,16 +35,24 @@ class Command:
         # Files, not pipes: an ssh that stays as the connection's master may keep them open.
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             start = time.perf_counter()
-            code = subprocess.run(
+            process = subprocess.Popen(
                 list(self.argv),
-                input=self.stdin,
+                stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=err,
                 env={**os.environ, **self.env},
                 cwd=self.cwd,
-                timeout=TIMEOUT,
-            ).returncode
+            )
+            # Not subprocess's own timeout: with one, it looks only every 50 ms for the end.
+            deadline = threading.Timer(TIMEOUT, process.kill)
+            deadline.daemon = True
+            deadline.start()
+            assert process.stdin is not None
+            with suppress(BrokenPipeError), process.stdin as stdin:
+                stdin.write(self.stdin)
+            code = process.wait()
             elapsed = time.perf_counter() - start
+            deadline.cancel()
             said = [_content(out.fileno()), _content(err.fileno())]
         if code != 0:
             raise Failed(f"{' '.join(self.argv)[:200]} ended with {code}:\n{''.join(said)}")
