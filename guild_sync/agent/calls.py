@@ -37,6 +37,7 @@ def _guarded(table: Dict[str, str], home: str, function: str, args: Dict[str, An
 FUNCTIONS: Dict[str, str] = {
     "adopt_source": "restaging.adopt_source",
     "begin_copy": "copies.begin",
+    "begin_push": "copies.begin_push",
     "choose": "choosing.choose",
     "clean_agents": "upkeep.clean_agents",
     "command": "runner.command",

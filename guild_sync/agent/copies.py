@@ -1,23 +1,29 @@
 """The marks of a run that is a copy of a remote's: written before and after copying.
 
 `LOCK.remote` is there from before the first byte until after the last byte of a run
-that has ended, so that a copy which is not whole never shows an end.
+that has ended, so that a copy which is not whole never shows an end. For a run that
+another machine pushes here it holds `push from` and that machine's name.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from typing import Any, Dict, Optional, Sequence
 
 from . import locks, runs
+from .errors import AgentError
 
 _INCOMING = ".incoming-"
+_TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 _END = ("exit_status", "stopped")
 
 
-def begin(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> Dict[str, Any]:
+def begin(
+    home: str, states: Dict[str, Dict[str, Any]], remote: str, incoming: str = ""
+) -> Dict[str, Any]:
     """Mark the runs that are about to be copied from `remote`, whose states there are given.
 
     Returns where they go, a folder for unfinished files on the same file system, when the
@@ -33,12 +39,42 @@ def begin(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> Dict[str
         guild = runs.guild_dir(directory)
         if locks.holder(guild) is not None:
             refused[run_id] = "it is running on this machine"
+        elif (state.get("remote") or "").startswith(runs.PUSH):
+            refused[run_id] = "it is not there whole yet (%s)" % state["remote"]
         elif not _is_settled(directory, state):
             if runs.status(directory).remote != remote:
                 os.makedirs(guild, exist_ok=True)
                 _write_remote(guild, remote)
             _forget_end(directory, state)
-    return {"runs_dir": top, "incoming": _incoming(top), "refused": refused, "began": began}
+    return {
+        "runs_dir": top,
+        "incoming": _incoming(top, incoming),
+        "refused": refused,
+        "began": began,
+    }
+
+
+def begin_push(
+    home: str, states: Dict[str, Dict[str, Any]], sender: str, token: str
+) -> Dict[str, Any]:
+    """Mark the runs that `sender` is about to copy here; as `begin`.
+
+    `token` tells the sender from others, and is the same for its next push: the folder for
+    unfinished files is named by it, as no process of the sender's lives here.
+    """
+    if not _TOKEN.match(token):
+        raise AgentError("%s is no token" % runs.shown(token))
+    refused = {}
+    for run_id in states:
+        now = runs.status(runs.run_dir(home, run_id))
+        if now.text not in runs.FINAL and not (now.remote or "").startswith(runs.PUSH):
+            refused[run_id] = "it is %s%s there" % (
+                now.text,
+                " (%s)" % now.remote if now.remote else "",
+            )
+    wanted = {run_id: state for run_id, state in states.items() if run_id not in refused}
+    begun = begin(home, wanted, runs.PUSH + sender, "push-" + token)
+    return dict(begun, refused=dict(refused, **begun["refused"]))
 
 
 def _write_remote(guild: str, remote: str) -> None:
@@ -63,13 +99,13 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
     return True
 
 
-def _incoming(top: str) -> str:
+def _incoming(top: str, own: str) -> str:
     """An empty folder beside the runs; what killed copies left of theirs is removed."""
     for name in os.listdir(top):
         pid = name[len(_INCOMING) :]
         if name.startswith(_INCOMING) and pid.isdigit() and locks.start_time(int(pid)) is None:
             shutil.rmtree(os.path.join(top, name), ignore_errors=True)
-    path = os.path.join(top, _INCOMING + str(os.getpid()))
+    path = os.path.join(top, _INCOMING + (own or str(os.getpid())))
     shutil.rmtree(path, ignore_errors=True)
     os.mkdir(path, 0o700)
     return path

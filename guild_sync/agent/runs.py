@@ -19,6 +19,9 @@ _ATTR_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 PENDING = "PENDING"
 STAGED = "STAGED"
 LOCK_REMOTE = "LOCK.remote"
+# What LOCK.remote holds while another machine pushes the run here, before its name. No
+# remote can be meant: a run with it is of no concern to sync.
+PUSH = "push from "
 # When this machine last had a remote's word for the run; as LOCK* it is never copied.
 LOCK_CONFIRMED = "LOCK.confirmed"
 OUTPUT = "output"
@@ -379,7 +382,10 @@ def states(home: str, ids: Sequence[str]) -> Dict[str, Dict[str, Any]]:
 
 
 def synced_from(home: str) -> List[Tuple[str, str]]:
-    """(run id, remote's name) of every run here that runs on a remote, the latest first."""
+    """(run id, remote's name) of every run here that runs on a remote, the latest first.
+
+    A run that is being pushed here runs nowhere, whatever its mark makes others believe.
+    """
     top = runs_dir(home)
     found = []
     try:
@@ -389,7 +395,7 @@ def synced_from(home: str) -> List[Tuple[str, str]]:
     for name in names:
         if RUN_ID.match(name):
             remote = _read(top + "/" + name + "/.guild/" + LOCK_REMOTE)
-            if remote is not None:
+            if remote is not None and not remote.startswith(PUSH):
                 found.append((_time_of(top + "/" + name) or 0, name, remote.strip()))
     return [(name, remote) for _, name, remote in sorted(found, reverse=True)]
 

@@ -307,3 +307,73 @@ def test_the_copy_of_a_run_that_its_remote_started_again_runs_there(home: str) -
     assert copies.reopen(home, A, "gpu")
     assert status(home) == runs.Status("running", "gpu")
     assert not copies.reopen(home, B, "gpu"), "it is not here"
+
+
+# A run that another machine pushes here.
+
+TOKEN = "0123456789abcdef"
+
+
+def begin_push(home: str, *states: dict[str, Any], sender: str = "laptop") -> Any:
+    return copies.begin_push(home, dict(zip((A, B), states, strict=False)), sender, TOKEN)
+
+
+def test_a_pushed_run_shows_no_end_before_it_is_whole_and_no_sync_asks_for_it(home: str) -> None:
+    begin_push(home, COMPLETED)
+    copy(home, COMPLETED)
+    assert status(home) == ("running", "push from laptop")
+    assert runs.synced_from(home) == []
+    begin_push(home, COMPLETED)  # after a kill
+    assert settle(home, COMPLETED) == {}
+    assert status(home) == ("completed", None)
+
+
+def test_another_machine_may_end_what_a_push_began(home: str) -> None:
+    begin_push(home, COMPLETED)
+    assert begin_push(home, COMPLETED, sender="other")["refused"] == {}
+    assert status(home) == ("running", "push from other")
+
+
+def test_a_run_that_runs_where_it_is_pushed_to_is_refused(home: str, runs_here: str) -> None:
+    assert begin_push(home, COMPLETED, COMPLETED)["refused"] == {A: "it is running there"}
+    assert status(home) == ("running", None)
+    assert status(home, B) == ("running", "push from laptop")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("PENDING", "", "it is pending there"),
+        ("STAGED", "", "it is staged there"),
+        ("LOCK.remote", "gpu\n", "it is running (gpu) there"),
+    ],
+)
+def test_a_run_that_waits_or_goes_on_where_it_is_pushed_to_is_refused(
+    home: str, name: str, text: str, why: str
+) -> None:
+    copy(home, COMPLETED)
+    (guild(home) / name).write_text(text)
+    assert begin_push(home, COMPLETED)["refused"] == {A: why}
+    assert (guild(home) / name).read_text() == text
+
+
+def test_the_next_push_of_a_machine_cleans_up_what_its_last_one_left(home: str) -> None:
+    left = Path(begin_push(home, COMPLETED)["incoming"])
+    assert left == Path(home, "runs", f".incoming-push-{TOKEN}")
+    (left / "half").touch()
+    begin(home, RUNNING)  # a pull there does not know whose it is
+    assert (left / "half").exists()
+    assert os.listdir(begin_push(home, COMPLETED)["incoming"]) == []
+
+
+@pytest.mark.parametrize("token", ["", "..", "../../x", "A" * 16])
+def test_a_token_that_is_none_is_refused(home: str, token: str) -> None:
+    with pytest.raises(AgentError):
+        copies.begin_push(home, {A: COMPLETED}, "laptop", token)
+
+
+def test_what_is_only_half_pushed_there_is_not_pulled(home: str) -> None:
+    copy(home, COMPLETED)
+    half = {**RUNNING, "remote": "push from laptop"}
+    assert begin(home, half)["refused"] == {A: "it is not there whole yet (push from laptop)"}
+    assert status(home) == ("completed", None)
