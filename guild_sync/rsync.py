@@ -22,9 +22,9 @@ _INTERRUPTED = (19, 20)
 
 IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
 
-# What a pull takes from a run, and how: no owner, no device, no setuid or sticky bit,
-# nothing that its owner here could not read or change, no link out of the runs.
-_PULL_OPTIONS = (
+# What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
+# nothing that its owner could not read or change, no link out of the runs.
+_COPY_OPTIONS = (
     "--recursive",
     "--links",
     "--safe-links",
@@ -33,7 +33,9 @@ _PULL_OPTIONS = (
     "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
 )
 # Marks say what a run is on its own host; what it is here, `transfer` writes.
-_NOT_PULLED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
+_NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
+
+OnProgress = Callable[[int, float], None]
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _PROGRESS = re.compile(rb"\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
@@ -56,18 +58,41 @@ def place(remote: Remote, path: str) -> str:
     return f"{host}:{path}"
 
 
-def pull_argv(remote: Remote, runs_there: str, runs_here: Path, temporary: Path) -> tuple[str, ...]:
-    """The argv that copies the runs whose ids are on its stdin from there to here."""
+def pull_argv(
+    remote: Remote, runs_there: str, runs_here: Path, temporary: Path, delete: bool = False
+) -> tuple[str, ...]:
+    """The argv that copies the runs whose ids are on its stdin from there to here.
+
+    With `delete` it removes what else is in those runs here, last of all.
+    """
+    source, target = place(remote, runs_there), str(runs_here)
+    return _copy_argv(remote, source, target, str(temporary), delete)
+
+
+def push_argv(
+    remote: Remote, runs_here: Path, runs_there: str, temporary: str, delete: bool = False
+) -> tuple[str, ...]:
+    """As `pull_argv`, from here to there."""
+    source, target = str(runs_here), place(remote, runs_there)
+    return _copy_argv(remote, source, target, temporary, delete)
+
+
+def _copy_argv(
+    remote: Remote, source: str, target: str, temporary: str, delete: bool
+) -> tuple[str, ...]:
     return (
         *base_argv(remote),
-        *_PULL_OPTIONS,
+        *_COPY_OPTIONS,
+        # With --files-from it looks into the folders that are named there alone: not at
+        # other runs, nor at one that the source has no more. What is excluded stays.
+        *(["--delete-delay"] if delete else []),
         "--files-from=-",
         "--from0",
-        *(f"--exclude={pattern}" for pattern in _NOT_PULLED),
+        *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
         f"--temp-dir={temporary}",
         "--",
-        place(remote, runs_there) + "/",
-        f"{runs_here}/",
+        f"{source}/",
+        f"{target}/",
     )
 
 
@@ -77,7 +102,8 @@ def pull(
     ids: Sequence[str],
     runs_here: Path,
     temporary: Path,
-    on_progress: Callable[[int, float], None] | None = None,
+    on_progress: OnProgress | None = None,
+    delete: bool = False,
 ) -> dict[str, str]:
     """Copy the runs; for each that was not copied whole, what rsync said of it.
 
@@ -85,7 +111,32 @@ def pull(
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
-    argv = pull_argv(remote, runs_there, runs_here, temporary)
+    argv = pull_argv(remote, runs_there, runs_here, temporary, delete)
+    return _copy(remote, argv, ids, on_progress, sending=False)
+
+
+def push(
+    remote: Remote,
+    runs_here: Path,
+    ids: Sequence[str],
+    runs_there: str,
+    temporary: str,
+    on_progress: OnProgress | None = None,
+    delete: bool = False,
+) -> dict[str, str]:
+    """As `pull`, from here to there."""
+    argv = push_argv(remote, runs_here, runs_there, temporary, delete)
+    return _copy(remote, argv, ids, on_progress, sending=True)
+
+
+def _copy(
+    remote: Remote,
+    argv: Sequence[str],
+    ids: Sequence[str],
+    on_progress: OnProgress | None,
+    *,
+    sending: bool,
+) -> dict[str, str]:
     names = "".join(f"{run_id}\0" for run_id in ids).encode()
     for _ in range(2):
         if on_progress:
@@ -98,12 +149,10 @@ def pull(
         return {}
     if done.code == PARTIAL:
         return _faults(done.stderr, ids)
-    raise failure(remote, done)
+    raise failure(remote, done, sending=sending)
 
 
-def _with_progress(
-    argv: Sequence[str], names: bytes, on_progress: Callable[[int, float], None]
-) -> process.Completed:
+def _with_progress(argv: Sequence[str], names: bytes, on_progress: OnProgress) -> process.Completed:
     def show(chunk: bytes) -> None:
         for line in chunk.split(b"\r"):
             if match := _PROGRESS.match(line):

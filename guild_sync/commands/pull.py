@@ -4,14 +4,16 @@ Usage:
   guild pull [options] REMOTE [RUN]...
 
 RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or the
-beginning of one. Without RUN, all of the remote's runs are copied. A run that is
-running there is shown as such here, until 'guild sync' learns that it has ended.
+beginning of one. Without RUN, all of the remote's runs are copied, or with filters all
+that they leave. A run that is running there is shown as such here, until 'guild sync'
+learns that it has ended.
 
 'guild-pull' is the same command by itself.
 
 Options:
-  -y, --yes  Do not ask.
-  --help     Show this help and exit.
+  -d, --delete  Remove files of these runs that are here alone. No run is removed.
+  -y, --yes     Do not ask.
+  --help        Show this help and exit.
 """
 
 from __future__ import annotations
@@ -19,38 +21,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import config, display, locking, transfer
-from guild_sync.arguments import parse
+from guild_sync import arguments, config, display, locking, transfer
 from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
 
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
 
 def main(argv: Sequence[str]) -> int:
-    args = parse(__doc__ or "", argv)
+    args = arguments.parse(USAGE, argv)
+    filters = arguments.filters(args)
     remote = config.remote(args["REMOTE"])
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
-        runs = host.call("list", specs=args["RUN"])["runs"]
+        runs = host.call("list", specs=args["RUN"], filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")
             return Exit.OK
-        if not args["--yes"] and not _confirmed(runs, host):
+        if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
             return Exit.OK
-        return _pull(host, runs, asked=not args["--yes"])
+        return _pull(host, runs, asked=not args["--yes"], delete=args["--delete"])
 
 
-def _confirmed(runs: list[dict[str, Any]], host: RemoteHost) -> bool:
+def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs from {host.name}:")
     rows = [("", *display.run_row(index, run)) for index, run in enumerate(runs, 1)]
     for line in display.table(rows):
         say(line)
+    if delete:
+        say(f"Files of these runs that are not on {host.name} will be deleted here.")
     return display.confirm()
 
 
-def _pull(host: RemoteHost, runs: list[dict[str, Any]], asked: bool) -> int:
+def _pull(host: RemoteHost, runs: list[dict[str, Any]], asked: bool, delete: bool) -> int:
     states = {run["id"]: run for run in runs}
     if asked:  # the answer took its time: the status must be from just before the copy
         states = host.call("states", ids=list(states))
@@ -58,6 +64,6 @@ def _pull(host: RemoteHost, runs: list[dict[str, Any]], asked: bool) -> int:
     for run_id in gone:
         display.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     states = {run_id: state for run_id, state in states.items() if run_id not in gone}
-    faults = transfer.pull(host, LocalHost(str(guild_home())), states, say)
+    faults = transfer.pull(host, LocalHost(str(guild_home())), states, say, delete)
     transfer.warn_of(faults, host, display.warn)
     return Exit.INCOMPLETE if faults or gone else Exit.OK

@@ -52,6 +52,27 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
     )
 
 
+def test_a_push_takes_the_same_the_other_way() -> None:
+    pulled = rsync.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/there/runs/.in"))
+    assert rsync.push_argv(GPU, Path("/here/runs"), "/there/runs", "/there/runs/.in") == (
+        *pulled[:-2],
+        "/here/runs/",
+        "gpu.example.com:/there/runs/",
+    )
+
+
+def test_what_the_source_lacks_is_deleted_last_and_only_on_demand() -> None:
+    pull = (GPU, "/there", Path("/here"), Path("/here/.in"))
+    push = (GPU, Path("/here"), "/there", "/there/.in")
+    for without, deleting in (
+        (rsync.pull_argv(*pull), rsync.pull_argv(*pull, delete=True)),
+        (rsync.push_argv(*push), rsync.push_argv(*push, delete=True)),
+    ):
+        assert [word for word in deleting if word not in without] == ["--delete-delay"]
+        assert [word for word in deleting if word != "--delete-delay"] == list(without)
+        assert deleting[11] == "--delete-delay"
+
+
 def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
     remote = Remote("gpu", "ssh", host="g", bwlimit="1.5m", compress=True)
     assert rsync.base_argv(remote)[-2:] == ("--bwlimit=1.5m", "--compress")
@@ -327,12 +348,12 @@ def test_no_rsync_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 # The real rsync, without ssh: what the options do to a hostile run.
 
 
-def copy_with_pull_options(source: Path, target: Path) -> None:
+def copy_with_pull_options(source: Path, target: Path, *ids: str, delete: bool = False) -> None:
     """Copy as `pull` does, from this machine's own file system."""
-    argv = rsync.pull_argv(GPU, str(source), target, target)
+    argv = rsync.pull_argv(GPU, str(source), target, target, delete)
     local = [word for at, word in enumerate(argv) if "-e" not in (word, argv[at - 1])]
     local[local.index(f"gpu.example.com:{source}/")] = f"{source}/"
-    found = process.run(local, stdin=f"{A}\0".encode())
+    found = process.run(local, stdin="".join(f"{i}\0" for i in ids or (A,)).encode())
     assert found.code in (0, rsync.PARTIAL), found.stderr
 
 
@@ -408,3 +429,19 @@ def test_no_owner_is_taken_over() -> None:
     assert not re.search(
         r"--(owner|group|devices|specials|archive|copy-links|keep-dirlinks)", options
     )
+
+
+def test_deleting_leaves_marks_other_runs_and_runs_that_the_source_lacks(tmp_path: Path) -> None:
+    source, target = tmp_path / "there", tmp_path / "here"
+    keep = [f"{A}/.guild/{name}" for name in ("LOCK", "LOCK.remote", "LOCK.confirmed", "PENDING")]
+    keep += [f"{A}/.guild/STAGED", f"{A}/.guild/job-packages/big"]
+    keep += [f"{B}/file", f"{'c' * 32}/file", ".incoming-1/half", "note"]
+    old = [f"{A}/old", f"{A}/folder/old", f"{A}/.guild/attrs/label", f"{A}/gone/file"]
+    both = [f"{A}/.guild/opref", f"{A}/folder/new"]
+    for folder, names in ((source, both), (target, [*keep, *old])):
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+    copy_with_pull_options(source, target, A, "c" * 32, delete=True)
+    left = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
+    assert left == {*keep, *both}
