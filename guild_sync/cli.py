@@ -22,6 +22,7 @@ COMMANDS = {
     "operations": ("operations", "list what the project here offers"),
     "pull": ("pull", "copy runs from a remote to this machine"),
     "purge": ("purge", "remove deleted runs for good"),
+    "push": ("push", "copy runs from this machine to a remote"),
     "remote": ("remote", "start, stop or look at a sandbox"),
     "remotes": ("remotes", "list the configured remotes"),
     "restore": ("restore", "bring deleted runs back"),

@@ -1,0 +1,61 @@
+"""Copy runs from this machine to a remote.
+
+Usage:
+  guild push [options] REMOTE [RUN]...
+
+RUN is an index of 'guild runs' (1 is the latest), a range 1:5, a run id or the beginning
+of one. Without RUN, all runs are copied, or with filters all that they leave. A pushed run
+is the same run there. Until it is there whole, it is shown there as running, and a push
+that was cut off is repaired by the next one.
+
+A run that has not ended, here or there, is not copied; the others are.
+
+Options:
+  -d, --delete  Remove files of these runs that are there alone. No run is removed.
+  -y, --yes     Do not ask.
+  --help        Show this help and exit.
+
+Exit status: 0 if all went well, 1 for an error that you can mend, 3 if the remote could
+not be reached, 4 if a run was not copied whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guild_sync import arguments, choosing, config, display, locking, transfer
+from guild_sync.display import say
+from guild_sync.errors import Exit
+from guild_sync.home import guild_home
+from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(USAGE, argv)
+    filters = arguments.filters(args)
+    remote = config.remote(args["REMOTE"])
+    here = LocalHost(str(guild_home()))
+    with locking.remote_lock(remote.name, wait=True, on_wait=say):
+        runs = here.call("list", specs=args["RUN"], filters=filters)["runs"]
+        if not runs:
+            say("Nothing to copy.")
+            return Exit.OK
+        host = remote_host(remote)
+        if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
+            return Exit.OK
+        # The answer took its time: the status must be from just before the copy.
+        states = here.call("states", ids=[run["id"] for run in runs])
+        faults = transfer.push(host, here, states, say, args["--delete"])
+    transfer.warn_of(faults, host, display.warn, way="to")
+    return Exit.INCOMPLETE if faults else Exit.OK
+
+
+def _confirmed(runs: Sequence[choosing.Run], host: RemoteHost, delete: bool) -> bool:
+    say(f"You are about to copy the following runs to {host.name}:")
+    for line in display.table([("", *choosing.row(run)) for run in runs]):
+        say(line)
+    if delete:
+        say(f"Files of these runs that are not here will be deleted on {host.name}.")
+    return display.confirm()
