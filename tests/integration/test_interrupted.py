@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,12 @@ def go_on(run: Path) -> None:
 
 
 def is_copying(guild: Guild) -> bool:
-    return any(f.stat().st_size for f in guild.home.glob("runs/.incoming-*/*"))
+    """Whether a file is on its way: rsync moves each into its place when it is whole."""
+    for path in guild.home.glob("runs/.incoming-*/*"):
+        with suppress(FileNotFoundError):  # moved between the two looks
+            if path.stat().st_size:
+                return True
+    return False
 
 
 def assert_same_run(here: Path, there: Path) -> None:
