@@ -30,6 +30,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def to_stdout(data: bytes) -> None:
+    """Write output of a run, as it is, at once."""
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]
+
+
 def warn(error: GuildError) -> None:
     """Print an error as `guild: WHAT`, then what to do."""
     sys.stdout.flush()

@@ -14,6 +14,7 @@ import re
 import shlex
 import stat
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -120,7 +121,7 @@ def plain_path(path: Path) -> Path:
 def _replace_link(link: Path, target: Path) -> None:
     if link.is_symlink() and os.readlink(link) == str(target):
         return
-    temporary = link.with_name(f"{link.name}.{os.getpid()}")
+    temporary = link.with_name(f"{link.name}.{os.getpid()}.{threading.get_ident()}")
     temporary.symlink_to(target)
     temporary.replace(link)
 

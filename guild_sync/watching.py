@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
-from guild_sync.display import clean, say
+from guild_sync.display import clean, say, to_stdout
 from guild_sync.errors import Exit
 from guild_sync.hosts import Host
 
@@ -18,7 +17,7 @@ def watch(host: Host, run_id: str) -> dict[str, Any] | None:
     """
     sys.stdout.flush()
     try:
-        host.stream("watch", _to_stdout, run=run_id)
+        host.stream("watch", to_stdout, run=run_id)
         run: dict[str, Any] = host.call("list", specs=[run_id])["runs"][0]
     except KeyboardInterrupt:
         again = f"guild watch {run_id}" + (f" -r {host.name}" if host.name else "")
@@ -45,8 +44,3 @@ def exit_status(run: dict[str, Any] | None) -> int:
     if not isinstance(code, int):
         return Exit.ERROR
     return 128 - code if code < 0 else min(code, 255)
-
-
-def _to_stdout(data: bytes) -> None:
-    while data:
-        data = data[os.write(sys.stdout.fileno(), data) :]

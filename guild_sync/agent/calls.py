@@ -73,5 +73,8 @@ FUNCTIONS: Dict[str, str] = {
 STREAMS: Dict[str, str] = {
     "archive": "listing.archive",
     "cat": "listing.cat",
+    "initialize": "initialize.initialize",
     "watch": "files.watch",
 }
+# The streams that end early where nobody reads them any more: they take `hangup_fd`.
+WATCHED = ("initialize", "watch")

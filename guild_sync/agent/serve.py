@@ -24,7 +24,7 @@ def main(frame: str) -> int:
         home = os.path.realpath(os.path.join(os.path.expanduser("~"), request["home"]))
         function, args = request["function"], dict(request["args"])
         if request.get("stream"):
-            if function == "watch":
+            if function in calls.WATCHED:
                 args["hangup_fd"] = sys.stdin.fileno()
             chunks = calls.stream(home, function, args)
             _answer(out, frame, {"ok": None})

@@ -1,18 +1,27 @@
-"""Start, stop or look at a sandbox, or see whether a remote answers.
+"""Start, stop or look at a sandbox, see whether a remote answers, or make one ready.
 
 Usage:
   guild remote start NAME
   guild remote stop [-y] NAME
   guild remote status NAME
+  guild remote reinit [-y] NAME
   guild remote --help
 
 A sandbox is a remote on this machine: an ssh server of your own on a free port, with
 its own keys, home and runs. The one called 'sandbox' is always there; others are
 remotes of type 'sandbox' in the config file.
 
+'reinit' runs the remote's 'init', a shell script of the config file, on the remote. It
+is run by sh in the login's home, where nothing can be typed; GUILD_HOME names the guild
+home, which is made if it is not there. What it prints is shown as it comes. It has an
+hour, and ends with Ctrl-C and with the connection.
+
 Options:
   -y, --yes  Do not ask.
   --help     Show this help and exit.
+
+Exit status of 'reinit': 0 if 'init' ended with 0, or if there is none; 1 if it failed,
+and a line tells its own status; 3 if the remote is unreachable.
 """
 
 from __future__ import annotations
@@ -22,7 +31,7 @@ from collections.abc import Sequence
 from guild_sync import config, sandbox
 from guild_sync.arguments import parse
 from guild_sync.config import Remote
-from guild_sync.display import confirm, say
+from guild_sync.display import clean, confirm, say, to_stdout
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts import remote_host
 
@@ -32,6 +41,8 @@ def main(argv: Sequence[str]) -> int:
     remote = config.remote(args["NAME"])
     if args["status"]:
         return _status(remote)
+    if args["reinit"]:
+        return _reinit(remote, args["--yes"])
     if remote.type != config.SANDBOX:
         raise GuildError(
             f"remote {remote.name!r} is of type {remote.type}, which guild cannot start or stop",
@@ -60,4 +71,22 @@ def _status(remote: Remote) -> int:
     host = remote_host(remote)
     python = host.call("python")
     say(f"{remote.name} answers: Python {python['version']}, guild home {host.home}")
+    return Exit.OK
+
+
+def _reinit(remote: Remote, yes: bool) -> int:
+    from guild_sync.initializing import initialize
+
+    if not (remote.init or "").strip():
+        say(f"Nothing to run: remote {remote.name!r} has no 'init'.")
+        return Exit.OK
+    if not yes:
+        say(f"You are about to run this on {remote.name}:")
+        for line in (remote.init or "").splitlines():
+            say(f"  {clean(line)}")
+        if not confirm():
+            return Exit.OK
+    host = remote_host(remote)
+    initialize(host, to_stdout)
+    say(f"{remote.name} is ready: 'init' has ended well, guild home {clean(host.home)}")
     return Exit.OK

@@ -1,4 +1,4 @@
-"""List the remotes: name, type, host, description.
+"""List the remotes: name, type, host, description; and whether they answer.
 
 Usage:
   guild remotes [options]
@@ -14,28 +14,75 @@ The remote called 'sandbox' needs no definition: it is an ssh server of your own
 this machine ('guild remote start sandbox').
 
 Options:
-  --json  Print JSON.
-  --help  Show this help and exit.
+  --status  Ask each remote whether guild can work there, all of them at once, and show
+            what it says in place of its description.
+  --json    Print JSON.
+  --help    Show this help and exit.
+
+Exit status of --status: 0 if all answer, 1 if guild cannot work on one of them, 3 if
+one is unreachable. A sandbox that is not running, and a remote of a type that guild
+does not support, are shown and count for nothing.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from guild_sync import config, display
 from guild_sync.arguments import parse
+from guild_sync.config import Remote
 from guild_sync.errors import Exit
+
+if TYPE_CHECKING:
+    from guild_sync.asking import Answer
+
+_TOLD = ("status", "message", "hint", "python", "home")
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     found = sorted(config.remotes().values(), key=lambda remote: remote.name)
-    rows = [(r.name, r.type, r.host, display.clean(r.description)) for r in found]
+    if args["--status"]:
+        return _status(found, args["--json"])
     if args["--json"]:
-        keys = ("name", "type", "host", "description")
-        print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
+        print(json.dumps([_as_json(remote) for remote in found]))
     else:
-        for line in display.table(rows):
+        for line in display.table([(*_row(r), display.clean(r.description)) for r in found]):
             print(line)
     return Exit.OK
+
+
+def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:
+    from guild_sync.asking import answers
+
+    worst = Exit.OK
+    told = []
+    # Of a table whose last column comes bit by bit, the others are known now.
+    rows = display.table([(*_row(remote), "|") for remote in remotes])
+    for row, answer in zip(rows, answers(remotes), strict=True):
+        worst = max(worst, answer.exit)
+        if as_json:
+            known = {key: getattr(answer, key) or None for key in _TOLD}
+            told.append({**_as_json(answer.remote), **known})
+            continue
+        display.say(row[:-1] + display.clean(_words(answer)))
+    if as_json:
+        print(json.dumps(told))
+    return worst
+
+
+def _words(answer: Answer) -> str:
+    if answer.status == "answers":
+        return f"answers: Python {answer.python}, guild home {answer.home}"
+    return ": ".join(filter(None, (answer.status, answer.message or answer.hint)))
+
+
+def _row(remote: Remote) -> tuple[str, str, str]:
+    return (remote.name, display.clean(remote.type), remote.host)
+
+
+def _as_json(remote: Remote) -> dict[str, Any]:
+    keys = ("name", "type", "host", "description")
+    return {key: getattr(remote, key) for key in keys}

@@ -20,7 +20,7 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("sync", "planning", "stopping"),
+    ("sync", "planning", "stopping", "asking", "initializing"),
     ("launch", "transfer", "watching", "choosing"),
     ("hosts",),
     ("sandbox", "rsync"),

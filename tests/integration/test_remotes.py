@@ -1,0 +1,199 @@
+"""The remotes themselves: which of them answer, and what makes one ready for runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from support import Guild, Server, wait_until, wait_until_gone
+from test_bad_input import complaint
+from test_unreachable import closed_port, mute_port, own_connections
+
+from guild_sync import asking, config
+from guild_sync.agent import initialize as agent_initialize
+from guild_sync.agent.locks import start_time
+
+# Fixtures of other modules, for here too.
+__all__ = ["closed_port", "mute_port", "own_connections"]
+
+
+# ---- which of them answer
+
+
+def test_each_remote_says_whether_it_answers(
+    guild: Guild, sshd: Server, there: Path, closed_port: int, mute_port: int
+) -> None:
+    guild.configure(
+        a_mute=sshd.keys(there, port=mute_port, connect_timeout=1),
+        b_closed=sshd.keys(there, port=closed_port),
+        c_well=sshd.keys(there),
+        d_other={"type": "s3", "bucket": "x"},
+        e_wrong=sshd.keys(there, python="/no/such/python"),
+    )
+    done = guild("remotes", "--status")
+    told = [line.split(maxsplit=2) for line in done.lines]
+    assert [(name, kind) for name, kind, _ in told] == [
+        *(("a-mute", "ssh"), ("b-closed", "ssh"), ("c-well", "ssh")),
+        *(("d-other", "s3"), ("e-wrong", "ssh"), ("sandbox", "sandbox")),
+    ]
+    mute, closed, well, other, wrong, sandbox = (rest for _, _, rest in told)
+    assert mute.endswith(f"127.0.0.1:{mute_port} does not answer")
+    assert closed.endswith(f"127.0.0.1:{closed_port} refused the connection")
+    assert well.startswith("127.0.0.1  answers: Python 3.")
+    assert well.endswith(f"guild home {there}")
+    assert other == "unsupported: guild does not support the type 's3'"
+    assert "error: there is no /no/such/python on remote 'e-wrong'" in wrong
+    assert sandbox == "stopped: Start it: guild remote start sandbox"
+    assert (done.code, done.err) == (3, "")
+
+
+def test_the_status_of_remotes_is_zero_where_nobody_is_missed(guild: Guild, remote: str) -> None:
+    assert guild.ok("remotes", "--status").lines[0].startswith(f"{remote}  ssh ")
+
+
+def test_a_remote_that_guild_cannot_work_on_is_an_error(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    guild.configure(x=sshd.keys(there, python="/no/such/python"), y=sshd.keys(there))
+    assert guild("remotes", "--status").code == 1
+
+
+def test_the_status_of_remotes_as_json(
+    guild: Guild, sshd: Server, there: Path, closed_port: int
+) -> None:
+    guild.configure(x=sshd.keys(there, port=closed_port), y=sshd.keys(there, description="good"))
+    done = guild("remotes", "--status", "--json")
+    sandbox, x, y = json.loads(done.out)
+    assert done.code == 3
+    assert (x["name"], x["status"]) == ("x", "unreachable")
+    assert x["message"].endswith("refused the connection")
+    assert x["hint"].startswith("Check that its ssh server runs")
+    assert (y["status"], y["message"], y["home"]) == ("answers", None, str(there))
+    assert (y["description"], y["host"]) == ("good", "127.0.0.1")
+    assert sandbox["status"] == "stopped"
+
+
+def test_a_remote_that_hangs_after_the_login_is_given_up(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path, own_connections: None
+) -> None:
+    hangs = tmp_path / "hangs"
+    hangs.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nexec sleep 60\n")
+    hangs.chmod(0o755)
+    guild.configure(x=sshd.keys(there, python=str(hangs), connect_timeout=1), y=sshd.keys(there))
+    guild.ok("remote", "status", "y")  # the agent is there
+    remotes = config.remotes()
+    x, y = asking.answers([remotes["x"], remotes["y"]], seconds=1)
+    assert (tmp_path / "asked").exists()
+    assert (x.status, x.message) == ("unreachable", "remote 'x' did not answer in time")
+    assert y.status == "answers"
+
+
+def test_the_status_of_remotes_without_a_config_file(guild: Guild) -> None:
+    assert guild.ok("remotes", "--status").lines == [
+        "sandbox  sandbox    stopped: Start it: guild remote start sandbox"
+    ]
+
+
+# ---- init
+
+
+def with_init(guild: Guild, sshd: Server, there: Path, script: str) -> None:
+    guild.configure(x=sshd.keys(there, init=script))
+
+
+def test_init_runs_on_the_remote_and_shows_what_it_prints(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    script = "echo one\necho $((1 + 1)) >&2\necho $GUILD_HOME\npwd\nread x || echo nobody types\n"
+    with_init(guild, sshd, there, script)
+    done = guild.ok("remote", "reinit", "x", "-y")
+    home = Path(sshd.remote.private_key or "").parent / "home"
+    assert done.lines == [
+        *("one", "2", str(there), str(home), "nobody types"),
+        f"x is ready: 'init' has ended well, guild home {there}",
+    ]
+
+
+def test_init_makes_the_guild_home(guild: Guild, sshd: Server, there: Path) -> None:
+    with_init(guild, sshd, there, "test -d $GUILD_HOME && echo 'it is there'")
+    assert guild.ok("remote", "reinit", "x", "-y").lines[0] == "it is there"
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        ("echo so; exit 7", "exit status 7"),
+        ("echo so; /no/such/program", "exit status 127"),
+        ("echo so; kill -9 $$", "signal 9"),
+        ("echo so\n(", "exit status 2"),
+    ],
+)
+def test_an_init_that_fails_tells_how(
+    guild: Guild, sshd: Server, there: Path, script: str, how: str
+) -> None:
+    with_init(guild, sshd, there, script)
+    done = guild("remote", "reinit", "x", "-y")
+    assert done.out.startswith("so\n")
+    assert complaint(done)[0] == f"guild: 'init' of remote 'x' failed with {how}"
+
+
+def test_init_asks_first_and_shows_the_script(guild: Guild, sshd: Server, there: Path) -> None:
+    with_init(guild, sshd, there, f"touch {there}.made\n\x1b[31mecho")
+    done = guild.ok("remote", "reinit", "x", stdin="n\n")
+    assert done.lines[:3] == [
+        "You are about to run this on x:",
+        f"  touch {there}.made",
+        "  ?[31mecho",
+    ]
+    assert not Path(f"{there}.made").exists()
+    assert complaint(guild("remote", "reinit", "x"))[0] == "guild: nobody answered the question"
+
+
+@pytest.mark.parametrize("keys", [{}, {"init": " \n"}])
+def test_a_remote_without_init_says_so(
+    guild: Guild, sshd: Server, there: Path, keys: dict[str, str]
+) -> None:
+    guild.configure(x=sshd.keys(there, **keys))
+    assert guild.ok("remote", "reinit", "x").lines == ["Nothing to run: remote 'x' has no 'init'."]
+
+
+def test_init_is_data_and_no_command_line_of_the_login_shell(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path
+) -> None:
+    text = """x='$(touch canary) `touch canary` "quoted" %s \\n !!'"""
+    with_init(guild, sshd, there, f"{text}\nprintf '%s\\n' \"$x\"\n")
+    assert guild.ok("remote", "reinit", "x", "-y").lines[0] == text[3:-1]
+
+
+def test_init_does_not_wait_for_what_it_leaves_running(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    with_init(guild, sshd, there, "sleep 100 & echo $!")
+    left = int(guild.ok("remote", "reinit", "x", "-y").lines[0])
+    assert start_time(left) is not None
+    os.kill(left, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_init_ends_where_nobody_watches_any_more(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path, end: signal.Signals
+) -> None:
+    pids = tmp_path / "pids"
+    with_init(guild, sshd, there, f"sleep 1000 & echo $! > {pids}.new; mv {pids}.new {pids}; wait")
+    running = guild.popen("remote", "reinit", "x", "-y")
+    wait_until(pids.exists, "the start of init")
+    running.send_signal(end)
+    running.communicate()
+    wait_until_gone(int(pids.read_text()))
+
+
+def test_an_init_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    packets = agent_initialize.initialize(str(tmp_path / "home"), "echo so; sleep 1000", 0.5)
+    assert b"".join(packets) == b"o\0\0\0\x03so\n" + b"e\0\0\0\x04null"
+
+
+def test_init_of_an_undefined_remote(guild: Guild) -> None:
+    assert complaint(guild("remote", "reinit", "x"))[0] == "guild: remote 'x' is not defined"
