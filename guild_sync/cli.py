@@ -13,6 +13,7 @@ from guild_sync.errors import Exit, GuildError
 # name -> (module below guild_sync.commands, what it does)
 COMMANDS = {
     "cat": ("cat", "show a file of a run"),
+    "check": ("check", "show what guild lacks, here or on a remote"),
     "comment": ("comment", "add comments to runs, list or delete them"),
     "diff": ("diff", "show how two runs differ"),
     "info": ("info", "show all that is known of a run"),

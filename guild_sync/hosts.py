@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 AGENT = Path(__file__).parent / "agent"
 INSTALL_TIMEOUT = 1800.0  # seconds: installing a package's requirements may download them
-_SLOW = ("install", "delete_runs", "purge_runs")  # removing many large runs takes its time too
+# Removing many large runs takes its time too, and so does what activates an environment.
+_SLOW = ("install", "delete_runs", "purge_runs", "try_environment")
 
 
 class FileMissing(GuildError):
@@ -200,7 +201,9 @@ class RemoteHost:
         from guild_sync.ssh import quote
 
         home = self.remote.guild_home.removeprefix("~/")
+        # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
+        python = f".{python[1:]}" if python.startswith("~/") else python
         return " ".join([_BOOTSTRAP, quote(home), quote(python), agent_digest(), quote(sent)])
 
     def _request(self, function: str, args: dict[str, Any], stream: bool = False) -> bytes:

@@ -10,6 +10,8 @@ from guild_sync import process, ssh
 from guild_sync.config import Remote
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
 
+LEAST_VERSION = (3, 1)  # --info=progress2
+
 # Exit codes, rsync(1) "EXIT VALUES".
 PROTOCOL = 2  # "is your shell clean?": something printed into the connection
 FILE_IO = 11

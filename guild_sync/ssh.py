@@ -24,9 +24,11 @@ from guild_sync.config import DEFAULT_CONNECT_TIMEOUT, Remote
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 
 CONNECTION_FAILED = 255  # ssh(1), EXIT STATUS; a remote command may end with it too
+SSH_PORT = 22
 CONTROL_PERSIST = 600  # seconds that a connection stays open after its last use
 ALIVE_INTERVAL = 5  # seconds between keep-alives; three unanswered ones end the connection
 CALL_TIMEOUT = 60.0  # seconds for one short request
+MASTER_TIMEOUT = 5.0  # seconds for a word with our own ssh that holds a connection
 
 # Characters that mean the same to every login shell, to ssh_config and to rsync's -e.
 _PLAIN = re.compile(r"[A-Za-z0-9_./@+=:,-]*\Z")
@@ -183,12 +185,44 @@ def run(
     return done
 
 
+def is_connected(remote: Remote) -> bool:
+    """Whether a connection to `remote` is open, for the next command to use."""
+    _, socket = _names(remote)
+    if not socket.exists():
+        return False
+    argv_of_check = ("ssh", "-F", str(_config_file(remote)), "-O", "check", "--", remote.host)
+    return process.run(argv_of_check, timeout=MASTER_TIMEOUT).code == 0
+
+
+def probe_argv(remote: Remote, *command: str) -> tuple[str, ...]:
+    """As `argv`, over a connection of its own, with ssh telling all that it does on stderr."""
+    own = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+    return ("ssh", "-v", *own, "-F", str(_config_file(remote)), "--", remote.host, *command)
+
+
+def settings(remote: Remote) -> dict[str, str]:
+    """What ssh makes of all its configuration for `remote`, by lower-case option.
+
+    Nothing is connected to. Raises GuildError where ssh refuses the configuration.
+    """
+    done = process.run(("ssh", "-G", "-F", str(_config_file(remote)), "--", remote.host))
+    if done.code != 0:
+        raise GuildError(
+            f"ssh does not take the settings of remote {remote.name!r}: {_last_line(done.stderr)}",
+            "Correct 'ssh-options' and the other keys of the remote, or your ssh configuration.",
+        )
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    pairs = (line.partition(" ") for line in lines)
+    return {name: value for name, _, value in pairs}
+
+
 def disconnect(remote: Remote) -> None:
     """Close the open connection to `remote`, if there is one, without asking the remote."""
     _, socket = _names(remote)
     if socket.exists():
         process.run(
-            ("ssh", "-F", str(_config_file(remote)), "-O", "exit", "--", remote.host), timeout=5
+            ("ssh", "-F", str(_config_file(remote)), "-O", "exit", "--", remote.host),
+            timeout=MASTER_TIMEOUT,
         )
         socket.unlink(missing_ok=True)
 
@@ -249,15 +283,28 @@ def failure(remote: Remote, stderr: str) -> Unreachable:
 
 
 def _destination(remote: Remote) -> str:
-    """What to type behind `ssh` to get there by hand."""
+    """What to type behind `ssh` to get there by hand, the same way as guild does."""
     port = ["-p", str(remote.port)] if remote.port else []
     key = ["-i", remote.private_key] if remote.private_key else []
+    options = {
+        "ProxyCommand": remote.proxy,
+        "ProxyJump": remote.proxy_jump,
+        "UserKnownHostsFile": remote.known_hosts and _quoted(remote.known_hosts),
+    }
+    given = [f"-o{name}={value}" for name, value in options.items() if value]
     user = f"{remote.user}@" if remote.user else ""
-    return shlex.join([*port, *key, f"{user}{remote.host}"])
+    return shlex.join([*port, *key, *given, f"{user}{remote.host}"])
+
+
+def _quoted(path: str) -> str:
+    """A path as ssh_config(5) takes it, whose words end at a blank."""
+    return path if _PLAIN.match(path) else f'"{path}"'
 
 
 def _forget(remote: Remote) -> str:
-    name = f"[{remote.host}]:{remote.port}" if remote.port else remote.host
+    # A host on the usual port stands in known_hosts without it.
+    usual = remote.port in (None, SSH_PORT)
+    name = remote.host if usual else f"[{remote.host}]:{remote.port}"
     known_hosts = ["-f", remote.known_hosts] if remote.known_hosts else []
     return shlex.join(["ssh-keygen", "-R", name, *known_hosts])
 

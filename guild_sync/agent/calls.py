@@ -38,8 +38,10 @@ FUNCTIONS: Dict[str, str] = {
     "adopt_source": "restaging.adopt_source",
     "begin_copy": "copies.begin",
     "begin_push": "copies.begin_push",
+    "checkup": "checkup.checkup",
     "choose": "choosing.choose",
     "clean_agents": "upkeep.clean_agents",
+    "clock": "checkup.clock",
     "command": "runner.command",
     "comment": "changes.comment",
     "copy_source": "staging.copy_source",
@@ -68,6 +70,7 @@ FUNCTIONS: Dict[str, str] = {
     "states": "runs.states",
     "synced_from": "runs.synced_from",
     "tag": "changes.tag",
+    "try_environment": "checkup.try_environment",
     "wait_runs": "stopping.wait_runs",
 }
 STREAMS: Dict[str, str] = {

@@ -36,8 +36,7 @@ class Environment:
             return cls._of_prefix(prefix, base, "conda-env", "CONDA_PREFIX")
         if spec.get("venv-activate"):
             base = _activated(_expand(spec["venv-activate"]))
-        python = _expand(spec["python"]) if spec.get("python") else ""
-        found = _find_python(python, base)
+        found = _find_python(spec.get("python") or "", base)
         return cls(base, found)
 
     @classmethod
@@ -76,7 +75,8 @@ def _expand(path: str) -> str:
 
 def _find_python(named: str, variables: Mapping[str, str]) -> str:
     if named:
-        name = named if os.path.exists(named) else os.path.basename(named)
+        # A path means that file; a bare name is looked for as a shell would do it.
+        name = _expand(named) if "/" in named else named
         found = shutil.which(name, path=variables.get("PATH"))
         if found is None:
             raise AgentError(

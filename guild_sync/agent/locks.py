@@ -90,6 +90,11 @@ def owner(guild_dir: str, pid: int) -> Optional[Dict[str, Any]]:
     return _read_record(guild_dir, pid)
 
 
+def can_lock(fd: int) -> bool:
+    """Whether the file system of an open file has flock."""
+    return _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB) is not None
+
+
 def _flock(fd: int, how: int) -> Optional[bool]:
     """True: the lock is ours; False: it is held; None: this file system has none."""
     try:

@@ -20,10 +20,10 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("sync", "planning", "stopping", "asking", "initializing"),
+    ("sync", "planning", "stopping", "asking", "checking", "initializing"),
     ("launch", "transfer", "watching", "choosing"),
     ("hosts",),
-    ("sandbox", "rsync"),
+    ("sandbox", "rsync", "probing"),
     ("ssh", "package", "locking"),
     ("builtin", "recipes"),
     ("operations", "process"),

@@ -369,12 +369,12 @@ Host key verification failed.
         (
             CHANGED,
             "the host key of remote 'gpu' (gpu.example.com:22) has changed",
-            "ssh-keygen -R '[gpu.example.com]:22' -f /keys/known",
+            "ssh-keygen -R gpu.example.com -f /keys/known",
         ),
         (
             "Host key verification failed.\r\n",
             "the host key of remote 'gpu' (gpu.example.com:22) is not known",
-            "ssh -p 22 -i /keys/gpu ann@gpu.example.com",
+            "ssh -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com",
         ),
         (
             "No ED25519 host key is known for gpu and you have requested strict checking.\n"
@@ -391,7 +391,7 @@ Host key verification failed.
             "Received disconnect from 10.0.0.1: Too many authentication failures\n",
             "remote 'gpu' refused the login: "
             "Received disconnect from 10.0.0.1: Too many authentication failures",
-            "ssh-copy-id -p 22 -i /keys/gpu ann@gpu.example.com",
+            "ssh-copy-id -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com",
         ),
         (
             "ssh: Could not resolve hostname gpu.example.com: Name or service not known\n",
@@ -422,7 +422,7 @@ Host key verification failed.
             "banner\nkex_exchange_identification: read: Connection reset by peer\n\n",
             "cannot reach remote 'gpu': kex_exchange_identification: read: "
             "Connection reset by peer",
-            "Try 'ssh -p 22 -i /keys/gpu ann@gpu.example.com'.",
+            "Try 'ssh -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com'.",
         ),
         ("", "cannot reach remote 'gpu': the connection was lost", "Try 'ssh "),
     ],
@@ -443,6 +443,18 @@ def test_what_ssh_says_becomes_what_it_means_and_what_to_do(
     assert error.message == message
     assert hint in error.hint
     assert error.exit == Exit.UNREACHABLE
+
+
+def test_the_way_by_hand_is_the_one_that_guild_takes() -> None:
+    remote = Remote(
+        "gpu", "ssh", host="gpu", proxy_jump="gate", known_hosts="/a b/known", port=2222
+    )
+    assert ssh.failure(remote, "Host key verification failed.").hint.endswith(
+        "ssh -p 2222 -oProxyJump=gate '-oUserKnownHostsFile=\"/a b/known\"' gpu"
+    )
+    assert ssh.failure(remote, CHANGED).hint.endswith("ssh-keygen -R '[gpu]:2222' -f '/a b/known'")
+    proxied = Remote("gpu", "ssh", host="gpu", proxy="nc %h %p")
+    assert ssh.failure(proxied, "").hint == "Try 'ssh '-oProxyCommand=nc %h %p' gpu'."
 
 
 def test_a_remote_without_port_or_user_is_named_by_its_host_alone() -> None:

@@ -1,0 +1,268 @@
+"""What there is to be mended, here and on a remote: the lines of `guild check`."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guild_sync import __version__, config, probing, process, rsync, ssh
+from guild_sync.config import Remote
+from guild_sync.display import size
+from guild_sync.errors import ConfigError, Exit, GuildError, Unreachable
+from guild_sync.hosts import Host, LocalHost, RemoteHost, remote_host
+
+LOW_SPACE = 1 << 30  # bytes
+LOW_INODES = 10_000
+CLOCK_SECONDS = 2.0  # by which clocks may differ; runs are listed by their time of start
+BASICS, SPACE, ENVIRONMENT = "basics", "space", "environment"
+ALL_PARTS = frozenset((BASICS, SPACE, ENVIRONMENT))
+Parts = frozenset[str]
+
+
+class Line(NamedTuple):
+    """One thing that was looked at. Where it is not right, `hint` says what to do."""
+
+    name: str
+    text: str
+    hint: str = ""
+    ok: bool = True
+    exit: Exit = Exit.OK
+
+
+def here(host: LocalHost, parts: Parts) -> Iterator[Line]:
+    """This machine, and its config file."""
+    if BASICS in parts:
+        yield Line("guild", __version__)
+        yield _ssh()
+    try:
+        yield from _of_agent(host, parts)
+    except GuildError as e:
+        yield _fault("guild home", e)
+    if BASICS in parts:
+        yield from _config()
+
+
+def there(remote: Remote, parts: Parts, offline: bool) -> Iterator[Line]:
+    """A remote; with `offline`, what is known of it without a connection."""
+    try:
+        host = remote_host(remote)
+        if BASICS in parts:
+            settings = ssh.settings(host.remote)
+            yield Line("address", _address(settings))
+            yield from _private_key(host.remote)
+            on_file = _keys_on_file(settings)
+            if offline:
+                yield Line("host key", on_file)
+                return
+            yield from _way(host, on_file)
+        yield from _of_agent(host, parts)
+    except _TheWayIsBarred:
+        return
+    except GuildError as e:
+        yield _fault("connection" if isinstance(e, Unreachable) else "agent", e)
+
+
+class _TheWayIsBarred(Exception):
+    """A line has told already why nothing more can be asked."""
+
+
+def _fault(name: str, error: GuildError) -> Line:
+    return Line(name, error.message, error.hint, ok=False, exit=error.exit)
+
+
+def _to_do(name: str, text: str, hint: str) -> Line:
+    return Line(name, text, hint, ok=False, exit=Exit.ERROR)
+
+
+# ---- this machine
+
+
+def _ssh() -> Line:
+    try:
+        done = process.run(("ssh", "-V"), timeout=ssh.MASTER_TIMEOUT)
+    except GuildError as e:
+        return _fault("ssh", e)
+    return Line("ssh", (done.stderr or "?").splitlines()[0].split(",")[0])
+
+
+def _config() -> Iterator[Line]:
+    path = config.config_path()
+    try:
+        names = sorted(config.remotes())
+    except ConfigError as e:
+        yield _fault("config file", e)
+        return
+    yield Line("config file", str(path) if path.exists() else f"there is none ({path})")
+    yield Line("remotes", ", ".join(names))
+
+
+# ---- a remote, and the way to it
+
+
+def _address(settings: dict[str, str]) -> str:
+    place = f"{settings.get('user')}@{settings.get('hostname')}, port {settings.get('port')}"
+    for key, word in (("proxyjump", "through"), ("proxycommand", "by")):
+        if settings.get(key, "none") != "none":
+            return f"{place}, {word} {settings[key]}"
+    return place
+
+
+def _private_key(remote: Remote) -> Iterator[Line]:
+    if not remote.private_key:
+        return
+    path = Path(remote.private_key)
+    if not os.access(path, os.R_OK):
+        hint = "Correct 'private-key' of the remote in the config file."
+        yield _to_do("private key", f"{path} is not there, or may not be read", hint)
+    elif _is_open_to_others(path):  # ssh passes such a key over
+        yield _to_do("private key", f"others may read {path}", f"chmod 600 {path}")
+    else:
+        yield Line("private key", str(path))
+
+
+def _is_open_to_others(path: Path) -> bool:
+    found = path.stat()
+    return found.st_uid == os.getuid() and bool(stat.S_IMODE(found.st_mode) & 0o077)
+
+
+def _keys_on_file(settings: dict[str, str]) -> str:
+    kinds = probing.keys_on_file(settings)
+    return f"on file: {', '.join(kinds)}" if kinds else "none is on file"
+
+
+def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
+    """What is between here and the agent there. Raises _TheWayIsBarred where it ends before."""
+    reused = ssh.is_connected(host.remote)
+    probe = probing.probe(host.remote)
+    yield _host_key(host.remote, probe, on_file)
+    if probe.failure:
+        yield _fault("connection", probe.failure)
+        raise _TheWayIsBarred
+    yield Line("connection", "reused: one was open" if reused else "new")
+    yield Line("ssh server", probe.server or "it does not tell its version")
+    yield _login_shell(probe)
+    try:
+        host.call("clock")  # sends the agent, so that the next call need not wait for that
+    except GuildError as e:
+        yield _fault("agent", e)
+        raise _TheWayIsBarred from None
+    yield Line("agent", f"guild {__version__}, the same as here")
+    yield _clock(host)
+
+
+def _host_key(remote: Remote, probe: probing.Probe, on_file: str) -> Line:
+    mend = ssh.failure(remote, _MEND.get(probe.key_state, ""))
+    if probe.key_state == probing.CHANGED:
+        return _to_do("host key", f"it has changed: {probe.key}", mend.hint)
+    if probe.key_state == probing.UNKNOWN:
+        return _to_do("host key", f"it is not known: {probe.key}", mend.hint)
+    if probe.key_state == probing.ACCEPTED:
+        text = f"it was not known, and your ssh configuration accepted it: {probe.key}"
+        return Line("host key", text)
+    if probe.key_state == probing.KNOWN:
+        return Line("host key", f"known: {probe.key}")
+    return Line("host key", f"not seen; {on_file}")
+
+
+# What ssh says of a key, for ssh.failure to tell what to do about it.
+_MEND = {
+    probing.CHANGED: "REMOTE HOST IDENTIFICATION HAS CHANGED",
+    probing.UNKNOWN: "Host key verification failed",
+}
+
+
+def _login_shell(probe: probing.Probe) -> Line:
+    if not probe.printed:
+        return Line("login shell", "prints nothing by itself")
+    first = probe.printed.splitlines()[0]
+    return _to_do(
+        "login shell",
+        f"it prints text where no person is watching: {first[:60]}",
+        "That breaks rsync. Have its start-up files (.bashrc and the like) print only where "
+        "[ -t 1 ].",
+    )
+
+
+def _clock(host: Host) -> Line:
+    before = time.time()
+    told = float(host.call("clock"))
+    after = time.time()
+    # It was told at some moment of the round trip: half of that is the doubt.
+    difference, doubt = told - (before + after) / 2, (after - before) / 2
+    text = f"{abs(difference):.2f} s {'ahead of' if difference > 0 else 'behind'} the one here"
+    if abs(difference) - doubt < CLOCK_SECONDS:
+        return Line("clock", f"{text}, give or take {doubt:.2f} s")
+    return _to_do("clock", text, "Set it, or the one here: runs are listed by these times.")
+
+
+# ---- what the agent tells, here or there
+
+
+def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
+    if parts & {BASICS, SPACE}:
+        found = host.call("checkup")
+        if BASICS in parts:
+            python = found["python"]
+            yield Line("Python", f"{python['version']} ({python['executable']})")
+            yield _rsync(found["rsync"])
+            yield from _home(found["home"])
+        if SPACE in parts:
+            yield from _space(found["home"])
+    if ENVIRONMENT in parts:
+        yield from _environment(host)
+
+
+def _rsync(version: str | None) -> Line:
+    least = ".".join(map(str, rsync.LEAST_VERSION))
+    if version is None:
+        return _to_do("rsync", "it is not installed", "Install it, for example: apt install rsync")
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    if numbers < rsync.LEAST_VERSION:
+        told = f"version {version}" if version else "it tells no version"
+        return _to_do("rsync", told, f"guild needs rsync {least} or newer: install one.")
+    return Line("rsync", version)
+
+
+def _home(home: dict[str, Any]) -> Iterator[Line]:
+    if home["fault"]:
+        hint = "Correct its owner or permissions, or choose another guild home."
+        yield _to_do("guild home", home["fault"], hint)
+        return
+    yield Line("guild home", home["path"] + ("" if home["exists"] else ", made when it is needed"))
+    flock = "has flock" if home["flock"] else "has no flock: process ids tell which runs live"
+    yield Line("file system", flock)
+
+
+def _space(home: dict[str, Any]) -> Iterator[Line]:
+    free, inodes = home["free"], home["inodes"]
+    left = f"{size(free)} left for {home['path']}"
+    yield _to_do("space", left, "Make room.") if free < LOW_SPACE else Line("space", left)
+    if inodes is None:
+        yield Line("inodes", "without a limit")
+    elif inodes < LOW_INODES:
+        yield _to_do("inodes", f"{inodes} left", "Remove files: each takes one.")
+    else:
+        yield Line("inodes", f"{inodes} left")
+
+
+def _environment(host: Host) -> Iterator[Line]:
+    spec = host.environment()
+    if host.name is not None:
+        named = [f"{key} {value}" for key, value in spec.items()]
+        yield Line("environment", ", ".join(named) or "the login's own")
+    try:
+        found = host.call("try_environment", spec=spec)
+    except Unreachable:
+        raise
+    except GuildError as e:
+        yield _fault("for operations", e)
+        return
+    yield Line("for operations", f"Python {found['version']} ({found['python']})")
+    tools = [f"{name} {found[name]}" for name in ("uv", "pip") if found[name]]
+    text = ", ".join(tools) or "none; only a project with requirements needs one"
+    yield Line("installers", text)

@@ -1,0 +1,93 @@
+"""Show whether all is there that guild needs, here and on a remote, and what to do if not.
+
+Usage:
+  guild check [options]
+
+Without -r: this machine, its config file, and the names of its remotes, which are not
+asked. With -r: this machine, and the remote. For that guild connects to it anew, which
+shows its host key and its server, and then uses the connection that is kept open.
+
+Options:
+  -r, --remote NAME  Check this remote too.
+  --offline          Connect to nothing: of a remote, only what is known here.
+  --env              Only the environment: it is activated, and its Python, pip and uv are
+                     asked for their versions.
+  --space            Only the room that is left for runs.
+  --json             Print JSON.
+  --help             Show this help and exit.
+
+Each line says 'ok', or 'to do' and what to do. Exit status: 0 if all lines say 'ok', 1 if
+one does not, 3 if the remote is unreachable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from guild_sync import checking, config
+from guild_sync.arguments import parse
+from guild_sync.checking import Line
+from guild_sync.config import Remote
+from guild_sync.display import clean, say, table
+from guild_sync.errors import ConfigError, Exit, UsageError
+from guild_sync.home import guild_home
+from guild_sync.hosts import LocalHost
+
+_PARTS = {"--env": checking.ENVIRONMENT, "--space": checking.SPACE}
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parse(__doc__ or "", argv)
+    parts = frozenset(part for option, part in _PARTS.items() if args[option])
+    if args["--remote"] and args["--offline"] and parts:
+        raise UsageError("--env and --space of a remote need a connection, without --offline")
+    remote = _remote(args["--remote"]) if args["--remote"] else None
+    worst = Exit.OK
+    told = []
+    for name, found in _sections(remote, parts or checking.ALL_PARTS, args["--offline"]):
+        lines = list(found)
+        worst = max(worst, *(line.exit for line in lines))
+        told.append((name, lines))
+        if not args["--json"]:
+            _show(name or "here", lines)
+    if args["--json"]:
+        print(json.dumps([_as_json(name, lines) for name, lines in told]))
+    return worst
+
+
+def _remote(name: str) -> Remote | None:
+    """The remote; None where the config file has faults, which a line of the page tells."""
+    try:
+        return config.remote(name)
+    except ConfigError:
+        try:
+            config.remotes()
+        except ConfigError:
+            return None
+        raise  # it is the name that is wrong
+
+
+def _sections(
+    remote: Remote | None, parts: checking.Parts, offline: bool
+) -> Iterator[tuple[str | None, Iterator[Line]]]:
+    yield None, checking.here(LocalHost(str(guild_home())), parts)
+    if remote is not None:
+        yield remote.name, checking.there(remote, parts, offline)
+
+
+def _show(name: str, lines: Sequence[Line]) -> None:
+    say(clean(name))
+    rows = [("", line.name, "ok" if line.ok else "to do", clean(line.text)) for line in lines]
+    for row, line in zip(table(rows), lines, strict=True):
+        say(row)
+        for hint in [] if line.ok else line.hint.splitlines():
+            say(f"      {clean(hint)}")
+
+
+def _as_json(name: str | None, lines: Sequence[Line]) -> object:
+    checks = [
+        {"name": line.name, "ok": line.ok, "text": line.text, "hint": line.hint or None}
+        for line in lines
+    ]
+    return {"host": name, "checks": checks}
