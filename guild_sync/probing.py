@@ -59,11 +59,12 @@ def read(remote: Remote, done: process.Completed) -> Probe:
         ssh.check(remote, done._replace(stderr=said))
     except Unreachable as e:
         failure = e
-    state = next((name for name, words in _STATES if words.search(account)), "")
+    if ssh.BEHIND_A_PROXY in said:  # what it tells is of the proxy
+        return Probe(failure=failure)
     return Probe(
         server=_last(_SERVER, account),
         key=_last(_KEY, account),
-        key_state=state,
+        key_state=next((name for name, words in _STATES if words.search(account)), ""),
         printed=done.stdout.decode("utf-8", "replace").strip(),
         failure=failure,
     )

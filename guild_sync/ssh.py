@@ -238,6 +238,9 @@ def check(remote: Remote, done: process.Completed) -> None:
         raise failure(remote, done.stderr)
 
 
+# What ssh says when the program that is its way to the host ends: it knows no address.
+BEHIND_A_PROXY = "by UNKNOWN port 65535"
+_AFTER_A_PROXY = re.compile(rf"^(kex_exchange_identification:|.*{BEHIND_A_PROXY}).*", re.M)
 _PERMISSION = re.compile(r"Permission denied|Too many authentication failures")
 
 
@@ -246,6 +249,14 @@ def failure(remote: Remote, stderr: str) -> Unreachable:
     where = f"remote {remote.name!r}"
     address = f"{remote.host}:{remote.port}" if remote.port else remote.host
     by_hand = f"ssh {_destination(remote)}"
+    if BEHIND_A_PROXY in stderr:
+        # Where the connection is to be kept, ssh drops what the proxy says; not with -v.
+        reason = _last_line(_AFTER_A_PROXY.sub("", stderr))
+        return Unreachable(
+            f"cannot reach {where}: the proxy on the way failed" + (reason and f": {reason}"),
+            "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration.\n"
+            f"'guild check -r {remote.name}' shows what it says; by hand:\n  {by_hand}",
+        )
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in stderr:
         return Unreachable(
             f"the host key of {where} ({address}) has changed",

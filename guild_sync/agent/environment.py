@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import glob
 import os
 import shutil
 import subprocess
@@ -12,6 +13,19 @@ from typing import Any, Dict, List, Mapping, Sequence
 from .errors import AgentError
 
 ACTIVATE_TIMEOUT = 120  # seconds
+_CONDA_SCRIPTS = "etc/conda/activate.d/*.sh"
+# Where conda and its kin install themselves; their environments are in `envs` there.
+_CONDA_ROOTS = (
+    "~/miniconda3",
+    "~/anaconda3",
+    "~/miniforge3",
+    "~/mambaforge",
+    "~/micromamba",
+    "/opt/conda",
+    "/opt/miniconda3",
+    "/opt/anaconda3",
+    "/opt/miniforge3",
+)
 
 
 class Environment:
@@ -32,8 +46,7 @@ class Environment:
         if spec.get("venv-path"):
             return cls._of_prefix(_expand(spec["venv-path"]), base, "venv-path", "VIRTUAL_ENV")
         if spec.get("conda-env"):
-            prefix = _conda_prefix(spec["conda-env"])
-            return cls._of_prefix(prefix, base, "conda-env", "CONDA_PREFIX")
+            return cls._of_conda(_conda_prefix(spec["conda-env"]), base)
         if spec.get("venv-activate"):
             base = _activated(_expand(spec["venv-activate"]))
         found = _find_python(spec.get("python") or "", base)
@@ -52,6 +65,17 @@ class Environment:
         path = os.path.join(prefix, "bin") + os.pathsep + base.get("PATH", os.defpath)
         base.update({variable: prefix, "PATH": path})
         return cls(base, python)
+
+    @classmethod
+    def _of_conda(cls, prefix: str, base: Dict[str, str]) -> Environment:
+        """As `conda activate` does it, without a conda: packages' own scripts are sourced too."""
+        found = cls._of_prefix(prefix, base, "conda-env", "CONDA_PREFIX")
+        found.variables["CONDA_DEFAULT_ENV"] = os.path.basename(prefix)
+        scripts = sorted(glob.glob(os.path.join(glob.escape(prefix), _CONDA_SCRIPTS)))
+        if scripts:  # conda, too, does not ask how they ended
+            each = 'for script; do . "$script" >&2; done; exec env -0'
+            found.variables = _sourced(each, scripts, found.variables, "conda-env")
+        return found
 
     def installers(self) -> List[Sequence[str]]:
         """The commands that can install a package here, the best first."""
@@ -94,8 +118,13 @@ def _conda_prefix(named: str) -> str:
     if "/" in named or named.startswith("~"):
         return _expand(named)
     for prefix in _conda_environments():
-        if os.path.basename(prefix) == named:
+        # The list of conda's own keeps what was removed without it.
+        if os.path.basename(prefix) == named and os.path.isdir(prefix):
             return prefix
+    if named == "base":
+        for root in _conda_roots():
+            if os.path.isdir(os.path.join(root, "conda-meta")):
+                return root
     raise AgentError(
         "there is no conda environment %r" % named,
         "Make one, or give its path as conda-env in the config file.",
@@ -111,36 +140,53 @@ def _conda_environments() -> List[str]:
             found += [line.strip() for line in f if line.strip()]
     except OSError:
         pass
-    for base in ("~/miniconda3", "~/anaconda3", "~/miniforge3", "~/mambaforge", "/opt/conda"):
-        envs = os.path.join(os.path.expanduser(base), "envs")
+    for root in _conda_roots():
+        envs = os.path.join(root, "envs")
         if os.path.isdir(envs):
             found += [os.path.join(envs, name) for name in os.listdir(envs)]
     return found
 
 
+def _conda_roots() -> List[str]:
+    return [os.path.expanduser(root) for root in _CONDA_ROOTS]
+
+
 def _activated(script: str) -> Dict[str, str]:
-    """The variables after `. script`, read back from a shell that did so."""
-    shell = shutil.which("bash") or "/bin/sh"
+    """The variables after `. script`."""
     if not os.path.isfile(script):
         raise AgentError(
             "there is no file %s" % script, "Correct venv-activate in the config file.", "python"
         )
+    command = '. "$1" >&2 && exec env -0'
+    return _sourced(command, [script], dict(os.environ), "venv-activate")
+
+
+def _sourced(
+    command: str, scripts: Sequence[str], variables: Dict[str, str], key: str
+) -> Dict[str, str]:
+    """The variables that `command`, a shell's, prints with `env -0` once it has sourced `scripts`.
+
+    Raises AgentError, naming the key of the config file, where it fails.
+    """
+    shell = shutil.which("bash") or "/bin/sh"
     try:
         done = subprocess.run(
-            [shell, "-c", '. "$1" >&2 && exec env -0', "guild", script],
+            [shell, "-c", command, "guild", *scripts],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=variables,
             timeout=ACTIVATE_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
         raise AgentError(
-            "%s did not end in %d s" % (script, ACTIVATE_TIMEOUT), kind="python"
+            "%s did not end in %d s" % (", ".join(scripts), ACTIVATE_TIMEOUT), kind="python"
         ) from None
     if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()[-500:]
         raise AgentError(
-            "%s failed: %s" % (script, done.stderr.decode("utf-8", "replace").strip()[-500:]),
-            "Correct venv-activate in the config file.",
+            "%s failed: %s" % (", ".join(scripts), said),
+            "Correct %s in the config file." % key,
             "python",
         )
     pairs = (item.partition("=") for item in os.fsdecode(done.stdout).split("\0") if "=" in item)

@@ -424,6 +424,14 @@ Host key verification failed.
             "Connection reset by peer",
             "Try 'ssh -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com'.",
         ),
+        (
+            "ssh: connect to host gate port 22: Connection refused\r\n"
+            "kex_exchange_identification: Connection closed by remote host\r\n"
+            "Connection closed by UNKNOWN port 65535\r\n",
+            "cannot reach remote 'gpu': the proxy on the way failed: "
+            "ssh: connect to host gate port 22: Connection refused",
+            "'proxy-jump' or 'proxy' of the remote names it",
+        ),
         ("", "cannot reach remote 'gpu': the connection was lost", "Try 'ssh "),
     ],
 )
