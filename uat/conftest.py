@@ -2,7 +2,8 @@
 
 The documents are doctests, which pytest collects (`--doctest-glob='*.md'`). Each has a
 guild home of its own. The remote that they use, `guild-uat`, is the one of the config
-file in the container (GUILD_UAT_REMOTE names it), and elsewhere a sandbox.
+file in the container (GUILD_UAT_REMOTE names it), and elsewhere a sandbox with the same
+`init`.
 """
 
 from __future__ import annotations
@@ -76,13 +77,17 @@ def _sandbox(top: Path) -> Any:
     import json
     from contextlib import contextmanager
 
+    import yaml
+
+    in_container = yaml.safe_load((HERE / "container/config.yml").read_text())
+    init = in_container["remotes"][REMOTE]["init"]
     sys.path.insert(0, str(HERE.parent / "tests"))
     from support import server
 
     @contextmanager
     def started() -> Iterator[str]:
         with server(top / "sshd") as running:
-            yield json.dumps(running.keys(top / "there"))
+            yield json.dumps(running.keys(top / "there", init=init))
 
     return started()
 
