@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from guild_sync import __version__, config, probing, process, rsync, ssh
 from guild_sync.config import Remote
 from guild_sync.display import size
-from guild_sync.errors import ConfigError, Exit, GuildError, Unreachable
+from guild_sync.errors import ConfigError, Exit, GuildError, RemoteError, Unreachable
 from guild_sync.hosts import Host, LocalHost, RemoteHost, remote_host
 
 LOW_SPACE = 1 << 30  # bytes
@@ -64,7 +64,7 @@ def there(remote: Remote, parts: Parts, offline: bool) -> Iterator[Line]:
     except _TheWayIsBarred:
         return
     except GuildError as e:
-        yield _fault("connection" if isinstance(e, Unreachable) else "agent", e)
+        yield _fault("agent" if isinstance(e, RemoteError) else "connection", e)
 
 
 class _TheWayIsBarred(Exception):

@@ -252,10 +252,11 @@ def failure(remote: Remote, stderr: str) -> Unreachable:
     if BEHIND_A_PROXY in stderr:
         # Where the connection is to be kept, ssh drops what the proxy says; not with -v.
         reason = _last_line(_AFTER_A_PROXY.sub("", stderr))
+        see = "" if reason else f"\n'guild check -r {remote.name}' shows what it says."
         return Unreachable(
             f"cannot reach {where}: the proxy on the way failed" + (reason and f": {reason}"),
-            "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration.\n"
-            f"'guild check -r {remote.name}' shows what it says; by hand:\n  {by_hand}",
+            "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration."
+            f"{see}\nTry by hand:\n  {by_hand}",
         )
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in stderr:
         return Unreachable(

@@ -122,6 +122,9 @@ def test_no_ssh_and_no_rsync_here(guild: Guild, tmp_path: Path) -> None:
     assert to_do(found) == [("here", "ssh"), ("here", "rsync")]
     assert found["here"]["ssh"][1] == "ssh is not installed here"
     assert found["here"]["rsync"][1] == "it is not installed"
+    guild.configure(x={"type": "ssh", "host": "127.0.0.1"})
+    found = checked(guild, "-r", "x", code=1)
+    assert found["x"]["connection"][:2] == (False, "ssh is not installed here")
 
 
 def test_a_guild_home_that_cannot_be_written_to(guild: Guild) -> None:

@@ -76,6 +76,26 @@ def test_the_status_of_remotes_as_json(
     assert sandbox["status"] == "stopped"
 
 
+def test_all_remotes_are_asked_at_once(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path
+) -> None:
+    keys = {}
+    for name, other in (("a", "b"), ("b", "a")):  # each answers once the other is asked too
+        waits = tmp_path / name
+        waits.write_text(
+            f"#!/bin/sh\ntouch {tmp_path}/asked-{name}\n"
+            f"while [ ! -e {tmp_path}/asked-{other} ]; do sleep 0.05; done\n"
+            'exec python3 "$@"\n'
+        )
+        waits.chmod(0o755)
+        keys[name] = sshd.keys(there / name, python=str(waits))
+    guild.configure(**keys)
+    assert [line.split()[3] for line in guild.ok("remotes", "--status").lines[:2]] == [
+        "answers:",
+        "answers:",
+    ]
+
+
 def test_a_remote_that_hangs_after_the_login_is_given_up(
     guild: Guild, sshd: Server, there: Path, tmp_path: Path, own_connections: None
 ) -> None:
