@@ -175,7 +175,9 @@ def test_the_connection_is_new_and_then_reused(
     with another_sshd(sshd, tmp_path / "other") as fresh:
         guild.configure(x=fresh.keys(there))
         assert checked(guild, "-r", "x")["x"]["connection"][1] == "new"
-        assert checked(guild, "-r", "x")["x"]["connection"][1] == "reused: one was open"
+        found = checked(guild, "-r", "x")["x"]
+    assert found["connection"][1] == "reused: one was open"
+    assert found["host key"][1].startswith("known: "), "seen on a connection made for that"
 
 
 def test_a_remote_that_is_down_shows_what_is_known(

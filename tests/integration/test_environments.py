@@ -234,10 +234,16 @@ def a_run_goes_there_and_back(guild: Guild) -> None:
 
 
 def test_proxy(
-    guild: Guild, sshd: Server, there: Path, tmp_path: Path, own_connections: None
+    guild: Guild,
+    sshd: Server,
+    there: Path,
+    tmp_path: Path,
+    own_connections: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     relay, log = tmp_path / "relay.py", tmp_path / "log"
     relay.write_text(RELAY)
+    monkeypatch.setenv("RELAY", str(relay))
     guild.env["RELAY"] = str(relay)
     known = Path(sshd.remote.known_hosts or "").read_text().replace("127.0.0.1", "nowhere.invalid")
     (tmp_path / "known").write_text(known)
