@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support import Done, Guild, Server
 from test_bad_input import complaint
-from test_shells import Login, login
+from test_shells import SHELLS, Login, login
 from test_unreachable import another_sshd, closed_port, key_pair, own_connections, small_disk
 
 # Fixtures of other modules, for here too.
@@ -267,6 +267,19 @@ def test_a_login_shell_that_prints(guild: Guild, login: Login, sshd: Server, the
     assert "[ -t 1 ]" in found["x"]["login shell"][2]
     guild.ok("remote", "status", "guild-uat")  # the agent is there
     assert to_do(checked(guild, "-r", "x", code=1)) == [("x", "login shell")]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_login_shell_is_asked_in_words_that_it_knows(
+    guild: Guild, login: Login, there: Path, shell: str
+) -> None:
+    guild.configure(x=login(shell).keys(there))
+    assert list(checked(guild, "-r", "x")["x"]) == THERE
+
+
+def test_an_account_without_a_shell(guild: Guild, login: Login, there: Path) -> None:
+    guild.configure(x=login("/usr/sbin/nologin").keys(there))
+    assert to_do(checked(guild, "-r", "x", code=1)) == [("x", "login shell"), ("x", "agent")]
 
 
 def test_an_old_rsync_there(
