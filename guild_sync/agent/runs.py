@@ -165,12 +165,15 @@ def opref(directory: str) -> Dict[str, str]:
     except ValueError:
         parts = []
     parts += [""] * (4 - len(parts))
+    name = parts[3]
+    if name == "+":  # a batch: it is called after the operation that it has trials of
+        name = opref(os.path.join(guild_dir(directory), "proto"))["name"] + "+"
     return {
         "type": kind,
         "package": parts[0],
         "version": parts[1],
         "model": parts[2],
-        "name": parts[3],
+        "name": name,
     }
 
 
