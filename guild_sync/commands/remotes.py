@@ -21,6 +21,7 @@ Options:
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 
 from guild_sync import config, display
@@ -31,6 +32,9 @@ from guild_sync.errors import Exit
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     found = sorted(config.remotes().values(), key=lambda remote: remote.name)
+    for name, key in [(remote.name, key) for remote in found for key in remote.passed_over]:
+        text = f"remotes: {name}: {key}: is a key of Guild AI's, which guild passes over"
+        print(f"guild: warning: {display.clean(text)}", file=sys.stderr)
     rows = [(r.name, r.type, r.host, display.clean(r.description)) for r in found]
     if args["--json"]:
         keys = ("name", "type", "host", "description")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from guild_ai import GuildAi
 from support import Guild, Place, project, wait_until
 
@@ -456,3 +457,79 @@ def test_guild_watches_a_run_that_guild_ai_made(place: Place, guild_ai_there: Gu
     place.ok("stop", running, "-y")
     said, _ = watching.communicate(timeout=60)
     assert said.decode().endswith(f"Run {running} stopped with a status of 'terminated'\n")
+
+
+# One config file for both.
+
+CONFIG = """
+remotes:
+  bucket:
+    type: s3
+    description: Runs of the team
+    bucket: runs.example.com
+    root: team-a
+    region: us-east-2
+    local-sync: yes
+  blob: {type: azure-blob, container: 'https://example.com/runs', root: x}
+  gist: {type: gist, user: ann, gist-name: runs}
+  cloud:
+    type: ec2
+    region: us-east-2
+    ami: ami-0123
+    instance-type: p3.2xlarge
+    root-device-size: 80
+    public-key: ~/.ssh/id.pub
+    init: |
+      sudo apt-get update
+      sudo apt-get install -y python3
+  gpu:
+    type: ssh
+    description: The machine in the cellar
+    host: gpu.example.com
+    port: 2222
+    user: ann
+    private-key: ~/.ssh/gpu
+    connect-timeout: 7
+    guild-home: /data/guild
+    guild-env: ~/env
+    proxy: ssh -W %h:%p jump
+    init: echo ready
+    use-prompt: yes
+  conda: {type: ssh, host: gpu.example.com, conda-env: /opt/conda/envs/torch}
+  active: {type: ssh, host: gpu.example.com, venv-activate: source ~/env/bin/activate}
+"""
+
+
+def test_a_config_file_of_guild_ais_is_listed_whole(guild: Guild, guild_ai: GuildAi) -> None:
+    guild.config.write_text(CONFIG)
+    named = {tuple(line.split()[:2]) for line in guild_ai.ok("remotes")}
+    assert len(named) == 7
+    listed = guild("remotes")
+    assert {tuple(line.split()[:2]) for line in listed.lines} == named | {("sandbox", "sandbox")}
+    assert listed.err == (
+        "guild: warning: remotes: gpu: use-prompt: is a key of Guild AI's, "
+        "which guild passes over\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("pull",), ("push",), ("runs", "-r"), ("run", "train", "-r")])
+def test_a_remote_of_another_type_is_refused_where_it_is_used(
+    guild: Guild, words: tuple[str, ...]
+) -> None:
+    guild.config.write_text(CONFIG)
+    refused = guild(*words, "bucket")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.splitlines() == [
+        "guild: remote 'bucket' is of type 's3', which is not supported",
+        "Supported types: ssh, sandbox.",
+    ]
+
+
+def test_remotes_of_other_types_are_in_nobodys_way(guild: Guild, remote: str, there: Path) -> None:
+    both = yaml.safe_load(CONFIG)["remotes"] | yaml.safe_load(guild.config.read_text())["remotes"]
+    guild.config.write_text(yaml.safe_dump({"remotes": both}))
+    run_id = guild.started(op="train", remote=remote)
+    guild.ok("watch", run_id, "-r", remote)
+    guild.ok("pull", remote, "-y")
+    guild.ok("sync")
+    assert guild.status(run_id) == "completed"
