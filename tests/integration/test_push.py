@@ -87,7 +87,7 @@ def test_filters_that_leave_nothing_leave_nothing_to_copy(
         (["guild-uat", "77"], "guild: could not find a run matching '77' (there are 1)\n"),
         (["nowhere"], "guild: remote 'nowhere' is not defined\n"),
         (["guild-uat", "--wrong"], "guild: unrecognized option '--wrong'\n"),
-        ([], "guild: the arguments do not fit\n"),
+        ([], "guild: REMOTE is missing\n"),
     ],
     ids=["run", "remote", "option", "no remote"],
 )

@@ -100,6 +100,17 @@ def test_help_has_help_too() -> None:
     assert cli.main(["help", "help"]) == 0
 
 
+def test_help_of_a_command_of_runs_is_that_commands_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("rm", "info", "stop"):
+        assert cli.main(["help", name]) == 0
+        help_of_command = capsys.readouterr().out
+        assert f"guild {name} [options]" in help_of_command
+        assert cli.main(["help", "runs", name]) == 0
+        assert capsys.readouterr().out == help_of_command
+
+
 def test_a_command_gets_its_own_name_and_all_behind_it(
     command: Callable[[Command], None],
 ) -> None:
