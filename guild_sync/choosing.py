@@ -23,11 +23,13 @@ Run = Mapping[str, Any]
 class Change:
     """Something to do to runs, and how it is spoken of.
 
-    You are about to INTENT the following run; DONE 1 run; run X was not REFUSED.
+    Nothing to VERB; You are about to INTENT the following run; DONE 1 run; run X was not
+    REFUSED.
     """
 
     function: str  # the agent's
     args: Mapping[str, Any]
+    verb: str
     intent: str
     done: str
     refused: str = "changed"
@@ -75,6 +77,11 @@ def choose(
     return Chosen(target, found["runs"])
 
 
+def change_runs(args: dict[str, Any], change: Change, **which: Any) -> Exit:
+    """Change the runs that a command line means, `which` being what `choose` takes."""
+    return carry_out(change, choose(args, **which), ask=not args["--yes"])
+
+
 def carry_out(
     change: Change,
     chosen: Chosen,
@@ -82,6 +89,9 @@ def carry_out(
     during: AbstractContextManager[None] | None = None,
 ) -> Exit:
     """Show the runs, ask, change them `during` something, and tell of each that was refused."""
+    if not chosen.runs:
+        say(f"Nothing to {change.verb}.")
+        return Exit.OK
     if ask and not _confirmed(change, chosen):
         return Exit.OK
     with during or nullcontext():
