@@ -14,8 +14,9 @@ from filelock import FileLock
 from support import Done
 
 RELEASE = "guildai==0.9.0"
-# It imports pkg_resources, which setuptools 81 no longer has, and Python 3.12 no setuptools.
-REQUIREMENTS = (RELEASE, "setuptools<81")
+# It imports pkg_resources, which setuptools 81 no longer has, and Python 3.12 no setuptools;
+# it builds packages with wheel.
+REQUIREMENTS = (RELEASE, "setuptools<81", "wheel")
 INSTALL_SECONDS = 600
 
 # Read before a test has a home of its own: one installation serves all test sessions.
@@ -38,11 +39,11 @@ def program() -> Path:
     venv.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{venv}.lock"):
         installed = venv / "installed"  # written last: an installation may be killed
-        if not installed.exists():
+        if not installed.exists() or installed.read_text().split() != list(REQUIREMENTS):
             _run(sys.executable, "-m", "venv", "--clear", str(venv))
             _run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", *REQUIREMENTS)
             _run(str(venv / "bin/guild"), "--version")
-            installed.touch()
+            installed.write_text("\n".join(REQUIREMENTS))
     return venv / "bin/guild"
 
 

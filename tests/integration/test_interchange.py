@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from guild_ai import GuildAi
-from support import Guild, Place, project, wait_until
+from support import Guild, Place, Server, project, wait_until
 
 from guild_sync.agent import runs
 
@@ -445,6 +445,70 @@ def test_runs_of_guild_ais_come_home_and_go_back(
     assert away.runs()[ended]["label"] == "from here"
     assert away.ok("cat", ended, "-p", "out/model.txt") == ["--rate 2"]
     assert guild_ai.runs()[ended]["started"] == away.runs()[ended]["started"]
+
+
+@pytest.fixture
+def both(
+    guild: Guild, guild_ai_program: Path, sshd: Server, there: Path, tmp_path: Path
+) -> GuildAi:
+    """Guild AI that reaches the remote `far` as guild does, and finds itself there."""
+    guild.env["PATH"] = sshd.path_with_ssh(tmp_path / "bin", guild.env["PATH"])
+    venv = str(guild_ai_program.parent.parent)
+    guild.configure(far=sshd.keys(there, venv_path=venv))
+    there.mkdir()
+    return GuildAi(guild_ai_program, guild.folder, guild.env, guild.home)
+
+
+def test_guild_syncs_a_run_that_guild_ai_started_on_a_remote_and_pulled(
+    guild: Guild, both: GuildAi, there: Path
+) -> None:
+    both("run", "wait", "-r", "far", "--no-wait", "-y")
+    (run_id,) = guild.ok("select", "-r", "far").lines
+    Place(guild, there, "far").wait_for_output(run_id, "up\n")
+    wait_until(lambda: guild.ok("runs", "-Sr", "-r", "far").lines, "the run's start")
+    both.ok("pull", "far", "-y")
+    assert guild.status(run_id) == both.statuses()[run_id[:8]] == "running (far)"
+    guild.ok("sync")
+    assert guild.status(run_id) == "running (far)"
+    guild.ok("stop", run_id, "-r", "far", "-y")
+    guild.ok("sync")
+    assert guild.status(run_id) == both.statuses()[run_id[:8]] == "terminated"
+
+
+def test_guild_ai_syncs_a_run_that_guild_started_on_a_remote_and_pulled(
+    guild: Guild, both: GuildAi, there: Path
+) -> None:
+    run_id = guild.started(op="wait", remote="far")
+    guild.ok("pull", "far", "-y")
+    both.ok("sync")
+    assert guild.status(run_id) == both.statuses()[run_id[:8]] == "running (far)"
+    both.ok("stop", run_id, "-r", "far", "-y")
+    Place(guild, there, "far").wait_for_end(run_id)
+    both.ok("sync")
+    assert guild.status(run_id) == both.statuses()[run_id[:8]] == "terminated"
+    guild.ok("sync")
+    assert guild.status(run_id) == "terminated"
+
+
+def test_guild_ai_lists_and_pulls_runs_of_a_remote_that_guild_made(
+    guild: Guild, both: GuildAi
+) -> None:
+    run_id = guild.started("rate=2", op="train", remote="far")
+    guild.ok("watch", run_id, "-r", "far")
+    assert run_id[:8] in both.ok("runs", "-r", "far")[0]
+    both.ok("pull", "far", "-y")
+    assert guild.status(run_id) == both.statuses()[run_id[:8]] == "completed"
+    assert guild.ok("cat", "-p", "out/model.txt").out == "--rate 2\n"
+    assert guild.ok("diff", run_id, f"far:{run_id}").out == ""
+
+
+def test_guild_ai_stops_a_run_that_guild_started(guild: Guild, guild_ai: GuildAi) -> None:
+    here = Place(guild, guild.home)
+    run_id = here.started(op="wait")
+    here.wait_for_output(run_id, "up\n")
+    guild_ai.ok("stop", run_id, "-y")
+    here.wait_for_end(run_id)
+    assert guild.status(run_id) == guild_ai.statuses()[run_id[:8]] == "terminated"
 
 
 def test_guild_watches_a_run_that_guild_ai_made(place: Place, guild_ai_there: GuildAi) -> None:
