@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,9 +15,9 @@ from filelock import FileLock
 from support import Done
 
 RELEASE = "guildai==0.9.0"
-# It imports pkg_resources, which setuptools 81 no longer has, and Python 3.12 no setuptools;
-# it builds packages with wheel.
+# It imports pkg_resources, which setuptools 81 no longer has, and builds packages with wheel.
 REQUIREMENTS = (RELEASE, "setuptools<81", "wheel")
+PYTHONS = ("python3.11", "python3.10")  # it imports imp, which Python 3.12 no longer has
 INSTALL_SECONDS = 600
 
 # Read before a test has a home of its own: one installation serves all test sessions.
@@ -34,17 +35,27 @@ def program() -> Path:
     """
     if named := os.environ.get("GUILDAI"):
         return Path(named)
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    venv = _CACHE / f"{RELEASE}-python{version}"
+    python = _python()
+    venv = _CACHE / f"{RELEASE}-{Path(python).name}"
     venv.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{venv}.lock"):
         installed = venv / "installed"  # written last: an installation may be killed
         if not installed.exists() or installed.read_text().split() != list(REQUIREMENTS):
-            _run(sys.executable, "-m", "venv", "--clear", str(venv))
+            _run(python, "-m", "venv", "--clear", str(venv))
             _run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", *REQUIREMENTS)
             _run(str(venv / "bin/guild"), "--version")
             installed.write_text("\n".join(REQUIREMENTS))
     return venv / "bin/guild"
+
+
+def _python() -> str:
+    running = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if running in PYTHONS:
+        return str(Path(sys.executable).with_name(running))
+    found = [path for path in map(shutil.which, PYTHONS) if path]
+    if not found:
+        raise Unavailable(f"{RELEASE} needs one of {', '.join(PYTHONS)}")
+    return found[0]
 
 
 def _run(*argv: str) -> None:
