@@ -12,6 +12,7 @@ from typing import Any
 
 from guild_sync import arguments, display
 from guild_sync.agent.changes import RUNNING
+from guild_sync.agent.runs import PUSH
 from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts import Host, host
@@ -128,6 +129,16 @@ def refuse(change: Change, chosen: Chosen, run_id: str, why: str) -> None:
             f"run {run_id}{chosen.where} was not {change.refused}: {display.clean(why)}",
             f"To stop it, use 'guild stop {run_id}{remote}'." if why == RUNNING else "",
         )
+    )
+
+
+def being_pushed(run: Run) -> GuildError | None:
+    """Why a run is not there to be watched or stopped, if another machine is copying it here."""
+    if not (run["remote"] or "").startswith(PUSH):
+        return None
+    return GuildError(
+        f"run {run['id']} is just being copied ({display.clean(run['remote'])})",
+        "If that was cut off, push it again on that machine.",
     )
 
 

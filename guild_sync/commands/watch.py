@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guild_sync import arguments
+from guild_sync.choosing import being_pushed
 from guild_sync.errors import Exit, RunNotFound, UsageError
 from guild_sync.hosts import Host, host
 from guild_sync.watching import watch
@@ -30,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     target = host(args["--remote"])
     run = _chosen(target, args)
+    if pushed := being_pushed(run):
+        raise pushed
     if run["remote"] and target.name is None:
         target = host(run["remote"])  # what is here is a copy: its output is made there
     return Exit.OK if watch(target, run["id"]) else Exit.INTERRUPTED
