@@ -8,7 +8,8 @@ from typing import Any
 
 from guild_sync.errors import UsageError
 
-# docopt knows one-letter short options: longer ones become their long names first.
+# docopt knows one-letter short options: longer ones become their long names first, as do
+# long names that Guild AI has for the same.
 _LONG_NAMES = {
     "-F": "--filter",
     "-Fo": "--operation",
@@ -29,6 +30,7 @@ _LONG_NAMES = {
     "-rm": "--remove",
     "-min": "--min",
     "-max": "--max",
+    "--simplified": "--simple",
 }
 _STATUS_LETTERS = {name[2]: long for name, long in _LONG_NAMES.items() if name[1] == "S"}
 STATUSES = ("running", "completed", "error", "terminated", "pending", "staged")
@@ -132,7 +134,21 @@ def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
     text = str(error.args[0]).splitlines()[0] if error.args else ""
     if "requires argument" in text or "must not have an argument" in text:
         return text
-    return "the arguments do not fit" if words else "something is missing"
+    return _missing(words, usage) or "the arguments do not fit"
+
+
+def _missing(words: Sequence[str], usage: str) -> str:
+    """The first argument that the usage's first line requires and `words` lack."""
+    line = re.search(r"^\s+guild\S*(.*)$", usage, re.M)
+    required = re.sub(r"\[.*?\]", "", line[1]).split() if line else []
+    with_values = _options_with_values(usage)
+    given = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if not word.startswith("-") and before not in with_values
+    ]
+    lacking = required[len(given) : len(given) + 1]
+    return f"{lacking[0]} is missing" if lacking and lacking[0].isupper() else ""
 
 
 def _split_at_double_dash(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:

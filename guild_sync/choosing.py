@@ -12,6 +12,7 @@ from typing import Any
 
 from guild_sync import arguments, display
 from guild_sync.agent.changes import RUNNING
+from guild_sync.agent.runs import PUSH
 from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts import Host, host
@@ -23,11 +24,13 @@ Run = Mapping[str, Any]
 class Change:
     """Something to do to runs, and how it is spoken of.
 
-    You are about to INTENT the following run; DONE 1 run; run X was not REFUSED.
+    Nothing to VERB; You are about to INTENT the following run; DONE 1 run; run X was not
+    REFUSED.
     """
 
     function: str  # the agent's
     args: Mapping[str, Any]
+    verb: str
     intent: str
     done: str
     refused: str = "changed"
@@ -75,6 +78,11 @@ def choose(
     return Chosen(target, found["runs"])
 
 
+def change_runs(args: dict[str, Any], change: Change, **which: Any) -> Exit:
+    """Change the runs that a command line means, `which` being what `choose` takes."""
+    return carry_out(change, choose(args, **which), ask=not args["--yes"])
+
+
 def carry_out(
     change: Change,
     chosen: Chosen,
@@ -82,6 +90,9 @@ def carry_out(
     during: AbstractContextManager[None] | None = None,
 ) -> Exit:
     """Show the runs, ask, change them `during` something, and tell of each that was refused."""
+    if not chosen.runs:
+        say(f"Nothing to {change.verb}.")
+        return Exit.OK
     if ask and not _confirmed(change, chosen):
         return Exit.OK
     with during or nullcontext():
@@ -118,6 +129,16 @@ def refuse(change: Change, chosen: Chosen, run_id: str, why: str) -> None:
             f"run {run_id}{chosen.where} was not {change.refused}: {display.clean(why)}",
             f"To stop it, use 'guild stop {run_id}{remote}'." if why == RUNNING else "",
         )
+    )
+
+
+def being_pushed(run: Run) -> GuildError | None:
+    """Why a run is not there to be watched or stopped, if another machine is copying it here."""
+    if not (run["remote"] or "").startswith(PUSH):
+        return None
+    return GuildError(
+        f"run {run['id']} is just being copied ({display.clean(run['remote'])})",
+        "If that was cut off, push it again on that machine.",
     )
 
 

@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: list[str]) -> int:
     if words[:1] == ["help"]:
-        words = [word for word in words[1:2] if word != "help"] + ["--help"]
+        # `guild help runs rm` too: what has commands of its own shows the help of those.
+        words = [word for word in words[1:] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
         print(usage(), end="")
         return Exit.OK

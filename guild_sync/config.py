@@ -55,6 +55,7 @@ class Remote:
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
+    passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
 
 def config_path() -> Path:
@@ -248,6 +249,10 @@ _KEYS: dict[str, Schema] = {
     ),
     "compress": Schema(bool, error="must be yes or no"),
 }
+# Guild AI's own: guild asks nothing whatever it says, so a file that has it may stay as it is.
+_PASSED_OVER = ("use-prompt",)
+# Guild AI takes a command here, which can only be this one where guild takes a script.
+_SOURCE = re.compile(r"(?:source|\.)\s+(?P<script>\S+)\s*\Z")
 _LOCAL_PATHS = ("private-key", "known-hosts", "ssh-config")
 _EXPANDED = ("host", "user", "proxy", "proxy-jump")
 
@@ -269,6 +274,8 @@ def _checked(
     before = len(faults)
     values: dict[str, Any] = {}
     for key, value in attributes.items():
+        if key in _PASSED_OVER:
+            continue
         if key not in _KEYS:
             faults.append(f"{place}: {key}: is not a key of a remote{_near(key)}")
             continue
@@ -288,7 +295,10 @@ def _checked(
         values["host"] = values["host"].strip("[]")
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
+    if sourced := _SOURCE.match(values.get("venv_activate", "")):
+        values["venv_activate"] = sourced["script"]
     values["ssh_options"] = tuple(values.get("ssh_options", ()))
+    values["passed_over"] = tuple(key for key in _PASSED_OVER if key in attributes)
     return Remote(name, kind, **values)
 
 

@@ -13,8 +13,8 @@ from guild_sync.agent import attrs
 from guild_sync.errors import GuildError, UsageError
 
 _TEXT_TYPES = ("string", "path", "existing-path", "filename")
-_SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
-_SEXAGESIMAL = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a time of day, not a number
+SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
+TIME_OF_DAY = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a number to YAML 1.1
 _QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could misread
 
 
@@ -131,9 +131,9 @@ def _short(text: str) -> str:
 
 def plain_value(text: str) -> Any:
     """The value of a word on the command line: a number, yes or no, null, a list, else text."""
-    if "\n" in text or len(text) > 1000 or not text.strip() or _SEXAGESIMAL.match(text):
+    if "\n" in text or len(text) > 1000 or not text.strip() or TIME_OF_DAY.match(text):
         return text
-    if _SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
+    if SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
         return float(text) if math.isfinite(float(text)) else text
     if text[0] in "[{'\"" or text[0].isalnum() or text[0] in "+-.~":
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.flags import Flag, is_number, variable_text
+from guild_sync.flags import SCIENTIFIC, TIME_OF_DAY, Flag, is_number, variable_text
 from guild_sync.imports import ImportedFlag, find_module, module_flags
 
 GUILDFILE = "guild.yml"
@@ -115,9 +115,31 @@ def _parsed(path: Path, text: str) -> Any:
     from guild_sync.config import yaml_error
 
     try:
-        return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
+        # Not libyaml's loader: deep nesting ends the process.
+        return yaml.load(text, _loader())
     except (yaml.YAMLError, RecursionError, ValueError) as e:
         raise yaml_error(path, e) from None
+
+
+def _loader() -> type[Any]:
+    """YAML's safe loader, to which values are what they are on a command line.
+
+    `1e-3` is a number, and neither `12:30` nor `2026-01-01` is: they are text.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        first: [
+            ("tag:yaml.org,2002:str", TIME_OF_DAY),
+            *(pair for pair in known if pair[0] != "tag:yaml.org,2002:timestamp"),
+            ("tag:yaml.org,2002:float", SCIENTIFIC),
+        ]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    return Loader
 
 
 class _Reader:

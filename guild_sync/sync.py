@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guild_sync.errors import Busy, Exit, GuildError, RunNotFound
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
@@ -15,13 +15,15 @@ Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
 
 
-def sync(here: LocalHost, runs: Sequence[str], say: Say, warn: Warn) -> Exit:
-    """Sync the running runs that `runs` names (all, if it is empty); the worst exit status.
+def sync(
+    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any], say: Say, warn: Warn
+) -> Exit:
+    """Sync the running runs that `runs` names and `filters` leave; the worst exit status.
 
     One remote that fails stops no other: its error goes to `warn`, and shows in the status.
     """
     worst = Exit.OK
-    for name, ids in _by_remote(here, runs).items():
+    for name, ids in _by_remote(here, runs, filters).items():
         try:
             worst = max(worst, _sync_remote(here, name, ids, say, warn))
         except Busy as e:
@@ -32,8 +34,12 @@ def sync(here: LocalHost, runs: Sequence[str], say: Say, warn: Warn) -> Exit:
     return worst
 
 
-def _by_remote(here: LocalHost, runs: Sequence[str]) -> dict[str, list[str]]:
-    wanted = {run["id"] for run in here.call("list", specs=runs)["runs"]} if runs else None
+def _by_remote(
+    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    wanted = None
+    if runs or filters:  # else no run but those that are synced need be looked at
+        wanted = {run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]}
     grouped: dict[str, list[str]] = {}
     for run_id, remote in here.call("synced_from"):
         if wanted is None or run_id in wanted:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +40,10 @@ def pull(
     begun = here.call("begin_copy", states=states, remote=host.name)
     faults: dict[str, str] = dict(begun["refused"])
     ids = [run_id for run_id in states if run_id not in faults]
+    source, target = f"{host.home}/runs", Path(begun["runs_dir"])
+    copy = partial(rsync.pull, host.remote, source, ids, target, Path(begun["incoming"]))
     try:
-        for run_id in ids:
-            say(f"Copying {run_id}")
-        if ids:
-            with progress(f"Copying from {host.name}") as on_progress:
-                faults.update(
-                    rsync.pull(
-                        host.remote,
-                        f"{host.home}/runs",
-                        ids,
-                        Path(begun["runs_dir"]),
-                        Path(begun["incoming"]),
-                        on_progress,
-                        delete,
-                    )
-                )
+        faults.update(_copied(ids, f"from {host.name}", copy, say, delete))
     finally:
         here.call("end_copy", incoming=begun["incoming"], ids=ids)
     copied = {run_id: state for run_id, state in states.items() if run_id not in faults}
@@ -80,32 +69,31 @@ def push(
     begun = host.call("begin_push", states=wanted, **_sender(host, here))
     faults.update(begun["refused"])
     ids = [run_id for run_id in wanted if run_id not in faults]
-    copied: dict[str, State] = {}
+    source, target = Path(here.home, "runs"), begun["runs_dir"]
+    copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"])
     try:
-        for run_id in ids:
-            say(f"Copying {run_id}")
-        if ids:
-            with progress(f"Copying to {host.name}") as on_progress:
-                faults.update(
-                    rsync.push(
-                        host.remote,
-                        Path(here.home, "runs"),
-                        ids,
-                        begun["runs_dir"],
-                        begun["incoming"],
-                        on_progress,
-                        delete,
-                    )
-                )
-        copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
+        faults.update(_copied(ids, f"to {host.name}", copy, say, delete))
     except Unreachable:
         raise  # what is left there, the next push mends
     except GuildError:
         host.call("end_copy", incoming=begun["incoming"], ids=ids)
         raise
     host.call("end_copy", incoming=begun["incoming"], ids=ids)
+    copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
     faults.update(host.call("settle_copy", states=copied))
     return faults
+
+
+def _copied(
+    ids: Sequence[str], way: str, copy: Callable[..., dict[str, str]], say: Say, delete: bool
+) -> dict[str, str]:
+    """Have rsync copy the runs, one way or the other; for each fault, its reason."""
+    for run_id in ids:
+        say(f"Copying {run_id}")
+    if not ids:
+        return {}
+    with progress(f"Copying {way}") as on_progress:
+        return copy(on_progress=on_progress, delete=delete)
 
 
 def _why_not_pushed(state: State) -> str:

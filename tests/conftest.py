@@ -8,7 +8,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import guild_ai as black_box
 import pytest
+from guild_ai import GuildAi
 from support import BIN, EXAMPLES, Guild, Place, Server, server
 
 from guild_sync.agent import locks
@@ -59,6 +61,27 @@ def place(request: pytest.FixtureRequest, guild: Guild) -> Place:
     if request.param == "here":
         return Place(guild, guild.home)
     return Place(guild, request.getfixturevalue("there"), request.getfixturevalue("remote"))
+
+
+@pytest.fixture(scope="session")
+def guild_ai_program() -> Path:
+    """Guild AI 0.9.0, in a virtual environment of its own."""
+    try:
+        return black_box.program()
+    except black_box.Unavailable as e:
+        pytest.skip(str(e))
+
+
+@pytest.fixture
+def guild_ai(guild_ai_program: Path, guild: Guild) -> GuildAi:
+    """Guild AI on the guild home of this machine."""
+    return GuildAi(guild_ai_program, guild.folder, guild.env, guild.home)
+
+
+@pytest.fixture
+def guild_ai_there(guild_ai_program: Path, guild: Guild, place: Place) -> GuildAi:
+    """Guild AI on the guild home of this machine, and in a second test on the remote's."""
+    return GuildAi(guild_ai_program, guild.folder, guild.env, place.home)
 
 
 def end_runs(top: Path) -> None:

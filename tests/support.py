@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -179,6 +181,16 @@ class Server:
         }
         keys.update({name.replace("_", "-"): value for name, value in more.items()})
         return {name: value for name, value in keys.items() if value is not None}
+
+    def path_with_ssh(self, folder: Path, path: str) -> str:
+        """`path` with an ssh first that knows the key and the server, as a user's config would."""
+        ssh = shutil.which("ssh", path=path)
+        known = f"-oUserKnownHostsFile={self.remote.known_hosts}"
+        argv = [str(ssh), "-i", str(self.remote.private_key), known]
+        folder.mkdir()
+        (folder / "ssh").write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
+        (folder / "ssh").chmod(0o755)
+        return f"{folder}{os.pathsep}{path}"
 
 
 @contextmanager

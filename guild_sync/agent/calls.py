@@ -56,6 +56,7 @@ FUNCTIONS: Dict[str, str] = {
     "mark": "changes.mark",
     "mark_staged": "staging.mark_staged",
     "matching": "restaging.matching",
+    "of_process": "choosing.of_process",
     "purge_runs": "trash.purge",
     "python": "upkeep.python",
     "recipe": "restaging.recipe",

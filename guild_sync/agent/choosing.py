@@ -1,11 +1,13 @@
-"""One run among many: the latest, or the one with the lowest or the highest value."""
+"""One run among many: with the lowest or the highest value, or that a process belongs to."""
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 from . import filters as run_filters
-from . import runs
+from . import locks, processes, runs
 from .errors import AgentError
 
 
@@ -28,6 +30,47 @@ def choose(
     if name:
         ids = _ranked(home, ids, name, -1 if highest else 1)
     return [_chosen(home, run_id, attr) for run_id in ids[:limit]]
+
+
+def of_process(home: str, process: str) -> str:
+    """The id of the run that a process belongs to: its number, or a file that holds it.
+
+    That is the run's runner, the operation, or a process which one of them started.
+    """
+    pid = _process_id(process)
+    running = {}
+    for run_id in runs.run_ids(home):
+        holder = locks.holder(runs.guild_dir(runs.run_dir(home, run_id)))
+        if holder:
+            running[holder] = run_id
+    for ancestor in processes.ancestors(pid):
+        if ancestor in running:
+            return running[ancestor]
+    raise AgentError(
+        "no running run has the process %d" % pid,
+        "'guild runs info' shows the process of a running run.",
+        "not-found",
+    )
+
+
+def _process_id(text: str) -> int:
+    found = text
+    if not text.isdigit():
+        try:
+            fd = os.open(text, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (OSError, ValueError):
+            raise AgentError(
+                "%s is neither a process's number nor a file that can be read" % runs.shown(text)
+            ) from None
+        try:
+            found = os.read(fd, 64).decode("utf-8", "replace").strip()
+        except OSError:  # a folder
+            found = ""
+        finally:
+            os.close(fd)
+    if not re.match(r"[0-9]{1,9}\Z", found):
+        raise AgentError("%s holds no process's number" % runs.shown(text))
+    return int(found)
 
 
 def _ranked(home: str, ids: Sequence[str], name: str, sign: int) -> List[str]:

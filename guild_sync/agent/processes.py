@@ -50,6 +50,16 @@ def descendants(pid: int) -> List[int]:
     return found
 
 
+def ancestors(pid: int) -> List[int]:
+    """A process that lives, its parent, the parent of that, and so on; none for another."""
+    parents = {process.pid: process.parent for process in _processes()}
+    found: List[int] = []
+    while pid in parents:
+        found.append(pid)
+        pid = parents.pop(pid)
+    return found
+
+
 def groups_of(pids: Sequence[int]) -> Set[int]:
     """The groups that these processes lead."""
     wanted = set(pids)

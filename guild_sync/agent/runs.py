@@ -165,12 +165,15 @@ def opref(directory: str) -> Dict[str, str]:
     except ValueError:
         parts = []
     parts += [""] * (4 - len(parts))
+    name = parts[3]
+    if name == "+":  # a batch: it is called after the operation that it has trials of
+        name = opref(os.path.join(guild_dir(directory), "proto"))["name"] + "+"
     return {
         "type": kind,
         "package": parts[0],
         "version": parts[1],
         "model": parts[2],
-        "name": parts[3],
+        "name": name,
     }
 
 
@@ -224,7 +227,10 @@ def select(
     ids = _filtered(home, run_ids(home, deleted), filters, deleted)
     if not specs:
         return ids
-    return _unique([run_id for spec in specs for run_id in _named(spec, ids)])
+    hint = "Show runs with 'guild runs%s'." % (" --deleted" if deleted else "")
+    if filters and not ids:
+        raise AgentError("no run meets the filters", hint, "not-found")
+    return _unique([run_id for spec in specs for run_id in _named(spec, ids, hint)])
 
 
 def _filtered(
@@ -238,19 +244,19 @@ def _filtered(
     return [run_id for run_id in ids if matches(os.path.join(top, run_id), filters)]
 
 
-def _named(spec: str, ids: Sequence[str]) -> Sequence[str]:
+def _named(spec: str, ids: Sequence[str], hint: str) -> Sequence[str]:
     # An index first: `1` is the latest run, not a run whose id begins with 1.
     if _INDEX.match(spec) and int(spec) <= max(len(ids), 999):
         index = int(spec)
         if 1 <= index <= len(ids):
             return ids[index - 1 : index]
-        raise _no_such_run(spec, "there are %d" % len(ids) if ids else "there are none")
+        raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
     match = _RANGE.match(spec)
     if match:
         first = int(match.group(1) or 1)
         found = ids[max(first - 1, 0) : int(match.group(2) or len(ids))]
         if not found:
-            raise _no_such_run(spec, "there are %d" % len(ids) if ids else "there are none")
+            raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
         return found
     matching = [i for i in ids if i.startswith(spec)] if _RUN_PREFIX.match(spec) else []
     if len(matching) > 1:
@@ -260,14 +266,14 @@ def _named(spec: str, ids: Sequence[str]) -> Sequence[str]:
             "not-found",
         )
     if not matching:
-        raise _no_such_run(spec)
+        raise _no_such_run(spec, hint)
     return matching
 
 
-def _no_such_run(spec: str, why: str = "") -> AgentError:
+def _no_such_run(spec: str, hint: str, why: str = "") -> AgentError:
     return AgentError(
         "could not find a run matching %s" % shown(spec) + (" (%s)" % why if why else ""),
-        "Show runs with 'guild runs'.",
+        hint,
         "not-found",
     )
 

@@ -22,14 +22,13 @@ Options:
 
 from __future__ import annotations
 
-import getpass
-import os
 import socket
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from guild_sync import arguments, choosing, display
-from guild_sync.display import say
+from guild_sync.agent.environment import user_name
 from guild_sync.errors import Exit, UsageError
 
 ACTIONS = ("--list", "--add", "--delete", "--clear")
@@ -44,44 +43,28 @@ def main(argv: Sequence[str]) -> int:
     if option == "--list":
         _list(choosing.choose(args).runs)
         return Exit.OK
-    change = _change(option, args)
-    chosen = choosing.choose(args)
-    if not chosen.runs:
-        say("Nothing to comment on.")
-        return Exit.OK
-    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+    return choosing.change_runs(args, _change(option, args))
 
 
 def _change(option: str, args: dict[str, Any]) -> choosing.Change:
+    change = partial(choosing.Change, "comment", verb="comment on")
     if option == "--add":
         if not args["--add"].strip():
             raise UsageError("a comment cannot be empty")
         comment = {"body": args["--add"], **_author(args["--user"])}
-        return choosing.Change(
-            "comment", {"add": comment}, "add a comment to", "Added a comment to"
-        )
+        return change({"add": comment}, intent="add a comment to", done="Added a comment to")
     if option == "--delete":
         number = arguments.whole_number(args, "--delete")
         what = f"comment {number} of"
-        return choosing.Change("comment", {"delete": number}, f"delete {what}", f"Deleted {what}")
-    return choosing.Change(
-        "comment",
-        {"clear": True},
-        "delete all comments of",
-        "Deleted all comments of",
-        default=False,
-    )
+        return change({"delete": number}, intent=f"delete {what}", done=f"Deleted {what}")
+    what = "all comments of"
+    return change({"clear": True}, intent=f"delete {what}", done=f"Deleted {what}", default=False)
 
 
 def _author(named: str | None) -> dict[str, str]:
     """`user` and `host` of a comment: who types it, on whichever host the run is."""
     user, _, where = (named or "").partition("@")
-    if not named:
-        try:
-            user = getpass.getuser()
-        except (KeyError, OSError, ImportError):  # a uid that has no name
-            user = str(os.getuid())
-    return {"user": user, "host": where or socket.gethostname()}
+    return {"user": user if named else user_name(), "host": where or socket.gethostname()}
 
 
 def _list(runs: Sequence[choosing.Run]) -> None:

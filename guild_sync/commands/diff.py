@@ -4,9 +4,12 @@ Usage:
   guild diff [-p PATH]... [options] [RUN [RUN]]
   guild runs diff [-p PATH]... [options] [RUN [RUN]]
 
-RUN is an index (1 is the latest), a run id or the beginning of one. Without RUNs the
+RUN is an index (1 is the latest), a run id or the beginning of one. REMOTE:RUN is a run
+of that remote, so that a run here can be compared with one there. Without RUNs the
 latest two are compared. Without options that say what, all files of the runs are.
 The files are put in a folder for each run, and 'diff -ru' or PROGRAM is given both.
+
+  guild diff 1 gpu1:1 --output
 
 Options:
   -O, --output       Compare what the runs printed.
@@ -27,7 +30,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from guild_sync import arguments, process, unpacking
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
@@ -38,14 +41,27 @@ ATTRIBUTES = ("flags", "env", "deps")
 NO_READER = -13  # SIGPIPE: `guild diff | head`
 
 
+class Side(NamedTuple):
+    """One of the two runs that are compared."""
+
+    host: Host
+    run_id: str
+
+    def folder(self, other: Side) -> str:
+        """The name of the folder for its files, which tells it from the other."""
+        if self.host.name != other.host.name:
+            place = f"@{self.host.name}".replace("/", "_") if self.host.name else ""
+            return self.run_id[:8] + place
+        return self.run_id[:8] if self.run_id[:8] != other.run_id[:8] else self.run_id
+
+
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     program = _program(args["--cmd"])
-    there = host(args["--remote"])
-    ids = _two_runs(there, args)
+    sides = _two_runs(args)
     with tempfile.TemporaryDirectory(prefix="guild-diff-") as top:
         for number, part in enumerate(_parts(args)):
-            _compare(there, ids, part, Path(top, str(number)), program)
+            _compare(sides, part, Path(top, str(number)), program)
     return Exit.OK
 
 
@@ -61,15 +77,29 @@ def _program(text: str | None) -> list[str]:
     return words
 
 
-def _two_runs(there: Host, args: Mapping[str, Any]) -> list[str]:
-    specs = args["RUN"]
+def _two_runs(args: Mapping[str, Any]) -> tuple[Side, Side]:
+    specs, filters = args["RUN"], arguments.filters(dict(args))
     if len(specs) == 1:
         raise UsageError("give two runs, or none for the latest two", "Try 'guild diff --help'.")
-    found = there.call("choose", specs=specs, filters=arguments.filters(dict(args)), limit=3)
-    ids = [run["id"] for run in found[: None if specs else 2]]
-    if len(ids) != 2:
-        raise RunNotFound(f"there must be two runs to compare, not {len(ids) or 'none'}")
-    return ids if specs else ids[::-1]  # what changed is read from the older to the newer
+    if specs:
+        one, other = [_named(spec, args["--remote"], filters) for spec in specs]
+        if (one.host.name, one.run_id) == (other.host.name, other.run_id):
+            raise RunNotFound("there must be two runs to compare, not 1")
+        return one, other
+    there = host(args["--remote"])
+    found = there.call("choose", filters=filters, limit=2)
+    if len(found) != 2:
+        raise RunNotFound(f"there must be two runs to compare, not {len(found) or 'none'}")
+    # What changed is read from the older to the newer.
+    return Side(there, found[1]["id"]), Side(there, found[0]["id"])
+
+
+def _named(spec: str, remote: str | None, filters: Mapping[str, Any]) -> Side:
+    # The last colon: that of a range is never meant here, and a remote's spec may have some.
+    before, colon, run = spec.rpartition(":")
+    there = host(before if colon else remote)
+    found = there.call("choose", specs=[run], filters=filters)
+    return Side(there, found[0]["id"])
 
 
 def _parts(args: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -89,13 +119,12 @@ def _parts(args: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _compare(
-    there: Host, ids: Sequence[str], part: Mapping[str, str], top: Path, program: Sequence[str]
+    sides: tuple[Side, Side], part: Mapping[str, str], top: Path, program: Sequence[str]
 ) -> None:
-    length = 8 if ids[0][:8] != ids[1][:8] else 32
-    names = [run_id[:length] for run_id in ids]
-    for run_id, name in zip(ids, names, strict=True):
+    names = [sides[0].folder(sides[1]), sides[1].folder(sides[0])]
+    for side, name in zip(sides, names, strict=True):
         with unpacking.into(top / name) as on_bytes:
-            there.stream("archive", on_bytes, run=run_id, **part)
+            side.host.stream("archive", on_bytes, run=side.run_id, **part)
     if path := part.get("pattern"):
         places = [f"{name}/{path.rstrip('/')}" for name in names]
         if not any((top / place).exists() for place in places):

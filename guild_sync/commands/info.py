@@ -1,8 +1,8 @@
 """Show all that is known of a run.
 
 Usage:
-  guild runs info [options] [RUN]
   guild info [options] [RUN]
+  guild runs info [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
 Of a run that came from a remote, 'confirmed' is when that remote last gave its word.

@@ -25,9 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing
-from guild_sync.display import say
-from guild_sync.errors import Exit
+from guild_sync import arguments
+from guild_sync.choosing import Change, change_runs
 
 ACTIONS = ("--set", "--prepend", "--append", "--remove", "--clear")
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -36,17 +35,14 @@ USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     option = arguments.one_of(args, ACTIONS)
-    chosen = choosing.choose(args)
-    if not chosen.runs:
-        say("Nothing to label.")
-        return Exit.OK
     clear = option == "--clear"
     values = [] if clear else args[option] if option == "--remove" else [args[option]]
-    change = choosing.Change(
+    change = Change(
         function="label",
         args={"action": option.removeprefix("--"), "values": values},
+        verb="label",
         intent="clear the label of" if clear else "label",
         done="Cleared the label of" if clear else "Labeled",
         refused="labeled",
     )
-    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+    return change_runs(args, change)

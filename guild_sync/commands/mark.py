@@ -19,25 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing
-from guild_sync.display import say
-from guild_sync.errors import Exit
+from guild_sync import arguments
+from guild_sync.choosing import Change, change_runs
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+MARK = Change("mark", {"marked": True}, "mark", "mark", "Marked", "marked")
+UNMARK = Change("mark", {"marked": False}, "unmark", "unmark", "Unmarked", "unmarked")
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
-    clear = bool(args["--clear"])
-    chosen = choosing.choose(args, all_runs=True, marked=True) if clear else choosing.choose(args)
-    if not chosen.runs:
-        say("Nothing to unmark." if clear else "Nothing to mark.")
-        return Exit.OK
-    change = choosing.Change(
-        function="mark",
-        args={"marked": not clear},
-        intent="unmark" if clear else "mark",
-        done="Unmarked" if clear else "Marked",
-        refused="unmarked" if clear else "marked",
-    )
-    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+    if args["--clear"]:
+        return change_runs(args, UNMARK, all_runs=True, marked=True)
+    return change_runs(args, MARK)

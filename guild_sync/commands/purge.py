@@ -18,27 +18,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing
-from guild_sync.display import say
-from guild_sync.errors import Exit
+from guild_sync import arguments
+from guild_sync.choosing import Change, change_runs, counted
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+PURGE = Change(
+    function="purge_runs",
+    args={},
+    verb="purge",
+    intent="permanently delete",
+    done="Permanently deleted",
+    refused="deleted",
+    question=lambda count: f"Permanently delete {counted(count)}?",
+    default=False,
+    on_copy="Of a run that is running on {remote}, only the copy here is deleted.",
+)
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
-    chosen = choosing.choose(args, all_runs=True, deleted=True)
-    if not chosen.runs:
-        say("Nothing to purge.")
-        return Exit.OK
-    change = choosing.Change(
-        function="purge_runs",
-        args={},
-        intent="permanently delete",
-        done="Permanently deleted",
-        refused="deleted",
-        question=lambda count: f"Permanently delete {choosing.counted(count)}?",
-        default=False,
-        on_copy="Of a run that is running on {remote}, only the copy here is deleted.",
-    )
-    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+    return change_runs(arguments.parse(USAGE, argv), PURGE, all_runs=True, deleted=True)

@@ -27,6 +27,7 @@ does not support, are shown and count for nothing.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,9 @@ _TOLD = ("status", "message", "hint", "python", "home")
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     found = sorted(config.remotes().values(), key=lambda remote: remote.name)
+    for name, key in [(remote.name, key) for remote in found for key in remote.passed_over]:
+        text = f"remotes: {name}: {key}: is a key of Guild AI's, which guild passes over"
+        print(f"guild: warning: {display.clean(text)}", file=sys.stderr)
     if args["--status"]:
         return _status(found, args["--json"])
     if args["--json"]:

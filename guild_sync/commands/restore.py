@@ -18,26 +18,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing
-from guild_sync.display import say
-from guild_sync.errors import Exit
+from guild_sync import arguments
+from guild_sync.choosing import Change, change_runs, counted
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+RESTORE = Change(
+    function="restore_runs",
+    args={},
+    verb="restore",
+    intent="restore",
+    done="Restored",
+    refused="restored",
+    question=lambda count: f"Restore {counted(count)}?",
+    on_copy="What is restored of a run on {remote} is the copy: 'guild sync' renews it.",
+)
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
-    chosen = choosing.choose(args, all_runs=True, deleted=True)
-    if not chosen.runs:
-        say("Nothing to restore.")
-        return Exit.OK
-    change = choosing.Change(
-        function="restore_runs",
-        args={},
-        intent="restore",
-        done="Restored",
-        refused="restored",
-        question=lambda count: f"Restore {choosing.counted(count)}?",
-        on_copy="What is restored of a run on {remote} is the copy: 'guild sync' renews it.",
-    )
-    return choosing.carry_out(change, chosen, ask=not args["--yes"])
+    return change_runs(arguments.parse(USAGE, argv), RESTORE, all_runs=True, deleted=True)

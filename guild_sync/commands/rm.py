@@ -36,17 +36,14 @@ USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     chosen = choosing.choose(args, all_runs=True)
-    if not chosen.runs:
-        say("Nothing to delete.")
-        return Exit.OK
     change = _change(bool(args["--permanent"]), chosen)
     running = [run for run in chosen.runs if run["status"] == "running" and not run["remote"]]
     for run in running:
         choosing.refuse(change, chosen, run["id"], RUNNING)
     rest = replace(chosen, runs=[run for run in chosen.runs if run not in running])
-    done = Exit.OK
-    if rest.runs:
-        done = choosing.carry_out(change, rest, not args["--yes"], during=_nobody_copies(rest))
+    if running and not rest.runs:
+        return Exit.ERROR
+    done = choosing.carry_out(change, rest, not args["--yes"], during=_nobody_copies(rest))
     return Exit.ERROR if running else done
 
 
@@ -56,6 +53,7 @@ def _change(permanent: bool, chosen: Chosen) -> Change:
     return Change(
         function="delete_runs",
         args={"permanent": permanent, "copies": copies},
+        verb="delete",
         intent=how,
         done="Permanently deleted" if permanent else "Deleted",
         refused="deleted",

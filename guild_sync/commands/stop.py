@@ -74,6 +74,8 @@ def _runs_there(run: choosing.Run) -> bool:
 
 
 def _why_not(run: choosing.Run, chosen: Chosen) -> GuildError:
+    if pushed := choosing.being_pushed(run):
+        return pushed
     if run["remote"]:
         remote = display.clean(run["remote"])
         return GuildError(

@@ -5,7 +5,8 @@ Usage:
 
 Each run here that is running on a remote is copied anew, and gets the status that the
 remote tells. RUN is an index of 'guild runs', a range 1:5, a run id or the beginning
-of one; without RUN, all running runs are meant. Where nothing runs, nothing is said.
+of one; without RUN, all running runs are meant, or with filters those of them that
+they leave. Where nothing runs, nothing is said.
 
 'guild-sync' is the same command by itself.
 
@@ -20,13 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import display, sync
-from guild_sync.arguments import parse
+from guild_sync import arguments, display, sync
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
 
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+
 
 def main(argv: Sequence[str]) -> int:
-    args = parse(__doc__ or "", argv)
+    args = arguments.parse(USAGE, argv)
     here = LocalHost(str(guild_home()))
-    return sync.sync(here, args["RUN"], display.say, display.warn)
+    return sync.sync(here, args["RUN"], arguments.filters(args), display.say, display.warn)

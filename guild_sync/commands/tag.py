@@ -27,7 +27,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guild_sync import arguments, choosing, display
-from guild_sync.display import say
 from guild_sync.errors import Exit, UsageError
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -44,20 +43,16 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("say what to do: --add, --delete, --clear or --list-all")
     if "" in args["--add"]:
         raise UsageError("a tag cannot be empty")
-    return _change(args)
+    return choosing.change_runs(args, _change(args))
 
 
-def _change(args: dict[str, Any]) -> int:
-    chosen = choosing.choose(args)
-    if not chosen.runs:
-        say("Nothing to tag.")
-        return Exit.OK
+def _change(args: Mapping[str, Any]) -> choosing.Change:
     labels = (
         "Their labels are changed too."
         if args["--sync-labels"]
         else "Their labels stay as they are; --sync-labels changes them too."
     )
-    change = choosing.Change(
+    return choosing.Change(
         function="tag",
         args={
             "add": args["--add"],
@@ -65,11 +60,11 @@ def _change(args: dict[str, Any]) -> int:
             "clear": args["--clear"],
             "sync_labels": args["--sync-labels"],
         },
+        verb="tag",
         intent="change the tags of",
         done="Changed the tags of",
         note=labels,
     )
-    return choosing.carry_out(change, chosen, ask=not args["--yes"])
 
 
 def _list(args: dict[str, Any]) -> int:

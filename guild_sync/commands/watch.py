@@ -7,31 +7,44 @@ RUN is an index (1, the latest, if it is left out), a run id or the beginning of
 Ctrl-C ends the watching and leaves the run running.
 
 Options:
+  -p, --pid PID      Watch the run that a process belongs to. PID is its number, or a file
+                     that holds it.
   -r, --remote NAME  Watch a run of this remote.
   --help             Show this help and exit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync.arguments import parse
-from guild_sync.errors import Exit, RunNotFound
-from guild_sync.hosts import host
+from guild_sync import arguments
+from guild_sync.choosing import being_pushed
+from guild_sync.errors import Exit, RunNotFound, UsageError
+from guild_sync.hosts import Host, host
 from guild_sync.watching import watch
+
+USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
-    args = parse(__doc__ or "", argv)
+    args = arguments.parse(USAGE, argv)
     target = host(args["--remote"])
-    (run,) = _one(target.call("list", specs=[args["RUN"] or "1"])["runs"], args["RUN"])
+    run = _chosen(target, args)
+    if pushed := being_pushed(run):
+        raise pushed
     if run["remote"] and target.name is None:
         target = host(run["remote"])  # what is here is a copy: its output is made there
     return Exit.OK if watch(target, run["id"]) else Exit.INTERRUPTED
 
 
-def _one(runs: list[dict[str, Any]], spec: str) -> list[dict[str, Any]]:
-    if len(runs) != 1:
-        raise RunNotFound(f"{spec!r} names {len(runs)} runs", "Name one.")
-    return runs
+def _chosen(target: Host, args: Mapping[str, Any]) -> Mapping[str, Any]:
+    spec, filters = args["RUN"] or "1", arguments.filters(dict(args))
+    if args["--pid"] is not None:
+        if args["RUN"] or filters:
+            raise UsageError("--pid excludes RUN and filters")
+        spec = target.call("of_process", process=args["--pid"])
+    found: list[Mapping[str, Any]] = target.call("list", specs=[spec], filters=filters)["runs"]
+    if len(found) != 1:
+        raise RunNotFound(f"{spec!r} names {len(found)} runs", "Name one.")
+    return found[0]

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import re
-import shutil
 import socket
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Guild, wait_until
+from support import Guild
 
 from guild_sync.agent import attrs, runs
 
-GUILD_AI = Path("/var/tmp/guildai/bin/guild")  # 0.9.0, where it is installed
 ROW = r"  \[{id}\]  \S+  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  {status}  {label}"
 
 
@@ -368,82 +363,3 @@ def test_tags_and_comments_of_commands_at_once_are_all_there(place: Place) -> No
         command.stdout.close()
     assert place.attr(run_id, "tags") == ["t0", "t1", "t2", "t3"]
     assert {c["body"] for c in place.attr(run_id, "comments")} == {"c0", "c1", "c2", "c3"}
-
-
-# Guild AI 0.9 with the same runs.
-
-
-@pytest.fixture
-def guild_ai(guild: Guild) -> Callable[..., list[str]]:
-    """Guild AI 0.9 on the same guild home; the lines that it prints."""
-    if not GUILD_AI.exists() or not shutil.which(str(GUILD_AI)):
-        pytest.skip(f"Guild AI is not installed at {GUILD_AI}")
-
-    def call(*argv: str) -> list[str]:
-        done = subprocess.run(
-            [str(GUILD_AI), *argv],
-            env=guild.env,
-            cwd=guild.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done
-        return done.stdout.splitlines()
-
-    return call
-
-
-def test_guild_ai_shows_what_guild_changed(
-    guild: Guild, guild_ai: Callable[..., list[str]]
-) -> None:
-    run_id = Place(guild, guild.home, None).make(1)
-    guild.ok("label", "-s", "a: label", "-y")
-    guild.ok("tag", "-a", "t2", "-a", "t1", "-s", "-y")
-    guild.ok("comment", "-a", "hello\nthere", "-u", "ann@desk", "-y")
-    guild.ok("mark", "-y")
-    (run,) = json.loads("\n".join(guild_ai("runs", "--json")))
-    assert (run["label"], run["tags"], run["marked"]) == ("t2 t1 a: label", ["t1", "t2"], True)
-    listed = [line.strip() for line in guild_ai("comment", "-l")]
-    assert listed[1].startswith("[1] ann@desk ")
-    assert "hello there" in listed  # it joins the lines
-
-    guild.ok("rm", "-y")
-    assert guild_ai("runs") == []
-    assert run_id[:8] in guild_ai("runs", "list", "--deleted")[0]
-    guild.ok("restore", "-y")
-    assert run_id[:8] in guild_ai("runs")[0]
-
-
-def test_guild_changes_what_guild_ai_wrote(
-    guild: Guild, guild_ai: Callable[..., list[str]]
-) -> None:
-    run_id = Place(guild, guild.home, None).make(1)
-    for argv in (
-        ["label", "-s", "old"],
-        ["tag", "-a", "t1", "-a", "t2"],
-        ["comment", "-a", "hello"],
-        ["mark", "1"],
-    ):
-        guild_ai(*argv, "-y")
-    guild.ok("label", "-a", "new", "-y")
-    guild.ok("tag", "-d", "t1", "-y")
-    assert guild.ok("comment", "-l").lines[2] == "     hello"
-    guild.ok("comment", "-a", "there", "-y")
-    info = json.loads(guild.ok("info", "--json").out)
-    assert (info["label"], info["tags"], info["marked"]) == ("old new", ["t2"], True)
-    assert [c["body"] for c in info["comments"]] == ["hello", "there"]
-    guild_ai("runs", "rm", "-y")
-    assert guild.ok("restore", "-y").lines == ["Restored 1 run"]
-    wait_until(lambda: (guild.home / "runs" / run_id).is_dir())
-
-
-def test_guild_ai_does_not_see_what_a_killed_delete_left(
-    guild: Guild, guild_ai: Callable[..., list[str]]
-) -> None:
-    run_id = Place(guild, guild.home, None).make(1)
-    left = guild.home / "runs/.deleting-x"
-    left.mkdir()
-    (guild.home / "runs" / run_id).rename(left / run_id)
-    assert guild_ai("runs") == []
-    assert guild.ok("runs").out == ""

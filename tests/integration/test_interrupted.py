@@ -53,6 +53,18 @@ def is_copying(guild: Guild) -> bool:
     return False
 
 
+def copying(guild: Guild, *argv: str) -> subprocess.Popen[bytes]:
+    """guild, in the middle of copying a file."""
+    process = guild.popen(*argv)
+    wait_until(lambda: is_copying(guild), "the copy")
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(20)
+
+
 def assert_same_run(here: Path, there: Path) -> None:
     """The copy has every file of the run that a pull brings, byte for byte, and no other."""
     assert files_of(here) == files_of(there)
@@ -72,8 +84,7 @@ def test_a_run_that_ends_while_it_is_copied_is_completed_one_sync_later(
     guild: Guild, slow: str, there: Path
 ) -> None:
     run_id, run = started(guild, there)
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
+    pulling = copying(guild, "pull", slow, run_id, "-y")
     go_on(run)
     assert pulling.wait(60) == 0
     assert guild.status(run_id) == f"running ({slow})"
@@ -90,10 +101,7 @@ def test_a_killed_pull_shows_no_wrong_status_and_the_next_repairs_it(
     run_id, run = started(guild, there)
     if ended:
         go_on(run)
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
-    pulling.send_signal(signal.SIGKILL)
-    pulling.wait(20)
+    kill(copying(guild, "pull", slow, run_id, "-y"))
     assert not (guild.home / "runs" / run_id / "large.bin").exists()
     assert guild.status(run_id) == f"running ({slow})"
     if not ended:
@@ -106,10 +114,7 @@ def test_a_killed_pull_shows_no_wrong_status_and_the_next_repairs_it(
 
 def test_a_killed_pull_leaves_no_rsync_that_goes_on(guild: Guild, slow: str, there: Path) -> None:
     run_id, _ = started(guild, there)
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
-    pulling.send_signal(signal.SIGKILL)
-    pulling.wait(20)
+    kill(copying(guild, "pull", slow, run_id, "-y"))
     wait_until(lambda: not rsyncs_of(guild.home), "the end of rsync")
 
 
@@ -120,15 +125,9 @@ def rsyncs_of(home: Path) -> list[str]:
 
 def test_a_killed_sync_is_repaired_by_the_next_one(guild: Guild, slow: str, there: Path) -> None:
     run_id, run = started(guild, there)
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
-    pulling.send_signal(signal.SIGKILL)
-    pulling.wait(20)
+    kill(copying(guild, "pull", slow, run_id, "-y"))
     go_on(run)
-    syncing = guild.popen("sync")
-    wait_until(lambda: is_copying(guild))
-    syncing.send_signal(signal.SIGKILL)
-    syncing.wait(20)
+    kill(copying(guild, "sync"))
     assert guild.status(run_id) == f"running ({slow})"
     guild.ok("sync")
     assert guild.status(run_id) == "completed"
@@ -139,8 +138,7 @@ def test_ctrl_c_during_a_pull_is_interrupted_and_repaired(
     guild: Guild, slow: str, there: Path
 ) -> None:
     run_id, run = started(guild, there)
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
+    pulling = copying(guild, "pull", slow, run_id, "-y")
     pulling.send_signal(signal.SIGINT)
     said = pulling.communicate(timeout=20)[0].decode()
     assert pulling.returncode == 130
@@ -154,8 +152,7 @@ def test_ctrl_c_during_a_pull_is_interrupted_and_repaired(
 def test_a_pull_waits_for_another_and_says_so(guild: Guild, slow: str, there: Path) -> None:
     run_id, run = started(guild, there)
     go_on(run)
-    first = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
+    first = copying(guild, "pull", slow, run_id, "-y")
     second = guild.ok("pull", slow, run_id, "-y")
     assert second.lines[0] == f"Waiting for another guild that works with {slow}"
     assert first.wait(20) == 0
@@ -166,8 +163,7 @@ def test_a_sync_leaves_a_remote_alone_that_another_works_with(
     guild: Guild, slow: str, there: Path
 ) -> None:
     run_id, _ = started(guild, there)
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
+    pulling = copying(guild, "pull", slow, run_id, "-y")
     done = guild.ok("sync")
     assert done.out == f"another guild works with remote '{slow}'\n"
     pulling.wait(20)
@@ -180,8 +176,7 @@ def test_a_finished_run_that_is_pulled_again_never_looks_unfinished(
     go_on(run)
     guild.ok("pull", "guild-uat", run_id, "-y")
     (run / "more.bin").write_bytes(os.urandom(2_000_000))
-    pulling = guild.popen("pull", slow, run_id, "-y")
-    wait_until(lambda: is_copying(guild))
+    pulling = copying(guild, "pull", slow, run_id, "-y")
     assert guild.status(run_id) == "completed"
     assert pulling.wait(20) == 0
 

@@ -232,7 +232,7 @@ def test_info_shows_one_run_and_what_is_asked_for(
     assert "comments:" not in plain and "dependencies:" not in plain
     assert guild.ok("info", "-Fl", "x=1", *at).lines[0] == f"id: {third}"
     assert json.loads(guild.ok("info", "2", "--json", *at).out)["attrs"]["flags"]["x"] == 2
-    assert "(there are none)" in complaint(guild, "info", "-Sr", *at)
+    assert "no run meets the filters" in complaint(guild, "info", "-Sr", *at)
     assert "could not find a run matching '9'" in complaint(guild, "info", "9", *at)
 
 
@@ -286,7 +286,7 @@ def test_ls_lists_files(guild: Guild, at: list[str]) -> None:
     assert guild.ok("ls", "-Se", "-n", *at).lines == files[:3]
     assert "is not a path in a run" in complaint(guild, "ls", "-p", "../..", *at)
     assert "exclude each other" in complaint(guild, "ls", "-s", "-g", *at)
-    assert "could not find a run" in complaint(guild, "ls", "-Sr", *at)
+    assert "no run meets the filters" in complaint(guild, "ls", "-Sr", *at)
 
 
 def test_a_files_name_moves_no_cursor(guild: Guild, at: list[str], there: Path, where: str) -> None:
@@ -359,6 +359,43 @@ def test_diff_needs_two_runs_that_have_what_is_compared(guild: Guild, at: list[s
     assert "is not a path in a run" in complaint(guild, "diff", "-p", "/etc", *at)
     assert complaint(guild, "diff", "-c", "'open", *at).startswith("guild: --cmd is not")
     assert "only in" in guild.ok("diff", "1", "2", "-p", "out", *at).out.lower()
+
+
+def test_diff_compares_a_run_here_with_one_on_a_remote(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    guild.folder = project(tmp_path / "project", GUILDFILE, op=OP)
+    here = guild.home
+    for home, words in ((here, ["x=1"]), (there, ["x=2"])):
+        guild.env["GUILD_HOME"] = str(home)
+        guild.ok("run", "op", *words, "-y")
+    guild.env["GUILD_HOME"] = str(here)
+    away = guild.ok("select", "-r", remote).lines[0]
+    mine = guild.ok("select").lines[0]
+    for words in (["1", f"{remote}:1"], [mine, f"{remote}:{away[:10]}"], ["1", f"{remote}:{away}"]):
+        lines = guild.ok("diff", *words, "-O").lines
+        assert lines[0].startswith(f"--- {mine[:8]}/.guild/output")
+        assert lines[1].startswith(f"+++ {away[:8]}@{remote}/.guild/output")
+        assert lines[-2:] == ["-x is 1", "+x is 2"]
+    flipped = guild.ok("diff", f"{remote}:1", "1", "-O", "-Sc").lines
+    assert flipped[-2:] == ["-x is 2", "+x is 1"]
+
+    guild.ok("pull", remote, "-y")
+    assert guild.ok("diff", away, f"{remote}:{away}").out == ""  # a copy is as its origin
+    (here / "runs" / away / "same.txt").write_text("changed\n")
+    changed = guild.ok("diff", away, f"{remote}:{away}").lines
+    assert changed[0] == f"diff -ru {away[:8]}/same.txt {away[:8]}@{remote}/same.txt"
+    assert changed[-2:] == ["-changed", "+same"]
+
+
+def test_diff_says_which_remote_or_run_of_it_is_none(guild: Guild, at: list[str]) -> None:
+    (latest,) = guild.ok("select", *at).lines
+    assert complaint(guild, "diff", "1", "nowhere:1", *at) == (
+        "guild: remote 'nowhere' is not defined"
+    )
+    for run in ("9", "", "zz"):
+        said = complaint(guild, "diff", latest, f"guild-uat:{run}", *at)
+        assert said.startswith(f"guild: remote 'guild-uat': could not find a run matching '{run}'")
 
 
 @pytest.mark.parametrize("command", ["runs", "info", "select", "ls", "cat", "diff"])

@@ -87,7 +87,7 @@ def test_filters_that_leave_nothing_leave_nothing_to_copy(
         (["guild-uat", "77"], "guild: could not find a run matching '77' (there are 1)\n"),
         (["nowhere"], "guild: remote 'nowhere' is not defined\n"),
         (["guild-uat", "--wrong"], "guild: unrecognized option '--wrong'\n"),
-        ([], "guild: the arguments do not fit\n"),
+        ([], "guild: REMOTE is missing\n"),
     ],
     ids=["run", "remote", "option", "no remote"],
 )
@@ -153,6 +153,21 @@ def test_a_run_that_runs_there_is_refused(guild: Guild, far: Place) -> None:
     assert done.code == 4
     assert done.err.endswith("was not copied whole to guild-uat: it is running there\n")
     assert far.status(run_id) == "running"
+
+
+@pytest.mark.parametrize("command", [["watch"], ["stop", "-y"]])
+def test_a_run_that_is_being_pushed_is_neither_watched_nor_stopped(
+    guild: Guild, far: Place, run_id: str, command: list[str]
+) -> None:
+    guild.ok("push", "guild-uat", run_id, "-y")
+    # As a push that was cut off leaves it.
+    (far.run_dir(run_id) / ".guild/LOCK.remote").write_text("push from laptop\n")
+    refused = far(*command, run_id)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.splitlines() == [
+        f"guild: run {run_id} is just being copied (push from laptop)",
+        "If that was cut off, push it again on that machine.",
+    ]
 
 
 def test_a_staged_run_stays_where_it_waits(guild: Guild, far: Place) -> None:

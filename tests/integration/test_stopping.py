@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import Guild, Place, project, wait_until, wait_until_gone
+from support import Guild, Place, project, wait_until_gone
 
 from guild_sync.agent import locks, processes
 
@@ -40,7 +40,6 @@ print("children", first.pid, second.pid, flush=True)
 first.wait()
 """
 GUILDFILE = "polite: {main: polite}\ndeaf: {main: deaf}\nparent: {main: parent}"
-GUILDAI = Path(os.environ.get("GUILDAI", "/var/tmp/guildai/bin/guild"))
 
 
 @pytest.fixture(autouse=True)
@@ -203,21 +202,6 @@ def test_a_run_that_runs_in_the_foreground_is_stopped_from_elsewhere(guild: Guil
     guild.ok("stop", "-y")
     running.communicate(timeout=20)
     assert running.returncode == 128 + signal.SIGTERM
-
-
-@pytest.mark.skipif(not GUILDAI.exists(), reason="Guild AI 0.9 is not installed (GUILDAI)")
-@pytest.mark.parametrize(("op", "status"), [("polite", "completed"), ("deaf", "terminated")])
-def test_a_run_of_guild_ai_is_stopped(guild: Guild, op: str, status: str) -> None:
-    """Its own guild writes down how it ended: one that ends politely has completed."""
-    place = Place(guild, guild.home)
-    guild.home.mkdir()
-    argv = [str(GUILDAI), "run", op, "--background", "-y"]
-    subprocess.run(argv, cwd=guild.folder, env=guild.env, check=True, stdout=subprocess.DEVNULL)
-    (run_dir,) = guild.home.glob("runs/*")
-    place.wait_for_output(run_dir.name, "up\n")
-    wait_until(lambda: place.status(run_dir.name) == "running")
-    stopped = guild.ok("stop", run_dir.name, "-y", "--timeout", "1")
-    assert stopped.lines[-1] == f"Run {run_dir.name} stopped with a status of '{status}'"
 
 
 def test_a_reused_pid_is_not_signalled(guild: Guild) -> None:

@@ -85,6 +85,16 @@ def test_several_runs_are_resolved_together(guild: Guild, remote: str) -> None:
     ]
 
 
+def test_filters_say_which_runs_are_synced(guild: Guild, remote: str) -> None:
+    ids = [guild.started(f"sleep={n}", remote=remote) for n in (600, 601)]
+    guild.ok("pull", remote, "-y")
+    synced = [f"Resolving run on {remote}", f"Syncing {ids[0]}", f"Copying {ids[0]}"]
+    assert guild.ok("sync", "-F", "sleep = 600").lines == synced
+    assert guild.ok("sync", "1", "-F", "sleep = 600").lines == synced
+    assert guild.ok("sync", "-Sc").out == ""
+    assert guild("sync", "2", "-F", "sleep = 600").code == 1
+
+
 def test_watch_shows_the_output_from_its_beginning_and_the_end(guild: Guild, remote: str) -> None:
     run_id = guild.started("sleep=1", remote=remote)
     watched = guild.ok("watch", run_id, "-r", remote)

@@ -169,9 +169,20 @@ def test_an_argument_too_many_is_said_to_be_one() -> None:
 
 
 def test_an_argument_too_few_is_said_to_be_missing() -> None:
-    with pytest.raises(UsageError) as error:
-        parse("Usage:\n  guild pull REMOTE\n", ["pull"])
-    assert "\n" not in error.value.message
+    usage = "Usage:\n  guild copy [-n N] FROM TO [RUN]...\n\nOptions:\n  -n N  A number.\n"
+    for argv, missing in (
+        (["copy"], "FROM"),
+        (["copy", "-n", "1"], "FROM"),
+        (["copy", "-n", "1", "a"], "TO"),
+    ):
+        with pytest.raises(UsageError) as error:
+            parse(usage, argv)
+        assert error.value.message == f"{missing} is missing"
+
+
+def test_a_long_name_of_guild_ais_means_the_same() -> None:
+    usage = "Usage:\n  guild runs [options]\n\nOptions:\n  -s, --simple  Show less.\n"
+    assert parse(usage, ["runs", "--simplified"])["--simple"]
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(["-n", "-Sr"])))

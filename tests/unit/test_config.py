@@ -114,6 +114,17 @@ def test_guild_env_is_the_older_name_of_venv_path(path: Path) -> None:
     assert config.remote("gpu").venv_path == "/opt/venv"
 
 
+@pytest.mark.parametrize("command", ["source ~/env/bin/activate", ". ~/env/bin/activate"])
+def test_venv_activate_may_be_the_command_that_guild_ai_takes(path: Path, command: str) -> None:
+    keys(path, f"venv-activate: {command}")
+    assert config.remote("gpu").venv_activate == "~/env/bin/activate"
+
+
+def test_a_key_of_guild_ai_that_means_nothing_here_is_passed_over(path: Path) -> None:
+    keys(path, "use-prompt: yes")
+    assert config.remote("gpu").passed_over == ("use-prompt",)
+
+
 def test_home_and_variables_in_local_paths_are_expanded(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

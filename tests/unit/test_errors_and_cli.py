@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from support import BIN, Guild, wait_until
 
-from guild_sync import __version__, cli
+from guild_sync import __version__, arguments, cli
 from guild_sync.errors import (
     ConfigError,
     Exit,
@@ -98,6 +99,25 @@ def test_an_unknown_commands_name_cannot_move_the_cursor(
 
 def test_help_has_help_too() -> None:
     assert cli.main(["help", "help"]) == 0
+
+
+@pytest.mark.parametrize("name", sorted(set(cli.COMMANDS) - {"run"}))
+def test_a_command_that_takes_runs_takes_filters_and_a_remote(name: str) -> None:
+    module = import_module(f"guild_sync.commands.{cli.COMMANDS[name][0]}")
+    if "[RUN" in (module.__doc__ or ""):
+        assert module.USAGE.endswith(arguments.FILTER_OPTIONS)
+        assert "--remote" in module.USAGE or name in ("pull", "push", "sync")
+
+
+def test_help_of_a_command_of_runs_is_that_commands_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("rm", "info", "stop"):
+        assert cli.main(["help", name]) == 0
+        help_of_command = capsys.readouterr().out
+        assert f"guild {name} [options]" in help_of_command
+        assert cli.main(["help", "runs", name]) == 0
+        assert capsys.readouterr().out == help_of_command
 
 
 def test_a_command_gets_its_own_name_and_all_behind_it(
