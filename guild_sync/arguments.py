@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from guild_sync import display
 from guild_sync.errors import UsageError
 
 # docopt knows one-letter short options: longer ones become their long names first.
@@ -83,7 +84,7 @@ def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
     before, dashes, behind = _split_at_double_dash(argv)
     options = _with_long_names(before, _options_with_values(usage))
     if options is None:
-        print(usage.strip())
+        print(display.help_text(usage.strip()))
         raise SystemExit(0)
     words = [*options, *dashes, *behind]
     try:

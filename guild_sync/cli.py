@@ -54,6 +54,12 @@ Options:
 Commands:
 {listed}
 
+Environment:
+  GUILD_HOME    Where runs live, instead of ~/.guild.
+  GUILD_CONFIG  The file that defines remotes, instead of ~/.guild/config.yml.
+  NO_COLOR      Where it is not empty, there are no colours. FORCE_COLOR asks for them
+                where there is no terminal.
+
 'guild COMMAND --help' or 'guild help COMMAND' shows what a command takes.
 """
 
@@ -74,7 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         warn(e)
         return e.exit
     except KeyboardInterrupt:
-        print("\nguild: interrupted", file=sys.stderr)
+        from guild_sync.display import complain
+
+        print(file=sys.stderr)
+        complain("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # `guild runs | head`: nobody reads on, which is no error of ours.
@@ -90,7 +99,9 @@ def _dispatch(words: list[str]) -> int:
     if words[:1] == ["help"]:
         words = [word for word in words[1:2] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
-        print(usage(), end="")
+        from guild_sync.display import help_text
+
+        print(help_text(usage()), end="")
         return Exit.OK
     if words[0] == "--version":
         print(f"guild {__version__}")
@@ -112,9 +123,9 @@ def _near(name: str) -> str:
 def _report_failure(error: OSError) -> int:
     """Say what this machine refused: a full disk, a folder that may not be read."""
     place = f" ({error.filename})" if error.filename else ""
-    from guild_sync.display import clean
+    from guild_sync.display import complain
 
-    print(f"guild: {clean(f'{error.strerror or error}{place}')}", file=sys.stderr)
+    complain(f"{error.strerror or error}{place}")
     # What could not be written to stdout would be tried, and complained of, once more.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return Exit.ERROR
@@ -124,10 +135,10 @@ def _report_bug(error: Exception) -> int:
     """Say that guild itself is at fault; the traceback goes to a file."""
     import traceback
 
-    from guild_sync.display import clean
+    from guild_sync.display import complain
     from guild_sync.home import guild_home
 
-    print(f"guild: internal error: {type(error).__name__}: {clean(error)}", file=sys.stderr)
+    complain(f"internal error: {type(error).__name__}: {error}")
     text = "".join(traceback.format_exception(error))
     try:
         path = guild_home() / "error.log"

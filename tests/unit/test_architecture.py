@@ -28,8 +28,8 @@ LAYERS = (
     ("builtin", "recipes"),
     ("operations", "process"),
     ("guildfile",),
-    ("config", "home", "display", "arguments", "flags"),
-    ("imports", "expressions", "timeranges", "unpacking"),
+    ("config", "home", "arguments", "flags"),
+    ("display", "imports", "expressions", "timeranges", "unpacking"),
     ("agent",),
     ("errors", "__init__"),
 )
