@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from guild_sync import __version__
 from guild_sync.errors import Exit, GuildError
@@ -60,7 +61,8 @@ Environment:
   NO_COLOR      Where it is not empty, there are no colours. FORCE_COLOR asks for them
                 where there is no terminal.
 
-'guild COMMAND --help' or 'guild help COMMAND' shows what a command takes.
+'guild COMMAND --help' or 'guild help COMMAND' shows what a command takes, and
+'guild help --man [COMMAND]' prints it as a manual page.
 """
 
 
@@ -97,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: list[str]) -> int:
     if words[:1] == ["help"]:
+        if "--man" in words:
+            return _print_manual([word for word in words[1:] if word != "--man"])
         words = [word for word in words[1:2] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
         from guild_sync.display import help_text
@@ -106,11 +110,40 @@ def _dispatch(words: list[str]) -> int:
     if words[0] == "--version":
         print(f"guild {__version__}")
         return Exit.OK
-    name = words[0]
+    module = import_module(f"guild_sync.commands.{_module(words[0])}")
+    return int(module.main(words))
+
+
+def _module(name: str) -> str:
+    """The module of a command. Raises GuildError where there is none of that name."""
     if name not in COMMANDS:
         raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
-    module = import_module(f"guild_sync.commands.{COMMANDS[name][0]}")
-    return int(module.main(words))
+    return COMMANDS[name][0]
+
+
+def file_of(name: str) -> Path:
+    """The file of a command, which has its usage."""
+    return Path(__file__).parent / "commands" / f"{_module(name)}.py"
+
+
+def manual_pages() -> dict[str, str]:
+    """Every page of the manual: its file's name, and its text as roff."""
+    from guild_sync import manual
+    from guild_sync.arguments import usage_of
+
+    pages = {"guild.1": manual.page("guild", "start operations and sync runs", usage(), COMMANDS)}
+    for name, (_, about) in COMMANDS.items():
+        pages[f"guild-{name}.1"] = manual.page(f"guild-{name}", about, usage_of(file_of(name)))
+    return pages
+
+
+def _print_manual(words: list[str]) -> int:
+    name = "guild.1"
+    if words and words[0] != "help":
+        _module(words[0])
+        name = f"guild-{words[0]}.1"
+    print(manual_pages()[name], end="")
+    return Exit.OK
 
 
 def _near(name: str) -> str:

@@ -60,7 +60,11 @@ def has_colours(stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return _is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed before we began
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:
@@ -162,7 +166,7 @@ def cut(text: str, width: int) -> str:
 def terminal_width() -> int | None:
     """The columns of the terminal that stdout is; None where it is none, or does not tell."""
     try:
-        if not sys.stdout.isatty():
+        if not _is_terminal(sys.stdout):
             return None
         named = os.environ.get("COLUMNS", "")
         columns = int(named) if named.isdecimal() else 0

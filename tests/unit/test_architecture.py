@@ -28,8 +28,8 @@ LAYERS = (
     ("builtin", "recipes"),
     ("operations", "process"),
     ("guildfile",),
-    ("config", "home", "arguments", "flags"),
-    ("display", "imports", "expressions", "timeranges", "unpacking"),
+    ("config", "home", "arguments", "flags", "manual"),
+    ("display", "usages", "imports", "expressions", "timeranges", "unpacking"),
     ("agent",),
     ("errors", "__init__"),
 )
