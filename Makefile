@@ -54,7 +54,7 @@ $(VENV)/.installed: setup.cfg tools/install-missing
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	tools/install-missing groff
+	tools/install-missing zsh fish groff
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 

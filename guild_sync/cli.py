@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from guild_sync.errors import Exit, GuildError
 COMMANDS = {
     "cat": ("cat", "show a file of a run"),
     "comment": ("comment", "add comments to runs, list or delete them"),
+    "completion": ("completion", "print a script that completes command lines in a shell"),
     "diff": ("diff", "show how two runs differ"),
     "info": ("info", "show all that is known of a run"),
     "label": ("label", "set or change the label of runs"),
@@ -98,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["__complete"]:
+        return _complete(words[1:])
     if words[:1] == ["help"]:
         if "--man" in words:
             return _print_manual([word for word in words[1:] if word != "--man"])
@@ -124,6 +127,25 @@ def _module(name: str) -> str:
 def file_of(name: str) -> Path:
     """The file of a command, which has its usage."""
     return Path(__file__).parent / "commands" / f"{_module(name)}.py"
+
+
+def _complete(words: list[str]) -> int:
+    """What the scripts of `guild completion` call: a line for each candidate."""
+    from guild_sync import shells
+    from guild_sync.completion import Command, complete
+
+    typed = shells.typed(words[0] if words else "", words[1:])
+    of_runs: Mapping[str, str] = {}
+    if "runs" in (word.text for word in typed[1:2]):
+        from guild_sync.commands.runs import SUBCOMMANDS as of_runs
+    commands = {
+        name: Command(about, file_of(name), of_runs if name == "runs" else {})
+        for name, (_, about) in COMMANDS.items()
+    }
+    found = complete([word.text for word in typed], commands)
+    for line in shells.answer(words[0], found, typed[-1]):
+        sys.stdout.buffer.write(f"{line}\n".encode())
+    return Exit.OK
 
 
 def manual_pages() -> dict[str, str]:
