@@ -100,6 +100,8 @@ def _named(word: str, options: Mapping[str, Option]) -> Iterator[tuple[Option, s
     if name in options:
         yield options[name], value
         return
+    if name.startswith("--"):
+        return
     for at, letter in enumerate(word[1:], 2):
         if option := options.get(f"-{letter}"):
             yield option, word[at:] if option.value else ""

@@ -104,7 +104,9 @@ def unquoted(raw: str, breaks: str = "") -> Word:
         if character == quote:
             quote = ""
         elif character == "\\" and quote != "'":
-            text += next(characters, "")
+            following = next(characters, "")
+            # Between double quotes a backslash stands for itself before most characters.
+            text += following if not quote or following in '"\\$`' else f"\\{following}"
         elif not quote and character in "'\"":
             quote, finished = character, len(text)
         else:

@@ -230,6 +230,7 @@ def test_runs_here_are_offered_by_short_ids_with_what_they_are(guild: Guild) -> 
     assert offered(guild, "runs", "label", run_id[:3]) == [short]
     assert offered(guild, "cat", run_id[:10]) == [run_id]
     assert offered(guild, "cat", "x") == []
+    assert offered(guild, "cat", "--unknown-r", "") == [short]
     assert offered(guild, "cat", short, "-p", "sl") == ["sleep.py"]
     assert offered(guild, "restore", "") == []
     guild.ok("rm", "-y")

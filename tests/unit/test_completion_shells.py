@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guild_sync import shells
@@ -26,6 +26,7 @@ BREAKS = " \t\n\"'@><=;|&(:"
         ("'two w", "two w"),
         ('"say \\"no', 'say "no'),
         ("a'b'\"c\"d", "abcd"),
+        ('"a\\b"', "a\\b"),
         ("'it'\\''s'", "it's"),
         ("$(touch canary)", "$(touch canary)"),
         ("$HOME", "$HOME"),
@@ -84,6 +85,7 @@ def test_bash_gets_the_rest_of_a_word_quoted_as_its_beginning_is() -> None:
     assert for_bash('"x=', "x=a b", "x=$y", 'x="') == ["x=a b"]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_what_bash_gets_is_one_word_to_it(text: str) -> None:
     (line,) = for_bash("", text)
