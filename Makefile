@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV ?= $(shell test -w .. && echo $(abspath ..)/$(notdir $(CURDIR)).venv || echo $(CURDIR)/.venv)
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
-.PHONY: help demo test uat check bench format clean
+.PHONY: help demo test uat check bench format man clean
 help:
 	@echo "make demo   set up, and play the main job on an ssh server of your own"
 	@echo "make test   set up, and run every test that needs no container"
 	@echo "make uat    build the container, and run the acceptance documents in it"
 	@echo "make check  types, style, and what the agent may use"
+	@echo "make man    write the manual pages anew, from what --help shows"
 	@echo "make bench  measure how fast guild is, beside the bare limits"
 
 demo: $(VENV)/.installed
@@ -34,6 +35,9 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(VENV)/bin/python -m bench
 
+man: $(VENV)/.installed
+	$(VENV)/bin/python tools/man
+
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
@@ -50,6 +54,7 @@ $(VENV)/.installed: setup.cfg tools/install-missing
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
+	tools/install-missing zsh fish groff
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 

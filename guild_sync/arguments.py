@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from guild_sync import display, usages
 from guild_sync.errors import UsageError
 
 # docopt knows one-letter short options: longer ones become their long names first, as do
 # long names that Guild AI has for the same.
-_LONG_NAMES = {
+LONG_NAMES = {
     "-F": "--filter",
     "-Fo": "--operation",
     "-Fl": "--with-label",
@@ -32,7 +34,7 @@ _LONG_NAMES = {
     "-max": "--max",
     "--simplified": "--simple",
 }
-_STATUS_LETTERS = {name[2]: long for name, long in _LONG_NAMES.items() if name[1] == "S"}
+_STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
 STATUSES = ("running", "completed", "error", "terminated", "pending", "staged")
 
 # Options of a filter that may be given several times: a run meets any of their values.
@@ -75,6 +77,22 @@ Only some runs:
 """
 
 
+def usage_of(command: Path) -> str:
+    """The usage in the file of a command: what its `--help` shows.
+
+    It is read, not imported: a command's imports are what it works with, which completion
+    and manual pages have no use for.
+    """
+    import ast
+
+    tree = ast.parse(command.read_text(encoding="utf-8"))
+    text = ast.get_docstring(tree, clean=False) or ""
+    assigned = [ast.unparse(s) for s in tree.body if isinstance(s, ast.Assign)]
+    if any(line.startswith("USAGE =") and "FILTER_OPTIONS" in line for line in assigned):
+        text += FILTER_OPTIONS
+    return text.strip()
+
+
 def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
     """docopt's reading of `argv`. Prints the usage and raises SystemExit for `--help`.
 
@@ -85,7 +103,7 @@ def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
     before, dashes, behind = _split_at_double_dash(argv)
     options = _with_long_names(before, _options_with_values(usage))
     if options is None:
-        print(usage.strip())
+        print(display.help_text(usage.strip()))
         raise SystemExit(0)
     words = [*options, *dashes, *behind]
     try:
@@ -107,12 +125,7 @@ def _without_dashes(value: Any) -> Any:
 
 def _options_with_values(usage: str) -> set[str]:
     """The options behind which a word is their value: `-n, --limit N` is two of them."""
-    found: set[str] = set()
-    for line in re.findall(r"^\s+(-.*?)(?:\s{2,}.*)?$", usage, re.M):
-        names = re.findall(r"(?<!\S)(--?[A-Za-z][\w-]*)", line)
-        if re.search(r"[ =][A-Z]+\b", line):
-            found.update(names)
-    return found
+    return {name for option in usages.options(usage) if option.value for name in option.names}
 
 
 def _with_repeats(usage: str) -> str:
@@ -170,7 +183,7 @@ def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | 
         if re.match(r"-S[rcetps]{2,}\Z", word):
             words += [_STATUS_LETTERS[letter] for letter in word[2:]]
         else:
-            words.append(_LONG_NAMES.get(word, word))
+            words.append(LONG_NAMES.get(word, word))
         is_value = words[-1] in with_values
     return words
 

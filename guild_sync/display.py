@@ -8,12 +8,37 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from guild_sync.errors import GuildError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that was not UTF-8
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_STYLES = {
+    "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
+}  # fmt: skip
+_STATUS_STYLES = {
+    "running": "cyan",
+    "completed": "green",
+    "error": "red",
+    "terminated": "yellow",
+    "pending": "blue",
+    "staged": "blue",
+}
+_HEADING = re.compile(r"^[A-Z][\w ,]*:$", re.M)
+
+
+class Styled(str):
+    """Text of a cell that `table` shows in a style where there are colours."""
+
+    style: str = ""
+
+    @classmethod
+    def of(cls, text: str, style: str) -> Styled:
+        made = cls(text)
+        made.style = style
+        return made
 
 
 def clean(value: object) -> str:
@@ -23,6 +48,35 @@ def clean(value: object) -> str:
     """
     text = _SURROGATE.sub("\ufffd", str(value))
     return _CONTROL.sub("?", text)
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether `stream` gets colours: a terminal that can show them, and nobody against it.
+
+    NO_COLOR, when it is not empty, is against them (no-color.org); else FORCE_COLOR, when it
+    is not empty, asks for them even where there is no terminal.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return _is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed before we began
+
+
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """`text` as `stream` is to get it: in the style where that gets colours."""
+    if not text or not style or not has_colours(stream):
+        return text
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+
+def help_text(text: str) -> str:
+    """A usage as stdout is to get it: its headings stand out on a terminal."""
+    return _HEADING.sub(lambda found: styled(found[0], "bold", sys.stdout), text)
 
 
 def say(text: str) -> None:
@@ -36,11 +90,15 @@ def to_stdout(data: bytes) -> None:
         data = data[os.write(sys.stdout.fileno(), data) :]
 
 
+def complain(text: str, style: str = "red") -> None:
+    """Print `guild: TEXT` on stderr. What a remote said may be part of it: it is cleaned."""
+    print(f"{styled('guild:', style, sys.stderr)} {clean(text)}", file=sys.stderr)
+
+
 def warn(error: GuildError) -> None:
     """Print an error as `guild: WHAT`, then what to do."""
     sys.stdout.flush()
-    # What a remote said is part of it: it must not reach the terminal as it is.
-    print(f"guild: {clean(error.message)}", file=sys.stderr)
+    complain(error.message)
     for line in error.hint.split("\n") if error.hint else ():
         print(clean(line), file=sys.stderr)
 
@@ -76,14 +134,51 @@ def confirm(question: str = "Continue?", default: bool = True) -> bool:
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns, two spaces between them."""
+    """Lines with aligned columns, two spaces between them.
+
+    On a terminal no line is wider than it: what is behind its edge, most often the end of
+    the last column, is cut. Elsewhere, as in a pipe, nothing is.
+    """
     widths = [max(map(_width, column), default=0) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+    edge = terminal_width()
+    return [_line(row, widths, edge) for row in rows]
+
+
+def _line(row: Sequence[str], widths: Sequence[int], edge: int | None) -> str:
+    line, at, gap = "", 0, 0  # `gap` columns are to be left before the next text
+    for cell, width in zip(row, widths, strict=True):
+        shown = cell if edge is None else cut(cell, edge - at - gap)
+        if shown:
+            style = cell.style if isinstance(cell, Styled) else ""
+            line += " " * gap + styled(shown, style, sys.stdout)
+            at, gap = at + gap + _width(shown), 0
+        gap += width - _width(shown) + 2
+    return line.rstrip()
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in no more than `width` columns; where some of it is left out, `…` is its end."""
+    if _width(text) <= width:
+        return text
+    kept, room = "", width - 1
+    for character in text:
+        room -= _width(character)
+        if room < 0:
+            break
+        kept += character
+    return f"{kept.rstrip()}…" if width > 0 else ""
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is; None where it is none, or does not tell."""
+    try:
+        if not _is_terminal(sys.stdout):
+            return None
+        named = os.environ.get("COLUMNS", "")
+        columns = int(named) if named.isdecimal() else 0
+        return columns or os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def _width(text: str) -> int:
@@ -163,7 +258,8 @@ def _short_path(path: str) -> str:
 
 def status(run: Mapping[str, Any]) -> str:
     """A run's status, with the remote that it is running on."""
-    return clean(f"{run['status']} ({run['remote']})" if run.get("remote") else run["status"])
+    text = clean(f"{run['status']} ({run['remote']})" if run.get("remote") else run["status"])
+    return Styled.of(text, _STATUS_STYLES.get(run["status"], ""))
 
 
 def run_row(index: int, run: Mapping[str, Any]) -> tuple[str, str, str, str, str]:

@@ -75,6 +75,14 @@ def flag_values(
     return values
 
 
+def possible_texts(flag: Flag) -> list[str]:
+    """The texts that stand for the values of a flag, where it takes only some."""
+    values = flag.choices
+    if not values and (flag.type == "boolean" or isinstance(flag.default, bool)):
+        values = (True, False)
+    return [value if isinstance(value, str) else shown(value) for value in values]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), 3, 0.5)
     return f"Did you mean {' or '.join(near)}?\n" if near else ""

@@ -211,6 +211,19 @@ def server(home: Path) -> Iterator[Server]:
             os.environ["GUILD_HOME"] = before
 
 
+def imported_by(guild: Guild, *argv: str) -> set[str]:
+    """The modules that a command imports, as Python itself tells."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(BIN / "guild"), *argv],
+        capture_output=True,
+        text=True,
+        env=guild.env,
+        cwd=guild.folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+
+
 def wait_until(condition: Callable[[], Any], what: str = "the condition") -> Any:
     """Wait for something that no event tells of; what `condition` returned then."""
     deadline = time.monotonic() + PATIENCE

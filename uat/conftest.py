@@ -61,6 +61,7 @@ def example(name: str) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of commands, in which the remote is there."""
     env = dict(os.environ)
+    env.pop("FORCE_COLOR", None)  # the documents show what a pipe gets
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     if env.get("GUILD_UAT_REMOTE") == REMOTE:
         yield env

@@ -31,9 +31,9 @@ def main(argv: Sequence[str]) -> int:
         ]  # fmt: skip
         print(json.dumps(data, default=str))
         return Exit.OK
-    width = max((len(o.full_name) for o in found), default=0)
-    for operation in found:
-        print(f"{operation.full_name:{width}}  {display.clean(operation.description)}".rstrip())
+    rows = [(display.clean(o.full_name), display.clean(o.description)) for o in found]
+    for operation, line in zip(found, display.table(rows), strict=True):
+        print(line)
         if args["--verbose"]:
             for flag in operation.flags.values():
                 about = f"  ({flag.description})" if flag.description else ""

@@ -87,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
     target = host(args["--remote"])
     prepared = plan(request, target)
     for warning in prepared.warnings:
-        print(f"guild: warning: {display.clean(warning)}", file=sys.stderr)
+        display.complain(f"warning: {warning}", "yellow")
     if args["--stage"] and prepared.job.get("builtin"):
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
     if args["--print-cmd"]:

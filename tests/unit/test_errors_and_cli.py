@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from support import BIN, Guild, wait_until
+from support import Guild, imported_by, wait_until
 
 from guild_sync import __version__, arguments, cli
 from guild_sync.errors import (
@@ -319,19 +319,6 @@ def test_a_full_disk_behind_stdout_is_no_bug(guild: Guild) -> None:
 # What a command costs before it begins.
 
 HEAVY = ("sh", "yaml", "filelock", "docopt", "schema", "rich", "lark", "wheel")
-
-
-def imported_by(guild: Guild, *argv: str) -> set[str]:
-    """The modules that a command imports, as Python itself tells."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", str(BIN / "guild"), *argv],
-        capture_output=True,
-        text=True,
-        env=guild.env,
-        cwd=guild.folder,
-    )
-    assert done.returncode == 0, done.stderr
-    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
 
 
 @pytest.mark.parametrize("argv", [("--version",), ("--help",)])

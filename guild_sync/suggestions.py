@@ -1,0 +1,164 @@
+"""What could be meant where a usage says REMOTE, RUN, OPERATION and so on.
+
+All of it is of this machine: no completion opens a connection or starts a program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from guild_sync.agent import runs
+from guild_sync.agent.errors import AgentError
+from guild_sync.errors import GuildError
+from guild_sync.guildfile import Operation
+from guild_sync.home import guild_home
+
+MOST_RUNS = 100
+SHORT_ID = 8
+SHELLS = ("bash", "zsh", "fish")
+
+
+class Candidate(NamedTuple):
+    """A word that could be meant, and what it is."""
+
+    word: str
+    about: str = ""
+
+
+class Names(NamedTuple):
+    """A wish that the shell completes names of its own: `files`, or `folders`."""
+
+    of: str
+
+
+Found = Iterator[Candidate | Names]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command line before the word that is being typed, and that word's beginning."""
+
+    words: tuple[str, ...]  # the command's name first; no options among them
+    given: Mapping[str, str]  # the options, by all of their names, with their values
+    current: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the runs that it is about are this machine's."""
+        return "--remote" not in self.given and self.words[:1] != ("pull",)
+
+
+def suggestions(kind: str, line: Line) -> list[Candidate | Names]:
+    """What could be meant by the `kind` of argument that a usage names."""
+    try:
+        return list(_SOURCES[kind](line)) if kind in _SOURCES else []
+    except (GuildError, AgentError, OSError):
+        # A broken guild.yml or config file: who presses a key has not asked what is wrong.
+        return []
+
+
+def _shells(line: Line) -> Found:
+    yield from map(Candidate, SHELLS)
+
+
+def _folders(line: Line) -> Found:
+    yield Names("folders")
+
+
+def _remotes(line: Line) -> Found:
+    from guild_sync import config
+
+    for name, remote in sorted(config.remotes().items()):
+        yield Candidate(name, remote.description or remote.host)
+
+
+def _runs(line: Line) -> Found:
+    """The latest runs of this machine whose ids begin so, as short as they are unique."""
+    from guild_sync import display
+
+    if not line.is_here:
+        return
+    deleted = "--deleted" in line.given or bool({"restore", "purge"} & {*line.words[:2]})
+    home = str(guild_home())
+    ids = runs.run_ids(home, deleted)
+    short = [run_id[:SHORT_ID] for run_id in ids]
+    for run_id in [i for i in ids if i.startswith(line.current)][:MOST_RUNS]:
+        begin = run_id[:SHORT_ID]
+        # Digits alone could be read as an index.
+        plain = short.count(begin) == 1 and not begin.isdigit() and begin.startswith(line.current)
+        about = "  ".join(filter(None, display.run_row(1, runs.summary(home, run_id, deleted))[1:]))
+        yield Candidate(begin if plain else run_id, about)
+
+
+def _files_of_run(line: Line) -> Found:
+    """The files of the run that the line names, or of the latest."""
+    from guild_sync.agent import listing
+
+    if not line.is_here:
+        return
+    named = [word for word in line.words if re.fullmatch("[0-9a-f]+", word)]
+    found = listing.list_files(str(guild_home()), named[0] if named else "1")
+    yield from (Candidate(file["path"]) for file in found["files"])
+
+
+def _operations(line: Line) -> Found:
+    from guild_sync import builtin, guildfile
+
+    offered = list(builtin.OPERATIONS.values())
+    if (Path.cwd() / guildfile.GUILDFILE).exists():
+        offered = [*guildfile.load(Path.cwd()).operations, *offered]
+    yield from (Candidate(o.full_name, o.description) for o in offered)
+
+
+def _operations_and_scripts(line: Line) -> Found:
+    found = suggestions("OP", line)
+    yield from found
+    if not any(c.word.startswith(line.current) for c in found if isinstance(c, Candidate)):
+        yield Names("files")
+
+
+def _flags(line: Line) -> Found:
+    """The flags of the operation that the line names, and the values that one can have."""
+    from guild_sync import flags
+
+    name, equals, _ = line.current.partition("=")
+    given = {word.partition("=")[0] for word in line.words[1:]}
+    for flag in _operation(line).flags.values():
+        if equals and flag.name == name:
+            yield from (Candidate(f"{name}={text}") for text in flags.possible_texts(flag))
+        elif not equals and flag.name not in given:
+            yield Candidate(f"{flag.name}=", flag.description)
+
+
+def _operation(line: Line) -> Operation:
+    """The operation that the line names. Raises GuildError where it names none."""
+    from guild_sync import builtin, guildfile, operations
+
+    spec = next((word for word in line.words[1:2] if "=" not in word), None)
+    if spec and Path(spec).is_file():
+        return guildfile.of_script(Path(spec))[1]
+    try:
+        return operations.find(guildfile.load(Path.cwd()), spec)
+    except GuildError:
+        if spec in builtin.OPERATIONS:
+            return builtin.OPERATIONS[spec]
+        raise
+
+
+# What a usage calls it -> what it could be.
+_SOURCES: dict[str, Callable[[Line], Found]] = {
+    "DIR": _folders,
+    "FLAG": _flags,
+    "NAME": _remotes,
+    "OP": _operations,
+    "OPERATION": _operations_and_scripts,
+    "PATH": _files_of_run,
+    "PATTERN": _files_of_run,
+    "REMOTE": _remotes,
+    "RUN": _runs,
+    "SHELL": _shells,
+}

@@ -1,0 +1,99 @@
+"""`guild ... | head -n1` in a shell: no message, whatever the command, and an end."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import PATIENCE, Guild, Place, wait_until
+
+LONG = 300_000  # bytes: more than a pipe holds, and more than is read at once
+
+
+def head(guild: Guild, *argv: str, folder: Path | None = None) -> tuple[int, str, str]:
+    """The status of `guild ARGV | head -n1` under pipefail, its output and its stderr."""
+    done = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$@" | head -n1', "bash", *guild.argv(*argv)],
+        cwd=folder or guild.folder,
+        env=guild.env,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(
+            ("--help",),
+            ("help", "run"),
+            ("run", "--help"),
+            ("help", "--man"),
+            ("completion", "zsh"),
+        ),
+        *(("operations",), ("operations", "-v"), ("operations", "--json"), ("remotes",)),
+        ("run", "noisy", "-y"),
+        ("run", "noisy", "--print-cmd"),
+    ],
+    ids=" ".join,
+)
+def test_nobody_who_reads_on_is_no_error(guild: Guild, argv: tuple[str, ...]) -> None:
+    project(guild)
+    guild.configure(**{f"r{number}": {"type": "sandbox"} for number in range(3000)})
+    status, out, err = head(guild, *argv)
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) == 1
+
+
+def project(guild: Guild) -> None:
+    """Many operations; one of them prints a lot, and writes many files."""
+    many = "\n".join(f"op{number}: {{exec: 'true', flags: {{x: 1}}}}" for number in range(3000))
+    (guild.folder / "guild.yml").write_text(f"noisy: {{main: noisy}}\n{many}\n")
+    (guild.folder / "noisy.py").write_text(
+        "import pathlib\n"
+        f"print('a line of the output\\n' * {LONG // 20})\n"
+        "for number in range(3000):\n"
+        "    pathlib.Path(f'file-with-a-rather-long-name-{number}').touch()\n"
+        f"pathlib.Path('big').write_text('a line of a file\\n' * {LONG // 16})\n"
+    )
+
+
+@pytest.fixture
+def ended(place: Place) -> Place:
+    """Two runs with much of everything, here or on a remote, that have ended."""
+    project(place.guild)
+    for comment in ("first", "second"):
+        run = place.started("-c", comment, op="noisy")
+        place.wait_for_end(run)
+        place.wait_until_dead(run)
+    for directory in (place.home / "runs").iterdir():
+        (directory / ".guild" / "attrs" / "label").write_text("x" * LONG)
+    return place
+
+
+def test_nobody_who_reads_on_of_what_a_run_has_is_no_error(ended: Place) -> None:
+    for argv in (
+        ["runs"], ["runs", "-v"], ["runs", "--json"], ["info"], ["info", "--json"], ["ls"],
+        ["ls", "-f"], ["cat", "-O"], ["cat", "-p", "big"], ["watch", "1"],
+        ["select", "--attr", "label"], ["diff", "2", "1"], ["diff", "-a"],
+        ["comment", "-l", "1"], ["tag", "-l"],
+    ):  # fmt: skip
+        status, out, err = head(ended.guild, *argv, *ended.args)
+        assert (argv, status, err) == (argv, 0, "")
+        assert len(out.splitlines()) <= 1
+
+
+def test_a_watch_that_nobody_reads_ends_and_leaves_its_run_running(place: Place) -> None:
+    (place.guild.folder / "guild.yml").write_text("ticks: {main: ticks}\n")
+    (place.guild.folder / "ticks.py").write_text(
+        "import time\nwhile True:\n    print('tick', flush=True)\n    time.sleep(0.05)\n"
+    )
+    run = place.started(op="ticks")
+    place.wait_for_output(run, "tick")
+    assert head(place.guild, "watch", run, *place.args) == (0, "tick\n", "")
+    assert place.status(run) == "running"
+    place.ok("stop", run, "-y")
+    wait_until(lambda: place.status(run) == "terminated")

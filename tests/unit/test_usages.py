@@ -1,0 +1,98 @@
+"""What is read from the usage of a command, beside docopt: sections, options, words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import guild_sync
+from guild_sync import cli, usages
+from guild_sync.arguments import usage_of
+from guild_sync.usages import Item, Option
+
+USAGE = """List the tags of runs.
+
+Usage:
+  guild tags [options] [-m...] [--add TAG]... REMOTE [list] [RUN]...
+  guild runs (tags|labels) [RUN [RUN]]
+  guild tags --help
+
+RUN is an index, or:
+
+    the beginning of an id
+
+What to do:
+  -a, --add TAG  Add TAG,
+                 which is a word.
+  -m
+
+Options:
+  --help         Show this help and exit.
+
+Exit status: 0 if all went well.
+"""
+
+
+def files() -> list[Path]:
+    folder = Path(guild_sync.__file__).parent / "commands"
+    return [folder / f"{module}.py" for module, _ in cli.COMMANDS.values()]
+
+
+def test_a_usage_has_sections_with_and_without_a_heading() -> None:
+    found = [section.heading for section in usages.sections(USAGE)]
+    assert found == ["", "Usage", "", "What to do", "Options", ""]
+
+
+def test_no_line_of_a_usage_is_lost() -> None:
+    for usage in (USAGE, cli.usage(), *map(usage_of, files())):
+        found = [line for section in usages.sections(usage) for line in section.lines]
+        headings = [f"{section.heading}:" for section in usages.sections(usage) if section.heading]
+        for line in usage.splitlines():
+            assert line in found or line in headings or not line
+
+
+def test_a_list_has_items_that_may_take_several_lines() -> None:
+    (todo,) = [section for section in usages.sections(USAGE) if section.heading == "What to do"]
+    assert todo.items == [Item("-a, --add TAG", "Add TAG, which is a word."), Item("-m", "")]
+
+
+def test_plain_text_is_no_list() -> None:
+    assert [section.items for section in usages.sections(USAGE) if not section.heading] == [[]] * 3
+
+
+def test_options_have_names_a_value_and_a_meaning() -> None:
+    assert usages.options(USAGE) == [
+        Option(("-a", "--add"), "TAG", "Add TAG, which is a word."),
+        Option(("-m",), "", ""),
+        Option(("--help",), "", "Show this help and exit."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "following"),
+    [
+        ([], ["tags", "runs"]),
+        (["tags"], ["REMOTE"]),
+        (["tags", "gpu"], ["list", "RUN"]),
+        (["tags", "gpu", "list"], ["RUN"]),
+        (["tags", "gpu", "1", "2", "3"], ["RUN"]),
+        (["runs"], ["tags labels"]),
+        (["runs", "labels", "1"], ["RUN"]),
+        (["runs", "labels", "1", "2"], []),
+        (["runs", "other"], []),
+        (["others"], []),
+    ],
+)
+def test_a_usage_says_what_can_follow_on_words(words: list[str], following: list[str]) -> None:
+    elements = [e for line in usages.lines(USAGE) for e in usages.next_elements(line, words)]
+    found = dict.fromkeys(e.argument or " ".join(e.words) for e in elements)
+    assert list(found) == following
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_usage_that_is_read_is_the_one_that_help_shows(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([name, "--help"]) == 0
+    assert capsys.readouterr().out.strip() == usage_of(cli.file_of(name))
