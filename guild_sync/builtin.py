@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from guild_sync import flags
+from guild_sync.definitions import Operation
 from guild_sync.flags import Flag
-from guild_sync.guildfile import Operation
 
 QUEUE = Operation(
     "queue",

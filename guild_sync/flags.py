@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 
 from guild_sync.agent import attrs
+from guild_sync.batches import Several, listed
 from guild_sync.errors import GuildError, UsageError
 
 _TEXT_TYPES = ("string", "path", "existing-path", "filename")
@@ -34,6 +35,7 @@ class Flag:
     several: bool = False
     global_name: str | None = None
     description: str = ""
+    is_run: bool = False  # says which run a requirement means, and is not the operation's
 
 
 class Flagged(Protocol):
@@ -68,7 +70,7 @@ def flag_values(
                 did_you_mean(name, operation.flags)
                 + "Try 'guild operations -v' for the flags, or --force-flags to skip this check.",
             )
-        values[name] = _typed(flag or Flag(name), text, force)
+        values[name] = _value_or_several(flag or Flag(name), text, force)
     for name, flag in operation.flags.items():
         if flag.required and values[name] in (None, ""):
             raise GuildError(f"flag {name!r} needs a value", f"Give it as {name}=VALUE.")
@@ -81,6 +83,24 @@ def possible_texts(flag: Flag) -> list[str]:
     if not values and (flag.type == "boolean" or isinstance(flag.default, bool)):
         values = (True, False)
     return [value if isinstance(value, str) else shown(value) for value in values]
+
+
+def _value_or_several(flag: Flag, text: str, force: bool) -> Any:
+    """The value that `text` stands for, or the values that a list or a range stands for.
+
+    Of a flag whose values are lists, a list is one value, and a list of lists several.
+    """
+    items = listed(text)
+    takes_lists = flag.several or isinstance(flag.default, list)
+    if not items or (takes_lists and not all(isinstance(item, list) for item in items)):
+        return _typed(flag, text, force)
+    if takes_lists:
+        return Several(tuple(items))
+    return Several(tuple(_typed(flag, _item_text(item), force) for item in items))
+
+
+def _item_text(item: Any) -> str:
+    return item if isinstance(item, str) else shown(item)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -161,6 +181,8 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Several):
+        value = value.items
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(shown(item) for item in value)}]"
     if isinstance(value, dict):

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from guild_sync import requirements
+from guild_sync.definitions import GUILDFILE, Operation, Package, Project, Requirement
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.flags import SCIENTIFIC, TIME_OF_DAY, Flag, is_number, variable_text
 from guild_sync.imports import ImportedFlag, find_module, module_flags
 
-GUILDFILE = "guild.yml"
 _OPERATION_KEYS = {
     "main", "exec", "flags", "flags-import", "flags-dest", "env", "description", "default",
-    "label", "sourcecode",
+    "label", "sourcecode", "requires", "steps",
 }  # fmt: skip
-_LATER_KEYS = {"requires", "steps", "pip-freeze", "stoppable", "output-scalars", "plugins"}
+_LATER_KEYS = {"pip-freeze", "stoppable", "output-scalars", "plugins"}
 _FLAG_KEYS = {
     "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
     "description",
@@ -26,54 +26,6 @@ _FLAG_KEYS = {
 _TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
 _DESTINATIONS = ("args", "globals", "env")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An operation as guild.yml defines it, with the flags of its module."""
-
-    name: str
-    model: str = ""
-    description: str = ""
-    main: str | None = None
-    exec: str | None = None
-    flags: Mapping[str, Flag] = field(default_factory=dict)
-    flags_dest: str = "args"
-    env: Mapping[str, str] = field(default_factory=dict)
-    label: str | None = None
-    default: bool = False
-    later_keys: tuple[str, ...] = ()
-    sourcecode: Any = None
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.model}:{self.name}" if self.model else self.name
-
-
-@dataclass(frozen=True)
-class Package:
-    """A `package` entry: what the project's wheel is called and needs."""
-
-    name: str | None = None
-    version: str = "0.0.0"
-    description: str = ""
-    python_requires: str | None = None
-    requires: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Project:
-    """A folder with a guild.yml."""
-
-    folder: Path
-    operations: tuple[Operation, ...] = ()
-    package: Package = Package()
-    sourcecode: Any = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def guildfile(self) -> Path:
-        return self.folder / GUILDFILE
 
 
 def load(folder: Path) -> Project:
@@ -254,8 +206,9 @@ class _Reader:
         if not isinstance(entry.get("default", False), bool):
             self.faults.append(f"{place}: default: must be yes or no")
         main, command = entry.get("main"), entry.get("exec")
-        if main and command:
-            self.faults.append(f"{place}: main and exec exclude each other")
+        given = [key for key in ("main", "exec", "steps") if entry.get(key)]
+        if len(given) > 1:
+            self.faults.append(f"{place}: {' and '.join(given)} exclude each other")
         dest = entry.get("flags-dest")
         if dest is not None and dest not in _DESTINATIONS:
             self.faults.append(f"{place}: flags-dest: must be one of {', '.join(_DESTINATIONS)}")
@@ -266,6 +219,15 @@ class _Reader:
         if len(self.faults) > before:
             return Operation(name)
         flags, dest = self._flags(entry, main if isinstance(main, str) else None, dest, place)
+        requires, notes = requirements.requirements(entry.get("requires"), place)
+        steps, more_notes = requirements.steps(entry.get("steps"), place)
+        for note in [*notes, *more_notes]:
+            self.faults += note.faults
+            for where, key in note.unknown:
+                self._pass_over(where, key)
+        for requirement in requires:
+            if requirement.kind == "operation":
+                self._add_flag_of(requirement, flags, place)
         return Operation(
             name,
             model,
@@ -279,6 +241,21 @@ class _Reader:
             entry.get("default") is True,
             later,
             entry.get("sourcecode"),
+            requires,
+            steps,
+        )
+
+    def _add_flag_of(self, requirement: Requirement, flags: dict[str, Flag], place: str) -> None:
+        """The flag that says which run is required."""
+        if requirement.name in flags:
+            self.faults.append(
+                f"{place}: requires: {requirement.name} is a flag too: give it another name"
+            )
+        flags[requirement.name] = Flag(
+            requirement.name,
+            type="string",
+            is_run=True,
+            description=f"the run of {requirement.source} to take; the latest completed one",
         )
 
     def _flags(

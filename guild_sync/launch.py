@@ -8,20 +8,21 @@ import shlex
 import socket
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from guild_sync import builtin, operations, recipes
+from guild_sync import batches, builtin, flags, operations, recipes
 from guild_sync.agent.environment import user_name
 from guild_sync.agent.staging import now
+from guild_sync.batches import Several
+from guild_sync.definitions import Operation, Package, Project, Requirement, Step
 from guild_sync.errors import GuildError
-from guild_sync.guildfile import Operation, Package, Project
 from guild_sync.home import guild_home
 from guild_sync.hosts import Host, LocalHost, RemoteHost
-from guild_sync.package import Source, full_name, source
+from guild_sync.package import Source, full_name, required_files, source
 
 Say = Callable[[str], None]
 Recipe = Mapping[str, Any]  # a run as the agent's `recipe` has it
@@ -51,6 +52,15 @@ class Notes:
 
 
 @dataclass(frozen=True)
+class BatchOptions:
+    """How the trials of a batch are chosen, and when it ends."""
+
+    max_trials: int | None = None
+    fail_on_trial_error: bool = False
+    needed: bool = False
+
+
+@dataclass(frozen=True)
 class Launch:
     """A run that is to be, or to be again: the operation, its flags, what is said of it."""
 
@@ -66,10 +76,21 @@ class Launch:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     run_dir: Path | None = None  # a place outside of the guild home
     project_warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # of the project, which it requires beside its source code
 
     @property
     def name(self) -> str:
         return self.operation.full_name
+
+    @property
+    def children(self) -> Sequence[Mapping[str, Any]]:
+        """The runs that it consists of: a pipeline's steps, a batch's trials."""
+        found: Sequence[Mapping[str, Any]] = self.job.get("children") or ()
+        return found
+
+    @property
+    def is_batch(self) -> bool:
+        return bool(self.children) and not self.job.get("is_pipeline")
 
     @property
     def warnings(self) -> list[str]:
@@ -93,24 +114,46 @@ def prepare(
     *,
     script: Path | None = None,
     run_dir: Path | None = None,
+    options: BatchOptions = BatchOptions(),
 ) -> Launch:
     """A run of a project's operation. Raises GuildError where the operation cannot run."""
-    attributes: dict[str, Any] = {"flags": dict(values)}
+    attributes: dict[str, Any] = {"flags": _plain_values(values)}
     label = operations.label(operation, values)
     if label:
         attributes["label"] = label
     seed = _seed(notes)
-    return Launch(
-        operation,
-        values,
-        {**attributes, **notes.attributes(), "random_seed": seed},
-        _job(operation, values, seed),
-        _local_opref(project, operation, script),
-        _source(project, operation, run_dir),
-        project.package,
-        run_dir=run_dir,
-        project_warnings=project.warnings,
+    return _checked(
+        Launch(
+            operation,
+            values,
+            {**attributes, **notes.attributes(), "random_seed": seed},
+            _any_job(operation, values, seed, notes, options),
+            _local_opref(project, operation, script),
+            _source(project, operation, run_dir),
+            project.package,
+            run_dir=run_dir,
+            project_warnings=project.warnings,
+            files=required_files(project.folder, _all_requirements(operation)),
+        )
     )
+
+
+def _checked(launch: Launch) -> Launch:
+    if launch.children and launch.run_dir is not None:
+        raise GuildError(
+            f"{launch.name} consists of several runs, which are listed: it takes no --run-dir"
+        )
+    return launch
+
+
+def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: batches.plain(value) for name, value in values.items()}
+
+
+def _all_requirements(operation: Operation) -> list[Requirement]:
+    """What the operation and its steps require."""
+    below = [_all_requirements(step.operation) for step in operation.steps if step.operation]
+    return [*operation.requires, *(requirement for found in below for requirement in found)]
 
 
 def prepare_builtin(
@@ -138,6 +181,7 @@ def prepare_like(
     project: Project | None = None,
     again: bool = False,
     run_dir: Path | None = None,
+    options: BatchOptions = BatchOptions(),
 ) -> Launch:
     """A new run as an earlier one was, or `again` that run itself.
 
@@ -145,18 +189,26 @@ def prepare_like(
     """
     seed = recipe["random_seed"] if again and notes.random_seed is None else None
     seed = seed if isinstance(seed, int) else _seed(notes)
-    attributes = {"flags": dict(values), "random_seed": seed, **notes.attributes()}
+    attributes = {
+        "flags": _plain_values(values),
+        "random_seed": seed,
+        **notes.attributes(),
+    }
     label = recipes.new_label(recipe, operation, values)
     if label is not None:
         attributes.setdefault("label", label)
     elif not again and recipe["label"] is not None:
         attributes.setdefault("label", recipe["label"])
-    is_builtin = bool((recipe["job"] or {}).get("builtin"))
+    is_builtin = is_own(recipe)
     if again and project is None and dict(values) == recipes.flags_of(recipe):
         job = {**recipe["job"], "env": {**recipe["job"].get("env", {}), **_seed_variable(seed)}}
     else:
-        job = _job(operation, values, seed, is_builtin)
-    return Launch(
+        job = (
+            _job(operation, values, seed, is_builtin)
+            if is_builtin
+            else _any_job(operation, values, seed, notes, options)
+        )
+    made = Launch(
         operation,
         values,
         attributes,
@@ -169,7 +221,103 @@ def prepare_like(
         run_id=recipe["id"] if again else uuid.uuid4().hex,
         run_dir=run_dir,
         project_warnings=project.warnings if project is not None else (),
+        files=required_files(project.folder, _all_requirements(operation)) if project else (),
     )
+    return _checked(made)
+
+
+def is_own(recipe: Recipe) -> bool:
+    """Whether the run's operation is one that guild brings along."""
+    return (recipe["job"] or {}).get("builtin") in builtin.OPERATIONS
+
+
+# ---- runs that consist of others
+
+
+def _any_job(
+    operation: Operation,
+    values: Mapping[str, Any],
+    seed: int | None,
+    notes: Notes,
+    options: BatchOptions,
+) -> dict[str, Any]:
+    """What a runner is to do: the operation, or one run after another."""
+    if batches.is_batch(values):
+        several = [name for name, value in values.items() if isinstance(value, Several)]
+        children = [
+            _child("", operation, trial, notes, options)
+            for trial in batches.trials(values, options.max_trials, seed)
+        ]
+        return {
+            **_series(operation, children),
+            "several": several,
+            "stops": options.fail_on_trial_error,
+            "needed": options.needed,
+        }
+    if operation.steps:
+        # What the user says of the run is said of the pipeline; its steps have flags alone.
+        of_steps = Notes(random_seed=notes.random_seed)
+        children = [_step(step, values, of_steps, options) for step in operation.steps]
+        return {**_series(operation, children), "is_pipeline": True, "stops": True}
+    return _job(operation, values, seed)
+
+
+def _series(operation: Operation, children: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "op": operation.full_name,
+        "builtin": "series",
+        "children": list(children),
+        "env": {},
+        "operation": recipes.definition(operation),
+    }
+
+
+def _step(
+    step: Step, values: Mapping[str, Any], notes: Notes, options: BatchOptions
+) -> dict[str, Any]:
+    assert step.operation is not None  # operations.with_steps
+    words = [f"{name}={text}" for name, text in operations.step_flags(step, values).items()]
+    try:
+        found = flags.flag_values(step.operation, words)
+    except GuildError as e:
+        raise GuildError(f"step {step.name}: {e.message}", e.hint) from None
+    return _child(step.name, step.operation, found, notes, options)
+
+
+def _child(
+    name: str,
+    operation: Operation,
+    values: Mapping[str, Any],
+    notes: Notes,
+    options: BatchOptions,
+) -> dict[str, Any]:
+    """A run of the series: what its link is called, its attributes, its job."""
+    seed = _seed(notes)
+    label = {"label": text} if (text := operations.label(operation, values)) else {}
+    attributes = {"flags": _plain_values(values), "random_seed": seed, **label}
+    job = _any_job(operation, values, seed, notes, options)
+    is_batch = bool(job.get("children")) and not job.get("is_pipeline")
+    return {
+        "name": name,
+        "model": operation.model,
+        "operation": operation.name + ("+" if is_batch else ""),
+        "attributes": {**attributes, **notes.attributes()},
+        "job": job,
+    }
+
+
+def _with_oprefs(job: Mapping[str, Any], opref: str) -> dict[str, Any]:
+    """The job, in which each run of a series is of the project that `opref` names."""
+    if not job.get("children"):
+        return dict(job)
+    kind, _, rest = opref.partition(":")
+    name, version = shlex.split(rest)[:2]
+    children = []
+    for child in job["children"]:
+        words = (name, version, child["model"], child["operation"])
+        own = f"{kind}:" + " ".join(shlex.quote(word) for word in words)
+        children.append({**child, "opref": own, "job": _with_oprefs(child["job"], own)})
+    return {**job, "children": children}
 
 
 def _seed(notes: Notes) -> int:
@@ -215,9 +363,16 @@ def _opref(kind: str, name: str, version: str, operation: Operation) -> str:
 def _opref_on(launch: Launch, host: Host) -> str:
     """What the operation is on that host: a remote gets a project as a package."""
     if isinstance(host, LocalHost) or launch.source is None:
-        return launch.opref or ""
+        return _called(launch, launch.opref or "")
     name = full_name(launch.source, launch.package)
-    return _opref("package", name, launch.package.version, launch.operation)
+    return _called(launch, _opref("package", name, launch.package.version, launch.operation))
+
+
+def _called(launch: Launch, opref: str) -> str:
+    """`opref` with a plus sign behind the operation's name for a batch, as Guild AI shows it."""
+    if not launch.is_batch or opref.endswith("+"):
+        return opref
+    return opref + "+"  # a name that guild.yml allows needs no quotes
 
 
 # ---- making it so
@@ -227,6 +382,15 @@ def command(launch: Launch, host: Host) -> list[str]:
     """The command that the run would run; nothing is made."""
     found: list[str] = host.call("command", job=_job_on(launch, host))
     return found
+
+
+def child_commands(launch: Launch, host: Host) -> Iterator[list[str]]:
+    """The command of each run that it consists of, and of those that they consist of."""
+    for child in launch.children or [{"job": launch.job}]:
+        if child["job"].get("children"):
+            yield from child_commands(replace(launch, job=child["job"]), host)
+        else:
+            yield command(replace(launch, job=child["job"]), host)
 
 
 def earlier_run(launch: Launch, host: Host) -> dict[str, Any] | None:
@@ -277,6 +441,10 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
     if launch.source is not None:
         root, files = str(launch.source.root), launch.source.files
         host.call("copy_source", run_id=launch.run_id, root=root, files=files, **_place(launch))
+        if launch.children:
+            host.call("keep_files", run_id=launch.run_id, root=root, files=launch.files)
+        elif launch.files:
+            _add_files(launch, host, root=root)
     elif launch.like is not None:
         host.call("adopt_source", run_id=launch.run_id, source=launch.like, **_place(launch))
     return directory
@@ -305,7 +473,7 @@ def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say
 
     say("Building package")
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
-        built = package.build(found, launch.package, Path(folder))
+        built = package.build(found, launch.package, Path(folder), launch.files)
         directory = _make_empty(launch, host)
         say(f"Copying package to {host.name}")
         rsync.send_file(host.remote, built.wheel, f"{directory}/.guild/job-packages")
@@ -321,13 +489,27 @@ def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say
             folder=built.folder,
             with_dependencies=bool(built.requires),
         )
+        if launch.files and not launch.children:
+            _add_files(launch, host)
         say(f"Successfully installed {built.name}-{built.version}")
     return directory
 
 
+def _add_files(launch: Launch, host: Host, **where: str) -> None:
+    host.call(
+        "add_files",
+        run_id=launch.run_id,
+        requires=launch.job["requires"],
+        **where,
+        **_place(launch),
+    )
+
+
 def _job_on(launch: Launch, host: Host) -> dict[str, Any]:
     environment = host.environment() or launch.job.get("environment") or {}
-    job = {**launch.job, "environment": {} if launch.job.get("builtin") else environment}
+    is_own = launch.job.get("builtin") in builtin.OPERATIONS
+    job = _with_oprefs(launch.job, _opref_on(launch, host))
+    job["environment"] = {} if is_own else environment
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
     return job

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipInfo
 
+from guild_sync.agent.dependencies import FILES
+from guild_sync.definitions import Package, Requirement
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.guildfile import Package
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
@@ -66,6 +67,32 @@ def source(root: Path, selection: Any = None) -> Source:
             "  sourcecode: ['*.py', 'config/*']",
         )
     return Source(root, tuple(sorted(names)), tuple(said))
+
+
+def required_files(root: Path, requires: Sequence[Requirement]) -> tuple[str, ...]:
+    """The project's files that requirements name, relative to `root`.
+
+    Raises GuildError, naming it, for one that is not there.
+    """
+    found: dict[str, None] = {}
+    for requirement in requires:
+        if requirement.kind != "file" or os.path.isabs(requirement.source):
+            continue
+        path = root / requirement.source
+        if not path.exists():
+            raise GuildError(
+                f"the operation requires {requirement.source}, which is not in {root}",
+                "Put it there, or correct 'requires' in guild.yml.",
+            )
+        names = [requirement.source] if path.is_file() else _walk_all(root, path)
+        found.update(dict.fromkeys(names))
+    return tuple(found)
+
+
+def _walk_all(root: Path, folder: Path) -> Iterator[str]:
+    for top, _, names in os.walk(folder):
+        for name in sorted(names):
+            yield str((Path(top) / name).relative_to(root))
 
 
 def _content(path: Path) -> bytes:
@@ -185,8 +212,10 @@ def full_name(found: Source, package: Package) -> str:
     return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
 
 
-def build(found: Source, package: Package, target: Path) -> Built:
+def build(found: Source, package: Package, target: Path, data: Sequence[str] = ()) -> Built:
     """Write the project's wheel into the folder `target`.
+
+    `data` are files of the project that its operations require beside the source code.
 
     Source: the wheel format, PEP 427 and its packaging.python.org specification.
     """
@@ -203,6 +232,8 @@ def build(found: Source, package: Package, target: Path) -> Built:
         for file in found.files:
             path_here = found.root / file
             wheel.writestr(_member(path_here, f"{folder}/{file}"), _content(path_here))
+        for file in data:
+            wheel.write(str(found.root / file), f"{FILES}/{file}")
         wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
         wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
     return Built(path, name, package.version, folder, requires)

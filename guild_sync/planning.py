@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from guild_sync import builtin, flags, guildfile, launch, operations, recipes
+from guild_sync.batches import Several
+from guild_sync.definitions import GUILDFILE, Operation, Project, Requirement
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.guildfile import Operation, Project
 from guild_sync.hosts import Host
-from guild_sync.launch import Launch, Notes, Recipe
+from guild_sync.launch import BatchOptions, Launch, Notes, Recipe
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Request:
     force_flags: bool = False
     new_source: bool = False
     notes: Notes = field(default_factory=Notes)
+    options: BatchOptions = field(default_factory=BatchOptions)
+    is_staged: bool = False
     run_dir: Path | None = None
 
 
@@ -41,17 +45,67 @@ def _new(request: Request, host: Host) -> Launch:
         values = flags.flag_values(own, request.flags, request.force_flags)
         return launch.prepare_builtin(own, values, request.notes, request.run_dir)
     project, operation, script = _operation(request.operation, host.name)
+    operation = operations.with_steps(project, operation)
     values = flags.flag_values(operation, request.flags, request.force_flags)
     return launch.prepare(
-        project, operation, values, request.notes, script=script, run_dir=request.run_dir
+        project,
+        operation,
+        _with_runs(request, host, operation, values),
+        request.notes,
+        script=script,
+        run_dir=request.run_dir,
+        options=request.options,
     )
+
+
+def _with_runs(
+    request: Request, host: Host, operation: Operation, values: dict[str, Any]
+) -> dict[str, Any]:
+    """The values, with the run that each requirement takes as its flag's.
+
+    A run that is only staged takes the latest one when it starts, unless a flag says which.
+    Raises GuildError for a requirement that nothing on the host meets.
+    """
+    requires = [r for r in operation.requires if r.kind == "operation"]
+    requires = [r for r in requires if not isinstance(values.get(r.name), Several)]
+    if request.is_staged:
+        requires = [r for r in requires if values.get(r.name)]
+    produced: set[str] = set()
+    for step in operation.steps:
+        assert step.operation is not None
+        needed = [r for r in step.operation.requires if r.kind == "operation"]
+        if not request.is_staged:
+            _check(host, step.operation, [r for r in needed if r.source not in produced
+                                          and r.name not in step.flags], {})  # fmt: skip
+        produced.add(step.operation.full_name)
+    return {**values, **_check(host, operation, requires, values)}
+
+
+def _check(
+    host: Host, operation: Operation, requires: Sequence[Requirement], values: dict[str, Any]
+) -> dict[str, str]:
+    """The ids of the runs that the requirements take."""
+    if not requires:
+        return {}
+    wanted = {r.name: values.get(r.name) for r in requires}
+    found = host.call("candidates", requires=[asdict(r) for r in requires], flags=wanted)
+    for requirement in requires:
+        if problem := found[requirement.name].get("problem"):
+            where = f" -r {host.name}" if host.name else ""
+            on = f" on {host.name}" if host.name else ""
+            raise GuildError(
+                f"{operation.full_name} cannot run{on}: {problem}",
+                f"Run it first: guild run {requirement.source}{where}\n"
+                f"Or name a run that has ended: {requirement.name}=RUN",
+            )
+    return {name: answer["run"]["id"] for name, answer in found.items()}
 
 
 def _builtin(spec: str | None) -> Operation | None:
     """The operation of guild's own that `spec` names, unless the project here has one."""
     if spec not in builtin.OPERATIONS:
         return None
-    if (Path.cwd() / guildfile.GUILDFILE).exists():
+    if (Path.cwd() / GUILDFILE).exists():
         named = (spec, f":{spec}")
         if any(o.full_name in named for o in guildfile.load(Path.cwd()).operations):
             return None
@@ -97,13 +151,13 @@ def _again(request: Request, host: Host) -> Launch:
             f"In its project's folder, 'guild run --proto {run_id}' makes a new run like it.",
         )
     project, operation = _operation_like(request, recipe, needs_project=False)
-    return _launch_like(request, recipe, project, operation)
+    return _launch_like(request, host, recipe, project, operation)
 
 
 def _like(request: Request, host: Host) -> Launch:
     recipe = _recipe(request.like or "", host)
     project, operation = _operation_like(request, recipe, needs_project=recipe["job"] is None)
-    return _launch_like(request, recipe, project, operation)
+    return _launch_like(request, host, recipe, project, operation)
 
 
 def _recipe(run: str, host: Host) -> Recipe:
@@ -115,10 +169,11 @@ def _operation_like(
     request: Request, recipe: Recipe, needs_project: bool
 ) -> tuple[Project | None, Operation]:
     """The run's operation, and the project to take source code from, if there is to be one."""
-    is_builtin = bool((recipe["job"] or {}).get("builtin"))
+    is_builtin = launch.is_own(recipe)
     if (request.operation or request.new_source or needs_project) and not is_builtin:
         project = guildfile.load(Path.cwd())
-        return project, operations.find(project, request.operation or recipes.name_of(recipe))
+        named = operations.find(project, request.operation or recipes.name_of(recipe))
+        return project, operations.with_steps(project, named)
     operation = recipes.operation_of(recipe)
     if operation is None:
         raise GuildError(
@@ -129,7 +184,7 @@ def _operation_like(
 
 
 def _launch_like(
-    request: Request, recipe: Recipe, project: Project | None, operation: Operation
+    request: Request, host: Host, recipe: Recipe, project: Project | None, operation: Operation
 ) -> Launch:
     known = recipes.flags_of(recipe)
     if request.operation is not None:  # another operation takes the flags that it has
@@ -140,9 +195,10 @@ def _launch_like(
     return launch.prepare_like(
         recipe,
         operation,
-        values,
+        _with_runs(request, host, operation, values),
         request.notes,
         project=project,
         again=request.again is not None,
         run_dir=request.run_dir,
+        options=request.options,
     )

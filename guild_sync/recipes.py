@@ -7,14 +7,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from guild_sync import operations
+from guild_sync import batches, operations
+from guild_sync.batches import Several
+from guild_sync.definitions import Operation, Requirement, Step
 from guild_sync.errors import GuildError
 from guild_sync.flags import Flag
-from guild_sync.guildfile import Operation
 
 
 def definition(operation: Operation) -> dict[str, Any]:
     """The operation as JSON, for a run's job."""
+    flags = {
+        name: replace(flag, default=batches.plain(flag.default))
+        for name, flag in operation.flags.items()
+    }
+    operation = replace(operation, flags=flags)
     made: dict[str, Any] = json.loads(json.dumps(asdict(operation), default=str))
     return made
 
@@ -28,11 +34,31 @@ def operation_of(recipe: Mapping[str, Any]) -> Operation | None:
     if data is None:
         return None
     try:
-        flags = {name: _flag(given) for name, given in data["flags"].items()}
-        known = {f.name: data[f.name] for f in fields(Operation) if f.name in data}
-        return Operation(**{**known, "flags": flags, "later_keys": tuple(data["later_keys"])})
+        return _operation(data)
     except (TypeError, KeyError, AttributeError) as e:
         raise GuildError(f"the job of run {recipe['id']} cannot be read: {e}") from None
+
+
+def _operation(data: Mapping[str, Any]) -> Operation:
+    known = {f.name: data[f.name] for f in fields(Operation) if f.name in data}
+    return Operation(
+        **{
+            **known,
+            "flags": {name: _flag(given) for name, given in data["flags"].items()},
+            "later_keys": tuple(data["later_keys"]),
+            "requires": tuple(_requirement(given) for given in data.get("requires", ())),
+            "steps": tuple(_step(given) for given in data.get("steps", ())),
+        }
+    )
+
+
+def _requirement(data: Mapping[str, Any]) -> Requirement:
+    rename = tuple((pattern, text) for pattern, text in data["rename"])
+    return Requirement(**{**data, "select": tuple(data["select"]), "rename": rename})
+
+
+def _step(data: Mapping[str, Any]) -> Step:
+    return Step(**{**data, "operation": _operation(data["operation"])})
 
 
 def _flag(data: Mapping[str, Any]) -> Flag:
@@ -52,12 +78,16 @@ def with_values(operation: Operation, values: Mapping[str, Any]) -> Operation:
 
 def flags_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The run's flag values."""
-    return dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
+    found = dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
+    for name in (recipe["job"] or {}).get("several", ()):
+        if isinstance(found.get(name), list):
+            found[name] = Several(tuple(found[name]))
+    return found
 
 
 def name_of(recipe: Mapping[str, Any]) -> str:
     """`[MODEL:]NAME` of the run's operation, as guild.yml has it."""
-    model, name = recipe["opref"]["model"], recipe["opref"]["name"]
+    model, name = recipe["opref"]["model"], recipe["opref"]["name"].rstrip("+")
     return f"{model}:{name}" if model else str(name)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from guild_sync.agent import runs
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError
-from guild_sync.guildfile import Operation
+from guild_sync.definitions import Operation
 from guild_sync.home import guild_home
 
 MOST_RUNS = 100
@@ -107,9 +107,10 @@ def _files_of_run(line: Line) -> Found:
 
 def _operations(line: Line) -> Found:
     from guild_sync import builtin, guildfile
+    from guild_sync.definitions import GUILDFILE
 
     offered = list(builtin.OPERATIONS.values())
-    if (Path.cwd() / guildfile.GUILDFILE).exists():
+    if (Path.cwd() / GUILDFILE).exists():
         offered = [*guildfile.load(Path.cwd()).operations, *offered]
     yield from (Candidate(o.full_name, o.description) for o in offered)
 

@@ -1,7 +1,8 @@
 """The agent's process: one JSON request on stdin, one framed JSON answer on stdout.
 
 It is started as a folder, `python3 -I <guild home>/agent/<digest>`, or through its
-arguments `runner` and `queue` as the process of a run, and as the operation of a queue.
+arguments `runner`, `queue` and `series` as the process of a run, and as the operation of
+a queue, a pipeline or a batch.
 Until the version check has passed, this file must be one that any Python 3 can read.
 """
 
@@ -37,10 +38,13 @@ def main(argv):  # type: ignore[no-untyped-def]
         pass
     if argv[:1] == ["runner"]:
         runner = importlib.import_module(package + ".runner")
-        return runner.main(argv[1], int(argv[2]), *argv[3:4])
+        return runner.main(argv[1], int(argv[2]), *argv[3:5])
     if argv[:1] == ["queue"]:
         queues = importlib.import_module(package + ".queues")
         return queues.main(argv[1], float(argv[2]), argv[3] == "yes")
+    if argv[:1] == ["series"]:
+        series = importlib.import_module(package + ".series")
+        return series.main(argv[1], argv[2])
     serve = importlib.import_module(package + ".serve")
     return serve.main(FRAME)
 

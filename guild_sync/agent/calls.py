@@ -35,10 +35,12 @@ def _guarded(table: Dict[str, str], home: str, function: str, args: Dict[str, An
 
 # name -> module of the agent, and the function in it that takes the guild home first
 FUNCTIONS: Dict[str, str] = {
+    "add_files": "dependencies.add_files",
     "adopt_source": "restaging.adopt_source",
     "begin_copy": "copies.begin",
     "begin_push": "copies.begin_push",
     "checkup": "checkup.checkup",
+    "candidates": "dependencies.candidates",
     "choose": "choosing.choose",
     "clean_agents": "upkeep.clean_agents",
     "clock": "checkup.clock",
@@ -50,6 +52,7 @@ FUNCTIONS: Dict[str, str] = {
     "end_copy": "copies.end",
     "info": "runs.info",
     "install": "staging.install",
+    "keep_files": "dependencies.keep_files",
     "label": "changes.label",
     "list": "runs.list_runs",
     "list_files": "listing.list_files",

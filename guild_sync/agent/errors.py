@@ -8,7 +8,7 @@ class AgentError(Exception):
 
     Kinds: "error", "not-found" (no such run), "missing-file", "refused" (the run is in a
     state that does not allow it), "busy" (another process has the run), "python" (no Python
-    for the operation).
+    for the operation), "unmet" (what the operation requires is not there).
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "error") -> None:

@@ -72,6 +72,11 @@ def source_files(directory: str) -> List[str]:
     return sorted(_manifest(directory, KINDS["sourcecode"]))
 
 
+def given_files(directory: str) -> List[str]:
+    """The paths that the run's manifest says it was given: source code and dependencies."""
+    return sorted(_manifest(directory, *KINDS.values()))
+
+
 def source_path(home: str, run_id: str, path: str) -> str:
     """Where the source code file `path` is in the run. AgentError where it is none."""
     source = _manifest(runs.run_dir(home, run_id), "s")

@@ -74,6 +74,7 @@ class Queue:
         self._current = ""
         self._started = 0
         self._passed_over: Set[Staged] = set()
+        self._told: Set[Staged] = set()  # that they wait for what they require
 
     def run(self) -> int:
         wake, write_end = os.pipe()
@@ -95,7 +96,8 @@ class Queue:
                 select.select([wake], [], [], self._interval)
         runs_started = "1 run" if self._started == 1 else "%d runs" % self._started
         _say("The queue has ended: it started %s" % runs_started)
-        return 1 if self._passed_over and self._once else 0
+        left = self._passed_over | {run for run in self._told if run in staged_runs(self._home)}
+        return 1 if left and self._once else 0
 
     def _end(self, _signum: int, _frame: Any) -> None:
         self._ending = True
@@ -130,6 +132,12 @@ class Queue:
     def _tell_why(self, staged: Staged, directory: str, error: Exception) -> None:
         """Pass a run over that cannot be started, and say so; but not one that another has."""
         if isinstance(error, AgentError) and error.kind == "busy":
+            return
+        if isinstance(error, AgentError) and error.kind == "unmet":
+            # What it waits for may be there the next time.
+            if staged not in self._told:
+                self._told.add(staged)
+                _say("Waiting: %s" % error.message)
             return
         taken = locks.holder(runs.guild_dir(directory)) is not None
         if taken or runs.status(directory).text != "staged":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from . import changes, listing, locks, runs, staging
+from . import changes, dependencies, listing, locks, runs, staging
 from .errors import AgentError
 
 _END = ("exit_status", "stopped")
@@ -73,6 +73,7 @@ def restage(
         packages = os.path.join(runs.guild_dir(directory), staging.JOB_PACKAGES)
         if new_source:
             shutil.rmtree(packages, ignore_errors=True)
+            dependencies.forget_all(directory)
         os.makedirs(packages, exist_ok=True)
     return {"run_dir": directory}
 
@@ -156,14 +157,31 @@ def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None
     if os.path.isdir(packages):
         target = os.path.join(runs.guild_dir(directory), staging.JOB_PACKAGES)
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(packages, target, symlinks=True)
-    staging.copy_source(home, run_id, origin, _source_files(origin), run_dir)
+        shutil.copytree(packages, target, symlinks=True, copy_function=_link)
+    root, names = _source(origin)
+    staging.copy_source(home, run_id, root, names, run_dir)
+    dependencies.adopt_files(origin, directory)
 
 
-def _source_files(directory: str) -> List[str]:
-    """The source code files of a run that are there, of those that lie in it."""
-    names = [n for n in listing.source_files(directory) if not n.startswith((".guild", "/", ".."))]
-    return [name for name in names if os.path.isfile(os.path.join(directory, name))]
+def _link(source: str, target: str) -> None:
+    """A second name for an installed file, which nobody changes; a copy where that can't be."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _source(directory: str) -> Tuple[str, List[str]]:
+    """Where the run's source code is, and its files, of those that are in the run."""
+    names = listing.source_files(directory)
+    apart = listing.SOURCE_FOLDER
+    if any(name.startswith(apart) for name in names):
+        root = os.path.join(directory, apart)
+        names = [name[len(apart) :] for name in names if name.startswith(apart)]
+    else:
+        root = directory
+    names = [name for name in names if not name.startswith((".guild", "/", ".."))]
+    return root, [name for name in names if os.path.isfile(os.path.join(root, name))]
 
 
 def matching(

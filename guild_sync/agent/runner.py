@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
-from . import locks, processes, runs
+from . import dependencies, locks, processes, runs
 from .children import die_with_parent
 from .environment import Environment, user_name
 from .errors import AgentError
@@ -27,15 +27,16 @@ _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 COMMAND_NOT_FOUND = 127  # as a shell says it
 STARTABLE = ("pending", "staged")
 # Operations that are the agent itself, by the name of its argument (__main__.py).
-BUILTINS = ("queue",)
+BUILTINS = ("queue", "series")
 _GROUP_POLL = 0.05  # seconds between looks at a process group, whose end is no event
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
 
-def main(directory: str, report_fd: int, only: str = "") -> int:
+def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
     """Run a run's operation to its end; `report_fd` is told "started", or what went wrong.
 
-    `only` is the status that it must have, where one of STARTABLE is not enough.
+    `only` is the status that it must have, where one of STARTABLE is not enough. With
+    `echo` the output goes to stdout too.
     """
 
     reports = [report_fd]
@@ -47,7 +48,8 @@ def main(directory: str, report_fd: int, only: str = "") -> int:
             os.close(fd)
 
     try:
-        run(directory, on_start=lambda: report("started"), only=only)
+        to_stdout = 1 if echo else None
+        run(directory, to_stdout, on_start=lambda: report("started"), only=only)
     except AgentError as e:
         report("\n".join([e.kind, e.message] + ([e.hint] if e.hint else [])))
         return 1
@@ -81,6 +83,9 @@ def run(
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
         job = read_job(directory)
         environment = Environment.load(job.get("environment") or {})
+        if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
+            home = job.get("guild_home") or _home_of(directory)
+            dependencies.resolve(home, directory, job["requires"])
         argv = _argv(directory, job, environment)
         _write_start(directory, argv, job)
         for name in ("exit_status", "stopped"):  # of an earlier end: the mark hides them
@@ -120,7 +125,8 @@ def _argv(directory: str, job: Dict[str, Any], environment: Environment) -> List
         if job["builtin"] not in BUILTINS:
             raise AgentError("guild has no operation %s" % runs.shown(job["builtin"]))
         agent = [sys.executable, "-I", "-S", "-X", "utf8", here, job["builtin"]]
-        return [*agent, _home_of(directory), *job.get("args", ())]
+        own = [directory] if job["builtin"] == "series" else job.get("args", ())
+        return [*agent, _home_of(directory), *own]
     if job.get("module"):
         main_program = os.path.join(here, "op_main.py")
         return [environment.python, "-u", main_program, job["module"], *job.get("args", ())]

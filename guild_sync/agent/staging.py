@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import time
 from typing import Any, Dict, List, Sequence
 
 from . import locks, runs
+from .children import die_with_parent
 from .environment import Environment
 from .errors import AgentError
+from .listing import SOURCE_FOLDER
 
 JOB = "job.json"
 JOB_PACKAGES = "job-packages"
@@ -161,19 +164,21 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir
     Source: Guild AI 0.9's manifest, `s PATH SHA1 SOURCE`, a line a file, quoted as for sh.
     """
     directory = run_dir or runs.run_dir(home, run_id)
+    # The directory of a run that consists of others has links to these, and nothing else.
+    folder = SOURCE_FOLDER if read_job(directory).get("children") else ""
     manifest = []
     digest = hashlib.md5()  # Guild AI's digests have 32 digits; nothing rests on their strength
     for name in sorted(files):
         with open(os.path.join(root, name), "rb") as f:
             content = f.read()
             mode = stat.S_IMODE(os.fstat(f.fileno()).st_mode)
-        target = os.path.join(directory, name)
+        target = os.path.join(directory, folder + name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "wb") as f:
             f.write(content)
         os.chmod(target, (mode & 0o755) | 0o600)
         sha1 = hashlib.sha1(content).hexdigest()
-        manifest.append(" ".join(("s", shlex.quote(name), sha1, shlex.quote(name))))
+        manifest.append(" ".join(("s", shlex.quote(folder + name), sha1, shlex.quote(name))))
         digest.update(os.fsencode(name) + b"\0" + content)
     text = "".join(line + "\n" for line in manifest)
     locks.write_atomically(os.path.join(runs.guild_dir(directory), "manifest"), text)
@@ -205,8 +210,12 @@ def start(home: str, run_id: str, run_dir: str = "") -> Dict[str, Any]:
     return {"pid": start_runner(directory).pid, "status": "running"}
 
 
-def start_runner(directory: str, only: str = "") -> "subprocess.Popen[bytes]":
-    """A runner of the run, whose operation runs. `only`: the status that the run must have."""
+def start_runner(directory: str, only: str = "", echo: bool = False) -> "subprocess.Popen[bytes]":
+    """A runner of the run, whose operation runs. `only`: the status that the run must have.
+
+    With `echo` the output comes to our stdout too, and the runner kills the operation and
+    ends where we die.
+    """
     read_end, write_end = os.pipe()
     # The runner keeps no handle of ours, so that ssh returns when this process ends.
     runner = subprocess.Popen(
@@ -219,11 +228,13 @@ def start_runner(directory: str, only: str = "") -> "subprocess.Popen[bytes]":
             directory,
             str(write_end),
             only,
+            "echo" if echo else "",
         ],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=None if echo else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=die_with_parent(signal.SIGQUIT) if echo else None,
         pass_fds=(write_end,),
         cwd=directory,
     )

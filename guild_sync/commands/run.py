@@ -11,6 +11,14 @@ guild's, unless it is not waited for.
 they were staged. It takes poll-interval=SECONDS (10) and run-once=yes, to end when no run
 is staged. Stopped, it lets the run that it started finish first.
 
+A list, FLAG=[1,2,3], or a range, FLAG=[1:5] or FLAG=[0:1:0.1], makes a batch: one run for
+each combination, one after the other, under a run that is called OPERATION+. An operation
+with steps is a pipeline: each step is a run, and the first that fails ends it. Either run
+has links to its runs; started again, it runs those that have not completed.
+
+What an operation requires of another's run comes from the latest completed run of that on
+the same host, or from the one that the flag of that name says: prepare=RUN.
+
 RUN is an index (1 is the latest), a run id or the beginning of one.
 
 Options:
@@ -37,6 +45,10 @@ Options:
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
                       there is a random one.
+  --max-trials N      Of a batch's trials run N, drawn at random; the same --random-seed
+                      draws the same. Without it all are run.
+  --fail-on-trial-error
+                      End the batch with the first trial that fails.
   --force-flags       Take flags and values that the operation does not define.
   --print-cmd         Show the command that would run, and run nothing.
   --keep-run          Changes nothing: a run is always kept.
@@ -59,12 +71,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import display, flags, launch
-from guild_sync.arguments import parse
+from guild_sync import builtin, choosing, display, flags, launch
+from guild_sync.arguments import parse, whole_number
 from guild_sync.display import say
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts import Host, LocalHost, host
-from guild_sync.launch import Launch, Notes
+from guild_sync.launch import BatchOptions, Launch, Notes
 from guild_sync.planning import Request, plan
 from guild_sync.watching import exit_status, on, watch
 
@@ -88,12 +100,13 @@ def main(argv: Sequence[str]) -> int:
     prepared = plan(request, target)
     for warning in prepared.warnings:
         display.complain(f"warning: {warning}", "yellow")
-    if args["--stage"] and prepared.job.get("builtin"):
+    if args["--stage"] and prepared.name in builtin.OPERATIONS and prepared.source is None:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
     if args["--print-cmd"]:
-        print(display.clean(shlex.join(launch.command(prepared, target))))
+        for words in launch.child_commands(prepared, target):
+            print(display.clean(shlex.join(words)))
         return Exit.OK
-    if args["--needed"] and _is_there(prepared, target):
+    if args["--needed"] and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
     if not args["--yes"] and not _confirmed(prepared, target, bool(args["--stage"])):
         return Exit.OK
@@ -127,8 +140,17 @@ def _request(args: dict[str, Any]) -> Request:
         args["--force-flags"],
         args["--force-sourcecode"],
         Notes(args["--label"], tuple(args["--tag"]), args["--comment"], _seed(args)),
-        Path(run_dir).absolute() if run_dir is not None else None,
+        run_dir=Path(run_dir).absolute() if run_dir is not None else None,
+        options=BatchOptions(_trials(args), args["--fail-on-trial-error"], args["--needed"]),
+        is_staged=args["--stage"],
     )
+
+
+def _trials(args: dict[str, Any]) -> int | None:
+    limit = whole_number(args, "--max-trials")
+    if limit == 0:
+        raise UsageError("--max-trials takes a number from 1 on")
+    return limit
 
 
 def _seed(args: dict[str, Any]) -> int | None:
@@ -153,11 +175,34 @@ def _is_there(prepared: Launch, target: Host) -> bool:
 def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
     act = "stage" if stage else "start" if prepared.again else "run"
     which = f" again, as {prepared.run_id}" if prepared.again else ""
-    say(f"You are about to {act} {display.clean(prepared.name)}{on(target)}{which}")
+    say(
+        f"You are about to {act} {display.clean(prepared.name)}{_kind(prepared)}{on(target)}{which}"
+    )
     for flag, value in sorted(prepared.values.items()):
         if value is not None:
             say(f"  {display.clean(flag)}: {display.clean(flags.shown(value))}")
+    _show_required(prepared, target)
     return display.confirm()
+
+
+def _kind(prepared: Launch) -> str:
+    """What it consists of: ` as a batch of 6 trials`, ` in 2 steps: prepare, train`."""
+    if prepared.is_batch:
+        return f" as a batch of {len(prepared.children)} trials"
+    names = ", ".join(child["name"] for child in prepared.children)
+    return f" in {len(prepared.children)} steps: {names}" if names else ""
+
+
+def _show_required(prepared: Launch, target: Host) -> None:
+    """Show the runs that it would take what it requires from."""
+    of_runs = [name for name, flag in prepared.operation.flags.items() if flag.is_run]
+    ids = [prepared.values[name] for name in of_runs if isinstance(prepared.values[name], str)]
+    if not ids:
+        return
+    say(f"It takes what it requires from{on(target)}:")
+    found = target.call("list", specs=ids)["runs"]
+    for line in display.table([("", *choosing.row(run)) for run in found]):
+        say(line)
 
 
 def _stage(prepared: Launch, target: Host) -> int:

@@ -29,8 +29,10 @@ LAYERS = (
     ("builtin", "recipes"),
     ("operations", "process"),
     ("guildfile",),
+    ("requirements",),
+    ("definitions",),
     ("config", "home", "arguments", "flags", "manual"),
-    ("display", "usages", "imports", "expressions", "timeranges", "unpacking"),
+    ("display", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
     ("agent",),
     ("errors", "__init__"),
 )

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from support import project
 
 from guild_sync import flags, guildfile, operations
+from guild_sync.definitions import Operation, Package, Project
 from guild_sync.errors import ConfigError, GuildError, UsageError
 from guild_sync.flags import Flag, plain_value, shown
-from guild_sync.guildfile import Operation, Package, Project
 
 HOSTILE = [
     "a b",

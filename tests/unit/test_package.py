@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from guild_sync import package
+from guild_sync.definitions import Package
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.guildfile import Package
 from guild_sync.package import Source, source
 
 BIG = b"x" * ((1 << 20) + 1)

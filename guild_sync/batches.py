@@ -1,0 +1,115 @@
+"""Batches: flag lists and ranges on the command line, and one set of values for each trial."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from guild_sync.agent import attrs
+from guild_sync.errors import UsageError
+
+MAX_TRIALS = 10_000  # more is a slip of the keyboard
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(
+    rf"(?P<kind>range|linspace|logspace|)\[(?P<first>{_NUMBER}):(?P<last>{_NUMBER})"
+    rf"(?::(?P<third>{_NUMBER}))?\]\Z"
+)
+_SPACED = 5  # values of a linspace or logspace that does not say how many
+
+
+@dataclass(frozen=True)
+class Several:
+    """The values that a flag takes one after the other, in the trials of a batch."""
+
+    items: tuple[Any, ...]
+
+
+def listed(text: str) -> list[Any] | None:
+    """What `[1,2,3]`, `[1:5]`, `[0:1:0.1]`, `linspace[0:1:5]` stand for; None for another text.
+
+    A range has its end in it. Raises UsageError for one that has too many values, or none.
+    """
+    if match := _RANGE.match(text):
+        found = list(itertools.islice(_values(match, text), MAX_TRIALS + 1))
+        if not found or len(found) > MAX_TRIALS:
+            count = f"more than {MAX_TRIALS}" if found else "no"
+            raise UsageError(f"{text!r} has {count} values", "A range is [FIRST:LAST:STEP].")
+        return found
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    try:
+        value = attrs.decode(text)
+    except attrs.AttrError:
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _values(match: re.Match[str], text: str) -> Iterator[int | float]:
+    first, last = _number(match["first"]), _number(match["last"])
+    third = _number(match["third"]) if match["third"] else None
+    if match["kind"] in ("", "range"):
+        step = 1 if third is None else third
+        if step == 0:
+            raise UsageError(f"{text!r} has a step of 0")
+        count = math.floor((last - first) / step + 1e-9) + 1
+        for number in range(count):
+            value = first + number * step
+            yield round(value, 12) if isinstance(value, float) else value
+        return
+    count = int(third if third is not None else _SPACED)
+    for number in range(count):
+        value = first + (last - first) * (number / (count - 1) if count > 1 else 0)
+        yield round(float(10**value if match["kind"] == "logspace" else value), 12)
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise UsageError(f"{text!r} is too large a number")
+    return int(text) if re.fullmatch(r"[-+]?\d+", text) else number
+
+
+def is_batch(values: Mapping[str, Any]) -> bool:
+    """Whether some flag has several values."""
+    return any(isinstance(value, Several) for value in values.values())
+
+
+def trials(
+    values: Mapping[str, Any], limit: int | None = None, seed: int | None = None
+) -> list[dict[str, Any]]:
+    """The flag values of each trial: every combination, the last flag changing fastest.
+
+    Where there are more than `limit`, so many of them are drawn at random, in their order;
+    the same `seed` draws the same. Raises UsageError for more than MAX_TRIALS.
+    """
+    choices = [value.items if isinstance(value, Several) else (value,) for value in values.values()]
+    count = math.prod(map(len, choices))
+    numbers = range(count)
+    wanted = list(numbers) if limit is None or limit >= count else []
+    if limit is not None and limit < count:
+        wanted = sorted(random.Random(seed).sample(numbers, limit))
+    if len(wanted) > MAX_TRIALS:
+        raise UsageError(
+            f"these flags make {count} trials, more than {MAX_TRIALS}",
+            "Use --max-trials for so many of them, drawn at random.",
+        )
+    return [dict(zip(values, _combination(choices, n), strict=True)) for n in wanted]
+
+
+def _combination(choices: list[tuple[Any, ...]], number: int) -> list[Any]:
+    """The combination with a number, as `itertools.product` would count them."""
+    found = []
+    for items in reversed(choices):
+        number, at = divmod(number, len(items))
+        found.append(items[at])
+    return found[::-1]
+
+
+def plain(value: Any) -> Any:
+    """The value as an attribute of the batch's run has it: several as a list."""
+    return list(value.items) if isinstance(value, Several) else value
