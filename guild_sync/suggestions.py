@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from guild_sync.agent import runs
 from guild_sync.agent.errors import AgentError
-from guild_sync.errors import GuildError
 from guild_sync.definitions import Operation
+from guild_sync.errors import GuildError
 from guild_sync.home import guild_home
 
 MOST_RUNS = 100

@@ -199,7 +199,7 @@ def _show_required(prepared: Launch, target: Host) -> None:
     ids = [prepared.values[name] for name in of_runs if isinstance(prepared.values[name], str)]
     if not ids:
         return
-    say(f"It takes what it requires from{on(target)}:")
+    say(f"It takes what it requires{on(target)} from:")
     found = target.call("list", specs=ids)["runs"]
     for line in display.table([("", *choosing.row(run)) for run in found]):
         say(line)
