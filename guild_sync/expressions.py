@@ -37,7 +37,7 @@ value: NUMBER -> number | NAME -> word | WORD -> word | STRING -> string
 OPERATOR: "!=" | "<>" | "<=" | ">=" | "=" | "<" | ">"
 %s
 NUMBER.2: /[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?(?![\w:.\/-])/
-NAME.1: /[a-z_][a-z0-9_:.\/-]*/i
+NAME.1: /[a-z_][a-z0-9_:.\/+-]*/i
 WORD: /[^\s\[\]()"',=<>!]+/i
 STRING: /"[^"]*"|'[^']*'/
 %ignore /\s+/

@@ -119,7 +119,9 @@ def _rename(value: Any, notes: Notes) -> tuple[tuple[str, str], ...]:
         if isinstance(entry, dict):
             words = [word for key in ("pattern", "repl") if isinstance(word := entry.get(key), str)]
         else:
-            words = _words(entry) if isinstance(entry, str) else []
+            text = entry if isinstance(entry, str) else ""
+            # Without quotes a backslash is the expression's own, as in `\1`.
+            words = _words(text) if "'" in text or '"' in text else text.split()
         if len(words) != 2:
             notes.fault("rename: must be 'PATTERN TEXT', or have pattern and repl")
         elif not _is_pattern(words[0]) or not _is_replacement(words[0], words[1]):

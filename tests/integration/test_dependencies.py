@@ -1,0 +1,148 @@
+"""What an operation requires: files of the project and of other runs, here and on a remote."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from support import Guild, Place, project, wait_until
+
+GUILDFILE = """
+prepare:
+  exec: sh -c "mkdir sub; echo model ${n} > model.bin; echo s > sub/s.txt"
+  flags: {n: 1}
+train:
+  exec: sh -c "cat model.bin in/data.csv"
+  flags: {lr: 0.1}
+  requires:
+    - operation: prepare
+    - {file: data.csv, target-path: in}
+part:
+  exec: ls
+  requires:
+    - {operation: prepare, name: from, select: 'sub/.*', rename: 's(.*) got\\1'}
+    - {file: data, select: '.*[.]csv'}
+nothing:
+  exec: ls
+  requires: {operation: prepare, select: nosuch}
+absolute:
+  exec: cat there.txt
+  requires: {file: %s}
+"""
+
+
+@pytest.fixture
+def place(place: Place) -> Place:
+    project(place.guild.folder, GUILDFILE % (place.home.parent / "there.txt"))
+    (place.guild.folder / "data.csv").write_text("1,2\n")
+    (place.guild.folder / "data").mkdir()
+    for name in ("a.csv", "b.txt"):
+        (place.guild.folder / "data" / name).write_text("x\n")
+    return place
+
+
+def ran(place: Place, op: str, *flags: str) -> str:
+    """Run an operation to its end; its run's id."""
+    place.ok("run", op, *flags, "-y")
+    return place.ok("select", "-Fo", op).out.strip()
+
+
+def test_a_run_takes_the_files_of_the_latest_completed_run(place: Place) -> None:
+    ran(place, "prepare", "n=1")
+    latest = ran(place, "prepare", "n=2")
+    run = ran(place, "train")
+    assert place.output(run) == "model 2\n1,2\n"
+    assert os.readlink(place.run_dir(run) / "model.bin") == f"../{latest}/model.bin"
+    assert place.attr(run, "flags")["prepare"] == latest
+    assert not (place.run_dir(run) / "in/data.csv").is_symlink()
+
+
+def test_a_flag_says_which_run_is_taken(place: Place) -> None:
+    first = ran(place, "prepare", "n=1")
+    ran(place, "prepare", "n=2")
+    run = ran(place, "train", f"prepare={first[:8]}")
+    assert place.output(run) == "model 1\n1,2\n"
+    # Started again with another run, it has the files of that.
+    other = place.ok("select", "-Fo", "prepare").out.strip()
+    place.ok("run", "--restart", run, f"prepare={other}", "-y")
+    assert place.output(run) == "model 2\n1,2\n"
+
+
+def test_the_preview_shows_which_run_would_be_taken(place: Place) -> None:
+    prepared = ran(place, "prepare")
+    shown = place("run", "train", stdin="n\n")
+    assert f"It takes what it requires{place.on} from:" in shown.out
+    assert f"[{prepared[:8]}]" in shown.out
+    assert shown.code == 0
+
+
+def test_what_is_missing_is_one_line_that_says_what_would_do(place: Place) -> None:
+    done = place("run", "train", "-y")
+    where = f" -r {place.remote}" if place.remote else ""
+    assert done.code == 1
+    assert done.err.splitlines() == [
+        f"guild: train cannot run{place.on}: it requires a completed run of 'prepare', "
+        "and there is none",
+        f"Run it first: guild run prepare{where}",
+        "Or name a run that has ended: prepare=RUN",
+    ]
+    (place.guild.folder / "data.csv").unlink()
+    ran(place, "prepare")
+    done = place("run", "train", "-y")
+    assert done.code == 1
+    assert "the operation requires data.csv, which is not in" in done.err
+    assert place.ok("runs", "-Fo", "train").out == ""
+
+
+def test_files_are_selected_and_renamed(place: Place) -> None:
+    ran(place, "prepare")
+    run = ran(place, "part")
+    names = set(place.output(run).split())
+    assert {"got.txt", "a.csv"} <= names
+    assert "model.bin" not in names and "b.txt" not in names
+    listed = place.ok("ls", "-d", "-n", run).lines
+    assert listed == ["a.csv", "got.txt"]
+    told = place.ok("info", "--deps", run).out
+    assert "/sub/s.txt" in told and "uri: operation:prepare" in told
+
+
+def test_a_selection_that_nothing_meets_leaves_no_run(place: Place) -> None:
+    ran(place, "prepare")
+    done = place("run", "nothing", "-y")
+    assert done.code == 1
+    assert "it requires files of prepare matching nosuch, and there are none" in done.err
+    assert place.ok("runs", "-Fo", "nothing").out == ""
+
+
+def test_an_absolute_path_is_a_link_to_what_the_host_has(place: Place) -> None:
+    assert place("run", "absolute", "-y").code == 1
+    (place.home.parent / "there.txt").write_text("hello\n")
+    run = ran(place, "absolute")
+    assert place.output(run) == "hello\n"
+    assert (place.run_dir(run) / "there.txt").is_symlink()
+
+
+def test_a_staged_run_waits_in_the_queue_for_what_it_requires(place: Place) -> None:
+    train = place.staged(op="train")
+    place.staged("n=7", op="prepare")
+    place("run", "queue", "run-once=yes", "-y")
+    wait_until(lambda: place.attr(train, "exit_status") is not None, "the run's end")
+    assert place.output(train) == "model 7\n1,2\n"
+
+
+def test_a_run_like_another_has_its_files_without_the_project(place: Place) -> None:
+    ran(place, "prepare")
+    run = ran(place, "train")
+    (place.guild.folder / "data.csv").unlink()
+    place.ok("run", "--proto", run, "-y")
+    again = place.ok("select", "-Fo", "train").out.strip()
+    assert again != run
+    assert place.output(again) == "model 1\n1,2\n"
+
+
+def test_a_pulled_run_can_be_required_here(guild: Guild, remote: str) -> None:
+    project(guild.folder, GUILDFILE % "/nonexistent")
+    (guild.folder / "data.csv").write_text("1\n")
+    guild.ok("run", "prepare", "n=5", "-r", remote, "-y")
+    guild.ok("pull", remote, "-y")
+    assert "model 5" in guild.ok("run", "train", "-y").out

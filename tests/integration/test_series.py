@@ -1,0 +1,173 @@
+"""Runs that consist of others: pipelines and batches, here and on a remote."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from guild_ai import GuildAi
+from support import Place, project, wait_until, wait_until_gone
+
+GUILDFILE = """
+prepare:
+  exec: sh -c "echo model ${n} > model.bin; echo prepared ${n}"
+  flags: {n: 1}
+train:
+  exec: sh -c "echo ${lr}; cat model.bin"
+  flags: {lr: 0.1}
+  requires: {operation: prepare}
+pipe:
+  flags: {lr: 0.5}
+  steps:
+    - prepare n=5
+    - {run: train, name: last, flags: {lr: '${lr}'}}
+fails:
+  exec: test ${x} = 0
+  flags: {x: 1}
+broken:
+  steps: [prepare, fails, train]
+grid:
+  main: grid
+  flags: {x: 1, y: a}
+waits:
+  exec: sleep ${seconds}
+  flags: {seconds: 60}
+"""
+
+
+@pytest.fixture
+def place(place: Place) -> Place:
+    project(place.guild.folder, GUILDFILE, grid="x = 0\ny = ''\nprint(x, y)\n")
+    return place
+
+
+def latest(place: Place, op: str, count: int = 1) -> list[str]:
+    """The ids of the latest runs of exactly this operation, the first of them first."""
+    found = place.ok("select", "--all", "-F", f"operation = {op}").lines
+    return found[:count][::-1]
+
+
+def links(place: Place, run_id: str) -> dict[str, str]:
+    """What the run's links are called, and the runs that they lead to."""
+    found = [path for path in place.run_dir(run_id).iterdir() if path.is_symlink()]
+    return {path.name: os.path.basename(os.readlink(path)) for path in found}
+
+
+def test_the_steps_of_a_pipeline_are_runs_that_it_links_to(place: Place) -> None:
+    place.ok("run", "prepare", "n=9", "-y")  # not what the pipeline's own step makes
+    place.ok("run", "pipe", "lr=0.7", "-y")
+    (pipe,) = latest(place, "pipe")
+    steps = links(place, pipe)
+    assert set(steps) == {"prepare", "last"}
+    assert place.output(steps["last"]) == "0.7\nmodel 5\n"
+    assert place.attr(steps["last"], "flags")["prepare"] == steps["prepare"]
+    assert "prepared 5" in place.output(pipe)
+    assert {place.status(run) for run in (pipe, *steps.values())} == {"completed"}
+
+
+def test_a_failed_step_ends_the_pipeline_and_is_named(place: Place) -> None:
+    done = place("run", "broken", "-y")
+    assert done.code == 1
+    (pipe,) = latest(place, "broken")
+    assert "Step 2 of 3, fails failed: run " in place.output(pipe)
+    assert "1 step was not run" in place.output(pipe)
+    assert place.status(pipe) == "error"
+    assert place.ok("runs", "-Fo", "train").out == ""
+
+
+def test_a_pipeline_started_again_runs_what_has_not_completed(place: Place) -> None:
+    place("run", "broken", "-y")
+    (pipe,) = latest(place, "broken")
+    place("run", "--restart", pipe, "-y")
+    assert "Step 1 of 3, prepare has completed: " in place.output(pipe)
+    assert len(latest(place, "prepare", 9)) == 1
+    assert len(latest(place, "fails", 9)) == 2
+
+
+def test_lists_and_ranges_make_a_run_for_each_combination(place: Place) -> None:
+    place.ok("run", "grid", "x=[1:3]", "y=[a,b]", "-y", "-t", "mine")
+    trials = latest(place, "grid", 9)
+    assert [place.output(run) for run in trials] == [
+        "1 a\n", "1 b\n", "2 a\n", "2 b\n", "3 a\n", "3 b\n"
+    ]  # fmt: skip
+    (batch,) = latest(place, "grid+")
+    assert set(links(place, batch).values()) == set(trials)
+    assert place.attr(batch, "flags") == {"x": [1, 2, 3], "y": ["a", "b"]}
+    assert {str(place.attr(run, "tags")) for run in (batch, *trials)} == {"['mine']"}
+
+
+def test_max_trials_are_drawn_at_random_by_the_seed(place: Place) -> None:
+    for _ in range(2):
+        place.ok("run", "grid", "x=[1:50]", "--max-trials=2", "--random-seed=7", "-y")
+    drawn = [place.attr(run, "flags")["x"] for run in latest(place, "grid", 4)]
+    assert drawn[:2] == drawn[2:]
+    assert len(drawn) == 4
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_failed_trial_shows_and_ends_the_batch_only_if_asked(place: Place, stops: bool) -> None:
+    options = ["--fail-on-trial-error"] if stops else []
+    done = place("run", "fails", "x=[1,0]", "-y", *options)
+    assert done.code == 1
+    statuses = [place.status(run) for run in latest(place, "fails", 9)]
+    assert statuses == (["error"] if stops else ["error", "completed"])
+    (batch,) = latest(place, "fails+")
+    assert "1 of 2 trials failed" in place.output(batch)
+    assert place.status(batch) == "error"
+
+
+def test_a_preview_tells_the_trials_and_print_cmd_their_commands(place: Place) -> None:
+    shown = place("run", "grid", "x=[1,2]", stdin="n\n").out
+    assert f"You are about to run grid as a batch of 2 trials{place.on}" in shown
+    printed = place.ok("run", "fails", "x=[1,2]", "--print-cmd").lines
+    assert printed == ["test 1 = 0", "test 2 = 0"]
+
+
+def test_needed_trials_are_those_that_no_run_has_completed(place: Place) -> None:
+    place.ok("run", "grid", "x=[1,2]", "-y")
+    place.ok("run", "grid", "x=[1,2,3]", "-y", "--needed")
+    assert len(latest(place, "grid", 9)) == 3
+
+
+def test_a_batch_that_is_stopped_stops_its_trial_and_starts_no_other(place: Place) -> None:
+    batch = place.ok("run", "waits", "seconds=[60,61]", "-y", "--no-wait").lines[-2].split()[0]
+    (trial,) = wait_until(lambda: latest(place, "waits"), "the first trial")
+    wait_until(lambda: place.status(trial) == "running", "the trial's start")
+    place.ok("stop", batch, "-y")
+    assert place.status(batch) == "terminated"
+    place.wait_for_end(trial)
+    assert place.status(trial) == "terminated"
+    assert len(latest(place, "waits", 9)) == 1
+
+
+def test_no_trial_outlives_the_runner_of_its_batch(place: Place) -> None:
+    batch = place.ok("run", "waits", "seconds=[60,61]", "-y", "--no-wait").lines[-2].split()[0]
+    (trial,) = wait_until(lambda: latest(place, "waits"), "the first trial")
+    wait_until(lambda: place.status(trial) == "running", "the trial's start")
+    pid = int((place.run_dir(batch) / ".guild/LOCK").read_text())
+    os.kill(pid, signal.SIGKILL)
+    wait_until_gone(pid)
+    place.wait_until_dead(trial)
+    assert place.status(batch) == "error"
+    assert place.status(trial) == "terminated"
+
+
+def test_a_staged_batch_is_started_by_a_queue(place: Place) -> None:
+    batch = place.staged("x=[1,2]", op="grid")
+    place.ok("run", "queue", "run-once=yes", "-y")
+    assert place.status(batch) == "completed"
+    assert len(latest(place, "grid", 9)) == 2
+
+
+def test_too_many_trials_are_refused_before_anything_is_made(place: Place) -> None:
+    done = place("run", "grid", "x=[1:200]", "y=[1:200]", "-y")
+    assert done.code == 1
+    assert "these flags make 40000 trials, more than 10000" in done.err
+    assert place.ok("runs").out == ""
+
+
+def test_guild_ai_shows_a_batch_and_its_trials(place: Place, guild_ai_there: GuildAi) -> None:
+    place.ok("run", "grid", "x=[1,2]", "-y")
+    listed = "\n".join(guild_ai_there.ok("runs", "-s"))
+    assert "grid+" in listed and listed.count("completed") == 3
