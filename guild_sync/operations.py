@@ -131,7 +131,9 @@ def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
             raise GuildError(f"a value of {name} has a NUL character in it")
         if not name or "=" in name:
             raise GuildError(f"{name!r} cannot be the name of an environment variable")
-    made: dict[str, Any] = {"op": operation.full_name, "env": env, "requires": requires}
+    made: dict[str, Any] = {"op": operation.full_name, "env": env}
+    if requires:
+        made["requires"] = requires
     if operation.exec:
         made["argv"] = _exec_argv(operation.exec, values)
         return made

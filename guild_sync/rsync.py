@@ -31,6 +31,8 @@ _COPY_OPTIONS = (
     "--links",
     "--safe-links",
     "--times",
+    # Whole seconds are too coarse: a run may start twice in one, and a time is as long as another.
+    "--modify-window=-1",
     "--perms",
     "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
 )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support import project
 
 from guild_sync import flags, guildfile, operations
+from guild_sync.batches import Several
 from guild_sync.definitions import Operation, Package, Project
 from guild_sync.errors import ConfigError, GuildError, UsageError
 from guild_sync.flags import Flag, plain_value, shown
@@ -160,8 +161,8 @@ def test_keys_that_are_not_known_are_named_in_warnings_and_passed_over(tmp_path:
 
 
 def test_keys_of_later_work_are_accepted_and_kept_to_be_told_of(tmp_path: Path) -> None:
-    found = only(tmp_path, "train: {main: train, requires: [{file: x}], pip-freeze: no}")
-    assert found.later_keys == ("requires", "pip-freeze")
+    found = only(tmp_path, "train: {main: train, stoppable: yes, pip-freeze: no}")
+    assert found.later_keys == ("stoppable", "pip-freeze")
 
 
 def test_all_faults_of_a_file_are_named_at_once(tmp_path: Path) -> None:
@@ -393,7 +394,7 @@ def test_where_several_operations_could_be_meant_one_must_be_named(tmp_path: Pat
 
 
 def test_flags_have_their_defaults_and_what_the_command_line_says() -> None:
-    assert flags.flag_values(op(a=1, b="x", c=None), ["a=2", "c=[1, 2]"]) == {
+    assert flags.flag_values(op(a=1, b="x", c=[0]), ["a=2", "c=[1, 2]"]) == {
         "a": 2,
         "b": "x",
         "c": [1, 2],
@@ -416,7 +417,10 @@ def test_flags_have_their_defaults_and_what_the_command_line_says() -> None:
         (Flag("x", type="float"), "3", 3.0),
         (Flag("x", type="int"), "3", 3),
         (Flag("x"), "null", None),
-        (Flag("x"), "[1, a]", [1, "a"]),
+        (Flag("x", [0]), "[1, a]", [1, "a"]),
+        (Flag("x"), "[1, a]", Several((1, "a"))),
+        (Flag("x", type="string"), "[1:3]", Several(("1", "2", "3"))),
+        (Flag("x"), "'[1, a]'", "[1, a]"),
         (Flag("x", choices=("a", "b")), "b", "b"),
         (Flag("x", type="number", minimum=1, maximum=9), "9", 9),
     ],
@@ -770,10 +774,12 @@ def test_a_main_that_is_no_line_of_words_is_a_fault() -> None:
 
 
 def test_an_operation_with_nothing_to_run_is_said_to_have_none(tmp_path: Path) -> None:
-    operation = only(tmp_path, "op: {steps: [a, b]}")
+    operation = only(tmp_path, "op: {stoppable: yes}")
     with pytest.raises(GuildError) as error:
         operations.job(operation, {})
-    assert error.value.message == "operation 'op' has neither main nor exec (it has steps)"
+    assert (
+        error.value.message == "operation 'op' has none of main, exec and steps (it has stoppable)"
+    )
 
 
 def test_a_number_is_an_argument_that_python_reads_back() -> None:

@@ -37,6 +37,7 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--links",
         "--safe-links",
         "--times",
+        "--modify-window=-1",
         "--perms",
         "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
         "--files-from=-",
