@@ -71,7 +71,7 @@ def test_what_the_source_lacks_is_deleted_last_and_only_on_demand() -> None:
     ):
         assert [word for word in deleting if word not in without] == ["--delete-delay"]
         assert [word for word in deleting if word != "--delete-delay"] == list(without)
-        assert deleting[11] == "--delete-delay"
+        assert deleting[12] == "--delete-delay"
 
 
 def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
