@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import shutil
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import filters, listing, locks, runs
 from .errors import AgentError
@@ -128,50 +128,75 @@ def _config(known: Any, name: str, key: str) -> Any:
 def forget(directory: str, requirement: Requirement) -> None:
     """Remove what an earlier start linked for this requirement."""
     prefix = "%s:%s/" % (requirement["kind"], requirement["source"])
-    kept = []
-    for line in _manifest_lines(directory):
-        fields = shlex.split(line)
-        if fields[:1] == ["d"] and len(fields) > 3 and fields[3].startswith(prefix):
-            path = os.path.join(directory, fields[1])
-            if os.path.islink(path):
-                os.unlink(path)
-        else:
-            kept.append(line)
-    _write_manifest(directory, kept)
+    _remove(directory, lambda given: given.origin.startswith(prefix))
 
 
 def forget_all(directory: str) -> None:
     """Remove all that was put into the run for its operation's requirements."""
-    kept = []
-    for line in _manifest_lines(directory):
-        fields = shlex.split(line)
-        if fields[:1] != ["d"] or len(fields) < 2:
-            kept.append(line)
+    _remove(directory, lambda given: True)
+    runs.remove_attr(directory, "deps")
+
+
+def _remove(directory: str, is_meant: Callable[[Given], bool]) -> None:
+    gone = [given for given in _given(directory) if is_meant(given)]
+    for given in gone:
+        path = os.path.join(directory, given.path)
+        if not _is_inside(directory, path):
             continue
-        path = os.path.join(directory, os.path.normpath(fields[1]))
         if os.path.islink(path) or os.path.isfile(path):
             os.unlink(path)
         else:
             shutil.rmtree(path, ignore_errors=True)
-    _write_manifest(directory, kept)
-    runs.remove_attr(directory, "deps")
+    lines = {given.line for given in gone}
+    _write_manifest(directory, [line for line in _manifest_lines(directory) if line not in lines])
 
 
 def adopt_files(origin: str, directory: str) -> None:
     """Give a pending run the project's files that the run `origin` was given."""
+    for given in _given(origin):
+        source = os.path.join(origin, given.path)
+        is_file = os.path.isfile(source) and not os.path.islink(source)
+        if given.origin.startswith("file:") and is_file and _is_inside(origin, source):
+            target = os.path.join(directory, given.path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target)
+            _append_manifest(directory, [given.line])
     deps = runs.read_attr(origin, "deps")
-    for line in _manifest_lines(origin):
-        fields = shlex.split(line)
-        if fields[:1] == ["d"] and len(fields) > 3 and fields[3].startswith("file:"):
-            source = os.path.join(origin, os.path.normpath(fields[1]))
-            if os.path.isfile(source) and not os.path.islink(source):
-                target = os.path.join(directory, os.path.normpath(fields[1]))
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                shutil.copyfile(source, target)
-                _append_manifest(directory, [line])
     if isinstance(deps, dict):
-        kept = {n: d for n, d in deps.items() if isinstance(d, dict) and "file:" in str(list(d))}
-        runs.write_attr(directory, "deps", kept)
+        of_files = {n: d for n, d in deps.items() if isinstance(d, dict) and _has_files(d)}
+        runs.write_attr(directory, "deps", of_files)
+
+
+def _has_files(sources: Dict[Any, Any]) -> bool:
+    return any(str(uri).startswith("file:") for uri in sources)
+
+
+class Given(NamedTuple):
+    """A line of a manifest that says what was put into the run, and where it came from."""
+
+    path: str
+    origin: str
+    line: str
+
+
+def _given(directory: str) -> Iterator[Given]:
+    """What the run was given for its requirements; nothing that would be outside of it.
+
+    A run that was pulled or pushed may say anything.
+    """
+    for line in _manifest_lines(directory):
+        words = listing.fields(line)
+        if len(words) > 3 and words[0] == "d":
+            path = os.path.normpath(words[1])
+            if not os.path.isabs(path) and path.split("/")[0] not in ("..", ".", ".guild"):
+                yield Given(path, words[3], line)
+
+
+def _is_inside(directory: str, path: str) -> bool:
+    """Whether the folder that `path` is in is in the run, whatever links lead there."""
+    top = os.path.realpath(directory)
+    folder = os.path.realpath(os.path.dirname(path))
+    return folder == top or folder.startswith(top + os.sep)
 
 
 # ---- putting files into a run

@@ -141,15 +141,16 @@ def _manifest(directory: str, *types: str) -> Set[str]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
             for line in f:
-                fields = _fields(line)
-                if len(fields) > 1 and fields[0] in types:
-                    found.add(os.path.normpath(fields[1]))
+                words = fields(line)
+                if len(words) > 1 and words[0] in types:
+                    found.add(os.path.normpath(words[1]))
     except OSError:
         pass
     return found
 
 
-def _fields(line: str) -> Sequence[str]:
+def fields(line: str) -> Sequence[str]:
+    """The words of a manifest's line; none where its quotes do not match."""
     if not any(c in line for c in "'\"\\"):
         return line.split()
     try:

@@ -128,7 +128,8 @@ class Series:
         for run_id in self._earlier(child):
             directory = runs.run_dir(self._home, run_id)
             flags = runs.read_attr(directory, "flags") or {}
-            same = all(flags.get(name) == value for name, value in wanted.items() if value)
+            given = {name: value for name, value in wanted.items() if value is not None}
+            same = all(flags.get(name) == value for name, value in given.items())
             if same and runs.status(directory).text == "completed":
                 return run_id
         if self._needed:

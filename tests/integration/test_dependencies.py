@@ -140,6 +140,28 @@ def test_a_run_like_another_has_its_files_without_the_project(place: Place) -> N
     assert place.output(again) == "model 1\n1,2\n"
 
 
+def test_a_manifest_that_leads_out_of_the_run_is_not_followed(place: Place) -> None:
+    ran(place, "prepare")
+    run = ran(place, "train")
+    secret = place.home.parent / "secret.txt"
+    secret.write_text("secret\n")
+    manifest = place.run_dir(run) / ".guild/manifest"
+    lines = (
+        "d ../../../secret.txt - file:x",
+        f"d {secret} - file:x",
+        "d 'x - file:x",
+        "d . - file:x",
+    )
+    manifest.write_text(manifest.read_text() + "\n".join(lines) + "\n")
+    place.ok("run", "--proto", run, "-y")
+    again = place.ok("select", "-Fo", "train").out.strip()
+    assert place.output(again) == "model 1\n1,2\n"
+    assert "secret" not in (place.run_dir(again) / ".guild/manifest").read_text()
+    place.ok("run", "--restart", run, "--force-sourcecode", "-y")
+    assert secret.read_text() == "secret\n"
+    assert place.output(run) == "model 1\n1,2\n"
+
+
 def test_a_pulled_run_can_be_required_here(guild: Guild, remote: str) -> None:
     project(guild.folder, GUILDFILE % "/nonexistent")
     (guild.folder / "data.csv").write_text("1\n")

@@ -30,6 +30,9 @@ broken:
 grid:
   main: grid
   flags: {x: 1, y: a}
+ones:
+  exec: test ${x} = 1
+  flags: {x: 1}
 waits:
   exec: sleep ${seconds}
   flags: {seconds: 60}
@@ -115,6 +118,15 @@ def test_a_failed_trial_shows_and_ends_the_batch_only_if_asked(place: Place, sto
     (batch,) = latest(place, "fails+")
     assert "1 of 2 trials failed" in place.output(batch)
     assert place.status(batch) == "error"
+
+
+def test_a_batch_started_again_runs_the_trials_that_failed(place: Place) -> None:
+    assert place("run", "ones", "x=[1,0]", "-y").code == 1
+    (batch,) = latest(place, "ones+")
+    assert place("run", "--restart", batch, "-y").code == 1
+    values = [place.attr(run, "flags")["x"] for run in latest(place, "ones", 9)]
+    assert values == [1, 0, 0]
+    assert "Trial 1 of 2 has completed" in place.output(batch)
 
 
 def test_a_preview_tells_the_trials_and_print_cmd_their_commands(place: Place) -> None:
