@@ -217,8 +217,10 @@ def test_an_operation_that_does_not_exist(guild: Guild, refused: Refused) -> Non
 
 
 def test_an_operation_with_neither_main_nor_exec(guild: Guild, refused: Refused) -> None:
-    said = refused("steps")
-    assert said[0] == "guild: operation 'steps' has neither main nor exec (it has steps)"
+    with open(guild.folder / "guild.yml", "a") as f:
+        f.write("\nempty: {stoppable: yes}\n")
+    said = refused("empty")
+    assert said[0] == "guild: operation 'empty' has none of main, exec and steps (it has stoppable)"
 
 
 def test_no_operation_where_there_is_no_default(guild: Guild, refused: Refused) -> None:
