@@ -19,7 +19,7 @@ from guild_sync.agent.environment import user_name
 from guild_sync.agent.staging import now
 from guild_sync.batches import Several
 from guild_sync.definitions import Operation, Package, Project, Requirement, Step
-from guild_sync.errors import GuildError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import Host, LocalHost, RemoteHost
 from guild_sync.package import Source, full_name, required_files, source
@@ -208,6 +208,11 @@ def prepare_like(
             if is_builtin
             else _any_job(operation, values, seed, notes, options)
         )
+    if again and bool((recipe["job"] or {}).get("children")) != bool(job.get("children")):
+        raise UsageError(
+            f"run {recipe['id']} cannot be a batch the one time and a single run the other",
+            f"A new run with its flags: guild run --proto {recipe['id']} FLAG=VALUE",
+        )
     made = Launch(
         operation,
         values,
@@ -370,9 +375,8 @@ def _opref_on(launch: Launch, host: Host) -> str:
 
 def _called(launch: Launch, opref: str) -> str:
     """`opref` with a plus sign behind the operation's name for a batch, as Guild AI shows it."""
-    if not launch.is_batch or opref.endswith("+"):
-        return opref
-    return opref + "+"  # a name that guild.yml allows needs no quotes
+    single = opref.strip().removesuffix("+")  # a name that guild.yml allows needs no quotes
+    return single + "+" if launch.is_batch else single
 
 
 # ---- making it so

@@ -129,6 +129,19 @@ def test_a_batch_started_again_runs_the_trials_that_failed(place: Place) -> None
     assert "Trial 1 of 2 has completed" in place.output(batch)
 
 
+def test_a_run_like_a_batch_is_none_where_each_flag_has_one_value(place: Place) -> None:
+    place.ok("run", "grid", "x=[1,2]", "-y")
+    (batch,) = latest(place, "grid+")
+    place.ok("run", "--proto", batch, "x=[3,4]", "-y")
+    assert len(latest(place, "grid+", 9)) == 2
+    place.ok("run", "--proto", batch, "x=5", "-y")
+    assert place.attr(latest(place, "grid")[0], "flags")["x"] == 5
+    refused = place("run", "--restart", batch, "x=6", "-y")
+    assert refused.code == 1
+    assert "cannot be a batch the one time and a single run the other" in refused.err
+    assert place.status(batch) == "completed"
+
+
 def test_a_preview_tells_the_trials_and_print_cmd_their_commands(place: Place) -> None:
     shown = place("run", "grid", "x=[1,2]", stdin="n\n").out
     assert f"You are about to run grid as a batch of 2 trials{place.on}" in shown
