@@ -150,9 +150,8 @@ def _is_pattern(text: str) -> bool:
 
 def _is_replacement(pattern: str, text: str) -> bool:
     """Whether `text` names only groups that the pattern has."""
-    empty = re.compile(f"(?:{pattern})|")
     try:
-        empty.sub(text, "")
+        re.sub(pattern, text, "")  # reads the replacement, whether or not it has a place
     except (re.error, IndexError):
         return False
     return True
