@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping
@@ -135,7 +136,7 @@ def _target_path(value: Any, notes: Notes) -> str:
     if not _one_line(value) or value.startswith("/") or ".." in value.split("/"):
         notes.fault("target-path: must be a path in the run")
         return ""
-    if value.split("/")[0] == ".guild":
+    if posixpath.normpath(value).split("/")[0] == ".guild":
         notes.fault("target-path: .guild is guild's own")
     return str(value).rstrip("/")
 
