@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,10 @@ def listed(text: str) -> list[Any] | None:
     A range has its end in it. Raises UsageError for one that has too many values, or none.
     """
     if match := _RANGE.match(text):
-        found = list(itertools.islice(_values(match, text), MAX_TRIALS + 1))
+        try:
+            found = list(itertools.islice(_values(match, text), MAX_TRIALS + 1))
+        except OverflowError:
+            raise UsageError(f"{text!r} has too large numbers") from None
         if not found or len(found) > MAX_TRIALS:
             count = f"more than {MAX_TRIALS}" if found else "no"
             raise UsageError(f"{text!r} has {count} values", "A range is [FIRST:LAST:STEP].")
@@ -89,16 +93,25 @@ def trials(
     """
     choices = [value.items if isinstance(value, Several) else (value,) for value in values.values()]
     count = math.prod(map(len, choices))
-    numbers = range(count)
-    wanted = list(numbers) if limit is None or limit >= count else []
-    if limit is not None and limit < count:
-        wanted = sorted(random.Random(seed).sample(numbers, limit))
-    if len(wanted) > MAX_TRIALS:
+    # Before any is made: the combinations may be more than memory holds.
+    if (count if limit is None else min(count, limit)) > MAX_TRIALS:
         raise UsageError(
             f"these flags make {count} trials, more than {MAX_TRIALS}",
             "Use --max-trials for so many of them, drawn at random.",
         )
+    wanted = range(count) if limit is None or limit >= count else _drawn(count, limit, seed)
     return [dict(zip(values, _combination(choices, n), strict=True)) for n in wanted]
+
+
+def _drawn(count: int, limit: int, seed: int | None) -> list[int]:
+    """So many of the first `count` numbers, at random, in their order."""
+    generator = random.Random(seed)
+    if count <= sys.maxsize:
+        return sorted(generator.sample(range(count), limit))
+    drawn: set[int] = set()  # a range as long as that has no length
+    while len(drawn) < limit:
+        drawn.add(generator.randrange(count))
+    return sorted(drawn)
 
 
 def _combination(choices: list[tuple[Any, ...]], number: int) -> list[Any]:

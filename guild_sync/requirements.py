@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping
@@ -137,7 +138,7 @@ def _target_path(value: Any, notes: Notes) -> str:
     if not _one_line(value) or value.startswith("/") or ".." in value.split("/"):
         notes.fault("target-path: must be a path in the run")
         return ""
-    if value.split("/")[0] == ".guild":
+    if posixpath.normpath(value).split("/")[0] == ".guild":
         notes.fault("target-path: .guild is guild's own")
     return str(value).rstrip("/")
 
@@ -152,9 +153,8 @@ def _is_pattern(text: str) -> bool:
 
 def _is_replacement(pattern: str, text: str) -> bool:
     """Whether `text` names only groups that the pattern has."""
-    empty = re.compile(f"(?:{pattern})|")
     try:
-        empty.sub(text, "")
+        re.sub(pattern, text, "")  # reads the replacement, whether or not it has a place
     except (re.error, IndexError):
         return False
     return True

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import shutil
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import filters, listing, locks, runs
 from .errors import AgentError
@@ -111,8 +111,6 @@ def resolve(home: str, directory: str, requires: Sequence[Requirement]) -> None:
                 runs.write_attr(directory, "flags", flags)
                 _add(directory, requirement, runs.run_dir(home, run_id), key + "/", run_id)
             elif os.path.isabs(requirement["source"]) and requirement["name"] not in known:
-                if not os.path.exists(requirement["source"]):
-                    raise AgentError("it requires %s, which is not there" % requirement["source"])
                 _add(directory, requirement, requirement["source"], "file:")
     except AgentError as e:
         raise AgentError("run %s cannot start: %s" % (os.path.basename(directory), e.message),
@@ -128,40 +126,47 @@ def _config(known: Any, name: str, key: str) -> Any:
 def forget(directory: str, requirement: Requirement) -> None:
     """Remove what an earlier start linked for this requirement."""
     prefix = "%s:%s/" % (requirement["kind"], requirement["source"])
-    _remove(directory, lambda given: given.origin.startswith(prefix))
+    kept = []
+    for line in _manifest_lines(directory):
+        name, place = _dependency(directory, line) or ("", "")
+        if name and place.startswith(prefix):
+            path = os.path.join(directory, name)
+            if os.path.islink(path):
+                os.unlink(path)
+        else:
+            kept.append(line)
+    _write_manifest(directory, kept)
 
 
 def forget_all(directory: str) -> None:
     """Remove all that was put into the run for its operation's requirements."""
-    _remove(directory, lambda given: True)
-    runs.remove_attr(directory, "deps")
-
-
-def _remove(directory: str, is_meant: Callable[[Given], bool]) -> None:
-    gone = [given for given in _given(directory) if is_meant(given)]
-    for given in gone:
-        path = os.path.join(directory, given.path)
-        if not _is_inside(directory, path):
+    kept = []
+    for line in _manifest_lines(directory):
+        name, _ = _dependency(directory, line) or ("", "")
+        if not name:
+            kept.append(line)
             continue
+        path = os.path.join(directory, name)
         if os.path.islink(path) or os.path.isfile(path):
             os.unlink(path)
         else:
             shutil.rmtree(path, ignore_errors=True)
-    lines = {given.line for given in gone}
-    _write_manifest(directory, [line for line in _manifest_lines(directory) if line not in lines])
+    _write_manifest(directory, kept)
+    runs.remove_attr(directory, "deps")
 
 
 def adopt_files(origin: str, directory: str) -> None:
     """Give a pending run the project's files that the run `origin` was given."""
-    for given in _given(origin):
-        source = os.path.join(origin, given.path)
-        is_file = os.path.isfile(source) and not os.path.islink(source)
-        if given.origin.startswith("file:") and is_file and _is_inside(origin, source):
-            target = os.path.join(directory, given.path)
+    deps = runs.read_attr(origin, "deps")
+    for line in _manifest_lines(origin):
+        name, place = _dependency(origin, line) or ("", "")
+        source, target = os.path.join(origin, name), os.path.join(directory, name)
+        if not name or not place.startswith("file:") or not _is_inside(directory, name):
+            continue
+        if os.path.isfile(source) and not os.path.islink(source):
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(source, target)
-            _append_manifest(directory, [given.line])
-    deps = runs.read_attr(origin, "deps")
+            _append_manifest(directory, [line])
     if isinstance(deps, dict):
         of_files = {n: d for n, d in deps.items() if isinstance(d, dict) and _has_files(d)}
         runs.write_attr(directory, "deps", of_files)
@@ -171,32 +176,29 @@ def _has_files(sources: Dict[Any, Any]) -> bool:
     return any(str(uri).startswith("file:") for uri in sources)
 
 
-class Given(NamedTuple):
-    """A line of a manifest that says what was put into the run, and where it came from."""
+def _dependency(directory: str, line: str) -> Optional[Tuple[str, str]]:
+    """(path in the run, where it came from), where a line of the manifest is a dependency's.
 
-    path: str
-    origin: str
-    line: str
-
-
-def _given(directory: str) -> Iterator[Given]:
-    """What the run was given for its requirements; nothing that would be outside of it.
-
-    A run that was pulled or pushed may say anything.
+    None as well for a path that is not in the run: a manifest comes from other machines too.
     """
-    for line in _manifest_lines(directory):
-        words = listing.fields(line)
-        if len(words) > 3 and words[0] == "d":
-            path = os.path.normpath(words[1])
-            if not os.path.isabs(path) and path.split("/")[0] not in ("..", ".", ".guild"):
-                yield Given(path, words[3], line)
+    try:
+        fields = shlex.split(line)
+    except ValueError:
+        return None
+    if fields[:1] != ["d"] or len(fields) < 2:
+        return None
+    name = os.path.normpath(fields[1])
+    if "\0" in name or not _is_inside(directory, name):
+        return None
+    return name, fields[3] if len(fields) > 3 else ""
 
 
-def _is_inside(directory: str, path: str) -> bool:
-    """Whether the folder that `path` is in is in the run, whatever links lead there."""
-    top = os.path.realpath(directory)
-    folder = os.path.realpath(os.path.dirname(path))
-    return folder == top or folder.startswith(top + os.sep)
+def _is_inside(directory: str, name: str) -> bool:
+    """Whether a normal path is in the run, but for guild's own; no link on the way leads out."""
+    if os.path.isabs(name) or name.split("/")[0] in ("..", ".", ".guild"):
+        return False
+    inside = os.path.join(os.path.realpath(directory), os.path.dirname(name)).rstrip("/")
+    return os.path.realpath(os.path.dirname(os.path.join(directory, name))) == inside
 
 
 # ---- putting files into a run
@@ -205,6 +207,8 @@ def _is_inside(directory: str, path: str) -> bool:
 def _add(
     directory: str, requirement: Requirement, source: str, origin: str, run_id: str = ""
 ) -> None:
+    if not os.path.exists(source):
+        raise AgentError("it requires %s, which is not there" % runs.shown(requirement["source"]))
     chosen = list(_renamed(requirement, _chosen(requirement, source, run_id)))
     if not chosen:
         what = " matching %s" % " or ".join(requirement["select"]) if requirement["select"] else ""
@@ -215,8 +219,13 @@ def _add(
     is_link = os.path.isabs(requirement["source"]) or bool(run_id and not requirement["copy"])
     lines = []
     for name, path in chosen:
-        digest = _put(directory, name, path, is_link, is_relative=bool(run_id))
+        try:
+            digest = _put(directory, name, path, is_link, is_relative=bool(run_id))
+        except OSError as e:
+            why = e.strerror or "not all of it can be copied"
+            raise AgentError("the required file %s: %s" % (runs.shown(name), why)) from None
         within = os.path.relpath(path, source) if os.path.isdir(source) else ""
+        within = "" if within == "." else within  # a whole folder
         place = origin + (within if run_id else os.path.join(requirement["source"], within))
         lines.append(" ".join(("d", shlex.quote(name), digest, shlex.quote(place.rstrip("/")))))
     _append_manifest(directory, lines)
@@ -279,8 +288,11 @@ def _renamed(
         for pattern, text in requirement["rename"]:
             base = re.sub(pattern, text, base, count=1)
         name = os.path.normpath(os.path.join(requirement["target_path"], folder, base))
-        if os.path.isabs(name) or name.split("/")[0] in ("..", ".", ".guild"):
-            raise AgentError("the required file %s would be outside the run" % runs.shown(name))
+        if "\n" in name + path:  # the manifest has a line for each
+            raise AgentError(
+                "the required file %s has a line break in its name" % runs.shown(name),
+                "Give it another name, or leave it out with select.",
+            )
         if name in taken:
             raise AgentError(
                 "two files of %s would both be %s" % (requirement["name"], runs.shown(name)),
@@ -294,11 +306,10 @@ def _put(directory: str, name: str, path: str, is_link: bool, is_relative: bool)
     """Link or copy `path` to `name` in the run; the digest for its line in the manifest."""
     target = os.path.join(directory, name)
     folder = os.path.dirname(target)
-    os.makedirs(folder, exist_ok=True)
     # A link on the way, which an earlier requirement made, would lead out of this run.
-    inside = os.path.join(os.path.realpath(directory), os.path.dirname(name)).rstrip("/")
-    if os.path.realpath(folder) != inside:
+    if not _is_inside(directory, name):
         raise AgentError("the required file %s would be outside the run" % runs.shown(name))
+    os.makedirs(folder, exist_ok=True)
     if os.path.lexists(target):
         if not is_link and os.path.isfile(target) and _sha1(target) == _sha1(path):
             return _sha1(path)  # source code, which the operation requires as well
@@ -332,6 +343,8 @@ def _record(directory: str, requirement: Requirement, paths: List[str], run_id: 
     shown = [
         os.path.relpath(path, directory) if run_id else requirement["source"] for path in paths
     ]
+    # An attribute is text, and a file's name need not be.
+    shown = [os.fsencode(path).decode("utf-8", "replace") for path in shown]
     source: Dict[str, Any] = {"paths": shown, "uri": uri}
     if run_id:
         source["config"] = run_id
@@ -345,8 +358,9 @@ def _manifest_path(directory: str) -> str:
 
 def _manifest_lines(directory: str) -> List[str]:
     try:
-        with open(_manifest_path(directory), encoding="utf-8", errors="surrogateescape") as f:
-            return f.read().splitlines()
+        path = _manifest_path(directory)
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
+            return [line for line in f.read().split("\n") if line]
     except OSError:
         return []
 

@@ -1,0 +1,341 @@
+"""`requires` and `steps` of guild.yml: what they say, what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from guild_sync import flags, guildfile, operations, recipes
+from guild_sync.batches import Several
+from guild_sync.definitions import Operation, Project, Requirement, Step
+from guild_sync.errors import ConfigError, GuildError
+from guild_sync.flags import Flag
+
+
+def load(folder: Path, operations: dict[str, Any]) -> Project:
+    (folder / "guild.yml").write_text(yaml.safe_dump(operations, sort_keys=False))
+    return guildfile.load(folder)
+
+
+def read(folder: Path, **entry: Any) -> Operation:
+    key = {} if "steps" in entry else {"exec": "true"}
+    (operation,) = load(folder, {"op": {**key, **entry}}).operations
+    return operation
+
+
+def requirement(folder: Path, entry: Any) -> Requirement:
+    (found,) = read(folder, requires=entry).requires
+    return found
+
+
+def step(folder: Path, entry: Any) -> Step:
+    (found,) = read(folder, steps=[entry]).steps
+    return found
+
+
+def faults(folder: Path, **entry: Any) -> str:
+    with pytest.raises(ConfigError) as error:
+        read(folder, **entry)
+    assert "\n" not in error.value.message
+    return error.value.hint
+
+
+# What an operation requires.
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ("file:data.csv", Requirement("file", "data.csv", "data.csv")),
+        ("operation:m:train", Requirement("operation", "m:train", "m:train")),
+        ({"file": "data/"}, Requirement("file", "data", "data/")),
+        ({"file": "/"}, Requirement("file", "/", "/")),
+        ({"file": "a b", "name": "x"}, Requirement("file", "a b", "x")),
+        ({"file": "d", "select": "a|b"}, Requirement("file", "d", "d", ("a|b",))),
+        ({"file": "d", "select": ["a", "b"]}, Requirement("file", "d", "d", ("a", "b"))),
+        ({"file": "d", "target-path": "x/y/"}, Requirement("file", "d", "d", target_path="x/y")),
+        ({"file": "d", "path": "x"}, Requirement("file", "d", "d", target_path="x")),
+        ({"file": "d", "target-type": "copy"}, Requirement("file", "d", "d", copy=True)),
+        ({"file": "d", "target-type": "link"}, Requirement("file", "d", "d")),
+        ({"file": "d", "preserve-path": True}, Requirement("file", "d", "d", keep_folders=True)),
+    ],
+)
+def test_a_requirement_says_what_is_taken_and_how(
+    tmp_path: Path, entry: Any, found: Requirement
+) -> None:
+    assert requirement(tmp_path, entry) == found
+    assert requirement(tmp_path, [entry]) == found
+
+
+@pytest.mark.parametrize(
+    ("rename", "pairs"),
+    [
+        ("a b", [("a", "b")]),
+        ("'a b' ''", [("a b", "")]),
+        (r"'(a)' '\1-\g<1>'", [("(a)", r"\1-\g<1>")]),
+        ("'(?i)a' b", [("(?i)a", "b")]),
+        ({"pattern": "a", "repl": "b"}, [("a", "b")]),
+        (["a b", {"pattern": "c", "repl": "d"}], [("a", "b"), ("c", "d")]),
+    ],
+)
+def test_rename_is_a_pattern_and_what_takes_its_place(
+    tmp_path: Path, rename: Any, pairs: list[tuple[str, str]]
+) -> None:
+    assert requirement(tmp_path, {"file": "x", "rename": rename}).rename == tuple(pairs)
+
+
+def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, requires=None).requires == ()
+    assert read(tmp_path, requires=[]).requires == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ("data.csv", "must have one of file and operation"),
+        ("url:x", "must have one of file and operation"),
+        ("file:", "must have one of file and operation"),
+        (7, "must have one of file and operation"),
+        ({}, "must have one of file and operation"),
+        ({"file": "a", "operation": "b"}, "must have one of file and operation"),
+        ({"file": ["a"]}, "file: must be text on one line"),
+        ({"file": " "}, "file: must be text on one line"),
+        ({"file": "a\nb"}, "file: must be text on one line"),
+        ({"file": "a\0b"}, "file: must be text on one line"),
+        ({"operation": "a\x1b[2J"}, "operation: must be text on one line"),
+        ({"file": "a", "name": None}, "name: must be text on one line"),
+        ({"file": "a", "name": 1}, "name: must be text on one line"),
+        ({"file": "a", "name": "a=b"}, "name: must have no '='"),
+        ({"file": "a=b"}, "name: must have no '='"),
+        ({"file": "../a"}, "file: must be in the project"),
+        ({"file": "a/../../b"}, "file: must be in the project"),
+        ({"file": "/a/.."}, "file: must be in the project"),
+        ({"file": "a", "target-type": "move"}, "target-type: must be one of copy, link"),
+        ({"file": "a", "target-type": []}, "target-type: must be one of copy, link"),
+        ({"file": "a", "select": "("}, "select: '(' is not a regular expression"),
+        ({"file": "a", "select": [3]}, "select: 3 is not a regular expression"),
+        ({"file": "a", "select": {"x": 1}}, "is not a regular expression"),
+        ({"file": "a", "rename": "x"}, "rename: must be 'PATTERN TEXT'"),
+        ({"file": "a", "rename": "'x"}, "rename: must be 'PATTERN TEXT'"),
+        ({"file": "a", "rename": "a b c"}, "rename: must be 'PATTERN TEXT'"),
+        ({"file": "a", "rename": {"pattern": "x"}}, "rename: must be 'PATTERN TEXT'"),
+        ({"file": "a", "rename": 3}, "rename: must be 'PATTERN TEXT'"),
+        ({"file": "a", "rename": "( x"}, "is no pattern and its replacement"),
+        ({"file": "a", "rename": r"a '\1'"}, "is no pattern and its replacement"),
+        ({"file": "a", "rename": r"a '\g<x>'"}, "is no pattern and its replacement"),
+        ({"file": "a", "target-path": ".."}, "target-path: must be a path in the run"),
+        ({"file": "a", "target-path": "x/../../y"}, "target-path: must be a path in the run"),
+        ({"file": "a", "target-path": "/x"}, "target-path: must be a path in the run"),
+        ({"file": "a", "target-path": "x\ny"}, "target-path: must be a path in the run"),
+        ({"file": "a", "target-path": ""}, "target-path: must be a path in the run"),
+        ({"file": "a", "target-path": 3}, "target-path: must be a path in the run"),
+        ({"file": "a", "target-path": ".guild"}, "target-path: .guild is guild's own"),
+        ({"file": "a", "target-path": "./.guild/x"}, "target-path: .guild is guild's own"),
+        ({"file": "a", "preserve-path": "x"}, "preserve-path: must be yes or no"),
+    ],
+)
+def test_a_requirement_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, fault: str) -> None:
+    found = faults(tmp_path, requires=entry)
+
+    assert found.strip().startswith("op: requires: ")
+    assert fault in found
+    assert "op: requires, entry 2: " in faults(tmp_path, requires=["file:fine", entry])
+
+
+def test_every_fault_is_said_at_once(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path, requires=[{"file": "../a", "select": "("}, "x"], flags={"f": {"choices": 1}}
+    )
+
+    assert len(found.splitlines()) == 4
+
+
+def test_a_key_that_guild_does_not_know_is_passed_over(tmp_path: Path) -> None:
+    entry = {"file": "a", "unpack": True}
+    project = load(tmp_path, {"op": {"exec": "true", "requires": [entry, {"file": "b", "x": 1}]}})
+
+    assert project.warnings == (
+        "op: requires, entry 1: unpack is passed over: guild does not know it",
+        "op: requires, entry 2: x is passed over: guild does not know it",
+    )
+
+
+def test_two_requirements_of_one_name_are_a_fault(tmp_path: Path) -> None:
+    assert "entry 2: a is required twice" in faults(tmp_path, requires=["file:a", "file:a"])
+
+    found = read(tmp_path, requires=["file:a", {"file": "a", "name": "b"}]).requires
+    assert [requirement.name for requirement in found] == ["a", "b"]
+
+
+def test_a_required_run_has_a_flag_that_is_not_the_operations_own(tmp_path: Path) -> None:
+    operation = read(
+        tmp_path, requires=[{"operation": "train", "name": "model"}, "file:a"], flags={"x": 1}
+    )
+    values = flags.flag_values(operation, ["model=12345678"])
+
+    assert list(operation.flags) == ["x", "model"]
+    assert values == {"x": 1, "model": "12345678"}
+    assert operations.own_values(operation, values) == {"x": 1}
+    assert "FLAG_MODEL" not in operations.job(operation, values)["env"]
+
+
+def test_a_flag_named_like_a_required_run_is_a_fault(tmp_path: Path) -> None:
+    found = faults(tmp_path, requires="operation:train", flags={"train": 1})
+
+    assert "op: requires: train is a flag too: give it another name" in found
+    assert read(tmp_path, requires="file:train", flags={"train": 1}).flags["train"].default == 1
+
+
+# Steps.
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ("train", Step("train", "train", {})),
+        ("m:train x=1 y='a b' z=", Step("m_train", "m:train", {"x": "1", "y": "a b", "z": ""})),
+        ({"run": "p/train", "name": "first"}, Step("first", "p/train", {})),
+        (
+            {"run": "train x=1 y=2", "flags": {"x": [1, 2], "z": True, 3: None}},
+            Step("train", "train", {"x": "[1, 2]", "y": "2", "z": "yes", "3": "null"}),
+        ),
+        ({"run": "train", "flags": {"x": "${y}"}}, Step("train", "train", {"x": "${y}"})),
+    ],
+)
+def test_a_step_is_an_operation_and_its_flags(tmp_path: Path, entry: Any, found: Step) -> None:
+    assert step(tmp_path, entry) == found
+
+
+def test_steps_of_one_name_are_numbered(tmp_path: Path) -> None:
+    steps = read(tmp_path, steps=["a", "a", "a", {"run": "b", "name": "a_2"}]).steps
+
+    assert [step.name for step in steps] == ["a", "a_2", "a_3", "a_2_2"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        (3, "must be 'OPERATION FLAG=VALUE ...', or have run"),
+        (None, "must be 'OPERATION FLAG=VALUE ...', or have run"),
+        ({}, "must be 'OPERATION FLAG=VALUE ...', or have run"),
+        ({"run": ["a"]}, "must be 'OPERATION FLAG=VALUE ...', or have run"),
+        ("", "run: must be a line of words"),
+        ("'a", "run: must be a line of words"),
+        ("a b", "run: 'b' is not a flag"),
+        ("a =b", "run: '=b' is not a flag"),
+        ("a --x=1", "run: '--x=1' is not a flag"),
+        ({"run": "a", "flags": ["x"]}, "flags: must be a mapping"),
+        ({"run": "a", "name": 3}, "name: 3 is none"),
+        ({"run": "a", "name": ".."}, "name: '..' is none"),
+        ({"run": "a", "name": ".guild"}, "name: '.guild' is none"),
+        ({"run": "a", "name": "a/b"}, "name: 'a/b' is none"),
+        ({"run": "a", "name": "a\n"}, "name: 'a\\n' is none"),
+        ("-x", "name: '-x' is none"),
+    ],
+)
+def test_a_step_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, fault: str) -> None:
+    assert f"op: steps, entry 2: {fault}" in faults(tmp_path, steps=["fine", entry])
+
+
+def test_steps_are_a_list_and_no_command_beside_them(tmp_path: Path) -> None:
+    assert "op: steps: must be a list" in faults(tmp_path, steps="a")
+    assert "exec and steps exclude each other" in faults(tmp_path, exec="true", steps=["a"])
+    assert "main and steps exclude each other" in faults(tmp_path, main="m", steps=["a"])
+
+
+def test_a_key_of_a_step_that_guild_does_not_know_is_passed_over(tmp_path: Path) -> None:
+    project = load(tmp_path, {"op": {"steps": ["a", {"run": "a", "isolate-runs": True}]}})
+
+    assert project.warnings == (
+        "op: steps, entry 2: isolate-runs is passed over: guild does not know it",
+    )
+
+
+def test_steps_have_their_operations_and_those_theirs(tmp_path: Path) -> None:
+    project = load(
+        tmp_path,
+        {"all": {"steps": ["some", "a"]}, "some": {"steps": ["a"]}, "a": {"exec": "true"}},
+    )
+    found = operations.with_steps(project, project.operations[0])
+
+    first, second = (step.operation for step in found.steps)
+    assert first and second
+    assert first.steps[0].operation == second == project.operations[2]
+
+
+@pytest.mark.parametrize(
+    ("steps", "way"),
+    [
+        ({"a": ["a"]}, "a -> a"),
+        ({"a": ["b"], "b": ["c"], "c": ["a"]}, "a -> b -> c -> a"),
+        ({"a": ["b"], "b": ["b"]}, "a -> b -> b"),
+    ],
+)
+def test_steps_that_go_round_are_refused(
+    tmp_path: Path, steps: dict[str, list[str]], way: str
+) -> None:
+    project = load(tmp_path, {name: {"steps": entries} for name, entries in steps.items()})
+    with pytest.raises(ConfigError, match=f"steps: {way} goes round"):
+        operations.with_steps(project, project.operations[0])
+
+
+def test_a_step_of_an_operation_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    project = load(tmp_path, {"op": {"steps": ["none"]}})
+    with pytest.raises(GuildError, match="operation 'none' is not defined"):
+        operations.with_steps(project, project.operations[0])
+
+
+def test_the_flags_of_a_step_take_the_pipelines_values() -> None:
+    texts = {"a": "${x}", "b": "is-${x}-${s}", "c": "${none}", "d": "plain", "e": "${s}"}
+    values = {"x": True, "s": "a b", "none": None}
+
+    found = operations.step_flags(Step("s", "s", texts), values)
+
+    assert found == {"a": "yes", "b": "is-1-a b", "d": "plain", "e": "'a b'"}
+    with pytest.raises(ConfigError, match="step s: the pipeline has no flag 'y'"):
+        operations.step_flags(Step("s", "s", {"a": "${y}"}), values)
+
+
+# What a run keeps of them.
+
+
+def test_a_run_keeps_requirements_and_steps_as_they_were(tmp_path: Path) -> None:
+    rename = ["a b", {"pattern": "(c)", "repl": r"\1"}]
+    requires = [{"file": "d", "select": ["x"], "rename": rename}, "operation:m"]
+    project = load(
+        tmp_path,
+        {
+            "op": {
+                "steps": ["a x=2", {"run": "some", "name": "n"}],
+                "flags": {"f": {"choices": [1]}},
+            },
+            "some": {"steps": ["a"]},
+            "a": {"exec": "echo", "flags": {"x": 1}, "requires": requires},
+        },
+    )
+    operation = operations.with_steps(project, project.operations[0])
+    kept = json.loads(json.dumps(recipes.definition(operation)))
+
+    assert recipes.operation_of({"id": "1", "job": {"operation": kept}}) == operation
+
+
+def test_a_run_keeps_the_values_of_a_batch_as_lists() -> None:
+    operation = Operation("op", exec="true", flags={"x": Flag("x", Several((1, 2)))})
+    kept = recipes.definition(operation)
+
+    found = recipes.operation_of({"id": "1", "job": {"operation": kept}})
+    assert found == replace(operation, flags={"x": Flag("x", [1, 2])})
+    recipe = {"job": {"several": ["x"]}, "flags": {"x": [1, 2], "y": [3]}}
+    assert recipes.flags_of(recipe) == {"x": Several((1, 2)), "y": [3]}
+
+
+@pytest.mark.parametrize("bad", [{"steps": [{}]}, {"requires": [{"kind": "file"}]}, {"steps": 3}])
+def test_a_job_that_cannot_be_read_is_said(bad: dict[str, Any]) -> None:
+    kept = {**recipes.definition(Operation("op", exec="true")), **bad}
+    with pytest.raises(GuildError, match="the job of run 1 cannot be read"):
+        recipes.operation_of({"id": "1", "job": {"operation": kept}})
