@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import shlex
-import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,50 +12,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from guild_sync import batches, builtin, flags, operations, recipes
-from guild_sync.agent.environment import user_name
-from guild_sync.agent.staging import now
-from guild_sync.batches import Several
-from guild_sync.definitions import Operation, Package, Project, Requirement, Step
+from guild_sync import builtin, jobs, operations, recipes
+from guild_sync.definitions import Operation, Package, Project, Requirement
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import Host, LocalHost, RemoteHost
+from guild_sync.jobs import ALL_TRIALS, BatchOptions, Notes
 from guild_sync.package import Source, full_name, required_files, source
 
 Say = Callable[[str], None]
 Recipe = Mapping[str, Any]  # a run as the agent's `recipe` has it
-MAX_SEED = 2**32 - 1  # the largest that numpy takes
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What the user says of a run: None where nothing is said."""
-
-    label: str | None = None
-    tags: tuple[str, ...] = ()
-    comment: str | None = None
-    random_seed: int | None = None
-
-    def attributes(self) -> dict[str, Any]:
-        """The run's attributes that say so."""
-        found: dict[str, Any] = {}
-        if self.label is not None:
-            found["label"] = self.label
-        if self.tags:
-            found["tags"] = list(self.tags)
-        if self.comment is not None:
-            author = {"user": user_name(), "host": socket.gethostname()}
-            found["comments"] = [{"body": self.comment, **author, "time": now()}]
-        return found
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How the trials of a batch are chosen, and when it ends."""
-
-    max_trials: int | None = None
-    fail_on_trial_error: bool = False
-    needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,20 +78,20 @@ def prepare(
     *,
     script: Path | None = None,
     run_dir: Path | None = None,
-    options: BatchOptions = BatchOptions(),
+    options: BatchOptions = ALL_TRIALS,
 ) -> Launch:
     """A run of a project's operation. Raises GuildError where the operation cannot run."""
-    attributes: dict[str, Any] = {"flags": _plain_values(values)}
+    attributes: dict[str, Any] = {"flags": jobs.plain_values(values)}
     label = operations.label(operation, values)
     if label:
         attributes["label"] = label
-    seed = _seed(notes)
+    seed = jobs.random_seed_of(notes)
     return _checked(
         Launch(
             operation,
             values,
             {**attributes, **notes.attributes(), "random_seed": seed},
-            _any_job(operation, values, seed, notes, options),
+            jobs.job(operation, values, seed, notes, options),
             _local_opref(project, operation, script),
             _source(project, operation, run_dir),
             project.package,
@@ -144,10 +108,6 @@ def _checked(launch: Launch) -> Launch:
             f"{launch.name} consists of several runs, which are listed: it takes no --run-dir"
         )
     return launch
-
-
-def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: batches.plain(value) for name, value in values.items()}
 
 
 def _all_requirements(operation: Operation) -> list[Requirement]:
@@ -167,7 +127,7 @@ def prepare_builtin(
         operation,
         values,
         {**attributes, **notes.attributes()},
-        _job(operation, values, None, is_builtin=True),
+        jobs.own_job(operation, values, None, is_builtin=True),
         builtin.opref(operation),
     )
 
@@ -181,16 +141,16 @@ def prepare_like(
     project: Project | None = None,
     again: bool = False,
     run_dir: Path | None = None,
-    options: BatchOptions = BatchOptions(),
+    options: BatchOptions = ALL_TRIALS,
 ) -> Launch:
     """A new run as an earlier one was, or `again` that run itself.
 
     With a project its source code is taken, else the earlier run's.
     """
     seed = recipe["random_seed"] if again and notes.random_seed is None else None
-    seed = seed if isinstance(seed, int) else _seed(notes)
+    seed = seed if isinstance(seed, int) else jobs.random_seed_of(notes)
     attributes = {
-        "flags": _plain_values(values),
+        "flags": jobs.plain_values(values),
         "random_seed": seed,
         **notes.attributes(),
     }
@@ -201,12 +161,12 @@ def prepare_like(
         attributes.setdefault("label", recipe["label"])
     is_builtin = is_own(recipe)
     if again and project is None and dict(values) == recipes.flags_of(recipe):
-        job = {**recipe["job"], "env": {**recipe["job"].get("env", {}), **_seed_variable(seed)}}
+        job = {**recipe["job"], "env": {**recipe["job"].get("env", {}), **jobs.seed_variable(seed)}}
     else:
         job = (
-            _job(operation, values, seed, is_builtin)
+            jobs.own_job(operation, values, seed, is_builtin)
             if is_builtin
-            else _any_job(operation, values, seed, notes, options)
+            else jobs.job(operation, values, seed, notes, options)
         )
     if again and bool((recipe["job"] or {}).get("children")) != bool(job.get("children")):
         raise UsageError(
@@ -234,111 +194,6 @@ def prepare_like(
 def is_own(recipe: Recipe) -> bool:
     """Whether the run's operation is one that guild brings along."""
     return (recipe["job"] or {}).get("builtin") in builtin.OPERATIONS
-
-
-# ---- runs that consist of others
-
-
-def _any_job(
-    operation: Operation,
-    values: Mapping[str, Any],
-    seed: int | None,
-    notes: Notes,
-    options: BatchOptions,
-) -> dict[str, Any]:
-    """What a runner is to do: the operation, or one run after another."""
-    if batches.is_batch(values):
-        several = [name for name, value in values.items() if isinstance(value, Several)]
-        children = [
-            _child("", operation, trial, notes, options)
-            for trial in batches.trials(values, options.max_trials, seed)
-        ]
-        return {
-            **_series(operation, children),
-            "several": several,
-            "stops": options.fail_on_trial_error,
-            "needed": options.needed,
-        }
-    if operation.steps:
-        # What the user says of the run is said of the pipeline; its steps have flags alone.
-        of_steps = Notes(random_seed=notes.random_seed)
-        children = [_step(step, values, of_steps, options) for step in operation.steps]
-        return {**_series(operation, children), "is_pipeline": True, "stops": True}
-    return _job(operation, values, seed)
-
-
-def _series(operation: Operation, children: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "op": operation.full_name,
-        "builtin": "series",
-        "children": list(children),
-        "env": {},
-        "operation": recipes.definition(operation),
-    }
-
-
-def _step(
-    step: Step, values: Mapping[str, Any], notes: Notes, options: BatchOptions
-) -> dict[str, Any]:
-    assert step.operation is not None  # operations.with_steps
-    words = [f"{name}={text}" for name, text in operations.step_flags(step, values).items()]
-    try:
-        found = flags.flag_values(step.operation, words)
-    except GuildError as e:
-        raise GuildError(f"step {step.name}: {e.message}", e.hint) from None
-    return _child(step.name, step.operation, found, notes, options)
-
-
-def _child(
-    name: str,
-    operation: Operation,
-    values: Mapping[str, Any],
-    notes: Notes,
-    options: BatchOptions,
-) -> dict[str, Any]:
-    """A run of the series: what its link is called, its attributes, its job."""
-    seed = _seed(notes)
-    label = {"label": text} if (text := operations.label(operation, values)) else {}
-    attributes = {"flags": _plain_values(values), "random_seed": seed, **label}
-    job = _any_job(operation, values, seed, notes, options)
-    is_batch = bool(job.get("children")) and not job.get("is_pipeline")
-    return {
-        "name": name,
-        "model": operation.model,
-        "operation": operation.name + ("+" if is_batch else ""),
-        "attributes": {**attributes, **notes.attributes()},
-        "job": job,
-    }
-
-
-def _with_oprefs(job: Mapping[str, Any], opref: str) -> dict[str, Any]:
-    """The job, in which each run of a series is of the project that `opref` names."""
-    if not job.get("children"):
-        return dict(job)
-    kind, _, rest = opref.partition(":")
-    name, version = shlex.split(rest)[:2]
-    children = []
-    for child in job["children"]:
-        words = (name, version, child["model"], child["operation"])
-        own = f"{kind}:" + " ".join(shlex.quote(word) for word in words)
-        children.append({**child, "opref": own, "job": _with_oprefs(child["job"], own)})
-    return {**job, "children": children}
-
-
-def _seed(notes: Notes) -> int:
-    return random.randint(0, MAX_SEED) if notes.random_seed is None else notes.random_seed
-
-
-def _seed_variable(seed: int | None) -> dict[str, str]:
-    return {} if seed is None else {"RANDOM_SEED": str(seed)}
-
-
-def _job(
-    operation: Operation, values: Mapping[str, Any], seed: int | None, is_builtin: bool = False
-) -> dict[str, Any]:
-    job = builtin.job(operation, values) if is_builtin else operations.job(operation, values)
-    env = {**_seed_variable(seed), **job["env"]}
-    return {**job, "env": env, "operation": recipes.definition(operation)}
 
 
 def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:
@@ -512,7 +367,7 @@ def _add_files(launch: Launch, host: Host, **where: str) -> None:
 def _job_on(launch: Launch, host: Host) -> dict[str, Any]:
     environment = host.environment() or launch.job.get("environment") or {}
     is_own = launch.job.get("builtin") in builtin.OPERATIONS
-    job = _with_oprefs(launch.job, _opref_on(launch, host))
+    job = jobs.with_oprefs(launch.job, _opref_on(launch, host))
     job["environment"] = {} if is_own else environment
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home

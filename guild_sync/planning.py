@@ -12,7 +12,8 @@ from guild_sync.batches import Several
 from guild_sync.definitions import GUILDFILE, Operation, Project, Requirement
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts import Host
-from guild_sync.launch import BatchOptions, Launch, Notes, Recipe
+from guild_sync.jobs import BatchOptions, Notes
+from guild_sync.launch import Launch, Recipe
 
 
 @dataclass(frozen=True)

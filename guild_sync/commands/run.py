@@ -76,7 +76,8 @@ from guild_sync.arguments import parse, whole_number
 from guild_sync.display import say
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts import Host, LocalHost, host
-from guild_sync.launch import BatchOptions, Launch, Notes
+from guild_sync.jobs import MAX_SEED, BatchOptions, Notes
+from guild_sync.launch import Launch
 from guild_sync.planning import Request, plan
 from guild_sync.watching import exit_status, on, watch
 
@@ -157,8 +158,8 @@ def _seed(args: dict[str, Any]) -> int | None:
     text = args["--random-seed"]
     if text is None:
         return None
-    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > launch.MAX_SEED:
-        raise UsageError(f"--random-seed takes a number from 0 to {launch.MAX_SEED}, not {text!r}")
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SEED:
+        raise UsageError(f"--random-seed takes a number from 0 to {MAX_SEED}, not {text!r}")
     return int(text)
 
 

@@ -26,6 +26,7 @@ LAYERS = (
     ("hosts",),
     ("sandbox", "rsync", "probing"),
     ("ssh", "package", "locking"),
+    ("jobs",),
     ("builtin", "recipes"),
     ("operations", "process"),
     ("guildfile",),
