@@ -14,6 +14,7 @@ from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts import Host
 from guild_sync.jobs import BatchOptions, Notes
 from guild_sync.launch import Launch, Recipe
+from guild_sync.watching import on
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,8 @@ def _check(
     for requirement in requires:
         if problem := found[requirement.name].get("problem"):
             where = f" -r {host.name}" if host.name else ""
-            on = f" on {host.name}" if host.name else ""
             raise GuildError(
-                f"{operation.full_name} cannot run{on}: {problem}",
+                f"{operation.full_name} cannot run{on(host)}: {problem}",
                 f"Run it first: guild run {requirement.source}{where}\n"
                 f"Or name a run that has ended: {requirement.name}=RUN",
             )
