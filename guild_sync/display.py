@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -81,7 +82,8 @@ def help_text(text: str) -> str:
 
 def say(text: str) -> None:
     """Print a line at once, so that it is seen while what follows takes its time."""
-    print(text, flush=True)
+    sys.stdout.write(f"{text}\n")  # at one go: threads that say something must not mix it
+    sys.stdout.flush()
 
 
 def to_stdout(data: bytes) -> None:
@@ -90,26 +92,31 @@ def to_stdout(data: bytes) -> None:
         data = data[os.write(sys.stdout.fileno(), data) :]
 
 
-def complain(text: str, style: str = "red") -> None:
-    """Print `guild: TEXT` on stderr. What a remote said may be part of it: it is cleaned."""
-    print(f"{styled('guild:', style, sys.stderr)} {clean(text)}", file=sys.stderr)
+def complain(text: str, style: str = "red", hint: str = "") -> None:
+    """Print `guild: TEXT` on stderr, then the lines of `hint`.
+
+    What a remote said may be part of them: they are cleaned.
+    """
+    lines = [f"{styled('guild:', style, sys.stderr)} {clean(text)}"]
+    lines += map(clean, hint.split("\n") if hint else ())
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
 
 
 def warn(error: GuildError) -> None:
     """Print an error as `guild: WHAT`, then what to do."""
     sys.stdout.flush()
-    complain(error.message)
-    for line in error.hint.split("\n") if error.hint else ():
-        print(clean(line), file=sys.stderr)
+    complain(error.message, hint=error.hint)
 
 
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[int, float], None] | None]:
     """A callback that draws how far a copy is, where a person watches; None elsewhere.
 
-    It takes the bytes that were copied and the part that is done, from 0 to 1.
+    It takes the bytes that were copied and the part that is done, from 0 to 1. Of several
+    copies at once none is drawn: they would write over each other.
     """
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or threading.current_thread() is not threading.main_thread():
         yield None
         return
     from rich.console import Console

@@ -1,7 +1,9 @@
-"""Bring every running run up to date with its remote, one remote at a time."""
+"""Bring every running run up to date with its remote, several remotes at a time."""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,22 +18,64 @@ Warn = Callable[[GuildError], None]
 
 
 def sync(
-    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any], say: Say, warn: Warn
+    here: LocalHost,
+    runs: Sequence[str],
+    filters: Mapping[str, Any],
+    jobs: int,
+    say: Say,
+    warn: Warn,
 ) -> Exit:
     """Sync the running runs that `runs` names and `filters` leave; the worst exit status.
 
-    One remote that fails stops no other: its error goes to `warn`, and shows in the status.
+    `jobs` remotes are worked on at a time. One that fails or hangs stops no other: its error
+    goes to `warn`, and shows in the status. Ctrl-C ends all of them with guild.
     """
-    worst = Exit.OK
-    for name, ids in _by_remote(here, runs, filters).items():
+    grouped = _by_remote(here, runs, filters)
+
+    def work(name: str) -> Exit:
         try:
-            worst = max(worst, _sync_remote(here, name, ids, say, warn))
+            return _sync_remote(here, name, grouped[name], say, warn)
         except Busy as e:
             say(e.message)
+            return Exit.OK
         except GuildError as e:
             warn(e)
-            worst = max(worst, e.exit)
-    return worst
+            return e.exit
+
+    if len(grouped) == 1:
+        return work(next(iter(grouped)))
+    return max(_side_by_side(work, list(grouped), jobs), default=Exit.OK)
+
+
+def _side_by_side(work: Callable[[str], Exit], names: Sequence[str], jobs: int) -> list[Exit]:
+    """What `work` returns for each name, with `jobs` of them at a time.
+
+    Raises what it raised, once all the others have been worked on.
+    """
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for name in names:
+        waiting.put(name)
+    results: queue.SimpleQueue[Exit | Exception] = queue.SimpleQueue()
+
+    def worker() -> None:
+        while True:
+            try:
+                name = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                results.put(work(name))
+            except Exception as e:  # raised again by the thread in which errors end
+                results.put(e)
+
+    for _ in range(min(jobs, len(names))):
+        # A daemon: Ctrl-C ends guild at once, and the kernel then ends its ssh and rsync.
+        threading.Thread(target=worker, daemon=True).start()
+    found = [results.get() for _ in names]
+    for result in found:
+        if isinstance(result, Exception):
+            raise result
+    return [result for result in found if isinstance(result, Exit)]
 
 
 def _by_remote(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 import time
 from typing import Any, Dict, Optional, Sequence
 
@@ -102,10 +103,11 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
 def _incoming(top: str, own: str) -> str:
     """An empty folder beside the runs; what killed copies left of theirs is removed."""
     for name in os.listdir(top):
-        pid = name[len(_INCOMING) :]
+        pid = name[len(_INCOMING) :].partition("-")[0]
         if name.startswith(_INCOMING) and pid.isdigit() and locks.start_time(int(pid)) is None:
             shutil.rmtree(os.path.join(top, name), ignore_errors=True)
-    path = os.path.join(top, _INCOMING + (own or str(os.getpid())))
+    own = own or "%d-%d" % (os.getpid(), threading.get_ident())
+    path = os.path.join(top, _INCOMING + own)
     shutil.rmtree(path, ignore_errors=True)
     os.mkdir(path, 0o700)
     return path

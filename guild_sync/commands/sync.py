@@ -6,12 +6,14 @@ Usage:
 Each run here that is running on a remote is copied anew, and gets the status that the
 remote tells. RUN is an index of 'guild runs', a range 1:5, a run id or the beginning
 of one; without RUN, all running runs are meant, or with filters those of them that
-they leave. Where nothing runs, nothing is said.
+they leave. Where nothing runs, nothing is said. A remote that cannot be reached, or that
+hangs, keeps no other waiting.
 
 'guild-sync' is the same command by itself.
 
 Options:
-  --help  Show this help and exit.
+  --jobs N  Work on N remotes at a time [default: 8].
+  --help    Show this help and exit.
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
 not be reached, 4 if a run was not copied whole.
@@ -20,8 +22,10 @@ not be reached, 4 if a run was not copied whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from guild_sync import arguments, display, sync
+from guild_sync.errors import UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
 
@@ -31,4 +35,13 @@ USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     here = LocalHost(str(guild_home()))
-    return sync.sync(here, args["RUN"], arguments.filters(args), display.say, display.warn)
+    return sync.sync(
+        here, args["RUN"], arguments.filters(args), _jobs(args), display.say, display.warn
+    )
+
+
+def _jobs(args: dict[str, Any]) -> int:
+    jobs = arguments.whole_number(args, "--jobs")
+    if not jobs:
+        raise UsageError("--jobs must be at least 1")
+    return jobs
