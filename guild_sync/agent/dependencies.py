@@ -125,34 +125,36 @@ def _config(known: Any, name: str, key: str) -> Any:
 
 def forget(directory: str, requirement: Requirement) -> None:
     """Remove what an earlier start linked for this requirement."""
-    prefix = "%s:%s/" % (requirement["kind"], requirement["source"])
-    kept = []
-    for line in _manifest_lines(directory):
-        name, place = _dependency(directory, line) or ("", "")
-        if name and place.startswith(prefix):
-            path = os.path.join(directory, name)
-            if os.path.islink(path):
-                os.unlink(path)
-        else:
-            kept.append(line)
-    _write_manifest(directory, kept)
+    paths, others = _split(directory, "%s:%s/" % (requirement["kind"], requirement["source"]))
+    for path in paths:
+        if os.path.islink(path):
+            os.unlink(path)
+    _write_manifest(directory, others)
 
 
 def forget_all(directory: str) -> None:
     """Remove all that was put into the run for its operation's requirements."""
-    kept = []
-    for line in _manifest_lines(directory):
-        name, _ = _dependency(directory, line) or ("", "")
-        if not name:
-            kept.append(line)
-            continue
-        path = os.path.join(directory, name)
+    paths, others = _split(directory)
+    for path in paths:
         if os.path.islink(path) or os.path.isfile(path):
             os.unlink(path)
         else:
             shutil.rmtree(path, ignore_errors=True)
-    _write_manifest(directory, kept)
+    _write_manifest(directory, others)
     runs.remove_attr(directory, "deps")
+
+
+def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:
+    """Paths of the dependencies that come from where `origin` is the beginning of; the lines of
+    the manifest that are about other things."""
+    paths, others = [], []
+    for line in _manifest_lines(directory):
+        name, place = _dependency(directory, line) or ("", "")
+        if name and place.startswith(origin):
+            paths.append(os.path.join(directory, name))
+        else:
+            others.append(line)
+    return paths, others
 
 
 def adopt_files(origin: str, directory: str) -> None:
@@ -181,11 +183,8 @@ def _dependency(directory: str, line: str) -> Optional[Tuple[str, str]]:
 
     None as well for a path that is not in the run: a manifest comes from other machines too.
     """
-    try:
-        fields = shlex.split(line)
-    except ValueError:
-        return None
-    if fields[:1] != ["d"] or len(fields) < 2:
+    fields = listing.fields(line)
+    if len(fields) < 2 or fields[0] != "d":
         return None
     name = os.path.normpath(fields[1])
     if "\0" in name or not _is_inside(directory, name):
