@@ -76,6 +76,14 @@ def test_the_preview_shows_which_run_would_be_taken(place: Place) -> None:
     assert shown.code == 0
 
 
+def assert_refused(place: Place, op: str, why: str) -> None:
+    """The operation does not run, which is said, and no run is left of it."""
+    done = place("run", op, "-y")
+    assert done.code == 1
+    assert why in done.err
+    assert place.ok("runs", "-Fo", op).out == ""
+
+
 def test_what_is_missing_is_one_line_that_says_what_would_do(place: Place) -> None:
     done = place("run", "train", "-y")
     where = f" -r {place.remote}" if place.remote else ""
@@ -88,10 +96,7 @@ def test_what_is_missing_is_one_line_that_says_what_would_do(place: Place) -> No
     ]
     (place.guild.folder / "data.csv").unlink()
     ran(place, "prepare")
-    done = place("run", "train", "-y")
-    assert done.code == 1
-    assert "the operation requires data.csv, which is not in" in done.err
-    assert place.ok("runs", "-Fo", "train").out == ""
+    assert_refused(place, "train", "the operation requires data.csv, which is not in")
 
 
 def test_files_are_selected_and_renamed(place: Place) -> None:
@@ -108,10 +113,8 @@ def test_files_are_selected_and_renamed(place: Place) -> None:
 
 def test_a_selection_that_nothing_meets_leaves_no_run(place: Place) -> None:
     ran(place, "prepare")
-    done = place("run", "nothing", "-y")
-    assert done.code == 1
-    assert "it requires files of prepare matching nosuch, and there are none" in done.err
-    assert place.ok("runs", "-Fo", "nothing").out == ""
+    why = "it requires files of prepare matching nosuch, and there are none"
+    assert_refused(place, "nothing", why)
 
 
 def test_an_absolute_path_is_a_link_to_what_the_host_has(place: Place) -> None:
