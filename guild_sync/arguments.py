@@ -227,13 +227,15 @@ def _statuses(args: dict[str, Any]) -> list[str]:
     return left
 
 
-def whole_number(args: dict[str, Any], option: str) -> int | None:
-    """The value of `option`. Raises UsageError where it is not a whole number from 0 on."""
+def whole_number(args: dict[str, Any], option: str, least: int = 0) -> int | None:
+    """The value of `option`. Raises UsageError where it is no whole number from `least` on."""
     value = args[option]
     if value is None:
         return None
     if not re.fullmatch("[0-9]{1,9}", value):
         raise UsageError(f"{option} takes a whole number, not {value!r}")
+    if int(value) < least:
+        raise UsageError(f"{option} takes a number from {least} on")
     return int(value)
 
 

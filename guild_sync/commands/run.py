@@ -142,16 +142,13 @@ def _request(args: dict[str, Any]) -> Request:
         args["--force-sourcecode"],
         Notes(args["--label"], tuple(args["--tag"]), args["--comment"], _seed(args)),
         run_dir=Path(run_dir).absolute() if run_dir is not None else None,
-        options=BatchOptions(_trials(args), args["--fail-on-trial-error"], args["--needed"]),
+        options=BatchOptions(
+            whole_number(args, "--max-trials", least=1),
+            args["--fail-on-trial-error"],
+            args["--needed"],
+        ),
         is_staged=args["--stage"],
     )
-
-
-def _trials(args: dict[str, Any]) -> int | None:
-    limit = whole_number(args, "--max-trials")
-    if limit == 0:
-        raise UsageError("--max-trials takes a number from 1 on")
-    return limit
 
 
 def _seed(args: dict[str, Any]) -> int | None:

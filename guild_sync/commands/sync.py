@@ -22,10 +22,8 @@ not be reached, 4 if a run was not copied whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from guild_sync import arguments, display, sync
-from guild_sync.errors import UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
 
@@ -35,13 +33,6 @@ USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     here = LocalHost(str(guild_home()))
-    return sync.sync(
-        here, args["RUN"], arguments.filters(args), _jobs(args), display.say, display.warn
-    )
-
-
-def _jobs(args: dict[str, Any]) -> int:
-    jobs = arguments.whole_number(args, "--jobs")
-    if not jobs:
-        raise UsageError("--jobs must be at least 1")
-    return jobs
+    jobs = arguments.whole_number(args, "--jobs", least=1)
+    assert jobs is not None  # the usage has a default
+    return sync.sync(here, args["RUN"], arguments.filters(args), jobs, display.say, display.warn)
