@@ -101,13 +101,15 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
 
 
 def _incoming(top: str, own: str) -> str:
-    """An empty folder beside the runs; what killed copies left of theirs is removed."""
+    """An empty folder beside the runs; what killed copies left of theirs is removed.
+
+    It has the number of the thread that copies, which for a process's first is its pid.
+    """
     for name in os.listdir(top):
-        pid = name[len(_INCOMING) :].partition("-")[0]
+        pid = name[len(_INCOMING) :]
         if name.startswith(_INCOMING) and pid.isdigit() and locks.start_time(int(pid)) is None:
             shutil.rmtree(os.path.join(top, name), ignore_errors=True)
-    own = own or "%d-%d" % (os.getpid(), threading.get_ident())
-    path = os.path.join(top, _INCOMING + own)
+    path = os.path.join(top, _INCOMING + (own or str(threading.get_native_id())))
     shutil.rmtree(path, ignore_errors=True)
     os.mkdir(path, 0o700)
     return path
