@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import wait
+from functools import partial
 from typing import NamedTuple
 
 from guild_sync import sandbox
+from guild_sync.background import begun
 from guild_sync.config import DEFAULT_CONNECT_TIMEOUT, SANDBOX, SUPPORTED_TYPES, Remote
 from guild_sync.errors import Exit, GuildError, Unreachable
 from guild_sync.hosts import remote_host
@@ -52,25 +54,15 @@ class _Question:
         self._deadline = (
             time.monotonic() + (remote.connect_timeout or DEFAULT_CONNECT_TIMEOUT) + seconds
         )
-        self._answer: Answer | None = None
-        self._failure: Exception | None = None
-        # A daemon, so that guild can end before a remote that hangs.
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self._thread.start()
-
-    def _ask(self) -> None:
-        try:
-            self._answer = _answer(self._remote)
-        except Exception as e:  # raised again by the thread in which errors end
-            self._failure = e
+        self._answer = begun(partial(_answer, remote))
 
     def answer(self) -> Answer:
         """What the remote said, waited for until its time is over."""
-        self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        if self._failure is not None:
-            raise self._failure
+        wait([self._answer], max(0.0, self._deadline - time.monotonic()))
+        if self._answer.done():
+            return self._answer.result()
         message = f"remote {self._remote.name!r} did not answer in time"
-        return self._answer or Answer(self._remote, "unreachable", message)
+        return Answer(self._remote, "unreachable", message)
 
 
 def _answer(remote: Remote) -> Answer:

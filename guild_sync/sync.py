@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from guild_sync.errors import Busy, Exit, GuildError, RunNotFound
@@ -42,9 +41,9 @@ def sync(
             warn(e)
             return e.exit
 
-    if len(grouped) == 1:
-        return work(next(iter(grouped)))
-    return max(_side_by_side(work, list(grouped), jobs), default=Exit.OK)
+    if len(grouped) > 1:
+        return max(_side_by_side(work, list(grouped), jobs))
+    return max(map(work, grouped), default=Exit.OK)
 
 
 def _side_by_side(work: Callable[[str], Exit], names: Sequence[str], jobs: int) -> list[Exit]:
@@ -52,30 +51,21 @@ def _side_by_side(work: Callable[[str], Exit], names: Sequence[str], jobs: int) 
 
     Raises what it raised, once all the others have been worked on.
     """
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for name in names:
-        waiting.put(name)
-    results: queue.SimpleQueue[Exit | Exception] = queue.SimpleQueue()
+    # Not where there is nothing to do, nor for one remote.
+    import threading
+    from concurrent.futures import wait
 
-    def worker() -> None:
-        while True:
-            try:
-                name = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                results.put(work(name))
-            except Exception as e:  # raised again by the thread in which errors end
-                results.put(e)
+    from guild_sync.background import begun
 
-    for _ in range(min(jobs, len(names))):
-        # A daemon: Ctrl-C ends guild at once, and the kernel then ends its ssh and rsync.
-        threading.Thread(target=worker, daemon=True).start()
-    found = [results.get() for _ in names]
-    for result in found:
-        if isinstance(result, Exception):
-            raise result
-    return [result for result in found if isinstance(result, Exit)]
+    slots = threading.Semaphore(jobs)
+
+    def in_turn(name: str) -> Exit:
+        with slots:
+            return work(name)
+
+    working = [begun(partial(in_turn, name)) for name in names]
+    wait(working)
+    return [future.result() for future in working]
 
 
 def _by_remote(

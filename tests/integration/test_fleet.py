@@ -21,7 +21,9 @@ def pulled(guild: Guild, remote: str) -> str:
 
 def bind(guild: Guild, run_id: str, remote: str) -> None:
     """Have the copy here be one of a run that is running on `remote`."""
-    (guild.home / "runs" / run_id / ".guild/LOCK.remote").write_text(f"{remote}\n")
+    guild_dir = guild.home / "runs" / run_id / ".guild"
+    guild_dir.mkdir(parents=True, exist_ok=True)
+    (guild_dir / "LOCK.remote").write_text(f"{remote}\n")
 
 
 def test_a_remote_that_hangs_keeps_no_other_waiting(
@@ -50,9 +52,7 @@ def slow_remotes(guild: Guild, sshd: Server, tmp_path: Path) -> dict[str, tuple[
     for name, home in homes.items():
         run_id = guild.started(remote=name)
         go_on(home / "runs" / run_id)
-        guild_dir = guild.home / "runs" / run_id / ".guild"
-        guild_dir.mkdir(parents=True)
-        (guild_dir / "LOCK.remote").write_text(f"{name}\n")
+        bind(guild, run_id, name)
         found[name] = (run_id, home / "runs" / run_id)
     return found
 

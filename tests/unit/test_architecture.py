@@ -34,6 +34,7 @@ LAYERS = (
     ("definitions",),
     ("config", "home", "arguments", "flags", "manual"),
     ("display", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
+    ("background",),
     ("agent",),
     ("errors", "__init__"),
 )
