@@ -29,13 +29,14 @@ LONG_NAMES = {
     "-St": "--terminated",
     "-Sp": "--pending",
     "-Ss": "--staged",
+    "-Sl": "--lost",
     "-rm": "--remove",
     "-min": "--min",
     "-max": "--max",
     "--simplified": "--simple",
 }
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
-STATUSES = ("running", "completed", "error", "terminated", "pending", "staged")
+STATUSES = ("running", "completed", "error", "terminated", "pending", "staged", "lost")
 
 # Options of a filter that may be given several times: a run meets any of their values.
 _REPEATED = (
@@ -68,12 +69,14 @@ Only some runs:
   --terminated         Runs that were stopped (-St).
   --pending            Runs that are about to start (-Sp).
   --staged             Runs that wait to be started (-Ss). -Set is -Se and -St.
+  --lost               Runs that their remote says it has no more (-Sl).
   --not-running        All but these; and so for the next ones.
   --not-completed
   --not-error
   --not-terminated
   --not-pending
   --not-staged
+  --not-lost
 """
 
 
@@ -180,7 +183,7 @@ def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | 
             continue
         if word == "--help":
             return None
-        if re.match(r"-S[rcetps]{2,}\Z", word):
+        if re.match(r"-S[rcetpsl]{2,}\Z", word):
             words += [_STATUS_LETTERS[letter] for letter in word[2:]]
         else:
             words.append(LONG_NAMES.get(word, word))

@@ -26,6 +26,7 @@ _STATUS_STYLES = {
     "terminated": "yellow",
     "pending": "blue",
     "staged": "blue",
+    "lost": "red",
 }
 _HEADING = re.compile(r"^[A-Z][\w ,]*:$", re.M)
 

@@ -60,13 +60,17 @@ def host(remote: str | None) -> Host:
     return remote_host(config.remote(remote))
 
 
-def remote_host(remote: Remote) -> RemoteHost:
-    """The host of a configured remote. Raises Unreachable for a sandbox that is not up."""
+def remote_host(remote: Remote, make_home: bool = True) -> RemoteHost:
+    """The host of a configured remote. Raises Unreachable for a sandbox that is not up.
+
+    Without `make_home`, calls raise RemoteError where its guild home is not there, as when a
+    disk is not mounted, rather than make one in its place.
+    """
     if remote.type == "sandbox":
         from guild_sync import sandbox
 
         remote = sandbox.as_ssh(remote)
-    return RemoteHost(remote)
+    return RemoteHost(remote, make_home)
 
 
 class LocalHost:
@@ -121,7 +125,7 @@ def error_of_kind(kind: str, message: str, hint: str) -> GuildError:
 # with no quote, exclamation mark or backslash before a quote in it, so that sh, csh, fish
 # and restricted shells all hand it to `sh` unchanged. Its words are decoded by printf %b;
 # the full stop keeps line breaks at their ends. $1: guild home, $2: Python, $3: the
-# agent's digest, $4: where a newly sent agent lies.
+# agent's digest, $4: where a newly sent agent lies, $5: `no` where no guild home may be made.
 _BOOTSTRAP = (
     "sh -c '"
     'd() { printf %b. "$1"; }; a() { printf "\\n%s %s\\n%s" ' + FRAME + ' "$1" "$2"; exit 0; }; '
@@ -129,6 +133,7 @@ _BOOTSTRAP = (
     'h=$(d "$1"); h=${h%.}; p=$(d "$2"); p=${p%.}; '
     "case $h in /*) ;; *) h=$PWD/$h ;; esac; "
     "g=$h/agent/$3; "
+    '[ "$5" = no ] && { [ -d "$h/runs" ] || a "{\\"home_missing\\": true}"; }; '
     '[ -e "$g/__main__.py" ] || { [ -n "$4" ] && mv "$h/agent/$4" "$g"; }; '
     '[ -e "$g/__main__.py" ] || { mkdir -p "$h/agent" && a "{\\"no_agent\\": true}" "$h"; '
     'a "{\\"no_folder\\": true}" "$h"; }; '
@@ -141,8 +146,9 @@ _BOOTSTRAP = (
 class RemoteHost:
     """The runs of a machine reached over ssh."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, make_home: bool = True) -> None:
         self.remote = remote
+        self._make_home = make_home
         self.name = remote.name
         self.home = ""  # the guild home there, absolute; known after the first answer
 
@@ -204,7 +210,8 @@ class RemoteHost:
         # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
         python = f".{python[1:]}" if python.startswith("~/") else python
-        return " ".join([_BOOTSTRAP, quote(home), quote(python), agent_digest(), quote(sent)])
+        words = (quote(home), quote(python), agent_digest(), quote(sent))
+        return " ".join([_BOOTSTRAP, *words, "yes" if self._make_home else "no"])
 
     def _request(self, function: str, args: dict[str, Any], stream: bool = False) -> bytes:
         home = self.remote.guild_home.removeprefix("~/")
@@ -233,6 +240,11 @@ class RemoteHost:
             raise RemoteError(
                 f"cannot make the guild home {self.remote.guild_home} on {where}",
                 "Check 'guild-home' of the remote, and the permissions there.",
+            )
+        if answer.get("home_missing"):
+            raise RemoteError(
+                f"there is no guild home {self.remote.guild_home} on {where}",
+                "Is a disk not mounted there? Nothing was changed here.",
             )
         if answer.get("no_home"):
             raise RemoteError(f"the login's home directory on {where} is not there")

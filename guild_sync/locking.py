@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from guild_sync.agent.locks import write_atomically
 from guild_sync.errors import Busy
 from guild_sync.home import guild_home
 
@@ -25,24 +30,37 @@ def remote_lock(
     """Hold this guild home's lock for the remote `name`.
 
     Where another process holds it: Busy at once, or, with `wait`, `on_wait` is told
-    after a second and the lock is waited for.
+    after a second and the lock is waited for. Both say who holds it, and since when.
     """
     folder = guild_home() / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock")
+    lock = FileLock(folder / f"{file_name(name)}.lock")
+    owner = folder / f"{file_name(name)}.owner"
     try:
-        _acquire(lock, name, wait, on_wait)
+        _acquire(lock, name, owner, wait, on_wait)
     except Timeout:
         raise Busy(
-            f"another guild works with remote {name!r}", "Try again when it is done."
+            f"another guild works with remote {name!r}{_holder(owner)}",
+            "Try again when it is done.",
         ) from None
     try:
+        # Beside the lock: filelock empties its own file whenever it looks at it.
+        record = {"pid": os.getpid(), "command": _command(), "since": time.time()}
+        write_atomically(str(owner), json.dumps(record))
         yield
     finally:
+        owner.unlink(missing_ok=True)
         lock.release()
 
 
-def _acquire(lock: FileLock, name: str, wait: bool, on_wait: Callable[[str], None]) -> None:
+def file_name(remote: str) -> str:
+    """The name of what is kept in a file for a remote, whatever its own name is made of."""
+    return hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _acquire(
+    lock: FileLock, name: str, owner: Path, wait: bool, on_wait: Callable[[str], None]
+) -> None:
     started = time.monotonic()
     try:
         lock.acquire(timeout=1 if wait else 0)
@@ -50,5 +68,21 @@ def _acquire(lock: FileLock, name: str, wait: bool, on_wait: Callable[[str], Non
     except Timeout:
         if not wait:
             raise
-    on_wait(f"Waiting for another guild that works with {name}")
+    on_wait(f"Waiting for another guild that works with {name}{_holder(owner)}")
     lock.acquire(timeout=WAIT - (time.monotonic() - started))
+
+
+def _command() -> str:
+    """What this process was called as: its program, and the command that is its first word."""
+    words = [os.path.basename(sys.argv[0]), *sys.argv[1:2]]
+    return " ".join(word for word in words if word.isprintable() and not word.startswith("-"))
+
+
+def _holder(owner: Path) -> str:
+    """` (guild sync, process 123, since 10:00:00)`; nothing where that is not known."""
+    try:
+        record = json.loads(owner.read_text(encoding="utf-8"))
+        since = time.strftime("%H:%M:%S", time.localtime(record["since"]))
+        return f" ({record['command']}, process {record['pid']}, since {since})"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return ""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from guild_sync import process, ssh
 from guild_sync.config import Remote
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
+
+# rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
+_MOST_PARTS = 32
 
 LEAST_VERSION = (3, 1)  # --info=progress2
 
@@ -22,6 +26,7 @@ COMMAND_NOT_FOUND = 127
 _CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh.CONNECTION_FAILED)
 _INTERRUPTED = (19, 20)
 
+_TAIL = 1000  # bytes of stdout in which its last words are
 IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
 
 # What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
@@ -35,13 +40,24 @@ _COPY_OPTIONS = (
     "--modify-window=-1",
     "--perms",
     "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
+    "--info=stats1",
+    "--no-human-readable",  # its figures as plain numbers
 )
 # Marks say what a run is on its own host; what it is here, `transfer` writes.
 _NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
 
 OnProgress = Callable[[int, float], None]
 
+
+class Copied(NamedTuple):
+    """What became of a copy: why for each run that is not whole, and bytes on the wire."""
+
+    faults: dict[str, str]
+    bytes: int = 0
+
+
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
 _PROGRESS = re.compile(rb"\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
 
 
@@ -108,8 +124,8 @@ def pull(
     temporary: Path,
     on_progress: OnProgress | None = None,
     delete: bool = False,
-) -> dict[str, str]:
-    """Copy the runs; for each that was not copied whole, what rsync said of it.
+) -> Copied:
+    """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
     `on_progress` is told bytes and the part of them that is done (0 to 1).
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
@@ -127,7 +143,7 @@ def push(
     temporary: str,
     on_progress: OnProgress | None = None,
     delete: bool = False,
-) -> dict[str, str]:
+) -> Copied:
     """As `pull`, from here to there."""
     argv = push_argv(remote, runs_here, runs_there, temporary, delete)
     return _copy(remote, argv, ids, on_progress, sending=True)
@@ -140,7 +156,35 @@ def _copy(
     on_progress: OnProgress | None,
     *,
     sending: bool,
-) -> dict[str, str]:
+) -> Copied:
+    faults: dict[str, str] = {}
+    traffic = 0
+    groups = [list(ids)]
+    for _ in range(_MOST_PARTS):
+        if not groups:
+            break
+        group = groups.pop()
+        done = _tried(argv, group, on_progress)
+        traffic += _traffic(done.stdout)
+        if done.code in (0, VANISHED):
+            continue
+        if done.code != PARTIAL:
+            raise failure(remote, done, sending=sending)
+        blamed, suspects = _blamed(done.stderr, group)
+        faults.update(blamed)
+        if len(suspects) == 1:
+            faults[suspects[0]] = _reason(done.stderr)
+        elif suspects:  # rsync does not say which: each half by itself, down to one run
+            middle = len(suspects) // 2
+            groups += [suspects[middle:], suspects[:middle]]
+    for run_id in (run_id for group in groups for run_id in group):
+        faults[run_id] = _reason(done.stderr)
+    return Copied(faults, traffic)
+
+
+def _tried(
+    argv: Sequence[str], ids: Sequence[str], on_progress: OnProgress | None
+) -> process.Completed:
     names = "".join(f"{run_id}\0" for run_id in ids).encode()
     for _ in range(2):
         if on_progress:
@@ -149,38 +193,49 @@ def _copy(
             done = process.run(argv, stdin=names)
         if done.code != VANISHED:  # what vanished is looked for once more
             break
-    if done.code in (0, VANISHED):
-        return {}
-    if done.code == PARTIAL:
-        return _faults(done.stderr, ids)
-    raise failure(remote, done, sending=sending)
+    return done
+
+
+def _traffic(stdout: bytes) -> int:
+    """The bytes that rsync says it has sent and received."""
+    return sum(int(number) for found in _TRAFFIC.findall(stdout) for number in found)
 
 
 def _with_progress(argv: Sequence[str], names: bytes, on_progress: OnProgress) -> process.Completed:
+    last = b""
+
     def show(chunk: bytes) -> None:
+        nonlocal last
+        last = (last + chunk)[-_TAIL:]
         for line in chunk.split(b"\r"):
             if match := _PROGRESS.match(line):
                 on_progress(int(match[1].replace(b",", b"")), int(match[2]) / 100)
 
-    return process.stream(
+    done = process.stream(
         (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:]),
         show,
         first_line=names,
         keep_open=False,
     )
+    return done._replace(stdout=last.replace(b"\r", b"\n"))
 
 
-def _faults(stderr: str, ids: Iterable[str]) -> dict[str, str]:
-    """Which runs a partial transfer is about. Where rsync's words name none, it is all."""
+def _blamed(stderr: str, ids: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """The runs that rsync's words are about, with the words; and those that they may be about.
+
+    The latter are none where every complaint names its run.
+    """
     ids = list(ids)
     faults: dict[str, str] = {}
+    vague = False
     for line in stderr.splitlines():
         named = [run_id for run_id in _RUN_ID.findall(line) if run_id in ids]
-        if line.startswith("rsync:") and not named:
-            named = ids  # it may be about any of them
+        vague = vague or (line.startswith("rsync:") and not named)
         for run_id in named:
             faults.setdefault(run_id, line.strip())
-    return faults or dict.fromkeys(ids, _reason(stderr))
+    if faults and not vague:
+        return faults, []
+    return faults, [run_id for run_id in ids if run_id not in faults]
 
 
 def send_folder(remote: Remote, folder: Path, target: str) -> None:

@@ -1,53 +1,67 @@
-"""Bring every running run up to date with its remote, several remotes at a time."""
+"""Bring every run that is not over up to date with its remote, several remotes at a time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from guild_sync.errors import Busy, Exit, GuildError, RunNotFound
+from guild_sync.errors import Busy, GuildError, RemoteError, RunNotFound, Unreachable
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+from guild_sync.outcomes import (
+    BUSY,
+    FAILED,
+    LEFT_ALONE,
+    SYNCED,
+    UNREACHABLE,
+    Change,
+    Journal,
+    Outcome,
+)
 
 if TYPE_CHECKING:
-    from guild_sync.transfer import State
+    from guild_sync.ledger import Entry
+    from guild_sync.transfer import Survey
 
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
 
 
-def sync(
-    here: LocalHost,
-    runs: Sequence[str],
-    filters: Mapping[str, Any],
-    jobs: int,
-    say: Say,
-    warn: Warn,
-) -> Exit:
-    """Sync the running runs that `runs` names and `filters` leave; the worst exit status.
+class Wanted(NamedTuple):
+    """The runs to ask a remote for: its own, and those that may be of any remote."""
 
-    `jobs` remotes are worked on at a time. One that fails or hangs stops no other: its error
-    goes to `warn`, and shows in the status. Ctrl-C ends all of them with guild.
+    ids: list[str]
+    strays: list[str]
+    is_all: bool = True  # whether the remote has no other run that is not over
+
+
+class Visit(NamedTuple):
+    """How remotes are visited, and who is told of it."""
+
+    here: LocalHost
+    say: Say
+    warn: Warn
+    patient: bool = False  # whether one that failed lately is left alone for a while
+    journal: Journal | None = None
+
+
+def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int) -> list[Outcome]:
+    """Sync the runs that are not over, which `runs` names and `filters` leave.
+
+    What became of each remote; `jobs` of them are worked on at a time. One that fails or
+    hangs stops no other: its error goes to `warn` too. Ctrl-C ends all of them with guild.
     """
-    grouped = _by_remote(here, runs, filters)
-
-    def work(name: str) -> Exit:
-        try:
-            return _sync_remote(here, name, grouped[name], say, warn)
-        except Busy as e:
-            say(e.message)
-            return Exit.OK
-        except GuildError as e:
-            warn(e)
-            return e.exit
-
-    if len(grouped) > 1:
-        return max(_side_by_side(work, list(grouped), jobs))
-    return max(map(work, grouped), default=Exit.OK)
+    grouped = _by_remote(visit, runs, filters)
+    work = {name: partial(_outcome, visit, name, wanted) for name, wanted in grouped.items()}
+    if len(work) > 1:
+        return _side_by_side(list(work.values()), jobs)
+    return [outcome() for outcome in work.values()]
 
 
-def _side_by_side(work: Callable[[str], Exit], names: Sequence[str], jobs: int) -> list[Exit]:
-    """What `work` returns for each name, with `jobs` of them at a time.
+def _side_by_side(work: Sequence[Callable[[], Outcome]], jobs: int) -> list[Outcome]:
+    """What each of `work` returns, with `jobs` of them at a time.
 
     Raises what it raised, once all the others have been worked on.
     """
@@ -59,53 +73,156 @@ def _side_by_side(work: Callable[[str], Exit], names: Sequence[str], jobs: int) 
 
     slots = threading.Semaphore(jobs)
 
-    def in_turn(name: str) -> Exit:
+    def in_turn(outcome: Callable[[], Outcome]) -> Outcome:
         with slots:
-            return work(name)
+            return outcome()
 
-    working = [begun(partial(in_turn, name)) for name in names]
+    working = [begun(partial(in_turn, outcome)) for outcome in work]
     wait(working)
     return [future.result() for future in working]
 
 
-def _by_remote(
-    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any]
-) -> dict[str, list[str]]:
-    wanted = None
+def _by_remote(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any]) -> dict[str, Wanted]:
+    chosen = None
     if runs or filters:  # else no run but those that are synced need be looked at
-        wanted = {run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]}
-    grouped: dict[str, list[str]] = {}
-    for run_id, remote in here.call("synced_from"):
-        if wanted is None or run_id in wanted:
-            grouped.setdefault(remote, []).append(run_id)
+        chosen = {run["id"] for run in visit.here.call("list", specs=runs, filters=filters)["runs"]}
+    tracked = [
+        (run_id, remote)
+        for run_id, remote in visit.here.call("tracked")
+        if chosen is None or run_id in chosen
+    ]
+    strays = _not_mended(visit, [run_id for run_id, remote in tracked if not remote])
+    grouped: dict[str, Wanted] = {}
+    for run_id, remote in tracked:
+        if remote:
+            grouped.setdefault(remote, Wanted([], strays, chosen is None)).ids.append(run_id)
     return grouped
 
 
-def _sync_remote(here: LocalHost, name: str, ids: list[str], say: Say, warn: Warn) -> Exit:
+def _not_mended(visit: Visit, strays: list[str]) -> list[str]:
+    """Mend what only looks as if it waited; the runs of which no one here can tell."""
+    mended = visit.here.call("mend", ids=strays) if strays else []
+    for run_id in mended:
+        visit.say(f"Mended {run_id}: it has ended, and waits no more")
+    return [run_id for run_id in strays if run_id not in mended]
+
+
+def _outcome(visit: Visit, name: str, wanted: Wanted) -> Outcome:
+    """Visit a remote, and write down in its entry of the ledger how that went."""
     # Not before there is something to do: cron calls this every few minutes.
-    from guild_sync import config, locking, transfer
+    from guild_sync import ledger, locking
 
-    remote = config.remote(name)
-    with locking.remote_lock(name, wait=False):
-        say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
-        host = remote_host(remote)
-        states = host.call("states", ids=ids)
-        worst = _warn_of_missing(host, states, warn)
-        found = {run_id: state for run_id, state in states.items() if state["status"]}
-        for run_id in found:
-            say(f"Syncing {run_id}")
-        faults = transfer.pull(host, here, found, say)
-    transfer.warn_of(faults, host, warn)
-    return Exit.INCOMPLETE if faults else worst
+    try:
+        with locking.remote_lock(name, wait=False):
+            entry = ledger.read(name)
+            if visit.patient and entry.is_left_alone(time.time()):
+                return Outcome(name, LEFT_ALONE)
+            outcome = _visited(visit, name, wanted, entry)
+            ledger.write(entry)
+    except Busy as e:
+        visit.say(e.message)
+        return Outcome(name, BUSY, error=e)
+    if outcome.error:
+        visit.warn(outcome.error)
+    return outcome
 
 
-def _warn_of_missing(host: RemoteHost, states: Mapping[str, State], warn: Warn) -> Exit:
-    missing = [run_id for run_id, state in states.items() if not state["status"]]
+def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
+    started = time.monotonic()
+    try:
+        outcome = _synced(visit, name, wanted, entry)
+    except GuildError as e:
+        state = UNREACHABLE if isinstance(e, Unreachable) else FAILED
+        is_news = entry.failed(time.time(), e)
+        return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
+    seconds = time.monotonic() - started
+    is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
+    return replace(outcome, seconds=seconds, is_news=is_news)
+
+
+def _synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
+    """Ask the remote once for all runs, copy at one go those that changed, settle them."""
+    from guild_sync import config, transfer
+
+    here, ids = visit.here, wanted.ids
+    host = remote_host(config.remote(name), make_home=False)
+    visit.say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
+    survey = transfer.survey(host, [*ids, *wanted.strays], stamps=True)
+    found = {run_id: state for run_id, state in survey.states.items() if state}
+    missing = [run_id for run_id in ids if run_id not in found]
+    lost = _lost(host, wanted, survey, missing, entry)
+    for run_id in found:
+        visit.say(f"Syncing {run_id}")
+    unchanged = here.call("confirm_unchanged", states=found, remote=name)
+    changed = {run_id: state for run_id, state in found.items() if run_id not in unchanged}
+    pulled = transfer.Pulled({})
+    if changed:
+        pulled = transfer.pull(host, here, changed, visit.say, journal=visit.journal)
+    transfer.warn_of(pulled.faults, host, visit.warn)
+    changes = [*pulled.changes, *_lose(visit, name, lost)]
+    missing = [run_id for run_id in missing if run_id not in lost]
     for run_id in missing:
-        warn(
-            RunNotFound(
-                f"run {run_id} is not on {host.name} any more",
-                "What is here of it is kept. Was it deleted there, or is a disk not mounted?",
-            )
+        visit.warn(_missing(run_id, name))
+    for run_id in lost:
+        visit.warn(_is_lost(run_id, name))
+    return Outcome(name, SYNCED, changes, pulled.faults, missing, bytes=pulled.bytes)
+
+
+def _lost(
+    host: RemoteHost, wanted: Wanted, survey: Survey, missing: Sequence[str], entry: Entry
+) -> list[str]:
+    """Those of the missing runs that are lost by now; the entry learns of the others.
+
+    Raises RemoteError where the guild home there is not the one in which the runs were.
+    """
+    if wanted.is_all:
+        entry.missing = {i: at for i, at in entry.missing.items() if i in wanted.ids}
+    if len(missing) == len(wanted.ids):
+        _check_home(host, survey.home_id, entry)
+    entry.home_id = survey.home_id or entry.home_id
+    return entry.lost(missing, wanted.ids, time.time())
+
+
+def _check_home(host: RemoteHost, home_id: str | None, entry: Entry) -> None:
+    """Raise RemoteError unless a home in which no run was found may be believed."""
+    where = f"guild home of remote {host.name!r} ({host.home})"
+    if home_id is None:
+        raise RemoteError(
+            f"the {where} is empty, or another than before",
+            "Is a disk not mounted there? Nothing was changed here.",
         )
-    return Exit.ERROR if missing else Exit.OK
+    if entry.home_id not in (None, home_id):
+        raise RemoteError(
+            f"the {where} is another than before, and has none of the runs",
+            "Is another disk mounted there? Nothing was changed here. If the runs are gone "
+            "for good, remove what is here of them with 'guild runs rm'.",
+        )
+
+
+def _lose(visit: Visit, name: str, lost: Sequence[str]) -> list[Change]:
+    if not lost:
+        return []
+    before = {i: s["status"] for i, s in visit.here.call("states", ids=lost).items()}
+    changes = [Change(run_id, name, before[run_id], "lost") for run_id in lost]
+    if visit.journal:
+        visit.journal.expect(changes)
+    made = visit.here.call("lose", ids=lost, remote=name)
+    changes = [change for change in changes if change.run in made]
+    if visit.journal:
+        visit.journal.happened(changes)
+    return changes
+
+
+def _missing(run_id: str, name: str) -> RunNotFound:
+    return RunNotFound(
+        f"run {run_id} is not on {name} any more",
+        "What is here of it is kept. It becomes lost if that is still so at a sync a minute "
+        "from now, or later.",
+    )
+
+
+def _is_lost(run_id: str, name: str) -> RunNotFound:
+    return RunNotFound(
+        f"run {run_id} is lost: {name} has it no more",
+        f"What is here of it is kept. If it is there again: guild sync --restore {run_id}",
+    )

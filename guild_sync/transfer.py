@@ -9,19 +9,72 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from guild_sync import rsync
 from guild_sync.agent.runs import FINAL
 from guild_sync.display import progress
-from guild_sync.errors import GuildError, Incomplete, Unreachable
+from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
 from guild_sync.hosts import LocalHost, RemoteHost
+from guild_sync.outcomes import Change, Journal
 
 Say = Callable[[str], None]
 State = Mapping[str, Any]
+
+# What a remote may say of a run's status; another word of its would only confuse.
+_STATUSES = ("running", "pending", "staged", "lost", *FINAL)
+_NAME = re.compile(r"[0-9a-f]{32}\Z")  # of a stamp, and of a guild home
+
+
+class Survey(NamedTuple):
+    """A remote's word: how runs are there, None for those it has not, and which home it has."""
+
+    states: Mapping[str, State | None]
+    home_id: str | None
+
+
+class Pulled(NamedTuple):
+    """What became of a pull: why for each run that is not whole, what changed, bytes."""
+
+    faults: dict[str, str]
+    changes: Sequence[Change] = ()
+    bytes: int = 0
+
+
+def survey(host: RemoteHost, ids: Sequence[str], stamps: bool) -> Survey:
+    """What the remote says of the runs: of these, and nothing that is not of its type.
+
+    Raises Unreachable and the like, and RemoteError where the answer makes no sense.
+    """
+    answer = host.call("survey", ids=list(ids), stamps=stamps)
+    told = answer.get("states") if isinstance(answer, dict) else None
+    if not isinstance(told, dict):
+        raise RemoteError(f"remote {host.name!r} gave no answer that guild understands")
+    home_id = answer.get("home_id")
+    states = {run_id: _state(host, run_id, told.get(run_id)) for run_id in ids}
+    return Survey(states, home_id if _is_name(home_id) else None)
+
+
+def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
+    if isinstance(told, dict) and told.get("status") is None:
+        return None
+    if not isinstance(told, dict) or told["status"] not in _STATUSES:
+        raise RemoteError(f"remote {host.name!r} makes no sense about run {run_id}")
+    state: dict[str, Any] = {"status": told["status"], "remote": None}
+    if isinstance(remote := told.get("remote"), str):
+        state["remote"] = remote
+    for name in ("exit_status", "started", "stopped"):
+        state[name] = told.get(name)
+    state["stamp"] = told["stamp"] if _is_name(told.get("stamp")) else ""
+    return state
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_NAME.match(value))
 
 
 def pull(
@@ -30,12 +83,13 @@ def pull(
     states: Mapping[str, State],
     say: Say,
     delete: bool = False,
-) -> dict[str, str]:
-    """Copy runs whose states on the remote were read just before; for each fault, its reason.
+    journal: Journal | None = None,
+) -> Pulled:
+    """Copy runs whose states on the remote were read just before.
 
     Raises Unreachable and the like where none could be copied; their marks then stay,
     and the next pull or sync goes on from there. With `delete`, files that a run has
-    here alone are removed.
+    here alone are removed. `journal` is told what changes here.
     """
     begun = here.call("begin_copy", states=states, remote=host.name)
     faults: dict[str, str] = dict(begun["refused"])
@@ -43,12 +97,23 @@ def pull(
     source, target = f"{host.home}/runs", Path(begun["runs_dir"])
     copy = partial(rsync.pull, host.remote, source, ids, target, Path(begun["incoming"]))
     try:
-        faults.update(_copied(ids, f"from {host.name}", copy, say, delete))
+        copied = _copied(ids, f"from {host.name}", copy, say, delete)
     finally:
         here.call("end_copy", incoming=begun["incoming"], ids=ids)
-    copied = {run_id: state for run_id, state in states.items() if run_id not in faults}
-    faults.update(here.call("settle_copy", states=copied, remote=host.name, began=begun["began"]))
-    return faults
+    faults.update(copied.faults)
+    whole = {run_id: state for run_id, state in states.items() if run_id not in faults}
+    changes = [
+        Change(run_id, str(host.name), before, state["status"])
+        for run_id, state in whole.items()
+        if (before := begun["before"][run_id]) != state["status"]
+    ]
+    if journal:
+        journal.expect(changes)
+    faults.update(here.call("settle_copy", states=whole, remote=host.name, began=begun["began"]))
+    changes = [change for change in changes if change.run not in faults]
+    if journal:
+        journal.happened(changes)
+    return Pulled(faults, changes, copied.bytes)
 
 
 def push(
@@ -72,7 +137,7 @@ def push(
     source, target = Path(here.home, "runs"), begun["runs_dir"]
     copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"])
     try:
-        faults.update(_copied(ids, f"to {host.name}", copy, say, delete))
+        faults.update(_copied(ids, f"to {host.name}", copy, say, delete).faults)
     except Unreachable:
         raise  # what is left there, the next push mends
     except GuildError:
@@ -85,13 +150,13 @@ def push(
 
 
 def _copied(
-    ids: Sequence[str], way: str, copy: Callable[..., dict[str, str]], say: Say, delete: bool
-) -> dict[str, str]:
-    """Have rsync copy the runs, one way or the other; for each fault, its reason."""
+    ids: Sequence[str], way: str, copy: Callable[..., rsync.Copied], say: Say, delete: bool
+) -> rsync.Copied:
+    """Have rsync copy the runs, one way or the other."""
     for run_id in ids:
         say(f"Copying {run_id}")
     if not ids:
-        return {}
+        return rsync.Copied({})
     with progress(f"Copying {way}") as on_progress:
         return copy(on_progress=on_progress, delete=delete)
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import threading
 import time
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from . import locks, runs
 from .errors import AgentError
@@ -20,6 +20,7 @@ from .errors import AgentError
 _INCOMING = ".incoming-"
 _TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 _END = ("exit_status", "stopped")
+_MARKS = {runs.LOCK_REMOTE, runs.PENDING, runs.STAGED}
 
 
 def begin(
@@ -28,16 +29,18 @@ def begin(
     """Mark the runs that are about to be copied from `remote`, whose states there are given.
 
     Returns where they go, a folder for unfinished files on the same file system, when the
-    copy began, and `refused`: why for each run that may not be copied, as it runs on this
-    machine.
+    copy began, `before`: each run's status here until now, and `refused`: why for each run
+    that may not be copied, as it runs on this machine.
     """
     began = time.time_ns() // 1000
     top = runs.runs_dir(home)
     os.makedirs(top, exist_ok=True)
     refused = {}
+    before = {}
     for run_id, state in states.items():
         directory = runs.run_dir(home, run_id)
         guild = runs.guild_dir(directory)
+        before[run_id] = runs.status(directory).text if os.path.isdir(guild) else None
         if locks.holder(guild) is not None:
             refused[run_id] = "it is running on this machine"
         elif (state.get("remote") or "").startswith(runs.PUSH):
@@ -46,11 +49,14 @@ def begin(
             if runs.status(directory).remote != remote:
                 os.makedirs(guild, exist_ok=True)
                 _write_remote(guild, remote)
+            if state["status"] not in runs.FINAL:
+                _set_waiting(directory, state)
             _forget_end(directory, state)
     return {
         "runs_dir": top,
         "incoming": _incoming(top, incoming),
         "refused": refused,
+        "before": before,
         "began": began,
     }
 
@@ -127,24 +133,82 @@ def settle(
     unsettled = {}
     for run_id, state in states.items():
         directory = runs.run_dir(home, run_id)
-        if state["status"] in runs.FINAL:
-            if not _has_ended_as(directory, state):
-                unsettled[run_id] = "it changed while it was copied"
-                continue
-        _set_mark(directory, runs.STAGED, state["status"] == "staged")
-        runs.unmark(directory, runs.PENDING)
-        if state["status"] in runs.FINAL or state["status"] == "staged":
+        is_over = state["status"] in runs.FINAL
+        if is_over and not _has_ended_as(directory, state):
+            unsettled[run_id] = "it changed while it was copied"
+            continue
+        _set_waiting(directory, state)
+        runs.unmark(directory, runs.LOCK_LOST)
+        if is_over:
             runs.unmark(directory, runs.LOCK_REMOTE)
         if began is not None:
-            runs.confirm(directory, remote, began)
+            runs.confirm(directory, remote, began, state.get("stamp") or "")
     return unsettled
 
 
-def _set_mark(directory: str, name: str, wanted: bool) -> None:
-    if wanted:
-        runs.mark(directory, name)
-    else:
-        runs.unmark(directory, name)
+def _set_waiting(directory: str, state: Dict[str, Any]) -> None:
+    """Give the copy the marks of a run that waits there, or none."""
+    for name, status in ((runs.PENDING, "pending"), (runs.STAGED, "staged")):
+        if state["status"] != status:
+            runs.unmark(directory, name)
+        elif not os.path.exists(os.path.join(runs.guild_dir(directory), name)):
+            runs.mark(directory, name)
+
+
+def confirm_unchanged(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> List[str]:
+    """The runs of which nothing has changed since they were copied from `remote`; their ids.
+
+    They are not over, and their stamps are those that were kept with the copies. That is the
+    remote's word for them now.
+    """
+    at = time.time_ns() // 1000
+    found = []
+    for run_id, state in states.items():
+        directory = runs.run_dir(home, run_id)
+        known = runs.confirmed(directory)
+        if (
+            known is not None
+            and known["stamp"]
+            and known["stamp"] == state.get("stamp")
+            and runs.status(directory) == runs.Status(state["status"], remote)
+        ):
+            runs.confirm(directory, remote, at, known["stamp"])
+            found.append(run_id)
+    return found
+
+
+def lose(home: str, ids: Sequence[str], remote: str) -> List[str]:
+    """Have copies be lost that `remote` has no more; the ids of those that had its mark.
+
+    The mark of a lost run comes before its mark as a copy goes, so that no moment in between
+    shows the status of a run that is whole.
+    """
+    lost = []
+    for run_id in ids:
+        directory = runs.run_dir(home, run_id)
+        if runs.status(directory).remote != remote:
+            continue
+        guild = runs.guild_dir(directory)
+        locks.write_atomically(os.path.join(guild, runs.LOCK_LOST), remote + "\n")
+        for name in (runs.PENDING, runs.STAGED, runs.LOCK_REMOTE):
+            runs.unmark(directory, name)
+        lost.append(run_id)
+    return lost
+
+
+def find_again(home: str, run: str) -> Dict[str, str]:
+    """Have a lost run be one of its remote's again, until that says otherwise; `id`, `remote`."""
+    run_id = runs.one(home, run)
+    directory = runs.run_dir(home, run_id)
+    now = runs.status(directory)
+    if now.text != "lost" or not now.remote:
+        raise AgentError(
+            "run %s is not lost: it is %s" % (run_id, now.text),
+            "Show lost runs with 'guild runs --lost'.",
+        )
+    _write_remote(runs.guild_dir(directory), now.remote)
+    runs.unmark(directory, runs.LOCK_LOST)
+    return {"id": run_id, "remote": now.remote}
 
 
 def _has_ended_as(directory: str, state: Dict[str, Any]) -> bool:
@@ -169,6 +233,6 @@ def end(home: str, incoming: str, ids: Sequence[str]) -> None:
     for run_id in ids:
         directory = runs.run_dir(home, run_id)
         guild = runs.guild_dir(directory)
-        if os.path.isdir(guild) and os.listdir(guild) == [runs.LOCK_REMOTE]:
+        if os.path.isdir(guild) and set(os.listdir(guild)) <= _MARKS:
             if os.listdir(directory) == [".guild"]:
                 shutil.rmtree(directory)

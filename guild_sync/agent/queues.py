@@ -46,7 +46,7 @@ def _staged(home: str) -> Iterator[Staged]:
             continue
         if not os.path.exists(os.path.join(runs.guild_dir(directory), runs.STAGED)):
             continue
-        if runs.status(directory).text == "staged" and runs.confirmed(directory) is None:
+        if runs.status(directory) == runs.Status("staged") and runs.confirmed(directory) is None:
             yield Staged(_since(directory), name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from . import attrs, locks
 from .errors import AgentError
@@ -22,8 +22,11 @@ LOCK_REMOTE = "LOCK.remote"
 # What LOCK.remote holds while another machine pushes the run here, before its name. No
 # remote can be meant: a run with it is of no concern to sync.
 PUSH = "push from "
-# When this machine last had a remote's word for the run; as LOCK* it is never copied.
+# When this machine last had a remote's word for the run, which remote, and the stamp of what
+# was copied (agent/survey.py); as LOCK* it is never copied.
 LOCK_CONFIRMED = "LOCK.confirmed"
+# In place of LOCK.remote, of a run that its remote says it has no more: the remote's name.
+LOCK_LOST = "LOCK.lost"
 OUTPUT = "output"
 
 # A run whose status is one of these changes no more by itself.
@@ -35,7 +38,7 @@ _BLOCK = 4096
 
 
 class Status(NamedTuple):
-    """A run's status, and for a run on a remote that remote's name."""
+    """A run's status, and for a run on a remote, or lost there, that remote's name."""
 
     text: str
     remote: Optional[str] = None
@@ -64,17 +67,26 @@ def status(directory: str) -> Status:
     """
     guild = guild_dir(directory)
     remote = _read(os.path.join(guild, LOCK_REMOTE))
+    waits = _waiting(guild)
     if remote is not None:
-        return Status("running", remote.strip())
-    if os.path.exists(os.path.join(guild, PENDING)):
-        return Status("pending")
-    if os.path.exists(os.path.join(guild, STAGED)):
-        return Status("staged")
+        return Status(waits or "running", remote.strip())
+    if waits:
+        return Status(waits)
+    lost = _read(os.path.join(guild, LOCK_LOST))
+    if lost is not None:
+        return Status("lost", lost.strip())
     ended = _status_at_exit(guild)
     if ended is None and locks.holder(guild) is not None:
         return Status("running")
     # The runner may have ended between the two looks: it writes its exit status first.
     return Status(ended or _status_at_exit(guild) or "error")
+
+
+def _waiting(guild: str) -> Optional[str]:
+    for name, text in ((PENDING, "pending"), (STAGED, "staged")):
+        if os.access(os.path.join(guild, name), os.F_OK):
+            return text
+    return None
 
 
 def _status_at_exit(guild: str) -> Optional[str]:
@@ -188,13 +200,13 @@ def run_ids(home: str, deleted: bool = False) -> List[str]:
     except OSError:
         return []
     # Newest first, and by id where two began in the same microsecond.
-    keyed = [(_time_of(top + "/" + name), name) for name in names if RUN_ID.match(name)]
+    keyed = [(time_of(top + "/" + name), name) for name in names if RUN_ID.match(name)]
     keyed = [pair for pair in keyed if pair[0] is not None]
     keyed.sort(reverse=True)
     return [name for _, name in keyed]
 
 
-def _time_of(directory: str) -> Optional[int]:
+def time_of(directory: str) -> Optional[int]:
     """When the run started (microseconds since 1970); None where this is no run."""
     for name in ("started", "initialized"):
         text = _read(directory + "/.guild/attrs/" + name)
@@ -221,7 +233,7 @@ def select(
     Raises AgentError (kind "not-found") where a spec names no run, or several.
     """
     if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:
-        known = [spec for spec in specs if _time_of(run_dir(home, spec)) is not None]
+        known = [spec for spec in specs if time_of(run_dir(home, spec)) is not None]
         if len(known) == len(specs):
             return _unique(known)
     ids = _filtered(home, run_ids(home, deleted), filters, deleted)
@@ -343,17 +355,24 @@ def info(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> Dict
     )
 
 
-def confirm(directory: str, remote: str, at: int) -> None:
+def confirm(directory: str, remote: str, at: int, stamp: str = "") -> None:
     """Write down that at the time `at` the remote gave its word for what is here of the run."""
     path = os.path.join(guild_dir(directory), LOCK_CONFIRMED)
-    locks.write_atomically(path, "%d %s\n" % (at, remote))
+    locks.write_atomically(path, "%d %s\n%s\n" % (at, remote, stamp))
 
 
 def confirmed(directory: str) -> Optional[Dict[str, Any]]:
-    """When a remote last gave its word for the run, and which: `time`, `remote`."""
+    """When a remote last gave its word for the run, and which: `time`, `remote`.
+
+    `stamp` is what tells whether the run has changed there since it was copied; empty where
+    that is not known.
+    """
     text = _read(os.path.join(guild_dir(directory), LOCK_CONFIRMED)) or ""
-    time, _, remote = text.strip().partition(" ")
-    return {"time": int(time), "remote": remote} if re.fullmatch("[0-9]{1,18}", time) else None
+    first, _, rest = text.partition("\n")
+    time, _, remote = first.strip().partition(" ")
+    if not re.fullmatch("[0-9]{1,18}", time):
+        return None
+    return {"time": int(time), "remote": remote, "stamp": rest.strip()}
 
 
 def one(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> str:
@@ -367,43 +386,24 @@ def one(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> str:
 def states(home: str, ids: Sequence[str]) -> Dict[str, Dict[str, Any]]:
     """For each id: its status and when it stopped, or `{"status": None}` where it is not there.
 
-    This is the one status request of a sync. A run whose directory has no attributes
-    yet, as another pull would leave it, counts as there only once it can be told.
+    A run whose directory has no attributes yet, as another pull would leave it, counts as
+    there only once it can be told.
     """
-    found: Dict[str, Dict[str, Any]] = {}
-    for run_id in ids:
-        directory = run_dir(home, run_id)
-        if not os.path.exists(os.path.join(guild_dir(directory), "opref")):
-            found[run_id] = {"status": None}
-            continue
-        now = status(directory)
-        found[run_id] = {
-            "status": now.text,
-            "remote": now.remote,
-            "exit_status": read_attr(directory, "exit_status"),
-            "started": read_attr(directory, "started"),
-            "stopped": read_attr(directory, "stopped"),
-        }
-    return found
+    return {run_id: state(run_dir(home, run_id)) for run_id in ids}
 
 
-def synced_from(home: str) -> List[Tuple[str, str]]:
-    """(run id, remote's name) of every run here that runs on a remote, the latest first.
-
-    A run that is being pushed here runs nowhere, whatever its mark makes others believe.
-    """
-    top = runs_dir(home)
-    found = []
-    try:
-        names = os.listdir(top)
-    except OSError:
-        return []
-    for name in names:
-        if RUN_ID.match(name):
-            remote = _read(top + "/" + name + "/.guild/" + LOCK_REMOTE)
-            if remote is not None and not remote.startswith(PUSH):
-                found.append((_time_of(top + "/" + name) or 0, name, remote.strip()))
-    return [(name, remote) for _, name, remote in sorted(found, reverse=True)]
+def state(directory: str) -> Dict[str, Any]:
+    """One run's part of `states`."""
+    if not os.path.exists(os.path.join(guild_dir(directory), "opref")):
+        return {"status": None}
+    now = status(directory)
+    return {
+        "status": now.text,
+        "remote": now.remote,
+        "exit_status": read_attr(directory, "exit_status"),
+        "started": read_attr(directory, "started"),
+        "stopped": read_attr(directory, "stopped"),
+    }
 
 
 def shown(value: Any) -> str:

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, Dict, List, Sequence
 
-from . import locks, runs
+from . import locks, runs, survey
 from .children import die_with_parent
 from .environment import Environment
 from .errors import AgentError
@@ -40,7 +40,8 @@ def stage(
     directory = runs.run_dir(home, run_id)
     os.makedirs(os.path.dirname(directory), exist_ok=True)
     if os.path.exists(directory):
-        if runs.status(directory).text != "pending" or locks.holder(runs.guild_dir(directory)):
+        is_held = locks.holder(runs.guild_dir(directory)) is not None
+        if is_held or runs.status(directory) != runs.Status("pending"):
             raise AgentError("run %s is there already" % run_id, kind="refused")
         shutil.rmtree(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
@@ -50,6 +51,7 @@ def stage(
         runs.mark(temporary, runs.PENDING)
         fill(temporary, run_id, opref, attributes, job)
         os.rename(temporary, directory)
+        survey.home_id(home, make=True)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -73,7 +75,7 @@ def fill(
 def mark_staged(home: str, run_id: str) -> None:
     """Have a pending run wait to be started."""
     directory = runs.run_dir(home, run_id)
-    if runs.status(directory).text == "pending":
+    if runs.status(directory) == runs.Status("pending"):
         runs.write_attr(directory, "staged", now())
         runs.mark(directory, runs.STAGED)
         runs.unmark(directory, runs.PENDING)
@@ -87,7 +89,7 @@ def was_ready(directory: str) -> bool:
 def discard(home: str, run_id: str) -> None:
     """Remove a pending run that never was anything else; one that was is staged from now on."""
     directory = runs.run_dir(home, run_id)
-    if not os.path.isdir(directory) or runs.status(directory).text != "pending":
+    if not os.path.isdir(directory) or runs.status(directory) != runs.Status("pending"):
         return
     if locks.holder(runs.guild_dir(directory)) is not None:
         return
@@ -202,7 +204,9 @@ def start(home: str, run_id: str, run_dir: str = "") -> Dict[str, Any]:
     a lost answer, it says so rather than starting it twice.
     """
     directory = run_dir or runs.run_dir(home, run_id)
-    state = runs.status(directory).text
+    state, remote = runs.status(directory)
+    if remote is not None:
+        raise AgentError("run %s is a copy of one on %s" % (run_id, remote), kind="refused")
     if state == "running" or (state in runs.FINAL and runs.read_attr(directory, "started")):
         return {"pid": locks.holder(runs.guild_dir(directory)), "status": state}
     if state not in ("pending", "staged"):

@@ -33,7 +33,7 @@ def _end(directory: str, how: str) -> None:
     guild = runs.guild_dir(directory)
     state = runs.status(directory)
     if state.remote is not None:
-        raise AgentError("it is running on %s" % state.remote)
+        raise AgentError("it is %s on %s" % (state.text, state.remote))
     pid = locks.holder(guild)
     if pid is None:
         raise AgentError("it is not running: it is %s" % state.text)

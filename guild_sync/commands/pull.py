@@ -58,12 +58,13 @@ def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bo
 
 def _pull(host: RemoteHost, runs: list[dict[str, Any]], asked: bool, delete: bool) -> int:
     states = {run["id"]: run for run in runs}
+    gone: list[str] = []
     if asked:  # the answer took its time: the status must be from just before the copy
-        states = host.call("states", ids=list(states))
-    gone = [run_id for run_id, state in states.items() if state["status"] is None]
+        found = transfer.survey(host, list(states), stamps=False).states
+        gone = [run_id for run_id, state in found.items() if state is None]
+        states = {run_id: dict(state) for run_id, state in found.items() if state}
     for run_id in gone:
         display.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    states = {run_id: state for run_id, state in states.items() if run_id not in gone}
-    faults = transfer.pull(host, LocalHost(str(guild_home())), states, say, delete)
-    transfer.warn_of(faults, host, display.warn)
-    return Exit.INCOMPLETE if faults or gone else Exit.OK
+    pulled = transfer.pull(host, LocalHost(str(guild_home())), states, say, delete)
+    transfer.warn_of(pulled.faults, host, display.warn)
+    return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

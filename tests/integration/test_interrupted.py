@@ -154,7 +154,8 @@ def test_a_pull_waits_for_another_and_says_so(guild: Guild, slow: str, there: Pa
     go_on(run)
     first = copying(guild, "pull", slow, run_id, "-y")
     second = guild.ok("pull", slow, run_id, "-y")
-    assert second.lines[0] == f"Waiting for another guild that works with {slow}"
+    waiting = f"Waiting for another guild that works with {slow} (guild pull, process {first.pid}"
+    assert second.lines[0].startswith(waiting)
     assert first.wait(20) == 0
     assert guild.status(run_id) == "completed"
 
@@ -165,7 +166,8 @@ def test_a_sync_leaves_a_remote_alone_that_another_works_with(
     run_id, _ = started(guild, there)
     pulling = copying(guild, "pull", slow, run_id, "-y")
     done = guild.ok("sync")
-    assert done.out == f"another guild works with remote '{slow}'\n"
+    holder = f"(guild pull, process {pulling.pid}, since "
+    assert done.out.startswith(f"another guild works with remote '{slow}' {holder}")
     pulling.wait(20)
 
 

@@ -90,7 +90,8 @@ def test_filters_say_which_runs_are_synced(guild: Guild, remote: str) -> None:
     guild.ok("pull", remote, "-y")
     synced = [f"Resolving run on {remote}", f"Syncing {ids[0]}", f"Copying {ids[0]}"]
     assert guild.ok("sync", "-F", "sleep = 600").lines == synced
-    assert guild.ok("sync", "1", "-F", "sleep = 600").lines == synced
+    again = guild.ok("sync", "1", "-F", "sleep = 600")
+    assert again.lines == synced[:2], "of which nothing has changed since"
     assert guild.ok("sync", "-Sc").out == ""
     assert guild("sync", "2", "-F", "sleep = 600").code == 1
 

@@ -207,7 +207,8 @@ def filters(*argv: str) -> dict[str, Any]:
     [
         (("-Sr",), ["running"]),
         (("-Ste",), ["error", "terminated"]),
-        (("--not-running",), ["completed", "error", "terminated", "pending", "staged"]),
+        (("-Srl",), ["running", "lost"]),
+        (("--not-running",), ["completed", "error", "terminated", "pending", "staged", "lost"]),
         (("-Sre", "--not-error"), ["running"]),
     ],
 )

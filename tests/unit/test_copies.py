@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from guild_sync.agent import attrs, copies, runs
+from guild_sync.agent import attrs, copies, runs, survey
 from guild_sync.agent.errors import AgentError
 
 A, B = "a" * 32, "b" * 32
@@ -80,7 +80,8 @@ def test_a_run_is_marked_before_the_first_byte_of_it_is_here(
 ) -> None:
     begin(home, state)
     assert (guild(home) / "LOCK.remote").read_text() == "gpu\n"
-    assert status(home) == ("running", "gpu")
+    waits = state["status"] in ("pending", "staged")
+    assert status(home) == (state["status"] if waits else "running", "gpu")
 
 
 def test_the_mark_is_all_that_is_written_of_a_run(home: str) -> None:
@@ -234,7 +235,7 @@ def test_a_staged_run_is_staged_here(home: str) -> None:
     begin(home, STAGED)
     copy(home, STAGED)
     assert settle(home, STAGED) == {}
-    assert status(home) == ("staged", None)
+    assert status(home) == ("staged", "gpu")
 
 
 def test_a_run_that_was_staged_here_and_ended_there_is_staged_no_more(home: str) -> None:
@@ -251,7 +252,7 @@ def test_a_pending_run_keeps_its_mark(home: str) -> None:
     begin(home, PENDING)
     copy(home, PENDING)
     assert settle(home, PENDING) == {}
-    assert status(home) == ("running", "gpu")
+    assert status(home) == ("pending", "gpu")
 
 
 @pytest.mark.parametrize("state", [RUNNING, COMPLETED])
@@ -264,7 +265,7 @@ def test_a_copy_that_is_killed_at_any_moment_shows_no_end(home: str, state: dict
     copy(home, state)
     settle(home, state)
     assert status(home).text == state["status"]
-    assert runs.synced_from(home) == ([(A, "gpu")] if state is RUNNING else [])
+    assert survey.tracked(home) == ([(A, "gpu")] if state is RUNNING else [])
 
 
 def test_a_dead_runners_lock_here_does_not_keep_a_copy_from_its_end(home: str) -> None:
@@ -322,7 +323,7 @@ def test_a_pushed_run_shows_no_end_before_it_is_whole_and_no_sync_asks_for_it(ho
     begin_push(home, COMPLETED)
     copy(home, COMPLETED)
     assert status(home) == ("running", "push from laptop")
-    assert runs.synced_from(home) == []
+    assert survey.tracked(home) == []
     begin_push(home, COMPLETED)  # after a kill
     assert settle(home, COMPLETED) == {}
     assert status(home) == ("completed", None)

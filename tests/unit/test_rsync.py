@@ -20,7 +20,7 @@ from guild_sync.errors import (
 from guild_sync.process import TIMED_OUT, Completed
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
-A, B = "a" * 32, "b" * 32
+A, B, C = "a" * 32, "b" * 32, "c" * 32
 
 
 # argv.
@@ -40,6 +40,8 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--modify-window=-1",
         "--perms",
         "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
+        "--info=stats1",
+        "--no-human-readable",
         "--files-from=-",
         "--from0",
         "--exclude=/*/.guild/LOCK*",
@@ -71,7 +73,7 @@ def test_what_the_source_lacks_is_deleted_last_and_only_on_demand() -> None:
     ):
         assert [word for word in deleting if word not in without] == ["--delete-delay"]
         assert [word for word in deleting if word != "--delete-delay"] == list(without)
-        assert deleting[12] == "--delete-delay"
+        assert deleting.index("--delete-delay") < deleting.index("--files-from=-")
 
 
 def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
@@ -227,10 +229,10 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def pull(failing: Path, *codes: int, stderr: str = "", ids: tuple[str, ...] = (A, B)) -> object:
+def pull(failing: Path, *codes: int, stderr: str = "", ids: tuple[str, ...] = (A, B)) -> dict[str, str]:
     (failing / "codes").write_text("".join(f"{code}\n" for code in codes))
     (failing / "stderr").write_text(stderr)
-    return rsync.pull(GPU, "/there", ids, failing, failing)
+    return rsync.pull(GPU, "/there", ids, failing, failing).faults
 
 
 def calls_left(failing: Path) -> int:
@@ -259,24 +261,35 @@ def test_the_first_line_about_a_run_is_its_reason(failing: Path) -> None:
     }
 
 
-def test_a_partial_transfer_that_names_no_run_is_about_all_of_them(failing: Path) -> None:
-    assert pull(failing, 23, stderr="warning\nrsync: no idea\n") == dict.fromkeys(
-        (A, B), "rsync: no idea"
-    )
+def test_a_partial_transfer_that_names_no_run_is_taken_apart_until_it_is_one_run(
+    failing: Path,
+) -> None:
+    found = pull(failing, 23, 0, 23, 0, 23, stderr="warning\nrsync: no idea\n", ids=(A, B, C))
+    assert found == {C: "rsync: no idea"}
+    assert calls_left(failing) == 0
+    asked = (A, B, C, A, B, C, B, C)
+    assert (failing / "stdin").read_text() == "".join(f"{run_id}\0" for run_id in asked)
 
 
-def test_a_partial_transfer_that_names_an_unknown_run_is_about_all_of_them(failing: Path) -> None:
-    line = f"rsync: link_stat {'c' * 32} failed"
-    assert pull(failing, 23, stderr=line) == dict.fromkeys((A, B), line)
-
-
-def test_a_partial_transfer_without_a_word_still_has_a_reason(failing: Path) -> None:
-    assert pull(failing, 23) == dict.fromkeys((A, B), "it gave no reason")
+@pytest.mark.parametrize("stderr", ["", "warning\n", f"rsync: link_stat {'c' * 32} failed\n"])
+def test_a_partial_transfer_that_is_partial_for_each_run_is_about_all_of_them(
+    failing: Path, stderr: str
+) -> None:
+    reason = stderr.strip() or "it gave no reason"
+    assert pull(failing, 23, 23, 23, stderr=stderr) == dict.fromkeys((A, B), reason)
 
 
 def test_a_line_that_names_no_run_is_not_forgotten_beside_one_that_does(failing: Path) -> None:
     stderr = f"rsync: open {A}/x: denied\nrsync: [generator] recv_generator: mkdir failed: EIO\n"
-    assert set(pull(failing, 23, stderr=stderr)) == {A, B}  # type: ignore[call-overload]
+    assert set(pull(failing, 23, 23, stderr=stderr)) == {A, B}
+
+
+def test_a_copy_that_is_partial_for_very_many_runs_is_not_taken_apart_for_ever(
+    failing: Path,
+) -> None:
+    ids = tuple(f"{number:032x}" for number in range(1000))
+    assert set(pull(failing, *[23] * 40, ids=ids)) == set(ids)
+    assert calls_left(failing) == 8
 
 
 def test_what_vanished_is_looked_for_once_more(failing: Path) -> None:
@@ -290,7 +303,7 @@ def test_what_vanishes_twice_is_no_fault(failing: Path) -> None:
 
 
 def test_a_partial_transfer_after_something_vanished_is_told(failing: Path) -> None:
-    assert set(pull(failing, 24, 23)) == {A, B}  # type: ignore[call-overload]
+    assert set(pull(failing, 24, 23, 23, 23)) == {A, B}
 
 
 @pytest.mark.parametrize(
@@ -322,7 +335,7 @@ def test_a_pull_with_progress_sends_the_same_ids_and_tells_the_same_faults(faili
     found = rsync.pull(
         GPU, "/there", [A, B], failing, failing, lambda size, part: seen.append((size, part))
     )
-    assert found == {B: f"rsync: {B}"}
+    assert found.faults == {B: f"rsync: {B}"}
     assert (failing / "stdin").read_bytes() == f"{A}\0{B}\0".encode()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from guild_sync.agent import attrs, runs
+from guild_sync.agent import attrs, runs, survey
 from guild_sync.agent.errors import AgentError
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -84,8 +84,18 @@ def status(run: Path) -> str:
 def test_a_run_that_a_remote_has_is_running_there_whatever_else_is_marked(
     home: Path, dead: str
 ) -> None:
-    marks = {"LOCK.remote": "gpu\n", "PENDING": "", "STAGED": "", "LOCK": dead}
+    marks = {"LOCK.remote": "gpu\n", "LOCK.lost": "gpu\n", "LOCK": dead}
     assert status(make(home, marks=marks, exit_status=0)) == "running (gpu)"
+
+
+@pytest.mark.parametrize(("mark", "text"), [("PENDING", "pending"), ("STAGED", "staged")])
+def test_a_run_that_waits_on_a_remote_waits_there(home: Path, mark: str, text: str) -> None:
+    marks = {"LOCK.remote": "gpu\n", mark: ""}
+    assert status(make(home, marks=marks, exit_status=0)) == f"{text} (gpu)"
+
+
+def test_a_run_that_its_remote_has_no_more_is_lost_whatever_came_of_it(home: Path) -> None:
+    assert status(make(home, marks={"LOCK.lost": "gpu\n"}, exit_status=0)) == "lost (gpu)"
 
 
 def test_a_pending_run_is_pending_whatever_else_is_marked(home: Path, dead: str) -> None:
@@ -160,7 +170,7 @@ def test_a_look_at_a_run_changes_no_file(home: Path, dead: str, flocked: Any) ->
     runs.list_runs(str(home))
     runs.info(str(home), A)
     runs.states(str(home), [A, B])
-    runs.synced_from(str(home))
+    survey.tracked(str(home))
     assert snapshot(home) == before
     assert (run / ".guild" / "LOCK").read_text() == dead
 
@@ -464,7 +474,7 @@ def test_runs_that_run_on_a_remote_are_told_with_its_name_the_latest_first(home:
     make(home, A, started=1, marks={"LOCK.remote": "gpu\n"})
     make(home, B, started=2)
     make(home, C, started=3, marks={"LOCK.remote": "other"})
-    assert runs.synced_from(str(home)) == [(C, "other"), (A, "gpu")]
+    assert survey.tracked(str(home)) == [(C, "other"), (A, "gpu")]
 
 
 def test_all_of_a_run_is_told_by_info(home: Path, flocked: Any) -> None:
