@@ -71,9 +71,7 @@ def test_a_lost_run_that_is_there_again_is_restored(
     assert guild.status(gone) == "completed"
 
 
-def test_a_pull_takes_lost_back_too(
-    guild: Guild, remote: str, there: Path, tmp_path: Path
-) -> None:
+def test_a_pull_takes_lost_back_too(guild: Guild, remote: str, there: Path, tmp_path: Path) -> None:
     gone = copied(guild, remote)
     shutil.move(there / "runs" / gone, tmp_path / gone)
     complaints(guild)

@@ -229,7 +229,9 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def pull(failing: Path, *codes: int, stderr: str = "", ids: tuple[str, ...] = (A, B)) -> dict[str, str]:
+def pull(
+    failing: Path, *codes: int, stderr: str = "", ids: tuple[str, ...] = (A, B)
+) -> dict[str, str]:
     (failing / "codes").write_text("".join(f"{code}\n" for code in codes))
     (failing / "stderr").write_text(stderr)
     return rsync.pull(GPU, "/there", ids, failing, failing).faults
