@@ -57,6 +57,9 @@ class Copied(NamedTuple):
 
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
+# What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
+_OUT_FORMAT = "%i %l %n"
+_PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<run>[0-9a-f]{32})/")
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
 _PROGRESS = re.compile(rb"\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
 
@@ -133,6 +136,32 @@ def pull(
     """
     argv = pull_argv(remote, runs_there, runs_here, temporary, delete)
     return _copy(remote, argv, ids, on_progress, sending=False)
+
+
+class Amount(NamedTuple):
+    """Files that a copy would bring, and their sizes together, in bytes."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+def plan(remote: Remote, runs_there: str, ids: Sequence[str], runs_here: Path) -> dict[str, Amount]:
+    """What `pull` would bring of each of the runs; nothing is changed.
+
+    Raises as `pull` does, and GuildError where rsync cannot look at all of it.
+    """
+    argv = pull_argv(remote, runs_there, runs_here, runs_here)
+    argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
+    done = _tried(argv, ids, None)
+    if done.code not in (0, VANISHED, PARTIAL):
+        raise failure(remote, done)
+    found = dict.fromkeys(ids, Amount())
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        match = _PLANNED.match(line)
+        if match and match["run"] in found:
+            before = found[match["run"]]
+            found[match["run"]] = Amount(before.files + 1, before.bytes + int(match["size"]))
+    return found
 
 
 def push(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from guild_sync.errors import Busy, GuildError, RemoteError, RunNotFound, Unreachable
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from guild_sync.ledger import Entry
     from guild_sync.transfer import Survey
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
 
@@ -53,18 +54,40 @@ def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: in
     What became of each remote; `jobs` of them are worked on at a time. One that fails or
     hangs stops no other: its error goes to `warn` too. Ctrl-C ends all of them with guild.
     """
-    grouped = _by_remote(visit, runs, filters)
-    work = {name: partial(_outcome, visit, name, wanted) for name, wanted in grouped.items()}
-    if len(work) > 1:
-        return _side_by_side(list(work.values()), jobs)
-    return [outcome() for outcome in work.values()]
+    grouped, strays = wanted(visit.here, runs, filters)
+    mended = visit.here.call("mend", ids=strays) if strays else []
+    for run_id in mended:
+        visit.say(f"Mended {run_id}: it has ended, and waits no more")
+    strays[:] = [run_id for run_id in strays if run_id not in mended]
+    return side_by_side([partial(_outcome, visit, name, grouped[name]) for name in grouped], jobs)
 
 
-def _side_by_side(work: Sequence[Callable[[], Outcome]], jobs: int) -> list[Outcome]:
+def wanted(
+    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any]
+) -> tuple[dict[str, Wanted], list[str]]:
+    """The runs here that each remote is to be asked for, and those that any may be asked for."""
+    chosen = None
+    if runs or filters:  # else no run but those that are synced need be looked at
+        chosen = {run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]}
+    grouped: dict[str, Wanted] = {}
+    strays: list[str] = []
+    for run_id, remote in here.call("tracked"):
+        if chosen is not None and run_id not in chosen:
+            continue
+        if remote:
+            grouped.setdefault(remote, Wanted([], strays, chosen is None)).ids.append(run_id)
+        else:
+            strays.append(run_id)
+    return grouped, strays
+
+
+def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     """What each of `work` returns, with `jobs` of them at a time.
 
     Raises what it raised, once all the others have been worked on.
     """
+    if len(work) < 2:
+        return [result() for result in work]
     # Not where there is nothing to do, nor for one remote.
     import threading
     from concurrent.futures import wait
@@ -73,38 +96,13 @@ def _side_by_side(work: Sequence[Callable[[], Outcome]], jobs: int) -> list[Outc
 
     slots = threading.Semaphore(jobs)
 
-    def in_turn(outcome: Callable[[], Outcome]) -> Outcome:
+    def in_turn(result: Callable[[], T]) -> T:
         with slots:
-            return outcome()
+            return result()
 
-    working = [begun(partial(in_turn, outcome)) for outcome in work]
+    working = [begun(partial(in_turn, result)) for result in work]
     wait(working)
     return [future.result() for future in working]
-
-
-def _by_remote(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any]) -> dict[str, Wanted]:
-    chosen = None
-    if runs or filters:  # else no run but those that are synced need be looked at
-        chosen = {run["id"] for run in visit.here.call("list", specs=runs, filters=filters)["runs"]}
-    tracked = [
-        (run_id, remote)
-        for run_id, remote in visit.here.call("tracked")
-        if chosen is None or run_id in chosen
-    ]
-    strays = _not_mended(visit, [run_id for run_id, remote in tracked if not remote])
-    grouped: dict[str, Wanted] = {}
-    for run_id, remote in tracked:
-        if remote:
-            grouped.setdefault(remote, Wanted([], strays, chosen is None)).ids.append(run_id)
-    return grouped
-
-
-def _not_mended(visit: Visit, strays: list[str]) -> list[str]:
-    """Mend what only looks as if it waited; the runs of which no one here can tell."""
-    mended = visit.here.call("mend", ids=strays) if strays else []
-    for run_id in mended:
-        visit.say(f"Mended {run_id}: it has ended, and waits no more")
-    return [run_id for run_id in strays if run_id not in mended]
 
 
 def _outcome(visit: Visit, name: str, wanted: Wanted) -> Outcome:

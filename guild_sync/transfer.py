@@ -45,12 +45,14 @@ class Pulled(NamedTuple):
     bytes: int = 0
 
 
-def survey(host: RemoteHost, ids: Sequence[str], stamps: bool) -> Survey:
+def survey(host: RemoteHost, ids: Sequence[str], stamps: bool, look_only: bool = False) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
+
+    With `look_only`, nothing is written there.
 
     Raises Unreachable and the like, and RemoteError where the answer makes no sense.
     """
-    answer = host.call("survey", ids=list(ids), stamps=stamps)
+    answer = host.call("survey", ids=list(ids), stamps=stamps, look_only=look_only)
     told = answer.get("states") if isinstance(answer, dict) else None
     if not isinstance(told, dict):
         raise RemoteError(f"remote {host.name!r} gave no answer that guild understands")

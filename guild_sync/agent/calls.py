@@ -80,6 +80,7 @@ FUNCTIONS: Dict[str, str] = {
     "tag": "changes.tag",
     "tracked": "survey.tracked",
     "try_environment": "checkup.try_environment",
+    "unchanged": "copies.unchanged",
     "wait_runs": "stopping.wait_runs",
 }
 STREAMS: Dict[str, str] = {

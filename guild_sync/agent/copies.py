@@ -158,23 +158,28 @@ def _set_waiting(directory: str, state: Dict[str, Any]) -> None:
 def confirm_unchanged(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> List[str]:
     """The runs of which nothing has changed since they were copied from `remote`; their ids.
 
-    They are not over, and their stamps are those that were kept with the copies. That is the
-    remote's word for them now.
+    That is the remote's word for them now.
     """
     at = time.time_ns() // 1000
-    found = []
-    for run_id, state in states.items():
-        directory = runs.run_dir(home, run_id)
-        known = runs.confirmed(directory)
-        if (
-            known is not None
-            and known["stamp"]
-            and known["stamp"] == state.get("stamp")
-            and runs.status(directory) == runs.Status(state["status"], remote)
-        ):
-            runs.confirm(directory, remote, at, known["stamp"])
-            found.append(run_id)
+    found = unchanged(home, states, remote)
+    for run_id in found:
+        runs.confirm(runs.run_dir(home, run_id), remote, at, states[run_id]["stamp"])
     return found
+
+
+def unchanged(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> List[str]:
+    """The runs that are not over, and whose stamps are those that were kept with the copies."""
+    return [i for i, state in states.items() if _is_unchanged(runs.run_dir(home, i), state, remote)]
+
+
+def _is_unchanged(directory: str, state: Dict[str, Any], remote: str) -> bool:
+    known = runs.confirmed(directory)
+    return (
+        known is not None
+        and bool(known["stamp"])
+        and known["stamp"] == state.get("stamp")
+        and runs.status(directory) == runs.Status(state["status"], remote)
+    )
 
 
 def lose(home: str, ids: Sequence[str], remote: str) -> List[str]:

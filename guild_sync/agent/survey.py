@@ -28,25 +28,28 @@ class Tracked(NamedTuple):
     remote: str
 
 
-def survey(home: str, ids: Sequence[str], stamps: bool = True) -> Dict[str, Any]:
+def survey(
+    home: str, ids: Sequence[str], stamps: bool = True, look_only: bool = False
+) -> Dict[str, Any]:
     """How the runs are here, where they were made: `states`, as runs.states, and `home_id`.
 
     `home_id` tells this guild home from any other, and from the empty folder that is left
     where its disk is not mounted; None where it has none and none can be made. A state has
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
-    no `stamps`, none has.
+    no `stamps`, none has. `look_only`: nothing is written.
     """
     until = time.monotonic() + STAMP_SECONDS
     states = {}
     for run_id in ids:
         directory = runs.run_dir(home, run_id)
-        _end_if_abandoned(directory)
+        if not look_only:
+            _end_if_abandoned(directory)
         found = runs.state(directory)
         if stamps and found["status"] not in (None, *runs.FINAL):
             found["stamp"] = stamp(directory, until)
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
-    return {"states": states, "home_id": home_id(home, make=is_home)}
+    return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
 
 
 def home_id(home: str, make: bool) -> Optional[str]:

@@ -17,6 +17,9 @@ a minute later or more. Nothing of it is removed here.
 Options:
   --jobs N       Work on N remotes at a time [default: 8].
   --restore      Have the lost RUNs be runs of their remotes again; the next sync asks.
+  --plan         Show what would be copied from where, and whether there is room for it here;
+                 change nothing. 1 where there is no room.
+  --json         With --plan: as JSON.
   --cron         Be silent unless something has changed or failed, and leave a remote that
                  failed alone for a while: a minute, and up to an hour if it goes on so.
   -v, --verbose  With --cron, say too which remotes were passed over, and why.
@@ -28,9 +31,12 @@ not be reached, 4 if a run was not copied whole. The highest of them counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from guild_sync import arguments, display, sync
+from guild_sync import arguments, display, preview, sync
 from guild_sync.errors import Exit, UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
@@ -47,6 +53,8 @@ def main(argv: Sequence[str]) -> int:
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
     filters = arguments.filters(args)
+    if args["--plan"]:
+        return _plan(here, args["RUN"], filters, jobs, args["--json"])
     if not args["--cron"]:
         visit = sync.Visit(here, display.say, display.warn)
         outcomes = sync.sync(visit, args["RUN"], filters, jobs)
@@ -65,6 +73,64 @@ def _restore(here: LocalHost, specs: Sequence[str]) -> int:
         found = here.call("find_again", run=spec)
         display.say(f"Restored {found['id']}: the next sync asks {display.clean(found['remote'])}")
     return Exit.OK
+
+
+def _plan(
+    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any], jobs: int, as_json: bool
+) -> int:
+    plans = preview.plans(here, runs, filters, jobs)
+    needed, free = sum(plan.bytes for plan in plans), preview.free_bytes(Path(here.home))
+    if as_json:
+        print(json.dumps(_plan_as_json(plans, needed, free), indent=2))
+    else:
+        for line in _plan_as_text(plans):
+            display.say(line)
+        if plans and needed <= free:
+            display.say(f"There is room here: {display.size(free)} are free")
+    for plan in plans:
+        if plan.error:
+            display.warn(plan.error)
+    if needed > free:
+        display.complain(
+            f"there is no room here for {display.size(needed)}: {display.size(free)} are free",
+            hint="Make room, or leave files out.",
+        )
+    worst = max((plan.error.exit for plan in plans if plan.error), default=Exit.OK)
+    return max(worst, Exit.ERROR if needed > free else Exit.OK)
+
+
+def _plan_as_text(plans: Sequence[preview.Plan]) -> Iterator[str]:
+    for plan in plans:
+        if plan.error:
+            continue
+        total = f"{plan.files} files, {display.size(plan.bytes)}" if plan.files else "nothing"
+        yield display.clean(f"{plan.remote}: {total} to copy")
+        rows = [
+            (
+                f"  {run.run}",
+                run.after if run.before == run.after else f"{run.before} -> {run.after}",
+                f"{run.files} files",
+                display.size(run.bytes),
+            )
+            for run in plan.runs
+        ]
+        yield from display.table(rows)
+        yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
+
+
+def _plan_as_json(plans: Sequence[preview.Plan], needed: int, free: int) -> dict[str, Any]:
+    remotes = [
+        {
+            "remote": plan.remote,
+            "error": plan.error.message if plan.error else None,
+            "runs": [run._asdict() for run in plan.runs],
+            "missing": list(plan.missing),
+            "files": plan.files,
+            "bytes": plan.bytes,
+        }
+        for plan in plans
+    ]
+    return {"remotes": remotes, "bytes": needed, "free": free, "fits": needed <= free}
 
 
 def _report(outcome: Outcome, verbose: bool) -> None:

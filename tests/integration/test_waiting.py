@@ -19,9 +19,7 @@ def staged(guild: Guild, remote: str, there: Path) -> str:
     return run_id
 
 
-def test_a_staged_run_takes_part_until_it_has_ended(
-    guild: Guild, remote: str, there: Path
-) -> None:
+def test_a_staged_run_takes_part_until_it_has_ended(guild: Guild, remote: str, there: Path) -> None:
     run_id = staged(guild, remote, there)
     assert guild.status(run_id) == f"staged ({remote})"
     guild.ok("sync")

@@ -20,6 +20,7 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
+    ("preview",),
     ("sync", "planning", "stopping", "asking", "checking", "initializing"),
     ("launch", "transfer", "watching", "choosing", "completion", "shells"),
     ("suggestions",),

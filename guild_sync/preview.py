@@ -1,0 +1,77 @@
+"""What a sync would do, without doing it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guild_sync import sync
+from guild_sync.errors import GuildError
+from guild_sync.hosts import LocalHost, remote_host
+
+
+class Planned(NamedTuple):
+    """What would be copied of one run: its status here and there, files, and their bytes."""
+
+    run: str
+    before: str
+    after: str
+    files: int
+    bytes: int
+
+
+class Plan(NamedTuple):
+    """What would be done with one remote. Runs that have not changed are not in it."""
+
+    remote: str
+    runs: Sequence[Planned] = ()
+    missing: Sequence[str] = ()  # runs that it has no more
+    error: GuildError | None = None
+
+    @property
+    def files(self) -> int:
+        return sum(run.files for run in self.runs)
+
+    @property
+    def bytes(self) -> int:
+        return sum(run.bytes for run in self.runs)
+
+
+def plans(
+    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any], jobs: int
+) -> list[Plan]:
+    """What a sync of these runs would do with each remote; nothing is changed, here or there."""
+    grouped, _ = sync.wanted(here, runs, filters)
+    work = [partial(_plan, here, name, wanted.ids) for name, wanted in grouped.items()]
+    return sync.side_by_side(work, jobs)
+
+
+def free_bytes(home: Path) -> int:
+    """The room that there is for runs in this guild home, in bytes, for who is no root."""
+    runs = home / "runs"
+    found = os.statvfs(runs if runs.exists() else home.parent)
+    return found.f_bavail * found.f_frsize
+
+
+def _plan(here: LocalHost, name: str, ids: Sequence[str]) -> Plan:
+    from guild_sync import config, rsync, transfer
+
+    try:
+        host = remote_host(config.remote(name), make_home=False)
+        states = transfer.survey(host, ids, stamps=True, look_only=True).states
+        found = {run_id: state for run_id, state in states.items() if state}
+        same = here.call("unchanged", states=found, remote=name)
+        changed = [run_id for run_id in found if run_id not in same]
+        folder = Path(here.home, "runs")
+        amounts = rsync.plan(host.remote, f"{host.home}/runs", changed, folder) if changed else {}
+    except GuildError as e:
+        return Plan(name, error=e)
+    before = here.call("states", ids=changed)
+    planned = [
+        Planned(i, before[i]["status"], found[i]["status"], amounts[i].files, amounts[i].bytes)
+        for i in changed
+    ]
+    return Plan(name, planned, [run_id for run_id in ids if run_id not in found])
