@@ -86,8 +86,9 @@ FUNCTIONS: Dict[str, str] = {
 STREAMS: Dict[str, str] = {
     "archive": "listing.archive",
     "cat": "listing.cat",
+    "follow": "files.follow_all",
     "initialize": "initialize.initialize",
     "watch": "files.watch",
 }
 # The streams that end early where nobody reads them any more: they take `hangup_fd`.
-WATCHED = ("initialize", "watch")
+WATCHED = ("follow", "initialize", "watch")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
-from typing import BinaryIO, Iterator, Optional
+from typing import BinaryIO, Dict, Iterator, Optional
 
 from . import runs
 from .errors import AgentError
@@ -12,6 +13,8 @@ from .runs import OUTPUT
 
 CHUNK = 1 << 16
 POLL = 0.1  # seconds between looks at an output that grows
+ENDED = -1  # the size of a frame that says that its run has ended
+_LOOKS_A_STATUS = 10  # looks at the outputs of several runs for each at their statuses
 
 
 def open_file(home: str, run_id: str, path: str) -> BinaryIO:
@@ -69,6 +72,43 @@ def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[
         # No event that works on every file system tells of a file that grows.
         if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
             return
+
+
+def follow_all(
+    home: str, positions: Dict[str, int], hangup_fd: Optional[int] = None
+) -> Iterator[bytes]:
+    """The outputs of several runs behind these positions, as they are made, until all have ended.
+
+    Each piece is a frame, `RUN SIZE` on a line and SIZE bytes; -1 says that the run has ended.
+    """
+    at = {runs.run_dir(home, run_id): position for run_id, position in positions.items()}
+    for look in itertools.count():
+        over = set()
+        if look % _LOOKS_A_STATUS == 0:  # before the output, as in `follow`
+            over = {path for path in at if runs.status(path).text != "running"}
+        for directory in sorted(at):
+            frame = os.path.basename(directory).encode() + b" %d\n"
+            for data in _new_output(directory, at):
+                yield frame % len(data) + data
+            if directory in over:
+                del at[directory]
+                yield frame % ENDED
+        if not at:
+            return
+        if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+            return
+
+
+def _new_output(directory: str, at: Dict[str, int]) -> Iterator[bytes]:
+    path = os.path.join(runs.guild_dir(directory), OUTPUT)
+    try:
+        if os.stat(path).st_size < at[directory]:
+            at[directory] = 0  # it was restarted
+    except OSError:
+        return
+    for data in _from(path, at[directory]):
+        at[directory] += len(data)
+        yield data
 
 
 def _from(path: str, position: int) -> Iterator[bytes]:

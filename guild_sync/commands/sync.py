@@ -15,15 +15,20 @@ a minute later or more. Nothing of it is removed here.
 'guild-sync' is the same command for cron: 'guild sync --cron'.
 
 Options:
-  --jobs N       Work on N remotes at a time [default: 8].
-  --restore      Have the lost RUNs be runs of their remotes again; the next sync asks.
-  --plan         Show what would be copied from where, and whether there is room for it here;
-                 change nothing. 1 where there is no room.
-  --json         With --plan: as JSON.
-  --cron         Be silent unless something has changed or failed, and leave a remote that
-                 failed alone for a while: a minute, and up to an hour if it goes on so.
-  -v, --verbose  With --cron, say too which remotes were passed over, and why.
-  --help         Show this help and exit.
+  --jobs N            Work on N remotes at a time [default: 8].
+  -w, --watch         Sync again and again, and show meanwhile what the runs print, each
+                      line behind the beginning of its run's id. Ctrl-C ends it.
+  -n, --interval SEC  With --watch, sync every SEC seconds, and at once where a run has
+                      ended [default: 60].
+  --until-done        With --watch, end when no run is left that is not over.
+  --restore           Have the lost RUNs be runs of their remotes again; the next sync asks.
+  --plan              Show what would be copied from where, and whether there is room for it
+                      here; change nothing. 1 where there is no room.
+  --json              With --plan: as JSON.
+  --cron              Be silent unless something has changed or failed, and leave a remote
+                      that failed alone for a while: a minute, up to an hour if it goes on.
+  -v, --verbose       With --cron, say too which remotes were passed over, and why.
+  --help              Show this help and exit.
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
 not be reached, 4 if a run was not copied whole. The highest of them counts.
@@ -55,6 +60,8 @@ def main(argv: Sequence[str]) -> int:
     filters = arguments.filters(args)
     if args["--plan"]:
         return _plan(here, args["RUN"], filters, jobs, args["--json"])
+    if args["--watch"]:
+        return _watch(here, args, filters, jobs)
     if not args["--cron"]:
         visit = sync.Visit(here, display.say, display.warn)
         outcomes = sync.sync(visit, args["RUN"], filters, jobs)
@@ -63,6 +70,24 @@ def main(argv: Sequence[str]) -> int:
         outcomes = sync.sync(visit, args["RUN"], filters, jobs)
         for outcome in outcomes:
             _report(outcome, args["--verbose"])
+    return max((outcome.exit for outcome in outcomes), default=Exit.OK)
+
+
+def _watch(here: LocalHost, args: Mapping[str, Any], filters: Mapping[str, Any], jobs: int) -> int:
+    from guild_sync import rounds
+
+    seconds = arguments.whole_number(dict(args), "--interval", least=1)
+    assert seconds is not None  # the usage has a default
+    visit = sync.Visit(here, lambda text: None, display.warn)
+
+    def report(outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            _report(outcome, args["--verbose"])
+
+    display.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
+    outcomes = rounds.watch(
+        visit, args["RUN"], filters, jobs, seconds, args["--until-done"], report
+    )
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
 
 

@@ -20,9 +20,9 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("preview",),
+    ("preview", "rounds"),
     ("sync", "planning", "stopping", "asking", "checking", "initializing"),
-    ("launch", "transfer", "watching", "choosing", "completion", "shells"),
+    ("launch", "transfer", "watching", "following", "choosing", "completion", "shells"),
     ("suggestions",),
     ("hosts", "outcomes"),
     ("ledger",),

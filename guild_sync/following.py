@@ -1,0 +1,113 @@
+"""Follow the outputs of many runs at once: one stream a remote, a line at a time."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from guild_sync import config
+from guild_sync.agent.files import CHUNK, ENDED
+from guild_sync.background import begun
+from guild_sync.errors import GuildError, RemoteError, Unreachable
+from guild_sync.hosts import remote_host
+
+_HEADER = re.compile(rb"(?P<run>[0-9a-f]{32}) (?P<size>-1|[0-9]{1,9})\Z")
+_LONGEST_HEADER = 64
+_LONGEST_LINE = 1 << 16  # bytes of a line that is shown in one piece
+
+OnLine = Callable[[str, bytes], None]
+
+
+class Outputs:
+    """Follows the outputs of runs that are running on remotes, from where the copies here end."""
+
+    def __init__(
+        self,
+        home: Path,
+        on_line: OnLine,
+        on_end: Callable[[], None],
+        warn: Callable[[GuildError], None],
+    ) -> None:
+        """`on_line` gets a run's id and a line of its output; `on_end` is told of an end."""
+        self._home = home
+        self._on_line = on_line
+        self._on_end = on_end
+        self._warn = warn
+        self._followed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def follow(self, running: Mapping[str, Iterable[str]], say: Callable[[str], None]) -> None:
+        """See to it that these runs are followed, of each remote its own; say which are new."""
+        for remote, ids in running.items():
+            with self._lock:
+                new = [run_id for run_id in ids if run_id not in self._followed]
+                self._followed.update(new)
+            if new:
+                say(f"Following {new[0] if len(new) == 1 else f'{len(new)} runs'} on {remote}")
+                begun(lambda remote=remote, new=new: self._stream(remote, new))  # type: ignore[misc]
+
+    def _stream(self, remote: str, ids: list[str]) -> None:
+        frames = Frames(ids, self._on_line, lambda run_id: self._on_end())
+        positions = {run_id: self._size(run_id) for run_id in ids}
+        try:
+            host = remote_host(config.remote(remote), make_home=False)
+            host.stream("follow", frames.feed, positions=positions)
+        except Unreachable:
+            pass  # the next sync asks it too, and says so
+        except GuildError as e:
+            self._warn(e)
+        finally:
+            with self._lock:
+                self._followed.difference_update(ids)
+
+    def _size(self, run_id: str) -> int:
+        try:
+            return (self._home / "runs" / run_id / ".guild" / "output").stat().st_size
+        except OSError:
+            return 0
+
+
+class Frames:
+    """Reads the frames of the agent's `follow`, and hands their lines over."""
+
+    def __init__(self, ids: Iterable[str], on_line: OnLine, on_end: Callable[[str], None]) -> None:
+        self._ids = frozenset(ids)
+        self._on_line = on_line
+        self._on_end = on_end
+        self._data = b""
+        self._lines: dict[str, bytes] = {}  # of each run, the line that is not at its end yet
+
+    def feed(self, data: bytes) -> None:
+        """Take more of the stream. Raises RemoteError where it is none of `follow`'s."""
+        self._data += data
+        while b"\n" in self._data:
+            header, _, rest = self._data.partition(b"\n")
+            match = _HEADER.match(header)
+            run_id, size = (match["run"].decode(), int(match["size"])) if match else ("", 0)
+            if run_id not in self._ids or size > CHUNK:
+                raise RemoteError("the remote sent something else than output of these runs")
+            if len(rest) < size:
+                return
+            self._data = rest[max(size, 0) :]
+            if size == ENDED:
+                self._show(run_id, self._lines.pop(run_id, b""))
+                self._on_end(run_id)
+            else:
+                self._take(run_id, rest[:size])
+        if len(self._data) > _LONGEST_HEADER:
+            raise RemoteError("the remote sent something else than output of these runs")
+
+    def _take(self, run_id: str, data: bytes) -> None:
+        *lines, last = (self._lines.get(run_id, b"") + data).split(b"\n")
+        for line in lines:
+            self._on_line(run_id, line)
+        if len(last) > _LONGEST_LINE:
+            self._show(run_id, last)
+            last = b""
+        self._lines[run_id] = last
+
+    def _show(self, run_id: str, line: bytes) -> None:
+        if line:
+            self._on_line(run_id, line)

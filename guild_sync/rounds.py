@@ -1,0 +1,63 @@
+"""Sync again and again, and show meanwhile what the runs print."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from guild_sync import display, sync
+from guild_sync.following import Outputs
+from guild_sync.hosts import LocalHost
+from guild_sync.outcomes import Outcome
+
+_COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def watch(
+    visit: sync.Visit,
+    runs: Sequence[str],
+    filters: Mapping[str, Any],
+    jobs: int,
+    interval: float,
+    until_done: bool,
+    on_round: Callable[[list[Outcome]], None],
+) -> list[Outcome]:
+    """Sync every `interval` seconds, and at once where a run that is followed has ended.
+
+    `on_round` gets what became of each remote. Returns what it got last, with `until_done`,
+    once no run is left that is not over; else it goes on until Ctrl-C.
+    """
+    here = visit.here
+    if runs:  # indexes would mean other runs in a later round
+        runs = [run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]]
+    ended = threading.Event()
+    outputs = Outputs(Path(here.home), _show, ended.set, visit.warn)
+    while True:
+        ended.clear()
+        outcomes = sync.sync(visit, runs, filters, jobs)
+        on_round(outcomes)
+        grouped, _ = sync.wanted(here, runs, filters)
+        if until_done and not grouped:
+            return outcomes
+        outputs.follow(_running(here, grouped), display.say)
+        ended.wait(interval)
+        visit = visit._replace(patient=True)  # one that is down is not asked every time
+
+
+def _running(here: LocalHost, grouped: Mapping[str, sync.Wanted]) -> dict[str, list[str]]:
+    ids = [run_id for wanted in grouped.values() for run_id in wanted.ids]
+    states = here.call("states", ids=ids)
+    return {
+        remote: [run_id for run_id in wanted.ids if states[run_id]["status"] == "running"]
+        for remote, wanted in grouped.items()
+    }
+
+
+def _show(run_id: str, line: bytes) -> None:
+    # Of a line that was drawn over, what was to be seen last; and none of its colours.
+    last = line.rstrip(b"\r").rpartition(b"\r")[2]
+    text = _COLOURS.sub(b"", last).decode("utf-8", "replace")
+    display.say(f"[{run_id[:8]}] {display.clean(text)}")
