@@ -88,9 +88,9 @@ def _contents(top: Path) -> Iterator[tuple[str, object]]:
         for name in [*names, *files]:
             path = Path(folder, name)
             relative = path.relative_to(top)
-            if relative.parts[0] == ".guild" and relative.parts[1:2]:
-                if relative.parts[1].startswith(_MARKS):
-                    continue
+            below = relative.parts[1] if len(relative.parts) > 1 else ""
+            if relative.parts[0] == ".guild" and below.startswith(_MARKS):
+                continue
             if path.is_symlink():
                 yield str(relative), os.readlink(path)
             elif stat.S_ISREG(path.lstat().st_mode):
