@@ -42,6 +42,7 @@ class Remote:
     port: int | None = None
     private_key: str | None = None
     connect_timeout: int | None = None
+    timeout: int | None = None
     proxy: str | None = None
     proxy_jump: str | None = None
     known_hosts: str | None = None
@@ -227,6 +228,7 @@ _KEYS: dict[str, Schema] = {
     "port": Schema(And(_whole, lambda n: 0 < n < 65536), error="must be a number from 1 to 65535"),
     "private-key": _TEXT,
     "connect-timeout": _WHOLE_SECONDS,
+    "timeout": _WHOLE_SECONDS,
     "proxy": _TEXT,
     "proxy-jump": _TEXT,
     "known-hosts": _TEXT,

@@ -60,3 +60,7 @@ class Incomplete(GuildError):
     """Not everything was transferred."""
 
     exit = Exit.INCOMPLETE
+
+
+class DeadlinePassed(Incomplete):
+    """The time that was given for all of it is over."""

@@ -189,7 +189,7 @@ class RemoteHost:
                 self.remote,
                 [self._command(sent)],
                 stdin=self._request(function, args),
-                timeout=timeout or ssh.CALL_TIMEOUT,
+                timeout=timeout or self.remote.timeout or ssh.CALL_TIMEOUT,
             )
             frame = _FrameReader(lambda rest: None)
             frame.feed(done.stdout)

@@ -11,6 +11,7 @@ from guild_sync.errors import Exit, GuildError
 SYNCED = "synced"
 BUSY = "busy"  # another guild works with the remote
 LEFT_ALONE = "left alone"  # it failed lately, and its next try is yet to come
+NOT_BEGUN = "not begun"  # the deadline had passed before
 UNREACHABLE = "unreachable"
 FAILED = "failed"  # it was reached, and could not do what was asked
 

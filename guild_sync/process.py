@@ -13,6 +13,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 import sh
 
 from guild_sync.agent.children import die_with_parent
-from guild_sync.errors import GuildError
+from guild_sync.errors import DeadlinePassed, GuildError
 
 # sh logs each command line at INFO, and command lines may hold secrets.
 logging.getLogger("sh").setLevel(logging.WARNING)
@@ -44,6 +45,34 @@ class Completed(NamedTuple):
         return self.code == TIMED_OUT
 
 
+_limit = threading.local()
+
+
+@contextmanager
+def deadline(moment: float | None) -> Iterator[None]:
+    """Within, every program that this thread starts ends at `moment`, in monotonic seconds.
+
+    The call that has waited for it then raises DeadlinePassed; so does one that would start
+    a program later. None sets no limit.
+    """
+    before = getattr(_limit, "moment", None)
+    _limit.moment = moment
+    try:
+        yield
+    finally:
+        _limit.moment = before
+
+
+def _seconds_left() -> float | None:
+    """The seconds until this thread's deadline. Raises DeadlinePassed where there are none."""
+    moment = getattr(_limit, "moment", None)
+    if moment is None:
+        return None
+    if (left := float(moment) - time.monotonic()) <= 0:
+        raise DeadlinePassed("the deadline has passed")
+    return left
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -53,13 +82,16 @@ def run(
 ) -> Completed:
     """Return how `argv` ended. After `timeout` seconds it is killed, and `timed_out` is set.
 
-    Raises GuildError where the program is not installed.
+    Raises GuildError where the program is not installed, and DeadlinePassed (`deadline`).
     """
+    left = _seconds_left()
+    seconds = min((s for s in (timeout, left) if s is not None), default=None)
     out = BytesIO()
     command = _start(argv, stdin=stdin, out=out, env=env)
-    with _ended_on_error(command), _deadline(command, timeout) as timed_out:
+    with _ended_on_error(command), _killed_after(command, seconds) as timed_out:
         code = _exit_code(command)
     if timed_out.is_set():
+        _seconds_left()
         code = TIMED_OUT
     return Completed(code, out.getvalue(), _stderr(command))
 
@@ -80,6 +112,7 @@ def stream(
     stdin.put(first_line)
     if not keep_open:
         stdin.put(None)
+    left = _seconds_left()
     # A pipe of our own: sh hands over a callback's output byte by byte or line by line.
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb", buffering=0) as output:
@@ -87,10 +120,12 @@ def stream(
             command = _start(argv, stdin=stdin, out=write_end)
         finally:
             os.close(write_end)
-        with _ended_on_error(command):
+        with _ended_on_error(command), _killed_after(command, left) as timed_out:
             while chunk := output.read(_CHUNK):
                 on_output(chunk)
             code = _exit_code(command)
+    if timed_out.is_set():
+        _seconds_left()
     return Completed(code, b"", _stderr(command))
 
 
@@ -162,7 +197,7 @@ def _exit_code(command: Any) -> int:
 
 
 @contextmanager
-def _deadline(command: Any, seconds: float | None) -> Iterator[threading.Event]:
+def _killed_after(command: Any, seconds: float | None) -> Iterator[threading.Event]:
     """Kill the program, and what it started, after so many seconds; the event tells of it.
 
     sh's own `_timeout` looks only every 0.1 s whether the program has ended, which each

@@ -66,7 +66,11 @@ _PROGRESS = re.compile(rb"\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
 
 def base_argv(remote: Remote) -> tuple[str, ...]:
     """What every rsync of ours has in common."""
-    argv = ["rsync", f"--timeout={IO_TIMEOUT}", "-s"]  # -s: remote paths are not for a shell
+    argv = [
+        "rsync",
+        f"--timeout={remote.timeout or IO_TIMEOUT}",
+        "-s",
+    ]  # -s: remote paths are not for a shell
     argv += ["-e", ssh.rsync_shell(remote)]
     if remote.bwlimit:
         argv.append(f"--bwlimit={remote.bwlimit}")

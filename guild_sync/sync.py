@@ -8,12 +8,20 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from guild_sync.errors import Busy, GuildError, RemoteError, RunNotFound, Unreachable
+from guild_sync.errors import (
+    Busy,
+    DeadlinePassed,
+    GuildError,
+    RemoteError,
+    RunNotFound,
+    Unreachable,
+)
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
 from guild_sync.outcomes import (
     BUSY,
     FAILED,
     LEFT_ALONE,
+    NOT_BEGUN,
     SYNCED,
     UNREACHABLE,
     Change,
@@ -46,6 +54,7 @@ class Visit(NamedTuple):
     warn: Warn
     patient: bool = False  # whether one that failed lately is left alone for a while
     journal: Journal | None = None
+    limit: float | None = None  # seconds after which all that still goes on is ended
 
 
 def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int) -> list[Outcome]:
@@ -59,7 +68,9 @@ def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: in
     for run_id in mended:
         visit.say(f"Mended {run_id}: it has ended, and waits no more")
     strays[:] = [run_id for run_id in strays if run_id not in mended]
-    return side_by_side([partial(_outcome, visit, name, grouped[name]) for name in grouped], jobs)
+    deadline = None if visit.limit is None else time.monotonic() + visit.limit
+    work = [partial(_outcome, visit, name, grouped[name], deadline) for name in grouped]
+    return side_by_side(work, jobs)
 
 
 def wanted(
@@ -105,13 +116,17 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     return [future.result() for future in working]
 
 
-def _outcome(visit: Visit, name: str, wanted: Wanted) -> Outcome:
+def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) -> Outcome:
     """Visit a remote, and write down in its entry of the ledger how that went."""
     # Not before there is something to do: cron calls this every few minutes.
-    from guild_sync import ledger, locking
+    from guild_sync import ledger, locking, process
 
+    if deadline is not None and time.monotonic() >= deadline:
+        error = DeadlinePassed(f"the deadline passed before remote {name!r} was asked")
+        visit.warn(error)
+        return Outcome(name, NOT_BEGUN, error=error)
     try:
-        with locking.remote_lock(name, wait=False):
+        with process.deadline(deadline), locking.remote_lock(name, wait=False):
             entry = ledger.read(name)
             if visit.patient and entry.is_left_alone(time.time()):
                 return Outcome(name, LEFT_ALONE)
@@ -129,6 +144,13 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     started = time.monotonic()
     try:
         outcome = _synced(visit, name, wanted, entry)
+    except DeadlinePassed:
+        e = DeadlinePassed(
+            f"the deadline passed while guild worked with remote {name!r}",
+            "What is here of its runs is kept, and the next sync goes on.",
+        )
+        entry.failed(time.time(), e)
+        return Outcome(name, FAILED, error=e, seconds=time.monotonic() - started)
     except GuildError as e:
         state = UNREACHABLE if isinstance(e, Unreachable) else FAILED
         is_news = entry.failed(time.time(), e)

@@ -16,6 +16,8 @@ a minute later or more. Nothing of it is removed here.
 
 Options:
   --jobs N            Work on N remotes at a time [default: 8].
+  --deadline SEC      End after SEC seconds whatever is still going on, and leave it to the
+                      next sync. With --watch, that is for each time.
   -w, --watch         Sync again and again, and show meanwhile what the runs print, each
                       line behind the beginning of its run's id. Ctrl-C ends it.
   -n, --interval SEC  With --watch, sync every SEC seconds, and at once where a run has
@@ -60,25 +62,27 @@ def main(argv: Sequence[str]) -> int:
     filters = arguments.filters(args)
     if args["--plan"]:
         return _plan(here, args["RUN"], filters, jobs, args["--json"])
+    limit = arguments.whole_number(args, "--deadline", least=1)
+    visit = sync.Visit(here, display.say, display.warn, limit=limit)
+    if args["--cron"] or args["--watch"]:
+        visit = visit._replace(say=lambda text: None)
     if args["--watch"]:
-        return _watch(here, args, filters, jobs)
-    if not args["--cron"]:
-        visit = sync.Visit(here, display.say, display.warn)
-        outcomes = sync.sync(visit, args["RUN"], filters, jobs)
-    else:
-        visit = sync.Visit(here, lambda text: None, display.warn, patient=True)
-        outcomes = sync.sync(visit, args["RUN"], filters, jobs)
+        return _watch(visit, args, filters, jobs)
+    visit = visit._replace(patient=args["--cron"])
+    outcomes = sync.sync(visit, args["RUN"], filters, jobs)
+    if args["--cron"]:
         for outcome in outcomes:
             _report(outcome, args["--verbose"])
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
 
 
-def _watch(here: LocalHost, args: Mapping[str, Any], filters: Mapping[str, Any], jobs: int) -> int:
+def _watch(
+    visit: sync.Visit, args: Mapping[str, Any], filters: Mapping[str, Any], jobs: int
+) -> int:
     from guild_sync import rounds
 
     seconds = arguments.whole_number(dict(args), "--interval", least=1)
     assert seconds is not None  # the usage has a default
-    visit = sync.Visit(here, lambda text: None, display.warn)
 
     def report(outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
