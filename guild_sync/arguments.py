@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guild_sync import display, usages
 from guild_sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from guild_sync.selection import Selection
 
 # docopt knows one-letter short options: longer ones become their long names first, as do
 # long names that Guild AI has for the same.
@@ -80,6 +83,18 @@ Only some runs:
 """
 
 
+# What the commands add to theirs that copy runs here.
+FILE_OPTIONS = """
+Only some files (metadata and output of a run always come):
+  --exclude PATTERN    Leave out files and folders that match, such as '*.ckpt' (a name at
+                       any depth) or 'logs/**/*.gz' (a path in the run). This and the
+                       next may be given several times.
+  --include PATTERN    Take those that match even so.
+  --max-size SIZE      Leave out larger files; SIZE is a number of bytes, or 100M, or 1.5G.
+  --all-files          Leave out nothing, whatever 'pull' in the remote's config says.
+"""
+
+
 def usage_of(command: Path) -> str:
     """The usage in the file of a command: what its `--help` shows.
 
@@ -91,8 +106,9 @@ def usage_of(command: Path) -> str:
     tree = ast.parse(command.read_text(encoding="utf-8"))
     text = ast.get_docstring(tree, clean=False) or ""
     assigned = [ast.unparse(s) for s in tree.body if isinstance(s, ast.Assign)]
-    if any(line.startswith("USAGE =") and "FILTER_OPTIONS" in line for line in assigned):
-        text += FILTER_OPTIONS
+    for name, options in (("FILE_OPTIONS", FILE_OPTIONS), ("FILTER_OPTIONS", FILTER_OPTIONS)):
+        if any(line.startswith("USAGE =") and name in line for line in assigned):
+            text += options
     return text.strip()
 
 
@@ -133,9 +149,9 @@ def _options_with_values(usage: str) -> set[str]:
 
 def _with_repeats(usage: str) -> str:
     """`usage` as docopt takes it: in `[options]` alone an option comes once."""
-    if FILTER_OPTIONS not in usage:
-        return usage
-    repeats = "".join(f"[{option} X]... " for option, _ in _REPEATED)
+    repeated = [option for option, _ in _REPEATED] if FILTER_OPTIONS in usage else []
+    repeated += ["--exclude", "--include"] if FILE_OPTIONS in usage else []
+    repeats = "".join(f"[{option} X]... " for option in repeated)
     return usage.replace("[options]", f"{repeats}[options]")
 
 
@@ -217,6 +233,22 @@ def filters(args: dict[str, Any]) -> dict[str, Any]:
 
         found["expression"] = parse_expression(args["--filter"])
     return found
+
+
+def selection(args: dict[str, Any]) -> Callable[[Selection], Selection]:
+    """What the options of FILE_OPTIONS make of the selection in a remote's config.
+
+    Raises UsageError for a pattern or a size that is none.
+    """
+    from guild_sync.selection import EVERYTHING
+
+    options = (args["--exclude"], args["--include"], args["--max-size"])
+    if args["--all-files"]:
+        if any(options):
+            raise UsageError("--all-files excludes --exclude, --include and --max-size")
+        return lambda configured: EVERYTHING
+    EVERYTHING.with_call(*options)  # faults are said before anything is done
+    return lambda configured: configured.with_call(*options)
 
 
 def _statuses(args: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import yaml
 from schema import And, Or, Schema, SchemaError
 
 from guild_sync.errors import ConfigError
+from guild_sync.selection import AT_END, DEFAULT_LARGE, EVERYTHING, Selection, is_pattern, size
 
 SANDBOX = "sandbox"
 SUPPORTED_TYPES = ("ssh", SANDBOX)
@@ -56,6 +57,7 @@ class Remote:
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
+    pull: Selection = EVERYTHING
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
 
@@ -250,6 +252,19 @@ _KEYS: dict[str, Schema] = {
         error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
     ),
     "compress": Schema(bool, error="must be yes or no"),
+    "pull": Schema(dict, error="must be a mapping"),
+}
+_PATTERNS = Schema(
+    Or(is_pattern, [is_pattern]), error="must be a pattern of paths in a run, or a list of them"
+)
+_SIZE = Schema(lambda value: size(value) is not None, error="must be a size, such as 100M or 1.5G")
+# Which files of runs are copied from the remote (selection.py).
+_PULL_KEYS: dict[str, Schema] = {
+    "exclude": _PATTERNS,
+    "include": _PATTERNS,
+    "max-size": _SIZE,
+    "large-files": Schema(AT_END, error=f"can be {AT_END!r}"),
+    "large-files-over": _SIZE,
 }
 # Guild AI's own: guild asks nothing whatever it says, so a file that has it may stay as it is.
 _PASSED_OVER = ("use-prompt",)
@@ -278,17 +293,13 @@ def _checked(
     for key, value in attributes.items():
         if key in _PASSED_OVER:
             continue
-        if key not in _KEYS:
-            faults.append(f"{place}: {key}: is not a key of a remote{_near(key)}")
-            continue
         if isinstance(value, str) and key in _EXPANDED:
             value = os.path.expandvars(value)
-        try:
-            _KEYS[key].validate(value)
-        except SchemaError as e:
-            faults.append(f"{place}: {key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        if not _fits(key, value, _KEYS, place, "a remote", faults):
             continue
         values[key.replace("-", "_")] = _local_path(value, folder) if key in _LOCAL_PATHS else value
+    if "pull" in values:
+        values["pull"] = _selection(values["pull"], f"{place}: pull", faults)
     if kind == "ssh" and "host" not in attributes:
         faults.append(f"{place}: host: is missing")
     if len(faults) > before:
@@ -304,15 +315,52 @@ def _checked(
     return Remote(name, kind, **values)
 
 
+def _fits(
+    key: object,
+    value: object,
+    keys: Mapping[str, Schema],
+    place: str,
+    whose: str,
+    faults: list[str],
+) -> bool:
+    """Whether it is one of `keys`, and `value` one for it; else that is a fault."""
+    if not isinstance(key, str) or key not in keys:
+        faults.append(f"{place}: {key}: is not a key of {whose}{_near(key, keys)}")
+        return False
+    try:
+        keys[key].validate(value)
+    except SchemaError as e:
+        faults.append(f"{place}: {key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        return False
+    return True
+
+
+def _selection(given: Mapping[Any, Any], place: str, faults: list[str]) -> Selection:
+    before = len(faults)
+    for key, value in given.items():
+        _fits(key, value, _PULL_KEYS, place, "pull", faults)
+    if len(faults) > before:
+        return EVERYTHING
+    large = size(given.get("large-files-over", DEFAULT_LARGE)) if "large-files" in given else None
+    exclude, include = (_texts(given.get(key, [])) for key in ("exclude", "include"))
+    limit = size(given["max-size"]) if "max-size" in given else None
+    return Selection(exclude, include, limit, large)
+
+
+def _texts(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def _plain(name: object) -> str:
     """A name that is part of a message, on one line."""
     return name if isinstance(name, str) and name.isprintable() and name else repr(name)
 
 
-def _near(key: object) -> str:
+def _near(key: object, keys: Mapping[str, Schema]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(str(key), [*_KEYS, "type", "extends"], 1)
+    more = ("type", "extends") if keys is _KEYS else ()
+    near = get_close_matches(str(key), [*keys, *more], 1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from guild_sync import sync
 from guild_sync.errors import GuildError
-from guild_sync.hosts import LocalHost, remote_host
+from guild_sync.hosts import remote_host
 
 
 class Planned(NamedTuple):
@@ -41,11 +41,11 @@ class Plan(NamedTuple):
 
 
 def plans(
-    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any], jobs: int
+    visit: sync.Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int
 ) -> list[Plan]:
     """What a sync of these runs would do with each remote; nothing is changed, here or there."""
-    grouped, _ = sync.wanted(here, runs, filters)
-    work = [partial(_plan, here, name, wanted.ids) for name, wanted in grouped.items()]
+    grouped, _ = sync.wanted(visit.here, runs, filters)
+    work = [partial(_plan, visit, name, wanted.ids) for name, wanted in grouped.items()]
     return sync.side_by_side(work, jobs)
 
 
@@ -56,17 +56,21 @@ def free_bytes(home: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _plan(here: LocalHost, name: str, ids: Sequence[str]) -> Plan:
+def _plan(visit: sync.Visit, name: str, ids: Sequence[str]) -> Plan:
     from guild_sync import config, rsync, transfer
 
+    here = visit.here
     try:
         host = remote_host(config.remote(name), make_home=False)
-        states = transfer.survey(host, ids, stamps=True, look_only=True).states
+        selection = visit.selected(host.remote.pull)
+        states = transfer.survey(host, ids, selection, stamps=True, look_only=True).states
         found = {run_id: state for run_id, state in states.items() if state}
         same = here.call("unchanged", states=found, remote=name)
         changed = [run_id for run_id in found if run_id not in same]
         folder = Path(here.home, "runs")
-        amounts = rsync.plan(host.remote, f"{host.home}/runs", changed, folder) if changed else {}
+        left_out = {i: transfer.paths_left_out(found[i]) for i in changed}
+        there = f"{host.home}/runs"
+        amounts = rsync.plan(host.remote, there, changed, folder, left_out) if changed else {}
     except GuildError as e:
         return Plan(name, error=e)
     before = here.call("states", ids=changed)

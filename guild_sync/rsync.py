@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +49,7 @@ _COPY_OPTIONS = (
 # Marks say what a run is on its own host; what it is here, `transfer` writes.
 _NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
 
+LeftOut = Mapping[str, Sequence[str]]  # run id -> paths in it
 OnProgress = Callable[[int, float], None]
 
 
@@ -86,14 +90,20 @@ def place(remote: Remote, path: str) -> str:
 
 
 def pull_argv(
-    remote: Remote, runs_there: str, runs_here: Path, temporary: Path, delete: bool = False
+    remote: Remote,
+    runs_there: str,
+    runs_here: Path,
+    temporary: Path,
+    delete: bool = False,
+    left_out: Path | None = None,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
-    With `delete` it removes what else is in those runs here, last of all.
+    With `delete` it removes what else is in those runs here, last of all. `left_out` is a
+    file with patterns of what is not copied, and not removed.
     """
     source, target = place(remote, runs_there), str(runs_here)
-    return _copy_argv(remote, source, target, str(temporary), delete)
+    return _copy_argv(remote, source, target, str(temporary), delete, left_out)
 
 
 def push_argv(
@@ -105,7 +115,12 @@ def push_argv(
 
 
 def _copy_argv(
-    remote: Remote, source: str, target: str, temporary: str, delete: bool
+    remote: Remote,
+    source: str,
+    target: str,
+    temporary: str,
+    delete: bool,
+    left_out: Path | None = None,
 ) -> tuple[str, ...]:
     return (
         *base_argv(remote),
@@ -116,6 +131,7 @@ def _copy_argv(
         "--files-from=-",
         "--from0",
         *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
+        *([f"--exclude-from={left_out}"] if left_out else []),
         f"--temp-dir={temporary}",
         "--",
         f"{source}/",
@@ -131,6 +147,7 @@ def pull(
     temporary: Path,
     on_progress: OnProgress | None = None,
     delete: bool = False,
+    left_out: LeftOut | None = None,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
@@ -138,8 +155,29 @@ def pull(
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
-    argv = pull_argv(remote, runs_there, runs_here, temporary, delete)
-    return _copy(remote, argv, ids, on_progress, sending=False)
+    with _listed(left_out or {}) as file:
+        argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file)
+        return _copy(remote, argv, ids, on_progress, sending=False)
+
+
+@contextmanager
+def _listed(left_out: LeftOut) -> Iterator[Path | None]:
+    """A file with what is left out, as patterns of rsync's for these paths and no others."""
+    patterns = [
+        _pattern(f"/{run_id}/{path}") for run_id, paths in left_out.items() for path in paths
+    ]
+    if not patterns:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile(prefix="guild-") as file:
+        file.write(b"".join(os.fsencode(pattern) + b"\0" for pattern in patterns))
+        file.flush()
+        yield Path(file.name)
+
+
+def _pattern(path: str) -> str:
+    # A backslash stands for itself where there is nothing that it could escape: rsync(1).
+    return re.sub(r"([\\*?[])", r"\\\1", path) if re.search(r"[*?[]", path) else path
 
 
 class Amount(NamedTuple):
@@ -149,14 +187,21 @@ class Amount(NamedTuple):
     bytes: int = 0
 
 
-def plan(remote: Remote, runs_there: str, ids: Sequence[str], runs_here: Path) -> dict[str, Amount]:
+def plan(
+    remote: Remote,
+    runs_there: str,
+    ids: Sequence[str],
+    runs_here: Path,
+    left_out: LeftOut | None = None,
+) -> dict[str, Amount]:
     """What `pull` would bring of each of the runs; nothing is changed.
 
     Raises as `pull` does, and GuildError where rsync cannot look at all of it.
     """
-    argv = pull_argv(remote, runs_there, runs_here, runs_here)
-    argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
-    done = _tried(argv, ids, None)
+    with _listed(left_out or {}) as file:
+        argv = pull_argv(remote, runs_there, runs_here, runs_here, left_out=file)
+        argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
+        done = _tried(argv, ids, None)
     if done.code not in (0, VANISHED, PARTIAL):
         raise failure(remote, done)
     found = dict.fromkeys(ids, Amount())

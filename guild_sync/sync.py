@@ -31,6 +31,7 @@ from guild_sync.outcomes import (
 
 if TYPE_CHECKING:
     from guild_sync.ledger import Entry
+    from guild_sync.selection import Selection
     from guild_sync.transfer import Survey
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Visit(NamedTuple):
     warn: Warn
     patient: bool = False  # whether one that failed lately is left alone for a while
     journal: Journal | None = None
+    selected: Callable[[Selection], Selection] = lambda configured: configured
     limit: float | None = None  # seconds after which all that still goes on is ended
 
 
@@ -167,7 +169,8 @@ def _synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     here, ids = visit.here, wanted.ids
     host = remote_host(config.remote(name), make_home=False)
     visit.say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
-    survey = transfer.survey(host, [*ids, *wanted.strays], stamps=True)
+    selection = visit.selected(host.remote.pull)
+    survey = transfer.survey(host, [*ids, *wanted.strays], selection, stamps=True)
     found = {run_id: state for run_id, state in survey.states.items() if state}
     missing = [run_id for run_id in ids if run_id not in found]
     lost = _lost(host, wanted, survey, missing, entry)

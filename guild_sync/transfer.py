@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 
 from guild_sync import rsync
 from guild_sync.agent.runs import FINAL
+from guild_sync.agent.selection import MOST
 from guild_sync.display import progress
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
 from guild_sync.hosts import LocalHost, RemoteHost
 from guild_sync.outcomes import Change, Journal
+from guild_sync.selection import Selection, is_pattern
 
 Say = Callable[[str], None]
 State = Mapping[str, Any]
@@ -45,14 +47,27 @@ class Pulled(NamedTuple):
     bytes: int = 0
 
 
-def survey(host: RemoteHost, ids: Sequence[str], stamps: bool, look_only: bool = False) -> Survey:
+def survey(
+    host: RemoteHost,
+    ids: Sequence[str],
+    selection: Selection,
+    stamps: bool,
+    look_only: bool = False,
+) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
 
+    A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy.
     With `look_only`, nothing is written there.
 
     Raises Unreachable and the like, and RemoteError where the answer makes no sense.
     """
-    answer = host.call("survey", ids=list(ids), stamps=stamps, look_only=look_only)
+    answer = host.call(
+        "survey",
+        ids=list(ids),
+        stamps=stamps,
+        look_only=look_only,
+        selection=selection.as_request(),
+    )
     told = answer.get("states") if isinstance(answer, dict) else None
     if not isinstance(told, dict):
         raise RemoteError(f"remote {host.name!r} gave no answer that guild understands")
@@ -72,7 +87,23 @@ def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
     for name in ("exit_status", "started", "stopped"):
         state[name] = told.get(name)
     state["stamp"] = told["stamp"] if _is_name(told.get("stamp")) else ""
+    state["left_out"] = _left_out(host, run_id, told.get("left_out"))
     return state
+
+
+def _left_out(host: RemoteHost, run_id: str, told: object) -> list[list[Any]]:
+    if told is None:
+        return []
+    if not isinstance(told, list) or len(told) > MOST or not all(map(_is_left_out, told)):
+        raise RemoteError(f"remote {host.name!r} makes no sense about run {run_id}")
+    return told
+
+
+def _is_left_out(told: object) -> bool:
+    if not isinstance(told, list) or len(told) != 2:
+        return False
+    path, size = told
+    return is_pattern(path) and path[0] != "/" and isinstance(size, int) and size >= 0
 
 
 def _is_name(value: object) -> bool:
@@ -97,7 +128,16 @@ def pull(
     faults: dict[str, str] = dict(begun["refused"])
     ids = [run_id for run_id in states if run_id not in faults]
     source, target = f"{host.home}/runs", Path(begun["runs_dir"])
-    copy = partial(rsync.pull, host.remote, source, ids, target, Path(begun["incoming"]))
+    left_out = {run_id: paths_left_out(states[run_id]) for run_id in ids}
+    copy = partial(
+        rsync.pull,
+        host.remote,
+        source,
+        ids,
+        target,
+        Path(begun["incoming"]),
+        left_out=left_out,
+    )
     try:
         copied = _copied(ids, f"from {host.name}", copy, say, delete)
     finally:
@@ -116,6 +156,11 @@ def pull(
     if journal:
         journal.happened(changes)
     return Pulled(faults, changes, copied.bytes)
+
+
+def paths_left_out(state: State) -> list[str]:
+    """The paths that the copy of a run is made without."""
+    return [path for path, _ in state.get("left_out", ())]
 
 
 def push(

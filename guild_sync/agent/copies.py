@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
-from . import locks, runs
+from . import locks, runs, selection
 from .errors import AgentError
 
 _INCOMING = ".incoming-"
@@ -139,6 +139,7 @@ def settle(
             continue
         _set_waiting(directory, state)
         runs.unmark(directory, runs.LOCK_LOST)
+        selection.write_note(directory, state.get("left_out"))
         if is_over:
             runs.unmark(directory, runs.LOCK_REMOTE)
         if began is not None:

@@ -9,7 +9,7 @@ import tarfile
 from fnmatch import fnmatchcase
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from . import files, runs
+from . import files, runs, selection
 from .errors import AgentError
 
 # What a manifest's lines begin with; they are as Guild AI 0.9 writes them, `s PATH SHA1 SOURCE`,
@@ -47,12 +47,20 @@ def list_files(
 
     `pattern`: those that match it, and what is below a folder that does. `kind`: source
     code, dependencies, or what the operation generated. `everything`: .guild, too.
-    `follow`: what is below links to folders, unless they lead out of the runs.
+    `follow`: what is below links to folders, unless they lead out of the runs. `left_out`:
+    likewise, what the copy of a remote's run was made without.
     """
     run_id = runs.one(home, run, filters)
+    directory = runs.run_dir(home, run_id)
     found = _chosen(home, run_id, pattern, kind, everything, follow)
     listed = [{"path": entry.path, "size": entry.size} for entry in found]
-    return {"id": run_id, "run_dir": runs.run_dir(home, run_id), "files": listed}
+    wanted = _segments(pattern)
+    left_out = [
+        {"path": path, "size": size}
+        for path, size in selection.read_note(directory)
+        if kind is None and _is_below(path.rstrip("/").split("/"), wanted)
+    ]
+    return {"id": run_id, "run_dir": directory, "files": listed, "left_out": left_out}
 
 
 def archive(

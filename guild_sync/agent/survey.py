@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import locks, runs
+from .selection import MOST, left_out
 
 # In the runs' own folder, which may be a disk of its own: where it is gone, the disk is.
 HOME_ID = ".home-id"
@@ -29,7 +31,11 @@ class Tracked(NamedTuple):
 
 
 def survey(
-    home: str, ids: Sequence[str], stamps: bool = True, look_only: bool = False
+    home: str,
+    ids: Sequence[str],
+    stamps: bool = True,
+    look_only: bool = False,
+    selection: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """How the runs are here, where they were made: `states`, as runs.states, and `home_id`.
 
@@ -37,16 +43,22 @@ def survey(
     where its disk is not mounted; None where it has none and none can be made. A state has
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
     no `stamps`, none has. `look_only`: nothing is written.
+    With a `selection` (agent/selection.py) a state has `left_out`, what that leaves out.
     """
     until = time.monotonic() + STAMP_SECONDS
     states = {}
+    room = MOST
     for run_id in ids:
         directory = runs.run_dir(home, run_id)
         if not look_only:
             _end_if_abandoned(directory)
         found = runs.state(directory)
         if stamps and found["status"] not in (None, *runs.FINAL):
-            found["stamp"] = stamp(directory, until)
+            found["stamp"] = stamp(directory, until, json.dumps(selection))
+        if selection and found["status"] is not None:
+            is_over = found["status"] in runs.FINAL
+            found["left_out"] = left_out(directory, selection, is_over, room)
+            room -= len(found["left_out"])
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
@@ -100,12 +112,13 @@ def _end_if_abandoned(directory: str) -> None:
         locks.release(guild, held)
 
 
-def stamp(directory: str, until: float) -> str:
+def stamp(directory: str, until: float, salt: str = "") -> str:
     """A digest that changes where any file of the run does, by its path, size or time.
 
     It is what rsync compares. Empty where the time `until` (monotonic seconds) came first.
+    With another `salt` it is another one.
     """
-    digest = hashlib.md5()
+    digest = hashlib.md5(salt.encode())
     for count, (path, status) in enumerate(_files(directory)):
         if count % 256 == 0 and time.monotonic() > until:
             return ""

@@ -5,7 +5,8 @@ Usage:
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
 PATTERN is a path in the run, in which * ? and [a-z] stand for parts of a name and **
-for any folders; all that is below a folder that it matches is listed, too.
+for any folders; all that is below a folder that it matches is listed, too. What a copy was
+made without is listed behind the others, as not copied; 'guild pull --all-files' brings it.
 
 Options:
   -p, --path PATTERN    List what matches PATTERN.
@@ -54,6 +55,8 @@ def main(argv: Sequence[str]) -> int:
         print(display.clean(f"{found['run_dir']}:"))
     for line in _lines(found, args):
         print(line if bare else f"  {line}")
+    for file in [] if bare else found["left_out"]:
+        print(f"  {display.clean(file['path'])} (not copied, {display.size(file['size'])})")
     return Exit.OK
 
 

@@ -26,13 +26,15 @@ from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+from guild_sync.selection import Selection
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     filters = arguments.filters(args)
+    selected = arguments.selection(args)
     remote = config.remote(args["REMOTE"])
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
@@ -43,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
             return Exit.OK
         if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
             return Exit.OK
-        return _pull(host, runs, asked=not args["--yes"], delete=args["--delete"])
+        selection = selected(remote.pull)
+        return _pull(host, runs, selection, asked=not args["--yes"], delete=args["--delete"])
 
 
 def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bool:
@@ -56,11 +59,18 @@ def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bo
     return display.confirm()
 
 
-def _pull(host: RemoteHost, runs: list[dict[str, Any]], asked: bool, delete: bool) -> int:
+def _pull(
+    host: RemoteHost,
+    runs: list[dict[str, Any]],
+    selection: Selection,
+    asked: bool,
+    delete: bool,
+) -> int:
     states = {run["id"]: run for run in runs}
     gone: list[str] = []
-    if asked:  # the answer took its time: the status must be from just before the copy
-        found = transfer.survey(host, list(states), stamps=False).states
+    # An answer takes its time, and the status must be from just before the copy.
+    if asked or selection:
+        found = transfer.survey(host, list(states), selection, stamps=False).states
         gone = [run_id for run_id, state in found.items() if state is None]
         states = {run_id: dict(state) for run_id, state in found.items() if state}
     for run_id in gone:

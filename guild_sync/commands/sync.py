@@ -49,7 +49,7 @@ from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
 from guild_sync.outcomes import BUSY, LEFT_ALONE, Change, Outcome
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
+USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,10 +60,11 @@ def main(argv: Sequence[str]) -> int:
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
     filters = arguments.filters(args)
-    if args["--plan"]:
-        return _plan(here, args["RUN"], filters, jobs, args["--json"])
     limit = arguments.whole_number(args, "--deadline", least=1)
-    visit = sync.Visit(here, display.say, display.warn, limit=limit)
+    selected = arguments.selection(args)
+    visit = sync.Visit(here, display.say, display.warn, limit=limit, selected=selected)
+    if args["--plan"]:
+        return _plan(visit, args["RUN"], filters, jobs, args["--json"])
     if args["--cron"] or args["--watch"]:
         visit = visit._replace(say=lambda text: None)
     if args["--watch"]:
@@ -105,10 +106,14 @@ def _restore(here: LocalHost, specs: Sequence[str]) -> int:
 
 
 def _plan(
-    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any], jobs: int, as_json: bool
+    visit: sync.Visit,
+    runs: Sequence[str],
+    filters: Mapping[str, Any],
+    jobs: int,
+    as_json: bool,
 ) -> int:
-    plans = preview.plans(here, runs, filters, jobs)
-    needed, free = sum(plan.bytes for plan in plans), preview.free_bytes(Path(here.home))
+    plans = preview.plans(visit, runs, filters, jobs)
+    needed, free = sum(plan.bytes for plan in plans), preview.free_bytes(Path(visit.here.home))
     if as_json:
         print(json.dumps(_plan_as_json(plans, needed, free), indent=2))
     else:

@@ -36,7 +36,7 @@ LAYERS = (
     ("definitions",),
     ("config", "home", "arguments", "flags", "manual"),
     ("display", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
-    ("background",),
+    ("background", "selection"),
     ("agent",),
     ("errors", "__init__"),
 )

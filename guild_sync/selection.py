@@ -1,0 +1,81 @@
+"""Which files of a run a copy takes: what a remote's config and a call ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from guild_sync.errors import UsageError
+
+AT_END = "at-end"
+DEFAULT_LARGE = 10 << 20  # bytes
+
+_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?\Z", re.I)
+_UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is left out of a copy. A run's metadata and output never are.
+
+    A pattern without a slash is for a name at any depth; another one for a path in the run.
+    """
+
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()  # comes even so
+    max_size: int | None = None  # bytes; larger files are left out
+    large: int | None = None  # bytes; larger files come when their run has ended
+
+    def __bool__(self) -> bool:
+        return bool(self.exclude) or self.max_size is not None or self.large is not None
+
+    def with_call(
+        self, exclude: Sequence[str], include: Sequence[str], max_size: str | None
+    ) -> Selection:
+        """This one with what a command line asks for. Raises UsageError where that is none."""
+        for pattern in (*exclude, *include):
+            if not is_pattern(pattern):
+                raise UsageError(f"{pattern!r} is not a pattern of a path in a run")
+        limit = self.max_size
+        if max_size is not None and (limit := size(max_size)) is None:
+            raise UsageError(f"--max-size takes a size such as 100M or 1.5G, not {max_size!r}")
+        return replace(
+            self,
+            exclude=(*self.exclude, *exclude),
+            include=(*self.include, *include),
+            max_size=limit,
+        )
+
+    def as_request(self) -> dict[str, Any] | None:
+        """It as the agent takes it; None where nothing is left out."""
+        if not self:
+            return None
+        return {
+            "exclude": list(self.exclude),
+            "include": list(self.include),
+            "max_size": self.max_size,
+            "large": self.large,
+        }
+
+
+EVERYTHING = Selection()
+
+
+def size(text: object) -> int | None:
+    """The bytes that `100M` or `1.5G` (powers of 1024) stand for; None where it is no size."""
+    match = _SIZE.match(str(text)) if isinstance(text, (str, int)) else None
+    if isinstance(text, bool) or not match:
+        return None
+    return int(float(match["number"]) * _UNITS[match["unit"].upper()])
+
+
+def is_pattern(value: object) -> bool:
+    """Whether it can be a pattern of a path in a run."""
+    return (
+        isinstance(value, str)
+        and bool(value.strip("/"))
+        and "\0" not in value
+        and ".." not in value.split("/")
+    )
