@@ -122,22 +122,34 @@ def _remote_of_spec(spec: str) -> Remote:
 
 
 def _read(path: Path) -> dict[str, Remote]:
+    faults: list[str] = []
+    found = _remotes_of(load(path), path.parent, faults)
+    refuse(path, faults)
+    return found
+
+
+def load(path: Path) -> object:
+    """What the config file holds, unchecked; None where there is none.
+
+    Raises ConfigError where it cannot be read, or is not YAML.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"cannot read {path}: {e}") from None
     try:
-        data = yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
+        return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
     except (yaml.YAMLError, RecursionError, ValueError) as e:
         raise yaml_error(path, e) from None
-    faults: list[str] = []
-    found = _remotes_of(data, path.parent, faults)
+
+
+def refuse(path: Path, faults: list[str]) -> None:
+    """Raise ConfigError with all the faults of the file, if it has any."""
     if faults:
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise ConfigError(f"{path} has {count}:", "\n".join(f"  {fault}" for fault in faults))
-    return found
 
 
 def yaml_error(path: Path, error: Exception) -> ConfigError:
@@ -220,7 +232,7 @@ def _whole(value: object) -> bool:
 
 _TEXT = Schema(_one_line, error="must be text on one line")
 _HOST_SCHEMA = Schema(And(str, _HOST.match), error="must be a host name or address")
-_WHOLE_SECONDS = Schema(
+WHOLE_SECONDS = Schema(
     And(_whole, lambda n: 0 < n <= 86400), error="must be a whole number of seconds, at least 1"
 )
 _KEYS: dict[str, Schema] = {
@@ -229,8 +241,8 @@ _KEYS: dict[str, Schema] = {
     "user": Schema(And(str, _USER.match), error="must be a user name"),
     "port": Schema(And(_whole, lambda n: 0 < n < 65536), error="must be a number from 1 to 65535"),
     "private-key": _TEXT,
-    "connect-timeout": _WHOLE_SECONDS,
-    "timeout": _WHOLE_SECONDS,
+    "connect-timeout": WHOLE_SECONDS,
+    "timeout": WHOLE_SECONDS,
     "proxy": _TEXT,
     "proxy-jump": _TEXT,
     "known-hosts": _TEXT,
@@ -295,7 +307,7 @@ def _checked(
             continue
         if isinstance(value, str) and key in _EXPANDED:
             value = os.path.expandvars(value)
-        if not _fits(key, value, _KEYS, place, "a remote", faults):
+        if not fits(key, value, _KEYS, place, "a remote", faults):
             continue
         values[key.replace("-", "_")] = _local_path(value, folder) if key in _LOCAL_PATHS else value
     if "pull" in values:
@@ -315,7 +327,7 @@ def _checked(
     return Remote(name, kind, **values)
 
 
-def _fits(
+def fits(
     key: object,
     value: object,
     keys: Mapping[str, Schema],
@@ -323,7 +335,7 @@ def _fits(
     whose: str,
     faults: list[str],
 ) -> bool:
-    """Whether it is one of `keys`, and `value` one for it; else that is a fault."""
+    """Whether it is one of `keys`, and `value` one for it; else that is added to the faults."""
     if not isinstance(key, str) or key not in keys:
         faults.append(f"{place}: {key}: is not a key of {whose}{_near(key, keys)}")
         return False
@@ -338,7 +350,7 @@ def _fits(
 def _selection(given: Mapping[Any, Any], place: str, faults: list[str]) -> Selection:
     before = len(faults)
     for key, value in given.items():
-        _fits(key, value, _PULL_KEYS, place, "pull", faults)
+        fits(key, value, _PULL_KEYS, place, "pull", faults)
     if len(faults) > before:
         return EVERYTHING
     large = size(given.get("large-files-over", DEFAULT_LARGE)) if "large-files" in given else None

@@ -34,8 +34,11 @@ class Journal(Protocol):
     def expect(self, changes: Sequence[Change]) -> None:
         """These changes are about to be made."""
 
-    def happened(self, changes: Sequence[Change]) -> None:
-        """Of those that were expected last by this thread, these were made, and no others."""
+    def happened(self, expected: Sequence[Change], changes: Sequence[Change]) -> None:
+        """Of those that were expected, these were made, and no others."""
+
+    def is_down(self, remote: str, reason: str, since: float) -> None:
+        """The remote could not be reached any more, at the time `since` (seconds since 1970)."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from guild_sync import display, sync
+from guild_sync import display, hooks, sync
+from guild_sync.background import begun
+from guild_sync.errors import Exit
 from guild_sync.following import Outputs
 from guild_sync.hosts import LocalHost
 from guild_sync.outcomes import Outcome
@@ -34,13 +38,19 @@ def watch(
     if runs:  # indexes would mean other runs in a later round
         runs = [run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]]
     ended = threading.Event()
+    told: Future[Exit] = Future()  # hooks take their time beside the next rounds
+    told.set_result(Exit.OK)
     outputs = Outputs(Path(here.home), _show, ended.set, visit.warn)
     while True:
         ended.clear()
         outcomes = sync.sync(visit, runs, filters, jobs)
         on_round(outcomes)
+        if told.done():
+            told = begun(partial(hooks.deliver, here, visit.warn))
         grouped, _ = sync.wanted(here, runs, filters)
         if until_done and not grouped:
+            told.result()
+            hooks.deliver(here, visit.warn)
             return outcomes
         outputs.follow(_running(here, grouped), display.say)
         ended.wait(interval)

@@ -156,6 +156,8 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     except GuildError as e:
         state = UNREACHABLE if isinstance(e, Unreachable) else FAILED
         is_news = entry.failed(time.time(), e)
+        if visit.journal and is_news and state == UNREACHABLE:
+            visit.journal.is_down(name, e.message, entry.down_since or time.time())
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
@@ -230,9 +232,9 @@ def _lose(visit: Visit, name: str, lost: Sequence[str]) -> list[Change]:
     if visit.journal:
         visit.journal.expect(changes)
     made = visit.here.call("lose", ids=lost, remote=name)
-    changes = [change for change in changes if change.run in made]
+    expected, changes = changes, [change for change in changes if change.run in made]
     if visit.journal:
-        visit.journal.happened(changes)
+        visit.journal.happened(expected, changes)
     return changes
 
 

@@ -152,9 +152,9 @@ def pull(
     if journal:
         journal.expect(changes)
     faults.update(here.call("settle_copy", states=whole, remote=host.name, began=begun["began"]))
-    changes = [change for change in changes if change.run not in faults]
+    expected, changes = changes, [change for change in changes if change.run not in faults]
     if journal:
-        journal.happened(changes)
+        journal.happened(expected, changes)
     return Pulled(faults, changes, copied.bytes)
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, config, display, locking, transfer
+from guild_sync import arguments, config, display, hooks, locking, transfer
 from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.home import guild_home
@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
     filters = arguments.filters(args)
     selected = arguments.selection(args)
     remote = config.remote(args["REMOTE"])
+    here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
@@ -46,7 +47,9 @@ def main(argv: Sequence[str]) -> int:
         if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
             return Exit.OK
         selection = selected(remote.pull)
-        return _pull(host, runs, selection, asked=not args["--yes"], delete=args["--delete"])
+        asked, delete = not args["--yes"], args["--delete"]
+        status = _pull(host, here, runs, selection, asked=asked, delete=delete)
+    return max(status, hooks.deliver(here, display.warn))
 
 
 def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bool:
@@ -61,11 +64,12 @@ def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bo
 
 def _pull(
     host: RemoteHost,
+    here: LocalHost,
     runs: list[dict[str, Any]],
     selection: Selection,
     asked: bool,
     delete: bool,
-) -> int:
+) -> Exit:
     states = {run["id"]: run for run in runs}
     gone: list[str] = []
     # An answer takes its time, and the status must be from just before the copy.
@@ -75,6 +79,6 @@ def _pull(
         states = {run_id: dict(state) for run_id, state in found.items() if state}
     for run_id in gone:
         display.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    pulled = transfer.pull(host, LocalHost(str(guild_home())), states, say, delete)
+    pulled = transfer.pull(host, here, states, say, delete, hooks.Queue(here))
     transfer.warn_of(pulled.faults, host, display.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

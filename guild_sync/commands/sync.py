@@ -43,7 +43,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import arguments, display, preview, sync
+from guild_sync import arguments, display, hooks, preview, sync
 from guild_sync.errors import Exit, UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
@@ -62,7 +62,10 @@ def main(argv: Sequence[str]) -> int:
     filters = arguments.filters(args)
     limit = arguments.whole_number(args, "--deadline", least=1)
     selected = arguments.selection(args)
-    visit = sync.Visit(here, display.say, display.warn, limit=limit, selected=selected)
+    journal = hooks.Queue(here)
+    visit = sync.Visit(
+        here, display.say, display.warn, journal=journal, selected=selected, limit=limit
+    )
     if args["--plan"]:
         return _plan(visit, args["RUN"], filters, jobs, args["--json"])
     if args["--cron"] or args["--watch"]:
@@ -74,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     if args["--cron"]:
         for outcome in outcomes:
             _report(outcome, args["--verbose"])
-    return max((outcome.exit for outcome in outcomes), default=Exit.OK)
+    return max([hooks.deliver(here, display.warn), *(outcome.exit for outcome in outcomes)])
 
 
 def _watch(

@@ -22,7 +22,7 @@ LAYERS = (
     ("commands",),
     ("preview", "rounds"),
     ("sync", "planning", "stopping", "asking", "checking", "initializing"),
-    ("launch", "transfer", "watching", "following", "choosing", "completion", "shells"),
+    ("launch", "transfer", "watching", "following", "hooks", "choosing", "completion", "shells"),
     ("suggestions",),
     ("hosts", "outcomes"),
     ("ledger",),
