@@ -47,7 +47,7 @@ format: $(VENV)/.dev
 uat/acceptance:
 	@rm -f $@; $(if $(ACCEPTANCE),ln -s $(abspath $(ACCEPTANCE)) $@,true)
 
-$(VENV)/.installed: setup.cfg tools/install-missing
+$(VENV)/.installed: setup.cfg tools/install-missing $(wildcard bin/*)
 	tools/install-missing
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --editable .

@@ -71,7 +71,9 @@ Environment:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status. Every error ends here, in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
+    os.umask(os.umask(0o077) | 0o002)  # no file of ours is everybody's to change
     try:
+        _be_somewhere()
         try:
             status = _dispatch(words)
         except SystemExit as e:  # `--help`
@@ -97,6 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report_failure(e)
     except Exception as e:
         return _report_bug(e)
+
+
+def _be_somewhere() -> None:
+    """Leave a folder that is no more: rsync and others end where they are nowhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 def _dispatch(words: list[str]) -> int:

@@ -131,15 +131,24 @@ def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) ->
         with process.deadline(deadline), locking.remote_lock(name, wait=False):
             entry = ledger.read(name)
             if visit.patient and entry.is_left_alone(time.time()):
-                return Outcome(name, LEFT_ALONE)
+                return Outcome(name, LEFT_ALONE, error=_left_alone(entry))
             outcome = _visited(visit, name, wanted, entry)
             ledger.write(entry)
     except Busy as e:
-        visit.say(e.message)
+        if not visit.patient:
+            visit.say(e.message)
         return Outcome(name, BUSY, error=e)
     if outcome.error:
         visit.warn(outcome.error)
     return outcome
+
+
+def _left_alone(entry: Entry) -> GuildError:
+    until = time.strftime("%H:%M:%S", time.localtime(entry.next_try))
+    return GuildError(
+        f"remote {entry.remote!r} is left alone until {until}: {entry.reason}",
+        "'guild sync' by hand tries it at once.",
+    )
 
 
 def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:

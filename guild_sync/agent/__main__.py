@@ -18,6 +18,7 @@ def main(argv):  # type: ignore[no-untyped-def]
         found = "%d.%d" % sys.version_info[:2]
         sys.stdout.write('\n%s {"old_python": "%s"}\n' % (FRAME, found))
         return 0
+    os.umask(os.umask(0o077) | 0o002)  # no file of ours is everybody's to change
     here = os.path.dirname(os.path.abspath(__file__))
     if not __package__:
         # Started as a folder: become the package that the folder is, whatever its name.

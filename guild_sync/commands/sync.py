@@ -30,6 +30,11 @@ Options:
   --cron              Be silent unless something has changed or failed, and leave a remote
                       that failed alone for a while: a minute, up to an hour if it goes on.
   -v, --verbose       With --cron, say too which remotes were passed over, and why.
+  --log FILE          Write down in FILE what is done, and what became of it; with --cron
+                      that is 'log/sync.log' in the guild home. Older ones are kept beside
+                      it: FILE.1, up to FILE.5.
+  --syslog            Write it to the system's log, too.
+  --crontab           Print the line to put into your crontab, and do nothing else.
   --help              Show this help and exit.
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
@@ -43,11 +48,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import arguments, display, hooks, preview, sync
+from guild_sync import arguments, crontab, display, hooks, preview, sync
 from guild_sync.errors import Exit, UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
-from guild_sync.outcomes import BUSY, LEFT_ALONE, Change, Outcome
+from guild_sync.logs import Log
+from guild_sync.reports import Report
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
@@ -55,46 +61,54 @@ USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     here = LocalHost(str(guild_home()))
+    if args["--crontab"]:
+        print(crontab.line())
+        return Exit.OK
     if args["--restore"]:
         return _restore(here, args["RUN"])
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
     filters = arguments.filters(args)
-    limit = arguments.whole_number(args, "--deadline", least=1)
-    selected = arguments.selection(args)
-    journal = hooks.Queue(here)
+    report = Report(_log(args), args["--cron"] or args["--watch"], args["--verbose"])
     visit = sync.Visit(
-        here, display.say, display.warn, journal=journal, selected=selected, limit=limit
+        here,
+        report.say,
+        report.warn,
+        patient=args["--cron"],
+        journal=hooks.Queue(here),
+        selected=arguments.selection(args),
+        limit=arguments.whole_number(args, "--deadline", least=1),
     )
     if args["--plan"]:
         return _plan(visit, args["RUN"], filters, jobs, args["--json"])
-    if args["--cron"] or args["--watch"]:
-        visit = visit._replace(say=lambda text: None)
     if args["--watch"]:
-        return _watch(visit, args, filters, jobs)
-    visit = visit._replace(patient=args["--cron"])
+        return _watch(visit, args, filters, jobs, report)
     outcomes = sync.sync(visit, args["RUN"], filters, jobs)
-    if args["--cron"]:
-        for outcome in outcomes:
-            _report(outcome, args["--verbose"])
-    return max([hooks.deliver(here, display.warn), *(outcome.exit for outcome in outcomes)])
+    report.outcomes(outcomes)
+    return max([hooks.deliver(here, report.warn), *(outcome.exit for outcome in outcomes)])
+
+
+def _log(args: Mapping[str, Any]) -> Log:
+    path = Path(args["--log"]) if args["--log"] else None
+    if args["--cron"] and path is None:
+        path = guild_home() / "log" / "sync.log"
+    return Log(path, args["--syslog"])
 
 
 def _watch(
-    visit: sync.Visit, args: Mapping[str, Any], filters: Mapping[str, Any], jobs: int
+    visit: sync.Visit,
+    args: Mapping[str, Any],
+    filters: Mapping[str, Any],
+    jobs: int,
+    report: Report,
 ) -> int:
     from guild_sync import rounds
 
     seconds = arguments.whole_number(dict(args), "--interval", least=1)
     assert seconds is not None  # the usage has a default
-
-    def report(outcomes: list[Outcome]) -> None:
-        for outcome in outcomes:
-            _report(outcome, args["--verbose"])
-
     display.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
     outcomes = rounds.watch(
-        visit, args["RUN"], filters, jobs, seconds, args["--until-done"], report
+        visit, args["RUN"], filters, jobs, seconds, args["--until-done"], report.outcomes
     )
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
 
@@ -168,18 +182,3 @@ def _plan_as_json(plans: Sequence[preview.Plan], needed: int, free: int) -> dict
         for plan in plans
     ]
     return {"remotes": remotes, "bytes": needed, "free": free, "fits": needed <= free}
-
-
-def _report(outcome: Outcome, verbose: bool) -> None:
-    """Say what has changed, a line a run; with `verbose` also of a remote that was passed over."""
-    for change in outcome.changes:
-        display.say(_line(change))
-    if verbose and outcome.state == BUSY and outcome.error:
-        display.say(outcome.error.message)
-    if verbose and outcome.state == LEFT_ALONE:
-        display.say(f"{outcome.remote} is left alone: it failed lately (see 'guild status')")
-
-
-def _line(change: Change) -> str:
-    before = f"{change.before} -> " if change.before else ""
-    return display.clean(f"{change.run} on {change.remote}: {before}{change.after}")

@@ -20,7 +20,7 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("preview", "rounds"),
+    ("preview", "rounds", "reports"),
     ("sync", "planning", "stopping", "asking", "checking", "initializing"),
     ("launch", "transfer", "watching", "following", "hooks", "choosing", "completion", "shells"),
     ("suggestions",),
@@ -34,7 +34,7 @@ LAYERS = (
     ("guildfile",),
     ("requirements",),
     ("definitions",),
-    ("config", "home", "arguments", "flags", "manual"),
+    ("config", "home", "arguments", "flags", "manual", "logs", "crontab"),
     ("display", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
     ("background", "selection"),
     ("agent",),

@@ -1,0 +1,61 @@
+"""What a sync tells: people on the terminal, cron by mail, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guild_sync import display
+from guild_sync.errors import GuildError
+from guild_sync.logs import Log
+from guild_sync.outcomes import BUSY, LEFT_ALONE, Change, Outcome
+
+
+class Report:
+    """Tells as it goes: to all who look (`say`, `warn`), and what became of remotes.
+
+    `quiet`: only what has changed or failed is shown. `verbose`: and what was passed over.
+    """
+
+    def __init__(self, log: Log, quiet: bool, verbose: bool) -> None:
+        self._log = log
+        self._quiet = quiet
+        self._verbose = verbose
+
+    def say(self, text: str) -> None:
+        """What is being done."""
+        if not self._quiet:
+            display.say(text)
+        self._log.info(text)
+
+    def warn(self, error: GuildError) -> None:
+        """What has failed."""
+        display.warn(error)
+        self._log.error(f"{error.message} {' '.join(error.hint.split())}".strip())
+
+    def outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """What became of each remote: a line for each change, where `quiet`."""
+        for outcome in outcomes:
+            for change in outcome.changes:
+                if self._quiet:
+                    display.say(_line(change))
+                self._log.notice(_line(change))
+            passed_over = outcome.state in (BUSY, LEFT_ALONE)
+            if passed_over and outcome.error and self._quiet and self._verbose:
+                display.say(display.clean(outcome.error.message))
+            self._log.info(_summary(outcome))
+
+
+def _line(change: Change) -> str:
+    before = f"{change.before} -> " if change.before else ""
+    return display.clean(f"{change.run} on {change.remote}: {before}{change.after}")
+
+
+def _summary(outcome: Outcome) -> str:
+    parts = [
+        outcome.state,
+        f"{len(outcome.changes)} changed" if outcome.changes else "",
+        f"{len(outcome.faults)} not whole" if outcome.faults else "",
+        f"{len(outcome.missing)} missing" if outcome.missing else "",
+        f"{outcome.bytes} bytes in {outcome.seconds:.2f} s" if outcome.seconds else "",
+    ]
+    return f"{outcome.remote}: {', '.join(part for part in parts if part)}"
