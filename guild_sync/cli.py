@@ -33,6 +33,7 @@ COMMANDS = {
     "run": ("run", "run an operation, here or on a remote"),
     "runs": ("runs", "list runs, here or on a remote"),
     "select": ("select", "show the id of a run, or of many"),
+    "status": ("status", "show how remotes and their runs stand"),
     "stop": ("stop", "stop runs"),
     "sync": ("sync", "bring running runs up to date with their remotes"),
     "tag": ("tag", "add tags to runs, or delete them"),

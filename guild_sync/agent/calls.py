@@ -65,6 +65,7 @@ FUNCTIONS: Dict[str, str] = {
     "mend": "survey.mend",
     "of_process": "choosing.of_process",
     "purge_runs": "trash.purge",
+    "overview": "survey.overview",
     "python": "upkeep.python",
     "recipe": "restaging.recipe",
     "reopen_copy": "copies.reopen",

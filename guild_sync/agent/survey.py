@@ -196,6 +196,52 @@ def _remote_of_waiting(directory: str, mark: str) -> Optional[str]:
     return ""
 
 
+def overview(home: str) -> Dict[str, Dict[str, Any]]:
+    """Of each remote that runs here came from: how many have which status, and the open ones.
+
+    `open` has those that are not over: id, status, and when the remote last gave its word
+    for them, in microseconds since 1970.
+    """
+    top = runs.runs_dir(home)
+    try:
+        names = os.listdir(top)
+    except OSError:
+        return {}
+    found: Dict[str, Dict[str, Any]] = {}
+    for name in sorted(names):
+        if not runs.RUN_ID.match(name):
+            continue
+        directory = top + "/" + name
+        remote, confirmed = _origin(directory)
+        if remote is None:
+            continue
+        text = runs.status(directory).text
+        of_remote = found.setdefault(remote, {"runs": {}, "open": []})
+        of_remote["runs"][text] = of_remote["runs"].get(text, 0) + 1
+        if text not in (*runs.FINAL, "lost"):
+            of_remote["open"].append([name, text, confirmed])
+    return found
+
+
+def _origin(directory: str) -> Tuple[Optional[str], int]:
+    """The remote that a run is a copy from, and the time of its last word; None for no copy."""
+    guild = directory + "/.guild/"
+    marks = (runs.LOCK_CONFIRMED, runs.LOCK_REMOTE, runs.LOCK_LOST)
+    mark = next((name for name in marks if os.access(guild + name, os.F_OK)), None)
+    if mark is None:
+        return None, 0
+    copied = runs.confirmed(directory)
+    remote = runs.status(directory).remote or (copied["remote"] if copied else None)
+    if remote is None or remote.startswith(runs.PUSH):
+        return None, 0
+    if copied is not None:
+        return remote, copied["time"]
+    try:  # a copy that was begun, and not confirmed yet
+        return remote, os.stat(guild + mark).st_mtime_ns // 1000
+    except OSError:
+        return remote, 0
+
+
 def mend(home: str, ids: Sequence[str]) -> List[str]:
     """Remove marks of waiting that are older than the end of their run; the ids of such runs.
 

@@ -33,6 +33,7 @@ Options:
   --log FILE          Write down in FILE what is done, and what became of it; with --cron
                       that is 'log/sync.log' in the guild home. Older ones are kept beside
                       it: FILE.1, up to FILE.5.
+  --metrics FILE      Write to FILE, for Prometheus' node_exporter, how remotes stand then.
   --syslog            Write it to the system's log, too.
   --crontab           Print the line to put into your crontab, and do nothing else.
   --help              Show this help and exit.
@@ -44,15 +45,17 @@ not be reached, 4 if a run was not copied whole. The highest of them counts.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from guild_sync import arguments, crontab, display, hooks, preview, sync
-from guild_sync.errors import Exit, UsageError
+from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
 from guild_sync.logs import Log
+from guild_sync.outcomes import Outcome
 from guild_sync.reports import Report
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
@@ -85,7 +88,21 @@ def main(argv: Sequence[str]) -> int:
         return _watch(visit, args, filters, jobs, report)
     outcomes = sync.sync(visit, args["RUN"], filters, jobs)
     report.outcomes(outcomes)
-    return max([hooks.deliver(here, report.warn), *(outcome.exit for outcome in outcomes)])
+    statuses = [hooks.deliver(here, report.warn), *(outcome.exit for outcome in outcomes)]
+    if args["--metrics"]:
+        statuses.append(_write_metrics(here, Path(args["--metrics"]), report))
+    return max(statuses)
+
+
+def _write_metrics(here: LocalHost, path: Path, report: Report) -> Exit:
+    from guild_sync import metrics, standings
+
+    try:
+        metrics.write(path, standings.standings(here, ()), time.time())
+    except OSError as e:
+        report.warn(GuildError(f"cannot write the metrics {path}: {e.strerror}"))
+        return Exit.ERROR
+    return Exit.OK
 
 
 def _log(args: Mapping[str, Any]) -> Log:
@@ -107,8 +124,14 @@ def _watch(
     seconds = arguments.whole_number(dict(args), "--interval", least=1)
     assert seconds is not None  # the usage has a default
     display.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
+
+    def on_round(outcomes: list[Outcome]) -> None:
+        report.outcomes(outcomes)
+        if args["--metrics"]:
+            _write_metrics(visit.here, Path(args["--metrics"]), report)
+
     outcomes = rounds.watch(
-        visit, args["RUN"], filters, jobs, seconds, args["--until-done"], report.outcomes
+        visit, args["RUN"], filters, jobs, seconds, args["--until-done"], on_round
     )
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
 

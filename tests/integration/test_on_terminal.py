@@ -110,7 +110,7 @@ PRINTING = [
     ("label", "-s", "x", "-y"), ("ls",), ("mark", "-y"), ("operations", "-v"), ("pull", "nobody"),
     ("purge", "-y"), ("push", "nobody"), ("remote", "status", "sandbox"), ("remotes",),
     ("restore", "-y"), ("rm", "4", "-y"), ("run", "op", "sleep=0", "-y"), ("runs", "-v", "-c"),
-    ("select",), ("stop", "-y"), ("sync",), ("tag", "-a", "x", "-y"), ("watch", "1"),
+    ("select",), ("status",), ("stop", "-y"), ("sync",), ("tag", "-a", "x", "-y"), ("watch", "1"),
 ]  # fmt: skip
 
 

@@ -20,7 +20,8 @@ PACKAGE = Path(guild_sync.__file__).parent
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("preview", "rounds", "reports"),
+    ("preview", "rounds", "reports", "metrics"),
+    ("standings",),
     ("sync", "planning", "stopping", "asking", "checking", "initializing"),
     ("launch", "transfer", "watching", "following", "hooks", "choosing", "completion", "shells"),
     ("suggestions",),

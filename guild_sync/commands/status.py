@@ -1,0 +1,131 @@
+"""Show how remotes and their runs stand, as the last syncs have found them.
+
+Usage:
+  guild status [options]
+
+Nothing is asked of a remote. Of each it is shown whether the last sync reached it, or
+since when none did; how many of its runs are here with which status; when a sync last
+succeeded; and when 'guild-sync', as cron calls it, tries again. A remote that cannot be
+reached changes the status of no run: it is shown with when that was last confirmed.
+
+Options:
+  --stale AGE     End with 2 if a run that is not over has not been confirmed for longer
+                  than AGE, such as 2h, 30m or 1d. The first line is for Nagios then.
+  --metrics FILE  Write it to FILE for Prometheus' node_exporter, and show nothing.
+  --json          Show it as JSON. Times are seconds since 1970.
+  --help          Show this help and exit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from guild_sync import arguments, config, display, metrics, standings
+from guild_sync.errors import Exit, UsageError
+from guild_sync.home import guild_home
+from guild_sync.hosts import LocalHost
+from guild_sync.outcomes import FAILED, UNREACHABLE
+from guild_sync.standings import NEVER, Standing
+
+CRITICAL = 2  # as Nagios has it
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_STYLES = {standings.REACHABLE: "green", UNREACHABLE: "red", FAILED: "red", NEVER: ""}
+_HEADINGS = ("REMOTE", "STATE", "RUNS", "LAST SUCCESS", "NEXT TRY")
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(__doc__ or "", argv)
+    limit = _age(args["--stale"])
+    now = time.time()
+    names = [name for name in config.remotes() if name != config.SANDBOX]
+    found = standings.standings(LocalHost(str(guild_home())), names)
+    stale = [(s, run) for s in found for run in (s.stale(now, limit) if limit else [])]
+    if args["--metrics"]:
+        metrics.write(Path(args["--metrics"]), found, now)
+    elif args["--json"]:
+        print(json.dumps([_as_json(s, now, limit) for s in found], indent=2))
+    else:
+        if limit:
+            print(_verdict(args["--stale"], stale, sum(len(s.open) for s in found)))
+        for line in _page(found):
+            print(line)
+    return CRITICAL if stale else Exit.OK
+
+
+def _age(text: str | None) -> float | None:
+    """The seconds that `2h` or `90s` stand for. Raises UsageError where it is no age."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if not match or not int(match[1]):
+        raise UsageError(f"--stale takes an age such as 2h, 30m or 1d, not {text!r}")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _verdict(age: str, stale: Sequence[tuple[Standing, standings.Open]], total: int) -> str:
+    """The line that Nagios shows: it is the first, and has no `|`, which begins figures there."""
+    if not stale:
+        return f"GUILD OK - {_runs(total)} not over, confirmed within {age}"
+    remotes = sorted({s.remote for s, _ in stale})
+    where = display.clean(", ".join(remotes)).replace("|", "?")
+    oldest = display.date(int(min(run.confirmed for _, run in stale) * 1e6))
+    return f"GUILD CRITICAL - {_runs(len(stale))} not confirmed for {age}, since {oldest}: {where}"
+
+
+def _runs(count: int) -> str:
+    return f"{count} run" if count == 1 else f"{count} runs"
+
+
+def _page(found: Sequence[Standing]) -> Iterator[str]:
+    if not found:
+        yield "No remote is configured, and no run here came from one."
+        return
+    yield from display.table([_HEADINGS, *map(_row, found)])
+    for standing in found:
+        if standing.entry.failures:
+            yield ""
+            yield display.clean(f"{standing.remote}: {standing.entry.reason}")
+        for run in standing.open if standing.entry.failures else ():
+            status = display.clean(f"{run.status} ({standing.remote})")
+            yield f"  {run.run}  {status}  last confirmed {_date(run.confirmed)}"
+
+
+def _row(standing: Standing) -> tuple[str, ...]:
+    state = standing.state
+    since = f" since {_date(standing.entry.down_since)}" if standing.entry.failures else ""
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(standing.runs.items()))
+    return (
+        display.clean(standing.remote),
+        display.Styled.of(f"{state}{since}", _STYLES[state]),
+        counts or "none",
+        _date(standing.entry.succeeded) or "never",
+        _date(standing.entry.next_try),
+    )
+
+
+def _date(seconds: float | None) -> str:
+    return "" if seconds is None else display.date(int(seconds * 1_000_000))
+
+
+def _as_json(standing: Standing, now: float, limit: float | None) -> dict[str, Any]:
+    entry = standing.entry
+    return {
+        "remote": standing.remote,
+        "state": standing.state,
+        "since": entry.down_since,
+        "reason": entry.reason,
+        "failures": entry.failures,
+        "last_try": entry.tried,
+        "last_success": entry.succeeded,
+        "next_try": entry.next_try,
+        "runs": dict(standing.runs),
+        "open": [run._asdict() for run in standing.open],
+        "missing": dict(entry.missing),
+        "lag": standing.lag(now),
+        "stale": [run.run for run in standing.stale(now, limit)] if limit else [],
+    }
