@@ -47,7 +47,7 @@ def test_a_page_for_people(guild: Guild, fleet: dict[str, str]) -> None:
     assert "  reachable  " in rows["good"]
     assert "  1 completed, 1 lost  " in rows["good"]
     assert "  unreachable since 20" in rows["down"]
-    assert " ".join(rows["down"].split()[4:8]) == "1 running never " + rows["down"].split()[7]
+    assert rows["down"].split()[5:8] == ["1", "running", "never"]
     assert rows["idle"].split(None, 1)[1] == "not synced yet" + rows["idle"].split("yet")[1]
     assert rows["idle"].split()[4:] == ["none", "never"]
     assert lines[5].startswith("down: cannot reach remote 'down': ")
