@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from guild_sync.errors import GuildError
@@ -108,27 +106,6 @@ def warn(error: GuildError) -> None:
     """Print an error as `guild: WHAT`, then what to do."""
     sys.stdout.flush()
     complain(error.message, hint=error.hint)
-
-
-@contextmanager
-def progress(text: str) -> Iterator[Callable[[int, float], None] | None]:
-    """A callback that draws how far a copy is, where a person watches; None elsewhere.
-
-    It takes the bytes that were copied and the part that is done, from 0 to 1. Of several
-    copies at once none is drawn: they would write over each other.
-    """
-    if not sys.stderr.isatty() or threading.current_thread() is not threading.main_thread():
-        yield None
-        return
-    from rich.console import Console
-    from rich.filesize import decimal
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[bytes]}"))
-    console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(text, total=1.0, bytes="")
-        yield lambda count, part: bar.update(task, completed=part, bytes=decimal(count))
 
 
 def confirm(question: str = "Continue?", default: bool = True) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync import process, ssh
+from guild_sync.board import Figures, OnProgress
 from guild_sync.config import Remote
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
 
@@ -50,7 +51,6 @@ _COPY_OPTIONS = (
 _NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
 
 LeftOut = Mapping[str, Sequence[str]]  # run id -> paths in it
-OnProgress = Callable[[int, float], None]
 
 
 class Copied(NamedTuple):
@@ -65,7 +65,8 @@ _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _OUT_FORMAT = "%i %l %n"
 _PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<run>[0-9a-f]{32})/")
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
-_PROGRESS = re.compile(rb"\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
+# What --info=progress2 shows; its separators are those of the locale.
+_PROGRESS = re.compile(rb"\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
 
 
 def base_argv(remote: Remote) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ def pull(
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
-    `on_progress` is told bytes and the part of them that is done (0 to 1).
+    `on_progress` is told how far it is.
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
@@ -280,14 +281,15 @@ def _traffic(stdout: bytes) -> int:
 
 
 def _with_progress(argv: Sequence[str], names: bytes, on_progress: OnProgress) -> process.Completed:
-    last = b""
+    last = rest = b""
 
     def show(chunk: bytes) -> None:
-        nonlocal last
+        nonlocal last, rest
         last = (last + chunk)[-_TAIL:]
-        for line in chunk.split(b"\r"):
+        *lines, rest = re.split(b"[\r\n]", rest + chunk)
+        for line in lines:
             if match := _PROGRESS.match(line):
-                on_progress(int(match[1].replace(b",", b"")), int(match[2]) / 100)
+                on_progress(_figures(match))
 
     done = process.stream(
         (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:]),
@@ -296,6 +298,11 @@ def _with_progress(argv: Sequence[str], names: bytes, on_progress: OnProgress) -
         keep_open=False,
     )
     return done._replace(stdout=last.replace(b"\r", b"\n"))
+
+
+def _figures(match: re.Match[bytes]) -> Figures:
+    count, percent, speed, left = (group.decode("ascii", "replace") for group in match.groups())
+    return Figures(int(re.sub("[,.]", "", count)), int(percent) / 100, speed, left)
 
 
 def _blamed(stderr: str, ids: Iterable[str]) -> tuple[dict[str, str], list[str]]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from guild_sync import rsync
 from guild_sync.agent.runs import FINAL
 from guild_sync.agent.selection import MOST
-from guild_sync.display import progress
+from guild_sync.board import progress
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
 from guild_sync.hosts import LocalHost, RemoteHost
 from guild_sync.outcomes import Change, Journal
@@ -204,7 +204,7 @@ def _copied(
         say(f"Copying {run_id}")
     if not ids:
         return rsync.Copied({})
-    with progress(f"Copying {way}") as on_progress:
+    with progress(f"{way} ") as on_progress:
         return copy(on_progress=on_progress, delete=delete)
 
 

@@ -36,7 +36,7 @@ LAYERS = (
     ("requirements",),
     ("definitions",),
     ("config", "home", "arguments", "flags", "manual", "logs", "crontab"),
-    ("display", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
+    ("display", "board", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
     ("background", "selection"),
     ("agent",),
     ("errors", "__init__"),

@@ -211,8 +211,3 @@ def test_a_question_that_nobody_can_answer_is_an_error(monkeypatch: pytest.Monke
     with pytest.raises(GuildError) as error:
         display.confirm()
     assert error.value.hint == "Use -y to go on without being asked."
-
-
-def test_progress_is_drawn_for_a_person_alone() -> None:
-    with display.progress("Copying") as draw:  # pytest's stderr is no terminal
-        assert draw is None

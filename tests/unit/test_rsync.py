@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync import process, rsync, ssh
+from guild_sync.board import Figures
 from guild_sync.config import Remote
 from guild_sync.errors import (
     Exit,
@@ -333,25 +334,30 @@ def test_what_stops_all_runs_is_raised_and_not_tried_again(
 def test_a_pull_with_progress_sends_the_same_ids_and_tells_the_same_faults(failing: Path) -> None:
     (failing / "codes").write_text("23\n")
     (failing / "stderr").write_text(f"rsync: {B}\n")
-    seen: list[tuple[int, float]] = []
-    found = rsync.pull(
-        GPU, "/there", [A, B], failing, failing, lambda size, part: seen.append((size, part))
-    )
+    found = rsync.pull(GPU, "/there", [A, B], failing, failing, lambda figures: None)
     assert found.faults == {B: f"rsync: {B}"}
     assert (failing / "stdin").read_bytes() == f"{A}\0{B}\0".encode()
 
 
-def test_progress_is_told_in_bytes_and_the_part_that_is_done(failing: Path) -> None:
+@pytest.mark.parametrize("comma", [",", ".", ""])
+def test_progress_is_told_in_rsyncs_own_figures_however_they_come(
+    failing: Path, comma: str
+) -> None:
     (failing / "rsync").write_text(
         "#!/bin/sh\n"
         "cat > /dev/null\n"
-        "printf '\\r      1,024  50%%    1.00MB/s    0:00:01'\n"
-        "printf '\\r      2,048 100%%    1.00MB/s    0:00:00 (xfr#1, to-chk=0/2)\\n'\n"
+        f"printf '\\r      1{comma}0'; sleep 0.1\n"
+        "printf '24  50%%    1.00MB/s    0:00:01'\n"
+        f"printf '\\r      2{comma}048 100%%    2.50MB/s    0:00:00 (xfr#1, to-chk=0/2)\\n'\n"
+        "printf 'sent 12 bytes  received 2100 bytes  1.00 bytes/sec\\n'\n"
     )
-    seen: list[tuple[int, float]] = []
-    rsync.pull(GPU, "/there", [A], failing, failing, lambda *told: seen.append(told))
-    assert seen[-1] == (2048, 1.0)
-    assert set(seen) <= {(1024, 0.5), (2048, 1.0)}
+    seen: list[Figures] = []
+    copied = rsync.pull(GPU, "/there", [A], failing, failing, seen.append)
+    assert seen == [
+        Figures(1024, 0.5, "1.00MB/s", "0:00:01"),
+        Figures(2048, 1.0, "2.50MB/s", "0:00:00"),
+    ]
+    assert copied == rsync.Copied({}, 2112)
 
 
 def test_no_rsync_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

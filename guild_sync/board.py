@@ -1,0 +1,94 @@
+"""How far copies are, a line each, where a person watches."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Figures(NamedTuple):
+    """How far a copy is, in rsync's own figures."""
+
+    bytes: int
+    part: float  # of the bytes that are known by now, from 0 to 1
+    speed: str  # such as `1.05MB/s`
+    left: str  # the time that is left, such as `0:00:12`
+
+
+OnProgress = Callable[[Figures], None]
+
+
+class _Board:
+    """One display for all copies of this process: several would write over each other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines = 0
+        self._drawn: Progress | None = None
+
+    def add(self, text: str) -> TaskID:
+        with self._lock:
+            if self._drawn is None:
+                self._drawn = _display()
+                self._drawn.start()
+                # Ctrl-C ends guild while copies go on; the cursor must not stay hidden.
+                atexit.register(self._drawn.stop)
+            self._lines += 1
+            return self._drawn.add_task(text, total=1.0, figures="")
+
+    def update(self, line: TaskID, figures: Figures) -> None:
+        from rich.filesize import decimal
+
+        drawn = self._drawn
+        if drawn is not None:
+            text = f"{decimal(figures.bytes)}  {figures.speed}  {figures.left}"
+            drawn.update(line, completed=figures.part, figures=text)
+
+    def remove(self, line: TaskID) -> None:
+        with self._lock:
+            if self._drawn is None:
+                return
+            self._drawn.remove_task(line)
+            self._lines -= 1
+            if self._lines == 0:
+                self._drawn.stop()
+                atexit.unregister(self._drawn.stop)
+                self._drawn = None
+
+
+_board = _Board()
+
+
+@contextmanager
+def progress(text: str) -> Iterator[OnProgress | None]:
+    """A callback that draws a line with `text` and how far the copy is; None where nobody looks."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    line = _board.add(text)
+    try:
+        yield lambda figures: _board.update(line, figures)
+    finally:
+        _board.remove(line)
+
+
+def _display() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        # What is printed meanwhile goes above the lines; into a pipe, it goes as it is.
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+    )
