@@ -10,6 +10,7 @@ Options:
   --only NAME  Only the rows that have NAME in them, such as 'sync' or '50 runs, cold'.
   --quick      Without the largest listing and the 50 runs, and each row twice.
   --json FILE  Write all that was measured there, too.
+  --resources  Measure guild's own CPU and memory, too, as is done without --only.
   --profile    Show where the time of each of these guild commands goes instead.
   --help       Show this help and exit.
 
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from docopt import docopt
 
-from bench import profile, report
+from bench import profile, report, resources
 from bench.cases import all_cases
 from bench.lab import Lab
 from bench.measure import Failed, measured
@@ -50,8 +51,11 @@ def main() -> int:
             except Failed as e:
                 print(f"{case.work.what}: {e}", file=sys.stderr)
                 return 1
-    for line in (*report.table(rows), "", *report.notes(rows)) if rows else ():
-        print(line)
+        for line in (*report.table(rows), "", *report.notes(rows)) if rows else ():
+            print(line)
+        if args["--resources"] or not (args["--only"] or args["--quick"] or args["--profile"]):
+            for line in resources.lines(lab, repeat):
+                print(line)
     if args["--json"]:
         Path(args["--json"]).write_text(json.dumps(report.as_json(rows), indent=1) + "\n")
     return 0

@@ -5,26 +5,34 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from bench import bare_loop
+from bench.fleet import CONNECT_TIMEOUT, DOWN, SIZE
 from bench.lab import DELAYED, LOOPBACK, NETWORKS, Lab
 from bench.measure import Aim, Case, Command, Work
 from bench.network import Network
 
 LISTED = (10, 1_000, 10_000)
-COPIED = (1, 10, 50)
+PULLED = (1, 10, 50)
+SYNCED = (1, 10, 50, 200)
+FLEETS = (1, 10, 50)
 VERSION = Aim(plus=0.04)
 LISTING = {10_000: Aim(times=1.5)}
 LAUNCH = Aim(plus=0.5)
 # Of a cold `guild sync`; what it is over an open connection, no aim says.
-SYNC = {(LOOPBACK, 50): Aim(times=2.0), (DELAYED, 50): Aim(times=1.3)}
+SYNC = {LOOPBACK: Aim(times=2.0), DELAYED: Aim(times=1.3)}
+UNCHANGED = Aim(times=1.5)  # of 200 runs, beside one run
+MANY_REMOTES = Aim(times=3.0)  # 50 with 16 jobs, beside one
+DOWN_REMOTES = Aim(plus=float(CONNECT_TIMEOUT))  # 5 of 50, beside 50 that are up
 
 
 def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
     """Every row, in the table's order. Nothing is made before a row is measured."""
     yield from _local(lab, LISTED[:-1] if quick else LISTED)
     for name in NETWORKS:
-        yield from _remote(Network(lab, name), COPIED[:-1] if quick else COPIED)
+        yield from _remote(Network(lab, name), quick)
+    yield from _fleet(lab, FLEETS[:-1] if quick else FLEETS)
 
 
 def _local(lab: Lab, listed: Sequence[int]) -> Iterator[Case]:
@@ -36,16 +44,73 @@ def _local(lab: Lab, listed: Sequence[int]) -> Iterator[Case]:
         yield _listing(lab, count)
 
 
-def _remote(network: Network, copied: Sequence[int]) -> Iterator[Case]:
+def _remote(network: Network, quick: bool) -> Iterator[Case]:
+    pulled, synced = (PULLED[:-1], SYNCED[:-2]) if quick else (PULLED, SYNCED)
     for cold in (True, False):
         yield _ssh(network, cold)
-    yield _rsync(network, copied[-1])
+    yield _rsync(network, pulled[-1])
     for cold in (True, False):
         yield _run(network, cold)
-    for make in (_pull, _sync):
-        for count in copied:
-            for cold in (True, False):
-                yield make(network, count, cold)
+    for count in pulled:
+        for cold in (True, False):
+            yield _pull(network, count, cold)
+    if not quick:
+        yield _pull_one(network, "large", "a run of 1 GiB")
+        yield _pull_one(network, "many", "a run of 20,000 files")
+    for count in synced:
+        for cold in (True, False):
+            yield _sync(network, count, cold)
+    for count in synced:
+        yield _sync(network, count, True, changed=False)
+    yield _unchanged(network, synced[-1])
+
+
+def _fleet(lab: Lab, sizes: Sequence[int]) -> Iterator[Case]:
+    for size in sizes:
+        for jobs in (8, 16) if size > 1 else (8,):
+            yield _many(lab, size, jobs)
+    if sizes[-1] < SIZE:
+        return
+    names = _names(SIZE)
+    yield _beside(lab, names, _names(1), MANY_REMOTES)
+    down = [*names[:-DOWN], *(f"down-{n}" for n in range(SIZE - DOWN + 1, SIZE + 1))]
+    yield _beside(lab, down, names, DOWN_REMOTES)
+    hung = [*down[: SIZE - DOWN - 1], f"hung-{SIZE - DOWN}", *down[SIZE - DOWN :]]
+    yield _beside(lab, hung, names, None)
+
+
+def _names(size: int) -> list[str]:
+    return [f"fleet-{number}" for number in range(1, size + 1)]
+
+
+def _remotes(names: Sequence[str]) -> str:
+    down = sum(name.startswith("down-") for name in names)
+    hung = sum(name.startswith("hung-") for name in names)
+    found = "1 remote" if len(names) == 1 else f"{len(names)} remotes"
+    return found + (f", {down} down" if down else "") + (f", {hung} hangs" if hung else "")
+
+
+def _work(lab: Lab, names: Sequence[str], jobs: int) -> Work:
+    return Work(
+        f"guild sync of {_remotes(names)}, {jobs} jobs, cold, {LOOPBACK}",
+        lambda: [lab.fleet.sync(names, jobs)],
+        lambda: lab.fleet.prepare(names),
+    )
+
+
+def _many(lab: Lab, size: int, jobs: int) -> Case:
+    names = _names(size)
+    limit = Work(
+        f"{size} x ssh, rsync",
+        lambda: [lab.fleet.limit(names, jobs)],
+        lambda: lab.fleet.prepare(names),
+    )
+    return Case(_work(lab, names, jobs), limit, None, lambda: lab.fleet.connections(), size)
+
+
+def _beside(lab: Lab, names: Sequence[str], others: Sequence[str], aim: Aim | None) -> Case:
+    limit = replace(_work(lab, others, 16), what=f"of {_remotes(others)}")
+    return Case(_work(lab, names, 16), limit, aim)
 
 
 def _listing(lab: Lab, count: int) -> Case:
@@ -135,38 +200,83 @@ def _pull(network: Network, count: int, cold: bool) -> Case:
     )
 
 
-def _sync(network: Network, count: int, cold: bool) -> Case:
-    home = f"{network.name}-synced-{count}"
+def _pull_one(network: Network, purpose: str, what: str) -> Case:
+    home = f"{network.name}-{purpose}"
+    target = network.lab.folder / f"{network.name}-bare-{purpose}"
+
+    def prepare() -> None:
+        assert getattr(network.lab, purpose)
+        for copies in (network.lab.folder / home / "runs", target):
+            shutil.rmtree(copies, ignore_errors=True)
+        network.connect(cold=False)
+
+    def guild() -> list[Command]:
+        words = ("pull", f"{network.name}-{purpose}", "1", "-y")
+        return [network.lab.guild(*words, home=home, expect=("Copying", 1))]
+
+    def bare() -> list[Command]:
+        return [network.ssh("true"), network.rsync(purpose, 1, target)]
+
+    work = Work(_named(network, f"guild pull {what}", cold=False), guild, prepare)
+    return Case(work, Work("ssh, rsync", bare, prepare), None, _counted(network))
+
+
+def _synced(network: Network, count: int, cold: bool, changed: bool) -> tuple[str, Work]:
+    """A home with so many running runs, and a sync of them after all have changed, or none has."""
+    home = f"{network.name}-{'synced' if changed else 'same'}-{count}"
+
+    def sync(copied: int) -> Command:
+        return network.lab.guild("sync", home=home, expect=("Copying", copied))
+
+    def prepare() -> None:
+        assert network.lab.running
+        if not (network.lab.folder / home).exists():
+            words = ("pull", f"{network.name}-running", f"1:{count}", "-y")
+            network.lab.guild(*words, home=home, expect=("Copying", count)).seconds()
+        if changed:
+            network.lab.grow()
+        else:
+            network.lab.guild("sync", home=home, expect=("Syncing", count)).seconds()
+        network.connect(cold)
+
+    what = f"guild sync {_runs(count)}" + ("" if changed else ", no news")
+    work = Work(_named(network, what, cold), lambda: [sync(count if changed else 0)], prepare)
+    return home, work
+
+
+def _unchanged(network: Network, count: int) -> Case:
+    _, work = _synced(network, count, cold=True, changed=False)
+    _, one = _synced(network, 1, cold=True, changed=False)
+    return Case(work, replace(one, what="of 1 run"), UNCHANGED)
+
+
+def _sync(network: Network, count: int, cold: bool, changed: bool = True) -> Case:
+    _, work = _synced(network, count, cold, changed)
     target = network.lab.folder / f"{network.name}-bare-{count}"
 
     def prepare() -> None:
         assert network.lab.running
         if not target.exists():
-            words = ("pull", f"{network.name}-running", f"1:{count}", "-y")
-            network.lab.guild(*words, home=home, expect=("Copying", count)).seconds()
             network.rsync("running", count, target).seconds()
-        network.lab.grow()
+        if changed:
+            network.lab.grow()
         network.connect(cold)
 
     return Case(
-        Work(
-            _named(network, f"guild sync {_runs(count)}", cold),
-            lambda: [network.lab.guild("sync", home=home, expect=("Copying", count))],
-            prepare,
-        ),
+        work,
         Work(
             "ssh, rsync",
             lambda: [network.ssh("true"), network.rsync("running", count, target)],
             prepare,
         ),
-        SYNC.get((network.name, count)) if cold else None,
+        SYNC[network.name] if cold else None,
         _counted(network),
+        1 if cold else 0,
     )
 
 
-def _counted(network: Network) -> Callable[[], int] | None:
-    """What counts the connections, where something does: the relay."""
-    return network.connections if network.name == DELAYED else None
+def _counted(network: Network) -> Callable[[], int]:
+    return network.connections
 
 
 def _named(network: Network, what: str, cold: bool) -> str:

@@ -16,6 +16,7 @@ import time
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from bench.generate import write_runs
@@ -24,13 +25,19 @@ from bench.relay import Relay, delayed
 from guild_sync import config, sandbox, ssh
 from guild_sync.agent import locks, runs
 
+if TYPE_CHECKING:
+    from bench.fleet import Fleet
+
 DELAY = 0.02  # seconds, each way
 LOOPBACK, DELAYED = "loopback", "delayed"
 NETWORKS = (LOOPBACK, DELAYED)
 REAL_RUNS = 3  # of those that run on the remote; the others are directories whose LOCK is held
-MOST_RUNS = 50
+MOST_RUNS = 200
+MOST_ENDED = 50
+LARGE_BYTES = 1 << 30
+MANY_FILES = 20_000
 _SANDBOX = "bench"
-_PURPOSES = ("ended", "running", "launch")  # a guild home on the remote for each
+_PURPOSES = ("ended", "running", "launch", "large", "many")  # a guild home on the remote for each
 _GUILD = Path(sys.executable).with_name("guild")
 _EXAMPLE = {
     "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",
@@ -43,6 +50,7 @@ class Lab:
 
     def __enter__(self) -> Lab:
         self._stack = ExitStack()
+        self._remotes: dict[str, dict[str, Any]] = {}
         # Short, and of characters that need no quoting: the sandbox's own folder is used.
         self.folder = Path(tempfile.mkdtemp(prefix="guild-bench-"))
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -51,6 +59,8 @@ class Lab:
             "GUILD_HOME": str(self.folder / "home"),
             "GUILD_CONFIG": str(self.folder / "config.yml"),
         }
+        # Else each command compiles guild anew, which no installation does.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self._stack.enter_context(mock.patch.dict(os.environ, variables))
         (self.folder / "user").mkdir()
         return self
@@ -59,7 +69,11 @@ class Lab:
         self._stack.close()
 
     def guild(
-        self, *words: str, home: str = "home", expect: tuple[str, int] | None = None
+        self,
+        *words: str,
+        home: str = "home",
+        expect: tuple[str, int] | None = None,
+        status: int = 0,
     ) -> Command:
         """A guild command line with the guild home `home` of this machine."""
         return Command(
@@ -67,7 +81,17 @@ class Lab:
             {"GUILD_HOME": str(self.folder / home)},
             self.project,
             expect=expect,
+            status=status,
         )
+
+    def own(self, *words: str, home: str) -> tuple[float, float]:
+        """The CPU seconds and MB that guild itself uses for a command, without ssh and rsync."""
+        target = self.folder / "own"
+        script = str(Path(__file__).with_name("own.py"))
+        argv = (sys.executable, script, str(target), *words)
+        Command(argv, {"GUILD_HOME": str(self.folder / home)}, self.project).seconds()
+        cpu, memory = target.read_text().split()
+        return float(cpu), float(memory)
 
     @cached_property
     def project(self) -> Path:
@@ -112,11 +136,22 @@ class Lab:
             for network, port in ((LOOPBACK, state.port), (DELAYED, relay.port))
             for purpose in _PURPOSES
         }
-        config.config_path().write_text(json.dumps({"remotes": remotes}))  # JSON is YAML
+        self.add_remotes(remotes)
         self._stack.callback(self._end_runs)
         for network in NETWORKS:
             self._stack.callback(self._forget, config.remote(f"{network}-launch"))
         return relay
+
+    def add_remotes(self, remotes: dict[str, dict[str, Any]]) -> None:
+        """Put more remotes into the config file."""
+        self._remotes.update(remotes)
+        config.config_path().write_text(json.dumps({"remotes": self._remotes}))  # JSON is YAML
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        from bench.fleet import Fleet
+
+        return Fleet(self, self._stack)
 
     def there(self, purpose: str) -> Path:
         """The guild home on the remote with the runs for `purpose`."""
@@ -130,7 +165,7 @@ class Lab:
     @cached_property
     def ended(self) -> list[str]:
         """The ids of the runs on the remote that have ended, the latest first."""
-        return write_runs(self.there("ended") / "runs", MOST_RUNS, ended=True)
+        return write_runs(self.there("ended") / "runs", MOST_ENDED, ended=True)
 
     @cached_property
     def running(self) -> list[str]:
@@ -146,9 +181,28 @@ class Lab:
             self.guild("run", "op", "sleep=3600", "-r", remote, "--no-wait", "-y").seconds()
         return runs.run_ids(str(home))
 
+    @cached_property
+    def large(self) -> list[str]:
+        """The id of a run on the remote with a file of a GiB that nothing compresses."""
+        found = write_runs(self.there("large") / "runs", 1, ended=True, seed=2)
+        with open(self.there("large") / "runs" / found[0] / "model.bin", "wb") as file:
+            for _ in range(LARGE_BYTES >> 20):
+                file.write(os.urandom(1 << 20))
+        return found
+
+    @cached_property
+    def many(self) -> list[str]:
+        """The id of a run on the remote with 20,000 small files, a hundred a folder."""
+        found = write_runs(self.there("many") / "runs", 1, ended=True, seed=3)
+        for number in range(MANY_FILES):
+            folder = self.there("many") / "runs" / found[0] / f"part-{number // 100:03}"
+            folder.mkdir(exist_ok=True)
+            (folder / f"file-{number}").write_text(f"{number}\n")
+        return found
+
     def grow(self) -> None:
-        """Have every held run write a line of output, as a run that runs does."""
-        for run_id in self.running[REAL_RUNS:]:
+        """Have every run that runs write a line of output."""
+        for run_id in self.running:
             with open(self.there("running") / "runs" / run_id / ".guild" / "output", "a") as f:
                 f.write("One more line\n")
 

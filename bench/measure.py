@@ -29,6 +29,7 @@ class Command:
     cwd: Path | None = None
     stdin: bytes = b""
     expect: tuple[str, int] | None = None
+    status: int = 0  # that it is to end with
 
     def seconds(self) -> float:
         """How long it took. Raises Failed where it failed, or did other than expected."""
@@ -54,7 +55,7 @@ class Command:
             elapsed = time.perf_counter() - start
             deadline.cancel()
             said = [_content(out.fileno()), _content(err.fileno())]
-        if code != 0:
+        if code != self.status:
             raise Failed(f"{' '.join(self.argv)[:200]} ended with {code}:\n{''.join(said)}")
         if self.expect and said[0].count(self.expect[0]) != self.expect[1]:
             text, count = self.expect
@@ -104,6 +105,7 @@ class Case:
     limit: Work | None = None
     aim: Aim | None = None
     connections: Callable[[], int] | None = None
+    most: int = 1  # connections that it may make
 
 
 @dataclass(frozen=True)

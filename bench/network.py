@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.lab import DELAYED, Lab
 from bench.measure import Command
-from guild_sync import rsync, ssh
+from guild_sync import rsync, sandbox, ssh
 from guild_sync.config import Remote
 
 _WHEEL_BYTES = 1500  # about what the example project's wheel has
@@ -21,8 +21,11 @@ class Network:
         self.label = "20 ms" if name == DELAYED else name
 
     def connections(self) -> int:
-        """How many connections the remote has had over this network, where that is counted."""
-        return self.lab.relay.accepted
+        """How many connections the remote has had over this network, counted at its end."""
+        if self.name == DELAYED:
+            return self.lab.relay.accepted
+        log = (sandbox.folder_of("bench") / "sshd.log").read_text()
+        return log.count("Accepted publickey") - self.lab.relay.accepted
 
     def remote(self, purpose: str) -> Remote:
         return self.lab.remote(self.name, purpose)
@@ -40,7 +43,7 @@ class Network:
 
     def rsync(self, purpose: str, count: int, target: Path) -> Command:
         """One rsync with guild's options of the latest runs there into the folder `target`."""
-        ids = (self.lab.running if purpose == "running" else self.lab.ended)[:count]
+        ids: list[str] = getattr(self.lab, purpose)[:count]
         there = str(self.lab.there(purpose) / "runs")
         target.mkdir(parents=True, exist_ok=True)
         (target / ".incoming").mkdir(exist_ok=True)

@@ -1,0 +1,175 @@
+"""Many remotes: an sshd each on this machine, some of which are down or hang."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.generate import write_runs
+from bench.lab import Lab
+from bench.measure import Command
+from guild_sync import config, rsync, sandbox, ssh
+from guild_sync.agent import locks
+
+SIZE = 50
+RUNS = 4  # of each remote
+DOWN = 5
+CONNECT_TIMEOUT = 3  # seconds; what the remotes that are down cost
+HANG_TIMEOUT = 5  # seconds; what the one that hangs after login costs
+_START_SECONDS = 10.0
+
+
+class Fleet:
+    """The remotes `fleet-1` to `fleet-50`; the last five also as `down-N`, and one as `hung-50`."""
+
+    def __init__(self, lab: Lab, stack: ExitStack) -> None:
+        self._lab = lab
+        self._stack = stack
+        self._folder = lab.folder / "fleet"
+
+    @cached_property
+    def remotes(self) -> dict[str, dict[str, Any]]:
+        """Starts the servers. The keys of each remote, by name."""
+        assert self._lab.relay.port  # the key and the server's settings are the sandbox's
+        own = sandbox.folder_of("bench")
+        found = {}
+        for number in range(1, SIZE + 1):
+            found[f"fleet-{number}"] = self._started(own, number, ())
+        for number in range(SIZE - DOWN + 1, SIZE + 1):
+            dead = {"port": self._dead_port(), "connect-timeout": CONNECT_TIMEOUT}
+            found[f"down-{number}"] = {**found[f"fleet-{number}"], **dead}
+        hung = self._started(own, 0, ("ForceCommand exec sleep 3600",))
+        number = SIZE - DOWN
+        found[f"hung-{number}"] = {**hung, "timeout": HANG_TIMEOUT}
+        self._lab.add_remotes(found)
+        return found
+
+    def _started(self, own: Path, number: int, lines: Sequence[str]) -> dict[str, Any]:
+        folder = self._folder / str(number)
+        folder.mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        head = [f"Port {port}", f"PidFile {folder}/pid", "MaxStartups 100", *lines]
+        text = (own / "sshd_config").read_text()  # of an option, the first value counts
+        (folder / "sshd_config").write_text(
+            "\n".join(head) + "\n" + text.replace("Port ", "#Port ", 1)
+        )
+        key = " ".join((own / "host_key.pub").read_text().split()[:2])
+        (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
+        program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+        argv = [str(program), "-f", f"{folder}/sshd_config", "-E", f"{folder}/log"]
+        subprocess.run(argv, check=True)
+        deadline = time.monotonic() + _START_SECONDS
+        while not (folder / "pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self._stack.callback(os.kill, int((folder / "pid").read_text()), signal.SIGTERM)
+        return {
+            "type": "ssh",
+            "host": "127.0.0.1",
+            "port": port,
+            "private-key": str(own / "login_key"),
+            "known-hosts": str(folder / "known_hosts"),
+            "ssh-config": str(self._lab.folder / "ssh_config"),
+            "guild-home": str(self._there(number)),
+        }
+
+    def _dead_port(self) -> int:
+        """A port whose machine does not answer, as if it were switched off."""
+        server = self._stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(2):  # its queue is full: what comes now is dropped
+            waiting = self._stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        port: int = server.getsockname()[1]
+        return port
+
+    def _there(self, number: int) -> Path:
+        return self._folder / str(number) / "home"
+
+    @cached_property
+    def runs(self) -> dict[int, list[str]]:
+        """The ids of the runs of each remote, all of which run."""
+        found = {}
+        for number in range(1, SIZE + 1):
+            runs = self._there(number) / "runs"
+            found[number] = write_runs(runs, RUNS, ended=False, seed=1000 + number)
+            for run_id in found[number]:
+                fd = locks.hold(str(runs / run_id / ".guild"))
+                assert fd is not None
+                self._stack.callback(os.close, fd)
+        return found
+
+    def home(self, names: Sequence[str]) -> str:
+        """A guild home here with the runs of the remotes of these names, as they are now."""
+        assert self.remotes
+        home = f"fleet-{names[-1]}-{len(names)}"
+        folder = self._lab.folder / home / "runs"
+        if not folder.exists():
+            for name in names:
+                number = int(name.rpartition("-")[2])
+                for run_id in self.runs[number]:
+                    source = self._there(number) / "runs" / run_id
+                    shutil.copytree(
+                        source, folder / run_id, ignore=lambda *_: ["LOCK", "LOCK.owner"]
+                    )
+                    (folder / run_id / ".guild" / "LOCK.remote").write_text(f"{name}\n")
+        return home
+
+    def prepare(self, names: Sequence[str]) -> None:
+        """Have each run write a line, and close the connections to these remotes."""
+        self.home(names)
+        for number, ids in self.runs.items():
+            for run_id in ids:
+                output = self._there(number) / "runs" / run_id / ".guild" / "output"
+                with open(output, "a") as file:
+                    file.write("One more line\n")
+        for name in names:
+            ssh.disconnect(config.remote(name))
+
+    def connections(self) -> int:
+        """How many logins all servers have had."""
+        logs = self._folder.glob("*/log")
+        return sum(log.read_text().count("Accepted publickey") for log in logs)
+
+    def sync(self, names: Sequence[str], jobs: int) -> Command:
+        home = self.home(names)
+        down = [name for name in names if not name.startswith("fleet-")]
+        count = RUNS * (len(names) - len(down))
+        words = ("sync", "--jobs", str(jobs))
+        return self._lab.guild(
+            *words, home=home, expect=("Copying", count), status=3 if down else 0
+        )
+
+    def limit(self, names: Sequence[str], jobs: int) -> Command:
+        """ssh and one rsync by hand for each remote, `jobs` of them at a time."""
+        scripts = self._folder / f"limit-{len(names)}"
+        if not scripts.exists():
+            scripts.mkdir()
+            for name in names:
+                (scripts / name).write_text(self._script(name, scripts))
+        script = f"ls -d {scripts}/fleet-* | grep -v runs$ | xargs -P {jobs} -n 1 sh"
+        return Command(("sh", "-c", script))
+
+    def _script(self, name: str, folder: Path) -> str:
+        remote = config.remote(name)
+        number = int(name.rpartition("-")[2])
+        target = folder / f"{name}.runs"
+        (target / ".incoming").mkdir(parents=True)
+        there = str(self._there(number) / "runs")
+        copy = shlex.join(rsync.pull_argv(remote, there, target, target / ".incoming"))
+        ids = " ".join(self.runs[number])
+        ask = shlex.join(ssh.argv(remote, "true"))
+        return f"{ask} </dev/null && printf '%s\\0' {ids} | {copy} >/dev/null\n"
