@@ -362,7 +362,9 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
             "Have its start-up files (.bashrc and the like) print only where [ -t 1 ].",
         )
     if done.code == ssh.CONNECTION_FAILED:
-        return ssh.failure(remote, said)
+        # What rsync says then only follows from what ssh has said.
+        of_ssh = [line for line in said.splitlines() if not line.startswith("rsync")]
+        return ssh.failure(remote, "\n".join(of_ssh) or said)
     if done.code in _CONNECTION:
         return Unreachable(f"the connection to {where} was lost: {_reason(said)}")
     if done.code == PARTIAL:

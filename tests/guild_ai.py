@@ -103,7 +103,7 @@ class GuildAi:
 
     def ids(self) -> set[str]:
         top = Path(self._env["GUILD_HOME"], "runs")
-        return {path.name for path in top.iterdir()} if top.exists() else set()
+        return {path.name for path in top.glob("[0-9a-f]*")} if top.exists() else set()
 
     def runs(self, *argv: str) -> dict[str, dict[str, Any]]:
         """What it lists of each run."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from support import Done, Guild, Server, project, wait_until
 
+from guild_sync.agent.survey import HOME_ID
+
 UNDEFINED = """\
 guild: remote 'x' is not defined
 Show remotes by running 'guild remotes' or 'guild remotes --help' for more information.
@@ -28,7 +30,8 @@ def complaint(done: Done, code: int = 1) -> list[str]:
 def runs_in(home: Path) -> list[str]:
     """What is below the runs of a guild home; whatever it is, a refused run left it."""
     folder = home / "runs"
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    return sorted(name for name in names if name != HOME_ID)
 
 
 # ---- remotes

@@ -44,8 +44,8 @@ def ssh_argv(name: str) -> list[str]:
 def another_sshd(sshd: Server, folder: Path, *lines: str, path: str = "") -> Iterator[Server]:
     """A second sshd with the keys of the first, but other settings.
 
-    `lines` come before the first one's settings, so that they win; `path` is the PATH
-    of its sessions, whose home is `folder/home`.
+    `lines` stand in place of the first one's settings; `path` is the PATH of its sessions,
+    whose home is `folder/home`.
     """
     (folder / "home").mkdir(parents=True)
     own = Path(sshd.remote.private_key or "").parent
@@ -54,8 +54,13 @@ def another_sshd(sshd: Server, folder: Path, *lines: str, path: str = "") -> Ite
         port = free.getsockname()[1]
     variables = f"HOME={folder}/home" + (f" PATH={path}" if path else "")
     head = [f"Port {port}", f"PidFile {folder}/pid", f"SetEnv {variables}", *lines]
-    text = "\n".join(head) + "\n" + (own / "sshd_config").read_text().replace("\nPort ", "\n#Port ")
-    (folder / "sshd_config").write_text(text)
+    given = {line.split()[0] for line in head}
+    rest = [
+        line
+        for line in (own / "sshd_config").read_text().splitlines()
+        if line.split()[0] not in given
+    ]
+    (folder / "sshd_config").write_text("\n".join([*head, *rest, ""]))
     key = " ".join((own / "host_key.pub").read_text().split()[:2])
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
     program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
