@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -46,10 +46,12 @@ def remote_lock(
     try:
         # Beside the lock: filelock empties its own file whenever it looks at it.
         record = {"pid": os.getpid(), "command": _command(), "since": time.time()}
-        write_atomically(str(owner), json.dumps(record))
+        with suppress(OSError):  # on a full disk there is only nothing to tell
+            write_atomically(str(owner), json.dumps(record))
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with suppress(OSError):
+            owner.unlink(missing_ok=True)
         lock.release()
 
 

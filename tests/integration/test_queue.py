@@ -151,9 +151,9 @@ def test_the_copy_of_a_staged_run_is_not_started_here(
 ) -> None:
     run_id = Place(guild, there, remote).staged(op="quick")
     guild.ok("pull", remote, run_id, "-y")
-    assert guild.status(run_id) == "staged"
+    assert guild.status(run_id) == f"staged ({remote})"
     assert "it started 0 runs" in guild.ok("run", "queue", "run-once=yes", "-y").out
-    assert guild.status(run_id) == "staged"
+    assert guild.status(run_id) == f"staged ({remote})"
 
 
 def test_runs_of_a_queue_have_the_environment_of_their_own(place: Place) -> None:

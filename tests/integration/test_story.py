@@ -155,4 +155,6 @@ def test_commands_show_the_same_here_and_there(guild: Guild, remote: str) -> Non
 def test_guild_sync_and_guild_pull_are_commands_of_their_own(guild: Guild, remote: str) -> None:
     run_id = guild.started("sleep=600", remote=remote)
     assert guild.ok("guild-pull", remote, "1", "-y").lines[-1] == f"Copying {run_id}"
-    assert guild.ok("guild-sync").lines[0] == f"Resolving run on {remote}"
+    assert guild.ok("guild-sync").lines == [], "it is cron's, and nothing has changed"
+    guild.ok("stop", run_id, "-r", remote, "-y")
+    assert guild.ok("guild-sync").lines == [f"{run_id} on {remote}: running -> terminated"]

@@ -1,0 +1,347 @@
+"""Guild killed at any moment, a full disk, a home that is only read, clocks, a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from comparing import differences, faults, whole_or_marked
+from faults import check_after, check_between, end_run, forget, held, mark, rng, write_run
+from support import Guild, Place, Server, wait_until
+
+from guild_sync.agent import locks, runs
+
+KILLS = int(os.environ.get("FAULT_KILLS", "12"))  # of each command; 200 were made once
+RUNS = [f"{number:032x}" for number in range(1, 4)]
+SIZES = (100_000, 1_000, 0)
+
+
+@pytest.fixture
+def far(guild: Guild, sshd: Server, there: Path) -> str:
+    """The name of a remote with three runs that have ended."""
+    for run_id in RUNS:
+        write_run(there, run_id, sizes=SIZES)
+    guild.configure(far=sshd.keys(there))
+    guild.ok("runs", "-r", "far")
+    return "far"
+
+
+class Killed(NamedTuple):
+    """A command that is killed: what comes before, what must hold after it, what mends it."""
+
+    words: tuple[str, ...]
+    prepare: Callable[[Guild, Path], None]
+    between: Callable[[Guild, Path], list[str]]
+    again: tuple[str, ...]
+    after: Callable[[Guild, Path], list[str]]
+
+
+def nothing_here(guild: Guild, there: Path) -> None:
+    forget(guild.home)
+
+
+def marked_here(guild: Guild, there: Path) -> None:
+    forget(guild.home)
+    for run_id in RUNS:
+        mark(guild.home, run_id, "far")
+
+
+def nothing_there(guild: Guild, there: Path) -> None:
+    shutil.rmtree(there / "runs")
+    for run_id in RUNS:
+        if not (guild.home / "runs" / run_id).exists():
+            write_run(guild.home, run_id, sizes=SIZES)
+
+
+def all_here(guild: Guild, there: Path) -> None:
+    for folder in ("runs", "trash"):
+        shutil.rmtree(guild.home / folder, ignore_errors=True)
+    for run_id in RUNS:
+        write_run(guild.home, run_id, sizes=SIZES)
+
+
+def whole(guild: Guild, there: Path) -> list[str]:
+    return whole_or_marked(guild.home, there)
+
+
+def as_there(guild: Guild, there: Path) -> list[str]:
+    return faults(guild.home, there, "far")
+
+
+def pushed_whole_or_marked(guild: Guild, there: Path) -> list[str]:
+    return whole_or_marked(there, guild.home) if (there / "runs").exists() else []
+
+
+def pushed(guild: Guild, there: Path) -> list[str]:
+    found = [differences(there / "runs" / i, guild.home / "runs" / i) for i in RUNS]
+    return [line for lines in found for line in lines]
+
+
+def labels(guild: Guild) -> set[object]:
+    attributes = [guild.home / "runs" / run_id / ".guild" / "attrs" for run_id in RUNS]
+    assert all(
+        runs.is_attr_name(name.name) or name.name[0] == "."
+        for a in attributes
+        for name in a.iterdir()
+    )
+    return {runs.read_attr(str(folder.parent.parent), "label") for folder in attributes}
+
+
+def labelled_or_not(guild: Guild, there: Path) -> list[str]:
+    return [f"the label is {found}" for found in labels(guild) - {None, "x" * 2000}]
+
+
+def labelled(guild: Guild, there: Path) -> list[str]:
+    shown = json.loads(guild.ok("info", RUNS[0], "--json").out)["attrs"]
+    extra = [name for name in shown if "." in name]
+    return [*extra, *(f"the label is {found}" for found in labels(guild) - {"x" * 2000})]
+
+
+def here_or_in_the_trash(guild: Guild, there: Path) -> list[str]:
+    found = []
+    for run_id in RUNS:
+        places = [guild.home / "runs" / run_id, guild.home / "trash" / "runs" / run_id]
+        whole = [place for place in places if len(list(place.rglob("file-*"))) == len(SIZES)]
+        found += [] if len(whole) == 1 else [f"{run_id} is in {whole}"]
+    return found
+
+
+def in_the_trash(guild: Guild, there: Path) -> list[str]:
+    return [run_id for run_id in RUNS if (guild.home / "runs" / run_id).exists()]
+
+
+KILLED = {
+    "pull": Killed(("pull", "far", "-y"), nothing_here, whole, ("pull", "far", "-y"), as_there),
+    "sync": Killed(("sync",), marked_here, whole, ("sync",), as_there),
+    "push": Killed(
+        ("push", "far", *RUNS, "-y"),
+        nothing_there,
+        pushed_whole_or_marked,
+        ("push", "far", *RUNS, "-y"),
+        pushed,
+    ),
+    "label": Killed(
+        ("label", "-s", "x" * 2000, *RUNS, "-y"),
+        all_here,
+        labelled_or_not,
+        ("label", "-s", "x" * 2000, *RUNS, "-y"),
+        labelled,
+    ),
+    "rm": Killed(("rm", "-y"), all_here, here_or_in_the_trash, ("rm", "-y"), in_the_trash),
+}
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_a_command_that_is_killed_at_any_moment(
+    guild: Guild, there: Path, far: str, name: str
+) -> None:
+    killed, random = KILLED[name], rng(name)
+    killed.prepare(guild, there)
+    began = time.monotonic()
+    guild.ok(*killed.words)
+    duration = time.monotonic() - began
+    ended = 0
+    for _ in range(KILLS):
+        killed.prepare(guild, there)
+        process = guild.popen(*killed.words)
+        try:
+            process.wait(random.uniform(0, duration))
+            ended += 1
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert killed.between(guild, there) == []
+        done = guild(*killed.again)
+        if name == "rm" and done.code == 1:
+            assert "no runs" in done.err.lower() or "could not find" in done.err, done
+        else:
+            assert (done.code, done.err) == (0, "")
+        assert killed.after(guild, there) == []
+    print(f"{KILLS - ended} of {KILLS} were killed before they had ended")
+
+
+def test_a_start_on_a_remote_that_is_killed_at_any_moment(
+    guild: Guild, there: Path, far: str
+) -> None:
+    """Each run there waits, runs or has ended; what waits for its dead guild can be removed."""
+    random = rng("run")
+    place = Place(guild, there, far)
+    words = ("run", "op", "sleep=0", "-r", far, "--no-wait", "-y")
+    began = time.monotonic()
+    guild.ok(*words)
+    duration = time.monotonic() - began
+    for _ in range(KILLS):
+        process = guild.popen(*words)
+        try:
+            process.wait(random.uniform(0, duration))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def statuses() -> dict[str, str]:
+        return {
+            row["id"]: row["status"] for row in json.loads(place.ok("runs", "-a", "--json").out)
+        }
+
+    wait_until(lambda: "running" not in statuses().values(), "the end of all runs")
+    found = statuses()
+    assert set(found.values()) <= {"pending", "completed"}, found
+    guild.ok("pull", far, "-y")
+    assert [line for line in faults(guild.home, there, far) if "pending" not in line] == []
+    waiting = [run_id for run_id, status in found.items() if status == "pending"]
+    if waiting:
+        place.ok("rm", *waiting, "-y")
+        guild.ok("rm", *waiting, "-y")
+    assert faults(guild.home, there, far) == []
+    print(f"{len(waiting)} of {KILLS} were left pending")
+
+
+# Disks.
+
+
+@contextmanager
+def disk(folder: Path, size: str) -> Iterator[None]:
+    """A disk of that size, mounted at `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if os.getuid() != 0 or subprocess.run(argv, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root can mount a disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_here_that_is_full(guild: Guild, there: Path, far: str) -> None:
+    for run_id in RUNS:
+        (there / "runs" / run_id / "large").write_bytes(os.urandom(1_000_000))
+    with disk(guild.home, "2m"):
+        marked_here(guild, there)
+        done = guild("sync")
+        check_between(guild, there, done)
+        assert done.code == 1
+        assert "is full" in done.err or "No space left" in done.err
+        subprocess.run(["mount", "-o", "remount,size=64m", str(guild.home)], check=True)
+        check_after(guild, there, far)
+
+
+def test_a_disk_there_that_is_full(guild: Guild, sshd: Server, tmp_path: Path) -> None:
+    there = tmp_path / "disk"
+    for run_id in RUNS:
+        write_run(guild.home, run_id, sizes=(1_000_000,))
+    guild.configure(far=sshd.keys(there))
+    with disk(there, "2m"):
+        done = guild("push", "far", "-y")
+        assert done.code == 1
+        assert "the disk on remote 'far' is full" in done.err
+        assert whole_or_marked(there, guild.home) == []
+        subprocess.run(["mount", "-o", "remount,size=64m", str(there)], check=True)
+        guild.ok("push", "far", "-y")
+        assert pushed(guild, there) == []
+
+
+def test_a_guild_home_that_can_only_be_read(guild: Guild, there: Path, far: str) -> None:
+    with disk(guild.home, "64m"):
+        marked_here(guild, there)
+        subprocess.run(["mount", "-o", "remount,ro", str(guild.home)], check=True)
+        for words in (("sync",), ("pull", far, "-y"), ("label", "-s", "x", "1", "-y")):
+            done = guild(*words)
+            assert done.code in (1, 4), done
+            assert "Read-only file system" in done.err
+            assert "internal error" not in done.err
+        assert guild.ok("runs").lines
+        subprocess.run(["mount", "-o", "remount,rw", str(guild.home)], check=True)
+        check_after(guild, there, far)
+
+
+# Many at once.
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_several_syncs_and_pulls_at_once(guild: Guild, there: Path, far: str, count: int) -> None:
+    for _ in range(3):
+        marked_here(guild, there)
+        words = [("sync",) if number % 2 else ("pull", far, "-y") for number in range(count)]
+        working = [guild.popen(*each) for each in words]
+        said = [each.communicate(timeout=120)[0].decode() for each in working]
+        assert [each.returncode for each in working] == [0] * count, said
+        check_after(guild, there, far)
+
+
+# Clocks, and a restart of the machine.
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_a_clock_that_is_an_hour_off(
+    guild: Guild, sshd: Server, there: Path, far: str, hours: int, side: str
+) -> None:
+    program = shutil.which("faketime")
+    if program is None:
+        pytest.skip("there is no faketime here")
+    running = write_run(there, "a" * 32, ended=False)
+    offset = f"{hours:+d}h"
+    if side == "there":
+        python = there.parent / "python"
+        variables = "DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
+        python.write_text(f'#!/bin/sh\nexec env {variables} {program} -f {offset} python3 "$@"\n')
+        python.chmod(0o755)
+        guild.configure(far=sshd.keys(there, python=str(python)))
+    marked_here(guild, there)
+    mark(guild.home, "a" * 32, far)
+    argv = [program, "-f", offset] if side == "here" else []
+
+    def sync() -> None:
+        command = [*argv, *guild.argv("guild-sync")]
+        # What measures time spans is not off, wherever the clock is.
+        env = {**guild.env, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        done = subprocess.run(command, env=env, cwd=guild.folder, capture_output=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+    with held(running):
+        sync()
+        assert guild.status("a" * 32) == f"running ({far})"
+        (running / "more").write_text("x")
+        sync()
+        assert (guild.home / "runs" / ("a" * 32) / "more").exists()
+    end_run(running)
+    sync()
+    assert guild.status("a" * 32) == "completed"
+    assert faults(guild.home, there, far) == []
+    shutil.rmtree(there / "runs" / RUNS[0])
+    mark(guild.home, RUNS[0], far)
+    for _ in range(2):
+        assert guild("sync").code == 1, "it is not lost at once, whatever the clock says"
+    assert guild.status(RUNS[0]) == f"running ({far})"
+
+
+def test_locks_of_another_boot_hold_nothing(guild: Guild, there: Path, far: str) -> None:
+    """The pid in them is that of a live process, as it may be after a restart."""
+    run = write_run(guild.home, "a" * 32, ended=False)
+    (run / ".guild" / "LOCK").write_text(f"{os.getpid()}\n")
+    record = {
+        "pid": os.getpid(),
+        "start": locks.start_time(os.getpid()),
+        "boot": "00000000-0000-0000-0000-000000000000",
+        "host": os.uname().nodename,
+        "flock": False,
+    }
+    (run / ".guild" / "LOCK.owner").write_text(json.dumps(record))
+    assert guild.status("a" * 32) == "error"
+    (guild.home / "locks").mkdir()
+    marked_here_too = guild.popen("sync")
+    assert marked_here_too.wait(60) == 0
+    guild.ok("rm", "a" * 32, "-y")
+    process = guild.popen("pull", far, "-y")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    check_after(guild, there, far, "pull", far, "-y")
