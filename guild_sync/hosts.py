@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from guild_sync.agent import calls
 from guild_sync.agent.__main__ import FRAME
 from guild_sync.agent.errors import AgentError
+from guild_sync.answers import is_answer
 from guild_sync.errors import GuildError, RemoteError, RunNotFound
 from guild_sync.home import guild_home
 
@@ -161,8 +162,12 @@ class RemoteHost:
         """As Host.call. Raises Unreachable, RemoteError, or what the agent says."""
         timeout = INSTALL_TIMEOUT if function in _SLOW else None
         answer, _ = self._ask(function, args, timeout)
-        self.home = answer.get("home", self.home)
-        return self._result(answer)
+        result = self._result(answer)
+        if isinstance(home := answer.get("home"), str) and home.startswith("/"):
+            self.home = home
+        if not is_answer(function, result):
+            raise self._no_answer("")
+        return result
 
     def stream(self, function: str, on_bytes: Callable[[bytes], None], **args: Any) -> None:
         from guild_sync import process, ssh
@@ -262,7 +267,7 @@ class RemoteHost:
             return self._too_old("2")
         return RemoteError(
             f"remote {self.name!r} gave no answer that guild understands",
-            "\n".join(said) or "Its login shell may not run commands: try 'ssh HOST true'.",
+            "\n".join(said) or "Is it the machine that you mean? Try 'ssh HOST true'.",
         )
 
     def _send_agent(self) -> str:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ from guild_sync.errors import DeadlinePassed, GuildError
 logging.getLogger("sh").setLevel(logging.WARNING)
 
 TIMED_OUT = -1000
+TOO_MUCH = -1001
+MAX_OUTPUT = 1 << 28  # bytes; a program that is read whole and prints more is ended
 _ALL_EXIT_CODES = range(-64, 256)
 _CHUNK = 65536
 END_SECONDS = 5.0
@@ -43,6 +46,27 @@ class Completed(NamedTuple):
     @property
     def timed_out(self) -> bool:
         return self.code == TIMED_OUT
+
+    @property
+    def said_too_much(self) -> bool:
+        return self.code == TOO_MUCH
+
+
+class _Bounded(BytesIO):
+    """Keeps so much of what is written to it, and tells once there is more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = threading.Event()
+        self.on_full: Callable[[], None] = lambda: None
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) <= MAX_OUTPUT:
+            return super().write(data)
+        if not self.is_full.is_set():
+            self.is_full.set()
+            self.on_full()
+        return len(data)
 
 
 _limit = threading.local()
@@ -86,13 +110,16 @@ def run(
     """
     left = _seconds_left()
     seconds = min((s for s in (timeout, left) if s is not None), default=None)
-    out = BytesIO()
+    out = _Bounded()
     command = _start(argv, stdin=stdin, out=out, env=env)
+    out.on_full = partial(_kill, command)
     with _ended_on_error(command), _killed_after(command, seconds) as timed_out:
         code = _exit_code(command)
     if timed_out.is_set():
         _seconds_left()
         code = TIMED_OUT
+    if out.is_full.is_set():
+        code = TOO_MUCH
     return Completed(code, out.getvalue(), _stderr(command))
 
 
@@ -207,8 +234,7 @@ def _killed_after(command: Any, seconds: float | None) -> Iterator[threading.Eve
 
     def end() -> None:
         timed_out.set()
-        with suppress(ProcessLookupError):
-            command.signal_group(signal.SIGKILL)
+        _kill(command)
 
     timer = threading.Timer(seconds or 0, end)
     timer.daemon = True
@@ -218,6 +244,12 @@ def _killed_after(command: Any, seconds: float | None) -> Iterator[threading.Eve
         yield timed_out
     finally:
         timer.cancel()
+
+
+def _kill(command: Any) -> None:
+    """Kill the program, and what it started."""
+    with suppress(ProcessLookupError):
+        command.signal_group(signal.SIGKILL)
 
 
 def _stderr(command: Any) -> str:

@@ -30,7 +30,6 @@ COMMAND_NOT_FOUND = 127
 _CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh.CONNECTION_FAILED)
 _INTERRUPTED = (19, 20)
 
-_TAIL = 1000  # bytes of stdout in which its last words are
 IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
 
 # What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
@@ -44,7 +43,8 @@ _COPY_OPTIONS = (
     "--modify-window=-1",
     "--perms",
     "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
-    "--info=stats1",
+    # Bytes, and names: without those it does not tell which links lead out of the runs.
+    "--info=stats1,name1,symsafe1",
     "--no-human-readable",  # its figures as plain numbers
 )
 # Marks say what a run is on its own host; what it is here, `transfer` writes.
@@ -58,12 +58,20 @@ class Copied(NamedTuple):
 
     faults: dict[str, str]
     bytes: int = 0
+    links: Mapping[str, list[list[str]]] = {}  # run id -> path and target of each not copied
 
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
 _OUT_FORMAT = "%i %l %n"
 _PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<run>[0-9a-f]{32})/")
+_UNSAFE = re.compile(
+    r'^ignoring unsafe symlink "(?P<run>[0-9a-f]{32})/(?P<path>.*)" '
+    r'-> "(?P<target>.*)"$',
+    re.M,
+)
+_TOLD = (b"sent ", b"ignoring unsafe symlink ")
+_MOST_LINKS = 1000  # of a run
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
 # What --info=progress2 shows; its separators are those of the locale.
 _PROGRESS = re.compile(rb"\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
@@ -97,14 +105,18 @@ def pull_argv(
     temporary: Path,
     delete: bool = False,
     left_out: Path | None = None,
+    copy_links: bool = False,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
     With `delete` it removes what else is in those runs here, last of all. `left_out` is a
-    file with patterns of what is not copied, and not removed.
+    file with patterns of what is not copied, and not removed. With `copy_links` the file or
+    folder that a link out of the runs leads to comes in its place.
     """
     source, target = place(remote, runs_there), str(runs_here)
-    return _copy_argv(remote, source, target, str(temporary), delete, left_out)
+    argv = _copy_argv(remote, source, target, str(temporary), delete, left_out)
+    swapped = {"--safe-links": "--copy-unsafe-links"} if copy_links else {}
+    return tuple(swapped.get(word, word) for word in argv)
 
 
 def push_argv(
@@ -149,6 +161,7 @@ def pull(
     on_progress: OnProgress | None = None,
     delete: bool = False,
     left_out: LeftOut | None = None,
+    copy_links: bool = False,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
@@ -157,7 +170,7 @@ def pull(
     stops all of them.
     """
     with _listed(left_out or {}) as file:
-        argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file)
+        argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file, copy_links)
         return _copy(remote, argv, ids, on_progress, sending=False)
 
 
@@ -202,7 +215,7 @@ def plan(
     with _listed(left_out or {}) as file:
         argv = pull_argv(remote, runs_there, runs_here, runs_here, left_out=file)
         argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
-        done = _tried(argv, ids, None)
+        done = _tried(argv, ids, None, kept=(b"<f", b">f"))
     if done.code not in (0, VANISHED, PARTIAL):
         raise failure(remote, done)
     found = dict.fromkeys(ids, Amount())
@@ -237,6 +250,7 @@ def _copy(
     sending: bool,
 ) -> Copied:
     faults: dict[str, str] = {}
+    links: dict[str, list[list[str]]] = {}
     traffic = 0
     groups = [list(ids)]
     for _ in range(_MOST_PARTS):
@@ -245,6 +259,7 @@ def _copy(
         group = groups.pop()
         done = _tried(argv, group, on_progress)
         traffic += _traffic(done.stdout)
+        links.update(_links(done.stdout))
         if done.code in (0, VANISHED):
             continue
         if done.code != PARTIAL:
@@ -258,46 +273,58 @@ def _copy(
             groups += [suspects[middle:], suspects[:middle]]
     for run_id in (run_id for group in groups for run_id in group):
         faults[run_id] = _reason(done.stderr)
-    return Copied(faults, traffic)
+    return Copied(faults, traffic, links)
+
+
+def _links(stdout: bytes) -> dict[str, list[list[str]]]:
+    """The links that rsync says it has left out, as they lead out of the runs."""
+    found: dict[str, list[list[str]]] = {}
+    for match in _UNSAFE.finditer(stdout.decode("utf-8", "replace")):
+        of_run = found.setdefault(match["run"], [])
+        if len(of_run) < _MOST_LINKS:
+            of_run.append([match["path"], match["target"]])
+    return found
 
 
 def _tried(
-    argv: Sequence[str], ids: Sequence[str], on_progress: OnProgress | None
+    argv: Sequence[str],
+    ids: Sequence[str],
+    on_progress: OnProgress | None,
+    kept: tuple[bytes, ...] = _TOLD,
 ) -> process.Completed:
+    """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
     names = "".join(f"{run_id}\0" for run_id in ids).encode()
+    if on_progress:
+        argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):
-        if on_progress:
-            done = _with_progress(argv, names, on_progress)
-        else:
-            done = process.run(argv, stdin=names)
+        lines = _Lines(kept, on_progress)
+        done = process.stream(argv, lines.feed, first_line=names, keep_open=False)
         if done.code != VANISHED:  # what vanished is looked for once more
             break
-    return done
+    return done._replace(stdout=b"\n".join(lines.kept))
+
+
+class _Lines:
+    """Takes rsync's stdout as it comes: it names each file, and there may be millions."""
+
+    def __init__(self, kept: tuple[bytes, ...], on_progress: OnProgress | None) -> None:
+        self.kept: list[bytes] = []
+        self._wanted = kept
+        self._on_progress = on_progress
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self._rest = re.split(b"[\r\n]", self._rest + chunk)
+        for line in lines:
+            if line.startswith(self._wanted):
+                self.kept.append(line)
+            elif self._on_progress and (match := _PROGRESS.match(line)):
+                self._on_progress(_figures(match))
 
 
 def _traffic(stdout: bytes) -> int:
     """The bytes that rsync says it has sent and received."""
     return sum(int(number) for found in _TRAFFIC.findall(stdout) for number in found)
-
-
-def _with_progress(argv: Sequence[str], names: bytes, on_progress: OnProgress) -> process.Completed:
-    last = rest = b""
-
-    def show(chunk: bytes) -> None:
-        nonlocal last, rest
-        last = (last + chunk)[-_TAIL:]
-        *lines, rest = re.split(b"[\r\n]", rest + chunk)
-        for line in lines:
-            if match := _PROGRESS.match(line):
-                on_progress(_figures(match))
-
-    done = process.stream(
-        (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:]),
-        show,
-        first_line=names,
-        keep_open=False,
-    )
-    return done._replace(stdout=last.replace(b"\r", b"\n"))
 
 
 def _figures(match: re.Match[bytes]) -> Figures:

@@ -234,6 +234,11 @@ def check(remote: Remote, done: process.Completed) -> None:
             f"remote {remote.name!r} did not answer in time",
             f"Try 'ssh {_destination(remote)}' and see where it hangs.",
         )
+    if done.said_too_much:
+        raise RemoteError(
+            f"remote {remote.name!r} answered with more than {process.MAX_OUTPUT >> 20} MB",
+            "Is it the machine that you mean?",
+        )
     if done.code == CONNECTION_FAILED:
         raise failure(remote, done.stderr)
 

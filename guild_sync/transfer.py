@@ -117,12 +117,14 @@ def pull(
     say: Say,
     delete: bool = False,
     journal: Journal | None = None,
+    copy_links: bool = False,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
     Raises Unreachable and the like where none could be copied; their marks then stay,
     and the next pull or sync goes on from there. With `delete`, files that a run has
-    here alone are removed. `journal` is told what changes here.
+    here alone are removed; with `copy_links` what links out of the runs lead to comes in
+    their place. `journal` is told what changes here.
     """
     begun = here.call("begin_copy", states=states, remote=host.name)
     faults: dict[str, str] = dict(begun["refused"])
@@ -137,13 +139,18 @@ def pull(
         target,
         Path(begun["incoming"]),
         left_out=left_out,
+        copy_links=copy_links,
     )
     try:
         copied = _copied(ids, f"from {host.name}", copy, say, delete)
     finally:
         here.call("end_copy", incoming=begun["incoming"], ids=ids)
     faults.update(copied.faults)
-    whole = {run_id: state for run_id, state in states.items() if run_id not in faults}
+    whole = {
+        run_id: {**state, "links": copied.links.get(run_id)}
+        for run_id, state in states.items()
+        if run_id not in faults
+    }
     changes = [
         Change(run_id, str(host.name), before, state["status"])
         for run_id, state in whole.items()

@@ -139,7 +139,8 @@ def settle(
             continue
         _set_waiting(directory, state)
         runs.unmark(directory, runs.LOCK_LOST)
-        selection.write_note(directory, state.get("left_out"))
+        selection.write_note(directory, selection.LEFT_OUT, state.get("left_out"))
+        selection.write_note(directory, selection.LINKS, state.get("links"))
         if is_over:
             runs.unmark(directory, runs.LOCK_REMOTE)
         if began is not None:

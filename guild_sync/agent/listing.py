@@ -48,7 +48,8 @@ def list_files(
     `pattern`: those that match it, and what is below a folder that does. `kind`: source
     code, dependencies, or what the operation generated. `everything`: .guild, too.
     `follow`: what is below links to folders, unless they lead out of the runs. `left_out`:
-    likewise, what the copy of a remote's run was made without.
+    likewise, what the copy of a remote's run was made without, and `links`: those out of the
+    runs, which no copy has.
     """
     run_id = runs.one(home, run, filters)
     directory = runs.run_dir(home, run_id)
@@ -57,10 +58,21 @@ def list_files(
     wanted = _segments(pattern)
     left_out = [
         {"path": path, "size": size}
-        for path, size in selection.read_note(directory)
+        for path, size in selection.left_out_of(directory)
         if kind is None and _is_below(path.rstrip("/").split("/"), wanted)
     ]
-    return {"id": run_id, "run_dir": directory, "files": listed, "left_out": left_out}
+    links = [
+        {"path": path, "target": target}
+        for path, target in selection.links_of(directory)
+        if kind is None and _is_below(path.split("/"), wanted)
+    ]
+    return {
+        "id": run_id,
+        "run_dir": directory,
+        "files": listed,
+        "left_out": left_out,
+        "links": links,
+    }
 
 
 def archive(

@@ -11,8 +11,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from . import locks, runs
 from .errors import AgentError
 
-# What was left out of the copy of a run, a JSON list of [path, size]; as LOCK* never copied.
-NOTE = "LOCK.left-out"
+# Notes of a copy, JSON lists; as LOCK* never copied. What a selection left out of it: path
+# and size. And links that were not copied as they lead out of the runs: path and target.
+LEFT_OUT = "LOCK.left-out"
+LINKS = "LOCK.links"
 MOST = 50_000  # paths that are left out of all runs of one copy
 _MAX_NOTE = 1 << 26
 
@@ -103,21 +105,31 @@ def _match(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _match(parts[1:], pattern[1:])
 
 
-def write_note(directory: str, left: Optional[Sequence[Sequence[Any]]]) -> None:
+def write_note(directory: str, name: str, what: Optional[Sequence[Sequence[Any]]]) -> None:
     """Write down in a copy what was left out of it; nothing where nothing was."""
-    path = os.path.join(runs.guild_dir(directory), NOTE)
-    if left:
-        locks.write_atomically(path, json.dumps(left))
+    path = os.path.join(runs.guild_dir(directory), name)
+    if what:
+        locks.write_atomically(path, json.dumps(what))
     else:
-        runs.unmark(directory, NOTE)
+        runs.unmark(directory, name)
 
 
-def read_note(directory: str) -> LeftOut:
-    """What was left out of a copy; nothing where that is not known."""
-    path = os.path.join(runs.guild_dir(directory), NOTE)
+def left_out_of(directory: str) -> LeftOut:
+    """What a selection left out of a copy; nothing where that is not known."""
+    return [(str(path), size) for path, size in _note(directory, LEFT_OUT) if type(size) is int]
+
+
+def links_of(directory: str) -> List[Tuple[str, str]]:
+    """The links out of the runs that a copy is without, and where they lead."""
+    return [(str(path), str(target)) for path, target in _note(directory, LINKS)]
+
+
+def _note(directory: str, name: str) -> List[Any]:
+    path = os.path.join(runs.guild_dir(directory), name)
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:
             found = json.loads(f.read(_MAX_NOTE))
-        return [(str(name), int(size)) for name, size in found]
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return []
+    pairs = found if isinstance(found, list) else []
+    return [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]

@@ -57,6 +57,8 @@ def main(argv: Sequence[str]) -> int:
         print(line if bare else f"  {line}")
     for file in [] if bare else found["left_out"]:
         print(f"  {display.clean(file['path'])} (not copied, {display.size(file['size'])})")
+    for link in [] if bare else found["links"]:
+        print(display.clean(f"  {link['path']} -> {link['target']} (leads out, not copied)"))
     return Exit.OK
 
 

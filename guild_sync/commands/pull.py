@@ -12,6 +12,8 @@ learns that it has ended.
 
 Options:
   -d, --delete  Remove files of these runs that are here alone. No run is removed.
+  --copy-links  Copy what links lead to that lead out of the runs, in place of them. Without
+                it they are not copied, and 'guild ls' tells where they lead.
   -y, --yes     Do not ask.
   --help        Show this help and exit.
 """
@@ -48,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
             return Exit.OK
         selection = selected(remote.pull)
         asked, delete = not args["--yes"], args["--delete"]
-        status = _pull(host, here, runs, selection, asked=asked, delete=delete)
+        links = args["--copy-links"]
+        status = _pull(host, here, runs, selection, asked, delete, links)
     return max(status, hooks.deliver(here, display.warn))
 
 
@@ -69,6 +72,7 @@ def _pull(
     selection: Selection,
     asked: bool,
     delete: bool,
+    copy_links: bool,
 ) -> Exit:
     states = {run["id"]: run for run in runs}
     gone: list[str] = []
@@ -79,6 +83,6 @@ def _pull(
         states = {run_id: dict(state) for run_id, state in found.items() if state}
     for run_id in gone:
         display.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    pulled = transfer.pull(host, here, states, say, delete, hooks.Queue(here))
+    pulled = transfer.pull(host, here, states, say, delete, hooks.Queue(here), copy_links)
     transfer.warn_of(pulled.faults, host, display.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

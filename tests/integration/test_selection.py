@@ -125,7 +125,7 @@ def test_large_files_come_when_their_run_has_ended(
     guild.ok("sync")
     assert guild.status(goes_on) == "terminated"
     assert copied(guild, goes_on) == set(FILES)
-    assert selection.read_note(str(guild.home / "runs" / goes_on)) == []
+    assert selection.left_out_of(str(guild.home / "runs" / goes_on)) == []
 
 
 def test_another_selection_copies_anew_a_run_that_has_not_changed(

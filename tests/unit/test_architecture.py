@@ -37,7 +37,7 @@ LAYERS = (
     ("definitions",),
     ("config", "home", "arguments", "flags", "manual", "logs", "crontab"),
     ("display", "board", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
-    ("background", "selection"),
+    ("background", "selection", "answers"),
     ("agent",),
     ("errors", "__init__"),
 )

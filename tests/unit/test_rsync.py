@@ -41,7 +41,7 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--modify-window=-1",
         "--perms",
         "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
-        "--info=stats1",
+        "--info=stats1,name1,symsafe1",
         "--no-human-readable",
         "--files-from=-",
         "--from0",
