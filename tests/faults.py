@@ -62,9 +62,10 @@ def held(run: Path) -> Iterator[None]:
 
 
 def mark(here: Path, run_id: str, remote: str) -> None:
-    """Have the run be one here that is running on the remote, of which nothing has come yet."""
+    """Have the run be one here that is running on the remote, of which little has come yet."""
     guild = here / "runs" / run_id / ".guild"
     guild.mkdir(parents=True, exist_ok=True)
+    (guild / "opref").write_text("package:gpkg.demo 1.0 '' op")
     (guild / "LOCK.remote").write_text(f"{remote}\n")
 
 
@@ -86,6 +87,12 @@ def check_after(guild: Guild, there: Path, remote: str, *again: str) -> None:
     """One more sync, or the command that `again` is, makes it right."""
     guild.ok(*(again or ("sync",)))
     assert faults(guild.home, there, remote) == []
+    lacking = ids_of(there) - ids_of(guild.home)
+    assert not lacking, f"{lacking} have not come"
+
+
+def ids_of(home: Path) -> set[str]:
+    return {path.name for path in (home / "runs").glob("[0-9a-f]*")}
 
 
 @contextmanager
