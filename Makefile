@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV ?= $(shell test -w .. && echo $(abspath ..)/$(notdir $(CURDIR)).venv || echo $(CURDIR)/.venv)
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
-.PHONY: help demo test uat check bench format man clean
+.PHONY: help demo test uat check bench fuzz format man clean
 help:
 	@echo "make demo   set up, and play the main job on an ssh server of your own"
 	@echo "make test   set up, and run every test that needs no container"
 	@echo "make uat    build the container, and run the acceptance documents in it"
 	@echo "make check  types, style, and what the agent may use"
 	@echo "make man    write the manual pages anew, from what --help shows"
+	@echo "make fuzz   feed the readers what nobody would write, for longer than the tests do"
 	@echo "make bench  measure how fast guild is, beside the bare limits"
 
 demo: $(VENV)/.installed
@@ -31,6 +32,11 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy uat/conftest.py
 	$(VENV)/bin/vermin -t=3.8- --violations --no-tips guild_sync/agent
 	$(VENV)/bin/python -m pytest -q tests/unit/test_architecture.py
+
+# What the tests do in seconds, for half an hour or so: a crash is a bug, keep it in tests/fuzz/corpus.
+fuzz: $(VENV)/.dev
+	FUZZ_EXAMPLES=20000 HOSTILE_EXAMPLES=200 $(VENV)/bin/python -m pytest tests/fuzz \
+	    tests/integration/test_hostile_user.py
 
 bench: $(VENV)/.dev
 	$(VENV)/bin/python -m bench

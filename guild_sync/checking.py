@@ -106,9 +106,11 @@ def _config() -> Iterator[Line]:
 
 def _address(settings: dict[str, str]) -> str:
     place = f"{settings.get('user')}@{settings.get('hostname')}, port {settings.get('port')}"
-    for key, word in (("proxyjump", "through"), ("proxycommand", "by")):
-        if settings.get(key, "none") != "none":
-            return f"{place}, {word} {settings[key]}"
+    if settings.get("proxyjump", "none") != "none":
+        return f"{place}, through {settings['proxyjump']}"
+    if settings.get("proxycommand", "none") != "none":
+        program, *more = settings["proxycommand"].split()  # which may have a password in it
+        return f"{place}, by {program}{' ...' if more else ''}"
     return place
 
 

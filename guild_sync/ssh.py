@@ -300,11 +300,16 @@ def failure(remote: Remote, stderr: str) -> Unreachable:
 
 
 def _destination(remote: Remote) -> str:
-    """What to type behind `ssh` to get there by hand, the same way as guild does."""
+    """What to type behind `ssh` to get there by hand, the same way as guild does.
+
+    A proxy's command line may have a password in it, and this goes to mails and logs: it is
+    then the file with guild's settings that is named.
+    """
+    if remote.proxy:
+        return shlex.join(["-oBatchMode=no", "-F", str(_config_file(remote)), remote.host])
     port = ["-p", str(remote.port)] if remote.port else []
     key = ["-i", remote.private_key] if remote.private_key else []
     options = {
-        "ProxyCommand": remote.proxy,
         "ProxyJump": remote.proxy_jump,
         "UserKnownHostsFile": remote.known_hosts and _quoted(remote.known_hosts),
     }

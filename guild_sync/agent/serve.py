@@ -20,9 +20,9 @@ def main(frame: str) -> int:
     """
     out = sys.stdout.buffer
     try:
-        request = json.loads(sys.stdin.buffer.readline(MAX_REQUEST))
+        request = _request(sys.stdin.buffer.readline(MAX_REQUEST))
         home = os.path.realpath(os.path.join(os.path.expanduser("~"), request["home"]))
-        function, args = request["function"], dict(request["args"])
+        function, args = request["function"], request["args"]
         if request.get("stream"):
             if function in calls.WATCHED:
                 args["hangup_fd"] = sys.stdin.fileno()
@@ -41,6 +41,23 @@ def main(frame: str) -> int:
         # A bug of ours: its traceback is evidence, and travels as one.
         _answer(out, frame, {"bug": traceback.format_exc()})
     return 0
+
+
+def _request(line: bytes) -> Dict[str, Any]:
+    """The request on a line. Raises AgentError where it is none."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        request = None
+    if (
+        not isinstance(request, dict)
+        or not isinstance(request.get("home"), str)
+        or "\0" in request["home"]
+        or not isinstance(request.get("function"), str)
+        or not isinstance(request.get("args"), dict)
+    ):
+        raise AgentError("the request makes no sense")
+    return request
 
 
 def _answer(out: Any, frame: str, answer: Dict[str, Any]) -> None:

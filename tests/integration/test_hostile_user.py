@@ -1,0 +1,237 @@
+"""What users type and have in their files is never run, and what is secret goes nowhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import Guild, Place, Server, project, wait_until
+from test_fleet import bind, pulled
+
+from guild_sync import ssh
+
+SHOW = "import os\nvalue = ''\nprint(ascii(value))\n"
+PIECES = (
+    *("$(touch canary)", "`touch canary`", "; touch canary;", "&& touch canary", "| touch canary"),
+    *(
+        "\n touch canary \n",
+        "> canary",
+        "'",
+        '"',
+        "\\",
+        "$",
+        "${IFS}",
+        "!",
+        "#",
+        "~",
+        "*",
+        "?",
+        "[",
+    ),
+    *(
+        "[",
+        "{a,b}",
+        "-",
+        "--",
+        " ",
+        "\t",
+        "%",
+        "%s",
+        "ü",
+        "☃",
+        "a",
+        "=",
+        ":",
+        "\\0",
+        "\\n",
+        "$HOME",
+    ),
+)
+TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
+SLOW = settings(
+    max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "12")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def canaries(*folders: Path) -> list[Path]:
+    found = [path for folder in folders for path in folder.rglob("canary*")]
+    return [*found, *Path.home().glob("canary*")]
+
+
+@SLOW
+@given(flag=TEXTS, label=TEXTS)
+def test_flags_and_labels_arrive_as_they_are(
+    guild: Guild, remote: str, there: Path, tmp_path: Path, flag: str, label: str
+) -> None:
+    """Through the shell's words, JSON, ssh, the agent and the operation; and home by rsync."""
+    project(guild.folder, "op: {main: show, flags: {value: {type: string}}}", show=SHOW)
+    words = ("run", "op", f"value={flag}", "-r", remote, "-y", "-l", label)
+    done = guild.ok(*words)
+    assert ascii(flag) in done.lines
+    guild.ok("pull", remote, "1", "-y")
+    (run,) = json.loads(guild.ok("runs", "-n1", "--json").out)
+    assert run["flags"] == {"value": flag}
+    assert run["label"] == label
+    assert canaries(tmp_path) == []
+
+
+@SLOW
+@given(name=TEXTS.filter(lambda text: "\n" not in text), command=TEXTS)
+def test_names_and_config_values_are_no_commands(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path, name: str, command: str
+) -> None:
+    """Whatever a remote and its keys are called: it works, or is refused in one line."""
+    keys = {**sshd.keys(there), "description": command, "venv-path": command, "python": name}
+    guild.config.write_text(yaml.safe_dump({"remotes": {name: keys, "gpu": sshd.keys(there)}}))
+    for words in (["runs", "-r", name], ["pull", name, "-y"], ["remotes"], ["runs", "-r", "gpu"]):
+        done = guild(*words)
+        assert done.code in (0, 1, 3), done
+        assert "internal error" not in done.err
+    assert canaries(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["op$(touch canary)", "`touch canary`:op", "../../op", "-op", "a\nb"]
+)
+def test_an_operation_of_any_name(guild: Guild, remote: str, tmp_path: Path, word: str) -> None:
+    (guild.folder / "guild.yml").write_text(yaml.safe_dump({word: {"exec": "true"}}))
+    done = guild("run", word, "-r", remote, "-y")
+    assert done.code in (0, 1), done
+    assert "internal error" not in done.err
+    assert canaries(tmp_path) == []
+
+
+# Secrets.
+
+TOKEN = "SECRET-3f1d9c"
+
+
+def holding(text: str, *folders: Path) -> list[Path]:
+    """The files that hold the text."""
+    found = []
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
+                found.append(path)
+    return found
+
+
+def test_the_environment_here_stays_here(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    guild.env.update(AWS_SECRET_ACCESS_KEY=TOKEN, GITHUB_TOKEN=TOKEN)
+    project(guild.folder, "op: {main: show}", show="import os\nprint(sorted(os.environ))")
+    done = guild.ok("run", "op", "-r", remote, "-y")
+    assert "AWS_SECRET_ACCESS_KEY" not in done.out
+    guild.ok("run", "op", "-y")
+    guild.ok("pull", remote, "-y")
+    guild.ok("sync", "--log", str(tmp_path / "sync.log"))
+    assert holding(TOKEN, tmp_path) == []
+
+
+def command_lines(pid: int) -> str:
+    """The command lines of all processes below a process, and its own."""
+    found = subprocess.run(["ps", "-eo", "ppid=,pid=,args="], stdout=subprocess.PIPE, text=True)
+    rows = [line.split(None, 2) for line in found.stdout.splitlines()]
+    below, text = {str(pid)}, ""
+    for _ in range(4):
+        below |= {row[1] for row in rows if row[0] in below}
+    for row in rows:
+        text += row[2] + "\n" if row[1] in below and len(row) > 2 else ""
+    return text
+
+
+PROXY = """
+import os, socket, threading
+server = socket.create_connection(("127.0.0.1", PORT))
+def up():
+    while data := os.read(0, 65536):
+        server.sendall(data)
+    os._exit(0)
+threading.Thread(target=up, daemon=True).start()
+while data := server.recv(65536):
+    os.write(1, data)
+"""
+
+
+def test_a_password_in_a_proxy_line_is_in_no_command_line_log_or_attribute(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path
+) -> None:
+    """ssh runs the proxy itself: that is the one process that must have it."""
+    keys = sshd.keys(there)
+    proxy = tmp_path / "proxy"
+    proxy.write_text(f"#!{sys.executable}\n" + PROXY.replace("PORT", str(keys["port"])))
+    proxy.chmod(0o755)
+    guild.configure(gpu=keys)
+    run_id = pulled(guild, "gpu")
+    (there / "runs" / run_id / "large").write_bytes(os.urandom(2_000_000))
+    bind(guild, run_id, "gpu")
+    guild.configure(gpu={**keys, "proxy": f"{proxy} --password {TOKEN}", "bwlimit": 500})
+    guild.configure(gpu={**keys, "proxy": f"false --password {TOKEN}"})
+    failed = guild("sync")
+    assert failed.code == 3
+    assert TOKEN not in failed.out + failed.err
+    guild.configure(gpu={**keys, "proxy": f"{proxy} --password {TOKEN}", "bwlimit": 500})
+    shutil.rmtree(guild.home / "remotes")  # cron is to try it at once
+    syncing = guild.popen("guild-sync")
+    seen = ""
+
+    def copies() -> bool:
+        nonlocal seen
+        seen += command_lines(syncing.pid)
+        return syncing.poll() is not None
+
+    wait_until(copies, "the end")
+    assert syncing.returncode == 0, syncing.stdout and syncing.stdout.read()
+    ours = [line for line in seen.splitlines() if not line.startswith(("/bin/sh", "sh -c", "nc"))]
+    assert any("rsync" in line for line in ours)
+    assert [line for line in ours if TOKEN in line and str(proxy) not in line.split()[:2]] == []
+    assert holding(TOKEN, guild.home, there) == []
+    folder = ssh.private_folder()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    secret = holding(TOKEN, folder)
+    assert secret, "the file that ssh reads"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
+
+
+# Modes.
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_no_file_of_guilds_is_everybodys_to_change(
+    guild: Guild, sshd: Server, tmp_path: Path, umask: int
+) -> None:
+    there = tmp_path / "shared"
+    there.mkdir()
+    there.chmod(0o2775)
+    guild.configure(gpu=sshd.keys(there))
+    before = os.umask(umask)
+    try:
+        guild.ok("run", "op", "sleep=0", "-y", "-l", "x")
+        place = Place(guild, there, "gpu")
+        run_id = place.started("sleep=0")
+        place.wait_for_end(run_id)
+        guild.ok("pull", "gpu", "-y", "--exclude", "*.pyc")
+        guild.ok("guild-sync")
+        guild.ok("rm", run_id, "-y")
+        guild.ok("remote", "start", "sandbox")
+        guild.ok("remote", "stop", "sandbox", "-y")
+    finally:
+        os.umask(before)
+    found = [*guild.home.rglob("*"), *there.rglob("*")]
+    loose = [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o002]
+    assert loose == []
+    keys = [path for path in found if path.name in ("host_key", "login_key")]
+    assert keys
+    assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
