@@ -150,7 +150,7 @@ def test_an_entry_of_the_ledger_is_read_or_passed_over(data: dict[str, object]) 
     entry.is_left_alone(1.0)
 
 
-REQUEST = st.fixed_dictionaries(
+REQUEST: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
     {}, optional={"home": JSON, "function": JSON, "args": st.one_of(TEXT, st.just({}))}
 )
 REQUESTS = 40  # each is a process
