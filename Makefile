@@ -60,7 +60,7 @@ $(VENV)/.installed: setup.cfg tools/install-missing $(wildcard bin/*)
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	tools/install-missing zsh fish groff
+	tools/install-missing zsh fish tcsh groff faketime
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
