@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= $(shell test -w .. && echo $(abspath ..)/$(notdir $(CURDIR)).venv || echo $(CURDIR)/.venv)
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
-.PHONY: help demo test uat check bench fuzz format man clean
+.PHONY: help demo test uat check bench fuzz soak format man clean
 help:
 	@echo "make demo   set up, and play the main job on an ssh server of your own"
 	@echo "make test   set up, and run every test that needs no container"
@@ -13,6 +13,7 @@ help:
 	@echo "make check  types, style, and what the agent may use"
 	@echo "make man    write the manual pages anew, from what --help shows"
 	@echo "make fuzz   feed the readers what nobody would write, for longer than the tests do"
+	@echo "make soak   ten minutes of faults at random, after which all must be equal"
 	@echo "make bench  measure how fast guild is, beside the bare limits"
 
 demo: $(VENV)/.installed
@@ -37,6 +38,10 @@ check: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	FUZZ_EXAMPLES=20000 HOSTILE_EXAMPLES=200 $(VENV)/bin/python -m pytest tests/fuzz \
 	    tests/integration/test_hostile_user.py
+
+# Ten minutes of faults at random, over 200 runs on five sandboxes.
+soak: $(VENV)/.dev
+	$(VENV)/bin/python tests/soak.py
 
 bench: $(VENV)/.dev
 	$(VENV)/bin/python -m bench

@@ -115,7 +115,8 @@ class Fleet:
     def home(self, names: Sequence[str]) -> str:
         """A guild home here with the runs of the remotes of these names, as they are now."""
         assert self.remotes
-        home = f"fleet-{names[-1]}-{len(names)}"
+        kinds = sorted({name.partition("-")[0] for name in names})
+        home = f"fleet-{'-'.join(kinds)}-{len(names)}"
         folder = self._lab.folder / home / "runs"
         if not folder.exists():
             for name in names:

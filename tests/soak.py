@@ -1,0 +1,237 @@
+"""Many runs over several sandboxes, faults at random, and everything equal at the end.
+
+`python tests/soak.py [SECONDS [RUNS [SEED]]]`, or `make soak`: ten minutes, 200 runs. The seed is
+printed, and so are the faults that were injected.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import yaml
+from comparing import faults, whole_or_marked
+from faults import end_run, write_run
+from support import BIN
+
+from guild_sync.agent import locks, runs
+
+SANDBOXES = 5
+
+
+class Soak:
+    """The world of one soak: a guild home here, sandboxes, and runs on them that go on."""
+
+    def __init__(self, folder: Path, count: int, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.folder = folder
+        self.home = folder / "home"
+        self.boxes = [f"box{number}" for number in range(1, SANDBOXES + 1)]
+        self.injected: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.held: dict[Path, int] = {}
+        self.env = {
+            **os.environ,
+            "HOME": str(folder / "user"),
+            "GUILD_HOME": str(self.home),
+            "GUILD_CONFIG": str(folder / "config.yml"),
+        }
+        (folder / "user").mkdir()
+        boxes = {box: {"type": "sandbox", "guild-home": str(self.there(box))} for box in self.boxes}
+        for keys in boxes.values():
+            keys["timeout"] = 20  # type: ignore[assignment]
+        (folder / "config.yml").write_text(yaml.safe_dump({"remotes": boxes}))
+        for box in self.boxes:
+            self.guild("remote", "start", box)
+        for number in range(count):
+            self.begin(self.boxes[number % SANDBOXES], f"{number + 1:032x}")
+
+    def there(self, box: str) -> Path:
+        return self.folder / "there" / box
+
+    def guild(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        argv = [str(BIN / "guild"), *words]
+        done = subprocess.run(argv, env=self.env, capture_output=True, timeout=300)
+        if done.returncode not in (0, 1, 3, 4) or b"internal error" in done.stderr:
+            self.wrong.append(f"{words}: {done}")
+        return done
+
+    # What goes on.
+
+    def begin(self, box: str, run_id: str) -> None:
+        """A run that is running: this process holds its lock as a runner does."""
+        sizes = (self.random.randrange(200_000), self.random.randrange(1000))
+        run = write_run(self.there(box), run_id, sizes=sizes, ended=False)
+        fd = locks.hold(str(run / ".guild"))
+        assert fd is not None
+        self.held[run] = fd
+
+    def go_on(self) -> None:
+        """Some runs write, some end, and a few are labelled."""
+        for run in self.random.sample(sorted(self.held), min(5, len(self.held))):
+            if not run.exists():
+                continue  # it was deleted, or its home is away
+            with open(run / ".guild" / "output", "a") as output:
+                output.write(f"{self.random.random()}\n")
+            (run / f"file-{self.random.randrange(4)}").write_bytes(self.random.randbytes(5000))
+            runs.write_attr(str(run), "label", f"label {self.random.random()}")
+            if self.random.random() < 0.15:
+                self.end(run)
+
+    def end(self, run: Path) -> None:
+        end_run(run, self.random.choice([0, 0, 0, 1, -15]))
+        locks.release(str(run / ".guild"), self.held.pop(run))
+
+    # Faults.
+
+    def kill_guild(self) -> None:
+        words = self.random.choice([("sync",), ("pull", self.random.choice(self.boxes), "-y")])
+        process = subprocess.Popen(
+            [str(BIN / "guild"), *words],
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(self.random.uniform(0, 1.5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def cut_connections(self) -> None:
+        self._while_syncing(lambda: self._end_sessions(self.random.choice(self.boxes)))
+
+    def _end_sessions(self, box: str) -> None:
+        """End what the sandbox's sshd has started, one process for each connection."""
+        pid = (self.home / "sandboxes" / box / "sshd.pid").read_text().strip()
+        found = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", pid], stdout=subprocess.PIPE, text=True
+        )
+        for session in found.stdout.split():
+            os.kill(int(session), signal.SIGKILL)
+
+    def restart_server(self) -> None:
+        box = self.random.choice(self.boxes)
+        self.guild("remote", "stop", box, "-y")
+        self.guild("sync")
+        self.guild("remote", "start", box)
+
+    def _while_syncing(self, act: Callable[[], None]) -> None:
+        process = subprocess.Popen(
+            [str(BIN / "guild"), "sync"],
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(self.random.uniform(0, 1.0))
+        act()
+        process.wait(300)
+
+    def delete_and_put_back(self) -> None:
+        alive = [run for run in sorted(self.held) if run.exists()]
+        if alive:
+            run = self.random.choice(alive)
+            away = self.folder / "away"
+            shutil.move(run, away)
+            self.guild("sync")
+            shutil.move(away, run)
+
+    def move_home(self) -> None:
+        box = self.random.choice(self.boxes)
+        away = self.folder / "home-away"
+        shutil.move(self.there(box), away)
+        self.guild("sync")
+        if self.there(box).exists():
+            self.wrong.append(f"a home was made where {box}'s was not mounted")
+        shutil.move(away, self.there(box))
+
+    def several_at_once(self) -> None:
+        argv = [str(BIN / "guild"), "sync"]
+        quiet = subprocess.DEVNULL
+        many = [subprocess.Popen(argv, env=self.env, stdout=quiet, stderr=quiet) for _ in range(3)]
+        for process in many:
+            process.wait(300)
+
+    FAULTS = (
+        *("kill_guild", "kill_guild", "cut_connections", "restart_server"),
+        *("delete_and_put_back", "move_home", "several_at_once"),
+    )
+
+    def step(self) -> None:
+        """The runs go on, one fault, and what is here must not be wrong after it."""
+        self.go_on()
+        name = self.random.choice(self.FAULTS)
+        self.injected[name] += 1
+        getattr(self, name)()
+        for box in self.boxes:
+            self.wrong += [f"after {name}: {line}" for line in self._of(box, whole_or_marked)]
+        if self.random.random() < 0.5:
+            self.guild("sync")
+
+    def _of(self, box: str, check: Callable[[Path, Path], list[str]]) -> list[str]:
+        ids = {path.name for path in (self.there(box) / "runs").glob("[0-9a-f]*")}
+        return [line for line in check(self.home, self.there(box)) if any(i in line for i in ids)]
+
+    def finish(self) -> list[str]:
+        """End every run, sync once more, and tell what is not equal on both sides."""
+        for run in sorted(self.held):
+            self.end(run)
+        for box in self.boxes:
+            self.guild("pull", box, "-y")
+        last = self.guild("sync")
+        if last.returncode:
+            self.wrong.append(f"the last sync: {last}")
+        for box in self.boxes:
+            self.wrong += self._of(box, partial(faults, remote=box))
+            lacking = {p.name for p in (self.there(box) / "runs").glob("[0-9a-f]*")} - {
+                p.name for p in (self.home / "runs").glob("[0-9a-f]*")
+            }
+            self.wrong += [f"{run_id} has not come" for run_id in lacking]
+        return self.wrong
+
+    def close(self) -> None:
+        for box in self.boxes:
+            self.guild("remote", "stop", box, "-y")
+
+
+def soak(seconds: float, count: int, seed: int) -> list[str]:
+    """What was wrong, during a soak or at its end; nothing, it is to be hoped."""
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    print(f"seed {seed}, {count} runs, {SANDBOXES} sandboxes, {seconds:g} s", flush=True)
+    world = Soak(folder, count, seed)
+    try:
+        for box in world.boxes:
+            world.guild("pull", box, "-y")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            world.step()
+        wrong = world.finish()
+    finally:
+        world.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(dict(world.injected), f"{len(wrong)} wrong", flush=True)
+    return wrong
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    seconds = float(words[0]) if words else 600.0
+    count = int(words[1]) if words[1:] else 200
+    seed = int(words[2]) if words[2:] else random.SystemRandom().randrange(1, 1 << 30)
+    wrong = soak(seconds, count, seed)
+    print("\n".join(wrong[:50]))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
