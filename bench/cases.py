@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from bench import bare_loop
-from bench.fleet import CONNECT_TIMEOUT, DOWN, SIZE
+from bench.fleet import CONNECT_TIMEOUT, DOWN, RUNS, SIZE
 from bench.lab import DELAYED, LOOPBACK, NETWORKS, Lab
 from bench.measure import Aim, Case, Command, Work
 from bench.network import Network
@@ -17,6 +17,8 @@ LISTED = (10, 1_000, 10_000)
 PULLED = (1, 10, 50)
 SYNCED = (1, 10, 50, 200)
 FLEETS = (1, 10, 50)
+RIVAL_REMOTES = 10  # at most: Guild AI does one after the other
+RIVAL_RUNS = 50
 VERSION = Aim(plus=0.04)
 LISTING = {10_000: Aim(times=1.5)}
 LAUNCH = Aim(plus=0.5)
@@ -105,7 +107,22 @@ def _many(lab: Lab, size: int, jobs: int) -> Case:
         lambda: [lab.fleet.limit(names, jobs)],
         lambda: lab.fleet.prepare(names),
     )
-    return Case(_work(lab, names, jobs), limit, None, lambda: lab.fleet.connections(), size)
+    work = _work(lab, names, jobs)
+
+    def rival() -> Work | None:
+        if size > RIVAL_REMOTES or not lab.rival.program:
+            return None
+        return Work(
+            "Guild AI",
+            lambda: [
+                lab.rival_command(
+                    "sync", home=lab.fleet.home(names), copied=RUNS * size, names=names
+                )
+            ],
+            lambda: lab.fleet.prepare(names),
+        )
+
+    return Case(work, limit, None, lambda: lab.fleet.connections(), size, rival)
 
 
 def _beside(lab: Lab, names: Sequence[str], others: Sequence[str], aim: Aim | None) -> Case:
@@ -188,6 +205,11 @@ def _pull(network: Network, count: int, cold: bool) -> Case:
         words = ("pull", f"{network.name}-ended", f"1:{count}", "-y")
         return [network.lab.guild(*words, home=home, expect=("Copying", count))]
 
+    def rival() -> list[Command]:
+        name = f"{network.name}-ended"
+        words = ("pull", name, *network.lab.ended[:count], "-y")
+        return [network.lab.rival_command(*words, home=home, copied=count, names=[name])]
+
     return Case(
         Work(_named(network, f"guild pull {_runs(count)}", cold), guild, prepare),
         Work(
@@ -197,6 +219,7 @@ def _pull(network: Network, count: int, cold: bool) -> Case:
         ),
         None,
         _counted(network),
+        rival=_rival(network, rival, prepare, cold),
     )
 
 
@@ -219,6 +242,18 @@ def _pull_one(network: Network, purpose: str, what: str) -> Case:
 
     work = Work(_named(network, f"guild pull {what}", cold=False), guild, prepare)
     return Case(work, Work("ssh, rsync", bare, prepare), None, _counted(network))
+
+
+def _rival(
+    network: Network,
+    commands: Callable[[], Sequence[Command]],
+    prepare: Callable[[], None],
+    cold: bool,
+) -> Callable[[], Work | None]:
+    """Guild AI's work; it keeps no connection open, so of an open one there is none."""
+    return lambda: (
+        Work("Guild AI", commands, prepare) if cold and network.lab.rival.program else None
+    )
 
 
 def _synced(network: Network, count: int, cold: bool, changed: bool) -> tuple[str, Work]:
@@ -251,7 +286,7 @@ def _unchanged(network: Network, count: int) -> Case:
 
 
 def _sync(network: Network, count: int, cold: bool, changed: bool = True) -> Case:
-    _, work = _synced(network, count, cold, changed)
+    home, work = _synced(network, count, cold, changed)
     target = network.lab.folder / f"{network.name}-bare-{count}"
 
     def prepare() -> None:
@@ -261,6 +296,10 @@ def _sync(network: Network, count: int, cold: bool, changed: bool = True) -> Cas
         if changed:
             network.lab.grow()
         network.connect(cold)
+
+    def rival() -> list[Command]:
+        name = f"{network.name}-running"
+        return [network.lab.rival_command("sync", home=home, copied=count, names=[name])]
 
     return Case(
         work,
@@ -272,6 +311,7 @@ def _sync(network: Network, count: int, cold: bool, changed: bool = True) -> Cas
         SYNC[network.name] if cold else None,
         _counted(network),
         1 if cold else 0,
+        _rival(network, rival, prepare, cold and changed and count <= RIVAL_RUNS),
     )
 
 

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from guild_sync.agent import locks, runs
 
 if TYPE_CHECKING:
     from bench.fleet import Fleet
+    from bench.rival import Rival
 
 DELAY = 0.02  # seconds, each way
 LOOPBACK, DELAYED = "loopback", "delayed"
@@ -152,6 +154,17 @@ class Lab:
         from bench.fleet import Fleet
 
         return Fleet(self, self._stack)
+
+    @cached_property
+    def rival(self) -> Rival:
+        from bench.rival import Rival
+
+        return Rival(self.folder, self.project)
+
+    def rival_command(self, *words: str, home: str, copied: int, names: Sequence[str]) -> Command:
+        """A command line of Guild AI, which knows the remotes of these names."""
+        remotes = {name: self._remotes[name] for name in names}
+        return self.rival.command(remotes, *words, home=home, copied=copied)
 
     def there(self, purpose: str) -> Path:
         """The guild home on the remote with the runs for `purpose`."""

@@ -57,9 +57,10 @@ class Command:
             said = [_content(out.fileno()), _content(err.fileno())]
         if code != self.status:
             raise Failed(f"{' '.join(self.argv)[:200]} ended with {code}:\n{''.join(said)}")
-        if self.expect and said[0].count(self.expect[0]) != self.expect[1]:
+        if self.expect and "".join(said).count(self.expect[0]) != self.expect[1]:
             text, count = self.expect
-            raise Failed(f"{' '.join(self.argv)[:200]}: not {count} x {text!r} in:\n{said[0]}")
+            words = " ".join(self.argv)[:200]
+            raise Failed(f"{words}: not {count} x {text!r} in:\n{''.join(said)}")
         return elapsed
 
 
@@ -99,6 +100,7 @@ class Case:
     """A row of the table: some work, the limit that it is compared with, and the aim.
 
     `connections` tells how many connections have been made so far, where that is known.
+    `rival` is the same work done by Guild AI; it takes long and is done once.
     """
 
     work: Work
@@ -106,6 +108,7 @@ class Case:
     aim: Aim | None = None
     connections: Callable[[], int] | None = None
     most: int = 1  # connections that it may make
+    rival: Callable[[], Work | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class Row:
     times: Sequence[float]
     limits: Sequence[float]
     connections: int | None
+    rival: float | None = None  # seconds
 
     @property
     def median(self) -> float:
@@ -151,9 +155,11 @@ def measured(case: Case, repeat: int) -> Row:
             times.append(seconds)
             limits.append(limit)
             counts.append(made)
+    rival = case.rival()
     return Row(
         case,
         times,
         limits if case.limit else [],
         max(counts) if case.connections else None,
+        rival.seconds() if rival else None,
     )

@@ -15,7 +15,7 @@ from bench.measure import Row
 
 HEADINGS = (
     *("what", "n", "median s", "min", "max"),
-    *("conn", "limit", "limit s", "ratio", "of minima", "aim", ""),
+    *("conn", "limit", "limit s", "ratio", "of minima", "aim", "", "Guild AI s"),
 )
 _LEFT = (0, 6, 10, 11)  # the columns of words; the others are numbers
 
@@ -47,6 +47,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{min(row.times) / min(row.limits):.2f}" if row.limits else "",
         str(row.case.aim or ""),
         {None: "", True: "met", False: "NOT MET"}[row.met],
+        "" if row.rival is None else f"{row.rival:.1f}",
     )
 
 
@@ -85,6 +86,7 @@ def _row_as_json(row: Row) -> dict[str, Any]:
         "ratio": row.ratio,
         "aim": {"times": aim.times, "plus": aim.plus, "met": row.met} if aim else None,
         "connections": row.connections,
+        "guild_ai_seconds": row.rival,
     }
 
 

@@ -125,3 +125,10 @@ class GuildAi:
 def _status(row: list[str]) -> str:
     # A run that never started has no time between its operation and its status.
     return row[3] if row[2][:2] == "20" else row[2]
+
+
+if __name__ == "__main__":  # for the benchmark
+    try:
+        print(program())
+    except Unavailable as e:
+        sys.exit(str(e))
