@@ -43,8 +43,8 @@ class Wanted(NamedTuple):
     """The runs to ask a remote for: its own, and those that may be of any remote."""
 
     ids: list[str]
-    strays: list[str]
     is_all: bool = True  # whether the remote has no other run that is not over
+    strays: Sequence[str] = ()
 
 
 class Visit(NamedTuple):
@@ -69,9 +69,12 @@ def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: in
     mended = visit.here.call("mend", ids=strays) if strays else []
     for run_id in mended:
         visit.say(f"Mended {run_id}: it has ended, and waits no more")
-    strays[:] = [run_id for run_id in strays if run_id not in mended]
+    strays = [run_id for run_id in strays if run_id not in mended]
     deadline = None if visit.limit is None else time.monotonic() + visit.limit
-    work = [partial(_outcome, visit, name, grouped[name], deadline) for name in grouped]
+    work = [
+        partial(_outcome, visit, name, group._replace(strays=strays), deadline)
+        for name, group in grouped.items()
+    ]
     return side_by_side(work, jobs)
 
 
@@ -88,7 +91,7 @@ def wanted(
         if chosen is not None and run_id not in chosen:
             continue
         if remote:
-            grouped.setdefault(remote, Wanted([], strays, chosen is None)).ids.append(run_id)
+            grouped.setdefault(remote, Wanted([], chosen is None)).ids.append(run_id)
         else:
             strays.append(run_id)
     return grouped, strays

@@ -68,19 +68,16 @@ def survey(
         look_only=look_only,
         selection=selection.as_request(),
     )
-    told = answer.get("states") if isinstance(answer, dict) else None
-    if not isinstance(told, dict):
-        raise RemoteError(f"remote {host.name!r} gave no answer that guild understands")
     home_id = answer.get("home_id")
-    states = {run_id: _state(host, run_id, told.get(run_id)) for run_id in ids}
+    states = {run_id: _state(host, run_id, answer["states"].get(run_id)) for run_id in ids}
     return Survey(states, home_id if _is_name(home_id) else None)
 
 
 def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
-    if isinstance(told, dict) and told.get("status") is None:
-        return None
-    if not isinstance(told, dict) or told["status"] not in _STATUSES:
+    if not isinstance(told, dict) or told.get("status", "") not in (None, *_STATUSES):
         raise RemoteError(f"remote {host.name!r} makes no sense about run {run_id}")
+    if told["status"] is None:
+        return None
     state: dict[str, Any] = {"status": told["status"], "remote": None}
     if isinstance(remote := told.get("remote"), str):
         state["remote"] = remote

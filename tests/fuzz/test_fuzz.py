@@ -137,7 +137,7 @@ def test_what_once_was_a_crash_is_none(path: Path, tmp_path: Path) -> None:
 
 
 @FUZZ
-@given(answer=JSON, function=st.sampled_from(sorted(answers._CHECKS)))
+@given(answer=JSON, function=st.sampled_from(sorted(answers.CHECKS)))
 def test_an_answer_is_one_or_is_none(answer: object, function: str) -> None:
     assert answers.is_answer(function, answer) in (True, False)
 

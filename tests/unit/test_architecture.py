@@ -12,7 +12,8 @@ import pytest
 from support import Guild
 
 import guild_sync
-from guild_sync import cli
+from guild_sync import answers, cli
+from guild_sync.agent.calls import FUNCTIONS
 
 PACKAGE = Path(guild_sync.__file__).parent
 
@@ -202,3 +203,15 @@ def test_the_error_statuses_are_those_of_the_design() -> None:
         "BUG": 70,
         "INTERRUPTED": 130,
     }
+
+
+# Functions that guild asks for on this machine alone, where nobody else answers.
+OF_THIS_MACHINE = {
+    *("begin_copy", "confirm_unchanged", "find_again", "lose", "mend", "overview"),
+    *("reopen_copy", "states", "tracked", "unchanged"),
+}
+
+
+def test_what_a_remote_can_be_asked_has_a_check_of_its_answer() -> None:
+    assert set(FUNCTIONS) - set(answers.CHECKS) == OF_THIS_MACHINE
+    assert set(answers.CHECKS) <= set(FUNCTIONS)
