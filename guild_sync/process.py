@@ -1,8 +1,10 @@
 """The one gate to other programs: run one, and see what it said and how it ended.
 
-Everything goes through `sh`, whose defaults are set right here and nowhere else: no
-pseudo-terminal (a tty makes ssh and rsync behave as if a person were watching), bytes
-instead of decoded text, no exception for an exit status, no argv in its log.
+What is followed while it runs goes through `sh`, whose defaults are set right here and
+nowhere else: no pseudo-terminal (a tty makes ssh and rsync behave as if a person were
+watching), bytes instead of decoded text, no exception for an exit status, no argv in its
+log. What is read whole does without it: importing sh takes as long as five questions over
+an open connection, and can be done while the first of them is answered (`run`'s `meanwhile`).
 """
 
 from __future__ import annotations
@@ -11,29 +13,26 @@ import logging
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
-from io import BytesIO
-from typing import Any, NamedTuple
-
-import sh
+from types import ModuleType
+from typing import IO, Any, NamedTuple
 
 from guild_sync.agent.children import die_with_parent
 from guild_sync.errors import DeadlinePassed, GuildError
-
-# sh logs each command line at INFO, and command lines may hold secrets.
-logging.getLogger("sh").setLevel(logging.WARNING)
 
 TIMED_OUT = -1000
 TOO_MUCH = -1001
 MAX_OUTPUT = 1 << 28  # bytes; a program that is read whole and prints more is ended
 _ALL_EXIT_CODES = range(-64, 256)
 _CHUNK = 65536
+_MOST_STDERR = 1 << 20  # bytes that are kept of it
 END_SECONDS = 5.0
+REST_SECONDS = 1.0  # for what is in a pipe that somebody else holds open still
 
 
 class Completed(NamedTuple):
@@ -52,21 +51,36 @@ class Completed(NamedTuple):
         return self.code == TOO_MUCH
 
 
-class _Bounded(BytesIO):
-    """Keeps so much of what is written to it, and tells once there is more."""
+class _Reader(threading.Thread):
+    """Reads a pipe to its end, and keeps so much of it; `on_full` is called once there is more."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_full = threading.Event()
-        self.on_full: Callable[[], None] = lambda: None
+    def __init__(self, pipe: IO[bytes], most: int, on_full: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self.is_full = False
+        self._pipe = pipe
+        self._most = most
+        self._on_full = on_full
+        self._read = bytearray()
+        self.start()
 
-    def write(self, data: Any) -> int:
-        if self.tell() + len(data) <= MAX_OUTPUT:
-            return super().write(data)
-        if not self.is_full.is_set():
-            self.is_full.set()
-            self.on_full()
-        return len(data)
+    def run(self) -> None:
+        while chunk := os.read(self._pipe.fileno(), _CHUNK):
+            if len(self._read) + len(chunk) <= self._most:
+                self._read += chunk
+            elif not self.is_full:
+                self.is_full = True
+                self._on_full()
+
+    def rest(self) -> bytes:
+        """What was read, after its program has ended.
+
+        Not up to the pipe's end at any price: an older ssh that stays as the connection's
+        master keeps its stderr open.
+        """
+        self.join(REST_SECONDS)
+        if not self.is_alive():
+            self._pipe.close()
+        return bytes(self._read)
 
 
 _limit = threading.local()
@@ -103,24 +117,60 @@ def run(
     stdin: bytes = b"",
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Completed:
     """Return how `argv` ended. After `timeout` seconds it is killed, and `timed_out` is set.
 
-    Raises GuildError where the program is not installed, and DeadlinePassed (`deadline`).
+    `meanwhile` is called once it runs. Raises GuildError where the program is not installed,
+    and DeadlinePassed (`deadline`).
     """
     left = _seconds_left()
     seconds = min((s for s in (timeout, left) if s is not None), default=None)
-    out = _Bounded()
-    command = _start(argv, stdin=stdin, out=out, env=env)
-    out.on_full = partial(_kill, command)
-    with _ended_on_error(command), _killed_after(command, seconds) as timed_out:
-        code = _exit_code(command)
+    try:
+        program = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            # As `_start`, for the same reasons.
+            preexec_fn=die_with_parent(signal.SIGTERM),
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise _not_installed(argv[0]) from None
+    assert program.stdin and program.stdout and program.stderr
+    with _ended_on_error(program), _killed_after(program.pid, seconds) as timed_out:
+        out = _Reader(program.stdout, MAX_OUTPUT, lambda: _signal(program.pid, signal.SIGKILL))
+        err = _Reader(program.stderr, _MOST_STDERR, lambda: None)
+        threading.Thread(target=_feed, args=(program.stdin, stdin), daemon=True).start()
+        meanwhile()
+        code = program.wait()
+        stdout, stderr = out.rest(), err.rest().decode("utf-8", "replace")
     if timed_out.is_set():
         _seconds_left()
         code = TIMED_OUT
-    if out.is_full.is_set():
+    if out.is_full:
         code = TOO_MUCH
-    return Completed(code, out.getvalue(), _stderr(command))
+    return Completed(code, stdout, stderr)
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    with suppress(BrokenPipeError), pipe:
+        pipe.write(data)
+
+
+def prepare() -> None:
+    """Import what `stream` needs: something to do while a program runs."""
+    _sh()
+
+
+def _sh() -> ModuleType:
+    import sh
+
+    # It logs each command line at INFO, and command lines may hold secrets.
+    logging.getLogger("sh").setLevel(logging.WARNING)
+    return sh
 
 
 def stream(
@@ -147,7 +197,7 @@ def stream(
             command = _start(argv, stdin=stdin, out=write_end)
         finally:
             os.close(write_end)
-        with _ended_on_error(command), _killed_after(command, left) as timed_out:
+        with _ended_on_error(command), _killed_after(command.pid, left) as timed_out:
             while chunk := output.read(_CHUNK):
                 on_output(chunk)
             code = _exit_code(command)
@@ -159,20 +209,18 @@ def stream(
 def foreground(argv: Sequence[str], *, cwd: str | None = None) -> int:
     """Run `argv` as the shell would: on our own stdin, stdout and stderr; its exit status."""
     sys.stdout.flush()
-    with _installed(argv[0]):
-        program: Any = sh.Command(argv[0])
-        command = program(
-            *argv[1:],
-            _in=sys.stdin,
-            _out=sys.stdout,
-            _err=sys.stderr,
-            _cwd=cwd,
-            _ok_code=_ALL_EXIT_CODES,
-            _new_session=False,  # it is the terminal's, for a Ctrl-C and for an editor's keys
-            _preexec_fn=_end_where_nobody_reads,
-            _bg=True,
-            _bg_exc=False,
-        )
+    command = _found(argv[0])(
+        *argv[1:],
+        _in=sys.stdin,
+        _out=sys.stdout,
+        _err=sys.stderr,
+        _cwd=cwd,
+        _ok_code=_ALL_EXIT_CODES,
+        _new_session=False,  # it is the terminal's, for a Ctrl-C and for an editor's keys
+        _preexec_fn=_end_where_nobody_reads,
+        _bg=True,
+        _bg_exc=False,
+    )
     with _ended_on_error(command):
         return _exit_code(command)
 
@@ -181,41 +229,34 @@ def _end_where_nobody_reads() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and children inherit that
 
 
-@contextmanager
-def _installed(program: str) -> Iterator[None]:
+def _found(program: str) -> Any:
+    sh = _sh()
     try:
-        yield
+        return sh.Command(program)
     except sh.CommandNotFound:
-        raise GuildError(
-            f"{program} is not installed here", f"Install it, for example: apt install {program}"
-        ) from None
+        raise _not_installed(program) from None
 
 
-def _start(
-    argv: Sequence[str],
-    *,
-    stdin: object,
-    out: BytesIO | int,
-    env: Mapping[str, str] | None = None,
-) -> Any:
-    bufsize = {} if isinstance(out, int) else {"_out_bufsize": _CHUNK}
-    with _installed(argv[0]):
-        program: Any = sh.Command(argv[0])
-        return program(
-            *argv[1:],
-            _in=stdin,
-            _out=out,
-            _err_bufsize=_CHUNK,
-            _tty_out=False,
-            _ok_code=_ALL_EXIT_CODES,
-            # A guild that is killed must leave no rsync that writes under its successor.
-            _preexec_fn=die_with_parent(signal.SIGTERM),
-            _new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
-            _bg=True,
-            _bg_exc=False,
-            _env=None if env is None else dict(env),
-            **bufsize,
-        )
+def _not_installed(program: str) -> GuildError:
+    return GuildError(
+        f"{program} is not installed here", f"Install it, for example: apt install {program}"
+    )
+
+
+def _start(argv: Sequence[str], *, stdin: object, out: int) -> Any:
+    return _found(argv[0])(
+        *argv[1:],
+        _in=stdin,
+        _out=out,
+        _err_bufsize=_CHUNK,
+        _tty_out=False,
+        _ok_code=_ALL_EXIT_CODES,
+        # A guild that is killed must leave no rsync that writes under its successor.
+        _preexec_fn=die_with_parent(signal.SIGTERM),
+        _new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
+        _bg=True,
+        _bg_exc=False,
+    )
 
 
 def _exit_code(command: Any) -> int:
@@ -224,7 +265,7 @@ def _exit_code(command: Any) -> int:
 
 
 @contextmanager
-def _killed_after(command: Any, seconds: float | None) -> Iterator[threading.Event]:
+def _killed_after(pid: int, seconds: float | None) -> Iterator[threading.Event]:
     """Kill the program, and what it started, after so many seconds; the event tells of it.
 
     sh's own `_timeout` looks only every 0.1 s whether the program has ended, which each
@@ -234,7 +275,7 @@ def _killed_after(command: Any, seconds: float | None) -> Iterator[threading.Eve
 
     def end() -> None:
         timed_out.set()
-        _kill(command)
+        _signal(pid, signal.SIGKILL)
 
     timer = threading.Timer(seconds or 0, end)
     timer.daemon = True
@@ -246,10 +287,10 @@ def _killed_after(command: Any, seconds: float | None) -> Iterator[threading.Eve
         timer.cancel()
 
 
-def _kill(command: Any) -> None:
-    """Kill the program, and what it started."""
+def _signal(pid: int, number: int) -> None:
+    """Send a signal to the program of a session of its own, and to what it started."""
     with suppress(ProcessLookupError):
-        command.signal_group(signal.SIGKILL)
+        os.killpg(pid, number)
 
 
 def _stderr(command: Any) -> str:
@@ -257,16 +298,23 @@ def _stderr(command: Any) -> str:
 
 
 @contextmanager
-def _ended_on_error(command: Any) -> Iterator[None]:
+def _ended_on_error(program: Any) -> Iterator[None]:
     """End the program and what it started, whatever takes us out of here (Ctrl-C most often)."""
     try:
         yield
     except BaseException:
-        with suppress(ProcessLookupError):
-            command.signal_group(signal.SIGTERM)
-        try:
-            command.wait(timeout=END_SECONDS)
-        except sh.TimeoutException:
-            with suppress(ProcessLookupError):
-                command.signal_group(signal.SIGKILL)
+        _signal(program.pid, signal.SIGTERM)
+        if not _has_ended(program, END_SECONDS):
+            _signal(program.pid, signal.SIGKILL)
         raise
+
+
+def _has_ended(program: Any, seconds: float) -> bool:
+    """Whether a program of subprocess's, or one of sh's, ends within so many seconds."""
+    of_subprocess = isinstance(program, subprocess.Popen)
+    too_late = subprocess.TimeoutExpired if of_subprocess else _sh().TimeoutException
+    try:
+        program.wait(timeout=seconds)
+    except too_late:
+        return False
+    return True

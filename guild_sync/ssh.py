@@ -15,7 +15,7 @@ import shlex
 import stat
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -168,19 +168,25 @@ def _config_file(remote: Remote) -> Path:
 
 
 def run(
-    remote: Remote, command: Sequence[str], *, stdin: bytes = b"", timeout: float = CALL_TIMEOUT
+    remote: Remote,
+    command: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    timeout: float = CALL_TIMEOUT,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> process.Completed:
     """Run `command` (words safe for any shell) on `remote`; a dead connection is replaced.
 
-    `command` may be run twice, so it must be one that can be.
+    `command` may be run twice, so it must be one that can be; `meanwhile` is called once.
     Raises Unreachable, with what to do, where ssh itself fails.
     """
     _, socket = _names(remote)
     shared = socket.exists()
-    done = process.run(argv(remote, *command), stdin=stdin, timeout=timeout)
+    words = argv(remote, *command)
+    done = process.run(words, stdin=stdin, timeout=timeout, meanwhile=meanwhile)
     if shared and (done.code == CONNECTION_FAILED or done.timed_out):
         disconnect(remote)
-        done = process.run(argv(remote, *command), stdin=stdin, timeout=timeout)
+        done = process.run(words, stdin=stdin, timeout=timeout)
     check(remote, done)
     return done
 

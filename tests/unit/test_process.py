@@ -1,0 +1,87 @@
+"""Programs that are read whole: bounded, ended in time, with all that they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from support import PATIENCE, wait_until
+
+from guild_sync import process
+from guild_sync.errors import DeadlinePassed, GuildError
+
+
+def run(script: str, **more: object) -> process.Completed:
+    return process.run(("sh", "-c", script), **more)  # type: ignore[arg-type]
+
+
+def test_what_it_said_and_how_it_ended() -> None:
+    assert run("cat; echo why >&2; exit 3", stdin=b"a\xff\n") == (3, b"a\xff\n", "why\n")
+    assert run("kill -9 $$").code == -9
+
+
+def test_input_and_output_larger_than_a_pipe_do_not_wait_for_each_other() -> None:
+    data = os.urandom(1 << 20)
+    assert run("cat", stdin=data).stdout == data
+    assert run("exit 0", stdin=data).code == 0, "it does not read"
+
+
+def test_a_program_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_OUTPUT", 100_000)
+    done = run("yes")
+    assert done.said_too_much
+    assert len(done.stdout) <= 100_000
+
+
+def test_what_it_started_is_killed_with_it_when_its_time_is_over(tmp_path: Path) -> None:
+    done = run(f"sleep 600 & echo $! >{tmp_path}/pid; wait", timeout=0.5)
+    assert done.timed_out
+    wait_until(lambda: has_ended(int((tmp_path / "pid").read_text())), "the child's end")
+
+
+def test_a_deadline_ends_it_and_lets_none_begin() -> None:
+    with process.deadline(time.monotonic() + 0.3):
+        with pytest.raises(DeadlinePassed):
+            run("sleep 600")
+        with pytest.raises(DeadlinePassed):
+            run("true")
+    assert run("true").code == 0
+
+
+def test_it_is_not_waited_for_what_keeps_its_stderr_open() -> None:
+    """As an older ssh does that stays as the master of a connection."""
+    done = run("setsid sh -c 'echo $$; exec sleep 600 >/dev/null' & sleep 0.3; echo said >&2")
+    assert done.stderr == "said\n"
+    os.kill(int(done.stdout), signal.SIGKILL)
+
+
+def test_what_is_done_meanwhile_is_done_while_it_runs(tmp_path: Path) -> None:
+    script = f"until [ -e {tmp_path}/done ]; do sleep 0.01; done; echo seen"
+    done = run(script, meanwhile=(tmp_path / "done").touch, timeout=PATIENCE)
+    assert done.stdout == b"seen\n"
+
+
+def test_it_is_ended_where_what_is_done_meanwhile_fails(tmp_path: Path) -> None:
+    def fail() -> None:
+        wait_until((tmp_path / "pid").exists, "the program's start")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(f"echo $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 600", meanwhile=fail)
+    assert has_ended(int((tmp_path / "pid").read_text()))
+
+
+def test_a_program_that_is_not_installed_is_said() -> None:
+    with pytest.raises(GuildError, match="no-such-program is not installed here"):
+        process.run(("no-such-program",))
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
