@@ -127,7 +127,6 @@ CHECKS: Mapping[str, Check] = {
     "clock": _is_time,
     "command": _list(_is_text),
     "comment": _is_change,
-    "copy_source": _is_anything,
     "delete_runs": _is_change,
     "discard": _is_anything,
     "end_copy": _is_anything,
@@ -135,7 +134,6 @@ CHECKS: Mapping[str, Check] = {
         {**_RUN, "attrs": _having({}), "manifest": _list(_is_text), "confirmed": _CONFIRMED}
     ),
     "install": _is_anything,
-    "keep_files": _is_anything,
     "label": _is_change,
     "list": _having({"total": _is_count, "runs": _list(_having(_RUN))}),
     "list_files": _having(
