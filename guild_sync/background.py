@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,12 +18,32 @@ def begun(work: Callable[[], T]) -> Future[T]:
     for a remote that hangs, and the kernel then ends the ssh and rsync that it has started.
     """
     future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as e:  # raised again by the thread that asks for the result
-            future.set_exception(e)
-
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=_fulfil, args=(future, work), daemon=True).start()
     return future
+
+
+def in_turn(work: Sequence[Callable[[], T]], threads: int) -> list[T]:
+    """What each of `work` returns, done by so many threads, which take one after the other.
+
+    Raises what one of them raised, once all the others have been worked on.
+    """
+    futures: list[Future[T]] = [Future() for _ in work]
+    waiting = deque(zip(futures, work, strict=True))
+
+    def take() -> None:
+        while True:
+            try:
+                future, task = waiting.popleft()
+            except IndexError:
+                return
+            _fulfil(future, task)
+
+    wait([begun(take) for _ in range(min(threads, len(work)))])
+    return [future.result() for future in futures]
+
+
+def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except Exception as e:  # raised again by the thread that asks for the result
+        future.set_exception(e)

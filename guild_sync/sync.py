@@ -104,21 +104,9 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     """
     if len(work) < 2:
         return [result() for result in work]
-    # Not where there is nothing to do, nor for one remote.
-    import threading
-    from concurrent.futures import wait
+    from guild_sync.background import in_turn  # threads: not for nothing, nor for one remote
 
-    from guild_sync.background import begun
-
-    slots = threading.Semaphore(jobs)
-
-    def in_turn(result: Callable[[], T]) -> T:
-        with slots:
-            return result()
-
-    working = [begun(partial(in_turn, result)) for result in work]
-    wait(working)
-    return [future.result() for future in working]
+    return in_turn(work, jobs)
 
 
 def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) -> Outcome:
