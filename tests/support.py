@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import yaml
@@ -245,3 +246,21 @@ def project(folder: Path, guildfile: str, **modules: str) -> Path:
     for name, text in modules.items():
         (folder / f"{name}.py").write_text(text)
     return folder
+
+
+@contextmanager
+def at_every_line(check: Callable[[], None]) -> Iterator[None]:
+    """Within, `check` is called before each line of Python: a kill could come just there."""
+    before = sys.gettrace()
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        sys.settrace(None)
+        check()
+        sys.settrace(trace)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)

@@ -35,6 +35,7 @@ def begin(
     began = time.time_ns() // 1000
     top = runs.runs_dir(home)
     os.makedirs(top, exist_ok=True)
+    incoming = _incoming(top, incoming)
     refused = {}
     before = {}
     for run_id, state in states.items():
@@ -46,15 +47,16 @@ def begin(
         elif (state.get("remote") or "").startswith(runs.PUSH):
             refused[run_id] = "it is not there whole yet (%s)" % state["remote"]
         elif not _is_settled(directory, state):
-            if runs.status(directory).remote != remote:
-                os.makedirs(guild, exist_ok=True)
+            if not os.path.isdir(guild):
+                _make(directory, remote, incoming)
+            elif runs.status(directory).remote != remote:
                 _write_remote(guild, remote)
             if state["status"] not in runs.FINAL:
                 _set_waiting(directory, state)
             _forget_end(directory, state)
     return {
         "runs_dir": top,
-        "incoming": _incoming(top, incoming),
+        "incoming": incoming,
         "refused": refused,
         "before": before,
         "began": began,
@@ -82,6 +84,17 @@ def begin_push(
     wanted = {run_id: state for run_id, state in states.items() if run_id not in refused}
     begun = begin(home, wanted, runs.PUSH + sender, "push-" + token)
     return dict(begun, refused=dict(refused, **begun["refused"]))
+
+
+def _make(directory: str, remote: str, incoming: str) -> None:
+    """Make a run's directory, which has its mark from the first moment."""
+    made = os.path.join(incoming, os.path.basename(directory))
+    os.makedirs(runs.guild_dir(made))
+    _write_remote(runs.guild_dir(made), remote)
+    if os.path.isdir(directory):  # one without a `.guild`, which is no run
+        os.rename(runs.guild_dir(made), runs.guild_dir(directory))
+    else:
+        os.rename(made, directory)
 
 
 def _write_remote(guild: str, remote: str) -> None:
@@ -235,11 +248,11 @@ def _is_settled(directory: str, state: Dict[str, Any]) -> bool:
 
 
 def end(home: str, incoming: str, ids: Sequence[str]) -> None:
-    """Remove the folder for unfinished files, and the marks of runs of which nothing came."""
-    shutil.rmtree(incoming, ignore_errors=True)
+    """Remove the folder for unfinished files, and the runs of which nothing but marks came."""
     for run_id in ids:
         directory = runs.run_dir(home, run_id)
         guild = runs.guild_dir(directory)
         if os.path.isdir(guild) and set(os.listdir(guild)) <= _MARKS:
             if os.listdir(directory) == [".guild"]:
-                shutil.rmtree(directory)
+                os.rename(directory, os.path.join(incoming, run_id))  # whole, or gone
+    shutil.rmtree(incoming, ignore_errors=True)

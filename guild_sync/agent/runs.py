@@ -27,6 +27,8 @@ PUSH = "push from "
 LOCK_CONFIRMED = "LOCK.confirmed"
 # In place of LOCK.remote, of a run that its remote says it has no more: the remote's name.
 LOCK_LOST = "LOCK.lost"
+# Folders of what is being removed, which no listing shows.
+DELETING = ".deleting-"
 OUTPUT = "output"
 
 # A run whose status is one of these changes no more by itself.

@@ -43,7 +43,7 @@ def stage(
         is_held = locks.holder(runs.guild_dir(directory)) is not None
         if is_held or runs.status(directory) != runs.Status("pending"):
             raise AgentError("run %s is there already" % run_id, kind="refused")
-        shutil.rmtree(directory)
+        _remove(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
     shutil.rmtree(temporary, ignore_errors=True)
     os.makedirs(os.path.join(runs.guild_dir(temporary), "attrs"))
@@ -96,7 +96,16 @@ def discard(home: str, run_id: str) -> None:
     if was_ready(directory):
         mark_staged(home, run_id)
     else:
-        shutil.rmtree(directory)
+        _remove(directory)
+
+
+def _remove(directory: str) -> None:
+    """Remove a run, which at no moment is there in part; a later delete mends an end in between."""
+    folder, name = os.path.split(directory)
+    aside = os.path.join(folder, runs.DELETING + name)
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(directory, aside)
+    shutil.rmtree(aside)
 
 
 def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: bool) -> None:

@@ -15,8 +15,6 @@ from typing import Callable, Iterator, Sequence
 from . import changes, locks, runs
 from .errors import AgentError
 
-_DELETING = ".deleting-"
-
 
 def delete(
     home: str, ids: Sequence[str], permanent: bool = False, copies: Sequence[str] = ()
@@ -84,8 +82,10 @@ def _with_dump(
     What killed deletes left there is removed too.
     """
     with changes.changing(home):
-        left = [os.path.join(top, name) for name in os.listdir(top) if name.startswith(_DELETING)]
-        dump = tempfile.mkdtemp(prefix=_DELETING, dir=top)
+        left = [
+            os.path.join(top, name) for name in os.listdir(top) if name.startswith(runs.DELETING)
+        ]
+        dump = tempfile.mkdtemp(prefix=runs.DELETING, dir=top)
         result = changes.each(ids, lambda run_id: act(run_id, dump))
     for path in left:
         _remove_tree(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import at_every_line
 
 from guild_sync.agent import attrs, copies, runs, survey
 from guild_sync.agent.errors import AgentError
@@ -82,6 +83,20 @@ def test_a_run_is_marked_before_the_first_byte_of_it_is_here(
     assert (guild(home) / "LOCK.remote").read_text() == "gpu\n"
     waits = state["status"] in ("pending", "staged")
     assert status(home) == (state["status"] if waits else "running", "gpu")
+
+
+def test_no_moment_shows_a_run_without_its_mark(home: str) -> None:
+    seen = set()
+
+    def check() -> None:
+        if Path(home, "runs", A).exists():
+            seen.add(status(home))
+
+    with at_every_line(check):
+        begun = begin(home, COMPLETED)
+        copies.end(home, begun["incoming"], [A])
+    assert seen == {("running", "gpu")}
+    assert os.listdir(Path(home, "runs")) == []
 
 
 def test_the_mark_is_all_that_is_written_of_a_run(home: str) -> None:
