@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from schema import And, Or, Schema, SchemaError
 
 from guild_sync.errors import ConfigError
 from guild_sync.selection import AT_END, DEFAULT_LARGE, EVERYTHING, Selection, is_pattern, size
+
+_reading = threading.RLock()  # one thread reads, and the others take what it has read
 
 SANDBOX = "sandbox"
 SUPPORTED_TYPES = ("ssh", SANDBOX)
@@ -73,12 +77,10 @@ def remotes() -> dict[str, Remote]:
     Raises ConfigError, with every fault of the file in its message.
     """
     path = config_path()
-    found = _read(path)
-    found.setdefault(
-        SANDBOX,
-        Remote(SANDBOX, SANDBOX, description="an ssh server of your own on this machine"),
-    )
-    return found
+    with _reading:
+        found = _read(path, _identity(path))
+    own = Remote(SANDBOX, SANDBOX, description="an ssh server of your own on this machine")
+    return {**found, SANDBOX: found.get(SANDBOX, own)}
 
 
 def remote(name: str) -> Remote:
@@ -121,7 +123,18 @@ def _remote_of_spec(spec: str) -> Remote:
     return Remote(spec, "ssh", host=host, user=match["user"], port=port, guild_home=path)
 
 
-def _read(path: Path) -> dict[str, Remote]:
+def _identity(path: Path) -> tuple[int, ...]:
+    """What changes whenever the file does; empty where there is none that can be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+# Each of many remotes is looked up by itself: the file is read again only if it has changed.
+@lru_cache(maxsize=1)
+def _read(path: Path, _: tuple[int, ...]) -> dict[str, Remote]:
     faults: list[str] = []
     found = _remotes_of(load(path), path.parent, faults)
     refuse(path, faults)
@@ -133,6 +146,12 @@ def load(path: Path) -> object:
 
     Raises ConfigError where it cannot be read, or is not YAML.
     """
+    with _reading:
+        return _loaded(path, _identity(path))
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, _: tuple[int, ...]) -> object:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

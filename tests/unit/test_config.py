@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support import Guild
@@ -526,3 +528,24 @@ def test_a_spec_that_is_none_is_refused(spec: str) -> None:
 def test_a_specs_port_and_path_are_checked_as_the_files_are(spec: str) -> None:
     with pytest.raises(ConfigError):
         config.remote(spec)
+
+
+def test_the_file_is_read_once_until_it_changes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    parse = yaml.safe_load
+
+    def noted(text: str) -> Any:
+        read.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(yaml, "safe_load", noted)
+    write(path, "remotes:\n  a: {type: ssh, host: x}\n  b: {type: ssh, host: y}\n")
+    assert [config.remote(name).host for name in "abab"] == ["x", "y", "x", "y"]
+    assert len(read) == 1
+    path.with_name("new").write_text("remotes:\n  a: {type: ssh, host: z}\n")
+    path.with_name("new").replace(path)
+    assert config.remote("a").host == "z"
+    config.remotes().clear()
+    assert config.remote("a").host == "z", "what was read is nobody's to change"
