@@ -20,7 +20,7 @@ from support import Guild, Place, Server, wait_until
 
 from guild_sync.agent import locks, runs
 
-KILLS = int(os.environ.get("FAULT_KILLS", "12"))  # of each command; 200 were made once
+KILLS = int(os.environ.get("FAULT_KILLS", "12"))  # of each command; 200 each passed once (docs/reliability.md)
 RUNS = [f"{number:032x}" for number in range(1, 4)]
 SIZES = (100_000, 1_000, 0)
 
