@@ -20,7 +20,8 @@ from support import Guild, Place, Server, wait_until
 
 from guild_sync.agent import locks, runs
 
-KILLS = int(os.environ.get("FAULT_KILLS", "12"))  # of each command; 200 each passed once (docs/reliability.md)
+# Of each command; 200 each passed once (docs/reliability.md).
+KILLS = int(os.environ.get("FAULT_KILLS", "12"))
 RUNS = [f"{number:032x}" for number in range(1, 4)]
 SIZES = (100_000, 1_000, 0)
 
