@@ -32,7 +32,8 @@ _ALL_EXIT_CODES = range(-64, 256)
 _CHUNK = 65536
 _MOST_STDERR = 1 << 20  # bytes that are kept of it
 END_SECONDS = 5.0
-REST_SECONDS = 1.0  # for what is in a pipe that somebody else holds open still
+# For what is in a pipe still after its program has ended, where somebody else holds it open.
+_REST_OF_STDOUT, _REST_OF_STDERR = 10.0, 0.3  # seconds
 
 
 class Completed(NamedTuple):
@@ -71,13 +72,13 @@ class _Reader(threading.Thread):
                 self.is_full = True
                 self._on_full()
 
-    def rest(self) -> bytes:
+    def rest(self, seconds: float) -> bytes:
         """What was read, after its program has ended.
 
         Not up to the pipe's end at any price: an older ssh that stays as the connection's
         master keeps its stderr open.
         """
-        self.join(REST_SECONDS)
+        self.join(seconds)
         if not self.is_alive():
             self._pipe.close()
         return bytes(self._read)
@@ -146,13 +147,13 @@ def run(
         threading.Thread(target=_feed, args=(program.stdin, stdin), daemon=True).start()
         meanwhile()
         code = program.wait()
-        stdout, stderr = out.rest(), err.rest().decode("utf-8", "replace")
+        stdout, stderr = out.rest(_REST_OF_STDOUT), err.rest(_REST_OF_STDERR)
     if timed_out.is_set():
         _seconds_left()
         code = TIMED_OUT
     if out.is_full:
         code = TOO_MUCH
-    return Completed(code, stdout, stderr)
+    return Completed(code, stdout, stderr.decode("utf-8", "replace"))
 
 
 def _feed(pipe: IO[bytes], data: bytes) -> None:
