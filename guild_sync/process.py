@@ -33,7 +33,7 @@ _CHUNK = 65536
 _MOST_STDERR = 1 << 20  # bytes that are kept of it
 END_SECONDS = 5.0
 # For what is in a pipe still after its program has ended, where somebody else holds it open.
-_REST_OF_STDOUT, _REST_OF_STDERR = 10.0, 0.3  # seconds
+_REST_OF_STDOUT, _REST_OF_STDERR = 2.0, 0.3  # seconds
 
 
 class Completed(NamedTuple):
@@ -138,7 +138,7 @@ def run(
             preexec_fn=die_with_parent(signal.SIGTERM),
             start_new_session=True,
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         raise _not_installed(argv[0]) from None
     assert program.stdin and program.stdout and program.stderr
     with _ended_on_error(program), _killed_after(program.pid, seconds) as timed_out:

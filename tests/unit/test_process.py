@@ -74,9 +74,10 @@ def test_it_is_ended_where_what_is_done_meanwhile_fails(tmp_path: Path) -> None:
     assert has_ended(int((tmp_path / "pid").read_text()))
 
 
-def test_a_program_that_is_not_installed_is_said() -> None:
-    with pytest.raises(GuildError, match="no-such-program is not installed here"):
-        process.run(("no-such-program",))
+@pytest.mark.parametrize("program", ["no-such-program", "/etc/passwd", "/etc/passwd/x"])
+def test_a_program_that_is_not_installed_is_said(program: str) -> None:
+    with pytest.raises(GuildError, match=f"{program} is not installed here"):
+        process.run((program,))
 
 
 def has_ended(pid: int) -> bool:
