@@ -154,11 +154,21 @@ def settle(
         runs.unmark(directory, runs.LOCK_LOST)
         selection.write_note(directory, selection.LEFT_OUT, state.get("left_out"))
         selection.write_note(directory, selection.LINKS, state.get("links"))
-        if is_over:
-            runs.unmark(directory, runs.LOCK_REMOTE)
         if began is not None:
             runs.confirm(directory, remote, began, state.get("stamp") or "")
+        _remove_unfinished(directory)
+        if is_over:  # last: what is cut off before, the next sync does again
+            runs.unmark(directory, runs.LOCK_REMOTE)
     return unsettled
+
+
+def _remove_unfinished(directory: str) -> None:
+    """Remove marks that a killed guild had not finished writing (locks.write_atomically)."""
+    guild = runs.guild_dir(directory)
+    for name in os.listdir(guild):
+        pid = name.rpartition(".")[2]
+        if name.startswith(".LOCK") and pid.isdigit() and locks.start_time(int(pid)) is None:
+            os.unlink(os.path.join(guild, name))
 
 
 def _set_waiting(directory: str, state: Dict[str, Any]) -> None:

@@ -393,3 +393,29 @@ def test_what_is_only_half_pushed_there_is_not_pulled(home: str) -> None:
     half = {**RUNNING, "remote": "push from laptop"}
     assert begin(home, half)["refused"] == {A: "it is not there whole yet (push from laptop)"}
     assert status(home) == ("completed", None)
+
+
+def test_what_a_killed_guild_had_not_finished_writing_goes_with_the_mark(home: str) -> None:
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    left, anothers = guild(home) / ".LOCK.confirmed.4194305", guild(home) / f".LOCK.x.{os.getpid()}"
+    left.touch()
+    anothers.touch()
+    settle(home, COMPLETED)
+    assert not left.exists()
+    assert anothers.exists()
+
+
+def test_a_run_has_its_mark_until_all_else_of_it_is_written(home: str) -> None:
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    written = []
+
+    def check() -> None:
+        if not (guild(home) / "LOCK.remote").exists():
+            written.append((guild(home) / "LOCK.confirmed").exists())
+
+    with at_every_line(check):
+        copies.settle(home, {A: COMPLETED}, "gpu", 5)
+    assert written
+    assert all(written)
