@@ -144,10 +144,6 @@ _BOOTSTRAP = (
 )
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 class RemoteHost:
     """The runs of a machine reached over ssh."""
 
@@ -156,8 +152,6 @@ class RemoteHost:
         self._make_home = make_home
         self.name = remote.name
         self.home = ""  # the guild home there, absolute; known after the first answer
-        # Called once, while the first answer is awaited: imports of what comes next, say.
-        self.meanwhile: Callable[[], None] = _nothing
 
     def environment(self) -> dict[str, str]:
         keys = ("venv_path", "conda_env", "venv_activate", "python")
@@ -196,13 +190,11 @@ class RemoteHost:
 
         sent = ""
         for _ in range(2):
-            meanwhile, self.meanwhile = self.meanwhile, _nothing
             done = ssh.run(
                 self.remote,
                 [self._command(sent)],
                 stdin=self._request(function, args),
                 timeout=timeout or self.remote.timeout or ssh.CALL_TIMEOUT,
-                meanwhile=meanwhile,
             )
             frame = _FrameReader(lambda rest: None)
             frame.feed(done.stdout)

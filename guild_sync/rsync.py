@@ -298,7 +298,7 @@ def _tried(
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):
         lines = _Lines(kept, on_progress)
-        done = process.stream(argv, lines.feed, first_line=names, keep_open=False)
+        done = process.run(argv, stdin=names, on_output=lines.feed)
         if done.code != VANISHED:  # what vanished is looked for once more
             break
     return done._replace(stdout=b"\n".join(lines.kept))

@@ -15,7 +15,7 @@ import shlex
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -173,17 +173,16 @@ def run(
     *,
     stdin: bytes = b"",
     timeout: float = CALL_TIMEOUT,
-    meanwhile: Callable[[], None] = lambda: None,
 ) -> process.Completed:
     """Run `command` (words safe for any shell) on `remote`; a dead connection is replaced.
 
-    `command` may be run twice, so it must be one that can be; `meanwhile` is called once.
+    `command` may be run twice, so it must be one that can be.
     Raises Unreachable, with what to do, where ssh itself fails.
     """
     _, socket = _names(remote)
     shared = socket.exists()
     words = argv(remote, *command)
-    done = process.run(words, stdin=stdin, timeout=timeout, meanwhile=meanwhile)
+    done = process.run(words, stdin=stdin, timeout=timeout)
     if shared and (done.code == CONNECTION_FAILED or done.timed_out):
         disconnect(remote)
         done = process.run(words, stdin=stdin, timeout=timeout)

@@ -166,11 +166,10 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
 
 def _synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     """Ask the remote once for all runs, copy at one go those that changed, settle them."""
-    from guild_sync import config, process, transfer
+    from guild_sync import config, transfer
 
     here, ids = visit.here, wanted.ids
     host = remote_host(config.remote(name), make_home=False)
-    host.meanwhile = process.prepare
     visit.say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
     selection = visit.selected(host.remote.pull)
     survey = transfer.survey(host, [*ids, *wanted.strays], selection, stamps=True)

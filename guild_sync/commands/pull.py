@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, config, display, hooks, locking, process, transfer
+from guild_sync import arguments, config, display, hooks, locking, transfer
 from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.home import guild_home
@@ -41,7 +41,6 @@ def main(argv: Sequence[str]) -> int:
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
-        host.meanwhile = process.prepare
         say(f"Getting run info on {host.name}")
         runs = host.call("list", specs=args["RUN"], filters=filters)["runs"]
         if not runs:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing, config, display, locking, process, transfer
+from guild_sync import arguments, choosing, config, display, locking, transfer
 from guild_sync.display import say
 from guild_sync.errors import Exit
 from guild_sync.home import guild_home
@@ -43,7 +43,6 @@ def main(argv: Sequence[str]) -> int:
             say("Nothing to copy.")
             return Exit.OK
         host = remote_host(remote)
-        host.meanwhile = process.prepare
         if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
             return Exit.OK
         # The answer took its time: the status must be from just before the copy.

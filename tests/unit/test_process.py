@@ -1,4 +1,4 @@
-"""Programs that are read whole: bounded, ended in time, with all that they started."""
+"""Programs that are read: bounded, ended in time, with all that they started."""
 
 from __future__ import annotations
 
@@ -58,19 +58,35 @@ def test_it_is_not_waited_for_what_keeps_its_stderr_open() -> None:
     os.kill(int(done.stdout), signal.SIGKILL)
 
 
-def test_what_is_done_meanwhile_is_done_while_it_runs(tmp_path: Path) -> None:
-    script = f"until [ -e {tmp_path}/done ]; do sleep 0.01; done; echo seen"
-    done = run(script, meanwhile=(tmp_path / "done").touch, timeout=PATIENCE)
-    assert done.stdout == b"seen\n"
+def test_output_is_handed_over_as_it_comes(tmp_path: Path) -> None:
+    said: list[bytes] = []
+
+    def answer(chunk: bytes) -> None:
+        said.append(chunk)
+        (tmp_path / "seen").touch()
+
+    script = f"echo one; until [ -e {tmp_path}/seen ]; do sleep 0.01; done; echo two; echo e >&2"
+    done = run(script, on_output=answer, timeout=PATIENCE)
+    assert (done, b"".join(said)) == ((0, b"", "e\n"), b"one\ntwo\n")
 
 
-def test_it_is_ended_where_what_is_done_meanwhile_fails(tmp_path: Path) -> None:
-    def fail() -> None:
-        wait_until((tmp_path / "pid").exists, "the program's start")
+def test_output_that_is_handed_over_may_be_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_OUTPUT", 10)
+    said: list[bytes] = []
+    assert run("head -c 1000000 /dev/zero", on_output=said.append).code == 0
+    assert sum(map(len, said)) == 1_000_000
+
+
+def test_a_time_limit_holds_for_what_hands_over_too() -> None:
+    assert run("echo a; sleep 600", on_output=lambda _: None, timeout=0.3).timed_out
+
+
+def test_it_is_ended_where_its_output_is_not_taken(tmp_path: Path) -> None:
+    def fail(_: bytes) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(f"echo $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 600", meanwhile=fail)
+        run(f"echo $$ >{tmp_path}/pid; echo said; exec sleep 600", on_output=fail)
     assert has_ended(int((tmp_path / "pid").read_text()))
 
 
