@@ -210,7 +210,8 @@ def _source(project: Project, operation: Operation, run_dir: Path | None) -> Sou
 def _local_opref(project: Project, operation: Operation, script: Path | None) -> str:
     if script is not None:
         return _opref("script", str(script), "", operation)
-    digest = hashlib.md5(project.guildfile.read_bytes()).hexdigest()
+    content = project.guildfile.read_bytes()
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     return _opref("guildfile", str(project.guildfile), digest, operation)
 
 

@@ -20,6 +20,8 @@ from .environment import Environment
 from .errors import AgentError
 from .listing import SOURCE_FOLDER
 
+# Of a digest of source code, as Guild AI 0.9 writes it; nothing rests on its strength.
+DIGEST_DIGITS = 32
 JOB = "job.json"
 JOB_PACKAGES = "job-packages"
 
@@ -178,7 +180,7 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir
     # The directory of a run that consists of others has links to these, and nothing else.
     folder = SOURCE_FOLDER if read_job(directory).get("children") else ""
     manifest = []
-    digest = hashlib.md5()  # Guild AI's digests have 32 digits; nothing rests on their strength
+    digest = hashlib.sha256()  # not MD5, which a machine in FIPS mode refuses
     for name in sorted(files):
         with open(os.path.join(root, name), "rb") as f:
             content = f.read()
@@ -193,8 +195,9 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir
         digest.update(os.fsencode(name) + b"\0" + content)
     text = "".join(line + "\n" for line in manifest)
     locks.write_atomically(os.path.join(runs.guild_dir(directory), "manifest"), text)
-    runs.write_attr(directory, "sourcecode_digest", digest.hexdigest())
-    return digest.hexdigest()
+    found = digest.hexdigest()[:DIGEST_DIGITS]
+    runs.write_attr(directory, "sourcecode_digest", found)
+    return found
 
 
 def _files_below(root: str) -> List[str]:
