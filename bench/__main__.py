@@ -55,7 +55,8 @@ def main() -> int:
                 print(f"{case.work.what}: {e}", file=sys.stderr)
         for line in (*report.table(rows), "", *report.notes(rows)) if rows else ():
             print(line)
-        if args["--resources"] or not (args["--only"] or args["--quick"] or args["--profile"]):
+    if args["--resources"] or not (args["--only"] or args["--quick"] or args["--profile"]):
+        with Lab() as lab:  # another, without the config of the many remotes
             for line in resources.lines(lab, repeat):
                 print(line)
     if args["--json"]:

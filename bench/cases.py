@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from bench import bare_loop
-from bench.fleet import CONNECT_TIMEOUT, DOWN, RUNS, SIZE
+from bench.fleet import CONNECT_TIMEOUT, DOWN, RUNS, SIZE, names
 from bench.lab import DELAYED, LOOPBACK, NETWORKS, Lab
 from bench.measure import Aim, Case, Command, Work
 from bench.network import Network
@@ -34,7 +34,8 @@ def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
     yield from _local(lab, LISTED[:-1] if quick else LISTED)
     for name in NETWORKS:
         yield from _remote(Network(lab, name), quick)
-    yield from _fleet(lab, FLEETS[:-1] if quick else FLEETS)
+    for name in NETWORKS:
+        yield from _fleet(Network(lab, name), FLEETS[:-1] if quick else FLEETS)
 
 
 def _local(lab: Lab, listed: Sequence[int]) -> Iterator[Case]:
@@ -67,47 +68,42 @@ def _remote(network: Network, quick: bool) -> Iterator[Case]:
     yield _unchanged(network, synced[-1])
 
 
-def _fleet(lab: Lab, sizes: Sequence[int]) -> Iterator[Case]:
+def _fleet(network: Network, sizes: Sequence[int]) -> Iterator[Case]:
     for size in sizes:
         for jobs in (8, 16) if size > 1 else (8,):
-            yield _many(lab, size, jobs)
+            yield _many(network, size, jobs)
     if sizes[-1] < SIZE:
         return
-    names = _names(SIZE)
-    yield _beside(lab, names, _names(1), MANY_REMOTES)
-    down = [*names[:-DOWN], *(f"down-{n}" for n in range(SIZE - DOWN + 1, SIZE + 1))]
-    yield _beside(lab, down, names, DOWN_REMOTES)
-    hung = [*down[: SIZE - DOWN - 1], f"hung-{SIZE - DOWN}", *down[SIZE - DOWN :]]
-    yield _beside(lab, hung, names, None)
+    every = names(network.name, SIZE)
+    yield _beside(network, every, names(network.name, 1), MANY_REMOTES)
+    yield _beside(network, names(network.name, SIZE, DOWN), every, DOWN_REMOTES)
+    yield _beside(network, names(network.name, SIZE, DOWN, 1), every, None)
 
 
-def _names(size: int) -> list[str]:
-    return [f"fleet-{number}" for number in range(1, size + 1)]
-
-
-def _remotes(names: Sequence[str]) -> str:
-    down = sum(name.startswith("down-") for name in names)
-    hung = sum(name.startswith("hung-") for name in names)
-    found = "1 remote" if len(names) == 1 else f"{len(names)} remotes"
+def _remotes(remotes: Sequence[str]) -> str:
+    down = sum(name.startswith("down-") for name in remotes)
+    hung = sum("hung-" in name for name in remotes)
+    found = "1 remote" if len(remotes) == 1 else f"{len(remotes)} remotes"
     return found + (f", {down} down" if down else "") + (f", {hung} hangs" if hung else "")
 
 
-def _work(lab: Lab, names: Sequence[str], jobs: int) -> Work:
+def _work(network: Network, remotes: Sequence[str], jobs: int) -> Work:
+    fleet = network.lab.fleet
     return Work(
-        f"guild sync of {_remotes(names)}, {jobs} jobs, cold, {LOOPBACK}",
-        lambda: [lab.fleet.sync(names, jobs)],
-        lambda: lab.fleet.prepare(names),
+        _named(network, f"guild sync of {_remotes(remotes)}, {jobs} jobs", cold=True),
+        lambda: [fleet.sync(remotes, jobs)],
+        lambda: fleet.prepare(remotes),
     )
 
 
-def _many(lab: Lab, size: int, jobs: int) -> Case:
-    names = _names(size)
+def _many(network: Network, size: int, jobs: int) -> Case:
+    lab, remotes = network.lab, names(network.name, size)
     limit = Work(
         f"{size} x ssh, rsync",
-        lambda: [lab.fleet.limit(names, jobs)],
-        lambda: lab.fleet.prepare(names),
+        lambda: [lab.fleet.limit(remotes, jobs)],
+        lambda: lab.fleet.prepare(remotes),
     )
-    work = _work(lab, names, jobs)
+    work = _work(network, remotes, jobs)
 
     def rival() -> Work | None:
         if size > RIVAL_REMOTES or not lab.rival.program:
@@ -116,18 +112,20 @@ def _many(lab: Lab, size: int, jobs: int) -> Case:
             "Guild AI",
             lambda: [
                 lab.rival_command(
-                    "sync", home=lab.fleet.home(names), copied=RUNS * size, names=names
+                    "sync", home=lab.fleet.home(remotes), copied=RUNS * size, names=remotes
                 )
             ],
-            lambda: lab.fleet.prepare(names),
+            lambda: lab.fleet.prepare(remotes),
         )
 
     return Case(work, limit, None, lambda: lab.fleet.connections(), size, rival)
 
 
-def _beside(lab: Lab, names: Sequence[str], others: Sequence[str], aim: Aim | None) -> Case:
-    limit = replace(_work(lab, others, 16), what=f"of {_remotes(others)}")
-    return Case(_work(lab, names, 16), limit, aim)
+def _beside(
+    network: Network, remotes: Sequence[str], others: Sequence[str], aim: Aim | None
+) -> Case:
+    limit = replace(_work(network, others, 16), what=f"of {_remotes(others)}")
+    return Case(_work(network, remotes, 16), limit, aim)
 
 
 def _listing(lab: Lab, count: int) -> Case:

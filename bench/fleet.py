@@ -1,4 +1,7 @@
-"""Many remotes: an sshd each on this machine, some of which are down or hang."""
+"""Many remotes: an sshd each on this machine, straight or through a relay that delays.
+
+Some of them are down or hang.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.generate import write_runs
-from bench.lab import Lab
+from bench.lab import DELAY, DELAYED, LOOPBACK, Lab
 from bench.measure import Command
+from bench.relay import delayed
 from guild_sync import config, rsync, sandbox, ssh
 from guild_sync.agent import locks
 
@@ -26,11 +30,37 @@ RUNS = 4  # of each remote
 DOWN = 5
 CONNECT_TIMEOUT = 3  # seconds; what the remotes that are down cost
 HANG_TIMEOUT = 5  # seconds; what the one that hangs after login costs
+_UP = {LOOPBACK: "fleet", DELAYED: "far"}  # the first words of the remotes' names
+_HUNG = {LOOPBACK: "hung", DELAYED: "farhung"}
 _START_SECONDS = 10.0
 
 
+def names(network: str, size: int, down: int = 0, hung: int = 0) -> list[str]:
+    """The remotes of a fleet of this size, of which the last are down, and some before hang."""
+    up = size - down - hung
+    kinds = [_UP[network]] * up + [_HUNG[network]] * hung + ["down"] * down
+    return [f"{kind}-{number}" for number, kind in enumerate(kinds, 1)]
+
+
+def _is_up(name: str) -> bool:
+    return name.partition("-")[0] in _UP.values()
+
+
+def _pid(file: Path) -> int:
+    """The number that a server writes once it listens."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not (file.exists() and file.read_text().endswith("\n")):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no server has written {file}")
+        time.sleep(0.01)
+    return int(file.read_text())
+
+
 class Fleet:
-    """The remotes `fleet-1` to `fleet-50`; the last five also as `down-N`, and one as `hung-50`."""
+    """The remotes `fleet-1` to `fleet-50`, and `far-1` to `far-50`, which are the same with delay.
+
+    The last five also are `down-N`, and one before them `hung-N` and `farhung-N`.
+    """
 
     def __init__(self, lab: Lab, stack: ExitStack) -> None:
         self._lab = lab
@@ -44,15 +74,22 @@ class Fleet:
         own = sandbox.folder_of("bench")
         found = {}
         for number in range(1, SIZE + 1):
-            found[f"fleet-{number}"] = self._started(own, number, ())
+            found.update(self._reached(_UP, number, self._started(own, number, ())))
         for number in range(SIZE - DOWN + 1, SIZE + 1):
             dead = {"port": self._dead_port(), "connect-timeout": CONNECT_TIMEOUT}
-            found[f"down-{number}"] = {**found[f"fleet-{number}"], **dead}
+            found[f"down-{number}"] = {**found[f"{_UP[LOOPBACK]}-{number}"], **dead}
         hung = self._started(own, 0, ("ForceCommand exec sleep 3600",))
-        number = SIZE - DOWN
-        found[f"hung-{number}"] = {**hung, "timeout": HANG_TIMEOUT}
+        found.update(self._reached(_HUNG, SIZE - DOWN, {**hung, "timeout": HANG_TIMEOUT}))
         self._lab.add_remotes(found)
         return found
+
+    def _reached(
+        self, kinds: dict[str, str], number: int, remote: dict[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """A server as the two remotes that it is: straight, and through a relay."""
+        relay = self._stack.enter_context(delayed(remote["port"], DELAY))
+        far = {**remote, "port": relay.port}
+        return {f"{kinds[LOOPBACK]}-{number}": remote, f"{kinds[DELAYED]}-{number}": far}
 
     def _started(self, own: Path, number: int, lines: Sequence[str]) -> dict[str, Any]:
         folder = self._folder / str(number)
@@ -66,14 +103,11 @@ class Fleet:
             "\n".join(head) + "\n" + text.replace("Port ", "#Port ", 1)
         )
         key = " ".join((own / "host_key.pub").read_text().split()[:2])
-        (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
+        (folder / "known_hosts").write_text(f"[127.0.0.1]:* {key}\n")
         program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
         argv = [str(program), "-f", f"{folder}/sshd_config", "-E", f"{folder}/log"]
         subprocess.run(argv, check=True)
-        deadline = time.monotonic() + _START_SECONDS
-        while not (folder / "pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self._stack.callback(os.kill, int((folder / "pid").read_text()), signal.SIGTERM)
+        self._stack.callback(os.kill, _pid(folder / "pid"), signal.SIGTERM)
         return {
             "type": "ssh",
             "host": "127.0.0.1",
@@ -147,21 +181,19 @@ class Fleet:
 
     def sync(self, names: Sequence[str], jobs: int) -> Command:
         home = self.home(names)
-        down = [name for name in names if not name.startswith("fleet-")]
-        count = RUNS * (len(names) - len(down))
+        up = sum(map(_is_up, names))
         words = ("sync", "--jobs", str(jobs))
-        return self._lab.guild(
-            *words, home=home, expect=("Copying", count), status=3 if down else 0
-        )
+        status = 0 if up == len(names) else 3
+        return self._lab.guild(*words, home=home, expect=("Copying", RUNS * up), status=status)
 
     def limit(self, names: Sequence[str], jobs: int) -> Command:
         """ssh and one rsync by hand for each remote, `jobs` of them at a time."""
-        scripts = self._folder / f"limit-{len(names)}"
+        scripts = self._folder / f"limit-{names[0]}-{len(names)}"
         if not scripts.exists():
             scripts.mkdir()
             for name in names:
                 (scripts / name).write_text(self._script(name, scripts))
-        script = f"ls -d {scripts}/fleet-* | grep -v runs$ | xargs -P {jobs} -n 1 sh"
+        script = f"ls -d {scripts}/* | grep -v runs$ | xargs -P {jobs} -n 1 sh"
         return Command(("sh", "-c", script))
 
     def _script(self, name: str, folder: Path) -> str:
