@@ -6,7 +6,6 @@ process for this machine and over ssh for a remote.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -315,6 +314,8 @@ class _FrameReader:
 @cache
 def agent_digest() -> str:
     """A name for this version of the agent: a digest of its files."""
+    import hashlib  # for remotes alone: it loads OpenSSL
+
     digest = hashlib.sha256()
     for path in _agent_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -36,6 +36,7 @@ FINAL = ("completed", "terminated", "error")
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _BLOCK = 4096
 
 
@@ -156,7 +157,7 @@ def _read(path: str) -> Optional[str]:
     """The text of a small file, None where there is none. Bare system calls: this is
     what a listing of 10,000 runs spends its time on."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(path, _OPEN)
     except OSError:
         return None
     try:
