@@ -109,12 +109,14 @@ def pull_argv(
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
+    Files that are not whole yet are in the folder `temporary`, within `runs_here`.
     With `delete` it removes what else is in those runs here, last of all. `left_out` is a
     file with patterns of what is not copied, and not removed. With `copy_links` the file or
     folder that a link out of the runs leads to comes in its place.
     """
     source, target = place(remote, runs_there), str(runs_here)
-    argv = _copy_argv(remote, source, target, str(temporary), delete, left_out)
+    within = os.path.relpath(temporary, runs_here)
+    argv = _copy_argv(remote, source, target, within, delete, left_out)
     swapped = {"--safe-links": "--copy-unsafe-links"} if copy_links else {}
     return tuple(swapped.get(word, word) for word in argv)
 
@@ -124,7 +126,7 @@ def push_argv(
 ) -> tuple[str, ...]:
     """As `pull_argv`, from here to there."""
     source, target = str(runs_here), place(remote, runs_there)
-    return _copy_argv(remote, source, target, temporary, delete)
+    return _copy_argv(remote, source, target, os.path.relpath(temporary, runs_there), delete)
 
 
 def _copy_argv(
@@ -145,6 +147,7 @@ def _copy_argv(
         "--from0",
         *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
         *([f"--exclude-from={left_out}"] if left_out else []),
+        # Relative: of an absolute one rsync 3.5 opens each folder anew, for each file.
         f"--temp-dir={temporary}",
         "--",
         f"{source}/",

@@ -49,7 +49,7 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--exclude=/*/.guild/PENDING",
         "--exclude=/*/.guild/STAGED",
         "--exclude=/*/.guild/job-packages",
-        "--temp-dir=/here/runs/.in",
+        "--temp-dir=.in",
         "--",
         "gpu.example.com:/there/runs/",
         "/here/runs/",
@@ -57,7 +57,7 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
 
 
 def test_a_push_takes_the_same_the_other_way() -> None:
-    pulled = rsync.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/there/runs/.in"))
+    pulled = rsync.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/here/runs/.in"))
     assert rsync.push_argv(GPU, Path("/here/runs"), "/there/runs", "/there/runs/.in") == (
         *pulled[:-2],
         "/here/runs/",
