@@ -17,8 +17,7 @@ LISTED = (10, 1_000, 10_000)
 PULLED = (1, 10, 50)
 SYNCED = (1, 10, 50, 200)
 FLEETS = (1, 10, 50)
-RIVAL_REMOTES = 10  # at most: Guild AI does one after the other
-RIVAL_RUNS = 50
+RIVAL_JOBS = 8  # beside the rows with so many: Guild AI does one remote after the other
 VERSION = Aim(plus=0.04)
 LISTING = {10_000: Aim(times=1.5)}
 LAUNCH = Aim(plus=0.5)
@@ -70,7 +69,7 @@ def _remote(network: Network, quick: bool) -> Iterator[Case]:
 
 def _fleet(network: Network, sizes: Sequence[int]) -> Iterator[Case]:
     for size in sizes:
-        for jobs in (8, 16) if size > 1 else (8,):
+        for jobs in (RIVAL_JOBS, 16) if size > 1 else (RIVAL_JOBS,):
             yield _many(network, size, jobs)
     if sizes[-1] < SIZE:
         return
@@ -106,7 +105,7 @@ def _many(network: Network, size: int, jobs: int) -> Case:
     work = _work(network, remotes, jobs)
 
     def rival() -> Work | None:
-        if size > RIVAL_REMOTES or not lab.rival.program:
+        if jobs != RIVAL_JOBS or not lab.rival.program:
             return None
         return Work(
             "Guild AI",
@@ -228,7 +227,10 @@ def _pull_one(network: Network, purpose: str, what: str) -> Case:
     def prepare() -> None:
         assert getattr(network.lab, purpose)
         for copies in (network.lab.folder / home / "runs", target):
-            shutil.rmtree(copies, ignore_errors=True)
+            if purpose == "large":
+                shutil.rmtree(copies, ignore_errors=True)
+            else:
+                network.lab.set_aside(copies)
         network.connect(cold=False)
 
     def guild() -> list[Command]:
@@ -238,19 +240,29 @@ def _pull_one(network: Network, purpose: str, what: str) -> Case:
     def bare() -> list[Command]:
         return [network.ssh("true"), network.rsync(purpose, 1, target)]
 
-    work = Work(_named(network, f"guild pull {what}", cold=False), guild, prepare)
-    return Case(work, Work("ssh, rsync", bare, prepare), None, _counted(network))
+    def rival() -> list[Command]:
+        name, ids = f"{network.name}-{purpose}", getattr(network.lab, purpose)
+        words = ("pull", name, *ids, "-y")
+        return [network.lab.rival_command(*words, home=home, copied=1, names=[name])]
+
+    return Case(
+        Work(_named(network, f"guild pull {what}", cold=False), guild, prepare),
+        Work("ssh, rsync", bare, prepare),
+        None,
+        _counted(network),
+        rival=_rival(network, rival, prepare),
+    )
 
 
 def _rival(
     network: Network,
     commands: Callable[[], Sequence[Command]],
     prepare: Callable[[], None],
-    cold: bool,
+    wanted: bool = True,
 ) -> Callable[[], Work | None]:
-    """Guild AI's work; it keeps no connection open, so of an open one there is none."""
+    """Guild AI's work, where that is wanted: it keeps no connection open, so not for each row."""
     return lambda: (
-        Work("Guild AI", commands, prepare) if cold and network.lab.rival.program else None
+        Work("Guild AI", commands, prepare) if wanted and network.lab.rival.program else None
     )
 
 
@@ -309,7 +321,7 @@ def _sync(network: Network, count: int, cold: bool, changed: bool = True) -> Cas
         SYNC[network.name] if cold else None,
         _counted(network),
         1 if cold else 0,
-        _rival(network, rival, prepare, cold and changed and count <= RIVAL_RUNS),
+        _rival(network, rival, prepare, cold and changed),
     )
 
 

@@ -30,6 +30,7 @@ class Command:
     stdin: bytes = b""
     expect: tuple[str, int] | None = None
     status: int = 0  # that it is to end with
+    timeout: float = TIMEOUT
 
     def seconds(self) -> float:
         """How long it took. Raises Failed where it failed, or did other than expected."""
@@ -45,7 +46,7 @@ class Command:
                 cwd=self.cwd,
             )
             # Not subprocess's own timeout: with one, it looks only every 50 ms for the end.
-            deadline = threading.Timer(TIMEOUT, process.kill)
+            deadline = threading.Timer(self.timeout, process.kill)
             deadline.daemon = True
             deadline.start()
             assert process.stdin is not None

@@ -17,6 +17,7 @@ from typing import Any
 from bench.measure import Command
 
 _INSTALLER = Path(__file__).parent.parent / "tests" / "guild_ai.py"
+_TIMEOUT = 1800.0  # seconds: it does one run after the other, each over connections of its own
 _KEYS = ("type", "host", "port", "private-key", "guild-home")
 
 
@@ -59,7 +60,7 @@ class Rival:
             "NO_COLOR": "1",
         }
         argv = (str(self.program), *words)
-        return Command(argv, env, self._project, expect=("Copying", copied))
+        return Command(argv, env, self._project, expect=("Copying", copied), timeout=_TIMEOUT)
 
     def _ssh(self, key: str) -> Path:
         """Has no key for known hosts, and HOME is not where ssh looks for its config."""
