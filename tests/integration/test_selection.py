@@ -67,7 +67,9 @@ SELECTIONS: list[tuple[list[str], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "left_out"), SELECTIONS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("words", "left_out"), SELECTIONS, ids=[" ".join(words) for words, _ in SELECTIONS]
+)
 def test_what_is_left_out_is_told_by_ls_and_all_files_brings_it(
     guild: Guild, remote: str, there: Path, run_id: str, words: list[str], left_out: set[str]
 ) -> None:
