@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # Beside the checkout, or in it where the folder above cannot be written.
 VENV ?= $(shell test -w .. && echo $(abspath ..)/$(notdir $(CURDIR)).venv || echo $(CURDIR)/.venv)
+# More than there are cores, as a rule: tests wait rather than compute.
+JOBS ?= 4
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
 .PHONY: help demo test uat check bench fuzz soak format man clean
@@ -20,7 +22,7 @@ demo: $(VENV)/.installed
 	PATH="$(VENV)/bin:$$PATH" tools/demo
 
 test: $(VENV)/.dev uat/acceptance
-	$(VENV)/bin/python -m pytest tests
+	$(VENV)/bin/python -m pytest -n $(JOBS) tests
 	$(VENV)/bin/python -m pytest --doctest-glob='*.md' uat
 
 uat: $(VENV)/.dev
