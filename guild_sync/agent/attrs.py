@@ -5,7 +5,8 @@ An attribute file holds one JSON-like value. ``encode`` writes it as PyYAML woul
 has no PyYAML, and its files are not to be trusted, so this is a subset of YAML 1.1
 (https://yaml.org/spec/1.1/) that refuses the rest: no anchors, aliases, tags, merge keys or
 directives. Where the specification is loose the rules are PyYAML's: its ``scanner.py`` for
-the syntax, its ``resolver.py`` for what a plain scalar means, save that a date stays text.
+the syntax, its ``resolver.py`` for what a plain scalar means, save that a date stays text,
+and that a key is always text: ``no: 1`` is about "no", as it would be in JSON.
 """
 
 from __future__ import annotations
@@ -242,6 +243,7 @@ class _Reader:
         self.text = text
         self.pos = 0
         self.depth = 0
+        self.plain_text = ""  # of the last plain scalar
 
     def fail(self, problem: str) -> NoReturn:
         line = self.text.count("\n", 0, self.pos) + 1
@@ -343,24 +345,26 @@ class _Reader:
         self.depth -= 1
         return items
 
-    def mapping(self) -> Dict[object, object]:
+    def mapping(self) -> Dict[str, object]:
         self.enter()
         column = self.column()
-        pairs: Dict[object, object] = {}
+        pairs: Dict[str, object] = {}
         more = True
         while more:
             start = self.pos
             if self.at("?"):
                 self.pos += 1
-                key = self.value(column, compact=True)
-                if isinstance(key, (list, dict)):
+                self.plain_text = ""
+                value = self.value(column, compact=True)
+                if isinstance(value, (list, dict)):
                     self.fail("a key that is a collection")
+                key = self.as_key(value)
                 pairs[key] = None
                 if self.more(column) and self.at(":"):
                     self.pos += 1
                     pairs[key] = self.value(column, compact=True, indentless=True)
             else:
-                key = self.scalar(column + 1)
+                key = self.as_key(self.scalar(column + 1))
                 if not self.colon(start, _COLON):
                     self.fail("a key without its colon")
                 pairs[key] = self.value(column, compact=False, indentless=True)
@@ -375,7 +379,7 @@ class _Reader:
         closing = "]" if self.text[self.pos] == "[" else "}"
         self.pos += 1
         items: List[object] = []
-        pairs: Dict[object, object] = {}
+        pairs: Dict[str, object] = {}
         more = True
         while not self.take(closing):
             if not more:
@@ -389,13 +393,13 @@ class _Reader:
         self.depth -= 1
         return items if closing == "]" else pairs
 
-    def flow_key(self) -> object:
+    def flow_key(self) -> str:
         start = self.pos
         long = self.at("?")
         if long:
             self.pos += 1
             self.skip()
-        key = self.scalar(0, flow=True)
+        key = self.as_key(self.scalar(0, flow=True))
         if not (self.take(":") if long else self.colon(start, _FLOW_COLON)):
             self.fail("a key without its colon")
         return key
@@ -414,6 +418,10 @@ class _Reader:
         if self.text.startswith("'", self.pos):
             return self.quoted(_SINGLE, _SINGLE_PART)
         return self.plain(indent, flow)
+
+    def as_key(self, value: object) -> str:
+        """The scalar that was just read, as a key: its text, whatever it means as a value."""
+        return value if isinstance(value, str) else self.plain_text
 
     def quoted(self, whole: Pattern[str], part: Pattern[str]) -> str:
         match = whole.match(self.text, self.pos)
@@ -460,7 +468,8 @@ class _Reader:
                 self.pos = end
                 break
             parts.append(_folded(gap[0].count("\n")))
-        return _resolve("".join(parts))
+        self.plain_text = "".join(parts)
+        return _resolve(self.plain_text)
 
     def block_scalar(self, parent: int) -> str:
         """The lines of a literal "|" or folded ">" scalar, further in than the parent."""

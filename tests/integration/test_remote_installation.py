@@ -10,7 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from support import BIN, Guild, Server, project
+from support import BIN, Guild, Place, Server, project
 
 from guild_sync.hosts import agent_digest
 
@@ -55,6 +55,7 @@ def test_older_agents_are_removed_when_a_new_one_comes(
 
 def test_an_older_agent_that_a_run_uses_stays(guild: Guild, remote: str, there: Path) -> None:
     run_id = guild.started("sleep=600", remote=remote)
+    Place(guild, there, remote).wait_for_output(run_id, "Sleeping")  # it has read all it needs
     # The run's own agent becomes the older one: another version comes.
     used = there / "agent" / agent_digest()
     used.rename(there / "agent" / "0123456789abcdef")

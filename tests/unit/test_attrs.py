@@ -21,12 +21,24 @@ often = settings(max_examples=200, deadline=None)
 
 
 class Judge(yaml.SafeLoader):
-    """PyYAML's safe loader, but a date is its text, as it is for us."""
+    """PyYAML's safe loader, but a date is its text, and so is a key, as they are for us."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, form) for tag, form in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+def _mapping(judge: Judge, node: yaml.MappingNode) -> dict[object, object]:
+    return {
+        key.value
+        if isinstance(key, yaml.ScalarNode)
+        else judge.construct_object(key, deep=True): judge.construct_object(value, deep=True)
+        for key, value in node.value
+    }
+
+
+Judge.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def judged(text: str) -> object:
@@ -240,8 +252,9 @@ PLAIN = [
 
 @pytest.mark.parametrize("text", [text for line in PLAIN for text in line.split()])
 def test_a_plain_scalar_means_what_it_means_to_pyyaml(text: str) -> None:
-    for document in (text, f"{text}\n", f"{text}\n...\n", f"- {text}\n", f"{text}: {text}\n"):
+    for document in (text, f"{text}\n", f"{text}\n...\n", f"- {text}\n", f"a: {text}\n"):
         assert same(decode(document), judged(document))
+    assert same(decode(f"{text}: {text}\n"), {text: judged(text)}), "a key is text"
 
 
 @pytest.mark.parametrize(
@@ -268,12 +281,24 @@ def test_a_plain_scalar_means_what_it_means_to_pyyaml(text: str) -> None:
         ("a: >-\n  one\n  two\n\n  three\n   four\n", {"a": "one two\nthree\n four"}),
         ("- |+\n  one\n\n- |2-\n    two\n", ["one\n\n", "  two"]),
         ("{a: [1, 'x', {}], \"b\":2, ? c : [\n  3, ]}\n", {"a": [1, "x", {}], "b": 2, "c": [3]}),
-        ("1: yes\nnull: no\n", {1: True, None: False}),
     ],
 )
 def test_value_of(text: str, value: object) -> None:
     assert same(decode(text), value)
     assert same(yaml.safe_load(text), value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1: yes\nnull: no\nNO:\n", {"1": True, "null": False, "NO": None}),
+        ("{0x10: 1, ? .5 : 2, off: 3}\n", {"0x10": 1, ".5": 2, "off": 3}),
+        ("? yes\n: 1\n?\n: 2\n? # why\n  3\n", {"yes": 1, "": 2, "3": None}),
+    ],
+)
+def test_a_key_is_text(text: str, value: object) -> None:
+    assert same(decode(text), value)
+    assert same(judged(text), value)
 
 
 def test_a_date_is_its_text() -> None:
