@@ -48,7 +48,7 @@ def is_copying(guild: Guild) -> bool:
     """Whether a file is on its way: rsync moves each into its place when it is whole."""
     for path in guild.home.glob("runs/.incoming-*/*"):
         with suppress(FileNotFoundError):  # moved between the two looks
-            if path.stat().st_size:
+            if path.is_file() and path.stat().st_size:  # a run's folder is made there, too
                 return True
     return False
 
