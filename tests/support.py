@@ -197,14 +197,23 @@ class Server:
 @contextmanager
 def server(home: Path) -> Iterator[Server]:
     """An sshd whose keys, home and log are below `home`."""
+    with _guild_home(home):
+        state, _ = sandbox.start("tests")
+        remote = sandbox.as_ssh(Remote("tests", "sandbox"))
+    try:
+        yield Server(state, remote)
+    finally:
+        with _guild_home(home):  # a test may have set another one meanwhile
+            ssh.disconnect(remote)
+            sandbox.stop("tests")
+
+
+@contextmanager
+def _guild_home(home: Path) -> Iterator[None]:
     before = os.environ.get("GUILD_HOME")
     os.environ["GUILD_HOME"] = str(home)
     try:
-        state, _ = sandbox.start("tests")
-        remote = sandbox.as_ssh(Remote("tests", "sandbox"))
-        yield Server(state, remote)
-        ssh.disconnect(remote)
-        sandbox.stop("tests")
+        yield
     finally:
         if before is None:
             del os.environ["GUILD_HOME"]
