@@ -125,8 +125,7 @@ def _incoming(top: str, own: str) -> str:
     It has the number of the thread that copies, which for a process's first is its pid.
     """
     for name in os.listdir(top):
-        pid = name[len(_INCOMING) :]
-        if name.startswith(_INCOMING) and pid.isdigit() and locks.start_time(int(pid)) is None:
+        if name.startswith(_INCOMING) and _is_dead(name[len(_INCOMING) :]):
             shutil.rmtree(os.path.join(top, name), ignore_errors=True)
     path = os.path.join(top, _INCOMING + (own or str(threading.get_native_id())))
     shutil.rmtree(path, ignore_errors=True)
@@ -166,9 +165,13 @@ def _remove_unfinished(directory: str) -> None:
     """Remove marks that a killed guild had not finished writing (locks.write_atomically)."""
     guild = runs.guild_dir(directory)
     for name in os.listdir(guild):
-        pid = name.rpartition(".")[2]
-        if name.startswith(".LOCK") and pid.isdigit() and locks.start_time(int(pid)) is None:
+        if name.startswith(".LOCK") and _is_dead(name.rpartition(".")[2]):
             os.unlink(os.path.join(guild, name))
+
+
+def _is_dead(pid: str) -> bool:
+    """Whether the end of a file's name is the number of a process or thread that is no more."""
+    return pid.isdigit() and locks.start_time(int(pid)) is None
 
 
 def _set_waiting(directory: str, state: Dict[str, Any]) -> None:
