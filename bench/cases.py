@@ -97,27 +97,25 @@ def _work(network: Network, remotes: Sequence[str], jobs: int) -> Work:
 
 def _many(network: Network, size: int, jobs: int) -> Case:
     lab, remotes = network.lab, names(network.name, size)
+    work = _work(network, remotes, jobs)
     limit = Work(
         f"{size} x ssh, rsync",
         lambda: [lab.fleet.limit(remotes, jobs)],
-        lambda: lab.fleet.prepare(remotes),
+        work.prepare,
     )
-    work = _work(network, remotes, jobs)
 
-    def rival() -> Work | None:
-        if jobs != RIVAL_JOBS or not lab.rival.program:
-            return None
-        return Work(
-            "Guild AI",
-            lambda: [
-                lab.rival_command(
-                    "sync", home=lab.fleet.home(remotes), copied=RUNS * size, names=remotes
-                )
-            ],
-            lambda: lab.fleet.prepare(remotes),
-        )
+    def rival() -> list[Command]:
+        home = lab.fleet.home(remotes)
+        return [lab.rival_command("sync", home=home, copied=RUNS * size, names=remotes)]
 
-    return Case(work, limit, None, lambda: lab.fleet.connections(), size, rival)
+    return Case(
+        work,
+        limit,
+        None,
+        lambda: lab.fleet.connections(),
+        size,
+        _rival(network, rival, work.prepare, jobs == RIVAL_JOBS),
+    )
 
 
 def _beside(
@@ -227,7 +225,7 @@ def _pull_one(network: Network, purpose: str, what: str) -> Case:
     def prepare() -> None:
         assert getattr(network.lab, purpose)
         for copies in (network.lab.folder / home / "runs", target):
-            if purpose == "large":
+            if purpose == "large":  # one file, but a GiB each turn
                 shutil.rmtree(copies, ignore_errors=True)
             else:
                 network.lab.set_aside(copies)
