@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import yaml
 
@@ -197,28 +198,17 @@ class Server:
 @contextmanager
 def server(home: Path) -> Iterator[Server]:
     """An sshd whose keys, home and log are below `home`."""
-    with _guild_home(home):
+    # Not for as long as it runs: tests set homes of their own meanwhile.
+    in_home = mock.patch.dict(os.environ, GUILD_HOME=str(home))
+    with in_home:
         state, _ = sandbox.start("tests")
         remote = sandbox.as_ssh(Remote("tests", "sandbox"))
     try:
         yield Server(state, remote)
     finally:
-        with _guild_home(home):  # a test may have set another one meanwhile
+        with in_home:
             ssh.disconnect(remote)
             sandbox.stop("tests")
-
-
-@contextmanager
-def _guild_home(home: Path) -> Iterator[None]:
-    before = os.environ.get("GUILD_HOME")
-    os.environ["GUILD_HOME"] = str(home)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["GUILD_HOME"]
-        else:
-            os.environ["GUILD_HOME"] = before
 
 
 def imported_by(guild: Guild, *argv: str) -> set[str]:

@@ -30,12 +30,7 @@ class Judge(yaml.SafeLoader):
 
 
 def _mapping(judge: Judge, node: yaml.MappingNode) -> dict[object, object]:
-    return {
-        key.value
-        if isinstance(key, yaml.ScalarNode)
-        else judge.construct_object(key, deep=True): judge.construct_object(value, deep=True)
-        for key, value in node.value
-    }
+    return {key.value: judge.construct_object(value, deep=True) for key, value in node.value}
 
 
 Judge.add_constructor("tag:yaml.org,2002:map", _mapping)
