@@ -21,7 +21,7 @@ from .errors import AgentError
 from .listing import SOURCE_FOLDER
 
 # Of a digest of source code, as Guild AI 0.9 writes it; nothing rests on its strength.
-DIGEST_DIGITS = 32
+_DIGEST_DIGITS = 32
 JOB = "job.json"
 JOB_PACKAGES = "job-packages"
 
@@ -195,7 +195,7 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir
         digest.update(os.fsencode(name) + b"\0" + content)
     text = "".join(line + "\n" for line in manifest)
     locks.write_atomically(os.path.join(runs.guild_dir(directory), "manifest"), text)
-    found = digest.hexdigest()[:DIGEST_DIGITS]
+    found = digest.hexdigest()[:_DIGEST_DIGITS]
     runs.write_attr(directory, "sourcecode_digest", found)
     return found
 
