@@ -92,8 +92,9 @@ def test_the_system_log_gets_the_lines_with_their_priorities(guild: Guild, remot
     run_id = pulled(guild, remote)
     bind(guild, run_id, remote)
     inner = [sys.executable, "-c", SYSLOG, *guild.argv("guild-sync", "--syslog")]
-    script = 'mount -t tmpfs none /dev && exec "$@"'
-    argv = ["unshare", "-m", "sh", "-c", script, "sh", *inner]
+    # Private by itself: in a chroot, unshare cannot have all that is below its root be so.
+    script = 'mount --make-rprivate /dev && mount -t tmpfs none /dev && exec "$@"'
+    argv = ["unshare", "-m", "--propagation", "unchanged", "sh", "-c", script, "sh", *inner]
     done = subprocess.run(argv, env=guild.env, cwd=guild.folder, capture_output=True, timeout=120)
     if b"unshare failed" in done.stderr or b"permission denied" in done.stderr:
         pytest.skip(f"no namespaces here: {done.stderr.decode()}")
