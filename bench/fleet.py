@@ -22,8 +22,10 @@ from bench.generate import write_runs
 from bench.lab import DELAY, DELAYED, LOOPBACK, Lab
 from bench.measure import Command
 from bench.relay import delayed
-from guild_sync import config, rsync, sandbox, ssh
+from guild_sync import sandbox
 from guild_sync.agent import locks
+from guild_sync.config import remotes as configured
+from guild_sync.transport import rsync_argv, ssh
 
 SIZE = 50
 RUNS = 4  # of each remote
@@ -172,7 +174,7 @@ class Fleet:
                 with open(output, "a") as file:
                     file.write("One more line\n")
         for name in names:
-            ssh.disconnect(config.remote(name))
+            ssh.disconnect(configured.remote(name))
 
     def connections(self) -> int:
         """How many logins all servers have had."""
@@ -197,12 +199,12 @@ class Fleet:
         return Command(("sh", "-c", script))
 
     def _script(self, name: str, folder: Path) -> str:
-        remote = config.remote(name)
+        remote = configured.remote(name)
         number = int(name.rpartition("-")[2])
         target = folder / f"{name}.runs"
         (target / ".incoming").mkdir(parents=True)
         there = str(self._there(number) / "runs")
-        copy = shlex.join(rsync.pull_argv(remote, there, target, target / ".incoming"))
+        copy = shlex.join(rsync_argv.pull_argv(remote, there, target, target / ".incoming"))
         ids = " ".join(self.runs[number])
         ask = shlex.join(ssh.argv(remote, "true"))
         return f"{ask} </dev/null && printf '%s\\0' {ids} | {copy} >/dev/null\n"

@@ -23,8 +23,11 @@ from unittest import mock
 from bench.generate import write_runs
 from bench.measure import Command
 from bench.relay import Relay, delayed
-from guild_sync import config, sandbox, ssh
+from guild_sync import sandbox
 from guild_sync.agent import locks, runs
+from guild_sync.config import remotes as configured
+from guild_sync.config.file import config_path
+from guild_sync.transport import ssh
 
 if TYPE_CHECKING:
     from bench.fleet import Fleet
@@ -117,7 +120,7 @@ class Lab:
         state, _ = sandbox.start(_SANDBOX)
         self._stack.callback(sandbox.stop, _SANDBOX)
         relay = self._stack.enter_context(delayed(state.port, DELAY))
-        reached = sandbox.as_ssh(config.Remote(_SANDBOX, "sandbox"))
+        reached = sandbox.as_ssh(configured.Remote(_SANDBOX, "sandbox"))
         key = (sandbox.folder_of(_SANDBOX) / "host_key.pub").read_text()
         known_hosts = self.folder / "known_hosts"
         known_hosts.write_text(
@@ -141,13 +144,13 @@ class Lab:
         self.add_remotes(remotes)
         self._stack.callback(self._end_runs)
         for network in NETWORKS:
-            self._stack.callback(self._forget, config.remote(f"{network}-launch"))
+            self._stack.callback(self._forget, configured.remote(f"{network}-launch"))
         return relay
 
     def add_remotes(self, remotes: dict[str, dict[str, Any]]) -> None:
         """Put more remotes into the config file."""
         self._remotes.update(remotes)
-        config.config_path().write_text(json.dumps({"remotes": self._remotes}))  # JSON is YAML
+        config_path().write_text(json.dumps({"remotes": self._remotes}))  # JSON is YAML
 
     @cached_property
     def fleet(self) -> Fleet:
@@ -170,10 +173,10 @@ class Lab:
         """The guild home on the remote with the runs for `purpose`."""
         return self.folder / "there" / purpose
 
-    def remote(self, network: str, purpose: str) -> config.Remote:
+    def remote(self, network: str, purpose: str) -> configured.Remote:
         """The remote whose guild home is for `purpose`, reached over `network`."""
         assert self.relay.port
-        return config.remote(f"{network}-{purpose}")
+        return configured.remote(f"{network}-{purpose}")
 
     @cached_property
     def ended(self) -> list[str]:
@@ -246,7 +249,7 @@ class Lab:
         while any(self._runners(purpose) for purpose in _PURPOSES) and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _forget(self, remote: config.Remote) -> None:
+    def _forget(self, remote: configured.Remote) -> None:
         """Close the connection and remove the ssh configuration that guild made for it."""
         ssh.disconnect(remote)
         Path(ssh.argv(remote)[2]).unlink(missing_ok=True)

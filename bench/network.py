@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bench.lab import DELAYED, Lab
 from bench.measure import Command
-from guild_sync import rsync, sandbox, ssh
-from guild_sync.config import Remote
+from guild_sync import sandbox
+from guild_sync.config.remotes import Remote
+from guild_sync.transport import rsync_argv, ssh
 
 _WHEEL_BYTES = 1500  # about what the example project's wheel has
 
@@ -47,7 +48,7 @@ class Network:
         there = str(self.lab.there(purpose) / "runs")
         target.mkdir(parents=True, exist_ok=True)
         (target / ".incoming").mkdir(exist_ok=True)
-        argv = rsync.pull_argv(self.remote(purpose), there, target, target / ".incoming")
+        argv = rsync_argv.pull_argv(self.remote(purpose), there, target, target / ".incoming")
         return Command(argv, stdin="".join(f"{run_id}\0" for run_id in ids).encode())
 
     def send_wheel(self) -> Command:
@@ -57,5 +58,5 @@ class Network:
         target = self.lab.there("launch") / "bare"
         target.mkdir(parents=True, exist_ok=True)
         remote = self.remote("launch")
-        place = rsync.place(remote, str(target)) + "/"
-        return Command((*rsync.base_argv(remote), "--times", "--", str(wheel), place))
+        place = rsync_argv.place(remote, str(target)) + "/"
+        return Command((*rsync_argv.base_argv(remote), "--times", "--", str(wheel), place))

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guild_sync import display, usages
+from guild_sync import usages
 from guild_sync.errors import UsageError
+from guild_sync.output import console
 
 if TYPE_CHECKING:
-    from guild_sync.selection import Selection
+    from guild_sync.config.selection import Selection
 
 # docopt knows one-letter short options: longer ones become their long names first, as do
 # long names that Guild AI has for the same.
@@ -122,7 +123,7 @@ def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
     before, dashes, behind = _split_at_double_dash(argv)
     options = _with_long_names(before, _options_with_values(usage))
     if options is None:
-        print(display.help_text(usage.strip()))
+        print(console.help_text(usage.strip()))
         raise SystemExit(0)
     words = [*options, *dashes, *behind]
     try:
@@ -240,7 +241,7 @@ def selection(args: dict[str, Any]) -> Callable[[Selection], Selection]:
 
     Raises UsageError for a pattern or a size that is none.
     """
-    from guild_sync.selection import EVERYTHING
+    from guild_sync.config.selection import EVERYTHING
 
     options = (args["--exclude"], args["--include"], args["--max-size"])
     if args["--all-files"]:

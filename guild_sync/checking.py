@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import __version__, config, probing, process, rsync, ssh
-from guild_sync.config import Remote
-from guild_sync.display import size
+from guild_sync import __version__, probing
+from guild_sync.config import file, remotes
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, GuildError, RemoteError, Unreachable
 from guild_sync.hosts import Host, LocalHost, RemoteHost, remote_host
+from guild_sync.output.formats import size
+from guild_sync.transport import process, rsync, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
 LOW_INODES = 10_000
@@ -91,9 +93,9 @@ def _ssh() -> Line:
 
 
 def _config() -> Iterator[Line]:
-    path = config.config_path()
+    path = file.config_path()
     try:
-        names = sorted(config.remotes())
+        names = sorted(remotes.remotes())
     except ConfigError as e:
         yield _fault("config file", e)
         return
@@ -158,7 +160,7 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
 
 
 def _host_key(remote: Remote, probe: probing.Probe, on_file: str) -> Line:
-    mend = ssh.failure(remote, _MEND.get(probe.key_state, ""))
+    mend = ssh_failures.failure(remote, _MEND.get(probe.key_state, ""))
     if probe.key_state == probing.CHANGED:
         return _to_do("host key", f"it has changed: {probe.key}", mend.hint)
     if probe.key_state == probing.UNKNOWN:

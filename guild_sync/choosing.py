@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync import arguments, display
+from guild_sync import arguments
 from guild_sync.agent.changes import RUNNING
 from guild_sync.agent.runs import PUSH
-from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts import Host, host
+from guild_sync.output import console, tables, terminal
+from guild_sync.output.console import say
+from guild_sync.output.runs import run_row
 
 Run = Mapping[str, Any]
 
@@ -107,26 +109,26 @@ def carry_out(
 def _confirmed(change: Change, chosen: Chosen) -> bool:
     runs = "run" if len(chosen.runs) == 1 else "runs"
     say(f"You are about to {change.intent} the following {runs}{chosen.where}:")
-    for line in display.table([("", *row(run)) for run in chosen.runs]):
+    for line in tables.table([("", *row(run)) for run in chosen.runs]):
         say(line)
     if change.note:
         say(change.note)
     for remote in sorted({run["remote"] for run in chosen.runs if run["remote"]}):
-        say(change.on_copy.format(remote=display.clean(remote)))
-    return display.confirm(change.question(len(chosen.runs)), change.default)
+        say(change.on_copy.format(remote=terminal.clean(remote)))
+    return console.confirm(change.question(len(chosen.runs)), change.default)
 
 
 def row(run: Run) -> tuple[str, ...]:
     """A run's cells without its index, which in a choice of runs would mean another."""
-    return (f"[{run['id'][:8]}]", *display.run_row(1, run)[1:])
+    return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])
 
 
 def refuse(change: Change, chosen: Chosen, run_id: str, why: str) -> None:
     """Say why a run was left as it is, and for one that is running how to stop it."""
     remote = f" -r {chosen.host.name}" if chosen.host.name else ""
-    display.warn(
+    console.warn(
         GuildError(
-            f"run {run_id}{chosen.where} was not {change.refused}: {display.clean(why)}",
+            f"run {run_id}{chosen.where} was not {change.refused}: {terminal.clean(why)}",
             f"To stop it, use 'guild stop {run_id}{remote}'." if why == RUNNING else "",
         )
     )
@@ -137,7 +139,7 @@ def being_pushed(run: Run) -> GuildError | None:
     if not (run["remote"] or "").startswith(PUSH):
         return None
     return GuildError(
-        f"run {run['id']} is just being copied ({display.clean(run['remote'])})",
+        f"run {run['id']} is just being copied ({terminal.clean(run['remote'])})",
         "If that was cut off, push it again on that machine.",
     )
 

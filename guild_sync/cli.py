@@ -82,12 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where it is seen that nobody reads or the disk is full
         return status
     except GuildError as e:
-        from guild_sync.display import warn
+        from guild_sync.output.console import warn
 
         warn(e)
         return e.exit
     except KeyboardInterrupt:
-        from guild_sync.display import complain
+        from guild_sync.output.console import complain
 
         print(file=sys.stderr)
         complain("interrupted")
@@ -119,7 +119,7 @@ def _dispatch(words: list[str]) -> int:
         # `guild help runs rm` too: what has commands of its own shows the help of those.
         words = [word for word in words[1:] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
-        from guild_sync.display import help_text
+        from guild_sync.output.console import help_text
 
         print(help_text(usage()), end="")
         return Exit.OK
@@ -191,7 +191,7 @@ def _near(name: str) -> str:
 def _report_failure(error: OSError) -> int:
     """Say what this machine refused: a full disk, a folder that may not be read."""
     place = f" ({error.filename})" if error.filename else ""
-    from guild_sync.display import complain
+    from guild_sync.output.console import complain
 
     complain(f"{error.strerror or error}{place}")
     # What could not be written to stdout would be tried, and complained of, once more.
@@ -203,8 +203,8 @@ def _report_bug(error: Exception) -> int:
     """Say that guild itself is at fault; the traceback goes to a file."""
     import traceback
 
-    from guild_sync.display import complain
-    from guild_sync.home import guild_home
+    from guild_sync.config.home import guild_home
+    from guild_sync.output.console import complain
 
     complain(f"internal error: {type(error).__name__}: {error}")
     text = "".join(traceback.format_exception(error))

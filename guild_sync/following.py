@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from guild_sync import config
 from guild_sync.agent.files import CHUNK, ENDED
-from guild_sync.background import begun
+from guild_sync.config import remotes
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts import remote_host
+from guild_sync.transport.background import begun
 
 _HEADER = re.compile(rb"(?P<run>[0-9a-f]{32}) (?P<size>-1|[0-9]{1,9})\Z")
 _LONGEST_HEADER = 64
@@ -52,7 +52,7 @@ class Outputs:
         frames = Frames(ids, self._on_line, lambda run_id: self._on_end())
         positions = {run_id: self._size(run_id) for run_id in ids}
         try:
-            host = remote_host(config.remote(remote), make_home=False)
+            host = remote_host(remotes.remote(remote), make_home=False)
             host.stream("follow", frames.feed, positions=positions)
         except Unreachable:
             pass  # the next sync asks it too, and says so

@@ -64,7 +64,7 @@ def words_of(text: str) -> list[str]:
 def _parsed(path: Path, text: str) -> Any:
     import yaml
 
-    from guild_sync.config import yaml_error
+    from guild_sync.config.file import yaml_error
 
     try:
         # Not libyaml's loader: deep nesting ends the process.

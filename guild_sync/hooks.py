@@ -58,10 +58,10 @@ class Hook:
 
 def hooks() -> tuple[Hook, ...]:
     """The hooks in the config file. Raises ConfigError, with every fault in its message."""
-    from guild_sync import config
+    from guild_sync.config import file
 
-    path = config.config_path()
-    data = config.load(path)
+    path = file.config_path()
+    data = file.load(path)
     given = data.get("hooks") if isinstance(data, dict) else None
     if given is None:
         return ()
@@ -70,14 +70,14 @@ def hooks() -> tuple[Hook, ...]:
         faults.append("hooks: must be a list")
         given = []
     found = [_hook(value, f"hooks: {number}", faults) for number, value in enumerate(given, 1)]
-    config.refuse(path, faults)
+    file.refuse(path, faults)
     return tuple(hook for hook in found if hook)
 
 
 def _hook(given: object, place: str, faults: list[str]) -> Hook | None:
     from schema import Or, Schema
 
-    from guild_sync.config import WHOLE_SECONDS, fits
+    from guild_sync.config.schema import WHOLE_SECONDS, fits
 
     keys = {
         "on": Schema(_are_events, error=f"must be a list of {', '.join(EVENTS)}"),
@@ -274,7 +274,7 @@ class _Delivery:
             write_atomically(str(path), json.dumps(event))
 
     def _run(self, hook: Hook, event: Event) -> bool:
-        from guild_sync import process
+        from guild_sync.transport import process
 
         run = self._run_of(event)
         told = {key: event[key] for key in ("event", "remote", "before", "at", "reason")}
@@ -340,7 +340,7 @@ def _event(path: Path) -> dict[str, Any] | None:
 
 
 def _variables(event: Event, run: Mapping[str, Any]) -> dict[str, str]:
-    from guild_sync.display import operation
+    from guild_sync.output.runs import operation
 
     values = {
         "EVENT": event["event"],

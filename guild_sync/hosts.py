@@ -18,11 +18,11 @@ from guild_sync.agent import calls
 from guild_sync.agent.__main__ import FRAME
 from guild_sync.agent.errors import AgentError
 from guild_sync.answers import is_answer
+from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError, RemoteError, RunNotFound
-from guild_sync.home import guild_home
 
 if TYPE_CHECKING:
-    from guild_sync.config import Remote
+    from guild_sync.config.remotes import Remote
 
 AGENT = Path(__file__).parent / "agent"
 INSTALL_TIMEOUT = 1800.0  # seconds: installing a package's requirements may download them
@@ -55,9 +55,9 @@ def host(remote: str | None) -> Host:
     """The host that the user named with `-r`, or this machine."""
     if remote is None:
         return LocalHost(str(guild_home()))
-    from guild_sync import config
+    from guild_sync.config import remotes
 
-    return remote_host(config.remote(remote))
+    return remote_host(remotes.remote(remote))
 
 
 def remote_host(remote: Remote, make_home: bool = True) -> RemoteHost:
@@ -169,7 +169,7 @@ class RemoteHost:
         return result
 
     def stream(self, function: str, on_bytes: Callable[[bytes], None], **args: Any) -> None:
-        from guild_sync import process, ssh
+        from guild_sync.transport import process, ssh, ssh_failures
 
         self.call("python")  # connects, and sends the agent if it is not there
         frame = _FrameReader(on_bytes)
@@ -177,7 +177,7 @@ class RemoteHost:
         done = process.stream(
             ssh.argv(self.remote, self._command("")), frame.feed, first_line=request
         )
-        ssh.check(self.remote, done)
+        ssh_failures.check(self.remote, done)
         if frame.answer is None:
             raise self._no_answer(done.stderr)
         self._result(frame.answer)
@@ -185,7 +185,7 @@ class RemoteHost:
     def _ask(
         self, function: str, args: dict[str, Any], timeout: float | None
     ) -> tuple[dict[str, Any], str]:
-        from guild_sync import ssh
+        from guild_sync.transport import ssh
 
         sent = ""
         for _ in range(2):
@@ -208,7 +208,7 @@ class RemoteHost:
         raise RemoteError(f"remote {self.name!r} does not keep the agent that was sent there")
 
     def _command(self, sent: str) -> str:
-        from guild_sync.ssh import quote
+        from guild_sync.transport.ssh import quote
 
         home = self.remote.guild_home.removeprefix("~/")
         # The script runs in the login's home, and would take a `~` in a word for a name.
@@ -271,7 +271,7 @@ class RemoteHost:
 
     def _send_agent(self) -> str:
         """Put the agent's files there, in a folder that the next call moves into place."""
-        from guild_sync import rsync
+        from guild_sync.transport import rsync
 
         folder = f".{agent_digest()}.{os.urandom(4).hex()}"
         rsync.send_folder(self.remote, AGENT, f"{self.home}/agent/{folder}")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync import builtin, jobs, operations, recipes
+from guild_sync.config.home import guild_home
 from guild_sync.definitions import Operation, Package, Project, Requirement
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.home import guild_home
 from guild_sync.hosts import Host, LocalHost, RemoteHost
 from guild_sync.jobs import ALL_TRIALS, BatchOptions, Notes
 from guild_sync.package import Source, full_name, required_files, source
@@ -329,7 +329,8 @@ def _make_empty(launch: Launch, host: Host) -> str:
 
 def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say) -> str:
     """Bring the project to the remote and install it there; the run's directory."""
-    from guild_sync import package, rsync
+    from guild_sync import package
+    from guild_sync.transport import rsync
 
     say("Building package")
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:

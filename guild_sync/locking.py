@@ -15,8 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guild_sync.agent.locks import write_atomically
+from guild_sync.config.home import guild_home
 from guild_sync.errors import Busy
-from guild_sync.home import guild_home
 
 logging.getLogger("filelock").setLevel(logging.WARNING)
 

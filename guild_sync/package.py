@@ -152,7 +152,7 @@ def _git_files(root: Path) -> dict[str, bool] | None:
     """The files that git knows of and does not ignore -> is it tracked; None outside git."""
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         return None
-    from guild_sync import process
+    from guild_sync.transport import process
 
     git = ("git", "-C", str(root), "ls-files", "-z", "--exclude-standard")
     try:

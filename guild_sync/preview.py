@@ -57,11 +57,13 @@ def free_bytes(home: Path) -> int:
 
 
 def _plan(visit: sync.Visit, name: str, ids: Sequence[str]) -> Plan:
-    from guild_sync import config, rsync, transfer
+    from guild_sync import transfer
+    from guild_sync.config import remotes
+    from guild_sync.transport import rsync
 
     here = visit.here
     try:
-        host = remote_host(config.remote(name), make_home=False)
+        host = remote_host(remotes.remote(name), make_home=False)
         selection = visit.selected(host.remote.pull)
         states = transfer.survey(host, ids, selection, stamps=True, look_only=True).states
         found = {run_id: state for run_id, state in states.items() if state}

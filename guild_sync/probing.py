@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync import process, ssh
-from guild_sync.config import Remote
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import Unreachable
+from guild_sync.transport import process, ssh, ssh_failures
 
 # States of a host key.
 KNOWN = "known"
@@ -56,10 +56,10 @@ def read(remote: Remote, done: process.Completed) -> Probe:
     said = "\n".join(line for line in account.splitlines() if not _ACCOUNT.match(line))
     failure = None
     try:
-        ssh.check(remote, done._replace(stderr=said))
+        ssh_failures.check(remote, done._replace(stderr=said))
     except Unreachable as e:
         failure = e
-    if ssh.BEHIND_A_PROXY in said:  # what it tells is of the proxy
+    if ssh_failures.BEHIND_A_PROXY in said:  # what it tells is of the proxy
         return Probe(failure=failure)
     return Probe(
         server=_last(_SERVER, account),
@@ -81,8 +81,12 @@ def keys_on_file(settings: dict[str, str]) -> list[str]:
     Raises GuildError where ssh-keygen is missing.
     """
     host = settings.get("hostkeyalias") or settings.get("hostname", "")
-    port = settings.get("port", str(ssh.SSH_PORT))
-    name = host if port == str(ssh.SSH_PORT) or "hostkeyalias" in settings else f"[{host}]:{port}"
+    port = settings.get("port", str(ssh_failures.SSH_PORT))
+    name = (
+        host
+        if port == str(ssh_failures.SSH_PORT) or "hostkeyalias" in settings
+        else f"[{host}]:{port}"
+    )
     options = ("userknownhostsfile", "globalknownhostsfile")
     files = [word for option in options for word in settings.get(option, "").split()]
     found: list[str] = []

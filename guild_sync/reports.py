@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from guild_sync import display
 from guild_sync.errors import GuildError
-from guild_sync.logs import Log
 from guild_sync.outcomes import BUSY, LEFT_ALONE, Change, Outcome
+from guild_sync.output import console, terminal
+from guild_sync.output.log import Log
 
 
 class Report:
@@ -24,12 +24,12 @@ class Report:
     def say(self, text: str) -> None:
         """What is being done."""
         if not self._quiet:
-            display.say(text)
+            console.say(text)
         self._log.info(text)
 
     def warn(self, error: GuildError) -> None:
         """What has failed."""
-        display.warn(error)
+        console.warn(error)
         self._log.error(f"{error.message} {' '.join(error.hint.split())}".strip())
 
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
@@ -37,17 +37,17 @@ class Report:
         for outcome in outcomes:
             for change in outcome.changes:
                 if self._quiet:
-                    display.say(_line(change))
+                    console.say(_line(change))
                 self._log.notice(_line(change))
             passed_over = outcome.state in (BUSY, LEFT_ALONE)
             if passed_over and outcome.error and self._quiet and self._verbose:
-                display.say(display.clean(outcome.error.message))
+                console.say(terminal.clean(outcome.error.message))
             self._log.info(_summary(outcome))
 
 
 def _line(change: Change) -> str:
     before = f"{change.before} -> " if change.before else ""
-    return display.clean(f"{change.run} on {change.remote}: {before}{change.after}")
+    return terminal.clean(f"{change.run} on {change.remote}: {before}{change.after}")
 
 
 def _summary(outcome: Outcome) -> str:

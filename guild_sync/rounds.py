@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from guild_sync import display, hooks, sync
-from guild_sync.background import begun
+from guild_sync import hooks, sync
 from guild_sync.errors import Exit
 from guild_sync.following import Outputs
 from guild_sync.hosts import LocalHost
 from guild_sync.outcomes import Outcome
+from guild_sync.output import console, terminal
+from guild_sync.transport.background import begun
 
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -52,7 +53,7 @@ def watch(
             told.result()
             hooks.deliver(here, visit.warn)
             return outcomes
-        outputs.follow(_running(here, grouped), display.say)
+        outputs.follow(_running(here, grouped), console.say)
         ended.wait(interval)
         visit = visit._replace(patient=True)  # one that is down is not asked every time
 
@@ -70,4 +71,4 @@ def _show(run_id: str, line: bytes) -> None:
     # Of a line that was drawn over, what was to be seen last; and none of its colours.
     last = line.rstrip(b"\r").rpartition(b"\r")[2]
     text = _COLOURS.sub(b"", last).decode("utf-8", "replace")
-    display.say(f"[{run_id[:8]}] {display.clean(text)}")
+    console.say(f"[{run_id[:8]}] {terminal.clean(text)}")

@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import process, ssh
 from guild_sync.agent.locks import start_time, write_atomically
-from guild_sync.config import SANDBOX, Remote
+from guild_sync.config.home import guild_home
+from guild_sync.config.remotes import SANDBOX, Remote
 from guild_sync.errors import GuildError, Unreachable
-from guild_sync.home import guild_home
+from guild_sync.transport import process, ssh, ssh_config
 
 START_SECONDS = 10.0
 _SSHD_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/lib/ssh")
@@ -119,7 +119,7 @@ def start(name: str) -> tuple[State, bool]:
 
 
 def _try_start(name: str, sshd: str, folder: Path, port: int) -> State | None:
-    plain = ssh.plain_path(folder)
+    plain = ssh_config.plain_path(folder)
     text = _CONFIG.format(name=name, port=port, folder=plain)
     (folder / "sshd_config").write_text(text)
     public = (folder / "host_key.pub").read_text().split()[:2]

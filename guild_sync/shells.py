@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from guild_sync.display import clean
 from guild_sync.errors import UsageError
+from guild_sync.output.terminal import clean
 from guild_sync.suggestions import Candidate, Names
 
 BASH = r"""

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from guild_sync import builtin
 from guild_sync.agent.stopping import KILL, KILL_RUNNER, TERM
 from guild_sync.choosing import Chosen
-from guild_sync.display import clean, say, warn
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts import Host
+from guild_sync.output.console import say, warn
+from guild_sync.output.terminal import clean
 
 CALL_SECONDS = 20.0  # no call to a remote waits longer than this
 AFTER_KILL = 10.0  # seconds for a runner to write down how its killed operation ended

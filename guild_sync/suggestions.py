@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from guild_sync.agent import runs
 from guild_sync.agent.errors import AgentError
+from guild_sync.config.home import guild_home
 from guild_sync.definitions import Operation
 from guild_sync.errors import GuildError
-from guild_sync.home import guild_home
 
 MOST_RUNS = 100
 SHORT_ID = 8
@@ -70,15 +70,15 @@ def _folders(line: Line) -> Found:
 
 
 def _remotes(line: Line) -> Found:
-    from guild_sync import config
+    from guild_sync.config import remotes
 
-    for name, remote in sorted(config.remotes().items()):
+    for name, remote in sorted(remotes.remotes().items()):
         yield Candidate(name, remote.description or remote.host)
 
 
 def _runs(line: Line) -> Found:
     """The latest runs of this machine whose ids begin so, as short as they are unique."""
-    from guild_sync import display
+    from guild_sync.output.runs import run_row
 
     if not line.is_here:
         return
@@ -90,7 +90,7 @@ def _runs(line: Line) -> Found:
         begin = run_id[:SHORT_ID]
         # Digits alone could be read as an index.
         plain = short.count(begin) == 1 and not begin.isdigit() and begin.startswith(line.current)
-        about = "  ".join(filter(None, display.run_row(1, runs.summary(home, run_id, deleted))[1:]))
+        about = "  ".join(filter(None, run_row(1, runs.summary(home, run_id, deleted))[1:]))
         yield Candidate(begin if plain else run_id, about)
 
 

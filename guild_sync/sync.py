@@ -30,8 +30,8 @@ from guild_sync.outcomes import (
 )
 
 if TYPE_CHECKING:
+    from guild_sync.config.selection import Selection
     from guild_sync.ledger import Entry
-    from guild_sync.selection import Selection
     from guild_sync.transfer import Survey
 
 T = TypeVar("T")
@@ -104,7 +104,9 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     """
     if len(work) < 2:
         return [result() for result in work]
-    from guild_sync.background import in_turn  # threads: not for nothing, nor for one remote
+    from guild_sync.transport.background import (
+        in_turn,  # threads: not for nothing, nor for one remote
+    )
 
     return in_turn(work, jobs)
 
@@ -112,7 +114,8 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
 def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) -> Outcome:
     """Visit a remote, and write down in its entry of the ledger how that went."""
     # Not before there is something to do: cron calls this every few minutes.
-    from guild_sync import ledger, locking, process
+    from guild_sync import ledger, locking
+    from guild_sync.transport import process
 
     if deadline is not None and time.monotonic() >= deadline:
         error = DeadlinePassed(f"the deadline passed before remote {name!r} was asked")
@@ -166,10 +169,11 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
 
 def _synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     """Ask the remote once for all runs, copy at one go those that changed, settle them."""
-    from guild_sync import config, transfer
+    from guild_sync import transfer
+    from guild_sync.config import remotes
 
     here, ids = visit.here, wanted.ids
-    host = remote_host(config.remote(name), make_home=False)
+    host = remote_host(remotes.remote(name), make_home=False)
     visit.say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
     selection = visit.selected(host.remote.pull)
     survey = transfer.survey(host, [*ids, *wanted.strays], selection, stamps=True)

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import rsync
 from guild_sync.agent.runs import FINAL
 from guild_sync.agent.selection import MOST
-from guild_sync.board import progress
+from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
 from guild_sync.hosts import LocalHost, RemoteHost
 from guild_sync.outcomes import Change, Journal
-from guild_sync.selection import Selection, is_pattern
+from guild_sync.output.progress import progress
+from guild_sync.transport import rsync
 
 Say = Callable[[str], None]
 State = Mapping[str, Any]

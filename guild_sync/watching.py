@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from guild_sync.display import clean, say, to_stdout
 from guild_sync.errors import Exit
 from guild_sync.hosts import Host
+from guild_sync.output.console import say, to_stdout
+from guild_sync.output.terminal import clean
 
 
 def watch(host: Host, run_id: str) -> dict[str, Any] | None:

@@ -18,9 +18,10 @@ from unittest import mock
 
 import yaml
 
-from guild_sync import sandbox, ssh
+from guild_sync import sandbox
 from guild_sync.agent import locks, runs
-from guild_sync.config import Remote
+from guild_sync.config.remotes import Remote
+from guild_sync.transport import ssh
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parent.parent / "uat" / "examples"

@@ -25,14 +25,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from guild_sync import checking, config
+from guild_sync import checking
 from guild_sync.arguments import parse
 from guild_sync.checking import Line
-from guild_sync.config import Remote
-from guild_sync.display import clean, say, table
+from guild_sync.config import remotes
+from guild_sync.config.home import guild_home
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, UsageError
-from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
+from guild_sync.output.console import say
+from guild_sync.output.tables import table
+from guild_sync.output.terminal import clean
 
 _PARTS = {"--env": checking.ENVIRONMENT, "--space": checking.SPACE}
 
@@ -59,10 +62,10 @@ def main(argv: Sequence[str]) -> int:
 def _remote(name: str) -> Remote | None:
     """The remote; None where the config file has faults, which a line of the page tells."""
     try:
-        return config.remote(name)
+        return remotes.remote(name)
     except ConfigError:
         try:
-            config.remotes()
+            remotes.remotes()
         except ConfigError:
             return None
         raise  # it is the name that is wrong

@@ -27,9 +27,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from guild_sync import arguments, choosing, display
+from guild_sync import arguments, choosing
 from guild_sync.agent.environment import user_name
 from guild_sync.errors import Exit, UsageError
+from guild_sync.output import formats, tables, terminal
 
 ACTIONS = ("--list", "--add", "--delete", "--clear")
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -68,19 +69,19 @@ def _author(named: str | None) -> dict[str, str]:
 
 
 def _list(runs: Sequence[choosing.Run]) -> None:
-    rows = display.table([choosing.row(run) for run in runs])
+    rows = tables.table([choosing.row(run) for run in runs])
     for line, run in zip(rows, runs, strict=True):
         print(line)
         comments = run["comments"] if isinstance(run["comments"], list) else []
         for number, comment in enumerate(comments, 1):
             for text in _lines(number, comment if isinstance(comment, dict) else {}):
-                print(f"  {display.clean(text)}".rstrip())
+                print(f"  {terminal.clean(text)}".rstrip())
         if not comments:
             print("  no comments")
 
 
 def _lines(number: int, comment: dict[str, Any]) -> Iterator[str]:
     author = f"{comment.get('user', '')}@{comment.get('host', '')}"
-    yield f"{number}: {author} {display.date(comment.get('time'))}"
+    yield f"{number}: {author} {formats.date(comment.get('time'))}"
     for line in str(comment.get("body", "")).splitlines():
         yield f"   {line}"

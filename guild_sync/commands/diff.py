@@ -32,9 +32,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import arguments, process, unpacking
+from guild_sync import arguments, unpacking
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts import FileMissing, Host, host
+from guild_sync.transport import process
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 ATTRIBUTES = ("flags", "env", "deps")

@@ -24,10 +24,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, display, flags
+from guild_sync import arguments, flags
 from guild_sync.agent import attrs
 from guild_sync.errors import Exit
 from guild_sync.hosts import host
+from guild_sync.output import formats, runs, terminal
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -43,13 +44,13 @@ def main(argv: Sequence[str]) -> int:
     for line in [*fields(run), *_flags(run)]:
         print(line)
     if args["--comments"]:
-        _print("comments:", *display.comments(run))
+        _print("comments:", *runs.comments(run))
     if args["--deps"]:
         _print("dependencies:", *_nested(run["attrs"].get("deps")))
     if args["--env"]:
-        _print(*display.mapping("environment", run["attrs"].get("env")))
+        _print(*runs.mapping("environment", run["attrs"].get("env")))
     if args["--manifest"]:
-        _print("manifest:", *(f"  {display.clean(entry)}" for entry in run["manifest"]))
+        _print("manifest:", *(f"  {terminal.clean(entry)}" for entry in run["manifest"]))
     return Exit.OK
 
 
@@ -69,12 +70,12 @@ def fields(run: Mapping[str, Any]) -> list[str]:
     tags = run["tags"] if isinstance(run["tags"], list) else []
     found = {
         "id": run["id"],
-        "operation": display.operation(run),
+        "operation": runs.operation(run),
         "from": source,
-        "status": display.status(run),
-        "confirmed": display.confirmed(run),
-        "started": display.date(run["started"]),
-        "stopped": display.date(run["stopped"]),
+        "status": runs.status(run),
+        "confirmed": runs.confirmed(run),
+        "started": formats.date(run["started"]),
+        "stopped": formats.date(run["stopped"]),
         "marked": "yes" if run["marked"] else "no",
         "label": run["label"] if run["label"] is not None else "",
         "tags": ", ".join(map(str, tags)),
@@ -87,15 +88,15 @@ def fields(run: Mapping[str, Any]) -> list[str]:
     }
     if not found["confirmed"]:  # it is this machine's own, whose word needs no date
         del found["confirmed"]
-    return [f"{name}: {display.clean(value)}".rstrip() for name, value in found.items()]
+    return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
 
 
 def _flags(run: Mapping[str, Any]) -> list[str]:
     found = run["flags"] if isinstance(run["flags"], dict) else {}
     values = {name: flags.shown(value) for name, value in found.items()}
-    return display.mapping("flags", values)
+    return runs.mapping("flags", values)
 
 
 def _nested(value: object) -> list[str]:
     lines = attrs.encode(value).splitlines() if value else []
-    return [f"  {display.clean(line)}" for line in lines]
+    return [f"  {terminal.clean(line)}" for line in lines]

@@ -28,9 +28,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, display
+from guild_sync import arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts import host
+from guild_sync.output import formats, terminal
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 KINDS = ("sourcecode", "dependencies", "generated")
@@ -52,13 +53,13 @@ def main(argv: Sequence[str]) -> int:
     )
     bare = args["--no-format"] or args["--full-path"]
     if not bare:
-        print(display.clean(f"{found['run_dir']}:"))
+        print(terminal.clean(f"{found['run_dir']}:"))
     for line in _lines(found, args):
         print(line if bare else f"  {line}")
     for file in [] if bare else found["left_out"]:
-        print(f"  {display.clean(file['path'])} (not copied, {display.size(file['size'])})")
+        print(f"  {terminal.clean(file['path'])} (not copied, {formats.size(file['size'])})")
     for link in [] if bare else found["links"]:
-        print(display.clean(f"  {link['path']} -> {link['target']} (leads out, not copied)"))
+        print(terminal.clean(f"  {link['path']} -> {link['target']} (leads out, not copied)"))
     return Exit.OK
 
 
@@ -67,11 +68,11 @@ def _lines(found: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
     if args["--full-path"]:
         paths = [os.path.join(found["run_dir"], path) for path in paths]
     if not args["--human-readable"]:
-        return [display.clean(path) for path in paths]
+        return [terminal.clean(path) for path in paths]
     sizes = [
-        "" if file["path"].endswith("/") else display.size(file["size"]) for file in found["files"]
+        "" if file["path"].endswith("/") else formats.size(file["size"]) for file in found["files"]
     ]
     width = max(map(len, sizes), default=0)
     return [
-        f"{size:>{width}}  {display.clean(path)}" for size, path in zip(sizes, paths, strict=True)
+        f"{size:>{width}}  {terminal.clean(path)}" for size, path in zip(sizes, paths, strict=True)
     ]

@@ -15,9 +15,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from guild_sync import display, flags, guildfile
+from guild_sync import flags, guildfile
 from guild_sync.arguments import parse
 from guild_sync.errors import Exit
+from guild_sync.output import tables, terminal
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,11 +32,11 @@ def main(argv: Sequence[str]) -> int:
         ]  # fmt: skip
         print(json.dumps(data, default=str))
         return Exit.OK
-    rows = [(display.clean(o.full_name), display.clean(o.description)) for o in found]
-    for operation, line in zip(found, display.table(rows), strict=True):
+    rows = [(terminal.clean(o.full_name), terminal.clean(o.description)) for o in found]
+    for operation, line in zip(found, tables.table(rows), strict=True):
         print(line)
         if args["--verbose"]:
             for flag in operation.flags.values():
                 about = f"  ({flag.description})" if flag.description else ""
-                print(display.clean(f"  {flag.name}: {flags.shown(flag.default)}{about}"))
+                print(terminal.clean(f"  {flag.name}: {flags.shown(flag.default)}{about}"))
     return Exit.OK

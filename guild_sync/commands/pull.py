@@ -23,12 +23,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, config, display, hooks, locking, transfer
-from guild_sync.display import say
+from guild_sync import arguments, hooks, locking, transfer
+from guild_sync.config import remotes
+from guild_sync.config.home import guild_home
+from guild_sync.config.selection import Selection
 from guild_sync.errors import Exit, GuildError
-from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
-from guild_sync.selection import Selection
+from guild_sync.output import console, tables
+from guild_sync.output.console import say
+from guild_sync.output.runs import run_row
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
@@ -37,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     filters = arguments.filters(args)
     selected = arguments.selection(args)
-    remote = config.remote(args["REMOTE"])
+    remote = remotes.remote(args["REMOTE"])
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
@@ -52,17 +55,17 @@ def main(argv: Sequence[str]) -> int:
         asked, delete = not args["--yes"], args["--delete"]
         links = args["--copy-links"]
         status = _pull(host, here, runs, selection, asked, delete, links)
-    return max(status, hooks.deliver(here, display.warn))
+    return max(status, hooks.deliver(here, console.warn))
 
 
 def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs from {host.name}:")
-    rows = [("", *display.run_row(index, run)) for index, run in enumerate(runs, 1)]
-    for line in display.table(rows):
+    rows = [("", *run_row(index, run)) for index, run in enumerate(runs, 1)]
+    for line in tables.table(rows):
         say(line)
     if delete:
         say(f"Files of these runs that are not on {host.name} will be deleted here.")
-    return display.confirm()
+    return console.confirm()
 
 
 def _pull(
@@ -82,7 +85,7 @@ def _pull(
         gone = [run_id for run_id, state in found.items() if state is None]
         states = {run_id: dict(state) for run_id, state in found.items() if state}
     for run_id in gone:
-        display.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
+        console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     pulled = transfer.pull(host, here, states, say, delete, hooks.Queue(here), copy_links)
-    transfer.warn_of(pulled.faults, host, display.warn)
+    transfer.warn_of(pulled.faults, host, console.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

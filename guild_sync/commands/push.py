@@ -23,11 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing, config, display, locking, transfer
-from guild_sync.display import say
+from guild_sync import arguments, choosing, locking, transfer
+from guild_sync.config import remotes
+from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit
-from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+from guild_sync.output import console, tables
+from guild_sync.output.console import say
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -35,7 +37,7 @@ USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     filters = arguments.filters(args)
-    remote = config.remote(args["REMOTE"])
+    remote = remotes.remote(args["REMOTE"])
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         runs = here.call("list", specs=args["RUN"], filters=filters)["runs"]
@@ -48,14 +50,14 @@ def main(argv: Sequence[str]) -> int:
         # The answer took its time: the status must be from just before the copy.
         states = here.call("states", ids=[run["id"] for run in runs])
         faults = transfer.push(host, here, states, say, args["--delete"])
-    transfer.warn_of(faults, host, display.warn, way="to")
+    transfer.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK
 
 
 def _confirmed(runs: Sequence[choosing.Run], host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs to {host.name}:")
-    for line in display.table([("", *choosing.row(run)) for run in runs]):
+    for line in tables.table([("", *choosing.row(run)) for run in runs]):
         say(line)
     if delete:
         say(f"Files of these runs that are not here will be deleted on {host.name}.")
-    return display.confirm()
+    return console.confirm()

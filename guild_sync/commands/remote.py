@@ -28,22 +28,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import config, sandbox
+from guild_sync import sandbox
 from guild_sync.arguments import parse
-from guild_sync.config import Remote
-from guild_sync.display import clean, confirm, say, to_stdout
+from guild_sync.config import remotes
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts import remote_host
+from guild_sync.output.console import confirm, say, to_stdout
+from guild_sync.output.terminal import clean
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    remote = config.remote(args["NAME"])
+    remote = remotes.remote(args["NAME"])
     if args["status"]:
         return _status(remote)
     if args["reinit"]:
         return _reinit(remote, args["--yes"])
-    if remote.type != config.SANDBOX:
+    if remote.type != remotes.SANDBOX:
         raise GuildError(
             f"remote {remote.name!r} is of type {remote.type}, which guild cannot start or stop",
             "It can do that for sandboxes.",

@@ -31,10 +31,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from guild_sync import config, display
 from guild_sync.arguments import parse
-from guild_sync.config import Remote
+from guild_sync.config import remotes as configured
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
+from guild_sync.output import console, tables, terminal
 
 if TYPE_CHECKING:
     from guild_sync.asking import Answer
@@ -44,16 +45,16 @@ _TOLD = ("status", "message", "hint", "python", "home")
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    found = sorted(config.remotes().values(), key=lambda remote: remote.name)
+    found = sorted(configured.remotes().values(), key=lambda remote: remote.name)
     for name, key in [(remote.name, key) for remote in found for key in remote.passed_over]:
         text = f"remotes: {name}: {key}: is a key of Guild AI's, which guild passes over"
-        print(f"guild: warning: {display.clean(text)}", file=sys.stderr)
+        print(f"guild: warning: {terminal.clean(text)}", file=sys.stderr)
     if args["--status"]:
         return _status(found, args["--json"])
     if args["--json"]:
         print(json.dumps([_as_json(remote) for remote in found]))
     else:
-        for line in display.table([(*_row(r), display.clean(r.description)) for r in found]):
+        for line in tables.table([(*_row(r), terminal.clean(r.description)) for r in found]):
             print(line)
     return Exit.OK
 
@@ -64,14 +65,14 @@ def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:
     worst = Exit.OK
     told = []
     # Of a table whose last column comes bit by bit, the others are known now.
-    rows = display.table([(*_row(remote), "|") for remote in remotes])
+    rows = tables.table([(*_row(remote), "|") for remote in remotes])
     for row, answer in zip(rows, answers(remotes), strict=True):
         worst = max(worst, answer.exit)
         if as_json:
             known = {key: getattr(answer, key) or None for key in _TOLD}
             told.append({**_as_json(answer.remote), **known})
             continue
-        display.say(row[:-1] + display.clean(_words(answer)))
+        console.say(row[:-1] + terminal.clean(_words(answer)))
     if as_json:
         print(json.dumps(told))
     return worst
@@ -84,7 +85,7 @@ def _words(answer: Answer) -> str:
 
 
 def _row(remote: Remote) -> tuple[str, str, str]:
-    return (remote.name, display.clean(remote.type), remote.host)
+    return (remote.name, terminal.clean(remote.type), remote.host)
 
 
 def _as_json(remote: Remote) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from dataclasses import replace
 from guild_sync import arguments, choosing, locking
 from guild_sync.agent.changes import RUNNING
 from guild_sync.choosing import Change, Chosen, counted
-from guild_sync.display import say
 from guild_sync.errors import Exit
+from guild_sync.output.console import say
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 

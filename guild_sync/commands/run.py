@@ -71,13 +71,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import builtin, choosing, display, flags, launch
+from guild_sync import builtin, choosing, flags, launch
 from guild_sync.arguments import parse, whole_number
-from guild_sync.display import say
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts import Host, LocalHost, host
 from guild_sync.jobs import MAX_SEED, BatchOptions, Notes
 from guild_sync.launch import Launch
+from guild_sync.output import console, runs, tables, terminal
+from guild_sync.output.console import say
 from guild_sync.planning import Request, plan
 from guild_sync.watching import exit_status, on, watch
 
@@ -100,12 +101,12 @@ def main(argv: Sequence[str]) -> int:
     target = host(args["--remote"])
     prepared = plan(request, target)
     for warning in prepared.warnings:
-        display.complain(f"warning: {warning}", "yellow")
+        console.complain(f"warning: {warning}", "yellow")
     if args["--stage"] and prepared.name in builtin.OPERATIONS and prepared.source is None:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
     if args["--print-cmd"]:
         for words in launch.child_commands(prepared, target):
-            print(display.clean(shlex.join(words)))
+            print(terminal.clean(shlex.join(words)))
         return Exit.OK
     if args["--needed"] and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
@@ -164,8 +165,8 @@ def _is_there(prepared: Launch, target: Host) -> bool:
     run = launch.earlier_run(prepared, target)
     if run is None:
         return False
-    say(f"{display.clean(prepared.name)} is not needed{on(target)}: this run has its flags")
-    for line in display.table([("", f"[{run['id'][:8]}]", *display.run_row(1, run)[1:])]):
+    say(f"{terminal.clean(prepared.name)} is not needed{on(target)}: this run has its flags")
+    for line in tables.table([("", f"[{run['id'][:8]}]", *runs.run_row(1, run)[1:])]):
         say(line)
     return True
 
@@ -174,13 +175,14 @@ def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
     act = "stage" if stage else "start" if prepared.again else "run"
     which = f" again, as {prepared.run_id}" if prepared.again else ""
     say(
-        f"You are about to {act} {display.clean(prepared.name)}{_kind(prepared)}{on(target)}{which}"
+        f"You are about to {act} {terminal.clean(prepared.name)}{_kind(prepared)}"
+        f"{on(target)}{which}"
     )
     for flag, value in sorted(prepared.values.items()):
         if value is not None:
-            say(f"  {display.clean(flag)}: {display.clean(flags.shown(value))}")
+            say(f"  {terminal.clean(flag)}: {terminal.clean(flags.shown(value))}")
     _show_required(prepared, target)
-    return display.confirm()
+    return console.confirm()
 
 
 def _kind(prepared: Launch) -> str:
@@ -199,14 +201,14 @@ def _show_required(prepared: Launch, target: Host) -> None:
         return
     say(f"It takes what it requires{on(target)} from:")
     found = target.call("list", specs=ids)["runs"]
-    for line in display.table([("", *choosing.row(run)) for run in found]):
+    for line in tables.table([("", *choosing.row(run)) for run in found]):
         say(line)
 
 
 def _stage(prepared: Launch, target: Host) -> int:
     launch.stage(prepared, target, say)
     where = f"-r {target.name} " if target.name else ""
-    say(f"{display.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
+    say(f"{terminal.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
     say(f"To start the operation, use 'guild run {where}--start {prepared.run_id}'")
     return Exit.OK
 

@@ -27,9 +27,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from guild_sync import arguments, display
+from guild_sync import arguments
 from guild_sync.errors import Exit
 from guild_sync.hosts import host
+from guild_sync.output import tables
+from guild_sync.output.runs import comments, run_row
 
 PAGE = 20
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -84,12 +86,12 @@ def _limit(args: Mapping[str, Any]) -> int | None:
 def _lines(runs: Sequence[Mapping[str, Any]], args: Mapping[str, Any]) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for index, run in enumerate(runs, 1):
-        row = display.run_row(index, run)
+        row = run_row(index, run)
         rows.append((f"[{index}]", row[1], *row[3:]) if args["--simple"] else row)
-    for run, line in zip(runs, display.table(rows), strict=True):
+    for run, line in zip(runs, tables.table(rows), strict=True):
         yield line
         if args["--comments"]:
-            yield from display.comments(run)
+            yield from comments(run)
         if args["--verbose"]:
             from guild_sync.commands.info import fields
 

@@ -25,10 +25,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, display
+from guild_sync import arguments
 from guild_sync.agent import attrs
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts import host
+from guild_sync.output import terminal
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     if not found:
         raise RunNotFound("no run matches", "Show runs with 'guild runs'.")
     for line in [line for run in found for line in _shown(run, args)]:
-        print(display.clean(line))
+        print(terminal.clean(line))
     return Exit.OK
 
 

@@ -25,11 +25,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import arguments, config, display, metrics, standings
+from guild_sync import arguments, metrics, standings
+from guild_sync.config import remotes as configured
+from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
-from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
 from guild_sync.outcomes import FAILED, UNREACHABLE
+from guild_sync.output import formats, tables, terminal
 from guild_sync.standings import NEVER, Standing
 
 CRITICAL = 2  # as Nagios has it
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     limit = _age(args["--stale"])
     now = time.time()
-    names = [name for name in config.remotes() if name != config.SANDBOX]
+    names = [name for name in configured.remotes() if name != configured.SANDBOX]
     found = standings.standings(LocalHost(str(guild_home())), names)
     stale = [(s, run) for s in found for run in (s.stale(now, limit) if limit else [])]
     if args["--metrics"]:
@@ -72,8 +74,8 @@ def _verdict(age: str, stale: Sequence[tuple[Standing, standings.Open]], total: 
     if not stale:
         return f"GUILD OK - {_runs(total)} not over, confirmed within {age}"
     remotes = sorted({s.remote for s, _ in stale})
-    where = display.clean(", ".join(remotes)).replace("|", "?")
-    oldest = display.date(int(min(run.confirmed for _, run in stale) * 1e6))
+    where = terminal.clean(", ".join(remotes)).replace("|", "?")
+    oldest = formats.date(int(min(run.confirmed for _, run in stale) * 1e6))
     return f"GUILD CRITICAL - {_runs(len(stale))} not confirmed for {age}, since {oldest}: {where}"
 
 
@@ -85,13 +87,13 @@ def _page(found: Sequence[Standing]) -> Iterator[str]:
     if not found:
         yield "No remote is configured, and no run here came from one."
         return
-    yield from display.table([_HEADINGS, *map(_row, found)])
+    yield from tables.table([_HEADINGS, *map(_row, found)])
     for standing in found:
         if standing.entry.failures:
             yield ""
-            yield display.clean(f"{standing.remote}: {standing.entry.reason}")
+            yield terminal.clean(f"{standing.remote}: {standing.entry.reason}")
         for run in standing.open if standing.entry.failures else ():
-            status = display.clean(f"{run.status} ({standing.remote})")
+            status = terminal.clean(f"{run.status} ({standing.remote})")
             yield f"  {run.run}  {status}  last confirmed {_date(run.confirmed)}"
 
 
@@ -100,8 +102,8 @@ def _row(standing: Standing) -> tuple[str, ...]:
     since = f" since {_date(standing.entry.down_since)}" if standing.entry.failures else ""
     counts = ", ".join(f"{count} {status}" for status, count in sorted(standing.runs.items()))
     return (
-        display.clean(standing.remote),
-        display.Styled.of(f"{state}{since}", _STYLES[state]),
+        terminal.clean(standing.remote),
+        terminal.Styled.of(f"{state}{since}", _STYLES[state]),
         counts or "none",
         _date(standing.entry.succeeded) or "never",
         _date(standing.entry.next_try),
@@ -109,7 +111,7 @@ def _row(standing: Standing) -> tuple[str, ...]:
 
 
 def _date(seconds: float | None) -> str:
-    return "" if seconds is None else display.date(int(seconds * 1_000_000))
+    return "" if seconds is None else formats.date(int(seconds * 1_000_000))
 
 
 def _as_json(standing: Standing, now: float, limit: float | None) -> dict[str, Any]:

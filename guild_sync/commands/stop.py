@@ -25,11 +25,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, choosing, display, stopping
+from guild_sync import arguments, choosing, stopping
 from guild_sync.choosing import Chosen
-from guild_sync.display import say
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts import host
+from guild_sync.output import console, tables, terminal
+from guild_sync.output.console import say
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     chosen = _chosen(args)
     others = [run for run in chosen.runs if not _runs_there(run)]
     for run in others:
-        display.warn(_why_not(run, chosen))
+        console.warn(_why_not(run, chosen))
     running = Chosen(chosen.host, [run for run in chosen.runs if _runs_there(run)])
     if not running.runs:
         if not others:
@@ -77,7 +78,7 @@ def _why_not(run: choosing.Run, chosen: Chosen) -> GuildError:
     if pushed := choosing.being_pushed(run):
         return pushed
     if run["remote"]:
-        remote = display.clean(run["remote"])
+        remote = terminal.clean(run["remote"])
         return GuildError(
             f"run {run['id']} is running on {remote}",
             f"To stop it, use 'guild stop {run['id']} -r {remote}'.",
@@ -88,6 +89,6 @@ def _why_not(run: choosing.Run, chosen: Chosen) -> GuildError:
 def _confirmed(chosen: Chosen) -> bool:
     runs = "run" if len(chosen.runs) == 1 else "runs"
     say(f"You are about to stop the following {runs}{chosen.where}:")
-    for line in display.table([("", *choosing.row(run)) for run in chosen.runs]):
+    for line in tables.table([("", *choosing.row(run)) for run in chosen.runs]):
         say(line)
-    return display.confirm(f"Stop {choosing.counted(len(chosen.runs))}?", default=False)
+    return console.confirm(f"Stop {choosing.counted(len(chosen.runs))}?", default=False)

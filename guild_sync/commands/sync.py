@@ -50,12 +50,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import arguments, crontab, display, hooks, preview, sync
+from guild_sync import arguments, crontab, hooks, preview, sync
+from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
-from guild_sync.home import guild_home
 from guild_sync.hosts import LocalHost
-from guild_sync.logs import Log
 from guild_sync.outcomes import Outcome
+from guild_sync.output import console, formats, tables, terminal
+from guild_sync.output.log import Log
 from guild_sync.reports import Report
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
@@ -123,7 +124,7 @@ def _watch(
 
     seconds = arguments.whole_number(dict(args), "--interval", least=1)
     assert seconds is not None  # the usage has a default
-    display.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
+    console.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
 
     def on_round(outcomes: list[Outcome]) -> None:
         report.outcomes(outcomes)
@@ -141,7 +142,7 @@ def _restore(here: LocalHost, specs: Sequence[str]) -> int:
         raise UsageError("--restore takes the lost runs to restore", "See 'guild runs --lost'.")
     for spec in specs:
         found = here.call("find_again", run=spec)
-        display.say(f"Restored {found['id']}: the next sync asks {display.clean(found['remote'])}")
+        console.say(f"Restored {found['id']}: the next sync asks {terminal.clean(found['remote'])}")
     return Exit.OK
 
 
@@ -158,15 +159,15 @@ def _plan(
         print(json.dumps(_plan_as_json(plans, needed, free), indent=2))
     else:
         for line in _plan_as_text(plans):
-            display.say(line)
+            console.say(line)
         if plans and needed <= free:
-            display.say(f"There is room here: {display.size(free)} are free")
+            console.say(f"There is room here: {formats.size(free)} are free")
     for plan in plans:
         if plan.error:
-            display.warn(plan.error)
+            console.warn(plan.error)
     if needed > free:
-        display.complain(
-            f"there is no room here for {display.size(needed)}: {display.size(free)} are free",
+        console.complain(
+            f"there is no room here for {formats.size(needed)}: {formats.size(free)} are free",
             hint="Make room, or leave files out.",
         )
     worst = max((plan.error.exit for plan in plans if plan.error), default=Exit.OK)
@@ -177,18 +178,18 @@ def _plan_as_text(plans: Sequence[preview.Plan]) -> Iterator[str]:
     for plan in plans:
         if plan.error:
             continue
-        total = f"{plan.files} files, {display.size(plan.bytes)}" if plan.files else "nothing"
-        yield display.clean(f"{plan.remote}: {total} to copy")
+        total = f"{plan.files} files, {formats.size(plan.bytes)}" if plan.files else "nothing"
+        yield terminal.clean(f"{plan.remote}: {total} to copy")
         rows = [
             (
                 f"  {run.run}",
                 run.after if run.before == run.after else f"{run.before} -> {run.after}",
                 f"{run.files} files",
-                display.size(run.bytes),
+                formats.size(run.bytes),
             )
             for run in plan.runs
         ]
-        yield from display.table(rows)
+        yield from tables.table(rows)
         yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
 
 

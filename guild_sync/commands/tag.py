@@ -26,8 +26,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, choosing, display
+from guild_sync import arguments, choosing
 from guild_sync.errors import Exit, UsageError
+from guild_sync.output import terminal
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -77,4 +78,4 @@ def _list(args: dict[str, Any]) -> int:
 def _tags(run: Mapping[str, Any]) -> list[str]:
     """A run's tags, fit to be shown."""
     tags = run["tags"] if isinstance(run["tags"], list) else []
-    return [display.clean(tag) for tag in tags]
+    return [terminal.clean(tag) for tag in tags]

@@ -18,11 +18,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guild_sync import answers, config, expressions, guildfile, hooks, ledger, rsync, timeranges
+from guild_sync import answers, expressions, guildfile, hooks, ledger, timeranges
 from guild_sync.agent import attrs, filters, runs, selection
 from guild_sync.agent.errors import AgentError
+from guild_sync.config import remotes
 from guild_sync.errors import GuildError
 from guild_sync.following import Frames
+from guild_sync.transport import rsync
 
 CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
@@ -51,7 +53,7 @@ JSON = st.recursive(
 def read_config(text: str, folder: Path) -> None:
     (folder / "config.yml").write_text(text, encoding="utf-8", errors="replace")
     os.environ["GUILD_CONFIG"] = str(folder / "config.yml")
-    for read in (config.remotes, hooks.hooks):
+    for read in (remotes.remotes, hooks.hooks):
         try:
             read()
         except GuildError as e:

@@ -15,8 +15,8 @@ from support import BIN, Done, Guild, Server, project, wait_until
 from test_fleet import bind, pulled, slow_remotes
 from test_interrupted import copying
 
-from guild_sync import ssh
-from guild_sync.config import Remote
+from guild_sync.config.remotes import Remote
+from guild_sync.transport import ssh
 
 
 def log_of(guild: Guild) -> str:

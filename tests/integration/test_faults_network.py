@@ -13,7 +13,8 @@ from relay import Relay
 from support import Guild, Server
 from test_unreachable import another_sshd, own_connections
 
-from guild_sync import config, ssh
+from guild_sync.config import remotes
+from guild_sync.transport import ssh
 
 __all__ = ["own_connections"]
 pytestmark = pytest.mark.usefixtures("own_connections")
@@ -39,7 +40,7 @@ def fresh(guild: Guild, far: Relay) -> None:
     forget(guild.home)
     for run_id in RUNS:
         mark(guild.home, run_id, "far")
-    ssh.disconnect(config.remote("far"))
+    ssh.disconnect(remotes.remote("far"))
     far.cut()
 
 

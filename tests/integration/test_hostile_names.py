@@ -13,7 +13,9 @@ import yaml
 from support import Guild, Server, project, wait_until
 from test_bad_input import complaint, runs_in
 
-from guild_sync import config, sandbox, ssh
+from guild_sync import sandbox
+from guild_sync.config import remotes
+from guild_sync.transport import ssh
 
 CANARY = "canary"
 VALUES = {
@@ -181,7 +183,7 @@ def test_a_sandbox_lives_in_a_home_called_anything(
     try:
         guild.ok("watch", guild.started("sleep=0", remote="sandbox"), "-r", "sandbox")
     finally:
-        ssh.disconnect(sandbox.as_ssh(config.remote("sandbox")))
+        ssh.disconnect(sandbox.as_ssh(remotes.remote("sandbox")))
         sandbox.stop("sandbox")
 
 

@@ -41,10 +41,11 @@ def session_of(pid: int) -> int:
 def test_the_runner_outlives_the_connection(
     guild: Guild, remote: str, sshd: Server, there: Path
 ) -> None:
-    from guild_sync import config, ssh
+    from guild_sync.config import remotes
+    from guild_sync.transport import ssh
 
     run_id = guild.started("sleep=600", remote=remote)
-    ssh.disconnect(config.remote(remote))
+    ssh.disconnect(remotes.remote(remote))
     runner = runner_of(there, run_id)
     assert session_of(runner) == runner, "it has a session of its own"
     parents = subprocess.check_output(["ps", "-o", "ppid=", "-p", str(runner)], text=True)

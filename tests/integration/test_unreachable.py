@@ -21,7 +21,9 @@ import pytest
 from support import Guild, Server, wait_until
 from test_bad_input import complaint, runs_in
 
-from guild_sync import config, hosts, process, sandbox, ssh
+from guild_sync import hosts, sandbox
+from guild_sync.config import remotes
+from guild_sync.transport import process, ssh
 
 NOBODY = "f" * 32  # the id of a run that is nowhere
 
@@ -30,14 +32,14 @@ NOBODY = "f" * 32  # the id of a run that is nowhere
 def own_connections(guild: Guild) -> Iterator[None]:
     """Close the connections to the remotes that the test has configured."""
     yield
-    for name, remote in config.remotes().items():
+    for name, remote in remotes.remotes().items():
         if name != "sandbox" and remote.type == "ssh":
             ssh.disconnect(remote)
 
 
 def ssh_argv(name: str) -> list[str]:
     """ssh with the settings of the configured remote `name`; options can follow."""
-    return list(ssh.argv(config.remote(name)))[:-2]
+    return list(ssh.argv(remotes.remote(name)))[:-2]
 
 
 @contextmanager
@@ -245,19 +247,19 @@ def test_a_state_file_that_is_stale(guild: Guild, state: str) -> None:
 
 
 @pytest.fixture
-def started_sandbox(guild: Guild) -> Iterator[config.Remote]:
+def started_sandbox(guild: Guild) -> Iterator[remotes.Remote]:
     """The sandbox of the test's own home, as a remote of type ssh."""
     guild.ok("remote", "start", "sandbox")
-    remote = sandbox.as_ssh(config.remote("sandbox"))
+    remote = sandbox.as_ssh(remotes.remote("sandbox"))
     yield remote
     ssh.disconnect(remote)
     if sandbox.running("sandbox"):
-        ssh.disconnect(sandbox.as_ssh(config.remote("sandbox")))
+        ssh.disconnect(sandbox.as_ssh(remotes.remote("sandbox")))
     sandbox.stop("sandbox")
 
 
 def test_a_sandbox_that_was_killed_is_started_again(
-    guild: Guild, started_sandbox: config.Remote
+    guild: Guild, started_sandbox: remotes.Remote
 ) -> None:
     run_id = guild.started("sleep=600", remote="sandbox")
     guild.ok("pull", "sandbox", "-y")
@@ -273,7 +275,7 @@ def test_a_sandbox_that_was_killed_is_started_again(
 
 
 def test_a_sandbox_that_is_stopped_leaves_no_connection(
-    guild: Guild, started_sandbox: config.Remote
+    guild: Guild, started_sandbox: remotes.Remote
 ) -> None:
     guild.ok("runs", "-r", "sandbox")
     check = [*ssh.argv(started_sandbox)[:-2], "-O", "check", "--", "127.0.0.1"]
@@ -489,7 +491,7 @@ def shared(guild: Guild, sshd: Server, there: Path) -> Iterator[str]:
     guild.configure(shared=sshd.keys(there, ssh_options=["ControlPersist=60"]))
     guild.ok("runs", "-r", "shared")
     yield "shared"
-    ssh.disconnect(config.remote("shared"))
+    ssh.disconnect(remotes.remote("shared"))
 
 
 def master_pid(name: str) -> int:
@@ -518,7 +520,7 @@ def test_a_connection_that_hangs_is_replaced(
     monkeypatch.setattr(ssh, "CALL_TIMEOUT", 1.0)  # a minute is too long for a test
     os.kill(master, signal.SIGSTOP)
     try:
-        answer = hosts.remote_host(config.remote(shared)).call("python")
+        answer = hosts.remote_host(remotes.remote(shared)).call("python")
         assert answer["version"]
         assert master_pid(shared) != master
     finally:
@@ -526,7 +528,7 @@ def test_a_connection_that_hangs_is_replaced(
 
 
 def test_a_socket_that_nobody_listens_on_is_no_hindrance(guild: Guild, shared: str) -> None:
-    remote = config.remote(shared)
+    remote = remotes.remote(shared)
     ssh.disconnect(remote)
     path = next(
         line.split()[1]

@@ -28,17 +28,20 @@ LAYERS = (
     ("suggestions",),
     ("hosts", "outcomes"),
     ("ledger",),
-    ("sandbox", "rsync", "probing"),
-    ("ssh", "package", "locking"),
+    ("sandbox", "probing"),
+    ("package", "locking"),
     ("jobs",),
     ("builtin", "recipes"),
-    ("operations", "process"),
+    ("operations",),
     ("guildfile",),
     ("requirements",),
     ("definitions",),
-    ("config", "home", "arguments", "flags", "manual", "logs", "crontab"),
-    ("display", "board", "usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
-    ("background", "selection", "answers"),
+    ("arguments", "flags", "manual", "crontab"),
+    ("usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
+    ("answers",),
+    ("output",),
+    ("transport",),
+    ("config",),
     ("agent",),
     ("errors", "__init__"),
 )
@@ -133,12 +136,12 @@ def test_only_process_imports_sh() -> None:
         for name in names_of_modules()
         if any(found.split(".")[0] == "sh" for found in imports_of(source_of(name)))
     ]
-    assert importers == ["process"]
+    assert importers == ["transport.process"]
 
 
 def test_no_module_but_process_and_the_agent_starts_a_program_by_itself() -> None:
     starters = {name for name in names_of_modules() if "subprocess" in imports_of(source_of(name))}
-    assert {name for name in starters if not name.startswith("agent.")} == {"process"}
+    assert {name for name in starters if not name.startswith("agent.")} == {"transport.process"}
 
 
 @pytest.mark.parametrize("module", names_of_modules())

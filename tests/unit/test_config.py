@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import Guild
 
-from guild_sync import config
-from guild_sync.config import Remote
+from guild_sync.config import file, remotes
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the config file is, in a test (see conftest.py)."""
-    assert config.config_path() == tmp_path / "config.yml"
+    assert file.config_path() == tmp_path / "config.yml"
     return tmp_path / "config.yml"
 
 
@@ -37,7 +37,7 @@ def keys(path: Path, *lines: str) -> None:
 def message() -> str:
     """All that is said when the config file is read."""
     with pytest.raises(ConfigError) as error:
-        config.remotes()
+        remotes.remotes()
     assert error.value.exit == Exit.ERROR
     return f"{error.value.message}\n{error.value.hint}"
 
@@ -56,7 +56,7 @@ def fault_of(path: Path, *lines: str) -> str:
 
 def test_a_remote_needs_a_type_and_a_host_alone(path: Path) -> None:
     keys(path)
-    assert config.remote("gpu") == Remote("gpu", "ssh", host="gpu.example.com")
+    assert remotes.remote("gpu") == Remote("gpu", "ssh", host="gpu.example.com")
 
 
 def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
         "bwlimit: 1.5m",
         "compress: yes",
     )
-    assert config.remote("gpu") == Remote(
+    assert remotes.remote("gpu") == Remote(
         name="gpu",
         type="ssh",
         host="gpu.example.com",
@@ -108,23 +108,23 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
 
 def test_a_rate_may_be_a_number(path: Path) -> None:
     keys(path, "bwlimit: 1000")
-    assert config.remote("gpu").bwlimit == "1000"
+    assert remotes.remote("gpu").bwlimit == "1000"
 
 
 def test_guild_env_is_the_older_name_of_venv_path(path: Path) -> None:
     keys(path, "guild-env: /opt/venv")
-    assert config.remote("gpu").venv_path == "/opt/venv"
+    assert remotes.remote("gpu").venv_path == "/opt/venv"
 
 
 @pytest.mark.parametrize("command", ["source ~/env/bin/activate", ". ~/env/bin/activate"])
 def test_venv_activate_may_be_the_command_that_guild_ai_takes(path: Path, command: str) -> None:
     keys(path, f"venv-activate: {command}")
-    assert config.remote("gpu").venv_activate == "~/env/bin/activate"
+    assert remotes.remote("gpu").venv_activate == "~/env/bin/activate"
 
 
 def test_a_key_of_guild_ai_that_means_nothing_here_is_passed_over(path: Path) -> None:
     keys(path, "use-prompt: yes")
-    assert config.remote("gpu").passed_over == ("use-prompt",)
+    assert remotes.remote("gpu").passed_over == ("use-prompt",)
 
 
 def test_home_and_variables_in_local_paths_are_expanded(
@@ -132,7 +132,7 @@ def test_home_and_variables_in_local_paths_are_expanded(
 ) -> None:
     monkeypatch.setenv("KEYS", "/secret")
     keys(path, "private-key: $KEYS/gpu", "known-hosts: ~/known", "ssh-config: ${KEYS}/config")
-    remote = config.remote("gpu")
+    remote = remotes.remote("gpu")
     assert remote.private_key == "/secret/gpu"
     assert remote.known_hosts == f"{tmp_path}/user/known"
     assert remote.ssh_config == "/secret/config"
@@ -143,8 +143,8 @@ def test_paths_on_the_remote_are_left_as_they_are(
 ) -> None:
     monkeypatch.setenv("SCRATCH", "/here")
     keys(path, "guild-home: $SCRATCH/guild", "venv-path: ~/venv")
-    assert config.remote("gpu").guild_home == "$SCRATCH/guild"
-    assert config.remote("gpu").venv_path == "~/venv"
+    assert remotes.remote("gpu").guild_home == "$SCRATCH/guild"
+    assert remotes.remote("gpu").venv_path == "~/venv"
 
 
 def test_variables_in_host_and_user_are_expanded(
@@ -153,8 +153,8 @@ def test_variables_in_host_and_user_are_expanded(
     monkeypatch.setenv("NODE", "node7")
     monkeypatch.setenv("ME", "ann")
     write(path, "remotes: {gpu: {type: ssh, host: $NODE.lan, user: $ME}}")
-    assert config.remote("gpu").host == "node7.lan"
-    assert config.remote("gpu").user == "ann"
+    assert remotes.remote("gpu").host == "node7.lan"
+    assert remotes.remote("gpu").user == "ann"
 
 
 def test_what_a_variable_holds_is_checked_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_relative_paths_are_taken_from_the_files_folder_wherever_guild_is_called
 ) -> None:
     keys(path, "private-key: key")
     monkeypatch.chdir("/")
-    assert config.remote("gpu").private_key == f"{tmp_path}/key"
+    assert remotes.remote("gpu").private_key == f"{tmp_path}/key"
 
 
 def test_relative_paths_are_absolute_where_the_file_is_named_relatively(
@@ -177,14 +177,14 @@ def test_relative_paths_are_absolute_where_the_file_is_named_relatively(
     keys(path, "private-key: key")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GUILD_CONFIG", "config.yml")
-    assert config.remote("gpu").private_key == f"{tmp_path}/key"
+    assert remotes.remote("gpu").private_key == f"{tmp_path}/key"
 
 
 def test_the_file_is_in_the_users_home_unless_guild_config_names_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GUILD_CONFIG")
-    assert config.config_path() == tmp_path / "user" / ".guild" / "config.yml"
+    assert file.config_path() == tmp_path / "user" / ".guild" / "config.yml"
 
 
 # Remotes that extend others.
@@ -200,7 +200,7 @@ def test_a_remote_that_extends_another_has_its_keys_and_its_own_over_them(path: 
           top: {extends: middle, host: c}
         """,
     )
-    assert config.remote("top") == Remote("top", "ssh", host="c", user="ann", port=23)
+    assert remotes.remote("top") == Remote("top", "ssh", host="c", user="ann", port=23)
 
 
 def test_a_description_is_not_inherited(path: Path) -> None:
@@ -213,8 +213,8 @@ def test_a_description_is_not_inherited(path: Path) -> None:
           plain: {extends: base}
         """,
     )
-    assert config.remote("other").description == "its own"
-    assert config.remote("plain").description == ""
+    assert remotes.remote("other").description == "its own"
+    assert remotes.remote("plain").description == ""
 
 
 def test_extending_in_a_circle_is_a_fault(path: Path) -> None:
@@ -342,12 +342,12 @@ def test_a_host_that_ssh_could_take_for_more_than_a_name_is_refused(path: Path, 
 @pytest.mark.parametrize("host", ["gpu1.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "my_host"])
 def test_names_and_addresses_are_hosts(path: Path, host: str) -> None:
     write(path, f"remotes: {{gpu: {{type: ssh, host: '{host}'}}}}")
-    assert config.remote("gpu").host == host
+    assert remotes.remote("gpu").host == host
 
 
 def test_an_address_may_be_in_brackets(path: Path) -> None:
     write(path, "remotes: {gpu: {type: ssh, host: '[::1]'}}")
-    assert config.remote("gpu").host == "::1"
+    assert remotes.remote("gpu").host == "::1"
 
 
 @pytest.mark.parametrize("user", ["-l", "a b", "a@b", "a:b", "a'b", 'a"b', "a\\b"])
@@ -437,7 +437,7 @@ def test_a_folder_in_the_files_place_is_a_fault(path: Path) -> None:
 )
 def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
     faults: list[str] = []
-    for remote in config._remotes_of(data, Path("/"), faults).values():
+    for remote in remotes._remotes_of(data, Path("/"), faults).values():
         assert isinstance(remote, Remote)
 
 
@@ -445,19 +445,19 @@ def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
 
 
 def test_no_file_is_no_error_and_a_sandbox_is_there_anyway() -> None:
-    assert list(config.remotes()) == ["sandbox"]
-    assert config.remote("sandbox").type == "sandbox"
+    assert list(remotes.remotes()) == ["sandbox"]
+    assert remotes.remote("sandbox").type == "sandbox"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "remotes:\n", "other: 1\n"])
 def test_a_file_without_remotes_is_no_error(path: Path, text: str) -> None:
     path.write_text(text)
-    assert list(config.remotes()) == ["sandbox"]
+    assert list(remotes.remotes()) == ["sandbox"]
 
 
 def test_a_remote_may_be_called_sandbox_and_be_another(path: Path) -> None:
     write(path, "remotes: {sandbox: {type: ssh, host: a}}")
-    assert config.remote("sandbox") == Remote("sandbox", "ssh", host="a")
+    assert remotes.remote("sandbox") == Remote("sandbox", "ssh", host="a")
 
 
 # Types that are not supported.
@@ -465,21 +465,21 @@ def test_a_remote_may_be_called_sandbox_and_be_another(path: Path) -> None:
 
 def test_a_type_that_is_not_supported_loads_whatever_its_keys_are(path: Path) -> None:
     write(path, "remotes: {s: {type: s3, bucket: b, description: old}, gpu: {type: ssh, host: a}}")
-    assert config.remotes()["s"] == Remote("s", "s3", description="old")
-    assert config.remote("gpu").host == "a"
+    assert remotes.remotes()["s"] == Remote("s", "s3", description="old")
+    assert remotes.remote("gpu").host == "a"
 
 
 def test_using_a_type_that_is_not_supported_is_an_error(path: Path) -> None:
     write(path, "remotes: {s: {type: s3, bucket: b}}")
     with pytest.raises(ConfigError) as error:
-        config.remote("s")
+        remotes.remote("s")
     assert error.value.message == "remote 's' is of type 's3', which is not supported"
     assert error.value.hint == "Supported types: ssh, sandbox."
 
 
 def test_a_remote_that_is_not_defined_is_an_error_that_says_where_to_look() -> None:
     with pytest.raises(ConfigError) as error:
-        config.remote("x")
+        remotes.remote("x")
     assert error.value.message == "remote 'x' is not defined"
     assert error.value.hint == (
         "Show remotes by running 'guild remotes' or 'guild remotes --help' for more information."
@@ -510,7 +510,7 @@ def test_a_remote_that_is_not_defined_is_an_error_that_says_where_to_look() -> N
     ],
 )
 def test_a_spec_is_a_remote_without_a_file(spec: str, remote: Remote) -> None:
-    assert config.remote(spec) == remote
+    assert remotes.remote(spec) == remote
 
 
 @pytest.mark.parametrize(
@@ -519,7 +519,7 @@ def test_a_spec_is_a_remote_without_a_file(spec: str, remote: Remote) -> None:
 )
 def test_a_spec_that_is_none_is_refused(spec: str) -> None:
     with pytest.raises(ConfigError) as error:
-        config.remote(spec)
+        remotes.remote(spec)
     assert error.value.message == f"{spec!r} is not a remote"
     assert error.value.hint == "A remote spec is ssh:[USER@]HOST[:PORT][:PATH]."
 
@@ -527,7 +527,7 @@ def test_a_spec_that_is_none_is_refused(spec: str) -> None:
 @pytest.mark.parametrize("spec", ["ssh:gpu:0", "ssh:gpu:65536", "ssh:gpu:99999999", "ssh:gpu:a\tb"])
 def test_a_specs_port_and_path_are_checked_as_the_files_are(spec: str) -> None:
     with pytest.raises(ConfigError):
-        config.remote(spec)
+        remotes.remote(spec)
 
 
 def test_the_file_is_read_once_until_it_changes(
@@ -542,10 +542,10 @@ def test_the_file_is_read_once_until_it_changes(
 
     monkeypatch.setattr(yaml, "safe_load", noted)
     write(path, "remotes:\n  a: {type: ssh, host: x}\n  b: {type: ssh, host: y}\n")
-    assert [config.remote(name).host for name in "abab"] == ["x", "y", "x", "y"]
+    assert [remotes.remote(name).host for name in "abab"] == ["x", "y", "x", "y"]
     assert len(read) == 1
     path.with_name("new").write_text("remotes:\n  a: {type: ssh, host: z}\n")
     path.with_name("new").replace(path)
-    assert config.remote("a").host == "z"
-    config.remotes().clear()
-    assert config.remote("a").host == "z", "what was read is nobody's to change"
+    assert remotes.remote("a").host == "z"
+    remotes.remotes().clear()
+    assert remotes.remote("a").host == "z", "what was read is nobody's to change"

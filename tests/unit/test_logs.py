@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync import logs
-from guild_sync.logs import Log
+from guild_sync.output.log import KEPT, Log
 
 WRITE = """
 import sys
 from pathlib import Path
-from guild_sync import logs
+from guild_sync.output import log as logs
 logs.MAX_BYTES = 20_000
 log = logs.Log(Path(sys.argv[1]))
 for number in range(200):
@@ -51,7 +50,7 @@ def test_processes_that_write_at_once_lose_and_tear_no_line_when_it_is_full(
     writing = [subprocess.Popen([sys.executable, "-c", WRITE, path, name]) for name in names]
     assert [one.wait() for one in writing] == [0] * 4
     logs_there = sorted(tmp_path.glob("sync.log*"))
-    assert len(logs_there) == 1 + logs.KEPT
+    assert len(logs_there) == 1 + KEPT
     found = texts(*logs_there)
     assert len(found) == len(set(found))
     latest = texts(path.with_name("sync.log.1"), path)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from guild_sync import probing
-from guild_sync.config import Remote
-from guild_sync.process import Completed
+from guild_sync.config.remotes import Remote
+from guild_sync.transport.process import Completed
 
 GPU = Remote("gpu", "ssh", host="gpu", proxy_jump="gate")
 JUMP = """\

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from support import PATIENCE, wait_until
 
-from guild_sync import process
 from guild_sync.errors import DeadlinePassed, GuildError
+from guild_sync.transport import process
 
 
 def run(script: str, **more: object) -> process.Completed:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync import process, rsync, ssh
-from guild_sync.board import Figures
-from guild_sync.config import Remote
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     Exit,
     GuildError,
@@ -18,7 +16,9 @@ from guild_sync.errors import (
     RemoteError,
     Unreachable,
 )
-from guild_sync.process import TIMED_OUT, Completed
+from guild_sync.transport import process, rsync, rsync_argv, rsync_failures, ssh_config
+from guild_sync.transport.process import TIMED_OUT, Completed
+from guild_sync.transport.rsync import Figures
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -28,12 +28,12 @@ A, B, C = "a" * 32, "b" * 32, "c" * 32
 
 
 def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
-    assert rsync.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/here/runs/.in")) == (
+    assert rsync_argv.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/here/runs/.in")) == (
         "rsync",
         "--timeout=60",
         "-s",
         "-e",
-        ssh.rsync_shell(GPU),
+        ssh_config.rsync_shell(GPU),
         "--recursive",
         "--links",
         "--safe-links",
@@ -57,8 +57,8 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
 
 
 def test_a_push_takes_the_same_the_other_way() -> None:
-    pulled = rsync.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/here/runs/.in"))
-    assert rsync.push_argv(GPU, Path("/here/runs"), "/there/runs", "/there/runs/.in") == (
+    pulled = rsync_argv.pull_argv(GPU, "/there/runs", Path("/here/runs"), Path("/here/runs/.in"))
+    assert rsync_argv.push_argv(GPU, Path("/here/runs"), "/there/runs", "/there/runs/.in") == (
         *pulled[:-2],
         "/here/runs/",
         "gpu.example.com:/there/runs/",
@@ -69,8 +69,8 @@ def test_what_the_source_lacks_is_deleted_last_and_only_on_demand() -> None:
     pull = (GPU, "/there", Path("/here"), Path("/here/.in"))
     push = (GPU, Path("/here"), "/there", "/there/.in")
     for without, deleting in (
-        (rsync.pull_argv(*pull), rsync.pull_argv(*pull, delete=True)),
-        (rsync.push_argv(*push), rsync.push_argv(*push, delete=True)),
+        (rsync_argv.pull_argv(*pull), rsync_argv.pull_argv(*pull, delete=True)),
+        (rsync_argv.push_argv(*push), rsync_argv.push_argv(*push, delete=True)),
     ):
         assert [word for word in deleting if word not in without] == ["--delete-delay"]
         assert [word for word in deleting if word != "--delete-delay"] == list(without)
@@ -79,12 +79,12 @@ def test_what_the_source_lacks_is_deleted_last_and_only_on_demand() -> None:
 
 def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
     remote = Remote("gpu", "ssh", host="g", bwlimit="1.5m", compress=True)
-    assert rsync.base_argv(remote)[-2:] == ("--bwlimit=1.5m", "--compress")
+    assert rsync_argv.base_argv(remote)[-2:] == ("--bwlimit=1.5m", "--compress")
 
 
 def test_an_address_with_colons_is_in_brackets() -> None:
-    assert rsync.place(Remote("gpu", "ssh", host="::1"), "/data") == "[::1]:/data"
-    assert rsync.place(GPU, "a b") == "gpu.example.com:a b"
+    assert rsync_argv.place(Remote("gpu", "ssh", host="::1"), "/data") == "[::1]:/data"
+    assert rsync_argv.place(GPU, "a b") == "gpu.example.com:a b"
 
 
 # Exit codes.
@@ -176,7 +176,7 @@ def test_an_address_with_colons_is_in_brackets() -> None:
 def test_an_exit_code_becomes_what_it_means_and_what_to_do(
     code: int, stderr: str, kind: type[GuildError], message: str, hint: str
 ) -> None:
-    error = rsync.failure(GPU, Completed(code, b"", stderr))
+    error = rsync_failures.failure(GPU, Completed(code, b"", stderr))
     assert (type(error), error.message) == (kind, message)
     assert hint in error.hint
 
@@ -188,7 +188,7 @@ def done(code: int, stderr: str = "") -> Completed:
 def test_a_full_disk_there_is_said_to_be_there_when_sending() -> None:
     # The words of rsync 3.5.0 for `rsync FILE HOST:/full/`: the same as when pulling.
     stderr = 'rsync: [receiver] write failed on "/full/x": No space left on device (28)\n'
-    error = rsync.failure(
+    error = rsync_failures.failure(
         GPU, done(11, stderr + "rsync error: error in file IO (code 11)\n"), sending=True
     )
     assert "the disk on remote 'gpu' is full" in error.message
@@ -196,11 +196,11 @@ def test_a_full_disk_there_is_said_to_be_there_when_sending() -> None:
 
 def test_a_time_limit_of_rsync_is_a_lost_connection() -> None:
     stderr = "[receiver] io timeout after 60 seconds -- exiting\n"
-    assert rsync.failure(GPU, done(30, stderr)).exit == Exit.UNREACHABLE
+    assert rsync_failures.failure(GPU, done(30, stderr)).exit == Exit.UNREACHABLE
 
 
 def test_a_remote_rsync_that_is_killed_for_its_time_is_incomplete() -> None:
-    assert rsync.failure(GPU, done(TIMED_OUT)).exit == Exit.INCOMPLETE
+    assert rsync_failures.failure(GPU, done(TIMED_OUT)).exit == Exit.INCOMPLETE
 
 
 # Pulls with an rsync that fails: a small program first on PATH.
@@ -372,11 +372,11 @@ def test_no_rsync_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def copy_with_pull_options(source: Path, target: Path, *ids: str, delete: bool = False) -> None:
     """Copy as `pull` does, from this machine's own file system."""
-    argv = rsync.pull_argv(GPU, str(source), target, target, delete)
+    argv = rsync_argv.pull_argv(GPU, str(source), target, target, delete)
     local = [word for at, word in enumerate(argv) if "-e" not in (word, argv[at - 1])]
     local[local.index(f"gpu.example.com:{source}/")] = f"{source}/"
     found = process.run(local, stdin="".join(f"{i}\0" for i in ids or (A,)).encode())
-    assert found.code in (0, rsync.PARTIAL), found.stderr
+    assert found.code in (0, rsync_failures.PARTIAL), found.stderr
 
 
 @pytest.fixture
@@ -447,7 +447,7 @@ def test_times_are_kept(copied: tuple[Path, Path]) -> None:
 
 
 def test_no_owner_is_taken_over() -> None:
-    options = " ".join(rsync.pull_argv(GPU, "/a", Path("/b"), Path("/c")))
+    options = " ".join(rsync_argv.pull_argv(GPU, "/a", Path("/b"), Path("/c")))
     assert not re.search(
         r"--(owner|group|devices|specials|archive|copy-links|keep-dirlinks)", options
     )

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guild_sync import ssh
-from guild_sync.config import Remote
+from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit, GuildError, Unreachable
-from guild_sync.process import TIMED_OUT, Completed
+from guild_sync.transport import ssh, ssh_config, ssh_failures
+from guild_sync.transport.process import TIMED_OUT, Completed
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
 DEFAULTS = """\
@@ -34,7 +34,7 @@ Match all
 
 
 def test_a_bare_remote_has_the_users_configuration_and_then_guilds_defaults() -> None:
-    assert ssh.config_text(GPU, "/run/socket") == (
+    assert ssh_config.config_text(GPU, "/run/socket") == (
         """\
 # Made by guild: its remote's settings, then your own, then guild's defaults.
 BatchMode yes
@@ -65,7 +65,7 @@ def test_a_remotes_own_keys_come_first_and_its_ssh_options_before_them() -> None
         ssh_config="/keys/config",
         ssh_options=("ControlPersist=1h", "LogLevel ERROR", "SetEnv = A=b"),
     )
-    assert ssh.config_text(remote, "/run/socket") == (
+    assert ssh_config.config_text(remote, "/run/socket") == (
         """\
 # Made by guild: its remote's settings, then your own, then guild's defaults.
 BatchMode yes
@@ -91,7 +91,7 @@ Include /keys/config
 
 
 def test_no_option_weakens_the_check_of_host_keys() -> None:
-    assert "StrictHostKeyChecking" not in ssh.config_text(GPU, "/run/socket")
+    assert "StrictHostKeyChecking" not in ssh_config.config_text(GPU, "/run/socket")
 
 
 def as_ssh_reads(remote: Remote) -> dict[str, str]:
@@ -152,12 +152,12 @@ def test_the_argv_names_the_configuration_and_the_host_and_then_the_command() ->
 
 def test_the_configuration_is_written_where_the_argv_says() -> None:
     path = Path(ssh.argv(GPU)[2])
-    assert path.parent == ssh.private_folder()
-    assert path.read_text() == ssh.config_text(GPU, str(path.with_suffix("")))
+    assert path.parent == ssh_config.private_folder()
+    assert path.read_text() == ssh_config.config_text(GPU, str(path.with_suffix("")))
 
 
 def test_rsync_is_given_the_very_configuration_of_ssh() -> None:
-    assert ssh.rsync_shell(GPU) == f"ssh -F {ssh.argv(GPU)[2]}"
+    assert ssh_config.rsync_shell(GPU) == f"ssh -F {ssh.argv(GPU)[2]}"
 
 
 def test_remotes_that_differ_in_what_ssh_sees_share_no_connection() -> None:
@@ -269,7 +269,7 @@ def test_a_quoted_word_has_no_character_that_a_shell_could_take_for_syntax(text:
 
 
 def test_a_plain_path_is_itself() -> None:
-    assert ssh.plain_path(Path("/keys/gpu-1_a.b")) == Path("/keys/gpu-1_a.b")
+    assert ssh_config.plain_path(Path("/keys/gpu-1_a.b")) == Path("/keys/gpu-1_a.b")
 
 
 @pytest.mark.parametrize(
@@ -278,35 +278,35 @@ def test_a_plain_path_is_itself() -> None:
 def test_another_path_gets_a_plain_link_to_it(tmp_path: Path, name: str) -> None:
     target = tmp_path / name
     target.write_text("found")
-    link = ssh.plain_path(target)
+    link = ssh_config.plain_path(target)
     assert link.read_text() == "found"
-    assert link.parent == ssh.private_folder()
+    assert link.parent == ssh_config.private_folder()
     assert link.name.isalnum()
-    assert ssh.plain_path(target) == link
+    assert ssh_config.plain_path(target) == link
 
 
 def test_a_link_that_leads_elsewhere_is_set_right(tmp_path: Path) -> None:
     target = tmp_path / "a b"
     target.write_text("found")
-    link = ssh.plain_path(target)
+    link = ssh_config.plain_path(target)
     link.unlink()
     link.symlink_to("/etc/passwd")
-    assert ssh.plain_path(target).read_text() == "found"
+    assert ssh_config.plain_path(target).read_text() == "found"
 
 
 # The private folder. Its place is fixed, so that cron finds it; only its user can vary here.
 
 
 def test_the_private_folder_is_its_users_alone() -> None:
-    folder = ssh.private_folder()
+    folder = ssh_config.private_folder()
     assert folder.is_dir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert folder.stat().st_uid == os.getuid()
 
 
 def test_a_private_folder_that_others_may_enter_is_closed_again() -> None:
-    ssh.private_folder().chmod(0o755)
-    assert stat.S_IMODE(ssh.private_folder().stat().st_mode) == 0o700
+    ssh_config.private_folder().chmod(0o755)
+    assert stat.S_IMODE(ssh_config.private_folder().stat().st_mode) == 0o700
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ def test_a_private_folder_that_belongs_to_somebody_else_is_refused(stranger: Pat
     stranger.mkdir()
     try:
         with pytest.raises(GuildError) as error:
-            ssh.private_folder()
+            ssh_config.private_folder()
     finally:
         stranger.rmdir()
     assert error.value.message == f"{stranger} belongs to somebody else"
@@ -332,7 +332,7 @@ def test_a_link_in_the_private_folders_place_is_refused(stranger: Path, tmp_path
     stranger.symlink_to(tmp_path)
     try:
         with pytest.raises(GuildError) as error:
-            ssh.private_folder()
+            ssh_config.private_folder()
     finally:
         stranger.unlink()
     assert error.value.message == f"{stranger} belongs to somebody else"
@@ -348,7 +348,7 @@ def test_what_is_no_folder_in_the_private_folders_place_is_refused(
         stranger.touch()
     try:
         with pytest.raises(GuildError):
-            ssh.private_folder()
+            ssh_config.private_folder()
     finally:
         stranger.unlink()
 
@@ -447,7 +447,7 @@ def test_what_ssh_says_becomes_what_it_means_and_what_to_do(
         private_key="/keys/gpu",
         known_hosts="/keys/known",
     )
-    error = ssh.failure(remote, stderr)
+    error = ssh_failures.failure(remote, stderr)
     assert error.message == message
     assert hint in error.hint
     assert error.exit == Exit.UNREACHABLE
@@ -457,29 +457,31 @@ def test_the_way_by_hand_is_the_one_that_guild_takes() -> None:
     remote = Remote(
         "gpu", "ssh", host="gpu", proxy_jump="gate", known_hosts="/a b/known", port=2222
     )
-    assert ssh.failure(remote, "Host key verification failed.").hint.endswith(
+    assert ssh_failures.failure(remote, "Host key verification failed.").hint.endswith(
         "ssh -p 2222 -oProxyJump=gate '-oUserKnownHostsFile=\"/a b/known\"' gpu"
     )
-    assert ssh.failure(remote, CHANGED).hint.endswith("ssh-keygen -R '[gpu]:2222' -f '/a b/known'")
+    assert ssh_failures.failure(remote, CHANGED).hint.endswith(
+        "ssh-keygen -R '[gpu]:2222' -f '/a b/known'"
+    )
     proxied = Remote("gpu", "ssh", host="gpu", proxy="nc %h %p")
     # A proxy's line may have a password in it.
     config = ssh.argv(proxied)[2]
-    assert ssh.failure(proxied, "").hint == f"Try 'ssh -oBatchMode=no -F {config} gpu'."
+    assert ssh_failures.failure(proxied, "").hint == f"Try 'ssh -oBatchMode=no -F {config} gpu'."
 
 
 def test_a_remote_without_port_or_user_is_named_by_its_host_alone() -> None:
-    assert ssh.failure(GPU, CHANGED).hint.endswith("ssh-keygen -R gpu.example.com")
-    assert ssh.failure(GPU, "").hint == "Try 'ssh gpu.example.com'."
+    assert ssh_failures.failure(GPU, CHANGED).hint.endswith("ssh-keygen -R gpu.example.com")
+    assert ssh_failures.failure(GPU, "").hint == "Try 'ssh gpu.example.com'."
 
 
 @pytest.mark.parametrize("code", [0, 1, 127, 254])
 def test_an_exit_status_of_the_remote_command_is_no_failure_of_ssh(code: int) -> None:
-    ssh.check(GPU, Completed(code, b"", "Permission denied"))
+    ssh_failures.check(GPU, Completed(code, b"", "Permission denied"))
 
 
 def test_ssh_that_did_not_end_in_time_is_unreachable() -> None:
     with pytest.raises(Unreachable) as error:
-        ssh.check(GPU, Completed(TIMED_OUT, b"", ""))
+        ssh_failures.check(GPU, Completed(TIMED_OUT, b"", ""))
     assert error.value.message == "remote 'gpu' did not answer in time"
 
 
@@ -493,5 +495,5 @@ def test_a_host_that_refuses_is_told_by_the_real_ssh(tmp_path: Path) -> None:
 
 def test_a_command_to_copy_is_quoted_for_a_shell() -> None:
     remote = Remote("gpu", "ssh", host="gpu", known_hosts="/a b/known", private_key="/a b/key")
-    assert "'/a b/key'" in ssh.failure(remote, "").hint
-    assert "'/a b/known'" in ssh.failure(remote, CHANGED).hint
+    assert "'/a b/key'" in ssh_failures.failure(remote, "").hint
+    assert "'/a b/known'" in ssh_failures.failure(remote, CHANGED).hint

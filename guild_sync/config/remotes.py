@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-from schema import And, Or, Schema, SchemaError
-
+from guild_sync.config.file import config_path, identity, load, reading, refuse
+from guild_sync.config.schema import (
+    HOST,
+    NAME,
+    PULL_KEYS,
+    REMOTE_KEYS,
+    USER,
+    fits,
+    is_one_line,
+    plain_name,
+)
+from guild_sync.config.selection import (
+    DEFAULT_LARGE,
+    EVERYTHING,
+    Selection,
+    size,
+)
 from guild_sync.errors import ConfigError
-from guild_sync.selection import AT_END, DEFAULT_LARGE, EVERYTHING, Selection, is_pattern, size
-
-_reading = threading.RLock()  # one thread reads, and the others take what it has read
 
 SANDBOX = "sandbox"
 SUPPORTED_TYPES = ("ssh", SANDBOX)
 DEFAULT_CONNECT_TIMEOUT = 10  # seconds
-
-# A host, user or remote name goes to ssh and rsync as an argument: nothing that could
-# be read as an option, a path, a pattern of ssh_config, or a second word.
-_HOST = re.compile(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*\Z")
-_USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
-_NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
-_SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
-_STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
 _SPEC = re.compile(
     r"ssh:(?:(?P<user>[^@:]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?(?::(?P<path>.+))?\Z"
 )
@@ -65,20 +67,14 @@ class Remote:
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
 
-def config_path() -> Path:
-    """The config file: `GUILD_CONFIG`, else `~/.guild/config.yml`."""
-    named = os.environ.get("GUILD_CONFIG")
-    return Path(named) if named else Path("~/.guild/config.yml").expanduser()
-
-
 def remotes() -> dict[str, Remote]:
     """Every remote that the config file defines, and the one that needs no config.
 
     Raises ConfigError, with every fault of the file in its message.
     """
     path = config_path()
-    with _reading:
-        found = _read(path, _identity(path))
+    with reading:
+        found = _read(path, identity(path))
     own = Remote(SANDBOX, SANDBOX, description="an ssh server of your own on this machine")
     return {**found, SANDBOX: found.get(SANDBOX, own)}
 
@@ -112,24 +108,15 @@ def _remote_of_spec(spec: str) -> Remote:
     path = (match and match["path"]) or ".guild"
     if (
         not match
-        or not _HOST.match(host)
-        or (match["user"] and not _USER.match(match["user"]))
+        or not HOST.match(host)
+        or (match["user"] and not USER.match(match["user"]))
         or (port is not None and not 0 < port < 65536)
-        or not _one_line(path)
+        or not is_one_line(path)
     ):
         raise ConfigError(
             f"{spec!r} is not a remote", "A remote spec is ssh:[USER@]HOST[:PORT][:PATH]."
         )
     return Remote(spec, "ssh", host=host, user=match["user"], port=port, guild_home=path)
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    """What changes whenever the file does; empty where there is none that can be read."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 # Each of many remotes is looked up by itself: the file is read again only if it has changed.
@@ -139,47 +126,6 @@ def _read(path: Path, _: tuple[int, ...]) -> dict[str, Remote]:
     found = _remotes_of(load(path), path.parent, faults)
     refuse(path, faults)
     return found
-
-
-def load(path: Path) -> object:
-    """What the config file holds, unchecked; None where there is none.
-
-    Raises ConfigError where it cannot be read, or is not YAML.
-    """
-    with _reading:
-        return _loaded(path, _identity(path))
-
-
-@lru_cache(maxsize=1)
-def _loaded(path: Path, _: tuple[int, ...]) -> object:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read {path}: {e}") from None
-    try:
-        return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
-        raise yaml_error(path, e) from None
-
-
-def refuse(path: Path, faults: list[str]) -> None:
-    """Raise ConfigError with all the faults of the file, if it has any."""
-    if faults:
-        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise ConfigError(f"{path} has {count}:", "\n".join(f"  {fault}" for fault in faults))
-
-
-def yaml_error(path: Path, error: Exception) -> ConfigError:
-    """A ConfigError that names the file, line and column where `error` says it stops being YAML."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if mark is None:
-        return ConfigError(f"{path} is not valid YAML: {problem}")
-    return ConfigError(
-        f"{path}, line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {problem}"
-    )
 
 
 def _remotes_of(data: object, folder: Path, faults: list[str]) -> dict[str, Remote]:
@@ -196,8 +142,8 @@ def _remotes_of(data: object, folder: Path, faults: list[str]) -> dict[str, Remo
         return {}
     found = {}
     for name, attributes in defined.items():
-        place = f"remotes: {_plain(name)}"
-        if not isinstance(name, str) or not _NAME.match(name):
+        place = f"remotes: {plain_name(name)}"
+        if not isinstance(name, str) or not NAME.match(name):
             faults.append(
                 f"{place}: a remote's name is one word that begins with neither '-' nor '.'"
             )
@@ -236,67 +182,6 @@ def _extended(
     return merged
 
 
-def _one_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and not re.search(r"[\x00-\x1f\x7f]", value)
-
-
-def _ssh_option(value: object) -> bool:
-    match = isinstance(value, str) and _SSH_OPTION.match(value)
-    return bool(match) and match["key"].lower() not in _STRUCTURAL_OPTIONS  # type: ignore[index]
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_TEXT = Schema(_one_line, error="must be text on one line")
-_HOST_SCHEMA = Schema(And(str, _HOST.match), error="must be a host name or address")
-WHOLE_SECONDS = Schema(
-    And(_whole, lambda n: 0 < n <= 86400), error="must be a whole number of seconds, at least 1"
-)
-_KEYS: dict[str, Schema] = {
-    "host": _HOST_SCHEMA,
-    "description": Schema(str, error="must be text"),
-    "user": Schema(And(str, _USER.match), error="must be a user name"),
-    "port": Schema(And(_whole, lambda n: 0 < n < 65536), error="must be a number from 1 to 65535"),
-    "private-key": _TEXT,
-    "connect-timeout": WHOLE_SECONDS,
-    "timeout": WHOLE_SECONDS,
-    "proxy": _TEXT,
-    "proxy-jump": _TEXT,
-    "known-hosts": _TEXT,
-    "ssh-config": _TEXT,
-    "ssh-options": Schema(
-        [_ssh_option], error="must be a list of options of ssh, such as ControlPersist=1h"
-    ),
-    "venv-path": _TEXT,
-    "conda-env": _TEXT,
-    "venv-activate": _TEXT,
-    "python": _TEXT,
-    "init": Schema(str, error="must be text"),
-    "guild-home": _TEXT,
-    "bwlimit": Schema(
-        Or(
-            And(_whole, lambda n: n >= 0),
-            And(str, re.compile(r"\d+(\.\d+)?[KMGTP]?i?B?\Z", re.I).match),
-        ),
-        error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
-    ),
-    "compress": Schema(bool, error="must be yes or no"),
-    "pull": Schema(dict, error="must be a mapping"),
-}
-_PATTERNS = Schema(
-    Or(is_pattern, [is_pattern]), error="must be a pattern of paths in a run, or a list of them"
-)
-_SIZE = Schema(lambda value: size(value) is not None, error="must be a size, such as 100M or 1.5G")
-# Which files of runs are copied from the remote (selection.py).
-_PULL_KEYS: dict[str, Schema] = {
-    "exclude": _PATTERNS,
-    "include": _PATTERNS,
-    "max-size": _SIZE,
-    "large-files": Schema(AT_END, error=f"can be {AT_END!r}"),
-    "large-files-over": _SIZE,
-}
 # Guild AI's own: guild asks nothing whatever it says, so a file that has it may stay as it is.
 _PASSED_OVER = ("use-prompt",)
 # Guild AI takes a command here, which can only be this one where guild takes a script.
@@ -309,7 +194,7 @@ def _checked(
     name: str, attributes: dict[Any, Any], place: str, folder: Path, faults: list[str]
 ) -> Remote | None:
     kind = attributes.pop("type", None)
-    if not _one_line(kind):
+    if not is_one_line(kind):
         faults.append(
             f"{place}: type: is missing" if kind is None else f"{place}: type: must be text"
         )
@@ -326,7 +211,7 @@ def _checked(
             continue
         if isinstance(value, str) and key in _EXPANDED:
             value = os.path.expandvars(value)
-        if not fits(key, value, _KEYS, place, "a remote", faults):
+        if not fits(key, value, REMOTE_KEYS, place, "a remote", faults):
             continue
         values[key.replace("-", "_")] = _local_path(value, folder) if key in _LOCAL_PATHS else value
     if "pull" in values:
@@ -346,30 +231,10 @@ def _checked(
     return Remote(name, kind, **values)
 
 
-def fits(
-    key: object,
-    value: object,
-    keys: Mapping[str, Schema],
-    place: str,
-    whose: str,
-    faults: list[str],
-) -> bool:
-    """Whether it is one of `keys`, and `value` one for it; else that is added to the faults."""
-    if not isinstance(key, str) or key not in keys:
-        faults.append(f"{place}: {key}: is not a key of {whose}{_near(key, keys)}")
-        return False
-    try:
-        keys[key].validate(value)
-    except SchemaError as e:
-        faults.append(f"{place}: {key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
-        return False
-    return True
-
-
 def _selection(given: Mapping[Any, Any], place: str, faults: list[str]) -> Selection:
     before = len(faults)
     for key, value in given.items():
-        fits(key, value, _PULL_KEYS, place, "pull", faults)
+        fits(key, value, PULL_KEYS, place, "pull", faults)
     if len(faults) > before:
         return EVERYTHING
     large = size(given.get("large-files-over", DEFAULT_LARGE)) if "large-files" in given else None
@@ -380,24 +245,6 @@ def _selection(given: Mapping[Any, Any], place: str, faults: list[str]) -> Selec
 
 def _texts(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _plain(name: object) -> str:
-    """A name that is part of a message, on one line."""
-    return name if isinstance(name, str) and name.isprintable() and name else repr(name)
-
-
-def _near(key: object, keys: Mapping[str, Schema]) -> str:
-    from difflib import get_close_matches
-
-    more = ("type", "extends") if keys is _KEYS else ()
-    near = get_close_matches(str(key), [*keys, *more], 1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _local_path(value: str, folder: Path) -> str:

@@ -5,24 +5,13 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-class Figures(NamedTuple):
-    """How far a copy is, in rsync's own figures."""
-
-    bytes: int
-    part: float  # of the bytes that are known by now, from 0 to 1
-    speed: str  # such as `1.05MB/s`
-    left: str  # the time that is left, such as `0:00:12`
-
-
-OnProgress = Callable[[Figures], None]
+from guild_sync.transport.rsync import Figures, OnProgress
 
 
 class _Board:

@@ -5,50 +5,20 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync import process, ssh
-from guild_sync.board import Figures, OnProgress
-from guild_sync.config import Remote
-from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
+from guild_sync.config.remotes import Remote
+from guild_sync.transport import process
+from guild_sync.transport.rsync_argv import base_argv, place, pull_argv, push_argv
+from guild_sync.transport.rsync_failures import PARTIAL, VANISHED, failure, reason_of
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
 
 LEAST_VERSION = (3, 1)  # --info=progress2
-
-# Exit codes, rsync(1) "EXIT VALUES".
-PROTOCOL = 2  # "is your shell clean?": something printed into the connection
-FILE_IO = 11
-STREAM_ERROR = 12
-PARTIAL = 23
-VANISHED = 24  # normal for a run that is running
-COMMAND_NOT_FOUND = 127
-_CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh.CONNECTION_FAILED)
-_INTERRUPTED = (19, 20)
-
-IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
-
-# What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
-# nothing that its owner could not read or change, no link out of the runs.
-_COPY_OPTIONS = (
-    "--recursive",
-    "--links",
-    "--safe-links",
-    "--times",
-    # Whole seconds are too coarse: a run may start twice in one, and a time is as long as another.
-    "--modify-window=-1",
-    "--perms",
-    "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
-    # Bytes, and names: without those it does not tell which links lead out of the runs.
-    "--info=stats1,name1,symsafe1",
-    "--no-human-readable",  # its figures as plain numbers
-)
-# Marks say what a run is on its own host; what it is here, `transfer` writes.
-_NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
 
 LeftOut = Mapping[str, Sequence[str]]  # run id -> paths in it
 
@@ -75,84 +45,6 @@ _MOST_LINKS = 1000  # of a run
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
 # What --info=progress2 shows; its separators are those of the locale.
 _PROGRESS = re.compile(rb"\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
-
-
-def base_argv(remote: Remote) -> tuple[str, ...]:
-    """What every rsync of ours has in common."""
-    argv = [
-        "rsync",
-        f"--timeout={remote.timeout or IO_TIMEOUT}",
-        "-s",
-    ]  # -s: remote paths are not for a shell
-    argv += ["-e", ssh.rsync_shell(remote)]
-    if remote.bwlimit:
-        argv.append(f"--bwlimit={remote.bwlimit}")
-    if remote.compress:
-        argv.append("--compress")
-    return tuple(argv)
-
-
-def place(remote: Remote, path: str) -> str:
-    """`path` on `remote`, as rsync names it."""
-    host = f"[{remote.host}]" if ":" in remote.host else remote.host
-    return f"{host}:{path}"
-
-
-def pull_argv(
-    remote: Remote,
-    runs_there: str,
-    runs_here: Path,
-    temporary: Path,
-    delete: bool = False,
-    left_out: Path | None = None,
-    copy_links: bool = False,
-) -> tuple[str, ...]:
-    """The argv that copies the runs whose ids are on its stdin from there to here.
-
-    Files that are not whole yet are in the folder `temporary`, within `runs_here`.
-    With `delete` it removes what else is in those runs here, last of all. `left_out` is a
-    file with patterns of what is not copied, and not removed. With `copy_links` the file or
-    folder that a link out of the runs leads to comes in its place.
-    """
-    source, target = place(remote, runs_there), str(runs_here)
-    within = os.path.relpath(temporary, runs_here)
-    argv = _copy_argv(remote, source, target, within, delete, left_out)
-    swapped = {"--safe-links": "--copy-unsafe-links"} if copy_links else {}
-    return tuple(swapped.get(word, word) for word in argv)
-
-
-def push_argv(
-    remote: Remote, runs_here: Path, runs_there: str, temporary: str, delete: bool = False
-) -> tuple[str, ...]:
-    """As `pull_argv`, from here to there."""
-    source, target = str(runs_here), place(remote, runs_there)
-    return _copy_argv(remote, source, target, os.path.relpath(temporary, runs_there), delete)
-
-
-def _copy_argv(
-    remote: Remote,
-    source: str,
-    target: str,
-    temporary: str,
-    delete: bool,
-    left_out: Path | None = None,
-) -> tuple[str, ...]:
-    return (
-        *base_argv(remote),
-        *_COPY_OPTIONS,
-        # With --files-from it looks into the folders that are named there alone: not at
-        # other runs, nor at one that the source has no more. What is excluded stays.
-        *(["--delete-delay"] if delete else []),
-        "--files-from=-",
-        "--from0",
-        *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
-        *([f"--exclude-from={left_out}"] if left_out else []),
-        # Relative: of an absolute one rsync 3.5 opens each folder anew, for each file.
-        f"--temp-dir={temporary}",
-        "--",
-        f"{source}/",
-        f"{target}/",
-    )
 
 
 def pull(
@@ -270,12 +162,12 @@ def _copy(
         blamed, suspects = _blamed(done.stderr, group)
         faults.update(blamed)
         if len(suspects) == 1:
-            faults[suspects[0]] = _reason(done.stderr)
+            faults[suspects[0]] = reason_of(done.stderr)
         elif suspects:  # rsync does not say which: each half by itself, down to one run
             middle = len(suspects) // 2
             groups += [suspects[middle:], suspects[:middle]]
     for run_id in (run_id for group in groups for run_id in group):
-        faults[run_id] = _reason(done.stderr)
+        faults[run_id] = reason_of(done.stderr)
     return Copied(faults, traffic, links)
 
 
@@ -371,41 +263,17 @@ def _send(remote: Remote, *argv: str, target: str) -> None:
         raise failure(remote, done, sending=True)
 
 
-def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -> GuildError:
-    """What a failed rsync means for the user, and what to do.
-
-    The receiver, whose disk can be full, is there when `sending`, and here otherwise.
-    """
-    where = f"remote {remote.name!r}"
-    said = done.stderr
-    if done.code == COMMAND_NOT_FOUND or re.search(r"rsync: (command )?not found", said):
-        return RemoteError(
-            f"there is no rsync on {where}",
-            "Install it there, for example: apt install rsync",
-        )
-    if "No space left on device" in said or "Disk quota exceeded" in said:
-        side = f"on {where}" if sending else "here"
-        return GuildError(f"the disk {side} is full: {_reason(said)}", "Make room, and try again.")
-    if done.code == PROTOCOL and "is your shell clean" in said:
-        return RemoteError(
-            f"the login shell on {where} prints text where no person is watching",
-            "Have its start-up files (.bashrc and the like) print only where [ -t 1 ].",
-        )
-    if done.code == ssh.CONNECTION_FAILED:
-        # What rsync says then only follows from what ssh has said.
-        of_ssh = [line for line in said.splitlines() if not line.startswith("rsync")]
-        return ssh.failure(remote, "\n".join(of_ssh) or said)
-    if done.code in _CONNECTION:
-        return Unreachable(f"the connection to {where} was lost: {_reason(said)}")
-    if done.code == PARTIAL:
-        return Incomplete(f"not everything was copied: {_reason(said)}")
-    if done.code in _INTERRUPTED or done.code < 0:
-        return Incomplete(f"the copying was interrupted (rsync ended with {done.code})")
-    return GuildError(f"rsync failed with {where} (exit status {done.code}): {_reason(said)}")
+if TYPE_CHECKING:
+    pass
 
 
-def _reason(stderr: str) -> str:
-    """The line that says why: the first of rsync's, which its later ones only sum up."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("rsync:")]
-    return (told or lines or ["it gave no reason"])[0]
+class Figures(NamedTuple):
+    """How far a copy is, in rsync's own figures."""
+
+    bytes: int
+    part: float  # of the bytes that are known by now, from 0 to 1
+    speed: str  # such as `1.05MB/s`
+    left: str  # the time that is left, such as `0:00:12`
+
+
+OnProgress = Callable[[Figures], None]

@@ -8,7 +8,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from guild_sync.display import clean, complain
+from guild_sync.output.console import complain
+from guild_sync.output.terminal import clean
 
 MAX_BYTES = 1 << 20
 KEPT = 5  # older logs beside it: sync.log.1 is the latest of them

@@ -1,0 +1,70 @@
+"""The config file: found, read anew only where it has changed, refused with every fault."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from guild_sync.errors import ConfigError
+
+reading = threading.RLock()  # one thread reads, and the others take what it has read
+
+
+def config_path() -> Path:
+    """The config file: `GUILD_CONFIG`, else `~/.guild/config.yml`."""
+    named = os.environ.get("GUILD_CONFIG")
+    return Path(named) if named else Path("~/.guild/config.yml").expanduser()
+
+
+def identity(path: Path) -> tuple[int, ...]:
+    """What changes whenever the file does; empty where there is none that can be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def load(path: Path) -> object:
+    """What the config file holds, unchecked; None where there is none.
+
+    Raises ConfigError where it cannot be read, or is not YAML.
+    """
+    with reading:
+        return _loaded(path, identity(path))
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, _: tuple[int, ...]) -> object:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"cannot read {path}: {e}") from None
+    try:
+        return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
+    except (yaml.YAMLError, RecursionError, ValueError) as e:
+        raise yaml_error(path, e) from None
+
+
+def refuse(path: Path, faults: list[str]) -> None:
+    """Raise ConfigError with all the faults of the file, if it has any."""
+    if faults:
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise ConfigError(f"{path} has {count}:", "\n".join(f"  {fault}" for fault in faults))
+
+
+def yaml_error(path: Path, error: Exception) -> ConfigError:
+    """A ConfigError that names the file, line and column where `error` says it stops being YAML."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if mark is None:
+        return ConfigError(f"{path} is not valid YAML: {problem}")
+    return ConfigError(
+        f"{path}, line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {problem}"
+    )

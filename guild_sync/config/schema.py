@@ -1,0 +1,123 @@
+"""What each key of the config file takes, and what is said where it holds something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from schema import And, Or, Schema, SchemaError
+
+from guild_sync.config.selection import (
+    AT_END,
+    is_pattern,
+    size,
+)
+
+# A host, user or remote name goes to ssh and rsync as an argument: nothing that could
+# be read as an option, a path, a pattern of ssh_config, or a second word.
+HOST = re.compile(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*\Z")
+USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
+NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
+_SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
+_STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
+
+
+def is_one_line(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and not re.search(r"[\x00-\x1f\x7f]", value)
+
+
+def _ssh_option(value: object) -> bool:
+    match = isinstance(value, str) and _SSH_OPTION.match(value)
+    return bool(match) and match["key"].lower() not in _STRUCTURAL_OPTIONS  # type: ignore[index]
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TEXT = Schema(is_one_line, error="must be text on one line")
+_HOST_SCHEMA = Schema(And(str, HOST.match), error="must be a host name or address")
+WHOLE_SECONDS = Schema(
+    And(_whole, lambda n: 0 < n <= 86400), error="must be a whole number of seconds, at least 1"
+)
+REMOTE_KEYS: dict[str, Schema] = {
+    "host": _HOST_SCHEMA,
+    "description": Schema(str, error="must be text"),
+    "user": Schema(And(str, USER.match), error="must be a user name"),
+    "port": Schema(And(_whole, lambda n: 0 < n < 65536), error="must be a number from 1 to 65535"),
+    "private-key": _TEXT,
+    "connect-timeout": WHOLE_SECONDS,
+    "timeout": WHOLE_SECONDS,
+    "proxy": _TEXT,
+    "proxy-jump": _TEXT,
+    "known-hosts": _TEXT,
+    "ssh-config": _TEXT,
+    "ssh-options": Schema(
+        [_ssh_option], error="must be a list of options of ssh, such as ControlPersist=1h"
+    ),
+    "venv-path": _TEXT,
+    "conda-env": _TEXT,
+    "venv-activate": _TEXT,
+    "python": _TEXT,
+    "init": Schema(str, error="must be text"),
+    "guild-home": _TEXT,
+    "bwlimit": Schema(
+        Or(
+            And(_whole, lambda n: n >= 0),
+            And(str, re.compile(r"\d+(\.\d+)?[KMGTP]?i?B?\Z", re.I).match),
+        ),
+        error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
+    ),
+    "compress": Schema(bool, error="must be yes or no"),
+    "pull": Schema(dict, error="must be a mapping"),
+}
+_PATTERNS = Schema(
+    Or(is_pattern, [is_pattern]), error="must be a pattern of paths in a run, or a list of them"
+)
+_SIZE = Schema(lambda value: size(value) is not None, error="must be a size, such as 100M or 1.5G")
+# Which files of runs are copied from the remote (selection.py).
+PULL_KEYS: dict[str, Schema] = {
+    "exclude": _PATTERNS,
+    "include": _PATTERNS,
+    "max-size": _SIZE,
+    "large-files": Schema(AT_END, error=f"can be {AT_END!r}"),
+    "large-files-over": _SIZE,
+}
+
+
+def fits(
+    key: object,
+    value: object,
+    keys: Mapping[str, Schema],
+    place: str,
+    whose: str,
+    faults: list[str],
+) -> bool:
+    """Whether it is one of `keys`, and `value` one for it; else that is added to the faults."""
+    if not isinstance(key, str) or key not in keys:
+        faults.append(f"{place}: {key}: is not a key of {whose}{_near(key, keys)}")
+        return False
+    try:
+        keys[key].validate(value)
+    except SchemaError as e:
+        faults.append(f"{place}: {key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        return False
+    return True
+
+
+def plain_name(name: object) -> str:
+    """A name that is part of a message, on one line."""
+    return name if isinstance(name, str) and name.isprintable() and name else repr(name)
+
+
+def _near(key: object, keys: Mapping[str, Schema]) -> str:
+    from difflib import get_close_matches
+
+    more = ("type", "extends") if keys is REMOTE_KEYS else ()
+    near = get_close_matches(str(key), [*keys, *more], 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,56 @@
+"""What is said: lines on stdout, complaints on stderr, questions."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from guild_sync.errors import GuildError
+from guild_sync.output.terminal import clean, styled
+
+_HEADING = re.compile(r"^[A-Z][\w ,]*:$", re.M)
+
+
+def help_text(text: str) -> str:
+    """A usage as stdout is to get it: its headings stand out on a terminal."""
+    return _HEADING.sub(lambda found: styled(found[0], "bold", sys.stdout), text)
+
+
+def say(text: str) -> None:
+    """Print a line at once, so that it is seen while what follows takes its time."""
+    sys.stdout.write(f"{text}\n")  # at one go: threads that say something must not mix it
+    sys.stdout.flush()
+
+
+def to_stdout(data: bytes) -> None:
+    """Write output of a run, as it is, at once."""
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+def complain(text: str, style: str = "red", hint: str = "") -> None:
+    """Print `guild: TEXT` on stderr, then the lines of `hint`.
+
+    What a remote said may be part of them: they are cleaned.
+    """
+    lines = [f"{styled('guild:', style, sys.stderr)} {clean(text)}"]
+    lines += map(clean, hint.split("\n") if hint else ())
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
+
+
+def warn(error: GuildError) -> None:
+    """Print an error as `guild: WHAT`, then what to do."""
+    sys.stdout.flush()
+    complain(error.message, hint=error.hint)
+
+
+def confirm(question: str = "Continue?", default: bool = True) -> bool:
+    """Ask; a bare return answers `default`. Raises GuildError where nobody can answer."""
+    print(f"{question} ({'Y/n' if default else 'y/N'}) ", end="", flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        print()
+        raise GuildError("nobody answered the question", "Use -y to go on without being asked.")
+    return default if not answer.strip() else answer.strip().lower() in ("y", "yes")

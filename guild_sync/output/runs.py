@@ -1,0 +1,83 @@
+"""A run as people see it: its row in a listing, its operation, status, comments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from guild_sync.output.formats import date
+from guild_sync.output.terminal import Styled, clean
+
+_STATUS_STYLES = {
+    "running": "cyan",
+    "completed": "green",
+    "error": "red",
+    "terminated": "yellow",
+    "pending": "blue",
+    "staged": "blue",
+    "lost": "red",
+}
+
+
+def mapping(title: str, values: object) -> list[str]:
+    """Lines that show a mapping of names to values."""
+    items = sorted(values.items(), key=str) if isinstance(values, dict) else []
+    return [f"{title}:", *(clean(f"  {name}: {value}") for name, value in items)]
+
+
+def comments(run: Mapping[str, Any]) -> Iterator[str]:
+    """Lines that show a run's comments, each with who wrote it and when."""
+    found = run["comments"] if isinstance(run["comments"], list) else []
+    for comment in found:
+        if isinstance(comment, dict):
+            author = f"{comment.get('user') or ''}@{comment.get('host') or ''}"
+            yield clean(f"  {author} {date(comment.get('time'))}".rstrip())
+            yield ""
+            yield from (f"    {clean(line)}" for line in str(comment.get("body")).splitlines())
+            yield ""
+
+
+def confirmed(run: Mapping[str, Any]) -> str:
+    """When a remote last gave its word for the run, and which: `2026-11-23 23:01:02 (gpu1)`."""
+    found = run.get("confirmed")
+    return f"{date(found['time'])} ({found['remote']})" if found else ""
+
+
+def operation(run: Mapping[str, Any]) -> str:
+    """An operation's name in a listing: `gpkg.hello/op`, `op`, `op (~/other/project)`."""
+    opref = run["opref"]
+    name = f"{opref['model']}:{opref['name']}" if opref["model"] else opref["name"]
+    if opref["type"] == "package":
+        return clean(f"{opref['package']}/{name}")
+    if opref["type"] in ("guildfile", "script"):
+        folder = os.path.dirname(opref["package"])
+        if folder and not _is_here(folder):
+            return clean(f"{name} ({_short_path(folder)})")
+    return clean(name or "?")
+
+
+def _is_here(folder: str) -> bool:
+    return os.path.realpath(folder) == os.path.realpath(os.getcwd())
+
+
+def _short_path(path: str) -> str:
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
+
+
+def status(run: Mapping[str, Any]) -> str:
+    """A run's status, with the remote that it is running on."""
+    text = clean(f"{run['status']} ({run['remote']})" if run.get("remote") else run["status"])
+    return Styled.of(text, _STATUS_STYLES.get(run["status"], ""))
+
+
+def run_row(index: int, run: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """A run's cells in a listing."""
+    return (
+        f"[{index}:{run['id'][:8]}]",
+        operation(run),
+        date(run["started"] or run["initialized"]),
+        status(run),
+        clean(run["label"] if run["label"] is not None else ""),
+    )

@@ -1,0 +1,94 @@
+"""What a terminal can show, and what it must not be sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TextIO
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that was not UTF-8
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_STYLES = {
+    "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
+}  # fmt: skip
+
+
+class Styled(str):
+    """Text of a cell that `table` shows in a style where there are colours."""
+
+    style: str = ""
+
+    @classmethod
+    def of(cls, text: str, style: str) -> Styled:
+        made = cls(text)
+        made.style = style
+        return made
+
+
+def clean(value: object) -> str:
+    """`value` as text that can neither move the cursor nor end the line.
+
+    Labels and names come from remotes: what a terminal would obey is shown as `?`.
+    """
+    text = _SURROGATE.sub("\ufffd", str(value))
+    return _CONTROL.sub("?", text)
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether `stream` gets colours: a terminal that can show them, and nobody against it.
+
+    NO_COLOR, when it is not empty, is against them (no-color.org); else FORCE_COLOR, when it
+    is not empty, asks for them even where there is no terminal.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return _is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed before we began
+
+
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """`text` as `stream` is to get it: in the style where that gets colours."""
+    if not text or not style or not has_colours(stream):
+        return text
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in no more than `width` columns; where some of it is left out, `…` is its end."""
+    if width_of(text) <= width:
+        return text
+    kept, room = "", width - 1
+    for character in text:
+        room -= width_of(character)
+        if room < 0:
+            break
+        kept += character
+    return f"{kept.rstrip()}…" if width > 0 else ""
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is; None where it is none, or does not tell."""
+    try:
+        if not _is_terminal(sys.stdout):
+            return None
+        named = os.environ.get("COLUMNS", "")
+        columns = int(named) if named.isdecimal() else 0
+        return columns or os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def width_of(text: str) -> int:
+    """The columns that `text` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(2 if east_asian_width(c) in "WF" else 0 if combining(c) else 1 for c in text)

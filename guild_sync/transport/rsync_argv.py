@@ -1,0 +1,107 @@
+"""The words of an rsync command, for each way that files go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from guild_sync.config.remotes import Remote
+from guild_sync.transport import ssh_config
+
+IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
+
+# What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
+# nothing that its owner could not read or change, no link out of the runs.
+_COPY_OPTIONS = (
+    "--recursive",
+    "--links",
+    "--safe-links",
+    "--times",
+    # Whole seconds are too coarse: a run may start twice in one, and a time is as long as another.
+    "--modify-window=-1",
+    "--perms",
+    "--chmod=Du+rwx,Fu+rw,ug-s,o-wt",
+    # Bytes, and names: without those it does not tell which links lead out of the runs.
+    "--info=stats1,name1,symsafe1",
+    "--no-human-readable",  # its figures as plain numbers
+)
+# Marks say what a run is on its own host; what it is here, `transfer` writes.
+_NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
+
+
+def base_argv(remote: Remote) -> tuple[str, ...]:
+    """What every rsync of ours has in common."""
+    argv = [
+        "rsync",
+        f"--timeout={remote.timeout or IO_TIMEOUT}",
+        "-s",
+    ]  # -s: remote paths are not for a shell
+    argv += ["-e", ssh_config.rsync_shell(remote)]
+    if remote.bwlimit:
+        argv.append(f"--bwlimit={remote.bwlimit}")
+    if remote.compress:
+        argv.append("--compress")
+    return tuple(argv)
+
+
+def place(remote: Remote, path: str) -> str:
+    """`path` on `remote`, as rsync names it."""
+    host = f"[{remote.host}]" if ":" in remote.host else remote.host
+    return f"{host}:{path}"
+
+
+def pull_argv(
+    remote: Remote,
+    runs_there: str,
+    runs_here: Path,
+    temporary: Path,
+    delete: bool = False,
+    left_out: Path | None = None,
+    copy_links: bool = False,
+) -> tuple[str, ...]:
+    """The argv that copies the runs whose ids are on its stdin from there to here.
+
+    Files that are not whole yet are in the folder `temporary`, within `runs_here`.
+    With `delete` it removes what else is in those runs here, last of all. `left_out` is a
+    file with patterns of what is not copied, and not removed. With `copy_links` the file or
+    folder that a link out of the runs leads to comes in its place.
+    """
+    source, target = place(remote, runs_there), str(runs_here)
+    within = os.path.relpath(temporary, runs_here)
+    argv = _copy_argv(remote, source, target, within, delete, left_out)
+    swapped = {"--safe-links": "--copy-unsafe-links"} if copy_links else {}
+    return tuple(swapped.get(word, word) for word in argv)
+
+
+def push_argv(
+    remote: Remote, runs_here: Path, runs_there: str, temporary: str, delete: bool = False
+) -> tuple[str, ...]:
+    """As `pull_argv`, from here to there."""
+    source, target = str(runs_here), place(remote, runs_there)
+    return _copy_argv(remote, source, target, os.path.relpath(temporary, runs_there), delete)
+
+
+def _copy_argv(
+    remote: Remote,
+    source: str,
+    target: str,
+    temporary: str,
+    delete: bool,
+    left_out: Path | None = None,
+) -> tuple[str, ...]:
+    return (
+        *base_argv(remote),
+        *_COPY_OPTIONS,
+        # With --files-from it looks into the folders that are named there alone: not at
+        # other runs, nor at one that the source has no more. What is excluded stays.
+        *(["--delete-delay"] if delete else []),
+        "--files-from=-",
+        "--from0",
+        *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
+        *([f"--exclude-from={left_out}"] if left_out else []),
+        # Relative: of an absolute one rsync 3.5 opens each folder anew, for each file.
+        f"--temp-dir={temporary}",
+        "--",
+        f"{source}/",
+        f"{target}/",
+    )

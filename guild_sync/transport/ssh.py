@@ -1,0 +1,103 @@
+"""ssh: one configuration for ssh and for rsync, one connection a remote.
+
+All that guild asks of ssh for a remote stands in one generated configuration file,
+`ssh -F FILE`, because ssh_config(5) takes the first value that it obtains for each
+option. So the order of the file is the order of precedence: what the remote's entry in
+guild's config says, then the user's own ssh configuration, then guild's defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from guild_sync.config.remotes import Remote
+from guild_sync.errors import GuildError
+from guild_sync.transport import process
+from guild_sync.transport.ssh_config import PLAIN, config_file, paths
+from guild_sync.transport.ssh_failures import CONNECTION_FAILED, check, last_line
+
+CALL_TIMEOUT = 60.0  # seconds for one short request
+MASTER_TIMEOUT = 5.0  # seconds for a word with our own ssh that holds a connection
+
+
+def argv(remote: Remote, *command: str) -> tuple[str, ...]:
+    """The argv that runs `command`, given in words safe for any shell, on `remote`."""
+    return ("ssh", "-F", str(config_file(remote)), "--", remote.host, *command)
+
+
+def quote(text: str) -> str:
+    """`text` as one word that no login shell changes: `printf %b` gives it back.
+
+    Every byte that any shell could take for syntax becomes an octal escape, in single
+    quotes, in which a backslash before a digit stands for itself in sh, csh and fish.
+    """
+    escaped = "".join(
+        chr(byte) if PLAIN.match(chr(byte)) else f"\\0{byte:03o}" for byte in os.fsencode(text)
+    )
+    return f"'{escaped}'"
+
+
+def run(
+    remote: Remote,
+    command: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    timeout: float = CALL_TIMEOUT,
+) -> process.Completed:
+    """Run `command` (words safe for any shell) on `remote`; a dead connection is replaced.
+
+    `command` may be run twice, so it must be one that can be.
+    Raises Unreachable, with what to do, where ssh itself fails.
+    """
+    _, socket = paths(remote)
+    shared = socket.exists()
+    words = argv(remote, *command)
+    done = process.run(words, stdin=stdin, timeout=timeout)
+    if shared and (done.code == CONNECTION_FAILED or done.timed_out):
+        disconnect(remote)
+        done = process.run(words, stdin=stdin, timeout=timeout)
+    check(remote, done)
+    return done
+
+
+def is_connected(remote: Remote) -> bool:
+    """Whether a connection to `remote` is open, for the next command to use."""
+    _, socket = paths(remote)
+    if not socket.exists():
+        return False
+    argv_of_check = ("ssh", "-F", str(config_file(remote)), "-O", "check", "--", remote.host)
+    return process.run(argv_of_check, timeout=MASTER_TIMEOUT).code == 0
+
+
+def probe_argv(remote: Remote, *command: str) -> tuple[str, ...]:
+    """As `argv`, over a connection of its own, with ssh telling all that it does on stderr."""
+    own = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+    return ("ssh", "-v", *own, "-F", str(config_file(remote)), "--", remote.host, *command)
+
+
+def settings(remote: Remote) -> dict[str, str]:
+    """What ssh makes of all its configuration for `remote`, by lower-case option.
+
+    Nothing is connected to. Raises GuildError where ssh refuses the configuration.
+    """
+    done = process.run(("ssh", "-G", "-F", str(config_file(remote)), "--", remote.host))
+    if done.code != 0:
+        raise GuildError(
+            f"ssh does not take the settings of remote {remote.name!r}: {last_line(done.stderr)}",
+            "Correct 'ssh-options' and the other keys of the remote, or your ssh configuration.",
+        )
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    pairs = (line.partition(" ") for line in lines)
+    return {name: value for name, _, value in pairs}
+
+
+def disconnect(remote: Remote) -> None:
+    """Close the open connection to `remote`, if there is one, without asking the remote."""
+    _, socket = paths(remote)
+    if socket.exists():
+        process.run(
+            ("ssh", "-F", str(config_file(remote)), "-O", "exit", "--", remote.host),
+            timeout=MASTER_TIMEOUT,
+        )
+        socket.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""One configuration file for a remote, which ssh and rsync both get, and where it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from guild_sync.config.remotes import DEFAULT_CONNECT_TIMEOUT, Remote
+from guild_sync.errors import GuildError
+
+CONTROL_PERSIST = 600  # seconds that a connection stays open after its last use
+ALIVE_INTERVAL = 5  # seconds between keep-alives; three unanswered ones end the connection
+
+# Characters that mean the same to every login shell, to ssh_config and to rsync's -e.
+PLAIN = re.compile(r"[A-Za-z0-9_./@+=:,-]*\Z")
+
+
+def rsync_shell(remote: Remote) -> str:
+    """The value of rsync's `-e`: the same ssh, the same configuration, the same connection."""
+    return f"ssh -F {config_file(remote)}"
+
+
+def config_text(remote: Remote, control_path: str) -> str:
+    """The ssh configuration for `remote`, in the order of precedence."""
+    explicit = {
+        "User": remote.user,
+        "Port": remote.port,
+        "IdentityFile": _value(remote.private_key),
+        "IdentitiesOnly": "yes" if remote.private_key else None,
+        "ConnectTimeout": remote.connect_timeout,
+        "ProxyCommand": remote.proxy,
+        "ProxyJump": remote.proxy_jump,
+        "UserKnownHostsFile": _value(remote.known_hosts),
+    }
+    lines = [
+        "# Made by guild: its remote's settings, then your own, then guild's defaults.",
+        "BatchMode yes",
+        f"Host {remote.host}",
+        *(f"  {_option_line(option)}" for option in remote.ssh_options),
+        *(f"  {key} {value}" for key, value in explicit.items() if value is not None),
+        "  RemoteCommand none",
+        "  RequestTTY no",
+        "Match all",
+        *_user_configuration(remote),
+        # Only for the remote itself: a jump host's ssh reads this file too, and must
+        # not take the connection to the remote for its own.
+        f"Host {remote.host}",
+        "  ControlMaster auto",
+        f"  ControlPath {control_path}",
+        f"  ControlPersist {CONTROL_PERSIST}",
+        "Match all",
+        f"  ConnectTimeout {DEFAULT_CONNECT_TIMEOUT}",
+        f"  ServerAliveInterval {ALIVE_INTERVAL}",
+        "  ServerAliveCountMax 3",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _user_configuration(remote: Remote) -> list[str]:
+    if remote.ssh_config:  # as with ssh -F: it stands for the system's configuration too
+        return [f"Include {_value(remote.ssh_config)}"]
+    return ["Include ~/.ssh/config", "Match all", "Include /etc/ssh/ssh_config"]
+
+
+def _option_line(option: str) -> str:
+    key, value = re.split(r"\s*[=\s]\s*", option, maxsplit=1)
+    return f"{key} {value}"
+
+
+def _value(path: str | None) -> str | None:
+    return None if path is None else str(plain_path(Path(path)))
+
+
+def plain_path(path: Path) -> Path:
+    """`path`, or a symbolic link to it, where its own name would need quoting.
+
+    ssh_config expands `%` and `${}` in paths and has no way to escape the latter;
+    sshd_config, rsync's -e and known_hosts each quote in a way of their own.
+    """
+    if PLAIN.match(str(path)):
+        return path
+    link = private_folder() / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    _replace_link(link, path)
+    return link
+
+
+def _replace_link(link: Path, target: Path) -> None:
+    if link.is_symlink() and os.readlink(link) == str(target):
+        return
+    temporary = link.with_name(f"{link.name}.{os.getpid()}.{threading.get_ident()}")
+    temporary.symlink_to(target)
+    temporary.replace(link)
+
+
+def private_folder() -> Path:
+    """A folder of this user alone, with a short path, where connections' sockets are.
+
+    Sockets' paths may not exceed some 104 bytes (sun_path), so it cannot be under the
+    guild home. Raises GuildError where somebody else holds the place.
+    """
+    uid = os.getuid()
+    runtime = Path(f"/run/user/{uid}")  # not XDG_RUNTIME_DIR: cron must find the same place
+    base = runtime if os.access(runtime, os.W_OK) else Path("/tmp")
+    folder = base / f"guild-{uid}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
+        raise GuildError(
+            f"{folder} belongs to somebody else", "Have it removed; guild makes its own."
+        )
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder
+
+
+def paths(remote: Remote) -> tuple[Path, Path]:
+    """The remote's configuration file and its connection's socket."""
+    folder = private_folder()
+    digest = hashlib.sha256(config_text(remote, "").encode("utf-8", "surrogateescape")).hexdigest()
+    return folder / f"{digest[:12]}.conf", folder / digest[:12]
+
+
+def config_file(remote: Remote) -> Path:
+    path, socket = paths(remote)
+    text = config_text(remote, str(socket)).encode("utf-8", "surrogateescape")
+    if not path.exists() or path.read_bytes() != text:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
+            f.write(text)
+        os.replace(f.name, path)
+    return path

@@ -1,0 +1,127 @@
+"""What ssh's failures mean, and what to do about each."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from guild_sync.config.remotes import Remote
+from guild_sync.errors import RemoteError, Unreachable
+from guild_sync.transport import process
+from guild_sync.transport.ssh_config import PLAIN, config_file
+
+CONNECTION_FAILED = 255  # ssh(1), EXIT STATUS; a remote command may end with it too
+SSH_PORT = 22
+
+
+def check(remote: Remote, done: process.Completed) -> None:
+    """Raise Unreachable, with what to do about it, if ssh says that it could not connect."""
+    if done.timed_out:
+        raise Unreachable(
+            f"remote {remote.name!r} did not answer in time",
+            f"Try 'ssh {_destination(remote)}' and see where it hangs.",
+        )
+    if done.said_too_much:
+        raise RemoteError(
+            f"remote {remote.name!r} answered with more than {process.MAX_OUTPUT >> 20} MB",
+            "Is it the machine that you mean?",
+        )
+    if done.code == CONNECTION_FAILED:
+        raise failure(remote, done.stderr)
+
+
+# What ssh says when the program that is its way to the host ends: it knows no address.
+BEHIND_A_PROXY = "by UNKNOWN port 65535"
+_AFTER_A_PROXY = re.compile(rf"^(kex_exchange_identification:|.*{BEHIND_A_PROXY}).*", re.M)
+_PERMISSION = re.compile(r"Permission denied|Too many authentication failures")
+
+
+def failure(remote: Remote, stderr: str) -> Unreachable:
+    """What ssh's own words mean for the user, and what to do."""
+    where = f"remote {remote.name!r}"
+    address = f"{remote.host}:{remote.port}" if remote.port else remote.host
+    by_hand = f"ssh {_destination(remote)}"
+    if BEHIND_A_PROXY in stderr:
+        # Where the connection is to be kept, ssh drops what the proxy says; not with -v.
+        reason = last_line(_AFTER_A_PROXY.sub("", stderr))
+        see = "" if reason else f"\n'guild check -r {remote.name}' shows what it says."
+        return Unreachable(
+            f"cannot reach {where}: the proxy on the way failed" + (reason and f": {reason}"),
+            "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration."
+            f"{see}\nTry by hand:\n  {by_hand}",
+        )
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in stderr:
+        return Unreachable(
+            f"the host key of {where} ({address}) has changed",
+            "Either the machine was set up anew, or somebody is between you and it. Once its "
+            f"administrator confirms the new key, remove the old one:\n  {_forget(remote)}",
+        )
+    if "Host key verification failed" in stderr:
+        return Unreachable(
+            f"the host key of {where} ({address}) is not known",
+            f"Connect once by hand to check and accept it:\n  {by_hand}",
+        )
+    if _PERMISSION.search(stderr):
+        return Unreachable(
+            f"{where} refused the login: {last_line(stderr)}",
+            "Check 'user' and 'private-key' of the remote, or install your key there:\n"
+            f"  ssh-copy-id {_destination(remote)}",
+        )
+    if "Could not resolve hostname" in stderr:
+        return Unreachable(
+            f"cannot reach {where}: the host name {remote.host!r} does not resolve",
+            "Check 'host' of the remote in the config file.",
+        )
+    if "Connection refused" in stderr:
+        return Unreachable(
+            f"cannot reach {where}: {address} refused the connection",
+            "Check that its ssh server runs, and 'host' and 'port' of the remote.",
+        )
+    if re.search(r"timed out|No route to host|Network is unreachable", stderr):
+        return Unreachable(
+            f"cannot reach {where}: {address} does not answer",
+            "Check that the machine is up and that the network lets you through.",
+        )
+    reason = last_line(stderr) or "the connection was lost"
+    return Unreachable(f"cannot reach {where}: {reason}", f"Try '{by_hand}'.")
+
+
+def _destination(remote: Remote) -> str:
+    """What to type behind `ssh` to get there by hand, the same way as guild does.
+
+    A proxy's command line may have a password in it, and this goes to mails and logs: it is
+    then the file with guild's settings that is named.
+    """
+    if remote.proxy:
+        return shlex.join(["-oBatchMode=no", "-F", str(config_file(remote)), remote.host])
+    port = ["-p", str(remote.port)] if remote.port else []
+    key = ["-i", remote.private_key] if remote.private_key else []
+    options = {
+        "ProxyJump": remote.proxy_jump,
+        "UserKnownHostsFile": remote.known_hosts and _quoted(remote.known_hosts),
+    }
+    given = [f"-o{name}={value}" for name, value in options.items() if value]
+    user = f"{remote.user}@" if remote.user else ""
+    return shlex.join([*port, *key, *given, f"{user}{remote.host}"])
+
+
+def _quoted(path: str) -> str:
+    """A path as ssh_config(5) takes it, whose words end at a blank."""
+    return path if PLAIN.match(path) else f'"{path}"'
+
+
+def _forget(remote: Remote) -> str:
+    # A host on the usual port stands in known_hosts without it.
+    usual = remote.port in (None, SSH_PORT)
+    name = remote.host if usual else f"[{remote.host}]:{remote.port}"
+    known_hosts = ["-f", remote.known_hosts] if remote.known_hosts else []
+    return shlex.join(["ssh-keygen", "-R", name, *known_hosts])
+
+
+def last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def remote_error(remote: Remote, message: str, hint: str = "") -> RemoteError:
+    return RemoteError(f"remote {remote.name!r}: {message}", hint)
