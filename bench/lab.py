@@ -23,10 +23,10 @@ from unittest import mock
 from bench.generate import write_runs
 from bench.measure import Command
 from bench.relay import Relay, delayed
-from guild_sync import sandbox
 from guild_sync.agent import locks, runs
 from guild_sync.config import remotes as configured
 from guild_sync.config.file import config_path
+from guild_sync.hosts import sandbox
 from guild_sync.transport import ssh
 
 if TYPE_CHECKING:

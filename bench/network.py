@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench.lab import DELAYED, Lab
 from bench.measure import Command
-from guild_sync import sandbox
 from guild_sync.config.remotes import Remote
+from guild_sync.hosts import sandbox
 from guild_sync.transport import rsync_argv, ssh
 
 _WHEEL_BYTES = 1500  # about what the example project's wheel has

@@ -8,10 +8,10 @@ from concurrent.futures import wait
 from functools import partial
 from typing import NamedTuple
 
-from guild_sync import sandbox
 from guild_sync.config.remotes import DEFAULT_CONNECT_TIMEOUT, SANDBOX, SUPPORTED_TYPES, Remote
 from guild_sync.errors import Exit, GuildError, Unreachable
-from guild_sync.hosts import remote_host
+from guild_sync.hosts import sandbox
+from guild_sync.hosts.choose import remote_host
 from guild_sync.transport.background import begun
 
 ANSWER_SECONDS = 20.0  # for an answer once it is connected; the agent may have to be sent

@@ -14,7 +14,10 @@ from guild_sync import __version__, probing
 from guild_sync.config import file, remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, GuildError, RemoteError, Unreachable
-from guild_sync.hosts import Host, LocalHost, RemoteHost, remote_host
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.formats import size
 from guild_sync.transport import process, rsync, ssh, ssh_failures
 

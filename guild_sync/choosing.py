@@ -14,7 +14,8 @@ from guild_sync import arguments
 from guild_sync.agent.changes import RUNNING
 from guild_sync.agent.runs import PUSH
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts import Host, host
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.output.runs import run_row

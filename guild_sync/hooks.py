@@ -19,7 +19,7 @@ from typing import Any
 
 from guild_sync.agent.locks import write_atomically
 from guild_sync.errors import Busy, ConfigError, Exit, GuildError
-from guild_sync.hosts import LocalHost
+from guild_sync.hosts.local import LocalHost
 from guild_sync.outcomes import UNREACHABLE, Change
 
 EVENTS = ("completed", "error", "terminated", "lost", UNREACHABLE)
@@ -238,7 +238,7 @@ class _Delivery:
 
     def _settle(self, path: Path) -> None:
         """Look up in its run whether a change was made whose guild was killed."""
-        from guild_sync.locking import remote_lock
+        from guild_sync.hosts.locking import remote_lock
 
         event = _event(path)
         if event is None:

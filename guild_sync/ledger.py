@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync.agent.locks import write_atomically
-from guild_sync.config.home import guild_home
+from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import GuildError
-from guild_sync.locking import file_name
 
 FIRST_WAIT = 60.0  # seconds that a remote is left alone after its first failure
 LONGEST_WAIT = 3600.0

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from guild_sync import sync
 from guild_sync.errors import GuildError
-from guild_sync.hosts import remote_host
+from guild_sync.hosts.choose import remote_host
 
 
 class Planned(NamedTuple):

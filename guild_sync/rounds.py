@@ -12,10 +12,10 @@ from typing import Any
 
 from guild_sync import hooks, sync
 from guild_sync.errors import Exit
-from guild_sync.following import Outputs
-from guild_sync.hosts import LocalHost
+from guild_sync.hosts.local import LocalHost
 from guild_sync.outcomes import Outcome
 from guild_sync.output import console, terminal
+from guild_sync.runs.follow import Outputs
 from guild_sync.transport.background import begun
 
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from guild_sync import ledger
 from guild_sync.errors import Exit
-from guild_sync.hosts import LocalHost
+from guild_sync.hosts.local import LocalHost
 from guild_sync.outcomes import FAILED, UNREACHABLE
 
 REACHABLE = "reachable"

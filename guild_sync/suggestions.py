@@ -14,8 +14,8 @@ from typing import NamedTuple
 from guild_sync.agent import runs
 from guild_sync.agent.errors import AgentError
 from guild_sync.config.home import guild_home
-from guild_sync.definitions import Operation
 from guild_sync.errors import GuildError
+from guild_sync.project.definitions import Operation
 
 MOST_RUNS = 100
 SHORT_ID = 8
@@ -106,8 +106,8 @@ def _files_of_run(line: Line) -> Found:
 
 
 def _operations(line: Line) -> Found:
-    from guild_sync import builtin, guildfile
-    from guild_sync.definitions import GUILDFILE
+    from guild_sync.project import builtin, guildfile
+    from guild_sync.project.definitions import GUILDFILE
 
     offered = list(builtin.OPERATIONS.values())
     if (Path.cwd() / GUILDFILE).exists():
@@ -124,7 +124,7 @@ def _operations_and_scripts(line: Line) -> Found:
 
 def _flags(line: Line) -> Found:
     """The flags of the operation that the line names, and the values that one can have."""
-    from guild_sync import flags
+    from guild_sync.project import flags
 
     name, equals, _ = line.current.partition("=")
     given = {word.partition("=")[0] for word in line.words[1:]}
@@ -137,7 +137,7 @@ def _flags(line: Line) -> Found:
 
 def _operation(line: Line) -> Operation:
     """The operation that the line names. Raises GuildError where it names none."""
-    from guild_sync import builtin, guildfile, operations
+    from guild_sync.project import builtin, guildfile, operations
 
     spec = next((word for word in line.words[1:2] if "=" not in word), None)
     if spec and Path(spec).is_file():

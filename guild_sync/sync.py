@@ -16,7 +16,9 @@ from guild_sync.errors import (
     RunNotFound,
     Unreachable,
 )
-from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
 from guild_sync.outcomes import (
     BUSY,
     FAILED,
@@ -114,7 +116,8 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
 def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) -> Outcome:
     """Visit a remote, and write down in its entry of the ledger how that went."""
     # Not before there is something to do: cron calls this every few minutes.
-    from guild_sync import ledger, locking
+    from guild_sync import ledger
+    from guild_sync.hosts import locking
     from guild_sync.transport import process
 
     if deadline is not None and time.monotonic() >= deadline:

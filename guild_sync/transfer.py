@@ -19,7 +19,8 @@ from guild_sync.agent.runs import FINAL
 from guild_sync.agent.selection import MOST
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
-from guild_sync.hosts import LocalHost, RemoteHost
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
 from guild_sync.outcomes import Change, Journal
 from guild_sync.output.progress import progress
 from guild_sync.transport import rsync

@@ -18,9 +18,9 @@ from unittest import mock
 
 import yaml
 
-from guild_sync import sandbox
 from guild_sync.agent import locks, runs
 from guild_sync.config.remotes import Remote
+from guild_sync.hosts import sandbox
 from guild_sync.transport import ssh
 
 BIN = Path(sys.executable).parent

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from guild_sync import arguments
 from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts import host
+from guild_sync.hosts.choose import host
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 

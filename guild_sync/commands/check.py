@@ -32,7 +32,7 @@ from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, UsageError
-from guild_sync.hosts import LocalHost
+from guild_sync.hosts.local import LocalHost
 from guild_sync.output.console import say
 from guild_sync.output.tables import table
 from guild_sync.output.terminal import clean

@@ -32,9 +32,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import arguments, unpacking
+from guild_sync import arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
-from guild_sync.hosts import FileMissing, Host, host
+from guild_sync.hosts.base import FileMissing, Host
+from guild_sync.hosts.choose import host
+from guild_sync.runs import archive
 from guild_sync.transport import process
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -124,7 +126,7 @@ def _compare(
 ) -> None:
     names = [sides[0].folder(sides[1]), sides[1].folder(sides[0])]
     for side, name in zip(sides, names, strict=True):
-        with unpacking.into(top / name) as on_bytes:
+        with archive.into(top / name) as on_bytes:
             side.host.stream("archive", on_bytes, run=side.run_id, **part)
     if path := part.get("pattern"):
         places = [f"{name}/{path.rstrip('/')}" for name in names]

@@ -24,11 +24,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, flags
+from guild_sync import arguments
 from guild_sync.agent import attrs
 from guild_sync.errors import Exit
-from guild_sync.hosts import host
+from guild_sync.hosts.choose import host
 from guild_sync.output import formats, runs, terminal
+from guild_sync.project.values import shown
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -93,7 +94,7 @@ def fields(run: Mapping[str, Any]) -> list[str]:
 
 def _flags(run: Mapping[str, Any]) -> list[str]:
     found = run["flags"] if isinstance(run["flags"], dict) else {}
-    values = {name: flags.shown(value) for name, value in found.items()}
+    values = {name: shown(value) for name, value in found.items()}
     return runs.mapping("flags", values)
 
 

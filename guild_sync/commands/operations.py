@@ -15,10 +15,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from guild_sync import flags, guildfile
 from guild_sync.arguments import parse
 from guild_sync.errors import Exit
 from guild_sync.output import tables, terminal
+from guild_sync.project import guildfile, values
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,5 +38,5 @@ def main(argv: Sequence[str]) -> int:
         if args["--verbose"]:
             for flag in operation.flags.values():
                 about = f"  ({flag.description})" if flag.description else ""
-                print(terminal.clean(f"  {flag.name}: {flags.shown(flag.default)}{about}"))
+                print(terminal.clean(f"  {flag.name}: {values.shown(flag.default)}{about}"))
     return Exit.OK

@@ -23,12 +23,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, hooks, locking, transfer
+from guild_sync import arguments, hooks, transfer
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts import LocalHost, RemoteHost, remote_host
+from guild_sync.hosts import locking
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.runs import run_row

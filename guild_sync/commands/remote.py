@@ -28,12 +28,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import sandbox
 from guild_sync.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts import remote_host
+from guild_sync.hosts import sandbox
+from guild_sync.hosts.choose import remote_host
 from guild_sync.output.console import confirm, say, to_stdout
 from guild_sync.output.terminal import clean
 
@@ -77,7 +77,7 @@ def _status(remote: Remote) -> int:
 
 
 def _reinit(remote: Remote, yes: bool) -> int:
-    from guild_sync.initializing import initialize
+    from guild_sync.hosts.initialize import initialize
 
     if not (remote.init or "").strip():
         say(f"Nothing to run: remote {remote.name!r} has no 'init'.")

@@ -24,10 +24,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync import arguments, choosing, locking
+from guild_sync import arguments, choosing
 from guild_sync.agent.changes import RUNNING
 from guild_sync.choosing import Change, Chosen, counted
 from guild_sync.errors import Exit
+from guild_sync.hosts import locking
 from guild_sync.output.console import say
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS

@@ -71,16 +71,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import builtin, choosing, flags, launch
+from guild_sync import choosing
 from guild_sync.arguments import parse, whole_number
 from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts import Host, LocalHost, host
-from guild_sync.jobs import MAX_SEED, BatchOptions, Notes
-from guild_sync.launch import Launch
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.choose import host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
 from guild_sync.output import console, runs, tables, terminal
 from guild_sync.output.console import say
-from guild_sync.planning import Request, plan
-from guild_sync.watching import exit_status, on, watch
+from guild_sync.project import builtin, values
+from guild_sync.runs import start
+from guild_sync.runs.launch import Launch
+from guild_sync.runs.plan import Request, plan
+from guild_sync.runs.watch import exit_status, on, watch
 
 _MAKERS = ("--start", "--restart", "--proto")
 # Which options make no sense together.
@@ -105,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
     if args["--stage"] and prepared.name in builtin.OPERATIONS and prepared.source is None:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
     if args["--print-cmd"]:
-        for words in launch.child_commands(prepared, target):
+        for words in start.child_commands(prepared, target):
             print(terminal.clean(shlex.join(words)))
         return Exit.OK
     if args["--needed"] and not prepared.is_batch and _is_there(prepared, target):
@@ -162,7 +166,7 @@ def _seed(args: dict[str, Any]) -> int | None:
 
 
 def _is_there(prepared: Launch, target: Host) -> bool:
-    run = launch.earlier_run(prepared, target)
+    run = start.earlier_run(prepared, target)
     if run is None:
         return False
     say(f"{terminal.clean(prepared.name)} is not needed{on(target)}: this run has its flags")
@@ -180,7 +184,7 @@ def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
     )
     for flag, value in sorted(prepared.values.items()):
         if value is not None:
-            say(f"  {terminal.clean(flag)}: {terminal.clean(flags.shown(value))}")
+            say(f"  {terminal.clean(flag)}: {terminal.clean(values.shown(value))}")
     _show_required(prepared, target)
     return console.confirm()
 
@@ -206,7 +210,7 @@ def _show_required(prepared: Launch, target: Host) -> None:
 
 
 def _stage(prepared: Launch, target: Host) -> int:
-    launch.stage(prepared, target, say)
+    start.stage(prepared, target, say)
     where = f"-r {target.name} " if target.name else ""
     say(f"{terminal.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
     say(f"To start the operation, use 'guild run {where}--start {prepared.run_id}'")
@@ -214,7 +218,7 @@ def _stage(prepared: Launch, target: Host) -> int:
 
 
 def _detached(prepared: Launch, target: Host, wait: bool) -> int:
-    launch.start(prepared, target, say)
+    start.start(prepared, target, say)
     say(f"{prepared.run_id} is running{on(target)}")
     if wait:
         return exit_status(watch(target, prepared.run_id))
@@ -229,5 +233,5 @@ def _detached(prepared: Launch, target: Host, wait: bool) -> int:
 def _here(prepared: Launch, here: LocalHost) -> int:
     if prepared.run_dir is not None:
         say(f"Running in {prepared.run_dir}, which no listing shows")
-    code = launch.run_local(prepared, here, sys.stdout.fileno(), say)
+    code = start.run_local(prepared, here, sys.stdout.fileno(), say)
     return exit_status({"exit_status": code})

@@ -29,7 +29,7 @@ from typing import Any
 
 from guild_sync import arguments
 from guild_sync.errors import Exit
-from guild_sync.hosts import host
+from guild_sync.hosts.choose import host
 from guild_sync.output import tables
 from guild_sync.output.runs import comments, run_row
 

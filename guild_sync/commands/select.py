@@ -28,7 +28,7 @@ from typing import Any
 from guild_sync import arguments
 from guild_sync.agent import attrs
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
-from guild_sync.hosts import host
+from guild_sync.hosts.choose import host
 from guild_sync.output import terminal
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS

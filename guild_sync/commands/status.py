@@ -29,7 +29,7 @@ from guild_sync import arguments, metrics, standings
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts import LocalHost
+from guild_sync.hosts.local import LocalHost
 from guild_sync.outcomes import FAILED, UNREACHABLE
 from guild_sync.output import formats, tables, terminal
 from guild_sync.standings import NEVER, Standing

@@ -25,12 +25,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, choosing, stopping
+from guild_sync import arguments, choosing
 from guild_sync.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
-from guild_sync.hosts import host
+from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
+from guild_sync.runs import stop
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     if not args["--yes"] and not _confirmed(running):
         return Exit.OK
     patience = None if args["--no-wait"] else 0 if args["--force"] else seconds
-    done = stopping.stop(running, patience, bool(args["--force"]))
+    done = stop.stop(running.host, running.runs, patience, bool(args["--force"]))
     return Exit.ERROR if others else done
 
 

@@ -53,7 +53,7 @@ from typing import Any
 from guild_sync import arguments, crontab, hooks, preview, sync
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
-from guild_sync.hosts import LocalHost
+from guild_sync.hosts.local import LocalHost
 from guild_sync.outcomes import Outcome
 from guild_sync.output import console, formats, tables, terminal
 from guild_sync.output.log import Log

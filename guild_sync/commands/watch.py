@@ -21,8 +21,9 @@ from typing import Any
 from guild_sync import arguments
 from guild_sync.choosing import being_pushed
 from guild_sync.errors import Exit, RunNotFound, UsageError
-from guild_sync.hosts import Host, host
-from guild_sync.watching import watch
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.choose import host
+from guild_sync.runs.watch import watch
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 

@@ -17,3 +17,10 @@ def guild_home() -> Path:
             "the guild home's path has a line break in it", "Set GUILD_HOME to another."
         )
     return path
+
+
+def file_name(remote: str) -> str:
+    """The name of what is kept in a file for a remote, whatever its own name is made of."""
+    import hashlib  # it loads OpenSSL, and most commands need none
+
+    return hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]

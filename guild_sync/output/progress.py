@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from guild_sync.transport.rsync import Figures, OnProgress
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-from guild_sync.transport.rsync import Figures, OnProgress
 
 
 class _Board:

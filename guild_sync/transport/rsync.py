@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import process
@@ -261,10 +261,6 @@ def _send(remote: Remote, *argv: str, target: str) -> None:
     done = process.run(command)
     if done.code not in (0, VANISHED):
         raise failure(remote, done, sending=True)
-
-
-if TYPE_CHECKING:
-    pass
 
 
 class Figures(NamedTuple):

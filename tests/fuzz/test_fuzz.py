@@ -18,12 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guild_sync import answers, expressions, guildfile, hooks, ledger, timeranges
+from guild_sync import expressions, hooks, ledger, timeranges
 from guild_sync.agent import attrs, filters, runs, selection
 from guild_sync.agent.errors import AgentError
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError
-from guild_sync.following import Frames
+from guild_sync.hosts import answers
+from guild_sync.project import guildfile
+from guild_sync.runs.follow import Frames
 from guild_sync.transport import rsync
 
 CORPUS = Path(__file__).parent / "corpus"

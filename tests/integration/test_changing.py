@@ -326,7 +326,7 @@ def test_a_copy_is_not_deleted_while_it_is_written(guild: Guild, remote: str) ->
     guild.started("sleep=600", remote=remote)
     guild.ok("pull", remote, "-y")
     os.environ["GUILD_HOME"] = str(guild.home)
-    from guild_sync.locking import remote_lock
+    from guild_sync.hosts.locking import remote_lock
 
     with remote_lock(remote, wait=False):
         deleting = guild.popen("rm", "-y")

@@ -13,8 +13,8 @@ import yaml
 from support import Guild, Server, project, wait_until
 from test_bad_input import complaint, runs_in
 
-from guild_sync import sandbox
 from guild_sync.config import remotes
+from guild_sync.hosts import sandbox
 from guild_sync.transport import ssh
 
 CANARY = "canary"

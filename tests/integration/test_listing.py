@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from support import Guild, Server, project, wait_until
 
-from guild_sync import hosts
 from guild_sync.agent import runs
 from guild_sync.config import remotes
+from guild_sync.hosts import choose
 from guild_sync.transport import process
 
 GUILDFILE = """
@@ -155,7 +155,7 @@ def test_a_remote_sends_the_runs_that_are_shown_and_no_other(
     guild: Guild, remote: str, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many_runs(there, 300, label="x" * 1000)
-    host = hosts.remote_host(remotes.remote(remote))
+    host = choose.remote_host(remotes.remote(remote))
     sent = []
     run = process.run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import BIN, Guild, Place, Server, project
 
-from guild_sync.hosts import agent_digest
+from guild_sync.hosts.bootstrap import agent_digest
 
 
 def agents(there: Path) -> set[str]:

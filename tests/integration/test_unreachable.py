@@ -21,8 +21,8 @@ import pytest
 from support import Guild, Server, wait_until
 from test_bad_input import complaint, runs_in
 
-from guild_sync import hosts, sandbox
 from guild_sync.config import remotes
+from guild_sync.hosts import choose, sandbox
 from guild_sync.transport import process, ssh
 
 NOBODY = "f" * 32  # the id of a run that is nowhere
@@ -520,7 +520,7 @@ def test_a_connection_that_hangs_is_replaced(
     monkeypatch.setattr(ssh, "CALL_TIMEOUT", 1.0)  # a minute is too long for a test
     os.kill(master, signal.SIGSTOP)
     try:
-        answer = hosts.remote_host(remotes.remote(shared)).call("python")
+        answer = choose.remote_host(remotes.remote(shared)).call("python")
         assert answer["version"]
         assert master_pid(shared) != master
     finally:

@@ -12,8 +12,9 @@ import pytest
 from support import Guild
 
 import guild_sync
-from guild_sync import answers, cli
+from guild_sync import cli
 from guild_sync.agent.calls import FUNCTIONS
+from guild_sync.hosts import answers
 
 PACKAGE = Path(guild_sync.__file__).parent
 
@@ -23,22 +24,16 @@ LAYERS = (
     ("commands",),
     ("preview", "rounds", "reports", "metrics"),
     ("standings",),
-    ("sync", "planning", "stopping", "asking", "checking", "initializing"),
-    ("launch", "transfer", "watching", "following", "hooks", "choosing", "completion", "shells"),
+    ("sync", "asking", "checking"),
+    ("transfer", "hooks", "choosing", "completion", "shells"),
     ("suggestions",),
-    ("hosts", "outcomes"),
-    ("ledger",),
-    ("sandbox", "probing"),
-    ("package", "locking"),
+    ("runs",),
     ("jobs",),
-    ("builtin", "recipes"),
-    ("operations",),
-    ("guildfile",),
-    ("requirements",),
-    ("definitions",),
-    ("arguments", "flags", "manual", "crontab"),
-    ("usages", "imports", "expressions", "timeranges", "unpacking", "batches"),
-    ("answers",),
+    ("outcomes", "ledger", "probing"),
+    ("hosts",),
+    ("project",),
+    ("arguments", "manual", "crontab"),
+    ("usages", "expressions", "timeranges"),
     ("output",),
     ("transport",),
     ("config",),

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync import batches, flags
-from guild_sync.batches import MAX_TRIALS, Several, listed, trials
-from guild_sync.definitions import Operation
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.flags import Flag
+from guild_sync.project import batches, flags
+from guild_sync.project.batches import MAX_TRIALS, listed, trials
+from guild_sync.project.definitions import Operation
+from guild_sync.project.flags import Flag
+from guild_sync.project.values import Several
 
 VALUES = st.dictionaries(
     st.text("abcxyz", min_size=1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guild_sync.errors import RemoteError
-from guild_sync.following import Frames
+from guild_sync.runs.follow import Frames
 
 A, B = "a" * 32, "b" * 32
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync.imports import ImportedFlag, ModuleFlags, find_module, module_flags
+from guild_sync.project.module_flags import ImportedFlag, ModuleFlags, find_module, module_flags
 
 
 def flags_of(source: str) -> ModuleFlags:

@@ -12,11 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import project
 
-from guild_sync import flags, guildfile, operations
-from guild_sync.batches import Several
-from guild_sync.definitions import Operation, Package, Project
 from guild_sync.errors import ConfigError, GuildError, UsageError
-from guild_sync.flags import Flag, plain_value, shown
+from guild_sync.jobs import label
+from guild_sync.jobs.command import command_of
+from guild_sync.project import flags, guildfile, operations
+from guild_sync.project import values as project_values
+from guild_sync.project.definitions import Operation, Package, Project
+from guild_sync.project.flags import Flag
+from guild_sync.project.values import Several, plain_value, shown
 
 HOSTILE = [
     "a b",
@@ -57,7 +60,7 @@ def message(folder: Path, guildfile: str) -> str:
 
 
 def job(operation: Operation, *assignments: str) -> dict[str, Any]:
-    return operations.job(operation, flags.flag_values(operation, assignments))
+    return command_of(operation, flags.flag_values(operation, assignments))
 
 
 def op(**flags: Any) -> Operation:
@@ -247,7 +250,7 @@ def test_defaults_are_read_as_values_on_the_command_line_are(tmp_path: Path) -> 
     lines = "".join(f"    f{number}: {text}\n" for number, text in enumerate(values))
     (operation,) = load(tmp_path, f"op:\n  exec: run\n  flags:\n{lines}").operations
     assert [flag.default for flag in operation.flags.values()] == list(values.values())
-    on_the_command_line = [flags.plain_value(text) for text in values]
+    on_the_command_line = [project_values.plain_value(text) for text in values]
     assert on_the_command_line == list(values.values())
 
 
@@ -621,21 +624,21 @@ def test_a_value_is_shown_as_people_write_it(value: object, text: str) -> None:
 
 
 def test_a_label_is_the_flags_in_the_order_of_their_names() -> None:
-    assert operations.label(op(), {"b": 2, "a": "x y", "none": None}) == "a='x y' b=2"
+    assert label.label_of(op(), {"b": 2, "a": "x y", "none": None}) == "a='x y' b=2"
 
 
 def test_an_operations_own_label_has_the_values_in_it() -> None:
     operation = Operation("op", label="run ${a} of ${b} ${gone} $a")
-    assert operations.label(operation, {"a": 1, "b": True}) == "run 1 of 1 ${gone} $a"
+    assert label.label_of(operation, {"a": 1, "b": True}) == "run 1 of 1 ${gone} $a"
 
 
 def test_a_label_does_not_read_a_value_as_a_variable() -> None:
     operation = Operation("op", label="${a}")
-    assert operations.label(operation, {"a": "${b}", "b": "secret"}) == "${b}"
+    assert label.label_of(operation, {"a": "${b}", "b": "secret"}) == "${b}"
 
 
 def test_a_long_label_of_flags_is_cut() -> None:
-    text = operations.label(op(), {"a": "x" * 1000})
+    text = label.label_of(op(), {"a": "x" * 1000})
     assert (len(text), text[-3:]) == (200, "...")
 
 
@@ -685,14 +688,14 @@ def test_flags_go_to_globals_by_the_names_of_globals() -> None:
 
 def test_a_flag_taken_by_force_goes_to_globals_too() -> None:
     operation = Operation("op", main="train", flags_dest="globals")
-    made = operations.job(operation, {"new-flag": 1})
+    made = command_of(operation, {"new-flag": 1})
     assert json.loads(made["env"]["GUILD_GLOBALS"]) == {"new-flag": "new_flag"}
 
 
 def test_flags_are_variables_whatever_their_destination() -> None:
     operation = Operation("op", main="train", flags_dest="env", env={"A": "1"})
     values = {"learning-rate": 0.1, "on": True, "off": False, "none": None, "text": "a b"}
-    made = operations.job(operation, values)
+    made = command_of(operation, values)
     assert made == {
         "op": "op",
         "module": "train",
@@ -711,14 +714,14 @@ def test_flags_are_variables_whatever_their_destination() -> None:
 
 def test_a_command_has_values_within_its_words() -> None:
     operation = Operation("op", exec="echo --x=${x} '${y} and' ${x}${y} plain")
-    made = operations.job(operation, {"x": 1, "y": "b c"})
+    made = command_of(operation, {"x": 1, "y": "b c"})
     assert made["argv"] == ["echo", "--x=1", "b c and", "1b c", "plain"]
     assert "module" not in made
 
 
 def test_a_command_may_have_all_flags_as_arguments() -> None:
     operation = Operation("op", exec="python x.py ${flag_args}")
-    made = operations.job(operation, {"a": 1, "b": "x y", "none": None})
+    made = command_of(operation, {"a": 1, "b": "x y", "none": None})
     assert made["argv"] == ["python", "x.py", "--a", "1", "--b", "x y"]
 
 
@@ -747,36 +750,36 @@ def test_a_hostile_value_comes_out_of_arguments_and_variables_unchanged(text: st
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_no_value_adds_or_splits_a_word_of_a_command(text: str) -> None:
     operation = Operation("op", exec="a ${x} b")
-    assert operations.job(operation, {"x": text})["argv"] == ["a", text, "b"]
+    assert command_of(operation, {"x": text})["argv"] == ["a", text, "b"]
 
 
 def test_a_value_with_a_nul_is_refused_as_no_process_can_have_it() -> None:
     with pytest.raises(GuildError) as error:
-        operations.job(op(x="a\0b"), {"x": "a\0b"})
+        command_of(op(x="a\0b"), {"x": "a\0b"})
     assert error.value.message == "a value of FLAG_X has a NUL character in it"
 
 
 def test_a_command_with_a_flag_that_is_not_there_is_a_fault() -> None:
     with pytest.raises(ConfigError) as error:
-        operations.job(Operation("op", exec="echo ${gone}"), {})
+        command_of(Operation("op", exec="echo ${gone}"), {})
     assert error.value.message == "exec: there is no flag 'gone': echo ${gone}"
 
 
 @pytest.mark.parametrize("command", ["echo 'a", " "])
 def test_a_command_that_is_no_line_of_words_is_a_fault(command: str) -> None:
     with pytest.raises(ConfigError):
-        operations.job(Operation("op", exec=command), {})
+        command_of(Operation("op", exec=command), {})
 
 
 def test_a_main_that_is_no_line_of_words_is_a_fault() -> None:
     with pytest.raises(ConfigError):
-        operations.job(Operation("op", main="train 'a"), {})
+        command_of(Operation("op", main="train 'a"), {})
 
 
 def test_an_operation_with_nothing_to_run_is_said_to_have_none(tmp_path: Path) -> None:
     operation = only(tmp_path, "op: {stoppable: yes}")
     with pytest.raises(GuildError) as error:
-        operations.job(operation, {})
+        command_of(operation, {})
     assert (
         error.value.message == "operation 'op' has none of main, exec and steps (it has stoppable)"
     )
@@ -807,4 +810,4 @@ def test_a_script_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> Non
 def test_a_scripts_name_may_have_spaces(tmp_path: Path) -> None:
     (tmp_path / "my script.py").write_text("lr = 1\n")
     _, operation = guildfile.of_script(tmp_path / "my script.py")
-    assert operations.job(operation, {})["module"] == "my script"
+    assert command_of(operation, {})["module"] == "my script"

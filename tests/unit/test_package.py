@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync import package
-from guild_sync.definitions import Package
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.package import Source, source
+from guild_sync.project.definitions import Package
+from guild_sync.project.sourcecode import Source, source
+from guild_sync.project.wheel import Built, build
 
 BIG = b"x" * ((1 << 20) + 1)
 
@@ -262,15 +262,15 @@ def test_moving_bytes_between_a_name_and_its_content_changes_the_digest(tmp_path
 # The wheel.
 
 
-def built(project: Path, target: Path, **keys: object) -> package.Built:
+def built(project: Path, target: Path, **keys: object) -> Built:
     target.mkdir(exist_ok=True)
-    return package.build(source(project), Package(**keys), target)  # type: ignore[arg-type]
+    return build(source(project), Package(**keys), target)  # type: ignore[arg-type]
 
 
 def test_a_project_without_a_name_is_named_by_its_digest(plain: Path, tmp_path: Path) -> None:
     digest = source(plain).digest()[:8]
     found = built(plain, tmp_path / "out")
-    assert found == package.Built(
+    assert found == Built(
         wheel=tmp_path / "out" / f"gpkg_anonymous_{digest}-0.0.0-py3-none-any.whl",
         name=f"gpkg.anonymous-{digest}",
         version="0.0.0",
@@ -387,7 +387,7 @@ def test_any_version_gives_a_wheel_that_pip_installs(
 
 @pytest.mark.parametrize("version", ["1.0.x", "1abc", "1..2", "1!!"])
 def test_a_version_that_is_none_is_a_fault(plain: Path, tmp_path: Path, version: str) -> None:
-    from guild_sync import guildfile
+    from guild_sync.project import guildfile
 
     (plain / "guild.yml").write_text(f"- package: demo\n  version: '{version}'\n")
     with pytest.raises(ConfigError):
@@ -408,4 +408,4 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_users(plain: Path, tmp_pa
     (plain / "train.py").unlink()
     found = Source(plain, ("train.py",))  # as if it went, or was closed, in between
     with pytest.raises(GuildError):
-        package.build(found, Package(), tmp_path)
+        build(found, Package(), tmp_path)

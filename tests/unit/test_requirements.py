@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from guild_sync import flags, guildfile, operations, recipes
-from guild_sync.batches import Several
-from guild_sync.definitions import Operation, Project, Requirement, Step
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.flags import Flag
+from guild_sync.jobs import command
+from guild_sync.jobs.recipe import definition, flags_of, operation_of
+from guild_sync.project import flags, guildfile, operations
+from guild_sync.project.definitions import Operation, Project, Requirement, Step
+from guild_sync.project.flags import Flag
+from guild_sync.project.values import Several
 
 
 def load(folder: Path, operations: dict[str, Any]) -> Project:
@@ -180,8 +182,8 @@ def test_a_required_run_has_a_flag_that_is_not_the_operations_own(tmp_path: Path
 
     assert list(operation.flags) == ["x", "model"]
     assert values == {"x": 1, "model": "12345678"}
-    assert operations.own_values(operation, values) == {"x": 1}
-    assert "FLAG_MODEL" not in operations.job(operation, values)["env"]
+    assert command.own_values(operation, values) == {"x": 1}
+    assert "FLAG_MODEL" not in command.command_of(operation, values)["env"]
 
 
 def test_a_flag_named_like_a_required_run_is_a_fault(tmp_path: Path) -> None:
@@ -294,11 +296,11 @@ def test_the_flags_of_a_step_take_the_pipelines_values() -> None:
     texts = {"a": "${x}", "b": "is-${x}-${s}", "c": "${none}", "d": "plain", "e": "${s}"}
     values = {"x": True, "s": "a b", "none": None}
 
-    found = operations.step_flags(Step("s", "s", texts), values)
+    found = command.step_flags(Step("s", "s", texts), values)
 
     assert found == {"a": "yes", "b": "is-1-a b", "d": "plain", "e": "'a b'"}
     with pytest.raises(ConfigError, match="step s: the pipeline has no flag 'y'"):
-        operations.step_flags(Step("s", "s", {"a": "${y}"}), values)
+        command.step_flags(Step("s", "s", {"a": "${y}"}), values)
 
 
 # What a run keeps of them.
@@ -319,23 +321,23 @@ def test_a_run_keeps_requirements_and_steps_as_they_were(tmp_path: Path) -> None
         },
     )
     operation = operations.with_steps(project, project.operations[0])
-    kept = json.loads(json.dumps(recipes.definition(operation)))
+    kept = json.loads(json.dumps(definition(operation)))
 
-    assert recipes.operation_of({"id": "1", "job": {"operation": kept}}) == operation
+    assert operation_of({"id": "1", "job": {"operation": kept}}) == operation
 
 
 def test_a_run_keeps_the_values_of_a_batch_as_lists() -> None:
     operation = Operation("op", exec="true", flags={"x": Flag("x", Several((1, 2)))})
-    kept = recipes.definition(operation)
+    kept = definition(operation)
 
-    found = recipes.operation_of({"id": "1", "job": {"operation": kept}})
+    found = operation_of({"id": "1", "job": {"operation": kept}})
     assert found == replace(operation, flags={"x": Flag("x", [1, 2])})
     recipe = {"job": {"several": ["x"]}, "flags": {"x": [1, 2], "y": [3]}}
-    assert recipes.flags_of(recipe) == {"x": Several((1, 2)), "y": [3]}
+    assert flags_of(recipe) == {"x": Several((1, 2)), "y": [3]}
 
 
 @pytest.mark.parametrize("bad", [{"steps": [{}]}, {"requires": [{"kind": "file"}]}, {"steps": 3}])
 def test_a_job_that_cannot_be_read_is_said(bad: dict[str, Any]) -> None:
-    kept = {**recipes.definition(Operation("op", exec="true")), **bad}
+    kept = {**definition(Operation("op", exec="true")), **bad}
     with pytest.raises(GuildError, match="the job of run 1 cannot be read"):
-        recipes.operation_of({"id": "1", "job": {"operation": kept}})
+        operation_of({"id": "1", "job": {"operation": kept}})

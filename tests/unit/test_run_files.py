@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from guild_sync import unpacking
 from guild_sync.agent import listing, runs
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError
+from guild_sync.runs.archive import into
 
 ID, OTHER = "a" * 32, "b" * 32
 
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_read_and_deep_folders_are_no_failure(home: str,
 
 def received(tmp_path: Path, home: str, **choice: Any) -> Path:
     target = tmp_path / "received"
-    with unpacking.into(target) as on_bytes:
+    with into(target) as on_bytes:
         for chunk in listing.archive(home, ID, **choice):
             on_bytes(chunk)
     return target
@@ -184,7 +184,7 @@ def test_a_file_that_is_cut_while_it_is_sent_has_the_size_that_was_told(
     chunks = listing.archive(home, ID, pattern="data.txt")
     sent = [next(chunks), next(chunks)]
     os.truncate(run / "data.txt", 0)
-    with unpacking.into(tmp_path / "received") as on_bytes:
+    with into(tmp_path / "received") as on_bytes:
         for chunk in [*sent, *chunks]:
             on_bytes(chunk)
     assert (tmp_path / "received" / "data.txt").stat().st_size == 1_000_000
@@ -206,7 +206,7 @@ def test_what_is_no_regular_file_is_left_out(tmp_path: Path, kind: bytes) -> Non
 
 
 def test_what_is_no_archive_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(GuildError), unpacking.into(tmp_path / "received") as on_bytes:
+    with pytest.raises(GuildError), into(tmp_path / "received") as on_bytes:
         on_bytes(b"x" * 2000)
     with pytest.raises(GuildError):
         unpack(tmp_path / "again", tarfile.TarInfo("a"), tarfile.TarInfo("a/b"))
@@ -217,7 +217,7 @@ def unpack(tmp_path: Path, *members: tarfile.TarInfo) -> None:
     with tarfile.open(fileobj=archive, mode="w") as made:
         for member in members:
             made.addfile(member)
-    with unpacking.into(tmp_path / "received") as on_bytes:
+    with into(tmp_path / "received") as on_bytes:
         on_bytes(archive.getvalue())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guild_sync.agent.locks import write_atomically
-from guild_sync.config.home import guild_home
+from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import Busy
 
 logging.getLogger("filelock").setLevel(logging.WARNING)
@@ -53,11 +52,6 @@ def remote_lock(
         with suppress(OSError):
             owner.unlink(missing_ok=True)
         lock.release()
-
-
-def file_name(remote: str) -> str:
-    """The name of what is kept in a file for a remote, whatever its own name is made of."""
-    return hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _acquire(

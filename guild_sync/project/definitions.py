@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guild_sync.flags import Flag
+from guild_sync.project.flags import Flag
 
 GUILDFILE = "guild.yml"
 

@@ -8,11 +8,11 @@ import random
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from guild_sync.agent import attrs
 from guild_sync.errors import UsageError
+from guild_sync.project.values import Several
 
 MAX_TRIALS = 10_000  # more is a slip of the keyboard
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -21,13 +21,6 @@ _RANGE = re.compile(
     rf"(?::(?P<third>{_NUMBER}))?\]\Z"
 )
 _SPACED = 5  # values of a linspace or logspace that does not say how many
-
-
-@dataclass(frozen=True)
-class Several:
-    """The values that a flag takes one after the other, in the trials of a batch."""
-
-    items: tuple[Any, ...]
 
 
 def listed(text: str) -> list[Any] | None:

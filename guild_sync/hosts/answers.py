@@ -26,9 +26,6 @@ def is_answer(function: str, answer: object) -> bool:
     return CHECKS[function](answer)
 
 
-# ---- the parts of an answer
-
-
 def _is_anything(_value: object) -> bool:
     return True
 
@@ -112,7 +109,6 @@ _HOME = _having(
 _is_change = _having({"done": _list(_is_run_id), "refused": _are_reasons})
 _is_made = _having({"run_dir": _is_text})
 
-# ---- the answers: of each function that a remote is asked for
 
 CHECKS: Mapping[str, Check] = {
     "add_files": _is_anything,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-from guild_sync.agent import attrs
-from guild_sync.batches import Several, listed
 from guild_sync.errors import GuildError, UsageError
+from guild_sync.project.batches import listed
+from guild_sync.project.values import Several, is_number, plain_value, shown
 
 _TEXT_TYPES = ("string", "path", "existing-path", "filename")
-SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
-TIME_OF_DAY = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a number to YAML 1.1
-_QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could misread
 
 
 @dataclass(frozen=True)
@@ -149,65 +144,5 @@ def _same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _short(text: str) -> str:
     return repr(text) if len(text) <= 60 else repr(text[:57]) + "..."
-
-
-def plain_value(text: str) -> Any:
-    """The value of a word on the command line: a number, yes or no, null, a list, else text."""
-    if "\n" in text or len(text) > 1000 or not text.strip() or TIME_OF_DAY.match(text):
-        return text
-    if SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
-        return float(text) if math.isfinite(float(text)) else text
-    if text[0] in "[{'\"" or text[0].isalnum() or text[0] in "+-.~":
-        try:
-            value = attrs.decode(text)
-        except attrs.AttrError:
-            return text
-        if isinstance(value, dict) or (isinstance(value, list) and text[0] != "["):
-            return text
-        return value
-    return text
-
-
-def shown(value: Any) -> str:
-    """A flag's value as people write it: `10`, `yes`, `'a b'`, `[1, 2]`; always on one line.
-
-    `plain_value` reads a text on one line back as it was.
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Several):
-        value = value.items
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(shown(item) for item in value)}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in value.items())}}}"
-    if not isinstance(value, str):
-        return attrs.encode(value).strip()
-    if "\n" in value or "\r" in value:
-        return repr(value)
-    if value and plain_value(value) == value and not _QUOTED.search(value):
-        return value
-    return "'" + value.replace("'", "''") + "'"  # as YAML quotes
-
-
-def argument_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and math.isfinite(value):
-        return repr(value)
-    return value if isinstance(value, str) else attrs.encode(value).strip()
-
-
-def variable_text(value: Any) -> str:
-    """A value as an environment variable has it (as Guild AI 0.9: true is 1, false is empty)."""
-    if value is None or value is False:
-        return ""
-    if value is True:
-        return "1"
-    return value if isinstance(value, str) else str(value)

@@ -10,7 +10,7 @@ from pathlib import Path
 from guild_sync.agent.files import CHUNK, ENDED
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError, RemoteError, Unreachable
-from guild_sync.hosts import remote_host
+from guild_sync.hosts.choose import remote_host
 from guild_sync.transport.background import begun
 
 _HEADER = re.compile(rb"(?P<run>[0-9a-f]{32}) (?P<size>-1|[0-9]{1,9})\Z")

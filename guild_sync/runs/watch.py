@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from guild_sync.errors import Exit
-from guild_sync.hosts import Host
+from guild_sync.hosts.base import Host
 from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 

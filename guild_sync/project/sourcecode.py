@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email.message import Message
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipInfo
 
-from guild_sync.agent.dependencies import FILES
-from guild_sync.definitions import Package, Requirement
 from guild_sync.errors import ConfigError, GuildError
+from guild_sync.project.definitions import Requirement
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
@@ -40,7 +36,7 @@ class Source:
         """64 hex digits that stand for the project's place and content."""
         digest = hashlib.sha256(os.fsencode(self.root) + b"\0")
         for name in self.files:
-            content = _content(self.root / name)
+            content = content_of(self.root / name)
             digest.update(os.fsencode(name) + b"\0%d\0" % len(content) + content)
         return digest.hexdigest()
 
@@ -95,7 +91,7 @@ def _walk_all(root: Path, folder: Path) -> Iterator[str]:
             yield str((Path(top) / name).relative_to(root))
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as e:
@@ -194,94 +190,3 @@ def _is_left_out(folder: Path) -> bool:
         or (folder / "pyvenv.cfg").exists()
         or (folder / "conda-meta").exists()
     )
-
-
-@dataclass(frozen=True)
-class Built:
-    """A wheel, and where its source code is once it is installed."""
-
-    wheel: Path
-    name: str
-    version: str
-    folder: str
-    requires: tuple[str, ...]
-
-
-def full_name(found: Source, package: Package) -> str:
-    """What the project's package is called; one without a name, after its place and content."""
-    return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
-
-
-def build(found: Source, package: Package, target: Path, data: Sequence[str] = ()) -> Built:
-    """Write the project's wheel into the folder `target`.
-
-    `data` are files of the project that its operations require beside the source code.
-
-    Source: the wheel format, PEP 427 and its packaging.python.org specification.
-    """
-    from wheel.wheelfile import WheelFile
-
-    name = full_name(found, package)
-    short = name.removeprefix("gpkg.")
-    escaped = re.sub(r"[-_.]+", "_", name).lower()
-    folder = "gpkg/" + re.sub(r"[^A-Za-z0-9]+", "_", short)
-    dist_info = f"{escaped}-{package.version}.dist-info"
-    path = target / f"{escaped}-{package.version}-py3-none-any.whl"
-    requires = _checked_requires(package.requires)
-    with WheelFile(path, "w") as wheel:
-        for file in found.files:
-            path_here = found.root / file
-            wheel.writestr(_member(path_here, f"{folder}/{file}"), _content(path_here))
-        for file in data:
-            wheel.write(str(found.root / file), f"{FILES}/{file}")
-        wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
-        wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
-    return Built(path, name, package.version, folder, requires)
-
-
-def _member(path: Path, name: str) -> ZipInfo:
-    """The member of the wheel for a file: its mode, and no time, so that content alone counts."""
-    member = ZipInfo(name)
-    member.external_attr = (stat.S_IFREG | (path.stat().st_mode & 0o777)) << 16
-    member.compress_type = ZIP_DEFLATED
-    return member
-
-
-def _checked_requires(requires: Sequence[str]) -> tuple[str, ...]:
-    if not requires:  # most projects: the import costs 20 ms
-        return ()
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    for text in requires:
-        try:
-            Requirement(text)
-        except InvalidRequirement as e:
-            problem = str(e).splitlines()[0]
-            raise ConfigError(
-                f"package: requires: {text!r} is not a requirement: {problem}"
-            ) from None
-    return tuple(requires)
-
-
-def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:
-    message = Message()
-    message["Metadata-Version"] = "2.1"
-    message["Name"] = name
-    message["Version"] = package.version
-    message["Summary"] = " ".join(package.description.split()) or "A Guild project"
-    if package.python_requires:
-        message["Requires-Python"] = package.python_requires
-    for requirement in requires:
-        message["Requires-Dist"] = requirement
-    return message.as_string()
-
-
-def _wheel_headers() -> str:
-    from guild_sync import __version__
-
-    message = Message()
-    message["Wheel-Version"] = "1.0"
-    message["Generator"] = f"guild-sync {__version__}"
-    message["Root-Is-Purelib"] = "true"
-    message["Tag"] = "py3-none-any"
-    return message.as_string()

@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guild_sync import builtin, flags, guildfile, launch, operations, recipes
-from guild_sync.batches import Several
-from guild_sync.definitions import GUILDFILE, Operation, Project, Requirement
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.hosts import Host
-from guild_sync.jobs import BatchOptions, Notes
-from guild_sync.launch import Launch, Recipe
-from guild_sync.watching import on
+from guild_sync.hosts.base import Host
+from guild_sync.jobs.notes import BatchOptions, Notes
+from guild_sync.jobs.recipe import flags_of, name_of, operation_of, with_values
+from guild_sync.project import builtin, flags, guildfile, operations
+from guild_sync.project.definitions import GUILDFILE, Operation, Project, Requirement
+from guild_sync.project.values import Several
+from guild_sync.runs import prepare
+from guild_sync.runs.launch import Launch, Recipe
+from guild_sync.runs.watch import on
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ def plan(request: Request, host: Host) -> Launch:
 def _new(request: Request, host: Host) -> Launch:
     if own := _builtin(request.operation):
         values = flags.flag_values(own, request.flags, request.force_flags)
-        return launch.prepare_builtin(own, values, request.notes, request.run_dir)
+        return prepare.prepare_builtin(own, values, request.notes, request.run_dir)
     project, operation, script = _operation(request.operation, host.name)
     operation = operations.with_steps(project, operation)
     values = flags.flag_values(operation, request.flags, request.force_flags)
-    return launch.prepare(
+    return prepare.prepare(
         project,
         operation,
         _with_runs(request, host, operation, values),
@@ -170,12 +172,12 @@ def _operation_like(
     request: Request, recipe: Recipe, needs_project: bool
 ) -> tuple[Project | None, Operation]:
     """The run's operation, and the project to take source code from, if there is to be one."""
-    is_builtin = launch.is_own(recipe)
+    is_builtin = prepare.is_own(recipe)
     if (request.operation or request.new_source or needs_project) and not is_builtin:
         project = guildfile.load(Path.cwd())
-        named = operations.find(project, request.operation or recipes.name_of(recipe))
+        named = operations.find(project, request.operation or name_of(recipe))
         return project, operations.with_steps(project, named)
-    operation = recipes.operation_of(recipe)
+    operation = operation_of(recipe)
     if operation is None:
         raise GuildError(
             f"run {recipe['id']} does not say what its operation was",
@@ -187,13 +189,11 @@ def _operation_like(
 def _launch_like(
     request: Request, host: Host, recipe: Recipe, project: Project | None, operation: Operation
 ) -> Launch:
-    known = recipes.flags_of(recipe)
+    known = flags_of(recipe)
     if request.operation is not None:  # another operation takes the flags that it has
         known = {name: value for name, value in known.items() if name in operation.flags}
-    values = flags.flag_values(
-        recipes.with_values(operation, known), request.flags, request.force_flags
-    )
-    return launch.prepare_like(
+    values = flags.flag_values(with_values(operation, known), request.flags, request.force_flags)
+    return prepare.prepare_like(
         recipe,
         operation,
         _with_runs(request, host, operation, values),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from guild_sync.agent.initialize import END, HEADER, OUTPUT
 from guild_sync.errors import GuildError, Unreachable
-from guild_sync.hosts import RemoteHost
+from guild_sync.hosts.remote import RemoteHost
 
 TIMEOUT = 3600.0  # seconds; it may install much
 

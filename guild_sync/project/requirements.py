@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from guild_sync.definitions import Requirement, Step
-from guild_sync.flags import shown
+from guild_sync.project.definitions import Requirement, Step
+from guild_sync.project.values import shown
 
 _KINDS = ("file", "operation")
 _REQUIREMENT_KEYS = {

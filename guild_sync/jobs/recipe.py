@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from guild_sync import batches, operations
-from guild_sync.batches import Several
-from guild_sync.definitions import Operation, Requirement, Step
 from guild_sync.errors import GuildError
-from guild_sync.flags import Flag
+from guild_sync.jobs import label
+from guild_sync.project import batches
+from guild_sync.project.definitions import Operation, Requirement, Step
+from guild_sync.project.flags import Flag
+from guild_sync.project.values import Several
 
 
 def definition(operation: Operation) -> dict[str, Any]:
@@ -95,5 +96,5 @@ def new_label(
     recipe: Mapping[str, Any], operation: Operation, values: Mapping[str, Any]
 ) -> str | None:
     """The label for other values, where the run's label was made from its values; else None."""
-    made = operations.label(operation, flags_of(recipe))
-    return operations.label(operation, values) if recipe["label"] in (None, made) else None
+    made = label.label_of(operation, flags_of(recipe))
+    return label.label_of(operation, values) if recipe["label"] in (None, made) else None

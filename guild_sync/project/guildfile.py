@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from guild_sync import requirements
-from guild_sync.definitions import GUILDFILE, Operation, Package, Project, Requirement
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.flags import SCIENTIFIC, TIME_OF_DAY, Flag, is_number, variable_text
-from guild_sync.imports import ImportedFlag, find_module, module_flags
+from guild_sync.project import requirements
+from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement
+from guild_sync.project.flags import Flag
+from guild_sync.project.module_flags import ImportedFlag, find_module, module_flags
+from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, is_number, variable_text
 
 _OPERATION_KEYS = {
     "main", "exec", "flags", "flags-import", "flags-dest", "env", "description", "default",

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from guild_sync import builtin
 from guild_sync.agent.stopping import KILL, KILL_RUNNER, TERM
-from guild_sync.choosing import Chosen
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts import Host
+from guild_sync.hosts.base import Host
 from guild_sync.output.console import say, warn
 from guild_sync.output.terminal import clean
+from guild_sync.project import builtin
+from guild_sync.runs.watch import on
 
 CALL_SECONDS = 20.0  # no call to a remote waits longer than this
 AFTER_KILL = 10.0  # seconds for a runner to write down how its killed operation ended
 
 
-def stop(chosen: Chosen, patience: float | None, force: bool) -> Exit:
+def stop(
+    host: Host, runs: Sequence[Mapping[str, Any]], patience: float | None, force: bool
+) -> Exit:
     """Stop the running runs. `patience`: seconds before they are killed; None: do not wait.
 
     The exit status is an error where one could not be stopped.
     """
-    stopper = _Stopper(chosen)
-    ids = stopper.signal(chosen.ids, KILL if force else TERM)
+    stopper = _Stopper(host)
+    ids = stopper.signal([run["id"] for run in runs], KILL if force else TERM)
     for run_id in ids:
-        say(f"Stopping {run_id}{chosen.where}")
+        say(f"Stopping {run_id}{on(host)}")
     if patience is None:
         return stopper.exit
     left = stopper.wait(ids, patience)
-    queues = {run["id"] for run in chosen.runs if builtin.is_queue(run)} if not force else set()
+    queues = {run["id"] for run in runs if builtin.is_queue(run)} if not force else set()
     for run_id in [run_id for run_id in left if run_id in queues]:
         say(f"Queue {run_id} ends when the run that it started has ended")
         left.remove(run_id)
@@ -47,10 +50,9 @@ def stop(chosen: Chosen, patience: float | None, force: bool) -> Exit:
 class _Stopper:
     """The host's runs, and whether all went well."""
 
-    def __init__(self, chosen: Chosen) -> None:
+    def __init__(self, host: Host) -> None:
         self.exit = Exit.OK
-        self._host: Host = chosen.host
-        self._where = chosen.where
+        self._host = host
 
     def signal(self, ids: Sequence[str], how: str) -> list[str]:
         """Tell the runs to end; those that could be told."""
@@ -89,4 +91,4 @@ class _Stopper:
 
     def fail(self, run_id: str, why: str) -> None:
         self.exit = Exit.ERROR
-        warn(GuildError(f"run {run_id}{self._where} was not stopped: {clean(why)}"))
+        warn(GuildError(f"run {run_id}{on(self._host)} was not stopped: {clean(why)}"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from guild_sync import flags
-from guild_sync.definitions import Operation
-from guild_sync.flags import Flag
+from guild_sync.project.definitions import Operation
+from guild_sync.project.flags import Flag
+from guild_sync.project.values import shown
 
 QUEUE = Operation(
     "queue",
@@ -43,5 +43,5 @@ def is_queue(run: Mapping[str, Any]) -> bool:
 
 def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     """What a runner is to do for it: run the agent itself, with these words."""
-    words = [flags.shown(values[name]) for name in operation.flags]
+    words = [shown(values[name]) for name in operation.flags]
     return {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}

@@ -1,4 +1,4 @@
-"""An operation chosen, and what a runner is to do for it."""
+"""The command, environment and globals of an operation with its values."""
 
 from __future__ import annotations
 
@@ -6,83 +6,16 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from guild_sync.batches import plain
-from guild_sync.definitions import Operation, Project, Step
-from guild_sync.errors import ConfigError, GuildError, UsageError
-from guild_sync.flags import (
-    Flag,
-    argument_text,
-    did_you_mean,
-    is_number,
-    plain_value,
-    shown,
-    variable_text,
-)
-from guild_sync.guildfile import words_of
+from guild_sync.errors import ConfigError, GuildError
+from guild_sync.project.definitions import Operation, Step
+from guild_sync.project.flags import Flag
+from guild_sync.project.guildfile import words_of
+from guild_sync.project.values import argument_text, is_number, plain_value, shown, variable_text
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-
-
-def find(project: Project, spec: str | None, model: str = "") -> Operation:
-    """The operation that `spec`, `[PACKAGE/][MODEL:]NAME`, names, or the default one.
-
-    Where several models have one of that name, that of `model` is meant, or else the first.
-    """
-    if spec is None:
-        defaults = [o for o in project.operations if o.default]
-        if not defaults and len(project.operations) == 1:
-            defaults = list(project.operations)
-        if not defaults:
-            raise UsageError(
-                "which operation?", "Try 'guild operations' for a list of available operations."
-            )
-        return defaults[0]
-    wanted = spec.rpartition("/")[2]
-    for operation in sorted(project.operations, key=lambda o: o.model != model):
-        if wanted in (operation.full_name, operation.name):
-            return operation
-    raise GuildError(
-        f"operation {spec!r} is not defined for this project",
-        did_you_mean(wanted, [o.full_name for o in project.operations])
-        + "Try 'guild operations' for a list of available operations.",
-    )
-
-
-def with_steps(project: Project, operation: Operation, above: tuple[str, ...] = ()) -> Operation:
-    """The operation, with the operations of its steps, and of theirs.
-
-    Raises ConfigError where a step is the pipeline itself, or one that it is in.
-    """
-    if not operation.steps:
-        return operation
-    names = (*above, operation.full_name)
-    steps = []
-    for step in operation.steps:
-        found = find(project, step.spec, operation.model)
-        if found.full_name in names:
-            raise ConfigError(f"steps: {' -> '.join([*names, found.full_name])} goes round")
-        steps.append(replace(step, operation=with_steps(project, found, names)))
-    return replace(operation, steps=tuple(steps))
-
-
-def label(operation: Operation, values: Mapping[str, Any]) -> str:
-    """The run's label: what guild.yml says, else its flags."""
-    values = {name: _short_id(operation, name, value) for name, value in values.items()}
-    if operation.label is not None:
-        return _VARIABLE.sub(
-            lambda m: variable_text(plain(values.get(m[1], m[0]))), operation.label
-        )
-    parts = [f"{name}={shown(value)}" for name, value in values.items() if value is not None]
-    text = " ".join(sorted(parts))
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def _short_id(operation: Operation, name: str, value: Any) -> Any:
-    is_run = name in operation.flags and operation.flags[name].is_run
-    return value[:8] if is_run and isinstance(value, str) else value
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def own_values(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,14 +38,14 @@ def step_flags(step: Step, values: Mapping[str, Any]) -> dict[str, str]:
 
     found = {}
     for name, text in step.flags.items():
-        whole = _VARIABLE.fullmatch(text)
+        whole = VARIABLE.fullmatch(text)
         if whole and whole[1] in values and values[whole[1]] is None:
             continue
-        found[name] = _VARIABLE.sub(value_of, text)
+        found[name] = VARIABLE.sub(value_of, text)
     return found
 
 
-def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+def command_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     """What a runner is to do (agent/runner.py): the command, its environment, its globals."""
     if not operation.main and not operation.exec:
         keys = f" (it has {', '.join(operation.later_keys)})" if operation.later_keys else ""
@@ -173,7 +106,7 @@ def _exec_argv(command: str, values: Mapping[str, Any]) -> list[str]:
             for name, value in values.items():
                 argv += [f"--{name}", argument_text(value)] if value is not None else []
         else:
-            argv.append(_VARIABLE.sub(value_of, word))
+            argv.append(VARIABLE.sub(value_of, word))
     return argv
 
 

@@ -1,0 +1,35 @@
+"""The host that `-r NAME` means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from guild_sync.config.home import guild_home
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+
+if TYPE_CHECKING:
+    from guild_sync.config.remotes import Remote
+
+
+def host(remote: str | None) -> Host:
+    """The host that the user named with `-r`, or this machine."""
+    if remote is None:
+        return LocalHost(str(guild_home()))
+    from guild_sync.config import remotes
+
+    return remote_host(remotes.remote(remote))
+
+
+def remote_host(remote: Remote, make_home: bool = True) -> RemoteHost:
+    """The host of a configured remote. Raises Unreachable for a sandbox that is not up.
+
+    Without `make_home`, calls raise RemoteError where its guild home is not there, as when a
+    disk is not mounted, rather than make one in its place.
+    """
+    if remote.type == "sandbox":
+        from guild_sync.hosts import sandbox
+
+        remote = sandbox.as_ssh(remote)
+    return RemoteHost(remote, make_home)

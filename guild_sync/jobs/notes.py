@@ -1,0 +1,55 @@
+"""What the user says of a run, and how the trials of a batch are chosen."""
+
+from __future__ import annotations
+
+import random
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from guild_sync.agent.environment import user_name
+from guild_sync.agent.staging import now
+
+MAX_SEED = 2**32 - 1  # the largest that numpy takes
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the user says of a run: None where nothing is said."""
+
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    random_seed: int | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        """The run's attributes that say so."""
+        found: dict[str, Any] = {}
+        if self.label is not None:
+            found["label"] = self.label
+        if self.tags:
+            found["tags"] = list(self.tags)
+        if self.comment is not None:
+            author = {"user": user_name(), "host": socket.gethostname()}
+            found["comments"] = [{"body": self.comment, **author, "time": now()}]
+        return found
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How the trials of a batch are chosen, and when it ends."""
+
+    max_trials: int | None = None
+    fail_on_trial_error: bool = False
+    needed: bool = False
+
+
+ALL_TRIALS = BatchOptions()
+
+
+def random_seed_of(notes: Notes) -> int:
+    return random.randint(0, MAX_SEED) if notes.random_seed is None else notes.random_seed
+
+
+def seed_variable(seed: int | None) -> dict[str, str]:
+    return {} if seed is None else {"RANDOM_SEED": str(seed)}

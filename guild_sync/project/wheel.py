@@ -1,0 +1,107 @@
+"""A project's files -> a wheel of pure Python, made here and installed there."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipInfo
+
+from guild_sync.agent.dependencies import FILES
+from guild_sync.errors import ConfigError
+from guild_sync.project.definitions import Package
+from guild_sync.project.sourcecode import Source, content_of
+
+
+@dataclass(frozen=True)
+class Built:
+    """A wheel, and where its source code is once it is installed."""
+
+    wheel: Path
+    name: str
+    version: str
+    folder: str
+    requires: tuple[str, ...]
+
+
+def full_name(found: Source, package: Package) -> str:
+    """What the project's package is called; one without a name, after its place and content."""
+    return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
+
+
+def build(found: Source, package: Package, target: Path, data: Sequence[str] = ()) -> Built:
+    """Write the project's wheel into the folder `target`.
+
+    `data` are files of the project that its operations require beside the source code.
+
+    Source: the wheel format, PEP 427 and its packaging.python.org specification.
+    """
+    from wheel.wheelfile import WheelFile
+
+    name = full_name(found, package)
+    short = name.removeprefix("gpkg.")
+    escaped = re.sub(r"[-_.]+", "_", name).lower()
+    folder = "gpkg/" + re.sub(r"[^A-Za-z0-9]+", "_", short)
+    dist_info = f"{escaped}-{package.version}.dist-info"
+    path = target / f"{escaped}-{package.version}-py3-none-any.whl"
+    requires = _checked_requires(package.requires)
+    with WheelFile(path, "w") as wheel:
+        for file in found.files:
+            path_here = found.root / file
+            wheel.writestr(_member(path_here, f"{folder}/{file}"), content_of(path_here))
+        for file in data:
+            wheel.write(str(found.root / file), f"{FILES}/{file}")
+        wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
+        wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
+    return Built(path, name, package.version, folder, requires)
+
+
+def _member(path: Path, name: str) -> ZipInfo:
+    """The member of the wheel for a file: its mode, and no time, so that content alone counts."""
+    member = ZipInfo(name)
+    member.external_attr = (stat.S_IFREG | (path.stat().st_mode & 0o777)) << 16
+    member.compress_type = ZIP_DEFLATED
+    return member
+
+
+def _checked_requires(requires: Sequence[str]) -> tuple[str, ...]:
+    if not requires:  # most projects: the import costs 20 ms
+        return ()
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for text in requires:
+        try:
+            Requirement(text)
+        except InvalidRequirement as e:
+            problem = str(e).splitlines()[0]
+            raise ConfigError(
+                f"package: requires: {text!r} is not a requirement: {problem}"
+            ) from None
+    return tuple(requires)
+
+
+def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:
+    message = Message()
+    message["Metadata-Version"] = "2.1"
+    message["Name"] = name
+    message["Version"] = package.version
+    message["Summary"] = " ".join(package.description.split()) or "A Guild project"
+    if package.python_requires:
+        message["Requires-Python"] = package.python_requires
+    for requirement in requires:
+        message["Requires-Dist"] = requirement
+    return message.as_string()
+
+
+def _wheel_headers() -> str:
+    from guild_sync import __version__
+
+    message = Message()
+    message["Wheel-Version"] = "1.0"
+    message["Generator"] = f"guild-sync {__version__}"
+    message["Root-Is-Purelib"] = "true"
+    message["Tag"] = "py3-none-any"
+    return message.as_string()

@@ -1,0 +1,177 @@
+"""From a launch to a running operation, here or on a remote."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from guild_sync.config.home import guild_home
+from guild_sync.errors import GuildError
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.jobs.opref import with_oprefs
+from guild_sync.project import builtin
+from guild_sync.project.sourcecode import Source
+from guild_sync.runs.launch import Launch
+from guild_sync.runs.prepare import opref_on
+
+Say = Callable[[str], None]
+
+
+def command(launch: Launch, host: Host) -> list[str]:
+    """The command that the run would run; nothing is made."""
+    found: list[str] = host.call("command", job=_job_on(launch, host))
+    return found
+
+
+def child_commands(launch: Launch, host: Host) -> Iterator[list[str]]:
+    """The command of each run that it consists of, and of those that they consist of."""
+    for child in launch.children or [{"job": launch.job}]:
+        if child["job"].get("children"):
+            yield from child_commands(replace(launch, job=child["job"]), host)
+        else:
+            yield command(replace(launch, job=child["job"]), host)
+
+
+def earlier_run(launch: Launch, host: Host) -> dict[str, Any] | None:
+    """A run of the same operation with the same flags that is there, and did not fail."""
+    found: dict[str, Any] | None = host.call(
+        "matching",
+        opref=opref_on(launch, host),
+        flags=dict(launch.values),
+        statuses=["completed", "running", "staged"],
+    )
+    return found
+
+
+def stage(launch: Launch, host: Host, say: Say) -> None:
+    """Make the run on the host, where it waits to be started."""
+    with _discarded_on_error(launch, host):
+        _make(launch, host, say)
+        host.call("mark_staged", run_id=launch.run_id)
+
+
+def start(launch: Launch, host: Host, say: Say) -> None:
+    """Make the run on the host and start its operation, detached; returns once it runs.
+
+    Where anything fails before that, nothing of it stays there; a run that was there
+    already is staged then.
+    """
+    with _discarded_on_error(launch, host):
+        _make(launch, host, say)
+        if isinstance(host, RemoteHost):
+            say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
+        host.call("start", run_id=launch.run_id, **_place(launch))
+    if isinstance(host, RemoteHost) and launch.again:
+        here = LocalHost(str(guild_home()))
+        here.call("reopen_copy", run_id=launch.run_id, remote=host.name)
+
+
+def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
+    """Run the operation here, its output on the descriptor `echo` too; its exit status."""
+    with _discarded_on_error(launch, host):
+        return host.run(_make(launch, host, say), echo)
+
+
+def _make(launch: Launch, host: Host, say: Say) -> str:
+    """Make the run, pending, with its source code; its directory."""
+    if isinstance(host, RemoteHost) and launch.source is not None:
+        return _make_from_package(launch, launch.source, host, say)
+    directory = _make_empty(launch, host)
+    if launch.source is not None:
+        root, files = str(launch.source.root), launch.source.files
+        host.call("copy_source", run_id=launch.run_id, root=root, files=files, **_place(launch))
+        if launch.children:
+            host.call("keep_files", run_id=launch.run_id, root=root, files=launch.files)
+        elif launch.files:
+            _add_files(launch, host, root=root)
+    elif launch.like is not None:
+        host.call("adopt_source", run_id=launch.run_id, source=launch.like, **_place(launch))
+    return directory
+
+
+def _make_empty(launch: Launch, host: Host) -> str:
+    common = {
+        "run_id": launch.run_id,
+        "attributes": dict(launch.attributes),
+        "job": _job_on(launch, host),
+    }
+    opref = opref_on(launch, host)
+    if launch.again:
+        is_new = launch.source is not None
+        made = host.call("restage", opref=opref if is_new else None, new_source=is_new, **common)
+    elif launch.run_dir is not None:
+        made = host.call("stage_in", opref=opref, run_dir=str(launch.run_dir), **common)
+    else:
+        made = host.call("stage", opref=opref, **common)
+    return str(made["run_dir"])
+
+
+def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say) -> str:
+    """Bring the project to the remote and install it there; the run's directory."""
+    from guild_sync.project import wheel
+    from guild_sync.transport import rsync
+
+    say("Building package")
+    with tempfile.TemporaryDirectory(prefix="guild-") as folder:
+        built = wheel.build(found, launch.package, Path(folder), launch.files)
+        directory = _make_empty(launch, host)
+        say(f"Copying package to {host.name}")
+        rsync.send_file(host.remote, built.wheel, f"{directory}/.guild/job-packages")
+        say(
+            f"Installing package and requirements: {', '.join(built.requires)}"
+            if built.requires
+            else "Installing package"
+        )
+        host.call(
+            "install",
+            run_id=launch.run_id,
+            wheel=built.wheel.name,
+            folder=built.folder,
+            with_dependencies=bool(built.requires),
+        )
+        if launch.files and not launch.children:
+            _add_files(launch, host)
+        say(f"Successfully installed {built.name}-{built.version}")
+    return directory
+
+
+def _add_files(launch: Launch, host: Host, **where: str) -> None:
+    host.call(
+        "add_files",
+        run_id=launch.run_id,
+        requires=launch.job["requires"],
+        **where,
+        **_place(launch),
+    )
+
+
+def _job_on(launch: Launch, host: Host) -> dict[str, Any]:
+    environment = host.environment() or launch.job.get("environment") or {}
+    is_own = launch.job.get("builtin") in builtin.OPERATIONS
+    job = with_oprefs(launch.job, opref_on(launch, host))
+    job["environment"] = {} if is_own else environment
+    if launch.run_dir is not None and isinstance(host, LocalHost):
+        job["guild_home"] = host.home
+    return job
+
+
+def _place(launch: Launch) -> dict[str, str]:
+    return {} if launch.run_dir is None else {"run_dir": str(launch.run_dir)}
+
+
+@contextmanager
+def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
+    """Leave nothing behind of a run that does not come to be."""
+    try:
+        yield
+    except BaseException:
+        if launch.run_dir is None:
+            with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
+                host.call("discard", run_id=launch.run_id)
+        raise
