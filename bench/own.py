@@ -12,7 +12,7 @@ from pathlib import Path
 def main() -> int:
     target = Path(sys.argv[1])
     sys.argv = ["guild", *sys.argv[2:]]
-    from guild_sync.cli import main as guild
+    from guild_sync.main import main as guild
 
     status = guild(sys.argv[1:])
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from guild_sync import arguments
+from guild_sync.cli import arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 

@@ -25,19 +25,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from guild_sync import checking
-from guild_sync.arguments import parse
-from guild_sync.checking import Line
+from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, UsageError
 from guild_sync.hosts.local import LocalHost
+from guild_sync.monitoring import check
+from guild_sync.monitoring.check import Line
 from guild_sync.output.console import say
 from guild_sync.output.tables import table
 from guild_sync.output.terminal import clean
 
-_PARTS = {"--env": checking.ENVIRONMENT, "--space": checking.SPACE}
+_PARTS = {"--env": check.ENVIRONMENT, "--space": check.SPACE}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     remote = _remote(args["--remote"]) if args["--remote"] else None
     worst = Exit.OK
     told = []
-    for name, found in _sections(remote, parts or checking.ALL_PARTS, args["--offline"]):
+    for name, found in _sections(remote, parts or check.ALL_PARTS, args["--offline"]):
         lines = list(found)
         worst = max(worst, *(line.exit for line in lines))
         told.append((name, lines))
@@ -72,11 +72,11 @@ def _remote(name: str) -> Remote | None:
 
 
 def _sections(
-    remote: Remote | None, parts: checking.Parts, offline: bool
+    remote: Remote | None, parts: check.Parts, offline: bool
 ) -> Iterator[tuple[str | None, Iterator[Line]]]:
-    yield None, checking.here(LocalHost(str(guild_home())), parts)
+    yield None, check.here(LocalHost(str(guild_home())), parts)
     if remote is not None:
-        yield remote.name, checking.there(remote, parts, offline)
+        yield remote.name, check.there(remote, parts, offline)
 
 
 def _show(name: str, lines: Sequence[Line]) -> None:

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import shells
-from guild_sync.arguments import parse
+from guild_sync.cli import shells
+from guild_sync.cli.arguments import parse
 from guild_sync.errors import Exit, UsageError
 
 

@@ -32,7 +32,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import arguments
+from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host

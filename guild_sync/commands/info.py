@@ -24,8 +24,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments
 from guild_sync.agent import attrs
+from guild_sync.cli import arguments
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host
 from guild_sync.output import formats, runs, terminal

@@ -25,8 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments
-from guild_sync.choosing import Change, change_runs
+from guild_sync.cli import arguments
+from guild_sync.cli.choosing import Change, change_runs
 
 ACTIONS = ("--set", "--prepend", "--append", "--remove", "--clear")
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS

@@ -28,7 +28,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments
+from guild_sync.cli import arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output import formats, terminal

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments
-from guild_sync.choosing import Change, change_runs
+from guild_sync.cli import arguments
+from guild_sync.cli.choosing import Change, change_runs
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 MARK = Change("mark", {"marked": True}, "mark", "mark", "Marked", "marked")

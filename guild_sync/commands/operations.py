@@ -15,7 +15,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from guild_sync.arguments import parse
+from guild_sync.cli.arguments import parse
 from guild_sync.errors import Exit
 from guild_sync.output import tables, terminal
 from guild_sync.project import guildfile, values

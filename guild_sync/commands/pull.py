@@ -23,11 +23,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, hooks, transfer
+from guild_sync.cli import arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
 from guild_sync.errors import Exit, GuildError
+from guild_sync.hooks import delivery, journal
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
@@ -35,6 +36,7 @@ from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
+from guild_sync.transfer import copying, pull, survey
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
@@ -58,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         asked, delete = not args["--yes"], args["--delete"]
         links = args["--copy-links"]
         status = _pull(host, here, runs, selection, asked, delete, links)
-    return max(status, hooks.deliver(here, console.warn))
+    return max(status, delivery.deliver(here, console.warn))
 
 
 def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bool:
@@ -84,11 +86,11 @@ def _pull(
     gone: list[str] = []
     # An answer takes its time, and the status must be from just before the copy.
     if asked or selection:
-        found = transfer.survey(host, list(states), selection, stamps=False).states
+        found = survey.survey(host, list(states), selection, stamps=False).states
         gone = [run_id for run_id, state in found.items() if state is None]
         states = {run_id: dict(state) for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    pulled = transfer.pull(host, here, states, say, delete, hooks.Queue(here), copy_links)
-    transfer.warn_of(pulled.faults, host, console.warn)
+    pulled = pull.pull(host, here, states, say, delete, journal.Queue(here), copy_links)
+    copying.warn_of(pulled.faults, host, console.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

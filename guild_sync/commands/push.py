@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments, choosing, transfer
+from guild_sync.cli import arguments, choosing
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit
@@ -33,6 +33,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
+from guild_sync.transfer import copying, push
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
@@ -52,8 +53,8 @@ def main(argv: Sequence[str]) -> int:
             return Exit.OK
         # The answer took its time: the status must be from just before the copy.
         states = here.call("states", ids=[run["id"] for run in runs])
-        faults = transfer.push(host, here, states, say, args["--delete"])
-    transfer.warn_of(faults, host, console.warn, way="to")
+        faults = push.push(host, here, states, say, args["--delete"])
+    copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK
 
 

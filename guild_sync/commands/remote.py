@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync.arguments import parse
+from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit, GuildError

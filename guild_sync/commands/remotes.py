@@ -31,14 +31,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from guild_sync.arguments import parse
+from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes as configured
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
 from guild_sync.output import console, tables, terminal
 
 if TYPE_CHECKING:
-    from guild_sync.asking import Answer
+    from guild_sync.monitoring.reach import Answer
 
 _TOLD = ("status", "message", "hint", "python", "home")
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:
-    from guild_sync.asking import answers
+    from guild_sync.monitoring.reach import answers
 
     worst = Exit.OK
     told = []

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync import arguments
-from guild_sync.choosing import Change, change_runs, counted
+from guild_sync.cli import arguments
+from guild_sync.cli.choosing import Change, change_runs, counted
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 RESTORE = Change(

@@ -24,9 +24,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync import arguments, choosing
 from guild_sync.agent.changes import RUNNING
-from guild_sync.choosing import Change, Chosen, counted
+from guild_sync.cli import arguments, choosing
+from guild_sync.cli.choosing import Change, Chosen, counted
 from guild_sync.errors import Exit
 from guild_sync.hosts import locking
 from guild_sync.output.console import say

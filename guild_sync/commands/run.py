@@ -71,8 +71,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import choosing
-from guild_sync.arguments import parse, whole_number
+from guild_sync.cli import choosing
+from guild_sync.cli.arguments import parse, whole_number
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host

@@ -27,7 +27,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from guild_sync import arguments
+from guild_sync.cli import arguments
+from guild_sync.cli.table import SUBCOMMANDS
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host
 from guild_sync.output import tables
@@ -35,20 +36,6 @@ from guild_sync.output.runs import comments, run_row
 
 PAGE = 20
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-# `guild runs WORD` is `guild WORD`.
-SUBCOMMANDS = {
-    "comment": "comment",
-    "delete": "rm",
-    "diff": "diff",
-    "info": "info",
-    "label": "label",
-    "mark": "mark",
-    "purge": "purge",
-    "restore": "restore",
-    "rm": "rm",
-    "stop": "stop",
-    "tag": "tag",
-}
 
 
 def main(argv: Sequence[str]) -> int:

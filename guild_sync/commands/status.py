@@ -25,14 +25,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import arguments, metrics, standings
+from guild_sync.cli import arguments
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
+from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.local import LocalHost
-from guild_sync.outcomes import FAILED, UNREACHABLE
+from guild_sync.monitoring import metrics, standings
+from guild_sync.monitoring.standings import NEVER, Standing
 from guild_sync.output import formats, tables, terminal
-from guild_sync.standings import NEVER, Standing
+from guild_sync.sync.outcomes import FAILED
 
 CRITICAL = 2  # as Nagios has it
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

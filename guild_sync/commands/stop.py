@@ -25,8 +25,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guild_sync import arguments, choosing
-from guild_sync.choosing import Chosen
+from guild_sync.cli import arguments, choosing
+from guild_sync.cli.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal

@@ -50,14 +50,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync import arguments, crontab, hooks, preview, sync
+from guild_sync.cli import arguments
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.hooks import delivery, journal
 from guild_sync.hosts.local import LocalHost
-from guild_sync.outcomes import Outcome
 from guild_sync.output import console, formats, tables, terminal
 from guild_sync.output.log import Log
-from guild_sync.reports import Report
+from guild_sync.sync import crontab, engine, preview, request
+from guild_sync.sync.outcomes import Outcome
+from guild_sync.sync.report import Report
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
@@ -74,12 +76,12 @@ def main(argv: Sequence[str]) -> int:
     assert jobs is not None  # the usage has a default
     filters = arguments.filters(args)
     report = Report(_log(args), args["--cron"] or args["--watch"], args["--verbose"])
-    visit = sync.Visit(
+    visit = request.Visit(
         here,
         report.say,
         report.warn,
         patient=args["--cron"],
-        journal=hooks.Queue(here),
+        journal=journal.Queue(here),
         selected=arguments.selection(args),
         limit=arguments.whole_number(args, "--deadline", least=1),
     )
@@ -87,16 +89,16 @@ def main(argv: Sequence[str]) -> int:
         return _plan(visit, args["RUN"], filters, jobs, args["--json"])
     if args["--watch"]:
         return _watch(visit, args, filters, jobs, report)
-    outcomes = sync.sync(visit, args["RUN"], filters, jobs)
+    outcomes = engine.sync(visit, args["RUN"], filters, jobs)
     report.outcomes(outcomes)
-    statuses = [hooks.deliver(here, report.warn), *(outcome.exit for outcome in outcomes)]
+    statuses = [delivery.deliver(here, report.warn), *(outcome.exit for outcome in outcomes)]
     if args["--metrics"]:
         statuses.append(_write_metrics(here, Path(args["--metrics"]), report))
     return max(statuses)
 
 
 def _write_metrics(here: LocalHost, path: Path, report: Report) -> Exit:
-    from guild_sync import metrics, standings
+    from guild_sync.monitoring import metrics, standings
 
     try:
         metrics.write(path, standings.standings(here, ()), time.time())
@@ -114,13 +116,13 @@ def _log(args: Mapping[str, Any]) -> Log:
 
 
 def _watch(
-    visit: sync.Visit,
+    visit: request.Visit,
     args: Mapping[str, Any],
     filters: Mapping[str, Any],
     jobs: int,
     report: Report,
 ) -> int:
-    from guild_sync import rounds
+    from guild_sync.sync import rounds
 
     seconds = arguments.whole_number(dict(args), "--interval", least=1)
     assert seconds is not None  # the usage has a default
@@ -147,7 +149,7 @@ def _restore(here: LocalHost, specs: Sequence[str]) -> int:
 
 
 def _plan(
-    visit: sync.Visit,
+    visit: request.Visit,
     runs: Sequence[str],
     filters: Mapping[str, Any],
     jobs: int,

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments, choosing
+from guild_sync.cli import arguments, choosing
 from guild_sync.errors import Exit, UsageError
 from guild_sync.output import terminal
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync import arguments
-from guild_sync.choosing import being_pushed
+from guild_sync.cli import arguments
+from guild_sync.cli.choosing import being_pushed
 from guild_sync.errors import Exit, RunNotFound, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host

@@ -1,6 +1,6 @@
 """Programs, ssh and rsync: argv, exit codes, time limits.
 
 Others call `process.run`, `stream`, `foreground` and `deadline`, the one gate to programs;
-`ssh.run` and its kin; `rsync.pull`, `push` and `plan`; `background.begun` and `in_turn`.
-`*_argv` and `*_config` say what is run, `*_failures` what its end means.
+`ssh.run` and its kin, `ssh_config.plain_path`, `ssh_failures.failure`; `rsync.pull`, `push` and
+`plan`; `background.begun` and `in_turn`.
 """

@@ -18,14 +18,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guild_sync import expressions, hooks, ledger, timeranges
 from guild_sync.agent import attrs, filters, runs, selection
 from guild_sync.agent.errors import AgentError
+from guild_sync.cli import expressions, timeranges
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError
+from guild_sync.hooks import hook
 from guild_sync.hosts import answers
 from guild_sync.project import guildfile
 from guild_sync.runs.follow import Frames
+from guild_sync.sync import ledger
 from guild_sync.transport import rsync
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -55,7 +57,7 @@ JSON = st.recursive(
 def read_config(text: str, folder: Path) -> None:
     (folder / "config.yml").write_text(text, encoding="utf-8", errors="replace")
     os.environ["GUILD_CONFIG"] = str(folder / "config.yml")
-    for read in (remotes.remotes, hooks.hooks):
+    for read in (remotes.remotes, hook.hooks):
         try:
             read()
         except GuildError as e:

@@ -10,7 +10,7 @@ import yaml
 from support import Guild
 from terminal import on_terminal
 
-from guild_sync import cli
+from guild_sync.cli import table
 
 STYLE = re.compile(r"\x1b\[(?:1|3[0-7]|0)m")  # all that guild may send to a terminal
 WIDE = "日本語のとても長いラベルです"
@@ -115,7 +115,7 @@ PRINTING = [
 
 
 def test_the_list_of_what_prints_names_every_command() -> None:
-    assert {*cli.COMMANDS} <= {argv[0] for argv in PRINTING}
+    assert {*table.COMMANDS} <= {argv[0] for argv in PRINTING}
 
 
 @pytest.mark.parametrize("argv", PRINTING, ids=" ".join)
@@ -125,7 +125,7 @@ def test_a_pipe_gets_no_escape(runs: Guild, argv: tuple[str, ...]) -> None:
     assert "internal error" not in done.err
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", table.COMMANDS)
 def test_the_help_of_a_command_has_no_escape_in_a_pipe(guild: Guild, command: str) -> None:
     assert "\x1b" not in guild.ok(command, "--help").out
 

@@ -12,10 +12,10 @@ from support import Guild, Server, wait_until, wait_until_gone
 from test_bad_input import complaint
 from test_unreachable import closed_port, mute_port, own_connections
 
-from guild_sync import asking
 from guild_sync.agent import initialize as agent_initialize
 from guild_sync.agent.locks import start_time
 from guild_sync.config import remotes as configured
+from guild_sync.monitoring import reach
 
 # Fixtures of other modules, for here too.
 __all__ = ["closed_port", "mute_port", "own_connections"]
@@ -106,7 +106,7 @@ def test_a_remote_that_hangs_after_the_login_is_given_up(
     guild.configure(x=sshd.keys(there, python=str(hangs), connect_timeout=1), y=sshd.keys(there))
     guild.ok("remote", "status", "y")  # the agent is there
     remotes = configured.remotes()
-    x, y = asking.answers([remotes["x"], remotes["y"]], seconds=1)
+    x, y = reach.answers([remotes["x"], remotes["y"]], seconds=1)
     assert (tmp_path / "asked").exists()
     assert (x.status, x.message) == ("unreachable", "remote 'x' did not answer in time")
     assert y.status == "answers"

@@ -1,10 +1,14 @@
-"""The map of docs/design.md, held against what the modules really import."""
+"""The map of docs/design.md, held against what the modules really import.
+
+The page is the list: its order, its folders and its modules are read from there.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -12,164 +16,245 @@ import pytest
 from support import Guild
 
 import guild_sync
-from guild_sync import cli
+from guild_sync import main
 from guild_sync.agent.calls import FUNCTIONS
+from guild_sync.cli import table
 from guild_sync.hosts import answers
 
 PACKAGE = Path(guild_sync.__file__).parent
+PAGE = Path(__file__).parents[2] / "docs" / "design.md"
 
-# From the top down: a module imports from the lines below its own, or from its own folder.
-LAYERS = (
-    ("cli",),
-    ("commands",),
-    ("preview", "rounds", "reports", "metrics"),
-    ("standings",),
-    ("sync", "asking", "checking"),
-    ("transfer", "hooks", "choosing", "completion", "shells"),
-    ("suggestions",),
-    ("runs",),
-    ("jobs",),
-    ("outcomes", "ledger", "probing"),
-    ("hosts",),
-    ("project",),
-    ("arguments", "manual", "crontab"),
-    ("usages", "expressions", "timeranges"),
-    ("output",),
-    ("transport",),
-    ("config",),
-    ("agent",),
-    ("errors", "__init__"),
-)
+
+def listed(page: str) -> dict[str, int]:
+    """The folders and modules of the page's list, `agent.store` and so on, each with its place.
+
+    The place is counted from the top: what a module imports has a higher one than its own.
+    """
+    block = re.search(r"^## Packages$[\s\S]*?\n\n((?:    .*\n)+)", page, re.M)
+    assert block, "docs/design.md has no list below '## Packages'"
+    places: dict[str, int] = {}
+    above = ""
+    for line in block[1].splitlines():
+        indent, name = re.match(r"( +)([\w./]+)", line).groups()  # type: ignore[union-attr]
+        name = name.rstrip("/").removesuffix(".py")
+        above = name if len(indent) == 4 else above
+        places[name if len(indent) == 4 else f"{above}.{name}"] = len(places)
+    return places
+
+
+PLACES = listed(PAGE.read_text(encoding="utf-8"))
 
 
 def names_of_modules() -> list[str]:
-    """`config`, `agent.runs`, ...: every module of the package."""
+    """`main`, `config.remotes`, `agent.store.locks`, ...: every module but the packages' faces."""
     paths = (path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
-    return sorted(".".join(path.parts) for path in paths)
+    return sorted(".".join(path.parts) for path in paths if path.name != "__init__")
+
+
+MODULES = names_of_modules()
+
+
+def packages() -> list[str]:
+    """`config`, `agent.store`, ...: every folder with modules in it."""
+    paths = (path.relative_to(PACKAGE).parent for path in PACKAGE.rglob("*.py"))
+    return sorted({".".join(path.parts) for path in paths} - {""})
+
+
+def package_of(module: str) -> str:
+    return module.rpartition(".")[0]
 
 
 def source_of(module: str) -> str:
     return (PACKAGE / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
 
 
-def imports_of(source: str) -> set[str]:
-    """What a module imports, at its top or in a function: `sh`, `guild_sync.ssh`, `.locks`.
-
-    What it imports for type checkers alone does not count.
-    """
-    return {name for statement in _statements(ast.parse(source)) for name in _imported(statement)}
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-        children: list[ast.stmt] = node.orelse
-    else:
-        yield node
-        children = list(ast.iter_child_nodes(node))  # type: ignore[arg-type]
-    for child in children:
-        yield from _statements(child)
-
-
-def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    module = "." * node.level + (node.module or "")
-    if module in (".", "guild_sync", "guild_sync.agent", "guild_sync.commands"):
-        separator = "" if module == "." else "."
-        return [f"{module}{separator}{alias.name}" for alias in node.names]
-    return [module]
-
-
-def layer_of(module: str) -> int:
-    """The place of `config`, `agent.runs`, ... in LAYERS, counted from the top."""
-    top = module.split(".")[0]
-    (found,) = [number for number, layer in enumerate(LAYERS) if top in layer]
-    return found
-
-
-def own_imports(module: str) -> set[str]:
-    """The modules of the package that one of them imports, named as in LAYERS."""
-    prefix = "guild_sync."
-    found = {name for name in imports_of(source_of(module)) if name.startswith(prefix)}
-    names = {name[len(prefix) :] for name in found}
-    return {"__init__" if name == "__version__" else name for name in names}
-
-
-def test_every_import_is_found_but_those_for_type_checkers() -> None:
-    source = """
-import json, os.path
-from guild_sync import ssh, __version__
-from guild_sync.errors import Exit
-from . import locks
-from .errors import AgentError
-if TYPE_CHECKING:
-    from guild_sync import cli
-else:
-    import select
-def call():
-    try:
-        from guild_sync import rsync
-    finally:
-        pass
-"""
-    assert imports_of(source) == {
-        *("json", "os.path", "select", ".locks", ".errors", "guild_sync.errors"),
-        *("guild_sync.ssh", "guild_sync.__version__", "guild_sync.rsync"),
+def imports_of(source: str, module: str = "x") -> set[str]:
+    """What a module imports, at its top, in a function or for types: `sh`, `guild_sync.errors`."""
+    return {
+        name
+        for node in ast.walk(ast.parse(source))
+        for name in _imported(node, package_of(module).split("."))
     }
 
 
-def test_every_module_has_one_place_in_the_layers() -> None:
-    tops = {name.split(".")[0] for name in names_of_modules()}
-    assert sorted(name for layer in LAYERS for name in layer) == sorted(tops)
+def _imported(node: ast.AST, package: list[str]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            above = ["guild_sync", *package[: len(package) - node.level + 1]]
+            base = ".".join([*above, *([node.module] if node.module else [])])
+        for alias in node.names:
+            full = f"{base}.{alias.name}"
+            yield full if full.removeprefix("guild_sync.") in MODULES else base
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of the package that one of them imports, named as in MODULES."""
+    found = {name for name in imports_of(source_of(module), module) if "guild_sync" in name}
+    return {name.removeprefix("guild_sync.") for name in found} - {"guild_sync"}
+
+
+IMPORTS: Mapping[str, set[str]] = {module: own_imports(module) for module in MODULES}
+
+
+def place_of(module: str) -> int:
+    """Where the page has a module: by its own name, or by that of the folder it is in."""
+    for name in (module, package_of(module), module.split(".")[0]):
+        if name in PLACES:
+            return PLACES[name]
+    raise AssertionError(f"{module} is not in the list of docs/design.md")
+
+
+def circle(arrows: Mapping[str, set[str]]) -> list[str]:
+    """The names of one circle of arrows; none where there is no circle."""
+    done: set[str] = set()
+
+    def below(name: str, above: list[str]) -> list[str]:
+        if name in above:
+            return [*above[above.index(name) :], name]
+        if name in done:
+            return []
+        found = next(filter(None, (below(n, [*above, name]) for n in arrows.get(name, ()))), [])
+        done.add(name)
+        return found
+
+    return next(filter(None, (below(name, []) for name in arrows)), [])
+
+
+# The list, and what the modules import.
+
+
+def test_imports_at_the_top_in_functions_and_for_types_are_found() -> None:
+    source = """
+import json, os.path
+from guild_sync import __version__
+from guild_sync.errors import Exit
+from guild_sync.config import remotes
+from ..store import locks
+from .marks import begin
+if TYPE_CHECKING:
+    from guild_sync import main
+def call():
+    from guild_sync.transport import rsync
+"""
+    assert imports_of(source, "agent.copies.survey") == {
+        *("json", "os.path", "guild_sync", "guild_sync.errors", "guild_sync.config.remotes"),
+        *("guild_sync.agent.store", "guild_sync.agent.copies.marks", "guild_sync.main"),
+        "guild_sync.transport.rsync",
+    }
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+def test_every_folder_and_module_is_in_the_list_and_nothing_else_is() -> None:
+    tops = {name.split(".")[0] for name in MODULES}
+    assert set(PLACES) == tops
+
+
+def test_the_page_tells_of_every_module_in_a_line_which_is_that_of_its_docstring() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    missing = []
+    for module in MODULES:
+        if "." not in module or module.startswith(("commands.", "agent.")):
+            continue  # they are in the list, or in `guild --help`
+        docstring = ast.get_docstring(ast.parse(source_of(module))) or ""
+        line = f"| `{module.rpartition('.')[2]}.py` | {docstring.splitlines()[0]} |"
+        if line not in page:
+            missing.append(line)
+    assert not missing, "docs/design.md lacks:\n" + "\n".join(missing)
+
+
+def test_the_page_tells_of_no_module_that_is_not_there() -> None:
+    told = re.findall(r"^\| `(\w+)\.py` \|", PAGE.read_text(encoding="utf-8"), re.M)
+    assert sorted(told) == sorted(
+        module.rpartition(".")[2]
+        for module in MODULES
+        if "." in module and not module.startswith(("commands.", "agent."))
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down_the_list_or_stay_in_their_folder(module: str) -> None:
+    for imported in IMPORTS[module]:
+        if imported.startswith("agent.") and not module.startswith("agent."):
+            continue  # all of it lies below; what may be reached is below too
+        stays = "." in module and package_of(imported) == package_of(module)
+        if not stays:
+            assert place_of(imported) > place_of(module), f"{module} imports {imported}"
+
+
+def test_no_modules_of_a_folder_go_round() -> None:
+    for package in set(packages()) - {"agent"}:
+        own = {module for module in MODULES if package_of(module) == package}
+        assert not circle({module: IMPORTS[module] & own for module in own})
+
+
+def test_a_folder_has_one_purpose_that_can_be_looked_over() -> None:
+    sizes = {
+        package: sum(package_of(module) == package for module in MODULES)
+        for package in packages()
+        if package not in ("commands", "agent")
+    }
+    assert {p: size for p, size in sizes.items() if not 4 <= size <= 12} == {}
+    assert {name for name in MODULES if "." not in name} == {"main", "errors"}
+
+
+def test_the_face_of_a_folder_tells_what_others_may_call() -> None:
+    """Each module that another folder imports is named in the docstring of its own folder."""
+    for package in packages():
+        if package in ("commands", "agent"):
+            continue
+        face = ast.get_docstring(ast.parse(source_of(f"{package}.__init__"))) or ""
+        named = set(re.findall(r"`(\w+)[.`]", face))
+        used = {
+            imported.rpartition(".")[2]
+            for module, found in IMPORTS.items()
+            for imported in found
+            if package_of(imported) == package != package_of(module)
+        }
+        assert used <= named, f"{package} does not tell of {used - named}"
 
 
 def test_only_process_imports_sh() -> None:
     importers = [
         name
-        for name in names_of_modules()
-        if any(found.split(".")[0] == "sh" for found in imports_of(source_of(name)))
+        for name in MODULES
+        if any(found.split(".")[0] == "sh" for found in imports_of(source_of(name), name))
     ]
     assert importers == ["transport.process"]
 
 
 def test_no_module_but_process_and_the_agent_starts_a_program_by_itself() -> None:
-    starters = {name for name in names_of_modules() if "subprocess" in imports_of(source_of(name))}
+    starters = {name for name in MODULES if "subprocess" in imports_of(source_of(name), name)}
     assert {name for name in starters if not name.startswith("agent.")} == {"transport.process"}
 
 
-@pytest.mark.parametrize("module", names_of_modules())
-def test_arrows_point_down_only(module: str) -> None:
-    for imported in own_imports(module):
-        below = layer_of(imported) > layer_of(module)
-        same_folder = "." in module and imported.split(".")[0] == module.split(".")[0]
-        assert below or same_folder, f"{module} imports {imported}"
-
-
-@pytest.mark.parametrize("module", [n for n in names_of_modules() if n.startswith("agent.")])
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("agent.")])
 def test_the_agent_imports_the_standard_library_and_itself_alone(module: str) -> None:
-    siblings = {f".{name.removeprefix('agent.')}" for name in names_of_modules()}
-    for imported in imports_of(source_of(module)):
+    for imported in imports_of(source_of(module), module):
         standard = imported.split(".")[0] in sys.stdlib_module_names
-        assert standard or imported in siblings, f"{module} imports {imported}"
+        assert standard or imported.startswith("guild_sync.agent."), f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("module", [name for name in names_of_modules() if "commands." in name])
+@pytest.mark.parametrize("module", [m for m in MODULES if "commands." in m])
 def test_a_command_says_how_it_is_used(module: str) -> None:
-    if module != "commands.__init__":
-        docstring = ast.get_docstring(ast.parse(source_of(module))) or ""
-        assert "\nUsage:\n  guild " in docstring
+    docstring = ast.get_docstring(ast.parse(source_of(module))) or ""
+    assert "\nUsage:\n  guild " in docstring
 
 
 def test_every_module_of_a_command_is_in_the_table() -> None:
-    modules = {name.removeprefix("commands.") for name in names_of_modules() if "commands." in name}
-    assert modules - {"__init__"} == {module for module, _ in cli.COMMANDS.values()}
+    modules = {name.removeprefix("commands.") for name in MODULES if "commands." in name}
+    assert modules == {module for module, _ in table.COMMANDS.values()}
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", table.COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([command, "--help"]) == 0
+    assert main.main([command, "--help"]) == 0
     shown = capsys.readouterr()
     assert f"guild {command}" in shown.out
     assert shown.err == ""
@@ -180,13 +265,13 @@ def test_help_of_a_command_is_shown_by_the_installed_program_too(guild: Guild) -
     assert done.lines[0] == (import_module("guild_sync.commands.sync").__doc__ or "").split("\n")[0]
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", table.COMMANDS)
 def test_help_command_shows_what_the_option_shows(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([command, "--help"]) == 0
+    assert main.main([command, "--help"]) == 0
     by_option = capsys.readouterr().out
-    assert cli.main(["help", command]) == 0
+    assert main.main(["help", command]) == 0
     assert capsys.readouterr().out == by_option
 
 

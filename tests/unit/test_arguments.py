@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync import arguments
-from guild_sync.arguments import parse
+from guild_sync.cli import arguments
+from guild_sync.cli.arguments import parse
 from guild_sync.errors import UsageError
 
 USAGE = (

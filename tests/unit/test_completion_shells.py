@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guild_sync import shells
+from guild_sync.cli import shells
+from guild_sync.cli.shells import Word
+from guild_sync.cli.suggestions import Candidate, Names
 from guild_sync.errors import GuildError
-from guild_sync.shells import Word
-from guild_sync.suggestions import Candidate, Names
 
 BREAKS = " \t\n\"'@><=;|&(:"
 
@@ -114,6 +114,6 @@ def test_no_other_shell_is_answered() -> None:
 
 
 def test_there_is_a_script_for_each_shell_that_is_offered() -> None:
-    from guild_sync.suggestions import SHELLS
+    from guild_sync.cli.suggestions import SHELLS
 
     assert tuple(shells.SCRIPTS) == SHELLS

@@ -14,7 +14,9 @@ from types import ModuleType
 import pytest
 from support import Guild, imported_by, wait_until
 
-from guild_sync import __version__, arguments, cli
+from guild_sync import __version__
+from guild_sync import main as cli
+from guild_sync.cli import arguments, table
 from guild_sync.errors import (
     ConfigError,
     Exit,
@@ -37,7 +39,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Command], None]:
         module = ModuleType("guild_sync.commands.try_it")
         module.main = main  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setitem(cli.COMMANDS, "try", ("try_it", "a test"))
+        monkeypatch.setitem(table.COMMANDS, "try", ("try_it", "a test"))
 
     return put
 
@@ -58,7 +60,7 @@ def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]
     for argv in (["--help"], ["-h"], ["help"]):
         assert cli.main(argv) == 0
         assert capsys.readouterr() == alone
-    for name, (_, about) in cli.COMMANDS.items():
+    for name, (_, about) in table.COMMANDS.items():
         assert f"  {name} " in alone.out
         assert about in alone.out
 
@@ -101,9 +103,9 @@ def test_help_has_help_too() -> None:
     assert cli.main(["help", "help"]) == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(cli.COMMANDS) - {"run"}))
+@pytest.mark.parametrize("name", sorted(set(table.COMMANDS) - {"run"}))
 def test_a_command_that_takes_runs_takes_filters_and_a_remote(name: str) -> None:
-    module = import_module(f"guild_sync.commands.{cli.COMMANDS[name][0]}")
+    module = import_module(f"guild_sync.commands.{table.COMMANDS[name][0]}")
     if "[RUN" in (module.__doc__ or ""):
         assert module.USAGE.endswith(arguments.FILTER_OPTIONS)
         assert "--remote" in module.USAGE or name in ("pull", "push", "sync")
@@ -324,7 +326,7 @@ HEAVY = ("sh", "yaml", "filelock", "docopt", "schema", "rich", "lark", "wheel")
 @pytest.mark.parametrize("argv", [("--version",), ("--help",)])
 def test_guild_itself_imports_none_of_its_heavy_parts(guild: Guild, argv: tuple[str, ...]) -> None:
     assert imported_by(guild, *argv) & {*HEAVY, "argparse", "typing"} <= {"typing"}
-    assert "guild_sync.cli" in imported_by(guild, *argv)
+    assert "guild_sync.main" in imported_by(guild, *argv)
 
 
 def test_a_listing_imports_nothing_that_starts_a_program_or_reads_yaml(guild: Guild) -> None:

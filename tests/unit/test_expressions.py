@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync import expressions
+from guild_sync.cli import expressions
 from guild_sync.errors import UsageError
 
 A, B, C = ["=", "a", 1], ["=", "b", 2], ["=", "c", 3]

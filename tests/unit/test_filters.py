@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from guild_sync import expressions
 from guild_sync.agent import filters, runs
 from guild_sync.agent.errors import AgentError
+from guild_sync.cli import expressions
 
 STARTED = 1_700_000_000_000_000
 ATTRS: dict[str, Any] = {

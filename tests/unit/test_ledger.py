@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync import ledger
 from guild_sync.errors import Unreachable
+from guild_sync.sync import ledger
 
 A, B = "a" * 32, "b" * 32
 NOW = 1_700_000_000.0

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync import cli, manual
+from guild_sync import main
+from guild_sync.cli import table
+from guild_sync.cli.manual import page, pages
 
 MAN = Path(__file__).parent.parent.parent / "man"
 
@@ -31,19 +33,19 @@ Exit status: 0 if all went well, as always.
 
 def test_the_pages_in_the_folder_are_those_of_the_usages() -> None:
     kept = {path.name: path.read_text(encoding="utf-8") for path in MAN.glob("*")}
-    stale = {name for name, text in cli.manual_pages().items() if kept.get(name) != text}
-    stale |= kept.keys() - cli.manual_pages().keys()
+    stale = {name for name, text in pages().items() if kept.get(name) != text}
+    stale |= kept.keys() - pages().keys()
     assert not stale, "run `make man`"
 
 
 def test_there_is_a_page_for_guild_and_for_each_command() -> None:
-    assert cli.manual_pages().keys() == {"guild.1", *(f"guild-{n}.1" for n in cli.COMMANDS)}
+    assert pages().keys() == {"guild.1", *(f"guild-{n}.1" for n in table.COMMANDS)}
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
-@pytest.mark.parametrize("name", cli.manual_pages())
+@pytest.mark.parametrize("name", pages())
 def test_groff_has_no_warning_for_a_page(name: str) -> None:
-    text = cli.manual_pages()[name]
+    text = pages()[name]
     done = subprocess.run(
         ["groff", "-man", "-ww", "-z"], input=text, capture_output=True, text=True
     )
@@ -54,7 +56,7 @@ def test_groff_has_no_warning_for_a_page(name: str) -> None:
 def test_a_page_shows_the_words_of_the_usage() -> None:
     done = subprocess.run(
         ["groff", "-man", "-Tutf8", "-P-cbou", "-rLL=80n"],
-        input=manual.page("guild-do", "do it", USAGE),
+        input=page("guild-do", "do it", USAGE),
         capture_output=True,
         text=True,
     )
@@ -74,10 +76,10 @@ def test_a_page_shows_the_words_of_the_usage() -> None:
 )
 def test_help_prints_a_page(argv: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["help", "--man", *argv], ["help", *argv, "--man"]):
-        assert cli.main(words) == 0
-        assert capsys.readouterr().out == cli.manual_pages()[name]
+        assert main.main(words) == 0
+        assert capsys.readouterr().out == pages()[name]
 
 
 def test_a_command_that_is_none_has_no_page(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["help", "--man", "snyc"]) == 1
+    assert main.main(["help", "--man", "snyc"]) == 1
     assert capsys.readouterr().err.startswith("guild: there is no command 'snyc'\n")

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from guild_sync import metrics
 from guild_sync.errors import RemoteError, Unreachable
-from guild_sync.ledger import Entry
-from guild_sync.standings import Open, Standing
+from guild_sync.monitoring import metrics
+from guild_sync.monitoring.standings import Open, Standing
+from guild_sync.sync.ledger import Entry
 
 NOW = 1_700_000_000.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync import probing
 from guild_sync.config.remotes import Remote
+from guild_sync.monitoring import probe
 from guild_sync.transport.process import Completed
 
 GPU = Remote("gpu", "ssh", host="gpu", proxy_jump="gate")
@@ -24,28 +24,28 @@ debug1: Server host key: ssh-ed25519 SHA256:gpu\r
 """
 
 
-def read(account: str, code: int = 0, out: bytes = b"") -> probing.Probe:
-    return probing.read(GPU, Completed(code, out, account))
+def read(account: str, code: int = 0, out: bytes = b"") -> probe.Probe:
+    return probe.read(GPU, Completed(code, out, account))
 
 
 def test_of_a_jump_the_remotes_own_server_and_key_are_told() -> None:
     found = read(JUMP + "debug1: Host 'gpu' is known and matches the ED25519 host key.\r\n")
     assert found.server == "OpenSSH_9.9 FreeBSD"
     assert found.key == "ssh-ed25519 SHA256:gpu"
-    assert (found.key_state, found.failure) == (probing.KNOWN, None)
+    assert (found.key_state, found.failure) == (probe.KNOWN, None)
 
 
 @pytest.mark.parametrize(
     ("said", "state"),
     [
-        ("Host key verification failed.", probing.UNKNOWN),
+        ("Host key verification failed.", probe.UNKNOWN),
         (
             "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\nHost key verification failed.",
-            probing.CHANGED,
+            probe.CHANGED,
         ),
         (
             "Warning: Permanently added 'gpu' (ED25519) to the list of known hosts.",
-            probing.ACCEPTED,
+            probe.ACCEPTED,
         ),
     ],
 )
@@ -104,4 +104,4 @@ def test_keys_on_file_are_found_as_ssh_finds_them(
     known: Path, settings: dict[str, str], kinds: list[str]
 ) -> None:
     files = {"userknownhostsfile": f"/nonexistent {known}", "globalknownhostsfile": "/dev/null"}
-    assert probing.keys_on_file({**settings, **files}) == kinds
+    assert probe.keys_on_file({**settings, **files}) == kinds

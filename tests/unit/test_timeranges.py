@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guild_sync.cli.timeranges import parse_range
 from guild_sync.errors import UsageError
-from guild_sync.timeranges import parse_range
 
 NOW = datetime(2026, 3, 18, 12, 34, 56)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import guild_sync
-from guild_sync import cli, usages
-from guild_sync.arguments import usage_of
-from guild_sync.usages import Item, Option
+from guild_sync import main
+from guild_sync.cli import table, usages
+from guild_sync.cli.arguments import usage_of
+from guild_sync.cli.usages import Item, Option
 
 USAGE = """List the tags of runs.
 
@@ -36,7 +37,7 @@ Exit status: 0 if all went well.
 
 def files() -> list[Path]:
     folder = Path(guild_sync.__file__).parent / "commands"
-    return [folder / f"{module}.py" for module, _ in cli.COMMANDS.values()]
+    return [folder / f"{module}.py" for module, _ in table.COMMANDS.values()]
 
 
 def test_a_usage_has_sections_with_and_without_a_heading() -> None:
@@ -45,7 +46,7 @@ def test_a_usage_has_sections_with_and_without_a_heading() -> None:
 
 
 def test_no_line_of_a_usage_is_lost() -> None:
-    for usage in (USAGE, cli.usage(), *map(usage_of, files())):
+    for usage in (USAGE, table.usage(), *map(usage_of, files())):
         found = [line for section in usages.sections(usage) for line in section.lines]
         headings = [f"{section.heading}:" for section in usages.sections(usage) if section.heading]
         for line in usage.splitlines():
@@ -90,9 +91,9 @@ def test_a_usage_says_what_can_follow_on_words(words: list[str], following: list
     assert list(found) == following
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", table.COMMANDS)
 def test_the_usage_that_is_read_is_the_one_that_help_shows(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([name, "--help"]) == 0
-    assert capsys.readouterr().out.strip() == usage_of(cli.file_of(name))
+    assert main.main([name, "--help"]) == 0
+    assert capsys.readouterr().out.strip() == usage_of(table.file_of(name))

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guild_sync import usages
+from guild_sync.cli import usages
 from guild_sync.errors import UsageError
 from guild_sync.output import console
 
 if TYPE_CHECKING:
     from guild_sync.config.selection import Selection
+
 
 # docopt knows one-letter short options: longer ones become their long names first, as do
 # long names that Guild AI has for the same.
@@ -226,11 +227,11 @@ def filters(args: dict[str, Any]) -> dict[str, Any]:
             raise UsageError("--marked and --unmarked exclude each other")
         found["marked"] = bool(args["--marked"])
     if args.get("--started"):
-        from guild_sync.timeranges import parse_range
+        from guild_sync.cli.timeranges import parse_range
 
         found["started"] = list(parse_range(args["--started"]))
     if args.get("--filter"):
-        from guild_sync.expressions import parse as parse_expression
+        from guild_sync.cli.expressions import parse as parse_expression
 
         found["expression"] = parse_expression(args["--filter"])
     return found

@@ -1,4 +1,4 @@
-"""Commands of the user's that are told of changes: kept on disk until they have been.
+"""Hooks are told of changes: events are kept on disk until they have been.
 
 Each event is a file in the guild home's folder `hooks`. It is written before its change is
 made here (`ID.expected`), and becomes `ID.json` once it was. What a kill leaves as expected
@@ -7,188 +7,23 @@ is looked up in the run itself. The file goes when each hook that wants it has e
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from guild_sync.agent.locks import write_atomically
-from guild_sync.errors import Busy, ConfigError, Exit, GuildError
+from guild_sync.errors import Busy, Exit, GuildError
+from guild_sync.hooks.events import UNREACHABLE
+from guild_sync.hooks.hook import EVENTS, Event, Hook, hooks
+from guild_sync.hooks.journal import EXPECTED, FOLDER, QUEUED
 from guild_sync.hosts.local import LocalHost
-from guild_sync.outcomes import UNREACHABLE, Change
 
-EVENTS = ("completed", "error", "terminated", "lost", UNREACHABLE)
-DEFAULT_TIMEOUT = 60  # seconds
-
-_FOLDER = "hooks"
-_EXPECTED, _QUEUED = ".expected", ".json"
 _LONGEST_VALUE = 1 << 15  # characters of a variable; the kernel takes 128 KiB
 _SHOWN = 60  # characters of a command in a message
 
 Warn = Callable[[GuildError], None]
-Event = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Hook:
-    """A command, and the events that it is told of."""
-
-    on: tuple[str, ...]
-    command: str | tuple[str, ...]  # text is for sh
-    timeout: int = DEFAULT_TIMEOUT
-    remotes: tuple[str, ...] = ()  # none: of any
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        return ("sh", "-c", self.command) if isinstance(self.command, str) else self.command
-
-    @property
-    def key(self) -> str:
-        """What tells it from other hooks, and is the same for the same command."""
-        return hashlib.sha256(json.dumps(self.command).encode()).hexdigest()[:16]
-
-    def wants(self, event: Event) -> bool:
-        return event["event"] in self.on and (not self.remotes or event["remote"] in self.remotes)
-
-
-def hooks() -> tuple[Hook, ...]:
-    """The hooks in the config file. Raises ConfigError, with every fault in its message."""
-    from guild_sync.config import file
-
-    path = file.config_path()
-    data = file.load(path)
-    given = data.get("hooks") if isinstance(data, dict) else None
-    if given is None:
-        return ()
-    faults: list[str] = []
-    if not isinstance(given, list):
-        faults.append("hooks: must be a list")
-        given = []
-    found = [_hook(value, f"hooks: {number}", faults) for number, value in enumerate(given, 1)]
-    file.refuse(path, faults)
-    return tuple(hook for hook in found if hook)
-
-
-def _hook(given: object, place: str, faults: list[str]) -> Hook | None:
-    from schema import Or, Schema
-
-    from guild_sync.config.schema import WHOLE_SECONDS, fits
-
-    keys = {
-        "on": Schema(_are_events, error=f"must be a list of {', '.join(EVENTS)}"),
-        "command": Schema(
-            Or(_is_text, _are_texts),
-            error="must be a command for sh, or a list of words",
-        ),
-        "timeout": WHOLE_SECONDS,
-        "remotes": Schema(_are_texts, error="must be a list of names"),
-    }
-    if not isinstance(given, dict):
-        faults.append(f"{place}: must be a mapping")
-        return None
-    # YAML 1.1 reads the bare word `on` as true.
-    values = {"on" if key is True else key: value for key, value in given.items()}
-    before = len(faults)
-    for key, value in values.items():
-        fits(key, value, keys, place, "a hook", faults)
-    faults += [f"{place}: {key}: is missing" for key in ("on", "command") if key not in values]
-    if len(faults) > before:
-        return None
-    command = values["command"]
-    return Hook(
-        tuple(values["on"]),
-        command if isinstance(command, str) else tuple(command),
-        values.get("timeout", DEFAULT_TIMEOUT),
-        tuple(values.get("remotes", ())),
-    )
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
-
-
-def _are_events(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(event in EVENTS for event in value)
-
-
-class Queue:
-    """The journal of changes that hooks are to be told of (outcomes.Journal)."""
-
-    def __init__(self, here: LocalHost) -> None:
-        self._here = here
-        self._folder = Path(here.home, _FOLDER)
-        self._hooks: tuple[Hook, ...] | None = None
-
-    def expect(self, changes: Sequence[Change]) -> None:
-        for event in self._events(changes):
-            self._write(event, _EXPECTED)
-
-    def happened(self, expected: Sequence[Change], changes: Sequence[Change]) -> None:
-        for event in self._events(expected):
-            path = self._folder / (event["id"] + _EXPECTED)
-            with suppress(FileNotFoundError):
-                if any(change.run == event["run"] for change in changes):
-                    path.rename(path.with_suffix(_QUEUED))
-                else:
-                    path.unlink()
-
-    def is_down(self, remote: str, reason: str, since: float) -> None:
-        event = {
-            "event": UNREACHABLE,
-            "remote": remote,
-            "run": None,
-            "before": None,
-            "reason": reason,
-        }
-        if self._wanted(event):
-            digest = hashlib.sha256(f"{remote}\0{since}".encode("utf-8", "replace")).hexdigest()
-            self._write({**event, "id": f"{UNREACHABLE}-{digest[:32]}", "at": since}, _QUEUED)
-
-    def _wanted(self, event: Event) -> bool:
-        if event["event"] not in EVENTS:
-            return False
-        if self._hooks is None:  # not before something has changed: the config file is read
-            try:
-                self._hooks = hooks()
-            except ConfigError:
-                return True  # it must not keep runs from being settled; `deliver` raises it
-        return any(hook.wants(event) for hook in self._hooks)
-
-    def _events(self, changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
-        for change in changes:
-            event = {
-                "id": f"{change.after}-{change.run}",
-                "event": change.after,
-                "remote": change.remote,
-                "run": change.run,
-                "before": change.before,
-                "reason": "",
-                "at": time.time(),
-            }
-            # A run that was not here comes with its past, which is no news.
-            if change.before is not None and self._wanted(event):
-                yield event
-
-    def _write(self, event: Event, suffix: str) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / (event["id"] + suffix)
-        if suffix == _EXPECTED and path.with_suffix(_QUEUED).exists():
-            # The same run has become the same before, and no hook was told of it yet.
-            os.replace(path.with_suffix(_QUEUED), self._folder / f"{event['id']}+{_stamp()}.json")
-        write_atomically(str(path), json.dumps({**event, "done": [], "tries": 0}))
-
-
-def _stamp() -> str:
-    return f"{time.time_ns():x}"
 
 
 def deliver(here: LocalHost, warn: Warn) -> Exit:
@@ -197,7 +32,7 @@ def deliver(here: LocalHost, warn: Warn) -> Exit:
     Only one process does so at a time. A hook that fails is told of nothing more until the
     next time, so that it costs its time limit once.
     """
-    folder = Path(here.home, _FOLDER)
+    folder = Path(here.home, FOLDER)
     if not _names(folder):
         return Exit.OK
     from filelock import FileLock, Timeout
@@ -215,7 +50,7 @@ def deliver(here: LocalHost, warn: Warn) -> Exit:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [name for name in os.listdir(folder) if name.endswith((_EXPECTED, _QUEUED))]
+        return [name for name in os.listdir(folder) if name.endswith((EXPECTED, QUEUED))]
     except OSError:
         return []
 
@@ -233,7 +68,7 @@ class _Delivery:
         while new := [name for name in _names(self._folder) if name not in self._seen]:
             self._seen.update(new)
             for path in sorted((self._folder / name for name in new), key=_age):
-                self._settle(path) if path.suffix == _EXPECTED else self._tell(path)
+                self._settle(path) if path.suffix == EXPECTED else self._tell(path)
         return Exit.ERROR if self._failed else Exit.OK
 
     def _settle(self, path: Path) -> None:
@@ -249,7 +84,7 @@ class _Delivery:
                 state = self._here.call("states", ids=[event["run"]])[event["run"]]
                 is_settled = state["remote"] is None or event["event"] == "lost"
                 if state["status"] == event["event"] and is_settled:
-                    path.rename(path.with_suffix(_QUEUED))
+                    path.rename(path.with_suffix(QUEUED))
                 else:
                     path.unlink(missing_ok=True)
         except (Busy, FileNotFoundError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import __version__, probing
+from guild_sync import __version__
 from guild_sync.config import file, remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, GuildError, RemoteError, Unreachable
@@ -18,6 +18,7 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.monitoring import probe as probing
 from guild_sync.output.formats import size
 from guild_sync.transport import process, rsync, ssh, ssh_failures
 
@@ -84,9 +85,6 @@ def _to_do(name: str, text: str, hint: str) -> Line:
     return Line(name, text, hint, ok=False, exit=Exit.ERROR)
 
 
-# ---- this machine
-
-
 def _ssh() -> Line:
     try:
         done = process.run(("ssh", "-V"), timeout=ssh.MASTER_TIMEOUT)
@@ -104,9 +102,6 @@ def _config() -> Iterator[Line]:
         return
     yield Line("config file", str(path) if path.exists() else f"there is none ({path})")
     yield Line("remotes", ", ".join(names))
-
-
-# ---- a remote, and the way to it
 
 
 def _address(settings: dict[str, str]) -> str:
@@ -205,9 +200,6 @@ def _clock(host: Host) -> Line:
     if abs(difference) - doubt < CLOCK_SECONDS:
         return Line("clock", f"{text}, give or take {doubt:.2f} s")
     return _to_do("clock", text, "Set it, or the one here: runs are listed by these times.")
-
-
-# ---- what the agent tells, here or there
 
 
 def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:

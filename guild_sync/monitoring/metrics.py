@@ -12,7 +12,7 @@ from pathlib import Path
 
 from guild_sync import __version__
 from guild_sync.agent.runs import FINAL
-from guild_sync.standings import NEVER, REACHABLE, Standing
+from guild_sync.monitoring.standings import NEVER, REACHABLE, Standing
 
 _STATUSES = ("running", "pending", "staged", "lost", *FINAL)
 _MODE = 0o644  # node_exporter is another user

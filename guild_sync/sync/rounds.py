@@ -10,19 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from guild_sync import hooks, sync
 from guild_sync.errors import Exit
+from guild_sync.hooks import delivery
 from guild_sync.hosts.local import LocalHost
-from guild_sync.outcomes import Outcome
 from guild_sync.output import console, terminal
 from guild_sync.runs.follow import Outputs
+from guild_sync.sync import engine, request
+from guild_sync.sync.outcomes import Outcome
 from guild_sync.transport.background import begun
 
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def watch(
-    visit: sync.Visit,
+    visit: request.Visit,
     runs: Sequence[str],
     filters: Mapping[str, Any],
     jobs: int,
@@ -44,21 +45,21 @@ def watch(
     outputs = Outputs(Path(here.home), _show, ended.set, visit.warn)
     while True:
         ended.clear()
-        outcomes = sync.sync(visit, runs, filters, jobs)
+        outcomes = engine.sync(visit, runs, filters, jobs)
         on_round(outcomes)
         if told.done():
-            told = begun(partial(hooks.deliver, here, visit.warn))
-        grouped, _ = sync.wanted(here, runs, filters)
+            told = begun(partial(delivery.deliver, here, visit.warn))
+        grouped, _ = request.wanted(here, runs, filters)
         if until_done and not grouped:
             told.result()
-            hooks.deliver(here, visit.warn)
+            delivery.deliver(here, visit.warn)
             return outcomes
         outputs.follow(_running(here, grouped), console.say)
         ended.wait(interval)
         visit = visit._replace(patient=True)  # one that is down is not asked every time
 
 
-def _running(here: LocalHost, grouped: Mapping[str, sync.Wanted]) -> dict[str, list[str]]:
+def _running(here: LocalHost, grouped: Mapping[str, request.Wanted]) -> dict[str, list[str]]:
     ids = [run_id for wanted in grouped.values() for run_id in wanted.ids]
     states = here.call("states", ids=ids)
     return {

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from guild_sync.cli.suggestions import Candidate, Names
 from guild_sync.errors import UsageError
 from guild_sync.output.terminal import clean
-from guild_sync.suggestions import Candidate, Names
 
 BASH = r"""
 # guild's completion for bash

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from guild_sync import ledger
 from guild_sync.errors import Exit
+from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.local import LocalHost
-from guild_sync.outcomes import FAILED, UNREACHABLE
+from guild_sync.sync import ledger
+from guild_sync.sync.outcomes import FAILED
 
 REACHABLE = "reachable"
 NEVER = "not synced yet"

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync import sync
 from guild_sync.errors import GuildError
 from guild_sync.hosts.choose import remote_host
+from guild_sync.sync import engine, request
 
 
 class Planned(NamedTuple):
@@ -41,12 +41,12 @@ class Plan(NamedTuple):
 
 
 def plans(
-    visit: sync.Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int
+    visit: request.Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int
 ) -> list[Plan]:
     """What a sync of these runs would do with each remote; nothing is changed, here or there."""
-    grouped, _ = sync.wanted(visit.here, runs, filters)
+    grouped, _ = request.wanted(visit.here, runs, filters)
     work = [partial(_plan, visit, name, wanted.ids) for name, wanted in grouped.items()]
-    return sync.side_by_side(work, jobs)
+    return engine.side_by_side(work, jobs)
 
 
 def free_bytes(home: Path) -> int:
@@ -56,21 +56,21 @@ def free_bytes(home: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _plan(visit: sync.Visit, name: str, ids: Sequence[str]) -> Plan:
-    from guild_sync import transfer
+def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
     from guild_sync.config import remotes
+    from guild_sync.transfer import survey
     from guild_sync.transport import rsync
 
     here = visit.here
     try:
         host = remote_host(remotes.remote(name), make_home=False)
         selection = visit.selected(host.remote.pull)
-        states = transfer.survey(host, ids, selection, stamps=True, look_only=True).states
+        states = survey.survey(host, ids, selection, stamps=True, look_only=True).states
         found = {run_id: state for run_id, state in states.items() if state}
         same = here.call("unchanged", states=found, remote=name)
         changed = [run_id for run_id in found if run_id not in same]
         folder = Path(here.home, "runs")
-        left_out = {i: transfer.paths_left_out(found[i]) for i in changed}
+        left_out = {i: survey.paths_left_out(found[i]) for i in changed}
         there = f"{host.home}/runs"
         amounts = rsync.plan(host.remote, there, changed, folder, left_out) if changed else {}
     except GuildError as e:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from guild_sync.errors import GuildError
-from guild_sync.outcomes import BUSY, LEFT_ALONE, Change, Outcome
+from guild_sync.hooks.events import Change
 from guild_sync.output import console, terminal
 from guild_sync.output.log import Log
+from guild_sync.sync.outcomes import BUSY, LEFT_ALONE, Outcome
 
 
 class Report:

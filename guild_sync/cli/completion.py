@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guild_sync import usages
-from guild_sync.arguments import LONG_NAMES, usage_of
-from guild_sync.suggestions import Candidate, Found, Line, Names, suggestions
-from guild_sync.usages import Option
+from guild_sync.cli import usages
+from guild_sync.cli.arguments import LONG_NAMES, usage_of
+from guild_sync.cli.suggestions import Candidate, Found, Line, Names, suggestions
+from guild_sync.cli.usages import Option
 
 
 @dataclass(frozen=True)

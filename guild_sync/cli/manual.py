@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from textwrap import wrap
 
-from guild_sync import __version__, usages
-from guild_sync.usages import Section
+from guild_sync import __version__
+from guild_sync.cli import usages
+from guild_sync.cli.table import COMMANDS, file_of, usage
+from guild_sync.cli.usages import Section
 
 WIDTH = 66  # of a line of text, before it has escapes
 _ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
@@ -98,3 +100,13 @@ def _text(text: str) -> str:
     """Text that roff shows as it is."""
     escaped = "".join(_ESCAPES.get(character, character) for character in text)
     return rf"\&{escaped}" if escaped[:1] == "." else escaped
+
+
+def pages() -> dict[str, str]:
+    """Every page of the manual: its file's name, and its text as roff."""
+    from guild_sync.cli.arguments import usage_of
+
+    pages = {"guild.1": page("guild", "start operations and sync runs", usage(), COMMANDS)}
+    for name, (_, about) in COMMANDS.items():
+        pages[f"guild-{name}.1"] = page(f"guild-{name}", about, usage_of(file_of(name)))
+    return pages

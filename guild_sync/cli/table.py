@@ -1,0 +1,97 @@
+"""The table of commands, and how one of them is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from guild_sync.errors import GuildError
+
+# name -> (module below guild_sync.commands, what it does)
+COMMANDS = {
+    "cat": ("cat", "show a file of a run"),
+    "check": ("check", "show what guild lacks, here or on a remote"),
+    "comment": ("comment", "add comments to runs, list or delete them"),
+    "completion": ("completion", "print a script that completes command lines in a shell"),
+    "diff": ("diff", "show how two runs differ"),
+    "info": ("info", "show all that is known of a run"),
+    "label": ("label", "set or change the label of runs"),
+    "ls": ("ls", "list the files of a run"),
+    "mark": ("mark", "mark runs, or unmark them"),
+    "operations": ("operations", "list what the project here offers"),
+    "pull": ("pull", "copy runs from a remote to this machine"),
+    "purge": ("purge", "remove deleted runs for good"),
+    "push": ("push", "copy runs from this machine to a remote"),
+    "remote": ("remote", "start, stop or look at one, or run its init"),
+    "remotes": ("remotes", "list the configured remotes, and which answer"),
+    "restore": ("restore", "bring deleted runs back"),
+    "rm": ("rm", "delete runs"),
+    "run": ("run", "run an operation, here or on a remote"),
+    "runs": ("runs", "list runs, here or on a remote"),
+    "select": ("select", "show the id of a run, or of many"),
+    "status": ("status", "show how remotes and their runs stand"),
+    "stop": ("stop", "stop runs"),
+    "sync": ("sync", "bring running runs up to date with their remotes"),
+    "tag": ("tag", "add tags to runs, or delete them"),
+    "watch": ("watch", "show the output of a run as it is made"),
+}
+# `guild runs WORD` is `guild WORD`.
+SUBCOMMANDS = {
+    "comment": "comment",
+    "delete": "rm",
+    "diff": "diff",
+    "info": "info",
+    "label": "label",
+    "mark": "mark",
+    "purge": "purge",
+    "restore": "restore",
+    "rm": "rm",
+    "stop": "stop",
+    "tag": "tag",
+}
+
+
+def usage() -> str:
+    """The text of `guild --help`."""
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items())
+    return f"""\
+Start operations on machines reached over ssh, and bring their runs home.
+
+Usage:
+  guild [options] COMMAND [ARG]...
+
+Options:
+  --version  Show the version and exit.
+  --help     Show this help and exit.
+
+Commands:
+{listed}
+
+Environment:
+  GUILD_HOME    Where runs live, instead of ~/.guild.
+  GUILD_CONFIG  The file that defines remotes, instead of ~/.guild/config.yml.
+  NO_COLOR      Where it is not empty, there are no colours. FORCE_COLOR asks for them
+                where there is no terminal.
+
+'guild COMMAND --help' or 'guild help COMMAND' shows what a command takes, and
+'guild help --man [COMMAND]' prints it as a manual page.
+"""
+
+
+def module_of(name: str) -> str:
+    """The module of a command. Raises GuildError where there is none of that name."""
+    if name not in COMMANDS:
+        raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
+    return COMMANDS[name][0]
+
+
+def file_of(name: str) -> Path:
+    """The file of a command, which has its usage."""
+    return Path(__file__).parents[1] / "commands" / f"{module_of(name)}.py"
+
+
+def _near(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    return f"Did you mean 'guild {near[0]}'? " if near else ""

@@ -1,0 +1,33 @@
+"""What hooks can be told of, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+UNREACHABLE = "unreachable"
+
+
+class Change(NamedTuple):
+    """A run's status here has changed. `before` is None for a run that was not here."""
+
+    run: str
+    remote: str
+    before: str | None
+    after: str
+
+
+class Journal(Protocol):
+    """Is told of changes before they are made here, and of those that were made.
+
+    What it was told to expect and a kill keeps from it, it can look up in the runs themselves.
+    """
+
+    def expect(self, changes: Sequence[Change]) -> None:
+        """These changes are about to be made."""
+
+    def happened(self, expected: Sequence[Change], changes: Sequence[Change]) -> None:
+        """Of those that were expected, these were made, and no others."""
+
+    def is_down(self, remote: str, reason: str, since: float) -> None:
+        """The remote could not be reached any more, at the time `since` (seconds since 1970)."""

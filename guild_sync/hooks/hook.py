@@ -1,0 +1,101 @@
+"""The hooks of the config file: commands, and the events that each is told of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from guild_sync.hooks.events import UNREACHABLE
+
+EVENTS = ("completed", "error", "terminated", "lost", UNREACHABLE)
+DEFAULT_TIMEOUT = 60  # seconds
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A command, and the events that it is told of."""
+
+    on: tuple[str, ...]
+    command: str | tuple[str, ...]  # text is for sh
+    timeout: int = DEFAULT_TIMEOUT
+    remotes: tuple[str, ...] = ()  # none: of any
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return ("sh", "-c", self.command) if isinstance(self.command, str) else self.command
+
+    @property
+    def key(self) -> str:
+        """What tells it from other hooks, and is the same for the same command."""
+        return hashlib.sha256(json.dumps(self.command).encode()).hexdigest()[:16]
+
+    def wants(self, event: Event) -> bool:
+        return event["event"] in self.on and (not self.remotes or event["remote"] in self.remotes)
+
+
+def hooks() -> tuple[Hook, ...]:
+    """The hooks in the config file. Raises ConfigError, with every fault in its message."""
+    from guild_sync.config import file
+
+    path = file.config_path()
+    data = file.load(path)
+    given = data.get("hooks") if isinstance(data, dict) else None
+    if given is None:
+        return ()
+    faults: list[str] = []
+    if not isinstance(given, list):
+        faults.append("hooks: must be a list")
+        given = []
+    found = [_hook(value, f"hooks: {number}", faults) for number, value in enumerate(given, 1)]
+    file.refuse(path, faults)
+    return tuple(hook for hook in found if hook)
+
+
+def _hook(given: object, place: str, faults: list[str]) -> Hook | None:
+    from schema import Or, Schema
+
+    from guild_sync.config.schema import WHOLE_SECONDS, fits
+
+    keys = {
+        "on": Schema(_are_events, error=f"must be a list of {', '.join(EVENTS)}"),
+        "command": Schema(
+            Or(_is_text, _are_texts),
+            error="must be a command for sh, or a list of words",
+        ),
+        "timeout": WHOLE_SECONDS,
+        "remotes": Schema(_are_texts, error="must be a list of names"),
+    }
+    if not isinstance(given, dict):
+        faults.append(f"{place}: must be a mapping")
+        return None
+    # YAML 1.1 reads the bare word `on` as true.
+    values = {"on" if key is True else key: value for key, value in given.items()}
+    before = len(faults)
+    for key, value in values.items():
+        fits(key, value, keys, place, "a hook", faults)
+    faults += [f"{place}: {key}: is missing" for key in ("on", "command") if key not in values]
+    if len(faults) > before:
+        return None
+    command = values["command"]
+    return Hook(
+        tuple(values["on"]),
+        command if isinstance(command, str) else tuple(command),
+        values.get("timeout", DEFAULT_TIMEOUT),
+        tuple(values.get("remotes", ())),
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
+
+
+def _are_events(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(event in EVENTS for event in value)

@@ -1,0 +1,92 @@
+"""The journal of changes that hooks are to be told of: written before a change is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from guild_sync.agent.locks import write_atomically
+from guild_sync.errors import ConfigError
+from guild_sync.hooks.events import UNREACHABLE, Change
+from guild_sync.hooks.hook import EVENTS, Event, Hook, hooks
+from guild_sync.hosts.local import LocalHost
+
+FOLDER = "hooks"
+EXPECTED, QUEUED = ".expected", ".json"
+
+
+class Queue:
+    """The journal of changes that hooks are to be told of (outcomes.Journal)."""
+
+    def __init__(self, here: LocalHost) -> None:
+        self._here = here
+        self._folder = Path(here.home, FOLDER)
+        self._hooks: tuple[Hook, ...] | None = None
+
+    def expect(self, changes: Sequence[Change]) -> None:
+        for event in self._events(changes):
+            self._write(event, EXPECTED)
+
+    def happened(self, expected: Sequence[Change], changes: Sequence[Change]) -> None:
+        for event in self._events(expected):
+            path = self._folder / (event["id"] + EXPECTED)
+            with suppress(FileNotFoundError):
+                if any(change.run == event["run"] for change in changes):
+                    path.rename(path.with_suffix(QUEUED))
+                else:
+                    path.unlink()
+
+    def is_down(self, remote: str, reason: str, since: float) -> None:
+        event = {
+            "event": UNREACHABLE,
+            "remote": remote,
+            "run": None,
+            "before": None,
+            "reason": reason,
+        }
+        if self._wanted(event):
+            digest = hashlib.sha256(f"{remote}\0{since}".encode("utf-8", "replace")).hexdigest()
+            self._write({**event, "id": f"{UNREACHABLE}-{digest[:32]}", "at": since}, QUEUED)
+
+    def _wanted(self, event: Event) -> bool:
+        if event["event"] not in EVENTS:
+            return False
+        if self._hooks is None:  # not before something has changed: the config file is read
+            try:
+                self._hooks = hooks()
+            except ConfigError:
+                return True  # it must not keep runs from being settled; `deliver` raises it
+        return any(hook.wants(event) for hook in self._hooks)
+
+    def _events(self, changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
+        for change in changes:
+            event = {
+                "id": f"{change.after}-{change.run}",
+                "event": change.after,
+                "remote": change.remote,
+                "run": change.run,
+                "before": change.before,
+                "reason": "",
+                "at": time.time(),
+            }
+            # A run that was not here comes with its past, which is no news.
+            if change.before is not None and self._wanted(event):
+                yield event
+
+    def _write(self, event: Event, suffix: str) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / (event["id"] + suffix)
+        if suffix == EXPECTED and path.with_suffix(QUEUED).exists():
+            # The same run has become the same before, and no hook was told of it yet.
+            os.replace(path.with_suffix(QUEUED), self._folder / f"{event['id']}+{_stamp()}.json")
+        write_atomically(str(path), json.dumps({**event, "done": [], "tries": 0}))
+
+
+def _stamp() -> str:
+    return f"{time.time_ns():x}"

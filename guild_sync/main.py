@@ -1,0 +1,130 @@
+"""guild's entry: one command line dispatched, and the one place where errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from guild_sync import __version__
+from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, file_of, module_of, usage
+from guild_sync.errors import Exit, GuildError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; its exit status. Every error ends here, in one line."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    os.umask(os.umask(0o077) | 0o002)  # no file of ours is everybody's to change
+    try:
+        _be_somewhere()
+        try:
+            status = _dispatch(words)
+        except SystemExit as e:  # `--help`
+            status = int(e.code or 0)
+        sys.stdout.flush()  # here, where it is seen that nobody reads or the disk is full
+        return status
+    except GuildError as e:
+        from guild_sync.output.console import warn
+
+        warn(e)
+        return e.exit
+    except KeyboardInterrupt:
+        from guild_sync.output.console import complain
+
+        print(file=sys.stderr)
+        complain("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # `guild runs | head`: nobody reads on, which is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except OSError as e:
+        return _report_failure(e)
+    except Exception as e:
+        return _report_bug(e)
+
+
+def _be_somewhere() -> None:
+    """Leave a folder that is no more: rsync and others end where they are nowhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir("/")
+
+
+def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["__complete"]:
+        return _complete(words[1:])
+    if words[:1] == ["help"]:
+        if "--man" in words:
+            return _print_manual([word for word in words[1:] if word != "--man"])
+        # `guild help runs rm` too: what has commands of its own shows the help of those.
+        words = [word for word in words[1:] if word != "help"] + ["--help"]
+    if not words or words[0] in ("--help", "-h"):
+        from guild_sync.output.console import help_text
+
+        print(help_text(usage()), end="")
+        return Exit.OK
+    if words[0] == "--version":
+        print(f"guild {__version__}")
+        return Exit.OK
+    module = import_module(f"guild_sync.commands.{module_of(words[0])}")
+    return int(module.main(words))
+
+
+def _complete(words: list[str]) -> int:
+    """What the scripts of `guild completion` call: a line for each candidate."""
+    from guild_sync.cli import shells
+    from guild_sync.cli.completion import Command, complete
+
+    typed = shells.typed(words[0] if words else "", words[1:])
+    commands = {
+        name: Command(about, file_of(name), SUBCOMMANDS if name == "runs" else {})
+        for name, (_, about) in COMMANDS.items()
+    }
+    found = complete([word.text for word in typed], commands)
+    for line in shells.answer(words[0], found, typed[-1]):
+        sys.stdout.buffer.write(f"{line}\n".encode())
+    return Exit.OK
+
+
+def _print_manual(words: list[str]) -> int:
+    from guild_sync.cli.manual import pages
+
+    name = "guild.1"
+    if words and words[0] != "help":
+        module_of(words[0])
+        name = f"guild-{words[0]}.1"
+    print(pages()[name], end="")
+    return Exit.OK
+
+
+def _report_failure(error: OSError) -> int:
+    """Say what this machine refused: a full disk, a folder that may not be read."""
+    place = f" ({error.filename})" if error.filename else ""
+    from guild_sync.output.console import complain
+
+    complain(f"{error.strerror or error}{place}")
+    # What could not be written to stdout would be tried, and complained of, once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return Exit.ERROR
+
+
+def _report_bug(error: Exception) -> int:
+    """Say that guild itself is at fault; the traceback goes to a file."""
+    import traceback
+
+    from guild_sync.config.home import guild_home
+    from guild_sync.output.console import complain
+
+    complain(f"internal error: {type(error).__name__}: {error}")
+    text = "".join(traceback.format_exception(error))
+    try:
+        path = guild_home() / "error.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"guild {__version__} {sys.argv[1:2]}\n{text}")
+        print(f"This is a bug. Please report it with {path}.", file=sys.stderr)
+    except (OSError, GuildError):
+        print(text, file=sys.stderr)
+    return Exit.BUG

@@ -1,0 +1,111 @@
+"""Bring every run that is not over up to date with its remote, several remotes at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from guild_sync.errors import Busy, DeadlinePassed, GuildError, Unreachable
+from guild_sync.hooks.events import UNREACHABLE
+from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, Outcome
+from guild_sync.sync.request import Visit, Wanted, wanted
+
+if TYPE_CHECKING:
+    from guild_sync.sync.ledger import Entry
+
+T = TypeVar("T")
+
+
+def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int) -> list[Outcome]:
+    """Sync the runs that are not over, which `runs` names and `filters` leave.
+
+    What became of each remote; `jobs` of them are worked on at a time. One that fails or
+    hangs stops no other: its error goes to `warn` too. Ctrl-C ends all of them with guild.
+    """
+    grouped, strays = wanted(visit.here, runs, filters)
+    mended = visit.here.call("mend", ids=strays) if strays else []
+    for run_id in mended:
+        visit.say(f"Mended {run_id}: it has ended, and waits no more")
+    strays = [run_id for run_id in strays if run_id not in mended]
+    deadline = None if visit.limit is None else time.monotonic() + visit.limit
+    work = [
+        partial(_outcome, visit, name, group._replace(strays=strays), deadline)
+        for name, group in grouped.items()
+    ]
+    return side_by_side(work, jobs)
+
+
+def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
+    """What each of `work` returns, with `jobs` of them at a time.
+
+    Raises what it raised, once all the others have been worked on.
+    """
+    if len(work) < 2:
+        return [result() for result in work]
+    from guild_sync.transport.background import (
+        in_turn,  # threads: not for nothing, nor for one remote
+    )
+
+    return in_turn(work, jobs)
+
+
+def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) -> Outcome:
+    """Visit a remote, and write down in its entry of the ledger how that went."""
+    # Not before there is something to do: cron calls this every few minutes.
+    from guild_sync.hosts import locking
+    from guild_sync.sync import ledger
+    from guild_sync.transport import process
+
+    if deadline is not None and time.monotonic() >= deadline:
+        error = DeadlinePassed(f"the deadline passed before remote {name!r} was asked")
+        visit.warn(error)
+        return Outcome(name, NOT_BEGUN, error=error)
+    try:
+        with process.deadline(deadline), locking.remote_lock(name, wait=False):
+            entry = ledger.read(name)
+            if visit.patient and entry.is_left_alone(time.time()):
+                return Outcome(name, LEFT_ALONE, error=_left_alone(entry))
+            outcome = _visited(visit, name, wanted, entry)
+            ledger.write(entry)
+    except Busy as e:
+        if not visit.patient:
+            visit.say(e.message)
+        return Outcome(name, BUSY, error=e)
+    if outcome.error:
+        visit.warn(outcome.error)
+    return outcome
+
+
+def _left_alone(entry: Entry) -> GuildError:
+    until = time.strftime("%H:%M:%S", time.localtime(entry.next_try))
+    return GuildError(
+        f"remote {entry.remote!r} is left alone until {until}: {entry.reason}",
+        "'guild sync' by hand tries it at once.",
+    )
+
+
+def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
+    from guild_sync.sync.visit import synced
+
+    started = time.monotonic()
+    try:
+        outcome = synced(visit, name, wanted, entry)
+    except DeadlinePassed:
+        e = DeadlinePassed(
+            f"the deadline passed while guild worked with remote {name!r}",
+            "What is here of its runs is kept, and the next sync goes on.",
+        )
+        entry.failed(time.time(), e)
+        return Outcome(name, FAILED, error=e, seconds=time.monotonic() - started)
+    except GuildError as e:
+        state = UNREACHABLE if isinstance(e, Unreachable) else FAILED
+        is_news = entry.failed(time.time(), e)
+        if visit.journal and is_news and state == UNREACHABLE:
+            visit.journal.is_down(name, e.message, entry.down_since or time.time())
+        return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
+    seconds = time.monotonic() - started
+    is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
+    return replace(outcome, seconds=seconds, is_news=is_news)

@@ -1,0 +1,73 @@
+"""Runs that a remote has no more: missing, then lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from guild_sync.errors import RemoteError, RunNotFound
+from guild_sync.hooks.events import Change
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.sync.ledger import Entry
+from guild_sync.sync.request import Visit, Wanted
+from guild_sync.transfer.survey import Survey
+
+
+def lost_by_now(
+    host: RemoteHost, wanted: Wanted, survey: Survey, missing: Sequence[str], entry: Entry
+) -> list[str]:
+    """Those of the missing runs that are lost by now; the entry learns of the others.
+
+    Raises RemoteError where the guild home there is not the one in which the runs were.
+    """
+    if wanted.is_all:
+        entry.missing = {i: at for i, at in entry.missing.items() if i in wanted.ids}
+    if len(missing) == len(wanted.ids):
+        _check_home(host, survey.home_id, entry)
+    entry.home_id = survey.home_id or entry.home_id
+    return entry.lost(missing, wanted.ids, time.time())
+
+
+def _check_home(host: RemoteHost, home_id: str | None, entry: Entry) -> None:
+    """Raise RemoteError unless a home in which no run was found may be believed."""
+    where = f"guild home of remote {host.name!r} ({host.home})"
+    if home_id is None:
+        raise RemoteError(
+            f"the {where} is empty, or another than before",
+            "Is a disk not mounted there? Nothing was changed here.",
+        )
+    if entry.home_id not in (None, home_id):
+        raise RemoteError(
+            f"the {where} is another than before, and has none of the runs",
+            "Is another disk mounted there? Nothing was changed here. If the runs are gone "
+            "for good, remove what is here of them with 'guild runs rm'.",
+        )
+
+
+def lose(visit: Visit, name: str, lost: Sequence[str]) -> list[Change]:
+    if not lost:
+        return []
+    before = {i: s["status"] for i, s in visit.here.call("states", ids=lost).items()}
+    changes = [Change(run_id, name, before[run_id], "lost") for run_id in lost]
+    if visit.journal:
+        visit.journal.expect(changes)
+    made = visit.here.call("lose", ids=lost, remote=name)
+    expected, changes = changes, [change for change in changes if change.run in made]
+    if visit.journal:
+        visit.journal.happened(expected, changes)
+    return changes
+
+
+def missing_error(run_id: str, name: str) -> RunNotFound:
+    return RunNotFound(
+        f"run {run_id} is not on {name} any more",
+        "What is here of it is kept. It becomes lost if that is still so at a sync a minute "
+        "from now, or later.",
+    )
+
+
+def lost_error(run_id: str, name: str) -> RunNotFound:
+    return RunNotFound(
+        f"run {run_id} is lost: {name} has it no more",
+        f"What is here of it is kept. If it is there again: guild sync --restore {run_id}",
+    )

@@ -1,0 +1,4 @@
+"""Runs copied home or away: status, mark, copy, settle, in this order.
+
+Others call `survey.survey`, `pull.pull`, `push.push`, and `copying.warn_of`.
+"""

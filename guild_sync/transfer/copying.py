@@ -1,0 +1,35 @@
+"""What a pull and a push have in common: rsync with its progress, faults that are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from guild_sync.errors import GuildError, Incomplete
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.output.progress import progress
+from guild_sync.transport import rsync
+
+Say = Callable[[str], None]
+
+
+def copy_runs(
+    ids: Sequence[str], way: str, copy: Callable[..., rsync.Copied], say: Say, delete: bool
+) -> rsync.Copied:
+    """Have rsync copy the runs, one way or the other."""
+    for run_id in ids:
+        say(f"Copying {run_id}")
+    if not ids:
+        return rsync.Copied({})
+    with progress(f"{way} ") as on_progress:
+        return copy(on_progress=on_progress, delete=delete)
+
+
+def warn_of(
+    faults: Mapping[str, str],
+    host: RemoteHost,
+    warn: Callable[[GuildError], None],
+    way: str = "from",
+) -> None:
+    """Say of each run why it was not copied whole."""
+    for run_id, reason in faults.items():
+        warn(Incomplete(f"run {run_id} was not copied whole {way} {host.name}: {reason}"))

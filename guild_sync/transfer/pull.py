@@ -1,0 +1,83 @@
+"""Copy runs from a remote: many runs, one rsync.
+
+The order is what makes an interrupted copy harmless (docs/design.md, "Promises"): the
+status is read, `LOCK.remote` is written, files are copied, and only then is the run
+given the status that was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from guild_sync.hooks.events import Change, Journal
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.transfer.copying import Say, copy_runs
+from guild_sync.transfer.survey import State, paths_left_out
+from guild_sync.transport import rsync
+
+
+class Pulled(NamedTuple):
+    """What became of a pull: why for each run that is not whole, what changed, bytes."""
+
+    faults: dict[str, str]
+    changes: Sequence[Change] = ()
+    bytes: int = 0
+
+
+def pull(
+    host: RemoteHost,
+    here: LocalHost,
+    states: Mapping[str, State],
+    say: Say,
+    delete: bool = False,
+    journal: Journal | None = None,
+    copy_links: bool = False,
+) -> Pulled:
+    """Copy runs whose states on the remote were read just before.
+
+    Raises Unreachable and the like where none could be copied; their marks then stay,
+    and the next pull or sync goes on from there. With `delete`, files that a run has
+    here alone are removed; with `copy_links` what links out of the runs lead to comes in
+    their place. `journal` is told what changes here.
+    """
+    begun = here.call("begin_copy", states=states, remote=host.name)
+    faults: dict[str, str] = dict(begun["refused"])
+    ids = [run_id for run_id in states if run_id not in faults]
+    source, target = f"{host.home}/runs", Path(begun["runs_dir"])
+    left_out = {run_id: paths_left_out(states[run_id]) for run_id in ids}
+    copy = partial(
+        rsync.pull,
+        host.remote,
+        source,
+        ids,
+        target,
+        Path(begun["incoming"]),
+        left_out=left_out,
+        copy_links=copy_links,
+    )
+    try:
+        copied = copy_runs(ids, f"from {host.name}", copy, say, delete)
+    finally:
+        here.call("end_copy", incoming=begun["incoming"], ids=ids)
+    faults.update(copied.faults)
+    whole = {
+        run_id: {**state, "links": copied.links.get(run_id)}
+        for run_id, state in states.items()
+        if run_id not in faults
+    }
+    changes = [
+        Change(run_id, str(host.name), before, state["status"])
+        for run_id, state in whole.items()
+        if (before := begun["before"][run_id]) != state["status"]
+    ]
+    if journal:
+        journal.expect(changes)
+    faults.update(here.call("settle_copy", states=whole, remote=host.name, began=begun["began"]))
+    expected, changes = changes, [change for change in changes if change.run not in faults]
+    if journal:
+        journal.happened(expected, changes)
+    return Pulled(faults, changes, copied.bytes)

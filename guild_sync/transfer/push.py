@@ -1,0 +1,66 @@
+"""Copy runs to a remote: many runs, one rsync."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from guild_sync.agent.runs import FINAL
+from guild_sync.errors import GuildError, Unreachable
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.transfer.copying import Say, copy_runs
+from guild_sync.transfer.survey import State
+from guild_sync.transport import rsync
+
+
+def push(
+    host: RemoteHost,
+    here: LocalHost,
+    states: Mapping[str, State],
+    say: Say,
+    delete: bool = False,
+) -> dict[str, str]:
+    """Copy runs to the remote, as `pull` copies them from there; for each fault, its reason.
+
+    Until a run is there whole, it is shown there as `running (push from THIS MACHINE)`.
+    """
+    faults = {i: why for i, state in states.items() if (why := _why_not_pushed(state))}
+    wanted = {i: state for i, state in states.items() if i not in faults}
+    if not wanted:
+        return faults
+    begun = host.call("begin_push", states=wanted, **_sender(host, here))
+    faults.update(begun["refused"])
+    ids = [run_id for run_id in wanted if run_id not in faults]
+    source, target = Path(here.home, "runs"), begun["runs_dir"]
+    copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"])
+    try:
+        faults.update(copy_runs(ids, f"to {host.name}", copy, say, delete).faults)
+    except Unreachable:
+        raise  # what is left there, the next push mends
+    except GuildError:
+        host.call("end_copy", incoming=begun["incoming"], ids=ids)
+        raise
+    host.call("end_copy", incoming=begun["incoming"], ids=ids)
+    copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
+    faults.update(host.call("settle_copy", states=copied))
+    return faults
+
+
+def _why_not_pushed(state: State) -> str:
+    """Why a run may not be pushed: it may change, or is a copy whose run goes on elsewhere."""
+    if state["status"] in FINAL:
+        return ""
+    if state["status"] is None:
+        return "it is not here any more"
+    return f"it is {state['status']} " + (f"({state['remote']})" if state["remote"] else "here")
+
+
+def _sender(host: RemoteHost, here: LocalHost) -> dict[str, str]:
+    """Who pushes, in a name for people, and in one that is a file's and the same each time."""
+    node = os.uname().nodename
+    token = hashlib.sha256(f"{node}\0{here.home}\0{host.name}".encode()).hexdigest()[:16]
+    return {"sender": node, "token": token}
