@@ -22,7 +22,7 @@ from bench.generate import write_runs
 from bench.lab import DELAY, DELAYED, LOOPBACK, Lab
 from bench.measure import Command
 from bench.relay import delayed
-from guild_sync.agent import locks
+from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
 from guild_sync.hosts import sandbox
 from guild_sync.transport import rsync_argv, ssh

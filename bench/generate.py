@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from guild_sync.agent import attrs
+from guild_sync.agent.store import attrs
 
 _SOURCE = {
     "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",

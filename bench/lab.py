@@ -23,7 +23,8 @@ from unittest import mock
 from bench.generate import write_runs
 from bench.measure import Command
 from bench.relay import Relay, delayed
-from guild_sync.agent import locks, runs
+from guild_sync.agent.catalog import find
+from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
 from guild_sync.config.file import config_path
 from guild_sync.hosts import sandbox
@@ -195,7 +196,7 @@ class Lab:
         remote = self.remote(LOOPBACK, "running").name
         for _ in range(REAL_RUNS):
             self.guild("run", "op", "sleep=3600", "-r", remote, "--no-wait", "-y").seconds()
-        return runs.run_ids(str(home))
+        return find.run_ids(str(home))
 
     @cached_property
     def large(self) -> list[str]:

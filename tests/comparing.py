@@ -9,7 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from guild_sync.agent import runs
+from guild_sync.agent import protocol
+from guild_sync.agent.store import rundir
 
 # What no copy takes: marks, and the packages that an operation was installed with.
 _MARKS = ("LOCK", "PENDING", "STAGED", "job-packages")
@@ -23,17 +24,17 @@ def faults(here: Path, there: Path, remote: str) -> list[str]:
     """
     found = []
     for run_id in _ids(here):
-        now = runs.status(str(here / "runs" / run_id))
-        meant = runs.status(str(there / "runs" / run_id))
+        now = rundir.status(str(here / "runs" / run_id))
+        meant = rundir.status(str(there / "runs" / run_id))
         if not (there / "runs" / run_id).exists():
-            if now.text in runs.FINAL and now.remote is None:
+            if now.text in protocol.FINAL and now.remote is None:
                 continue  # it was whole, or it never was there
             found += [] if now.text in ("running", "lost") else [f"{run_id} is {now}, and gone"]
-        elif now.remote is not None and meant.text in runs.FINAL:
+        elif now.remote is not None and meant.text in protocol.FINAL:
             found.append(f"{run_id} is {now} here, and {meant.text} there")
         elif now.text != meant.text:
             found.append(f"{run_id} is {now.text} here, and {meant.text} there")
-        elif meant.text in runs.FINAL:
+        elif meant.text in protocol.FINAL:
             found += differences(here / "runs" / run_id, there / "runs" / run_id)
     return [*found, *left_behind(here)]
 
@@ -45,9 +46,9 @@ def whole_or_marked(here: Path, there: Path) -> list[str]:
     """
     found = []
     for run_id in _ids(here):
-        now = runs.status(str(here / "runs" / run_id))
-        if now.text in runs.FINAL and (there / "runs" / run_id).exists():
-            meant = runs.status(str(there / "runs" / run_id))
+        now = rundir.status(str(here / "runs" / run_id))
+        if now.text in protocol.FINAL and (there / "runs" / run_id).exists():
+            meant = rundir.status(str(there / "runs" / run_id))
             if now.text != meant.text:
                 found.append(f"{run_id} is {now.text} here, and {meant.text} there")
             else:

@@ -13,7 +13,7 @@ import pytest
 from guild_ai import GuildAi
 from support import BIN, EXAMPLES, Guild, Place, Server, server
 
-from guild_sync.agent import locks
+from guild_sync.agent.store import locks
 
 
 @pytest.fixture(autouse=True)

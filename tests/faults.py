@@ -13,7 +13,8 @@ from comparing import faults, whole_or_marked
 from relay import Relay, relay
 from support import Done, Guild, Server
 
-from guild_sync.agent import attrs, locks, runs, staging
+from guild_sync.agent import protocol
+from guild_sync.agent.store import attrs, locks, rundir
 
 SEED = int(os.environ.get("FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
 # Statuses with which guild may end where something failed: said in one line, and no bug of ours.
@@ -31,7 +32,7 @@ def write_run(home: Path, run_id: str, *, sizes: tuple[int, ...] = (), ended: bo
     run = home / "runs" / run_id
     (run / ".guild" / "attrs").mkdir(parents=True)
     (run / ".guild" / "opref").write_text("package:gpkg.demo 1.0 '' op")
-    values = {"id": run_id, "initialized": 1, "started": staging.now(), "flags": {"x": 1}}
+    values = {"id": run_id, "initialized": 1, "started": protocol.now(), "flags": {"x": 1}}
     for name, value in values.items():
         (run / ".guild" / "attrs" / name).write_text(attrs.encode(value))
     (run / ".guild" / "output").write_text("begun\n")
@@ -46,8 +47,8 @@ def end_run(run: Path, exit_status: int = 0) -> None:
     """End a run as its runner does: `exit_status` last."""
     with open(run / ".guild" / "output", "a") as output:
         output.write("ended\n")
-    runs.write_attr(str(run), "stopped", staging.now())
-    runs.write_attr(str(run), "exit_status", exit_status)
+    rundir.write_attr(str(run), "stopped", protocol.now())
+    rundir.write_attr(str(run), "exit_status", exit_status)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from comparing import faults, whole_or_marked
 from faults import end_run, write_run
 from support import BIN
 
-from guild_sync.agent import locks, runs
+from guild_sync.agent.store import locks, rundir
 
 SANDBOXES = 5
 
@@ -84,7 +84,7 @@ class Soak:
             with open(run / ".guild" / "output", "a") as output:
                 output.write(f"{self.random.random()}\n")
             (run / f"file-{self.random.randrange(4)}").write_bytes(self.random.randbytes(5000))
-            runs.write_attr(str(run), "label", f"label {self.random.random()}")
+            rundir.write_attr(str(run), "label", f"label {self.random.random()}")
             if self.random.random() < 0.15:
                 self.end(run)
 

@@ -18,7 +18,7 @@ from unittest import mock
 
 import yaml
 
-from guild_sync.agent import locks, runs
+from guild_sync.agent.store import locks, rundir
 from guild_sync.config.remotes import Remote
 from guild_sync.hosts import sandbox
 from guild_sync.transport import ssh
@@ -147,7 +147,7 @@ class Place:
         return self.home / "runs" / run_id
 
     def attr(self, run_id: str, name: str) -> Any:
-        return runs.read_attr(str(self.run_dir(run_id)), name)
+        return rundir.read_attr(str(self.run_dir(run_id)), name)
 
     def output(self, run_id: str) -> str:
         path = self.run_dir(run_id) / ".guild/output"

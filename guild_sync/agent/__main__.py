@@ -9,7 +9,7 @@ Until the version check has passed, this file must be one that any Python 3 can 
 import os
 import sys
 
-# What a login shell prints comes before this line and is skipped.
+# protocol.FRAME, before that can be imported.
 FRAME = "GUILD-ANSWER"
 
 
@@ -38,16 +38,16 @@ def main(argv):  # type: ignore[no-untyped-def]
     except OSError:
         pass
     if argv[:1] == ["runner"]:
-        runner = importlib.import_module(package + ".runner")
+        runner = importlib.import_module(package + ".running.runner")
         return runner.main(argv[1], int(argv[2]), *argv[3:5])
     if argv[:1] == ["queue"]:
-        queues = importlib.import_module(package + ".queues")
+        queues = importlib.import_module(package + ".running.queues")
         return queues.main(argv[1], float(argv[2]), argv[3] == "yes")
     if argv[:1] == ["series"]:
-        series = importlib.import_module(package + ".series")
+        series = importlib.import_module(package + ".running.series")
         return series.main(argv[1], argv[2])
     serve = importlib.import_module(package + ".serve")
-    return serve.main(FRAME)
+    return serve.main()
 
 
 if __name__ == "__main__":

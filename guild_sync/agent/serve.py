@@ -9,11 +9,12 @@ from typing import Any, Dict
 
 from . import calls
 from .errors import AgentError
+from .protocol import FRAME
 
 MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
 
 
-def main(frame: str) -> int:
+def main() -> int:
     """Answer the request on the first line of stdin. The answer's line is framed, because
     a login shell may have printed anything before it; a stream's bytes follow that line.
     """
@@ -26,21 +27,21 @@ def main(frame: str) -> int:
             if function in calls.WATCHED:
                 args["hangup_fd"] = sys.stdin.fileno()
             chunks = calls.stream(home, function, args)
-            _answer(out, frame, {"ok": None})
+            _answer(out, {"ok": None})
             for chunk in chunks:
                 out.write(chunk)
                 out.flush()
         else:
-            _answer(out, frame, {"ok": calls.call(home, function, args), "home": home})
+            _answer(out, {"ok": calls.call(home, function, args), "home": home})
     except AgentError as e:
-        _answer(out, frame, {"error": {"message": e.message, "hint": e.hint, "kind": e.kind}})
+        _answer(out, {"error": {"message": e.message, "hint": e.hint, "kind": e.kind}})
     except BrokenPipeError:  # nobody reads any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     except Exception:
         import traceback  # not for each request: it takes 2 ms
 
         # A bug of ours: its traceback is evidence, and travels as one.
-        _answer(out, frame, {"bug": traceback.format_exc()})
+        _answer(out, {"bug": traceback.format_exc()})
     return 0
 
 
@@ -61,7 +62,7 @@ def _request(line: bytes) -> Dict[str, Any]:
     return request
 
 
-def _answer(out: Any, frame: str, answer: Dict[str, Any]) -> None:
+def _answer(out: Any, answer: Dict[str, Any]) -> None:
     # Escaped to ASCII: names that are not UTF-8 travel as lone surrogates.
-    out.write(("\n%s %s\n" % (frame, json.dumps(answer))).encode("ascii"))
+    out.write(("\n%s %s\n" % (FRAME, json.dumps(answer))).encode("ascii"))
     out.flush()

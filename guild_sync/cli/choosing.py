@@ -10,8 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync.agent.changes import RUNNING
-from guild_sync.agent.runs import PUSH
+from guild_sync.agent.protocol import PUSH, RUNNING
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts.base import Host

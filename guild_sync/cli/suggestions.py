@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent import runs
-from guild_sync.agent.errors import AgentError
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
+from guild_sync.hosts.local import LocalHost
 from guild_sync.project.definitions import Operation
 
 MOST_RUNS = 100
@@ -56,7 +55,7 @@ def suggestions(kind: str, line: Line) -> list[Candidate | Names]:
     """What could be meant by the `kind` of argument that a usage names."""
     try:
         return list(_SOURCES[kind](line)) if kind in _SOURCES else []
-    except (GuildError, AgentError, OSError):
+    except (GuildError, OSError):
         # A broken guild.yml or config file: who presses a key has not asked what is wrong.
         return []
 
@@ -83,25 +82,24 @@ def _runs(line: Line) -> Found:
     if not line.is_here:
         return
     deleted = "--deleted" in line.given or bool({"restore", "purge"} & {*line.words[:2]})
-    home = str(guild_home())
-    ids = runs.run_ids(home, deleted)
-    short = [run_id[:SHORT_ID] for run_id in ids]
-    for run_id in [i for i in ids if i.startswith(line.current)][:MOST_RUNS]:
-        begin = run_id[:SHORT_ID]
+    here = LocalHost(str(guild_home()))
+    for run in here.call(
+        "beginning", prefix=line.current, short=SHORT_ID, limit=MOST_RUNS, deleted=deleted
+    ):
+        begin = run["id"][:SHORT_ID]
         # Digits alone could be read as an index.
-        plain = short.count(begin) == 1 and not begin.isdigit() and begin.startswith(line.current)
-        about = "  ".join(filter(None, run_row(1, runs.summary(home, run_id, deleted))[1:]))
-        yield Candidate(begin if plain else run_id, about)
+        plain = run["unique"] and not begin.isdigit() and begin.startswith(line.current)
+        about = "  ".join(filter(None, run_row(1, run)[1:]))
+        yield Candidate(begin if plain else run["id"], about)
 
 
 def _files_of_run(line: Line) -> Found:
     """The files of the run that the line names, or of the latest."""
-    from guild_sync.agent import listing
-
     if not line.is_here:
         return
     named = [word for word in line.words if re.fullmatch("[0-9a-f]+", word)]
-    found = listing.list_files(str(guild_home()), named[0] if named else "1")
+    here = LocalHost(str(guild_home()))
+    found = here.call("list_files", run=named[0] if named else "1")
     yield from (Candidate(file["path"]) for file in found["files"])
 
 

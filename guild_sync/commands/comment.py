@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from guild_sync.agent.environment import user_name
+from guild_sync.agent.machine.environment import user_name
 from guild_sync.cli import arguments, choosing
 from guild_sync.errors import Exit, UsageError
 from guild_sync.output import formats, tables, terminal

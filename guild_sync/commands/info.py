@@ -24,7 +24,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync.agent import attrs
+from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync.agent.changes import RUNNING
+from guild_sync.agent.protocol import RUNNING
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Change, Chosen, counted
 from guild_sync.errors import Exit

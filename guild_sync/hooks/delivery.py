@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from guild_sync.agent.locks import write_atomically
+from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import Busy, Exit, GuildError
 from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hooks.hook import EVENTS, Event, Hook, hooks

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from guild_sync.agent.locks import write_atomically
+from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import ConfigError
 from guild_sync.hooks.events import UNREACHABLE, Change
 from guild_sync.hooks.hook import EVENTS, Event, Hook, hooks

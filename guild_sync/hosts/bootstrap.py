@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from guild_sync.agent.__main__ import FRAME
+from guild_sync.agent.protocol import FRAME
 
 AGENT = Path(__file__).parents[1] / "agent"
 
@@ -35,14 +35,15 @@ BOOTSTRAP = (
 
 @cache
 def agent_digest() -> str:
-    """A name for this version of the agent: a digest of its files."""
+    """A name for this version of the agent: a digest of its files and where they are."""
     import hashlib  # for remotes alone: it loads OpenSSL
 
     digest = hashlib.sha256()
     for path in _agent_files():
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        name = path.relative_to(AGENT).as_posix()
+        digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _agent_files() -> Iterator[Path]:
-    return iter(sorted(AGENT.glob("*.py")))
+    return iter(sorted(AGENT.rglob("*.py")))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from guild_sync.agent.__main__ import FRAME
+from guild_sync.agent.protocol import FRAME
 
 
 class FrameReader:

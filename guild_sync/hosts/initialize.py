@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from guild_sync.agent.initialize import END, HEADER, OUTPUT
+from guild_sync.agent.protocol import END, HEADER, OUTPUT
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.remote import RemoteHost
 

@@ -24,7 +24,7 @@ class LocalHost:
 
     def run(self, directory: str, echo: int) -> int:
         """Be the runner of a pending run, its output on `echo` too; its exit status."""
-        from guild_sync.agent import runner
+        from guild_sync.agent.running import runner
 
         with agent_errors():
             return runner.run(directory, echo)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from guild_sync.agent.locks import write_atomically
+from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import Busy
 

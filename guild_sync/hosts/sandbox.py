@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guild_sync.agent.locks import start_time, write_atomically
+from guild_sync.agent.store.atomic import write_atomically
+from guild_sync.agent.store.locks import start_time
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import SANDBOX, Remote
 from guild_sync.errors import GuildError, Unreachable

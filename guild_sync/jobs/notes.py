@@ -7,8 +7,8 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync.agent.environment import user_name
-from guild_sync.agent.staging import now
+from guild_sync.agent.machine.environment import user_name
+from guild_sync.agent.protocol import now
 
 MAX_SEED = 2**32 - 1  # the largest that numpy takes
 

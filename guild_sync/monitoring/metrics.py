@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from guild_sync import __version__
-from guild_sync.agent.runs import FINAL
+from guild_sync.agent.protocol import FINAL
 from guild_sync.monitoring.standings import NEVER, REACHABLE, Standing
 
 _STATUSES = ("running", "pending", "staged", "lost", *FINAL)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from guild_sync.agent import attrs
+from guild_sync.agent.store import attrs
 from guild_sync.errors import UsageError
 from guild_sync.project.values import Several
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync.agent import attrs
+from guild_sync.agent.store import attrs
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from email.message import Message
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipInfo
 
-from guild_sync.agent.dependencies import FILES
+from guild_sync.agent.protocol import FILES
 from guild_sync.errors import ConfigError
 from guild_sync.project.definitions import Package
 from guild_sync.project.sourcecode import Source, content_of

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from guild_sync.agent.files import CHUNK, ENDED
+from guild_sync.agent.protocol import CHUNK, ENDED
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.choose import remote_host

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guild_sync.agent.stopping import KILL, KILL_RUNNER, TERM
+from guild_sync.agent.protocol import KILL, KILL_RUNNER, TERM
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.output.console import say, warn

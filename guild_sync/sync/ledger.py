@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from guild_sync.agent.locks import write_atomically
+from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import GuildError
 

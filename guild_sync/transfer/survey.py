@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from guild_sync.agent.runs import FINAL
-from guild_sync.agent.selection import MOST
+from guild_sync.agent.protocol import FINAL, MOST
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import RemoteError
 from guild_sync.hosts.remote import RemoteHost

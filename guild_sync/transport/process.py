@@ -23,7 +23,7 @@ from functools import partial
 from types import ModuleType
 from typing import IO, Any, NamedTuple
 
-from guild_sync.agent.children import die_with_parent
+from guild_sync.agent.machine.children import die_with_parent
 from guild_sync.errors import DeadlinePassed, GuildError
 
 TIMED_OUT = -1000

@@ -18,8 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guild_sync.agent import attrs, filters, runs, selection
+from guild_sync.agent.catalog import describe, filters
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.files import left_out
+from guild_sync.agent.store import attrs
 from guild_sync.cli import expressions, timeranges
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError
@@ -101,7 +103,7 @@ def read_frames(text: str, folder: Path) -> None:
 
 def read_pattern(text: str, folder: Path) -> None:
     (folder / "file").touch()
-    selection.left_out(str(folder), {"exclude": [text], "include": [text]}, False, 100)
+    left_out.left_out(str(folder), {"exclude": [text], "include": [text]}, False, 100)
 
 
 def read_run(text: str, folder: Path) -> None:
@@ -110,8 +112,8 @@ def read_run(text: str, folder: Path) -> None:
     for name in ("opref", "LOCK", "LOCK.owner", "LOCK.remote", "LOCK.confirmed", "LOCK.left-out"):
         (guild / name).write_text(text, encoding="utf-8", errors="replace")
     (guild / "attrs" / "started").write_text(text, encoding="utf-8", errors="replace")
-    json.dumps(runs.list_runs(str(folder), details=True))
-    selection.left_out_of(str(guild.parent))
+    json.dumps(describe.list_runs(str(folder), details=True))
+    left_out.left_out_of(str(guild.parent))
 
 
 READERS: dict[str, Callable[[str, Path], None]] = {

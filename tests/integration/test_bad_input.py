@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import Done, Guild, Server, project, wait_until
 
-from guild_sync.agent.survey import HOME_ID
+from guild_sync.agent.store.home import HOME_ID
 
 UNDEFINED = """\
 guild: remote 'x' is not defined

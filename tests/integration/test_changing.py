@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from support import Guild
 
-from guild_sync.agent import attrs, runs
+from guild_sync.agent.catalog import find
+from guild_sync.agent.store import attrs, rundir
 
 ROW = r"  \[{id}\]  \S+  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  {status}  {label}"
 
@@ -54,7 +55,7 @@ class Place:
         return run_id
 
     def attr(self, run_id: str, name: str) -> Any:
-        return runs.read_attr(str(self.home / "runs" / run_id), name)
+        return rundir.read_attr(str(self.home / "runs" / run_id), name)
 
     def attributes(self) -> dict[str, bytes]:
         return {
@@ -64,7 +65,7 @@ class Place:
         }
 
     def ids(self, deleted: bool = False) -> list[str]:
-        return runs.run_ids(str(self.home), deleted)
+        return find.run_ids(str(self.home), deleted)
 
 
 @pytest.fixture(params=["here", "remote"])
@@ -293,7 +294,7 @@ def test_a_running_run_is_not_deleted_and_the_others_are(place: Place) -> None:
         ]
     assert place.ids() == [running]
     assert len(place.ids(deleted=True)) == 1
-    assert runs.status(str(place.home / "runs" / running)).text == "running"
+    assert rundir.status(str(place.home / "runs" / running)).text == "running"
 
 
 def test_a_remote_that_cannot_be_reached_is_said_so(guild: Guild) -> None:
@@ -316,7 +317,7 @@ def test_of_a_run_on_a_remote_only_the_copy_here_is_deleted(
 
     assert guild.ok("rm", "-y").lines == ["Deleted 1 run"]
     assert guild.ok("sync").out == ""
-    assert runs.status(str(there / "runs" / run_id)).text == "running"
+    assert rundir.status(str(there / "runs" / run_id)).text == "running"
     guild.ok("restore", "-y")
     assert guild.status(run_id) == f"running ({remote})"
     assert f"Copying {run_id}" in guild.ok("sync").lines
@@ -332,9 +333,9 @@ def test_a_copy_is_not_deleted_while_it_is_written(guild: Guild, remote: str) ->
         deleting = guild.popen("rm", "-y")
         assert deleting.stdout is not None
         assert deleting.stdout.readline().startswith(b"Waiting for another guild")
-        assert len(runs.run_ids(str(guild.home))) == 1
+        assert len(find.run_ids(str(guild.home))) == 1
     assert deleting.communicate(timeout=20)[0] == b"Deleted 1 run\n"
-    assert runs.run_ids(str(guild.home)) == []
+    assert find.run_ids(str(guild.home)) == []
 
 
 def test_a_later_copy_of_a_deleted_run_takes_its_place_in_the_trash(

@@ -19,7 +19,8 @@ from support import Guild, Place, Server, project, wait_until, wait_until_gone
 from test_faults_workstation import disk
 from test_unreachable import another_sshd, own_connections
 
-from guild_sync.agent import locks, processes, runs
+from guild_sync.agent.machine import processes
+from guild_sync.agent.store import locks, rundir
 
 __all__ = ["own_connections"]
 pytestmark = pytest.mark.usefixtures("own_connections")
@@ -154,7 +155,7 @@ def test_a_quota_that_is_full_in_mid_run(guild: Guild, sshd: Server, tmp_path: P
     with disk(there, "8m"):
         place = Place(guild, there, "far")
         run_id = place.started()
-        wait_until(lambda: runs.status(str(place.run_dir(run_id))).text != "running", "its end")
+        wait_until(lambda: rundir.status(str(place.run_dir(run_id))).text != "running", "its end")
         place.wait_until_dead(run_id)
         done = guild("pull", "far", "-y")
         assert done.code in (0, 4), done

@@ -18,7 +18,7 @@ from comparing import differences, faults, whole_or_marked
 from faults import check_after, check_between, end_run, forget, held, mark, rng, write_run
 from support import Guild, Place, Server, wait_until
 
-from guild_sync.agent import locks, runs
+from guild_sync.agent.store import locks, rundir
 
 # Of each command; 200 each passed once (docs/reliability.md).
 KILLS = int(os.environ.get("FAULT_KILLS", "12"))
@@ -90,11 +90,11 @@ def pushed(guild: Guild, there: Path) -> list[str]:
 def labels(guild: Guild) -> set[object]:
     attributes = [guild.home / "runs" / run_id / ".guild" / "attrs" for run_id in RUNS]
     assert all(
-        runs.is_attr_name(name.name) or name.name[0] == "."
+        rundir.is_attr_name(name.name) or name.name[0] == "."
         for a in attributes
         for name in a.iterdir()
     )
-    return {runs.read_attr(str(folder.parent.parent), "label") for folder in attributes}
+    return {rundir.read_attr(str(folder.parent.parent), "label") for folder in attributes}
 
 
 def labelled_or_not(guild: Guild, there: Path) -> list[str]:

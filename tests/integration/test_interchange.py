@@ -11,7 +11,7 @@ import yaml
 from guild_ai import GuildAi
 from support import Guild, Place, Server, project, wait_until
 
-from guild_sync.agent import runs
+from guild_sync.agent.store import rundir
 
 GUILDFILE = """
 train:
@@ -124,12 +124,12 @@ def test_guild_ai_shows_the_status_of_every_run(guild: Guild, guild_ai: GuildAi)
     staged = here.staged(op="train")
     pending = here.staged(op="train")
     # What a killed start leaves; there is no command that ends with a pending run.
-    runs.mark(str(here.run_dir(pending)), runs.PENDING)
+    rundir.mark(str(here.run_dir(pending)), rundir.PENDING)
     running = here.started(op="wait")
     dead = here.started(op="wait")
     here.wait_for_output(dead, "up\n")
     guild.ok("stop", dead, "-y")
-    runs.remove_attr(str(here.run_dir(dead)), "exit_status")
+    rundir.remove_attr(str(here.run_dir(dead)), "exit_status")
     expected = {
         completed: "completed",
         failed: "error",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support import Guild, Server, project, wait_until
 
-from guild_sync.agent import runs
+from guild_sync.agent.store import rundir
 from guild_sync.config import remotes
 from guild_sync.hosts import choose
 from guild_sync.transport import process
@@ -65,7 +65,7 @@ def ids(guild: Guild, at: list[str]) -> list[str]:
 def change(guild: Guild, there: Path, where: str, run_id: str, **attrs: Any) -> None:
     home = there if where == "there" else guild.home
     for name, value in attrs.items():
-        runs.write_attr(str(home / "runs" / run_id), name, value)
+        rundir.write_attr(str(home / "runs" / run_id), name, value)
 
 
 def complaint(guild: Guild, *argv: str) -> str:
@@ -129,7 +129,7 @@ def many_runs(home: Path, count: int, **attrs: Any) -> None:
         (directory / ".guild" / "attrs").mkdir(parents=True)
         (directory / ".guild" / "opref").write_text("package:gpkg.demo 1.0 '' op")
         for name, value in {"started": 1 + number, "exit_status": 0, **attrs}.items():
-            runs.write_attr(str(directory), name, value)
+            rundir.write_attr(str(directory), name, value)
 
 
 def test_more_shows_twenty_more_each_time(guild: Guild) -> None:

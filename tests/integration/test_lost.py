@@ -10,7 +10,7 @@ import pytest
 from support import Guild
 from test_fleet import bind, pulled
 
-from guild_sync.agent import runs
+from guild_sync.agent.store import rundir
 
 IS_GONE = "guild: run {} is not on {} any more"
 IS_LOST = "guild: run {} is lost: {} has it no more"
@@ -149,6 +149,6 @@ def test_a_kill_between_the_marks_of_a_lost_run_shows_it_as_running(
     run_id = copied(guild, remote)
     directory = guild.home / "runs" / run_id
     (directory / ".guild" / "LOCK.lost").write_text(f"{remote}\n")
-    assert runs.status(str(directory)) == ("running", remote)
+    assert rundir.status(str(directory)) == ("running", remote)
     guild.ok("sync")
     assert guild.status(run_id) == "completed"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import Guild, Place, project, wait_until
 
-from guild_sync.agent import locks, runs
+from guild_sync.agent.store import locks, rundir
 
 # Runs until a file of the run's name is there.
 UNTIL = """
@@ -117,15 +117,15 @@ def test_only_one_of_many_runners_runs_a_staged_run(guild: Guild) -> None:
     """The lock decides, however close they come: also for one that is done already."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from guild_sync.agent import staging
     from guild_sync.agent.errors import AgentError
+    from guild_sync.agent.staging import spawn
 
     place = Place(guild, guild.home)
     directory = str(place.run_dir(place.staged(op="quick")))
 
     def start(_: int) -> str:
         try:
-            staging.start_runner(directory, only="staged").wait()
+            spawn.start_runner(directory, only="staged").wait()
         except AgentError as e:
             return e.kind
         return "started"
@@ -133,7 +133,7 @@ def test_only_one_of_many_runners_runs_a_staged_run(guild: Guild) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = sorted(pool.map(start, range(8)))
     assert results == ["busy"] * 7 + ["started"]
-    assert runs.status(directory).text == "completed"
+    assert rundir.status(directory).text == "completed"
 
 
 def test_a_run_that_cannot_be_started_is_said_so_and_passed_over(place: Place) -> None:
@@ -201,7 +201,7 @@ def test_a_queue_whose_runner_is_killed_ends_with_it(guild: Guild) -> None:
     queue = started_queue(place)
     runner = locks.holder(str(place.run_dir(queue) / ".guild"))
     assert runner
-    from guild_sync.agent import processes
+    from guild_sync.agent.machine import processes
 
     (operation,) = processes.descendants(runner)
     os.kill(runner, signal.SIGKILL)

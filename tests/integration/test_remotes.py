@@ -12,8 +12,8 @@ from support import Guild, Server, wait_until, wait_until_gone
 from test_bad_input import complaint
 from test_unreachable import closed_port, mute_port, own_connections
 
-from guild_sync.agent import initialize as agent_initialize
-from guild_sync.agent.locks import start_time
+from guild_sync.agent.machine import initialize
+from guild_sync.agent.store.locks import start_time
 from guild_sync.config import remotes as configured
 from guild_sync.monitoring import reach
 
@@ -212,7 +212,7 @@ def test_init_ends_where_nobody_watches_any_more(
 
 
 def test_an_init_that_does_not_end_is_ended(tmp_path: Path) -> None:
-    packets = agent_initialize.initialize(str(tmp_path / "home"), "echo so; sleep 1000", 0.5)
+    packets = initialize.initialize(str(tmp_path / "home"), "echo so; sleep 1000", 0.5)
     assert b"".join(packets) == b"o\0\0\0\x03so\n" + b"e\0\0\0\x04null"
 
 

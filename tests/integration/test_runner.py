@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import Guild, Server, project, wait_until
 
-from guild_sync.agent import locks, runs
+from guild_sync.agent.store import locks, rundir
 
 FOREVER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
 
@@ -146,7 +146,7 @@ def test_a_killed_operation_is_terminated(guild: Guild) -> None:
     os.kill(operation_of(guild.home, run_id), signal.SIGKILL)
     wait_until(lambda: guild.status(run_id) != "running")
     assert guild.status(run_id) == "terminated"
-    assert runs.read_attr(str(guild.home / "runs" / run_id), "exit_status") == -signal.SIGKILL
+    assert rundir.read_attr(str(guild.home / "runs" / run_id), "exit_status") == -signal.SIGKILL
 
 
 def test_what_an_operation_leaves_behind_does_not_keep_the_run_open(guild: Guild) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import Guild, Place, project, wait_until
 
-from guild_sync.agent import locks
+from guild_sync.agent.store import locks
 
 SHOWS = """
 x = 1
@@ -137,25 +137,27 @@ def test_a_running_run_is_not_restarted(place: Place) -> None:
 @pytest.mark.usefixtures("shows")
 def test_no_wrong_status_is_shown_while_a_run_is_restarted(guild: Guild) -> None:
     """Killed anywhere on the way, it is pending or staged, and can be started again."""
-    from guild_sync.agent import restaging, runs
+    from guild_sync.agent.staging import restage
+    from guild_sync.agent.store import rundir
 
     place = Place(guild, guild.home)
     run_id = place.started("x=2")
     place.wait_for_end(run_id)
     place.wait_until_dead(run_id)
     job = json.loads((place.run_dir(run_id) / ".guild/job.json").read_text())
-    restaging.restage(str(place.home), run_id, {}, job)
+    restage.restage(str(place.home), run_id, {}, job)
     assert place.status(run_id) == "pending"
     for name in ("exit_status", "stopped"):
         assert place.attr(run_id, name) is None
-    assert runs.read_attr(str(place.run_dir(run_id)), "started")
+    assert rundir.read_attr(str(place.run_dir(run_id)), "started")
     assert "x 2" in place.ok("run", "--restart", run_id, "-y").lines
     assert place.status(run_id) == "completed"
 
 
 @pytest.mark.usefixtures("shows")
 def test_a_kill_at_any_moment_of_a_restart_shows_no_wrong_status(guild: Guild) -> None:
-    from guild_sync.agent import restaging, runs
+    from guild_sync.agent.staging import restage
+    from guild_sync.agent.store import rundir
 
     place = Place(guild, guild.home)
     run_id = place.started("x=2")
@@ -165,17 +167,17 @@ def test_a_kill_at_any_moment_of_a_restart_shows_no_wrong_status(guild: Guild) -
     directory = str(place.run_dir(run_id))
     seen_states = set()
     for calls in range(40):
-        runs.write_attr(directory, "exit_status", 0)
-        for mark in (runs.PENDING, runs.STAGED):
-            runs.unmark(directory, mark)
+        rundir.write_attr(directory, "exit_status", 0)
+        for mark in (rundir.PENDING, rundir.STAGED):
+            rundir.unmark(directory, mark)
         child = os.fork()
         if child == 0:
             die_after(calls)
-            restaging.restage(str(place.home), run_id, {"label": "again"}, job)
+            restage.restage(str(place.home), run_id, {"label": "again"}, job)
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:
             break  # it was not killed any more
-        state = runs.status(directory).text
+        state = rundir.status(directory).text
         seen_states.add(state)
         assert state == "pending" or (state, place.attr(run_id, "exit_status")) == ("completed", 0)
     assert seen_states == {"completed", "pending"}

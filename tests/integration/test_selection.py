@@ -13,7 +13,7 @@ from comparing import differences
 from support import Guild, Server
 from test_fleet import bind, pulled
 
-from guild_sync.agent import selection
+from guild_sync.agent.files.left_out import left_out_of
 
 FILES = {
     "model.ckpt": 5000,
@@ -127,7 +127,7 @@ def test_large_files_come_when_their_run_has_ended(
     guild.ok("sync")
     assert guild.status(goes_on) == "terminated"
     assert copied(guild, goes_on) == set(FILES)
-    assert selection.left_out_of(str(guild.home / "runs" / goes_on)) == []
+    assert left_out_of(str(guild.home / "runs" / goes_on)) == []
 
 
 def test_another_selection_copies_anew_a_run_that_has_not_changed(

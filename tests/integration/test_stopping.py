@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from support import Guild, Place, project, wait_until_gone
 
-from guild_sync.agent import locks, processes
+from guild_sync.agent.machine import processes
+from guild_sync.agent.store import locks
 
 POLITE = """
 import signal, sys

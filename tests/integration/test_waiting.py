@@ -9,7 +9,7 @@ import pytest
 from support import Guild, Place
 from test_fleet import pulled
 
-from guild_sync.agent import attrs
+from guild_sync.agent.store import attrs
 
 
 def staged(guild: Guild, remote: str, there: Path) -> str:

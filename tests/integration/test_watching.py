@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from support import Guild, Place, project
 
-from guild_sync.agent import locks, processes
+from guild_sync.agent.machine import processes
+from guild_sync.agent.store import locks
 
 GUILDFILE = "count: {main: count}\nother: {main: other}"
 # It starts a process of its own, says its number, and ends when that is told to.

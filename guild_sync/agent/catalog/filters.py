@@ -1,0 +1,157 @@
+"""Which runs are meant: status, operation, label, tags and the like, and expressions."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, Optional, Sequence
+
+from ..errors import AgentError
+from ..store import rundir
+
+Filters = Dict[str, Any]
+_MAX_DEPTH = 200
+
+
+def matches(directory: str, filters: Filters) -> bool:
+    """Whether the run meets every filter; one with several values is met by any of them.
+
+    Filters: `status`, `operation`, `label`, `tag`, `comment`, `digest` (lists of texts),
+    `unlabeled` (true), `marked` (true or false), `started` (two times in microseconds,
+    either may be null), `expression` (a tree, see guild_sync/expressions.py).
+    """
+    checks: Dict[str, Callable[[Any], bool]] = {
+        "status": lambda wanted: rundir.status(directory).text in wanted,
+        "operation": lambda wanted: _any_in(wanted, operation_name(directory)),
+        "label": lambda wanted: _any_in(wanted, _text(directory, "label")),
+        "unlabeled": lambda wanted: not _text(directory, "label") or not wanted,
+        "tag": lambda wanted: bool(set(wanted) & set(_list(directory, "tags"))),
+        "comment": lambda wanted: any(_any_in(wanted, body) for body in _comments(directory)),
+        "marked": lambda wanted: bool(rundir.read_attr(directory, "marked")) == wanted,
+        "digest": lambda wanted: _any_starts(wanted, _text(directory, "sourcecode_digest")),
+        "started": lambda wanted: _within(rundir.read_attr(directory, "started"), wanted),
+        "expression": lambda wanted: _holds(directory, wanted, 0),
+    }
+    unknown = set(filters) - set(checks)
+    if unknown:
+        raise AgentError("the agent has no filter %s" % rundir.shown(sorted(unknown)[0]))
+    return all(checks[name](wanted) for name, wanted in filters.items())
+
+
+def operation_name(directory: str) -> str:
+    """`gpkg.hello/model:op`, as a listing shows it."""
+    opref = rundir.opref(directory)
+    name = "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
+    return "%s/%s" % (opref["package"], name) if opref["type"] == "package" else name
+
+
+def _any_in(wanted: Sequence[str], text: str) -> bool:
+    # An empty text is in every other: asked for, it means none at all.
+    return any(str(value).lower() in text.lower() if value else not text for value in wanted)
+
+
+def _any_starts(wanted: Sequence[str], text: str) -> bool:
+    return any(text.startswith(str(value)) for value in wanted if value)
+
+
+def _text(directory: str, name: str) -> str:
+    value = rundir.read_attr(directory, name)
+    return "" if value is None else str(value)
+
+
+def _list(directory: str, name: str) -> Sequence[str]:
+    value = rundir.read_attr(directory, name)
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _comments(directory: str) -> Sequence[str]:
+    comments = rundir.read_attr(directory, "comments")
+    found = comments if isinstance(comments, list) else []
+    return [str(c.get("body", "")) for c in found if isinstance(c, dict)]
+
+
+def _within(value: Any, bounds: Sequence[Optional[int]]) -> bool:
+    first, last = bounds
+    if not isinstance(value, int):
+        return False
+    return (first is None or value >= first) and (last is None or value < last)
+
+
+def _holds(directory: str, tree: Any, depth: int) -> bool:
+    if not isinstance(tree, list) or not tree or depth > _MAX_DEPTH:
+        raise AgentError("the filter is not an expression, or is nested too deeply")
+    operator, operands = tree[0], tree[1:]
+    if operator == "not":
+        return not _holds(directory, operands[0], depth + 1)
+    if operator == "and":
+        return all(_holds(directory, operand, depth + 1) for operand in operands)
+    if operator == "or":
+        return any(_holds(directory, operand, depth + 1) for operand in operands)
+    return _compare(operator, value_of(directory, str(operands[0])), operands[1])
+
+
+def value_of(directory: str, name: str) -> Any:
+    """What an expression's name stands for: an attribute of the run, else a flag.
+
+    `attr:x` and `flag:x` say which; None where there is neither.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "flag":
+        return _flag(directory, rest)
+    attribute = rest if kind == "attr" else name
+    if attribute in ("operation", "op"):
+        return operation_name(directory)
+    if attribute == "status":
+        return rundir.status(directory).text
+    if attribute == "id":
+        return os.path.basename(directory)
+    value = rundir.read_attr(directory, attribute) if rundir.is_attr_name(attribute) else None
+    return value if value is not None or kind == "attr" else _flag(directory, name)
+
+
+def _flag(directory: str, name: str) -> Any:
+    flags = rundir.read_attr(directory, "flags")
+    return flags.get(name) if isinstance(flags, dict) else None
+
+
+def _compare(operator: Any, value: Any, wanted: Any) -> bool:
+    if operator == "defined":
+        return value is not None
+    if operator == "!=":
+        return not _compare("=", value, wanted)
+    if value is None:
+        return False
+    if operator == "contains":
+        if isinstance(value, list):
+            return any(_same(item, wanted) for item in value)
+        return str(wanted).lower() in str(value).lower()
+    if operator == "in":
+        return any(_compare("=", value, item) for item in wanted)
+    if operator == "=":
+        return _same(value, wanted)
+    if operator not in ("<", "<=", ">", ">="):
+        raise AgentError("the filter has an operator that is none: %s" % rundir.shown(operator))
+    if _is_number(value) != _is_number(wanted):
+        return False
+    one, other = (value, wanted) if _is_number(value) else (str(value), str(wanted))
+    return bool(
+        one < other
+        if operator == "<"
+        else one <= other
+        if operator == "<="
+        else one > other
+        if operator == ">"
+        else one >= other
+    )
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if _is_number(value) and _is_number(wanted):
+        return bool(value == wanted)
+    # `operation = op` means gpkg.hello/op too: names have their package before them.
+    return str(value) == str(wanted) or str(value).endswith("/" + str(wanted))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

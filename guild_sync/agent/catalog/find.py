@@ -1,0 +1,115 @@
+"""The runs of this guild home, and which of them are meant."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Dict, List, Optional, Sequence
+
+from ..errors import AgentError
+from ..protocol import RUN_ID
+from ..store import rundir
+
+_RUN_PREFIX = re.compile(r"[0-9a-f]{1,32}\Z")
+_INDEX = re.compile(r"[0-9]{1,7}\Z")
+_RANGE = re.compile(r"([0-9]{0,7}):([0-9]{0,7})\Z")
+
+
+def run_ids(home: str, deleted: bool = False) -> List[str]:
+    """The ids of all runs of this guild home, the latest first.
+
+    The order is by the time at which a run started, or else was initialized.
+    """
+    top = rundir.runs_dir(home, deleted)
+    try:
+        names = os.listdir(top)
+    except OSError:
+        return []
+    # Newest first, and by id where two began in the same microsecond.
+    keyed = [(rundir.time_of(top + "/" + name), name) for name in names if RUN_ID.match(name)]
+    keyed = [pair for pair in keyed if pair[0] is not None]
+    keyed.sort(reverse=True)
+    return [name for _, name in keyed]
+
+
+def select(
+    home: str,
+    specs: Sequence[str],
+    filters: Optional[Dict[str, Any]] = None,
+    deleted: bool = False,
+) -> List[str]:
+    """The ids that `specs` name, in their order: an index, a range `1:5`, an id or a prefix.
+
+    Without specs: all. `filters` (agent/filters.py) count before indexes do.
+    Raises AgentError (kind "not-found") where a spec names no run, or several.
+    """
+    if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:
+        known = [spec for spec in specs if rundir.time_of(rundir.run_dir(home, spec)) is not None]
+        if len(known) == len(specs):
+            return _unique(known)
+    ids = _filtered(home, run_ids(home, deleted), filters, deleted)
+    if not specs:
+        return ids
+    hint = "Show runs with 'guild runs%s'." % (" --deleted" if deleted else "")
+    if filters and not ids:
+        raise AgentError("no run meets the filters", hint, "not-found")
+    return _unique([run_id for spec in specs for run_id in _named(spec, ids, hint)])
+
+
+def _filtered(
+    home: str, ids: List[str], filters: Optional[Dict[str, Any]], deleted: bool
+) -> List[str]:
+    if not filters:
+        return ids
+    from .filters import matches
+
+    top = rundir.runs_dir(home, deleted)
+    return [run_id for run_id in ids if matches(os.path.join(top, run_id), filters)]
+
+
+def _named(spec: str, ids: Sequence[str], hint: str) -> Sequence[str]:
+    # An index first: `1` is the latest run, not a run whose id begins with 1.
+    if _INDEX.match(spec) and int(spec) <= max(len(ids), 999):
+        index = int(spec)
+        if 1 <= index <= len(ids):
+            return ids[index - 1 : index]
+        raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
+    match = _RANGE.match(spec)
+    if match:
+        first = int(match.group(1) or 1)
+        found = ids[max(first - 1, 0) : int(match.group(2) or len(ids))]
+        if not found:
+            raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
+        return found
+    matching = [i for i in ids if i.startswith(spec)] if _RUN_PREFIX.match(spec) else []
+    if len(matching) > 1:
+        raise AgentError(
+            "%s is the beginning of %d run ids" % (rundir.shown(spec), len(matching)),
+            "It could be %s. Give more of it." % ", ".join(i[:12] for i in matching[:5]),
+            "not-found",
+        )
+    if not matching:
+        raise _no_such_run(spec, hint)
+    return matching
+
+
+def _no_such_run(spec: str, hint: str, why: str = "") -> AgentError:
+    return AgentError(
+        "could not find a run matching %s" % rundir.shown(spec) + (" (%s)" % why if why else ""),
+        hint,
+        "not-found",
+    )
+
+
+def _unique(ids: Sequence[str]) -> List[str]:
+    return list(dict.fromkeys(ids))
+
+
+def one(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> str:
+    """The id of the one run that `spec` names."""
+    found = select(home, [spec], filters)
+    if len(found) != 1:
+        raise AgentError(
+            "%s names %d runs" % (rundir.shown(spec), len(found)), "Name one.", "not-found"
+        )
+    return found[0]

@@ -1,0 +1,99 @@
+"""One run among many: with the lowest or the highest value, or that a process belongs to."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+from ..errors import AgentError
+from ..machine import processes
+from ..store import locks, rundir
+from . import find
+from .filters import value_of
+
+
+def choose(
+    home: str,
+    specs: Sequence[str] = (),
+    filters: Optional[Dict[str, Any]] = None,
+    limit: Optional[int] = None,
+    attr: Optional[str] = None,
+    lowest: Optional[str] = None,
+    highest: Optional[str] = None,
+) -> List[Dict[str, Any]]:
+    """The first `limit` runs that are meant: `id`, `run_dir`, and `value`, what `attr` names.
+
+    Without `lowest` or `highest` the latest is first; with one of them, the run in which
+    the attribute or flag of that name is so, and runs without a number there are left out.
+    """
+    ids = find.select(home, specs, filters)
+    name = lowest or highest
+    if name:
+        ids = _ranked(home, ids, name, -1 if highest else 1)
+    return [_chosen(home, run_id, attr) for run_id in ids[:limit]]
+
+
+def of_process(home: str, process: str) -> str:
+    """The id of the run that a process belongs to: its number, or a file that holds it.
+
+    That is the run's runner, the operation, or a process which one of them started.
+    """
+    pid = _process_id(process)
+    running = {}
+    for run_id in find.run_ids(home):
+        holder = locks.holder(rundir.guild_dir(rundir.run_dir(home, run_id)))
+        if holder:
+            running[holder] = run_id
+    for ancestor in processes.ancestors(pid):
+        if ancestor in running:
+            return running[ancestor]
+    raise AgentError(
+        "no running run has the process %d" % pid,
+        "'guild runs info' shows the process of a running run.",
+        "not-found",
+    )
+
+
+def _process_id(text: str) -> int:
+    found = text
+    if not text.isdigit():
+        try:
+            fd = os.open(text, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (OSError, ValueError):
+            raise AgentError(
+                "%s is neither a process's number nor a file that can be read" % rundir.shown(text)
+            ) from None
+        try:
+            found = os.read(fd, 64).decode("utf-8", "replace").strip()
+        except OSError:  # a folder
+            found = ""
+        finally:
+            os.close(fd)
+    if not re.match(r"[0-9]{1,9}\Z", found):
+        raise AgentError("%s holds no process's number" % rundir.shown(text))
+    return int(found)
+
+
+def _ranked(home: str, ids: Sequence[str], name: str, sign: int) -> List[str]:
+    numbers = {run_id: _number(rundir.run_dir(home, run_id), name) for run_id in ids}
+    known = {run_id: sign * number for run_id, number in numbers.items() if number is not None}
+    if ids and not known:
+        raise AgentError(
+            "no run has a number for %s" % rundir.shown(name),
+            "Name a flag or an attribute; 'guild runs info' shows a run's.",
+        )
+    return sorted(known, key=known.__getitem__)
+
+
+def _number(directory: str, name: str) -> Optional[Union[int, float]]:
+    value = value_of(directory, name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        return None
+    return value
+
+
+def _chosen(home: str, run_id: str, attr: Optional[str]) -> Dict[str, Any]:
+    directory = rundir.run_dir(home, run_id)
+    value = value_of(directory, attr) if attr else None
+    return {"id": run_id, "run_dir": directory, "value": value}

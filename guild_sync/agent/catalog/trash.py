@@ -1,0 +1,153 @@
+"""Runs that are deleted: to the trash, back from it, and for good.
+
+A run is moved by one rename and so is wholly in one place at any time. What is deleted
+for good is moved first into a folder that no listing looks into, Guild AI's neither.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from typing import Callable, Iterator, Sequence
+
+from .. import protocol
+from ..errors import AgentError
+from ..store import locks, rundir
+from . import changes
+
+
+def delete(
+    home: str, ids: Sequence[str], permanent: bool = False, copies: Sequence[str] = ()
+) -> changes.Result:
+    """Move runs to the trash, or remove them for good.
+
+    A run that runs here is refused. `copies` are the ids of those known to be copies of a
+    remote's running run; another one with that mark is just being copied, and refused too.
+    """
+    top = rundir.runs_dir(home)
+    if permanent:
+        return _removed(home, top, ids, copies)
+    trash = rundir.runs_dir(home, deleted=True)
+    os.makedirs(trash, exist_ok=True)
+
+    def act(run_id: str, dump: str) -> None:
+        target = os.path.join(trash, run_id)
+        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as move:
+            before = os.path.join(dump, run_id)
+            if os.path.lexists(target):  # deleted before, and copied here again
+                os.rename(target, before)
+            try:
+                move(target)
+            except OSError:
+                if os.path.lexists(before):
+                    os.rename(before, target)
+                raise
+
+    return _with_dump(home, trash, ids, act)
+
+
+def purge(home: str, ids: Sequence[str]) -> changes.Result:
+    """Remove deleted runs for good."""
+    return _removed(home, rundir.runs_dir(home, deleted=True), ids, copies=ids)
+
+
+def restore(home: str, ids: Sequence[str]) -> changes.Result:
+    """Move deleted runs back to where they were."""
+    top, trash = rundir.runs_dir(home), rundir.runs_dir(home, deleted=True)
+
+    def act(run_id: str) -> None:
+        source, target = rundir.existing(_path(trash, run_id)), os.path.join(top, run_id)
+        if os.path.lexists(target):
+            raise AgentError("a run with its id is there already")
+        os.rename(source, target)
+
+    os.makedirs(top, exist_ok=True)
+    with changes.changing(home):
+        return changes.each(ids, act)
+
+
+def _removed(home: str, top: str, ids: Sequence[str], copies: Sequence[str]) -> changes.Result:
+    def act(run_id: str, dump: str) -> None:
+        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as move:
+            move(os.path.join(dump, run_id))
+
+    return _with_dump(home, top, ids, act)
+
+
+def _with_dump(
+    home: str, top: str, ids: Sequence[str], act: Callable[[str, str], None]
+) -> changes.Result:
+    """Act on each run, with a folder in `top` for what is to be removed; then remove it.
+
+    What killed deletes left there is removed too.
+    """
+    with changes.changing(home):
+        left = [
+            os.path.join(top, name) for name in os.listdir(top) if name.startswith(rundir.DELETING)
+        ]
+        dump = tempfile.mkdtemp(prefix=rundir.DELETING, dir=top)
+        result = changes.each(ids, lambda run_id: act(run_id, dump))
+    for path in left:
+        _remove_tree(path)
+    if not _remove_tree(dump):
+        raise AgentError(
+            "could not remove all of %s" % dump,
+            "Its runs are deleted, and shown nowhere. Remove what is left of them yourself.",
+        )
+    return result
+
+
+def _path(top: str, run_id: str) -> str:
+    if not isinstance(run_id, str) or not protocol.RUN_ID.match(run_id):
+        raise AgentError("%s is not a run id" % rundir.shown(run_id))
+    return os.path.join(top, run_id)
+
+
+@contextmanager
+def _at_rest(directory: str, is_copy: bool) -> Iterator[Callable[[str], None]]:
+    """A function that moves the run, which nobody can start meanwhile."""
+    guild = rundir.guild_dir(directory)
+    if not is_copy and os.path.exists(os.path.join(guild, rundir.LOCK_REMOTE)):
+        raise AgentError("it is just being copied here")
+    if locks.holder(guild) is not None:
+        raise AgentError(protocol.RUNNING)
+    try:
+        held = locks.hold(guild)
+        if held is None:
+            raise AgentError(protocol.RUNNING)
+    except OSError:
+        held = None  # its folder cannot be written, and so no runner can start in it
+    places = [directory]
+
+    def move(target: str) -> None:
+        os.rename(directory, target)
+        places.append(target)
+
+    try:
+        yield move
+    finally:
+        if held is not None:
+            locks.release(rundir.guild_dir(places[-1]), held)
+
+
+def _remove_tree(path: str) -> bool:
+    """Remove a folder, and in it folders that their owner made read-only."""
+    shutil.rmtree(path, ignore_errors=True)
+    if os.path.lexists(path):
+        for folder, names, _ in os.walk(_opened(path)):
+            for name in names:
+                _opened(os.path.join(folder, name))
+        shutil.rmtree(path, ignore_errors=True)
+    return not os.path.lexists(path)
+
+
+def _opened(folder: str) -> str:
+    """`folder`, which its owner may now read and write."""
+    try:
+        if not os.path.islink(folder):
+            os.chmod(folder, 0o700)
+    except OSError:
+        pass  # another's, or gone
+    return folder

@@ -1,0 +1,71 @@
+"""What a sync asks a remote: how runs are, in which guild home."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Dict, Optional, Sequence
+
+from .. import protocol
+from ..files.left_out import left_out
+from ..protocol import MOST
+from ..store import locks, rundir
+from ..store.home import home_id
+from .stamps import stamp
+
+# A run that nobody is making any more: longer than the largest package takes to install.
+ABANDONED_SECONDS = 24 * 3600
+STAMP_SECONDS = 5.0  # for all stamps of one request; runs beyond them count as changed
+
+
+def survey(
+    home: str,
+    ids: Sequence[str],
+    stamps: bool = True,
+    look_only: bool = False,
+    selection: Optional[Dict[str, Any]] = None,
+) -> Dict[str, Any]:
+    """How the runs are here, where they were made: `states`, as runs.states, and `home_id`.
+
+    `home_id` tells this guild home from any other, and from the empty folder that is left
+    where its disk is not mounted; None where it has none and none can be made. A state has
+    `stamp` where the run may still change: the same stamp means that nothing of it has. With
+    no `stamps`, none has. `look_only`: nothing is written.
+    With a `selection` (agent/selection.py) a state has `left_out`, what that leaves out.
+    """
+    until = time.monotonic() + STAMP_SECONDS
+    states = {}
+    room = MOST
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        if not look_only:
+            _end_if_abandoned(directory)
+        found = rundir.state(directory)
+        if stamps and found["status"] not in (None, *protocol.FINAL):
+            found["stamp"] = stamp(directory, until, json.dumps(selection))
+        if selection and found["status"] is not None:
+            is_over = found["status"] in protocol.FINAL
+            found["left_out"] = left_out(directory, selection, is_over, room)
+            room -= len(found["left_out"])
+        states[run_id] = found
+    is_home = any(found["status"] is not None for found in states.values())
+    return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
+
+
+def _end_if_abandoned(directory: str) -> None:
+    """Let a pending run whose guild was killed be an error, so that it does not wait for ever."""
+    guild = rundir.guild_dir(directory)
+    try:
+        age = time.time() - os.stat(os.path.join(guild, rundir.PENDING)).st_mtime
+    except OSError:
+        return
+    if age < ABANDONED_SECONDS or rundir.status(directory) != rundir.Status("pending"):
+        return
+    try:
+        held = locks.hold(guild)
+    except OSError:
+        return
+    if held is not None:  # else it starts at this moment
+        rundir.unmark(directory, rundir.PENDING)
+        locks.release(guild, held)

@@ -1,0 +1,135 @@
+"""The runs here that are copies, and the remotes that know how they are."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from .. import protocol
+from ..store import locks, rundir
+
+
+class Tracked(NamedTuple):
+    """A run here whose status a remote knows; an empty name where it is not known which."""
+
+    run_id: str
+    remote: str
+
+
+def tracked(home: str) -> List[Tracked]:
+    """The runs here that a sync asks their remotes for, the latest first.
+
+    They are the copies of runs that are not over, by their mark; and those that only look as
+    if they waited here, because another program or a kill left them a mark. For these no
+    remote is named where the copy does not say of whom it is one.
+    """
+    top = rundir.runs_dir(home)
+    try:
+        names = os.listdir(top)
+    except OSError:
+        return []
+    keyed = []
+    for name in names:
+        if protocol.RUN_ID.match(name):
+            remote = _remote_to_ask(top + "/" + name)
+            if remote is not None:
+                keyed.append((rundir.time_of(top + "/" + name) or 0, name, remote))
+    return [Tracked(name, remote) for _, name, remote in sorted(keyed, reverse=True)]
+
+
+def _remote_to_ask(directory: str) -> Optional[str]:
+    # Three looks a run, and 10,000 runs: nothing is read before it is known to be there.
+    guild = directory + "/.guild/"
+    if os.access(guild + rundir.LOCK_REMOTE, os.F_OK):
+        remote = rundir.status(directory).remote
+        return None if remote is None or remote.startswith(protocol.PUSH) else remote
+    for name in (rundir.PENDING, rundir.STAGED):
+        if os.access(guild + name, os.F_OK):
+            return _remote_of_waiting(directory, guild + name)
+    return None
+
+
+def _remote_of_waiting(directory: str, mark: str) -> Optional[str]:
+    """The remote of a copy that has a mark of a run that waits; None for this machine's own."""
+    copied = rundir.confirmed(directory)
+    if copied is not None:
+        return str(copied["remote"])
+    host = rundir.read_attr(directory, "host")
+    is_ours = host is None or host == os.uname().nodename
+    if is_ours or locks.holder(rundir.guild_dir(directory)) is not None:
+        return None
+    return ""
+
+
+def overview(home: str) -> Dict[str, Dict[str, Any]]:
+    """Of each remote that runs here came from: how many have which status, and the open ones.
+
+    `open` has those that are not over: id, status, and when the remote last gave its word
+    for them, in microseconds since 1970.
+    """
+    top = rundir.runs_dir(home)
+    try:
+        names = os.listdir(top)
+    except OSError:
+        return {}
+    found: Dict[str, Dict[str, Any]] = {}
+    for name in sorted(names):
+        if not protocol.RUN_ID.match(name):
+            continue
+        directory = top + "/" + name
+        remote, confirmed = _origin(directory)
+        if remote is None:
+            continue
+        text = rundir.status(directory).text
+        of_remote = found.setdefault(remote, {"runs": {}, "open": []})
+        of_remote["runs"][text] = of_remote["runs"].get(text, 0) + 1
+        if text not in (*protocol.FINAL, "lost"):
+            of_remote["open"].append([name, text, confirmed])
+    return found
+
+
+def _origin(directory: str) -> Tuple[Optional[str], int]:
+    """The remote that a run is a copy from, and the time of its last word; None for no copy."""
+    guild = directory + "/.guild/"
+    marks = (rundir.LOCK_CONFIRMED, rundir.LOCK_REMOTE, rundir.LOCK_LOST)
+    mark = next((name for name in marks if os.access(guild + name, os.F_OK)), None)
+    if mark is None:
+        return None, 0
+    copied = rundir.confirmed(directory)
+    remote = rundir.status(directory).remote or (copied["remote"] if copied else None)
+    if remote is None or remote.startswith(protocol.PUSH):
+        return None, 0
+    if copied is not None:
+        return remote, copied["time"]
+    try:  # a copy that was begun, and not confirmed yet
+        return remote, os.stat(guild + mark).st_mtime_ns // 1000
+    except OSError:
+        return remote, 0
+
+
+def mend(home: str, ids: Sequence[str]) -> List[str]:
+    """Remove marks of waiting that are older than the end of their run; the ids of such runs.
+
+    Source: Guild AI 0.9's pull copies such marks, and removes none once the run has ended.
+    """
+    mended = []
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        if _has_ended_since(directory):
+            for name in (rundir.PENDING, rundir.STAGED):
+                rundir.unmark(directory, name)
+            mended.append(run_id)
+    return mended
+
+
+def _has_ended_since(directory: str) -> bool:
+    stopped = rundir.read_attr(directory, "stopped")
+    if rundir.read_attr(directory, "exit_status") is None or not isinstance(stopped, int):
+        return False
+    for name in (rundir.PENDING, rundir.STAGED):
+        try:
+            if os.stat(os.path.join(rundir.guild_dir(directory), name)).st_mtime > stopped / 1e6:
+                return False
+        except OSError:
+            pass
+    return True

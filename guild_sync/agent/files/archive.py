@@ -1,0 +1,95 @@
+"""Several files of a run as one stream."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Sequence
+
+from .. import protocol
+from ..catalog import find
+from ..errors import AgentError
+from ..store import rundir
+from ..store.manifest import SOURCE_FOLDER, paths_of_kinds
+from . import reading
+from .patterns import is_below
+from .tree import entries_of
+
+# What a stream of all files leaves out: marks, and packages that were installed for the run.
+_NOT_ARCHIVED = (".guild/LOCK*", ".guild/job-packages")
+_BLOCK = 512
+
+
+def archive(
+    home: str, run: str, pattern: Optional[str] = None, kind: Optional[str] = None
+) -> Iterator[bytes]:
+    """The chosen files as a tar archive of regular files, with nothing but their contents.
+
+    A link is the file that it leads to. What cannot be read is a line that says why.
+    """
+    run_id = find.one(home, run)
+    chosen = list(entries_of(home, run_id, pattern, kind, everything=True, follow=False))
+    return _tar(home, run_id, [entry.path for entry in chosen if not entry.is_folder])
+
+
+def source_path(home: str, run_id: str, path: str) -> str:
+    """Where the source code file `path` is in the run. AgentError where it is none."""
+    source = paths_of_kinds(rundir.run_dir(home, run_id), "s")
+    for candidate in (SOURCE_FOLDER + path, os.path.normpath(path)):
+        if candidate in source:
+            return candidate
+    raise AgentError(
+        "%s is not a source code file of run %s" % (rundir.shown(path), run_id),
+        "Show them with 'guild ls --sourcecode'.",
+        "missing-file",
+    )
+
+
+def _tar(home: str, run_id: str, paths: Sequence[str]) -> Iterator[bytes]:
+    for path in paths:
+        if any(is_below(path.split("/"), left_out.split("/")) for left_out in _NOT_ARCHIVED):
+            continue
+        try:
+            f = reading.open_file(home, run_id, path)
+        except AgentError as e:
+            said = e.message.replace(rundir.run_dir(home, run_id) + "/", "")
+            why = said.encode("utf-8", "surrogateescape") + b"\n"
+            yield from _member(path, len(why), 0, iter([why]))
+            continue
+        with f:
+            status = os.fstat(f.fileno())
+            if stat.S_ISREG(status.st_mode):
+                content = _exactly(f, status.st_size)
+                yield from _member(path, status.st_size, int(status.st_mtime), content)
+    yield bytes(2 * _BLOCK)
+
+
+def _member(path: str, size: int, mtime: int, content: Iterator[bytes]) -> Iterator[bytes]:
+    member = tarfile.TarInfo(path)
+    member.size, member.mtime = size, max(mtime, 0)
+    yield member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+    yield from content
+    yield bytes(-size % _BLOCK)
+
+
+def _exactly(f: BinaryIO, size: int) -> Iterator[bytes]:
+    """The first `size` bytes: a file may grow, or be cut, while it is read."""
+    while size:
+        data = f.read(min(size, protocol.CHUNK)) or bytes(min(size, protocol.CHUNK))
+        size -= len(data)
+        yield data
+
+
+def cat(
+    home: str,
+    run: str,
+    path: str,
+    filters: Optional[Dict[str, Any]] = None,
+    sourcecode: bool = False,
+) -> Iterator[bytes]:
+    """The content of one file of a run, of its source code where `sourcecode`."""
+    run_id = find.one(home, run, filters)
+    if sourcecode:
+        path = source_path(home, run_id, path)
+    return reading.chunks(reading.open_file(home, run_id, path))

@@ -1,0 +1,89 @@
+"""The output of runs, as it grows."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import select
+from typing import Dict, Iterator, Optional
+
+from ..catalog import find
+from ..protocol import ENDED
+from ..store import rundir
+from .reading import chunks
+
+POLL = 0.1  # seconds between looks at an output that grows
+_LOOKS_A_STATUS = 10  # looks at the outputs of several runs for each at their statuses
+
+
+def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[bytes]:
+    """The run's output from its beginning, as it is made, until the run has ended.
+
+    Where `hangup_fd` becomes readable nobody watches any more, and it ends too.
+    """
+    directory = rundir.run_dir(home, run_id)
+    path = os.path.join(rundir.guild_dir(directory), rundir.OUTPUT)
+    position = 0
+    while True:
+        # The status first: what was written before the run ended is then all read.
+        live = rundir.status(directory).text in ("running", "pending", "staged")
+        for data in _from(path, position):
+            position += len(data)
+            yield data
+        if not live:
+            return
+        # No event that works on every file system tells of a file that grows.
+        if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+            return
+
+
+def follow_all(
+    home: str, positions: Dict[str, int], hangup_fd: Optional[int] = None
+) -> Iterator[bytes]:
+    """The outputs of several runs behind these positions, as they are made, until all have ended.
+
+    Each piece is a frame, `RUN SIZE` on a line and SIZE bytes; -1 says that the run has ended.
+    """
+    at = {rundir.run_dir(home, run_id): position for run_id, position in positions.items()}
+    for look in itertools.count():
+        over = set()
+        if look % _LOOKS_A_STATUS == 0:  # before the output, as in `follow`
+            over = {path for path in at if rundir.status(path).text != "running"}
+        for directory in sorted(at):
+            frame = os.path.basename(directory).encode() + b" %d\n"
+            for data in _new_output(directory, at):
+                yield frame % len(data) + data
+            if directory in over:
+                del at[directory]
+                yield frame % ENDED
+        if not at:
+            return
+        if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+            return
+
+
+def _new_output(directory: str, at: Dict[str, int]) -> Iterator[bytes]:
+    path = os.path.join(rundir.guild_dir(directory), rundir.OUTPUT)
+    try:
+        if os.stat(path).st_size < at[directory]:
+            at[directory] = 0  # it was restarted
+    except OSError:
+        return
+    for data in _from(path, at[directory]):
+        at[directory] += len(data)
+        yield data
+
+
+def _from(path: str, position: int) -> Iterator[bytes]:
+    """What the file holds behind `position`; nothing where it is not there yet."""
+    try:
+        f = open(path, "rb")  # noqa: SIM115 (chunks closes it)
+    except FileNotFoundError:
+        return
+    f.seek(position)
+    yield from chunks(f)
+
+
+def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Iterator[bytes]:
+    """The output of one run, as it is made (see `follow`)."""
+    return follow(home, find.one(home, run), hangup_fd)

@@ -1,0 +1,115 @@
+"""What a host has to be used: programs, room, a folder to write to, an environment to run in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Dict, List, Mapping, Optional
+
+from ..errors import AgentError
+from ..store import locks
+from .environment import Environment
+
+_SECONDS = 20  # for a program that tells its version
+# What the Python of an environment is asked. It may be an old one.
+_TELL = "import json, sys; print(json.dumps(['%d.%d.%d' % sys.version_info[:3], sys.prefix]))"
+
+
+def clock(_home: str) -> float:
+    """The time there, in seconds since 1970."""
+    return time.time()
+
+
+def checkup(home: str) -> Dict[str, Any]:
+    """The Python that the agent runs on, the rsync, and the guild home's state.
+
+    `rsync` is its version, empty where it does not tell one, None where there is none.
+    """
+    return {
+        "python": {"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable},
+        "rsync": _rsync(),
+        "home": _home_state(home),
+    }
+
+
+def _rsync() -> Optional[str]:
+    if shutil.which("rsync") is None:
+        return None
+    found = re.search(r"\brsync +version v?(\d[\w.]*)", _said(["rsync", "--version"]) or "")
+    return found.group(1) if found else ""
+
+
+def _home_state(home: str) -> Dict[str, Any]:
+    """The guild home, or where there is none yet, the folder in which it would be made."""
+    there = home
+    while not os.path.isdir(there) and os.path.dirname(there) != there:
+        there = os.path.dirname(there)
+    state = os.statvfs(there)
+    found: Dict[str, Any] = {
+        "path": home,
+        "exists": there == home,
+        "free": state.f_bavail * state.f_frsize,
+        # Some file systems (btrfs) count none, and have no end of them.
+        "inodes": state.f_favail if state.f_files else None,
+        "fault": "",
+        "flock": None,
+    }
+    try:
+        with tempfile.TemporaryFile(dir=there) as f:
+            found["flock"] = locks.can_lock(f.fileno())
+    except OSError as e:
+        found["fault"] = "cannot write to %s: %s" % (there, e.strerror or e)
+    return found
+
+
+def try_environment(_home: str, spec: Mapping[str, Any]) -> Dict[str, Any]:
+    """The Python that operations get, after the environment was activated; its installers.
+
+    Raises AgentError where it cannot be activated, or where its Python does not run.
+    """
+    environment = Environment.load(spec)
+    python, variables = environment.python, environment.variables
+    said = _said([python, "-c", _TELL], variables)
+    try:
+        version, prefix = json.loads((said or "").splitlines()[-1])
+    except (ValueError, IndexError):
+        raise AgentError("%s is no Python that runs" % python, kind="python") from None
+    return {
+        "python": python,
+        "version": str(version),
+        "prefix": str(prefix),
+        "pip": _version_of([python, "-m", "pip", "--version"], variables),
+        "uv": _version_of(["uv", "--version"], variables),
+    }
+
+
+def _version_of(argv: List[str], variables: Mapping[str, str]) -> Optional[str]:
+    """The second word of what a program says of itself; None where there is none."""
+    words = (_said(argv, variables) or "").split()
+    return words[1] if len(words) > 1 else None
+
+
+def _said(argv: List[str], variables: Optional[Mapping[str, str]] = None) -> Optional[str]:
+    """What a program prints; None where it fails, or takes too long."""
+    variables = os.environ if variables is None else variables
+    program = shutil.which(argv[0], path=variables.get("PATH"))
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(variables),
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

@@ -1,0 +1,107 @@
+"""Run a remote's `init`: a shell script of its user's, that makes it ready for runs.
+
+What it prints is sent on as it comes, in packets, as the stream has to end with how the
+script did: a letter, the length of what follows (four bytes, big-endian), and that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from typing import Iterator, Optional
+
+from ..protocol import END, HEADER, OUTPUT
+from . import processes
+from .children import die_with_parent
+
+_CHUNK = 1 << 16
+_POLL = 0.1  # seconds; what the script leaves behind may keep the pipe open after its end
+_AFTER_TERM = 5.0  # seconds in which a script that has to end may do so by itself
+
+
+def initialize(
+    home: str, script: str, seconds: float, hangup_fd: Optional[int] = None
+) -> Iterator[bytes]:
+    """The packets of `script`, run by `sh` in the login's home for `seconds` at most.
+
+    The guild home is made if it is not there, and `GUILD_HOME` names it. Where `hangup_fd`
+    becomes readable nobody watches any more, and the script is ended.
+    """
+    os.makedirs(home, exist_ok=True)
+    # A file without a name, and not an argument, which every user there could see.
+    with tempfile.TemporaryFile() as f:
+        f.write(script.encode("utf-8", "surrogateescape"))
+        f.seek(0)
+        process = subprocess.Popen(
+            ["sh", "/dev/fd/%d" % f.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(f.fileno(),),
+            cwd=os.path.expanduser("~"),
+            env=dict(os.environ, GUILD_HOME=home),
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
+    return _packets(process, time.monotonic() + seconds, hangup_fd)
+
+
+def _packets(
+    process: "subprocess.Popen[bytes]", deadline: float, hangup_fd: Optional[int]
+) -> Iterator[bytes]:
+    assert process.stdout is not None
+    output = process.stdout.fileno()
+    os.set_blocking(output, False)
+    waited_for = [output] if hangup_fd is None else [output, hangup_fd]
+    ended = False
+    try:
+        while not ended:
+            ended = process.poll() is not None  # before the last look at its output
+            if not ended and time.monotonic() > deadline:
+                yield _packet(END, json.dumps(None).encode())
+                return
+            readable = select.select(waited_for, [], [], 0 if ended else _POLL)[0]
+            if hangup_fd in readable:
+                return
+            for data in _what_is_there(output):
+                if data:
+                    yield _packet(OUTPUT, data)
+                elif output in waited_for:  # it would be readable for ever
+                    waited_for.remove(output)
+        yield _packet(END, json.dumps(process.returncode).encode())
+    finally:
+        _end(process)
+        process.stdout.close()
+
+
+def _what_is_there(fd: int) -> Iterator[bytes]:
+    """What can be read at once, an empty one at the end of the file."""
+    data = b"first"
+    while data:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
+        yield data
+
+
+def _packet(kind: bytes, data: bytes) -> bytes:
+    return HEADER.pack(kind, len(data)) + data
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the script where it runs still, with all that is in its process group."""
+    if process.poll() is not None:
+        return
+    processes.signal_group(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_AFTER_TERM)
+    except subprocess.TimeoutExpired:
+        pass
+    processes.signal_group(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,158 @@
+"""The operation of a queue: it starts the staged runs of its host, one at a time.
+
+Which of several queues starts a run, the run's lock decides. Told to end, a queue lets
+the run that it started finish first; killed, it leaves that run running.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from typing import Any, Iterator, List, NamedTuple, Set
+
+from .. import protocol
+from ..errors import AgentError
+from ..staging import spawn
+from ..store import locks, rundir
+
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Staged(NamedTuple):
+    """A run that waits to be started, and since when (microseconds since 1970)."""
+
+    since: int
+    run_id: str
+
+
+def staged_runs(home: str) -> List[Staged]:
+    """The runs that wait on this host, in the order in which they were staged.
+
+    A copy of a remote's staged run waits on that remote, and a pending one for its guild.
+    """
+    return sorted(_staged(home))
+
+
+def _staged(home: str) -> Iterator[Staged]:
+    top = rundir.runs_dir(home)
+    try:
+        names = os.listdir(top)
+    except OSError:
+        return
+    for name in names:
+        directory = os.path.join(top, name)
+        if not protocol.RUN_ID.match(name):
+            continue
+        if not os.path.exists(os.path.join(rundir.guild_dir(directory), rundir.STAGED)):
+            continue
+        if (
+            rundir.status(directory) == rundir.Status("staged")
+            and rundir.confirmed(directory) is None
+        ):
+            yield Staged(_since(directory), name)
+
+
+def _since(directory: str) -> int:
+    for name in ("staged", "initialized"):
+        value = rundir.read_attr(directory, name)
+        if isinstance(value, int):
+            return value
+    return 0
+
+
+def main(home: str, interval: float, once: bool) -> int:
+    """Be a queue until told to end, or with `once` until no run waits; the exit status."""
+    return Queue(home, interval, once).run()
+
+
+class Queue:
+    """What a queue knows: whether it is to end, and which runs it cannot start."""
+
+    def __init__(self, home: str, interval: float, once: bool) -> None:
+        self._home = home
+        self._interval = interval
+        self._once = once
+        self._ending = False
+        self._current = ""
+        self._started = 0
+        self._passed_over: Set[Staged] = set()
+        self._told: Set[Staged] = set()  # that they wait for what they require
+
+    def run(self) -> int:
+        wake, write_end = os.pipe()
+        for fd in (wake, write_end):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(write_end)
+        for signum in _ENDING:
+            signal.signal(signum, self._end)
+        waiting = False
+        while not self._ending:
+            if self._start_next():
+                waiting = False
+            elif self._once:
+                break
+            else:
+                if not waiting:
+                    _say("Waiting for staged runs")
+                waiting = True
+                select.select([wake], [], [], self._interval)
+        runs_started = "1 run" if self._started == 1 else "%d runs" % self._started
+        _say("The queue has ended: it started %s" % runs_started)
+        left = self._passed_over | {run for run in self._told if run in staged_runs(self._home)}
+        return 1 if left and self._once else 0
+
+    def _end(self, _signum: int, _frame: Any) -> None:
+        self._ending = True
+        if self._current:
+            os.write(1, b"Ending when %s has ended\n" % self._current.encode())
+
+    def _start_next(self) -> bool:
+        """Start the first run that can be started and wait for its end; whether there was one."""
+        for staged in staged_runs(self._home):
+            if self._ending:
+                return False
+            if staged in self._passed_over:
+                continue
+            directory = rundir.run_dir(self._home, staged.run_id)
+            try:
+                runner = spawn.start_runner(directory, only="staged")
+            except (AgentError, OSError) as e:
+                self._tell_why(staged, directory, e)
+                continue
+            self._started += 1
+            self._wait_for(staged.run_id, directory, runner)
+            return True
+        return False
+
+    def _wait_for(self, run_id: str, directory: str, runner: "subprocess.Popen[bytes]") -> None:
+        self._current = run_id
+        _say("Started %s (%s)" % (run_id, rundir.opref(directory)["name"]))
+        runner.wait()
+        self._current = ""
+        _say("Run %s ended: %s" % (run_id, rundir.status(directory).text))
+
+    def _tell_why(self, staged: Staged, directory: str, error: Exception) -> None:
+        """Pass a run over that cannot be started, and say so; but not one that another has."""
+        if isinstance(error, AgentError) and error.kind == "busy":
+            return
+        if isinstance(error, AgentError) and error.kind == "unmet":
+            # What it waits for may be there the next time.
+            if staged not in self._told:
+                self._told.add(staged)
+                _say("Waiting: %s" % error.message)
+            return
+        taken = locks.holder(rundir.guild_dir(directory)) is not None
+        if taken or rundir.status(directory).text != "staged":
+            return
+        self._passed_over.add(staged)
+        message = error.message if isinstance(error, AgentError) else str(error)
+        _say("Cannot start %s: %s" % (staged.run_id, message))
+
+
+def _say(text: str) -> None:
+    # What a run or its operation is called comes from elsewhere: one line it stays.
+    sys.stdout.write("".join(c if c.isprintable() else "?" for c in text) + "\n")
+    sys.stdout.flush()

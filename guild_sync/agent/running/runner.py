@@ -1,0 +1,152 @@
+"""One operation under its lock, from its start to its exit status.
+
+The runner is the process that a run is: it holds the lock as long as it lives, and the
+operation does not outlive it. It writes `exit_status` last, so that a run with one is
+whole.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any, Callable, Dict, List, Optional
+
+from ..errors import AgentError
+from ..machine.environment import Environment, user_name
+from ..protocol import now
+from ..staging import requirements
+from ..store import locks, rundir
+from ..store.job import read_job
+from .operation import Output, operate
+
+STARTABLE = ("pending", "staged")
+# Operations that are the agent itself, by the name of its argument (__main__.py).
+BUILTINS = ("queue", "series")
+
+
+def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
+    """Run a run's operation to its end; `report_fd` is told "started", or what went wrong.
+
+    `only` is the status that it must have, where one of STARTABLE is not enough. With
+    `echo` the output goes to stdout too.
+    """
+
+    reports = [report_fd]
+
+    def report(text: str) -> None:
+        while reports:  # only the first counts: nobody waits for another
+            fd = reports.pop()
+            os.write(fd, text.encode("utf-8", "replace"))
+            os.close(fd)
+
+    try:
+        to_stdout = 1 if echo else None
+        run(directory, to_stdout, on_start=lambda: report("started"), only=only)
+    except AgentError as e:
+        report("\n".join([e.kind, e.message] + ([e.hint] if e.hint else [])))
+        return 1
+    except OSError as e:
+        report("error\n%s: %s" % (e.strerror, e.filename or directory))
+        return 1
+    return 0
+
+
+def run(
+    directory: str,
+    echo: Optional[int] = None,
+    on_start: Callable[[], None] = lambda: None,
+    only: str = "",
+) -> int:
+    """Run the operation of a pending or staged run; returns its exit status.
+
+    Its output goes to `.guild/output`, and to the descriptor `echo` too if there is one.
+    A negative exit status is the signal that ended it (subprocess, returncode).
+    Raises AgentError where it cannot be started; the run is then left as it was, unless
+    only the command was missing, which ends it with status 127.
+    """
+    guild = rundir.guild_dir(directory)
+    lock = locks.hold(guild)
+    if lock is None:
+        raise AgentError("run %s runs already" % os.path.basename(directory), kind="busy")
+    try:
+        # Only under the lock is it certain that nobody else has started, or run, it meanwhile.
+        state = rundir.status(directory).text
+        if state != only if only else state not in STARTABLE:
+            raise AgentError("run %s was started already" % _id(directory), kind="busy")
+        job = read_job(directory)
+        environment = Environment.load(job.get("environment") or {})
+        if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
+            home = job.get("guild_home") or _home_of(directory)
+            requirements.resolve(home, directory, job["requires"])
+        argv = _argv(directory, job, environment)
+        _write_start(directory, argv, job)
+        for name in ("exit_status", "stopped"):  # of an earlier end: the mark hides them
+            rundir.remove_attr(directory, name)
+        rundir.unmark(directory, rundir.STAGED)
+        rundir.unmark(directory, rundir.PENDING)
+        variables = _variables(directory, job, environment)
+        with open(os.path.join(guild, rundir.OUTPUT), "wb") as output:
+            code = operate(directory, argv, variables, Output(output, echo), on_start)
+        rundir.write_attr(directory, "stopped", now())
+        rundir.write_attr(directory, "exit_status", code)
+        return code
+    finally:
+        locks.release(guild, lock)
+
+
+def _write_start(directory: str, argv: List[str], job: Dict[str, Any]) -> None:
+    rundir.write_attr(directory, "cmd", argv)
+    rundir.write_attr(directory, "env", job.get("env") or {})
+    rundir.write_attr(directory, "host", socket.gethostname())
+    rundir.write_attr(directory, "user", user_name())
+    rundir.write_attr(directory, "started", now())
+
+
+def command(home: str, job: Dict[str, Any]) -> List[str]:
+    """The command that a run with this job would run."""
+    return _argv(
+        os.path.join(rundir.runs_dir(home), "RUN"),
+        job,
+        Environment.load(job.get("environment") or {}),
+    )
+
+
+def _argv(directory: str, job: Dict[str, Any], environment: Environment) -> List[str]:
+    here = os.path.dirname(os.path.abspath(__file__))
+    if job.get("builtin"):
+        if job["builtin"] not in BUILTINS:
+            raise AgentError("guild has no operation %s" % rundir.shown(job["builtin"]))
+        agent = [sys.executable, "-I", "-S", "-X", "utf8", os.path.dirname(here), job["builtin"]]
+        own = [directory] if job["builtin"] == "series" else job.get("args", ())
+        return [*agent, _home_of(directory), *own]
+    if job.get("module"):
+        main_program = os.path.join(here, "op_main.py")
+        return [environment.python, "-u", main_program, job["module"], *job.get("args", ())]
+    return list(job["argv"])
+
+
+def _variables(directory: str, job: Dict[str, Any], environment: Environment) -> Dict[str, str]:
+    """The operation's environment: the host's, the activated one's, then the run's own."""
+    variables = dict(environment.variables)
+    if job.get("builtin"):  # what it starts gets the same as if it were started by itself
+        return variables
+    packages = os.path.join(rundir.guild_dir(directory), "job-packages")
+    path = [packages, variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [packages]
+    variables.update(
+        PYTHONPATH=os.pathsep.join(path),
+        RUN_DIR=directory,
+        RUN_ID=_id(directory),
+        GUILD_HOME=job.get("guild_home") or _home_of(directory),
+        GUILD_OP=str(job.get("op", "")),
+    )
+    variables.update({str(k): str(v) for k, v in (job.get("env") or {}).items()})
+    return variables
+
+
+def _id(directory: str) -> str:
+    return str(rundir.read_attr(directory, "id") or os.path.basename(directory))
+
+
+def _home_of(directory: str) -> str:
+    return os.path.dirname(os.path.dirname(directory))

@@ -1,0 +1,159 @@
+"""The operation of a run that consists of others: the steps of a pipeline, a batch's trials.
+
+Each is a run of its own, linked from this one, and has what this one was given: source
+code, packages, environment. They run one after the other under runners of their own, which
+end with this process. Told to end, it tells the one that runs, and starts no other.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from .. import protocol
+from ..catalog import describe, filters
+from ..errors import AgentError
+from ..staging import requirements, spawn, stage
+from ..staging.source import adopt_source
+from ..store import rundir
+from ..store.job import read_job
+
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+Child = Dict[str, Any]  # name, opref, attributes, job
+
+
+def main(home: str, directory: str) -> int:
+    """Run the children of this run that have not completed yet; the exit status."""
+    return Series(home, directory, read_job(directory)).run()
+
+
+class Series:
+    """A run's children, in their order, and which of them have run."""
+
+    def __init__(self, home: str, directory: str, job: Dict[str, Any]) -> None:
+        self._home = home
+        self._directory = directory
+        self._children: List[Child] = job["children"]
+        self._is_pipeline = bool(job.get("is_pipeline"))
+        self._stops = bool(job.get("stops"))  # at the first that fails
+        self._needed = bool(job.get("needed"))  # run only what has not run elsewhere either
+        self._environment = job.get("environment") or {}
+        self._runner: Optional["subprocess.Popen[bytes]"] = None
+        self._ending = 0
+        self._done: Dict[str, str] = {}  # operation -> id of its run, for those after it
+
+    def run(self) -> int:
+        for signum in _ENDING:
+            signal.signal(signum, self._end)
+        failed: List[Tuple[str, int]] = []
+        for number, child in enumerate(self._children, 1):
+            title = self._title(number, child)
+            run_id = self._completed_before(child)
+            if run_id:
+                self._say("%s has completed: %s" % (title, run_id))
+                self._remember(run_id)
+                continue
+            code = self._run_child(title, child)
+            if self._ending:
+                return 128 + self._ending
+            if code != 0:
+                failed.append((title, code))
+                if self._stops:
+                    self._tell_rest(number)
+                    break
+        if failed and not self._is_pipeline:
+            self._say("%d of %d trials failed" % (len(failed), len(self._children)))
+        return 0 if not failed else failed[0][1] if 0 < failed[0][1] < 256 else 1
+
+    def _title(self, number: int, child: Child) -> str:
+        if self._is_pipeline:
+            return "Step %d of %d, %s" % (number, len(self._children), child["name"])
+        return "Trial %d of %d" % (number, len(self._children))
+
+    def _tell_rest(self, number: int) -> None:
+        rest = len(self._children) - number
+        if rest:
+            what = "step" if self._is_pipeline else "trial"
+            self._say("%d %s%s not run" % (rest, what, "s were" if rest > 1 else " was"))
+
+    def _run_child(self, title: str, child: Child) -> int:
+        run_id = uuid.uuid4().hex
+        directory = rundir.run_dir(self._home, run_id)
+        link = os.path.join(self._directory, child["name"] or run_id)
+        try:
+            self._make(run_id, child)
+            if os.path.islink(link):  # of an earlier start, which failed
+                os.unlink(link)
+            os.symlink(os.path.relpath(directory, self._directory), link)
+            self._say("%s: starting %s" % (title, run_id))
+            self._runner = spawn.start_runner(directory, echo=True)
+        except (AgentError, OSError) as e:
+            stage.discard(self._home, run_id)
+            if os.path.islink(link):
+                os.unlink(link)
+            hint = "; %s" % e.hint if isinstance(e, AgentError) and e.hint else ""
+            self._say("%s failed: %s%s" % (title, e, hint))
+            return 1
+        if self._ending:  # while it was being started
+            self._runner.send_signal(self._ending)
+        self._runner.wait()
+        self._runner = None
+        state = rundir.status(directory).text
+        code = rundir.read_attr(directory, "exit_status")
+        if state == "completed":
+            self._remember(run_id)
+            return 0
+        self._say("%s failed: run %s ended with %s (exit status %s)" % (title, run_id, state, code))
+        return code if isinstance(code, int) and code > 0 else 1
+
+    def _make(self, run_id: str, child: Child) -> None:
+        job = dict(child["job"], environment=self._environment)
+        attributes = dict(child["attributes"])
+        flags = dict(attributes.get("flags") or {})
+        for requirement in job.get("requires", ()):
+            source = requirement["source"]
+            if source in self._done and not flags.get(requirement["name"]):
+                flags[requirement["name"]] = self._done[source]
+        attributes["flags"] = flags
+        stage.stage(self._home, run_id, child["opref"], attributes, job)
+        adopt_source(self._home, run_id, os.path.basename(self._directory))
+        requirements.add_files(self._home, run_id, job.get("requires", ()))
+
+    def _remember(self, run_id: str) -> None:
+        name = filters.operation_name(rundir.run_dir(self._home, run_id)).rpartition("/")[2]
+        self._done[name] = run_id
+
+    def _completed_before(self, child: Child) -> str:
+        """The id of a run that did this already: in an earlier start, or, if so asked, ever."""
+        wanted = child["attributes"].get("flags") or {}
+        for run_id in self._earlier(child):
+            directory = rundir.run_dir(self._home, run_id)
+            flags = rundir.read_attr(directory, "flags") or {}
+            given = {name: value for name, value in wanted.items() if value is not None}
+            same = all(flags.get(name) == value for name, value in given.items())
+            if same and rundir.status(directory).text == "completed":
+                return run_id
+        if self._needed:
+            found = describe.matching(self._home, child["opref"], wanted, ["completed"])
+            return str(found["id"]) if found else ""
+        return ""
+
+    def _earlier(self, child: Child) -> Iterator[str]:
+        for entry in os.scandir(self._directory):
+            if entry.is_symlink() and (not child["name"] or entry.name == child["name"]):
+                run_id = os.path.basename(os.readlink(entry.path))
+                if protocol.RUN_ID.match(run_id):
+                    yield run_id
+
+    def _end(self, signum: int, _frame: Any) -> None:
+        self._ending = signum
+        if self._runner is not None:
+            self._runner.send_signal(signum)
+
+    def _say(self, text: str) -> None:
+        sys.stdout.write("".join(c if c.isprintable() else "?" for c in text) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,143 @@
+"""A run made from an earlier one: started again in its place, or anew as it was.
+
+What an earlier end left is removed under the run's lock and after its mark PENDING, so
+that a kill at any moment leaves a pending or a staged run, never one with a wrong end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any, Dict, Optional
+
+from ..catalog import describe, find
+from ..errors import AgentError
+from ..store import atomic, locks, rundir
+from ..store.job import JOB, read_job, write_job
+from . import requirements, stage
+
+_END = ("exit_status", "stopped")
+
+
+def recipe(home: str, run: str) -> Dict[str, Any]:
+    """What it takes to make the run again: its summary, `opref_text`, `job`, `random_seed`.
+
+    The job is None for a run of another guild. `confirmed` says of which remote it is a copy.
+    """
+    run_id = find.one(home, run)
+    directory = rundir.run_dir(home, run_id)
+    has_job = os.path.exists(os.path.join(rundir.guild_dir(directory), JOB))
+    return dict(
+        describe.summary(home, run_id),
+        opref_text=rundir.opref_text(directory),
+        job=read_job(directory) if has_job else None,
+        random_seed=rundir.read_attr(directory, "random_seed"),
+        confirmed=rundir.confirmed(directory),
+    )
+
+
+def restage(
+    home: str,
+    run_id: str,
+    attributes: Dict[str, Any],
+    job: Dict[str, Any],
+    opref: Optional[str] = None,
+    new_source: bool = False,
+) -> Dict[str, str]:
+    """Make a run that ended, or that was never started, pending, with these attributes and job.
+
+    With `new_source` its packages are removed, as others are about to be installed.
+    Raises AgentError for one that runs, and for the copy of a remote's.
+    """
+    directory = rundir.existing(rundir.run_dir(home, run_id))
+    with _at_rest(directory, run_id):
+        if rundir.status(directory).text == "pending" and not stage.was_ready(directory):
+            raise AgentError(
+                "run %s is being made, or the guild that made it was killed" % run_id,
+                "In that case: guild runs rm %s, and run its operation again" % run_id,
+                "refused",
+            )
+        rundir.mark(directory, rundir.PENDING)
+        _forget_end(directory)
+        for name, value in attributes.items():
+            rundir.write_attr(directory, name, value)
+        write_job(directory, job)
+        if opref is not None:
+            atomic.write_atomically(os.path.join(rundir.guild_dir(directory), "opref"), opref)
+        packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
+        if new_source:
+            shutil.rmtree(packages, ignore_errors=True)
+            requirements.forget_all(directory)
+        os.makedirs(packages, exist_ok=True)
+    return {"run_dir": directory}
+
+
+def _forget_end(directory: str) -> None:
+    for name in _END:
+        rundir.remove_attr(directory, name)
+    rundir.unmark(directory, rundir.OUTPUT)
+
+
+class _at_rest:
+    """Hold the lock of a run that nobody runs; AgentError where somebody does."""
+
+    def __init__(self, directory: str, name: str) -> None:
+        self._directory = directory
+        self._guild = rundir.guild_dir(directory)
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._refuse_copies()
+        # Guild AI holds no flock: whether its process lives must be asked first.
+        running = locks.holder(self._guild) is not None
+        held = None if running else locks.hold(self._guild)
+        if held is None:
+            raise AgentError(
+                "run %s is running" % self._name,
+                "Stop it first: guild stop %s" % self._name,
+                "refused",
+            )
+        self._held = held
+
+    def _refuse_copies(self) -> None:
+        copied = rundir.confirmed(self._directory)
+        remote = rundir.status(self._directory).remote or (copied and copied["remote"])
+        if remote:
+            raise AgentError(
+                "run %s is a copy of one on %s" % (self._name, remote),
+                "Start it there: guild run -r %s --restart %s\n"
+                "Or make a new run here: guild run --proto %s" % (remote, self._name, self._name),
+                "refused",
+            )
+
+    def __exit__(self, *_: object) -> None:
+        locks.release(self._guild, self._held)
+
+
+def stage_in(
+    _home: str,
+    run_id: str,
+    run_dir: str,
+    opref: str,
+    attributes: Dict[str, Any],
+    job: Dict[str, Any],
+) -> Dict[str, str]:
+    """Make the run in a directory of the user's, which no listing shows.
+
+    It is empty, new, or that of an earlier run, which is replaced but for its files.
+    """
+    guild = rundir.guild_dir(run_dir)
+    if os.path.isdir(run_dir) and os.listdir(run_dir) and not os.path.isdir(guild):
+        raise AgentError(
+            "%s is not empty, and not the directory of a run" % run_dir,
+            "Give a new or an empty one.",
+            "refused",
+        )
+    os.makedirs(os.path.join(guild, "attrs"), exist_ok=True)
+    with _at_rest(run_dir, run_dir):
+        rundir.mark(run_dir, rundir.PENDING)
+        _forget_end(run_dir)
+        for name in rundir.attr_names(run_dir):
+            rundir.remove_attr(run_dir, name)
+        stage.fill(run_dir, run_id, opref, attributes, job)
+    return {"run_dir": run_dir}

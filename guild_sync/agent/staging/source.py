@@ -1,0 +1,92 @@
+"""Source code of a project or of an earlier run, copied into a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import stat
+from typing import List, Sequence, Tuple
+
+from ..store import atomic, manifest, rundir
+from ..store.job import read_job
+from ..store.manifest import SOURCE_FOLDER
+from . import requirements
+
+
+def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None:
+    """Give a pending run the source code and the packages of the run `source`."""
+    directory = run_dir or rundir.run_dir(home, run_id)
+    origin = rundir.existing(rundir.run_dir(home, source))
+    packages = os.path.join(rundir.guild_dir(origin), rundir.JOB_PACKAGES)
+    if os.path.isdir(packages):
+        target = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(packages, target, symlinks=True, copy_function=_link)
+    root, names = _source(origin)
+    copy_source(home, run_id, root, names, run_dir)
+    requirements.adopt_files(origin, directory)
+
+
+def _link(source: str, target: str) -> None:
+    """A second name for an installed file, which nobody changes; a copy where that can't be."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _source(directory: str) -> Tuple[str, List[str]]:
+    """Where the run's source code is, and its files, of those that are in the run."""
+    names = manifest.source_files(directory)
+    apart = manifest.SOURCE_FOLDER
+    if any(name.startswith(apart) for name in names):
+        root = os.path.join(directory, apart)
+        names = [name[len(apart) :] for name in names if name.startswith(apart)]
+    else:
+        root = directory
+    names = [name for name in names if not name.startswith((".guild", "/", ".."))]
+    return root, [name for name in names if os.path.isfile(os.path.join(root, name))]
+
+
+# Of a digest of source code, as Guild AI 0.9 writes it; nothing rests on its strength.
+_DIGEST_DIGITS = 32
+
+
+def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir: str = "") -> str:
+    """Copy the project's files from `root` into the run, list them in its manifest; their digest.
+
+    Source: Guild AI 0.9's manifest, `s PATH SHA1 SOURCE`, a line a file, quoted as for sh.
+    """
+    directory = run_dir or rundir.run_dir(home, run_id)
+    # The directory of a run that consists of others has links to these, and nothing else.
+    folder = SOURCE_FOLDER if read_job(directory).get("children") else ""
+    manifest = []
+    digest = hashlib.sha256()  # not MD5, which a machine in FIPS mode refuses
+    for name in sorted(files):
+        with open(os.path.join(root, name), "rb") as f:
+            content = f.read()
+            mode = stat.S_IMODE(os.fstat(f.fileno()).st_mode)
+        target = os.path.join(directory, folder + name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as f:
+            f.write(content)
+        os.chmod(target, (mode & 0o755) | 0o600)
+        sha1 = hashlib.sha1(content).hexdigest()
+        manifest.append(" ".join(("s", shlex.quote(folder + name), sha1, shlex.quote(name))))
+        digest.update(os.fsencode(name) + b"\0" + content)
+    text = "".join(line + "\n" for line in manifest)
+    atomic.write_atomically(os.path.join(rundir.guild_dir(directory), "manifest"), text)
+    found = digest.hexdigest()[:_DIGEST_DIGITS]
+    rundir.write_attr(directory, "sourcecode_digest", found)
+    return found
+
+
+def files_below(root: str) -> List[str]:
+    found = []
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if not name.endswith(".pyc"):
+                found.append(os.path.relpath(os.path.join(folder, name), root))
+    return found

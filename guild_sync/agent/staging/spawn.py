@@ -1,0 +1,75 @@
+"""A runner started, which outlives its starter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any, Dict
+
+from .. import protocol
+from ..errors import AgentError
+from ..machine.children import die_with_parent
+from ..store import locks, rundir
+
+
+def start(home: str, run_id: str, run_dir: str = "") -> Dict[str, Any]:
+    """Start the run's operation under a runner that outlives this process; its pid.
+
+    Returns once the operation runs. Asked again for a run that runs already, as after
+    a lost answer, it says so rather than starting it twice.
+    """
+    directory = run_dir or rundir.run_dir(home, run_id)
+    state, remote = rundir.status(directory)
+    if remote is not None:
+        raise AgentError("run %s is a copy of one on %s" % (run_id, remote), kind="refused")
+    if state == "running" or (state in protocol.FINAL and rundir.read_attr(directory, "started")):
+        return {"pid": locks.holder(rundir.guild_dir(directory)), "status": state}
+    if state not in ("pending", "staged"):
+        raise AgentError("run %s is %s" % (run_id, state), kind="refused")
+    return {"pid": start_runner(directory).pid, "status": "running"}
+
+
+def start_runner(directory: str, only: str = "", echo: bool = False) -> "subprocess.Popen[bytes]":
+    """A runner of the run, whose operation runs. `only`: the status that the run must have.
+
+    With `echo` the output comes to our stdout too, and the runner kills the operation and
+    ends where we die.
+    """
+    read_end, write_end = os.pipe()
+    # The runner keeps no handle of ours, so that ssh returns when this process ends.
+    runner = subprocess.Popen(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            os.path.dirname(os.path.dirname(__file__)),  # the agent, as a folder
+            "runner",
+            directory,
+            str(write_end),
+            only,
+            "echo" if echo else "",
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=None if echo else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent(signal.SIGQUIT) if echo else None,
+        pass_fds=(write_end,),
+        cwd=directory,
+    )
+    os.close(write_end)
+    with os.fdopen(read_end, encoding="utf-8") as report:
+        said = report.read()
+    if said != "started":
+        runner.wait()
+        kind, _, text = said.partition("\n")
+        message, _, hint = text.partition("\n")
+        ended = "the runner of %s ended at once (exit status %d)"
+        raise AgentError(
+            message or ended % (os.path.basename(directory), runner.returncode),
+            hint,
+            kind or "refused",
+        )
+    return runner

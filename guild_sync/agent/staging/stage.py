@@ -1,0 +1,92 @@
+"""A run is made: its directory, its job, its marks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any, Dict
+
+from ..errors import AgentError
+from ..protocol import now
+from ..store import atomic, locks, rundir
+from ..store.home import home_id
+from ..store.job import write_job
+
+
+def stage(
+    home: str, run_id: str, opref: str, attributes: Dict[str, Any], job: Dict[str, Any]
+) -> Dict[str, str]:
+    """Make the run, pending, with its attributes and the job that it is to do.
+
+    It appears whole or not at all. Asked again for a run that is still pending, as
+    after a lost answer, it makes it anew.
+    """
+    directory = rundir.run_dir(home, run_id)
+    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    if os.path.exists(directory):
+        is_held = locks.holder(rundir.guild_dir(directory)) is not None
+        if is_held or rundir.status(directory) != rundir.Status("pending"):
+            raise AgentError("run %s is there already" % run_id, kind="refused")
+        _remove(directory)
+    temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
+    shutil.rmtree(temporary, ignore_errors=True)
+    os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
+    try:
+        rundir.mark(temporary, rundir.PENDING)
+        fill(temporary, run_id, opref, attributes, job)
+        os.rename(temporary, directory)
+        home_id(home, make=True)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return {"run_dir": directory}
+
+
+def fill(
+    directory: str, run_id: str, opref: str, attributes: Dict[str, Any], job: Dict[str, Any]
+) -> None:
+    """Write what a run is: its operation, its job, its attributes."""
+    guild = rundir.guild_dir(directory)
+    atomic.write_atomically(os.path.join(guild, "opref"), opref)
+    write_job(directory, job)
+    rundir.write_attr(directory, "id", run_id)
+    rundir.write_attr(directory, "initialized", now())
+    for name, value in attributes.items():
+        rundir.write_attr(directory, name, value)
+    os.makedirs(os.path.join(guild, rundir.JOB_PACKAGES), exist_ok=True)
+
+
+def mark_staged(home: str, run_id: str) -> None:
+    """Have a pending run wait to be started."""
+    directory = rundir.run_dir(home, run_id)
+    if rundir.status(directory) == rundir.Status("pending"):
+        rundir.write_attr(directory, "staged", now())
+        rundir.mark(directory, rundir.STAGED)
+        rundir.unmark(directory, rundir.PENDING)
+
+
+def was_ready(directory: str) -> bool:
+    """Whether the run, pending now, was staged or even started before."""
+    return any(rundir.read_attr(directory, name) is not None for name in ("staged", "started"))
+
+
+def discard(home: str, run_id: str) -> None:
+    """Remove a pending run that never was anything else; one that was is staged from now on."""
+    directory = rundir.run_dir(home, run_id)
+    if not os.path.isdir(directory) or rundir.status(directory) != rundir.Status("pending"):
+        return
+    if locks.holder(rundir.guild_dir(directory)) is not None:
+        return
+    if was_ready(directory):
+        mark_staged(home, run_id)
+    else:
+        _remove(directory)
+
+
+def _remove(directory: str) -> None:
+    """Remove a run, which at no moment is there in part; a later delete mends an end in between."""
+    folder, name = os.path.split(directory)
+    aside = os.path.join(folder, rundir.DELETING + name)
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(directory, aside)
+    shutil.rmtree(aside)

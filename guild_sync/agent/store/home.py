@@ -1,0 +1,42 @@
+"""The guild home's own name, which tells it from any other."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+from . import rundir
+
+# In the runs' own folder, which may be a disk of its own: where it is gone, the disk is.
+HOME_ID = ".home-id"
+_HOME_ID_BYTES = 16
+
+
+def home_id(home: str, make: bool) -> Optional[str]:
+    """The guild home's own name, made once where `make`; None where there is none."""
+    path = os.path.join(rundir.runs_dir(home), HOME_ID)
+    for _ in range(2):
+        try:
+            with open(path, encoding="ascii", errors="replace") as f:
+                return f.readline().strip() or None
+        except OSError:
+            if not make or not _give_id(path):
+                return None
+    return None
+
+
+def _give_id(path: str) -> bool:
+    """Write a new name whole, unless somebody else just has."""
+    temporary = "%s.%d" % (path, os.getpid())
+    try:
+        with open(temporary, "w", encoding="ascii") as f:
+            f.write(os.urandom(_HOME_ID_BYTES).hex() + "\n")
+        try:
+            os.link(temporary, path)
+        finally:
+            os.unlink(temporary)
+    except FileExistsError:
+        return True
+    except OSError:
+        return False  # a home that is only read, or a file system without links
+    return True

@@ -1,0 +1,35 @@
+"""What a run is to do, as it is kept in the run."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict
+
+from ..errors import AgentError
+from . import atomic, rundir
+
+JOB = "job.json"
+
+
+def job_of(home: str, run_id: str) -> Dict[str, Any]:
+    return read_job(rundir.run_dir(home, run_id))
+
+
+def write_job(directory: str, job: Dict[str, Any]) -> None:
+    path = os.path.join(rundir.guild_dir(directory), JOB)
+    atomic.write_atomically(path, json.dumps(job, indent=1))
+
+
+def read_job(directory: str) -> Dict[str, Any]:
+    """What the run is to do, as `stage` wrote it."""
+    try:
+        with open(os.path.join(rundir.guild_dir(directory), JOB), encoding="utf-8") as f:
+            job = json.load(f)
+    except FileNotFoundError:
+        raise AgentError("the run has no job: another program made it", kind="refused") from None
+    except (OSError, ValueError) as e:
+        raise AgentError("cannot read the run's job: %s" % e) from None
+    if not isinstance(job, dict):
+        raise AgentError("the run's job is not one")
+    return job

@@ -1,0 +1,72 @@
+"""The files that a run was given, as its manifest lists them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import List, Sequence, Set
+
+from . import atomic, rundir
+
+
+def _manifest_path(directory: str) -> str:
+    return os.path.join(rundir.guild_dir(directory), "manifest")
+
+
+def manifest_lines(directory: str) -> List[str]:
+    try:
+        path = _manifest_path(directory)
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
+            return [line for line in f.read().split("\n") if line]
+    except OSError:
+        return []
+
+
+def write_manifest(directory: str, lines: Sequence[str]) -> None:
+    atomic.write_atomically(_manifest_path(directory), "".join(line + "\n" for line in lines))
+
+
+def append_manifest(directory: str, lines: Sequence[str]) -> None:
+    write_manifest(directory, [*manifest_lines(directory), *lines])
+
+
+# What a manifest's lines begin with; they are as Guild AI 0.9 writes them, `s PATH SHA1 SOURCE`,
+# quoted as for sh.
+KINDS = {"sourcecode": "s", "dependencies": "d"}
+# Where Guild AI puts source code that is not to lie beside what the operation writes.
+SOURCE_FOLDER = ".guild/sourcecode/"
+
+
+def source_files(directory: str) -> List[str]:
+    """The paths that the run's manifest calls source code, wherever they lead."""
+    return sorted(paths_of_kinds(directory, KINDS["sourcecode"]))
+
+
+def given_files(directory: str) -> List[str]:
+    """The paths that the run's manifest says it was given: source code and dependencies."""
+    return sorted(paths_of_kinds(directory, *KINDS.values()))
+
+
+def paths_of_kinds(directory: str, *types: str) -> Set[str]:
+    """The paths in the run's manifest whose lines are of these types."""
+    found = set()
+    path = os.path.join(rundir.guild_dir(directory), "manifest")
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
+            for line in f:
+                words = fields(line)
+                if len(words) > 1 and words[0] in types:
+                    found.add(os.path.normpath(words[1]))
+    except OSError:
+        pass
+    return found
+
+
+def fields(line: str) -> Sequence[str]:
+    """The words of a manifest's line; none where its quotes do not match."""
+    if not any(c in line for c in "'\"\\"):
+        return line.split()
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return ()

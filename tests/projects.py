@@ -1,0 +1,61 @@
+"""Projects, operations and values that tests of several packages are made with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import project
+
+from guild_sync.errors import ConfigError
+from guild_sync.jobs.command import command_of
+from guild_sync.project import flags, guildfile
+from guild_sync.project.definitions import Operation, Project
+from guild_sync.project.flags import Flag
+
+HOSTILE = [
+    "a b",
+    " leading and trailing ",
+    "it's",
+    'say "hi"',
+    "a\nb\n",
+    "\t",
+    "$(touch x)",
+    "`touch x`",
+    "${other}",
+    "a;b|c&d>e",
+    "*",
+    "~",
+    "%s\\n\\0101",
+    "--help",
+    "-1x",
+    "=",
+    "a=b=c",
+    "é 日本 \U0001f600",
+    "x" * 100_000,
+]
+
+
+def load(folder: Path, text: str, **modules: str) -> Project:
+    return guildfile.load(project(folder, text, **modules))
+
+
+def only(folder: Path, guildfile: str, **modules: str) -> Operation:
+    (operation,) = load(folder, guildfile, **modules).operations
+    return operation
+
+
+def message(folder: Path, guildfile: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        load(folder, guildfile)
+    return f"{error.value.message}\n{error.value.hint}"
+
+
+def job(operation: Operation, *assignments: str) -> dict[str, Any]:
+    return command_of(operation, flags.flag_values(operation, assignments))
+
+
+def op(**flags: Any) -> Operation:
+    """An operation with these flags and their defaults."""
+    return Operation("op", main="train", flags={name: Flag(name, d) for name, d in flags.items()})

@@ -1,0 +1,162 @@
+"""Which runs a filter is about: a table of questions, asked of one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guild_sync.agent.catalog import filters
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.store import rundir
+from guild_sync.cli import expressions
+
+STARTED = 1_700_000_000_000_000
+ATTRS: dict[str, Any] = {
+    "exit_status": 1,
+    "started": STARTED,
+    "stopped": STARTED + 5,
+    "label": "Best of sleep=5",
+    "tags": ["new", "slow"],
+    "comments": [{"body": "Look at this", "user": "me"}, "not a comment"],
+    "marked": True,
+    "sourcecode_digest": "0af3bc",
+    "flags": {"sleep": 5, "rate": 0.5, "name": "x y", "on": True, "label": "flagged", "none": None},
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> str:
+    directory = tmp_path / "runs" / ("a" * 32)
+    (directory / ".guild" / "attrs").mkdir(parents=True)
+    (directory / ".guild" / "opref").write_text("package:gpkg.demo 1.0 model train")
+    for name, value in ATTRS.items():
+        rundir.write_attr(str(directory), name, value)
+    return str(directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "met"),
+    [
+        ("status", ["error"], True),
+        ("status", ["completed", "error"], True),
+        ("status", ["completed"], False),
+        ("operation", ["train"], True),
+        ("operation", ["gpkg.demo/model:train"], True),
+        ("operation", ["TRAIN"], True),
+        ("operation", ["test", "model"], True),
+        ("operation", ["test"], False),
+        ("label", ["best"], True),
+        ("label", ["worst"], False),
+        ("label", [""], False),
+        ("unlabeled", True, False),
+        ("tag", ["new"], True),
+        ("tag", ["old", "slow"], True),
+        ("tag", ["ne"], False),
+        ("tag", ["New"], False),
+        ("comment", ["look AT"], True),
+        ("comment", ["elsewhere"], False),
+        ("marked", True, True),
+        ("marked", False, False),
+        ("digest", ["0af"], True),
+        ("digest", ["af"], False),
+        ("digest", [""], False),
+        ("started", [None, None], True),
+        ("started", [STARTED, STARTED + 1], True),
+        ("started", [STARTED + 1, None], False),
+        ("started", [None, STARTED], False),
+    ],
+)
+def test_a_filter_is_met_by_any_of_its_values(run: str, name: str, wanted: Any, met: bool) -> None:
+    assert filters.matches(run, {name: wanted}) is met
+
+
+def test_every_filter_must_be_met(run: str) -> None:
+    assert filters.matches(run, {"tag": ["new"], "marked": True})
+    assert not filters.matches(run, {"tag": ["new"], "marked": False})
+    assert filters.matches(run, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("status = error", True),
+        ("status = error and sleep > 5", False),
+        ("status = error and sleep >= 5", True),
+        ("status = completed or sleep = 5", True),
+        ("not status = completed", True),
+        ("status != completed", True),
+        ("status in [error, terminated]", True),
+        ("status not in [error, terminated]", False),
+        ("sleep = 5.0", True),
+        ("sleep = '5'", True),
+        ("sleep < 10", True),
+        ("sleep < '10'", False),
+        ("rate <= 0.5", True),
+        ("exit_status > 0", True),
+        ("name = 'x y'", True),
+        ("name contains X", True),
+        ("name contains z", False),
+        ("on = yes", True),
+        ("on = 1", False),
+        ("on = no", False),
+        ("label contains best", True),
+        ("flag:label = flagged", True),
+        ("attr:label = flagged", False),
+        ("attr:sleep is undefined", True),
+        ("none is undefined", True),
+        ("sleep is not undefined", True),
+        ("unknown > 1", False),
+        ("unknown < 1", False),
+        ("unknown != 1", True),
+        ("unknown contains x", False),
+        ("tags contains new", True),
+        ("tags contains ne", False),
+        ("operation = gpkg.demo/model:train", True),
+        ("operation = model:train", True),
+        ("op contains train", True),
+        ("id contains aaaa", True),
+        ("attr:../opref contains package", False),
+        ("notable = 1 or order = 2 or sleep = 5", True),
+    ],
+)
+def test_an_expression_compares_attributes_flags_and_status(run: str, text: str, met: bool) -> None:
+    assert filters.matches(run, {"expression": expressions.parse(text)}) is met
+
+
+def test_what_the_run_lacks_or_cannot_be_read_meets_no_filter(run: str) -> None:
+    for name in ("label", "tags", "comments", "flags", "started"):
+        (Path(run) / ".guild" / "attrs" / name).write_text("[{")
+    asked: list[dict[str, Any]] = [
+        {"label": ["x"]},
+        {"tag": ["new"]},
+        {"comment": ["Look"]},
+        {"started": [0, None]},
+        {"expression": ["=", "sleep", 5]},
+    ]
+    assert not any(filters.matches(run, wanted) for wanted in asked)
+    assert filters.matches(run, {"unlabeled": True})
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"colour": ["red"]},
+        {"expression": "sleep = 5"},
+        {"expression": []},
+        {"expression": ["~", "sleep", 5]},
+        {"expression": 300 * ["not"]},
+    ],
+)
+def test_a_filter_that_is_none_is_refused(run: str, wanted: dict[str, Any]) -> None:
+    with pytest.raises(AgentError):
+        filters.matches(run, wanted)
+
+
+def test_an_expression_that_is_too_deep_is_refused(run: str) -> None:
+    tree: Any = ["=", "sleep", 5]
+    for _ in range(250):
+        tree = ["not", tree]
+    with pytest.raises(AgentError):
+        filters.matches(run, {"expression": tree})

@@ -1,0 +1,211 @@
+"""Deleting, restoring and purging: a run is in one place, whole, or it is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import wait_until
+
+from guild_sync.agent import protocol
+from guild_sync.agent.catalog import find, trash
+from guild_sync.agent.store import locks, rundir
+
+A, B = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def make(home: Path, run_id: str = A, deleted: bool = False, output: str = "output") -> Path:
+    run = home / ("trash/runs" if deleted else "runs") / run_id
+    (run / ".guild/attrs").mkdir(parents=True)
+    (run / ".guild/attrs/started").write_text("1\n")
+    (run / ".guild/attrs/exit_status").write_text("0\n")
+    (run / ".guild/opref").write_text("package:gpkg.demo 1.0 '' op")
+    (run / "out.txt").write_text(output)
+    return run
+
+
+def ids(home: Path, deleted: bool = False) -> list[str]:
+    return find.run_ids(str(home), deleted)
+
+
+def litter(home: Path) -> list[str]:
+    """Whatever is beside the runs, or is left of a lock in one."""
+    beside = [
+        path.name
+        for top in (home / "runs", home / "trash/runs")
+        if top.is_dir()
+        for path in top.iterdir()
+        if not protocol.RUN_ID.match(path.name)
+    ]
+    return beside + [str(path) for path in home.rglob("LOCK*")]
+
+
+def test_a_deleted_run_is_in_the_trash_as_it_was_and_comes_back_so(home: Path) -> None:
+    make(home)
+    make(home, B)
+    assert trash.delete(str(home), [A]) == {"done": [A], "refused": {}}
+    assert (ids(home), ids(home, deleted=True)) == ([B], [A])
+    assert (home / "trash/runs" / A / "out.txt").read_text() == "output"
+    assert litter(home) == []
+    assert trash.restore(str(home), [A]) == {"done": [A], "refused": {}}
+    assert (ids(home), ids(home, deleted=True)) == ([B, A], [])
+    assert rundir.status(str(home / "runs" / A)).text == "completed"
+
+
+def test_a_run_that_is_removed_for_good_is_nowhere(home: Path) -> None:
+    make(home)
+    make(home, B, deleted=True)
+    assert trash.delete(str(home), [A], permanent=True) == {"done": [A], "refused": {}}
+    assert trash.purge(str(home), [B]) == {"done": [B], "refused": {}}
+    assert (ids(home), ids(home, deleted=True), litter(home)) == ([], [], [])
+
+
+def test_the_later_one_of_two_deleted_runs_with_one_id_is_kept(home: Path) -> None:
+    make(home, deleted=True, output="first")
+    make(home, output="second")
+    assert trash.delete(str(home), [A])["done"] == [A]
+    assert (home / "trash/runs" / A / "out.txt").read_text() == "second"
+    assert litter(home) == []
+
+
+def test_a_run_is_not_restored_over_another(home: Path) -> None:
+    make(home, deleted=True, output="deleted")
+    make(home, output="here")
+    make(home, B, deleted=True)
+    answer = trash.restore(str(home), [A, B])
+    assert answer == {"done": [B], "refused": {A: "a run with its id is there already"}}
+    assert (home / "runs" / A / "out.txt").read_text() == "here"
+    assert (home / "trash/runs" / A / "out.txt").read_text() == "deleted"
+
+
+def test_runs_that_are_not_there_stop_no_other(home: Path) -> None:
+    make(home)
+    outside = home / "outside"
+    outside.mkdir(parents=True)
+    for permanent in (False, True):
+        answer = trash.delete(str(home), ["../outside", B], permanent)
+        assert answer["refused"] == {
+            "../outside": "'../outside' is not a run id",
+            B: "it is not there any more",
+        }
+    assert trash.delete(str(home), [B, A])["done"] == [A]
+    assert outside.is_dir()
+
+
+def test_a_running_run_is_not_deleted(home: Path) -> None:
+    guild = rundir.guild_dir(str(make(home)))
+    make(home, B)
+    fd = locks.hold(guild)
+    assert fd is not None
+    for permanent in (False, True):
+        answer = trash.delete(str(home), [A], permanent)
+        assert answer == {"done": [], "refused": {A: "it is running"}}
+    assert trash.delete(str(home), [A, B])["done"] == [B]
+    locks.release(guild, fd)
+    assert trash.delete(str(home), [A])["done"] == [A]
+
+
+def test_a_run_that_is_being_copied_here_is_deleted_only_as_a_known_copy(home: Path) -> None:
+    (make(home) / ".guild/LOCK.remote").write_text("gpu1\n")
+    answer = trash.delete(str(home), [A])
+    assert answer == {"done": [], "refused": {A: "it is just being copied here"}}
+    assert trash.delete(str(home), [A], copies=[A])["done"] == [A]
+    trash.restore(str(home), [A])
+    assert rundir.status(str(home / "runs" / A)) == rundir.Status("running", "gpu1")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may remove what is read-only")
+def test_a_run_with_read_only_folders_is_removed(home: Path) -> None:
+    _read_only(make(home))
+    assert trash.delete(str(home), [A], permanent=True)["done"] == [A]
+    assert litter(home) == []
+
+
+def _read_only(run: Path) -> None:
+    deep = run / "deep/er"
+    deep.mkdir(parents=True)
+    (deep / "file").touch()
+    for folder in (deep, deep.parent):
+        folder.chmod(0o500)
+
+
+def test_a_link_in_a_run_is_removed_and_not_followed(home: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
+    run = make(home)
+    (run / "link").symlink_to(kept)
+    trash.delete(str(home), [A], permanent=True)
+    assert (kept / "file").exists()
+    assert kept.stat().st_mode & 0o777 != 0o700
+
+
+def test_a_run_that_is_a_link_is_removed_as_a_link(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    make(home).rename(elsewhere)
+    (home / "runs" / A).symlink_to(elsewhere)
+    assert trash.delete(str(home), [A], permanent=True)["done"] == [A]
+    assert (elsewhere / "out.txt").exists()
+    assert ids(home) == []
+
+
+def test_what_killed_deletes_left_is_removed_by_the_next_one(home: Path) -> None:
+    make(home)
+    left = home / "runs/.deleting-x" / B
+    make(home, B).rename(left.parent.parent / "moved")
+    left.parent.mkdir()
+    (home / "runs/moved").rename(left)
+    assert ids(home) == [A]
+    trash.delete(str(home), [A], permanent=True)
+    assert litter(home) == []
+
+
+CALL = (
+    "import sys; from guild_sync.agent.catalog import trash;"
+    "trash.delete(sys.argv[1], sys.argv[2:], %s)"
+)
+FILES = 30
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_killed_delete_leaves_each_run_whole_in_one_place(home: Path, permanent: bool) -> None:
+    wanted = [f"{number:032x}" for number in range(40)]
+    for moment in range(12):
+        if (home / "trash/runs").exists():
+            trash.restore(str(home), ids(home, deleted=True))
+        for run_id in set(wanted) - set(ids(home)):
+            run = make(home, run_id)
+            for number in range(FILES):
+                (run / f"file{number}").touch()
+        argv = [sys.executable, "-c", CALL % permanent, str(home), *wanted]
+        child = subprocess.Popen(argv)
+        first = home / "runs" / wanted[0]
+        wait_until(lambda first=first: not first.exists())  # type: ignore[misc]
+        time.sleep(moment * 0.001)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        for run_id in wanted:
+            assert_whole_in_one_place(home, run_id)
+    trash.delete(str(home), ids(home), permanent=True)
+    assert [path.name for path in (home / "runs").iterdir()] == []
+
+
+def assert_whole_in_one_place(home: Path, run_id: str) -> None:
+    """Or nowhere at all."""
+    places = [home / top / run_id for top in ("runs", "trash/runs")]
+    found = [place for place in places if place.exists()]
+    assert len(found) <= 1
+    for place in found:
+        files = {path.name for path in place.iterdir()}
+        assert files == {".guild", "out.txt", *(f"file{n}" for n in range(FILES))}
+        assert rundir.status(str(place)).text == "completed"

@@ -1,0 +1,423 @@
+"""The marks of a run that is a copy: no moment in between shows a wrong status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import at_every_line
+
+from guild_sync.agent.catalog import find
+from guild_sync.agent.copies import marks, tracked
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.store import attrs, rundir
+
+A, B = "a" * 32, "b" * 32
+RUNNING = {"status": "running", "remote": None, "exit_status": None, "stopped": None}
+COMPLETED = {"status": "completed", "remote": None, "exit_status": 0, "stopped": 5}
+PENDING = {**RUNNING, "status": "pending"}
+STAGED = {**RUNNING, "status": "staged"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> str:
+    return str(tmp_path / "home")
+
+
+def guild(home: str, run_id: str = A) -> Path:
+    return Path(home, "runs", run_id, ".guild")
+
+
+def begin(home: str, *states: dict[str, Any]) -> Any:
+    return marks.begin(home, dict(zip((A, B), states, strict=False)), "gpu")
+
+
+def settle(home: str, *states: dict[str, Any]) -> dict[str, str]:
+    return marks.settle(home, dict(zip((A, B), states, strict=False)))
+
+
+def copy(home: str, state: dict[str, Any], run_id: str = A) -> None:
+    """What rsync brings of a run in this state."""
+    folder = guild(home, run_id)
+    (folder / "attrs").mkdir(parents=True, exist_ok=True)
+    (folder / "opref").write_text("package:gpkg.demo 1.0 '' op")
+    for name in ("exit_status", "stopped"):
+        if state[name] is not None:
+            (folder / "attrs" / name).write_text(attrs.encode(state[name]))
+
+
+def status(home: str, run_id: str = A) -> rundir.Status:
+    return rundir.status(rundir.run_dir(home, run_id))
+
+
+@pytest.fixture
+def runs_here(home: str) -> Iterator[str]:
+    """A run that this machine itself runs."""
+    guild(home).mkdir(parents=True)
+    program = (
+        "import sys\nfrom guild_sync.agent.store import locks\n"
+        "locks.hold(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(guild(home))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    yield A
+    child.communicate()
+
+
+# Before the first byte.
+
+
+@pytest.mark.parametrize("state", [RUNNING, COMPLETED, PENDING, STAGED])
+def test_a_run_is_marked_before_the_first_byte_of_it_is_here(
+    home: str, state: dict[str, Any]
+) -> None:
+    begin(home, state)
+    assert (guild(home) / "LOCK.remote").read_text() == "gpu\n"
+    waits = state["status"] in ("pending", "staged")
+    assert status(home) == (state["status"] if waits else "running", "gpu")
+
+
+def test_no_moment_shows_a_run_without_its_mark(home: str) -> None:
+    seen = set()
+
+    def check() -> None:
+        if Path(home, "runs", A).exists():
+            seen.add(status(home))
+
+    with at_every_line(check):
+        begun = begin(home, COMPLETED)
+        marks.end(home, begun["incoming"], [A])
+    assert seen == {("running", "gpu")}
+    assert os.listdir(Path(home, "runs")) == []
+
+
+def test_the_mark_is_all_that_is_written_of_a_run(home: str) -> None:
+    begin(home, RUNNING)
+    assert os.listdir(guild(home)) == ["LOCK.remote"]
+
+
+def test_a_run_that_is_here_whole_is_not_marked_again(home: str) -> None:
+    copy(home, COMPLETED)
+    begin(home, COMPLETED)
+    assert status(home) == ("completed", None)
+
+
+def test_a_run_that_ended_otherwise_there_is_marked_again(home: str) -> None:
+    copy(home, COMPLETED)
+    begin(home, {**COMPLETED, "stopped": 6})
+    assert status(home) == ("running", "gpu")
+
+
+def test_a_run_that_was_restarted_there_is_marked_again(home: str) -> None:
+    copy(home, COMPLETED)
+    begin(home, RUNNING)
+    assert status(home) == ("running", "gpu")
+
+
+def test_a_run_of_which_only_its_end_is_here_is_marked(home: str) -> None:
+    copy(home, COMPLETED)
+    (guild(home) / "opref").unlink()
+    begin(home, COMPLETED)
+    assert status(home) == ("running", "gpu")
+
+
+def test_a_run_that_runs_here_is_refused_and_left_alone(home: str, runs_here: str) -> None:
+    before = sorted(os.listdir(guild(home)))
+    begun = begin(home, COMPLETED, COMPLETED)
+    assert begun["refused"] == {A: "it is running on this machine"}
+    assert sorted(os.listdir(guild(home))) == before
+    assert status(home) == ("running", None)
+    assert (guild(home, B) / "LOCK.remote").exists()
+
+
+def test_a_run_of_another_remote_takes_this_ones_name(home: str) -> None:
+    guild(home).mkdir(parents=True)
+    (guild(home) / "LOCK.remote").write_text("other\n")
+    begin(home, RUNNING)
+    assert status(home) == ("running", "gpu")
+
+
+@pytest.mark.parametrize("run_id", ["..", "a", "../../x", "A" * 32])
+def test_what_is_no_run_id_is_refused(home: str, run_id: str) -> None:
+    with pytest.raises(AgentError):
+        marks.begin(home, {run_id: RUNNING}, "gpu")
+    assert not os.path.exists(os.path.join(home, "runs", run_id, ".guild"))
+
+
+# Where unfinished files go.
+
+
+def test_unfinished_files_have_a_folder_beside_the_runs(home: str) -> None:
+    begun = begin(home, RUNNING)
+    assert begun["runs_dir"] == f"{home}/runs"
+    assert os.path.dirname(begun["incoming"]) == begun["runs_dir"]
+    assert os.listdir(begun["incoming"]) == []
+    assert os.stat(begun["incoming"]).st_mode & 0o777 == 0o700
+    assert find.run_ids(home) == [A]
+    marks.end(home, begun["incoming"], [])
+    assert not os.path.exists(begun["incoming"])
+
+
+def test_what_killed_copies_left_is_removed(home: str) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    stale = Path(home, "runs", f".incoming-{child.pid}")
+    stale.mkdir(parents=True)
+    (stale / "half").touch()
+    begin(home, RUNNING)
+    assert not stale.exists()
+
+
+def test_what_live_copies_have_is_left_alone(home: str) -> None:
+    others = Path(home, "runs", f".incoming-{os.getppid()}")
+    others.mkdir(parents=True)
+    (others / "half").touch()
+    begin(home, RUNNING)
+    assert (others / "half").exists()
+
+
+@pytest.mark.parametrize("name", [".incoming-", ".incoming-x", "incoming-1"])
+def test_what_only_looks_like_it_is_left_alone(home: str, name: str) -> None:
+    Path(home, "runs", name).mkdir(parents=True)
+    begin(home, RUNNING)
+    assert Path(home, "runs", name).exists()
+
+
+# After the last byte.
+
+
+def test_a_run_that_was_running_keeps_its_mark(home: str) -> None:
+    begin(home, RUNNING)
+    copy(home, RUNNING)
+    assert settle(home, RUNNING) == {}
+    assert status(home) == ("running", "gpu")
+
+
+def test_a_run_that_ended_while_it_was_copied_is_told_one_sync_later(home: str) -> None:
+    begin(home, RUNNING)
+    copy(home, COMPLETED)  # its exit status came along
+    assert settle(home, RUNNING) == {}
+    assert status(home) == ("running", "gpu")
+
+
+@pytest.mark.parametrize(("name", "code"), [("completed", 0), ("error", 1), ("terminated", -15)])
+def test_a_run_that_had_ended_has_its_status_now(home: str, name: str, code: int) -> None:
+    state = {**COMPLETED, "status": name, "exit_status": code}
+    begin(home, state)
+    copy(home, state)
+    assert settle(home, state) == {}
+    assert status(home) == (name, None)
+
+
+@pytest.mark.parametrize(
+    "arrived",
+    [RUNNING, {**COMPLETED, "exit_status": 1}, {**COMPLETED, "stopped": 6}],
+)
+def test_a_run_that_is_not_what_its_remote_told_keeps_its_mark(
+    home: str, arrived: dict[str, Any]
+) -> None:
+    begin(home, COMPLETED)
+    copy(home, arrived)
+    assert settle(home, COMPLETED) == {A: "it changed while it was copied"}
+    assert status(home) == ("running", "gpu")
+
+
+def test_one_run_that_changed_does_not_keep_another_from_its_end(home: str) -> None:
+    begin(home, COMPLETED, COMPLETED)
+    copy(home, RUNNING)
+    copy(home, COMPLETED, B)
+    assert set(settle(home, COMPLETED, COMPLETED)) == {A}
+    assert status(home, B) == ("completed", None)
+
+
+def test_a_killed_run_without_an_exit_status_is_an_error_here_as_there(home: str) -> None:
+    state = {**RUNNING, "status": "error"}
+    begin(home, state)
+    copy(home, state)
+    assert settle(home, state) == {}
+    assert status(home) == ("error", None)
+
+
+def test_a_staged_run_is_staged_here(home: str) -> None:
+    begin(home, STAGED)
+    copy(home, STAGED)
+    assert settle(home, STAGED) == {}
+    assert status(home) == ("staged", "gpu")
+
+
+def test_a_run_that_was_staged_here_and_ended_there_is_staged_no_more(home: str) -> None:
+    begin(home, STAGED)
+    copy(home, STAGED)
+    settle(home, STAGED)
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    settle(home, COMPLETED)
+    assert status(home) == ("completed", None)
+
+
+def test_a_pending_run_keeps_its_mark(home: str) -> None:
+    begin(home, PENDING)
+    copy(home, PENDING)
+    assert settle(home, PENDING) == {}
+    assert status(home) == ("pending", "gpu")
+
+
+@pytest.mark.parametrize("state", [RUNNING, COMPLETED])
+def test_a_copy_that_is_killed_at_any_moment_shows_no_end(home: str, state: dict[str, Any]) -> None:
+    begin(home, state)
+    assert status(home) == ("running", "gpu")
+    copy(home, state)
+    assert status(home) == ("running", "gpu")
+    begin(home, state)  # the next pull
+    copy(home, state)
+    settle(home, state)
+    assert status(home).text == state["status"]
+    assert tracked.tracked(home) == ([(A, "gpu")] if state is RUNNING else [])
+
+
+def test_a_dead_runners_lock_here_does_not_keep_a_copy_from_its_end(home: str) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    guild(home).mkdir(parents=True)
+    (guild(home) / "LOCK").write_text(f"{child.pid}\n")
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    settle(home, COMPLETED)
+    assert status(home) == ("completed", None)
+
+
+# A run that was started again on its remote.
+
+
+def test_the_end_of_an_earlier_start_is_forgotten_once_the_copy_is_marked(home: str) -> None:
+    copy(home, COMPLETED)
+    begin(home, RUNNING)
+    assert status(home) == rundir.Status("running", "gpu")
+    assert rundir.read_attr(rundir.run_dir(home, A), "exit_status") is None
+    assert rundir.read_attr(rundir.run_dir(home, A), "stopped") is None
+    assert settle(home, {**RUNNING, "status": "error"}) == {}
+    assert status(home) == rundir.Status("error")
+
+
+def test_a_run_that_was_restarted_while_it_was_copied_is_not_settled(home: str) -> None:
+    copy(home, COMPLETED)
+    (guild(home) / "attrs/started").write_text("7")
+    assert settle(home, {**COMPLETED, "started": 3}) == {A: "it changed while it was copied"}
+    assert settle(home, {**COMPLETED, "started": 7}) == {}
+
+
+def test_the_copy_of_a_run_that_its_remote_started_again_runs_there(home: str) -> None:
+    copy(home, COMPLETED)
+    assert not marks.reopen(home, A, "gpu"), "no remote has given its word for it"
+    rundir.confirm(rundir.run_dir(home, A), "gpu", 5)
+    assert not marks.reopen(home, A, "other")
+    assert status(home) == rundir.Status("completed")
+    assert marks.reopen(home, A, "gpu")
+    assert status(home) == rundir.Status("running", "gpu")
+    assert not marks.reopen(home, B, "gpu"), "it is not here"
+
+
+# A run that another machine pushes here.
+
+TOKEN = "0123456789abcdef"
+
+
+def begin_push(home: str, *states: dict[str, Any], sender: str = "laptop") -> Any:
+    return marks.begin_push(home, dict(zip((A, B), states, strict=False)), sender, TOKEN)
+
+
+def test_a_pushed_run_shows_no_end_before_it_is_whole_and_no_sync_asks_for_it(home: str) -> None:
+    begin_push(home, COMPLETED)
+    copy(home, COMPLETED)
+    assert status(home) == ("running", "push from laptop")
+    assert tracked.tracked(home) == []
+    begin_push(home, COMPLETED)  # after a kill
+    assert settle(home, COMPLETED) == {}
+    assert status(home) == ("completed", None)
+
+
+def test_another_machine_may_end_what_a_push_began(home: str) -> None:
+    begin_push(home, COMPLETED)
+    assert begin_push(home, COMPLETED, sender="other")["refused"] == {}
+    assert status(home) == ("running", "push from other")
+
+
+def test_a_run_that_runs_where_it_is_pushed_to_is_refused(home: str, runs_here: str) -> None:
+    assert begin_push(home, COMPLETED, COMPLETED)["refused"] == {A: "it is running there"}
+    assert status(home) == ("running", None)
+    assert status(home, B) == ("running", "push from laptop")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("PENDING", "", "it is pending there"),
+        ("STAGED", "", "it is staged there"),
+        ("LOCK.remote", "gpu\n", "it is running (gpu) there"),
+    ],
+)
+def test_a_run_that_waits_or_goes_on_where_it_is_pushed_to_is_refused(
+    home: str, name: str, text: str, why: str
+) -> None:
+    copy(home, COMPLETED)
+    (guild(home) / name).write_text(text)
+    assert begin_push(home, COMPLETED)["refused"] == {A: why}
+    assert (guild(home) / name).read_text() == text
+
+
+def test_the_next_push_of_a_machine_cleans_up_what_its_last_one_left(home: str) -> None:
+    left = Path(begin_push(home, COMPLETED)["incoming"])
+    assert left == Path(home, "runs", f".incoming-push-{TOKEN}")
+    (left / "half").touch()
+    begin(home, RUNNING)  # a pull there does not know whose it is
+    assert (left / "half").exists()
+    assert os.listdir(begin_push(home, COMPLETED)["incoming"]) == []
+
+
+@pytest.mark.parametrize("token", ["", "..", "../../x", "A" * 16])
+def test_a_token_that_is_none_is_refused(home: str, token: str) -> None:
+    with pytest.raises(AgentError):
+        marks.begin_push(home, {A: COMPLETED}, "laptop", token)
+
+
+def test_what_is_only_half_pushed_there_is_not_pulled(home: str) -> None:
+    copy(home, COMPLETED)
+    half = {**RUNNING, "remote": "push from laptop"}
+    assert begin(home, half)["refused"] == {A: "it is not there whole yet (push from laptop)"}
+    assert status(home) == ("completed", None)
+
+
+def test_what_a_killed_guild_had_not_finished_writing_goes_with_the_mark(home: str) -> None:
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    left, anothers = guild(home) / ".LOCK.confirmed.4194305", guild(home) / f".LOCK.x.{os.getpid()}"
+    left.touch()
+    anothers.touch()
+    settle(home, COMPLETED)
+    assert not left.exists()
+    assert anothers.exists()
+
+
+def test_a_run_has_its_mark_until_all_else_of_it_is_written(home: str) -> None:
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    written = []
+
+    def check() -> None:
+        if not (guild(home) / "LOCK.remote").exists():
+            written.append((guild(home) / "LOCK.confirmed").exists())
+
+    with at_every_line(check):
+        marks.settle(home, {A: COMPLETED}, "gpu", 5)
+    assert written
+    assert all(written)

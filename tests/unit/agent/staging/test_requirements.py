@@ -1,0 +1,410 @@
+"""What an operation requires, put into its run: files of the project, and of other runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.staging import requirements
+from guild_sync.agent.store import rundir
+
+ID, MADE, OLDER = "a" * 32, "b" * 32, "c" * 32
+
+
+def new_run(home: Path, run_id: str, operation: str, started: int) -> Path:
+    folder = home / "runs" / run_id
+    (folder / ".guild" / "attrs").mkdir(parents=True)
+    (folder / ".guild" / "opref").write_text(f"package:gpkg.demo 1.0 '' {operation}")
+    rundir.write_attr(str(folder), "initialized", started)
+    rundir.write_attr(str(folder), "started", started)
+    rundir.write_attr(str(folder), "exit_status", 0)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home: Path) -> Path:
+    return new_run(home, ID, "report", 3_000_000)
+
+
+@pytest.fixture
+def made(home: Path) -> Path:
+    """A completed run of train: it made two files of one name, and was given a third."""
+    folder = new_run(home, MADE, "train", 2_000_000)
+    for name in ("model.bin", "logs/a.txt", "logs/deep/a.txt", "train.py", "src/lib.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / ".guild" / "manifest").write_text("s train.py 0 train.py\nd src/lib.py 0 file:lib\n")
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "data" / "deep").mkdir(parents=True)
+    for name in ("one.csv", "data/a.csv", "data/a.csv.bak", "data/deep/b.csv"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def of_file(source: str, **more: Any) -> dict[str, Any]:
+    return {
+        "kind": "file", "source": source, "name": source, "select": [], "rename": [],
+        "target_path": "", "copy": False, "keep_folders": False, **more,
+    }  # fmt: skip
+
+
+def of_run(**more: Any) -> dict[str, Any]:
+    return of_file("train", kind="operation", **more)
+
+
+def add(home: Path, root: Path, *requires: dict[str, Any]) -> None:
+    requirements.add_files(str(home), ID, requires, str(root))
+
+
+def resolve(home: Path, run: Path, *requires: dict[str, Any]) -> None:
+    requirements.resolve(str(home), str(run), requires)
+
+
+def files(run: Path) -> dict[str, str]:
+    """The files in a run, links to folders not followed, and what they hold or lead to."""
+    found = {}
+    for top, folders, names in os.walk(run):
+        if ".guild" in folders:
+            folders.remove(".guild")
+        for name in [*names, *folders]:
+            path = Path(top, name)
+            if path.is_symlink():
+                found[str(path.relative_to(run))] = f"-> {os.readlink(path)}"
+            elif path.is_file():
+                found[str(path.relative_to(run))] = path.read_text()
+    return found
+
+
+def manifest(run: Path) -> list[str]:
+    return (run / ".guild" / "manifest").read_text().splitlines()
+
+
+def sha1(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
+
+
+# Files of the project.
+
+
+def test_a_file_of_the_project_is_copied_and_recorded(home: Path, run: Path, root: Path) -> None:
+    add(home, root, of_file("data/a.csv"))
+
+    assert files(run) == {"a.csv": "data/a.csv"}
+    assert manifest(run) == [f"d a.csv {sha1('data/a.csv')} file:data/a.csv"]
+    assert rundir.read_attr(str(run), "deps") == {
+        "data/a.csv": {"file:data/a.csv": {"paths": ["data/a.csv"], "uri": "file:data/a.csv"}}
+    }
+
+
+def test_a_folder_of_the_project_is_copied_whole(home: Path, run: Path, root: Path) -> None:
+    add(home, root, of_file("data"))
+
+    assert sorted(files(run)) == ["data/a.csv", "data/a.csv.bak", "data/deep/b.csv"]
+    assert manifest(run) == ["d data - file:data"]
+
+
+def test_select_has_to_match_the_whole_path(home: Path, run: Path, root: Path) -> None:
+    add(home, root, of_file("data", select=[r"a\.csv", r"deep/.*"]))
+
+    assert files(run) == {"a.csv": "data/a.csv", "b.csv": "data/deep/b.csv"}
+    assert f"d b.csv {sha1('data/deep/b.csv')} file:data/deep/b.csv" in manifest(run)
+
+
+def test_what_is_selected_keeps_its_folders_on_request(home: Path, run: Path, root: Path) -> None:
+    add(home, root, of_file("data", select=[r".*b\.csv"], keep_folders=True))
+
+    assert files(run) == {"deep/b.csv": "data/deep/b.csv"}
+
+
+def test_a_file_is_renamed_by_each_rule_in_turn_and_put_below_the_target_path(
+    home: Path, run: Path, root: Path
+) -> None:
+    rules = [["(one)", r"\1-\1"], ["one", "two"], [r"\.csv$", ".txt"]]
+    add(home, root, of_file("one.csv", rename=rules, target_path="in/here"))
+
+    assert files(run) == {"in/here/two-one.txt": "one.csv"}
+
+
+def test_source_code_that_is_required_too_is_no_collision(
+    home: Path, run: Path, root: Path
+) -> None:
+    (run / "one.csv").write_text("one.csv")
+    (run / "data").mkdir()
+    (run / "data" / "code.py").write_text("code")
+    add(home, root, of_file("one.csv"), of_file("data"))
+
+    assert files(run)["one.csv"] == "one.csv"
+    assert {"data/code.py", "data/a.csv"} <= set(files(run))
+
+
+def test_another_file_in_the_way_is_not_overwritten(home: Path, run: Path, root: Path) -> None:
+    (run / "one.csv").write_text("another")
+    with pytest.raises(AgentError, match=r"'one\.csv' is in the way of another"):
+        add(home, root, of_file("one.csv"))
+
+    assert files(run) == {"one.csv": "another"}
+
+
+def test_two_files_of_one_name_are_refused(home: Path, run: Path, root: Path) -> None:
+    (root / "data" / "deep" / "a.csv").write_text("other")
+    with pytest.raises(AgentError, match=r"would both be 'a\.csv'") as error:
+        add(home, root, of_file("data", select=[r".*a\.csv"]))
+
+    assert "preserve-path" in error.value.hint
+    assert files(run) == {}
+
+
+@pytest.mark.parametrize("text", ["../x", "../../x", "/x", "../.guild/x", "..", ".guild", ""])
+def test_a_rename_that_would_leave_the_run_is_refused(
+    home: Path, run: Path, root: Path, text: str
+) -> None:
+    requirement = of_file("one.csv", rename=[[".+", text]])
+    with pytest.raises(AgentError, match="would be outside the run"):
+        add(home, root, requirement)
+
+    assert files(run) == {}
+
+
+@pytest.mark.parametrize("path", ["..", "/tmp", ".guild", "./.guild/attrs", "a/../../b"])
+def test_a_target_path_that_would_leave_the_run_is_refused(
+    home: Path, run: Path, root: Path, path: str
+) -> None:
+    with pytest.raises(AgentError, match="would be outside the run"):
+        add(home, root, of_file("one.csv", target_path=path))
+
+
+def test_a_link_on_the_way_is_not_followed_out_of_the_run(
+    home: Path, run: Path, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (run / "out").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(AgentError, match="would be outside the run"):
+        add(home, root, of_file("one.csv", target_path="out/deep"))
+
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_said(home: Path, run: Path, root: Path) -> None:
+    with pytest.raises(AgentError, match=r"it requires 'none\.csv', which is not there"):
+        add(home, root, of_file("none.csv"))
+    with pytest.raises(AgentError, match="files of data matching x or y, and there are none"):
+        add(home, root, of_file("data", select=["x", "y"]))
+
+
+def test_a_folder_that_cannot_be_copied_is_said(home: Path, run: Path, root: Path) -> None:
+    (root / "data" / "dangling").symlink_to("nowhere")
+    with pytest.raises(AgentError, match="the required file 'data': "):
+        add(home, root, of_file("data"))
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "$(x)", "-d", "é\u2028\x0b", "\r", "#", "\udcff"])
+def test_any_name_is_recorded_and_forgotten_again(
+    home: Path, run: Path, root: Path, name: str
+) -> None:
+    (root / "data" / "deep" / name).write_text("x")
+    add(home, root, of_file("one.csv"), of_file("data/deep", select=["(?![b]).*"]))
+    assert files(run) == {"one.csv": "one.csv", name: "x"}
+
+    requirements.forget_all(str(run))
+
+    assert files(run) == {}
+    assert manifest(run) == []
+
+
+def test_a_name_of_two_lines_is_refused(home: Path, run: Path, root: Path) -> None:
+    (root / "data" / "x\nd y - file:y").write_text("x")
+    with pytest.raises(AgentError, match="line break in its name") as error:
+        add(home, root, of_file("data", select=["(?s)x.*"]))
+
+    assert "\n" not in error.value.message
+
+
+def test_the_files_that_a_run_keeps_serve_the_runs_made_from_it(
+    home: Path, run: Path, root: Path
+) -> None:
+    requirements.keep_files(str(home), ID, str(root), ["data/a.csv"])
+    requirements.add_files(str(home), ID, [of_file("data/a.csv")])
+
+    assert files(run) == {"a.csv": "data/a.csv"}
+
+
+# Files of an absolute path.
+
+
+def test_an_absolute_path_is_linked_when_the_run_starts(home: Path, run: Path, root: Path) -> None:
+    requirement = of_file(str(root / "data"), name="data")
+    add(home, root, requirement)
+    assert files(run) == {}
+
+    resolve(home, run, requirement)
+    resolve(home, run, requirement)
+
+    assert files(run) == {"data": f"-> {root / 'data'}"}
+    assert manifest(run) == [f"d data - file:{root / 'data'}"]
+
+
+def test_an_absolute_path_that_is_not_there_is_unmet(home: Path, run: Path, root: Path) -> None:
+    with pytest.raises(AgentError, match=f"run {ID} cannot start: it requires") as error:
+        resolve(home, run, of_file(str(root / "none")))
+
+    assert error.value.kind == "unmet"
+
+
+# Files of another run.
+
+
+def test_what_a_run_made_is_linked_and_not_what_it_was_given(
+    home: Path, run: Path, made: Path
+) -> None:
+    resolve(home, run, of_run())
+
+    assert files(run) == {
+        "model.bin": f"-> ../{MADE}/model.bin",
+        "logs": f"-> ../{MADE}/logs",
+    }
+    assert (run / "logs" / "deep" / "a.txt").read_text() == "logs/deep/a.txt"
+    assert sorted(manifest(run)) == [
+        "d logs - operation:train/logs",
+        "d model.bin - operation:train/model.bin",
+    ]
+    assert rundir.read_attr(str(run), "flags") == {"train": MADE}
+    source = rundir.read_attr(str(run), "deps")["train"]["operation:train"]
+    assert source["config"] == MADE
+    assert sorted(source["paths"]) == [f"../{MADE}/logs", f"../{MADE}/model.bin"]
+
+
+def test_a_link_leads_to_the_run_from_a_folder_too(home: Path, run: Path, made: Path) -> None:
+    resolve(home, run, of_run(select=["model.*"], target_path="in/here"))
+
+    assert files(run) == {"in/here/model.bin": f"-> ../../../{MADE}/model.bin"}
+    assert (run / "in" / "here" / "model.bin").read_text() == "model.bin"
+
+
+def test_the_files_of_a_run_are_copied_on_request(home: Path, run: Path, made: Path) -> None:
+    resolve(home, run, of_run(select=["logs/.*"], copy=True, keep_folders=True))
+
+    assert files(run) == {"logs/a.txt": "logs/a.txt", "logs/deep/a.txt": "logs/deep/a.txt"}
+    assert f"d logs/a.txt {sha1('logs/a.txt')} operation:train/logs/a.txt" in manifest(run)
+
+
+def test_what_a_run_was_given_cannot_be_selected(home: Path, run: Path, made: Path) -> None:
+    with pytest.raises(AgentError, match="there are none"):
+        resolve(home, run, of_run(select=[r".*\.py", r"\.guild/.*"]))
+
+
+def test_the_latest_completed_run_is_taken_or_the_one_that_the_flag_says(
+    home: Path, run: Path, made: Path
+) -> None:
+    older = new_run(home, OLDER, "train", 1_000_000)
+    (older / "model.bin").write_text("older")
+    resolve(home, run, of_run(select=["model.*"]))
+    assert files(run) == {"model.bin": f"-> ../{MADE}/model.bin"}
+
+    rundir.write_attr(str(run), "flags", {"train": OLDER})
+    resolve(home, run, of_run(select=["model.*"]))
+
+    assert files(run) == {"model.bin": f"-> ../{OLDER}/model.bin"}
+    assert manifest(run) == ["d model.bin - operation:train/model.bin"]
+
+
+def test_a_second_start_takes_the_run_of_the_first(home: Path, run: Path, made: Path) -> None:
+    resolve(home, run, of_run())
+    newer = new_run(home, OLDER, "train", 9_000_000)
+    (newer / "model.bin").write_text("newer")
+    resolve(home, run, of_run())
+
+    assert files(run)["model.bin"] == f"-> ../{MADE}/model.bin"
+    assert len(manifest(run)) == 2
+
+
+def test_no_run_or_one_that_has_not_ended_is_unmet(home: Path, run: Path) -> None:
+    with pytest.raises(AgentError, match="a completed run of 'train', and there is none") as error:
+        resolve(home, run, of_run())
+    assert error.value.kind == "unmet"
+
+    rundir.mark(str(new_run(home, OLDER, "train", 1)), rundir.PENDING)
+    rundir.write_attr(str(run), "flags", {"train": OLDER})
+    with pytest.raises(AgentError, match=f"it requires run {OLDER}, which is pending"):
+        resolve(home, run, of_run())
+    assert requirements.candidates(str(home), [of_run()], {"train": OLDER}) == {
+        "train": {"problem": f"it requires run {OLDER}, which is pending"}
+    }
+
+
+def test_the_candidate_is_the_run_that_would_be_taken(home: Path, run: Path, made: Path) -> None:
+    found = requirements.candidates(str(home), [of_run(), of_file("one.csv")], {})
+
+    assert list(found) == ["train"]
+    assert found["train"]["run"]["id"] == MADE
+
+
+# What was put into a run, taken out of it or handed on.
+
+
+def test_forget_all_leaves_source_code_and_what_the_run_made(
+    home: Path, run: Path, root: Path, made: Path
+) -> None:
+    (run / "op.py").write_text("op")
+    (run / "result").write_text("result")
+    (run / ".guild" / "manifest").write_text("s op.py 0 op.py\n")
+    add(home, root, of_file("one.csv"), of_file("data"))
+    resolve(home, run, of_run())
+
+    requirements.forget_all(str(run))
+
+    assert files(run) == {"op.py": "op", "result": "result"}
+    assert manifest(run) == ["s op.py 0 op.py"]
+    assert rundir.read_attr(str(run), "deps") is None
+    assert (made / "logs" / "a.txt").exists()
+
+
+def test_a_new_run_adopts_the_projects_files_and_no_links(
+    home: Path, run: Path, root: Path, made: Path
+) -> None:
+    add(home, root, of_file("one.csv", target_path="in"))
+    resolve(home, run, of_run(), of_file(str(root / "data"), name="abs"))
+    copy = new_run(home, OLDER, "report", 4_000_000)
+
+    requirements.adopt_files(str(run), str(copy))
+
+    assert files(copy) == {"in/one.csv": "one.csv"}
+    assert manifest(copy) == [f"d in/one.csv {sha1('one.csv')} file:one.csv"]
+    assert "one.csv" in rundir.read_attr(str(copy), "deps")
+    assert "train" not in rundir.read_attr(str(copy), "deps")
+
+
+@pytest.mark.parametrize(
+    "path", ["../{other}", "{abs}", "x/../../{other}", "out/{other}", ".", ".guild", "'", "'a\0b'"]
+)
+def test_a_hostile_manifest_reaches_nothing_outside_the_run(
+    home: Path, run: Path, made: Path, path: str
+) -> None:
+    (run / "out").symlink_to("..")
+    line = f"d {path.format(other=MADE, abs=made)} 0 file:x\n"
+    (run / ".guild" / "manifest").write_text(line + line.replace(MADE, f"{MADE}/model.bin"))
+    (made / "link").symlink_to("model.bin")
+    copy = new_run(home, OLDER, "report", 1)
+    before = files(made)
+
+    requirements.adopt_files(str(run), str(copy))
+    requirements.forget(str(run), of_file("x"))
+    requirements.forget_all(str(run))
+
+    assert files(made) == before
+    assert files(copy) == {}
+    assert (run / ".guild" / "opref").exists()

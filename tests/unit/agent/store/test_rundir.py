@@ -1,0 +1,264 @@
+"""A run's directory: its status, its attributes, what its operation is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rundirs import A, B, C, make
+
+from guild_sync.agent.catalog import describe
+from guild_sync.agent.copies import tracked
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.store import rundir
+
+
+def status(run: Path) -> str:
+    found = rundir.status(str(run))
+    return f"{found.text} ({found.remote})" if found.remote else found.text
+
+
+# A run's status: the first match wins.
+
+
+def test_a_run_that_a_remote_has_is_running_there_whatever_else_is_marked(
+    home: Path, dead: str
+) -> None:
+    marks = {"LOCK.remote": "gpu\n", "LOCK.lost": "gpu\n", "LOCK": dead}
+    assert status(make(home, marks=marks, exit_status=0)) == "running (gpu)"
+
+
+@pytest.mark.parametrize(("mark", "text"), [("PENDING", "pending"), ("STAGED", "staged")])
+def test_a_run_that_waits_on_a_remote_waits_there(home: Path, mark: str, text: str) -> None:
+    marks = {"LOCK.remote": "gpu\n", mark: ""}
+    assert status(make(home, marks=marks, exit_status=0)) == f"{text} (gpu)"
+
+
+def test_a_run_that_its_remote_has_no_more_is_lost_whatever_came_of_it(home: Path) -> None:
+    assert status(make(home, marks={"LOCK.lost": "gpu\n"}, exit_status=0)) == "lost (gpu)"
+
+
+def test_a_pending_run_is_pending_whatever_else_is_marked(home: Path, dead: str) -> None:
+    marks = {"PENDING": "", "STAGED": "", "LOCK": dead}
+    assert status(make(home, marks=marks, exit_status=0)) == "pending"
+
+
+def test_a_staged_run_is_staged_whatever_else_is_marked(home: Path, dead: str) -> None:
+    assert status(make(home, marks={"STAGED": "", "LOCK": dead}, exit_status=1)) == "staged"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(0, "completed"), (-15, "terminated"), (-1, "terminated"), (1, "error"), (255, "error")],
+)
+def test_a_run_that_ended_has_the_status_of_its_exit(home: Path, code: int, text: str) -> None:
+    assert status(make(home, exit_status=code)) == text
+
+
+@pytest.mark.parametrize("text", ["", "?", "[0]", "null", "0.0", "1" * 5000])
+def test_an_exit_status_that_is_no_number_is_an_error(home: Path, text: str) -> None:
+    run = make(home)
+    (run / ".guild" / "attrs" / "exit_status").write_text(text)
+    assert status(run) == "error"
+
+
+def test_an_exit_status_counts_though_the_lock_is_still_held(home: Path, flocked: Any) -> None:
+    run = make(home, exit_status=0)
+    flocked(run)
+    assert status(run) == "completed"
+
+
+def test_a_run_whose_lock_is_held_is_running(home: Path, flocked: Any) -> None:
+    run = make(home)
+    flocked(run)
+    assert status(run) == "running"
+
+
+def test_a_run_whose_runner_is_dead_is_an_error(home: Path, dead: str) -> None:
+    assert status(make(home, marks={"LOCK": dead})) == "error"
+
+
+@pytest.mark.parametrize("text", ["", "0\n", "-1\n", "x", "9" * 40, "\xff", "1 2\n"])
+def test_a_lock_that_names_no_process_is_held_by_none(home: Path, text: str) -> None:
+    assert status(make(home, marks={"LOCK": text})) == "error"
+
+
+def test_a_run_with_nothing_at_all_is_an_error(home: Path) -> None:
+    assert status(make(home)) == "error"
+
+
+def test_a_run_that_is_gone_is_an_error_and_no_exception(home: Path) -> None:
+    assert status(home / "runs" / A) == "error"
+
+
+# Reading changes nothing, waits for nothing and follows nothing.
+
+
+def snapshot(run: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in run.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_look_at_a_run_changes_no_file(home: Path, dead: str, flocked: Any) -> None:
+    run = make(home, marks={"LOCK": dead}, started=1, label="x")
+    held = make(home, B)
+    flocked(held)
+    before = snapshot(home)
+    describe.list_runs(str(home))
+    describe.info(str(home), A)
+    rundir.states(str(home), [A, B])
+    tracked.tracked(str(home))
+    assert snapshot(home) == before
+    assert (run / ".guild" / "LOCK").read_text() == dead
+
+
+def test_a_look_at_a_lock_leaves_it_to_whoever_wants_it(home: Path, dead: str) -> None:
+    run = make(home, marks={"LOCK": dead})
+    rundir.status(str(run))
+    with open(run / ".guild" / "LOCK") as f:
+        fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("name", ["label", "started", "exit_status"])
+def test_an_attribute_that_is_a_link_is_none(home: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("0\n")
+    run = make(home)
+    (run / ".guild" / "attrs" / name).symlink_to(tmp_path / "secret")
+    assert rundir.read_attr(str(run), name) is None
+    assert status(run) == "error"
+
+
+@pytest.mark.parametrize("name", ["LOCK.remote", "LOCK"])
+def test_a_mark_that_is_a_link_is_none(home: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text(f"{os.getpid()}\n")
+    run = make(home)
+    (run / ".guild" / name).symlink_to(tmp_path / "secret")
+    assert status(run) == "error"
+
+
+def test_an_attribute_that_is_a_fifo_does_not_hold_up_a_listing(home: Path) -> None:
+    run = make(home)
+    (run / ".guild" / "opref").unlink()
+    for name in ("attrs/label", "attrs/started", "attrs/exit_status", "LOCK.remote", "opref"):
+        os.mkfifo(run / ".guild" / name)
+    started = time.monotonic()
+    assert [run["label"] for run in describe.list_runs(str(home))["runs"]] in (
+        ["None"],
+        [None],
+        [""],
+    )
+    assert time.monotonic() - started < 5
+
+
+def test_a_lock_that_is_a_fifo_does_not_hold_up_a_listing(home: Path) -> None:
+    run = make(home)
+    os.mkfifo(run / ".guild" / "LOCK")
+    program = f"from guild_sync.agent.store import rundir; print(rundir.status({str(run)!r}).text)"
+    try:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=5)
+    except subprocess.TimeoutExpired:
+        raise AssertionError("it waits for the other end") from None
+    assert done.stdout == b"error\n"
+
+
+def test_an_attribute_that_is_a_folder_is_none(home: Path) -> None:
+    run = make(home)
+    (run / ".guild" / "attrs" / "label").mkdir()
+    assert rundir.read_attr(str(run), "label") is None
+
+
+def test_a_huge_attribute_is_not_read_whole(home: Path) -> None:
+    run = make(home)
+    with open(run / ".guild" / "attrs" / "label", "wb") as f:
+        f.truncate(1 << 40)
+    started = time.monotonic()
+    assert rundir.read_attr(str(run), "label") is None
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("size", [10, 4095, 4096, 4097, 100_000, 900_000])
+def test_an_attribute_is_read_whole_whatever_its_size(home: Path, size: int) -> None:
+    assert rundir.read_attr(str(make(home, label="x" * size)), "label") == "x" * size
+
+
+@pytest.mark.parametrize("text", ["!!python/object:os.x {}", "[", "&a [*a]", "\x00", "{a: 1"])
+def test_an_attribute_that_cannot_be_read_is_none(home: Path, text: str) -> None:
+    run = make(home)
+    (run / ".guild" / "attrs" / "label").write_text(text)
+    assert rundir.read_attr(str(run), "label") is None
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "-x", "a b", "a\n"])
+def test_an_attributes_name_stays_in_its_folder(home: Path, name: str) -> None:
+    with pytest.raises(AgentError):
+        rundir.write_attr(str(make(home)), name, 1)
+
+
+def test_an_attribute_is_written_whole_and_leaves_nothing_beside_it(home: Path) -> None:
+    run = make(home, label="old")
+    rundir.write_attr(str(run), "label", "new")
+    assert [p.name for p in (run / ".guild" / "attrs").iterdir()] == ["label"]
+    assert rundir.read_attr(str(run), "label") == "new"
+
+
+@pytest.mark.parametrize(
+    "run_id", ["", "..", "a" * 31, "a" * 33, "A" * 32, "../" + "a" * 29, f"{A}\n", "g" * 32]
+)
+def test_a_run_id_has_32_hex_digits_or_is_refused(home: Path, run_id: str) -> None:
+    with pytest.raises(AgentError) as error:
+        rundir.run_dir(str(home), run_id)
+    assert error.value.message == f"{run_id!r} is not a run id"
+
+
+# What an operation is.
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("package:gpkg.demo 1.0 '' op", ("package", "gpkg.demo", "1.0", "", "op")),
+        ("guildfile:'/a b/guild.yml' abc m op", ("guildfile", "/a b/guild.yml", "abc", "m", "op")),
+        ("script:/x.py", ("script", "/x.py", "", "", "")),
+        ("package:'unfinished", ("package", "", "", "", "")),
+        ("", ("", "", "", "", "")),
+        ("\xff:\x00 a", ("\xff", "\x00", "a", "", "")),
+    ],
+)
+def test_an_opref_is_read_whatever_it_says(home: Path, text: str, found: tuple[str, ...]) -> None:
+    run = make(home)
+    (run / ".guild" / "opref").write_text(text)
+    assert tuple(rundir.opref(str(run)).values()) == found
+
+
+# What a sync asks.
+
+
+def test_states_tell_of_each_run_and_of_those_that_are_not_there(home: Path) -> None:
+    make(home, A, exit_status=0, stopped=5)
+    make(home, B, marks={"LOCK.remote": "gpu\n"})
+    assert rundir.states(str(home), [A, B, C]) == {
+        A: {
+            "status": "completed",
+            "remote": None,
+            "exit_status": 0,
+            "started": None,
+            "stopped": 5,
+        },
+        B: {
+            "status": "running",
+            "remote": "gpu",
+            "exit_status": None,
+            "started": None,
+            "stopped": None,
+        },
+        C: {"status": None},
+    }

@@ -1,0 +1,85 @@
+"""The manual: made from what `--help` shows, kept in man/, and read by man without a warning."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from guild_sync import main
+from guild_sync.cli import table
+from guild_sync.cli.manual import page, pages
+
+MAN = Path(__file__).parents[3] / "man"
+
+USAGE = """Do it.
+
+Usage:
+  guild do [options] [-t TAG]... [RUN]...
+
+.It is done 'here', in ~/runs:
+
+    with a \\ in it
+
+Options:
+  -t, --tag TAG  Tag it.
+  --help         Show this help and exit.
+
+Exit status: 0 if all went well, as always.
+"""
+
+
+def test_the_pages_in_the_folder_are_those_of_the_usages() -> None:
+    kept = {path.name: path.read_text(encoding="utf-8") for path in MAN.glob("*")}
+    stale = {name for name, text in pages().items() if kept.get(name) != text}
+    stale |= kept.keys() - pages().keys()
+    assert not stale, "run `make man`"
+
+
+def test_there_is_a_page_for_guild_and_for_each_command() -> None:
+    assert pages().keys() == {"guild.1", *(f"guild-{n}.1" for n in table.COMMANDS)}
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+@pytest.mark.parametrize("name", pages())
+def test_groff_has_no_warning_for_a_page(name: str) -> None:
+    text = pages()[name]
+    done = subprocess.run(
+        ["groff", "-man", "-ww", "-z"], input=text, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_a_page_shows_the_words_of_the_usage() -> None:
+    done = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-P-cbou", "-rLL=80n"],
+        input=page("guild-do", "do it", USAGE),
+        capture_output=True,
+        text=True,
+    )
+    shown = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    assert shown[1:-1] == [
+        *("NAME", "guild-do - do it"),
+        *("SYNOPSIS", "guild do [options] [-t TAG]... [RUN]..."),
+        *("DESCRIPTION", "Do it.", ".It is done 'here', in ~/runs:", "with a \\ in it"),
+        *("OPTIONS", "-t, --tag TAG", "Tag it.", "--help Show this help and exit."),
+        *("EXIT STATUS", "0 if all went well, as always."),
+        *("SEE ALSO", "guild(1)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"), [([], "guild.1"), (["help"], "guild.1"), (["runs"], "guild-runs.1")]
+)
+def test_help_prints_a_page(argv: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["help", "--man", *argv], ["help", *argv, "--man"]):
+        assert main.main(words) == 0
+        assert capsys.readouterr().out == pages()[name]
+
+
+def test_a_command_that_is_none_has_no_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["help", "--man", "snyc"]) == 1
+    assert capsys.readouterr().err.startswith("guild: there is no command 'snyc'\n")

@@ -1,0 +1,84 @@
+"""A run as people see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guild_sync.output import runs
+
+RUN: dict[str, Any] = {
+    "id": "0123456789abcdef0123456789abcdef",
+    "opref": {"type": "package", "package": "gpkg.demo", "version": "1", "model": "", "name": "op"},
+    "status": "completed",
+    "remote": None,
+    "started": None,
+    "initialized": None,
+    "label": None,
+}
+
+
+# Tables.
+
+
+def test_a_run_is_a_row_of_index_operation_time_status_and_label(utc: None) -> None:
+    run = {**RUN, "started": 1_795_395_828_000_000, "label": "sleep=10", "remote": "gpu"}
+    assert runs.run_row(1, {**run, "status": "running"}) == (
+        "[1:01234567]",
+        "gpkg.demo/op",
+        "2026-11-23 01:03:48",
+        "running (gpu)",
+        "sleep=10",
+    )
+
+
+def test_a_run_that_has_not_started_has_the_time_of_its_making(utc: None) -> None:
+    assert runs.run_row(1, {**RUN, "initialized": 0})[2] == "1970-01-01 00:00:00"
+    assert runs.run_row(1, RUN)[2:] == ("", "completed", "")
+
+
+def test_labels_and_remotes_from_elsewhere_are_cleaned() -> None:
+    row = runs.run_row(1, {**RUN, "label": "a\nb", "status": "running", "remote": "\x1b[2J"})
+    assert row[3:] == ("running (?[2J)", "a?b")
+
+
+def test_a_label_that_is_no_text_is_shown_all_the_same() -> None:
+    assert runs.run_row(1, {**RUN, "label": 0})[4] == "0"
+    assert runs.run_row(1, {**RUN, "label": ["a"]})[4] == "['a']"
+
+
+# Names of operations.
+
+
+def opref(kind: str, package: str, model: str = "", name: str = "op") -> dict[str, Any]:
+    return {"opref": {"type": kind, "package": package, "model": model, "name": name}}
+
+
+def test_an_operation_of_a_package_has_its_name_before_it() -> None:
+    assert runs.operation(opref("package", "gpkg.demo")) == "gpkg.demo/op"
+    assert runs.operation(opref("package", "gpkg.demo", "cnn")) == "gpkg.demo/cnn:op"
+
+
+def test_an_operation_of_this_folder_has_its_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert runs.operation(opref("guildfile", f"{tmp_path}/guild.yml")) == "op"
+    assert runs.operation(opref("script", f"{tmp_path}/train.py")) == "op"
+
+
+def test_an_operation_of_another_folder_has_that_behind_it(tmp_path: Path) -> None:
+    assert runs.operation(opref("guildfile", "/data/demo/guild.yml", "m")) == "m:op (/data/demo)"
+    home = tmp_path / "user"
+    assert runs.operation(opref("guildfile", f"{home}/demo/guild.yml")) == "op (~/demo)"
+
+
+def test_an_operation_without_a_name_is_shown_as_unknown() -> None:
+    assert runs.operation(opref("", "", name="")) == "?"
+
+
+def test_an_operations_name_from_elsewhere_is_cleaned() -> None:
+    assert runs.operation(opref("package", "a\x1b", name="b\n")) == "a?/b?"
+    assert runs.operation(opref("guildfile", "/a\nb/guild.yml")) == "op (/a?b)"

@@ -1,0 +1,217 @@
+"""Which files are a project's source code, and their digest."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from trees import fill, git
+
+from guild_sync.errors import ConfigError, GuildError
+from guild_sync.project.sourcecode import Source, source
+
+BIG = b"x" * ((1 << 20) + 1)
+
+
+# Which files, outside git.
+
+
+LEFT_OUT = "model.bin is left out: it is 1.0 MB, and 'sourcecode' in guild.yml does not name it"
+
+
+def test_all_files_are_source_code(plain: Path) -> None:
+    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__pycache__/a.pyc",
+        "lib/__pycache__/a.txt",
+        "a.pyc",
+        ".mypy_cache/x",
+        ".pytest_cache/x",
+        "node_modules/x/y.js",
+        ".ipynb_checkpoints/x",
+        "demo.egg-info/PKG-INFO",
+        ".hg/x",
+    ],
+)
+def test_caches_are_left_out_without_a_word(plain: Path, name: str) -> None:
+    fill(plain, name)
+    assert source(plain) == Source(plain, ("guild.yml", "lib/util.py", "train.py"))
+
+
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history"])
+def test_environments_are_left_out_whatever_they_are_called(plain: Path, mark: str) -> None:
+    fill(plain, f"my env/{mark}", "my env/lib/x.py")
+    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+def test_a_file_over_1_mb_is_left_out_and_said(plain: Path) -> None:
+    fill(plain, "model.bin", content=BIG)
+    found = source(plain)
+    assert "model.bin" not in found.files
+    assert found.left_out == (LEFT_OUT,)
+
+
+def test_a_file_of_1_mb_is_taken(plain: Path) -> None:
+    fill(plain, "model.bin", content=BIG[:-1])
+    assert "model.bin" in source(plain).files
+
+
+def test_more_than_100_files_are_refused_with_what_to_do(plain: Path) -> None:
+    fill(plain, *(f"data/{n}" for n in range(98)))
+    with pytest.raises(GuildError) as error:
+        source(plain)
+    assert error.value.message == f"the project {plain} has 101 files, more than 100"
+    assert "sourcecode: ['*.py', 'config/*']" in error.value.hint
+
+
+def test_100_files_are_taken(plain: Path) -> None:
+    fill(plain, *(f"data/{n}" for n in range(97)))
+    assert len(source(plain).files) == 100
+
+
+def test_more_than_100_files_are_taken_where_sourcecode_asks_for_them(plain: Path) -> None:
+    fill(plain, *(f"data/{n}" for n in range(200)))
+    assert len(source(plain, ["data/*"]).files) == 200
+
+
+def test_what_is_no_regular_file_is_passed_over(plain: Path) -> None:
+    import os
+
+    os.mkfifo(plain / "fifo")
+    (plain / "dangling").symlink_to("nowhere")
+    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+def test_a_link_to_a_folder_is_not_followed(plain: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", "secret")
+    (plain / "link").symlink_to(tmp_path / "elsewhere")
+    (plain / "loop").symlink_to(plain)
+    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+# Which files, in git.
+
+
+def test_what_git_tracks_and_what_it_does_not_ignore_is_source_code(tracked: Path) -> None:
+    fill(tracked, "new.py", "data/big.csv", "notes.txt")
+    (tracked / ".gitignore").write_text("data/\nnotes.txt\n")
+    assert source(tracked).files == (".gitignore", "guild.yml", "lib/util.py", "new.py", "train.py")
+
+
+def test_a_tracked_file_is_taken_though_it_is_ignored_or_large(tracked: Path) -> None:
+    fill(tracked, "model.bin", content=BIG)
+    (tracked / ".gitignore").write_text("*.bin\n")
+    git(tracked, "add", "-f", "model.bin")
+    found = source(tracked)
+    assert "model.bin" in found.files
+    assert found.left_out == ()
+
+
+def test_an_untracked_file_over_1_mb_is_left_out_and_said(tracked: Path) -> None:
+    fill(tracked, "model.bin", content=BIG)
+    assert source(tracked).left_out == (LEFT_OUT,)
+
+
+def test_a_tracked_file_that_is_gone_is_passed_over(tracked: Path) -> None:
+    (tracked / "train.py").unlink()
+    assert source(tracked).files == ("guild.yml", "lib/util.py")
+
+
+def test_a_project_below_the_top_of_a_work_tree_is_its_own_files_alone(tracked: Path) -> None:
+    fill(tracked, "sub/guild.yml", "sub/new.py")
+    git(tracked, "add", "sub/guild.yml")
+    assert source(tracked / "sub").files == ("guild.yml", "new.py")
+
+
+def test_names_that_git_would_quote_are_found(tracked: Path) -> None:
+    names = ("a b.py", 'say "hi".py', "it's.py", "é.py", "tab\t.py")
+    fill(tracked, *names)
+    git(tracked, "add", ".")
+    assert set(names) <= set(source(tracked).files)
+
+
+def test_a_folder_that_only_looks_like_git_is_taken_as_it_is(plain: Path) -> None:
+    fill(plain, ".git/HEAD")
+    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+def test_caches_that_git_does_not_ignore_are_left_out_too(tracked: Path) -> None:
+    fill(tracked, "__pycache__/train.pyc", "venv/pyvenv.cfg", "venv/lib/x.py")
+    assert source(tracked).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+# What `sourcecode` selects.
+
+
+@pytest.mark.parametrize(
+    ("selection", "files"),
+    [
+        (None, ("guild.yml", "lib/util.py", "train.py")),
+        (True, ("guild.yml", "lib/util.py", "train.py")),
+        (False, ()),
+        ("no", ()),
+        ("*.py", ("lib/util.py", "train.py")),
+        (["train.py", "guild.yml"], ("guild.yml", "train.py")),
+        ("lib", ("lib/util.py",)),
+        ("lib/", ("lib/util.py",)),
+        ({"include": "*.py", "exclude": "lib"}, ("train.py",)),
+        ({"exclude": ["*.yml"]}, ("lib/util.py", "train.py")),
+        ({}, ("guild.yml", "lib/util.py", "train.py")),
+    ],
+)
+def test_sourcecode_selects(plain: Path, selection: object, files: tuple[str, ...]) -> None:
+    assert source(plain, selection).files == files
+
+
+def test_a_large_file_is_taken_where_sourcecode_asks_for_it(plain: Path) -> None:
+    fill(plain, "model.bin", content=BIG)
+    assert source(plain, ["*.bin"]) == Source(plain, ("model.bin",))
+
+
+def test_an_excluded_file_is_not_said_to_be_left_out(plain: Path) -> None:
+    fill(plain, "model.bin", content=BIG)
+    assert source(plain, {"exclude": "*.bin"}).left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("selection", "fault"),
+    [
+        ({"inclued": "x"}, "sourcecode: inclued is not one of include, exclude"),
+        ([1], "sourcecode: must be a pattern or a list of patterns"),
+        ({"include": {"a": "b"}}, "sourcecode: must be a pattern or a list of patterns"),
+    ],
+)
+def test_a_selection_that_is_none_is_a_fault(plain: Path, selection: object, fault: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        source(plain, selection)
+    assert error.value.message == fault
+
+
+# The digest.
+
+
+def test_the_same_place_and_content_have_the_same_digest(plain: Path) -> None:
+    assert source(plain).digest() == source(plain).digest()
+    assert re.fullmatch("[0-9a-f]{64}", source(plain).digest())
+
+
+def test_another_content_name_or_place_has_another_digest(plain: Path, tmp_path: Path) -> None:
+    first = source(plain).digest()
+    other = fill(tmp_path / "other", "guild.yml", "train.py", "lib/util.py")
+    assert source(other).digest() != first
+    (plain / "train.py").rename(plain / "brain.py")
+    renamed = source(plain).digest()
+    (plain / "brain.py").write_text("other")
+    assert len({first, renamed, source(plain).digest()}) == 3
+
+
+def test_moving_bytes_between_a_name_and_its_content_changes_the_digest(tmp_path: Path) -> None:
+    one, two = fill(tmp_path, "a", content=b"bc"), tmp_path
+    first = Source(one, ("a",)).digest()
+    fill(two, "ab", content=b"c")
+    assert Source(two, ("ab",)).digest() != first
