@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from guild_sync.agent.protocol import Plain
 from guild_sync.agent.store import attrs
 
 _SOURCE = {
@@ -58,7 +59,7 @@ def _guild_files() -> Iterator[tuple[str, str]]:
     yield ".guild/output", _OUTPUT
 
 
-def _attributes(run_id: str, started: int, ended: bool) -> Iterator[tuple[str, object]]:
+def _attributes(run_id: str, started: int, ended: bool) -> Iterator[tuple[str, Plain]]:
     yield "id", run_id
     yield "initialized", started - _SECOND // 2
     yield "started", started

@@ -23,6 +23,17 @@ JUNK: list[Any] = [
     *([], [[]], ["x"], [None], {}, {"x": {}}, {"../x": "y"}),
 ]
 FRAME = b"GUILD-ANSWER "
+EXTRA = "extra"  # in place of a seed: keys are added, and nothing is altered
+UNKNOWN: dict[str, Any] = {
+    "left_out": 5,
+    "links": "x",
+    "stamp": 7,
+    "LOCK": "1\n",
+    "incoming": "../../x",
+    "exclude": ["*\0- /**"],
+    ESCAPES: ESCAPES,
+    "../x": {"x": "y"},
+}
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -45,6 +56,21 @@ def alter(answer: dict[str, Any], seed: int) -> str:
     return f"{key!r}: {container[key]!r}"
 
 
+def add_keys(value: Any) -> str:
+    """Put keys that nobody asked for into each mapping whose keys are not the remote's own."""
+    if isinstance(value, dict):
+        for key, inner in list(value.items()):
+            if key not in ("attrs", "flags", "runs_of"):
+                add_keys(inner)
+        if value and not all(len(key) == 32 for key in value):
+            for key, extra in UNKNOWN.items():
+                value.setdefault(key, extra)
+    elif isinstance(value, list):
+        for inner in value:
+            add_keys(inner)
+    return "keys were added"
+
+
 def main() -> int:
     folder = Path(sys.argv[0]).parent
     argv = [sys.executable, *sys.argv[1:]]
@@ -59,7 +85,7 @@ def main() -> int:
         before, _, after = said.partition(FRAME)
         line, _, rest = after.partition(b"\n")
         answer = json.loads(line)
-        told = alter(answer, seed)
+        told = add_keys(answer["ok"]) if seed == EXTRA else alter(answer, seed)
         with open(folder / "altered", "a") as file:
             file.write(f"{function}: {told}\n")
         said = before + FRAME + json.dumps(answer).encode() + b"\n" + rest

@@ -14,6 +14,7 @@ from relay import Relay, relay
 from support import Done, Guild, Server
 
 from guild_sync.agent import protocol
+from guild_sync.agent.protocol import Plain
 from guild_sync.agent.store import attrs, locks, rundir
 
 SEED = int(os.environ.get("FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
@@ -32,7 +33,12 @@ def write_run(home: Path, run_id: str, *, sizes: tuple[int, ...] = (), ended: bo
     run = home / "runs" / run_id
     (run / ".guild" / "attrs").mkdir(parents=True)
     (run / ".guild" / "opref").write_text("package:gpkg.demo 1.0 '' op")
-    values = {"id": run_id, "initialized": 1, "started": protocol.now(), "flags": {"x": 1}}
+    values: dict[str, Plain] = {
+        "id": run_id,
+        "initialized": 1,
+        "started": protocol.now(),
+        "flags": {"x": 1},
+    }
     for name, value in values.items():
         (run / ".guild" / "attrs" / name).write_text(attrs.encode(value))
     (run / ".guild" / "output").write_text("begun\n")

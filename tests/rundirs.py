@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from guild_sync.agent.protocol import Plain, State, Value
 from guild_sync.agent.store import attrs
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 
 
 def make(
-    home: Path, run_id: str = A, marks: Mapping[str, str] | None = None, **attributes: Any
+    home: Path, run_id: str = A, marks: Mapping[str, str] | None = None, **attributes: Plain
 ) -> Path:
     """A run with attributes, each as YAML, and with marks: LOCK, PENDING, ..."""
     guild = home / "runs" / run_id / ".guild"
@@ -23,3 +23,18 @@ def make(
     for name, text in (marks or {}).items():
         (guild / name).write_text(text)
     return guild.parent
+
+
+def state(status: str | None, **known: Value) -> State:
+    """A state as the agent tells of it, with what else is known."""
+    found: State = {
+        "status": status,
+        "remote": None,
+        "exit_status": None,
+        "started": None,
+        "stopped": None,
+        "stamp": "",
+        "left_out": [],
+        "links": [],
+    }
+    return {**found, **known}  # type: ignore[typeddict-item]

@@ -3,94 +3,128 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Dict, Iterator
+from typing import Callable, Dict, Generator, Generic, List, Tuple, Type, TypeVar
 
+from . import protocol
 from .errors import AgentError
 
-Answer = Any
-Stream = Iterator[bytes]
+T = TypeVar("T")
+Nothing = type(None)
+Packets = Generator[protocol.Packet, None, T]
 
 
-def call(home: str, function: str, args: Dict[str, Any]) -> Answer:
+class Function(Generic[T]):
+    """A function that takes the guild home first, and then what JSON can carry."""
+
+    def __init__(self, place: str, answer: Type[T], slow: bool = False) -> None:
+        """`slow`: it may take longer than a call's time limit."""
+        self.place = place
+        self.answer = answer
+        self.slow = slow
+        self.name = ""
+
+    def __set_name__(self, _owner: object, name: str) -> None:
+        self.name = name
+
+
+class Stream(Function[T]):
+    """One that yields packets, and then returns its answer."""
+
+    def __init__(self, place: str, answer: Type[T], watched: bool = False) -> None:
+        """`watched`: it ends early where nobody reads any more; it takes `hangup_fd`."""
+        super().__init__(place, answer)
+        self.watched = watched
+
+
+class Functions:
+    """All of them: their names, where they are, and what they answer."""
+
+    add_files = Function("staging.requirements.add_files", Nothing)
+    adopt_source = Function("staging.source.adopt_source", Nothing)
+    begin_copy = Function("copies.marks.begin", protocol.Begun)
+    begin_push = Function("copies.marks.begin_push", protocol.Begun)
+    beginning = Function("catalog.describe.beginning", List[protocol.Known])
+    candidates = Function("staging.requirements.candidates", Dict[str, protocol.Candidate])
+    checkup = Function("machine.checkup.checkup", protocol.Checkup)
+    choose = Function("catalog.ranking.choose", List[protocol.Picked])
+    clean_agents = Function("machine.upkeep.clean_agents", Nothing)
+    clock = Function("machine.checkup.clock", protocol.Seconds)
+    command = Function("running.runner.command", List[str])
+    comment = Function("catalog.changes.comment", protocol.Changed)
+    confirm_unchanged = Function("copies.marks.confirm_unchanged", List[protocol.RunId])
+    copy_source = Function("staging.source.copy_source", str)
+    delete_runs = Function("catalog.trash.delete", protocol.Changed, slow=True)
+    discard = Function("staging.stage.discard", Nothing)
+    end_copy = Function("copies.marks.end", Nothing)
+    find_again = Function("copies.marks.find_again", protocol.Found)
+    info = Function("catalog.describe.info", protocol.Info)
+    install = Function("staging.install.install", Nothing, slow=True)
+    keep_files = Function("staging.requirements.keep_files", Nothing)
+    label = Function("catalog.changes.label", protocol.Changed)
+    list_details = Function("catalog.describe.list_details", protocol.DetailedListing)
+    list_files = Function("files.tree.list_files", protocol.Files)
+    list_runs = Function("catalog.describe.list_runs", protocol.Listing)
+    lose = Function("copies.marks.lose", List[protocol.RunId])
+    mark = Function("catalog.changes.mark", protocol.Changed)
+    mark_staged = Function("staging.stage.mark_staged", Nothing)
+    matching = Function("catalog.describe.matching", protocol.MaybeRun)
+    mend = Function("copies.tracked.mend", List[protocol.RunId])
+    of_process = Function("catalog.ranking.of_process", protocol.RunId)
+    overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
+    purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)
+    python = Function("machine.upkeep.python", protocol.Python)
+    recipe = Function("staging.restage.recipe", protocol.Recipe)
+    reopen_copy = Function("copies.marks.reopen", bool)
+    restage = Function("staging.restage.restage", protocol.Made)
+    restore_runs = Function("catalog.trash.restore", protocol.Changed)
+    settle_copy = Function("copies.marks.settle", Dict[protocol.RunId, str])
+    signal_runs = Function("running.stop.signal_runs", protocol.Changed)
+    stage = Function("staging.stage.stage", protocol.Made)
+    stage_in = Function("staging.restage.stage_in", protocol.Made)
+    start = Function("staging.spawn.start", protocol.Started)
+    states = Function("store.rundir.states", Dict[protocol.RunId, protocol.State])
+    survey = Function("copies.survey.survey", protocol.Survey)
+    tag = Function("catalog.changes.tag", protocol.Changed)
+    tracked = Function("copies.tracked.tracked", List[Tuple[protocol.RunId, str]])
+    try_environment = Function("machine.checkup.try_environment", protocol.Activated, slow=True)
+    unchanged = Function("copies.marks.unchanged", List[protocol.RunId])
+    wait_runs = Function("running.stop.wait_runs", protocol.Waited)
+
+    archive = Stream("files.archive.archive", protocol.Sent)
+    cat = Stream("files.archive.cat", Nothing)
+    follow = Stream("files.output.follow_all", Nothing, watched=True)
+    initialize = Stream("machine.initialize.initialize", protocol.Exited, watched=True)
+    watch = Stream("files.output.watch", Nothing, watched=True)
+
+
+TABLE: Dict[str, "Function[object]"] = {
+    name: function for name, function in vars(Functions).items() if isinstance(function, Function)
+}
+
+
+def function_called(name: str) -> "Function[object]":
+    """The function of that name. Raises AgentError where there is none."""
+    if name not in TABLE:
+        raise AgentError("the agent has no function %r" % name[:80])
+    return TABLE[name]
+
+
+def call(home: str, function: "Function[T]", args: Dict[str, object]) -> T:
     """The answer of one function; AgentError where it cannot be given."""
-    return _guarded(FUNCTIONS, home, function, args)
-
-
-def stream(home: str, function: str, args: Dict[str, Any]) -> Stream:
-    """The bytes that one streaming function sends."""
-    found: Stream = _guarded(STREAMS, home, function, args)
-    return found
-
-
-def _guarded(table: Dict[str, str], home: str, function: str, args: Dict[str, Any]) -> Any:
-    if function not in table:
-        raise AgentError("the agent has no function %r" % function[:80])
     # Imported only when it is asked for: an agent starts anew for each request.
-    module, _, name = table[function].rpartition(".")
+    module, _, name = function.place.rpartition(".")
     try:
-        return getattr(import_module("." + module, __package__), name)(home, **args)
+        found: Callable[..., T] = getattr(import_module("." + module, __package__), name)
+        return found(home, **args)
     except OSError as e:
         raise AgentError("%s (%s)" % (e.strerror or e, e.filename or home)) from None
 
 
-# name -> module of the agent, and the function in it that takes the guild home first
-FUNCTIONS: Dict[str, str] = {
-    "add_files": "staging.requirements.add_files",
-    "adopt_source": "staging.source.adopt_source",
-    "beginning": "catalog.describe.beginning",
-    "begin_copy": "copies.marks.begin",
-    "begin_push": "copies.marks.begin_push",
-    "checkup": "machine.checkup.checkup",
-    "candidates": "staging.requirements.candidates",
-    "choose": "catalog.ranking.choose",
-    "clean_agents": "machine.upkeep.clean_agents",
-    "clock": "machine.checkup.clock",
-    "command": "running.runner.command",
-    "comment": "catalog.changes.comment",
-    "confirm_unchanged": "copies.marks.confirm_unchanged",
-    "copy_source": "staging.source.copy_source",
-    "delete_runs": "catalog.trash.delete",
-    "discard": "staging.stage.discard",
-    "end_copy": "copies.marks.end",
-    "find_again": "copies.marks.find_again",
-    "info": "catalog.describe.info",
-    "install": "staging.install.install",
-    "keep_files": "staging.requirements.keep_files",
-    "label": "catalog.changes.label",
-    "list": "catalog.describe.list_runs",
-    "list_files": "files.tree.list_files",
-    "lose": "copies.marks.lose",
-    "mark": "catalog.changes.mark",
-    "mark_staged": "staging.stage.mark_staged",
-    "matching": "catalog.describe.matching",
-    "mend": "copies.tracked.mend",
-    "of_process": "catalog.ranking.of_process",
-    "purge_runs": "catalog.trash.purge",
-    "overview": "copies.tracked.overview",
-    "python": "machine.upkeep.python",
-    "recipe": "staging.restage.recipe",
-    "reopen_copy": "copies.marks.reopen",
-    "restage": "staging.restage.restage",
-    "restore_runs": "catalog.trash.restore",
-    "settle_copy": "copies.marks.settle",
-    "signal_runs": "running.stop.signal_runs",
-    "stage": "staging.stage.stage",
-    "stage_in": "staging.restage.stage_in",
-    "start": "staging.spawn.start",
-    "states": "store.rundir.states",
-    "survey": "copies.survey.survey",
-    "tag": "catalog.changes.tag",
-    "tracked": "copies.tracked.tracked",
-    "try_environment": "machine.checkup.try_environment",
-    "unchanged": "copies.marks.unchanged",
-    "wait_runs": "running.stop.wait_runs",
-}
-STREAMS: Dict[str, str] = {
-    "archive": "files.archive.archive",
-    "cat": "files.archive.cat",
-    "follow": "files.output.follow_all",
-    "initialize": "machine.initialize.initialize",
-    "watch": "files.output.watch",
-}
-# The streams that end early where nobody reads them any more: they take `hangup_fd`.
-WATCHED = ("follow", "initialize", "watch")
+def packets(home: str, function: "Stream[T]", args: Dict[str, object]) -> "Packets[T]":
+    """The packets that one stream sends, and then its answer; AgentError where it fails."""
+    module, _, name = function.place.rpartition(".")
+    try:
+        found: Callable[..., Packets[T]] = getattr(import_module("." + module, __package__), name)
+        return (yield from found(home, **args))
+    except OSError as e:
+        raise AgentError("%s (%s)" % (e.strerror or e, e.filename or home)) from None

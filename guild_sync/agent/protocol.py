@@ -5,6 +5,35 @@ from __future__ import annotations
 import re
 import struct
 import time
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Union
+
+if TYPE_CHECKING:
+    from typing import Mapping, Sequence, TypedDict
+
+    # What JSON carries, and what an attribute can be.
+    Value = Union[None, bool, int, float, str, List["Value"], Dict[str, "Value"]]
+    # What is written as an attribute.
+    Plain = Union[None, bool, int, float, str, Sequence["Plain"], Mapping[str, "Plain"]]
+    RunId = str  # 32 hex digits
+    StatusName = str  # one of STATUSES
+    Count = int  # 0 or more
+    Seconds = float  # since 1970, as far as a calendar goes
+else:
+    from typing import TypedDict
+
+    # Classes of their own, by which hosts/answers.py knows what it has to check.
+    class Value: ...
+
+    class Plain: ...
+
+    class RunId(str): ...
+
+    class StatusName(str): ...
+
+    class Count(int): ...
+
+    class Seconds(float): ...
+
 
 # What a login shell prints comes before this line and is skipped.
 FRAME = "GUILD-ANSWER"
@@ -13,6 +42,8 @@ RUN_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 # A run whose status is one of these changes no more by itself.
 FINAL = ("completed", "terminated", "error")
+WAITING = ("pending", "staged")
+STATUSES = ("running", *WAITING, *FINAL, "lost")
 # What LOCK.remote holds while another machine pushes the run here, before its name. No
 # remote can be meant: a run with it is of no concern to sync.
 PUSH = "push from "
@@ -29,12 +60,327 @@ FILES = "gpkg_files"
 
 MOST = 50_000  # paths that are left out of all runs of one copy
 
-CHUNK = 1 << 16
-ENDED = -1  # the size of a frame that says that its run has ended
+# ---- streams: packets of a kind, the length of what follows, and that; the last one is an END
 
-OUTPUT = b"o"  # bytes that the script printed, on stdout or stderr
-END = b"e"  # JSON: its exit status (negative: the signal); null where its time was over
 HEADER = struct.Struct(">cI")
+CHUNK = 1 << 16  # bytes of data in a packet, at most
+DATA = b"d"  # bytes of a file, of an output
+RUN_DATA = b"r"  # likewise, behind the id of the run whose output it is
+RUN_END = b"x"  # the id of a run that has ended
+END = b"e"  # JSON: how the stream ended, as the answer to a request
+
+Packet = Tuple[bytes, bytes]
+
+# ---- what is answered: each key is always there
+
+
+class Opref(TypedDict):
+    """What an operation is."""
+
+    type: str
+    package: str
+    version: str
+    model: str
+    name: str
+
+
+class Run(TypedDict):
+    """What a listing shows of a run. Times are in microseconds since 1970."""
+
+    id: RunId
+    run_dir: str
+    opref: Opref
+    status: StatusName
+    remote: Optional[str]
+    exit_status: Value
+    initialized: Value
+    started: Value
+    stopped: Value
+    label: Value
+    flags: Value
+    tags: Value
+    marked: Value
+    comments: Value
+    cmd: Value
+
+
+class Confirmed(TypedDict):
+    """When (microseconds since 1970) a remote last gave its word for a run, and which."""
+
+    time: Count
+    remote: str
+    stamp: str  # tells whether the run has changed there since; empty where that is not known
+
+
+class Details(Run):
+    """A run, and what takes a longer look."""
+
+    pid: Optional[Count]
+    confirmed: Optional[Confirmed]
+    sourcecode_digest: Value
+    host: Value
+
+
+class Info(Details):
+    """All that is known of a run."""
+
+    attrs: Dict[str, Value]
+    manifest: List[str]
+
+
+class Listing(TypedDict):
+    """The first of the runs that are meant, and how many there are in all."""
+
+    runs: List[Run]
+    total: Count
+
+
+class DetailedListing(TypedDict):
+    """As Listing, with more of each."""
+
+    runs: List[Details]
+    total: Count
+
+
+class Known(Run):
+    """A run, and whether the beginning of its id that was asked for names it alone."""
+
+    unique: bool
+
+
+class MaybeRun(TypedDict):
+    """A run, where there is one."""
+
+    run: Optional[Run]
+
+
+class State(TypedDict):
+    """How a run is where it was made; None as status: it is not there."""
+
+    status: Optional[StatusName]
+    remote: Optional[str]
+    exit_status: Value
+    started: Value
+    stopped: Value
+    stamp: str  # the same one means that nothing of the run has changed; empty: not known
+    left_out: List[Tuple[str, Count]]  # path and size of what a selection leaves out
+    links: List[Tuple[str, str]]  # path and target of links that were not copied
+
+
+if TYPE_CHECKING:
+    Unread = State  # which is read one by one, so that one run costs no other
+else:
+
+    class Unread: ...
+
+
+class Survey(TypedDict):
+    """How runs are, and the name of the guild home that they are in."""
+
+    states: Dict[RunId, Unread]
+    home_id: Optional[str]
+
+
+class Begun(TypedDict):
+    """A copy that has begun: where it goes, and the runs that may not be copied."""
+
+    runs_dir: str
+    incoming: str
+    refused: Dict[RunId, str]
+    before: Dict[RunId, Optional[StatusName]]
+    began: Count
+
+
+class Changed(TypedDict):
+    """Runs that something was done to, and why not to the others."""
+
+    done: List[RunId]
+    refused: Dict[RunId, str]
+
+
+class Picked(TypedDict):
+    """One run among many, and the value of it that was asked for."""
+
+    id: RunId
+    run_dir: str
+    value: Value
+
+
+class Entry(TypedDict):
+    """A file of a run."""
+
+    path: str
+    size: Count
+
+
+class Link(TypedDict):
+    """A link out of the runs, and where it leads."""
+
+    path: str
+    target: str
+
+
+class Files(TypedDict):
+    """The files of a run, what its copy is without, and links that no copy has."""
+
+    id: RunId
+    run_dir: str
+    files: List[Entry]
+    left_out: List[Entry]
+    links: List[Link]
+
+
+class Candidate(TypedDict):
+    """The run that a requirement would take, or why there is none."""
+
+    run: Optional[Run]
+    problem: str
+
+
+class Selection(TypedDict):
+    """Which files of runs are left out of a copy. Sizes in bytes."""
+
+    exclude: List[str]
+    include: List[str]
+    max_size: Optional[int]
+    large: Optional[int]  # of a run that is not over
+
+
+class Requirement(TypedDict):
+    """What an operation requires: project/definitions.py has it with its meaning."""
+
+    kind: str
+    source: str
+    name: str
+    select: List[str]
+    target_path: str
+    rename: List[Tuple[str, str]]
+    keep_folders: bool
+    copy: bool
+
+
+class Job(TypedDict, total=False):
+    """What a runner is to do. It has one of argv, module, builtin."""
+
+    op: str
+    env: Dict[str, str]
+    argv: List[str]
+    module: str
+    builtin: str
+    args: List[str]
+    requires: List[Requirement]
+    environment: Dict[str, str]
+    guild_home: str  # of a run that lies elsewhere
+    operation: Dict[str, Value]  # its definition, to make the run again without its project
+    # Of a run that consists of others:
+    children: List[Child]
+    several: List[str]  # flags with several values
+    is_pipeline: bool
+    stops: bool  # at the first child that fails
+    needed: bool  # it runs only what has not run elsewhere
+
+
+class Child(TypedDict, total=False):
+    """A run of a series."""
+
+    name: str
+    model: str
+    operation: str
+    opref: str
+    attributes: Dict[str, Value]
+    job: Job
+
+
+class Recipe(Run):
+    """What it takes to make a run again; no job: another program made it."""
+
+    opref_text: str
+    job: Optional[Job]
+    random_seed: Value
+    confirmed: Optional[Confirmed]
+
+
+class Made(TypedDict):
+    """A run that was made."""
+
+    run_dir: str
+
+
+class Started(TypedDict):
+    """A run that was started."""
+
+    pid: Optional[Count]
+    status: StatusName
+
+
+class Exited(TypedDict):
+    """How a program ended: its exit status, negative: the signal; None: its time was over."""
+
+    code: Optional[int]
+
+
+class Sent(TypedDict):
+    """A stream of files that was sent, and why some of them could not be read."""
+
+    unreadable: Dict[str, str]
+
+
+class Waited(TypedDict):
+    """Runs that still run, and the status of each that has ended; None: it is gone."""
+
+    running: List[RunId]
+    status: Dict[RunId, Optional[StatusName]]
+
+
+class Found(TypedDict):
+    """A lost run that is one of its remote's again."""
+
+    id: RunId
+    remote: str
+
+
+class Overview(TypedDict):
+    """Of the runs of one remote: how many have which status; id, status and last word of the
+    open ones."""
+
+    runs: Dict[str, Count]
+    open: List[Tuple[RunId, StatusName, Count]]
+
+
+class Python(TypedDict):
+    """A Python, by its version and where it is."""
+
+    version: str
+    executable: str
+
+
+class HomeState(TypedDict):
+    """A guild home, or the folder in which it would be made. Sizes in bytes."""
+
+    path: str
+    exists: bool
+    free: Count
+    inodes: Optional[Count]
+    fault: str
+    flock: Optional[bool]
+
+
+class Checkup(TypedDict):
+    """What a host has; rsync is its version, empty where it does not tell one."""
+
+    python: Python
+    rsync: Optional[str]
+    home: HomeState
+
+
+class Activated(TypedDict):
+    """An environment that works, and its installers' versions."""
+
+    python: str
+    version: str
+    prefix: str
+    pip: Optional[str]
+    uv: Optional[str]
 
 
 def now() -> int:

@@ -1,68 +1,110 @@
-"""One request, one answer: the remote end of `RemoteHost.call`."""
+"""One request, one answer: the remote end of `RemoteHost`."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import Any, Dict
+from typing import BinaryIO, Dict, NamedTuple, Optional
 
 from . import calls
 from .errors import AgentError
-from .protocol import FRAME
+from .protocol import END, FRAME, HEADER
 
 MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
 
 
+class Request(NamedTuple):
+    """What is asked of which guild home."""
+
+    home: str
+    function: str
+    args: Dict[str, object]
+
+
 def main() -> int:
     """Answer the request on the first line of stdin. The answer's line is framed, because
-    a login shell may have printed anything before it; a stream's bytes follow that line.
+    a login shell may have printed anything before it; a stream's packets follow that line.
     """
     out = sys.stdout.buffer
     try:
-        request = _request(sys.stdin.buffer.readline(MAX_REQUEST))
-        home = os.path.realpath(os.path.join(os.path.expanduser("~"), request["home"]))
-        function, args = request["function"], request["args"]
-        if request.get("stream"):
-            if function in calls.WATCHED:
-                args["hangup_fd"] = sys.stdin.fileno()
-            chunks = calls.stream(home, function, args)
-            _answer(out, {"ok": None})
-            for chunk in chunks:
-                out.write(chunk)
-                out.flush()
-        else:
-            _answer(out, {"ok": calls.call(home, function, args), "home": home})
-    except AgentError as e:
-        _answer(out, {"error": {"message": e.message, "hint": e.hint, "kind": e.kind}})
+        failure = _serve(out)
+        if failure is not None:
+            _answer(out, failure)
     except BrokenPipeError:  # nobody reads any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-    except Exception:
-        import traceback  # not for each request: it takes 2 ms
-
-        # A bug of ours: its traceback is evidence, and travels as one.
-        _answer(out, {"bug": traceback.format_exc()})
     return 0
 
 
-def _request(line: bytes) -> Dict[str, Any]:
+def _serve(out: BinaryIO) -> Optional[Dict[str, object]]:
+    """Answer the request; why it cannot be done, where it cannot."""
+    try:
+        request = _request(sys.stdin.buffer.readline(MAX_REQUEST))
+        home = os.path.realpath(os.path.join(os.path.expanduser("~"), request.home))
+        function = calls.function_called(request.function)
+        if isinstance(function, calls.Stream):
+            if function.watched:
+                request.args["hangup_fd"] = sys.stdin.fileno()
+            _answer(out, {"ok": None})
+            _send(out, END, json.dumps(_streamed(out, home, function, request.args)).encode())
+        else:
+            _answer(out, {"ok": calls.call(home, function, request.args), "home": home})
+    except BrokenPipeError:
+        raise
+    except Exception as e:
+        return _failure(e)
+    return None
+
+
+def _streamed(
+    out: BinaryIO, home: str, function: "calls.Stream[object]", args: Dict[str, object]
+) -> Dict[str, object]:
+    """Send the packets of a stream as they come; how it ended, which is the last one."""
+    packets = calls.packets(home, function, args)
+    try:
+        while True:
+            _send(out, *next(packets))
+    except StopIteration as e:
+        return {"ok": e.value}
+    except BrokenPipeError:
+        raise
+    except Exception as e:
+        return _failure(e)
+
+
+def _failure(error: Exception) -> Dict[str, object]:
+    if isinstance(error, AgentError):
+        said = {"message": error.message, "hint": error.hint, "kind": error.kind}
+        return {"error": said}
+    import traceback  # not for each request: it takes 2 ms
+
+    # A bug of ours: its traceback is evidence, and travels as one.
+    return {"bug": "".join(traceback.format_exception(type(error), error, error.__traceback__))}
+
+
+def _request(line: bytes) -> Request:
     """The request on a line. Raises AgentError where it is none."""
     try:
         request = json.loads(line)
-    except (ValueError, RecursionError):
-        request = None
+        found = Request(request["home"], request["function"], request["args"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise AgentError("the request makes no sense") from None
     if (
-        not isinstance(request, dict)
-        or not isinstance(request.get("home"), str)
-        or "\0" in request["home"]
-        or not isinstance(request.get("function"), str)
-        or not isinstance(request.get("args"), dict)
+        not isinstance(found.home, str)
+        or "\0" in found.home
+        or not isinstance(found.function, str)
+        or not isinstance(found.args, dict)
     ):
         raise AgentError("the request makes no sense")
-    return request
+    return found
 
 
-def _answer(out: Any, answer: Dict[str, Any]) -> None:
+def _answer(out: BinaryIO, answer: Dict[str, object]) -> None:
     # Escaped to ASCII: names that are not UTF-8 travel as lone surrogates.
     out.write(("\n%s %s\n" % (FRAME, json.dumps(answer))).encode("ascii"))
+    out.flush()
+
+
+def _send(out: BinaryIO, kind: bytes, data: bytes) -> None:
+    out.write(HEADER.pack(kind, len(data)) + data)
     out.flush()

@@ -5,12 +5,12 @@ What `label`, `tag`, `comment`, `mark`, `rm`, `restore` and `purge` have in comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync.agent.protocol import PUSH, RUNNING
+from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts.base import Host
@@ -18,8 +18,6 @@ from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
-
-Run = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,7 @@ class Change:
     REFUSED.
     """
 
-    function: str  # the agent's
-    args: Mapping[str, Any]
+    act: Callable[[Host, Sequence[str]], Changed]
     verb: str
     intent: str
     done: str
@@ -76,7 +73,7 @@ def choose(
     if not specs:
         wanted = {**filters, **wanted}
     limit = None if specs or all_runs else 1
-    found = target.call("list", specs=specs, limit=limit, filters=wanted, deleted=deleted)
+    found = target.list_runs(specs=specs, limit=limit, filters=wanted, deleted=deleted)
     return Chosen(target, found["runs"])
 
 
@@ -98,7 +95,7 @@ def carry_out(
     if ask and not _confirmed(change, chosen):
         return Exit.OK
     with during or nullcontext():
-        answer = chosen.host.call(change.function, ids=chosen.ids, **change.args)
+        answer = change.act(chosen.host, chosen.ids)
     if answer["done"]:
         say(f"{change.done} {counted(len(answer['done']))}{chosen.where}")
     for run_id, why in answer["refused"].items():

@@ -83,8 +83,8 @@ def _runs(line: Line) -> Found:
         return
     deleted = "--deleted" in line.given or bool({"restore", "purge"} & {*line.words[:2]})
     here = LocalHost(str(guild_home()))
-    for run in here.call(
-        "beginning", prefix=line.current, short=SHORT_ID, limit=MOST_RUNS, deleted=deleted
+    for run in here.beginning(
+        prefix=line.current, short=SHORT_ID, limit=MOST_RUNS, deleted=deleted
     ):
         begin = run["id"][:SHORT_ID]
         # Digits alone could be read as an index.
@@ -99,7 +99,7 @@ def _files_of_run(line: Line) -> Found:
         return
     named = [word for word in line.words if re.fullmatch("[0-9a-f]+", word)]
     here = LocalHost(str(guild_home()))
-    found = here.call("list_files", run=named[0] if named else "1")
+    found = here.list_files(run=named[0] if named else "1")
     yield from (Candidate(file["path"]) for file in found["files"])
 
 

@@ -30,8 +30,7 @@ def main(argv: Sequence[str]) -> int:
     path = ".guild/output" if args["--output"] else args["--path"]
     if path is None or (args["--output"] and (args["--path"] or args["--sourcecode"])):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    host(args["--remote"]).stream(
-        "cat",
+    host(args["--remote"]).cat(
         _show,
         run=args["RUN"] or "1",
         path=path,

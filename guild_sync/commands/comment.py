@@ -23,13 +23,15 @@ Options:
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from guild_sync.agent.machine.environment import user_name
+from guild_sync.agent.protocol import Changed, Run, Value
 from guild_sync.cli import arguments, choosing
 from guild_sync.errors import Exit, UsageError
+from guild_sync.hosts.base import Host
 from guild_sync.output import formats, tables, terminal
 
 ACTIONS = ("--list", "--add", "--delete", "--clear")
@@ -48,18 +50,30 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _change(option: str, args: dict[str, Any]) -> choosing.Change:
-    change = partial(choosing.Change, "comment", verb="comment on")
     if option == "--add":
         if not args["--add"].strip():
             raise UsageError("a comment cannot be empty")
         comment = {"body": args["--add"], **_author(args["--user"])}
-        return change({"add": comment}, intent="add a comment to", done="Added a comment to")
+        return _told(
+            lambda host, ids: host.comment(ids, add=comment),
+            "add a comment to",
+            "Added a comment to",
+        )
     if option == "--delete":
         number = arguments.whole_number(args, "--delete")
         what = f"comment {number} of"
-        return change({"delete": number}, intent=f"delete {what}", done=f"Deleted {what}")
+        return _told(
+            lambda host, ids: host.comment(ids, delete=number), f"delete {what}", f"Deleted {what}"
+        )
     what = "all comments of"
-    return change({"clear": True}, intent=f"delete {what}", done=f"Deleted {what}", default=False)
+    clearing = _told(
+        lambda host, ids: host.comment(ids, clear=True), f"delete {what}", f"Deleted {what}"
+    )
+    return replace(clearing, default=False)
+
+
+def _told(act: Callable[[Host, Sequence[str]], Changed], intent: str, done: str) -> choosing.Change:
+    return choosing.Change(act, verb="comment on", intent=intent, done=done)
 
 
 def _author(named: str | None) -> dict[str, str]:
@@ -68,7 +82,7 @@ def _author(named: str | None) -> dict[str, str]:
     return {"user": user if named else user_name(), "host": where or socket.gethostname()}
 
 
-def _list(runs: Sequence[choosing.Run]) -> None:
+def _list(runs: Sequence[Run]) -> None:
     rows = tables.table([choosing.row(run) for run in runs])
     for line, run in zip(rows, runs, strict=True):
         print(line)
@@ -80,7 +94,7 @@ def _list(runs: Sequence[choosing.Run]) -> None:
             print("  no comments")
 
 
-def _lines(number: int, comment: dict[str, Any]) -> Iterator[str]:
+def _lines(number: int, comment: Mapping[str, Value]) -> Iterator[str]:
     author = f"{comment.get('user', '')}@{comment.get('host', '')}"
     yield f"{number}: {author} {formats.date(comment.get('time'))}"
     for line in str(comment.get("body", "")).splitlines():

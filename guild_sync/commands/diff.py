@@ -36,6 +36,7 @@ from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
+from guild_sync.output import console
 from guild_sync.runs import archive
 from guild_sync.transport import process
 
@@ -63,9 +64,11 @@ def main(argv: Sequence[str]) -> int:
     program = _program(args["--cmd"])
     sides = _two_runs(args)
     with tempfile.TemporaryDirectory(prefix="guild-diff-") as top:
-        for number, part in enumerate(_parts(args)):
+        compared = [
             _compare(sides, part, Path(top, str(number)), program)
-    return Exit.OK
+            for number, part in enumerate(_parts(args))
+        ]
+    return Exit.OK if all(compared) else Exit.ERROR
 
 
 def _program(text: str | None) -> list[str]:
@@ -90,7 +93,7 @@ def _two_runs(args: Mapping[str, Any]) -> tuple[Side, Side]:
             raise RunNotFound("there must be two runs to compare, not 1")
         return one, other
     there = host(args["--remote"])
-    found = there.call("choose", filters=filters, limit=2)
+    found = there.choose(filters=filters, limit=2)
     if len(found) != 2:
         raise RunNotFound(f"there must be two runs to compare, not {len(found) or 'none'}")
     # What changed is read from the older to the newer.
@@ -101,7 +104,7 @@ def _named(spec: str, remote: str | None, filters: Mapping[str, Any]) -> Side:
     # The last colon: that of a range is never meant here, and a remote's spec may have some.
     before, colon, run = spec.rpartition(":")
     there = host(before if colon else remote)
-    found = there.call("choose", specs=[run], filters=filters)
+    found = there.choose(specs=[run], filters=filters)
     return Side(there, found[0]["id"])
 
 
@@ -123,20 +126,26 @@ def _parts(args: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 def _compare(
     sides: tuple[Side, Side], part: Mapping[str, str], top: Path, program: Sequence[str]
-) -> None:
+) -> bool:
+    """Show how the two differ in a part; whether all of that could be read."""
+    is_whole = True
     names = [sides[0].folder(sides[1]), sides[1].folder(sides[0])]
     for side, name in zip(sides, names, strict=True):
         with archive.into(top / name) as on_bytes:
-            side.host.stream("archive", on_bytes, run=side.run_id, **part)
+            unreadable = side.host.archive(on_bytes, side.run_id, **part)["unreadable"]
+        for why in unreadable.values():
+            console.warn(GuildError(f"run {side.run_id}: {why}"))
+            is_whole = False
     if path := part.get("pattern"):
         places = [f"{name}/{path.rstrip('/')}" for name in names]
         if not any((top / place).exists() for place in places):
             if not any(any((top / name).iterdir()) for name in names):
                 if path.startswith(".guild/"):  # neither has what not every run has
-                    return
+                    return True
                 raise FileMissing(f"neither run has a file {path!r}")
         elif all((top / place).exists() for place in places):
             names = places
     code = process.foreground([*program, *names], cwd=str(top))
     if code not in (0, 1, NO_READER):
         raise GuildError(f"{program[0]} failed (exit status {code})")
+    return is_whole

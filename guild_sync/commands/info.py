@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from guild_sync.agent.protocol import Details, Run, Value
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit
@@ -36,9 +36,7 @@ USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
-    run = host(args["--remote"]).call(
-        "info", spec=args["RUN"] or "1", filters=arguments.filters(args)
-    )
+    run = host(args["--remote"]).info(spec=args["RUN"] or "1", filters=arguments.filters(args))
     if args["--json"]:
         print(json.dumps(run))
         return Exit.OK
@@ -60,7 +58,7 @@ def _print(*lines: str) -> None:
         print(line)
 
 
-def fields(run: Mapping[str, Any]) -> list[str]:
+def fields(run: Details) -> list[str]:
     """A line for each thing that is known of the run, but for its flags."""
     opref = run["opref"]
     source = (
@@ -92,12 +90,12 @@ def fields(run: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
 
 
-def _flags(run: Mapping[str, Any]) -> list[str]:
+def _flags(run: Run) -> list[str]:
     found = run["flags"] if isinstance(run["flags"], dict) else {}
     values = {name: shown(value) for name, value in found.items()}
     return runs.mapping("flags", values)
 
 
-def _nested(value: object) -> list[str]:
+def _nested(value: Value) -> list[str]:
     lines = attrs.encode(value).splitlines() if value else []
     return [f"  {terminal.clean(line)}" for line in lines]

@@ -38,8 +38,7 @@ def main(argv: Sequence[str]) -> int:
     clear = option == "--clear"
     values = [] if clear else args[option] if option == "--remove" else [args[option]]
     change = Change(
-        function="label",
-        args={"action": option.removeprefix("--"), "values": values},
+        lambda host, ids: host.label(ids, option.removeprefix("--"), values),
         verb="label",
         intent="clear the label of" if clear else "label",
         done="Cleared the label of" if clear else "Labeled",

@@ -42,8 +42,7 @@ def main(argv: Sequence[str]) -> int:
     kinds = [kind for kind in KINDS if args[f"--{kind}"]]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
-    found = host(args["--remote"]).call(
-        "list_files",
+    found = host(args["--remote"]).list_files(
         run=args["RUN"] or "1",
         filters=arguments.filters(args),
         pattern=args["--path"],

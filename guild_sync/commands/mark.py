@@ -23,8 +23,10 @@ from guild_sync.cli import arguments
 from guild_sync.cli.choosing import Change, change_runs
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-MARK = Change("mark", {"marked": True}, "mark", "mark", "Marked", "marked")
-UNMARK = Change("mark", {"marked": False}, "unmark", "unmark", "Unmarked", "unmarked")
+MARK = Change(lambda host, ids: host.mark(ids), "mark", "mark", "Marked", "marked")
+UNMARK = Change(
+    lambda host, ids: host.mark(ids, marked=False), "unmark", "unmark", "Unmarked", "unmarked"
+)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -21,8 +21,8 @@ Options:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
-        runs = host.call("list", specs=args["RUN"], filters=filters)["runs"]
+        runs = host.list_runs(args["RUN"], filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")
             return Exit.OK
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     return max(status, delivery.deliver(here, console.warn))
 
 
-def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bool:
+def _confirmed(runs: Sequence[Run], host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs from {host.name}:")
     rows = [("", *run_row(index, run)) for index, run in enumerate(runs, 1)]
     for line in tables.table(rows):
@@ -76,19 +76,19 @@ def _confirmed(runs: list[dict[str, Any]], host: RemoteHost, delete: bool) -> bo
 def _pull(
     host: RemoteHost,
     here: LocalHost,
-    runs: list[dict[str, Any]],
+    runs: Sequence[Run],
     selection: Selection,
     asked: bool,
     delete: bool,
     copy_links: bool,
 ) -> Exit:
-    states = {run["id"]: run for run in runs}
+    states = {run["id"]: survey.state_of(run) for run in runs}
     gone: list[str] = []
     # An answer takes its time, and the status must be from just before the copy.
     if asked or selection:
         found = survey.survey(host, list(states), selection, stamps=False).states
         gone = [run_id for run_id, state in found.items() if state is None]
-        states = {run_id: dict(state) for run_id, state in found.items() if state}
+        states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     pulled = pull.pull(host, here, states, say, delete, journal.Queue(here), copy_links)

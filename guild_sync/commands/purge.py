@@ -23,8 +23,7 @@ from guild_sync.cli.choosing import Change, change_runs, counted
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 PURGE = Change(
-    function="purge_runs",
-    args={},
+    lambda host, ids: host.purge_runs(ids),
     verb="purge",
     intent="permanently delete",
     done="Permanently deleted",

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     remote = remotes.remote(args["REMOTE"])
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
-        runs = here.call("list", specs=args["RUN"], filters=filters)["runs"]
+        runs = here.list_runs(specs=args["RUN"], filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")
             return Exit.OK
@@ -52,13 +53,13 @@ def main(argv: Sequence[str]) -> int:
         if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
             return Exit.OK
         # The answer took its time: the status must be from just before the copy.
-        states = here.call("states", ids=[run["id"] for run in runs])
+        states = here.states(ids=[run["id"] for run in runs])
         faults = push.push(host, here, states, say, args["--delete"])
     copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK
 
 
-def _confirmed(runs: Sequence[choosing.Run], host: RemoteHost, delete: bool) -> bool:
+def _confirmed(runs: Sequence[Run], host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs to {host.name}:")
     for line in tables.table([("", *choosing.row(run)) for run in runs]):
         say(line)

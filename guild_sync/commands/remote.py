@@ -71,7 +71,7 @@ def _stop(name: str, yes: bool) -> int:
 
 def _status(remote: Remote) -> int:
     host = remote_host(remote)
-    python = host.call("python")
+    python = host.python()
     say(f"{remote.name} answers: Python {python['version']}, guild home {host.home}")
     return Exit.OK
 

@@ -23,8 +23,7 @@ from guild_sync.cli.choosing import Change, change_runs, counted
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 RESTORE = Change(
-    function="restore_runs",
-    args={},
+    lambda host, ids: host.restore_runs(ids),
     verb="restore",
     intent="restore",
     done="Restored",

@@ -52,8 +52,7 @@ def _change(permanent: bool, chosen: Chosen) -> Change:
     how = "permanently delete" if permanent else "delete"
     copies = [run["id"] for run in chosen.runs if run["remote"]]
     return Change(
-        function="delete_runs",
-        args={"permanent": permanent, "copies": copies},
+        lambda host, ids: host.delete_runs(ids, permanent, copies),
         verb="delete",
         intent=how,
         done="Permanently deleted" if permanent else "Deleted",

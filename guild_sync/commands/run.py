@@ -204,7 +204,7 @@ def _show_required(prepared: Launch, target: Host) -> None:
     if not ids:
         return
     say(f"It takes what it requires{on(target)} from:")
-    found = target.call("list", specs=ids)["runs"]
+    found = target.list_runs(specs=ids)["runs"]
     for line in tables.table([("", *choosing.row(run)) for run in found]):
         say(line)
 
@@ -221,7 +221,8 @@ def _detached(prepared: Launch, target: Host, wait: bool) -> int:
     start.start(prepared, target, say)
     say(f"{prepared.run_id} is running{on(target)}")
     if wait:
-        return exit_status(watch(target, prepared.run_id))
+        run = watch(target, prepared.run_id)
+        return exit_status(run["exit_status"]) if run else Exit.INTERRUPTED
     where = f" -r {target.name}" if target.name else ""
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")
@@ -234,4 +235,4 @@ def _here(prepared: Launch, here: LocalHost) -> int:
     if prepared.run_dir is not None:
         say(f"Running in {prepared.run_dir}, which no listing shows")
     code = start.run_local(prepared, here, sys.stdout.fileno(), say)
-    return exit_status({"exit_status": code})
+    return exit_status(code)

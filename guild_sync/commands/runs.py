@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from guild_sync.agent.protocol import DetailedListing, Details, Listing, Run
 from guild_sync.cli import arguments
 from guild_sync.cli.table import SUBCOMMANDS
 from guild_sync.errors import Exit
@@ -42,18 +43,19 @@ def main(argv: Sequence[str]) -> int:
     if argv[1:2] and argv[1] in SUBCOMMANDS:
         return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
     args = arguments.parse(USAGE, argv)
-    found = host(args["--remote"]).call(
-        "list",
-        specs=args["RUN"],
-        limit=_limit(args),
-        filters=arguments.filters(args),
-        deleted=args["--deleted"],
-        details=args["--verbose"],
-    )
+    target = host(args["--remote"])
+    which = (args["RUN"], _limit(args), arguments.filters(args), args["--deleted"])
+    found: Listing | DetailedListing
+    details: Sequence[Details] = ()
+    if args["--verbose"]:
+        found = target.list_details(*which)
+        details = found["runs"]
+    else:
+        found = target.list_runs(*which)
     if args["--json"]:
         print(json.dumps(found["runs"]))
         return Exit.OK
-    for line in _lines(found["runs"], args):
+    for line in _lines(found["runs"], details, args):
         print(line)
     if len(found["runs"]) < found["total"] and args["--limit"] is None:
         print(
@@ -70,16 +72,18 @@ def _limit(args: Mapping[str, Any]) -> int | None:
     return PAGE * (1 + args["--more"]) if limit is None else limit
 
 
-def _lines(runs: Sequence[Mapping[str, Any]], args: Mapping[str, Any]) -> Iterator[str]:
+def _lines(
+    runs: Sequence[Run], details: Sequence[Details], args: Mapping[str, Any]
+) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for index, run in enumerate(runs, 1):
         row = run_row(index, run)
         rows.append((f"[{index}]", row[1], *row[3:]) if args["--simple"] else row)
-    for run, line in zip(runs, tables.table(rows), strict=True):
+    for index, (run, line) in enumerate(zip(runs, tables.table(rows), strict=True)):
         yield line
         if args["--comments"]:
             yield from comments(run)
-        if args["--verbose"]:
+        if details:
             from guild_sync.commands.info import fields
 
-            yield from (f"  {field}" for field in fields(run))
+            yield from (f"  {field}" for field in fields(details[index]))

@@ -41,8 +41,7 @@ def main(argv: Sequence[str]) -> int:
     if sum(bool(args[option]) for option in ("--short-id", "--attr", "--path")) > 1:
         raise UsageError("--short-id, --attr and --path exclude each other")
     ranked = args["--min"] or args["--max"]
-    found = host(args["--remote"]).call(
-        "choose",
+    found = host(args["--remote"]).choose(
         specs=args["RUN"],
         filters=arguments.filters(args),
         limit=None if args["--all"] or (args["RUN"] and not ranked) else 1,

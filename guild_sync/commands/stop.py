@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
@@ -66,16 +67,16 @@ def _chosen(args: dict[str, Any]) -> Chosen:
     wanted = arguments.filters(args)
     if not args["RUN"]:
         wanted = {"status": ["running"], **wanted}
-    found = target.call("list", specs=args["RUN"], filters=wanted)["runs"]
+    found = target.list_runs(specs=args["RUN"], filters=wanted)["runs"]
     own = [run for run in found if _runs_there(run)]
     return Chosen(target, found if args["RUN"] or not own else own)
 
 
-def _runs_there(run: choosing.Run) -> bool:
+def _runs_there(run: Run) -> bool:
     return run["status"] == "running" and not run["remote"]
 
 
-def _why_not(run: choosing.Run, chosen: Chosen) -> GuildError:
+def _why_not(run: Run, chosen: Chosen) -> GuildError:
     if pushed := choosing.being_pushed(run):
         return pushed
     if run["remote"]:

@@ -143,7 +143,7 @@ def _restore(here: LocalHost, specs: Sequence[str]) -> int:
     if not specs:
         raise UsageError("--restore takes the lost runs to restore", "See 'guild runs --lost'.")
     for spec in specs:
-        found = here.call("find_again", run=spec)
+        found = here.find_again(run=spec)
         console.say(f"Restored {found['id']}: the next sync asks {terminal.clean(found['remote'])}")
     return Exit.OK
 

@@ -54,13 +54,13 @@ def _change(args: Mapping[str, Any]) -> choosing.Change:
         else "Their labels stay as they are; --sync-labels changes them too."
     )
     return choosing.Change(
-        function="tag",
-        args={
-            "add": args["--add"],
-            "delete": args["--delete"],
-            "clear": args["--clear"],
-            "sync_labels": args["--sync-labels"],
-        },
+        lambda host, ids: host.tag(
+            ids,
+            add=args["--add"],
+            delete=args["--delete"],
+            clear=args["--clear"],
+            sync_labels=args["--sync-labels"],
+        ),
         verb="tag",
         intent="change the tags of",
         done="Changed the tags of",

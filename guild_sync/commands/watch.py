@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import being_pushed
 from guild_sync.errors import Exit, RunNotFound, UsageError
@@ -39,13 +40,13 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK if watch(target, run["id"]) else Exit.INTERRUPTED
 
 
-def _chosen(target: Host, args: Mapping[str, Any]) -> Mapping[str, Any]:
+def _chosen(target: Host, args: Mapping[str, Any]) -> Run:
     spec, filters = args["RUN"] or "1", arguments.filters(dict(args))
     if args["--pid"] is not None:
         if args["RUN"] or filters:
             raise UsageError("--pid excludes RUN and filters")
-        spec = target.call("of_process", process=args["--pid"])
-    found: list[Mapping[str, Any]] = target.call("list", specs=[spec], filters=filters)["runs"]
+        spec = target.of_process(process=args["--pid"])
+    found = target.list_runs([spec], filters=filters)["runs"]
     if len(found) != 1:
         raise RunNotFound(f"{spec!r} names {len(found)} runs", "Name one.")
     return found[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from guild_sync.agent import protocol
 from guild_sync.errors import UsageError
 
 AT_END = "at-end"
@@ -48,7 +48,7 @@ class Selection:
             max_size=limit,
         )
 
-    def as_request(self) -> dict[str, Any] | None:
+    def as_request(self) -> protocol.Selection | None:
         """It as the agent takes it; None where nothing is left out."""
         if not self:
             return None

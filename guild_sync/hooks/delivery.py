@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from guild_sync.agent.protocol import Run
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import Busy, Exit, GuildError
 from guild_sync.hooks.events import UNREACHABLE
@@ -81,7 +82,7 @@ class _Delivery:
             return
         try:
             with remote_lock(event["remote"], wait=False):
-                state = self._here.call("states", ids=[event["run"]])[event["run"]]
+                state = self._here.states(ids=[event["run"]])[event["run"]]
                 is_settled = state["remote"] is None or event["event"] == "lost"
                 if state["status"] == event["event"] and is_settled:
                     path.rename(path.with_suffix(QUEUED))
@@ -114,7 +115,7 @@ class _Delivery:
         run = self._run_of(event)
         told = {key: event[key] for key in ("event", "remote", "before", "at", "reason")}
         stdin = json.dumps({**told, "run": run}).encode()
-        env = {**os.environ, **_variables(event, run or {})}
+        env = {**os.environ, **_variables(event, run)}
         try:
             done = process.run(hook.argv, stdin=stdin, timeout=hook.timeout, env=env)
         except GuildError as e:
@@ -139,14 +140,13 @@ class _Delivery:
         )
         return False
 
-    def _run_of(self, event: Event) -> dict[str, Any] | None:
+    def _run_of(self, event: Event) -> Run | None:
         if event["run"] is None:
             return None
         try:
-            found: dict[str, Any] = self._here.call("list", specs=[event["run"]])["runs"][0]
+            return self._here.list_runs([event["run"]])["runs"][0]
         except (GuildError, IndexError):
             return None  # it was removed since
-        return found
 
 
 def _age(path: Path) -> float:
@@ -174,7 +174,7 @@ def _event(path: Path) -> dict[str, Any] | None:
     return found if is_whole else None
 
 
-def _variables(event: Event, run: Mapping[str, Any]) -> dict[str, str]:
+def _variables(event: Event, run: Run | None) -> dict[str, str]:
     from guild_sync.output.runs import operation
 
     values = {
@@ -183,13 +183,13 @@ def _variables(event: Event, run: Mapping[str, Any]) -> dict[str, str]:
         "REASON": event["reason"],
         "PREVIOUS_STATUS": event["before"],
         "RUN": event["run"],
-        "RUN_DIR": run.get("run_dir"),
-        "STATUS": run.get("status"),
+        "RUN_DIR": run and run["run_dir"],
+        "STATUS": run and run["status"],
         "OPERATION": operation(run) if run else None,
-        "LABEL": run.get("label"),
-        "EXIT_STATUS": run.get("exit_status"),
-        "STARTED": run.get("started"),
-        "STOPPED": run.get("stopped"),
+        "LABEL": run and run["label"],
+        "EXIT_STATUS": run and run["exit_status"],
+        "STARTED": run and run["started"],
+        "STOPPED": run and run["stopped"],
     }
     return {f"GUILD_{name}": _value(value) for name, value in values.items()}
 

@@ -1,179 +1,159 @@
-"""What a remote's agent may answer: a remote is another's machine, and its word is checked.
+"""What a remote's agent answers, read into the forms of agent/protocol.py.
 
-What is looked at beyond these checks (the attributes of a run, each state of a sync) is
-checked where it is used, so that one run of a remote's does not cost the others.
+A remote is another's machine, and its word is checked: keys that a form has, each of its
+type; all other keys are dropped.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-Check = Callable[[object], bool]
+from guild_sync.agent import protocol
 
-_RUN_ID = re.compile(r"[0-9a-f]{32}\Z")
-_STATUSES = ("running", "pending", "staged", "completed", "error", "terminated", "lost")
-# Their values are whatever somebody wrote there, and are looked at one by one.
-_ATTRIBUTES = (
-    *("exit_status", "initialized", "started", "stopped", "label", "flags", "tags"),
-    *("marked", "comments", "cmd"),
-)
+T = TypeVar("T")
+Reader = Callable[[object], Any]
 
 
-def is_answer(function: str, answer: object) -> bool:
-    """Whether `answer` can be one of this function's. Raises KeyError for one of no remote's."""
-    return CHECKS[function](answer)
+class Misread(ValueError):
+    """The answer is not of the form that is asked for; the message is where."""
 
 
-def _is_anything(_value: object) -> bool:
-    return True
+def read(form: type[T], answer: object) -> T:
+    """`answer` as that form has it. Raises Misread where it cannot be."""
+    try:
+        found: T = _reader(form)(answer)
+    except RecursionError:
+        raise Misread("is nested too deeply") from None
+    return found
 
 
-def _is_nothing(value: object) -> bool:
-    return value is None
+_known: dict[object, Reader] = {}
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _reader(form: object) -> Reader:
+    """The function that reads one form, made once."""
+    if form not in _known:
+        _known[form] = _made(form)
+    return _known[form]
 
 
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
+def _made(form: object) -> Reader:
+    if form in _PLAIN:
+        return _PLAIN[form]
+    if is_typeddict(form):
+        return _of_mapping(form)
+    origin, parts = get_origin(form), get_args(form)
+    if origin is Union:
+        return _of_optional(_reader(next(part for part in parts if part is not type(None))))
+    if origin is list:
+        return _of_list(_reader(parts[0]))
+    if origin is dict:
+        return _of_dict(_reader(parts[0]), _reader(parts[1]))
+    if origin is tuple:
+        return _of_tuple([_reader(part) for part in parts])
+    raise TypeError(f"no answer has the form {form}")
+
+
+def _exactly(kind: type) -> Reader:
+    def checked(value: object) -> object:
+        if type(value) is not kind:
+            raise Misread(f"is not {kind.__name__}")
+        return value
+
+    return checked
+
+
+def _if(holds: Callable[[object], bool], name: str) -> Reader:
+    def checked(value: object) -> object:
+        if not holds(value):
+            raise Misread(f"is not {name}")
+        return value
+
+    return checked
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
+    return type(value) is int and 0 <= value < 1 << 64
 
 
-def _is_time(value: object) -> bool:
-    """Seconds since 1970, for as long as a calendar can show them."""
+def _is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and abs(value) < 1e11
 
 
-def _is_run_id(value: object) -> bool:
-    return isinstance(value, str) and bool(_RUN_ID.match(value))
-
-
-def _is_status(value: object) -> bool:
-    return isinstance(value, str) and value in _STATUSES
-
-
-def _either(*checks: Check) -> Check:
-    return lambda answer: any(check(answer) for check in checks)
-
-
-def _list(check: Check) -> Check:
-    return lambda answer: isinstance(answer, list) and all(map(check, answer))
-
-
-def _mapping(keys: Check, values: Check) -> Check:
-    return lambda answer: (
-        isinstance(answer, dict) and all(map(keys, answer)) and all(map(values, answer.values()))
-    )
-
-
-def _having(parts: Mapping[str, Check]) -> Check:
-    """A mapping that has at least these keys, and values that pass."""
-    return lambda answer: (
-        isinstance(answer, dict)
-        and all(key in answer and check(answer[key]) for key, check in parts.items())
-    )
-
-
-_is_text_or_none = _either(_is_text, _is_nothing)
-_is_count_or_none = _either(_is_count, _is_nothing)
-_are_reasons = _mapping(_is_run_id, _is_text)
-_are_files = _list(_having({"path": _is_text, "size": _is_count}))
-
-_RUN: Mapping[str, Check] = {
-    "id": _is_run_id,
-    "run_dir": _is_text,
-    "status": _is_status,
-    "remote": _is_text_or_none,
-    "opref": _having(dict.fromkeys(("type", "package", "version", "model", "name"), _is_text)),
-    **dict.fromkeys(_ATTRIBUTES, _is_anything),
+_PLAIN: dict[object, Reader] = {
+    str: _exactly(str),
+    int: _exactly(int),
+    bool: _exactly(bool),
+    type(None): _exactly(type(None)),
+    protocol.Value: lambda value: value,  # whatever JSON carries
+    protocol.Unread: lambda value: value,
+    protocol.RunId: _if(
+        lambda v: isinstance(v, str) and bool(protocol.RUN_ID.match(v)), "a run's id"
+    ),
+    protocol.StatusName: _if(lambda v: v in protocol.STATUSES, "a status"),
+    protocol.Count: _if(_is_count, "a count"),
+    protocol.Seconds: _if(_is_seconds, "a time"),
 }
-_CONFIRMED = _either(_is_nothing, _having({"time": _is_time, "remote": _is_text}))
-_PYTHON = _having({"version": _is_text, "executable": _is_text})
-_HOME = _having(
-    {
-        "path": _is_text,
-        "exists": _is_flag,
-        "fault": _is_text,
-        "flock": _either(_is_flag, _is_nothing),
-        "free": _is_count,
-        "inodes": _is_count_or_none,
-    }
-)
-_is_change = _having({"done": _list(_is_run_id), "refused": _are_reasons})
-_is_made = _having({"run_dir": _is_text})
 
 
-CHECKS: Mapping[str, Check] = {
-    "add_files": _is_anything,
-    "adopt_source": _is_anything,
-    "begin_push": _having({"runs_dir": _is_text, "incoming": _is_text, "refused": _are_reasons}),
-    "candidates": _mapping(
-        _is_text, _either(_having({"run": _having(_RUN)}), _having({"problem": _is_text}))
-    ),
-    "checkup": _having({"python": _PYTHON, "rsync": _is_text_or_none, "home": _HOME}),
-    "choose": _list(_having({"id": _is_run_id, "run_dir": _is_text, "value": _is_anything})),
-    "clean_agents": _is_anything,
-    "clock": _is_time,
-    "command": _list(_is_text),
-    "comment": _is_change,
-    "delete_runs": _is_change,
-    "discard": _is_anything,
-    "end_copy": _is_anything,
-    "info": _having(
-        {**_RUN, "attrs": _having({}), "manifest": _list(_is_text), "confirmed": _CONFIRMED}
-    ),
-    "install": _is_anything,
-    "label": _is_change,
-    "list": _having({"total": _is_count, "runs": _list(_having(_RUN))}),
-    "list_files": _having(
-        {
-            "run_dir": _is_text,
-            "files": _are_files,
-            "left_out": _are_files,
-            "links": _list(_having({"path": _is_text, "target": _is_text})),
+def _within(place: object, reader: Reader, value: object) -> object:
+    try:
+        return reader(value)
+    except Misread as e:
+        raise Misread(f"{str(place)[:40]}: {e}") from None
+
+
+def _of_mapping(form: object) -> Reader:
+    hints = get_type_hints(form)
+    required: frozenset[str] = getattr(form, "__required_keys__", frozenset())
+    readers: dict[str, Reader] = {}
+
+    def checked(value: object) -> object:
+        if not isinstance(value, dict):
+            raise Misread("is not a mapping")
+        if not readers:  # not before: a form may have itself in it
+            readers.update({key: _reader(hint) for key, hint in hints.items()})
+        for key in required:
+            if key not in value:
+                raise Misread(f"{key}: is missing")
+        return {key: _within(key, readers[key], value[key]) for key in readers if key in value}
+
+    return checked
+
+
+def _of_optional(reader: Reader) -> Reader:
+    return lambda value: None if value is None else reader(value)
+
+
+def _of_list(reader: Reader) -> Reader:
+    def checked(value: object) -> object:
+        if not isinstance(value, list):
+            raise Misread("is not a list")
+        return [_within(at, reader, item) for at, item in enumerate(value)]
+
+    return checked
+
+
+def _of_dict(keys: Reader, values: Reader) -> Reader:
+    def checked(value: object) -> object:
+        if not isinstance(value, dict):
+            raise Misread("is not a mapping")
+        return {
+            _within("key", keys, key): _within(key, values, item) for key, item in value.items()
         }
-    ),
-    "mark": _is_change,
-    "mark_staged": _is_anything,
-    "matching": _either(_is_nothing, _having(_RUN)),
-    "of_process": _is_run_id,
-    "purge_runs": _is_change,
-    "python": _PYTHON,
-    "recipe": _having(
-        {
-            **_RUN,
-            "opref_text": _is_text,
-            "job": _either(_is_nothing, _having({})),
-            "random_seed": _is_anything,
-            "confirmed": _CONFIRMED,
-        }
-    ),
-    "restage": _is_made,
-    "restore_runs": _is_change,
-    "settle_copy": _are_reasons,
-    "signal_runs": _is_change,
-    "stage": _is_made,
-    "stage_in": _is_made,
-    "start": _having({"pid": _is_count_or_none, "status": _is_status}),
-    "survey": _having({"states": _having({})}),
-    "tag": _is_change,
-    "try_environment": _having(
-        {
-            **dict.fromkeys(("python", "version", "prefix"), _is_text),
-            **dict.fromkeys(("pip", "uv"), _is_text_or_none),
-        }
-    ),
-    "wait_runs": _having(
-        {
-            "running": _list(_is_run_id),
-            "status": _mapping(_is_run_id, _either(_is_nothing, _is_status)),
-        }
-    ),
-}
+
+    return checked
+
+
+def _of_tuple(readers: list[Reader]) -> Reader:
+    def checked(value: object) -> object:
+        if not isinstance(value, list) or len(value) != len(readers):
+            raise Misread(f"is not a list of {len(readers)}")
+        return tuple(
+            _within(at, reader, item)
+            for at, (reader, item) in enumerate(zip(readers, value, strict=True))
+        )
+
+    return checked

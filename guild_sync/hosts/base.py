@@ -1,31 +1,25 @@
-"""What a host is to the commands: functions of the agent, called by name."""
+"""What a host is to the commands, and the errors that the agent there can say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from abc import abstractmethod
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError, RunNotFound
+from guild_sync.hosts.agent import AgentClient
 
 
 class FileMissing(GuildError):
     """The run has no such file."""
 
 
-class Host(Protocol):
+class Host(AgentClient):
     """This machine or a remote."""
 
-    @property
-    def name(self) -> str | None:
-        """The remote's name, None for this machine."""
+    name: str | None = None  # the remote's name, None for this machine
+    home: str  # the guild home there
 
-    def call(self, function: str, **args: Any) -> Any:
-        """The answer of the agent's `function` there."""
-
-    def stream(self, function: str, on_bytes: Callable[[bytes], None], **args: Any) -> None:
-        """Hand over the bytes that the agent's `function` sends, as they come."""
-
+    @abstractmethod
     def environment(self) -> dict[str, str]:
         """The environment for operations there, in the agent's words."""
 

@@ -1,21 +1,33 @@
-"""The answer's line, found behind whatever a login shell printed."""
+"""The answer's line, found behind whatever a login shell printed, and packets behind it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
-from guild_sync.agent.protocol import FRAME
+from guild_sync.agent.protocol import CHUNK, END, FRAME, HEADER
+from guild_sync.errors import RemoteError
+
+MOST_BEFORE = 1 << 20  # bytes that a login shell may print before an answer to a stream
+_MOST_DATA = CHUNK + 32  # a run's id may come before it
+_MOST_END = 1 << 20  # bytes of the last packet
+
+_START = b"\n" + FRAME.encode() + b" "
 
 
 class FrameReader:
-    """Finds the answer's line behind whatever a login shell printed, and what follows it."""
+    """Finds the answer's line, and hands over what follows it, however it is cut into pieces."""
 
-    def __init__(self, on_rest: Callable[[bytes], None]) -> None:
-        self.answer: dict[str, Any] | None = None
+    def __init__(
+        self, on_rest: Callable[[bytes], None] = lambda rest: None, most: int | None = None
+    ) -> None:
+        """`most`: bytes up to the end of the answer's line; with more `feed` raises RemoteError."""
+        self.answer: dict[str, object] | None = None
         self.rest = b""
-        self._before = b""
+        self._before = bytearray()
+        self._looked = 0  # what needs no second look for the line's end
+        self._start = -1
+        self._most = most
         self._on_rest = on_rest
 
     def feed(self, data: bytes) -> None:
@@ -23,17 +35,58 @@ class FrameReader:
             self._on_rest(data)
             return
         self._before += data
-        start = self._before.find(b"\n" + FRAME.encode() + b" ")
-        end = self._before.find(b"\n", start + 1)
-        if start < 0 or end < 0:
+        if self._start < 0:
+            self._start = self._before.find(_START, self._looked)
+            self._looked = max(len(self._before) - len(_START), 0)
+            if self._start >= 0:
+                self._looked = self._start + len(_START)
+        end = self._before.find(b"\n", self._looked) if self._start >= 0 else -1
+        if end < 0:
+            if self._start >= 0:
+                self._looked = len(self._before)
+            if self._most is not None and len(self._before) > self._most:
+                raise RemoteError("what it sends is no answer of guild's, and does not end")
             return
-        line, rest = self._before[start:end], self._before[end + 1 :]
-        self._before = b""
-        try:
-            answer = json.loads(line.split(b" ", 1)[1])
-        except (ValueError, RecursionError):
-            answer = None
-        self.answer = answer if isinstance(answer, dict) else {"bug": "not a JSON object"}
-        self.rest = rest
-        if rest:
-            self._on_rest(rest)
+        line = bytes(self._before[self._start + len(_START) : end])
+        self.rest = bytes(self._before[end + 1 :])
+        self._before.clear()
+        self.answer = _object(line) or {"bug": "not a JSON object"}
+        if self.rest:
+            self._on_rest(self.rest)
+
+
+class PacketReader:
+    """Takes a stream as it comes, and hands over its packets; `end` is the last one."""
+
+    def __init__(self, on_packet: Callable[[bytes, bytes], None]) -> None:
+        self.end: dict[str, object] | None = None
+        self._on_packet = on_packet
+        self._unread = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take more of the stream. Raises RemoteError where it is none of the agent's."""
+        self._unread += data
+        at = 0
+        while self.end is None and len(self._unread) - at >= HEADER.size:
+            kind, length = HEADER.unpack_from(self._unread, at)
+            if length > (_MOST_END if kind == END else _MOST_DATA):
+                raise RemoteError("what it sends is no stream of guild's")
+            end = at + HEADER.size + length
+            if len(self._unread) < end:
+                break
+            payload = bytes(self._unread[at + HEADER.size : end])
+            at = end
+            if kind == END:
+                self.end = _object(payload) or {"bug": "not a JSON object"}
+            else:
+                self._on_packet(kind, payload)
+        del self._unread[:at]
+
+
+def _object(text: bytes) -> dict[str, object] | None:
+    """A JSON object; None where the text is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from guild_sync.agent import calls
-from guild_sync.hosts.base import agent_errors
+from guild_sync.hosts.base import Host, agent_errors
+
+T = TypeVar("T")
 
 
-class LocalHost:
+class LocalHost(Host):
     """The runs of this machine."""
-
-    name = None
 
     def __init__(self, home: str) -> None:
         self.home = home
 
-    def call(self, function: str, **args: Any) -> Any:
+    def ask(self, function: calls.Function[T], **args: object) -> T:
         with agent_errors():
             return calls.call(self.home, function, args)
+
+    def stream(
+        self, function: calls.Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
+    ) -> T:
+        with agent_errors():
+            packets = calls.packets(self.home, function, args)
+            while True:
+                try:
+                    packet = next(packets)
+                except StopIteration as e:
+                    ended: T = e.value
+                    return ended
+                on_packet(*packet)
 
     def run(self, directory: str, echo: int) -> int:
         """Be the runner of a pending run, its output on `echo` too; its exit status."""
@@ -28,11 +41,6 @@ class LocalHost:
 
         with agent_errors():
             return runner.run(directory, echo)
-
-    def stream(self, function: str, on_bytes: Callable[[bytes], None], **args: Any) -> None:
-        with agent_errors():
-            for chunk in calls.stream(self.home, function, args):
-                on_bytes(chunk)
 
     def environment(self) -> dict[str, str]:
         return {"python": sys.executable}

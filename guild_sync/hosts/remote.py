@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
-from guild_sync.errors import GuildError, RemoteError
-from guild_sync.hosts.answers import is_answer
-from guild_sync.hosts.base import error_of_kind
+from guild_sync.agent.calls import Function, Functions, Stream
+from guild_sync.errors import GuildError, RemoteError, Unreachable
+from guild_sync.hosts.answers import Misread, read
+from guild_sync.hosts.base import Host, error_of_kind
 from guild_sync.hosts.bootstrap import AGENT, BOOTSTRAP, agent_digest
-from guild_sync.hosts.frames import FrameReader
+from guild_sync.hosts.frames import MOST_BEFORE, FrameReader, PacketReader
 
 if TYPE_CHECKING:
     from guild_sync.config.remotes import Remote
 
+T = TypeVar("T")
 
-INSTALL_TIMEOUT = 1800.0  # seconds: installing a package's requirements may download them
-# Removing many large runs takes its time too, and so does what activates an environment.
-_SLOW = ("install", "delete_runs", "purge_runs", "try_environment")
+# Seconds for a function that is slow: installing requirements may download them, and removing
+# many large runs takes its time too, and so does what activates an environment.
+SLOW_TIMEOUT = 1800.0
 
 
-class RemoteHost:
+class RemoteHost(Host):
     """The runs of a machine reached over ssh."""
+
+    name: str
 
     def __init__(self, remote: Remote, make_home: bool = True) -> None:
         self.remote = remote
@@ -36,52 +40,64 @@ class RemoteHost:
         values = {key.replace("_", "-"): getattr(self.remote, key) for key in keys}
         return {key: value for key, value in values.items() if value}
 
-    def call(self, function: str, **args: Any) -> Any:
-        """As Host.call. Raises Unreachable, RemoteError, or what the agent says."""
-        timeout = INSTALL_TIMEOUT if function in _SLOW else None
-        answer, _ = self._ask(function, args, timeout)
+    def ask(self, function: Function[T], **args: object) -> T:
+        """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
+        answer = self._answer(function, args)
         result = self._result(answer)
         if isinstance(home := answer.get("home"), str) and home.startswith("/"):
             self.home = home
-        if not is_answer(function, result):
-            raise self._no_answer("")
-        return result
+        return self._read(function, result)
 
-    def stream(self, function: str, on_bytes: Callable[[bytes], None], **args: Any) -> None:
+    def stream(
+        self, function: Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
+    ) -> T:
         from guild_sync.transport import process, ssh, ssh_failures
 
-        self.call("python")  # connects, and sends the agent if it is not there
-        frame = FrameReader(on_bytes)
-        request = self._request(function, args, stream=True)
-        done = process.stream(
-            ssh.argv(self.remote, self._command("")), frame.feed, first_line=request
-        )
+        self.python()  # connects, and sends the agent if it is not there
+        packets = PacketReader(on_packet)
+        frame = FrameReader(packets.feed, MOST_BEFORE)
+        try:
+            done = process.stream(
+                ssh.argv(self.remote, self._command("")),
+                frame.feed,
+                first_line=self._request(function, args),
+            )
+        except RemoteError as e:
+            raise RemoteError(f"remote {self.name!r}: {e.message}", e.hint) from None
         ssh_failures.check(self.remote, done)
         if frame.answer is None:
             raise self._no_answer(done.stderr)
         self._result(frame.answer)
+        if packets.end is None:
+            raise Unreachable(f"the connection to remote {self.name!r} was lost")
+        return self._read(function, self._result(packets.end))
 
-    def _ask(
-        self, function: str, args: dict[str, Any], timeout: float | None
-    ) -> tuple[dict[str, Any], str]:
+    def _read(self, function: Function[T], result: object) -> T:
+        try:
+            return read(function.answer, result)
+        except Misread:
+            raise self._no_answer("") from None
+
+    def _answer(self, function: Function[T], args: Mapping[str, object]) -> dict[str, object]:
         from guild_sync.transport import ssh
 
         sent = ""
+        timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or ssh.CALL_TIMEOUT
         for _ in range(2):
             done = ssh.run(
                 self.remote,
                 [self._command(sent)],
                 stdin=self._request(function, args),
-                timeout=timeout or self.remote.timeout or ssh.CALL_TIMEOUT,
+                timeout=timeout,
             )
-            frame = FrameReader(lambda rest: None)
+            frame = FrameReader()
             frame.feed(done.stdout)
             if frame.answer is None:
                 raise self._no_answer(done.stderr)
             if not frame.answer.get("no_agent"):
                 if sent:
                     self._clean_agents()
-                return frame.answer, done.stderr
+                return frame.answer
             self.home = frame.rest.decode("utf-8", "surrogateescape")
             sent = self._send_agent()
         raise RemoteError(f"remote {self.name!r} does not keep the agent that was sent there")
@@ -96,12 +112,12 @@ class RemoteHost:
         words = (quote(home), quote(python), agent_digest(), quote(sent))
         return " ".join([BOOTSTRAP, *words, "yes" if self._make_home else "no"])
 
-    def _request(self, function: str, args: dict[str, Any], stream: bool = False) -> bytes:
+    def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
         home = self.remote.guild_home.removeprefix("~/")
-        request = {"home": home, "function": function, "args": args, "stream": stream}
+        request = {"home": home, "function": function.name, "args": args}
         return json.dumps(request).encode() + b"\n"
 
-    def _result(self, answer: dict[str, Any]) -> Any:
+    def _result(self, answer: Mapping[str, object]) -> object:
         where = f"remote {self.name!r}"
         if "ok" in answer:
             return answer["ok"]
@@ -157,4 +173,4 @@ class RemoteHost:
         return folder
 
     def _clean_agents(self) -> None:
-        self._ask("clean_agents", {"keep": agent_digest()}, None)
+        self._answer(Functions.clean_agents, {"keep": agent_digest()})

@@ -9,7 +9,7 @@ from typing import Any
 from guild_sync.project.definitions import Operation
 
 
-def with_oprefs(job: Mapping[str, Any], opref: str) -> dict[str, Any]:
+def with_oprefs(job: Mapping[str, Any], opref: str) -> Any:
     """The job, in which each run of a series is of the project that `opref` names."""
     if not job.get("children"):
         return dict(job)

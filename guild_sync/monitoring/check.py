@@ -8,9 +8,10 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from guild_sync import __version__
+from guild_sync.agent.protocol import HomeState
 from guild_sync.config import file, remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, GuildError, RemoteError, Unreachable
@@ -149,7 +150,7 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
     yield Line("ssh server", probe.server or "it does not tell its version")
     yield _login_shell(probe)
     try:
-        host.call("clock")  # sends the agent, so that the next call need not wait for that
+        host.clock()  # sends the agent, so that the next call need not wait for that
     except GuildError as e:
         yield _fault("agent", e)
         raise _TheWayIsBarred from None
@@ -192,7 +193,7 @@ def _login_shell(probe: probing.Probe) -> Line:
 
 def _clock(host: Host) -> Line:
     before = time.time()
-    told = float(host.call("clock"))
+    told = float(host.clock())
     after = time.time()
     # It was told at some moment of the round trip: half of that is the doubt.
     difference, doubt = told - (before + after) / 2, (after - before) / 2
@@ -204,7 +205,7 @@ def _clock(host: Host) -> Line:
 
 def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
     if parts & {BASICS, SPACE}:
-        found = host.call("checkup")
+        found = host.checkup()
         if BASICS in parts:
             python = found["python"]
             yield Line("Python", f"{python['version']} ({python['executable']})")
@@ -227,7 +228,7 @@ def _rsync(version: str | None) -> Line:
     return Line("rsync", version)
 
 
-def _home(home: dict[str, Any]) -> Iterator[Line]:
+def _home(home: HomeState) -> Iterator[Line]:
     if home["fault"]:
         hint = "Correct its owner or permissions, or choose another guild home."
         yield _to_do("guild home", home["fault"], hint)
@@ -237,7 +238,7 @@ def _home(home: dict[str, Any]) -> Iterator[Line]:
     yield Line("file system", flock)
 
 
-def _space(home: dict[str, Any]) -> Iterator[Line]:
+def _space(home: HomeState) -> Iterator[Line]:
     free, inodes = home["free"], home["inodes"]
     left = f"{size(free)} left for {home['path']}"
     yield _to_do("space", left, "Make room.") if free < LOW_SPACE else Line("space", left)
@@ -255,7 +256,7 @@ def _environment(host: Host) -> Iterator[Line]:
         named = [f"{key} {value}" for key, value in spec.items()]
         yield Line("environment", ", ".join(named) or "the login's own")
     try:
-        found = host.call("try_environment", spec=spec)
+        found = host.try_environment(spec=spec)
     except Unreachable:
         raise
     except GuildError as e:

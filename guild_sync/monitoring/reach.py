@@ -72,7 +72,7 @@ def _answer(remote: Remote) -> Answer:
         return Answer(remote, "stopped", hint=f"Start it: guild remote start {remote.name}")
     try:
         host = remote_host(remote)
-        python = host.call("python")
+        python = host.python()
     except Unreachable as e:
         return Answer(remote, "unreachable", e.message, e.hint)
     except GuildError as e:

@@ -54,7 +54,7 @@ class Standing:
 
 def standings(here: LocalHost, names: Iterable[str]) -> list[Standing]:
     """How the remotes of these names stand, and all others that runs here came from, by name."""
-    seen = here.call("overview")
+    seen = here.overview()
     entries = ledger.entries()
     found = []
     for name in sorted({*names, *seen, *entries}):

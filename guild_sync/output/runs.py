@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from guild_sync.agent.protocol import Details, Run
 from guild_sync.output.formats import date
 from guild_sync.output.terminal import Styled, clean
 
@@ -26,7 +26,7 @@ def mapping(title: str, values: object) -> list[str]:
     return [f"{title}:", *(clean(f"  {name}: {value}") for name, value in items)]
 
 
-def comments(run: Mapping[str, Any]) -> Iterator[str]:
+def comments(run: Run) -> Iterator[str]:
     """Lines that show a run's comments, each with who wrote it and when."""
     found = run["comments"] if isinstance(run["comments"], list) else []
     for comment in found:
@@ -38,13 +38,13 @@ def comments(run: Mapping[str, Any]) -> Iterator[str]:
             yield ""
 
 
-def confirmed(run: Mapping[str, Any]) -> str:
+def confirmed(run: Details) -> str:
     """When a remote last gave its word for the run, and which: `2026-11-23 23:01:02 (gpu1)`."""
-    found = run.get("confirmed")
+    found = run["confirmed"]
     return f"{date(found['time'])} ({found['remote']})" if found else ""
 
 
-def operation(run: Mapping[str, Any]) -> str:
+def operation(run: Run) -> str:
     """An operation's name in a listing: `gpkg.hello/op`, `op`, `op (~/other/project)`."""
     opref = run["opref"]
     name = f"{opref['model']}:{opref['name']}" if opref["model"] else opref["name"]
@@ -66,13 +66,13 @@ def _short_path(path: str) -> str:
     return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
 
 
-def status(run: Mapping[str, Any]) -> str:
+def status(run: Run) -> str:
     """A run's status, with the remote that it is running on."""
-    text = clean(f"{run['status']} ({run['remote']})" if run.get("remote") else run["status"])
+    text = clean(f"{run['status']} ({run['remote']})" if run["remote"] else run["status"])
     return Styled.of(text, _STATUS_STYLES.get(run["status"], ""))
 
 
-def run_row(index: int, run: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+def run_row(index: int, run: Run) -> tuple[str, str, str, str, str]:
     """A run's cells in a listing."""
     return (
         f"[{index}:{run['id'][:8]}]",

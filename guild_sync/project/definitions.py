@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from guild_sync.agent import protocol
 from guild_sync.project.flags import Flag
 
 GUILDFILE = "guild.yml"
@@ -29,6 +30,19 @@ class Requirement:
     target_path: str = ""
     copy: bool = False  # of a run's files; a project's are always copied
     keep_folders: bool = False  # what is selected keeps the folders that it is in
+
+    def as_request(self) -> protocol.Requirement:
+        """It as the agent takes it."""
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "name": self.name,
+            "select": list(self.select),
+            "rename": list(self.rename),
+            "target_path": self.target_path,
+            "copy": self.copy,
+            "keep_folders": self.keep_folders,
+        }
 
 
 @dataclass(frozen=True)

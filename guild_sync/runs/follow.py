@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from guild_sync.agent.protocol import CHUNK, ENDED
+from guild_sync.agent.protocol import RUN_DATA, RUN_END
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.choose import remote_host
 from guild_sync.transport.background import begun
 
-_HEADER = re.compile(rb"(?P<run>[0-9a-f]{32}) (?P<size>-1|[0-9]{1,9})\Z")
-_LONGEST_HEADER = 64
+_ID_LENGTH = 32
 _LONGEST_LINE = 1 << 16  # bytes of a line that is shown in one piece
 
 OnLine = Callable[[str, bytes], None]
@@ -49,11 +47,11 @@ class Outputs:
                 begun(lambda remote=remote, new=new: self._stream(remote, new))  # type: ignore[misc]
 
     def _stream(self, remote: str, ids: list[str]) -> None:
-        frames = Frames(ids, self._on_line, lambda run_id: self._on_end())
+        lines = Lines(ids, self._on_line, lambda run_id: self._on_end())
         positions = {run_id: self._size(run_id) for run_id in ids}
         try:
             host = remote_host(remotes.remote(remote), make_home=False)
-            host.stream("follow", frames.feed, positions=positions)
+            host.follow(lines.take, positions)
         except Unreachable:
             pass  # the next sync asks it too, and says so
         except GuildError as e:
@@ -69,44 +67,34 @@ class Outputs:
             return 0
 
 
-class Frames:
-    """Reads the frames of the agent's `follow`, and hands their lines over."""
+class Lines:
+    """Takes the packets of the agent's `follow`, and hands their lines over."""
 
     def __init__(self, ids: Iterable[str], on_line: OnLine, on_end: Callable[[str], None]) -> None:
         self._ids = frozenset(ids)
         self._on_line = on_line
         self._on_end = on_end
-        self._data = b""
-        self._lines: dict[str, bytes] = {}  # of each run, the line that is not at its end yet
+        self._begun: dict[str, bytes] = {}  # of each run, the line that is not at its end yet
 
-    def feed(self, data: bytes) -> None:
-        """Take more of the stream. Raises RemoteError where it is none of `follow`'s."""
-        self._data += data
-        while b"\n" in self._data:
-            header, _, rest = self._data.partition(b"\n")
-            match = _HEADER.match(header)
-            run_id, size = (match["run"].decode(), int(match["size"])) if match else ("", 0)
-            if run_id not in self._ids or size > CHUNK:
-                raise RemoteError("the remote sent something else than output of these runs")
-            if len(rest) < size:
-                return
-            self._data = rest[max(size, 0) :]
-            if size == ENDED:
-                self._show(run_id, self._lines.pop(run_id, b""))
-                self._on_end(run_id)
-            else:
-                self._take(run_id, rest[:size])
-        if len(self._data) > _LONGEST_HEADER:
+    def take(self, kind: bytes, data: bytes) -> None:
+        """Take a packet. Raises RemoteError where it is none of `follow`'s."""
+        run_id = data[:_ID_LENGTH].decode("ascii", "replace")
+        if run_id not in self._ids or kind not in (RUN_DATA, RUN_END):
             raise RemoteError("the remote sent something else than output of these runs")
+        if kind == RUN_END:
+            self._show(run_id, self._begun.pop(run_id, b""))
+            self._on_end(run_id)
+        else:
+            self._add(run_id, data[_ID_LENGTH:])
 
-    def _take(self, run_id: str, data: bytes) -> None:
-        *lines, last = (self._lines.get(run_id, b"") + data).split(b"\n")
+    def _add(self, run_id: str, data: bytes) -> None:
+        *lines, last = (self._begun.get(run_id, b"") + data).split(b"\n")
         for line in lines:
             self._on_line(run_id, line)
         if len(last) > _LONGEST_LINE:
             self._show(run_id, last)
             last = b""
-        self._lines[run_id] = last
+        self._begun[run_id] = last
 
     def _show(self, run_id: str, line: bytes) -> None:
         if line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +92,16 @@ def _check(
     if not requires:
         return {}
     wanted = {r.name: values.get(r.name) for r in requires}
-    found = host.call("candidates", requires=[asdict(r) for r in requires], flags=wanted)
+    found = host.candidates([r.as_request() for r in requires], wanted)
     for requirement in requires:
-        if problem := found[requirement.name].get("problem"):
+        if problem := found[requirement.name]["problem"]:
             where = f" -r {host.name}" if host.name else ""
             raise GuildError(
                 f"{operation.full_name} cannot run{on(host)}: {problem}",
                 f"Run it first: guild run {requirement.source}{where}\n"
                 f"Or name a run that has ended: {requirement.name}=RUN",
             )
-    return {name: answer["run"]["id"] for name, answer in found.items()}
+    return {name: answer["run"]["id"] for name, answer in found.items() if answer["run"]}
 
 
 def _builtin(spec: str | None) -> Operation | None:
@@ -164,7 +164,7 @@ def _like(request: Request, host: Host) -> Launch:
 
 
 def _recipe(run: str, host: Host) -> Recipe:
-    found: Recipe = host.call("recipe", run=run)
+    found: Recipe = host.recipe(run=run)
     return found
 
 

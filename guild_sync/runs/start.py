@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from guild_sync.agent.protocol import Job, Run
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
@@ -25,8 +25,7 @@ Say = Callable[[str], None]
 
 def command(launch: Launch, host: Host) -> list[str]:
     """The command that the run would run; nothing is made."""
-    found: list[str] = host.call("command", job=_job_on(launch, host))
-    return found
+    return host.command(_job_on(launch, host))
 
 
 def child_commands(launch: Launch, host: Host) -> Iterator[list[str]]:
@@ -38,22 +37,17 @@ def child_commands(launch: Launch, host: Host) -> Iterator[list[str]]:
             yield command(replace(launch, job=child["job"]), host)
 
 
-def earlier_run(launch: Launch, host: Host) -> dict[str, Any] | None:
+def earlier_run(launch: Launch, host: Host) -> Run | None:
     """A run of the same operation with the same flags that is there, and did not fail."""
-    found: dict[str, Any] | None = host.call(
-        "matching",
-        opref=opref_on(launch, host),
-        flags=dict(launch.values),
-        statuses=["completed", "running", "staged"],
-    )
-    return found
+    statuses = ["completed", "running", "staged"]
+    return host.matching(opref_on(launch, host), launch.values, statuses)
 
 
 def stage(launch: Launch, host: Host, say: Say) -> None:
     """Make the run on the host, where it waits to be started."""
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
-        host.call("mark_staged", run_id=launch.run_id)
+        host.mark_staged(run_id=launch.run_id)
 
 
 def start(launch: Launch, host: Host, say: Say) -> None:
@@ -66,10 +60,10 @@ def start(launch: Launch, host: Host, say: Say) -> None:
         _make(launch, host, say)
         if isinstance(host, RemoteHost):
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
-        host.call("start", run_id=launch.run_id, **_place(launch))
+        host.start(run_id=launch.run_id, **_place(launch))
     if isinstance(host, RemoteHost) and launch.again:
         here = LocalHost(str(guild_home()))
-        here.call("reopen_copy", run_id=launch.run_id, remote=host.name)
+        here.reopen_copy(run_id=launch.run_id, remote=host.name)
 
 
 def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
@@ -85,31 +79,27 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
     directory = _make_empty(launch, host)
     if launch.source is not None:
         root, files = str(launch.source.root), launch.source.files
-        host.call("copy_source", run_id=launch.run_id, root=root, files=files, **_place(launch))
+        host.copy_source(run_id=launch.run_id, root=root, files=files, **_place(launch))
         if launch.children:
-            host.call("keep_files", run_id=launch.run_id, root=root, files=launch.files)
+            host.keep_files(run_id=launch.run_id, root=root, files=launch.files)
         elif launch.files:
             _add_files(launch, host, root=root)
     elif launch.like is not None:
-        host.call("adopt_source", run_id=launch.run_id, source=launch.like, **_place(launch))
+        host.adopt_source(run_id=launch.run_id, source=launch.like, **_place(launch))
     return directory
 
 
 def _make_empty(launch: Launch, host: Host) -> str:
-    common = {
-        "run_id": launch.run_id,
-        "attributes": dict(launch.attributes),
-        "job": _job_on(launch, host),
-    }
+    run_id, attributes, job = launch.run_id, launch.attributes, _job_on(launch, host)
     opref = opref_on(launch, host)
     if launch.again:
         is_new = launch.source is not None
-        made = host.call("restage", opref=opref if is_new else None, new_source=is_new, **common)
+        made = host.restage(run_id, attributes, job, opref if is_new else None, is_new)
     elif launch.run_dir is not None:
-        made = host.call("stage_in", opref=opref, run_dir=str(launch.run_dir), **common)
+        made = host.stage_in(run_id, str(launch.run_dir), opref, attributes, job)
     else:
-        made = host.call("stage", opref=opref, **common)
-    return str(made["run_dir"])
+        made = host.stage(run_id, opref, attributes, job)
+    return made["run_dir"]
 
 
 def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say) -> str:
@@ -128,8 +118,7 @@ def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say
             if built.requires
             else "Installing package"
         )
-        host.call(
-            "install",
+        host.install(
             run_id=launch.run_id,
             wheel=built.wheel.name,
             folder=built.folder,
@@ -142,8 +131,7 @@ def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say
 
 
 def _add_files(launch: Launch, host: Host, **where: str) -> None:
-    host.call(
-        "add_files",
+    host.add_files(
         run_id=launch.run_id,
         requires=launch.job["requires"],
         **where,
@@ -151,10 +139,10 @@ def _add_files(launch: Launch, host: Host, **where: str) -> None:
     )
 
 
-def _job_on(launch: Launch, host: Host) -> dict[str, Any]:
+def _job_on(launch: Launch, host: Host) -> Job:
     environment = host.environment() or launch.job.get("environment") or {}
     is_own = launch.job.get("builtin") in builtin.OPERATIONS
-    job = with_oprefs(launch.job, opref_on(launch, host))
+    job: Job = with_oprefs(launch.job, opref_on(launch, host))
     job["environment"] = {} if is_own else environment
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
@@ -173,5 +161,5 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
     except BaseException:
         if launch.run_dir is None:
             with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
-                host.call("discard", run_id=launch.run_id)
+                host.discard(run_id=launch.run_id)
         raise

@@ -58,11 +58,11 @@ class _Stopper:
         """Tell the runs to end; those that could be told."""
         if not ids:
             return []
-        told = self._host.call("signal_runs", ids=list(ids), how=how)
+        told = self._host.signal_runs(ids=list(ids), how=how)
         refused = dict(told["refused"])
         if refused:
             # One that ended by itself meanwhile is what was wanted.
-            answer = self._host.call("wait_runs", ids=list(refused), seconds=3)
+            answer = self._host.wait_runs(ids=list(refused), seconds=3)
             ended = answer["status"]
             for run_id, why in refused.items():
                 if ended.get(run_id):
@@ -78,7 +78,7 @@ class _Stopper:
         while left:
             # One look at least, even where there is no time left.
             span = min(max(deadline - time.monotonic(), 0.0), CALL_SECONDS)
-            answer = self._host.call("wait_runs", ids=left, seconds=span)
+            answer = self._host.wait_runs(ids=left, seconds=span)
             for run_id, status in answer["status"].items():
                 self._tell(run_id, status)
             left = list(answer["running"])

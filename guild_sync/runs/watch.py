@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
+from guild_sync.agent.protocol import Run, Value
 from guild_sync.errors import Exit
 from guild_sync.hosts.base import Host
 from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 
 
-def watch(host: Host, run_id: str) -> dict[str, Any] | None:
+def watch(host: Host, run_id: str) -> Run | None:
     """Show the run's output from its beginning until it has ended; its summary then.
 
     None after Ctrl-C, which leaves the run running.
     """
     sys.stdout.flush()
     try:
-        host.stream("watch", to_stdout, run=run_id)
-        run: dict[str, Any] = host.call("list", specs=[run_id])["runs"][0]
+        host.watch(to_stdout, run_id)
+        run = host.list_runs([run_id])["runs"][0]
     except KeyboardInterrupt:
         again = f"guild watch {run_id}" + (f" -r {host.name}" if host.name else "")
         say(f"\nStopped watching {run_id}: it is still running{on(host)}")
@@ -34,14 +34,11 @@ def on(host: Host) -> str:
     return f" on {host.name}" if host.name else ""
 
 
-def exit_status(run: dict[str, Any] | None) -> int:
+def exit_status(code: Value) -> int:
     """What guild ends with after waiting for a run: the operation's own exit status.
 
     After a signal, 128 and its number, as a shell has it.
     """
-    if run is None:
-        return Exit.INTERRUPTED
-    code = run["exit_status"]
     if not isinstance(code, int):
         return Exit.ERROR
     return 128 - code if code < 0 else min(code, 255)

@@ -26,7 +26,7 @@ def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: in
     hangs stops no other: its error goes to `warn` too. Ctrl-C ends all of them with guild.
     """
     grouped, strays = wanted(visit.here, runs, filters)
-    mended = visit.here.call("mend", ids=strays) if strays else []
+    mended = visit.here.mend(ids=strays) if strays else []
     for run_id in mended:
         visit.say(f"Mended {run_id}: it has ended, and waits no more")
     strays = [run_id for run_id in strays if run_id not in mended]

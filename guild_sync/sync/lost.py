@@ -47,11 +47,11 @@ def _check_home(host: RemoteHost, home_id: str | None, entry: Entry) -> None:
 def lose(visit: Visit, name: str, lost: Sequence[str]) -> list[Change]:
     if not lost:
         return []
-    before = {i: s["status"] for i, s in visit.here.call("states", ids=lost).items()}
+    before = {i: s["status"] for i, s in visit.here.states(ids=lost).items()}
     changes = [Change(run_id, name, before[run_id], "lost") for run_id in lost]
     if visit.journal:
         visit.journal.expect(changes)
-    made = visit.here.call("lose", ids=lost, remote=name)
+    made = visit.here.lose(ids=lost, remote=name)
     expected, changes = changes, [change for change in changes if change.run in made]
     if visit.journal:
         visit.journal.happened(expected, changes)

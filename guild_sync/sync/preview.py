@@ -17,7 +17,7 @@ class Planned(NamedTuple):
     """What would be copied of one run: its status here and there, files, and their bytes."""
 
     run: str
-    before: str
+    before: str | None
     after: str
     files: int
     bytes: int
@@ -67,7 +67,7 @@ def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
         selection = visit.selected(host.remote.pull)
         states = survey.survey(host, ids, selection, stamps=True, look_only=True).states
         found = {run_id: state for run_id, state in states.items() if state}
-        same = here.call("unchanged", states=found, remote=name)
+        same = here.unchanged(states=found, remote=name)
         changed = [run_id for run_id in found if run_id not in same]
         folder = Path(here.home, "runs")
         left_out = {i: survey.paths_left_out(found[i]) for i in changed}
@@ -75,9 +75,11 @@ def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
         amounts = rsync.plan(host.remote, there, changed, folder, left_out) if changed else {}
     except GuildError as e:
         return Plan(name, error=e)
-    before = here.call("states", ids=changed)
+    before = here.states(ids=changed)
     planned = [
-        Planned(i, before[i]["status"], found[i]["status"], amounts[i].files, amounts[i].bytes)
+        Planned(
+            i, before[i]["status"], found[i]["status"] or "", amounts[i].files, amounts[i].bytes
+        )
         for i in changed
     ]
     return Plan(name, planned, [run_id for run_id in ids if run_id not in found])

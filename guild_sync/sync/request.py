@@ -43,10 +43,10 @@ def wanted(
     """The runs here that each remote is to be asked for, and those that any may be asked for."""
     chosen = None
     if runs or filters:  # else no run but those that are synced need be looked at
-        chosen = {run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]}
+        chosen = {run["id"] for run in here.list_runs(specs=runs, filters=filters)["runs"]}
     grouped: dict[str, Wanted] = {}
     strays: list[str] = []
-    for run_id, remote in here.call("tracked"):
+    for run_id, remote in here.tracked():
         if chosen is not None and run_id not in chosen:
             continue
         if remote:

@@ -38,7 +38,7 @@ def watch(
     """
     here = visit.here
     if runs:  # indexes would mean other runs in a later round
-        runs = [run["id"] for run in here.call("list", specs=runs, filters=filters)["runs"]]
+        runs = [run["id"] for run in here.list_runs(specs=runs, filters=filters)["runs"]]
     ended = threading.Event()
     told: Future[Exit] = Future()  # hooks take their time beside the next rounds
     told.set_result(Exit.OK)
@@ -61,7 +61,7 @@ def watch(
 
 def _running(here: LocalHost, grouped: Mapping[str, request.Wanted]) -> dict[str, list[str]]:
     ids = [run_id for wanted in grouped.values() for run_id in wanted.ids]
-    states = here.call("states", ids=ids)
+    states = here.states(ids=ids)
     return {
         remote: [run_id for run_id in wanted.ids if states[run_id]["status"] == "running"]
         for remote, wanted in grouped.items()

@@ -24,7 +24,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     lost = lost_by_now(host, wanted, survey, missing, entry)
     for run_id in found:
         visit.say(f"Syncing {run_id}")
-    unchanged = here.call("confirm_unchanged", states=found, remote=name)
+    unchanged = here.confirm_unchanged(states=found, remote=name)
     changed = {run_id: state for run_id, state in found.items() if run_id not in unchanged}
     pulled = pull.Pulled({})
     if changed:

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent.protocol import State
 from guild_sync.hooks.events import Change, Journal
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transfer.copying import Say, copy_runs
-from guild_sync.transfer.survey import State, paths_left_out
+from guild_sync.transfer.survey import paths_left_out
 from guild_sync.transport import rsync
 
 
@@ -44,7 +45,7 @@ def pull(
     here alone are removed; with `copy_links` what links out of the runs lead to comes in
     their place. `journal` is told what changes here.
     """
-    begun = here.call("begin_copy", states=states, remote=host.name)
+    begun = here.begin_copy(states, host.name)
     faults: dict[str, str] = dict(begun["refused"])
     ids = [run_id for run_id in states if run_id not in faults]
     source, target = f"{host.home}/runs", Path(begun["runs_dir"])
@@ -62,21 +63,21 @@ def pull(
     try:
         copied = copy_runs(ids, f"from {host.name}", copy, say, delete)
     finally:
-        here.call("end_copy", incoming=begun["incoming"], ids=ids)
+        here.end_copy(begun["incoming"], ids)
     faults.update(copied.faults)
-    whole = {
-        run_id: {**state, "links": copied.links.get(run_id)}
+    whole: dict[str, State] = {
+        run_id: {**state, "links": copied.links.get(run_id, [])}
         for run_id, state in states.items()
         if run_id not in faults
     }
     changes = [
-        Change(run_id, str(host.name), before, state["status"])
+        Change(run_id, host.name, before, state["status"] or "")
         for run_id, state in whole.items()
         if (before := begun["before"][run_id]) != state["status"]
     ]
     if journal:
         journal.expect(changes)
-    faults.update(here.call("settle_copy", states=whole, remote=host.name, began=begun["began"]))
+    faults.update(here.settle_copy(whole, host.name, begun["began"]))
     expected, changes = changes, [change for change in changes if change.run not in faults]
     if journal:
         journal.happened(expected, changes)

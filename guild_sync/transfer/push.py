@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from guild_sync.agent.protocol import FINAL
+from guild_sync.agent.protocol import FINAL, State
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transfer.copying import Say, copy_runs
-from guild_sync.transfer.survey import State
 from guild_sync.transport import rsync
 
 
@@ -32,7 +31,7 @@ def push(
     wanted = {i: state for i, state in states.items() if i not in faults}
     if not wanted:
         return faults
-    begun = host.call("begin_push", states=wanted, **_sender(host, here))
+    begun = host.begin_push(wanted, *_sender(host, here))
     faults.update(begun["refused"])
     ids = [run_id for run_id in wanted if run_id not in faults]
     source, target = Path(here.home, "runs"), begun["runs_dir"]
@@ -42,11 +41,11 @@ def push(
     except Unreachable:
         raise  # what is left there, the next push mends
     except GuildError:
-        host.call("end_copy", incoming=begun["incoming"], ids=ids)
+        host.end_copy(begun["incoming"], ids)
         raise
-    host.call("end_copy", incoming=begun["incoming"], ids=ids)
+    host.end_copy(begun["incoming"], ids)
     copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
-    faults.update(host.call("settle_copy", states=copied))
+    faults.update(host.settle_copy(copied))
     return faults
 
 
@@ -59,8 +58,8 @@ def _why_not_pushed(state: State) -> str:
     return f"it is {state['status']} " + (f"({state['remote']})" if state["remote"] else "here")
 
 
-def _sender(host: RemoteHost, here: LocalHost) -> dict[str, str]:
+def _sender(host: RemoteHost, here: LocalHost) -> tuple[str, str]:
     """Who pushes, in a name for people, and in one that is a file's and the same each time."""
     node = os.uname().nodename
     token = hashlib.sha256(f"{node}\0{here.home}\0{host.name}".encode()).hexdigest()[:16]
-    return {"sender": node, "token": token}
+    return node, token

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
+from guild_sync.errors import GuildError
 from guild_sync.transport import process
 from guild_sync.transport.rsync_argv import base_argv, place, pull_argv, push_argv
 from guild_sync.transport.rsync_failures import PARTIAL, VANISHED, failure, reason_of
@@ -28,7 +29,7 @@ class Copied(NamedTuple):
 
     faults: dict[str, str]
     bytes: int = 0
-    links: Mapping[str, list[list[str]]] = {}  # run id -> path and target of each not copied
+    links: Mapping[str, list[tuple[str, str]]] = {}  # run id -> path and target of each not copied
 
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -78,6 +79,9 @@ def _listed(left_out: LeftOut) -> Iterator[Path | None]:
     if not patterns:
         yield None
         return
+    for pattern in patterns:  # another NUL in one would make two rules of it
+        if "\0" in pattern or "\n" in pattern:
+            raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
     with tempfile.NamedTemporaryFile(prefix="guild-") as file:
         file.write(b"".join(os.fsencode(pattern) + b"\0" for pattern in patterns))
         file.flush()
@@ -145,7 +149,7 @@ def _copy(
     sending: bool,
 ) -> Copied:
     faults: dict[str, str] = {}
-    links: dict[str, list[list[str]]] = {}
+    links: dict[str, list[tuple[str, str]]] = {}
     traffic = 0
     groups = [list(ids)]
     for _ in range(_MOST_PARTS):
@@ -171,13 +175,13 @@ def _copy(
     return Copied(faults, traffic, links)
 
 
-def _links(stdout: bytes) -> dict[str, list[list[str]]]:
+def _links(stdout: bytes) -> dict[str, list[tuple[str, str]]]:
     """The links that rsync says it has left out, as they lead out of the runs."""
-    found: dict[str, list[list[str]]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for match in _UNSAFE.finditer(stdout.decode("utf-8", "replace")):
         of_run = found.setdefault(match["run"], [])
         if len(of_run) < _MOST_LINKS:
-            of_run.append([match["path"], match["target"]])
+            of_run.append((match["path"], match["target"]))
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.usefixtures("own_connections")
 SEEDS = int(os.environ.get("ALTERED_SEEDS", "2"))
 ENDED, OTHER, HERE = "a" * 32, "b" * 32, "c" * 32
 COMMANDS = [
-    ("list", "runs -r far"),
-    ("list", "pull far -y"),
-    ("list", "watch {real} -r far"),
+    ("list_runs", "runs -r far"),
+    ("list_runs", "pull far -y"),
+    ("list_runs", "watch {real} -r far"),
     ("info", f"info {ENDED} -r far"),
     ("list_files", f"ls -L {ENDED} -r far"),
     ("label", f"label -s x {ENDED} -r far -y"),
@@ -115,6 +116,42 @@ def test_an_altered_answer_does_no_harm(
         assert all(len(name) == 32 for name in names), (seed, names)
     assert everything_but(tmp_path, guild.home, there, far) == outside
     assert (far / "altered").exists(), f"no answer was altered: {done}"
+
+
+READING = [
+    ("list_runs", "runs -r far"),
+    ("list_runs", f"pull far {ENDED} -y"),
+    ("list_runs", "pull far -y"),
+    ("list_details", "runs -v -r far"),
+    ("info", f"info {ENDED} -r far"),
+    ("list_files", f"ls -L {ENDED} -r far"),
+    ("choose", "select -r far"),
+    ("survey", f"pull far {ENDED} -y --exclude x"),
+    ("survey", "sync"),
+    ("python", "remotes --status"),
+]
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize("function, line", READING)
+def test_keys_that_nobody_asked_for_change_nothing(
+    guild: Guild, far: Path, there: Path, function: str, line: str
+) -> None:
+    (guild.home / "runs").rename(guild.home / "kept")
+    ended = []
+    for plan in ("[null, 0]", json.dumps([function, altering.EXTRA])):
+        shutil.rmtree(guild.home / "runs", ignore_errors=True)
+        shutil.copytree(guild.home / "kept", guild.home / "runs", symlinks=True)
+        (far / "plan").write_text(plan)
+        done = guild(*line.split())
+        files = {
+            str(path.relative_to(guild.home)): path.read_bytes()
+            for path in (guild.home / "runs").rglob("*")
+            if path.is_file() and path.name not in ("LOCK.confirmed", ".home-id")
+        }
+        ended.append((done.code, re.sub(r"[0-9.]+ s\b", "", done.out), done.err, files))
+    assert ended[0] == ended[1]
+    assert (far / "altered").exists(), "no answer was altered"
 
 
 def check(done: Done, told: str) -> None:

@@ -164,9 +164,9 @@ def test_a_remote_sends_the_runs_that_are_shown_and_no_other(
         sent.append(len(done.stdout))
         return done
 
-    host.call("python")
+    host.python()
     monkeypatch.setattr(process, "run", counted)
-    found = host.call("list", limit=1, filters={"status": ["completed"]})
+    found = host.list_runs(limit=1, filters={"status": ["completed"]})
     assert (len(found["runs"]), found["total"]) == (1, 300)
     assert sum(sent) < 3000
     assert len(guild.ok("runs", "-n1", "-r", remote).lines) == 1

@@ -13,6 +13,7 @@ from test_bad_input import complaint
 from test_unreachable import closed_port, mute_port, own_connections
 
 from guild_sync.agent.machine import initialize
+from guild_sync.agent.protocol import DATA
 from guild_sync.agent.store.locks import start_time
 from guild_sync.config import remotes as configured
 from guild_sync.monitoring import reach
@@ -213,7 +214,10 @@ def test_init_ends_where_nobody_watches_any_more(
 
 def test_an_init_that_does_not_end_is_ended(tmp_path: Path) -> None:
     packets = initialize.initialize(str(tmp_path / "home"), "echo so; sleep 1000", 0.5)
-    assert b"".join(packets) == b"o\0\0\0\x03so\n" + b"e\0\0\0\x04null"
+    assert next(packets) == (DATA, b"so\n")
+    with pytest.raises(StopIteration) as end:
+        next(packets)
+    assert end.value.value == {"code": None}
 
 
 def test_init_of_an_undefined_remote(guild: Guild) -> None:

@@ -520,7 +520,7 @@ def test_a_connection_that_hangs_is_replaced(
     monkeypatch.setattr(ssh, "CALL_TIMEOUT", 1.0)  # a minute is too long for a test
     os.kill(master, signal.SIGSTOP)
     try:
-        answer = choose.remote_host(remotes.remote(shared)).call("python")
+        answer = choose.remote_host(remotes.remote(shared)).python()
         assert answer["version"]
         assert master_pid(shared) != master
     finally:

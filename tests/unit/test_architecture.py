@@ -11,15 +11,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from support import Guild
 
 import guild_sync
 from guild_sync import main
-from guild_sync.agent.calls import FUNCTIONS
+from guild_sync.agent import protocol
+from guild_sync.agent.calls import TABLE, Stream
 from guild_sync.cli import table
 from guild_sync.hosts import answers
+from guild_sync.hosts.agent import AgentClient
 
 PACKAGE = Path(guild_sync.__file__).parent
 PAGE = Path(__file__).parents[2] / "docs" / "design.md"
@@ -299,21 +302,32 @@ def test_the_error_statuses_are_those_of_the_design() -> None:
     }
 
 
-# Functions that guild asks for on this machine alone, where nobody else answers.
-OF_THIS_MACHINE = {
-    *(
-        "begin_copy",
-        "beginning",
-        "confirm_unchanged",
-        "copy_source",
-        "find_again",
-        "keep_files",
-        "lose",
-    ),
-    *("mend", "overview", "reopen_copy", "states", "tracked", "unchanged"),
-}
+def plain(form: Any) -> Any:
+    """A form of the protocol as the agent's functions may name it: a run's id is text."""
+    if (
+        isinstance(form, type)
+        and form.__module__ == protocol.__name__
+        and issubclass(form, (str, int, float))
+    ):
+        return form.__mro__[1]
+    parts = get_args(form)
+    return (get_origin(form), *map(plain, parts)) if parts else form
 
 
-def test_what_a_remote_can_be_asked_has_a_check_of_its_answer() -> None:
-    assert set(FUNCTIONS) - set(answers.CHECKS) == OF_THIS_MACHINE
-    assert set(answers.CHECKS) <= set(FUNCTIONS)
+def test_each_function_of_the_agent_answers_what_the_table_says() -> None:
+    for name, function in TABLE.items():
+        module, _, place = function.place.rpartition(".")
+        found = getattr(import_module(f"guild_sync.agent.{module}"), place)
+        returned = get_type_hints(found, vars(import_module(found.__module__)))["return"]
+        if isinstance(function, Stream):
+            returned = returned.__args__[2]
+        assert plain(returned) == plain(function.answer), name
+        assert callable(answers._reader(function.answer)), name
+
+
+def test_each_function_has_its_method_and_is_asked_for_there_alone() -> None:
+    source = source_of("hosts.agent")
+    asked = re.findall(r"Functions\.(\w+)", source)
+    assert sorted(asked) == sorted(TABLE)
+    for name in TABLE:
+        assert callable(getattr(AgentClient, name)), name

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import now
+from ..protocol import Changed, Plain, Value, now
 from ..store import rundir
 
 Result = Dict[str, Any]  # {"done": [id, ...], "refused": {id: why, ...}}
 _PATIENCE = 10.0  # seconds; a change takes milliseconds
 
 
-def label(home: str, ids: Sequence[str], action: str, values: Sequence[str] = ()) -> Result:
+def label(home: str, ids: Sequence[str], action: str, values: Sequence[str] = ()) -> Changed:
     """Change labels. `action`: set, prepend, append, remove or clear; `values`: its texts."""
     text = " ".join(values)
     actions: Dict[str, Callable[[str], str]] = {
@@ -45,7 +45,7 @@ def tag(
     delete: Sequence[str] = (),
     clear: bool = False,
     sync_labels: bool = False,
-) -> Result:
+) -> Changed:
     """Delete tags, or clear them all, then add some; with `sync_labels` in the label too."""
 
     def change(run: str) -> None:
@@ -67,7 +67,7 @@ def comment(
     add: Optional[Dict[str, str]] = None,
     delete: Optional[int] = None,
     clear: bool = False,
-) -> Result:
+) -> Changed:
     """Add a comment (`body`, `user`, `host`), delete the one with a number, or all of them."""
 
     def change(run: str) -> None:
@@ -83,17 +83,17 @@ def comment(
     return _changed(home, ids, change)
 
 
-def mark(home: str, ids: Sequence[str], marked: bool = True) -> Result:
+def mark(home: str, ids: Sequence[str], marked: bool = True) -> Changed:
     """Mark runs, or unmark them."""
     return _changed(home, ids, lambda run: _write(run, "marked", True if marked else None))
 
 
-def _changed(home: str, ids: Sequence[str], change: Callable[[str], None]) -> Result:
+def _changed(home: str, ids: Sequence[str], change: Callable[[str], None]) -> Changed:
     with changing(home):
         return each(ids, lambda run_id: change(rundir.existing(rundir.run_dir(home, run_id))))
 
 
-def each(ids: Sequence[str], act: Callable[[str], None]) -> Result:
+def each(ids: Sequence[str], act: Callable[[str], None]) -> Changed:
     done: List[str] = []
     refused: Dict[str, str] = {}
     for run_id in ids:
@@ -143,7 +143,7 @@ def _label(run: str) -> str:
     return "" if value is None else str(value)
 
 
-def _list(run: str, name: str) -> List[Any]:
+def _list(run: str, name: str) -> List[Value]:
     value = rundir.read_attr(run, name)
     return list(value) if isinstance(value, list) else []
 
@@ -152,7 +152,7 @@ def _write_label(run: str, text: str) -> None:
     _write(run, "label", text or None)
 
 
-def _write(run: str, name: str, value: Any) -> None:
+def _write(run: str, name: str, value: Plain) -> None:
     """Write an attribute; None removes it."""
     folder = os.path.join(rundir.guild_dir(run), "attrs")
     if value is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
+from ..protocol import DetailedListing, Details, Info, Known, Listing, MaybeRun, Run, Value
 from ..store import locks, rundir
 from . import find
+from .filters import Filters
 
 
-def summary(home: str, run_id: str, deleted: bool = False) -> Dict[str, Any]:
+def summary(home: str, run_id: str, deleted: bool = False) -> Run:
     """What a listing shows of a run."""
     directory = os.path.join(rundir.runs_dir(home, deleted), run_id)
     now = rundir.status(directory)
@@ -36,62 +38,67 @@ def list_runs(
     home: str,
     specs: Sequence[str] = (),
     limit: Optional[int] = None,
-    filters: Optional[Dict[str, Any]] = None,
+    filters: Optional[Filters] = None,
     deleted: bool = False,
-    details: bool = False,
-) -> Dict[str, Any]:
+) -> Listing:
     """Summaries of the first `limit` runs that are meant, and how many there are in all."""
     ids = find.select(home, specs, filters, deleted)
-    shown_ids = ids if limit is None else ids[:limit]
-    of_run = detailed if details else summary
-    return {"runs": [of_run(home, i, deleted) for i in shown_ids], "total": len(ids)}
+    return {"runs": [summary(home, i, deleted) for i in ids[:limit]], "total": len(ids)}
 
 
-def beginning(
-    home: str, prefix: str, short: int, limit: int, deleted: bool = False
-) -> List[Dict[str, Any]]:
+def list_details(
+    home: str,
+    specs: Sequence[str] = (),
+    limit: Optional[int] = None,
+    filters: Optional[Filters] = None,
+    deleted: bool = False,
+) -> DetailedListing:
+    """As `list_runs`, with more of each run."""
+    ids = find.select(home, specs, filters, deleted)
+    return {"runs": [detailed(home, i, deleted) for i in ids[:limit]], "total": len(ids)}
+
+
+def beginning(home: str, prefix: str, short: int, limit: int, deleted: bool = False) -> List[Known]:
     """Summaries of the latest runs whose ids begin so; `unique`: `short` digits name it alone."""
     ids = find.run_ids(home, deleted)
     begins = [run_id[:short] for run_id in ids]
     found = [run_id for run_id in ids if run_id.startswith(prefix)][:limit]
     return [
-        dict(summary(home, run_id, deleted), unique=begins.count(run_id[:short]) == 1)
+        {**summary(home, run_id, deleted), "unique": begins.count(run_id[:short]) == 1}
         for run_id in found
     ]
 
 
-def detailed(home: str, run_id: str, deleted: bool = False) -> Dict[str, Any]:
+def detailed(home: str, run_id: str, deleted: bool = False) -> Details:
     """What a listing shows of a run, and what takes a longer look."""
     directory = os.path.join(rundir.runs_dir(home, deleted), run_id)
-    return dict(
-        summary(home, run_id, deleted),
-        pid=locks.holder(rundir.guild_dir(directory)) or None,
-        confirmed=rundir.confirmed(directory),
-        sourcecode_digest=rundir.read_attr(directory, "sourcecode_digest"),
-        host=rundir.read_attr(directory, "host"),
-    )
+    return {
+        **summary(home, run_id, deleted),
+        "pid": locks.holder(rundir.guild_dir(directory)) or None,
+        "confirmed": rundir.confirmed(directory),
+        "sourcecode_digest": rundir.read_attr(directory, "sourcecode_digest"),
+        "host": rundir.read_attr(directory, "host"),
+    }
 
 
-def info(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
     """All that is known of one run: its details and every attribute."""
     run_id = find.one(home, spec, filters)
     directory = rundir.run_dir(home, run_id)
     manifest = rundir.read_text(os.path.join(rundir.guild_dir(directory), "manifest"))
-    return dict(
-        detailed(home, run_id),
-        attrs={name: rundir.read_attr(directory, name) for name in rundir.attr_names(directory)},
-        manifest=(manifest or "").splitlines(),
-    )
+    return {
+        **detailed(home, run_id),
+        "attrs": {name: rundir.read_attr(directory, name) for name in rundir.attr_names(directory)},
+        "manifest": (manifest or "").splitlines(),
+    }
 
 
-def matching(
-    home: str, opref: str, flags: Dict[str, Any], statuses: Sequence[str]
-) -> Optional[Dict[str, Any]]:
+def matching(home: str, opref: str, flags: Dict[str, Value], statuses: Sequence[str]) -> MaybeRun:
     """The latest run of exactly this operation with these flags and one of the statuses."""
     for run_id in find.run_ids(home):
         directory = rundir.run_dir(home, run_id)
         if rundir.opref_text(directory).strip() == opref.strip():
             same = rundir.read_attr(directory, "flags") == flags
             if same and rundir.status(directory).text in statuses:
-                return summary(home, run_id)
-    return None
+                return {"run": summary(home, run_id)}
+    return {"run": None}

@@ -6,9 +6,10 @@ import os
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from ..errors import AgentError
+from ..protocol import Value
 from ..store import rundir
 
-Filters = Dict[str, Any]
+Filters = Dict[str, Value]
 _MAX_DEPTH = 200
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import RUN_ID
 from ..store import rundir
+
+if TYPE_CHECKING:
+    from .filters import Filters
 
 _RUN_PREFIX = re.compile(r"[0-9a-f]{1,32}\Z")
 _INDEX = re.compile(r"[0-9]{1,7}\Z")
@@ -35,7 +38,7 @@ def run_ids(home: str, deleted: bool = False) -> List[str]:
 def select(
     home: str,
     specs: Sequence[str],
-    filters: Optional[Dict[str, Any]] = None,
+    filters: Optional[Filters] = None,
     deleted: bool = False,
 ) -> List[str]:
     """The ids that `specs` name, in their order: an index, a range `1:5`, an id or a prefix.
@@ -56,9 +59,7 @@ def select(
     return _unique([run_id for spec in specs for run_id in _named(spec, ids, hint)])
 
 
-def _filtered(
-    home: str, ids: List[str], filters: Optional[Dict[str, Any]], deleted: bool
-) -> List[str]:
+def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bool) -> List[str]:
     if not filters:
         return ids
     from .filters import matches
@@ -105,7 +106,7 @@ def _unique(ids: Sequence[str]) -> List[str]:
     return list(dict.fromkeys(ids))
 
 
-def one(home: str, spec: str, filters: Optional[Dict[str, Any]] = None) -> str:
+def one(home: str, spec: str, filters: Optional[Filters] = None) -> str:
     """The id of the one run that `spec` names."""
     found = select(home, [spec], filters)
     if len(found) != 1:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 from ..errors import AgentError
 from ..machine import processes
+from ..protocol import Picked
 from ..store import locks, rundir
 from . import find
-from .filters import value_of
+from .filters import Filters, value_of
 
 
 def choose(
     home: str,
     specs: Sequence[str] = (),
-    filters: Optional[Dict[str, Any]] = None,
+    filters: Optional[Filters] = None,
     limit: Optional[int] = None,
     attr: Optional[str] = None,
     lowest: Optional[str] = None,
     highest: Optional[str] = None,
-) -> List[Dict[str, Any]]:
+) -> List[Picked]:
     """The first `limit` runs that are meant: `id`, `run_dir`, and `value`, what `attr` names.
 
     Without `lowest` or `highest` the latest is first; with one of them, the run in which
@@ -93,7 +94,7 @@ def _number(directory: str, name: str) -> Optional[Union[int, float]]:
     return value
 
 
-def _chosen(home: str, run_id: str, attr: Optional[str]) -> Dict[str, Any]:
+def _chosen(home: str, run_id: str, attr: Optional[str]) -> Picked:
     directory = rundir.run_dir(home, run_id)
     value = value_of(directory, attr) if attr else None
     return {"id": run_id, "run_dir": directory, "value": value}

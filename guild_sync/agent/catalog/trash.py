@@ -14,13 +14,14 @@ from typing import Callable, Iterator, Sequence
 
 from .. import protocol
 from ..errors import AgentError
+from ..protocol import Changed
 from ..store import locks, rundir
 from . import changes
 
 
 def delete(
     home: str, ids: Sequence[str], permanent: bool = False, copies: Sequence[str] = ()
-) -> changes.Result:
+) -> Changed:
     """Move runs to the trash, or remove them for good.
 
     A run that runs here is refused. `copies` are the ids of those known to be copies of a
@@ -48,12 +49,12 @@ def delete(
     return _with_dump(home, trash, ids, act)
 
 
-def purge(home: str, ids: Sequence[str]) -> changes.Result:
+def purge(home: str, ids: Sequence[str]) -> Changed:
     """Remove deleted runs for good."""
     return _removed(home, rundir.runs_dir(home, deleted=True), ids, copies=ids)
 
 
-def restore(home: str, ids: Sequence[str]) -> changes.Result:
+def restore(home: str, ids: Sequence[str]) -> Changed:
     """Move deleted runs back to where they were."""
     top, trash = rundir.runs_dir(home), rundir.runs_dir(home, deleted=True)
 
@@ -68,7 +69,7 @@ def restore(home: str, ids: Sequence[str]) -> changes.Result:
         return changes.each(ids, act)
 
 
-def _removed(home: str, top: str, ids: Sequence[str], copies: Sequence[str]) -> changes.Result:
+def _removed(home: str, top: str, ids: Sequence[str], copies: Sequence[str]) -> Changed:
     def act(run_id: str, dump: str) -> None:
         with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as move:
             move(os.path.join(dump, run_id))
@@ -76,9 +77,7 @@ def _removed(home: str, top: str, ids: Sequence[str], copies: Sequence[str]) -> 
     return _with_dump(home, top, ids, act)
 
 
-def _with_dump(
-    home: str, top: str, ids: Sequence[str], act: Callable[[str, str], None]
-) -> changes.Result:
+def _with_dump(home: str, top: str, ids: Sequence[str], act: Callable[[str, str], None]) -> Changed:
     """Act on each run, with a folder in `top` for what is to be removed; then remove it.
 
     What killed deletes left there is removed too.

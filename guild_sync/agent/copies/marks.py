@@ -12,12 +12,13 @@ import re
 import shutil
 import threading
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from .. import protocol
 from ..catalog import find
 from ..errors import AgentError
 from ..files import left_out
+from ..protocol import Begun, Found, State
 from ..store import atomic, locks, rundir
 
 _INCOMING = ".incoming-"
@@ -26,9 +27,7 @@ _END = ("exit_status", "stopped")
 _MARKS = {rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED}
 
 
-def begin(
-    home: str, states: Dict[str, Dict[str, Any]], remote: str, incoming: str = ""
-) -> Dict[str, Any]:
+def begin(home: str, states: Dict[str, State], remote: str, incoming: str = "") -> Begun:
     """Mark the runs that are about to be copied from `remote`, whose states there are given.
 
     Returns where they go, a folder for unfinished files on the same file system, when the
@@ -47,7 +46,7 @@ def begin(
         before[run_id] = rundir.status(directory).text if os.path.isdir(guild) else None
         if locks.holder(guild) is not None:
             refused[run_id] = "it is running on this machine"
-        elif (state.get("remote") or "").startswith(protocol.PUSH):
+        elif (state["remote"] or "").startswith(protocol.PUSH):
             refused[run_id] = "it is not there whole yet (%s)" % state["remote"]
         elif not _is_settled(directory, state):
             if not os.path.isdir(guild):
@@ -66,9 +65,7 @@ def begin(
     }
 
 
-def begin_push(
-    home: str, states: Dict[str, Dict[str, Any]], sender: str, token: str
-) -> Dict[str, Any]:
+def begin_push(home: str, states: Dict[str, State], sender: str, token: str) -> Begun:
     """Mark the runs that `sender` is about to copy here; as `begin`.
 
     `token` tells the sender from others, and is the same for its next push: the folder for
@@ -86,7 +83,7 @@ def begin_push(
             )
     wanted = {run_id: state for run_id, state in states.items() if run_id not in refused}
     begun = begin(home, wanted, protocol.PUSH + sender, "push-" + token)
-    return dict(begun, refused=dict(refused, **begun["refused"]))
+    return {**begun, "refused": {**refused, **begun["refused"]}}
 
 
 def _make(directory: str, remote: str, incoming: str) -> None:
@@ -104,10 +101,10 @@ def _write_remote(guild: str, remote: str) -> None:
     atomic.write_atomically(os.path.join(guild, rundir.LOCK_REMOTE), remote + "\n")
 
 
-def _forget_end(directory: str, state: Dict[str, Any]) -> None:
+def _forget_end(directory: str, state: State) -> None:
     """Remove an end from before the run was restarted there: a copy removes nothing."""
-    for name in _END:
-        if name in state and state[name] is None:
+    for name, value in (("exit_status", state["exit_status"]), ("stopped", state["stopped"])):
+        if value is None:
             rundir.remove_attr(directory, name)
 
 
@@ -137,7 +134,7 @@ def _incoming(top: str, own: str) -> str:
 
 
 def settle(
-    home: str, states: Dict[str, Dict[str, Any]], remote: str = "", began: Optional[int] = None
+    home: str, states: Dict[str, State], remote: str = "", began: Optional[int] = None
 ) -> Dict[str, str]:
     """Give copied runs the status that their remote told *before* they were copied.
 
@@ -154,10 +151,10 @@ def settle(
             continue
         _set_waiting(directory, state)
         rundir.unmark(directory, rundir.LOCK_LOST)
-        left_out.write_note(directory, left_out.LEFT_OUT, state.get("left_out"))
-        left_out.write_note(directory, left_out.LINKS, state.get("links"))
+        left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
+        left_out.write_note(directory, left_out.LINKS, state["links"])
         if began is not None:
-            rundir.confirm(directory, remote, began, state.get("stamp") or "")
+            rundir.confirm(directory, remote, began, state["stamp"])
         _remove_unfinished(directory)
         if is_over:  # last: what is cut off before, the next sync does again
             rundir.unmark(directory, rundir.LOCK_REMOTE)
@@ -177,7 +174,7 @@ def _is_dead(pid: str) -> bool:
     return pid.isdigit() and locks.start_time(int(pid)) is None
 
 
-def _set_waiting(directory: str, state: Dict[str, Any]) -> None:
+def _set_waiting(directory: str, state: State) -> None:
     """Give the copy the marks of a run that waits there, or none."""
     for name, status in ((rundir.PENDING, "pending"), (rundir.STAGED, "staged")):
         if state["status"] != status:
@@ -186,7 +183,7 @@ def _set_waiting(directory: str, state: Dict[str, Any]) -> None:
             rundir.mark(directory, name)
 
 
-def confirm_unchanged(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> List[str]:
+def confirm_unchanged(home: str, states: Dict[str, State], remote: str) -> List[str]:
     """The runs of which nothing has changed since they were copied from `remote`; their ids.
 
     That is the remote's word for them now.
@@ -198,20 +195,20 @@ def confirm_unchanged(home: str, states: Dict[str, Dict[str, Any]], remote: str)
     return found
 
 
-def unchanged(home: str, states: Dict[str, Dict[str, Any]], remote: str) -> List[str]:
+def unchanged(home: str, states: Dict[str, State], remote: str) -> List[str]:
     """The runs that are not over, and whose stamps are those that were kept with the copies."""
     return [
         i for i, state in states.items() if _is_unchanged(rundir.run_dir(home, i), state, remote)
     ]
 
 
-def _is_unchanged(directory: str, state: Dict[str, Any], remote: str) -> bool:
+def _is_unchanged(directory: str, state: State, remote: str) -> bool:
     known = rundir.confirmed(directory)
     return (
         known is not None
         and bool(known["stamp"])
-        and known["stamp"] == state.get("stamp")
-        and rundir.status(directory) == rundir.Status(state["status"], remote)
+        and known["stamp"] == state["stamp"]
+        and rundir.status(directory) == rundir.Status(state["status"] or "", remote)
     )
 
 
@@ -234,7 +231,7 @@ def lose(home: str, ids: Sequence[str], remote: str) -> List[str]:
     return lost
 
 
-def find_again(home: str, run: str) -> Dict[str, str]:
+def find_again(home: str, run: str) -> Found:
     """Have a lost run be one of its remote's again, until that says otherwise; `id`, `remote`."""
     run_id = find.one(home, run)
     directory = rundir.run_dir(home, run_id)
@@ -249,18 +246,19 @@ def find_again(home: str, run: str) -> Dict[str, str]:
     return {"id": run_id, "remote": now.remote}
 
 
-def _has_ended_as(directory: str, state: Dict[str, Any]) -> bool:
+def _has_ended_as(directory: str, state: State) -> bool:
     # `started` too: it tells an end from that of the same run before it was restarted.
-    names = [*_END, *(["started"] if "started" in state else [])]
-    return all(rundir.read_attr(directory, name) == state[name] for name in names)
+    told = (state["exit_status"], state["stopped"], state["started"])
+    names = ("exit_status", "stopped", "started")
+    return tuple(rundir.read_attr(directory, name) for name in names) == told
 
 
-def _is_settled(directory: str, state: Dict[str, Any]) -> bool:
+def _is_settled(directory: str, state: State) -> bool:
     """Whether the run is here already, ended as it has ended there."""
     return (
         state["status"] in protocol.FINAL
         and os.path.exists(os.path.join(rundir.guild_dir(directory), "opref"))
-        and rundir.status(directory) == rundir.Status(state["status"])
+        and rundir.status(directory) == rundir.Status(state["status"] or "")
         and _has_ended_as(directory, state)
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, Dict, Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 from .. import protocol
 from ..files.left_out import left_out
@@ -24,8 +24,8 @@ def survey(
     ids: Sequence[str],
     stamps: bool = True,
     look_only: bool = False,
-    selection: Optional[Dict[str, Any]] = None,
-) -> Dict[str, Any]:
+    selection: Optional[protocol.Selection] = None,
+) -> protocol.Survey:
     """How the runs are here, where they were made: `states`, as runs.states, and `home_id`.
 
     `home_id` tells this guild home from any other, and from the empty folder that is left
@@ -35,7 +35,7 @@ def survey(
     With a `selection` (agent/selection.py) a state has `left_out`, what that leaves out.
     """
     until = time.monotonic() + STAMP_SECONDS
-    states = {}
+    states: Dict[str, protocol.State] = {}
     room = MOST
     for run_id in ids:
         directory = rundir.run_dir(home, run_id)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
 from ..store import locks, rundir
 
 
-class Tracked(NamedTuple):
-    """A run here whose status a remote knows; an empty name where it is not known which."""
-
-    run_id: str
-    remote: str
-
-
-def tracked(home: str) -> List[Tracked]:
-    """The runs here that a sync asks their remotes for, the latest first.
+def tracked(home: str) -> List[Tuple[str, str]]:
+    """The runs here that a sync asks their remotes for, the latest first, and their remotes.
 
     They are the copies of runs that are not over, by their mark; and those that only look as
     if they waited here, because another program or a kill left them a mark. For these no
@@ -34,7 +27,7 @@ def tracked(home: str) -> List[Tracked]:
             remote = _remote_to_ask(top + "/" + name)
             if remote is not None:
                 keyed.append((rundir.time_of(top + "/" + name) or 0, name, remote))
-    return [Tracked(name, remote) for _, name, remote in sorted(keyed, reverse=True)]
+    return [(name, remote) for _, name, remote in sorted(keyed, reverse=True)]
 
 
 def _remote_to_ask(directory: str) -> Optional[str]:
@@ -61,7 +54,7 @@ def _remote_of_waiting(directory: str, mark: str) -> Optional[str]:
     return ""
 
 
-def overview(home: str) -> Dict[str, Dict[str, Any]]:
+def overview(home: str) -> Dict[str, protocol.Overview]:
     """Of each remote that runs here came from: how many have which status, and the open ones.
 
     `open` has those that are not over: id, status, and when the remote last gave its word
@@ -72,7 +65,7 @@ def overview(home: str) -> Dict[str, Dict[str, Any]]:
         names = os.listdir(top)
     except OSError:
         return {}
-    found: Dict[str, Dict[str, Any]] = {}
+    found: Dict[str, protocol.Overview] = {}
     for name in sorted(names):
         if not protocol.RUN_ID.match(name):
             continue
@@ -84,7 +77,7 @@ def overview(home: str) -> Dict[str, Dict[str, Any]]:
         of_remote = found.setdefault(remote, {"runs": {}, "open": []})
         of_remote["runs"][text] = of_remote["runs"].get(text, 0) + 1
         if text not in (*protocol.FINAL, "lost"):
-            of_remote["open"].append([name, text, confirmed])
+            of_remote["open"].append((name, text, confirmed))
     return found
 
 

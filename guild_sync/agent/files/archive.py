@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Sequence
+from typing import BinaryIO, Dict, Generator, Iterator, Optional, Sequence
 
 from .. import protocol
 from ..catalog import find
+from ..catalog.filters import Filters
 from ..errors import AgentError
+from ..protocol import DATA, Packet
 from ..store import rundir
 from ..store.manifest import SOURCE_FOLDER, paths_of_kinds
 from . import reading
@@ -23,14 +25,18 @@ _BLOCK = 512
 
 def archive(
     home: str, run: str, pattern: Optional[str] = None, kind: Optional[str] = None
-) -> Iterator[bytes]:
+) -> Generator[Packet, None, protocol.Sent]:
     """The chosen files as a tar archive of regular files, with nothing but their contents.
 
     A link is the file that it leads to. What cannot be read is a line that says why.
     """
     run_id = find.one(home, run)
     chosen = list(entries_of(home, run_id, pattern, kind, everything=True, follow=False))
-    return _tar(home, run_id, [entry.path for entry in chosen if not entry.is_folder])
+    unreadable: Dict[str, str] = {}
+    paths = [entry.path for entry in chosen if not entry.is_folder]
+    for data in _tar(home, run_id, paths, unreadable):
+        yield DATA, data
+    return {"unreadable": unreadable}
 
 
 def source_path(home: str, run_id: str, path: str) -> str:
@@ -46,7 +52,9 @@ def source_path(home: str, run_id: str, path: str) -> str:
     )
 
 
-def _tar(home: str, run_id: str, paths: Sequence[str]) -> Iterator[bytes]:
+def _tar(
+    home: str, run_id: str, paths: Sequence[str], unreadable: Dict[str, str]
+) -> Iterator[bytes]:
     for path in paths:
         if any(is_below(path.split("/"), left_out.split("/")) for left_out in _NOT_ARCHIVED):
             continue
@@ -54,6 +62,7 @@ def _tar(home: str, run_id: str, paths: Sequence[str]) -> Iterator[bytes]:
             f = reading.open_file(home, run_id, path)
         except AgentError as e:
             said = e.message.replace(rundir.run_dir(home, run_id) + "/", "")
+            unreadable[path] = said
             why = said.encode("utf-8", "surrogateescape") + b"\n"
             yield from _member(path, len(why), 0, iter([why]))
             continue
@@ -85,11 +94,12 @@ def cat(
     home: str,
     run: str,
     path: str,
-    filters: Optional[Dict[str, Any]] = None,
+    filters: Optional[Filters] = None,
     sourcecode: bool = False,
-) -> Iterator[bytes]:
+) -> Generator[Packet, None, None]:
     """The content of one file of a run, of its source code where `sourcecode`."""
     run_id = find.one(home, run, filters)
     if sourcecode:
         path = source_path(home, run_id, path)
-    return reading.chunks(reading.open_file(home, run_id, path))
+    for data in reading.chunks(reading.open_file(home, run_id, path)):
+        yield DATA, data

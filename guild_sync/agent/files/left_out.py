@@ -6,10 +6,10 @@ import json
 import os
 import stat
 from fnmatch import fnmatchcase
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import List, Sequence, Tuple, Union
 
 from ..errors import AgentError
-from ..protocol import MOST
+from ..protocol import MOST, Selection, Value
 from ..store import atomic, rundir
 
 # Notes of a copy, JSON lists; as LOCK* never copied. What a selection left out of it: path
@@ -21,17 +21,17 @@ _MAX_NOTE = 1 << 26
 LeftOut = List[Tuple[str, int]]
 
 
-def left_out(directory: str, selection: Dict[str, Any], is_over: bool, most: int) -> LeftOut:
+def left_out(directory: str, selection: Selection, is_over: bool, most: int) -> LeftOut:
     """The paths that the selection leaves out, each with its size in bytes.
 
     The name of a folder ends with a slash, and stands for all that is in it. `selection` has
     `exclude` and `include` (patterns), `max_size` and `large` (bytes, or null), the latter
     for a run that is not over.
     """
-    limits = [selection.get("max_size"), None if is_over else selection.get("large")]
+    limits = [selection["max_size"], None if is_over else selection["large"]]
     limit = min((size for size in limits if size is not None), default=None)
-    exclude = [_segments(pattern) for pattern in selection.get("exclude") or ()]
-    include = [_segments(pattern) for pattern in selection.get("include") or ()]
+    exclude = [_segments(pattern) for pattern in selection["exclude"]]
+    include = [_segments(pattern) for pattern in selection["include"]]
     found = []
     folders = [("", False)]
     while folders:
@@ -80,7 +80,7 @@ def _size_of(folder: str) -> int:
     return total
 
 
-def _segments(pattern: Any) -> Sequence[str]:
+def _segments(pattern: object) -> Sequence[str]:
     if not isinstance(pattern, str):
         raise AgentError("%s is not a pattern" % rundir.shown(pattern))
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
@@ -105,7 +105,7 @@ def _match(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _match(parts[1:], pattern[1:])
 
 
-def write_note(directory: str, name: str, what: Optional[Sequence[Sequence[Any]]]) -> None:
+def write_note(directory: str, name: str, what: Sequence[Tuple[str, Union[int, str]]]) -> None:
     """Write down in a copy what was left out of it; nothing where nothing was."""
     path = os.path.join(rundir.guild_dir(directory), name)
     if what:
@@ -124,7 +124,7 @@ def links_of(directory: str) -> List[Tuple[str, str]]:
     return [(str(path), str(target)) for path, target in _note(directory, LINKS)]
 
 
-def _note(directory: str, name: str) -> List[Any]:
+def _note(directory: str, name: str) -> List[List[Value]]:
     path = os.path.join(rundir.guild_dir(directory), name)
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import select
-from typing import Dict, Iterator, Optional
+from typing import Dict, Generator, Iterator, Optional
 
 from ..catalog import find
-from ..protocol import ENDED
+from ..protocol import DATA, RUN_DATA, RUN_END, Packet
 from ..store import rundir
 from .reading import chunks
 
@@ -16,7 +16,9 @@ POLL = 0.1  # seconds between looks at an output that grows
 _LOOKS_A_STATUS = 10  # looks at the outputs of several runs for each at their statuses
 
 
-def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[bytes]:
+def follow(
+    home: str, run_id: str, hangup_fd: Optional[int] = None
+) -> Generator[Packet, None, None]:
     """The run's output from its beginning, as it is made, until the run has ended.
 
     Where `hangup_fd` becomes readable nobody watches any more, and it ends too.
@@ -29,7 +31,7 @@ def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[
         live = rundir.status(directory).text in ("running", "pending", "staged")
         for data in _from(path, position):
             position += len(data)
-            yield data
+            yield DATA, data
         if not live:
             return
         # No event that works on every file system tells of a file that grows.
@@ -39,10 +41,10 @@ def follow(home: str, run_id: str, hangup_fd: Optional[int] = None) -> Iterator[
 
 def follow_all(
     home: str, positions: Dict[str, int], hangup_fd: Optional[int] = None
-) -> Iterator[bytes]:
+) -> Generator[Packet, None, None]:
     """The outputs of several runs behind these positions, as they are made, until all have ended.
 
-    Each piece is a frame, `RUN SIZE` on a line and SIZE bytes; -1 says that the run has ended.
+    Each piece comes behind the id of its run.
     """
     at = {rundir.run_dir(home, run_id): position for run_id, position in positions.items()}
     for look in itertools.count():
@@ -50,12 +52,12 @@ def follow_all(
         if look % _LOOKS_A_STATUS == 0:  # before the output, as in `follow`
             over = {path for path in at if rundir.status(path).text != "running"}
         for directory in sorted(at):
-            frame = os.path.basename(directory).encode() + b" %d\n"
+            run_id = os.path.basename(directory).encode()
             for data in _new_output(directory, at):
-                yield frame % len(data) + data
+                yield RUN_DATA, run_id + data
             if directory in over:
                 del at[directory]
-                yield frame % ENDED
+                yield RUN_END, run_id
         if not at:
             return
         if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
@@ -84,6 +86,6 @@ def _from(path: str, position: int) -> Iterator[bytes]:
     yield from chunks(f)
 
 
-def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Iterator[bytes]:
+def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Generator[Packet, None, None]:
     """The output of one run, as it is made (see `follow`)."""
     return follow(home, find.one(home, run), hangup_fd)

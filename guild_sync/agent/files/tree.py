@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..catalog import find
+from ..catalog.filters import Filters
 from ..errors import AgentError
+from ..protocol import Entry, Files, Link
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
 from .left_out import left_out_of, links_of
@@ -15,7 +17,7 @@ from .patterns import is_below, segments
 GENERATED = "generated"
 
 
-class Entry(NamedTuple):
+class Item(NamedTuple):
     """A file or folder of a run; the name of a folder ends with a slash."""
 
     path: str
@@ -29,12 +31,12 @@ class Entry(NamedTuple):
 def list_files(
     home: str,
     run: str,
-    filters: Optional[Dict[str, Any]] = None,
+    filters: Optional[Filters] = None,
     pattern: Optional[str] = None,
     kind: Optional[str] = None,
     everything: bool = False,
     follow: bool = False,
-) -> Dict[str, Any]:
+) -> Files:
     """The run's id, its directory, and `files`, of each its path and size, in order.
 
     `pattern`: those that match it, and what is below a folder that does. `kind`: source
@@ -46,14 +48,14 @@ def list_files(
     run_id = find.one(home, run, filters)
     directory = rundir.run_dir(home, run_id)
     found = entries_of(home, run_id, pattern, kind, everything, follow)
-    listed = [{"path": entry.path, "size": entry.size} for entry in found]
+    listed: List[Entry] = [{"path": entry.path, "size": entry.size} for entry in found]
     wanted = segments(pattern)
-    left_out = [
+    left_out: List[Entry] = [
         {"path": path, "size": size}
         for path, size in left_out_of(directory)
         if kind is None and is_below(path.rstrip("/").split("/"), wanted)
     ]
-    links = [
+    links: List[Link] = [
         {"path": path, "target": target}
         for path, target in links_of(directory)
         if kind is None and is_below(path.split("/"), wanted)
@@ -74,7 +76,7 @@ def entries_of(
     kind: Optional[str],
     everything: bool,
     follow: bool,
-) -> Iterator[Entry]:
+) -> Iterator[Item]:
     directory = rundir.run_dir(home, run_id)
     wanted = segments(pattern)
     hidden = everything or kind in KINDS or wanted[:1] == [".guild"]
@@ -111,7 +113,7 @@ def _is_in(path: str, named: Set[str]) -> bool:
     return False
 
 
-def _walk(top: str, directory: str, hidden: bool, follow: bool) -> Iterator[Entry]:
+def _walk(top: str, directory: str, hidden: bool, follow: bool) -> Iterator[Item]:
     """Everything in `directory`, folders before what is in them, by name."""
     followed = {os.path.realpath(directory)}  # each link's target once: links may go round
     stack = _entries(directory, "")
@@ -124,7 +126,7 @@ def _walk(top: str, directory: str, hidden: bool, follow: bool) -> Iterator[Entr
             size = item.stat(follow_symlinks=False).st_size
         except OSError:
             is_folder, size = False, 0  # it went while we looked, or its link goes round
-        yield Entry(path + "/" if is_folder else path, size)
+        yield Item(path + "/" if is_folder else path, size)
         if not is_folder:
             continue
         if item.is_symlink():

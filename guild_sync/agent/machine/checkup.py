@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Dict, List, Mapping, Optional
+from typing import List, Mapping, Optional
 
 from ..errors import AgentError
+from ..protocol import Activated, Checkup, HomeState
 from ..store import locks
 from .environment import Environment
 
@@ -26,7 +27,7 @@ def clock(_home: str) -> float:
     return time.time()
 
 
-def checkup(home: str) -> Dict[str, Any]:
+def checkup(home: str) -> Checkup:
     """The Python that the agent runs on, the rsync, and the guild home's state.
 
     `rsync` is its version, empty where it does not tell one, None where there is none.
@@ -45,13 +46,13 @@ def _rsync() -> Optional[str]:
     return found.group(1) if found else ""
 
 
-def _home_state(home: str) -> Dict[str, Any]:
+def _home_state(home: str) -> HomeState:
     """The guild home, or where there is none yet, the folder in which it would be made."""
     there = home
     while not os.path.isdir(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
     state = os.statvfs(there)
-    found: Dict[str, Any] = {
+    found: HomeState = {
         "path": home,
         "exists": there == home,
         "free": state.f_bavail * state.f_frsize,
@@ -68,7 +69,7 @@ def _home_state(home: str) -> Dict[str, Any]:
     return found
 
 
-def try_environment(_home: str, spec: Mapping[str, Any]) -> Dict[str, Any]:
+def try_environment(_home: str, spec: Mapping[str, str]) -> Activated:
     """The Python that operations get, after the environment was activated; its installers.
 
     Raises AgentError where it cannot be activated, or where its Python does not run.

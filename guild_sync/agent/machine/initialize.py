@@ -1,21 +1,19 @@
 """Run a remote's `init`: a shell script of its user's, that makes it ready for runs.
 
-What it prints is sent on as it comes, in packets, as the stream has to end with how the
-script did: a letter, the length of what follows (four bytes, big-endian), and that.
+What it prints is sent on as it comes, and the stream ends with how the script did.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
 import subprocess
 import tempfile
 import time
-from typing import Iterator, Optional
+from typing import Generator, Iterator, Optional
 
-from ..protocol import END, HEADER, OUTPUT
+from ..protocol import DATA, Exited, Packet
 from . import processes
 from .children import die_with_parent
 
@@ -26,8 +24,8 @@ _AFTER_TERM = 5.0  # seconds in which a script that has to end may do so by itse
 
 def initialize(
     home: str, script: str, seconds: float, hangup_fd: Optional[int] = None
-) -> Iterator[bytes]:
-    """The packets of `script`, run by `sh` in the login's home for `seconds` at most.
+) -> Generator[Packet, None, Exited]:
+    """What `script` prints and how it ends, run by `sh` in the login's home for `seconds` at most.
 
     The guild home is made if it is not there, and `GUILD_HOME` names it. Where `hangup_fd`
     becomes readable nobody watches any more, and the script is ended.
@@ -48,12 +46,12 @@ def initialize(
             start_new_session=True,
             preexec_fn=die_with_parent(),
         )
-    return _packets(process, time.monotonic() + seconds, hangup_fd)
+    return (yield from _packets(process, time.monotonic() + seconds, hangup_fd))
 
 
 def _packets(
     process: "subprocess.Popen[bytes]", deadline: float, hangup_fd: Optional[int]
-) -> Iterator[bytes]:
+) -> Generator[Packet, None, Exited]:
     assert process.stdout is not None
     output = process.stdout.fileno()
     os.set_blocking(output, False)
@@ -63,17 +61,16 @@ def _packets(
         while not ended:
             ended = process.poll() is not None  # before the last look at its output
             if not ended and time.monotonic() > deadline:
-                yield _packet(END, json.dumps(None).encode())
-                return
+                return {"code": None}
             readable = select.select(waited_for, [], [], 0 if ended else _POLL)[0]
             if hangup_fd in readable:
-                return
+                return {"code": None}  # to nobody
             for data in _what_is_there(output):
                 if data:
-                    yield _packet(OUTPUT, data)
+                    yield DATA, data
                 elif output in waited_for:  # it would be readable for ever
                     waited_for.remove(output)
-        yield _packet(END, json.dumps(process.returncode).encode())
+        return {"code": process.returncode}
     finally:
         _end(process)
         process.stdout.close()
@@ -88,10 +85,6 @@ def _what_is_there(fd: int) -> Iterator[bytes]:
         except BlockingIOError:
             return
         yield data
-
-
-def _packet(kind: bytes, data: bytes) -> bytes:
-    return HEADER.pack(kind, len(data)) + data
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

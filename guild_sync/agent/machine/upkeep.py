@@ -6,7 +6,8 @@ import fcntl
 import os
 import shutil
 import sys
-from typing import Dict
+
+from ..protocol import Python
 
 
 def clean_agents(home: str, keep: str) -> None:
@@ -29,6 +30,6 @@ def clean_agents(home: str, keep: str) -> None:
             os.close(fd)
 
 
-def python(_home: str) -> Dict[str, str]:
+def python(_home: str) -> Python:
     """The Python that the agent runs on."""
     return {"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable}

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import Any, Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from ..errors import AgentError
 from ..machine.environment import Environment, user_name
-from ..protocol import now
+from ..protocol import Job, now
 from ..staging import requirements
 from ..store import locks, rundir
 from ..store.job import read_job
@@ -95,7 +95,7 @@ def run(
         locks.release(guild, lock)
 
 
-def _write_start(directory: str, argv: List[str], job: Dict[str, Any]) -> None:
+def _write_start(directory: str, argv: List[str], job: Job) -> None:
     rundir.write_attr(directory, "cmd", argv)
     rundir.write_attr(directory, "env", job.get("env") or {})
     rundir.write_attr(directory, "host", socket.gethostname())
@@ -103,7 +103,7 @@ def _write_start(directory: str, argv: List[str], job: Dict[str, Any]) -> None:
     rundir.write_attr(directory, "started", now())
 
 
-def command(home: str, job: Dict[str, Any]) -> List[str]:
+def command(home: str, job: Job) -> List[str]:
     """The command that a run with this job would run."""
     return _argv(
         os.path.join(rundir.runs_dir(home), "RUN"),
@@ -112,7 +112,7 @@ def command(home: str, job: Dict[str, Any]) -> List[str]:
     )
 
 
-def _argv(directory: str, job: Dict[str, Any], environment: Environment) -> List[str]:
+def _argv(directory: str, job: Job, environment: Environment) -> List[str]:
     here = os.path.dirname(os.path.abspath(__file__))
     if job.get("builtin"):
         if job["builtin"] not in BUILTINS:
@@ -126,7 +126,7 @@ def _argv(directory: str, job: Dict[str, Any], environment: Environment) -> List
     return list(job["argv"])
 
 
-def _variables(directory: str, job: Dict[str, Any], environment: Environment) -> Dict[str, str]:
+def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, str]:
     """The operation's environment: the host's, the activated one's, then the run's own."""
     variables = dict(environment.variables)
     if job.get("builtin"):  # what it starts gets the same as if it were started by itself

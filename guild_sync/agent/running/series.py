@@ -12,18 +12,19 @@ import signal
 import subprocess
 import sys
 import uuid
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from types import FrameType
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .. import protocol
 from ..catalog import describe, filters
 from ..errors import AgentError
+from ..protocol import Child, Job
 from ..staging import requirements, spawn, stage
 from ..staging.source import adopt_source
 from ..store import rundir
 from ..store.job import read_job
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-Child = Dict[str, Any]  # name, opref, attributes, job
 
 
 def main(home: str, directory: str) -> int:
@@ -34,7 +35,7 @@ def main(home: str, directory: str) -> int:
 class Series:
     """A run's children, in their order, and which of them have run."""
 
-    def __init__(self, home: str, directory: str, job: Dict[str, Any]) -> None:
+    def __init__(self, home: str, directory: str, job: Job) -> None:
         self._home = home
         self._directory = directory
         self._children: List[Child] = job["children"]
@@ -111,9 +112,9 @@ class Series:
         return code if isinstance(code, int) and code > 0 else 1
 
     def _make(self, run_id: str, child: Child) -> None:
-        job = dict(child["job"], environment=self._environment)
+        job: Job = {**child["job"], "environment": self._environment}
         attributes = dict(child["attributes"])
-        flags = dict(attributes.get("flags") or {})
+        flags = dict(rundir.mapping(attributes.get("flags")))
         for requirement in job.get("requires", ()):
             source = requirement["source"]
             if source in self._done and not flags.get(requirement["name"]):
@@ -129,17 +130,17 @@ class Series:
 
     def _completed_before(self, child: Child) -> str:
         """The id of a run that did this already: in an earlier start, or, if so asked, ever."""
-        wanted = child["attributes"].get("flags") or {}
+        wanted = rundir.mapping(child["attributes"].get("flags"))
         for run_id in self._earlier(child):
             directory = rundir.run_dir(self._home, run_id)
-            flags = rundir.read_attr(directory, "flags") or {}
+            flags = rundir.mapping(rundir.read_attr(directory, "flags"))
             given = {name: value for name, value in wanted.items() if value is not None}
             same = all(flags.get(name) == value for name, value in given.items())
             if same and rundir.status(directory).text == "completed":
                 return run_id
         if self._needed:
-            found = describe.matching(self._home, child["opref"], wanted, ["completed"])
-            return str(found["id"]) if found else ""
+            found = describe.matching(self._home, child["opref"], wanted, ["completed"])["run"]
+            return found["id"] if found else ""
         return ""
 
     def _earlier(self, child: Child) -> Iterator[str]:
@@ -149,7 +150,7 @@ class Series:
                 if protocol.RUN_ID.match(run_id):
                     yield run_id
 
-    def _end(self, signum: int, _frame: Any) -> None:
+    def _end(self, signum: int, _frame: Optional[FrameType]) -> None:
         self._ending = signum
         if self._runner is not None:
             self._runner.send_signal(signum)

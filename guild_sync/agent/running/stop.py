@@ -10,19 +10,19 @@ import os
 import signal
 import socket
 import time
-from typing import Any, Dict, Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 from ..catalog import changes
 from ..errors import AgentError
 from ..machine import processes
-from ..protocol import KILL, KILL_RUNNER, TERM
+from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited
 from ..store import locks, rundir
 
 _HOW = (TERM, KILL, KILL_RUNNER)
 _GRACE = 2.0  # seconds in which Guild AI's guild writes down how its operation ended
 
 
-def signal_runs(home: str, ids: Sequence[str], how: str = TERM) -> changes.Result:
+def signal_runs(home: str, ids: Sequence[str], how: str = TERM) -> Changed:
     """Tell running runs to end. `how`: "term", "kill", or "kill-runner" as the last resort."""
     if how not in _HOW:
         raise AgentError("%s is no way to end a run" % rundir.shown(how))
@@ -69,7 +69,7 @@ def _kill_all(pid: int) -> None:
             pass
 
 
-def wait_runs(home: str, ids: Sequence[str], seconds: float) -> Dict[str, Any]:
+def wait_runs(home: str, ids: Sequence[str], seconds: float) -> Waited:
     """Wait until the runs have ended, no longer than `seconds`.
 
     Returns `running`, the ids of those that have not, and `status` of each that has.

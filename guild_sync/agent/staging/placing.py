@@ -7,13 +7,13 @@ import os
 import re
 import shlex
 import shutil
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Collection, Dict, Iterator, List, Tuple
 
 from ..errors import AgentError
+from ..protocol import Requirement, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest
 
-Requirement = Dict[str, Any]  # definitions.Requirement, as JSON has it
 _NO_DIGEST = "-"  # what Guild AI writes for a folder; of a link the run that it leads to says all
 
 
@@ -70,7 +70,7 @@ def _chosen(requirement: Requirement, source: str, run_id: str) -> Iterator[Tupl
             yield (path if keep else os.path.basename(path)), os.path.join(source, path)
 
 
-def _paths(source: str, given: Any, whole_folders: bool) -> Iterator[str]:
+def _paths(source: str, given: Collection[str], whole_folders: bool) -> Iterator[str]:
     """Paths below a folder but for .guild and `given`; with `whole_folders` those that have
     nothing of `given` in them come as one."""
     folders = {os.path.dirname(path) for path in given}
@@ -158,15 +158,14 @@ def _sha1(path: str) -> str:
 
 def _record(directory: str, requirement: Requirement, paths: List[str], run_id: str) -> None:
     """Write the attribute `deps`, as Guild AI 0.9 does."""
-    deps = rundir.read_attr(directory, "deps")
-    deps = deps if isinstance(deps, dict) else {}
+    deps = rundir.mapping(rundir.read_attr(directory, "deps"))
     uri = "%s:%s" % (requirement["kind"], requirement["source"])
     shown = [
         os.path.relpath(path, directory) if run_id else requirement["source"] for path in paths
     ]
     # An attribute is text, and a file's name need not be.
     shown = [os.fsencode(path).decode("utf-8", "replace") for path in shown]
-    source: Dict[str, Any] = {"paths": shown, "uri": uri}
+    source: Dict[str, Value] = {"paths": [*shown], "uri": uri}
     if run_id:
         source["config"] = run_id
     deps[requirement["name"]] = {uri: source}

@@ -8,34 +8,34 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
 from ..catalog import describe, filters, find
 from ..errors import AgentError
-from ..protocol import FILES
+from ..protocol import FILES, Candidate, Requirement, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
-from .placing import Requirement, add_required, is_inside
+from .placing import add_required, is_inside
 
 
 def candidates(
-    home: str, requires: Sequence[Requirement], flags: Dict[str, Any]
-) -> Dict[str, Dict[str, Any]]:
+    home: str, requires: Sequence[Requirement], flags: Dict[str, Value]
+) -> Dict[str, Candidate]:
     """For each run that is required, by its name: `run`, its summary, or `problem`, why not."""
-    found: Dict[str, Dict[str, Any]] = {}
+    found: Dict[str, Candidate] = {}
     for requirement in requires:
         if requirement["kind"] == "operation":
             name = requirement["name"]
             try:
                 run_id = _required_run(home, requirement, flags.get(name))
-                found[name] = {"run": describe.summary(home, run_id)}
+                found[name] = {"run": describe.summary(home, run_id), "problem": ""}
             except AgentError as e:
-                found[name] = {"problem": e.message}
+                found[name] = {"run": None, "problem": e.message}
     return found
 
 
-def _required_run(home: str, requirement: Requirement, wanted: Any) -> str:
+def _required_run(home: str, requirement: Requirement, wanted: Value) -> str:
     """The id of the run that the flag names, or else of the latest completed one."""
     if wanted in (None, ""):
         run_id = _latest(home, requirement["source"])
@@ -92,8 +92,8 @@ def resolve(home: str, directory: str, requires: Sequence[Requirement]) -> None:
     The run that was taken becomes the flag's value. What an earlier start linked stays,
     unless another run is meant now. Raises AgentError (kind "unmet") for what is not there.
     """
-    flags = rundir.read_attr(directory, "flags") or {}
-    known = rundir.read_attr(directory, "deps") or {}
+    flags = rundir.mapping(rundir.read_attr(directory, "flags"))
+    known = rundir.mapping(rundir.read_attr(directory, "deps"))
     try:
         for requirement in requires:
             key = "%s:%s" % (requirement["kind"], requirement["source"])
@@ -114,10 +114,8 @@ def resolve(home: str, directory: str, requires: Sequence[Requirement]) -> None:
                          e.hint, "unmet") from None  # fmt: skip
 
 
-def _config(known: Any, name: str, key: str) -> Any:
-    entry = known.get(name, {}) if isinstance(known, dict) else {}
-    source = entry.get(key, {}) if isinstance(entry, dict) else {}
-    return source.get("config") if isinstance(source, dict) else None
+def _config(known: Dict[str, Value], name: str, key: str) -> Value:
+    return rundir.mapping(rundir.mapping(known.get(name)).get(key)).get("config")
 
 
 def forget(directory: str, requirement: Requirement) -> None:
@@ -171,7 +169,7 @@ def adopt_files(origin: str, directory: str) -> None:
         rundir.write_attr(directory, "deps", of_files)
 
 
-def _has_files(sources: Dict[Any, Any]) -> bool:
+def _has_files(sources: Dict[str, Value]) -> bool:
     return any(str(uri).startswith("file:") for uri in sources)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Dict, Optional
+from typing import Dict, Optional
 
 from ..catalog import describe, find
 from ..errors import AgentError
+from ..protocol import Job, Made, Recipe, Value
 from ..store import atomic, locks, rundir
 from ..store.job import JOB, read_job, write_job
 from . import requirements, stage
@@ -19,7 +20,7 @@ from . import requirements, stage
 _END = ("exit_status", "stopped")
 
 
-def recipe(home: str, run: str) -> Dict[str, Any]:
+def recipe(home: str, run: str) -> Recipe:
     """What it takes to make the run again: its summary, `opref_text`, `job`, `random_seed`.
 
     The job is None for a run of another guild. `confirmed` says of which remote it is a copy.
@@ -27,23 +28,23 @@ def recipe(home: str, run: str) -> Dict[str, Any]:
     run_id = find.one(home, run)
     directory = rundir.run_dir(home, run_id)
     has_job = os.path.exists(os.path.join(rundir.guild_dir(directory), JOB))
-    return dict(
-        describe.summary(home, run_id),
-        opref_text=rundir.opref_text(directory),
-        job=read_job(directory) if has_job else None,
-        random_seed=rundir.read_attr(directory, "random_seed"),
-        confirmed=rundir.confirmed(directory),
-    )
+    return {
+        **describe.summary(home, run_id),
+        "opref_text": rundir.opref_text(directory),
+        "job": read_job(directory) if has_job else None,
+        "random_seed": rundir.read_attr(directory, "random_seed"),
+        "confirmed": rundir.confirmed(directory),
+    }
 
 
 def restage(
     home: str,
     run_id: str,
-    attributes: Dict[str, Any],
-    job: Dict[str, Any],
+    attributes: Dict[str, Value],
+    job: Job,
     opref: Optional[str] = None,
     new_source: bool = False,
-) -> Dict[str, str]:
+) -> Made:
     """Make a run that ended, or that was never started, pending, with these attributes and job.
 
     With `new_source` its packages are removed, as others are about to be installed.
@@ -119,9 +120,9 @@ def stage_in(
     run_id: str,
     run_dir: str,
     opref: str,
-    attributes: Dict[str, Any],
-    job: Dict[str, Any],
-) -> Dict[str, str]:
+    attributes: Dict[str, Value],
+    job: Job,
+) -> Made:
     """Make the run in a directory of the user's, which no listing shows.
 
     It is empty, new, or that of an earlier run, which is replaced but for its files.

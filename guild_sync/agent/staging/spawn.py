@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any, Dict
 
 from .. import protocol
 from ..errors import AgentError
@@ -14,7 +13,7 @@ from ..machine.children import die_with_parent
 from ..store import locks, rundir
 
 
-def start(home: str, run_id: str, run_dir: str = "") -> Dict[str, Any]:
+def start(home: str, run_id: str, run_dir: str = "") -> protocol.Started:
     """Start the run's operation under a runner that outlives this process; its pid.
 
     Returns once the operation runs. Asked again for a run that runs already, as after

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Dict
+from typing import Dict
 
 from ..errors import AgentError
-from ..protocol import now
+from ..protocol import Job, Made, Value, now
 from ..store import atomic, locks, rundir
 from ..store.home import home_id
 from ..store.job import write_job
 
 
-def stage(
-    home: str, run_id: str, opref: str, attributes: Dict[str, Any], job: Dict[str, Any]
-) -> Dict[str, str]:
+def stage(home: str, run_id: str, opref: str, attributes: Dict[str, Value], job: Job) -> Made:
     """Make the run, pending, with its attributes and the job that it is to do.
 
     It appears whole or not at all. Asked again for a run that is still pending, as
@@ -42,9 +40,7 @@ def stage(
     return {"run_dir": directory}
 
 
-def fill(
-    directory: str, run_id: str, opref: str, attributes: Dict[str, Any], job: Dict[str, Any]
-) -> None:
+def fill(directory: str, run_id: str, opref: str, attributes: Dict[str, Value], job: Job) -> None:
     """Write what a run is: its operation, its job, its attributes."""
     guild = rundir.guild_dir(directory)
     atomic.write_atomically(os.path.join(guild, "opref"), opref)

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Dict, List, Match, NoReturn, Optional, Pattern, Tuple, Type, Union
+from typing import TYPE_CHECKING, Dict, List, Match, NoReturn, Optional, Pattern, Tuple, Type, Union
+
+if TYPE_CHECKING:  # op_main.py loads this file by itself
+    from ..protocol import Plain, Value
 
 MAX_BYTES = 1 << 20
 """The longest text that is read or written, counted in characters: never more than bytes."""
@@ -47,7 +50,7 @@ _FLOAT = re.compile(
 )
 
 
-def _resolve(text: str) -> object:
+def _resolve(text: str) -> Value:
     """The value of a plain scalar."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
@@ -96,7 +99,7 @@ _UNPRINTABLE = re.compile(
 )
 
 
-def encode(value: object) -> str:
+def encode(value: Plain) -> str:
     """The YAML text of a JSON-like value, which ``yaml.safe_load`` and ``decode`` read back.
 
     Raises ValueError for what cannot be written: a lone surrogate, nesting deeper than
@@ -108,7 +111,7 @@ def encode(value: object) -> str:
     return text
 
 
-def _lines(value: object, depth: int) -> List[str]:
+def _lines(value: Plain, depth: int) -> List[str]:
     """The lines of a value, as if it were the whole document."""
     if not isinstance(value, (dict, list, tuple)):
         return [_scalar(value)]
@@ -141,7 +144,7 @@ def _hang(mark: str, lines: List[str]) -> List[str]:
     return [mark + lines[0], *("  " + line for line in lines[1:])]
 
 
-def _scalar(value: object) -> str:
+def _scalar(value: Plain) -> str:
     """The text of a value that is not a collection."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else "true" if value else "false"
@@ -187,7 +190,7 @@ _ESCAPES = dict(zip('0abt\tnvfre "\\/N_LP', '\0\a\b\t\t\n\v\f\r\x1b "\\/\x85\xa0
 _HEADER = re.compile(r"([|>])(?:([-+]?)([1-9]?)|([1-9])([-+]))(?: +#[^\n]*| *)(?:\n|\Z)")
 
 
-def decode(text: str) -> object:
+def decode(text: str) -> Value:
     """The value that the text of an attribute stands for; a date is its text.
 
     Raises AttrError for anything outside the subset, and no other exception.
@@ -293,7 +296,7 @@ class _Reader:
 
     # Block context.
 
-    def value(self, parent: int, compact: bool, indentless: bool = False) -> object:
+    def value(self, parent: int, compact: bool, indentless: bool = False) -> Value:
         """What follows an indicator: a value here, one on lines further in, or nothing.
 
         ``compact``: a block collection may start on this line. ``indentless``: a sequence
@@ -308,7 +311,7 @@ class _Reader:
         least = parent if indentless and self.at("-") else parent + 1
         return self.block(parent, True) if self.column() >= least else None
 
-    def block(self, parent: int, may_nest: bool) -> object:
+    def block(self, parent: int, may_nest: bool) -> Value:
         mark = self.text[self.pos]
         if mark in "[{":
             return self.flow()
@@ -326,7 +329,7 @@ class _Reader:
         self.pos = start  # the first key is read again, as a key
         return self.mapping()
 
-    def sequence(self) -> List[object]:
+    def sequence(self) -> List[Value]:
         self.enter()
         column = self.column()
         items = []
@@ -338,10 +341,10 @@ class _Reader:
         self.depth -= 1
         return items
 
-    def mapping(self) -> Dict[str, object]:
+    def mapping(self) -> Dict[str, Value]:
         self.enter()
         column = self.column()
-        pairs: Dict[str, object] = {}
+        pairs: Dict[str, Value] = {}
         more = True
         while more:
             start = self.pos
@@ -367,12 +370,12 @@ class _Reader:
 
     # Flow context: [...] and {...}.
 
-    def flow(self) -> object:
+    def flow(self) -> Value:
         self.enter()
         closing = "]" if self.text[self.pos] == "[" else "}"
         self.pos += 1
-        items: List[object] = []
-        pairs: Dict[str, object] = {}
+        items: List[Value] = []
+        pairs: Dict[str, Value] = {}
         more = True
         while not self.take(closing):
             if not more:
@@ -397,14 +400,14 @@ class _Reader:
             self.fail("a key without its colon")
         return key
 
-    def flow_value(self) -> object:
+    def flow_value(self) -> Value:
         self.skip()
         nested = self.text.startswith(("[", "{"), self.pos)
         return self.flow() if nested else self.scalar(0, flow=True)
 
     # Scalars.
 
-    def scalar(self, indent: int, flow: bool = False) -> object:
+    def scalar(self, indent: int, flow: bool = False) -> Value:
         """A quoted or plain scalar; the lines that continue a plain one are indented so far."""
         if self.text.startswith('"', self.pos):
             return self.quoted(_DOUBLE, _DOUBLE_PART)
@@ -412,7 +415,7 @@ class _Reader:
             return self.quoted(_SINGLE, _SINGLE_PART)
         return self.plain(indent, flow)
 
-    def as_key(self, value: object) -> str:
+    def as_key(self, value: Value) -> str:
         """The scalar that was just read, as a key: its text, whatever it means as a value."""
         return value if isinstance(value, str) else self.plain_text
 
@@ -442,7 +445,7 @@ class _Reader:
             self.fail(f"the escape {part!a} stands for no character")
         return chr(code)
 
-    def plain(self, indent: int, flow: bool) -> object:
+    def plain(self, indent: int, flow: bool) -> Value:
         first = self.text[self.pos : self.pos + 1]
         if first in _NEVER_FIRST or (flow and first in "?:") or self.end_of(_INDICATOR):
             self.fail(f"no value starts with {first!a}" if first else "a value is missing")

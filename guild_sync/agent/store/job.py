@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict
 
 from ..errors import AgentError
+from ..protocol import Job
 from . import atomic, rundir
 
 JOB = "job.json"
 
 
-def job_of(home: str, run_id: str) -> Dict[str, Any]:
+def job_of(home: str, run_id: str) -> Job:
     return read_job(rundir.run_dir(home, run_id))
 
 
-def write_job(directory: str, job: Dict[str, Any]) -> None:
+def write_job(directory: str, job: Job) -> None:
     path = os.path.join(rundir.guild_dir(directory), JOB)
     atomic.write_atomically(path, json.dumps(job, indent=1))
 
 
-def read_job(directory: str) -> Dict[str, Any]:
+def read_job(directory: str) -> Job:
     """What the run is to do, as `stage` wrote it."""
     try:
         with open(os.path.join(rundir.guild_dir(directory), JOB), encoding="utf-8") as f:
-            job = json.load(f)
+            job: Job = json.load(f)
     except FileNotFoundError:
         raise AgentError("the run has no job: another program made it", kind="refused") from None
     except (OSError, ValueError) as e:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import RUN_ID
+from ..protocol import RUN_ID, Confirmed, Opref, State, Value
 from . import atomic, attrs, locks
+
+if TYPE_CHECKING:
+    from ..protocol import Plain
 
 _ATTR_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
@@ -94,7 +97,7 @@ def _status_at_exit(guild: str) -> Optional[str]:
     return "completed" if code == 0 else "terminated" if code < 0 else "error"
 
 
-def read_attr(directory: str, name: str) -> Any:
+def read_attr(directory: str, name: str) -> Value:
     """The value of an attribute, None where there is none or where it cannot be read."""
     text = read_text(os.path.join(guild_dir(directory), "attrs", name))
     if text is None:
@@ -105,7 +108,12 @@ def read_attr(directory: str, name: str) -> Any:
         return None
 
 
-def write_attr(directory: str, name: str, value: Any) -> None:
+def mapping(value: Value) -> Dict[str, Value]:
+    """The value of an attribute that is to be a mapping; an empty one where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def write_attr(directory: str, name: str, value: Plain) -> None:
     """Write an attribute, whole or not at all."""
     if not is_attr_name(name):
         raise AgentError("%s is not an attribute's name" % shown(name))
@@ -162,7 +170,7 @@ def read_text(path: str) -> Optional[str]:
         os.close(fd)
 
 
-def opref(directory: str) -> Dict[str, str]:
+def opref(directory: str) -> Opref:
     """What the run's operation is, from `.guild/opref`: type, package, version, model, name."""
     text = read_text(os.path.join(guild_dir(directory), "opref")) or ""
     kind, _, rest = text.partition(":")
@@ -207,7 +215,7 @@ def confirm(directory: str, remote: str, at: int, stamp: str = "") -> None:
     atomic.write_atomically(path, "%d %s\n%s\n" % (at, remote, stamp))
 
 
-def confirmed(directory: str) -> Optional[Dict[str, Any]]:
+def confirmed(directory: str) -> Optional[Confirmed]:
     """When a remote last gave its word for the run, and which: `time`, `remote`.
 
     `stamp` is what tells whether the run has changed there since it was copied; empty where
@@ -221,7 +229,7 @@ def confirmed(directory: str) -> Optional[Dict[str, Any]]:
     return {"time": int(time), "remote": remote, "stamp": rest.strip()}
 
 
-def states(home: str, ids: Sequence[str]) -> Dict[str, Dict[str, Any]]:
+def states(home: str, ids: Sequence[str]) -> Dict[str, State]:
     """For each id: its status and when it stopped, or `{"status": None}` where it is not there.
 
     A run whose directory has no attributes yet, as another pull would leave it, counts as
@@ -230,21 +238,28 @@ def states(home: str, ids: Sequence[str]) -> Dict[str, Dict[str, Any]]:
     return {run_id: state(run_dir(home, run_id)) for run_id in ids}
 
 
-def state(directory: str) -> Dict[str, Any]:
+def state(directory: str) -> State:
     """One run's part of `states`."""
-    if not os.path.exists(os.path.join(guild_dir(directory), "opref")):
-        return {"status": None}
-    now = status(directory)
-    return {
-        "status": now.text,
-        "remote": now.remote,
-        "exit_status": read_attr(directory, "exit_status"),
-        "started": read_attr(directory, "started"),
-        "stopped": read_attr(directory, "stopped"),
+    found: State = {
+        "status": None,
+        "remote": None,
+        "exit_status": None,
+        "started": None,
+        "stopped": None,
+        "stamp": "",
+        "left_out": [],
+        "links": [],
     }
+    if os.path.exists(os.path.join(guild_dir(directory), "opref")):
+        now = status(directory)
+        found["status"], found["remote"] = now.text, now.remote
+        found["exit_status"] = read_attr(directory, "exit_status")
+        found["started"] = read_attr(directory, "started")
+        found["stopped"] = read_attr(directory, "stopped")
+    return found
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """`value` as part of a message: short, quoted, and on one line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

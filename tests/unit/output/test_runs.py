@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from guild_sync.agent.protocol import Opref, Run
 from guild_sync.output import runs
 
-RUN: dict[str, Any] = {
+RUN: Run = {
     "id": "0123456789abcdef0123456789abcdef",
+    "run_dir": "/home/x/.guild/runs/0123456789abcdef0123456789abcdef",
     "opref": {"type": "package", "package": "gpkg.demo", "version": "1", "model": "", "name": "op"},
     "status": "completed",
     "remote": None,
-    "started": None,
+    "exit_status": 0,
     "initialized": None,
+    "started": None,
+    "stopped": None,
     "label": None,
+    "flags": {},
+    "tags": None,
+    "marked": None,
+    "comments": None,
+    "cmd": None,
 }
 
 
@@ -24,7 +32,7 @@ RUN: dict[str, Any] = {
 
 
 def test_a_run_is_a_row_of_index_operation_time_status_and_label(utc: None) -> None:
-    run = {**RUN, "started": 1_795_395_828_000_000, "label": "sleep=10", "remote": "gpu"}
+    run: Run = {**RUN, "started": 1_795_395_828_000_000, "label": "sleep=10", "remote": "gpu"}
     assert runs.run_row(1, {**run, "status": "running"}) == (
         "[1:01234567]",
         "gpkg.demo/op",
@@ -52,8 +60,11 @@ def test_a_label_that_is_no_text_is_shown_all_the_same() -> None:
 # Names of operations.
 
 
-def opref(kind: str, package: str, model: str = "", name: str = "op") -> dict[str, Any]:
-    return {"opref": {"type": kind, "package": package, "model": model, "name": name}}
+def opref(kind: str, package: str, model: str = "", name: str = "op") -> Run:
+    found: Opref = {
+        "type": kind, "package": package, "version": "", "model": model, "name": name,
+    }  # fmt: skip
+    return {**RUN, "opref": found}
 
 
 def test_an_operation_of_a_package_has_its_name_before_it() -> None:

@@ -1,69 +1,63 @@
-"""The frames in which the outputs of several runs come over one connection."""
+"""The outputs of several runs that come over one connection, line by line."""
 
 from __future__ import annotations
 
 import pytest
 
+from guild_sync.agent.protocol import RUN_DATA, RUN_END
 from guild_sync.errors import RemoteError
-from guild_sync.runs.follow import Frames
+from guild_sync.runs.follow import Lines
 
 A, B = "a" * 32, "b" * 32
 
 
 class Heard:
-    """What came out of frames, in its order."""
+    """What came out of packets, in its order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, bytes] | str] = []
-        self.frames = Frames(
+        self.lines = Lines(
             [A, B], lambda run_id, line: self.events.append((run_id, line)), self.events.append
         )
 
-
-def frame(run_id: str, data: bytes) -> bytes:
-    return f"{run_id} {len(data)}\n".encode() + data
-
-
-STREAM = (
-    frame(A, b"one\ntw")
-    + frame(B, b"b\n\n")
-    + frame(A, b"o\nno end")
-    + f"{A} -1\n".encode()
-    + frame(B, b"")
-    + f"{B} -1\n".encode()
-)
-EVENTS = [(A, b"one"), (B, b"b"), (B, b""), (A, b"two"), (A, b"no end"), A, B]
+    def take(self, kind: bytes, run_id: str, data: bytes = b"") -> None:
+        self.lines.take(kind, run_id.encode() + data)
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 40, 10_000])
-def test_lines_come_out_of_frames_however_they_are_cut(size: int) -> None:
+def test_lines_come_out_whole_however_they_are_cut() -> None:
     heard = Heard()
-    for at in range(0, len(STREAM), size):
-        heard.frames.feed(STREAM[at : at + size])
-    assert heard.events == EVENTS
+    heard.take(RUN_DATA, A, b"one\ntw")
+    heard.take(RUN_DATA, B, b"b\n\n")
+    heard.take(RUN_DATA, A, b"o\nno end")
+    heard.take(RUN_END, A)
+    heard.take(RUN_DATA, B)
+    heard.take(RUN_END, B)
+    said = [(A, b"one"), (B, b"b"), (B, b""), (A, b"two"), (A, b"no end"), A, B]
+    assert heard.events == said
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("kind", "data"),
     [
-        b"hello\n",
-        b"x" * 65,
-        f"{A} 3 \nabc".encode(),
-        f"{A} -2\n".encode(),
-        f"{A} 99999999\n".encode(),
-        frame("c" * 32, b"another run's\n"),
-        f"../../{A[:26]} 1\nx".encode(),
+        (RUN_DATA, b""),
+        (RUN_DATA, b"x" * 65),
+        (RUN_DATA, b"\xff" * 32),
+        (RUN_DATA, b"c" * 32 + b"another run's\n"),
+        (RUN_DATA, f"../../{A[:26]} 1\nx".encode()),
+        (b"d", A.encode() + b"of no run\n"),
     ],
 )
-def test_what_is_no_frame_of_these_runs_is_refused(data: bytes) -> None:
+def test_what_is_none_of_these_runs_is_refused(kind: bytes, data: bytes) -> None:
     heard = Heard()
     with pytest.raises(RemoteError):
-        heard.frames.feed(data)
+        heard.lines.take(kind, data)
     assert heard.events == []
 
 
 def test_a_line_without_an_end_is_shown_in_pieces() -> None:
     heard = Heard()
-    for _ in range(3):
-        heard.frames.feed(frame(A, b"x" * 60_000))
-    assert heard.events == [(A, b"x" * 120_000)]
+    for _ in range(100):
+        heard.take(RUN_DATA, A, b"x" * 10_000)
+    shown = [event[1] for event in heard.events if isinstance(event, tuple)]
+    assert len(shown) > 5
+    assert max(map(len, shown)) < 100_000

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rundirs import state
 from support import at_every_line
 
 from guild_sync.agent.catalog import find
 from guild_sync.agent.copies import marks, tracked
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.protocol import Begun, State
 from guild_sync.agent.store import attrs, rundir
 
 A, B = "a" * 32, "b" * 32
-RUNNING = {"status": "running", "remote": None, "exit_status": None, "stopped": None}
-COMPLETED = {"status": "completed", "remote": None, "exit_status": 0, "stopped": 5}
-PENDING = {**RUNNING, "status": "pending"}
-STAGED = {**RUNNING, "status": "staged"}
+RUNNING = state("running")
+COMPLETED = state("completed", exit_status=0, stopped=5)
+PENDING = state("pending")
+STAGED = state("staged")
 
 
 @pytest.fixture
@@ -33,22 +35,22 @@ def guild(home: str, run_id: str = A) -> Path:
     return Path(home, "runs", run_id, ".guild")
 
 
-def begin(home: str, *states: dict[str, Any]) -> Any:
+def begin(home: str, *states: State) -> Begun:
     return marks.begin(home, dict(zip((A, B), states, strict=False)), "gpu")
 
 
-def settle(home: str, *states: dict[str, Any]) -> dict[str, str]:
+def settle(home: str, *states: State) -> dict[str, str]:
     return marks.settle(home, dict(zip((A, B), states, strict=False)))
 
 
-def copy(home: str, state: dict[str, Any], run_id: str = A) -> None:
+def copy(home: str, told: State, run_id: str = A) -> None:
     """What rsync brings of a run in this state."""
     folder = guild(home, run_id)
     (folder / "attrs").mkdir(parents=True, exist_ok=True)
     (folder / "opref").write_text("package:gpkg.demo 1.0 '' op")
-    for name in ("exit_status", "stopped"):
-        if state[name] is not None:
-            (folder / "attrs" / name).write_text(attrs.encode(state[name]))
+    for name, value in (("exit_status", told["exit_status"]), ("stopped", told["stopped"])):
+        if value is not None:
+            (folder / "attrs" / name).write_text(attrs.encode(value))
 
 
 def status(home: str, run_id: str = A) -> rundir.Status:
@@ -78,9 +80,7 @@ def runs_here(home: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("state", [RUNNING, COMPLETED, PENDING, STAGED])
-def test_a_run_is_marked_before_the_first_byte_of_it_is_here(
-    home: str, state: dict[str, Any]
-) -> None:
+def test_a_run_is_marked_before_the_first_byte_of_it_is_here(home: str, state: State) -> None:
     begin(home, state)
     assert (guild(home) / "LOCK.remote").read_text() == "gpu\n"
     waits = state["status"] in ("pending", "staged")
@@ -212,10 +212,10 @@ def test_a_run_that_ended_while_it_was_copied_is_told_one_sync_later(home: str) 
 
 @pytest.mark.parametrize(("name", "code"), [("completed", 0), ("error", 1), ("terminated", -15)])
 def test_a_run_that_had_ended_has_its_status_now(home: str, name: str, code: int) -> None:
-    state = {**COMPLETED, "status": name, "exit_status": code}
-    begin(home, state)
-    copy(home, state)
-    assert settle(home, state) == {}
+    told = state(name, exit_status=code, stopped=5)
+    begin(home, told)
+    copy(home, told)
+    assert settle(home, told) == {}
     assert status(home) == (name, None)
 
 
@@ -223,9 +223,7 @@ def test_a_run_that_had_ended_has_its_status_now(home: str, name: str, code: int
     "arrived",
     [RUNNING, {**COMPLETED, "exit_status": 1}, {**COMPLETED, "stopped": 6}],
 )
-def test_a_run_that_is_not_what_its_remote_told_keeps_its_mark(
-    home: str, arrived: dict[str, Any]
-) -> None:
+def test_a_run_that_is_not_what_its_remote_told_keeps_its_mark(home: str, arrived: State) -> None:
     begin(home, COMPLETED)
     copy(home, arrived)
     assert settle(home, COMPLETED) == {A: "it changed while it was copied"}
@@ -241,10 +239,10 @@ def test_one_run_that_changed_does_not_keep_another_from_its_end(home: str) -> N
 
 
 def test_a_killed_run_without_an_exit_status_is_an_error_here_as_there(home: str) -> None:
-    state = {**RUNNING, "status": "error"}
-    begin(home, state)
-    copy(home, state)
-    assert settle(home, state) == {}
+    told = state("error")
+    begin(home, told)
+    copy(home, told)
+    assert settle(home, told) == {}
     assert status(home) == ("error", None)
 
 
@@ -273,7 +271,7 @@ def test_a_pending_run_keeps_its_mark(home: str) -> None:
 
 
 @pytest.mark.parametrize("state", [RUNNING, COMPLETED])
-def test_a_copy_that_is_killed_at_any_moment_shows_no_end(home: str, state: dict[str, Any]) -> None:
+def test_a_copy_that_is_killed_at_any_moment_shows_no_end(home: str, state: State) -> None:
     begin(home, state)
     assert status(home) == ("running", "gpu")
     copy(home, state)
@@ -305,7 +303,7 @@ def test_the_end_of_an_earlier_start_is_forgotten_once_the_copy_is_marked(home: 
     assert status(home) == rundir.Status("running", "gpu")
     assert rundir.read_attr(rundir.run_dir(home, A), "exit_status") is None
     assert rundir.read_attr(rundir.run_dir(home, A), "stopped") is None
-    assert settle(home, {**RUNNING, "status": "error"}) == {}
+    assert settle(home, state("error")) == {}
     assert status(home) == rundir.Status("error")
 
 
@@ -332,7 +330,7 @@ def test_the_copy_of_a_run_that_its_remote_started_again_runs_there(home: str) -
 TOKEN = "0123456789abcdef"
 
 
-def begin_push(home: str, *states: dict[str, Any], sender: str = "laptop") -> Any:
+def begin_push(home: str, *states: State, sender: str = "laptop") -> Any:
     return marks.begin_push(home, dict(zip((A, B), states, strict=False)), sender, TOKEN)
 
 
@@ -392,7 +390,7 @@ def test_a_token_that_is_none_is_refused(home: str, token: str) -> None:
 
 def test_what_is_only_half_pushed_there_is_not_pulled(home: str) -> None:
     copy(home, COMPLETED)
-    half = {**RUNNING, "remote": "push from laptop"}
+    half = state("running", remote="push from laptop")
     assert begin(home, half)["refused"] == {A: "it is not there whole yet (push from laptop)"}
     assert status(home) == ("completed", None)
 

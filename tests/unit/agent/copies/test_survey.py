@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from guild_sync.agent.copies import stamps, survey, tracked
+from guild_sync.agent.protocol import Plain, Selection
 from guild_sync.agent.store import attrs, locks, rundir
 
 A, B = "a" * 32, "b" * 32
 NEVER = float("inf")
 
 
-def make(home: Path, run_id: str = A, **attributes: object) -> Path:
+def make(home: Path, run_id: str = A, **attributes: Plain) -> Path:
     """A run with these attributes; its .guild folder."""
     guild = home / "runs" / run_id / ".guild"
     (guild / "attrs").mkdir(parents=True)
@@ -74,10 +75,11 @@ def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
     make(tmp_path, A, exit_status=0)
     (make(tmp_path, B) / "STAGED").touch()
     told = survey.survey(str(tmp_path), [A, B])["states"]
-    assert "stamp" not in told[A]
+    assert told[A]["stamp"] == ""
     assert len(told[B]["stamp"]) == 32
-    assert "stamp" not in survey.survey(str(tmp_path), [B], stamps=False)["states"][B]
-    selected = survey.survey(str(tmp_path), [B], selection={"exclude": ["x"]})["states"][B]
+    assert survey.survey(str(tmp_path), [B], stamps=False)["states"][B]["stamp"] == ""
+    selection: Selection = {"exclude": ["x"], "include": [], "max_size": None, "large": None}
+    selected = survey.survey(str(tmp_path), [B], selection=selection)["states"][B]
     assert selected["stamp"] != told[B]["stamp"], "another selection is another copy"
 
 
@@ -87,7 +89,7 @@ def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
 def test_a_home_in_which_a_run_is_found_gets_an_id_that_it_keeps(tmp_path: Path) -> None:
     make(tmp_path)
     first = survey.survey(str(tmp_path), [A])["home_id"]
-    assert len(first) == 32
+    assert first is not None and len(first) == 32
     assert survey.survey(str(tmp_path), [B])["home_id"] == first, "also where that run is not"
 
 

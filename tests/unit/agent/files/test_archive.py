@@ -17,8 +17,8 @@ from guild_sync.runs.archive import into
 def received(tmp_path: Path, home: str, **choice: Any) -> Path:
     target = tmp_path / "received"
     with into(target) as on_bytes:
-        for chunk in files_archive.archive(home, ID, **choice):
-            on_bytes(chunk)
+        for _, data in files_archive.archive(home, ID, **choice):
+            on_bytes(data)
     return target
 
 
@@ -65,8 +65,8 @@ def test_a_file_that_is_cut_while_it_is_sent_has_the_size_that_was_told(
     sent = [next(chunks), next(chunks)]
     os.truncate(run / "data.txt", 0)
     with into(tmp_path / "received") as on_bytes:
-        for chunk in [*sent, *chunks]:
-            on_bytes(chunk)
+        for _, data in [*sent, *chunks]:
+            on_bytes(data)
     assert (tmp_path / "received" / "data.txt").stat().st_size == 1_000_000
 
 

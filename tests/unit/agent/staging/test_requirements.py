@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.protocol import Requirement
 from guild_sync.agent.staging import requirements
 from guild_sync.agent.store import rundir
 
@@ -56,22 +57,23 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def of_file(source: str, **more: Any) -> dict[str, Any]:
-    return {
+def of_file(source: str, **more: Any) -> Requirement:
+    found: Requirement = {
         "kind": "file", "source": source, "name": source, "select": [], "rename": [],
-        "target_path": "", "copy": False, "keep_folders": False, **more,
+        "target_path": "", "copy": False, "keep_folders": False,
     }  # fmt: skip
+    return {**found, **more}  # type: ignore[typeddict-item]
 
 
-def of_run(**more: Any) -> dict[str, Any]:
+def of_run(**more: Any) -> Requirement:
     return of_file("train", kind="operation", **more)
 
 
-def add(home: Path, root: Path, *requires: dict[str, Any]) -> None:
+def add(home: Path, root: Path, *requires: Requirement) -> None:
     requirements.add_files(str(home), ID, requires, str(root))
 
 
-def resolve(home: Path, run: Path, *requires: dict[str, Any]) -> None:
+def resolve(home: Path, run: Path, *requires: Requirement) -> None:
     requirements.resolve(str(home), str(run), requires)
 
 
@@ -283,9 +285,12 @@ def test_what_a_run_made_is_linked_and_not_what_it_was_given(
         "d model.bin - operation:train/model.bin",
     ]
     assert rundir.read_attr(str(run), "flags") == {"train": MADE}
-    source = rundir.read_attr(str(run), "deps")["train"]["operation:train"]
+    deps = rundir.mapping(rundir.read_attr(str(run), "deps"))
+    source = rundir.mapping(rundir.mapping(deps["train"])["operation:train"])
     assert source["config"] == MADE
-    assert sorted(source["paths"]) == [f"../{MADE}/logs", f"../{MADE}/model.bin"]
+    paths = source["paths"]
+    assert isinstance(paths, list)
+    assert sorted(map(str, paths)) == [f"../{MADE}/logs", f"../{MADE}/model.bin"]
 
 
 def test_a_link_leads_to_the_run_from_a_folder_too(home: Path, run: Path, made: Path) -> None:
@@ -342,7 +347,7 @@ def test_no_run_or_one_that_has_not_ended_is_unmet(home: Path, run: Path) -> Non
     with pytest.raises(AgentError, match=f"it requires run {OLDER}, which is pending"):
         resolve(home, run, of_run())
     assert requirements.candidates(str(home), [of_run()], {"train": OLDER}) == {
-        "train": {"problem": f"it requires run {OLDER}, which is pending"}
+        "train": {"run": None, "problem": f"it requires run {OLDER}, which is pending"}
     }
 
 
@@ -350,7 +355,7 @@ def test_the_candidate_is_the_run_that_would_be_taken(home: Path, run: Path, mad
     found = requirements.candidates(str(home), [of_run(), of_file("one.csv")], {})
 
     assert list(found) == ["train"]
-    assert found["train"]["run"]["id"] == MADE
+    assert found["train"]["run"] is not None and found["train"]["run"]["id"] == MADE
 
 
 # What was put into a run, taken out of it or handed on.
@@ -384,8 +389,9 @@ def test_a_new_run_adopts_the_projects_files_and_no_links(
 
     assert files(copy) == {"in/one.csv": "one.csv"}
     assert manifest(copy) == [f"d in/one.csv {sha1('one.csv')} file:one.csv"]
-    assert "one.csv" in rundir.read_attr(str(copy), "deps")
-    assert "train" not in rundir.read_attr(str(copy), "deps")
+    deps = rundir.mapping(rundir.read_attr(str(copy), "deps"))
+    assert "one.csv" in deps
+    assert "train" not in deps
 
 
 @pytest.mark.parametrize(

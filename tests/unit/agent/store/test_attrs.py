@@ -15,6 +15,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from guild_sync.agent.protocol import Plain
 from guild_sync.agent.store.attrs import MAX_BYTES, MAX_DEPTH, AttrError, decode, encode
 
 often = settings(max_examples=200, deadline=None)
@@ -88,19 +89,19 @@ values = st.recursive(
 
 @often
 @given(values)
-def test_pyyaml_reads_what_we_write(value: object) -> None:
+def test_pyyaml_reads_what_we_write(value: Plain) -> None:
     assert same(yaml.safe_load(encode(value)), value)
 
 
 @often
 @given(values)
-def test_we_read_what_we_write(value: object) -> None:
+def test_we_read_what_we_write(value: Plain) -> None:
     assert same(decode(encode(value)), value)
 
 
 @often
 @given(values, st.sampled_from([False, None, True]), st.sampled_from([80, 20]))
-def test_we_read_what_pyyaml_writes(value: object, flow: bool | None, width: int) -> None:
+def test_we_read_what_pyyaml_writes(value: Plain, flow: bool | None, width: int) -> None:
     text = yaml.safe_dump(value, default_flow_style=flow, width=width)
     as_guild_ai_strips_it = text.strip().removesuffix("\n...")
     for document in (text, as_guild_ai_strips_it):
@@ -192,17 +193,17 @@ def test_whatever_we_read_pyyaml_reads_the_same(text: str) -> None:
         ({"k" * 129: {"a": 1, "b": 2}}, "? " + "k" * 129 + "\n: a: 1\n  b: 2\n"),
     ],
 )
-def test_text_of(value: object, text: str) -> None:
+def test_text_of(value: Plain, text: str) -> None:
     assert encode(value) == text
 
 
 def test_a_key_too_long_for_one_line_is_read_back_by_pyyaml() -> None:
-    value = {"k" * 5000: 1, "l\n" * 3000: ["x"]}
+    value: Plain = {"k" * 5000: 1, "l\n" * 3000: ["x"]}
     assert yaml.safe_load(encode(value)) == decode(encode(value)) == value
 
 
-def nested(levels: int, wrap: Callable[[object], object]) -> object:
-    value: object = 1
+def nested(levels: int, wrap: Callable[[Plain], Plain]) -> Plain:
+    value: Plain = 1
     for _ in range(levels):
         value = wrap(value)
     return value
@@ -220,14 +221,14 @@ def nested(levels: int, wrap: Callable[[object], object]) -> object:
     ],
     ids=["surrogate", "surrogate-in-key", "integer", "lists", "mappings", "length"],
 )
-def test_what_could_not_be_read_back_is_not_written(value: object) -> None:
+def test_what_could_not_be_read_back_is_not_written(value: Plain) -> None:
     with pytest.raises(ValueError) as caught:
         encode(value)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("value", [b"x", {1, 2}, {1: "x"}, object()])
-def test_only_json_like_values_are_written(value: object) -> None:
+def test_only_json_like_values_are_written(value: Plain) -> None:
     with pytest.raises(TypeError):
         encode(value)
 
@@ -278,7 +279,7 @@ def test_a_plain_scalar_means_what_it_means_to_pyyaml(text: str) -> None:
         ("{a: [1, 'x', {}], \"b\":2, ? c : [\n  3, ]}\n", {"a": [1, "x", {}], "b": 2, "c": [3]}),
     ],
 )
-def test_value_of(text: str, value: object) -> None:
+def test_value_of(text: str, value: Plain) -> None:
     assert same(decode(text), value)
     assert same(yaml.safe_load(text), value)
 
@@ -291,7 +292,7 @@ def test_value_of(text: str, value: object) -> None:
         ("? yes\n: 1\n?\n: 2\n? # why\n  3\n", {"yes": 1, "": 2, "3": None}),
     ],
 )
-def test_a_key_is_text(text: str, value: object) -> None:
+def test_a_key_is_text(text: str, value: Plain) -> None:
     assert same(decode(text), value)
     assert same(judged(text), value)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rundirs import A, B, C, make
+from rundirs import A, B, C, make, state
 
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.copies import tracked
@@ -246,19 +246,7 @@ def test_states_tell_of_each_run_and_of_those_that_are_not_there(home: Path) -> 
     make(home, A, exit_status=0, stopped=5)
     make(home, B, marks={"LOCK.remote": "gpu\n"})
     assert rundir.states(str(home), [A, B, C]) == {
-        A: {
-            "status": "completed",
-            "remote": None,
-            "exit_status": 0,
-            "started": None,
-            "stopped": 5,
-        },
-        B: {
-            "status": "running",
-            "remote": "gpu",
-            "exit_status": None,
-            "started": None,
-            "stopped": None,
-        },
-        C: {"status": None},
+        A: state("completed", exit_status=0, stopped=5),
+        B: state("running", remote="gpu"),
+        C: state(None),
     }

@@ -1,0 +1,391 @@
+"""The agent of a host as a typed client: one method a function of agent/calls.py."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from guild_sync.agent import protocol
+from guild_sync.agent.calls import Function, Functions, Stream
+from guild_sync.agent.protocol import RunId, State, Value
+
+T = TypeVar("T")
+OnBytes = Callable[[bytes], None]
+Filters = Mapping[str, Value]
+States = Mapping[RunId, State]
+
+
+class AgentClient(ABC):
+    """What can be asked where runs are; hosts differ in how it gets there."""
+
+    @abstractmethod
+    def ask(self, function: Function[T], **args: object) -> T:
+        """The answer of one function there, checked."""
+
+    @abstractmethod
+    def stream(
+        self, function: Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
+    ) -> T:
+        """Hand over the packets that one stream there sends, as they come; then its answer."""
+
+    # ---- runs: which there are, and what is known of them
+
+    def list_runs(
+        self,
+        specs: Sequence[str] = (),
+        limit: int | None = None,
+        filters: Filters | None = None,
+        deleted: bool = False,
+    ) -> protocol.Listing:
+        return self.ask(
+            Functions.list_runs, specs=list(specs), limit=limit, filters=filters, deleted=deleted
+        )
+
+    def list_details(
+        self,
+        specs: Sequence[str] = (),
+        limit: int | None = None,
+        filters: Filters | None = None,
+        deleted: bool = False,
+    ) -> protocol.DetailedListing:
+        return self.ask(
+            Functions.list_details,
+            specs=list(specs),
+            limit=limit,
+            filters=filters,
+            deleted=deleted,
+        )
+
+    def info(self, spec: str, filters: Filters | None = None) -> protocol.Info:
+        return self.ask(Functions.info, spec=spec, filters=filters)
+
+    def beginning(
+        self, prefix: str, short: int, limit: int, deleted: bool = False
+    ) -> list[protocol.Known]:
+        return self.ask(
+            Functions.beginning, prefix=prefix, short=short, limit=limit, deleted=deleted
+        )
+
+    def choose(
+        self,
+        specs: Sequence[str] = (),
+        filters: Filters | None = None,
+        limit: int | None = None,
+        attr: str | None = None,
+        lowest: str | None = None,
+        highest: str | None = None,
+    ) -> list[protocol.Picked]:
+        return self.ask(
+            Functions.choose,
+            specs=list(specs),
+            filters=filters,
+            limit=limit,
+            attr=attr,
+            lowest=lowest,
+            highest=highest,
+        )
+
+    def of_process(self, process: str) -> RunId:
+        return self.ask(Functions.of_process, process=process)
+
+    def states(self, ids: Sequence[RunId]) -> dict[RunId, State]:
+        return self.ask(Functions.states, ids=list(ids))
+
+    def matching(
+        self, opref: str, flags: Mapping[str, Value], statuses: Sequence[str]
+    ) -> protocol.Run | None:
+        found = self.ask(
+            Functions.matching, opref=opref, flags=dict(flags), statuses=list(statuses)
+        )
+        return found["run"]
+
+    # ---- the files of a run
+
+    def list_files(
+        self,
+        run: str,
+        filters: Filters | None = None,
+        pattern: str | None = None,
+        kind: str | None = None,
+        everything: bool = False,
+        follow: bool = False,
+    ) -> protocol.Files:
+        return self.ask(
+            Functions.list_files,
+            run=run,
+            filters=filters,
+            pattern=pattern,
+            kind=kind,
+            everything=everything,
+            follow=follow,
+        )
+
+    def cat(
+        self,
+        on_bytes: OnBytes,
+        run: str,
+        path: str,
+        filters: Filters | None = None,
+        sourcecode: bool = False,
+    ) -> None:
+        self.stream(
+            Functions.cat,
+            lambda _, data: on_bytes(data),
+            run=run,
+            path=path,
+            filters=filters,
+            sourcecode=sourcecode,
+        )
+
+    def archive(
+        self, on_bytes: OnBytes, run: str, pattern: str | None = None, kind: str | None = None
+    ) -> protocol.Sent:
+        return self.stream(
+            Functions.archive, lambda _, data: on_bytes(data), run=run, pattern=pattern, kind=kind
+        )
+
+    def watch(self, on_bytes: OnBytes, run: str) -> None:
+        self.stream(Functions.watch, lambda _, data: on_bytes(data), run=run)
+
+    def follow(
+        self, on_packet: Callable[[bytes, bytes], None], positions: Mapping[RunId, int]
+    ) -> None:
+        self.stream(Functions.follow, on_packet, positions=dict(positions))
+
+    # ---- what people change
+
+    def label(
+        self, ids: Sequence[RunId], action: str, values: Sequence[str] = ()
+    ) -> protocol.Changed:
+        return self.ask(Functions.label, ids=list(ids), action=action, values=list(values))
+
+    def tag(
+        self,
+        ids: Sequence[RunId],
+        add: Sequence[str] = (),
+        delete: Sequence[str] = (),
+        clear: bool = False,
+        sync_labels: bool = False,
+    ) -> protocol.Changed:
+        return self.ask(
+            Functions.tag,
+            ids=list(ids),
+            add=list(add),
+            delete=list(delete),
+            clear=clear,
+            sync_labels=sync_labels,
+        )
+
+    def comment(
+        self,
+        ids: Sequence[RunId],
+        add: Mapping[str, str] | None = None,
+        delete: int | None = None,
+        clear: bool = False,
+    ) -> protocol.Changed:
+        return self.ask(Functions.comment, ids=list(ids), add=add, delete=delete, clear=clear)
+
+    def mark(self, ids: Sequence[RunId], marked: bool = True) -> protocol.Changed:
+        return self.ask(Functions.mark, ids=list(ids), marked=marked)
+
+    def delete_runs(
+        self, ids: Sequence[RunId], permanent: bool = False, copies: Sequence[RunId] = ()
+    ) -> protocol.Changed:
+        return self.ask(
+            Functions.delete_runs, ids=list(ids), permanent=permanent, copies=list(copies)
+        )
+
+    def restore_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
+        return self.ask(Functions.restore_runs, ids=list(ids))
+
+    def purge_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
+        return self.ask(Functions.purge_runs, ids=list(ids))
+
+    # ---- a run is made, and ends
+
+    def stage(
+        self,
+        run_id: RunId,
+        opref: str,
+        attributes: Mapping[str, Value],
+        job: protocol.Job,
+    ) -> protocol.Made:
+        return self.ask(
+            Functions.stage, run_id=run_id, opref=opref, attributes=dict(attributes), job=job
+        )
+
+    def stage_in(
+        self,
+        run_id: RunId,
+        run_dir: str,
+        opref: str,
+        attributes: Mapping[str, Value],
+        job: protocol.Job,
+    ) -> protocol.Made:
+        return self.ask(
+            Functions.stage_in,
+            run_id=run_id,
+            run_dir=run_dir,
+            opref=opref,
+            attributes=dict(attributes),
+            job=job,
+        )
+
+    def restage(
+        self,
+        run_id: RunId,
+        attributes: Mapping[str, Value],
+        job: protocol.Job,
+        opref: str | None = None,
+        new_source: bool = False,
+    ) -> protocol.Made:
+        return self.ask(
+            Functions.restage,
+            run_id=run_id,
+            attributes=dict(attributes),
+            job=job,
+            opref=opref,
+            new_source=new_source,
+        )
+
+    def recipe(self, run: str) -> protocol.Recipe:
+        return self.ask(Functions.recipe, run=run)
+
+    def candidates(
+        self, requires: Sequence[protocol.Requirement], flags: Mapping[str, Value]
+    ) -> dict[str, protocol.Candidate]:
+        return self.ask(Functions.candidates, requires=list(requires), flags=dict(flags))
+
+    def copy_source(self, run_id: RunId, root: str, files: Sequence[str], run_dir: str = "") -> str:
+        return self.ask(
+            Functions.copy_source, run_id=run_id, root=root, files=list(files), run_dir=run_dir
+        )
+
+    def adopt_source(self, run_id: RunId, source: RunId, run_dir: str = "") -> None:
+        self.ask(Functions.adopt_source, run_id=run_id, source=source, run_dir=run_dir)
+
+    def keep_files(self, run_id: RunId, root: str, files: Sequence[str]) -> None:
+        self.ask(Functions.keep_files, run_id=run_id, root=root, files=list(files))
+
+    def add_files(
+        self,
+        run_id: RunId,
+        requires: Sequence[protocol.Requirement],
+        root: str = "",
+        run_dir: str = "",
+    ) -> None:
+        self.ask(
+            Functions.add_files,
+            run_id=run_id,
+            requires=list(requires),
+            root=root,
+            run_dir=run_dir,
+        )
+
+    def install(self, run_id: RunId, wheel: str, folder: str, with_dependencies: bool) -> None:
+        self.ask(
+            Functions.install,
+            run_id=run_id,
+            wheel=wheel,
+            folder=folder,
+            with_dependencies=with_dependencies,
+        )
+
+    def mark_staged(self, run_id: RunId) -> None:
+        self.ask(Functions.mark_staged, run_id=run_id)
+
+    def discard(self, run_id: RunId) -> None:
+        self.ask(Functions.discard, run_id=run_id)
+
+    def command(self, job: protocol.Job) -> list[str]:
+        return self.ask(Functions.command, job=job)
+
+    def start(self, run_id: RunId, run_dir: str = "") -> protocol.Started:
+        return self.ask(Functions.start, run_id=run_id, run_dir=run_dir)
+
+    def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:
+        return self.ask(Functions.signal_runs, ids=list(ids), how=how)
+
+    def wait_runs(self, ids: Sequence[RunId], seconds: float) -> protocol.Waited:
+        return self.ask(Functions.wait_runs, ids=list(ids), seconds=seconds)
+
+    # ---- copies
+
+    def survey(
+        self,
+        ids: Sequence[RunId],
+        stamps: bool,
+        look_only: bool,
+        selection: protocol.Selection | None,
+    ) -> protocol.Survey:
+        return self.ask(
+            Functions.survey,
+            ids=list(ids),
+            stamps=stamps,
+            look_only=look_only,
+            selection=selection,
+        )
+
+    def tracked(self) -> list[tuple[RunId, str]]:
+        return self.ask(Functions.tracked)
+
+    def overview(self) -> dict[str, protocol.Overview]:
+        return self.ask(Functions.overview)
+
+    def mend(self, ids: Sequence[RunId]) -> list[RunId]:
+        return self.ask(Functions.mend, ids=list(ids))
+
+    def begin_copy(self, states: States, remote: str) -> protocol.Begun:
+        return self.ask(Functions.begin_copy, states=states, remote=remote)
+
+    def begin_push(self, states: States, sender: str, token: str) -> protocol.Begun:
+        return self.ask(Functions.begin_push, states=states, sender=sender, token=token)
+
+    def end_copy(self, incoming: str, ids: Sequence[RunId]) -> None:
+        self.ask(Functions.end_copy, incoming=incoming, ids=list(ids))
+
+    def settle_copy(
+        self, states: States, remote: str = "", began: int | None = None
+    ) -> dict[RunId, str]:
+        return self.ask(Functions.settle_copy, states=states, remote=remote, began=began)
+
+    def reopen_copy(self, run_id: RunId, remote: str) -> bool:
+        return self.ask(Functions.reopen_copy, run_id=run_id, remote=remote)
+
+    def confirm_unchanged(self, states: States, remote: str) -> list[RunId]:
+        return self.ask(Functions.confirm_unchanged, states=states, remote=remote)
+
+    def unchanged(self, states: States, remote: str) -> list[RunId]:
+        return self.ask(Functions.unchanged, states=states, remote=remote)
+
+    def lose(self, ids: Sequence[RunId], remote: str) -> list[RunId]:
+        return self.ask(Functions.lose, ids=list(ids), remote=remote)
+
+    def find_again(self, run: str) -> protocol.Found:
+        return self.ask(Functions.find_again, run=run)
+
+    # ---- the host itself
+
+    def python(self) -> protocol.Python:
+        return self.ask(Functions.python)
+
+    def clock(self) -> float:
+        return self.ask(Functions.clock)
+
+    def checkup(self) -> protocol.Checkup:
+        return self.ask(Functions.checkup)
+
+    def try_environment(self, spec: Mapping[str, str]) -> protocol.Activated:
+        return self.ask(Functions.try_environment, spec=dict(spec))
+
+    def initialize(self, on_bytes: OnBytes, script: str, seconds: float) -> protocol.Exited:
+        return self.stream(
+            Functions.initialize,
+            lambda _, data: on_bytes(data),
+            script=script,
+            seconds=seconds,
+        )
+
+    def clean_agents(self, keep: str) -> None:
+        self.ask(Functions.clean_agents, keep=keep)
