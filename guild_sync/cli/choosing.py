@@ -21,7 +21,7 @@ from guild_sync.output.runs import run_row
 
 
 @dataclass(frozen=True)
-class Change:
+class Action:
     """Something to do to runs, and how it is spoken of.
 
     Nothing to VERB; You are about to INTENT the following run; DONE 1 run; run X was not
@@ -77,13 +77,13 @@ def choose(
     return Chosen(target, found["runs"])
 
 
-def change_runs(args: dict[str, Any], change: Change, **which: Any) -> Exit:
+def change_runs(args: dict[str, Any], change: Action, **which: Any) -> Exit:
     """Change the runs that a command line means, `which` being what `choose` takes."""
     return carry_out(change, choose(args, **which), ask=not args["--yes"])
 
 
 def carry_out(
-    change: Change,
+    change: Action,
     chosen: Chosen,
     ask: bool,
     during: AbstractContextManager[None] | None = None,
@@ -103,7 +103,7 @@ def carry_out(
     return Exit.ERROR if answer["refused"] else Exit.OK
 
 
-def _confirmed(change: Change, chosen: Chosen) -> bool:
+def _confirmed(change: Action, chosen: Chosen) -> bool:
     runs = "run" if len(chosen.runs) == 1 else "runs"
     say(f"You are about to {change.intent} the following {runs}{chosen.where}:")
     for line in tables.table([("", *row(run)) for run in chosen.runs]):
@@ -120,7 +120,7 @@ def row(run: Run) -> tuple[str, ...]:
     return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])
 
 
-def refuse(change: Change, chosen: Chosen, run_id: str, why: str) -> None:
+def refuse(change: Action, chosen: Chosen, run_id: str, why: str) -> None:
     """Say why a run was left as it is, and for one that is running how to stop it."""
     remote = f" -r {chosen.host.name}" if chosen.host.name else ""
     console.warn(

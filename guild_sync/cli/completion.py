@@ -13,7 +13,7 @@ from pathlib import Path
 
 from guild_sync.cli import usages
 from guild_sync.cli.arguments import LONG_NAMES, usage_of
-from guild_sync.cli.suggestions import Candidate, Found, Line, Names, suggestions
+from guild_sync.cli.suggestions import Candidate, Found, Names, TypedLine, suggestions
 from guild_sync.cli.usages import Option
 
 
@@ -74,7 +74,7 @@ def _of_command(typed: Sequence[str], commands: Mapping[str, Command]) -> Found:
         yield from _words_and_options(line, usage, options)
 
 
-def _read(typed: Sequence[str], options: Mapping[str, Option]) -> tuple[Line, Option | None]:
+def _read(typed: Sequence[str], options: Mapping[str, Option]) -> tuple[TypedLine, Option | None]:
     """The line, and the option whose value its last word is."""
     words: list[str] = []
     given: dict[str, str] = {}
@@ -91,7 +91,7 @@ def _read(typed: Sequence[str], options: Mapping[str, Option]) -> tuple[Line, Op
             for option, value in _named(word, options):
                 given.update(dict.fromkeys(option.names, value))
                 unfinished = option if option.value and not value else None
-    return Line(tuple(words), given, typed[-1]), unfinished
+    return TypedLine(tuple(words), given, typed[-1]), unfinished
 
 
 def _named(word: str, options: Mapping[str, Option]) -> Iterator[tuple[Option, str]]:
@@ -116,17 +116,17 @@ def _kind(option: Option) -> str:
     return option.value
 
 
-def _attached(line: Line, options: Mapping[str, Option]) -> Found:
+def _attached(line: TypedLine, options: Mapping[str, Option]) -> Found:
     """The value of an option that is written as `--remote=NAME`."""
     name, _, beginning = line.current.partition("=")
     if name in options:
-        inner = Line(line.words, line.given, beginning)
+        inner = TypedLine(line.words, line.given, beginning)
         for found in suggestions(_kind(options[name]), inner):
             if isinstance(found, Candidate):
                 yield Candidate(f"{name}={found.word}", found.about)
 
 
-def _words_and_options(line: Line, usage: str, options: Mapping[str, Option]) -> Found:
+def _words_and_options(line: TypedLine, usage: str, options: Mapping[str, Option]) -> Found:
     following = {
         element: None
         for elements in usages.lines(usage)

@@ -38,7 +38,7 @@ Found = Iterator[Candidate | Names]
 
 
 @dataclass(frozen=True)
-class Line:
+class TypedLine:
     """A command line before the word that is being typed, and that word's beginning."""
 
     words: tuple[str, ...]  # the command's name first; no options among them
@@ -51,7 +51,7 @@ class Line:
         return "--remote" not in self.given and self.words[:1] != ("pull",)
 
 
-def suggestions(kind: str, line: Line) -> list[Candidate | Names]:
+def suggestions(kind: str, line: TypedLine) -> list[Candidate | Names]:
     """What could be meant by the `kind` of argument that a usage names."""
     try:
         return list(_SOURCES[kind](line)) if kind in _SOURCES else []
@@ -60,22 +60,22 @@ def suggestions(kind: str, line: Line) -> list[Candidate | Names]:
         return []
 
 
-def _shells(line: Line) -> Found:
+def _shells(line: TypedLine) -> Found:
     yield from map(Candidate, SHELLS)
 
 
-def _folders(line: Line) -> Found:
+def _folders(line: TypedLine) -> Found:
     yield Names("folders")
 
 
-def _remotes(line: Line) -> Found:
+def _remotes(line: TypedLine) -> Found:
     from guild_sync.config import remotes
 
     for name, remote in sorted(remotes.remotes().items()):
         yield Candidate(name, remote.description or remote.host)
 
 
-def _runs(line: Line) -> Found:
+def _runs(line: TypedLine) -> Found:
     """The latest runs of this machine whose ids begin so, as short as they are unique."""
     from guild_sync.output.runs import run_row
 
@@ -93,7 +93,7 @@ def _runs(line: Line) -> Found:
         yield Candidate(begin if plain else run["id"], about)
 
 
-def _files_of_run(line: Line) -> Found:
+def _files_of_run(line: TypedLine) -> Found:
     """The files of the run that the line names, or of the latest."""
     if not line.is_here:
         return
@@ -103,7 +103,7 @@ def _files_of_run(line: Line) -> Found:
     yield from (Candidate(file["path"]) for file in found["files"])
 
 
-def _operations(line: Line) -> Found:
+def _operations(line: TypedLine) -> Found:
     from guild_sync.project import builtin, guildfile
     from guild_sync.project.definitions import GUILDFILE
 
@@ -113,14 +113,14 @@ def _operations(line: Line) -> Found:
     yield from (Candidate(o.full_name, o.description) for o in offered)
 
 
-def _operations_and_scripts(line: Line) -> Found:
+def _operations_and_scripts(line: TypedLine) -> Found:
     found = suggestions("OP", line)
     yield from found
     if not any(c.word.startswith(line.current) for c in found if isinstance(c, Candidate)):
         yield Names("files")
 
 
-def _flags(line: Line) -> Found:
+def _flags(line: TypedLine) -> Found:
     """The flags of the operation that the line names, and the values that one can have."""
     from guild_sync.project import flags
 
@@ -133,7 +133,7 @@ def _flags(line: Line) -> Found:
             yield Candidate(f"{flag.name}=", flag.description)
 
 
-def _operation(line: Line) -> Operation:
+def _operation(line: TypedLine) -> Operation:
     """The operation that the line names. Raises GuildError where it names none."""
     from guild_sync.project import builtin, guildfile, operations
 
@@ -149,7 +149,7 @@ def _operation(line: Line) -> Operation:
 
 
 # What a usage calls it -> what it could be.
-_SOURCES: dict[str, Callable[[Line], Found]] = {
+_SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "DIR": _folders,
     "FLAG": _flags,
     "NAME": _remotes,

@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     return choosing.change_runs(args, _change(option, args))
 
 
-def _change(option: str, args: dict[str, Any]) -> choosing.Change:
+def _change(option: str, args: dict[str, Any]) -> choosing.Action:
     if option == "--add":
         if not args["--add"].strip():
             raise UsageError("a comment cannot be empty")
@@ -72,8 +72,8 @@ def _change(option: str, args: dict[str, Any]) -> choosing.Change:
     return replace(clearing, default=False)
 
 
-def _told(act: Callable[[Host, Sequence[str]], Changed], intent: str, done: str) -> choosing.Change:
-    return choosing.Change(act, verb="comment on", intent=intent, done=done)
+def _told(act: Callable[[Host, Sequence[str]], Changed], intent: str, done: str) -> choosing.Action:
+    return choosing.Action(act, verb="comment on", intent=intent, done=done)
 
 
 def _author(named: str | None) -> dict[str, str]:

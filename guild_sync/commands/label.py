@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guild_sync.cli import arguments
-from guild_sync.cli.choosing import Change, change_runs
+from guild_sync.cli.choosing import Action, change_runs
 
 ACTIONS = ("--set", "--prepend", "--append", "--remove", "--clear")
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     option = arguments.one_of(args, ACTIONS)
     clear = option == "--clear"
     values = [] if clear else args[option] if option == "--remove" else [args[option]]
-    change = Change(
+    change = Action(
         lambda host, ids: host.label(ids, option.removeprefix("--"), values),
         verb="label",
         intent="clear the label of" if clear else "label",

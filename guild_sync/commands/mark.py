@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guild_sync.cli import arguments
-from guild_sync.cli.choosing import Change, change_runs
+from guild_sync.cli.choosing import Action, change_runs
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-MARK = Change(lambda host, ids: host.mark(ids), "mark", "mark", "Marked", "marked")
-UNMARK = Change(
+MARK = Action(lambda host, ids: host.mark(ids), "mark", "mark", "Marked", "marked")
+UNMARK = Action(
     lambda host, ids: host.mark(ids, marked=False), "unmark", "unmark", "Unmarked", "unmarked"
 )
 

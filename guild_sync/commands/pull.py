@@ -91,6 +91,6 @@ def _pull(
         states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    pulled = pull.pull(host, here, states, say, delete, journal.Queue(here), copy_links)
+    pulled = pull.pull(host, here, states, say, delete, journal.Journal(here), copy_links)
     copying.warn_of(pulled.faults, host, console.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guild_sync.cli import arguments
-from guild_sync.cli.choosing import Change, change_runs, counted
+from guild_sync.cli.choosing import Action, change_runs, counted
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-RESTORE = Change(
+RESTORE = Action(
     lambda host, ids: host.restore_runs(ids),
     verb="restore",
     intent="restore",

@@ -26,7 +26,7 @@ from dataclasses import replace
 
 from guild_sync.agent.protocol import RUNNING
 from guild_sync.cli import arguments, choosing
-from guild_sync.cli.choosing import Change, Chosen, counted
+from guild_sync.cli.choosing import Action, Chosen, counted
 from guild_sync.errors import Exit
 from guild_sync.hosts import locking
 from guild_sync.output.console import say
@@ -48,10 +48,10 @@ def main(argv: Sequence[str]) -> int:
     return Exit.ERROR if running else done
 
 
-def _change(permanent: bool, chosen: Chosen) -> Change:
+def _change(permanent: bool, chosen: Chosen) -> Action:
     how = "permanently delete" if permanent else "delete"
     copies = [run["id"] for run in chosen.runs if run["remote"]]
-    return Change(
+    return Action(
         lambda host, ids: host.delete_runs(ids, permanent, copies),
         verb="delete",
         intent=how,

@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
         report.say,
         report.warn,
         patient=args["--cron"],
-        journal=journal.Queue(here),
+        journal=journal.Journal(here),
         selected=arguments.selection(args),
         limit=arguments.whole_number(args, "--deadline", least=1),
     )

@@ -47,13 +47,13 @@ def main(argv: Sequence[str]) -> int:
     return choosing.change_runs(args, _change(args))
 
 
-def _change(args: Mapping[str, Any]) -> choosing.Change:
+def _change(args: Mapping[str, Any]) -> choosing.Action:
     labels = (
         "Their labels are changed too."
         if args["--sync-labels"]
         else "Their labels stay as they are; --sync-labels changes them too."
     )
-    return choosing.Change(
+    return choosing.Action(
         lambda host, ids: host.tag(
             ids,
             add=args["--add"],

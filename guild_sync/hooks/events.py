@@ -17,7 +17,7 @@ class Change(NamedTuple):
     after: str
 
 
-class Journal(Protocol):
+class ChangeListener(Protocol):
     """Is told of changes before they are made here, and of those that were made.
 
     What it was told to expect and a kill keeps from it, it can look up in the runs themselves.

@@ -21,8 +21,8 @@ FOLDER = "hooks"
 EXPECTED, QUEUED = ".expected", ".json"
 
 
-class Queue:
-    """The journal of changes that hooks are to be told of (outcomes.Journal)."""
+class Journal:
+    """The journal of changes that hooks are to be told of (events.ChangeListener)."""
 
     def __init__(self, here: LocalHost) -> None:
         self._here = here

@@ -46,7 +46,7 @@ def job_of(
         of_steps = Notes(random_seed=notes.random_seed)
         children = [_step(step, values, of_steps, options) for step in operation.steps]
         return {**_series(operation, children), "is_pipeline": True, "stops": True}
-    return own_job(operation, values, seed)
+    return single_job(operation, values, seed)
 
 
 def _series(operation: Operation, children: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -93,10 +93,13 @@ def _child(
     }
 
 
-def own_job(
+def single_job(
     operation: Operation, values: Mapping[str, Any], seed: int | None, is_builtin: bool = False
 ) -> dict[str, Any]:
     """What a runner is to do for the operation itself, or for one that guild brings along."""
-    made = builtin.job(operation, values) if is_builtin else command.command_of(operation, values)
+    if is_builtin:
+        made = builtin.agent_command(operation, values)
+    else:
+        made = command.command_of(operation, values)
     env = {**seed_variable(seed), **made["env"]}
     return {**made, "env": env, "operation": recipe.definition(operation)}

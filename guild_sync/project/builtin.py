@@ -41,7 +41,7 @@ def is_queue(run: Mapping[str, Any]) -> bool:
     return bool(run["opref"]["type"] == "builtin" and run["opref"]["name"] == QUEUE.name)
 
 
-def job(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a runner is to do for it: run the agent itself, with these words."""
+def agent_command(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What runs for it, as `jobs.command` has it for others: the agent itself, with these words."""
     words = [shown(values[name]) for name in operation.flags]
     return {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}

@@ -19,7 +19,7 @@ _TARGET_TYPES = ("copy", "link")
 _STEP_KEYS = {"run", "flags", "name"}
 
 
-class Notes:
+class EntryNotes:
     """What is wrong in an entry, and what is passed over; each with its place."""
 
     def __init__(self, place: str) -> None:
@@ -34,12 +34,12 @@ class Notes:
         self.unknown.append((self.place, key))
 
 
-def requirements(value: Any, place: str) -> tuple[tuple[Requirement, ...], list[Notes]]:
+def requirements(value: Any, place: str) -> tuple[tuple[Requirement, ...], list[EntryNotes]]:
     """What an operation requires: one entry, or a list of them."""
     found: list[Requirement] = []
     notes = []
     for number, entry in _numbered(value):
-        note = Notes(f"{place}: requires{number}")
+        note = EntryNotes(f"{place}: requires{number}")
         notes.append(note)
         requirement = _requirement(entry, note)
         if requirement is None:
@@ -57,7 +57,7 @@ def _numbered(value: Any) -> list[tuple[str, Any]]:
     return [(f", entry {number}", entry) for number, entry in enumerate(value, 1)]
 
 
-def _requirement(entry: Any, notes: Notes) -> Requirement | None:
+def _requirement(entry: Any, notes: EntryNotes) -> Requirement | None:
     if isinstance(entry, str):  # `file:data.csv`, as Guild AI has it
         kind, colon, source = entry.partition(":")
         entry = {kind: source} if colon else {}
@@ -104,7 +104,7 @@ def _one_line(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
-def _select(value: Any, notes: Notes) -> tuple[str, ...]:
+def _select(value: Any, notes: EntryNotes) -> tuple[str, ...]:
     patterns = [] if value is None else value if isinstance(value, list) else [value]
     for pattern in patterns:
         if not isinstance(pattern, str) or not _is_pattern(pattern):
@@ -112,7 +112,7 @@ def _select(value: Any, notes: Notes) -> tuple[str, ...]:
     return tuple(str(pattern) for pattern in patterns)
 
 
-def _rename(value: Any, notes: Notes) -> tuple[tuple[str, str], ...]:
+def _rename(value: Any, notes: EntryNotes) -> tuple[tuple[str, str], ...]:
     """Pairs of a pattern and what takes its place: `'PATTERN TEXT'`, or a mapping of both."""
     entries = [] if value is None else value if isinstance(value, list) else [value]
     found = []
@@ -132,7 +132,7 @@ def _rename(value: Any, notes: Notes) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _target_path(value: Any, notes: Notes) -> str:
+def _target_path(value: Any, notes: EntryNotes) -> str:
     if value is None:
         return ""
     if not _one_line(value) or value.startswith("/") or ".." in value.split("/"):
@@ -160,16 +160,16 @@ def _is_replacement(pattern: str, text: str) -> bool:
     return True
 
 
-def steps(value: Any, place: str) -> tuple[tuple[Step, ...], list[Notes]]:
+def steps(value: Any, place: str) -> tuple[tuple[Step, ...], list[EntryNotes]]:
     """The steps of a pipeline, each `'OPERATION FLAG=VALUE ...'` or a mapping."""
     found: list[Step] = []
     notes = []
     if value is not None and not isinstance(value, list):
-        notes.append(Notes(f"{place}: steps"))
+        notes.append(EntryNotes(f"{place}: steps"))
         notes[0].fault("must be a list")
         return (), notes
     for number, entry in _numbered(value):
-        note = Notes(f"{place}: steps{number}")
+        note = EntryNotes(f"{place}: steps{number}")
         notes.append(note)
         step = _step(entry, note)
         if step is not None:
@@ -186,7 +186,7 @@ def _with_own_name(step: Step, others: list[Step]) -> Step:
     return Step(name, step.spec, step.flags)
 
 
-def _step(entry: Any, notes: Notes) -> Step | None:
+def _step(entry: Any, notes: EntryNotes) -> Step | None:
     given: Mapping[Any, Any] = {"run": entry} if isinstance(entry, str) else entry
     if not isinstance(given, dict) or not isinstance(given.get("run"), str):
         notes.fault("must be 'OPERATION FLAG=VALUE ...', or have run")

@@ -11,7 +11,7 @@ from typing import Any
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
-from guild_sync.jobs.job import job_of, own_job, plain_values
+from guild_sync.jobs.job import job_of, plain_values, single_job
 from guild_sync.jobs.label import label_of
 from guild_sync.jobs.notes import ALL_TRIALS, BatchOptions, Notes, random_seed_of, seed_variable
 from guild_sync.jobs.opref import opref_of
@@ -80,7 +80,7 @@ def prepare_builtin(
         operation,
         values,
         {**attributes, **notes.attributes()},
-        own_job(operation, values, None, is_builtin=True),
+        single_job(operation, values, None, is_builtin=True),
         builtin.opref(operation),
     )
 
@@ -117,7 +117,7 @@ def prepare_like(
         job = {**recipe["job"], "env": {**recipe["job"].get("env", {}), **seed_variable(seed)}}
     else:
         job = (
-            own_job(operation, values, seed, is_builtin)
+            single_job(operation, values, seed, is_builtin)
             if is_builtin
             else job_of(operation, values, seed, notes, options)
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guild_sync.errors import GuildError
-from guild_sync.hooks.events import Journal
+from guild_sync.hooks.events import ChangeListener
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Visit(NamedTuple):
     say: Say
     warn: Warn
     patient: bool = False  # whether one that failed lately is left alone for a while
-    journal: Journal | None = None
+    journal: ChangeListener | None = None
     selected: Callable[[Selection], Selection] = lambda configured: configured
     limit: float | None = None  # seconds after which all that still goes on is ended
 

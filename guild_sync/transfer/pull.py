@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import State
-from guild_sync.hooks.events import Change, Journal
+from guild_sync.hooks.events import Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transfer.copying import Say, copy_runs
@@ -35,7 +35,7 @@ def pull(
     states: Mapping[str, State],
     say: Say,
     delete: bool = False,
-    journal: Journal | None = None,
+    journal: ChangeListener | None = None,
     copy_links: bool = False,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.

@@ -221,6 +221,21 @@ def test_the_face_of_a_folder_tells_what_others_may_call() -> None:
         assert used <= named, f"{package} does not tell of {used - named}"
 
 
+def public_classes(module: str) -> list[str]:
+    """The classes of a module that another could import."""
+    found = [n.name for n in ast.parse(source_of(module)).body if isinstance(n, ast.ClassDef)]
+    return [name for name in found if not name.startswith("_")]
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    where: dict[str, list[str]] = {}
+    for module in MODULES:
+        for name in public_classes(module):
+            where.setdefault(name, []).append(module)
+    assert where["Launch"] == ["runs.launch"]
+    assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
+
+
 # What of the agent's insides the others may reach: all else is asked for through `calls`.
 OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),

@@ -17,7 +17,7 @@ from .patterns import is_below, segments
 GENERATED = "generated"
 
 
-class Item(NamedTuple):
+class FileEntry(NamedTuple):
     """A file or folder of a run; the name of a folder ends with a slash."""
 
     path: str
@@ -76,7 +76,7 @@ def entries_of(
     kind: Optional[str],
     everything: bool,
     follow: bool,
-) -> Iterator[Item]:
+) -> Iterator[FileEntry]:
     directory = rundir.run_dir(home, run_id)
     wanted = segments(pattern)
     hidden = everything or kind in KINDS or wanted[:1] == [".guild"]
@@ -113,7 +113,7 @@ def _is_in(path: str, named: Set[str]) -> bool:
     return False
 
 
-def _walk(top: str, directory: str, hidden: bool, follow: bool) -> Iterator[Item]:
+def _walk(top: str, directory: str, hidden: bool, follow: bool) -> Iterator[FileEntry]:
     """Everything in `directory`, folders before what is in them, by name."""
     followed = {os.path.realpath(directory)}  # each link's target once: links may go round
     stack = _entries(directory, "")
@@ -126,7 +126,7 @@ def _walk(top: str, directory: str, hidden: bool, follow: bool) -> Iterator[Item
             size = item.stat(follow_symlinks=False).st_size
         except OSError:
             is_folder, size = False, 0  # it went while we looked, or its link goes round
-        yield Item(path + "/" if is_folder else path, size)
+        yield FileEntry(path + "/" if is_folder else path, size)
         if not is_folder:
             continue
         if item.is_symlink():

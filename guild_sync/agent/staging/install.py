@@ -8,7 +8,7 @@ import subprocess
 from ..errors import AgentError
 from ..machine.environment import Environment
 from ..store import rundir
-from ..store.job import job_of
+from ..store.job import read_job
 from .source import copy_source, files_below
 
 
@@ -24,7 +24,8 @@ def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: 
     if not with_dependencies:
         unpack(path, packages)
     else:
-        environment = Environment.load(job_of(home, run_id).get("environment") or {})
+        job = read_job(rundir.run_dir(home, run_id))
+        environment = Environment.load(job.get("environment") or {})
         _pip_install(path, packages, environment)
     os.unlink(path)
     root = os.path.join(packages, folder)

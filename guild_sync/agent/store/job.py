@@ -12,10 +12,6 @@ from . import atomic, rundir
 JOB = "job.json"
 
 
-def job_of(home: str, run_id: str) -> Job:
-    return read_job(rundir.run_dir(home, run_id))
-
-
 def write_job(directory: str, job: Job) -> None:
     path = os.path.join(rundir.guild_dir(directory), JOB)
     atomic.write_atomically(path, json.dumps(job, indent=1))
