@@ -80,10 +80,11 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
 from guild_sync.output import console, runs, tables, terminal
 from guild_sync.output.console import say
-from guild_sync.project import builtin, values
+from guild_sync.project import values
 from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
-from guild_sync.runs.plan import Request, plan
+from guild_sync.runs.plan import plan
+from guild_sync.runs.resolve import Request
 from guild_sync.runs.watch import exit_status, on, watch
 
 _MAKERS = ("--start", "--restart", "--proto")
@@ -106,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
     prepared = plan(request, target)
     for warning in prepared.warnings:
         console.complain(f"warning: {warning}", "yellow")
-    if args["--stage"] and prepared.name in builtin.OPERATIONS and prepared.source is None:
+    if args["--stage"] and prepared.is_builtin:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
     if args["--print-cmd"]:
         for words in start.child_commands(prepared, target):

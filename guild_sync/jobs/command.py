@@ -12,8 +12,14 @@ from typing import Any
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.flags import Flag
-from guild_sync.project.guildfile import words_of
-from guild_sync.project.values import argument_text, is_number, plain_value, shown, variable_text
+from guild_sync.project.values import (
+    argument_text,
+    is_number,
+    plain_value,
+    shown,
+    variable_text,
+    words_of,
+)
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 

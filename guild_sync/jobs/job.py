@@ -17,8 +17,16 @@ from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import Several
 
 
-def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: batches.plain(value) for name, value in values.items()}
+def attributes_of(
+    values: Mapping[str, Any], seed: int | None, label: str | None, notes: Notes
+) -> dict[str, Any]:
+    """A run's attributes: its flags, its seed, its label, and what the user says of it."""
+    return {
+        "flags": {name: batches.plain(value) for name, value in values.items()},
+        **({} if seed is None else {"random_seed": seed}),
+        **({} if label is None else {"label": label}),
+        **notes.attributes(),
+    }
 
 
 def job_of(
@@ -80,15 +88,13 @@ def _child(
 ) -> dict[str, Any]:
     """A run of the series: what its link is called, its attributes, its job."""
     seed = random_seed_of(notes)
-    label = {"label": text} if (text := label_of(operation, values)) else {}
-    attributes = {"flags": plain_values(values), "random_seed": seed, **label}
     made = job_of(operation, values, seed, notes, options)
     is_batch = bool(made.get("children")) and not made.get("is_pipeline")
     return {
         "name": name,
         "model": operation.model,
         "operation": operation.name + ("+" if is_batch else ""),
-        "attributes": {**attributes, **notes.attributes()},
+        "attributes": attributes_of(values, seed, label_of(operation, values) or None, notes),
         "job": made,
     }
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from guild_sync.agent.protocol import Recipe
 from guild_sync.errors import GuildError
 from guild_sync.jobs import label
-from guild_sync.project import batches
+from guild_sync.project import batches, builtin
 from guild_sync.project.definitions import Operation, Requirement, Step
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import Several
@@ -26,7 +27,12 @@ def definition(operation: Operation) -> dict[str, Any]:
     return made
 
 
-def operation_of(recipe: Mapping[str, Any]) -> Operation | None:
+def is_builtin(recipe: Recipe) -> bool:
+    """Whether the run's operation is one that guild brings along."""
+    return (recipe["job"] or {}).get("builtin") in builtin.OPERATIONS
+
+
+def operation_of(recipe: Recipe) -> Operation | None:
     """The operation that the run's job keeps; None where it keeps none.
 
     Raises GuildError for one that cannot be read.
@@ -77,24 +83,22 @@ def with_values(operation: Operation, values: Mapping[str, Any]) -> Operation:
     return replace(operation, flags={**flags, **extra})
 
 
-def flags_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
+def flags_of(recipe: Recipe) -> dict[str, Any]:
     """The run's flag values."""
-    found = dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
+    found: dict[str, Any] = dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
     for name in (recipe["job"] or {}).get("several", ()):
         if isinstance(found.get(name), list):
             found[name] = Several(tuple(found[name]))
     return found
 
 
-def name_of(recipe: Mapping[str, Any]) -> str:
+def name_of(recipe: Recipe) -> str:
     """`[MODEL:]NAME` of the run's operation, as guild.yml has it."""
     model, name = recipe["opref"]["model"], recipe["opref"]["name"].rstrip("+")
     return f"{model}:{name}" if model else str(name)
 
 
-def new_label(
-    recipe: Mapping[str, Any], operation: Operation, values: Mapping[str, Any]
-) -> str | None:
+def new_label(recipe: Recipe, operation: Operation, values: Mapping[str, Any]) -> str | None:
     """The label for other values, where the run's label was made from its values; else None."""
     made = label.label_of(operation, flags_of(recipe))
     return label.label_of(operation, values) if recipe["label"] in (None, made) else None

@@ -18,10 +18,15 @@ QUEUE = Operation(
             default=10,
             type="number",
             minimum=0.1,
+            required=True,
             description="Seconds between two looks for staged runs",
         ),
         "run-once": Flag(
-            "run-once", default=False, type="boolean", description="End when no run is staged"
+            "run-once",
+            default=False,
+            type="boolean",
+            required=True,
+            description="End when no run is staged",
         ),
     },
     label=None,

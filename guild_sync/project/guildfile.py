@@ -13,7 +13,7 @@ from guild_sync.project import requirements
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement
 from guild_sync.project.flags import Flag
 from guild_sync.project.module_flags import ImportedFlag, find_module, module_flags
-from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, is_number, variable_text
+from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, is_number, variable_text, words_of
 
 _OPERATION_KEYS = {
     "main", "exec", "flags", "flags-import", "flags-dest", "env", "description", "default",
@@ -52,14 +52,6 @@ def of_script(path: Path) -> tuple[Project, Operation]:
     flags, dest = reader._flags({}, shlex.quote(path.stem), None, path.name)
     operation = Operation(path.name, main=shlex.quote(path.stem), flags=flags, flags_dest=dest)
     return Project(folder, (operation,), warnings=tuple(reader.warnings)), operation
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a command line; none where its quotes do not match."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return []
 
 
 def _parsed(path: Path, text: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.project.definitions import Requirement
+from guild_sync.project.definitions import Package, Requirement
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
@@ -63,6 +63,11 @@ def source(root: Path, selection: Any = None) -> Source:
             "  sourcecode: ['*.py', 'config/*']",
         )
     return Source(root, tuple(sorted(names)), tuple(said))
+
+
+def package_name(found: Source, package: Package) -> str:
+    """What the project's package is called; one without a name, after its place and content."""
+    return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
 
 
 def required_files(root: Path, requires: Sequence[Requirement]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,3 +81,11 @@ def variable_text(value: Any) -> str:
     if value is True:
         return "1"
     return value if isinstance(value, str) else str(value)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a command line; none where its quotes do not match."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []

@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipInfo
 from guild_sync.agent.protocol import FILES
 from guild_sync.errors import ConfigError
 from guild_sync.project.definitions import Package
-from guild_sync.project.sourcecode import Source, content_of
+from guild_sync.project.sourcecode import Source, content_of, package_name
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,6 @@ class Built:
     requires: tuple[str, ...]
 
 
-def full_name(found: Source, package: Package) -> str:
-    """What the project's package is called; one without a name, after its place and content."""
-    return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
-
-
 def build(found: Source, package: Package, target: Path, data: Sequence[str] = ()) -> Built:
     """Write the project's wheel into the folder `target`.
 
@@ -41,7 +36,7 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
     """
     from wheel.wheelfile import WheelFile
 
-    name = full_name(found, package)
+    name = package_name(found, package)
     short = name.removeprefix("gpkg.")
     escaped = re.sub(r"[-_.]+", "_", name).lower()
     folder = "gpkg/" + re.sub(r"[^A-Za-z0-9]+", "_", short)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guild_sync.project.definitions import Operation, Package
-from guild_sync.project.sourcecode import Source
-
-Recipe = Mapping[str, Any]  # a run as the agent's `recipe` has it
+from guild_sync.errors import GuildError
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.jobs.job import attributes_of
+from guild_sync.jobs.label import label_of
+from guild_sync.jobs.notes import Notes
+from guild_sync.jobs.opref import opref_of
+from guild_sync.jobs.recipe import new_label
+from guild_sync.project import builtin
+from guild_sync.project.definitions import Operation, Package, Project, Requirement
+from guild_sync.project.sourcecode import Source, package_name, required_files, source
+from guild_sync.runs.resolve import Meant
 
 
 @dataclass(frozen=True)
@@ -22,15 +31,15 @@ class Launch:
     values: Mapping[str, Any]
     attributes: Mapping[str, Any]
     job: Mapping[str, Any]
-    opref: str | None = None  # what the operation is, where no package of `source` says it
-    source: Source | None = None  # of a project; None: what `like`, or the run itself, has
-    package: Package = field(default_factory=Package)
-    like: str | None = None  # the run whose source code it takes
-    again: bool = False  # the run is there already
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    run_dir: Path | None = None  # a place outside of the guild home
-    project_warnings: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()  # of the project, which it requires beside its source code
+    opref: str  # what the operation is, where no package of `source` says it
+    source: Source | None  # of a project; None: what `like`, or the run itself, has
+    package: Package
+    like: str | None  # the run whose source code it takes
+    again: bool  # the run is there already
+    run_id: str
+    run_dir: Path | None  # a place outside of the guild home
+    project_warnings: tuple[str, ...]
+    files: tuple[str, ...]  # of the project, which it requires beside its source code
 
     @property
     def name(self) -> str:
@@ -41,6 +50,11 @@ class Launch:
         """The runs that it consists of: a pipeline's steps, a batch's trials."""
         found: Sequence[Mapping[str, Any]] = self.job.get("children") or ()
         return found
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is an operation that guild brings along."""
+        return self.job.get("builtin") in builtin.OPERATIONS
 
     @property
     def is_batch(self) -> bool:
@@ -55,3 +69,92 @@ class Launch:
         ]
         left_out = self.source.left_out if self.source is not None else ()
         return [*self.project_warnings, *later, *left_out]
+
+
+def launch_of(
+    meant: Meant,
+    values: Mapping[str, Any],
+    seed: int | None,
+    job: Mapping[str, Any],
+    notes: Notes,
+    run_dir: Path | None,
+) -> Launch:
+    """The launch of what is meant, with its values and its job.
+
+    Raises GuildError where the project lacks a file, or where there can be no such `run_dir`.
+    """
+    operation, project, recipe = meant.operation, meant.project, meant.recipe
+    if run_dir is not None and meant.is_builtin and recipe is None:
+        raise GuildError(f"{operation.name} has no files: it takes no --run-dir")
+    launch = Launch(
+        operation,
+        values,
+        attributes_of(values, seed, _label(meant, values), notes),
+        job,
+        opref=_opref(meant),
+        source=_source(project, operation, run_dir) if project else None,
+        package=project.package if project else Package(),
+        like=None if recipe is None or meant.again or meant.is_builtin else recipe["id"],
+        again=meant.again,
+        run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
+        run_dir=run_dir,
+        project_warnings=project.warnings if project else (),
+        files=required_files(project.folder, _all_requirements(operation)) if project else (),
+    )
+    if launch.children and run_dir is not None:
+        raise GuildError(
+            f"{launch.name} consists of several runs, which are listed: it takes no --run-dir"
+        )
+    return launch
+
+
+def _label(meant: Meant, values: Mapping[str, Any]) -> str | None:
+    """The run's label, None where it gets none, or keeps the one that it has."""
+    if meant.recipe is None:
+        return label_of(meant.operation, values) or None
+    made = new_label(meant.recipe, meant.operation, values)
+    kept = None if meant.again else meant.recipe["label"]
+    return str(kept) if made is None and kept is not None else made
+
+
+def _all_requirements(operation: Operation) -> list[Requirement]:
+    """What the operation and its steps require."""
+    below = [_all_requirements(step.operation) for step in operation.steps if step.operation]
+    return [*operation.requires, *(requirement for found in below for requirement in found)]
+
+
+def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:
+    selection = project.sourcecode if operation.sourcecode is None else operation.sourcecode
+    found = source(project.folder, selection)
+    if run_dir is None or not run_dir.is_relative_to(found.root):
+        return found
+    # A run within the project is none of its source code, nor is it copied into itself.
+    below = f"{run_dir.relative_to(found.root)}/"
+    files = tuple(name for name in found.files if not name.startswith(below))
+    return Source(found.root, files, found.left_out)
+
+
+def _opref(meant: Meant) -> str:
+    """What the operation is, on this machine."""
+    if meant.project is None:
+        recipe = meant.recipe
+        return builtin.opref(meant.operation) if recipe is None else str(recipe["opref_text"])
+    if meant.script is not None:
+        return opref_of("script", str(meant.script), "", meant.operation)
+    path = meant.project.guildfile
+    digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return opref_of("guildfile", str(path), digest, meant.operation)
+
+
+def opref_on(launch: Launch, host: Host) -> str:
+    """What the operation is on that host: a remote gets a project as a package."""
+    if isinstance(host, LocalHost) or launch.source is None:
+        return _called(launch, launch.opref)
+    name = package_name(launch.source, launch.package)
+    return _called(launch, opref_of("package", name, launch.package.version, launch.operation))
+
+
+def _called(launch: Launch, opref: str) -> str:
+    """`opref` with a plus sign behind the operation's name for a batch, as Guild AI shows it."""
+    single = opref.strip().removesuffix("+")  # a name that guild.yml allows needs no quotes
+    return single + "+" if launch.is_batch else single

@@ -15,10 +15,8 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.jobs.opref import with_oprefs
-from guild_sync.project import builtin
 from guild_sync.project.sourcecode import Source
-from guild_sync.runs.launch import Launch
-from guild_sync.runs.prepare import opref_on
+from guild_sync.runs.launch import Launch, opref_on
 
 Say = Callable[[str], None]
 
@@ -141,9 +139,8 @@ def _add_files(launch: Launch, host: Host, **where: str) -> None:
 
 def _job_on(launch: Launch, host: Host) -> Job:
     environment = host.environment() or launch.job.get("environment") or {}
-    is_own = launch.job.get("builtin") in builtin.OPERATIONS
     job: Job = with_oprefs(launch.job, opref_on(launch, host))
-    job["environment"] = {} if is_own else environment
+    job["environment"] = {} if launch.is_builtin else environment
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
     return job

@@ -184,6 +184,39 @@ def test_an_operation_of_the_project_goes_before_guilds_own(guild: Guild) -> Non
     assert guild.ok("run", "queue", "-y").out == "mine\n"
 
 
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        (
+            "poll-interval=[1,2]",
+            ["guild: queue cannot be a batch", "Give each of its flags one value."],
+        ),
+        (
+            "run-once=null",
+            ["guild: flag 'run-once' needs a value", "Give it as run-once=VALUE."],
+        ),
+    ],
+)
+def test_a_flag_of_a_queue_has_one_value(place: Place, flag: str, said: list[str]) -> None:
+    done = place("run", "queue", flag, "-y")
+    assert (done.code, done.err.splitlines()) == (1, said)
+    place.ok("run", "queue", "run-once=yes", "-y")
+    queue = place.ok("select").out.strip()
+    for option in ("--proto", "--restart"):
+        done = place("run", option, queue, flag, "-y")
+        assert (done.code, done.err.splitlines()) == (1, said)
+
+
+def test_a_queue_cannot_be_staged_but_an_operation_of_its_name_can(place: Place) -> None:
+    place.ok("run", "queue", "run-once=yes", "-y")
+    done = place("run", "--proto", "1", "--stage", "-y")
+    assert done.err.splitlines() == ["guild: queue cannot be staged: who would start it?"]
+    project(place.guild.folder, "queue: {exec: 'echo mine'}")
+    place.ok("run", "queue", "-y")
+    place.ok("run", "--proto", "1", "--stage", "-y")
+    assert place.status("1") == "staged"
+
+
 def test_ctrl_c_ends_a_queue_that_runs_here(guild: Guild) -> None:
     place = Place(guild, guild.home)
     queue = guild.popen("run", "queue", "-y")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from guild_sync.agent.protocol import Job, Recipe
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.jobs import command
 from guild_sync.jobs.recipe import definition, flags_of, operation_of
@@ -17,6 +18,18 @@ from guild_sync.project import flags, guildfile, operations
 from guild_sync.project.definitions import Operation, Project, Requirement, Step
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import Several
+
+
+def recipe(**job: Any) -> Recipe:
+    """What it takes to make a run with this job again."""
+    return {
+        "id": "1", "run_dir": "", "status": "completed", "remote": None, "exit_status": 0,
+        "opref": {"type": "guildfile", "package": "", "version": "", "model": "", "name": "op"},
+        "initialized": 1, "started": 1, "stopped": 2, "label": None, "flags": {}, "tags": None,
+        "marked": None, "comments": None, "cmd": None, "opref_text": "",
+        "job": Job(**job),  # type: ignore[typeddict-item]
+        "random_seed": None, "confirmed": None,
+    }  # fmt: skip
 
 
 def load(folder: Path, operations: dict[str, Any]) -> Project:
@@ -323,21 +336,22 @@ def test_a_run_keeps_requirements_and_steps_as_they_were(tmp_path: Path) -> None
     operation = operations.with_steps(project, project.operations[0])
     kept = json.loads(json.dumps(definition(operation)))
 
-    assert operation_of({"id": "1", "job": {"operation": kept}}) == operation
+    assert operation_of(recipe(operation=kept)) == operation
 
 
 def test_a_run_keeps_the_values_of_a_batch_as_lists() -> None:
     operation = Operation("op", exec="true", flags={"x": Flag("x", Several((1, 2)))})
     kept = definition(operation)
 
-    found = operation_of({"id": "1", "job": {"operation": kept}})
+    found = operation_of(recipe(operation=kept))
     assert found == replace(operation, flags={"x": Flag("x", [1, 2])})
-    recipe = {"job": {"several": ["x"]}, "flags": {"x": [1, 2], "y": [3]}}
-    assert flags_of(recipe) == {"x": Several((1, 2)), "y": [3]}
+    earlier = recipe(several=["x"])
+    earlier["flags"] = {"x": [1, 2], "y": [3]}
+    assert flags_of(earlier) == {"x": Several((1, 2)), "y": [3]}
 
 
 @pytest.mark.parametrize("bad", [{"steps": [{}]}, {"requires": [{"kind": "file"}]}, {"steps": 3}])
 def test_a_job_that_cannot_be_read_is_said(bad: dict[str, Any]) -> None:
     kept = {**definition(Operation("op", exec="true")), **bad}
     with pytest.raises(GuildError, match="the job of run 1 cannot be read"):
-        operation_of({"id": "1", "job": {"operation": kept}})
+        operation_of(recipe(operation=kept))

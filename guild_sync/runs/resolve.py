@@ -1,0 +1,132 @@
+"""What `guild run` is asked for, and what that means: an operation, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from guild_sync.agent.protocol import Recipe
+from guild_sync.errors import GuildError, UsageError
+from guild_sync.hosts.base import Host
+from guild_sync.jobs.notes import BatchOptions, Notes
+from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
+from guild_sync.project import builtin, guildfile, operations
+from guild_sync.project.definitions import GUILDFILE, Operation, Project
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    operation: str | None = None
+    flags: Sequence[str] = ()
+    again: str | None = None  # the run to start, or to start again
+    like: str | None = None  # the run to make a new one of
+    force_flags: bool = False
+    new_source: bool = False
+    notes: Notes = field(default_factory=Notes)
+    options: BatchOptions = field(default_factory=BatchOptions)
+    is_staged: bool = False
+    run_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What a request means: an operation with those of its steps, and where it comes from."""
+
+    operation: Operation
+    project: Project | None = None  # whose source code is taken
+    script: Path | None = None  # which the project consists of
+    recipe: Recipe | None = None  # the earlier run's
+    again: bool = False  # in the earlier run's place, and no new run like it
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether the operation is one that guild brings along."""
+        return self.project is None and (self.recipe is None or is_builtin(self.recipe))
+
+
+def resolve(request: Request, host: Host) -> Meant:
+    """What is meant. Raises GuildError where there is no such operation, or run on the host."""
+    if request.again is not None:
+        return _again(request, request.again, host)
+    if request.like is not None:
+        recipe = host.recipe(request.like)
+        return _as_earlier(request, recipe, needs_project=recipe["job"] is None)
+    if own := _builtin(request.operation):
+        return Meant(own)
+    return _of_project(request.operation, host.name)
+
+
+def _builtin(spec: str | None) -> Operation | None:
+    """The operation of guild's own that `spec` names, unless the project here has one."""
+    if spec not in builtin.OPERATIONS:
+        return None
+    if (Path.cwd() / GUILDFILE).exists():
+        named = (spec, f":{spec}")
+        if any(o.full_name in named for o in guildfile.load(Path.cwd()).operations):
+            return None
+    return builtin.OPERATIONS[spec]
+
+
+def _of_project(spec: str | None, remote: str | None) -> Meant:
+    """The operation of the project here, or the script, that `spec` names."""
+    script = Path(spec) if spec is not None and spec.endswith(".py") else None
+    if script is None:
+        project = guildfile.load(Path.cwd())
+        found = operations.find(project, spec)
+        return Meant(operations.with_steps(project, found), project)
+    if remote is not None:
+        raise GuildError(
+            "cannot run scripts remotely",
+            f"Define an operation for it in guild.yml, and run that:\n"
+            f"  {script.stem}:\n    main: {script.stem}",
+        )
+    project, operation = guildfile.of_script(script)
+    return Meant(operation, project, script.absolute())
+
+
+def _again(request: Request, run: str, host: Host) -> Meant:
+    recipe = host.recipe(run)
+    run_id = recipe["id"]
+    if request.operation is not None:
+        raise UsageError(
+            f"a run keeps its operation: {request.operation!r} cannot be another",
+            f"A new run with its flags: guild run {request.operation} --proto {run_id}",
+        )
+    copied = recipe["confirmed"]
+    remote = recipe["remote"] or (copied["remote"] if copied else None)
+    if remote:
+        raise GuildError(
+            f"run {run_id} is a copy of one on {remote}",
+            f"Start it there: guild run -r {remote} --restart {run_id}\n"
+            f"Or make a new run of it here: guild run --proto {run_id}",
+        )
+    if recipe["status"] == "running":
+        where = f" -r {host.name}" if host.name else ""
+        raise GuildError(f"run {run_id} is running", f"Stop it first: guild stop {run_id}{where}")
+    if recipe["job"] is None:
+        raise GuildError(
+            f"run {run_id} was made by another program, which alone can start it again",
+            f"In its project's folder, 'guild run --proto {run_id}' makes a new run like it.",
+        )
+    return _as_earlier(request, recipe, needs_project=False, again=True)
+
+
+def _as_earlier(
+    request: Request, recipe: Recipe, *, needs_project: bool, again: bool = False
+) -> Meant:
+    """The operation of an earlier run: the project's, where one is asked for, or the run's own."""
+    needs_project = needs_project or bool(request.operation) or request.new_source
+    if needs_project and not is_builtin(recipe):
+        project = guildfile.load(Path.cwd())
+        found = operations.find(project, request.operation or name_of(recipe))
+        return Meant(operations.with_steps(project, found), project, recipe=recipe, again=again)
+    operation = operation_of(recipe)
+    if operation is None:
+        raise GuildError(
+            f"run {recipe['id']} does not say what its operation was",
+            "In its project's folder, --force-sourcecode takes the operation from there.",
+        )
+    return Meant(operation, recipe=recipe, again=again)

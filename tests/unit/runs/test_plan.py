@@ -1,0 +1,188 @@
+"""From what `guild run` is asked for to a launch, in one direction."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from support import Guild, project
+
+from guild_sync.errors import UsageError
+from guild_sync.hosts.local import LocalHost
+from guild_sync.jobs.notes import BatchOptions, Notes
+from guild_sync.runs.launch import Launch
+from guild_sync.runs.plan import plan
+from guild_sync.runs.resolve import Request, resolve
+
+GUILDFILE = """
+op:
+  exec: echo ${x}
+  flags: {x: 1, y: [1, 2]}
+pipe:
+  flags: {x: 7}
+  steps: ['op x=${x}']
+"""
+
+
+@pytest.fixture
+def here(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> LocalHost:
+    """This machine, in the folder of a project."""
+    project(guild.folder, GUILDFILE)
+    monkeypatch.chdir(guild.folder)
+    return LocalHost(str(guild.home))
+
+
+@pytest.fixture
+def earlier(here: LocalHost, guild: Guild) -> str:
+    """The id of a run that is staged here."""
+    return guild.ok("run", "op", "x=3", "--stage", "-y").lines[-2].split()[-1]
+
+
+# What is meant.
+
+
+def test_an_operation_is_the_one_of_the_project_here(here: LocalHost, guild: Guild) -> None:
+    meant = resolve(Request("op"), here)
+    assert meant.operation.name == "op"
+    assert meant.project is not None
+    assert meant.project.folder == guild.folder
+    assert (meant.script, meant.recipe, meant.again, meant.is_builtin) == (None, None, False, False)
+
+
+def test_a_pipeline_is_meant_with_the_operations_of_its_steps(here: LocalHost) -> None:
+    (step,) = resolve(Request("pipe"), here).operation.steps
+    assert step.operation == resolve(Request("op"), here).operation
+
+
+def test_a_script_is_a_project_of_its_own(here: LocalHost, guild: Guild) -> None:
+    (guild.folder / "say.py").write_text("x = 1\n")
+    meant = resolve(Request("say.py"), here)
+    assert meant.script == guild.folder / "say.py"
+    assert meant.project is not None
+    assert (meant.operation.name, meant.is_builtin) == ("say.py", False)
+
+
+def test_queue_is_guilds_own_unless_the_project_has_one(here: LocalHost, guild: Guild) -> None:
+    meant = resolve(Request("queue"), here)
+    assert (meant.is_builtin, meant.project) == (True, None)
+    project(guild.folder, GUILDFILE + "queue: {exec: echo mine}\n")
+    meant = resolve(Request("queue"), here)
+    assert (meant.is_builtin, meant.operation.exec) == (False, "echo mine")
+
+
+def test_an_earlier_run_needs_no_project(
+    here: LocalHost, earlier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for request, again in ((Request(again=earlier), True), (Request(like=earlier), False)):
+        meant = resolve(request, here)
+        assert (meant.project, meant.again, meant.is_builtin) == (None, again, False)
+        assert meant.recipe is not None
+        assert (meant.recipe["id"], meant.operation.exec) == (earlier, "echo ${x}")
+
+
+def test_an_earlier_run_takes_the_project_where_it_is_asked_to(
+    here: LocalHost, earlier: str, guild: Guild
+) -> None:
+    project(guild.folder, "op: {exec: echo new}\nother: {exec: echo other}\n")
+    anew = resolve(Request(again=earlier, new_source=True), here)
+    other = resolve(Request("other", like=earlier), here)
+    assert (anew.operation.exec, other.operation.exec) == ("echo new", "echo other")
+    assert None not in (anew.project, other.project)
+
+
+# What becomes of it.
+
+
+def steps_of(request: Request, here: LocalHost) -> tuple[Launch, list[str]]:
+    """The launch, and the steps to it in the order in which they were made."""
+    steps: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        caller = frame.f_back.f_code if frame.f_back else None
+        if event == "call" and caller is plan.__code__:
+            steps.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        return plan(request, here), steps
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("kind", ["project", "batch", "pipeline", "builtin", "again", "like"])
+def test_every_run_goes_the_same_way_and_no_step_twice(
+    here: LocalHost, earlier: str, kind: str
+) -> None:
+    request = {
+        "project": Request("op"),
+        "batch": Request("op", ["x=[1,2]"]),
+        "pipeline": Request("pipe"),
+        "builtin": Request("queue"),
+        "again": Request(again=earlier),
+        "like": Request(like=earlier),
+    }[kind]
+    _, steps = steps_of(request, here)
+    assert steps == ["resolve", "_values", "_with_runs", "_seed", "_job", "launch_of"]
+
+
+def test_a_new_run_is_labelled_with_its_flags_unless_the_user_says_how(here: LocalHost) -> None:
+    launch = plan(Request("op", ["x=2"]), here)
+    assert launch.attributes["flags"] == {"x": 2, "y": [1, 2]}
+    assert launch.attributes["label"] == "x=2 y=[1, 2]"
+    named = plan(Request("op", notes=Notes(label="mine", random_seed=5)), here)
+    assert (named.attributes["label"], named.attributes["random_seed"]) == ("mine", 5)
+    assert named.job["env"]["RANDOM_SEED"] == "5"
+
+
+def test_a_run_that_starts_again_keeps_its_id_and_its_seed(here: LocalHost, earlier: str) -> None:
+    first, second = (plan(Request(again=earlier, flags=["x=4"]), here) for _ in range(2))
+    assert (first.run_id, first.again, first.like) == (earlier, True, None)
+    assert first.attributes["random_seed"] == second.attributes["random_seed"]
+    assert first.attributes["label"] == "x=4 y=[1, 2]"
+
+
+def test_a_run_that_starts_again_as_it_was_keeps_its_job(here: LocalHost, earlier: str) -> None:
+    kept = here.recipe(earlier)["job"]
+    assert plan(Request(again=earlier), here).job == kept
+
+
+def test_a_run_like_another_is_new_and_takes_its_source_code(here: LocalHost, earlier: str) -> None:
+    launch = plan(Request(like=earlier, flags=["x=5"]), here)
+    assert launch.run_id != earlier
+    assert (launch.like, launch.again, launch.source) == (earlier, False, None)
+    assert launch.values["x"] == 5
+
+
+def test_a_run_like_another_keeps_the_label_that_was_not_made_of_its_flags(
+    here: LocalHost, guild: Guild, earlier: str
+) -> None:
+    guild.ok("label", "--set", "mine", earlier, "-y")
+    assert plan(Request(like=earlier, flags=["x=5"]), here).attributes["label"] == "mine"
+    assert "label" not in plan(Request(again=earlier, flags=["x=5"]), here).attributes
+
+
+def test_a_batch_draws_its_trials_with_the_seed_of_the_run(here: LocalHost) -> None:
+    request = Request(
+        "op", ["x=[1:100]"], notes=Notes(random_seed=3), options=BatchOptions(max_trials=4)
+    )
+    one, other = plan(request, here), plan(request, here)
+    assert one.is_batch
+    drawn = [child["attributes"]["flags"] for child in one.children]
+    assert drawn == [child["attributes"]["flags"] for child in other.children]
+    assert len(drawn) == 4
+
+
+def test_what_guild_brings_along_has_no_source_and_no_seed(here: LocalHost) -> None:
+    launch = plan(Request("queue", ["run-once=yes"]), here)
+    assert (launch.is_builtin, launch.source, launch.name) == (True, None, "queue")
+    assert "random_seed" not in launch.attributes
+    assert launch.job["args"] == ["10", "yes"]
+
+
+def test_what_guild_brings_along_cannot_be_a_batch(here: LocalHost) -> None:
+    with pytest.raises(UsageError) as error:
+        plan(Request("queue", ["poll-interval=[1,2]"]), here)
+    assert error.value.message == "queue cannot be a batch"
