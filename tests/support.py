@@ -214,8 +214,17 @@ def server(home: Path) -> Iterator[Server]:
 
 def imported_by(guild: Guild, *argv: str) -> set[str]:
     """The modules that a command imports, as Python itself tells."""
+    return _imported_by(guild, str(BIN / "guild"), *argv)
+
+
+def imported_by_python(guild: Guild) -> set[str]:
+    """The modules that Python imports for a program that does nothing."""
+    return _imported_by(guild, "-c", "pass")
+
+
+def _imported_by(guild: Guild, *words: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", str(BIN / "guild"), *argv],
+        [sys.executable, "-X", "importtime", *words],
         capture_output=True,
         text=True,
         env=guild.env,

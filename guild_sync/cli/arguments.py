@@ -242,9 +242,11 @@ def selection(args: dict[str, Any]) -> Callable[[Selection], Selection]:
 
     Raises UsageError for a pattern or a size that is none.
     """
+    options = (args["--exclude"], args["--include"], args["--max-size"])
+    if not args["--all-files"] and not any(options):
+        return lambda configured: configured
     from guild_sync.config.selection import EVERYTHING
 
-    options = (args["--exclude"], args["--include"], args["--max-size"])
     if args["--all-files"]:
         if any(options):
             raise UsageError("--all-files excludes --exclude, --include and --max-size")

@@ -17,7 +17,7 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
-from guild_sync.output.runs import run_row
+from guild_sync.output.runs import row_without_index
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,13 @@ def carry_out(
 def _confirmed(change: Action, chosen: Chosen) -> bool:
     runs = "run" if len(chosen.runs) == 1 else "runs"
     say(f"You are about to {change.intent} the following {runs}{chosen.where}:")
-    for line in tables.table([("", *row(run)) for run in chosen.runs]):
+    for line in tables.table([("", *row_without_index(run)) for run in chosen.runs]):
         say(line)
     if change.note:
         say(change.note)
     for remote in sorted({run["remote"] for run in chosen.runs if run["remote"]}):
         say(change.on_copy.format(remote=terminal.clean(remote)))
     return console.confirm(change.question(len(chosen.runs)), change.default)
-
-
-def row(run: Run) -> tuple[str, ...]:
-    """A run's cells without its index, which in a choice of runs would mean another."""
-    return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])
 
 
 def refuse(change: Action, chosen: Chosen, run_id: str, why: str) -> None:

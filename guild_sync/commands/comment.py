@@ -33,6 +33,7 @@ from guild_sync.cli import arguments, choosing
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.output import formats, tables, terminal
+from guild_sync.output.runs import row_without_index
 
 ACTIONS = ("--list", "--add", "--delete", "--clear")
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -83,7 +84,7 @@ def _author(named: str | None) -> dict[str, str]:
 
 
 def _list(runs: Sequence[Run]) -> None:
-    rows = tables.table([choosing.row(run) for run in runs])
+    rows = tables.table([row_without_index(run) for run in runs])
     for line, run in zip(rows, runs, strict=True):
         print(line)
         comments = run["comments"] if isinstance(run["comments"], list) else []

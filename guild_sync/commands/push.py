@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guild_sync.agent.protocol import Run
-from guild_sync.cli import arguments, choosing
+from guild_sync.cli import arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit
@@ -34,6 +34,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
+from guild_sync.output.runs import row_without_index
 from guild_sync.transfer import copying, push
 
 USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _confirmed(runs: Sequence[Run], host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs to {host.name}:")
-    for line in tables.table([("", *choosing.row(run)) for run in runs]):
+    for line in tables.table([("", *row_without_index(run)) for run in runs]):
         say(line)
     if delete:
         say(f"Files of these runs that are not here will be deleted on {host.name}.")

@@ -71,7 +71,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from guild_sync.cli import choosing
 from guild_sync.cli.arguments import parse, whole_number
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host
@@ -171,7 +170,7 @@ def _is_there(prepared: Launch, target: Host) -> bool:
     if run is None:
         return False
     say(f"{terminal.clean(prepared.name)} is not needed{on(target)}: this run has its flags")
-    for line in tables.table([("", f"[{run['id'][:8]}]", *runs.run_row(1, run)[1:])]):
+    for line in tables.table([("", *runs.row_without_index(run))]):
         say(line)
     return True
 
@@ -206,7 +205,7 @@ def _show_required(prepared: Launch, target: Host) -> None:
         return
     say(f"It takes what it requires{on(target)} from:")
     found = target.list_runs(specs=ids)["runs"]
-    for line in tables.table([("", *choosing.row(run)) for run in found]):
+    for line in tables.table([("", *runs.row_without_index(run)) for run in found]):
         say(line)
 
 

@@ -48,18 +48,21 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guild_sync.cli import arguments
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
-from guild_sync.hooks import delivery, journal
+from guild_sync.hooks import journal
 from guild_sync.hosts.local import LocalHost
-from guild_sync.output import console, formats, tables, terminal
+from guild_sync.output import console, terminal
 from guild_sync.output.log import Log
-from guild_sync.sync import crontab, engine, preview, request
-from guild_sync.sync.outcomes import Outcome
+from guild_sync.sync import engine, request
 from guild_sync.sync.report import Report
+
+if TYPE_CHECKING:
+    from guild_sync.sync.outcomes import Outcome
+    from guild_sync.sync.preview import Plan
 
 USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
 
@@ -68,6 +71,8 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(USAGE, argv)
     here = LocalHost(str(guild_home()))
     if args["--crontab"]:
+        from guild_sync.sync import crontab
+
         print(crontab.line())
         return Exit.OK
     if args["--restore"]:
@@ -91,10 +96,19 @@ def main(argv: Sequence[str]) -> int:
         return _watch(visit, args, filters, jobs, report)
     outcomes = engine.sync(visit, args["RUN"], filters, jobs)
     report.outcomes(outcomes)
-    statuses = [delivery.deliver(here, report.warn), *(outcome.exit for outcome in outcomes)]
+    statuses = [_deliver(here, report), *(outcome.exit for outcome in outcomes)]
     if args["--metrics"]:
         statuses.append(_write_metrics(here, Path(args["--metrics"]), report))
     return max(statuses)
+
+
+def _deliver(here: LocalHost, report: Report) -> Exit:
+    """Tell hooks of the events that wait for them, if any do."""
+    if not journal.names(Path(here.home, journal.FOLDER)):
+        return Exit.OK
+    from guild_sync.hooks import delivery
+
+    return delivery.deliver(here, report.warn)
 
 
 def _write_metrics(here: LocalHost, path: Path, report: Report) -> Exit:
@@ -155,6 +169,9 @@ def _plan(
     jobs: int,
     as_json: bool,
 ) -> int:
+    from guild_sync.output import formats
+    from guild_sync.sync import preview
+
     plans = preview.plans(visit, runs, filters, jobs)
     needed, free = sum(plan.bytes for plan in plans), preview.free_bytes(Path(visit.here.home))
     if as_json:
@@ -176,7 +193,9 @@ def _plan(
     return max(worst, Exit.ERROR if needed > free else Exit.OK)
 
 
-def _plan_as_text(plans: Sequence[preview.Plan]) -> Iterator[str]:
+def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
+    from guild_sync.output import formats, tables
+
     for plan in plans:
         if plan.error:
             continue
@@ -195,7 +214,7 @@ def _plan_as_text(plans: Sequence[preview.Plan]) -> Iterator[str]:
         yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
 
 
-def _plan_as_json(plans: Sequence[preview.Plan], needed: int, free: int) -> dict[str, Any]:
+def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> dict[str, Any]:
     remotes = [
         {
             "remote": plan.remote,

@@ -16,9 +16,9 @@ from typing import Any
 from guild_sync.agent.protocol import Run
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import Busy, Exit, GuildError
-from guild_sync.hooks.events import UNREACHABLE
-from guild_sync.hooks.hook import EVENTS, Event, Hook, hooks
-from guild_sync.hooks.journal import EXPECTED, FOLDER, QUEUED
+from guild_sync.hooks.events import EVENTS, UNREACHABLE, Event
+from guild_sync.hooks.hook import Hook, hooks
+from guild_sync.hooks.journal import EXPECTED, FOLDER, QUEUED, names
 from guild_sync.hosts.local import LocalHost
 
 _LONGEST_VALUE = 1 << 15  # characters of a variable; the kernel takes 128 KiB
@@ -34,7 +34,7 @@ def deliver(here: LocalHost, warn: Warn) -> Exit:
     next time, so that it costs its time limit once.
     """
     folder = Path(here.home, FOLDER)
-    if not _names(folder):
+    if not names(folder):
         return Exit.OK
     from filelock import FileLock, Timeout
 
@@ -49,13 +49,6 @@ def deliver(here: LocalHost, warn: Warn) -> Exit:
         lock.release()
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if name.endswith((EXPECTED, QUEUED))]
-    except OSError:
-        return []
-
-
 class _Delivery:
     def __init__(self, here: LocalHost, folder: Path, warn: Warn) -> None:
         self._here = here
@@ -66,7 +59,7 @@ class _Delivery:
         self._seen: set[str] = set()
 
     def all(self) -> Exit:
-        while new := [name for name in _names(self._folder) if name not in self._seen]:
+        while new := [name for name in names(self._folder) if name not in self._seen]:
             self._seen.update(new)
             for path in sorted((self._folder / name for name in new), key=_age):
                 self._settle(path) if path.suffix == EXPECTED else self._tell(path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 UNREACHABLE = "unreachable"
+EVENTS = ("completed", "error", "terminated", "lost", UNREACHABLE)
+Event = Mapping[str, Any]
 
 
 class Change(NamedTuple):

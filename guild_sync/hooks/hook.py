@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from guild_sync.hooks.events import UNREACHABLE
+from guild_sync.hooks.events import EVENTS, Event
 
-EVENTS = ("completed", "error", "terminated", "lost", UNREACHABLE)
 DEFAULT_TIMEOUT = 60  # seconds
-Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

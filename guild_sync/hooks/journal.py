@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import ConfigError
-from guild_sync.hooks.events import UNREACHABLE, Change
-from guild_sync.hooks.hook import EVENTS, Event, Hook, hooks
+from guild_sync.hooks.events import EVENTS, UNREACHABLE, Change, Event
 from guild_sync.hosts.local import LocalHost
+
+if TYPE_CHECKING:
+    from guild_sync.hooks.hook import Hook
 
 FOLDER = "hooks"
 EXPECTED, QUEUED = ".expected", ".json"
+
+
+def names(folder: Path) -> list[str]:
+    """The files of the events that wait in the journal's folder."""
+    try:
+        return [name for name in os.listdir(folder) if name.endswith((EXPECTED, QUEUED))]
+    except OSError:
+        return []
 
 
 class Journal:
@@ -51,6 +60,8 @@ class Journal:
             "reason": reason,
         }
         if self._wanted(event):
+            import hashlib
+
             digest = hashlib.sha256(f"{remote}\0{since}".encode("utf-8", "replace")).hexdigest()
             self._write({**event, "id": f"{UNREACHABLE}-{digest[:32]}", "at": since}, QUEUED)
 
@@ -58,6 +69,8 @@ class Journal:
         if event["event"] not in EVENTS:
             return False
         if self._hooks is None:  # not before something has changed: the config file is read
+            from guild_sync.hooks.hook import hooks
+
             try:
                 self._hooks = hooks()
             except ConfigError:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from guild_sync.config.home import guild_home
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
-from guild_sync.hosts.remote import RemoteHost
 
 if TYPE_CHECKING:
     from guild_sync.config.remotes import Remote
+    from guild_sync.hosts.remote import RemoteHost
 
 
 def host(remote: str | None) -> Host:
@@ -28,6 +28,8 @@ def remote_host(remote: Remote, make_home: bool = True) -> RemoteHost:
     Without `make_home`, calls raise RemoteError where its guild home is not there, as when a
     disk is not mounted, rather than make one in its place.
     """
+    from guild_sync.hosts.remote import RemoteHost  # this machine alone needs nothing of it
+
     if remote.type == "sandbox":
         from guild_sync.hosts import sandbox
 

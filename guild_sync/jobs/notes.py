@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import socket
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync.agent.machine.environment import user_name
 from guild_sync.agent.protocol import now
 
 MAX_SEED = 2**32 - 1  # the largest that numpy takes
@@ -30,6 +28,10 @@ class Notes:
         if self.tags:
             found["tags"] = list(self.tags)
         if self.comment is not None:
+            import socket
+
+            from guild_sync.agent.machine.environment import user_name
+
             author = {"user": user_name(), "host": socket.gethostname()}
             found["comments"] = [{"body": self.comment, **author, "time": now()}]
         return found

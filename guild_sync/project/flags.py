@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Protocol
 
 from guild_sync.errors import GuildError, UsageError
@@ -99,6 +98,8 @@ def _item_text(item: Any) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, list(known), 3, 0.5)
     return f"Did you mean {' or '.join(near)}?\n" if near else ""
 

@@ -57,12 +57,12 @@ def of_script(path: Path) -> tuple[Project, Operation]:
 def _parsed(path: Path, text: str) -> Any:
     import yaml
 
-    from guild_sync.config.file import yaml_error
-
     try:
         # Not libyaml's loader: deep nesting ends the process.
         return yaml.load(text, _loader())
     except (yaml.YAMLError, RecursionError, ValueError) as e:
+        from guild_sync.config.file import yaml_error
+
         raise yaml_error(path, e) from None
 
 

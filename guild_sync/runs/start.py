@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,7 +12,6 @@ from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
-from guild_sync.hosts.remote import RemoteHost
 from guild_sync.jobs.opref import with_oprefs
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs.launch import Launch, opref_on
@@ -56,10 +54,10 @@ def start(launch: Launch, host: Host, say: Say) -> None:
     """
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
-        if isinstance(host, RemoteHost):
+        if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         host.start(run_id=launch.run_id, **_place(launch))
-    if isinstance(host, RemoteHost) and launch.again:
+    if host.name is not None and launch.again:
         here = LocalHost(str(guild_home()))
         here.reopen_copy(run_id=launch.run_id, remote=host.name)
 
@@ -72,7 +70,7 @@ def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
 
 def _make(launch: Launch, host: Host, say: Say) -> str:
     """Make the run, pending, with its source code; its directory."""
-    if isinstance(host, RemoteHost) and launch.source is not None:
+    if host.name is not None and launch.source is not None:
         return _make_from_package(launch, launch.source, host, say)
     directory = _make_empty(launch, host)
     if launch.source is not None:
@@ -100,11 +98,15 @@ def _make_empty(launch: Launch, host: Host) -> str:
     return made["run_dir"]
 
 
-def _make_from_package(launch: Launch, found: Source, host: RemoteHost, say: Say) -> str:
+def _make_from_package(launch: Launch, found: Source, host: Host, say: Say) -> str:
     """Bring the project to the remote and install it there; the run's directory."""
+    import tempfile
+
+    from guild_sync.hosts.remote import RemoteHost
     from guild_sync.project import wheel
     from guild_sync.transport import rsync
 
+    assert isinstance(host, RemoteHost)  # it has a name
     say("Building package")
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
         built = wheel.build(found, launch.package, Path(folder), launch.files)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -108,4 +107,4 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
-    return replace(outcome, seconds=seconds, is_news=is_news)
+    return outcome._replace(seconds=seconds, is_news=is_news)

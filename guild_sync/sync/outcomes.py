@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hooks.events import Change
@@ -15,14 +16,13 @@ NOT_BEGUN = "not begun"  # the deadline had passed before
 FAILED = "failed"  # it was reached, and could not do what was asked
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one remote in a sync."""
 
     remote: str
     state: str
     changes: Sequence[Change] = ()
-    faults: Mapping[str, str] = field(default_factory=dict)  # run id -> why it is not whole
+    faults: Mapping[str, str] = MappingProxyType({})  # run id -> why it is not whole
     missing: Sequence[str] = ()  # runs that the remote has no more, and that may become lost
     error: GuildError | None = None
     bytes: int = 0  # on the wire, by rsync

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from support import Guild, imported_by, wait_until
+from support import Guild, imported_by, imported_by_python, project, wait_until
 
 from guild_sync import __version__
 from guild_sync import main as cli
@@ -335,6 +335,25 @@ def test_a_listing_imports_nothing_that_starts_a_program_or_reads_yaml(guild: Gu
 
 def test_a_sync_that_has_nothing_to_do_imports_nothing_that_starts_a_program(guild: Guild) -> None:
     assert not imported_by(guild, "sync") & {"sh", "yaml", "schema"}
+
+
+@pytest.mark.parametrize(
+    ("most", "argv"),
+    [(34, ["sync"]), (34, ["sync", "--cron"]), (63, ["run", "op", "-y"]), (30, ["runs"])],
+)
+def test_a_command_imports_no_more_of_guild_than_it_works_with(
+    guild: Guild, most: int, argv: list[str]
+) -> None:
+    project(guild.folder, "op: {exec: 'true'}")
+    imported = {name for name in imported_by(guild, *argv) if name.startswith("guild_sync")}
+    assert len(imported) <= most, sorted(imported)
+
+
+def test_a_sync_that_has_nothing_to_do_costs_no_more_than_it_once_did(guild: Guild) -> None:
+    """It imported 64 modules, all counted, when guild's own were 58 files in one folder."""
+    imported = imported_by(guild, "sync") - imported_by_python(guild)
+    assert len(imported) <= 64, sorted(imported)
+    assert not imported & {"dataclasses", "hashlib", "inspect", "shutil"}
 
 
 @pytest.mark.parametrize("name", ["guild-pull", "guild-sync"])

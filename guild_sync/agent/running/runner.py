@@ -15,7 +15,6 @@ from typing import Callable, Dict, List, Optional
 from ..errors import AgentError
 from ..machine.environment import Environment, user_name
 from ..protocol import Job, now
-from ..staging import requirements
 from ..store import locks, rundir
 from ..store.job import read_job
 from .operation import Output, operate
@@ -77,6 +76,8 @@ def run(
         job = read_job(directory)
         environment = Environment.load(job.get("environment") or {})
         if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
+            from ..staging import requirements  # most operations require nothing
+
             home = job.get("guild_home") or _home_of(directory)
             requirements.resolve(home, directory, job["requires"])
         argv = _argv(directory, job, environment)
