@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from support import project
 
+from guild_sync.agent.protocol import Job
 from guild_sync.errors import ConfigError
 from guild_sync.jobs.command import command_of
+from guild_sync.jobs.job import plain_values
 from guild_sync.project import flags, guildfile
 from guild_sync.project.definitions import Operation, Project
 from guild_sync.project.flags import Flag
@@ -52,8 +54,8 @@ def message(folder: Path, guildfile: str) -> str:
     return f"{error.value.message}\n{error.value.hint}"
 
 
-def job(operation: Operation, *assignments: str) -> dict[str, Any]:
-    return command_of(operation, flags.flag_values(operation, assignments))
+def job(operation: Operation, *assignments: str) -> Job:
+    return command_of(operation, plain_values(flags.flag_values(operation, assignments)))
 
 
 def op(**flags: Any) -> Operation:

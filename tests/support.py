@@ -168,7 +168,7 @@ class Place:
 class Server:
     """A real sshd of the tests' own, and what a client needs for it."""
 
-    state: sandbox.State
+    state: sandbox.SandboxState
     remote: Remote
 
     def keys(self, guild_home: Path, **more: Any) -> dict[str, Any]:

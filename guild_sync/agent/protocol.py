@@ -174,7 +174,7 @@ else:
     class Unread: ...
 
 
-class Survey(TypedDict):
+class SurveyForm(TypedDict):
     """How runs are, and the name of the guild home that they are in."""
 
     states: Dict[RunId, Unread]
@@ -206,7 +206,7 @@ class Picked(TypedDict):
     value: Value
 
 
-class Entry(TypedDict):
+class ListedFile(TypedDict):
     """A file of a run."""
 
     path: str
@@ -225,19 +225,19 @@ class Files(TypedDict):
 
     id: RunId
     run_dir: str
-    files: List[Entry]
-    left_out: List[Entry]
+    files: List[ListedFile]
+    left_out: List[ListedFile]
     links: List[Link]
 
 
-class Candidate(TypedDict):
+class RequiredRun(TypedDict):
     """The run that a requirement would take, or why there is none."""
 
     run: Optional[Run]
     problem: str
 
 
-class Selection(TypedDict):
+class SelectionForm(TypedDict):
     """Which files of runs are left out of a copy. Sizes in bytes."""
 
     exclude: List[str]
@@ -246,7 +246,7 @@ class Selection(TypedDict):
     large: Optional[int]  # of a run that is not over
 
 
-class Requirement(TypedDict):
+class RequirementForm(TypedDict):
     """What an operation requires: project/definitions.py has it with its meaning."""
 
     kind: str
@@ -268,7 +268,7 @@ class Job(TypedDict, total=False):
     module: str
     builtin: str
     args: List[str]
-    requires: List[Requirement]
+    requires: List[RequirementForm]
     environment: Dict[str, str]
     guild_home: str  # of a run that lies elsewhere
     operation: Dict[str, Value]  # its definition, to make the run again without its project

@@ -14,7 +14,7 @@ from .protocol import END, FRAME, HEADER
 MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
 
 
-class Request(NamedTuple):
+class Asked(NamedTuple):
     """What is asked of which guild home."""
 
     home: str
@@ -82,11 +82,11 @@ def _failure(error: Exception) -> Dict[str, object]:
     return {"bug": "".join(traceback.format_exception(type(error), error, error.__traceback__))}
 
 
-def _request(line: bytes) -> Request:
+def _request(line: bytes) -> Asked:
     """The request on a line. Raises AgentError where it is none."""
     try:
         request = json.loads(line)
-        found = Request(request["home"], request["function"], request["args"])
+        found = Asked(request["home"], request["function"], request["args"])
     except (ValueError, RecursionError, KeyError, TypeError):
         raise AgentError("the request makes no sense") from None
     if (

@@ -200,7 +200,8 @@ def _kind(prepared: Launch) -> str:
 def _show_required(prepared: Launch, target: Host) -> None:
     """Show the runs that it would take what it requires from."""
     of_runs = [name for name, flag in prepared.operation.flags.items() if flag.is_run]
-    ids = [prepared.values[name] for name in of_runs if isinstance(prepared.values[name], str)]
+    values = [prepared.values[name] for name in of_runs]
+    ids = [value for value in values if isinstance(value, str)]
     if not ids:
         return
     say(f"It takes what it requires{on(target)} from:")

@@ -48,7 +48,7 @@ class Selection:
             max_size=limit,
         )
 
-    def as_request(self) -> protocol.Selection | None:
+    def as_request(self) -> protocol.SelectionForm | None:
         """It as the agent takes it; None where nothing is left out."""
         if not self:
             return None

@@ -253,8 +253,8 @@ class AgentClient(ABC):
         return self.ask(Functions.recipe, run=run)
 
     def candidates(
-        self, requires: Sequence[protocol.Requirement], flags: Mapping[str, Value]
-    ) -> dict[str, protocol.Candidate]:
+        self, requires: Sequence[protocol.RequirementForm], flags: Mapping[str, Value]
+    ) -> dict[str, protocol.RequiredRun]:
         return self.ask(Functions.candidates, requires=list(requires), flags=dict(flags))
 
     def copy_source(self, run_id: RunId, root: str, files: Sequence[str], run_dir: str = "") -> str:
@@ -271,7 +271,7 @@ class AgentClient(ABC):
     def add_files(
         self,
         run_id: RunId,
-        requires: Sequence[protocol.Requirement],
+        requires: Sequence[protocol.RequirementForm],
         root: str = "",
         run_dir: str = "",
     ) -> None:
@@ -317,8 +317,8 @@ class AgentClient(ABC):
         ids: Sequence[RunId],
         stamps: bool,
         look_only: bool,
-        selection: protocol.Selection | None,
-    ) -> protocol.Survey:
+        selection: protocol.SelectionForm | None,
+    ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
             ids=list(ids),

@@ -50,7 +50,7 @@ MaxStartups 100
 """
 
 
-class State(NamedTuple):
+class SandboxState(NamedTuple):
     """A sandbox's server: its port, its process, and when that started (clock ticks)."""
 
     port: int
@@ -81,18 +81,18 @@ def as_ssh(remote: Remote) -> Remote:
     )
 
 
-def running(name: str) -> State | None:
+def running(name: str) -> SandboxState | None:
     """The sandbox's server where it lives; None where it was never started, or is dead."""
     try:
         data = json.loads((folder_of(name) / "state.json").read_text())
-        state = State(int(data["port"]), int(data["pid"]), data["start"])
+        state = SandboxState(int(data["port"]), int(data["pid"]), data["start"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     started = start_time(state.pid)
     return state if started is not None and started == state.start else None
 
 
-def start(name: str) -> tuple[State, bool]:
+def start(name: str) -> tuple[SandboxState, bool]:
     """The running server of the sandbox, and whether it had to be started for that.
 
     Raises GuildError where there is no sshd here, or where it does not come up.
@@ -119,7 +119,7 @@ def start(name: str) -> tuple[State, bool]:
     )
 
 
-def _try_start(name: str, sshd: str, folder: Path, port: int) -> State | None:
+def _try_start(name: str, sshd: str, folder: Path, port: int) -> SandboxState | None:
     plain = ssh_config.plain_path(folder)
     text = _CONFIG.format(name=name, port=port, folder=plain)
     (folder / "sshd_config").write_text(text)
@@ -136,7 +136,7 @@ def _try_start(name: str, sshd: str, folder: Path, port: int) -> State | None:
     if done.code != 0 or not _answers(port, pid_file):
         return None
     pid = int(pid_file.read_text())
-    state = State(port, pid, start_time(pid))
+    state = SandboxState(port, pid, start_time(pid))
     write_atomically(str(folder / "state.json"), json.dumps(state._asdict()))
     return state
 

@@ -6,9 +6,8 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
+from guild_sync.agent.protocol import Job, Value
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.flags import Flag
@@ -24,13 +23,13 @@ from guild_sync.project.values import (
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
-def own_values(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+def own_values(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
     """The values that are the operation's, and not those that say which runs it requires."""
     of_runs = {name for name, flag in operation.flags.items() if flag.is_run}
     return {name: value for name, value in values.items() if name not in of_runs}
 
 
-def step_flags(step: Step, values: Mapping[str, Any]) -> dict[str, str]:
+def step_flags(step: Step, values: Mapping[str, Value]) -> dict[str, str]:
     """The step's flags as words, `${flag}` in them replaced by the pipeline's values.
 
     A flag that is nothing but the name of one without a value keeps its default.
@@ -51,14 +50,14 @@ def step_flags(step: Step, values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def command_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     """What a runner is to do (agent/runner.py): the command, its environment, its globals."""
     if not operation.main and not operation.exec:
         keys = f" (it has {', '.join(operation.later_keys)})" if operation.later_keys else ""
         raise GuildError(
             f"operation {operation.full_name!r} has none of main, exec and steps{keys}"
         )
-    requires = [asdict(requirement) for requirement in operation.requires]
+    requires = [requirement.as_request() for requirement in operation.requires]
     values = own_values(operation, values)
     env = {
         **{f"FLAG_{_variable_name(name)}": variable_text(value) for name, value in values.items()},
@@ -70,7 +69,7 @@ def command_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any
             raise GuildError(f"a value of {name} has a NUL character in it")
         if not name or "=" in name:
             raise GuildError(f"{name!r} cannot be the name of an environment variable")
-    made: dict[str, Any] = {"op": operation.full_name, "env": env}
+    made: Job = {"op": operation.full_name, "env": env}
     if requires:
         made["requires"] = requires
     if operation.exec:
@@ -92,7 +91,7 @@ def command_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any
     return made
 
 
-def _exec_argv(command: str, values: Mapping[str, Any]) -> list[str]:
+def _exec_argv(command: str, values: Mapping[str, Value]) -> list[str]:
     """The words of an `exec`, each `${flag}` replaced within its word: no value adds a word."""
     try:
         words = shlex.split(command)
@@ -116,7 +115,7 @@ def _exec_argv(command: str, values: Mapping[str, Any]) -> list[str]:
     return argv
 
 
-def _arguments(operation: Operation, values: Mapping[str, Any]) -> list[str]:
+def _arguments(operation: Operation, values: Mapping[str, Value]) -> list[str]:
     arguments: list[str] = []
     for name, value in values.items():
         flag = operation.flags.get(name, Flag(name))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from guild_sync.jobs.command import VARIABLE
 from guild_sync.project.batches import plain
 from guild_sync.project.definitions import Operation
-from guild_sync.project.values import shown, variable_text
+from guild_sync.project.values import FlagValue, shown, variable_text
 
 
-def label_of(operation: Operation, values: Mapping[str, Any]) -> str:
+def label_of(operation: Operation, values: Mapping[str, FlagValue]) -> str:
     """The run's label: what guild.yml says, else its flags."""
     values = {name: _short_id(operation, name, value) for name, value in values.items()}
     if operation.label is not None:
@@ -21,6 +20,6 @@ def label_of(operation: Operation, values: Mapping[str, Any]) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _short_id(operation: Operation, name: str, value: Any) -> Any:
+def _short_id(operation: Operation, name: str, value: FlagValue) -> FlagValue:
     is_run = name in operation.flags and operation.flags[name].is_run
     return value[:8] if is_run and isinstance(value, str) else value

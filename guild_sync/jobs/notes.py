@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any
 
-from guild_sync.agent.protocol import now
+from guild_sync.agent.protocol import Value, now
 
 MAX_SEED = 2**32 - 1  # the largest that numpy takes
 
@@ -20,9 +19,9 @@ class Notes:
     comment: str | None = None
     random_seed: int | None = None
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, Value]:
         """The run's attributes that say so."""
-        found: dict[str, Any] = {}
+        found: dict[str, Value] = {}
         if self.label is not None:
             found["label"] = self.label
         if self.tags:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
+from guild_sync.agent.protocol import Child, Job
 from guild_sync.project.definitions import Operation
 
 
-def with_oprefs(job: Mapping[str, Any], opref: str) -> Any:
+def with_oprefs(job: Job, opref: str) -> Job:
     """The job, in which each run of a series is of the project that `opref` names."""
     if not job.get("children"):
-        return dict(job)
+        return job
     kind, _, rest = opref.partition(":")
     name, version = shlex.split(rest)[:2]
-    children = []
+    children: list[Child] = []
     for child in job["children"]:
         words = (name, version, child["model"], child["operation"])
         own = f"{kind}:" + " ".join(shlex.quote(word) for word in words)

@@ -7,23 +7,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from guild_sync.agent.protocol import Recipe
+from guild_sync.agent.protocol import Recipe, Value
 from guild_sync.errors import GuildError
 from guild_sync.jobs import label
 from guild_sync.project import batches, builtin
 from guild_sync.project.definitions import Operation, Requirement, Step
 from guild_sync.project.flags import Flag
-from guild_sync.project.values import Several
+from guild_sync.project.values import FlagValue, Several
 
 
-def definition(operation: Operation) -> dict[str, Any]:
+def definition(operation: Operation) -> dict[str, Value]:
     """The operation as JSON, for a run's job."""
     flags = {
         name: replace(flag, default=batches.plain(flag.default))
         for name, flag in operation.flags.items()
     }
     operation = replace(operation, flags=flags)
-    made: dict[str, Any] = json.loads(json.dumps(asdict(operation), default=str))
+    made: dict[str, Value] = json.loads(json.dumps(asdict(operation), default=str))
     return made
 
 
@@ -73,7 +73,7 @@ def _flag(data: Mapping[str, Any]) -> Flag:
     return Flag(**{**known, "choices": tuple(known.get("choices") or ())})
 
 
-def with_values(operation: Operation, values: Mapping[str, Any]) -> Operation:
+def with_values(operation: Operation, values: Mapping[str, FlagValue]) -> Operation:
     """The operation with a run's flag values as its defaults."""
     flags = {
         name: replace(flag, default=values.get(name, flag.default))
@@ -83,12 +83,12 @@ def with_values(operation: Operation, values: Mapping[str, Any]) -> Operation:
     return replace(operation, flags={**flags, **extra})
 
 
-def flags_of(recipe: Recipe) -> dict[str, Any]:
+def flags_of(recipe: Recipe) -> dict[str, FlagValue]:
     """The run's flag values."""
-    found: dict[str, Any] = dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
+    found: dict[str, FlagValue] = dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
     for name in (recipe["job"] or {}).get("several", ()):
-        if isinstance(found.get(name), list):
-            found[name] = Several(tuple(found[name]))
+        if isinstance(value := found.get(name), list):
+            found[name] = Several(tuple(value))
     return found
 
 
@@ -98,7 +98,7 @@ def name_of(recipe: Recipe) -> str:
     return f"{model}:{name}" if model else str(name)
 
 
-def new_label(recipe: Recipe, operation: Operation, values: Mapping[str, Any]) -> str | None:
+def new_label(recipe: Recipe, operation: Operation, values: Mapping[str, FlagValue]) -> str | None:
     """The label for other values, where the run's label was made from its values; else None."""
     made = label.label_of(operation, flags_of(recipe))
     return label.label_of(operation, values) if recipe["label"] in (None, made) else None

@@ -8,11 +8,11 @@ import random
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from guild_sync.agent.protocol import Value
 from guild_sync.agent.store import attrs
 from guild_sync.errors import UsageError
-from guild_sync.project.values import Several
+from guild_sync.project.values import FlagValue, Several
 
 MAX_TRIALS = 10_000  # more is a slip of the keyboard
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -23,14 +23,14 @@ _RANGE = re.compile(
 _SPACED = 5  # values of a linspace or logspace that does not say how many
 
 
-def listed(text: str) -> list[Any] | None:
+def listed(text: str) -> list[Value] | None:
     """What `[1,2,3]`, `[1:5]`, `[0:1:0.1]`, `linspace[0:1:5]` stand for; None for another text.
 
     A range has its end in it. Raises UsageError for one that has too many values, or none.
     """
     if match := _RANGE.match(text):
         try:
-            found = list(itertools.islice(_values(match, text), MAX_TRIALS + 1))
+            found: list[Value] = list(itertools.islice(_values(match, text), MAX_TRIALS + 1))
         except OverflowError:
             raise UsageError(f"{text!r} has too large numbers") from None
         if not found or len(found) > MAX_TRIALS:
@@ -71,14 +71,14 @@ def _number(text: str) -> int | float:
     return int(text) if re.fullmatch(r"[-+]?\d+", text) else number
 
 
-def is_batch(values: Mapping[str, Any]) -> bool:
+def is_batch(values: Mapping[str, FlagValue]) -> bool:
     """Whether some flag has several values."""
     return any(isinstance(value, Several) for value in values.values())
 
 
 def trials(
-    values: Mapping[str, Any], limit: int | None = None, seed: int | None = None
-) -> list[dict[str, Any]]:
+    values: Mapping[str, FlagValue], limit: int | None = None, seed: int | None = None
+) -> list[dict[str, Value]]:
     """The flag values of each trial: every combination, the last flag changing fastest.
 
     Where there are more than `limit`, so many of them are drawn at random, in their order;
@@ -107,7 +107,7 @@ def _drawn(count: int, limit: int, seed: int | None) -> list[int]:
     return sorted(drawn)
 
 
-def _combination(choices: list[tuple[Any, ...]], number: int) -> list[Any]:
+def _combination(choices: list[tuple[Value, ...]], number: int) -> list[Value]:
     """The combination with a number, as `itertools.product` would count them."""
     found = []
     for items in reversed(choices):
@@ -116,6 +116,6 @@ def _combination(choices: list[tuple[Any, ...]], number: int) -> list[Any]:
     return found[::-1]
 
 
-def plain(value: Any) -> Any:
+def plain(value: FlagValue) -> Value:
     """The value as an attribute of the batch's run has it: several as a list."""
     return list(value.items) if isinstance(value, Several) else value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from guild_sync.agent.protocol import Job, Run, Value
 from guild_sync.project.definitions import Operation
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import shown
@@ -41,12 +41,12 @@ def opref(operation: Operation) -> str:
     return f"builtin:guild-sync {__version__} '' {operation.name}"
 
 
-def is_queue(run: Mapping[str, Any]) -> bool:
+def is_queue(run: Run) -> bool:
     """Whether a run, as a listing has it, is that of a queue: ours or Guild AI's."""
     return bool(run["opref"]["type"] == "builtin" and run["opref"]["name"] == QUEUE.name)
 
 
-def agent_command(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+def agent_command(operation: Operation, values: Mapping[str, Value]) -> Job:
     """What runs for it, as `jobs.command` has it for others: the agent itself, with these words."""
     words = [shown(values[name]) for name in operation.flags]
     return {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}

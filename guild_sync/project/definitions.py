@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from guild_sync.agent import protocol
 from guild_sync.project.flags import Flag
 
 GUILDFILE = "guild.yml"
+
+# What a YAML file holds.
+Yaml = None | bool | int | float | str | list["Yaml"] | dict["Yaml", "Yaml"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Requirement:
     copy: bool = False  # of a run's files; a project's are always copied
     keep_folders: bool = False  # what is selected keeps the folders that it is in
 
-    def as_request(self) -> protocol.Requirement:
+    def as_request(self) -> protocol.RequirementForm:
         """It as the agent takes it."""
         return {
             "kind": self.kind,
@@ -51,7 +53,7 @@ class Step:
 
     name: str
     spec: str
-    flags: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
     operation: Operation | None = None  # once it is known which operation `spec` means
 
 
@@ -70,7 +72,7 @@ class Operation:
     label: str | None = None
     default: bool = False
     later_keys: tuple[str, ...] = ()
-    sourcecode: Any = None
+    sourcecode: Yaml = None
     requires: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
 
@@ -97,7 +99,7 @@ class Project:
     folder: Path
     operations: tuple[Operation, ...] = ()
     package: Package = Package()
-    sourcecode: Any = None
+    sourcecode: Yaml = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from guild_sync.agent.protocol import Value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.project.batches import listed
-from guild_sync.project.values import Several, is_number, plain_value, shown
+from guild_sync.project.values import FlagValue, Several, is_number, plain_value, shown
 
 _TEXT_TYPES = ("string", "path", "existing-path", "filename")
 
@@ -18,9 +20,9 @@ class Flag:
     """One flag of an operation, and how its value reaches what runs."""
 
     name: str
-    default: Any = None
+    default: FlagValue = None
     type: str | None = None
-    choices: tuple[Any, ...] = ()
+    choices: tuple[Value, ...] = ()
     required: bool = False
     minimum: float | None = None
     maximum: float | None = None
@@ -44,7 +46,7 @@ class Flagged(Protocol):
 
 def flag_values(
     operation: Flagged, assignments: Sequence[str], force: bool = False
-) -> dict[str, Any]:
+) -> dict[str, FlagValue]:
     """The value of every flag: what `FLAG=VALUE` words say, else its default.
 
     Raises GuildError for a flag that the operation does not have (unless `force`), and
@@ -79,7 +81,7 @@ def possible_texts(flag: Flag) -> list[str]:
     return [value if isinstance(value, str) else shown(value) for value in values]
 
 
-def _value_or_several(flag: Flag, text: str, force: bool) -> Any:
+def _value_or_several(flag: Flag, text: str, force: bool) -> FlagValue:
     """The value that `text` stands for, or the values that a list or a range stands for.
 
     Of a flag whose values are lists, a list is one value, and a list of lists several.
@@ -93,7 +95,7 @@ def _value_or_several(flag: Flag, text: str, force: bool) -> Any:
     return Several(tuple(_typed(flag, _item_text(item), force) for item in items))
 
 
-def _item_text(item: Any) -> str:
+def _item_text(item: Value) -> str:
     return item if isinstance(item, str) else shown(item)
 
 
@@ -104,13 +106,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(near)}?\n" if near else ""
 
 
-def _typed(flag: Flag, text: str, force: bool) -> Any:
+def _typed(flag: Flag, text: str, force: bool) -> Value:
     """The value that `text` stands for, as the flag's type has it."""
     of_text = flag.type in _TEXT_TYPES or (
         flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
     )
-    value: Any = text if of_text else plain_value(text)
-    if flag.type == "float" and is_number(value):
+    value: Value = text if of_text else plain_value(text)
+    if flag.type == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     problem = None if force or value is None else _problem(flag, value)
     if problem:
@@ -121,7 +123,7 @@ def _typed(flag: Flag, text: str, force: bool) -> Any:
     return value
 
 
-def _problem(flag: Flag, value: Any) -> str | None:
+def _problem(flag: Flag, value: FlagValue) -> str | None:
     """What keeps `value` from being one of the flag's, None where nothing does."""
     bounded = flag.minimum is not None or flag.maximum is not None
     if flag.type == "boolean" and not isinstance(value, bool):
@@ -131,16 +133,17 @@ def _problem(flag: Flag, value: Any) -> str | None:
     if (flag.type in ("number", "float") or bounded) and not is_number(value):
         return "not a number"
     # Written so that nan, which no comparison holds for, is out of bounds.
-    if flag.minimum is not None and not value >= flag.minimum:
+    number = value if isinstance(value, (int, float)) else math.nan
+    if flag.minimum is not None and not number >= flag.minimum:
         return f"less than {flag.minimum}"
-    if flag.maximum is not None and not value <= flag.maximum:
+    if flag.maximum is not None and not number <= flag.maximum:
         return f"more than {flag.maximum}"
     if flag.choices and not any(_same(choice, value) for choice in flag.choices):
         return f"not one of {', '.join(shown(choice) for choice in flag.choices)}"
     return None
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: FlagValue, other: FlagValue) -> bool:
     """Equality in which yes is not 1, as it is in Python."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 

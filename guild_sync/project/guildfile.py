@@ -373,7 +373,7 @@ def _flag_of(found: ImportedFlag) -> Flag:
     )
 
 
-def _kind_of(default: Any) -> str | None:
+def _kind_of(default: object) -> str | None:
     if isinstance(default, bool):
         return "boolean"
     if isinstance(default, (int, float)):

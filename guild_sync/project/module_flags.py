@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 _TYPES = {"int": "int", "float": "float", "str": "string", "bool": "boolean"}
 _SWITCHES = {"store_true": True, "store_false": False}
@@ -21,9 +21,9 @@ class ImportedFlag:
     """What a module says about one of its flags."""
 
     name: str  # as the user types it
-    default: object = None  # None where there is none, or it is not a literal
+    default: Any = None  # None where there is none, or it is not a literal
     type: str | None = None  # "string", "int", "float", "number" or "boolean"
-    choices: tuple[object, ...] = ()
+    choices: tuple[Any, ...] = ()
     required: bool = False
     arg_name: str | None = None  # the long option without its dashes; None for a global
     switch: bool | None = None  # what giving the option means, where it takes no value

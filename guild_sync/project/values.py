@@ -6,8 +6,8 @@ import math
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Any
 
+from guild_sync.agent.protocol import Value
 from guild_sync.agent.store import attrs
 
 
@@ -15,7 +15,10 @@ from guild_sync.agent.store import attrs
 class Several:
     """The values that a flag takes one after the other, in the trials of a batch."""
 
-    items: tuple[Any, ...]
+    items: tuple[Value, ...]
+
+
+FlagValue = Value | Several
 
 
 SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
@@ -27,7 +30,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def plain_value(text: str) -> Any:
+def plain_value(text: str) -> Value:
     """The value of a word on the command line: a number, yes or no, null, a list, else text."""
     if "\n" in text or len(text) > 1000 or not text.strip() or TIME_OF_DAY.match(text):
         return text
@@ -44,17 +47,16 @@ def plain_value(text: str) -> Any:
     return text
 
 
-def shown(value: Any) -> str:
+def shown(value: FlagValue) -> str:
     """A flag's value as people write it: `10`, `yes`, `'a b'`, `[1, 2]`; always on one line.
 
     `plain_value` reads a text on one line back as it was.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Several):
-        value = value.items
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(shown(item) for item in value)}]"
+    if isinstance(value, (list, tuple, Several)):
+        items = value.items if isinstance(value, Several) else value
+        return f"[{', '.join(shown(item) for item in items)}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in value.items())}}}"
     if not isinstance(value, str):
@@ -66,7 +68,7 @@ def shown(value: Any) -> str:
     return "'" + value.replace("'", "''") + "'"  # as YAML quotes
 
 
-def argument_text(value: Any) -> str:
+def argument_text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and math.isfinite(value):
@@ -74,7 +76,7 @@ def argument_text(value: Any) -> str:
     return value if isinstance(value, str) else attrs.encode(value).strip()
 
 
-def variable_text(value: Any) -> str:
+def variable_text(value: Value) -> str:
     """A value as an environment variable has it (as Guild AI 0.9: true is 1, false is empty)."""
     if value is None or value is False:
         return ""

@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from guild_sync.agent.protocol import Child, Job, Value
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
@@ -20,6 +20,7 @@ from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
 from guild_sync.project.definitions import Operation, Package, Project, Requirement
 from guild_sync.project.sourcecode import Source, package_name, required_files, source
+from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
 
 
@@ -28,9 +29,9 @@ class Launch:
     """A run that is to be, or to be again: the operation, its flags, what is said of it."""
 
     operation: Operation
-    values: Mapping[str, Any]
-    attributes: Mapping[str, Any]
-    job: Mapping[str, Any]
+    values: Mapping[str, FlagValue]
+    attributes: Mapping[str, Value]
+    job: Job
     opref: str  # what the operation is, where no package of `source` says it
     source: Source | None  # of a project; None: what `like`, or the run itself, has
     package: Package
@@ -46,9 +47,9 @@ class Launch:
         return self.operation.full_name
 
     @property
-    def children(self) -> Sequence[Mapping[str, Any]]:
+    def children(self) -> Sequence[Child]:
         """The runs that it consists of: a pipeline's steps, a batch's trials."""
-        found: Sequence[Mapping[str, Any]] = self.job.get("children") or ()
+        found: Sequence[Child] = self.job.get("children") or ()
         return found
 
     @property
@@ -73,9 +74,9 @@ class Launch:
 
 def launch_of(
     meant: Meant,
-    values: Mapping[str, Any],
+    values: Mapping[str, FlagValue],
     seed: int | None,
-    job: Mapping[str, Any],
+    job: Job,
     notes: Notes,
     run_dir: Path | None,
 ) -> Launch:
@@ -108,7 +109,7 @@ def launch_of(
     return launch
 
 
-def _label(meant: Meant, values: Mapping[str, Any]) -> str | None:
+def _label(meant: Meant, values: Mapping[str, FlagValue]) -> str | None:
     """The run's label, None where it gets none, or keeps the one that it has."""
     if meant.recipe is None:
         return label_of(meant.operation, values) or None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from guild_sync.agent.protocol import Job
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.base import Host
-from guild_sync.jobs.job import job_of, single_job
+from guild_sync.jobs.job import job_of, plain_values, single_job
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, with_values
-from guild_sync.project.batches import is_batch
+from guild_sync.project.batches import is_batch, plain
 from guild_sync.project.definitions import Operation, Requirement
 from guild_sync.project.flags import flag_values
-from guild_sync.project.values import Several
+from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve
 from guild_sync.runs.watch import on
@@ -31,7 +31,7 @@ def plan(request: Request, host: Host) -> Launch:
     return launch_of(meant, values, seed, job, request.notes, request.run_dir)
 
 
-def _values(meant: Meant, request: Request) -> dict[str, Any]:
+def _values(meant: Meant, request: Request) -> dict[str, FlagValue]:
     """The value of every flag: as it is asked for, else the earlier run's, else its default."""
     operation = meant.operation
     if meant.recipe is not None:
@@ -48,8 +48,8 @@ def _values(meant: Meant, request: Request) -> dict[str, Any]:
 
 
 def _with_runs(
-    operation: Operation, values: dict[str, Any], request: Request, host: Host
-) -> dict[str, Any]:
+    operation: Operation, values: Mapping[str, FlagValue], request: Request, host: Host
+) -> dict[str, FlagValue]:
     """The values, with the run that each requirement takes as its flag's.
 
     A run that is only staged takes the latest one when it starts, unless a flag says which.
@@ -71,12 +71,15 @@ def _with_runs(
 
 
 def _check(
-    host: Host, operation: Operation, requires: Sequence[Requirement], values: dict[str, Any]
+    host: Host,
+    operation: Operation,
+    requires: Sequence[Requirement],
+    values: Mapping[str, FlagValue],
 ) -> dict[str, str]:
     """The ids of the runs that the requirements take."""
     if not requires:
         return {}
-    wanted = {r.name: values.get(r.name) for r in requires}
+    wanted = {r.name: plain(values.get(r.name)) for r in requires}
     found = host.candidates([r.as_request() for r in requires], wanted)
     for requirement in requires:
         if problem := found[requirement.name]["problem"]:
@@ -100,16 +103,14 @@ def _seed(meant: Meant, notes: Notes) -> int | None:
     return random_seed_of(notes)
 
 
-def _job(
-    meant: Meant, values: Mapping[str, Any], seed: int | None, request: Request
-) -> dict[str, Any]:
+def _job(meant: Meant, values: Mapping[str, FlagValue], seed: int | None, request: Request) -> Job:
     """What the runner is to do. A run that starts again as it was keeps its job."""
     recipe = meant.recipe
-    kept = (recipe["job"] if recipe is not None else None) or {}
+    kept: Job = (recipe["job"] if recipe is not None else None) or {}
     if recipe is not None and meant.again and not meant.project and values == flags_of(recipe):
-        job = {**kept, "env": {**kept.get("env", {}), **seed_variable(seed)}}
+        job: Job = {**kept, "env": {**kept.get("env", {}), **seed_variable(seed)}}
     elif meant.is_builtin:
-        job = single_job(meant.operation, values, seed, is_builtin=True)
+        job = single_job(meant.operation, plain_values(values), seed, is_builtin=True)
     else:
         job = job_of(meant.operation, values, seed, request.notes, request.options)
     is_other = bool(kept.get("children")) != bool(job.get("children"))

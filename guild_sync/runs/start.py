@@ -12,6 +12,7 @@ from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
+from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs.launch import Launch, opref_on
@@ -36,7 +37,7 @@ def child_commands(launch: Launch, host: Host) -> Iterator[list[str]]:
 def earlier_run(launch: Launch, host: Host) -> Run | None:
     """A run of the same operation with the same flags that is there, and did not fail."""
     statuses = ["completed", "running", "staged"]
-    return host.matching(opref_on(launch, host), launch.values, statuses)
+    return host.matching(opref_on(launch, host), plain_values(launch.values), statuses)
 
 
 def stage(launch: Launch, host: Host, say: Say) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from guild_sync.agent.protocol import KILL, KILL_RUNNER, TERM
+from guild_sync.agent.protocol import KILL, KILL_RUNNER, TERM, Run
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.output.console import say, warn
@@ -18,9 +17,7 @@ CALL_SECONDS = 20.0  # no call to a remote waits longer than this
 AFTER_KILL = 10.0  # seconds for a runner to write down how its killed operation ended
 
 
-def stop(
-    host: Host, runs: Sequence[Mapping[str, Any]], patience: float | None, force: bool
-) -> Exit:
+def stop(host: Host, runs: Sequence[Run], patience: float | None, force: bool) -> Exit:
     """Stop the running runs. `patience`: seconds before they are killed; None: do not wait.
 
     The exit status is an error where one could not be stopped.

@@ -79,7 +79,7 @@ def another_sshd(sshd: Server, folder: Path, *lines: str, path: str = "") -> Ite
                 known_hosts=str(folder / "known_hosts"),
                 ssh_config=sshd.remote.ssh_config,
             )
-            yield Server(sandbox.State(port, running.pid, None), remote)
+            yield Server(sandbox.SandboxState(port, running.pid, None), remote)
         finally:
             running.terminate()
 

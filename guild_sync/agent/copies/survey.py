@@ -24,8 +24,8 @@ def survey(
     ids: Sequence[str],
     stamps: bool = True,
     look_only: bool = False,
-    selection: Optional[protocol.Selection] = None,
-) -> protocol.Survey:
+    selection: Optional[protocol.SelectionForm] = None,
+) -> protocol.SurveyForm:
     """How the runs are here, where they were made: `states`, as runs.states, and `home_id`.
 
     `home_id` tells this guild home from any other, and from the empty folder that is left

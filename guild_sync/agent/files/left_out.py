@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import List, Sequence, Tuple, Union
 
 from ..errors import AgentError
-from ..protocol import MOST, Selection, Value
+from ..protocol import MOST, SelectionForm, Value
 from ..store import atomic, rundir
 
 # Notes of a copy, JSON lists; as LOCK* never copied. What a selection left out of it: path
@@ -21,7 +21,7 @@ _MAX_NOTE = 1 << 26
 LeftOut = List[Tuple[str, int]]
 
 
-def left_out(directory: str, selection: Selection, is_over: bool, most: int) -> LeftOut:
+def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int) -> LeftOut:
     """The paths that the selection leaves out, each with its size in bytes.
 
     The name of a folder ends with a slash, and stands for all that is in it. `selection` has

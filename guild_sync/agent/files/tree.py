@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple
 from ..catalog import find
 from ..catalog.filters import Filters
 from ..errors import AgentError
-from ..protocol import Entry, Files, Link
+from ..protocol import Files, Link, ListedFile
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
 from .left_out import left_out_of, links_of
@@ -48,9 +48,9 @@ def list_files(
     run_id = find.one(home, run, filters)
     directory = rundir.run_dir(home, run_id)
     found = entries_of(home, run_id, pattern, kind, everything, follow)
-    listed: List[Entry] = [{"path": entry.path, "size": entry.size} for entry in found]
+    listed: List[ListedFile] = [{"path": entry.path, "size": entry.size} for entry in found]
     wanted = segments(pattern)
-    left_out: List[Entry] = [
+    left_out: List[ListedFile] = [
         {"path": path, "size": size}
         for path, size in left_out_of(directory)
         if kind is None and is_below(path.rstrip("/").split("/"), wanted)

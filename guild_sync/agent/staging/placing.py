@@ -10,7 +10,7 @@ import shutil
 from typing import Collection, Dict, Iterator, List, Tuple
 
 from ..errors import AgentError
-from ..protocol import Requirement, Value
+from ..protocol import RequirementForm, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest
 
@@ -26,7 +26,7 @@ def is_inside(directory: str, name: str) -> bool:
 
 
 def add_required(
-    directory: str, requirement: Requirement, source: str, origin: str, run_id: str = ""
+    directory: str, requirement: RequirementForm, source: str, origin: str, run_id: str = ""
 ) -> None:
     if not os.path.exists(source):
         raise AgentError("it requires %s, which is not there" % rundir.shown(requirement["source"]))
@@ -53,7 +53,7 @@ def add_required(
     _record(directory, requirement, [path for _, path in chosen], run_id)
 
 
-def _chosen(requirement: Requirement, source: str, run_id: str) -> Iterator[Tuple[str, str]]:
+def _chosen(requirement: RequirementForm, source: str, run_id: str) -> Iterator[Tuple[str, str]]:
     """(path in the run, path to take) of each file or folder, before it is renamed."""
     patterns = [re.compile(pattern) for pattern in requirement["select"]]
     if os.path.isfile(source):
@@ -101,7 +101,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _renamed(
-    requirement: Requirement, chosen: Iterator[Tuple[str, str]]
+    requirement: RequirementForm, chosen: Iterator[Tuple[str, str]]
 ) -> Iterator[Tuple[str, str]]:
     taken: Dict[str, str] = {}
     for name, path in chosen:
@@ -156,7 +156,7 @@ def _sha1(path: str) -> str:
     return digest.hexdigest()
 
 
-def _record(directory: str, requirement: Requirement, paths: List[str], run_id: str) -> None:
+def _record(directory: str, requirement: RequirementForm, paths: List[str], run_id: str) -> None:
     """Write the attribute `deps`, as Guild AI 0.9 does."""
     deps = rundir.mapping(rundir.read_attr(directory, "deps"))
     uri = "%s:%s" % (requirement["kind"], requirement["source"])

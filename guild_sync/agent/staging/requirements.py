@@ -13,17 +13,17 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from .. import protocol
 from ..catalog import describe, filters, find
 from ..errors import AgentError
-from ..protocol import FILES, Candidate, Requirement, Value
+from ..protocol import FILES, RequiredRun, RequirementForm, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
 from .placing import add_required, is_inside
 
 
 def candidates(
-    home: str, requires: Sequence[Requirement], flags: Dict[str, Value]
-) -> Dict[str, Candidate]:
+    home: str, requires: Sequence[RequirementForm], flags: Dict[str, Value]
+) -> Dict[str, RequiredRun]:
     """For each run that is required, by its name: `run`, its summary, or `problem`, why not."""
-    found: Dict[str, Candidate] = {}
+    found: Dict[str, RequiredRun] = {}
     for requirement in requires:
         if requirement["kind"] == "operation":
             name = requirement["name"]
@@ -35,7 +35,7 @@ def candidates(
     return found
 
 
-def _required_run(home: str, requirement: Requirement, wanted: Value) -> str:
+def _required_run(home: str, requirement: RequirementForm, wanted: Value) -> str:
     """The id of the run that the flag names, or else of the latest completed one."""
     if wanted in (None, ""):
         run_id = _latest(home, requirement["source"])
@@ -63,7 +63,7 @@ def _latest(home: str, operation: str) -> Optional[str]:
 
 
 def add_files(
-    home: str, run_id: str, requires: Sequence[Requirement], root: str = "", run_dir: str = ""
+    home: str, run_id: str, requires: Sequence[RequirementForm], root: str = "", run_dir: str = ""
 ) -> None:
     """Copy the files of the project that are required into a pending run.
 
@@ -86,7 +86,7 @@ def keep_files(home: str, run_id: str, root: str, files: Sequence[str]) -> None:
         shutil.copyfile(os.path.join(root, name), target)
 
 
-def resolve(home: str, directory: str, requires: Sequence[Requirement]) -> None:
+def resolve(home: str, directory: str, requires: Sequence[RequirementForm]) -> None:
     """Link what the run requires of other runs, and of absolute paths, into it.
 
     The run that was taken becomes the flag's value. What an earlier start linked stays,
@@ -118,7 +118,7 @@ def _config(known: Dict[str, Value], name: str, key: str) -> Value:
     return rundir.mapping(rundir.mapping(known.get(name)).get(key)).get("config")
 
 
-def forget(directory: str, requirement: Requirement) -> None:
+def forget(directory: str, requirement: RequirementForm) -> None:
     """Remove what an earlier start linked for this requirement."""
     paths, others = _split(directory, "%s:%s/" % (requirement["kind"], requirement["source"]))
     for path in paths:

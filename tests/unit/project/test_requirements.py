@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from guild_sync.agent.protocol import Job, Recipe
+from guild_sync.agent.protocol import Job, Recipe, Value
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.jobs import command
+from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.recipe import definition, flags_of, operation_of
 from guild_sync.project import flags, guildfile, operations
 from guild_sync.project.definitions import Operation, Project, Requirement, Step
@@ -191,7 +192,7 @@ def test_a_required_run_has_a_flag_that_is_not_the_operations_own(tmp_path: Path
     operation = read(
         tmp_path, requires=[{"operation": "train", "name": "model"}, "file:a"], flags={"x": 1}
     )
-    values = flags.flag_values(operation, ["model=12345678"])
+    values = plain_values(flags.flag_values(operation, ["model=12345678"]))
 
     assert list(operation.flags) == ["x", "model"]
     assert values == {"x": 1, "model": "12345678"}
@@ -307,7 +308,7 @@ def test_a_step_of_an_operation_that_is_not_there_is_refused(tmp_path: Path) -> 
 
 def test_the_flags_of_a_step_take_the_pipelines_values() -> None:
     texts = {"a": "${x}", "b": "is-${x}-${s}", "c": "${none}", "d": "plain", "e": "${s}"}
-    values = {"x": True, "s": "a b", "none": None}
+    values: dict[str, Value] = {"x": True, "s": "a b", "none": None}
 
     found = command.step_flags(Step("s", "s", texts), values)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guild_sync.project.values import plain_value, shown
+from guild_sync.project.values import FlagValue, plain_value, shown
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from guild_sync.project.values import plain_value, shown
         ("[1, 2", "[1, 2"),
     ],
 )
-def test_a_word_is_a_value_where_yaml_says_so_and_else_text(text: str, value: object) -> None:
+def test_a_word_is_a_value_where_yaml_says_so_and_else_text(text: str, value: FlagValue) -> None:
     assert (plain_value(text), type(plain_value(text))) == (value, type(value))
 
 
@@ -54,7 +54,7 @@ scalars = (
 
 
 @given(st.booleans() | st.none() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False))
-def test_a_number_yes_no_or_null_is_read_back_from_what_is_shown(value: object) -> None:
+def test_a_number_yes_no_or_null_is_read_back_from_what_is_shown(value: FlagValue) -> None:
     assert plain_value(shown(value)) == value
     assert type(plain_value(shown(value))) is type(value)
 
@@ -78,7 +78,7 @@ def test_a_text_on_one_line_is_read_back_as_it_was(value: str) -> None:
 
 
 @given(scalars | st.lists(scalars, max_size=3))
-def test_what_is_shown_is_on_one_line(value: object) -> None:
+def test_what_is_shown_is_on_one_line(value: FlagValue) -> None:
     assert "\n" not in shown(value)
 
 
@@ -102,5 +102,5 @@ def test_a_list_is_shown_with_its_items_unchanged() -> None:
         ([1, 2], "[1, 2]"),
     ],
 )
-def test_a_value_is_shown_as_people_write_it(value: object, text: str) -> None:
+def test_a_value_is_shown_as_people_write_it(value: FlagValue, text: str) -> None:
     assert shown(value) == text

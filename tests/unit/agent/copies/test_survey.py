@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.agent.copies import stamps, survey, tracked
-from guild_sync.agent.protocol import Plain, Selection
+from guild_sync.agent.protocol import Plain, SelectionForm
 from guild_sync.agent.store import attrs, locks, rundir
 
 A, B = "a" * 32, "b" * 32
@@ -78,7 +78,7 @@ def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
     assert told[A]["stamp"] == ""
     assert len(told[B]["stamp"]) == 32
     assert survey.survey(str(tmp_path), [B], stamps=False)["states"][B]["stamp"] == ""
-    selection: Selection = {"exclude": ["x"], "include": [], "max_size": None, "large": None}
+    selection: SelectionForm = {"exclude": ["x"], "include": [], "max_size": None, "large": None}
     selected = survey.survey(str(tmp_path), [B], selection=selection)["states"][B]
     assert selected["stamp"] != told[B]["stamp"], "another selection is another copy"
 

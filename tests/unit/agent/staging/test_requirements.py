@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.protocol import Requirement
+from guild_sync.agent.protocol import RequirementForm
 from guild_sync.agent.staging import requirements
 from guild_sync.agent.store import rundir
 
@@ -57,23 +57,23 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def of_file(source: str, **more: Any) -> Requirement:
-    found: Requirement = {
+def of_file(source: str, **more: Any) -> RequirementForm:
+    found: RequirementForm = {
         "kind": "file", "source": source, "name": source, "select": [], "rename": [],
         "target_path": "", "copy": False, "keep_folders": False,
     }  # fmt: skip
     return {**found, **more}  # type: ignore[typeddict-item]
 
 
-def of_run(**more: Any) -> Requirement:
+def of_run(**more: Any) -> RequirementForm:
     return of_file("train", kind="operation", **more)
 
 
-def add(home: Path, root: Path, *requires: Requirement) -> None:
+def add(home: Path, root: Path, *requires: RequirementForm) -> None:
     requirements.add_files(str(home), ID, requires, str(root))
 
 
-def resolve(home: Path, run: Path, *requires: Requirement) -> None:
+def resolve(home: Path, run: Path, *requires: RequirementForm) -> None:
     requirements.resolve(str(home), str(run), requires)
 
 
