@@ -129,7 +129,7 @@ def test_guild_ai_shows_the_status_of_every_run(guild: Guild, guild_ai: GuildAi)
     dead = here.started(op="wait")
     here.wait_for_output(dead, "up\n")
     guild.ok("stop", dead, "-y")
-    rundir.remove_attr(str(here.run_dir(dead)), "exit_status")
+    rundir.remove_attrs(str(here.run_dir(dead)), ["exit_status"])
     expected = {
         completed: "completed",
         failed: "error",

@@ -158,8 +158,8 @@ def _write(run: str, name: str, value: Plain) -> None:
     if value is not None:
         os.makedirs(folder, exist_ok=True)
         rundir.write_attr(run, name, value)
-    elif os.path.lexists(os.path.join(folder, name)):
-        os.unlink(os.path.join(folder, name))
+    else:
+        rundir.remove_attrs(run, [name])
 
 
 def _joined(parts: Sequence[str]) -> str:

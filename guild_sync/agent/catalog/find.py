@@ -24,12 +24,8 @@ def run_ids(home: str, deleted: bool = False) -> List[str]:
     The order is by the time at which a run started, or else was initialized.
     """
     top = rundir.runs_dir(home, deleted)
-    try:
-        names = os.listdir(top)
-    except OSError:
-        return []
     # Newest first, and by id where two began in the same microsecond.
-    keyed = [(rundir.time_of(top + "/" + name), name) for name in names if RUN_ID.match(name)]
+    keyed = [(rundir.time_of(top + "/" + name), name) for name in rundir.names(top)]
     keyed = [pair for pair in keyed if pair[0] is not None]
     keyed.sort(reverse=True)
     return [name for _, name in keyed]

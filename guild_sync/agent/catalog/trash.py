@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Sequence
 
 from .. import protocol
 from ..errors import AgentError
 from ..protocol import Changed
-from ..store import locks, rundir
+from ..store import rundir
+from ..store.rest import AtRest
 from . import changes
 
 
@@ -35,12 +35,12 @@ def delete(
 
     def act(run_id: str, dump: str) -> None:
         target = os.path.join(trash, run_id)
-        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as move:
+        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as run:
             before = os.path.join(dump, run_id)
             if os.path.lexists(target):  # deleted before, and copied here again
                 os.rename(target, before)
             try:
-                move(target)
+                run.move(target)
             except OSError:
                 if os.path.lexists(before):
                     os.rename(before, target)
@@ -71,8 +71,8 @@ def restore(home: str, ids: Sequence[str]) -> Changed:
 
 def _removed(home: str, top: str, ids: Sequence[str], copies: Sequence[str]) -> Changed:
     def act(run_id: str, dump: str) -> None:
-        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as move:
-            move(os.path.join(dump, run_id))
+        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as run:
+            run.move(os.path.join(dump, run_id))
 
     return _with_dump(home, top, ids, act)
 
@@ -104,31 +104,13 @@ def _path(top: str, run_id: str) -> str:
     return os.path.join(top, run_id)
 
 
-@contextmanager
-def _at_rest(directory: str, is_copy: bool) -> Iterator[Callable[[str], None]]:
-    """A function that moves the run, which nobody can start meanwhile."""
-    guild = rundir.guild_dir(directory)
-    if not is_copy and os.path.exists(os.path.join(guild, rundir.LOCK_REMOTE)):
+def _at_rest(directory: str, is_copy: bool) -> AtRest:
+    """The run, held; AgentError where somebody runs or copies it."""
+    if not is_copy and os.path.exists(
+        os.path.join(rundir.guild_dir(directory), rundir.LOCK_REMOTE)
+    ):
         raise AgentError("it is just being copied here")
-    if locks.holder(guild) is not None:
-        raise AgentError(protocol.RUNNING)
-    try:
-        held = locks.hold(guild)
-        if held is None:
-            raise AgentError(protocol.RUNNING)
-    except OSError:
-        held = None  # its folder cannot be written, and so no runner can start in it
-    places = [directory]
-
-    def move(target: str) -> None:
-        os.rename(directory, target)
-        places.append(target)
-
-    try:
-        yield move
-    finally:
-        if held is not None:
-            locks.release(rundir.guild_dir(places[-1]), held)
+    return AtRest(directory, AgentError(protocol.RUNNING), or_unwritable=True)
 
 
 def _remove_tree(path: str) -> bool:

@@ -23,7 +23,6 @@ from ..store import atomic, locks, rundir
 
 _INCOMING = ".incoming-"
 _TOKEN = re.compile(r"[0-9a-f]{16}\Z")
-_END = ("exit_status", "stopped")
 _MARKS = {rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED}
 
 
@@ -55,7 +54,9 @@ def begin(home: str, states: Dict[str, State], remote: str, incoming: str = "") 
                 _write_remote(guild, remote)
             if state["status"] not in protocol.FINAL:
                 _set_waiting(directory, state)
-            _forget_end(directory, state)
+            # An end from before the run was restarted there: a copy removes nothing.
+            told = zip(rundir.END, (state["exit_status"], state["stopped"]))
+            rundir.remove_attrs(directory, [name for name, value in told if value is None])
     return {
         "runs_dir": top,
         "incoming": incoming,
@@ -99,13 +100,6 @@ def _make(directory: str, remote: str, incoming: str) -> None:
 
 def _write_remote(guild: str, remote: str) -> None:
     atomic.write_atomically(os.path.join(guild, rundir.LOCK_REMOTE), remote + "\n")
-
-
-def _forget_end(directory: str, state: State) -> None:
-    """Remove an end from before the run was restarted there: a copy removes nothing."""
-    for name, value in (("exit_status", state["exit_status"]), ("stopped", state["stopped"])):
-        if value is None:
-            rundir.remove_attr(directory, name)
 
 
 def reopen(home: str, run_id: str, remote: str) -> bool:
@@ -249,7 +243,7 @@ def find_again(home: str, run: str) -> Found:
 def _has_ended_as(directory: str, state: State) -> bool:
     # `started` too: it tells an end from that of the same run before it was restarted.
     told = (state["exit_status"], state["stopped"], state["started"])
-    names = ("exit_status", "stopped", "started")
+    names = (*rundir.END, "started")
     return tuple(rundir.read_attr(directory, name) for name in names) == told
 
 

@@ -17,16 +17,11 @@ def tracked(home: str) -> List[Tuple[str, str]]:
     remote is named where the copy does not say of whom it is one.
     """
     top = rundir.runs_dir(home)
-    try:
-        names = os.listdir(top)
-    except OSError:
-        return []
     keyed = []
-    for name in names:
-        if protocol.RUN_ID.match(name):
-            remote = _remote_to_ask(top + "/" + name)
-            if remote is not None:
-                keyed.append((rundir.time_of(top + "/" + name) or 0, name, remote))
+    for name in rundir.names(top):
+        remote = _remote_to_ask(top + "/" + name)
+        if remote is not None:
+            keyed.append((rundir.time_of(top + "/" + name) or 0, name, remote))
     return [(name, remote) for _, name, remote in sorted(keyed, reverse=True)]
 
 
@@ -61,14 +56,8 @@ def overview(home: str) -> Dict[str, protocol.Overview]:
     for them, in microseconds since 1970.
     """
     top = rundir.runs_dir(home)
-    try:
-        names = os.listdir(top)
-    except OSError:
-        return {}
     found: Dict[str, protocol.Overview] = {}
-    for name in sorted(names):
-        if not protocol.RUN_ID.match(name):
-            continue
+    for name in sorted(rundir.names(top)):
         directory = top + "/" + name
         remote, confirmed = _origin(directory)
         if remote is None:

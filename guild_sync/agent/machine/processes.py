@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Set
 
+from ..store import locks
+
+# What tells a process to end, and it may refuse.
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLICE = 0.5  # seconds after which a wait looks again, where a process may outlive its run
 _POLL = 0.05  # where the kernel tells no end of a process
 
@@ -67,19 +72,15 @@ def groups_of(pids: Sequence[int]) -> Set[int]:
 
 
 def _processes() -> Iterator[_Process]:
-    """All processes. Source: proc(5), /proc/PID/stat: after the name state, ppid, pgrp."""
+    """All processes. Source: proc(5): after the name there are state, ppid, pgrp."""
     try:
         names = os.listdir("/proc")
     except OSError:
         return
     for name in names:
         if name.isdigit():
-            try:
-                with open("/proc/%s/stat" % name, "rb") as f:
-                    fields = f.read().rpartition(b")")[2].split()
-            except OSError:
-                continue  # it ended
-            if len(fields) > 2:
+            fields = locks.stat_of(int(name))
+            if fields:
                 yield _Process(int(name), fields[0].decode(), int(fields[1]), int(fields[2]))
 
 

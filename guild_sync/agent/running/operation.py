@@ -13,7 +13,6 @@ from ..machine import processes
 from ..machine.children import die_with_parent
 
 _CHUNK = 65536
-_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 COMMAND_NOT_FOUND = 127  # as a shell says it
 _GROUP_POLL = 0.05  # seconds between looks at a process group, whose end is no event
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
@@ -66,7 +65,7 @@ def operate(
         if operation is not None:
             processes.signal_group(operation.pid, passed_on)
 
-    handlers = {s: signal.signal(s, forward) for s in (*_FORWARDED, signal.SIGQUIT)}
+    handlers = {s: signal.signal(s, forward) for s in (*processes.ENDING, signal.SIGQUIT)}
     # The operation's end is an event like its output: SIGCHLD makes wake_read readable.
     handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
     wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)

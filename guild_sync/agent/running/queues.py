@@ -10,15 +10,13 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from typing import Any, Iterator, List, NamedTuple, Set
 
-from .. import protocol
 from ..errors import AgentError
+from ..machine.processes import ENDING
 from ..staging import spawn
 from ..store import locks, rundir
-
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from .saying import say
 
 
 class Staged(NamedTuple):
@@ -38,14 +36,8 @@ def staged_runs(home: str) -> List[Staged]:
 
 def _staged(home: str) -> Iterator[Staged]:
     top = rundir.runs_dir(home)
-    try:
-        names = os.listdir(top)
-    except OSError:
-        return
-    for name in names:
+    for name in rundir.names(top):
         directory = os.path.join(top, name)
-        if not protocol.RUN_ID.match(name):
-            continue
         if not os.path.exists(os.path.join(rundir.guild_dir(directory), rundir.STAGED)):
             continue
         if (
@@ -86,7 +78,7 @@ class Queue:
         for fd in (wake, write_end):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(write_end)
-        for signum in _ENDING:
+        for signum in ENDING:
             signal.signal(signum, self._end)
         waiting = False
         while not self._ending:
@@ -96,11 +88,11 @@ class Queue:
                 break
             else:
                 if not waiting:
-                    _say("Waiting for staged runs")
+                    say("Waiting for staged runs")
                 waiting = True
                 select.select([wake], [], [], self._interval)
         runs_started = "1 run" if self._started == 1 else "%d runs" % self._started
-        _say("The queue has ended: it started %s" % runs_started)
+        say("The queue has ended: it started %s" % runs_started)
         left = self._passed_over | {run for run in self._told if run in staged_runs(self._home)}
         return 1 if left and self._once else 0
 
@@ -129,10 +121,10 @@ class Queue:
 
     def _wait_for(self, run_id: str, directory: str, runner: "subprocess.Popen[bytes]") -> None:
         self._current = run_id
-        _say("Started %s (%s)" % (run_id, rundir.opref(directory)["name"]))
+        say("Started %s (%s)" % (run_id, rundir.opref(directory)["name"]))
         runner.wait()
         self._current = ""
-        _say("Run %s ended: %s" % (run_id, rundir.status(directory).text))
+        say("Run %s ended: %s" % (run_id, rundir.status(directory).text))
 
     def _tell_why(self, staged: Staged, directory: str, error: Exception) -> None:
         """Pass a run over that cannot be started, and say so; but not one that another has."""
@@ -142,17 +134,11 @@ class Queue:
             # What it waits for may be there the next time.
             if staged not in self._told:
                 self._told.add(staged)
-                _say("Waiting: %s" % error.message)
+                say("Waiting: %s" % error.message)
             return
         taken = locks.holder(rundir.guild_dir(directory)) is not None
         if taken or rundir.status(directory).text != "staged":
             return
         self._passed_over.add(staged)
         message = error.message if isinstance(error, AgentError) else str(error)
-        _say("Cannot start %s: %s" % (staged.run_id, message))
-
-
-def _say(text: str) -> None:
-    # What a run or its operation is called comes from elsewhere: one line it stays.
-    sys.stdout.write("".join(c if c.isprintable() else "?" for c in text) + "\n")
-    sys.stdout.flush()
+        say("Cannot start %s: %s" % (staged.run_id, message))

@@ -82,8 +82,7 @@ def run(
             requirements.resolve(home, directory, job["requires"])
         argv = _argv(directory, job, environment)
         _write_start(directory, argv, job)
-        for name in ("exit_status", "stopped"):  # of an earlier end: the mark hides them
-            rundir.remove_attr(directory, name)
+        rundir.remove_attrs(directory, rundir.END)  # of an earlier end: the mark hides it
         rundir.unmark(directory, rundir.STAGED)
         rundir.unmark(directory, rundir.PENDING)
         variables = _variables(directory, job, environment)

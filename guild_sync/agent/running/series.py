@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import uuid
 from types import FrameType
 from typing import Dict, Iterator, List, Optional, Tuple
@@ -18,13 +17,13 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from .. import protocol
 from ..catalog import describe, filters
 from ..errors import AgentError
+from ..machine.processes import ENDING
 from ..protocol import Child, Job
 from ..staging import requirements, spawn, stage
 from ..staging.source import adopt_source
 from ..store import rundir
 from ..store.job import read_job
-
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from .saying import say
 
 
 def main(home: str, directory: str) -> int:
@@ -48,14 +47,14 @@ class Series:
         self._done: Dict[str, str] = {}  # operation -> id of its run, for those after it
 
     def run(self) -> int:
-        for signum in _ENDING:
+        for signum in ENDING:
             signal.signal(signum, self._end)
         failed: List[Tuple[str, int]] = []
         for number, child in enumerate(self._children, 1):
             title = self._title(number, child)
             run_id = self._completed_before(child)
             if run_id:
-                self._say("%s has completed: %s" % (title, run_id))
+                say("%s has completed: %s" % (title, run_id))
                 self._remember(run_id)
                 continue
             code = self._run_child(title, child)
@@ -67,7 +66,7 @@ class Series:
                     self._tell_rest(number)
                     break
         if failed and not self._is_pipeline:
-            self._say("%d of %d trials failed" % (len(failed), len(self._children)))
+            say("%d of %d trials failed" % (len(failed), len(self._children)))
         return 0 if not failed else failed[0][1] if 0 < failed[0][1] < 256 else 1
 
     def _title(self, number: int, child: Child) -> str:
@@ -79,7 +78,7 @@ class Series:
         rest = len(self._children) - number
         if rest:
             what = "step" if self._is_pipeline else "trial"
-            self._say("%d %s%s not run" % (rest, what, "s were" if rest > 1 else " was"))
+            say("%d %s%s not run" % (rest, what, "s were" if rest > 1 else " was"))
 
     def _run_child(self, title: str, child: Child) -> int:
         run_id = uuid.uuid4().hex
@@ -90,14 +89,14 @@ class Series:
             if os.path.islink(link):  # of an earlier start, which failed
                 os.unlink(link)
             os.symlink(os.path.relpath(directory, self._directory), link)
-            self._say("%s: starting %s" % (title, run_id))
+            say("%s: starting %s" % (title, run_id))
             self._runner = spawn.start_runner(directory, echo=True)
         except (AgentError, OSError) as e:
             stage.discard(self._home, run_id)
             if os.path.islink(link):
                 os.unlink(link)
             hint = "; %s" % e.hint if isinstance(e, AgentError) and e.hint else ""
-            self._say("%s failed: %s%s" % (title, e, hint))
+            say("%s failed: %s%s" % (title, e, hint))
             return 1
         if self._ending:  # while it was being started
             self._runner.send_signal(self._ending)
@@ -108,7 +107,7 @@ class Series:
         if state == "completed":
             self._remember(run_id)
             return 0
-        self._say("%s failed: run %s ended with %s (exit status %s)" % (title, run_id, state, code))
+        say("%s failed: run %s ended with %s (exit status %s)" % (title, run_id, state, code))
         return code if isinstance(code, int) and code > 0 else 1
 
     def _make(self, run_id: str, child: Child) -> None:
@@ -154,7 +153,3 @@ class Series:
         self._ending = signum
         if self._runner is not None:
             self._runner.send_signal(signum)
-
-    def _say(self, text: str) -> None:
-        sys.stdout.write("".join(c if c.isprintable() else "?" for c in text) + "\n")
-        sys.stdout.flush()

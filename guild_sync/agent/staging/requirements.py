@@ -136,7 +136,7 @@ def forget_all(directory: str) -> None:
         else:
             shutil.rmtree(path, ignore_errors=True)
     write_manifest(directory, others)
-    rundir.remove_attr(directory, "deps")
+    rundir.remove_attrs(directory, ["deps"])
 
 
 def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:

@@ -13,11 +13,10 @@ from typing import Dict, Optional
 from ..catalog import describe, find
 from ..errors import AgentError
 from ..protocol import Job, Made, Recipe, Value
-from ..store import atomic, locks, rundir
+from ..store import atomic, rundir
 from ..store.job import JOB, read_job, write_job
+from ..store.rest import AtRest
 from . import requirements, stage
-
-_END = ("exit_status", "stopped")
 
 
 def recipe(home: str, run: str) -> Recipe:
@@ -73,46 +72,24 @@ def restage(
     return {"run_dir": directory}
 
 
+def _at_rest(directory: str, name: str) -> AtRest:
+    """The run, held; AgentError where somebody runs it, and for the copy of a remote's."""
+    copied = rundir.confirmed(directory)
+    remote = rundir.status(directory).remote or (copied and copied["remote"])
+    if remote:
+        raise AgentError(
+            "run %s is a copy of one on %s" % (name, remote),
+            "Start it there: guild run -r %s --restart %s\n"
+            "Or make a new run here: guild run --proto %s" % (remote, name, name),
+            "refused",
+        )
+    hint = "Stop it first: guild stop %s" % name
+    return AtRest(directory, AgentError("run %s is running" % name, hint, "refused"))
+
+
 def _forget_end(directory: str) -> None:
-    for name in _END:
-        rundir.remove_attr(directory, name)
+    rundir.remove_attrs(directory, rundir.END)
     rundir.unmark(directory, rundir.OUTPUT)
-
-
-class _at_rest:
-    """Hold the lock of a run that nobody runs; AgentError where somebody does."""
-
-    def __init__(self, directory: str, name: str) -> None:
-        self._directory = directory
-        self._guild = rundir.guild_dir(directory)
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._refuse_copies()
-        # Guild AI holds no flock: whether its process lives must be asked first.
-        running = locks.holder(self._guild) is not None
-        held = None if running else locks.hold(self._guild)
-        if held is None:
-            raise AgentError(
-                "run %s is running" % self._name,
-                "Stop it first: guild stop %s" % self._name,
-                "refused",
-            )
-        self._held = held
-
-    def _refuse_copies(self) -> None:
-        copied = rundir.confirmed(self._directory)
-        remote = rundir.status(self._directory).remote or (copied and copied["remote"])
-        if remote:
-            raise AgentError(
-                "run %s is a copy of one on %s" % (self._name, remote),
-                "Start it there: guild run -r %s --restart %s\n"
-                "Or make a new run here: guild run --proto %s" % (remote, self._name, self._name),
-                "refused",
-            )
-
-    def __exit__(self, *_: object) -> None:
-        locks.release(self._guild, self._held)
 
 
 def stage_in(
@@ -138,7 +115,6 @@ def stage_in(
     with _at_rest(run_dir, run_dir):
         rundir.mark(run_dir, rundir.PENDING)
         _forget_end(run_dir)
-        for name in rundir.attr_names(run_dir):
-            rundir.remove_attr(run_dir, name)
+        rundir.remove_attrs(run_dir, rundir.attr_names(run_dir))
         stage.fill(run_dir, run_id, opref, attributes, job)
     return {"run_dir": run_dir}

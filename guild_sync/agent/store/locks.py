@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from .atomic import write_atomically
 
@@ -152,15 +152,20 @@ def _record(pid: int) -> Dict[str, Any]:
 def start_time(pid: int) -> Optional[int]:
     """When `pid` started, in clock ticks since boot; None if it is gone.
 
-    Source: proc(5), /proc/PID/stat, field 22.
+    Source: proc(5), field 22.
     """
+    fields = stat_of(pid)
+    return None if not fields or fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def stat_of(pid: int) -> List[bytes]:
+    """The fields of /proc/PID/stat from the third on, the state; none if it is gone."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as f:
             # The second field is the program's name, in parentheses, with anything in it.
-            fields = f.read().rpartition(b")")[2].split()
+            return f.read().rpartition(b")")[2].split()
     except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+        return []
 
 
 def _started_before_lock(guild_dir: str, pid: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import RUN_ID, Confirmed, Opref, State, Value
@@ -27,6 +27,8 @@ LOCK_LOST = "LOCK.lost"
 # Folders of what is being removed, which no listing shows.
 DELETING = ".deleting-"
 OUTPUT = "output"
+# The attributes that a run has once it has ended.
+END = ("exit_status", "stopped")
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
@@ -43,6 +45,14 @@ class Status(NamedTuple):
 
 def runs_dir(home: str, deleted: bool = False) -> str:
     return os.path.join(home, "trash", "runs") if deleted else os.path.join(home, "runs")
+
+
+def names(top: str) -> List[str]:
+    """The ids of what is in a folder of runs, in no order; none where it cannot be read."""
+    try:
+        return [name for name in os.listdir(top) if RUN_ID.match(name)]
+    except OSError:
+        return []
 
 
 def run_dir(home: str, run_id: str) -> str:
@@ -121,11 +131,10 @@ def write_attr(directory: str, name: str, value: Plain) -> None:
     atomic.write_atomically(path, attrs.encode(value))
 
 
-def remove_attr(directory: str, name: str) -> None:
-    try:
-        os.unlink(os.path.join(guild_dir(directory), "attrs", name))
-    except FileNotFoundError:
-        pass
+def remove_attrs(directory: str, names: Iterable[str]) -> None:
+    """Remove attributes, of those that there are."""
+    for name in names:
+        _unlink(os.path.join(guild_dir(directory), "attrs", name))
 
 
 def is_attr_name(name: str) -> bool:
@@ -146,8 +155,12 @@ def mark(directory: str, name: str) -> None:
 
 
 def unmark(directory: str, name: str) -> None:
+    _unlink(os.path.join(guild_dir(directory), name))
+
+
+def _unlink(path: str) -> None:
     try:
-        os.unlink(os.path.join(guild_dir(directory), name))
+        os.unlink(path)
     except FileNotFoundError:
         pass
 
