@@ -122,7 +122,17 @@ def _texts(value: Any) -> list[str]:
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch(name, p) or fnmatch(name, p.rstrip("/") + "/*") for p in patterns)
+    spelled = [spelling for pattern in patterns for spelling in _spellings(pattern)]
+    return any(fnmatch(name, p) or fnmatch(name, p.rstrip("/") + "/*") for p in spelled)
+
+
+def _spellings(pattern: str) -> Iterator[str]:
+    """A pattern, and what it is where a `**/` in it stands for no folder, as in .gitignore."""
+    before, folders, behind = pattern.partition("**/")
+    for rest in _spellings(behind) if folders else ("",):
+        yield before + folders + rest
+        if folders:
+            yield before + rest
 
 
 def _candidates(root: Path, any_size: bool) -> tuple[list[str], dict[str, str]]:

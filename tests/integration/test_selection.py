@@ -58,6 +58,7 @@ SELECTIONS: list[tuple[list[str], set[str]]] = [
     (["--exclude", "deep", "--include", "notes.txt"], {"deep/er/model.ckpt"}),
     (["--exclude", "*", "--include", "result.json"], set(FILES) - {"result.json"}),
     (["--exclude", "**/er/*.txt"], {"deep/er/notes.txt"}),
+    (["--exclude", "logs/**"], {"logs/a.gz", "logs/a.log"}),
     (["--exclude", "odd [[]x]*"], {"odd [x]*?\\.ckpt"}),
     (["--max-size", "5K"], {"deep/er/model.ckpt"}),
     (["--max-size", "5000"], {"deep/er/model.ckpt"}),

@@ -15,7 +15,7 @@ from ..protocol import DATA, Packet
 from ..store import rundir
 from ..store.manifest import SOURCE_FOLDER, paths_of_kinds
 from . import reading
-from .patterns import is_below
+from .patterns import from_the_top, is_below
 from .tree import entries_of
 
 # What a stream of all files leaves out: marks, and packages that were installed for the run.
@@ -56,7 +56,7 @@ def _tar(
     home: str, run_id: str, paths: Sequence[str], unreadable: Dict[str, str]
 ) -> Iterator[bytes]:
     for path in paths:
-        if any(is_below(path.split("/"), left_out.split("/")) for left_out in _NOT_ARCHIVED):
+        if any(is_below(path, from_the_top(left_out)) for left_out in _NOT_ARCHIVED):
             continue
         try:
             f = reading.open_file(home, run_id, path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
-from fnmatch import fnmatchcase
 from typing import List, Sequence, Tuple, Union
 
 from ..errors import AgentError
 from ..protocol import MOST, SelectionForm, Value
 from ..store import atomic, rundir
+from .patterns import at_any_depth, is_below, matches
 
 # Notes of a copy, JSON lists; as LOCK* never copied. What a selection left out of it: path
 # and size. And links that were not copied as they lead out of the runs: path and target.
@@ -30,8 +30,8 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
     """
     limits = [selection["max_size"], None if is_over else selection["large"]]
     limit = min((size for size in limits if size is not None), default=None)
-    exclude = [_segments(pattern) for pattern in selection["exclude"]]
-    include = [_segments(pattern) for pattern in selection["include"]]
+    exclude = [at_any_depth(pattern) for pattern in selection["exclude"]]
+    include = [at_any_depth(pattern) for pattern in selection["include"]]
     found = []
     folders = [("", False)]
     while folders:
@@ -40,9 +40,8 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
             path = folder + item.name
             if path == ".guild":
                 continue
-            parts = path.split("/")
             status = item.stat(follow_symlinks=False)
-            excluded = is_excluded or _matches(parts, exclude)
+            excluded = is_excluded or any(matches(path, wanted) for wanted in exclude)
             if stat.S_ISDIR(status.st_mode):
                 if excluded and not include:
                     found.append((path + "/", _size_of(item.path)))
@@ -51,7 +50,8 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
             else:
                 too_large = limit is not None and stat.S_ISREG(status.st_mode)
                 too_large = too_large and status.st_size > (limit or 0)
-                if (excluded or too_large) and not _is_below(parts, include):
+                unwanted = excluded or too_large
+                if unwanted and not any(is_below(path, wanted) for wanted in include):
                     found.append((path, status.st_size))
             if len(found) > most:
                 raise AgentError(
@@ -78,31 +78,6 @@ def _size_of(folder: str) -> int:
             except OSError:
                 pass
     return total
-
-
-def _segments(pattern: object) -> Sequence[str]:
-    if not isinstance(pattern, str):
-        raise AgentError("%s is not a pattern" % rundir.shown(pattern))
-    parts = [part for part in pattern.split("/") if part not in ("", ".")]
-    # As rsync and git have it: without a slash it is for a name, wherever that is.
-    return parts if "/" in pattern.rstrip("/") else ["**", *parts]
-
-
-def _matches(parts: Sequence[str], patterns: Sequence[Sequence[str]]) -> bool:
-    return any(_match(parts, pattern) for pattern in patterns)
-
-
-def _is_below(parts: Sequence[str], patterns: Sequence[Sequence[str]]) -> bool:
-    """Whether the path, or a folder that it is in, matches one of the patterns."""
-    return any(_matches(parts[:end], patterns) for end in range(1, len(parts) + 1))
-
-
-def _match(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_match(parts[at:], pattern[1:]) for at in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _match(parts[1:], pattern[1:])
 
 
 def write_note(directory: str, name: str, what: Sequence[Tuple[str, Union[int, str]]]) -> None:

@@ -1,4 +1,8 @@
-"""Patterns of paths in a run."""
+"""Patterns of paths in a run, with the meaning that git and rsync give them.
+
+`*`, `?` and `[a-z]` stand for parts of a name. `**` stands for any folders, or none; at the end
+it stands for all that is below, so that `a/**` is not `a` itself.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from ..errors import AgentError
 from ..store import rundir
 
 
-def segments(pattern: Optional[str]) -> List[str]:
+def from_the_top(pattern: Optional[str]) -> List[str]:
+    """The pattern of a path in the run, in its parts; none where every path is meant."""
     if not pattern:
         return []
     if pattern.startswith("/") or ".." in pattern.split("/") or "\0" in pattern:
@@ -17,13 +22,37 @@ def segments(pattern: Optional[str]) -> List[str]:
             "%s is not a path in a run" % rundir.shown(pattern),
             "Give one that is relative to the run.",
         )
+    return _parts(pattern)
+
+
+def at_any_depth(pattern: object) -> List[str]:
+    """The same, but that one without a slash is for a name, wherever that is."""
+    if not isinstance(pattern, str):
+        raise AgentError("%s is not a pattern" % rundir.shown(pattern))
+    parts = _parts(pattern)
+    return parts if parts and "/" in pattern.rstrip("/") else ["**", *parts]
+
+
+def _parts(pattern: str) -> List[str]:
     return [part for part in pattern.split("/") if part not in ("", ".")]
 
 
-def is_below(parts: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether the path, or a folder that it is in, matches; `**` stands for any folders."""
+def matches(path: str, wanted: Sequence[str]) -> bool:
+    """Whether the path itself matches."""
+    return _match(path.split("/"), wanted, below=False)
+
+
+def is_below(path: str, wanted: Sequence[str]) -> bool:
+    """Whether the path, or a folder that it is in, matches."""
+    return _match(path.split("/"), wanted, below=True)
+
+
+def _match(parts: Sequence[str], wanted: Sequence[str], below: bool) -> bool:
     if not wanted:
-        return True
-    if wanted[0] == "**":
-        return any(is_below(parts[at:], wanted[1:]) for at in range(len(parts)))
-    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and is_below(parts[1:], wanted[1:])
+        return below or not parts
+    first, rest = wanted[0], wanted[1:]
+    if first != "**":
+        return bool(parts) and fnmatchcase(parts[0], first) and _match(parts[1:], rest, below)
+    if not rest:
+        return bool(parts)
+    return any(_match(parts[at:], rest, below) for at in range(len(parts)))

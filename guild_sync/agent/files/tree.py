@@ -12,7 +12,7 @@ from ..protocol import Files, Link, ListedFile
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
 from .left_out import left_out_of, links_of
-from .patterns import is_below, segments
+from .patterns import from_the_top, is_below
 
 GENERATED = "generated"
 
@@ -49,16 +49,16 @@ def list_files(
     directory = rundir.run_dir(home, run_id)
     found = entries_of(home, run_id, pattern, kind, everything, follow)
     listed: List[ListedFile] = [{"path": entry.path, "size": entry.size} for entry in found]
-    wanted = segments(pattern)
+    wanted = from_the_top(pattern)
     left_out: List[ListedFile] = [
         {"path": path, "size": size}
         for path, size in left_out_of(directory)
-        if kind is None and is_below(path.rstrip("/").split("/"), wanted)
+        if kind is None and is_below(path.rstrip("/"), wanted)
     ]
     links: List[Link] = [
         {"path": path, "target": target}
         for path, target in links_of(directory)
-        if kind is None and is_below(path.split("/"), wanted)
+        if kind is None and is_below(path, wanted)
     ]
     return {
         "id": run_id,
@@ -78,12 +78,12 @@ def entries_of(
     follow: bool,
 ) -> Iterator[FileEntry]:
     directory = rundir.run_dir(home, run_id)
-    wanted = segments(pattern)
+    wanted = from_the_top(pattern)
     hidden = everything or kind in KINDS or wanted[:1] == [".guild"]
     of_kind = _kind_test(directory, kind)
     for entry in _walk(os.path.realpath(rundir.runs_dir(home)), directory, hidden, follow):
         path = entry.path.rstrip("/")
-        if of_kind(entry) and is_below(_shown_path(path, kind).split("/"), wanted):
+        if of_kind(entry) and is_below(_shown_path(path, kind), wanted):
             yield entry
 
 
