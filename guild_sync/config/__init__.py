@@ -1,6 +1,6 @@
 """config.yml and the guild home.
 
 Others call `remotes.remote` and `remotes.remotes` for frozen `Remote` records, `file.load`,
-`file.refuse` and `schema.fits` for other parts of the file, `selection.Selection`, and
-`home.guild_home`.
+`schema.fits` for other parts of the file, `faults.Place` for what is wrong in one,
+`selection.Selection`, and `home.guild_home`.
 """

@@ -1,4 +1,4 @@
-"""The config file: found, read anew only where it has changed, refused with every fault."""
+"""The config file: found, and read anew only where it has changed."""
 
 from __future__ import annotations
 
@@ -50,13 +50,6 @@ def _loaded(path: Path, _: tuple[int, ...]) -> object:
         return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
     except (yaml.YAMLError, RecursionError, ValueError) as e:
         raise yaml_error(path, e) from None
-
-
-def refuse(path: Path, faults: list[str]) -> None:
-    """Raise ConfigError with all the faults of the file, if it has any."""
-    if faults:
-        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise ConfigError(f"{path} has {count}:", "\n".join(f"  {fault}" for fault in faults))
 
 
 def yaml_error(path: Path, error: Exception) -> ConfigError:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from guild_sync.config.file import config_path, identity, load, reading, refuse
+from guild_sync.config.faults import Place
+from guild_sync.config.file import config_path, identity, load, reading
 from guild_sync.config.schema import (
     HOST,
     NAME,
@@ -122,56 +123,50 @@ def _remote_of_spec(spec: str) -> Remote:
 # Each of many remotes is looked up by itself: the file is read again only if it has changed.
 @lru_cache(maxsize=1)
 def _read(path: Path, _: tuple[int, ...]) -> dict[str, Remote]:
-    faults: list[str] = []
-    found = _remotes_of(load(path), path.parent, faults)
-    refuse(path, faults)
+    file = Place()
+    found = _remotes_of(load(path), path.parent, file)
+    file.refuse(path)
     return found
 
 
-def _remotes_of(data: object, folder: Path, faults: list[str]) -> dict[str, Remote]:
+def _remotes_of(data: object, folder: Path, file: Place) -> dict[str, Remote]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        faults.append("the file must be a mapping")
+        file.fault("the file must be a mapping")
         return {}
     defined = data.get("remotes")
     if defined is None:
         return {}
     if not isinstance(defined, dict):
-        faults.append("remotes: must be a mapping of names to remotes")
+        file.fault("remotes: must be a mapping of names to remotes")
         return {}
     found = {}
     for name, attributes in defined.items():
-        place = f"remotes: {plain_name(name)}"
+        place = file.at("remotes").at(plain_name(name))
         if not isinstance(name, str) or not NAME.match(name):
-            faults.append(
-                f"{place}: a remote's name is one word that begins with neither '-' nor '.'"
-            )
+            place.fault("a remote's name is one word that begins with neither '-' nor '.'")
         elif not isinstance(attributes, dict):
-            faults.append(f"{place}: must be a mapping")
+            place.fault("must be a mapping")
         else:
-            merged = _extended(name, defined, place, faults)
-            remote = _checked(name, merged, place, folder, faults)
+            merged = _extended(name, defined, place)
+            remote = _checked(name, merged, place, folder)
             if remote:
                 found[name] = remote
     return found
 
 
-def _extended(
-    name: str, defined: Mapping[Any, Any], place: str, faults: list[str]
-) -> dict[Any, Any]:
+def _extended(name: str, defined: Mapping[Any, Any], place: Place) -> dict[Any, Any]:
     """The remote's keys over those of the remotes that it extends."""
     merged: dict[Any, Any] = {}
     seen: list[str] = []
     current: object = name
     while current is not None:
         if not isinstance(current, str) or not isinstance(defined.get(current), dict):
-            faults.append(f"{place}: extends: there is no remote {current!r}")
+            place.fault(f"extends: there is no remote {current!r}")
             break
         if current in seen:
-            faults.append(
-                f"{place}: extends: {' -> '.join([*seen, current])} goes round in a circle"
-            )
+            place.fault(f"extends: {' -> '.join([*seen, current])} goes round in a circle")
             break
         seen.append(current)
         merged = {**defined[current], **merged}
@@ -190,35 +185,31 @@ _LOCAL_PATHS = ("private-key", "known-hosts", "ssh-config")
 _EXPANDED = ("host", "user", "proxy", "proxy-jump")
 
 
-def _checked(
-    name: str, attributes: dict[Any, Any], place: str, folder: Path, faults: list[str]
-) -> Remote | None:
+def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) -> Remote | None:
     kind = attributes.pop("type", None)
     if not is_one_line(kind):
-        faults.append(
-            f"{place}: type: is missing" if kind is None else f"{place}: type: must be text"
-        )
+        place.fault("type: is missing" if kind is None else "type: must be text")
         return None
     if kind not in SUPPORTED_TYPES:
         # Guild AI's other types load, so that its config file can be used as it is.
         return Remote(name, kind, description=str(attributes.get("description", "")))
     if "guild-env" in attributes:  # Guild AI's older name
         attributes.setdefault("venv-path", attributes.pop("guild-env"))
-    before = len(faults)
+    before = len(place.faults)
     values: dict[str, Any] = {}
     for key, value in attributes.items():
         if key in _PASSED_OVER:
             continue
         if isinstance(value, str) and key in _EXPANDED:
             value = os.path.expandvars(value)
-        if not fits(key, value, REMOTE_KEYS, place, "a remote", faults):
+        if not fits(key, value, REMOTE_KEYS, place, "a remote"):
             continue
         values[key.replace("-", "_")] = _local_path(value, folder) if key in _LOCAL_PATHS else value
     if "pull" in values:
-        values["pull"] = _selection(values["pull"], f"{place}: pull", faults)
+        values["pull"] = _selection(values["pull"], place.at("pull"))
     if kind == "ssh" and "host" not in attributes:
-        faults.append(f"{place}: host: is missing")
-    if len(faults) > before:
+        place.fault("host: is missing")
+    if len(place.faults) > before:
         return None
     if "host" in values:  # an address in brackets, as URLs have it
         values["host"] = values["host"].strip("[]")
@@ -231,11 +222,11 @@ def _checked(
     return Remote(name, kind, **values)
 
 
-def _selection(given: Mapping[Any, Any], place: str, faults: list[str]) -> Selection:
-    before = len(faults)
+def _selection(given: Mapping[Any, Any], place: Place) -> Selection:
+    before = len(place.faults)
     for key, value in given.items():
-        fits(key, value, PULL_KEYS, place, "pull", faults)
-    if len(faults) > before:
+        fits(key, value, PULL_KEYS, place, "pull")
+    if len(place.faults) > before:
         return EVERYTHING
     large = size(given.get("large-files-over", DEFAULT_LARGE)) if "large-files" in given else None
     exclude, include = (_texts(given.get(key, [])) for key in ("exclude", "include"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from schema import And, Or, Schema, SchemaError
 
+from guild_sync.config.faults import Place
 from guild_sync.config.selection import (
     AT_END,
     is_pattern,
@@ -89,18 +90,17 @@ def fits(
     key: object,
     value: object,
     keys: Mapping[str, Schema],
-    place: str,
+    place: Place,
     whose: str,
-    faults: list[str],
 ) -> bool:
-    """Whether it is one of `keys`, and `value` one for it; else that is added to the faults."""
+    """Whether it is one of `keys`, and `value` one for it; else that is a fault there."""
     if not isinstance(key, str) or key not in keys:
-        faults.append(f"{place}: {key}: is not a key of {whose}{_near(key, keys)}")
+        place.fault(f"{key}: is not a key of {whose}{_near(key, keys)}")
         return False
     try:
         keys[key].validate(value)
     except SchemaError as e:
-        faults.append(f"{place}: {key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
         return False
     return True
 

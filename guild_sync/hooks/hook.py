@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from guild_sync.config.faults import Place
 from guild_sync.hooks.events import EVENTS, Event
 
 DEFAULT_TIMEOUT = 60  # seconds
@@ -42,16 +43,16 @@ def hooks() -> tuple[Hook, ...]:
     given = data.get("hooks") if isinstance(data, dict) else None
     if given is None:
         return ()
-    faults: list[str] = []
+    place = Place("hooks")
     if not isinstance(given, list):
-        faults.append("hooks: must be a list")
+        place.fault("must be a list")
         given = []
-    found = [_hook(value, f"hooks: {number}", faults) for number, value in enumerate(given, 1)]
-    file.refuse(path, faults)
+    found = [_hook(value, place.at(str(number))) for number, value in enumerate(given, 1)]
+    place.refuse(path)
     return tuple(hook for hook in found if hook)
 
 
-def _hook(given: object, place: str, faults: list[str]) -> Hook | None:
+def _hook(given: object, place: Place) -> Hook | None:
     from schema import Or, Schema
 
     from guild_sync.config.schema import WHOLE_SECONDS, fits
@@ -66,15 +67,17 @@ def _hook(given: object, place: str, faults: list[str]) -> Hook | None:
         "remotes": Schema(_are_texts, error="must be a list of names"),
     }
     if not isinstance(given, dict):
-        faults.append(f"{place}: must be a mapping")
+        place.fault("must be a mapping")
         return None
     # YAML 1.1 reads the bare word `on` as true.
     values = {"on" if key is True else key: value for key, value in given.items()}
-    before = len(faults)
+    before = len(place.faults)
     for key, value in values.items():
-        fits(key, value, keys, place, "a hook", faults)
-    faults += [f"{place}: {key}: is missing" for key in ("on", "command") if key not in values]
-    if len(faults) > before:
+        fits(key, value, keys, place, "a hook")
+    for key in ("on", "command"):
+        if key not in values:
+            place.fault(f"{key}: is missing")
+    if len(place.faults) > before:
         return None
     command = values["command"]
     return Hook(

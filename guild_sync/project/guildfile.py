@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from guild_sync.config.faults import Place
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.project import requirements
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement
@@ -49,9 +50,9 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     reader = _Reader(folder / GUILDFILE)
-    flags, dest = reader._flags({}, shlex.quote(path.stem), None, path.name)
+    flags, dest = reader._flags({}, shlex.quote(path.stem), None, reader.file.at(path.name))
     operation = Operation(path.name, main=shlex.quote(path.stem), flags=flags, flags_dest=dest)
-    return Project(folder, (operation,), warnings=tuple(reader.warnings)), operation
+    return Project(folder, (operation,), warnings=tuple(reader.file.warnings)), operation
 
 
 def _parsed(path: Path, text: str) -> Any:
@@ -88,13 +89,12 @@ def _loader() -> type[Any]:
 
 
 class _Reader:
-    """Reads guild.yml in both its forms; gathers every fault and every unknown key."""
+    """Reads guild.yml in both its forms; `file` has every fault and every unknown key."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = path.parent
-        self.faults: list[str] = []
-        self.warnings: list[str] = []
+        self.file = Place()
         self.package = Package()
         self.sourcecode: Any = None
 
@@ -102,64 +102,59 @@ class _Reader:
         operations: list[Operation] = []
         if isinstance(data, list):
             for number, entry in enumerate(data, 1):
-                operations += self._entry(entry, f"entry {number}")
+                operations += self._entry(entry, self.file.at(f"entry {number}"))
         elif isinstance(data, dict):
             operations += self._operations(data, "")
         elif data is not None:
-            self.faults.append("must be a mapping of operations, or a list of entries")
-        if self.faults:
-            count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-            raise ConfigError(
-                f"{self.path} has {count}:", "\n".join(f"  {fault}" for fault in self.faults)
-            )
-        return Project(
-            self.folder, tuple(operations), self.package, self.sourcecode, tuple(self.warnings)
-        )
+            self.file.fault("must be a mapping of operations, or a list of entries")
+        self.file.refuse(self.path)
+        warnings = tuple(self.file.warnings)
+        return Project(self.folder, tuple(operations), self.package, self.sourcecode, warnings)
 
-    def _entry(self, entry: Any, place: str) -> list[Operation]:
+    def _entry(self, entry: Any, place: Place) -> list[Operation]:
         if not isinstance(entry, dict):
-            self.faults.append(f"{place}: must be a mapping")
+            place.fault("must be a mapping")
             return []
         if "package" in entry:
             self._package(entry, place)
             return []
         if "config" in entry:
-            self.warnings.append(f"{place}: config is passed over: guild does not know it yet")
+            place.warn("config is passed over: guild does not know it yet")
             return []
         model = entry.get("model") or ""
         if not isinstance(model, str) or (model and not _NAME.match(model)):
-            self.faults.append(f"{place}: model: must be a name")
+            place.fault("model: must be a name")
             return []
         for key in entry:
             if key not in ("model", "operations", "description", "sourcecode"):
-                self._pass_over(place, key)
+                place.pass_over(key)
         if "sourcecode" in entry:
             self.sourcecode = entry["sourcecode"]
         operations = entry.get("operations") or {}
         if not isinstance(operations, dict):
-            self.faults.append(f"{place}: operations: must be a mapping")
+            place.fault("operations: must be a mapping")
             return []
         return self._operations(operations, model)
 
-    def _package(self, entry: Mapping[Any, Any], place: str) -> None:
+    def _package(self, entry: Mapping[Any, Any], place: Place) -> None:
         for key in entry:
             if key in ("data-files",) or key not in (
                 "package", "version", "description", "python-requires", "requires",
             ):  # fmt: skip
-                self._pass_over(place, key)
+                place.pass_over(key)
         name, version = entry["package"], str(entry.get("version") or "0.0.0")
         requires = entry.get("requires") or []
         if not isinstance(name, str) or not _NAME.match(name):
-            self.faults.append(f"{place}: package: must be a name")
+            place.fault("package: must be a name")
         if not _is_version(version):
-            self.faults.append(f"{place}: version: must be a version, such as 1.0")
+            place.fault("version: must be a version, such as 1.0")
         requires = [requires] if isinstance(requires, str) else requires
         if not isinstance(requires, list) or not all(_one_line(r) for r in requires):
-            self.faults.append(f"{place}: requires: must be a list of packages")
+            place.fault("requires: must be a list of packages")
             requires = []
         python_requires = entry.get("python-requires")
         if python_requires is not None and not _one_line(python_requires):
-            self.faults.append(f"{place}: python-requires: must be text, such as '>=3.8'")
+            place.fault("python-requires: must be text, such as '>=3.8'")
         self.package = Package(
             str(name),
             version,
@@ -171,53 +166,49 @@ class _Reader:
     def _operations(self, operations: Mapping[Any, Any], model: str) -> list[Operation]:
         found = []
         for name, entry in operations.items():
-            place = f"{model}:{name}" if model else str(name)
+            place = self.file.at(f"{model}:{name}" if model else str(name))
             if not isinstance(name, str) or not _NAME.match(name):
-                self.faults.append(
-                    f"{place}: an operation's name has letters, digits, '-', '_', '.'"
-                )
+                place.fault("an operation's name has letters, digits, '-', '_', '.'")
             elif isinstance(entry, str):
                 found.append(self._operation(name, model, {"main": entry}, place))
             elif isinstance(entry, dict):
                 found.append(self._operation(name, model, entry, place))
             else:
-                self.faults.append(f"{place}: must be a mapping")
+                place.fault("must be a mapping")
         return found
 
-    def _operation(self, name: str, model: str, entry: Mapping[Any, Any], place: str) -> Operation:
-        before = len(self.faults)
+    def _operation(
+        self, name: str, model: str, entry: Mapping[Any, Any], place: Place
+    ) -> Operation:
+        before = len(place.faults)
         later = tuple(key for key in entry if key in _LATER_KEYS)
         for key in entry:
             if key not in _OPERATION_KEYS and key not in _LATER_KEYS:
-                self._pass_over(place, key)
+                place.pass_over(key)
         for key in ("main", "exec", "label", "description"):
             if not isinstance(entry.get(key, ""), str):
-                self.faults.append(f"{place}: {key}: must be text")
+                place.fault(f"{key}: must be text")
         for key in ("main", "exec"):
             if isinstance(entry.get(key), str) and not words_of(entry[key]):
-                self.faults.append(f"{place}: {key}: must be a line of words")
+                place.fault(f"{key}: must be a line of words")
         if not isinstance(entry.get("default", False), bool):
-            self.faults.append(f"{place}: default: must be yes or no")
+            place.fault("default: must be yes or no")
         main, command = entry.get("main"), entry.get("exec")
         given = [key for key in ("main", "exec", "steps") if entry.get(key)]
         if len(given) > 1:
-            self.faults.append(f"{place}: {' and '.join(given)} exclude each other")
+            place.fault(f"{' and '.join(given)} exclude each other")
         dest = entry.get("flags-dest")
         if dest is not None and dest not in _DESTINATIONS:
-            self.faults.append(f"{place}: flags-dest: must be one of {', '.join(_DESTINATIONS)}")
+            place.fault(f"flags-dest: must be one of {', '.join(_DESTINATIONS)}")
         env = entry.get("env") or {}
         if not isinstance(env, dict):
-            self.faults.append(f"{place}: env: must be a mapping")
+            place.fault("env: must be a mapping")
             env = {}
-        if len(self.faults) > before:
+        if len(place.faults) > before:
             return Operation(name)
         flags, dest = self._flags(entry, main if isinstance(main, str) else None, dest, place)
-        requires, notes = requirements.requirements(entry.get("requires"), place)
-        steps, more_notes = requirements.steps(entry.get("steps"), place)
-        for note in [*notes, *more_notes]:
-            self.faults += note.faults
-            for where, key in note.unknown:
-                self._pass_over(where, key)
+        requires = requirements.requirements(entry.get("requires"), place)
+        steps = requirements.steps(entry.get("steps"), place)
         for requirement in requires:
             if requirement.kind == "operation":
                 self._add_flag_of(requirement, flags, place)
@@ -238,12 +229,10 @@ class _Reader:
             steps,
         )
 
-    def _add_flag_of(self, requirement: Requirement, flags: dict[str, Flag], place: str) -> None:
+    def _add_flag_of(self, requirement: Requirement, flags: dict[str, Flag], place: Place) -> None:
         """The flag that says which run is required."""
         if requirement.name in flags:
-            self.faults.append(
-                f"{place}: requires: {requirement.name} is a flag too: give it another name"
-            )
+            place.fault(f"requires: {requirement.name} is a flag too: give it another name")
         flags[requirement.name] = Flag(
             requirement.name,
             type="string",
@@ -252,11 +241,11 @@ class _Reader:
         )
 
     def _flags(
-        self, entry: Mapping[Any, Any], main: str | None, dest: str | None, place: str
+        self, entry: Mapping[Any, Any], main: str | None, dest: str | None, place: Place
     ) -> tuple[dict[str, Flag], str]:
         declared = entry.get("flags") or {}
         if not isinstance(declared, dict):
-            self.faults.append(f"{place}: flags: must be a mapping")
+            place.fault("flags: must be a mapping")
             declared = {}
         imported: Mapping[str, ImportedFlag] = {}
         wanted = entry.get("flags-import")
@@ -270,10 +259,10 @@ class _Reader:
                 flags[name] = _flag_of(found)
         for name, value in declared.items():
             if str(name).startswith("$"):
-                self._pass_over(f"{place}: flags", name)
+                place.at("flags").pass_over(name)
                 continue
             flags[str(name)] = self._declared(
-                str(name), value, flags.get(str(name)), dest, f"{place}: flags: {name}"
+                str(name), value, flags.get(str(name)), dest, place.at("flags").at(str(name))
             )
         return flags, dest or "args"
 
@@ -283,33 +272,33 @@ class _Reader:
         try:
             found = module_flags(path.read_text(encoding="utf-8"), str(path))
         except (SyntaxError, ValueError, OSError) as e:
-            self.warnings.append(f"cannot read flags from {path.name}: {e}")
+            self.file.warn(f"cannot read flags from {path.name}: {e}")
             return {}, dest
         if dest is None or dest == found.dest:
             return found.flags, found.dest
         return {}, dest
 
     def _declared(
-        self, name: str, value: Any, base: Flag | None, dest: str | None, place: str
+        self, name: str, value: Any, base: Flag | None, dest: str | None, place: Place
     ) -> Flag:
         base = base or Flag(name, global_name=name.replace("-", "_") if dest == "globals" else None)
         given = value if isinstance(value, dict) else {"default": value}
         for key in given:
             if key not in _FLAG_KEYS:
-                self._pass_over(place, key)
+                place.pass_over(key)
         choices = given.get("choices", list(base.choices))
         if not isinstance(choices, list):
-            self.faults.append(f"{place}: choices: must be a list")
+            place.fault("choices: must be a list")
             choices = []
         for key in ("min", "max"):
             if not is_number(given.get(key, 0)):
-                self.faults.append(f"{place}: {key}: must be a number")
+                place.fault(f"{key}: must be a number")
         if given.get("type") is not None and given["type"] not in _TYPES:
-            self.faults.append(f"{place}: type: must be one of {', '.join(_TYPES)}")
+            place.fault(f"type: must be one of {', '.join(_TYPES)}")
         if not _is_option_name(given.get("arg-name", "x")):
-            self.faults.append(f"{place}: arg-name: must be an option's name without dashes")
+            place.fault("arg-name: must be an option's name without dashes")
         if not isinstance(given.get("arg-switch", None), (bool, type(None))):
-            self.faults.append(f"{place}: arg-switch: must be yes or no")
+            place.fault("arg-switch: must be yes or no")
         return Flag(
             name=name,
             default=given.get("default", base.default),
@@ -326,9 +315,6 @@ class _Reader:
             global_name=base.global_name,
             description=str(given.get("description", base.description)),
         )
-
-    def _pass_over(self, place: str, key: object) -> None:
-        self.warnings.append(f"{place}: {key} is passed over: guild does not know it")
 
 
 def _is_version(text: str) -> bool:

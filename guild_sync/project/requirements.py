@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from guild_sync.config.faults import Place
 from guild_sync.project.definitions import Requirement, Step
-from guild_sync.project.values import shown
+from guild_sync.project.values import shown, words_of
 
 _KINDS = ("file", "operation")
 _REQUIREMENT_KEYS = {
@@ -19,35 +19,18 @@ _TARGET_TYPES = ("copy", "link")
 _STEP_KEYS = {"run", "flags", "name"}
 
 
-class EntryNotes:
-    """What is wrong in an entry, and what is passed over; each with its place."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-        self.faults: list[str] = []
-        self.unknown: list[tuple[str, object]] = []
-
-    def fault(self, text: str) -> None:
-        self.faults.append(f"{self.place}: {text}")
-
-    def pass_over(self, key: object) -> None:
-        self.unknown.append((self.place, key))
-
-
-def requirements(value: Any, place: str) -> tuple[tuple[Requirement, ...], list[EntryNotes]]:
+def requirements(value: Any, place: Place) -> tuple[Requirement, ...]:
     """What an operation requires: one entry, or a list of them."""
     found: list[Requirement] = []
-    notes = []
     for number, entry in _numbered(value):
-        note = EntryNotes(f"{place}: requires{number}")
-        notes.append(note)
-        requirement = _requirement(entry, note)
+        own = place.at(f"requires{number}")
+        requirement = _requirement(entry, own)
         if requirement is None:
             continue
         if any(requirement.name == other.name for other in found):
-            note.fault(f"{requirement.name} is required twice: give one of them another name")
+            own.fault(f"{requirement.name} is required twice: give one of them another name")
         found.append(requirement)
-    return tuple(found), notes
+    return tuple(found)
 
 
 def _numbered(value: Any) -> list[tuple[str, Any]]:
@@ -57,36 +40,36 @@ def _numbered(value: Any) -> list[tuple[str, Any]]:
     return [(f", entry {number}", entry) for number, entry in enumerate(value, 1)]
 
 
-def _requirement(entry: Any, notes: EntryNotes) -> Requirement | None:
+def _requirement(entry: Any, place: Place) -> Requirement | None:
     if isinstance(entry, str):  # `file:data.csv`, as Guild AI has it
         kind, colon, source = entry.partition(":")
         entry = {kind: source} if colon else {}
     kinds = [kind for kind in _KINDS if isinstance(entry, dict) and entry.get(kind)]
     if len(kinds) != 1:
-        notes.fault("must have one of file and operation; guild knows no other kind")
+        place.fault("must have one of file and operation; guild knows no other kind")
         return None
     kind = kinds[0]
     for key in entry:
         if key not in _REQUIREMENT_KEYS:
-            notes.pass_over(key)
-    before = len(notes.faults)
+            place.pass_over(key)
+    before = len(place.faults)
     source, name = entry[kind], entry.get("name", entry[kind])
     for key, text in ((kind, source), ("name", name)):
         if not _one_line(text):
-            notes.fault(f"{key}: must be text on one line")
+            place.fault(f"{key}: must be text on one line")
     if isinstance(name, str) and "=" in name:
-        notes.fault("name: must have no '='")
+        place.fault("name: must have no '='")
     if kind == "file" and isinstance(source, str) and ".." in source.split("/"):
-        notes.fault("file: must be in the project: its path has no '..'")
+        place.fault("file: must be in the project: its path has no '..'")
     target_type = entry.get("target-type", "link")
     if target_type not in _TARGET_TYPES:
-        notes.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
-    select = _select(entry.get("select"), notes)
-    rename = _rename(entry.get("rename"), notes)
-    target_path = _target_path(entry.get("target-path", entry.get("path")), notes)
+        place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
+    select = _select(entry.get("select"), place)
+    rename = _rename(entry.get("rename"), place)
+    target_path = _target_path(entry.get("target-path", entry.get("path")), place)
     if not isinstance(entry.get("preserve-path", False), bool):
-        notes.fault("preserve-path: must be yes or no")
-    if len(notes.faults) > before:
+        place.fault("preserve-path: must be yes or no")
+    if len(place.faults) > before:
         return None
     return Requirement(
         kind,
@@ -104,15 +87,15 @@ def _one_line(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
-def _select(value: Any, notes: EntryNotes) -> tuple[str, ...]:
+def _select(value: Any, place: Place) -> tuple[str, ...]:
     patterns = [] if value is None else value if isinstance(value, list) else [value]
     for pattern in patterns:
         if not isinstance(pattern, str) or not _is_pattern(pattern):
-            notes.fault(f"select: {pattern!r} is not a regular expression")
+            place.fault(f"select: {pattern!r} is not a regular expression")
     return tuple(str(pattern) for pattern in patterns)
 
 
-def _rename(value: Any, notes: EntryNotes) -> tuple[tuple[str, str], ...]:
+def _rename(value: Any, place: Place) -> tuple[tuple[str, str], ...]:
     """Pairs of a pattern and what takes its place: `'PATTERN TEXT'`, or a mapping of both."""
     entries = [] if value is None else value if isinstance(value, list) else [value]
     found = []
@@ -122,24 +105,24 @@ def _rename(value: Any, notes: EntryNotes) -> tuple[tuple[str, str], ...]:
         else:
             text = entry if isinstance(entry, str) else ""
             # Without quotes a backslash is the expression's own, as in `\1`.
-            words = _words(text) if "'" in text or '"' in text else text.split()
+            words = words_of(text) if "'" in text or '"' in text else text.split()
         if len(words) != 2:
-            notes.fault("rename: must be 'PATTERN TEXT', or have pattern and repl")
+            place.fault("rename: must be 'PATTERN TEXT', or have pattern and repl")
         elif not _is_pattern(words[0]) or not _is_replacement(words[0], words[1]):
-            notes.fault(f"rename: {words[0]!r}, {words[1]!r} is no pattern and its replacement")
+            place.fault(f"rename: {words[0]!r}, {words[1]!r} is no pattern and its replacement")
         else:
             found.append((words[0], words[1]))
     return tuple(found)
 
 
-def _target_path(value: Any, notes: EntryNotes) -> str:
+def _target_path(value: Any, place: Place) -> str:
     if value is None:
         return ""
     if not _one_line(value) or value.startswith("/") or ".." in value.split("/"):
-        notes.fault("target-path: must be a path in the run")
+        place.fault("target-path: must be a path in the run")
         return ""
     if posixpath.normpath(value).split("/")[0] == ".guild":
-        notes.fault("target-path: .guild is guild's own")
+        place.fault("target-path: .guild is guild's own")
     return str(value).rstrip("/")
 
 
@@ -160,21 +143,17 @@ def _is_replacement(pattern: str, text: str) -> bool:
     return True
 
 
-def steps(value: Any, place: str) -> tuple[tuple[Step, ...], list[EntryNotes]]:
+def steps(value: Any, place: Place) -> tuple[Step, ...]:
     """The steps of a pipeline, each `'OPERATION FLAG=VALUE ...'` or a mapping."""
     found: list[Step] = []
-    notes = []
     if value is not None and not isinstance(value, list):
-        notes.append(EntryNotes(f"{place}: steps"))
-        notes[0].fault("must be a list")
-        return (), notes
+        place.at("steps").fault("must be a list")
+        return ()
     for number, entry in _numbered(value):
-        note = EntryNotes(f"{place}: steps{number}")
-        notes.append(note)
-        step = _step(entry, note)
+        step = _step(entry, place.at(f"steps{number}"))
         if step is not None:
             found.append(_with_own_name(step, found))
-    return tuple(found), notes
+    return tuple(found)
 
 
 def _with_own_name(step: Step, others: list[Step]) -> Step:
@@ -186,44 +165,38 @@ def _with_own_name(step: Step, others: list[Step]) -> Step:
     return Step(name, step.spec, step.flags)
 
 
-def _step(entry: Any, notes: EntryNotes) -> Step | None:
+def _step(entry: Any, place: Place) -> Step | None:
     given: Mapping[Any, Any] = {"run": entry} if isinstance(entry, str) else entry
     if not isinstance(given, dict) or not isinstance(given.get("run"), str):
-        notes.fault("must be 'OPERATION FLAG=VALUE ...', or have run")
+        place.fault("must be 'OPERATION FLAG=VALUE ...', or have run")
         return None
+    before = len(place.faults)
     for key in given:
         if key not in _STEP_KEYS:
-            notes.pass_over(key)
-    words = _words(given["run"])
+            place.pass_over(key)
+    words = words_of(given["run"])
     if not words:
-        notes.fault("run: must be a line of words")
+        place.fault("run: must be a line of words")
         return None
     flags = {}
     for word in words[1:]:
         name, equals, text = word.partition("=")
         if not equals or not name or name.startswith("-"):
-            notes.fault(f"run: {word!r} is not a flag: a flag is NAME=VALUE")
+            place.fault(f"run: {word!r} is not a flag: a flag is NAME=VALUE")
         flags[name] = text
     more = given.get("flags") or {}
     if not isinstance(more, dict):
-        notes.fault("flags: must be a mapping")
+        place.fault("flags: must be a mapping")
         more = {}
     flags.update({str(name): _word_for(value) for name, value in more.items()})
     # A link in the pipeline's run has this name.
     name = given.get("name", words[0].replace("/", "_").replace(":", "_"))
     if not isinstance(name, str) or not re.match(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", name):
-        notes.fault(f"name: {name!r} is none: it has letters, digits, '-', '_', '.'")
-    return None if notes.faults else Step(str(name), words[0], flags)
+        place.fault(f"name: {name!r} is none: it has letters, digits, '-', '_', '.'")
+    return None if len(place.faults) > before else Step(str(name), words[0], flags)
 
 
 def _word_for(value: Any) -> str:
     """A value as it is written behind `FLAG=`."""
     is_reference = isinstance(value, str) and "${" in value
     return str(value) if is_reference else shown(value)
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support import Guild
 
 from guild_sync.config import file, remotes
+from guild_sync.config.faults import Place
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit
 
@@ -436,8 +437,8 @@ def test_a_folder_in_the_files_place_is_a_fault(path: Path) -> None:
     )
 )
 def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
-    faults: list[str] = []
-    for remote in remotes._remotes_of(data, Path("/"), faults).values():
+    file = Place()
+    for remote in remotes._remotes_of(data, Path("/"), file).values():
         assert isinstance(remote, Remote)
 
 

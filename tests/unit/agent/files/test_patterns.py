@@ -10,7 +10,7 @@ import pytest
 from guild_sync.agent.files.left_out import left_out
 from guild_sync.agent.files.patterns import at_any_depth, from_the_top, is_below, matches
 from guild_sync.agent.files.tree import list_files
-from guild_sync.agent.protocol import Selection
+from guild_sync.agent.protocol import SelectionForm
 
 RUN_ID = "a" * 32
 FILES = ("a/b/c.txt", "a/c.txt", "b/a/c.txt", "c.txt", "logs.txt", "x/logs/y.gz")
@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def selection(exclude: list[str], include: Sequence[str] = ()) -> Selection:
+def selection(exclude: list[str], include: Sequence[str] = ()) -> SelectionForm:
     return {"exclude": exclude, "include": list(include), "max_size": None, "large": None}
 
 

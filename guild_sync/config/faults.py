@@ -1,0 +1,42 @@
+"""What is wrong with a file, each fault with its place, gathered so that all are told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from guild_sync.errors import ConfigError
+
+
+class Place:
+    """A place in a file, where faults are found and keys are passed over.
+
+    The places of one file share what was found: `faults` and `warnings`, each a line.
+    """
+
+    def __init__(self, name: str = "", file: Place | None = None) -> None:
+        self.name = name
+        self.faults: list[str] = file.faults if file else []
+        self.warnings: list[str] = file.warnings if file else []
+
+    def at(self, name: str) -> Place:
+        """A place within this one."""
+        return Place(self._line(name), self)
+
+    def fault(self, text: str) -> None:
+        self.faults.append(self._line(text))
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(self._line(text))
+
+    def pass_over(self, key: object) -> None:
+        self.warn(f"{key} is passed over: guild does not know it")
+
+    def refuse(self, path: Path) -> None:
+        """Raise ConfigError with all the faults of the file, if it has any."""
+        if self.faults:
+            count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+            listed = "\n".join(f"  {fault}" for fault in self.faults)
+            raise ConfigError(f"{path} has {count}:", listed)
+
+    def _line(self, text: str) -> str:
+        return f"{self.name}: {text}" if self.name else text
