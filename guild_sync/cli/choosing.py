@@ -13,7 +13,7 @@ from typing import Any
 from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
@@ -117,11 +117,12 @@ def _confirmed(change: Action, chosen: Chosen) -> bool:
 
 def refuse(change: Action, chosen: Chosen, run_id: str, why: str) -> None:
     """Say why a run was left as it is, and for one that is running how to stop it."""
-    remote = f" -r {chosen.host.name}" if chosen.host.name else ""
     console.warn(
         GuildError(
             f"run {run_id}{chosen.where} was not {change.refused}: {terminal.clean(why)}",
-            f"To stop it, use 'guild stop {run_id}{remote}'." if why == RUNNING else "",
+            f"To stop it, use 'guild stop {run_id}{option(chosen.host.name)}'."
+            if why == RUNNING
+            else "",
         )
     )
 

@@ -73,7 +73,7 @@ from typing import Any
 
 from guild_sync.cli.arguments import parse, whole_number
 from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
@@ -212,9 +212,8 @@ def _show_required(prepared: Launch, target: Host) -> None:
 
 def _stage(prepared: Launch, target: Host) -> int:
     start.stage(prepared, target, say)
-    where = f"-r {target.name} " if target.name else ""
     say(f"{terminal.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
-    say(f"To start the operation, use 'guild run {where}--start {prepared.run_id}'")
+    say(f"To start the operation, use 'guild run{option(target.name)} --start {prepared.run_id}'")
     return Exit.OK
 
 
@@ -224,11 +223,10 @@ def _detached(prepared: Launch, target: Host, wait: bool) -> int:
     if wait:
         run = watch(target, prepared.run_id)
         return exit_status(run["exit_status"]) if run else Exit.INTERRUPTED
-    where = f" -r {target.name}" if target.name else ""
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")
     else:
-        say(f"To watch use 'guild watch {prepared.run_id}{where}'")
+        say(f"To watch use 'guild watch {prepared.run_id}{option(target.name)}'")
     return Exit.OK
 
 

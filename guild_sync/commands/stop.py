@@ -29,6 +29,7 @@ from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.hosts.base import option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
@@ -84,7 +85,7 @@ def _why_not(run: Run, chosen: Chosen) -> GuildError:
         remote = terminal.clean(run["remote"])
         return GuildError(
             f"run {run['id']} is running on {remote}",
-            f"To stop it, use 'guild stop {run['id']} -r {remote}'.",
+            f"To stop it, use 'guild stop {run['id']}{option(remote)}'.",
         )
     return GuildError(f"run {run['id']}{chosen.where} is not running: it is {run['status']}")
 

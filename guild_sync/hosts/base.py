@@ -24,6 +24,11 @@ class Host(AgentClient):
         """The environment for operations there, in the agent's words."""
 
 
+def option(host: str | None) -> str:
+    """What a command line needs to mean that host: ` -r NAME`, or nothing for this machine."""
+    return f" -r {host}" if host else ""
+
+
 class agent_errors:
     """Turn the agent's errors into ours."""
 

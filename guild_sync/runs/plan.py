@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from guild_sync.agent.protocol import Job
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, option
 from guild_sync.jobs.job import job_of, plain_values, single_job
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, with_values
@@ -83,10 +83,9 @@ def _check(
     found = host.candidates([r.as_request() for r in requires], wanted)
     for requirement in requires:
         if problem := found[requirement.name]["problem"]:
-            where = f" -r {host.name}" if host.name else ""
             raise GuildError(
                 f"{operation.full_name} cannot run{on(host)}: {problem}",
-                f"Run it first: guild run {requirement.source}{where}\n"
+                f"Run it first: guild run {requirement.source}{option(host.name)}\n"
                 f"Or name a run that has ended: {requirement.name}=RUN",
             )
     return {name: answer["run"]["id"] for name, answer in found.items() if answer["run"]}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Recipe
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, option
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.project import builtin, guildfile, operations
@@ -100,12 +100,12 @@ def _again(request: Request, run: str, host: Host) -> Meant:
     if remote:
         raise GuildError(
             f"run {run_id} is a copy of one on {remote}",
-            f"Start it there: guild run -r {remote} --restart {run_id}\n"
+            f"Start it there: guild run{option(remote)} --restart {run_id}\n"
             f"Or make a new run of it here: guild run --proto {run_id}",
         )
     if recipe["status"] == "running":
-        where = f" -r {host.name}" if host.name else ""
-        raise GuildError(f"run {run_id} is running", f"Stop it first: guild stop {run_id}{where}")
+        stop = f"Stop it first: guild stop {run_id}{option(host.name)}"
+        raise GuildError(f"run {run_id} is running", stop)
     if recipe["job"] is None:
         raise GuildError(
             f"run {run_id} was made by another program, which alone can start it again",

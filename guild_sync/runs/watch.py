@@ -6,7 +6,7 @@ import sys
 
 from guild_sync.agent.protocol import Run, Value
 from guild_sync.errors import Exit
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, option
 from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 
@@ -21,9 +21,8 @@ def watch(host: Host, run_id: str) -> Run | None:
         host.watch(to_stdout, run_id)
         run = host.list_runs([run_id])["runs"][0]
     except KeyboardInterrupt:
-        again = f"guild watch {run_id}" + (f" -r {host.name}" if host.name else "")
         say(f"\nStopped watching {run_id}: it is still running{on(host)}")
-        say(f"To watch use '{again}'")
+        say(f"To watch use 'guild watch {run_id}{option(host.name)}'")
         return None
     say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'")
     return run
