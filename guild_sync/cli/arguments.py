@@ -52,8 +52,8 @@ _REPEATED = (
     ("--digest", "digest"),
 )
 
-# What every command that chooses runs adds to its usage.
-FILTER_OPTIONS = """
+# What the line `[filters]` in a usage stands for, that of every command that chooses runs.
+FILTER_OPTIONS = """\
 Only some runs:
   --filter EXPR        Runs for which EXPR holds (-F), such as
                        'status = error and sleep > 5' or 'label contains x'.
@@ -84,9 +84,8 @@ Only some runs:
   --not-lost
 """
 
-
-# What the commands add to theirs that copy runs here.
-FILE_OPTIONS = """
+# What `[files]` stands for, in the usages of the commands that copy runs here.
+FILE_OPTIONS = """\
 Only some files (metadata and output of a run always come):
   --exclude PATTERN    Leave out files and folders that match, such as '*.ckpt' (a name at
                        any depth) or 'logs/**/*.gz' (a path in the run). This and the
@@ -106,21 +105,24 @@ def usage_of(command: Path) -> str:
     import ast
 
     tree = ast.parse(command.read_text(encoding="utf-8"))
-    text = ast.get_docstring(tree, clean=False) or ""
-    assigned = [ast.unparse(s) for s in tree.body if isinstance(s, ast.Assign)]
-    for name, options in (("FILE_OPTIONS", FILE_OPTIONS), ("FILTER_OPTIONS", FILTER_OPTIONS)):
-        if any(line.startswith("USAGE =") and name in line for line in assigned):
-            text += options
-    return text.strip()
+    return whole(ast.get_docstring(tree, clean=False) or "").strip()
+
+
+def whole(usage: str) -> str:
+    """A usage with the options in it that several commands have, of which it has the line."""
+    for line, options in (("[files]\n", FILE_OPTIONS), ("[filters]\n", FILTER_OPTIONS)):
+        usage = usage.replace(f"\n{line}", f"\n{options}")
+    return usage
 
 
 def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
-    """docopt's reading of `argv`. Prints the usage and raises SystemExit for `--help`.
+    """docopt's reading of `argv`. Prints the usage, whole, and raises SystemExit for `--help`.
 
     Raises UsageError, on one line, where `argv` does not fit.
     """
     from docopt import DocoptExit, docopt
 
+    usage = whole(usage)
     before, dashes, behind = _split_at_double_dash(argv)
     options = _with_long_names(before, _options_with_values(usage))
     if options is None:

@@ -11,6 +11,8 @@ Options:
   -O, --output       The run's output.
   -r, --remote NAME  Show a file of a run of this remote.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -22,11 +24,9 @@ from guild_sync.cli import arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     path = ".guild/output" if args["--output"] else args["--path"]
     if path is None or (args["--output"] and (args["--path"] or args["--sourcecode"])):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")

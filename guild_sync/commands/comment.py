@@ -18,6 +18,8 @@ Options:
   -r, --remote NAME  Change or list runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -36,11 +38,10 @@ from guild_sync.output import formats, tables, terminal
 from guild_sync.output.runs import row_without_index
 
 ACTIONS = ("--list", "--add", "--delete", "--clear")
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     option = arguments.one_of(args, ACTIONS)
     if args["--user"] is not None and option != "--add":
         raise UsageError("--user belongs to --add")

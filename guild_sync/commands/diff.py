@@ -22,6 +22,8 @@ Options:
   -c, --cmd PROGRAM  Compare with this program, which may have options of its own.
   -r, --remote NAME  Compare runs of this remote.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -40,7 +42,6 @@ from guild_sync.output import console
 from guild_sync.runs import archive
 from guild_sync.transport import process
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 ATTRIBUTES = ("flags", "env", "deps")
 NO_READER = -13  # SIGPIPE: `guild diff | head`
 
@@ -60,7 +61,7 @@ class Side(NamedTuple):
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     program = _program(args["--cmd"])
     sides = _two_runs(args)
     with tempfile.TemporaryDirectory(prefix="guild-diff-") as top:

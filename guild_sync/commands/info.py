@@ -15,6 +15,8 @@ Options:
   -r, --remote NAME  Show a run of this remote.
   --json             Print JSON.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -31,11 +33,9 @@ from guild_sync.hosts.choose import host
 from guild_sync.output import formats, runs, terminal
 from guild_sync.project.values import shown
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     run = host(args["--remote"]).info(spec=args["RUN"] or "1", filters=arguments.filters(args))
     if args["--json"]:
         print(json.dumps(run))

@@ -19,6 +19,8 @@ Options:
   -r, --remote NAME   Change runs of this remote.
   -y, --yes           Do not ask.
   --help              Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -29,11 +31,10 @@ from guild_sync.cli import arguments
 from guild_sync.cli.choosing import Action, change_runs
 
 ACTIONS = ("--set", "--prepend", "--append", "--remove", "--clear")
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     option = arguments.one_of(args, ACTIONS)
     clear = option == "--clear"
     values = [] if clear else args[option] if option == "--remove" else [args[option]]

@@ -20,6 +20,8 @@ Options:
   -h, --human-readable  Show sizes, in units for people.
   -r, --remote NAME     List the files of a run of this remote.
   --help                Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -33,12 +35,11 @@ from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output import formats, terminal
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 KINDS = ("sourcecode", "dependencies", "generated")
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     kinds = [kind for kind in KINDS if args[f"--{kind}"]]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")

@@ -13,6 +13,8 @@ Options:
   -r, --remote NAME  Change runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from collections.abc import Sequence
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import Action, change_runs
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 MARK = Action(lambda host, ids: host.mark(ids), "mark", "mark", "Marked", "marked")
 UNMARK = Action(
     lambda host, ids: host.mark(ids, marked=False), "unmark", "unmark", "Unmarked", "unmarked"
@@ -30,7 +31,7 @@ UNMARK = Action(
 
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     if args["--clear"]:
         return change_runs(args, UNMARK, all_runs=True, marked=True)
     return change_runs(args, MARK)

@@ -16,6 +16,10 @@ Options:
                 it they are not copied, and 'guild ls' tells where they lead.
   -y, --yes     Do not ask.
   --help        Show this help and exit.
+
+[files]
+
+[filters]
 """
 
 from __future__ import annotations
@@ -38,11 +42,9 @@ from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
 from guild_sync.transfer import copying, pull, survey
 
-USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     filters = arguments.filters(args)
     selected = arguments.selection(args)
     remote = remotes.remote(args["REMOTE"])

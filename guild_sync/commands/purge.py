@@ -12,6 +12,8 @@ Options:
   -r, --remote NAME  Purge runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from collections.abc import Sequence
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import Action, change_runs, counted
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 PURGE = Action(
     lambda host, ids: host.purge_runs(ids),
     verb="purge",
@@ -35,4 +36,4 @@ PURGE = Action(
 
 
 def main(argv: Sequence[str]) -> int:
-    return change_runs(arguments.parse(USAGE, argv), PURGE, all_runs=True, deleted=True)
+    return change_runs(arguments.parse(__doc__ or "", argv), PURGE, all_runs=True, deleted=True)

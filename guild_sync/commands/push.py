@@ -17,6 +17,8 @@ Options:
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if the remote could
 not be reached, 4 if a run was not copied whole.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -37,11 +39,9 @@ from guild_sync.output.console import say
 from guild_sync.output.runs import row_without_index
 from guild_sync.transfer import copying, push
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     filters = arguments.filters(args)
     remote = remotes.remote(args["REMOTE"])
     here = LocalHost(str(guild_home()))

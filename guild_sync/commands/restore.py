@@ -12,6 +12,8 @@ Options:
   -r, --remote NAME  Restore runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from collections.abc import Sequence
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import Action, change_runs, counted
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 RESTORE = Action(
     lambda host, ids: host.restore_runs(ids),
     verb="restore",
@@ -34,4 +35,4 @@ RESTORE = Action(
 
 
 def main(argv: Sequence[str]) -> int:
-    return change_runs(arguments.parse(USAGE, argv), RESTORE, all_runs=True, deleted=True)
+    return change_runs(arguments.parse(__doc__ or "", argv), RESTORE, all_runs=True, deleted=True)

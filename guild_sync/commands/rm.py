@@ -16,6 +16,8 @@ Options:
   -r, --remote NAME  Delete runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -31,11 +33,9 @@ from guild_sync.errors import Exit
 from guild_sync.hosts import locking
 from guild_sync.output.console import say
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     chosen = choosing.choose(args, all_runs=True)
     change = _change(bool(args["--permanent"]), chosen)
     running = [run for run in chosen.runs if run["status"] == "running" and not run["remote"]]

@@ -18,6 +18,8 @@ Options:
   -r, --remote NAME  Show the runs of this remote.
   --json             Print JSON.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -36,13 +38,12 @@ from guild_sync.output import tables
 from guild_sync.output.runs import comments, run_row
 
 PAGE = 20
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
 
 
 def main(argv: Sequence[str]) -> int:
     if argv[1:2] and argv[1] in SUBCOMMANDS:
         return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     target = host(args["--remote"])
     which = (args["RUN"], _limit(args), arguments.filters(args), args["--deleted"])
     found: Listing | DetailedListing

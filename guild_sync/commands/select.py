@@ -18,6 +18,8 @@ Options:
   --max COL          The run with the highest COL first.
   -r, --remote NAME  Choose among the runs of this remote.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -31,11 +33,9 @@ from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output import terminal
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     if args["--min"] and args["--max"]:
         raise UsageError("--min and --max exclude each other")
     if sum(bool(args[option]) for option in ("--short-id", "--attr", "--path")) > 1:

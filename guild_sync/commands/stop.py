@@ -18,6 +18,8 @@ Options:
   -r, --remote NAME  Stop runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -36,11 +38,9 @@ from guild_sync.output.console import say
 from guild_sync.output.runs import row_without_index
 from guild_sync.runs import stop
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     if args["--no-wait"] and args["--force"]:
         raise UsageError("--no-wait and --force exclude each other")
     seconds = arguments.whole_number(args, "--timeout") or 0

@@ -40,6 +40,10 @@ Options:
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
 not be reached, 4 if a run was not copied whole. The highest of them counts.
+
+[files]
+
+[filters]
 """
 
 from __future__ import annotations
@@ -64,11 +68,9 @@ if TYPE_CHECKING:
     from guild_sync.sync.outcomes import Outcome
     from guild_sync.sync.preview import Plan
 
-USAGE = (__doc__ or "") + arguments.FILE_OPTIONS + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     here = LocalHost(str(guild_home()))
     if args["--crontab"]:
         from guild_sync.sync import crontab

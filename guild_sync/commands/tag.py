@@ -19,6 +19,8 @@ Options:
   -r, --remote NAME  Change runs of this remote.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -30,11 +32,9 @@ from guild_sync.cli import arguments, choosing
 from guild_sync.errors import Exit, UsageError
 from guild_sync.output import terminal
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     changes = [o for o in ("--add", "--delete", "--clear") if args[o]]
     if args["--list-all"]:
         if changes:

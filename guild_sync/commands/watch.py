@@ -11,6 +11,8 @@ Options:
                      that holds it.
   -r, --remote NAME  Watch a run of this remote.
   --help             Show this help and exit.
+
+[filters]
 """
 
 from __future__ import annotations
@@ -26,11 +28,9 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.runs.watch import watch
 
-USAGE = (__doc__ or "") + arguments.FILTER_OPTIONS
-
 
 def main(argv: Sequence[str]) -> int:
-    args = arguments.parse(USAGE, argv)
+    args = arguments.parse(__doc__ or "", argv)
     target = host(args["--remote"])
     run = _chosen(target, args)
     if pushed := being_pushed(run):

@@ -107,8 +107,9 @@ def test_help_has_help_too() -> None:
 def test_a_command_that_takes_runs_takes_filters_and_a_remote(name: str) -> None:
     module = import_module(f"guild_sync.commands.{table.COMMANDS[name][0]}")
     if "[RUN" in (module.__doc__ or ""):
-        assert module.USAGE.endswith(arguments.FILTER_OPTIONS)
-        assert "--remote" in module.USAGE or name in ("pull", "push", "sync")
+        usage = arguments.usage_of(table.file_of(name))
+        assert usage.endswith(arguments.FILTER_OPTIONS.strip())
+        assert "--remote" in usage or name in ("pull", "push", "sync")
 
 
 def test_help_of_a_command_of_runs_is_that_commands_help(

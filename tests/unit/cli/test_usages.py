@@ -9,7 +9,7 @@ import pytest
 import guild_sync
 from guild_sync import main
 from guild_sync.cli import table, usages
-from guild_sync.cli.arguments import usage_of
+from guild_sync.cli.arguments import FILE_OPTIONS, FILTER_OPTIONS, usage_of, whole
 from guild_sync.cli.usages import Item, Option
 
 USAGE = """List the tags of runs.
@@ -97,3 +97,21 @@ def test_the_usage_that_is_read_is_the_one_that_help_shows(
 ) -> None:
     assert main.main([name, "--help"]) == 0
     assert capsys.readouterr().out.strip() == usage_of(table.file_of(name))
+
+
+# Options that several commands have.
+
+
+def test_a_line_stands_for_the_options_that_several_commands_have() -> None:
+    assert whole("Usage: x\n\n[files]\n\n[filters]\n") == (
+        f"Usage: x\n\n{FILE_OPTIONS}\n{FILTER_OPTIONS}"
+    )
+    assert whole("Usage: x [filters]\n") == "Usage: x [filters]\n"
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
+def test_no_usage_shows_the_line_itself(path: Path) -> None:
+    shown = usage_of(path)
+    assert "[filters]" not in shown
+    assert "[files]" not in shown
+    assert shown.count("Only some runs:") == ("[filters]" in path.read_text(encoding="utf-8"))
