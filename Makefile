@@ -68,7 +68,7 @@ $(VENV)/.installed: setup.cfg tools/install-missing $(wildcard bin/*)
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	tools/install-missing zsh fish tcsh groff faketime
+	tools/install-missing busybox zsh fish tcsh groff faketime
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 

@@ -1,0 +1,169 @@
+"""The script that finds the agent on a remote, in whichever shells that has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guild_sync.hosts.bootstrap import BOOTSTRAP, one_line
+from guild_sync.hosts.frames import FrameReader
+from guild_sync.transport.ssh import quote
+
+# The login shell, which hands the script on, and the `sh` that runs it.
+LOGIN_SHELLS = ["bash", "csh", "dash", "fish", "tcsh", "zsh", "busybox"]
+SHELLS = [(login, "sh") for login in LOGIN_SHELLS] + [("dash", "bash"), ("dash", "busybox")]
+HOSTILE = "a b'c\"d!e\\f$(touch x)`g`*~\n;é\n"
+# In place of the agent: says how it was started, and what came for it.
+STUB = """\
+import sys
+flags = sys.flags
+print("agent", flags.isolated, flags.no_site, flags.utf8_mode, sys.stdin.readline().strip())
+"""
+
+
+def found(shell: str) -> str:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed here")
+    return path
+
+
+class Remote:
+    """A login on a machine: its home, its login shell, its `sh`."""
+
+    def __init__(self, top: Path, login: str, sh: str) -> None:
+        self.top = top
+        self.home = top / "login"
+        self.argv = [found(login), *(["sh"] if login == "busybox" else []), "-c"]
+        for folder in (self.home, top / "bin"):
+            folder.mkdir()
+        if sh != "sh":
+            (top / "bin" / "sh").symlink_to(found(sh))
+
+    def agent(self, home: str = "guild", name: str = "DIGEST") -> Path:
+        """A stub of the agent, in the folder of that name."""
+        path = self.home / home / "agent" / name
+        path.mkdir(parents=True)
+        (path / "__main__.py").write_text(STUB)
+        return path
+
+    def __call__(
+        self,
+        home: str = "guild",
+        python: str = sys.executable,
+        sent: str = "",
+        may_make: bool = True,
+    ) -> tuple[dict[str, Any] | None, bytes]:
+        """The answer and what is behind it; without an answer, all that was printed."""
+        words = (quote(home), quote(python), "DIGEST", quote(sent), "yes" if may_make else "no")
+        done = subprocess.run(
+            [*self.argv, " ".join([BOOTSTRAP, *words])],
+            input=b"request\n",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.top,
+            env={"HOME": str(self.home), "PATH": f"{self.top / 'bin'}:{os.environ['PATH']}"},
+            timeout=60,
+            check=False,
+        )
+        frame = FrameReader(lambda rest: None)
+        frame.feed(done.stdout)
+        return (frame.answer, frame.rest) if frame.answer else (None, done.stdout)
+
+
+@pytest.fixture(params=SHELLS, ids=lambda pair: "-".join(pair))
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    return Remote(tmp_path, *request.param)
+
+
+def test_an_agent_that_is_there_is_become_with_nothing_of_the_logins_in_it(
+    remote: Remote,
+) -> None:
+    remote.agent()
+    assert remote() == (None, b"agent 1 1 1 request\n")
+
+
+def test_where_no_agent_is_the_guild_home_is_made_and_asks_for_one(remote: Remote) -> None:
+    assert remote() == ({"no_agent": True}, str(remote.home / "guild").encode())
+    assert os.listdir(remote.home / "guild") == ["agent"]
+
+
+def test_an_agent_that_was_sent_gets_its_place_and_is_become(remote: Remote) -> None:
+    remote.agent(name=".DIGEST.12ab")
+    assert remote(sent=".DIGEST.12ab") == (None, b"agent 1 1 1 request\n")
+    assert os.listdir(remote.home / "guild/agent") == ["DIGEST"]
+
+
+def test_an_agent_that_is_there_is_not_replaced_by_one_that_was_sent(remote: Remote) -> None:
+    remote.agent()
+    remote.agent(name=".DIGEST.12ab")
+    assert remote(sent=".DIGEST.12ab")[0] is None
+    assert sorted(os.listdir(remote.home / "guild/agent")) == [".DIGEST.12ab", "DIGEST"]
+
+
+def test_where_no_python_is_that_is_said(remote: Remote) -> None:
+    remote.agent()
+    assert remote(python="python-none") == ({"no_python": True}, b"")
+
+
+def test_where_the_guild_home_cannot_be_made_that_is_said_and_where(remote: Remote) -> None:
+    (remote.home / "guild").write_text("a file")  # for root too
+    answer, rest = remote()
+    assert (answer, rest) == ({"no_folder": True}, str(remote.home / "guild").encode())
+
+
+def test_where_none_may_be_made_a_missing_guild_home_is_said(remote: Remote) -> None:
+    assert remote(may_make=False) == ({"home_missing": True}, b"")
+    assert not (remote.home / "guild").exists()
+    (remote.home / "guild/runs").mkdir(parents=True)
+    assert remote(may_make=False)[0] == {"no_agent": True}
+
+
+def test_where_the_login_has_no_home_that_is_said(remote: Remote) -> None:
+    remote.home.rmdir()
+    remote.home.write_text("a file")  # fish would make one
+    assert remote()[0] == {"no_home": True}
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_a_guild_home_and_a_python_of_any_name_are_words(remote: Remote, is_absolute: bool) -> None:
+    home = HOSTILE if not is_absolute else str(remote.top / HOSTILE)
+    (remote.home / HOSTILE).mkdir()
+    python = remote.home / HOSTILE / HOSTILE.strip()
+    python.symlink_to(sys.executable)
+    answer, rest = remote(home)
+    assert (answer, rest.decode()) == ({"no_agent": True}, str(remote.home / home))
+    remote.agent(home)
+    assert remote(home, python=f"./{HOSTILE}/{python.name}") == (None, b"agent 1 1 1 request\n")
+    assert not list(remote.top.rglob("x"))
+
+
+# The file, and the line that it becomes.
+
+
+def test_comments_and_indentation_are_no_part_of_the_line() -> None:
+    assert one_line("# It's\na;\n\n  # b\n\tc { # d;\n  };\n") == "a; c { # d; };"
+
+
+def test_the_line_is_one_word_to_every_shell() -> None:
+    script = BOOTSTRAP.removeprefix("sh -c '").removesuffix("' guild")
+    assert len(BOOTSTRAP) - len(script) == len("sh -c '' guild")
+    # A single quote ends the word, csh replaces what an exclamation mark begins, and a fish
+    # reads these two backslashes.
+    assert not re.search(r"['!\n]|\\\\|\\'", script)
+    assert "#" not in script, "a comment that shares its line would be all that follows"
+    assert "@" not in script
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "busybox"])
+def test_the_file_by_itself_is_a_script_too(shell: str) -> None:
+    argv = [found(shell), *(["sh"] if shell == "busybox" else []), "-n"]
+    file = Path(sys.modules[one_line.__module__].__file__ or "").with_name("bootstrap.sh")
+    subprocess.run([*argv, str(file)], check=True)
