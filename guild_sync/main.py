@@ -113,18 +113,13 @@ def _report_failure(error: OSError) -> int:
 
 def _report_bug(error: Exception) -> int:
     """Say that guild itself is at fault; the traceback goes to a file."""
-    import traceback
-
-    from guild_sync.config.home import guild_home
+    from guild_sync.output import bugs
     from guild_sync.output.console import complain
 
     complain(f"internal error: {type(error).__name__}: {error}")
-    text = "".join(traceback.format_exception(error))
+    text = bugs.report(error, sys.argv[1:])
     try:
-        path = guild_home() / "error.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"guild {__version__} {sys.argv[1:2]}\n{text}")
-        print(f"This is a bug. Please report it with {path}.", file=sys.stderr)
+        print(f"This is a bug. Please report it with {bugs.write(text)}.", file=sys.stderr)
     except (OSError, GuildError):
         print(text, file=sys.stderr)
     return Exit.BUG

@@ -47,7 +47,7 @@ class Log:
             return
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         try:
-            _append(self._path, f"{now} [{os.getpid()}] {line}\n".encode("utf-8", "replace"))
+            append(self._path, f"{now} [{os.getpid()}] {line}\n".encode("utf-8", "replace"))
         except OSError as e:
             if not self._complained:
                 complain(f"cannot write the log {self._path}: {e.strerror}")
@@ -62,8 +62,8 @@ def _to_syslog(line: str, priority: str) -> None:
     syslog.syslog(getattr(syslog, priority), line)
 
 
-def _append(path: Path, data: bytes) -> None:
-    """Append to the file, at one go, after the older ones have made room if it is full."""
+def append(path: Path, data: bytes, kept: int = KEPT) -> None:
+    """Append to the file, at one go, after the `kept` older ones have made room if it is full."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -72,7 +72,7 @@ def _append(path: Path, data: bytes) -> None:
             if not _is_at(fd, path):
                 continue  # another process has put it aside while we waited
             if os.fstat(fd).st_size + len(data) > MAX_BYTES and os.fstat(fd).st_size:
-                _put_aside(path)
+                _put_aside(path, kept)
                 continue
             file.write(data)
             return
@@ -85,8 +85,8 @@ def _is_at(fd: int, path: Path) -> bool:
         return False
 
 
-def _put_aside(path: Path) -> None:
-    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, KEPT + 1))]
+def _put_aside(path: Path, kept: int) -> None:
+    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, kept + 1))]
     for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
         if newer.exists():
             newer.replace(older)

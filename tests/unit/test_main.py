@@ -179,7 +179,7 @@ def test_a_bug_is_one_line_and_a_file_with_its_traceback(
     ]
     text = log.read_text()
     assert text.startswith(f"guild {__version__} ")
-    assert text.endswith("ValueError: surprise\n")
+    assert text.rstrip().endswith("ValueError: surprise")
     assert "Traceback" in text
 
 
