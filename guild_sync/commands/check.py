@@ -33,6 +33,7 @@ from guild_sync.errors import ConfigError, Exit, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import check
 from guild_sync.monitoring.check import Line
+from guild_sync.output import records
 from guild_sync.output.console import say
 from guild_sync.output.tables import table
 from guild_sync.output.terminal import clean
@@ -88,8 +89,8 @@ def _show(name: str, lines: Sequence[Line]) -> None:
             say(f"      {clean(hint)}")
 
 
-def _as_json(name: str | None, lines: Sequence[Line]) -> object:
-    checks = [
+def _as_json(name: str | None, lines: Sequence[Line]) -> records.Checks:
+    checks: list[records.Check] = [
         {"name": line.name, "ok": line.ok, "text": line.text, "hint": line.hint or None}
         for line in lines
     ]

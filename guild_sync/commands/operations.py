@@ -17,7 +17,7 @@ from pathlib import Path
 
 from guild_sync.cli.arguments import parse
 from guild_sync.errors import Exit
-from guild_sync.output import tables, terminal
+from guild_sync.output import records, tables, terminal
 from guild_sync.project import guildfile, values
 
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     found = guildfile.load(Path.cwd()).operations
     if args["--json"]:
-        data = [
+        data: list[records.Operation] = [
             {"name": o.full_name, "description": o.description,
              "flags": {name: flag.default for name, flag in o.flags.items()}}
             for o in found

@@ -29,18 +29,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes as configured
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
-from guild_sync.output import console, tables, terminal
+from guild_sync.output import console, records, tables, terminal
 
 if TYPE_CHECKING:
     from guild_sync.monitoring.reach import Answer
-
-_TOLD = ("status", "message", "hint", "python", "home")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,14 +61,13 @@ def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:
     from guild_sync.monitoring.reach import answers
 
     worst = Exit.OK
-    told = []
+    told: list[records.AskedRemote] = []
     # Of a table whose last column comes bit by bit, the others are known now.
     rows = tables.table([(*_row(remote), "|") for remote in remotes])
     for row, answer in zip(rows, answers(remotes), strict=True):
         worst = max(worst, answer.exit)
         if as_json:
-            known = {key: getattr(answer, key) or None for key in _TOLD}
-            told.append({**_as_json(answer.remote), **known})
+            told.append(_asked_as_json(answer))
             continue
         console.say(row[:-1] + terminal.clean(_words(answer)))
     if as_json:
@@ -88,6 +85,21 @@ def _row(remote: Remote) -> tuple[str, str, str]:
     return (remote.name, terminal.clean(remote.type), remote.host)
 
 
-def _as_json(remote: Remote) -> dict[str, Any]:
-    keys = ("name", "type", "host", "description")
-    return {key: getattr(remote, key) for key in keys}
+def _as_json(remote: Remote) -> records.Remote:
+    return {
+        "name": remote.name,
+        "type": remote.type,
+        "host": remote.host,
+        "description": remote.description,
+    }
+
+
+def _asked_as_json(answer: Answer) -> records.AskedRemote:
+    return {
+        **_as_json(answer.remote),
+        "status": answer.status,
+        "message": answer.message or None,
+        "hint": answer.hint or None,
+        "python": answer.python or None,
+        "home": answer.home or None,
+    }

@@ -23,7 +23,6 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from guild_sync.cli import arguments
 from guild_sync.config import remotes as configured
@@ -33,7 +32,7 @@ from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import metrics, standings
 from guild_sync.monitoring.standings import NEVER, Standing
-from guild_sync.output import formats, tables, terminal
+from guild_sync.output import formats, records, tables, terminal
 from guild_sync.sync.outcomes import FAILED
 
 CRITICAL = 2  # as Nagios has it
@@ -116,7 +115,7 @@ def _date(seconds: float | None) -> str:
     return "" if seconds is None else formats.date(int(seconds * 1_000_000))
 
 
-def _as_json(standing: Standing, now: float, limit: float | None) -> dict[str, Any]:
+def _as_json(standing: Standing, now: float, limit: float | None) -> records.Standing:
     entry = standing.entry
     return {
         "remote": standing.remote,
@@ -128,7 +127,10 @@ def _as_json(standing: Standing, now: float, limit: float | None) -> dict[str, A
         "last_success": entry.succeeded,
         "next_try": entry.next_try,
         "runs": dict(standing.runs),
-        "open": [run._asdict() for run in standing.open],
+        "open": [
+            {"run": run.run, "status": run.status, "confirmed": run.confirmed}
+            for run in standing.open
+        ],
         "missing": dict(entry.missing),
         "lag": standing.lag(now),
         "stale": [run.run for run in standing.stale(now, limit)] if limit else [],

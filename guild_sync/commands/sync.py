@@ -65,6 +65,7 @@ from guild_sync.sync import engine, request
 from guild_sync.sync.report import Report
 
 if TYPE_CHECKING:
+    from guild_sync.output import records
     from guild_sync.sync.outcomes import Outcome
     from guild_sync.sync.preview import Plan
 
@@ -216,12 +217,12 @@ def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
         yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
 
 
-def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> dict[str, Any]:
-    remotes = [
+def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> records.Plan:
+    remotes: list[records.RemotePlan] = [
         {
             "remote": plan.remote,
             "error": plan.error.message if plan.error else None,
-            "runs": [run._asdict() for run in plan.runs],
+            "runs": list(map(_planned_as_json, plan.runs)),
             "missing": list(plan.missing),
             "files": plan.files,
             "bytes": plan.bytes,
@@ -229,3 +230,13 @@ def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> dict[str, An
         for plan in plans
     ]
     return {"remotes": remotes, "bytes": needed, "free": free, "fits": needed <= free}
+
+
+def _planned_as_json(run: preview.Planned) -> records.PlannedRun:
+    return {
+        "run": run.run,
+        "before": run.before,
+        "after": run.after,
+        "files": run.files,
+        "bytes": run.bytes,
+    }

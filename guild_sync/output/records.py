@@ -1,0 +1,109 @@
+"""What `--json` prints, as typed records: programs read them, so keys are only ever added.
+
+`guild runs` and `guild info` print the agent's records of runs (agent/protocol.py). Times are
+seconds since 1970. tests/integration/test_json_contract.py has what is promised of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+
+class Check(TypedDict):
+    """One line of `guild check`."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str | None
+
+
+class Checks(TypedDict):
+    """What `guild check` says of one host; `host` is None for this machine."""
+
+    host: str | None
+    checks: list[Check]
+
+
+class Remote(TypedDict):
+    """A remote, as `guild remotes` lists it."""
+
+    name: str
+    type: str
+    host: str
+    description: str
+
+
+class AskedRemote(Remote):
+    """A remote, and what it said: `guild remotes --status`."""
+
+    status: str
+    message: str | None
+    hint: str | None
+    python: str | None
+    home: str | None
+
+
+class Operation(TypedDict):
+    """An operation of the project; each flag with its default."""
+
+    name: str
+    description: str
+    flags: Mapping[str, object]
+
+
+class OpenRun(TypedDict):
+    """A run that is not over, and when its remote last gave its word for it."""
+
+    run: str
+    status: str
+    confirmed: float
+
+
+class Standing(TypedDict):
+    """How a remote stands: `guild status`. `runs` has how many have which status."""
+
+    remote: str
+    state: str
+    since: float | None
+    reason: str
+    failures: int
+    last_try: float | None
+    last_success: float | None
+    next_try: float | None
+    runs: Mapping[str, int]
+    open: list[OpenRun]
+    missing: Mapping[str, float]
+    lag: float
+    stale: list[str]
+
+
+class PlannedRun(TypedDict):
+    """What a sync would copy of one run: its status here and there, files, and their bytes."""
+
+    run: str
+    before: str | None
+    after: str
+    files: int
+    bytes: int
+
+
+class RemotePlan(TypedDict):
+    """What a sync would copy from one remote."""
+
+    remote: str
+    error: str | None
+    runs: list[PlannedRun]
+    missing: Sequence[str]
+    files: int
+    bytes: int
+
+
+class Plan(TypedDict):
+    """What a sync would copy, and whether there is room for it: `guild sync --plan`."""
+
+    remotes: list[RemotePlan]
+    bytes: int
+    free: int
+    fits: bool

@@ -1,0 +1,254 @@
+"""What `--json` prints is a promise to programs: its forms stay, and keys are only ever added.
+
+A line may be added to a contract below, with its key; none may be removed or changed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Guild, Place, Server
+from test_fleet import bind, pulled
+from test_lost import a_minute_later
+
+Contract = Mapping[str, str]  # key -> the kinds of its values, as `text or nothing`
+LABELS = ("--label", "one", "--tag", "two", "--comment", "three", "-y")
+
+OPREF = dict.fromkeys(("type", "package", "version", "model", "name"), "text")
+RUN = {
+    "id": "text",
+    "run_dir": "text",
+    "opref": "mapping",
+    "status": "text",
+    "remote": "text or nothing",
+    "exit_status": "whole or nothing",
+    "initialized": "whole or nothing",
+    "started": "whole or nothing",
+    "stopped": "whole or nothing",
+    "label": "text or nothing",
+    "flags": "mapping or nothing",
+    "tags": "list or nothing",
+    "marked": "flag or nothing",
+    "comments": "list or nothing",
+    "cmd": "list or nothing",
+}
+DETAILED_RUN = {
+    **RUN,
+    "pid": "whole or nothing",
+    "confirmed": "mapping or nothing",
+    "sourcecode_digest": "text or nothing",
+    "host": "text or nothing",
+}
+FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list"}
+CONFIRMED = {"time": "whole", "remote": "text", "stamp": "text"}
+COMMENT = {"body": "text", "user": "text", "host": "text", "time": "whole"}
+CHECKS = {"host": "text or nothing", "checks": "list"}
+CHECK = {"name": "text", "ok": "flag", "text": "text", "hint": "text or nothing"}
+REMOTE = dict.fromkeys(("name", "type", "host", "description"), "text")
+ASKED_REMOTE = {
+    **REMOTE,
+    "status": "text",
+    **dict.fromkeys(("message", "hint", "python", "home"), "text or nothing"),
+}
+OPERATION = {"name": "text", "description": "text", "flags": "mapping"}
+STANDING = {
+    "remote": "text",
+    "state": "text",
+    "since": "number or nothing",
+    "reason": "text",
+    "failures": "whole",
+    "last_try": "number or nothing",
+    "last_success": "number or nothing",
+    "next_try": "number or nothing",
+    "runs": "mapping",
+    "open": "list",
+    "missing": "mapping",
+    "lag": "number",
+    "stale": "list",
+}
+OPEN_RUN = {"run": "text", "status": "text", "confirmed": "number"}
+PLAN = {"remotes": "list", "bytes": "whole", "free": "whole", "fits": "flag"}
+REMOTE_PLAN = {
+    "remote": "text",
+    "error": "text or nothing",
+    "runs": "list",
+    "missing": "list",
+    "files": "whole",
+    "bytes": "whole",
+}
+PLANNED_RUN = {
+    "run": "text",
+    "before": "text or nothing",
+    "after": "text",
+    "files": "whole",
+    "bytes": "whole",
+}
+
+
+def kinds(value: object) -> set[str]:
+    """What a contract calls a value."""
+    found = {
+        bool: {"flag"},
+        int: {"whole", "number"},
+        float: {"number"},
+        str: {"text"},
+        list: {"list"},
+        dict: {"mapping"},
+        type(None): {"nothing"},
+    }
+    return found[type(value)]
+
+
+def breaches(value: Any, contract: Contract) -> list[str]:
+    """Where a record does not keep its contract: keys that are missing, or new; other values."""
+    if not isinstance(value, dict):
+        return [f"{value!r} is no mapping"]
+    wrong = [f"{key} is missing" for key in contract if key not in value]
+    wrong += [f"{key} is new: add it to the contract" for key in value if key not in contract]
+    return wrong + [
+        f"{key} is {value[key]!r}, not {kind}"
+        for key, kind in contract.items()
+        if key in value and not kinds(value[key]) & set(kind.split(" or "))
+    ]
+
+
+def records(text: str, contract: Contract) -> list[dict[str, Any]]:
+    """A list of records, as it was printed, each of which keeps the contract."""
+    found: list[dict[str, Any]] = json.loads(text)
+    assert isinstance(found, list)
+    assert found
+    assert [wrong for record in found for wrong in breaches(record, contract)] == []
+    return found
+
+
+def record(text: str, contract: Contract) -> dict[str, Any]:
+    """A mapping, as it was printed, which keeps the contract."""
+    found: dict[str, Any] = json.loads(text)
+    assert breaches(found, contract) == []
+    return found
+
+
+def all_keep(found: list[Any], contract: Contract) -> Iterator[Any]:
+    for each in found:
+        assert breaches(each, contract) == []
+        yield each
+
+
+def test_a_key_that_goes_or_comes_or_changes_its_kind_is_a_breach() -> None:
+    assert breaches({"a": 1, "c": 1.5}, {"a": "text", "b": "whole", "c": "number"}) == [
+        "b is missing",
+        "a is 1, not text",
+    ]
+    assert breaches({"a": True}, {"a": "whole"}) == ["a is True, not whole"]
+    assert breaches({"a": None, "b": 1}, {"a": "text or nothing"}) == [
+        "b is new: add it to the contract"
+    ]
+    assert breaches([], {}) == ["[] is no mapping"]
+
+
+# Runs.
+
+
+def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
+    place.ok("run", "op", "sleep=0", *LABELS)
+    place.ok("mark", "1", "-y")
+    staged = place.staged()
+    runs = records(place.ok("runs", "--json").out, RUN)
+    assert [run["status"] for run in runs] == ["staged", "completed"]
+    assert records(place.ok("runs", "--json", "-v").out, DETAILED_RUN)
+    full = record(place.ok("info", "2", "--json").out, FULL_RUN)
+    for key in ("exit_status", "started", "stopped", "label", "flags", "tags", "marked", "cmd"):
+        assert full[key] is not None, key
+    assert breaches(full["opref"], OPREF) == []
+    assert list(all_keep(full["comments"], COMMENT))
+    assert {type(value) for value in (*full["tags"], *full["cmd"], *full["manifest"])} == {str}
+    record(place.ok("info", staged, "--json").out, FULL_RUN)
+
+
+def test_a_deleted_run_is_as_another_is(place: Place) -> None:
+    place.ok("run", "op", "sleep=0", "-y")
+    place.ok("rm", "1", "-y")
+    records(place.ok("runs", "--deleted", "--json", "-v").out, DETAILED_RUN)
+
+
+def test_no_runs_are_an_empty_list(place: Place) -> None:
+    assert json.loads(place.ok("runs", "--json").out) == []
+
+
+def test_a_copy_says_whose_it_is_and_since_when(guild: Guild, remote: str) -> None:
+    run_id = pulled(guild, remote)
+    guild.ok("sync")
+    bind(guild, run_id, remote)
+    full = record(guild.ok("info", run_id, "--json").out, FULL_RUN)
+    assert full["remote"] == remote
+    assert breaches(full["confirmed"], CONFIRMED) == []
+
+
+# Operations, remotes, checks.
+
+
+def test_operations_are_a_list_with_the_defaults_of_their_flags(guild: Guild) -> None:
+    assert any(o["flags"] for o in records(guild.ok("operations", "--json").out, OPERATION))
+
+
+def test_remotes_are_a_list(guild: Guild, remote: str) -> None:
+    records(guild.ok("remotes", "--json").out, REMOTE)
+
+
+def test_remotes_that_were_asked_say_what_they_answered(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    guild.configure(up=sshd.keys(there), down=sshd.keys(there, port=1))
+    found = records(guild("remotes", "--status", "--json").out, ASKED_REMOTE)
+    assert {r["status"] for r in found} == {"answers", "stopped", "unreachable"}
+
+
+def test_checks_are_a_list_of_hosts(guild: Guild, remote: str) -> None:
+    found = records(guild("check", "-r", remote, "--json").out, CHECKS)
+    assert [section["host"] for section in found] == [None, remote]
+    for section in found:
+        assert list(all_keep(section["checks"], CHECK))
+
+
+# Syncs.
+
+
+@pytest.fixture
+def fleet(guild: Guild, sshd: Server, remote: str, there: Path) -> None:
+    """One remote with a run to copy and one that it has lost, and one that is down."""
+    keys = sshd.keys(there)
+    guild.configure(up=keys)
+    gone, waits, other = (pulled(guild, "up") for _ in range(3))
+    guild.ok("sync")
+    bind(guild, gone, "up")
+    shutil.move(there / "runs" / gone, there / "gone")
+    assert guild("sync").code == 1
+    a_minute_later(guild)
+    bind(guild, waits, "up")
+    (there / "runs" / waits / "new").write_text("more")
+    bind(guild, other, "down")
+    guild.configure(up=keys, down={**keys, "port": 1})
+
+
+def test_how_remotes_stand_is_a_list(guild: Guild, fleet: None) -> None:
+    assert guild("sync", "--cron").code == 3
+    found = {s["remote"]: s for s in records(guild.ok("status", "--json").out, STANDING)}
+    assert (found["up"]["state"], found["down"]["state"]) == ("reachable", "unreachable")
+    assert list(all_keep(found["down"]["open"], OPEN_RUN))
+    assert kinds(found["down"]["next_try"]) == {"number"}
+    assert found["up"]["runs"] == {"completed": 1, "lost": 1}
+    stale = records(guild("status", "--json", "--stale", "1s").out, STANDING)
+    assert {type(run) for s in stale for run in s["stale"]} <= {str}
+
+
+def test_a_plan_is_a_mapping_with_a_list_of_remotes(guild: Guild, fleet: None) -> None:
+    plan = record(guild("sync", "--plan", "--json").out, PLAN)
+    found = {each["remote"]: each for each in all_keep(plan["remotes"], REMOTE_PLAN)}
+    assert (found["up"]["error"], bool(found["down"]["error"])) == (None, True)
+    assert list(all_keep(found["up"]["runs"], PLANNED_RUN))
+    assert {type(run) for run in found["up"]["missing"]} == {str}
