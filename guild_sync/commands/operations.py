@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     found = guildfile.load(Path.cwd()).operations
     if args["--json"]:
-        data: list[records.Operation] = [
+        data: list[records.OperationRecord] = [
             {"name": o.full_name, "description": o.description,
              "flags": {name: flag.default for name, flag in o.flags.items()}}
             for o in found

@@ -85,7 +85,7 @@ def _row(remote: Remote) -> tuple[str, str, str]:
     return (remote.name, terminal.clean(remote.type), remote.host)
 
 
-def _as_json(remote: Remote) -> records.Remote:
+def _as_json(remote: Remote) -> records.RemoteRecord:
     return {
         "name": remote.name,
         "type": remote.type,

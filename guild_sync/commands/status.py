@@ -115,7 +115,7 @@ def _date(seconds: float | None) -> str:
     return "" if seconds is None else formats.date(int(seconds * 1_000_000))
 
 
-def _as_json(standing: Standing, now: float, limit: float | None) -> records.Standing:
+def _as_json(standing: Standing, now: float, limit: float | None) -> records.StandingRecord:
     entry = standing.entry
     return {
         "remote": standing.remote,

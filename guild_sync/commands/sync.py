@@ -67,7 +67,7 @@ from guild_sync.sync.report import Report
 if TYPE_CHECKING:
     from guild_sync.output import records
     from guild_sync.sync.outcomes import Outcome
-    from guild_sync.sync.preview import Plan
+    from guild_sync.sync.preview import Plan, Planned
 
 
 def main(argv: Sequence[str]) -> int:
@@ -217,7 +217,7 @@ def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
         yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
 
 
-def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> records.Plan:
+def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> records.PlanRecord:
     remotes: list[records.RemotePlan] = [
         {
             "remote": plan.remote,
@@ -232,7 +232,7 @@ def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> records.Plan
     return {"remotes": remotes, "bytes": needed, "free": free, "fits": needed <= free}
 
 
-def _planned_as_json(run: preview.Planned) -> records.PlannedRun:
+def _planned_as_json(run: Planned) -> records.PlannedRun:
     return {
         "run": run.run,
         "before": run.before,

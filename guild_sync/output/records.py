@@ -26,7 +26,7 @@ class Checks(TypedDict):
     checks: list[Check]
 
 
-class Remote(TypedDict):
+class RemoteRecord(TypedDict):
     """A remote, as `guild remotes` lists it."""
 
     name: str
@@ -35,7 +35,7 @@ class Remote(TypedDict):
     description: str
 
 
-class AskedRemote(Remote):
+class AskedRemote(RemoteRecord):
     """A remote, and what it said: `guild remotes --status`."""
 
     status: str
@@ -45,7 +45,7 @@ class AskedRemote(Remote):
     home: str | None
 
 
-class Operation(TypedDict):
+class OperationRecord(TypedDict):
     """An operation of the project; each flag with its default."""
 
     name: str
@@ -61,7 +61,7 @@ class OpenRun(TypedDict):
     confirmed: float
 
 
-class Standing(TypedDict):
+class StandingRecord(TypedDict):
     """How a remote stands: `guild status`. `runs` has how many have which status."""
 
     remote: str
@@ -100,7 +100,7 @@ class RemotePlan(TypedDict):
     bytes: int
 
 
-class Plan(TypedDict):
+class PlanRecord(TypedDict):
     """What a sync would copy, and whether there is room for it: `guild sync --plan`."""
 
     remotes: list[RemotePlan]
