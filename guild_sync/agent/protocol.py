@@ -35,6 +35,8 @@ else:
     class Seconds(float): ...
 
 
+Filters = Dict[str, Value]  # which runs are meant: agent/catalog/filters.py
+
 # What a login shell prints comes before this line and is skipped.
 FRAME = "GUILD-ANSWER"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from guild_sync.agent.protocol import Value
 from guild_sync.cli import usages
 from guild_sync.errors import UsageError
 from guild_sync.output import console
@@ -115,7 +116,44 @@ def whole(usage: str) -> str:
     return usage
 
 
-def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
+class Arguments:
+    """What a command line gives: options and words by the names that the usage has for them.
+
+    An option that the command does not have is not given.
+    """
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+
+    def is_set(self, name: str) -> bool:
+        """Whether it is given at all, and is not empty."""
+        return bool(self._values.get(name))
+
+    def is_given(self, name: str) -> bool:
+        """Whether it is given, be it empty."""
+        return self._values.get(name) not in (None, False, [])
+
+    def text(self, name: str) -> str | None:
+        """The value of an option or a word that comes once at most."""
+        value = self._values.get(name)
+        return value if isinstance(value, str) else None
+
+    def word(self, name: str) -> str:
+        """A word that must be there."""
+        return self.text(name) or ""
+
+    def texts(self, name: str) -> list[str]:
+        """The values of an option or a word that may come several times."""
+        value = self._values.get(name)
+        return list(map(str, value)) if isinstance(value, list) else []
+
+    def count(self, name: str) -> int:
+        """How many times an option is given."""
+        value = self._values.get(name)
+        return value if isinstance(value, int) else 0
+
+
+def parse(usage: str, argv: Sequence[str]) -> Arguments:
     """docopt's reading of `argv`. Prints the usage, whole, and raises SystemExit for `--help`.
 
     Raises UsageError, on one line, where `argv` does not fit.
@@ -135,10 +173,12 @@ def parse(usage: str, argv: Sequence[str]) -> dict[str, Any]:
         command = re.search(r"usage:\s+(guild(?:-[a-z]+)?(?: [a-z]+)?)", usage, re.I)
         name = command[1] if command else "guild"
         raise UsageError(_problem(e, words, usage), f"Try '{name} --help'.") from None
-    return {name: _without_dashes(value) if dashes else value for name, value in read.items()}
+    return Arguments(
+        {name: _without_dashes(value) if dashes else value for name, value in read.items()}
+    )
 
 
-def _without_dashes(value: Any) -> Any:
+def _without_dashes(value: object) -> object:
     """docopt hands over the `--` that ends options as an argument of its own."""
     if isinstance(value, list) and "--" in value:
         at = value.index("--")
@@ -211,45 +251,45 @@ def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | 
     return words
 
 
-def filters(args: dict[str, Any]) -> dict[str, Any]:
+def filters(args: Arguments) -> dict[str, Value]:
     """What the options of FILTER_OPTIONS ask for, as agent/filters.py takes it.
 
     Raises UsageError for an expression or a time range that is none.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Value] = {}
     for option, name in _REPEATED:
-        if args.get(option):
-            found[name] = args[option]
+        if args.is_set(option):
+            found[name] = [*args.texts(option)]
     if statuses := _statuses(args):
-        found["status"] = statuses
-    if args.get("--unlabeled"):
+        found["status"] = [*statuses]
+    if args.is_set("--unlabeled"):
         found["unlabeled"] = True
-    if args.get("--marked") or args.get("--unmarked"):
-        if args.get("--marked") and args.get("--unmarked"):
+    if args.is_set("--marked") or args.is_set("--unmarked"):
+        if args.is_set("--marked") and args.is_set("--unmarked"):
             raise UsageError("--marked and --unmarked exclude each other")
-        found["marked"] = bool(args["--marked"])
-    if args.get("--started"):
+        found["marked"] = args.is_set("--marked")
+    if started := args.text("--started"):
         from guild_sync.cli.timeranges import parse_range
 
-        found["started"] = list(parse_range(args["--started"]))
-    if args.get("--filter"):
+        found["started"] = list(parse_range(started))
+    if expression := args.text("--filter"):
         from guild_sync.cli.expressions import parse as parse_expression
 
-        found["expression"] = parse_expression(args["--filter"])
+        found["expression"] = parse_expression(expression)
     return found
 
 
-def selection(args: dict[str, Any]) -> Callable[[Selection], Selection]:
+def selection(args: Arguments) -> Callable[[Selection], Selection]:
     """What the options of FILE_OPTIONS make of the selection in a remote's config.
 
     Raises UsageError for a pattern or a size that is none.
     """
-    options = (args["--exclude"], args["--include"], args["--max-size"])
-    if not args["--all-files"] and not any(options):
+    options = (args.texts("--exclude"), args.texts("--include"), args.text("--max-size"))
+    if not args.is_set("--all-files") and not any(options):
         return lambda configured: configured
     from guild_sync.config.selection import EVERYTHING
 
-    if args["--all-files"]:
+    if args.is_set("--all-files"):
         if any(options):
             raise UsageError("--all-files excludes --exclude, --include and --max-size")
         return lambda configured: EVERYTHING
@@ -257,9 +297,9 @@ def selection(args: dict[str, Any]) -> Callable[[Selection], Selection]:
     return lambda configured: configured.with_call(*options)
 
 
-def _statuses(args: dict[str, Any]) -> list[str]:
-    wanted = [s for s in STATUSES if args.get(f"--{s}")]
-    refused = [s for s in STATUSES if args.get(f"--not-{s}")]
+def _statuses(args: Arguments) -> list[str]:
+    wanted = [s for s in STATUSES if args.is_set(f"--{s}")]
+    refused = [s for s in STATUSES if args.is_set(f"--not-{s}")]
     if not refused:
         return wanted
     left = [s for s in wanted or STATUSES if s not in refused]
@@ -268,9 +308,9 @@ def _statuses(args: dict[str, Any]) -> list[str]:
     return left
 
 
-def whole_number(args: dict[str, Any], option: str, least: int = 0) -> int | None:
+def whole_number(args: Arguments, option: str, least: int = 0) -> int | None:
     """The value of `option`. Raises UsageError where it is no whole number from `least` on."""
-    value = args[option]
+    value = args.text(option)
     if value is None:
         return None
     if not re.fullmatch("[0-9]{1,9}", value):
@@ -280,9 +320,9 @@ def whole_number(args: dict[str, Any], option: str, least: int = 0) -> int | Non
     return int(value)
 
 
-def one_of(args: dict[str, Any], options: Sequence[str]) -> str:
+def one_of(args: Arguments, options: Sequence[str]) -> str:
     """The one of `options` that is given. Raises UsageError for none, or for several."""
-    given = [option for option in options if args[option] not in (None, False, [])]
+    given = [option for option in options if args.is_given(option)]
     if not given:
         raise UsageError(f"say what to do: {', '.join(options[:-1])} or {options[-1]}")
     if len(given) > 1:

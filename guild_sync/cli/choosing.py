@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run
+from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run, Value
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts.base import Host, option
@@ -57,18 +57,18 @@ class Chosen:
 
 
 def choose(
-    args: dict[str, Any],
+    args: arguments.Arguments,
     *,
     all_runs: bool = False,
     deleted: bool = False,
-    **filters: Any,
+    **filters: Value,
 ) -> Chosen:
     """The runs that a command line means; without RUN the latest one, or all.
 
     `filters` count only where there is no RUN. Raises RunNotFound where RUN names none.
     """
-    target = host(args["--remote"])
-    specs = args["RUN"]
+    target = host(args.text("--remote"))
+    specs = args.texts("RUN")
     wanted = arguments.filters(args)
     if not specs:
         wanted = {**filters, **wanted}
@@ -77,9 +77,9 @@ def choose(
     return Chosen(target, found["runs"])
 
 
-def change_runs(args: dict[str, Any], change: Action, **which: Any) -> Exit:
+def change_runs(args: arguments.Arguments, change: Action, **which: Any) -> Exit:
     """Change the runs that a command line means, `which` being what `choose` takes."""
-    return carry_out(change, choose(args, **which), ask=not args["--yes"])
+    return carry_out(change, choose(args, **which), ask=not args.is_set("--yes"))
 
 
 def carry_out(

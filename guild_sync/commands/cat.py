@@ -27,15 +27,17 @@ from guild_sync.hosts.choose import host
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    path = ".guild/output" if args["--output"] else args["--path"]
-    if path is None or (args["--output"] and (args["--path"] or args["--sourcecode"])):
+    path = ".guild/output" if args.is_set("--output") else args.text("--path")
+    if path is None or (
+        args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode"))
+    ):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    host(args["--remote"]).cat(
+    host(args.text("--remote")).cat(
         _show,
-        run=args["RUN"] or "1",
+        run=args.text("RUN") or "1",
         path=path,
         filters=arguments.filters(args),
-        sourcecode=args["--sourcecode"],
+        sourcecode=args.is_set("--sourcecode"),
     )
     sys.stdout.buffer.flush()
     return Exit.OK

@@ -43,19 +43,20 @@ _PARTS = {"--env": check.ENVIRONMENT, "--space": check.SPACE}
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    parts = frozenset(part for option, part in _PARTS.items() if args[option])
-    if args["--remote"] and args["--offline"] and parts:
+    parts = frozenset(part for option, part in _PARTS.items() if args.is_set(option))
+    named = args.text("--remote")
+    if named and args.is_set("--offline") and parts:
         raise UsageError("--env and --space of a remote need a connection, without --offline")
-    remote = _remote(args["--remote"]) if args["--remote"] else None
+    remote = _remote(named) if named else None
     worst = Exit.OK
     told = []
-    for name, found in _sections(remote, parts or check.ALL_PARTS, args["--offline"]):
+    for name, found in _sections(remote, parts or check.ALL_PARTS, args.is_set("--offline")):
         lines = list(found)
         worst = max(worst, *(line.exit for line in lines))
         told.append((name, lines))
-        if not args["--json"]:
+        if not args.is_set("--json"):
             _show(name or "here", lines)
-    if args["--json"]:
+    if args.is_set("--json"):
         print(json.dumps([_as_json(name, lines) for name, lines in told]))
     return worst
 

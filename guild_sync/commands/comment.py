@@ -27,11 +27,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from guild_sync.agent.machine.environment import user_name
 from guild_sync.agent.protocol import Changed, Run, Value
 from guild_sync.cli import arguments, choosing
+from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.output import formats, tables, terminal
@@ -43,7 +43,7 @@ ACTIONS = ("--list", "--add", "--delete", "--clear")
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     option = arguments.one_of(args, ACTIONS)
-    if args["--user"] is not None and option != "--add":
+    if args.text("--user") is not None and option != "--add":
         raise UsageError("--user belongs to --add")
     if option == "--list":
         _list(choosing.choose(args).runs)
@@ -51,11 +51,12 @@ def main(argv: Sequence[str]) -> int:
     return choosing.change_runs(args, _change(option, args))
 
 
-def _change(option: str, args: dict[str, Any]) -> choosing.Action:
+def _change(option: str, args: Arguments) -> choosing.Action:
     if option == "--add":
-        if not args["--add"].strip():
+        body = args.word("--add")
+        if not body.strip():
             raise UsageError("a comment cannot be empty")
-        comment = {"body": args["--add"], **_author(args["--user"])}
+        comment = {"body": body, **_author(args.text("--user"))}
         return _told(
             lambda host, ids: host.comment(ids, add=comment),
             "add a comment to",

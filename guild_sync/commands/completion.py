@@ -27,7 +27,7 @@ from guild_sync.errors import Exit, UsageError
 
 
 def main(argv: Sequence[str]) -> int:
-    name = parse(__doc__ or "", argv)["SHELL"]
+    name = parse(__doc__ or "", argv).word("SHELL")
     if name not in shells.SCRIPTS:
         raise UsageError(
             f"there is no completion for {name!r}",

@@ -32,10 +32,12 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
+from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console
@@ -62,7 +64,7 @@ class Side(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    program = _program(args["--cmd"])
+    program = _program(args.text("--cmd"))
     sides = _two_runs(args)
     with tempfile.TemporaryDirectory(prefix="guild-diff-") as top:
         compared = [
@@ -84,16 +86,16 @@ def _program(text: str | None) -> list[str]:
     return words
 
 
-def _two_runs(args: Mapping[str, Any]) -> tuple[Side, Side]:
-    specs, filters = args["RUN"], arguments.filters(dict(args))
+def _two_runs(args: Arguments) -> tuple[Side, Side]:
+    specs, filters = args.texts("RUN"), arguments.filters(args)
     if len(specs) == 1:
         raise UsageError("give two runs, or none for the latest two", "Try 'guild diff --help'.")
     if specs:
-        one, other = [_named(spec, args["--remote"], filters) for spec in specs]
+        one, other = [_named(spec, args.text("--remote"), filters) for spec in specs]
         if (one.host.name, one.run_id) == (other.host.name, other.run_id):
             raise RunNotFound("there must be two runs to compare, not 1")
         return one, other
-    there = host(args["--remote"])
+    there = host(args.text("--remote"))
     found = there.choose(filters=filters, limit=2)
     if len(found) != 2:
         raise RunNotFound(f"there must be two runs to compare, not {len(found) or 'none'}")
@@ -101,7 +103,7 @@ def _two_runs(args: Mapping[str, Any]) -> tuple[Side, Side]:
     return Side(there, found[1]["id"]), Side(there, found[0]["id"])
 
 
-def _named(spec: str, remote: str | None, filters: Mapping[str, Any]) -> Side:
+def _named(spec: str, remote: str | None, filters: Filters) -> Side:
     # The last colon: that of a range is never meant here, and a remote's spec may have some.
     before, colon, run = spec.rpartition(":")
     there = host(before if colon else remote)
@@ -109,19 +111,19 @@ def _named(spec: str, remote: str | None, filters: Mapping[str, Any]) -> Side:
     return Side(there, found[0]["id"])
 
 
-def _parts(args: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _parts(args: Arguments) -> Iterator[dict[str, str]]:
     """What is compared, as `archive` in agent/listing.py takes it."""
     chosen = []
-    if args["--attrs"]:
+    if args.is_set("--attrs"):
         chosen.append({"pattern": ".guild/attrs"})
     else:
-        named = [name for name in ATTRIBUTES if args[f"--{name}"]]
+        named = [name for name in ATTRIBUTES if args.is_set(f"--{name}")]
         chosen += [{"pattern": f".guild/attrs/{name}"} for name in named]
-    if args["--output"]:
+    if args.is_set("--output"):
         chosen.append({"pattern": ".guild/output"})
-    if args["--sourcecode"]:
+    if args.is_set("--sourcecode"):
         chosen.append({"kind": "sourcecode"})
-    chosen += [{"pattern": path} for path in args["--path"]]
+    chosen += [{"pattern": path} for path in args.texts("--path")]
     yield from chosen or [{}]
 
 

@@ -36,19 +36,21 @@ from guild_sync.project.values import shown
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    run = host(args["--remote"]).info(spec=args["RUN"] or "1", filters=arguments.filters(args))
-    if args["--json"]:
+    run = host(args.text("--remote")).info(
+        spec=args.text("RUN") or "1", filters=arguments.filters(args)
+    )
+    if args.is_set("--json"):
         print(json.dumps(run))
         return Exit.OK
     for line in [*fields(run), *_flags(run)]:
         print(line)
-    if args["--comments"]:
+    if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
-    if args["--deps"]:
+    if args.is_set("--deps"):
         _print("dependencies:", *_nested(run["attrs"].get("deps")))
-    if args["--env"]:
+    if args.is_set("--env"):
         _print(*runs.mapping("environment", run["attrs"].get("env")))
-    if args["--manifest"]:
+    if args.is_set("--manifest"):
         _print("manifest:", *(f"  {terminal.clean(entry)}" for entry in run["manifest"]))
     return Exit.OK
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     option = arguments.one_of(args, ACTIONS)
     clear = option == "--clear"
-    values = [] if clear else args[option] if option == "--remove" else [args[option]]
+    values = [] if clear else args.texts(option) or [args.word(option)]
     change = Action(
         lambda host, ids: host.label(ids, option.removeprefix("--"), values),
         verb="label",

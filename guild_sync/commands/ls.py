@@ -31,6 +31,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output import formats, terminal
@@ -40,18 +41,18 @@ KINDS = ("sourcecode", "dependencies", "generated")
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    kinds = [kind for kind in KINDS if args[f"--{kind}"]]
+    kinds = [kind for kind in KINDS if args.is_set(f"--{kind}")]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
-    found = host(args["--remote"]).list_files(
-        run=args["RUN"] or "1",
+    found = host(args.text("--remote")).list_files(
+        run=args.text("RUN") or "1",
         filters=arguments.filters(args),
-        pattern=args["--path"],
+        pattern=args.text("--path"),
         kind=kinds[0] if kinds else None,
-        everything=args["--all"],
-        follow=args["--follow-links"],
+        everything=args.is_set("--all"),
+        follow=args.is_set("--follow-links"),
     )
-    bare = args["--no-format"] or args["--full-path"]
+    bare = args.is_set("--no-format") or args.is_set("--full-path")
     if not bare:
         print(terminal.clean(f"{found['run_dir']}:"))
     for line in _lines(found, args):
@@ -63,11 +64,11 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _lines(found: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+def _lines(found: Mapping[str, Any], args: Arguments) -> list[str]:
     paths = [file["path"] for file in found["files"]]
-    if args["--full-path"]:
+    if args.is_set("--full-path"):
         paths = [os.path.join(found["run_dir"], path) for path in paths]
-    if not args["--human-readable"]:
+    if not args.is_set("--human-readable"):
         return [terminal.clean(path) for path in paths]
     sizes = [
         "" if file["path"].endswith("/") else formats.size(file["size"]) for file in found["files"]

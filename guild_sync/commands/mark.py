@@ -32,6 +32,6 @@ UNMARK = Action(
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    if args["--clear"]:
+    if args.is_set("--clear"):
         return change_runs(args, UNMARK, all_runs=True, marked=True)
     return change_runs(args, MARK)

@@ -24,7 +24,7 @@ from guild_sync.project import guildfile, values
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     found = guildfile.load(Path.cwd()).operations
-    if args["--json"]:
+    if args.is_set("--json"):
         data: list[records.OperationRecord] = [
             {"name": o.full_name, "description": o.description,
              "flags": {name: flag.default for name, flag in o.flags.items()}}
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     rows = [(terminal.clean(o.full_name), terminal.clean(o.description)) for o in found]
     for operation, line in zip(found, tables.table(rows), strict=True):
         print(line)
-        if args["--verbose"]:
+        if args.is_set("--verbose"):
             for flag in operation.flags.values():
                 about = f"  ({flag.description})" if flag.description else ""
                 print(terminal.clean(f"  {flag.name}: {values.shown(flag.default)}{about}"))

@@ -47,20 +47,20 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     filters = arguments.filters(args)
     selected = arguments.selection(args)
-    remote = remotes.remote(args["REMOTE"])
+    remote = remotes.remote(args.word("REMOTE"))
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
-        runs = host.list_runs(args["RUN"], filters=filters)["runs"]
+        runs = host.list_runs(args.texts("RUN"), filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")
             return Exit.OK
-        if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
+        if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
             return Exit.OK
         selection = selected(remote.pull)
-        asked, delete = not args["--yes"], args["--delete"]
-        links = args["--copy-links"]
+        asked, delete = not args.is_set("--yes"), args.is_set("--delete")
+        links = args.is_set("--copy-links")
         status = _pull(host, here, runs, selection, asked, delete, links)
     return max(status, delivery.deliver(here, console.warn))
 

@@ -43,19 +43,19 @@ from guild_sync.transfer import copying, push
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     filters = arguments.filters(args)
-    remote = remotes.remote(args["REMOTE"])
+    remote = remotes.remote(args.word("REMOTE"))
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
-        runs = here.list_runs(specs=args["RUN"], filters=filters)["runs"]
+        runs = here.list_runs(specs=args.texts("RUN"), filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")
             return Exit.OK
         host = remote_host(remote)
-        if not args["--yes"] and not _confirmed(runs, host, args["--delete"]):
+        if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
             return Exit.OK
         # The answer took its time: the status must be from just before the copy.
         states = here.states(ids=[run["id"] for run in runs])
-        faults = push.push(host, here, states, say, args["--delete"])
+        faults = push.push(host, here, states, say, args.is_set("--delete"))
     copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK
 

@@ -40,17 +40,17 @@ from guild_sync.output.terminal import clean
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    remote = remotes.remote(args["NAME"])
-    if args["status"]:
+    remote = remotes.remote(args.word("NAME"))
+    if args.is_set("status"):
         return _status(remote)
-    if args["reinit"]:
-        return _reinit(remote, args["--yes"])
+    if args.is_set("reinit"):
+        return _reinit(remote, args.is_set("--yes"))
     if remote.type != remotes.SANDBOX:
         raise GuildError(
             f"remote {remote.name!r} is of type {remote.type}, which guild cannot start or stop",
             "It can do that for sandboxes.",
         )
-    return _start(remote.name) if args["start"] else _stop(remote.name, args["--yes"])
+    return _start(remote.name) if args.is_set("start") else _stop(remote.name, args.is_set("--yes"))
 
 
 def _start(name: str) -> int:

@@ -47,9 +47,9 @@ def main(argv: Sequence[str]) -> int:
     for name, key in [(remote.name, key) for remote in found for key in remote.passed_over]:
         text = f"remotes: {name}: {key}: is a key of Guild AI's, which guild passes over"
         print(f"guild: warning: {terminal.clean(text)}", file=sys.stderr)
-    if args["--status"]:
-        return _status(found, args["--json"])
-    if args["--json"]:
+    if args.is_set("--status"):
+        return _status(found, args.is_set("--json"))
+    if args.is_set("--json"):
         print(json.dumps([_as_json(remote) for remote in found]))
     else:
         for line in tables.table([(*_row(r), terminal.clean(r.description)) for r in found]):

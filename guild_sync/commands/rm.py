@@ -37,14 +37,14 @@ from guild_sync.output.console import say
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     chosen = choosing.choose(args, all_runs=True)
-    change = _change(bool(args["--permanent"]), chosen)
+    change = _change(bool(args.is_set("--permanent")), chosen)
     running = [run for run in chosen.runs if run["status"] == "running" and not run["remote"]]
     for run in running:
         choosing.refuse(change, chosen, run["id"], RUNNING)
     rest = replace(chosen, runs=[run for run in chosen.runs if run not in running])
     if running and not rest.runs:
         return Exit.ERROR
-    done = choosing.carry_out(change, rest, not args["--yes"], during=_nobody_copies(rest))
+    done = choosing.carry_out(change, rest, not args.is_set("--yes"), during=_nobody_copies(rest))
     return Exit.ERROR if running else done
 
 

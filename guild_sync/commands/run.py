@@ -69,9 +69,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from guild_sync.cli.arguments import parse, whole_number
+from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
@@ -102,62 +101,65 @@ _EXCLUSIVE = (
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     request = _request(args)
-    target = host(args["--remote"])
+    target = host(args.text("--remote"))
     prepared = plan(request, target)
     for warning in prepared.warnings:
         console.complain(f"warning: {warning}", "yellow")
-    if args["--stage"] and prepared.is_builtin:
+    if args.is_set("--stage") and prepared.is_builtin:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
-    if args["--print-cmd"]:
+    if args.is_set("--print-cmd"):
         for words in start.child_commands(prepared, target):
             print(terminal.clean(shlex.join(words)))
         return Exit.OK
-    if args["--needed"] and not prepared.is_batch and _is_there(prepared, target):
+    if args.is_set("--needed") and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
-    if not args["--yes"] and not _confirmed(prepared, target, bool(args["--stage"])):
+    if not args.is_set("--yes") and not _confirmed(prepared, target, bool(args.is_set("--stage"))):
         return Exit.OK
-    if args["--stage"]:
+    if args.is_set("--stage"):
         return _stage(prepared, target)
-    wait = not (args["--no-wait"] or args["--background"])
+    wait = not (args.is_set("--no-wait") or args.is_set("--background"))
     if isinstance(target, LocalHost) and wait:
         return _here(prepared, target)
     return _detached(prepared, target, wait)
 
 
-def _request(args: dict[str, Any]) -> Request:
+def _request(args: Arguments) -> Request:
     for options in _EXCLUSIVE:
-        given = [option for option in options if args[option]]
+        given = [option for option in options if args.is_set(option)]
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} exclude each other")
-    if args["--force-sourcecode"] and not any(args[option] for option in _MAKERS):
+    if args.is_set("--force-sourcecode") and not any(map(args.is_set, _MAKERS)):
         raise UsageError(
             "--force-sourcecode belongs to --start, --restart or --proto",
             "A new run takes the project's source code anyway.",
         )
-    spec, assignments = args["OPERATION"], args["FLAG"]
+    spec, assignments = args.text("OPERATION"), args.texts("FLAG")
     if spec is not None and "=" in spec:  # no operation: the default one, or the run's
-        spec, assignments = None, [spec, *assignments]
-    run_dir = args["--run-dir"]
+        assignments = [spec, *assignments]
+        spec = None
+    run_dir = args.text("--run-dir")
     return Request(
         spec,
         tuple(assignments),
-        args["--start"] or args["--restart"],
-        args["--proto"],
-        args["--force-flags"],
-        args["--force-sourcecode"],
-        Notes(args["--label"], tuple(args["--tag"]), args["--comment"], _seed(args)),
+        args.text("--start") or args.text("--restart"),
+        args.text("--proto"),
+        args.is_set("--force-flags"),
+        args.is_set("--force-sourcecode"),
+        Notes(
+            args.text("--label"), tuple(args.texts("--tag")), args.text("--comment"), _seed(args)
+        ),
         run_dir=Path(run_dir).absolute() if run_dir is not None else None,
         options=BatchOptions(
             whole_number(args, "--max-trials", least=1),
-            args["--fail-on-trial-error"],
-            args["--needed"],
+            args.is_set("--fail-on-trial-error"),
+            args.is_set("--needed"),
         ),
-        is_staged=args["--stage"],
+        is_staged=args.is_set("--stage"),
     )
 
 
-def _seed(args: dict[str, Any]) -> int | None:
-    text = args["--random-seed"]
+def _seed(args: Arguments) -> int | None:
+    text = args.text("--random-seed")
     if text is None:
         return None
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SEED:

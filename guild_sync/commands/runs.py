@@ -25,12 +25,12 @@ Options:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Any
 
 from guild_sync.agent.protocol import DetailedListing, Details, Listing, Run
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host
@@ -44,21 +44,21 @@ def main(argv: Sequence[str]) -> int:
     if argv[1:2] and argv[1] in SUBCOMMANDS:
         return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args["--remote"])
-    which = (args["RUN"], _limit(args), arguments.filters(args), args["--deleted"])
+    target = host(args.text("--remote"))
+    which = (args.texts("RUN"), _limit(args), arguments.filters(args), args.is_set("--deleted"))
     found: Listing | DetailedListing
     details: Sequence[Details] = ()
-    if args["--verbose"]:
+    if args.is_set("--verbose"):
         found = target.list_details(*which)
         details = found["runs"]
     else:
         found = target.list_runs(*which)
-    if args["--json"]:
+    if args.is_set("--json"):
         print(json.dumps(found["runs"]))
         return Exit.OK
     for line in _lines(found["runs"], details, args):
         print(line)
-    if len(found["runs"]) < found["total"] and args["--limit"] is None:
+    if len(found["runs"]) < found["total"] and args.text("--limit") is None:
         print(
             f"Showing the first {len(found['runs'])} runs ({found['total']} in all) - "
             "use -a to show all, -m to show more"
@@ -66,23 +66,21 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _limit(args: Mapping[str, Any]) -> int | None:
-    if args["--all"]:
+def _limit(args: Arguments) -> int | None:
+    if args.is_set("--all"):
         return None
-    limit = arguments.whole_number(dict(args), "--limit")
-    return PAGE * (1 + args["--more"]) if limit is None else limit
+    limit = arguments.whole_number(args, "--limit")
+    return PAGE * (1 + args.count("--more")) if limit is None else limit
 
 
-def _lines(
-    runs: Sequence[Run], details: Sequence[Details], args: Mapping[str, Any]
-) -> Iterator[str]:
+def _lines(runs: Sequence[Run], details: Sequence[Details], args: Arguments) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for index, run in enumerate(runs, 1):
         row = run_row(index, run)
-        rows.append((f"[{index}]", row[1], *row[3:]) if args["--simple"] else row)
+        rows.append((f"[{index}]", row[1], *row[3:]) if args.is_set("--simple") else row)
     for index, (run, line) in enumerate(zip(runs, tables.table(rows), strict=True)):
         yield line
-        if args["--comments"]:
+        if args.is_set("--comments"):
             yield from comments(run)
         if details:
             from guild_sync.commands.info import fields

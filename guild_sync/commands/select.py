@@ -29,6 +29,7 @@ from typing import Any
 
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output import terminal
@@ -36,18 +37,18 @@ from guild_sync.output import terminal
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    if args["--min"] and args["--max"]:
+    if args.text("--min") and args.text("--max"):
         raise UsageError("--min and --max exclude each other")
-    if sum(bool(args[option]) for option in ("--short-id", "--attr", "--path")) > 1:
+    if sum(args.is_set(option) for option in ("--short-id", "--attr", "--path")) > 1:
         raise UsageError("--short-id, --attr and --path exclude each other")
-    ranked = args["--min"] or args["--max"]
-    found = host(args["--remote"]).choose(
-        specs=args["RUN"],
+    ranked = args.text("--min") or args.text("--max")
+    found = host(args.text("--remote")).choose(
+        specs=args.texts("RUN"),
         filters=arguments.filters(args),
-        limit=None if args["--all"] or (args["RUN"] and not ranked) else 1,
-        attr=args["--attr"],
-        lowest=_column(args["--min"]),
-        highest=_column(args["--max"]),
+        limit=None if args.is_set("--all") or (args.texts("RUN") and not ranked) else 1,
+        attr=args.text("--attr"),
+        lowest=_column(args.text("--min")),
+        highest=_column(args.text("--max")),
     )
     if not found:
         raise RunNotFound("no run matches", "Show runs with 'guild runs'.")
@@ -63,15 +64,15 @@ def _column(name: str | None) -> str | None:
     return name
 
 
-def _shown(run: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
-    if args["--path"]:
+def _shown(run: Mapping[str, Any], args: Arguments) -> list[str]:
+    if args.is_set("--path"):
         return [str(run["run_dir"])]
-    if args["--attr"] is None:
-        return [run["id"][:8] if args["--short-id"] else run["id"]]
+    if args.text("--attr") is None:
+        return [run["id"][:8] if args.is_set("--short-id") else run["id"]]
     value = run["value"]
     if value is None:
         raise GuildError(
-            f"run {run['id'][:8]} has no attribute or flag {args['--attr']!r}",
+            f"run {run['id'][:8]} has no attribute or flag {args.text('--attr')!r}",
             "'guild runs info --json' shows those that it has.",
         )
     return (value if isinstance(value, str) else attrs.encode(value)).splitlines()

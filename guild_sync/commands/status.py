@@ -43,18 +43,18 @@ _HEADINGS = ("REMOTE", "STATE", "RUNS", "LAST SUCCESS", "NEXT TRY")
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    limit = _age(args["--stale"])
+    limit = _age(args.text("--stale"))
     now = time.time()
     names = [name for name in configured.remotes() if name != configured.SANDBOX]
     found = standings.standings(LocalHost(str(guild_home())), names)
     stale = [(s, run) for s in found for run in (s.stale(now, limit) if limit else [])]
-    if args["--metrics"]:
-        metrics.write(Path(args["--metrics"]), found, now)
-    elif args["--json"]:
+    if path := args.text("--metrics"):
+        metrics.write(Path(path), found, now)
+    elif args.is_set("--json"):
         print(json.dumps([_as_json(s, now, limit) for s in found], indent=2))
     else:
         if limit:
-            print(_verdict(args["--stale"], stale, sum(len(s.open) for s in found)))
+            print(_verdict(args.word("--stale"), stale, sum(len(s.open) for s in found)))
         for line in _page(found):
             print(line)
     return CRITICAL if stale else Exit.OK

@@ -25,10 +25,10 @@ Options:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments, choosing
+from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import option
@@ -41,7 +41,7 @@ from guild_sync.runs import stop
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    if args["--no-wait"] and args["--force"]:
+    if args.is_set("--no-wait") and args.is_set("--force"):
         raise UsageError("--no-wait and --force exclude each other")
     seconds = arguments.whole_number(args, "--timeout") or 0
     chosen = _chosen(args)
@@ -53,25 +53,25 @@ def main(argv: Sequence[str]) -> int:
         if not others:
             say("Nothing to stop.")
         return Exit.ERROR if others else Exit.OK
-    if not args["--yes"] and not _confirmed(running):
+    if not args.is_set("--yes") and not _confirmed(running):
         return Exit.OK
-    patience = None if args["--no-wait"] else 0 if args["--force"] else seconds
-    done = stop.stop(running.host, running.runs, patience, bool(args["--force"]))
+    patience = None if args.is_set("--no-wait") else 0 if args.is_set("--force") else seconds
+    done = stop.stop(running.host, running.runs, patience, bool(args.is_set("--force")))
     return Exit.ERROR if others else done
 
 
-def _chosen(args: dict[str, Any]) -> Chosen:
+def _chosen(args: Arguments) -> Chosen:
     """The runs that are named; without a name those that run on the host itself.
 
     Where only copies of a remote's runs are left, these: they are told of.
     """
-    target = host(args["--remote"])
+    target = host(args.text("--remote"))
     wanted = arguments.filters(args)
-    if not args["RUN"]:
+    if not args.texts("RUN"):
         wanted = {"status": ["running"], **wanted}
-    found = target.list_runs(specs=args["RUN"], filters=wanted)["runs"]
+    found = target.list_runs(specs=args.texts("RUN"), filters=wanted)["runs"]
     own = [run for run in found if _runs_there(run)]
-    return Chosen(target, found if args["RUN"] or not own else own)
+    return Chosen(target, found if args.texts("RUN") or not own else own)
 
 
 def _runs_there(run: Run) -> bool:

@@ -50,14 +50,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hooks import journal
+from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.output.log import Log
@@ -73,35 +75,37 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     here = LocalHost(str(guild_home()))
-    if args["--crontab"]:
+    if args.is_set("--crontab"):
         from guild_sync.sync import crontab
 
         print(crontab.line())
         return Exit.OK
-    if args["--restore"]:
-        return _restore(here, args["RUN"])
+    if args.is_set("--restore"):
+        return _restore(here, args.texts("RUN"))
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
     filters = arguments.filters(args)
-    report = Report(_log(args), args["--cron"] or args["--watch"], args["--verbose"])
+    report = Report(
+        _log(args), args.is_set("--cron") or args.is_set("--watch"), args.is_set("--verbose")
+    )
     visit = request.Visit(
         here,
         report.say,
         report.warn,
-        patient=args["--cron"],
+        patient=args.is_set("--cron"),
         journal=journal.Journal(here),
         selected=arguments.selection(args),
         limit=arguments.whole_number(args, "--deadline", least=1),
     )
-    if args["--plan"]:
-        return _plan(visit, args["RUN"], filters, jobs, args["--json"])
-    if args["--watch"]:
+    if args.is_set("--plan"):
+        return _plan(visit, args.texts("RUN"), filters, jobs, args.is_set("--json"))
+    if args.is_set("--watch"):
         return _watch(visit, args, filters, jobs, report)
-    outcomes = engine.sync(visit, args["RUN"], filters, jobs)
+    outcomes = engine.sync(visit, args.texts("RUN"), filters, jobs)
     report.outcomes(outcomes)
     statuses = [_deliver(here, report), *(outcome.exit for outcome in outcomes)]
-    if args["--metrics"]:
-        statuses.append(_write_metrics(here, Path(args["--metrics"]), report))
+    if path := args.text("--metrics"):
+        statuses.append(_write_metrics(here, Path(path), report))
     return max(statuses)
 
 
@@ -125,33 +129,34 @@ def _write_metrics(here: LocalHost, path: Path, report: Report) -> Exit:
     return Exit.OK
 
 
-def _log(args: Mapping[str, Any]) -> Log:
-    path = Path(args["--log"]) if args["--log"] else None
-    if args["--cron"] and path is None:
+def _log(args: Arguments) -> Log:
+    named = args.text("--log")
+    path = Path(named) if named else None
+    if args.is_set("--cron") and path is None:
         path = guild_home() / "log" / "sync.log"
-    return Log(path, args["--syslog"])
+    return Log(path, args.is_set("--syslog"))
 
 
 def _watch(
     visit: request.Visit,
-    args: Mapping[str, Any],
-    filters: Mapping[str, Any],
+    args: Arguments,
+    filters: Filters,
     jobs: int,
     report: Report,
 ) -> int:
     from guild_sync.sync import rounds
 
-    seconds = arguments.whole_number(dict(args), "--interval", least=1)
+    seconds = arguments.whole_number(args, "--interval", least=1)
     assert seconds is not None  # the usage has a default
     console.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
 
     def on_round(outcomes: list[Outcome]) -> None:
         report.outcomes(outcomes)
-        if args["--metrics"]:
-            _write_metrics(visit.here, Path(args["--metrics"]), report)
+        if path := args.text("--metrics"):
+            _write_metrics(visit.here, Path(path), report)
 
     outcomes = rounds.watch(
-        visit, args["RUN"], filters, jobs, seconds, args["--until-done"], on_round
+        visit, args.texts("RUN"), filters, jobs, seconds, args.is_set("--until-done"), on_round
     )
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
 
@@ -168,7 +173,7 @@ def _restore(here: LocalHost, specs: Sequence[str]) -> int:
 def _plan(
     visit: request.Visit,
     runs: Sequence[str],
-    filters: Mapping[str, Any],
+    filters: Filters,
     jobs: int,
     as_json: bool,
 ) -> int:

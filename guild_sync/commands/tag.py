@@ -29,37 +29,38 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guild_sync.cli import arguments, choosing
+from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, UsageError
 from guild_sync.output import terminal
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    changes = [o for o in ("--add", "--delete", "--clear") if args[o]]
-    if args["--list-all"]:
+    changes = [o for o in ("--add", "--delete", "--clear") if args.is_set(o)]
+    if args.is_set("--list-all"):
         if changes:
             raise UsageError(f"--list-all and {changes[0]} exclude each other")
         return _list(args)
     if not changes:
         raise UsageError("say what to do: --add, --delete, --clear or --list-all")
-    if "" in args["--add"]:
+    if "" in args.texts("--add"):
         raise UsageError("a tag cannot be empty")
     return choosing.change_runs(args, _change(args))
 
 
-def _change(args: Mapping[str, Any]) -> choosing.Action:
+def _change(args: Arguments) -> choosing.Action:
     labels = (
         "Their labels are changed too."
-        if args["--sync-labels"]
+        if args.is_set("--sync-labels")
         else "Their labels stay as they are; --sync-labels changes them too."
     )
     return choosing.Action(
         lambda host, ids: host.tag(
             ids,
-            add=args["--add"],
-            delete=args["--delete"],
-            clear=args["--clear"],
-            sync_labels=args["--sync-labels"],
+            add=args.texts("--add"),
+            delete=args.texts("--delete"),
+            clear=args.is_set("--clear"),
+            sync_labels=args.is_set("--sync-labels"),
         ),
         verb="tag",
         intent="change the tags of",
@@ -68,7 +69,7 @@ def _change(args: Mapping[str, Any]) -> choosing.Action:
     )
 
 
-def _list(args: dict[str, Any]) -> int:
+def _list(args: Arguments) -> int:
     chosen = choosing.choose(args, all_runs=True)
     for tag in sorted({tag for run in chosen.runs for tag in _tags(run)}):
         print(tag)

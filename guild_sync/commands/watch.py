@@ -17,11 +17,11 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import being_pushed
 from guild_sync.errors import Exit, RunNotFound, UsageError
 from guild_sync.hosts.base import Host
@@ -31,7 +31,7 @@ from guild_sync.runs.watch import watch
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args["--remote"])
+    target = host(args.text("--remote"))
     run = _chosen(target, args)
     if pushed := being_pushed(run):
         raise pushed
@@ -40,12 +40,13 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK if watch(target, run["id"]) else Exit.INTERRUPTED
 
 
-def _chosen(target: Host, args: Mapping[str, Any]) -> Run:
-    spec, filters = args["RUN"] or "1", arguments.filters(dict(args))
-    if args["--pid"] is not None:
-        if args["RUN"] or filters:
+def _chosen(target: Host, args: Arguments) -> Run:
+    spec, filters = args.text("RUN") or "1", arguments.filters(args)
+    process = args.text("--pid")
+    if process is not None:
+        if args.text("RUN") or filters:
             raise UsageError("--pid excludes RUN and filters")
-        spec = target.of_process(process=args["--pid"])
+        spec = target.of_process(process)
     found = target.list_runs([spec], filters=filters)["runs"]
     if len(found) != 1:
         raise RunNotFound(f"{spec!r} names {len(found)} runs", "Name one.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.errors import Busy, DeadlinePassed, GuildError, Unreachable
 from guild_sync.hooks.events import UNREACHABLE
+from guild_sync.hosts.agent import Filters
 from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, Outcome
 from guild_sync.sync.request import Visit, Wanted, wanted
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def sync(visit: Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int) -> list[Outcome]:
+def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list[Outcome]:
     """Sync the runs that are not over, which `runs` names and `filters` leave.
 
     What became of each remote; `jobs` of them are worked on at a time. One that fails or

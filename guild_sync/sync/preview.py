@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from guild_sync.errors import GuildError
+from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.choose import remote_host
 from guild_sync.sync import engine, request
 
@@ -40,9 +41,7 @@ class Plan(NamedTuple):
         return sum(run.bytes for run in self.runs)
 
 
-def plans(
-    visit: request.Visit, runs: Sequence[str], filters: Mapping[str, Any], jobs: int
-) -> list[Plan]:
+def plans(visit: request.Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list[Plan]:
     """What a sync of these runs would do with each remote; nothing is changed, here or there."""
     grouped, _ = request.wanted(visit.here, runs, filters)
     work = [partial(_plan, visit, name, wanted.ids) for name, wanted in grouped.items()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from guild_sync.errors import GuildError
 from guild_sync.hooks.events import ChangeListener
+from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Visit(NamedTuple):
 
 
 def wanted(
-    here: LocalHost, runs: Sequence[str], filters: Mapping[str, Any]
+    here: LocalHost, runs: Sequence[str], filters: Filters
 ) -> tuple[dict[str, Wanted], list[str]]:
     """The runs here that each remote is to be asked for, and those that any may be asked for."""
     chosen = None

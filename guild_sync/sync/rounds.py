@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from guild_sync.errors import Exit
 from guild_sync.hooks import delivery
+from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.runs.follow import Outputs
@@ -25,7 +25,7 @@ _COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 def watch(
     visit: request.Visit,
     runs: Sequence[str],
-    filters: Mapping[str, Any],
+    filters: Filters,
     jobs: int,
     interval: float,
     until_done: bool,

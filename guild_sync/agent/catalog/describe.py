@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import Dict, List, Optional, Sequence
 
-from ..protocol import DetailedListing, Details, Info, Known, Listing, MaybeRun, Run, Value
+from ..protocol import DetailedListing, Details, Filters, Info, Known, Listing, MaybeRun, Run, Value
 from ..store import locks, rundir
 from . import find
-from .filters import Filters
 
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:

@@ -6,10 +6,9 @@ import os
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import Value
+from ..protocol import Filters
 from ..store import rundir
 
-Filters = Dict[str, Value]
 _MAX_DEPTH = 200
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import RUN_ID
+from ..protocol import RUN_ID, Filters
 from ..store import rundir
-
-if TYPE_CHECKING:
-    from .filters import Filters
 
 _RUN_PREFIX = re.compile(r"[0-9a-f]{1,32}\Z")
 _INDEX = re.compile(r"[0-9]{1,7}\Z")

@@ -8,10 +8,10 @@ from typing import List, Optional, Sequence, Union
 
 from ..errors import AgentError
 from ..machine import processes
-from ..protocol import Picked
+from ..protocol import Filters, Picked
 from ..store import locks, rundir
 from . import find
-from .filters import Filters, value_of
+from .filters import value_of
 
 
 def choose(

@@ -9,9 +9,8 @@ from typing import BinaryIO, Dict, Generator, Iterator, Optional, Sequence
 
 from .. import protocol
 from ..catalog import find
-from ..catalog.filters import Filters
 from ..errors import AgentError
-from ..protocol import DATA, Packet
+from ..protocol import DATA, Filters, Packet
 from ..store import rundir
 from ..store.manifest import SOURCE_FOLDER, paths_of_kinds
 from . import reading

@@ -6,9 +6,8 @@ import os
 from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..catalog import find
-from ..catalog.filters import Filters
 from ..errors import AgentError
-from ..protocol import Files, Link, ListedFile
+from ..protocol import Files, Filters, Link, ListedFile
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
 from .left_out import left_out_of, links_of
