@@ -78,8 +78,12 @@ def _failure(error: Exception) -> Dict[str, object]:
         return {"error": said}
     import traceback  # not for each request: it takes 2 ms
 
-    # A bug of ours: its traceback is evidence, and travels as one.
-    return {"bug": "".join(traceback.format_exception(type(error), error, error.__traceback__))}
+    from .machine import folder
+
+    # A bug of ours: its traceback is evidence, and travels as one. Or a file of ours is not what
+    # was sent.
+    bug = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {"bug": bug} if folder.is_whole() else {"bug": bug, "damaged": True}
 
 
 def _request(line: bytes) -> Asked:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from guild_sync.agent.machine import folder
 from guild_sync.agent.protocol import FRAME
 
 AGENT = Path(__file__).parents[1] / "agent"
+# What the script says once it has a Python and an agent's folder: if no answer follows, it is one
+# of these two that does not work.
+REACHED = "GUILD-AGENT"
+# In place of a digest: an agent that is nowhere, so that the answer tells the guild home.
+ABSENT = "none"
 
 
 def one_line(script: str) -> str:
@@ -19,7 +24,8 @@ def one_line(script: str) -> str:
 
 def _bootstrap() -> str:
     script = Path(__file__).with_name("bootstrap.sh").read_text(encoding="utf-8")
-    return f"sh -c '{one_line(script).replace('@FRAME@', FRAME)}' guild"
+    command = one_line(script).replace("@FRAME@", FRAME).replace("@REACHED@", REACHED)
+    return f"sh -c '{command}' guild"
 
 
 # The one script that a remote's login shell is given, whichever that is; its words follow.
@@ -29,14 +35,4 @@ BOOTSTRAP = _bootstrap()
 @cache
 def agent_digest() -> str:
     """A name for this version of the agent: a digest of its files and where they are."""
-    import hashlib  # for remotes alone: it loads OpenSSL
-
-    digest = hashlib.sha256()
-    for path in _agent_files():
-        name = path.relative_to(AGENT).as_posix()
-        digest.update(name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _agent_files() -> Iterator[Path]:
-    return iter(sorted(AGENT.rglob("*.py")))
+    return folder.digest(str(AGENT))

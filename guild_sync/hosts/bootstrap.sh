@@ -23,21 +23,26 @@ case $h in
     /*) ;;
     *) h=$PWD/$h ;;
 esac;
-g=$h/agent/$3;
+g=$h/agent/$3; n=$h/agent/$4;
 
 # Of a disk that is not mounted, nothing is made in its place.
 [ "$5" = no ] && {
     [ -d "$h/runs" ] || a "{\"home_missing\": true}";
 };
-# What was sent gets its name by one rename: an agent is there whole, or not at all.
-[ -e "$g/__main__.py" ] || {
-    [ -n "$4" ] && mv "$h/agent/$4" "$g";
+# What was sent gets its name by one rename: an agent is there whole, or not at all. Where there is
+# a folder already it mends that; another may have sent it meanwhile, and then it changes nothing.
+[ -n "$4" ] && {
+    [ -d "$g" ] || mv "$n" "$g";
+    [ -d "$n" ] && "$p" -I -S -X utf8 "$n" mend "$g" </dev/null;
+    rm -rf "$n" "$g/$4";
 };
 # Ask for the agent, and say where it goes.
-[ -e "$g/__main__.py" ] || {
+[ -s "$g/__main__.py" ] || {
     mkdir -p "$h/agent" && a "{\"no_agent\": true}" "$h";
     a "{\"no_folder\": true}" "$h";
 };
 command -v "$p" >/dev/null 2>&1 || a "{\"no_python\": true}";
+# If no answer follows this line, the agent or its Python does not work.
+printf "\n%s\n" @REACHED@;
 # -I -S: nothing of the login's comes into it; -X utf8: names are UTF-8 whatever the locale.
 exec "$p" -I -S -X utf8 "$g"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from guild_sync.agent.protocol import CHUNK, END, FRAME, HEADER
 from guild_sync.errors import RemoteError
+from guild_sync.hosts.bootstrap import REACHED
 
 MOST_BEFORE = 1 << 20  # bytes that a login shell may print before an answer to a stream
 _MOST_DATA = CHUNK + 32  # a run's id may come before it
@@ -29,6 +30,11 @@ class FrameReader:
         self._start = -1
         self._most = most
         self._on_rest = on_rest
+
+    @property
+    def reached(self) -> bool:
+        """Whether the script on the remote came as far as the agent, which gave no answer yet."""
+        return b"\n" + REACHED.encode() + b"\n" in self._before
 
     def feed(self, data: bytes) -> None:
         if self.answer is not None:

@@ -11,7 +11,7 @@ from guild_sync.agent.calls import Function, Functions, Stream
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.answers import Misread, read
 from guild_sync.hosts.base import Host, error_of_kind
-from guild_sync.hosts.bootstrap import AGENT, BOOTSTRAP, agent_digest
+from guild_sync.hosts.bootstrap import ABSENT, AGENT, BOOTSTRAP, agent_digest
 from guild_sync.hosts.frames import MOST_BEFORE, FrameReader, PacketReader
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ T = TypeVar("T")
 # Seconds for a function that is slow: installing requirements may download them, and removing
 # many large runs takes its time too, and so does what activates an environment.
 SLOW_TIMEOUT = 1800.0
+# Of one request: the agent is not there, or damaged; it is sent; and, where another version of
+# guild removes it just then, once more.
+MOST_CALLS = 5
 
 
 class RemoteHost(Host):
@@ -51,26 +54,43 @@ class RemoteHost(Host):
     def stream(
         self, function: Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
     ) -> T:
+        self.python()  # connects, and sends the agent if it is not there
+        request = self._request(function, args)
+        end, begun = self._stream_once(request, on_packet)
+        if end.get("damaged") and not begun:
+            self._answer(Functions.python, {}, damaged=True)
+            end, _ = self._stream_once(request, on_packet)
+        return self._read(function, self._result(end))
+
+    def _stream_once(
+        self, request: bytes, on_packet: Callable[[bytes, bytes], None]
+    ) -> tuple[Mapping[str, object], bool]:
+        """How the stream ended, and whether any of it was handed over."""
         from guild_sync.transport import process, ssh, ssh_failures
 
-        self.python()  # connects, and sends the agent if it is not there
-        packets = PacketReader(on_packet)
+        begun = False
+
+        def take(kind: bytes, data: bytes) -> None:
+            nonlocal begun
+            begun = True
+            on_packet(kind, data)
+
+        packets = PacketReader(take)
         frame = FrameReader(packets.feed, MOST_BEFORE)
+        words = ssh.argv(self.remote, self._command(agent_digest(), ""))
         try:
-            done = process.stream(
-                ssh.argv(self.remote, self._command("")),
-                frame.feed,
-                first_line=self._request(function, args),
-            )
+            done = process.stream(words, frame.feed, first_line=request)
         except RemoteError as e:
             raise RemoteError(f"remote {self.name!r}: {e.message}", e.hint) from None
         ssh_failures.check(self.remote, done)
+        if _is_damaged(frame, done.stderr):
+            return {"damaged": True, **(frame.answer or {})}, begun
         if frame.answer is None:
             raise self._no_answer(done.stderr)
         self._result(frame.answer)
         if packets.end is None:
             raise Unreachable(f"the connection to remote {self.name!r} was lost")
-        return self._read(function, self._result(packets.end))
+        return packets.end, begun
 
     def _read(self, function: Function[T], result: object) -> T:
         try:
@@ -78,38 +98,51 @@ class RemoteHost(Host):
         except Misread:
             raise self._no_answer("") from None
 
-    def _answer(self, function: Function[T], args: Mapping[str, object]) -> dict[str, object]:
+    def _answer(
+        self, function: Function[T], args: Mapping[str, object], damaged: bool = False
+    ) -> dict[str, object]:
+        """What the agent answers; it is sent where it is not there.
+
+        Where it is `damaged`, or turns out to be, it is sent anew, once.
+        """
         from guild_sync.transport import ssh
 
-        sent = ""
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or ssh.CALL_TIMEOUT
-        for _ in range(2):
+        agent, sent = (ABSENT if damaged else agent_digest()), ""
+        for _ in range(MOST_CALLS):
             done = ssh.run(
                 self.remote,
-                [self._command(sent)],
+                [self._command(agent, sent)],
                 stdin=self._request(function, args),
                 timeout=timeout,
             )
             frame = FrameReader()
             frame.feed(done.stdout)
-            if frame.answer is None:
+            if frame.answer is not None and frame.answer.get("no_agent"):
+                self.home = frame.rest.decode("utf-8", "surrogateescape")
+                agent, sent = agent_digest(), self._send_agent()
+            elif not damaged and _is_damaged(frame, done.stderr):
+                damaged = True
+                agent, sent = ABSENT, ""
+            elif frame.answer is None:
                 raise self._no_answer(done.stderr)
-            if not frame.answer.get("no_agent"):
-                if sent:
+            else:
+                if sent and "damaged" not in frame.answer:
                     self._clean_agents()
                 return frame.answer
-            self.home = frame.rest.decode("utf-8", "surrogateescape")
-            sent = self._send_agent()
-        raise RemoteError(f"remote {self.name!r} does not keep the agent that was sent there")
+        raise RemoteError(
+            f"remote {self.name!r} does not keep the agent that was sent there",
+            f"Look at {self.home}/agent there: is its disk full or faulty?",
+        )
 
-    def _command(self, sent: str) -> str:
+    def _command(self, agent: str, sent: str) -> str:
         from guild_sync.transport.ssh import quote
 
         home = self.remote.guild_home.removeprefix("~/")
         # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
         python = f".{python[1:]}" if python.startswith("~/") else python
-        words = (quote(home), quote(python), agent_digest(), quote(sent))
+        words = (quote(home), quote(python), agent, quote(sent))
         return " ".join([BOOTSTRAP, *words, "yes" if self._make_home else "no"])
 
     def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
@@ -147,6 +180,12 @@ class RemoteHost(Host):
             )
         if answer.get("no_home"):
             raise RemoteError(f"the login's home directory on {where} is not there")
+        if answer.get("damaged"):
+            said = str(answer.get("bug", "")).strip().splitlines()[-1:]
+            raise RemoteError(
+                f"the agent on {where} is damaged, and was sent anew in vain",
+                "\n".join([*said, f"Look at {self.home}/agent there: is its disk faulty?"]),
+            )
         raise RemoteError(f"the agent on {where} failed", str(answer.get("bug", answer))[-2000:])
 
     def _too_old(self, version: str) -> GuildError:
@@ -174,3 +213,10 @@ class RemoteHost(Host):
 
     def _clean_agents(self) -> None:
         self._answer(Functions.clean_agents, {"keep": agent_digest()})
+
+
+def _is_damaged(frame: FrameReader, said: str) -> bool:
+    """Whether the agent's folder is not what was sent, as far as an answer tells."""
+    if frame.answer is None:
+        return frame.reached and "nknown option: -I" not in said  # that one is Python 2
+    return bool(frame.answer.get("damaged"))

@@ -240,6 +240,7 @@ def test_a_class_has_a_name_of_its_own() -> None:
 OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.machine.environment",  # user_name
+    "agent.machine.folder",  # digest
     *("agent.store.atomic", "agent.store.attrs", "agent.store.locks", "agent.machine.children"),
 }
 

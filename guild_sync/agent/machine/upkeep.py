@@ -6,28 +6,45 @@ import fcntl
 import os
 import shutil
 import sys
+import time
 
 from ..protocol import Python
+from . import folder
+
+# Versions of guild on several workstations may share a remote: the agent of one that has been
+# used since is not another's to remove.
+UNUSED = 7 * folder.DAY
 
 
 def clean_agents(home: str, keep: str) -> None:
-    """Remove every other version of the agent that no process of it uses."""
+    """Remove every other version of the agent that no process of it uses, nor has for a week.
+
+    What was sent in part, or removed in part, goes too.
+    """
     top = os.path.join(home, "agent")
     for name in os.listdir(top):
         path = os.path.join(top, name)
-        if name == keep or name.startswith("."):
-            continue
         try:
-            fd = os.open(os.path.join(path, "__main__.py"), os.O_RDONLY)
+            if name != keep and time.time() - folder.last_use(path) > UNUSED:
+                _remove_unused(path)
         except OSError:
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
+            pass  # in use, gone meanwhile, or not ours to remove
+
+
+def _remove_unused(path: str) -> None:
+    """Remove an agent's folder. Raises OSError where a process holds it.
+
+    It is moved away first: what is found under its name is whole, or not there.
+    """
+    gone = os.path.join(os.path.dirname(path), ".gone-%s" % os.urandom(4).hex())
+    main = os.path.join(path, folder.MAIN)
+    if not os.path.exists(main):
+        os.rename(path, gone)
+    else:
+        with open(main, "rb") as f:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.rename(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def python(_home: str) -> Python:

@@ -9,6 +9,7 @@ import sys
 
 from .. import protocol
 from ..errors import AgentError
+from ..machine import folder
 from ..machine.children import die_with_parent
 from ..store import locks, rundir
 
@@ -27,6 +28,9 @@ def start(home: str, run_id: str, run_dir: str = "") -> protocol.Started:
         return {"pid": locks.holder(rundir.guild_dir(directory)), "status": state}
     if state not in ("pending", "staged"):
         raise AgentError("run %s is %s" % (run_id, state), kind="refused")
+    if not folder.is_whole():
+        # Before it begins: what a damaged agent makes of a run would be taken for its end.
+        raise RuntimeError("the agent's folder is not what was sent")
     return {"pid": start_runner(directory).pid, "status": "running"}
 
 

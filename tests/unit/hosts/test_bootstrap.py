@@ -26,6 +26,7 @@ import sys
 flags = sys.flags
 print("agent", flags.isolated, flags.no_site, flags.utf8_mode, sys.stdin.readline().strip())
 """
+AGENT = b"\nGUILD-AGENT\nagent 1 1 1 request\n"
 
 
 def found(shell: str) -> str:
@@ -87,7 +88,7 @@ def test_an_agent_that_is_there_is_become_with_nothing_of_the_logins_in_it(
     remote: Remote,
 ) -> None:
     remote.agent()
-    assert remote() == (None, b"agent 1 1 1 request\n")
+    assert remote() == (None, AGENT)
 
 
 def test_where_no_agent_is_the_guild_home_is_made_and_asks_for_one(remote: Remote) -> None:
@@ -97,15 +98,24 @@ def test_where_no_agent_is_the_guild_home_is_made_and_asks_for_one(remote: Remot
 
 def test_an_agent_that_was_sent_gets_its_place_and_is_become(remote: Remote) -> None:
     remote.agent(name=".DIGEST.12ab")
-    assert remote(sent=".DIGEST.12ab") == (None, b"agent 1 1 1 request\n")
+    assert remote(sent=".DIGEST.12ab") == (None, AGENT)
     assert os.listdir(remote.home / "guild/agent") == ["DIGEST"]
 
 
-def test_an_agent_that_is_there_is_not_replaced_by_one_that_was_sent(remote: Remote) -> None:
-    remote.agent()
+def test_an_agent_that_is_there_is_mended_by_one_that_was_sent_and_not_replaced(
+    remote: Remote,
+) -> None:
+    there = remote.agent().stat().st_ino
     remote.agent(name=".DIGEST.12ab")
-    assert remote(sent=".DIGEST.12ab")[0] is None
-    assert sorted(os.listdir(remote.home / "guild/agent")) == [".DIGEST.12ab", "DIGEST"]
+    # The stub of what was sent tells that it was called for that, with nothing to read.
+    assert remote(sent=".DIGEST.12ab") == (None, b"agent 1 1 1 \n" + AGENT)
+    assert os.listdir(remote.home / "guild/agent") == ["DIGEST"]
+    assert (remote.home / "guild/agent/DIGEST").stat().st_ino == there
+
+
+def test_an_agent_without_its_program_is_asked_for(remote: Remote) -> None:
+    (remote.agent() / "__main__.py").write_text("")
+    assert remote()[0] == {"no_agent": True}
 
 
 def test_where_no_python_is_that_is_said(remote: Remote) -> None:
@@ -141,7 +151,7 @@ def test_a_guild_home_and_a_python_of_any_name_are_words(remote: Remote, is_abso
     answer, rest = remote(home)
     assert (answer, rest.decode()) == ({"no_agent": True}, str(remote.home / home))
     remote.agent(home)
-    assert remote(home, python=f"./{HOSTILE}/{python.name}") == (None, b"agent 1 1 1 request\n")
+    assert remote(home, python=f"./{HOSTILE}/{python.name}") == (None, AGENT)
     assert not list(remote.top.rglob("x"))
 
 
