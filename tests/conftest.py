@@ -8,8 +8,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import earlier as past
 import guild_ai as black_box
 import pytest
+from earlier import EarlierGuild
 from guild_ai import GuildAi
 from support import BIN, EXAMPLES, Guild, Place, Server, server
 
@@ -84,6 +86,21 @@ def guild_ai(guild_ai_program: Path, guild: Guild) -> GuildAi:
 def guild_ai_there(guild_ai_program: Path, guild: Guild, place: Place) -> GuildAi:
     """Guild AI on the guild home of this machine, and in a second test on the remote's."""
     return GuildAi(guild_ai_program, guild.folder, guild.env, place.home)
+
+
+@pytest.fixture(scope="session")
+def earlier_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `guild` of before the package was moved into folders."""
+    try:
+        return past.program(tmp_path_factory.mktemp("earlier"))
+    except past.Unavailable as e:
+        pytest.skip(str(e))
+
+
+@pytest.fixture
+def earlier(earlier_program: Path, guild: Guild) -> EarlierGuild:
+    """The earlier version of guild, in the folder and on the guild home of `guild`."""
+    return EarlierGuild(earlier_program, guild)
 
 
 def end_runs(top: Path) -> None:
