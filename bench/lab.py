@@ -44,7 +44,6 @@ LARGE_BYTES = 1 << 30
 MANY_FILES = 20_000
 _SANDBOX = "bench"
 _PURPOSES = ("ended", "running", "launch", "large", "many")  # a guild home on the remote for each
-_GUILD = Path(sys.executable).with_name("guild")
 _EXAMPLE = {
     "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",
     "sleep.py": "import time\n\nsleep = 1\n\nprint('Sleeping', flush=True)\ntime.sleep(sleep)\n",
@@ -53,6 +52,8 @@ _EXAMPLE = {
 
 class Lab:
     """The place of one benchmark run."""
+
+    program = Path(sys.executable).with_name("guild")  # the one that is measured
 
     def __enter__(self) -> Lab:
         self._stack = ExitStack()
@@ -83,7 +84,7 @@ class Lab:
     ) -> Command:
         """A guild command line with the guild home `home` of this machine."""
         return Command(
-            (str(_GUILD), *words),
+            (str(self.program), *words),
             {"GUILD_HOME": str(self.folder / home)},
             self.project,
             expect=expect,
