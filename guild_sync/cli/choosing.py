@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run, Value
 from guild_sync.cli import arguments
@@ -77,9 +76,17 @@ def choose(
     return Chosen(target, found["runs"])
 
 
-def change_runs(args: arguments.Arguments, change: Action, **which: Any) -> Exit:
-    """Change the runs that a command line means, `which` being what `choose` takes."""
-    return carry_out(change, choose(args, **which), ask=not args.is_set("--yes"))
+def change_runs(
+    args: arguments.Arguments,
+    change: Action,
+    *,
+    all_runs: bool = False,
+    deleted: bool = False,
+    **filters: Value,
+) -> Exit:
+    """Change the runs that a command line means, which `choose` finds."""
+    chosen = choose(args, all_runs=all_runs, deleted=deleted, **filters)
+    return carry_out(change, chosen, ask=not args.is_set("--yes"))
 
 
 def carry_out(

@@ -27,9 +27,9 @@ Options:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from guild_sync.agent.protocol import Files
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, UsageError
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _lines(found: Mapping[str, Any], args: Arguments) -> list[str]:
+def _lines(found: Files, args: Arguments) -> list[str]:
     paths = [file["path"] for file in found["files"]]
     if args.is_set("--full-path"):
         paths = [os.path.join(found["run_dir"], path) for path in paths]

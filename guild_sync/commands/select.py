@@ -24,9 +24,9 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from guild_sync.agent.protocol import Picked
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
@@ -64,7 +64,7 @@ def _column(name: str | None) -> str | None:
     return name
 
 
-def _shown(run: Mapping[str, Any], args: Arguments) -> list[str]:
+def _shown(run: Picked, args: Arguments) -> list[str]:
     if args.is_set("--path"):
         return [str(run["run_dir"])]
     if args.text("--attr") is None:

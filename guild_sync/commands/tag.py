@@ -25,9 +25,9 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, UsageError
@@ -76,7 +76,7 @@ def _list(args: Arguments) -> int:
     return Exit.OK
 
 
-def _tags(run: Mapping[str, Any]) -> list[str]:
+def _tags(run: Run) -> list[str]:
     """A run's tags, fit to be shown."""
     tags = run["tags"] if isinstance(run["tags"], list) else []
     return [terminal.clean(tag) for tag in tags]

@@ -13,10 +13,11 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.agent.store.locks import start_time
@@ -203,7 +204,7 @@ def _answers(port: int, pid_file: Path) -> bool:
     return _wait_until(greeted)
 
 
-def _wait_until(condition: Any) -> bool:
+def _wait_until(condition: Callable[[], object]) -> bool:
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         if time.monotonic() > deadline:

@@ -11,7 +11,6 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import file_name, guild_home
@@ -132,11 +131,12 @@ def _read(path: Path) -> Entry | None:
     return _entry(data) if isinstance(data, dict) else None
 
 
-def _entry(data: Mapping[str, Any]) -> Entry | None:
+def _entry(data: Mapping[str, object]) -> Entry | None:
     """An entry of the values in `data` that are of their field's type."""
-    if not isinstance(data.get("remote"), str):
+    remote = data.get("remote")
+    if not isinstance(remote, str):
         return None
-    entry = Entry(data["remote"])
+    entry = Entry(remote)
     for known in fields(entry):
         value = data.get(known.name)
         if _is_of(known.name, value, getattr(entry, known.name)):

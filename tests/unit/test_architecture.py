@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -234,6 +235,19 @@ def test_a_class_has_a_name_of_its_own() -> None:
             where.setdefault(name, []).append(module)
     assert where["Launch"] == ["runs.launch"]
     assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
+
+
+def test_what_is_no_type_gets_only_rarer() -> None:
+    """Lines with `Any` in them (365 before agent/protocol.py), and what could stand in for it."""
+    sources = "\n".join(source_of(module) for module in MODULES)
+    lines = Counter(
+        word
+        for line in sources.splitlines()
+        for word in ("Any", "object", "cast", "type: ignore")
+        if re.search(rf"\b{word}\b", re.sub(r'"[^"]*"', "", line))
+    )
+    most = {"Any": 89, "object": 100, "cast": 0, "type: ignore": 5}
+    assert {word: lines[word] for word in most if lines[word] > most[word]} == {}
 
 
 # What of the agent's insides the others may reach: all else is asked for through `calls`.

@@ -13,13 +13,12 @@ import os
 import re
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import Changed, Plain, Value, now
 from ..store import rundir
 
-Result = Dict[str, Any]  # {"done": [id, ...], "refused": {id: why, ...}}
 _PATIENCE = 10.0  # seconds; a change takes milliseconds
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..catalog import find
 from ..errors import AgentError
@@ -91,7 +91,7 @@ def _shown_path(path: str, kind: Optional[str]) -> str:
     return path[len(SOURCE_FOLDER) :] if inside else path
 
 
-def _kind_test(directory: str, kind: Optional[str]) -> Any:
+def _kind_test(directory: str, kind: Optional[str]) -> Callable[[FileEntry], bool]:
     if kind is None:
         return lambda entry: True
     if kind == GENERATED:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Dict, List, Mapping, Sequence
 
 from ..errors import AgentError
 
@@ -36,7 +36,7 @@ class Environment:
         self.python = python
 
     @classmethod
-    def load(cls, spec: Mapping[str, Any]) -> Environment:
+    def load(cls, spec: Mapping[str, str]) -> Environment:
         """The environment that a remote's keys describe; `{}` is the login's own.
 
         Keys: venv-path, conda-env, venv-activate, python; the first of them counts.
