@@ -13,7 +13,7 @@ from typing import NamedTuple
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
 from guild_sync.transport import process
-from guild_sync.transport.rsync_argv import base_argv, place, pull_argv, push_argv
+from guild_sync.transport.rsync_argv import base_argv, environment, place, pull_argv, push_argv
 from guild_sync.transport.rsync_failures import PARTIAL, VANISHED, failure, reason_of
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
@@ -32,7 +32,6 @@ class Copied(NamedTuple):
     links: Mapping[str, list[tuple[str, str]]] = {}  # run id -> path and target of each not copied
 
 
-_RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
 _OUT_FORMAT = "%i %l %n"
 _PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<run>[0-9a-f]{32})/")
@@ -67,7 +66,7 @@ def pull(
     """
     with _listed(left_out or {}) as file:
         argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file, copy_links)
-        return _copy(remote, argv, ids, on_progress, sending=False)
+        return _copy(remote, argv, ids, (runs_there, str(runs_here)), on_progress, sending=False)
 
 
 @contextmanager
@@ -137,13 +136,14 @@ def push(
 ) -> Copied:
     """As `pull`, from here to there."""
     argv = push_argv(remote, runs_here, runs_there, temporary, delete)
-    return _copy(remote, argv, ids, on_progress, sending=True)
+    return _copy(remote, argv, ids, (runs_there, str(runs_here)), on_progress, sending=True)
 
 
 def _copy(
     remote: Remote,
     argv: Sequence[str],
     ids: Sequence[str],
+    folders: Sequence[str],
     on_progress: OnProgress | None,
     *,
     sending: bool,
@@ -163,13 +163,13 @@ def _copy(
             continue
         if done.code != PARTIAL:
             raise failure(remote, done, sending=sending)
-        blamed, suspects = _blamed(done.stderr, group)
+        blamed, suspects = _blamed(done.stderr, group, folders)
         faults.update(blamed)
-        if len(suspects) == 1:
-            faults[suspects[0]] = reason_of(done.stderr)
+        if len(group) == 1 and suspects:
+            faults[group[0]] = reason_of(done.stderr)
         elif suspects:  # rsync does not say which: each half by itself, down to one run
             middle = len(suspects) // 2
-            groups += [suspects[middle:], suspects[:middle]]
+            groups += [half for half in (suspects[middle:], suspects[:middle]) if half]
     for run_id in (run_id for group in groups for run_id in group):
         faults[run_id] = reason_of(done.stderr)
     return Copied(faults, traffic, links)
@@ -197,7 +197,7 @@ def _tried(
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):
         lines = _Lines(kept, on_progress)
-        done = process.run(argv, stdin=names, on_output=lines.feed)
+        done = process.run(argv, stdin=names, env=environment(), on_output=lines.feed)
         if done.code != VANISHED:  # what vanished is looked for once more
             break
     return done._replace(stdout=b"\n".join(lines.kept))
@@ -231,19 +231,25 @@ def _figures(match: re.Match[bytes]) -> Figures:
     return Figures(int(re.sub("[,.]", "", count)), int(percent) / 100, speed, left)
 
 
-def _blamed(stderr: str, ids: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+def _blamed(
+    stderr: str, ids: Iterable[str], folders: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
     """The runs that rsync's words are about, with the words; and those that they may be about.
 
-    The latter are none where every complaint names its run.
+    The latter are none where every complaint names its run. `folders` are those of the runs,
+    there and here: a run is what a path begins with in one of them, and no other part of it.
     """
     ids = list(ids)
+    top = "|".join(re.escape(folder.rstrip("/") + "/") for folder in folders)
+    begins = re.compile(rf'(?:^|[\s"(])(?:{top})?(?P<run>[0-9a-f]{{32}})(?=[/\s")]|$)')
     faults: dict[str, str] = {}
     vague = False
     for line in stderr.splitlines():
-        named = [run_id for run_id in _RUN_ID.findall(line) if run_id in ids]
-        vague = vague or (line.startswith("rsync:") and not named)
-        for run_id in named:
-            faults.setdefault(run_id, line.strip())
+        found = begins.search(line)  # the first path: behind it is where a link leads, say
+        if found and found["run"] in ids:
+            faults.setdefault(found["run"], line.strip())
+        else:
+            vague = vague or line.startswith("rsync:")
     if faults and not vague:
         return faults, []
     return faults, [run_id for run_id in ids if run_id not in faults]
@@ -262,7 +268,7 @@ def send_file(remote: Remote, file: Path, target: str) -> None:
 def _send(remote: Remote, *argv: str, target: str) -> None:
     *options, source = argv
     command = (*base_argv(remote), *options, "--", source, place(remote, target) + "/")
-    done = process.run(command)
+    done = process.run(command, env=environment())
     if done.code not in (0, VANISHED):
         raise failure(remote, done, sending=True)
 

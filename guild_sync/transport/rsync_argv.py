@@ -29,6 +29,11 @@ _COPY_OPTIONS = (
 _NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
 
 
+def environment() -> dict[str, str]:
+    """The environment for every rsync of ours: what it reads as options of its own is not in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
+
+
 def base_argv(remote: Remote) -> tuple[str, ...]:
     """What every rsync of ours has in common."""
     argv = [

@@ -92,7 +92,7 @@ def read_time_range(text: str, folder: Path) -> None:
 
 
 def read_rsync(text: str, folder: Path) -> None:
-    rsync._blamed(text, ["a" * 32])
+    rsync._blamed(text, ["a" * 32], ["/there", "/here"])
     rsync._links(text.encode("utf-8", "replace"))
     lines = rsync._Lines((b"sent ",), lambda figures: None)
     lines.feed(text.encode("utf-8", "replace") + b"\n")

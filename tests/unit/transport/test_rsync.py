@@ -257,6 +257,53 @@ def test_a_partial_transfer_that_names_a_run_is_about_that_run_alone(failing: Pa
     assert pull(failing, 23, stderr=f"{line}\n{summary}\n") == {A: line}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'rsync: [sender] send_files failed to open "/there/{B}/out/{A}/x": Permission denied (13)',
+        f'rsync: [sender] readlink_stat("/there/{B}/{A}") failed: Input/output error (5)',
+        f'rsync: [generator] symlink "{B}/latest" -> "../{A}/x" failed: File exists (17)',
+        f"cannot delete non-empty directory: {B}/old {A}/",
+    ],
+)
+def test_a_run_is_not_blamed_for_a_path_of_another_that_has_its_id(
+    failing: Path, line: str
+) -> None:
+    assert pull(failing, 23, stderr=f"{line}\n") == {B: line}
+
+
+def test_a_guild_home_that_lies_in_a_run_does_not_have_that_run_blamed(failing: Path) -> None:
+    (failing / "codes").write_text("23\n")
+    line = f'rsync: [sender] send_files failed to open "/a/{A}/runs/{B}/x": Permission denied (13)'
+    (failing / "stderr").write_text(f"{line}\n")
+    found = rsync.pull(GPU, f"/a/{A}/runs", (A, B), failing, failing)
+    assert found.faults == {B: line}
+
+
+def test_a_file_that_is_being_received_tells_no_run_by_its_own_name(failing: Path) -> None:
+    line = f'rsync: [receiver] mkstemp "/here/.incoming-7/.{A}.Xy12" failed: Input/output error (5)'
+    assert pull(failing, 23, 0, 23, stderr=f"{line}\n") == {B: line}, "each was tried alone"
+
+
+def test_a_run_is_tried_alone_before_it_is_blamed_for_what_names_none(failing: Path) -> None:
+    stderr = f"rsync: open {A}/x: denied\nrsync: [generator] recv_generator: mkdir failed: EIO\n"
+    assert set(pull(failing, 23, 0, stderr=stderr)) == {A}
+    assert (failing / "stdin").read_text() == f"{A}\0{B}\0{B}\0"
+
+
+def test_no_option_of_rsync_comes_from_the_environment(
+    failing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RSYNC_ICONV", ".")
+    monkeypatch.setenv("RSYNC_RSH", "false")
+    program = failing / "rsync"
+    program.write_text('#!/bin/sh\nenv > "${0%/*}/env"\n')
+    rsync.pull(GPU, "/there", (A,), failing, failing)
+    rsync.send_file(GPU, program, "/there")
+    assert "RSYNC" not in (failing / "env").read_text()
+    assert "HOME=" in (failing / "env").read_text()
+
+
 def test_the_first_line_about_a_run_is_its_reason(failing: Path) -> None:
     assert pull(failing, 23, stderr=f"one {A}\ntwo {A}\nthree {B}\n") == {
         A: f"one {A}",
