@@ -7,7 +7,8 @@ Usage:
 RUN is an index (1 is the latest), a run id or the beginning of one. REMOTE:RUN is a run
 of that remote, so that a run here can be compared with one there. Without RUNs the
 latest two are compared. Without options that say what, all files of the runs are.
-The files are put in a folder for each run, and 'diff -ru' or PROGRAM is given both.
+The files are put in a folder for each run, and 'diff -ru' or PROGRAM is given both. What
+diff shows is cleaned of all that a terminal would obey; PROGRAM has the terminal.
 
   guild diff 1 gpu1:1 --output
 
@@ -28,7 +29,9 @@ Options:
 
 from __future__ import annotations
 
+import codecs
 import shlex
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,10 +43,11 @@ from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
-from guild_sync.output import console
+from guild_sync.output import console, terminal
 from guild_sync.runs import archive
 from guild_sync.transport import process
 
+_DIFF = ("diff", "-ru")
 ATTRIBUTES = ("flags", "env", "deps")
 NO_READER = -13  # SIGPIPE: `guild diff | head`
 
@@ -74,9 +78,9 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK if all(compared) else Exit.ERROR
 
 
-def _program(text: str | None) -> list[str]:
+def _program(text: str | None) -> Sequence[str]:
     if text is None:
-        return ["diff", "-ru"]
+        return _DIFF
     try:
         words = shlex.split(text)
     except ValueError as e:
@@ -148,7 +152,23 @@ def _compare(
                 raise FileMissing(f"neither run has a file {path!r}")
         elif all((top / place).exists() for place in places):
             names = places
+    if program == _DIFF:
+        _show_difference([*program, *names], str(top))
+        return is_whole
     code = process.foreground([*program, *names], cwd=str(top))
     if code not in (0, 1, NO_READER):
         raise GuildError(f"{program[0]} failed (exit status {code})")
     return is_whole
+
+
+def _show_difference(argv: Sequence[str], folder: str) -> None:
+    """Show what diff says of files that a remote may have made."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def show(chunk: bytes) -> None:
+        sys.stdout.write(terminal.clean_lines(decoder.decode(chunk)))
+
+    done = process.run(argv, cwd=folder, on_output=show)
+    sys.stdout.flush()
+    if done.code not in (0, 1):
+        raise GuildError(f"diff failed (exit status {done.code})", done.stderr.strip())

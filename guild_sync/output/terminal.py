@@ -36,6 +36,12 @@ def clean(value: object) -> str:
     return _CONTROL.sub("?", text)
 
 
+def clean_lines(text: str) -> str:
+    """As `clean`, with the lines and tabs that `text` has."""
+    text = _SURROGATE.sub("\ufffd", text)
+    return _CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
+
+
 def has_colours(stream: TextIO) -> bool:
     """Whether `stream` gets colours: a terminal that can show them, and nobody against it.
 

@@ -119,6 +119,7 @@ def run(
     stdin: bytes = b"",
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
     on_output: Callable[[bytes], None] | None = None,
 ) -> Completed:
     """Return how `argv` ended. After `timeout` seconds it is killed, and `timed_out` is set.
@@ -135,6 +136,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=env,
+            cwd=cwd,
             # As `_start`, for the same reasons.
             preexec_fn=die_with_parent(signal.SIGTERM),
             start_new_session=True,

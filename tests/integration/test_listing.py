@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Guild, Server, project, wait_until
+from support import Guild, Place, Server, project, wait_until
 
 from guild_sync.agent.store import rundir
 from guild_sync.config import remotes
@@ -350,6 +350,24 @@ def test_diff_runs_another_program_on_the_files(
     assert "is not installed" in complaint(guild, "diff", "-c", "no-such-program", *at)
     failed = guild("diff", "-O", "-c", "sh -c 'exit 7'", *at)
     assert (failed.code, failed.err) == (1, "guild: sh failed (exit status 7)\n")
+
+
+@pytest.mark.parametrize("options", [["-O"], ["-f"], []])
+def test_diff_shows_nothing_that_moves_the_cursor(
+    guild: Guild, place: Place, options: list[str]
+) -> None:
+    for sleep in ("0", "0.1"):
+        run_id = place.started(f"sleep={sleep}")
+        place.wait_for_end(run_id)
+        run = place.run_dir(run_id)
+        (run / ".guild/output").write_bytes(
+            b"a\tb\x1b]0;owned\x07\xc2\x9b2J\xff %s\r\n" % sleep.encode()
+        )
+        (run / f"n\x1b[2J{sleep}").touch()
+        (run / ".guild/attrs/flags").write_text(f'k: "a\\e[2J{sleep}\\x9b"\nsleep: {sleep}\n')
+    shown = place.ok("diff", *options).out
+    assert "sleep" in shown or "a\tb?]0;owned??2J\ufffd 0?\n" in shown
+    assert not set(shown) & (set(map(chr, [*range(32), *range(127, 160)])) - {"\n", "\t"})
 
 
 def test_diff_needs_two_runs_that_have_what_is_compared(guild: Guild, at: list[str]) -> None:
