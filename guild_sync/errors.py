@@ -56,6 +56,10 @@ class Unreachable(GuildError):
     exit = Exit.UNREACHABLE
 
 
+class PersonNeeded(Unreachable):
+    """The remote asks for what only a person can type: a second factor, or a password."""
+
+
 class Incomplete(GuildError):
     """Not everything was transferred."""
 

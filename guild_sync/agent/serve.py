@@ -90,8 +90,15 @@ def _request(line: bytes) -> Asked:
     """The request on a line. Raises AgentError where it is none."""
     try:
         request = json.loads(line)
+    except (ValueError, RecursionError):
+        raise AgentError(
+            "what guild sent did not come whole: a start-up file of the login shell reads it",
+            "Have the login shell's start-up files (.bashrc and the like) read their input only "
+            "where [ -t 0 ].",
+        ) from None
+    try:
         found = Asked(request["home"], request["function"], request["args"])
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise AgentError("the request makes no sense") from None
     if (
         not isinstance(found.home, str)

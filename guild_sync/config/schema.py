@@ -15,8 +15,11 @@ from guild_sync.config.selection import (
 )
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
-# be read as an option, a path, a pattern of ssh_config, or a second word.
-HOST = re.compile(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*\Z")
+# be read as an option, a path, a pattern of ssh_config, or a second word. A host may be an
+# alias of the ssh configuration, in any script.
+HOST = re.compile(
+    r"(?!-)(?:[A-Za-z0-9_.:%\[\]-]|[^\x00-\xa0\s\u200b-\u206f\ud800-\udfff\ufeff])+\Z"
+)
 USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")

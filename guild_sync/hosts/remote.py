@@ -195,6 +195,10 @@ class RemoteHost(Host):
         )
 
     def _no_answer(self, stderr: str) -> GuildError:
+        from guild_sync.transport import ssh_failures
+
+        if error := ssh_failures.expired(self.remote, stderr):
+            return error
         said = [line for line in stderr.splitlines() if line.strip()][-3:]
         if "nknown option: -I" in stderr:  # Python 2
             return self._too_old("2")

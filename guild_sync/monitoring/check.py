@@ -14,7 +14,14 @@ from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
 from guild_sync.config import file, remotes
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import ConfigError, Exit, GuildError, RemoteError, Unreachable
+from guild_sync.errors import (
+    ConfigError,
+    Exit,
+    GuildError,
+    PersonNeeded,
+    RemoteError,
+    Unreachable,
+)
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
@@ -143,12 +150,15 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
     reused = ssh.is_connected(host.remote)
     probe = probing.probe(host.remote)
     yield _host_key(host.remote, probe, on_file)
-    if probe.failure:
+    needs_you = reused and isinstance(probe.failure, PersonNeeded)
+    if probe.failure and not needs_you:
         yield _fault("connection", probe.failure)
         raise _TheWayIsBarred
-    yield Line("connection", "reused: one was open" if reused else "new")
+    another = "; for another you would be asked for a second factor, or a password"
+    yield Line("connection", f"reused: one was open{another * needs_you}" if reused else "new")
     yield Line("ssh server", probe.server or "it does not tell its version")
-    yield _login_shell(probe)
+    if not needs_you:
+        yield _login_shell(probe)
     try:
         host.clock()  # sends the agent, so that the next call need not wait for that
     except GuildError as e:

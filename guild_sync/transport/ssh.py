@@ -62,10 +62,10 @@ def run(
 
 
 def is_connected(remote: Remote) -> bool:
-    """Whether a connection to `remote` is open, for the next command to use."""
-    _, socket = paths(remote)
-    if not socket.exists():
-        return False
+    """Whether a connection to `remote` is open, for the next command to use.
+
+    It is ours, or one that the user's own configuration keeps.
+    """
     argv_of_check = ("ssh", "-F", str(config_file(remote)), "-O", "check", "--", remote.host)
     return process.run(argv_of_check, timeout=MASTER_TIMEOUT).code == 0
 

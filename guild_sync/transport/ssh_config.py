@@ -21,6 +21,19 @@ ALIVE_INTERVAL = 5  # seconds between keep-alives; three unanswered ones end the
 PLAIN = re.compile(r"[A-Za-z0-9_./@+=:,-]*\Z")
 
 
+# Before the user's configuration, which is meant for a person's session. The connection is
+# guild's own, and stays open: it would hold their ports, and the keys of their agent.
+_OURS_ALONE = (
+    "  ClearAllForwardings yes",
+    "  ForwardAgent no",
+    "  ForwardX11 no",
+    "  Tunnel no",
+    "  PermitLocalCommand no",
+    # Quieter, ssh does not say why it failed.
+    "  LogLevel INFO",
+)
+
+
 def rsync_shell(remote: Remote) -> str:
     """The value of rsync's `-e`: the same ssh, the same configuration, the same connection."""
     return f"ssh -F {config_file(remote)}"
@@ -47,6 +60,7 @@ def config_text(remote: Remote, control_path: str) -> str:
         "  RemoteCommand none",
         "  RequestTTY no",
         "Match all",
+        *_OURS_ALONE,
         *_user_configuration(remote),
         # Only for the remote itself: a jump host's ssh reads this file too, and must
         # not take the connection to the remote for its own.

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import RemoteError, Unreachable
+from guild_sync.errors import PersonNeeded, RemoteError, Unreachable
 from guild_sync.transport import process
 from guild_sync.transport.ssh_config import PLAIN, config_file
 
@@ -33,57 +33,123 @@ def check(remote: Remote, done: process.Completed) -> None:
 # What ssh says when the program that is its way to the host ends: it knows no address.
 BEHIND_A_PROXY = "by UNKNOWN port 65535"
 _AFTER_A_PROXY = re.compile(rf"^(kex_exchange_identification:|.*{BEHIND_A_PROXY}).*", re.M)
-_PERMISSION = re.compile(r"Permission denied|Too many authentication failures")
+_DENIED = re.compile(r"Permission denied(?: \((?P<ways>[^)]*)\))?")
+_EXPIRED = re.compile(
+    "password has expired|password change required|required to change your password", re.I
+)
 
 
 def failure(remote: Remote, stderr: str) -> Unreachable:
     """What ssh's own words mean for the user, and what to do."""
-    where = f"remote {remote.name!r}"
-    address = f"{remote.host}:{remote.port}" if remote.port else remote.host
-    by_hand = f"ssh {_destination(remote)}"
-    if BEHIND_A_PROXY in stderr:
-        # Where the connection is to be kept, ssh drops what the proxy says; not with -v.
-        reason = last_line(_AFTER_A_PROXY.sub("", stderr))
-        see = "" if reason else f"\n'guild check -r {remote.name}' shows what it says."
-        return Unreachable(
-            f"cannot reach {where}: the proxy on the way failed" + (reason and f": {reason}"),
-            "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration."
-            f"{see}\nTry by hand:\n  {by_hand}",
-        )
+    for meaning in (_at_a_proxy, _of_the_host_key, _of_the_login, _of_the_network):
+        if error := meaning(remote, stderr):
+            return error
+    hint = f"Try '{_by_hand(remote)}'."
+    if any(option.lower().startswith("loglevel") for option in remote.ssh_options):
+        hint += "\n'ssh-options' of the remote has a LogLevel, which may keep ssh from saying why."
+    reason = last_line(stderr) or "the connection was lost"
+    return Unreachable(f"cannot reach {_where(remote)}: {reason}", hint)
+
+
+def _where(remote: Remote) -> str:
+    return f"remote {remote.name!r}"
+
+
+def _address(remote: Remote) -> str:
+    return f"{remote.host}:{remote.port}" if remote.port else remote.host
+
+
+def _by_hand(remote: Remote) -> str:
+    return f"ssh {_destination(remote)}"
+
+
+def _at_a_proxy(remote: Remote, stderr: str) -> Unreachable | None:
+    if BEHIND_A_PROXY not in stderr:
+        return None
+    # Where the connection is to be kept, ssh drops what the proxy says; not with -v.
+    reason = last_line(_AFTER_A_PROXY.sub("", stderr))
+    see = "" if reason else f"\n'guild check -r {remote.name}' shows what it says."
+    return Unreachable(
+        f"cannot reach {_where(remote)}: the proxy on the way failed" + (reason and f": {reason}"),
+        "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration."
+        f"{see}\nTry by hand:\n  {_by_hand(remote)}",
+    )
+
+
+def _of_the_host_key(remote: Remote, stderr: str) -> Unreachable | None:
+    whose = f"the host key of {_where(remote)} ({_address(remote)})"
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in stderr:
         return Unreachable(
-            f"the host key of {where} ({address}) has changed",
+            f"{whose} has changed",
             "Either the machine was set up anew, or somebody is between you and it. Once its "
             f"administrator confirms the new key, remove the old one:\n  {_forget(remote)}",
         )
     if "Host key verification failed" in stderr:
         return Unreachable(
-            f"the host key of {where} ({address}) is not known",
-            f"Connect once by hand to check and accept it:\n  {by_hand}",
+            f"{whose} is not known",
+            f"Connect once by hand to check and accept it:\n  {_by_hand(remote)}",
         )
-    if _PERMISSION.search(stderr):
+    return None
+
+
+def _of_the_login(remote: Remote, stderr: str) -> Unreachable | None:
+    refused = f"{_where(remote)} refused the login"
+    if "account has expired" in stderr:
         return Unreachable(
-            f"{where} refused the login: {last_line(stderr)}",
-            "Check 'user' and 'private-key' of the remote, or install your key there:\n"
-            f"  ssh-copy-id {_destination(remote)}",
+            f"{refused}: the account there has expired", "Its administrator can renew it."
         )
+    if "Too many authentication failures" in stderr:
+        return Unreachable(
+            f"{refused}: ssh offered it too many keys",
+            "Your ssh agent and ssh configuration have more keys than the server hears out. Name "
+            "the right one with\n'private-key' of the remote: then no other is offered.",
+        )
+    if not (denied := _DENIED.search(stderr)):
+        return None
+    ways = (denied["ways"] or "publickey").split(",")
+    if "publickey" not in ways and {"keyboard-interactive", "password"} & set(ways):
+        return PersonNeeded(
+            f"{_where(remote)} asks for a second factor, or a password, which only you can type: "
+            f"{last_line(stderr)}",
+            "Log in by hand, and guild uses that connection until it was idle for 10 minutes:\n"
+            f"  {_to_stay(remote)}\n"
+            "For longer, keep one of your own open: see 'A second factor' in the README.",
+        )
+    return Unreachable(
+        f"{refused}: {last_line(stderr)}",
+        "Check 'user' and 'private-key' of the remote, or install your key there:\n"
+        f"  ssh-copy-id {_destination(remote)}",
+    )
+
+
+def _of_the_network(remote: Remote, stderr: str) -> Unreachable | None:
+    cannot = f"cannot reach {_where(remote)}"
     if "Could not resolve hostname" in stderr:
         return Unreachable(
-            f"cannot reach {where}: the host name {remote.host!r} does not resolve",
+            f"{cannot}: the host name {remote.host!r} does not resolve",
             "Check 'host' of the remote in the config file.",
         )
     if "Connection refused" in stderr:
         return Unreachable(
-            f"cannot reach {where}: {address} refused the connection",
+            f"{cannot}: {_address(remote)} refused the connection",
             "Check that its ssh server runs, and 'host' and 'port' of the remote.",
         )
     if re.search(r"timed out|No route to host|Network is unreachable", stderr):
         return Unreachable(
-            f"cannot reach {where}: {address} does not answer",
+            f"{cannot}: {_address(remote)} does not answer",
             "Check that the machine is up and that the network lets you through.",
         )
-    reason = last_line(stderr) or "the connection was lost"
-    return Unreachable(f"cannot reach {where}: {reason}", f"Try '{by_hand}'.")
+    return None
+
+
+def expired(remote: Remote, stderr: str) -> RemoteError | None:
+    """What to do where the server let us in and wants a new password first; None elsewhere."""
+    if not _EXPIRED.search(stderr):
+        return None
+    return RemoteError(
+        f"the password on {_where(remote)} has expired",
+        f"Log in by hand, where you are asked for a new one:\n  {_by_hand(remote)}",
+    )
 
 
 def _destination(remote: Remote) -> str:
@@ -93,7 +159,7 @@ def _destination(remote: Remote) -> str:
     then the file with guild's settings that is named.
     """
     if remote.proxy:
-        return shlex.join(["-oBatchMode=no", "-F", str(config_file(remote)), remote.host])
+        return _with_our_configuration(remote)
     port = ["-p", str(remote.port)] if remote.port else []
     key = ["-i", remote.private_key] if remote.private_key else []
     options = {
@@ -103,6 +169,15 @@ def _destination(remote: Remote) -> str:
     given = [f"-o{name}={value}" for name, value in options.items() if value]
     user = f"{remote.user}@" if remote.user else ""
     return shlex.join([*port, *key, *given, f"{user}{remote.host}"])
+
+
+def _with_our_configuration(remote: Remote) -> str:
+    return shlex.join(["-oBatchMode=no", "-F", str(config_file(remote)), remote.host])
+
+
+def _to_stay(remote: Remote) -> str:
+    """The command that opens the connection which guild uses."""
+    return f"ssh {_with_our_configuration(remote)} true"
 
 
 def _quoted(path: str) -> str:

@@ -90,6 +90,20 @@ def test_a_run_is_started_pulled_watched_and_synced(
     assert guild.status(run_id) == "completed"
 
 
+def test_a_start_up_file_that_reads_what_is_meant_for_guild_is_said(
+    guild: Guild, login: Login, there: Path
+) -> None:
+    guild.configure(x=login("bash", "read answer\n").keys(there))
+    for _ in range(2):  # without the agent, then with it
+        said = complaint(guild("runs", "-r", "x"))
+        assert said == [
+            "guild: remote 'x': what guild sent did not come whole: a start-up file of the login "
+            "shell reads it",
+            "Have the login shell's start-up files (.bashrc and the like) read their input only "
+            "where [ -t 0 ].",
+        ]
+
+
 @pytest.mark.parametrize("shell", START_FILES)
 def test_a_start_up_file_that_prints_is_in_the_way_of_rsync_alone(
     guild: Guild, sshd: Server, login: Login, there: Path, shell: str

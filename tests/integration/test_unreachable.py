@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,13 @@ def ssh_argv(name: str) -> list[str]:
 
 
 @contextmanager
-def another_sshd(sshd: Server, folder: Path, *lines: str, path: str = "") -> Iterator[Server]:
+def another_sshd(
+    sshd: Server, folder: Path, *lines: str, path: str = "", within: Sequence[str] = ()
+) -> Iterator[Server]:
     """A second sshd with the keys of the first, but other settings.
 
     `lines` stand in place of the first one's settings; `path` is the PATH of its sessions,
-    whose home is `folder/home`.
+    whose home is `folder/home`. `within` is a command that becomes the sshd.
     """
     (folder / "home").mkdir(parents=True)
     own = Path(sshd.remote.private_key or "").parent
@@ -67,7 +69,7 @@ def another_sshd(sshd: Server, folder: Path, *lines: str, path: str = "") -> Ite
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
     program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program is not None
-    argv = [program, "-D", "-f", f"{folder}/sshd_config", "-E", f"{folder}/log"]
+    argv = [*within, program, "-D", "-f", f"{folder}/sshd_config", "-E", f"{folder}/log"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as running:
         try:
             wait_until((folder / "pid").exists, "the start of another sshd")

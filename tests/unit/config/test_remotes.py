@@ -331,6 +331,9 @@ def test_a_missing_type_is_a_fault(path: Path) -> None:
         "'a;b'",
         "''",
         '"a\\x7fb"',
+        '"a\\xa0b"',
+        '"a\\u2028b"',
+        '"a\\u202eb"',
         "null",
         "7",
     ],
@@ -340,7 +343,10 @@ def test_a_host_that_ssh_could_take_for_more_than_a_name_is_refused(path: Path, 
     assert "config.yml" in message()
 
 
-@pytest.mark.parametrize("host", ["gpu1.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "my_host"])
+@pytest.mark.parametrize(
+    "host",
+    ["gpu1.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "my_host", "büro", "u\u0308", "計算機"],
+)
 def test_names_and_addresses_are_hosts(path: Path, host: str) -> None:
     write(path, f"remotes: {{gpu: {{type: ssh, host: '{host}'}}}}")
     assert remotes.remote("gpu").host == host

@@ -42,6 +42,12 @@ Host gpu.example.com
   RemoteCommand none
   RequestTTY no
 Match all
+  ClearAllForwardings yes
+  ForwardAgent no
+  ForwardX11 no
+  Tunnel no
+  PermitLocalCommand no
+  LogLevel INFO
 Include ~/.ssh/config
 Match all
 Include /etc/ssh/ssh_config
@@ -84,6 +90,12 @@ Host gpu.example.com
   RemoteCommand none
   RequestTTY no
 Match all
+  ClearAllForwardings yes
+  ForwardAgent no
+  ForwardX11 no
+  Tunnel no
+  PermitLocalCommand no
+  LogLevel INFO
 Include /keys/config
 """
         + DEFAULTS
@@ -123,6 +135,24 @@ def test_an_ssh_option_of_the_remote_wins_over_all_else(tmp_path: Path) -> None:
         "gpu", "ssh", host="g", ssh_config=str(users), ssh_options=("ControlPersist=1h",)
     )
     assert as_ssh_reads(remote)["controlpersist"] == "3600"
+
+
+def test_what_is_for_a_persons_session_is_not_for_guilds_connection(tmp_path: Path) -> None:
+    users = tmp_path / "config"
+    users.write_text(
+        "LocalForward 28888 127.0.0.1:8888\nRemoteForward 2 127.0.0.1:8\nDynamicForward 1080\n"
+        "ForwardAgent yes\nForwardX11 yes\nTunnel yes\nLogLevel QUIET\n"
+        "PermitLocalCommand yes\nLocalCommand touch canary\n"
+    )
+    remote = Remote("gpu", "ssh", host="gpu.example.com", ssh_config=str(users))
+    found = as_ssh_reads(remote)
+    assert found["clearallforwardings"] == "yes"
+    assert not {"localforward", "remoteforward", "dynamicforward"} & found.keys()
+    of_a_person = ("forwardagent", "forwardx11", "tunnel", "permitlocalcommand")
+    assert [found[name] for name in of_a_person] == ["no", "no", "false", "no"]
+    assert found["loglevel"] == "INFO", "else ssh does not say why it failed"
+    asking = Remote("gpu", "ssh", host="g", ssh_options=("ForwardAgent=yes",))
+    assert as_ssh_reads(asking)["forwardagent"] == "yes", "what the remote's entry says counts"
 
 
 def test_a_users_host_block_for_others_does_not_hide_guilds_defaults(tmp_path: Path) -> None:
@@ -389,9 +419,26 @@ Host key verification failed.
         ),
         (
             "Received disconnect from 10.0.0.1: Too many authentication failures\n",
+            "remote 'gpu' refused the login: ssh offered it too many keys",
+            "'private-key' of the remote: then no other is offered.",
+        ),
+        (
+            "ann@gpu: Permission denied (keyboard-interactive).\n",
+            "remote 'gpu' asks for a second factor, or a password, which only you can type: "
+            "ann@gpu: Permission denied (keyboard-interactive).",
+            "ssh -oBatchMode=no -F ",
+        ),
+        (
+            "ann@gpu: Permission denied (publickey,keyboard-interactive).\n",
             "remote 'gpu' refused the login: "
-            "Received disconnect from 10.0.0.1: Too many authentication failures",
+            "ann@gpu: Permission denied (publickey,keyboard-interactive).",
             "ssh-copy-id -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com",
+        ),
+        (
+            "Your account has expired; please contact your system administrator.\n"
+            "Connection closed by 10.0.0.1 port 22\n",
+            "remote 'gpu' refused the login: the account there has expired",
+            "Its administrator can renew it.",
         ),
         (
             "ssh: Could not resolve hostname gpu.example.com: Name or service not known\n",
@@ -467,6 +514,14 @@ def test_the_way_by_hand_is_the_one_that_guild_takes() -> None:
     # A proxy's line may have a password in it.
     config = ssh.argv(proxied)[2]
     assert ssh_failures.failure(proxied, "").hint == f"Try 'ssh -oBatchMode=no -F {config} gpu'."
+
+
+def test_ssh_that_gives_no_reason_as_the_remotes_options_forbid_it_is_said() -> None:
+    quiet = Remote("gpu", "ssh", host="gpu", ssh_options=("LogLevel=QUIET",))
+    assert ssh_failures.failure(quiet, "").hint == (
+        "Try 'ssh gpu'.\n"
+        "'ssh-options' of the remote has a LogLevel, which may keep ssh from saying why."
+    )
 
 
 def test_a_remote_without_port_or_user_is_named_by_its_host_alone() -> None:
