@@ -22,6 +22,10 @@ class Asked(NamedTuple):
     args: Dict[str, object]
 
 
+class _NotWhole(Exception):
+    """What came is no request: something has read of it before."""
+
+
 def main() -> int:
     """Answer the request on the first line of stdin. The answer's line is framed, because
     a login shell may have printed anything before it; a stream's packets follow that line.
@@ -40,7 +44,9 @@ def _serve(out: BinaryIO) -> Optional[Dict[str, object]]:
     """Answer the request; why it cannot be done, where it cannot."""
     try:
         request = _request(sys.stdin.buffer.readline(MAX_REQUEST))
-        home = os.path.realpath(os.path.join(os.path.expanduser("~"), request.home))
+        # The variables in it are set: hosts/bootstrap.sh has looked.
+        named = os.path.expandvars(request.home)
+        home = os.path.realpath(os.path.join(os.path.expanduser("~"), named))
         function = calls.function_called(request.function)
         if isinstance(function, calls.Stream):
             if function.watched:
@@ -73,6 +79,8 @@ def _streamed(
 
 
 def _failure(error: Exception) -> Dict[str, object]:
+    if isinstance(error, _NotWhole):
+        return {"no_request": True}
     if isinstance(error, AgentError):
         said = {"message": error.message, "hint": error.hint, "kind": error.kind}
         return {"error": said}
@@ -91,11 +99,7 @@ def _request(line: bytes) -> Asked:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
-        raise AgentError(
-            "what guild sent did not come whole: a start-up file of the login shell reads it",
-            "Have the login shell's start-up files (.bashrc and the like) read their input only "
-            "where [ -t 0 ].",
-        ) from None
+        raise _NotWhole from None
     try:
         found = Asked(request["home"], request["function"], request["args"])
     except (KeyError, TypeError):

@@ -19,6 +19,7 @@ from guild_sync.config.schema import (
     REMOTE_KEYS,
     USER,
     fits,
+    is_home,
     is_one_line,
     plain_name,
 )
@@ -112,7 +113,7 @@ def _remote_of_spec(spec: str) -> Remote:
         or not HOST.match(host)
         or (match["user"] and not USER.match(match["user"]))
         or (port is not None and not 0 < port < 65536)
-        or not is_one_line(path)
+        or not is_home(path)
     ):
         raise ConfigError(
             f"{spec!r} is not a remote", "A remote spec is ssh:[USER@]HOST[:PORT][:PATH]."

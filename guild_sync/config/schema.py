@@ -30,6 +30,13 @@ def is_one_line(value: object) -> bool:
     return isinstance(value, str) and bool(value) and not re.search(r"[\x00-\x1f\x7f]", value)
 
 
+def is_home(value: object) -> bool:
+    """Whether it can be the guild home of a remote: `~`, which a shell would read, is `~/...`."""
+    if not isinstance(value, str) or not is_one_line(value):
+        return False
+    return not value.startswith("~") or bool(re.match("~/.", value))
+
+
 def _ssh_option(value: object) -> bool:
     match = isinstance(value, str) and _SSH_OPTION.match(value)
     return bool(match) and match["key"].lower() not in _STRUCTURAL_OPTIONS  # type: ignore[index]
@@ -64,7 +71,10 @@ REMOTE_KEYS: dict[str, Schema] = {
     "venv-activate": _TEXT,
     "python": _TEXT,
     "init": Schema(str, error="must be text"),
-    "guild-home": _TEXT,
+    "guild-home": Schema(
+        is_home,
+        error="must be a path there, where '~' is the login's home in '~/...' alone",
+    ),
     "bwlimit": Schema(
         Or(
             And(_whole, lambda n: n >= 0),

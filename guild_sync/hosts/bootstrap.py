@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 from guild_sync.agent.machine import folder
 from guild_sync.agent.protocol import FRAME
+from guild_sync.config.home import VARIABLE
 
 AGENT = Path(__file__).parents[1] / "agent"
 # What the script says once it has a Python and an agent's folder: if no answer follows, it is one
@@ -30,6 +32,16 @@ def _bootstrap() -> str:
 
 # The one script that a remote's login shell is given, whichever that is; its words follow.
 BOOTSTRAP = _bootstrap()
+
+
+def home_words(home: str, quote: Callable[[str], str]) -> Iterator[str]:
+    """The words that have the script put together the guild home, with the variables there."""
+    rest = 0
+    for found in VARIABLE.finditer(home):
+        yield quote(f"t{home[rest : found.start()]}")
+        yield f"v{found['name'] or found['braced']}"
+        rest = found.end()
+    yield quote(f"t{home[rest:]}")
 
 
 @cache

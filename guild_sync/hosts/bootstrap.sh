@@ -5,11 +5,14 @@
 # no exclamation mark (csh), no backslash before another or before a single quote (fish); a comment
 # has a line of its own, and a command ends with a semicolon.
 #
-# $1: guild home, in the form of `printf %b`, relative to the login's home unless it is absolute
-# $2: Python, in the same form: a name, or a path
-# $3: the agent's digest, which its folder is called after
-# $4: the folder in which a newly sent agent lies, or nothing
-# $5: `no` where no guild home may be made
+# $1: Python, in the form of `printf %b`: a name, or a path
+# $2: the agent's digest, which its folder is called after
+# $3: the folder in which a newly sent agent lies, or nothing, in the same form
+# $4: `no` where no guild home may be made
+# then the parts of the guild home, relative to the login's home unless it is absolute
+# (bootstrap.home_words): `t` and text in that form, or `v` and the name of a variable there
+#
+# The script's own variables begin with `_`, as those rarely do.
 
 # A word decoded. The full stop keeps the line breaks at its end, which $( ) would take away.
 d() { printf %b. "$1"; };
@@ -18,31 +21,42 @@ a() { printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0; };
 
 # A start-up file of the login's may have gone elsewhere.
 cd || a "{\"no_home\": true}";
-h=$(d "$1"); h=${h%.}; p=$(d "$2"); p=${p%.};
-case $h in
+_p=$(d "$1"); _p=${_p%.}; _i=$2; _s=$(d "$3"); _s=${_s%.}; _m=$4; shift 4; _h=;
+for _w; do
+    case $_w in
+        v*)
+            _w=${_w#v}; eval "_v=\${$_w}";
+            [ -n "$_v" ] || a "{\"no_variable\": \"$_w\"}";
+            _h=$_h$_v ;;
+        *) _v=$(d "$_w"); _v=${_v%.}; _h=$_h${_v#t} ;;
+    esac;
+done;
+case $_h in
     /*) ;;
-    *) h=$PWD/$h ;;
+    *) _h=$PWD/$_h ;;
 esac;
-g=$h/agent/$3; n=$h/agent/$4;
+_g=$_h/agent/$_i; _n=$_h/agent/$_s;
 
 # Of a disk that is not mounted, nothing is made in its place.
-[ "$5" = no ] && {
-    [ -d "$h/runs" ] || a "{\"home_missing\": true}";
+[ "$_m" = no ] && {
+    [ -d "$_h/runs" ] || a "{\"home_missing\": true}";
 };
 # What was sent gets its name by one rename: an agent is there whole, or not at all. Where there is
 # a folder already it mends that; another may have sent it meanwhile, and then it changes nothing.
-[ -n "$4" ] && {
-    [ -d "$g" ] || mv "$n" "$g";
-    [ -d "$n" ] && "$p" -I -S -X utf8 "$n" mend "$g" </dev/null;
-    rm -rf "$n" "$g/$4";
+[ -n "$_s" ] && {
+    [ -d "$_g" ] || mv "$_n" "$_g";
+    [ -d "$_n" ] && "$_p" -I -S -X utf8 "$_n" mend "$_g" </dev/null;
+    rm -rf "$_n" "$_g/$_s";
 };
 # Ask for the agent, and say where it goes.
-[ -s "$g/__main__.py" ] || {
-    mkdir -p "$h/agent" && a "{\"no_agent\": true}" "$h";
-    a "{\"no_folder\": true}" "$h";
+[ -s "$_g/__main__.py" ] || {
+    # Else rsync, which sends the agent, would wait for what a start-up file reads.
+    read -r _v || a "{\"no_request\": true}";
+    mkdir -p "$_h/agent" && a "{\"no_agent\": true}" "$_h";
+    a "{\"no_folder\": true}" "$_h";
 };
-command -v "$p" >/dev/null 2>&1 || a "{\"no_python\": true}";
+command -v "$_p" >/dev/null 2>&1 || a "{\"no_python\": true}";
 # If no answer follows this line, the agent or its Python does not work.
 printf "\n%s\n" @REACHED@;
 # -I -S: nothing of the login's comes into it; -X utf8: names are UTF-8 whatever the locale.
-exec "$p" -I -S -X utf8 "$g"
+exec "$_p" -I -S -X utf8 "$_g"

@@ -11,7 +11,7 @@ from guild_sync.agent.calls import Function, Functions, Stream
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.answers import Misread, read
 from guild_sync.hosts.base import Host, error_of_kind
-from guild_sync.hosts.bootstrap import ABSENT, AGENT, BOOTSTRAP, agent_digest
+from guild_sync.hosts.bootstrap import ABSENT, AGENT, BOOTSTRAP, agent_digest, home_words
 from guild_sync.hosts.frames import MOST_BEFORE, FrameReader, PacketReader
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ class RemoteHost(Host):
         # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
         python = f".{python[1:]}" if python.startswith("~/") else python
-        words = (quote(home), quote(python), agent, quote(sent))
-        return " ".join([BOOTSTRAP, *words, "yes" if self._make_home else "no"])
+        words = (quote(python), agent, quote(sent), "yes" if self._make_home else "no")
+        return " ".join([BOOTSTRAP, *words, *home_words(home, quote)])
 
     def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
         home = self.remote.guild_home.removeprefix("~/")
@@ -172,6 +172,20 @@ class RemoteHost(Host):
             raise RemoteError(
                 f"cannot make the guild home {self.remote.guild_home} on {where}",
                 "Check 'guild-home' of the remote, and the permissions there.",
+            )
+        if answer.get("no_request"):
+            raise RemoteError(
+                f"{where} did not get whole what guild sent: a start-up file of the login shell "
+                "reads it",
+                "Have the login shell's start-up files (.bashrc and the like) read their input "
+                "only where [ -t 0 ].",
+            )
+        if "no_variable" in answer:
+            raise RemoteError(
+                f"the guild home {self.remote.guild_home} on {where} has a variable that is not "
+                f"set there: {answer['no_variable']}",
+                "Where no person is watching, not all start-up files of the login shell are read. "
+                "Write the path out in\n'guild-home' of the remote.",
             )
         if answer.get("home_missing"):
             raise RemoteError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 from support import Guild, Server, wait_until
 from test_bad_input import complaint
 from test_check import checked
-from test_unreachable import another_sshd, key_pair, own_connections
+from test_unreachable import another_sshd, hang_up, key_pair, own_connections
 
 # Fixtures of other modules, for here too.
 __all__ = ["own_connections"]
@@ -124,9 +123,7 @@ def test_a_connection_that_a_person_has_opened_is_used_and_checked(
         guild.ok("runs", "-r", "x")  # as a person who types the code
         with open(folder / "sshd_config", "a") as f:
             f.write(f"{SECOND_FACTOR}\n")
-        (folder / "pid").unlink()
-        os.kill(server.state.pid, signal.SIGHUP)
-        wait_until((folder / "pid").exists, "sshd with its new settings")
+        hang_up(folder, server)
         guild.ok("runs", "-r", "x")
         found = checked(guild, "-r", "x")
         assert found["x"]["connection"][:2] == (

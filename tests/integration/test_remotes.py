@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import Guild, Server, wait_until, wait_until_gone
 from test_bad_input import complaint
-from test_unreachable import closed_port, mute_port, own_connections
+from test_unreachable import another_sshd, closed_port, hang_up, mute_port, own_connections
 
 from guild_sync.agent.machine import initialize
 from guild_sync.agent.protocol import DATA
@@ -222,3 +222,37 @@ def test_an_init_that_does_not_end_is_ended(tmp_path: Path) -> None:
 
 def test_init_of_an_undefined_remote(guild: Guild) -> None:
     assert complaint(guild("remote", "reinit", "x"))[0] == "guild: remote 'x' is not defined"
+
+
+@pytest.mark.parametrize("home", ["$SCRATCH/x", "${SCRATCH}/x", "$HOME/../a b/$NAMED"])
+def test_variables_in_a_guild_home_are_those_that_are_set_there(
+    guild: Guild, sshd: Server, tmp_path: Path, own_connections: None, home: str
+) -> None:
+    folder = tmp_path / "other"
+    with another_sshd(sshd, folder) as server:
+        # A variable's value is a value: what looks like one in it is none.
+        variables = f"SetEnv HOME={folder}/home SCRATCH={tmp_path}/ab NAMED=$HOME\n"
+        settings = folder / "sshd_config"
+        settings.write_text(variables + settings.read_text())
+        hang_up(folder, server)
+        guild.configure(x={**server.keys(tmp_path), "guild-home": home})
+        run_id = guild.started("sleep=0", remote="x")
+        guild.ok("watch", run_id, "-r", "x")
+        guild.ok("pull", "x", "-y")
+        assert guild.status(run_id) == "completed"
+    expected = tmp_path / "ab/x" if "SCRATCH" in home else folder / "a b/$HOME"
+    assert (expected / "runs" / run_id).is_dir()
+    assert not list(tmp_path.glob("**/$SCRATCH*")) + list(folder.glob("home/$*"))
+
+
+def test_a_variable_in_a_guild_home_that_is_not_set_there_is_said(
+    guild: Guild, sshd: Server, tmp_path: Path
+) -> None:
+    guild.configure(x={**sshd.keys(tmp_path), "guild-home": "/data/$NO_SUCH_THING/x"})
+    for command in ("runs", "check"):
+        done = guild(command, "-r", "x")
+        assert done.code == 1
+        assert (
+            "the guild home /data/$NO_SUCH_THING/x on remote 'x' has a variable that is not set "
+            "there: NO_SUCH_THING" in done.out + done.err
+        )

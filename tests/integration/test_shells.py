@@ -97,7 +97,7 @@ def test_a_start_up_file_that_reads_what_is_meant_for_guild_is_said(
     for _ in range(2):  # without the agent, then with it
         said = complaint(guild("runs", "-r", "x"))
         assert said == [
-            "guild: remote 'x': what guild sent did not come whole: a start-up file of the login "
+            "guild: remote 'x' did not get whole what guild sent: a start-up file of the login "
             "shell reads it",
             "Have the login shell's start-up files (.bashrc and the like) read their input only "
             "where [ -t 0 ].",

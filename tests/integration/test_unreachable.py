@@ -86,6 +86,13 @@ def another_sshd(
             running.terminate()
 
 
+def hang_up(folder: Path, server: Server) -> None:
+    """Have another sshd read its settings anew. The sessions that it has go on."""
+    (folder / "pid").unlink()
+    os.kill(server.state.pid, signal.SIGHUP)
+    wait_until((folder / "pid").exists, "sshd with its new settings")
+
+
 def key_pair(path: Path) -> Path:
     """A new key of nobody; its public half is beside it."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)

@@ -556,3 +556,26 @@ def test_the_file_is_read_once_until_it_changes(
     assert remotes.remote("a").host == "z"
     remotes.remotes().clear()
     assert remotes.remote("a").host == "z", "what was read is nobody's to change"
+
+
+# The guild home there.
+
+
+@pytest.mark.parametrize(
+    "home", ["/data/guild", "runs", "~/runs", "$SCRATCH/x", "/scratch/${USER}/x", "a~b", "$A$B"]
+)
+def test_a_guild_home_may_have_variables(path: Path, home: str) -> None:
+    write(path, f"remotes: {{x: {{type: ssh, host: h, guild-home: '{home}'}}}}")
+    assert remotes.remote("x").guild_home == home
+    assert remotes.remote(f"ssh:h:{home}").guild_home == home
+
+
+@pytest.mark.parametrize("home", ["~", "~ann/x", "~/"])
+def test_a_guild_home_of_somebody_else_is_refused_and_no_folder_of_that_name(
+    path: Path, home: str
+) -> None:
+    write(path, f"remotes: {{x: {{type: ssh, host: h, guild-home: '{home}'}}}}")
+    said = message()
+    assert "remotes: x: guild-home: must be a path there, where '~' is the login's home" in said
+    with pytest.raises(ConfigError):
+        remotes.remote(f"ssh:h:{home}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from guild_sync.hosts.bootstrap import BOOTSTRAP, one_line
+from guild_sync.hosts.bootstrap import BOOTSTRAP, home_words, one_line
 from guild_sync.hosts.frames import FrameReader
 from guild_sync.transport.ssh import quote
 
@@ -63,14 +63,20 @@ class Remote:
         may_make: bool = True,
     ) -> tuple[dict[str, Any] | None, bytes]:
         """The answer and what is behind it; without an answer, all that was printed."""
-        words = (quote(home), quote(python), "DIGEST", quote(sent), "yes" if may_make else "no")
+        given = (quote(python), "DIGEST", quote(sent), "yes" if may_make else "no")
+        words = (*given, *home_words(home, quote))
         done = subprocess.run(
             [*self.argv, " ".join([BOOTSTRAP, *words])],
             input=b"request\n",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=self.top,
-            env={"HOME": str(self.home), "PATH": f"{self.top / 'bin'}:{os.environ['PATH']}"},
+            env={
+                "HOME": str(self.home),
+                "LOGIN_NAME": "login",
+                "NAME_OF_HOME": "guild",
+                "PATH": f"{self.top / 'bin'}:{os.environ['PATH']}",
+            },
             timeout=60,
             check=False,
         )
@@ -89,6 +95,12 @@ def test_an_agent_that_is_there_is_become_with_nothing_of_the_logins_in_it(
 ) -> None:
     remote.agent()
     assert remote() == (None, AGENT)
+
+
+def test_variables_in_the_guild_home_are_those_there(remote: Remote) -> None:
+    remote.agent("login-s/guild")
+    assert remote("$LOGIN_NAME-s/${NAME_OF_HOME}") == (None, AGENT)
+    assert remote("$NOT_SET/guild") == ({"no_variable": "NOT_SET"}, b"")
 
 
 def test_where_no_agent_is_the_guild_home_is_made_and_asks_for_one(remote: Remote) -> None:
@@ -168,7 +180,7 @@ def test_the_line_is_one_word_to_every_shell() -> None:
     # A single quote ends the word, csh replaces what an exclamation mark begins, and a fish
     # reads these two backslashes.
     assert not re.search(r"['!\n]|\\\\|\\'", script)
-    assert "#" not in script, "a comment that shares its line would be all that follows"
+    assert " #" not in script, "a comment that shares its line would be all that follows"
     assert "@" not in script
 
 
