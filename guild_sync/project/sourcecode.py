@@ -13,15 +13,12 @@ from typing import Any
 
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.project.definitions import Package, Requirement
+from guild_sync.project.listing import Listing, is_in_cache
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
 # Not UTF-8, or with a character that ends a line of a manifest: no wheel can have it.
 _NAMEABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+\Z")
-_CACHES = {
-    "__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
-    ".nox", ".ipynb_checkpoints", ".eggs", "node_modules", ".cache",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,13 +42,14 @@ def source(root: Path, selection: Any = None) -> Source:
     """The source code of the project at `root`, as `sourcecode` in guild.yml selects it.
 
     In a git work tree: what git tracks, and what it neither tracks nor ignores; elsewhere
-    all but caches, virtual environments and files over 1 MB.
+    all but caches, virtual environments and files over 1 MB. Submodules, and packages that
+    are links, are part of it (`listing`).
     Raises GuildError for more than 100 files that `sourcecode` does not ask for.
     """
     include, exclude = _patterns(selection)
     if selection is False or selection == "no":
         return Source(root, ())
-    names, left_out = _candidates(root, any_size=bool(include))
+    names, left_out = _candidates(root, include)
     if include:
         names = [name for name in names if _matches(name, include)]
     names = [name for name in names if not _matches(name, exclude)]
@@ -135,21 +133,20 @@ def _spellings(pattern: str) -> Iterator[str]:
             yield before + rest
 
 
-def _candidates(root: Path, any_size: bool) -> tuple[list[str], dict[str, str]]:
+def _candidates(root: Path, include: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """The files that may be source code; and those that may not, with what is said of them."""
-    tracked = _git_files(root)
-    listed = tracked if tracked is not None else dict.fromkeys(_walk(root), False)
+    listing = Listing(root, include)
     names: list[str] = []
-    left_out: dict[str, str] = {}
-    for name, is_tracked in listed.items():
+    left_out = dict(listing.left_out)
+    for name, is_tracked in listing.files.items():
         path = root / name
-        if not path.is_file() or (not is_tracked and _is_in_cache(root, name)):
+        if not is_tracked and is_in_cache(root, name):
             continue
         if not _NAMEABLE.match(name):
             left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"
             continue
         size = path.stat().st_size
-        if size > MAX_BYTES and not is_tracked and not any_size:
+        if size > MAX_BYTES and not is_tracked and not include:
             left_out[name] = (
                 f"{name} is left out: it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in "
                 "guild.yml does not name it"
@@ -157,51 +154,3 @@ def _candidates(root: Path, any_size: bool) -> tuple[list[str], dict[str, str]]:
         else:
             names.append(name)
     return names, left_out
-
-
-def _git_files(root: Path) -> dict[str, bool] | None:
-    """The files that git knows of and does not ignore -> is it tracked; None outside git."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
-        return None
-    from guild_sync.transport import process
-
-    git = ("git", "-C", str(root), "ls-files", "-z", "--exclude-standard")
-    try:
-        known = process.run((*git, "--cached"), timeout=60)
-        others = process.run((*git, "--others"), timeout=60)
-    except GuildError:  # no git here
-        return None
-    if known.code or others.code:
-        return None
-    return {
-        **dict.fromkeys(_names(others.stdout), False),
-        **dict.fromkeys(_names(known.stdout), True),
-    }
-
-
-def _names(output: bytes) -> Iterator[str]:
-    return (os.fsdecode(name) for name in output.split(b"\0") if name)
-
-
-def _is_in_cache(root: Path, name: str) -> bool:
-    folders = Path(name).parents
-    return name.endswith((".pyc", ".pyo")) or any(
-        _is_left_out(root / folder) for folder in folders if folder != Path()
-    )
-
-
-def _walk(root: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(root):
-        here = Path(folder)
-        folders[:] = sorted(f for f in folders if not _is_left_out(here / f))
-        for name in sorted(names):
-            yield str((here / name).relative_to(root))
-
-
-def _is_left_out(folder: Path) -> bool:
-    return (
-        folder.name in _CACHES
-        or folder.name.endswith(".egg-info")
-        or (folder / "pyvenv.cfg").exists()
-        or (folder / "conda-meta").exists()
-    )

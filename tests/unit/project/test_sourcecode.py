@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -80,18 +81,51 @@ def test_more_than_100_files_are_taken_where_sourcecode_asks_for_them(plain: Pat
 
 
 def test_what_is_no_regular_file_is_passed_over(plain: Path) -> None:
-    import os
-
     os.mkfifo(plain / "fifo")
     (plain / "dangling").symlink_to("nowhere")
     assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
 
 
-def test_a_link_to_a_folder_is_not_followed(plain: Path, tmp_path: Path) -> None:
+def test_what_is_no_file_and_a_link_that_leads_nowhere_are_said(plain: Path) -> None:
+    os.mkfifo(plain / "fifo")
+    (plain / "dangling").symlink_to("nowhere")
+    assert source(plain).left_out == (
+        "dangling is left out: it is a link that leads nowhere",
+        "fifo is left out: it is no file",
+    )
+
+
+def test_a_link_to_a_folder_without_modules_is_left_out_and_said(
+    plain: Path, tmp_path: Path
+) -> None:
     fill(tmp_path / "elsewhere", "secret")
     (plain / "link").symlink_to(tmp_path / "elsewhere")
     (plain / "loop").symlink_to(plain)
-    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+    found = source(plain)
+    assert found.files == ("guild.yml", "lib/util.py", "train.py")
+    assert found.left_out == (
+        "link is left out: it is a link to a folder without Python modules, and 'sourcecode' in "
+        "guild.yml does not name it",
+        "loop is left out: it is a link that leads back to where it is",
+    )
+    assert source(plain, ["link/", "*.yml"]).files == ("guild.yml", "link/secret")
+
+
+@pytest.mark.parametrize("in_git", [False, True])
+def test_a_package_that_is_a_link_is_part_of_it(plain: Path, tmp_path: Path, in_git: bool) -> None:
+    shared = fill(tmp_path / "shared", "common/__init__.py", "common/sub/x.py", "common/a.bin")
+    (shared / "common/__pycache__").mkdir()
+    fill(shared, "common/__pycache__/x.pyc")
+    (plain / "common").symlink_to("../shared/common")
+    (shared / "common/up").symlink_to("..")
+    if in_git:
+        git(plain, "init", "-q")
+        git(plain, "add", "train.py", "common")
+    found = source(plain)
+    of_link = ("common/__init__.py", "common/a.bin", "common/sub/x.py")
+    assert found.files == (*of_link, "guild.yml", "lib/util.py", "train.py")
+    assert [line.split()[0] for line in found.left_out] == ["common/up"]
+    assert source(plain, ["*.py", "common/"]).files == (*of_link, "lib/util.py", "train.py")
 
 
 # Which files, in git.
@@ -143,6 +177,98 @@ def test_a_folder_that_only_looks_like_git_is_taken_as_it_is(plain: Path) -> Non
 def test_caches_that_git_does_not_ignore_are_left_out_too(tracked: Path) -> None:
     fill(tracked, "__pycache__/train.pyc", "venv/pyvenv.cfg", "venv/lib/x.py")
     assert source(tracked).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+def test_the_files_of_a_submodule_are_part_of_it(tracked: Path, tmp_path: Path) -> None:
+    library = fill(tmp_path / "library", "__init__.py", "deep/x.py", "secret.txt")
+    (library / ".gitignore").write_text("secret.txt\n")
+    git(library, "init", "-q")
+    git(library, "add", ".")
+    git(library, "commit", "-qm", "x")
+    added = ("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "sub")
+    git(tracked, *added)
+    fill(tracked, "sub/new.py", "sub/secret.txt")
+    of_sub = ("sub/.gitignore", "sub/__init__.py", "sub/deep/x.py", "sub/new.py")
+    assert source(tracked).files == (".gitmodules", "guild.yml", "lib/util.py", *of_sub, "train.py")
+    git(tracked, "submodule", "deinit", "--force", "sub")
+    assert source(tracked).left_out == (
+        "sub is left out: it is empty; for a submodule: git submodule update --init",
+    )
+
+
+@pytest.fixture
+def ignoring(tracked: Path) -> Path:
+    """A work tree that ignores `secret.txt`."""
+    (tracked / ".gitignore").write_text("secret.txt\n")
+    return fill(tracked, "secret.txt", "new.py")
+
+
+IGNORING = (".gitignore", "guild.yml", "lib/util.py", "new.py", "train.py")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GIT_DIR": "/nowhere"},
+        {"GIT_WORK_TREE": "/"},
+        {"GIT_INDEX_FILE": "/nowhere"},
+        {"GIT_CEILING_DIRECTORIES": "/"},
+        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.bare", "GIT_CONFIG_VALUE_0": "true"},
+        {"GIT_LITERAL_PATHSPECS": "x", "GIT_TRACE": "1"},
+    ],
+)
+def test_what_git_ignores_is_left_out_whatever_the_environment_says(
+    ignoring: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert source(ignoring).files == IGNORING
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_what_git_ignores_is_left_out_whoever_owns_the_tree(ignoring: Path) -> None:
+    for path in (ignoring, *ignoring.rglob("*")):
+        os.chown(path, 12345, 12345)
+    assert source(ignoring).files == IGNORING
+
+
+def test_no_program_that_the_trees_configuration_names_is_run(
+    ignoring: Path, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {canary}\n")
+    program.chmod(0o755)
+    hooks = ignoring / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    (hooks / "post-index-change").symlink_to(program)
+    (ignoring / ".gitattributes").write_text("* filter=x diff=x\n")
+    for key in (
+        *("core.fsmonitor", "filter.x.clean", "filter.x.smudge", "filter.x.process"),
+        *("core.pager", "diff.x.textconv", "diff.external", "core.sshCommand", "core.editor"),
+    ):
+        git(ignoring, "config", key, str(program))
+    git(ignoring, "config", "pager.ls-files", "true")
+    assert source(ignoring).files == (".gitattributes", *IGNORING)
+    assert not canary.exists()
+
+
+def test_where_git_cannot_tell_what_it_ignores_nothing_is_sent(ignoring: Path) -> None:
+    (ignoring / ".git/index").write_bytes(b"no index")
+    with pytest.raises(GuildError) as error:
+        source(ignoring)
+    assert error.value.message.startswith(
+        f"git does not tell which files of {ignoring} it ignores: "
+    )
+
+
+def test_a_folder_that_is_ignored_is_not_sent_through_a_link_either(
+    ignoring: Path, tmp_path: Path
+) -> None:
+    project = fill(tmp_path / "other", "guild.yml")
+    fill(ignoring, "lib/secret.txt")
+    (project / "lib").symlink_to(ignoring / "lib")
+    assert source(project).files == ("guild.yml", "lib/util.py")
 
 
 # What `sourcecode` selects.

@@ -1,0 +1,148 @@
+"""The files of a project's folder: what git has and does not ignore, or all but caches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from guild_sync.errors import GuildError
+
+_CACHES = {
+    "__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
+    ".nox", ".ipynb_checkpoints", ".eggs", "node_modules", ".cache",
+}  # fmt: skip
+# The tree may be another's: nothing that its configuration names is run, nothing is fetched.
+_GIT = (
+    *("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
+    # git refuses to look into a tree of somebody else, as that would run what it names.
+    *("-c", "safe.directory=*"),
+)
+_GIT_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_GIT_SECONDS = 60.0
+
+
+class Listing:
+    """The files of a folder, relative to it -> does git track it; and what was left out, why.
+
+    Links to folders with Python modules are followed, and those that one of `named` (patterns
+    of `sourcecode`) begins with; submodules are part of it.
+    """
+
+    def __init__(self, root: Path, named: Sequence[str] = ()) -> None:
+        self.files: dict[str, bool] = {}
+        self.left_out: dict[str, str] = {}
+        self._root = root
+        self._named = named
+        self._list("", (root.resolve(),))
+
+    def _list(self, prefix: str, chain: tuple[Path, ...]) -> None:
+        """Take what is in the folder `prefix` in; `chain` has the folders that led here."""
+        folder = self._root / prefix
+        listed = git_files(folder.resolve())
+        if listed is None:
+            listed = dict.fromkeys(_walk(folder), False)
+        for name, is_tracked in listed.items():
+            path, whole = folder / name, (prefix + name).rstrip("/")
+            if path.is_dir():
+                if not is_left_out(path) and self._is_part(path, whole, chain):
+                    self._list(f"{whole}/", (*chain, path.resolve()))
+            elif path.is_file():
+                self.files[whole] = is_tracked
+            elif path.is_symlink():
+                self._leave_out(whole, "it is a link that leads nowhere")
+            elif path.exists():
+                self._leave_out(whole, "it is no file")
+
+    def _is_part(self, path: Path, name: str, chain: tuple[Path, ...]) -> bool:
+        """Whether a folder is, that git does not look into: a link, or another work tree."""
+        real = path.resolve()
+        if real in chain or any(real in folder.parents for folder in chain):
+            self._leave_out(name, "it is a link that leads back to where it is")
+        elif path.is_symlink() and not (_has_modules(path) or self._is_named(name)):
+            self._leave_out(
+                name,
+                "it is a link to a folder without Python modules, and 'sourcecode' in guild.yml "
+                "does not name it",
+            )
+        elif not path.is_symlink() and not any(path.iterdir()):
+            self._leave_out(name, "it is empty; for a submodule: git submodule update --init")
+        else:
+            return True
+        return False
+
+    def _is_named(self, name: str) -> bool:
+        return any(pattern == name or pattern.startswith(f"{name}/") for pattern in self._named)
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self.left_out[name] = f"{name} is left out: {why}"
+
+
+def _has_modules(folder: Path) -> bool:
+    try:
+        return any(path.suffix == ".py" for path in folder.iterdir())
+    except OSError:
+        return False
+
+
+def git_files(folder: Path) -> dict[str, bool] | None:
+    """The files that git knows of and does not ignore -> is it tracked; None outside git.
+
+    A link, and another work tree in this one, is a name like a file's. Raises GuildError where
+    git cannot tell: what it ignores is never sent.
+    """
+    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+        return None
+    others, known = _ls_files(folder, "--others"), _ls_files(folder, "--cached")
+    if others is None or known is None:
+        return None
+    return {**dict.fromkeys(others, False), **dict.fromkeys(known, True)}
+
+
+def _ls_files(folder: Path, which: str) -> list[str] | None:
+    from guild_sync.transport import process
+
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    argv = (*_GIT, "-C", str(folder), "ls-files", "-z", "--exclude-standard", which)
+    done = process.run(argv, timeout=_GIT_SECONDS, env={**inherited, **_GIT_ENVIRONMENT})
+    if done.code == 0:
+        return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+    if "not a git repository" in done.stderr:
+        return None
+    said = done.stderr.strip().splitlines() or [f"exit status {done.code}"]
+    raise GuildError(
+        f"git does not tell which files of {folder} it ignores: {said[0]}",
+        "They must not be sent. See what 'git status' says there.",
+    )
+
+
+def is_in_cache(root: Path, name: str) -> bool:
+    folders = Path(name).parents
+    return name.endswith((".pyc", ".pyo")) or any(
+        is_left_out(root / folder) for folder in folders if folder != Path()
+    )
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for top, folders, names in os.walk(root):
+        here = Path(top)
+        links = [f for f in folders if (here / f).is_symlink()]  # which it does not follow
+        folders[:] = sorted(f for f in folders if not is_left_out(here / f))
+        for name in sorted([*names, *links]):
+            yield str((here / name).relative_to(root))
+
+
+def is_left_out(folder: Path) -> bool:
+    """Whether it is a cache or an environment, which is left out without a word."""
+    return (
+        folder.name in _CACHES
+        or folder.name.endswith(".egg-info")
+        or (folder / "pyvenv.cfg").exists()
+        or (folder / "conda-meta").exists()
+    )
