@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from guild_sync.errors import Exit, GuildError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status. Every error ends here, in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _have_streams()
     os.umask(os.umask(0o077) | 0o002)  # no file of ours is everybody's to change
     try:
         _be_somewhere()
@@ -41,8 +43,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.OK
     except OSError as e:
         return _report_failure(e)
+    except UnicodeEncodeError as e:
+        from guild_sync.output.console import complain
+
+        what = f"the locale's encoding ({e.encoding}) cannot say {e.object[e.start : e.end]!r}"
+        complain(what, hint="Use one of UTF-8, such as LC_ALL=C.UTF-8.")
+        return Exit.ERROR
     except Exception as e:
         return _report_bug(e)
+
+
+def _have_streams() -> None:
+    """Have stdin, stdout and stderr, which take all that there is to say, whatever the caller did.
+
+    One that is closed would be None, and its number that of the next file that is opened.
+    """
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != fd:
+                os.dup2(nowhere, fd)
+                os.close(nowhere)
+            stream = os.fdopen(fd, "w" if fd else "r", closefd=False)
+            setattr(sys, name, stream)
+    for shown in (sys.stdout, sys.stderr):
+        # What the locale's encoding does not have is shown as `?`.
+        if isinstance(shown, io.TextIOWrapper) and not shown.encoding.lower().startswith("utf"):
+            shown.reconfigure(errors="replace")
 
 
 def _be_somewhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -36,11 +37,22 @@ class LocalHost(Host):
                 on_packet(*packet)
 
     def run(self, directory: str, echo: int) -> int:
-        """Be the runner of a pending run, its output on `echo` too; its exit status."""
+        """Be the runner of a pending run, its output on `echo` too; its exit status.
+
+        The operation has our stdin, unless that is a terminal which is another program's now.
+        """
         from guild_sync.agent.running import runner
 
         with agent_errors():
-            return runner.run(directory, echo)
+            return runner.run(directory, echo, stdin=_own_stdin())
 
     def environment(self) -> dict[str, str]:
         return {"python": sys.executable}
+
+
+def _own_stdin() -> int | None:
+    """Our stdin; None where we are in the background of a terminal, whose keys are not for us."""
+    try:
+        return 0 if os.tcgetpgrp(0) == os.getpgrp() else None
+    except OSError:  # no terminal, or one of another session
+        return 0

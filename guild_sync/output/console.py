@@ -49,8 +49,20 @@ def warn(error: GuildError) -> None:
 def confirm(question: str = "Continue?", default: bool = True) -> bool:
     """Ask; a bare return answers `default`. Raises GuildError where nobody can answer."""
     print(f"{question} ({'Y/n' if default else 'y/N'}) ", end="", flush=True)
-    answer = sys.stdin.readline()
+    answer = _line_of_stdin()
     if not answer:
         print()
         raise GuildError("nobody answered the question", "Use -y to go on without being asked.")
     return default if not answer.strip() else answer.strip().lower() in ("y", "yes")
+
+
+def _line_of_stdin() -> str:
+    """A line of stdin, and no byte more: what follows may be an operation's."""
+    try:
+        fd = sys.stdin.fileno()
+    except OSError:  # it is no file
+        return sys.stdin.readline()
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(fd, 1)):
+        line += byte
+    return line.decode(errors="replace")

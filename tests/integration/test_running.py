@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from support import Guild, Place, project, wait_until
+from terminal import Terminal
 
 from guild_sync.agent.store import locks
 
@@ -415,3 +417,59 @@ def test_options_that_make_no_sense_together(
     refused = guild("run", *words, "-y")
     assert (refused.code, refused.out) == (1, "")
     assert "exclude each other" in refused.err.splitlines()[0]
+
+
+# ---- what an operation reads
+
+
+ASKS = 'print("got", input("continue? "), flush=True)\n'
+
+
+@pytest.fixture
+def asks(guild: Guild) -> None:
+    steps = "both: {steps: [ask, ask]}"
+    project(guild.folder, f"ask: {{main: ask}}\n{steps}", ask=ASKS)
+
+
+def test_an_operation_that_asks_is_answered_on_the_terminal(guild: Guild, asks: None) -> None:
+    with Terminal(guild.argv("run", "ask"), guild.env, guild.folder) as terminal:
+        wait_until(lambda: "Continue? (Y/n)" in terminal.shown, "guild's own question")
+        terminal.type("y\n")
+        wait_until(lambda: "continue? " in terminal.shown, "the operation's question")
+        terminal.type("yes\n")
+        assert terminal.end() == 0
+        assert "got yes" in terminal.shown
+
+
+def test_an_operation_reads_what_guilds_own_question_leaves(guild: Guild, asks: None) -> None:
+    done = guild("run", "ask", stdin="y\nyes\n")
+    assert (done.code, done.lines[-1]) == (0, "Continue? (Y/n) continue? got yes")
+
+
+def test_each_step_of_a_pipeline_is_answered(guild: Guild, asks: None) -> None:
+    with Terminal(guild.argv("run", "both", "-y"), guild.env, guild.folder) as terminal:
+        terminal.type("one\n")
+        wait_until(lambda: "got one" in terminal.shown, "the first step's answer")
+        terminal.type("two\n")
+        wait_until(lambda: "got two" in terminal.shown, "the second step's answer")
+        assert terminal.end() == 0
+
+
+def test_an_operation_that_nobody_waits_for_or_that_runs_there_finds_nothing_to_read(
+    place: Place, asks: None
+) -> None:
+    done = place("run", "ask", "-y", *([] if place.remote else ["--no-wait"]), stdin="yes\n")
+    run_id = next(word for line in done.lines for word in line.split() if len(word) == 32)
+    place.wait_for_end(run_id)
+    assert "EOFError" in place.output(run_id)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed here")
+def test_an_operation_of_a_guild_in_the_background_takes_no_key(guild: Guild, asks: None) -> None:
+    script = 'set -m; "$@" & wait $!; echo "ended with $?"; read line; echo "the shell got $line"'
+    argv = ["bash", "-c", script, "bash", *guild.argv("run", "ask", "-y")]
+    with Terminal(argv, guild.env, guild.folder) as terminal:
+        terminal.type("mine\n")
+        assert terminal.end() == 0
+        assert "EOFError" in terminal.shown
+        assert "the shell got mine" in terminal.shown

@@ -362,3 +362,32 @@ def test_a_command_by_itself_is_the_same_code(guild: Guild, name: str) -> None:
     by_itself, of_guild = guild(name, "--help"), guild(name.split("-")[1], "--help")
     assert by_itself == of_guild
     assert by_itself.code == 0
+
+
+# What the caller has closed, or cannot show.
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["runs", "sync", "help", "run op sleep=0 -y", "pull x -y"])
+def test_a_stream_that_is_closed_makes_no_difference(
+    guild: Guild, command: str, closed: str
+) -> None:
+    usual = guild(*command.split())
+    script = f"exec guild {command} {closed}"
+    done = subprocess.run(["sh", "-c", script], env=guild.env, cwd=guild.folder, timeout=120)
+    assert done.returncode == usual.code
+    assert not (guild.home / "error.log").exists()
+
+
+def test_a_locale_that_is_not_utf_8_shows_what_it_can(guild: Guild) -> None:
+    guild.ok("run", "op", "sleep=0", "-y", "--label", "Gr\u00f6\u00dfe \u8a08")
+    guild.env.update(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert "Gr??e ?" in guild.ok("runs").out
+
+
+def test_a_name_that_the_locale_cannot_say_is_one_line(guild: Guild, remote: str) -> None:
+    guild.env.update(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    guild.config.write_text("remotes: {x: {type: ssh, host: b\u00fcro}}\n", encoding="utf-8")
+    done = guild("runs", "-r", "x")
+    assert done.code in (1, 3)
+    assert done.err.startswith("guild: ") and "Traceback" not in done.err

@@ -48,6 +48,7 @@ def operate(
     variables: Dict[str, str],
     pass_on: Output,
     on_start: Callable[[], None],
+    stdin: int = subprocess.DEVNULL,
 ) -> int:
     """Start the operation, pass its output on until it ends; its exit status."""
     # One pipe for stdout and stderr is what keeps them in their order.
@@ -75,7 +76,7 @@ def operate(
                 argv,
                 env=variables,
                 cwd=directory,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=write_end,
                 stderr=write_end,
                 start_new_session=True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from typing import Callable, Dict, List, Optional
 
@@ -28,7 +29,7 @@ def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
     """Run a run's operation to its end; `report_fd` is told "started", or what went wrong.
 
     `only` is the status that it must have, where one of STARTABLE is not enough. With
-    `echo` the output goes to stdout too.
+    `echo` the output goes to stdout too, and what is typed comes to the operation.
     """
 
     reports = [report_fd]
@@ -40,8 +41,8 @@ def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
             os.close(fd)
 
     try:
-        to_stdout = 1 if echo else None
-        run(directory, to_stdout, on_start=lambda: report("started"), only=only)
+        to_stdout, stdin = (1, 0) if echo else (None, None)
+        run(directory, to_stdout, on_start=lambda: report("started"), only=only, stdin=stdin)
     except AgentError as e:
         report("\n".join([e.kind, e.message] + ([e.hint] if e.hint else [])))
         return 1
@@ -56,10 +57,12 @@ def run(
     echo: Optional[int] = None,
     on_start: Callable[[], None] = lambda: None,
     only: str = "",
+    stdin: Optional[int] = None,
 ) -> int:
     """Run the operation of a pending or staged run; returns its exit status.
 
-    Its output goes to `.guild/output`, and to the descriptor `echo` too if there is one.
+    Its output goes to `.guild/output`, and to the descriptor `echo` too if there is one. It
+    reads from the descriptor `stdin`, or finds nothing to be read.
     A negative exit status is the signal that ended it (subprocess, returncode).
     Raises AgentError where it cannot be started; the run is then left as it was, unless
     only the command was missing, which ends it with status 127.
@@ -87,7 +90,14 @@ def run(
         rundir.unmark(directory, rundir.PENDING)
         variables = _variables(directory, job, environment)
         with open(os.path.join(guild, rundir.OUTPUT), "wb") as output:
-            code = operate(directory, argv, variables, Output(output, echo), on_start)
+            code = operate(
+                directory,
+                argv,
+                variables,
+                Output(output, echo),
+                on_start,
+                subprocess.DEVNULL if stdin is None else stdin,
+            )
         rundir.write_attr(directory, "stopped", now())
         rundir.write_attr(directory, "exit_status", code)
         return code

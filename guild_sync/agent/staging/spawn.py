@@ -37,8 +37,8 @@ def start(home: str, run_id: str, run_dir: str = "") -> protocol.Started:
 def start_runner(directory: str, only: str = "", echo: bool = False) -> "subprocess.Popen[bytes]":
     """A runner of the run, whose operation runs. `only`: the status that the run must have.
 
-    With `echo` the output comes to our stdout too, and the runner kills the operation and
-    ends where we die.
+    With `echo` the output comes to our stdout too, our stdin is its own, and the runner kills
+    the operation and ends where we die.
     """
     read_end, write_end = os.pipe()
     # The runner keeps no handle of ours, so that ssh returns when this process ends.
@@ -54,7 +54,7 @@ def start_runner(directory: str, only: str = "", echo: bool = False) -> "subproc
             only,
             "echo" if echo else "",
         ],
-        stdin=subprocess.DEVNULL,
+        stdin=None if echo else subprocess.DEVNULL,
         stdout=None if echo else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
