@@ -28,7 +28,7 @@ _GIT_ENVIRONMENT = {
 _GIT_SECONDS = 60.0
 
 
-class Listing:
+class TreeFiles:
     """The files of a folder, relative to it -> does git track it; and what was left out, why.
 
     Links to folders with Python modules are followed, and those that one of `named` (patterns

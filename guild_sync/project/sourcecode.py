@@ -13,7 +13,7 @@ from typing import Any
 
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.project.definitions import Package, Requirement
-from guild_sync.project.listing import Listing, is_in_cache
+from guild_sync.project.listing import TreeFiles, is_in_cache
 
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
@@ -135,7 +135,7 @@ def _spellings(pattern: str) -> Iterator[str]:
 
 def _candidates(root: Path, include: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """The files that may be source code; and those that may not, with what is said of them."""
-    listing = Listing(root, include)
+    listing = TreeFiles(root, include)
     names: list[str] = []
     left_out = dict(listing.left_out)
     for name, is_tracked in listing.files.items():
