@@ -88,6 +88,7 @@ class Functions:
     tracked = Function("copies.tracked.tracked", List[Tuple[protocol.RunId, str]])
     try_environment = Function("machine.checkup.try_environment", protocol.Activated, slow=True)
     unchanged = Function("copies.marks.unchanged", List[protocol.RunId])
+    unknown_names = Function("catalog.names.unknown_names", Dict[str, List[str]])
     wait_runs = Function("running.stop.wait_runs", protocol.Waited)
 
     archive = Stream("files.archive.archive", protocol.Sent)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Value
 from guild_sync.cli import usages
-from guild_sync.errors import UsageError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.output import console
 
 if TYPE_CHECKING:
     from guild_sync.config.selection import Selection
+    from guild_sync.hosts.base import Host
 
 
 # docopt knows one-letter short options: longer ones become their long names first, as do
@@ -57,15 +58,19 @@ _REPEATED = (
 FILTER_OPTIONS = """\
 Only some runs:
   --filter EXPR        Runs for which EXPR holds (-F), such as
-                       'status = error and sleep > 5' or 'label contains x'.
-  --operation OP       Runs of an operation with OP in its name (-Fo). This and the next
-                       four may be given several times, for runs that fit any of them.
-  --with-label TEXT    Runs with TEXT in their label (-Fl).
+                       'status = error and sleep > 5' or 'label contains x'. A name that
+                       no run has is warned of, and an error where runs are changed.
+  --operation OP       Runs of the operation OP (-Fo): NAME, MODEL:NAME, PACKAGE/NAME, each
+                       part whole, with '*' for any text; '^OP' and 'OP$' for what the
+                       name begins or ends with. This and the next four may be given
+                       several times, for runs that fit any of them.
+  --with-label TEXT    Runs with TEXT in their label (-Fl), in the same case; '-' means
+                       no label.
   --with-tag TAG       Runs with this tag (-Ft).
   --with-comment TEXT  Runs with TEXT in a comment (-Fc).
   --digest DIGEST      Runs whose source code has this digest, or beginning of one (-Fd).
   --started RANGE      Runs that started within RANGE (-Fs): 'last 3 days', 'today',
-                       'before 2026-01-01', 'between 9:00 and 12:00'.
+                       'before 2026-01-01', 'after 10 minutes ago', 'between 9:00 and 12:00'.
   --unlabeled          Runs without a label (-Fu).
   --marked             Marked runs (-Fm).
   --unmarked           Runs that are not marked (-Fn).
@@ -276,6 +281,29 @@ def filters(args: Arguments) -> dict[str, Value]:
         from guild_sync.cli.expressions import parse as parse_expression
 
         found["expression"] = parse_expression(expression)
+    return found
+
+
+def filters_for(
+    args: Arguments, target: Host, *, changes: bool, deleted: bool = False
+) -> dict[str, Value]:
+    """As `filters`, for the runs of a host.
+
+    A name in an expression that no run there has is warned of. Where runs are to change, it
+    raises UsageError: `lrr != 0.1` holds for every run that has no `lrr`.
+    """
+    found = filters(args)
+    if "expression" not in found:
+        return found
+    from guild_sync.output import terminal
+
+    for name, alike in target.unknown_names(found["expression"], deleted).items():
+        where = f" on {target.name}" if target.name else ""
+        message = f"the filter asks for {terminal.clean(name)!r}, which no run{where} has"
+        hint = f"Did you mean {terminal.clean(alike[0])!r}?" if alike else ""
+        if changes:
+            raise UsageError(message, hint or "See the names with 'guild runs info'.")
+        console.warn(GuildError(message, hint))
     return found
 
 

@@ -58,19 +58,21 @@ class Chosen:
 def choose(
     args: arguments.Arguments,
     *,
+    changes: bool,
     all_runs: bool = False,
     deleted: bool = False,
-    **filters: Value,
+    **otherwise: Value,
 ) -> Chosen:
     """The runs that a command line means; without RUN the latest one, or all.
 
-    `filters` count only where there is no RUN. Raises RunNotFound where RUN names none.
+    `otherwise` are filters that count only where there is no RUN; `changes` says whether the
+    runs are to be changed. Raises RunNotFound where RUN names none.
     """
     target = host(args.text("--remote"))
     specs = args.texts("RUN")
-    wanted = arguments.filters(args)
+    wanted = arguments.filters_for(args, target, changes=changes, deleted=deleted)
     if not specs:
-        wanted = {**filters, **wanted}
+        wanted = {**otherwise, **wanted}
     limit = None if specs or all_runs else 1
     found = target.list_runs(specs=specs, limit=limit, filters=wanted, deleted=deleted)
     return Chosen(target, found["runs"])
@@ -85,7 +87,7 @@ def change_runs(
     **filters: Value,
 ) -> Exit:
     """Change the runs that a command line means, which `choose` finds."""
-    chosen = choose(args, all_runs=all_runs, deleted=deleted, **filters)
+    chosen = choose(args, all_runs=all_runs, deleted=deleted, changes=True, **filters)
     return carry_out(change, chosen, ask=not args.is_set("--yes"))
 
 

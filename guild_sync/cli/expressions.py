@@ -32,6 +32,8 @@ _GRAMMAR = r"""
     | NAME _NOT _IN items -> not_among
     | NAME _IS _UNDEFINED -> undefined
     | NAME _IS _NOT _UNDEFINED -> defined
+    | NAME _IS value -> equal
+    | NAME _IS _NOT value -> unequal
 items: "[" [value ("," value)*] "]"
 value: NUMBER -> number | NAME -> word | WORD -> word | STRING -> string
 OPERATOR: "!=" | "<>" | "<=" | ">=" | "=" | "<" | ">"
@@ -57,6 +59,12 @@ class _Builder(Transformer[Token, Tree]):
     def compared(self, parts: list[Any]) -> Tree:
         name, operator, value = parts
         return ["!=" if operator == "<>" else str(operator), str(name), value]
+
+    def equal(self, parts: list[Any]) -> Tree:
+        return ["=", str(parts[0]), parts[1]]
+
+    def unequal(self, parts: list[Any]) -> Tree:
+        return ["!=", str(parts[0]), parts[1]]
 
     def contains(self, parts: list[Any]) -> Tree:
         return ["contains", str(parts[0]), parts[1]]

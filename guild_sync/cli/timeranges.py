@@ -1,4 +1,4 @@
-"""Ranges of time in words: `last 3 days`, `today`, `before 2026-01-01`, `after 9:00`."""
+"""Ranges of time in words: `last 3 days`, `today`, `before 2 days ago`, `after 9:00`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def parse_range(text: str, now: datetime | None = None) -> Bounds:
         raise UsageError(
             f"{text!r} is not a range of time",
             "Write it like: 'last 3 days', 'today', 'yesterday', 'this week', '2 weeks ago', "
-            "'after 9:00', 'before 2026-01-01', 'between 1-1 and 4-30'.",
+            "'after 9:00', 'before 2026-01-01', 'before 3 days ago', 'between 1-1 and 4-30'.",
         ) from None
     return _microseconds(first), _microseconds(last)
 
@@ -54,8 +54,7 @@ def _bounds(words: str, now: datetime) -> tuple[datetime | None, datetime | None
     if words == "today":
         return _begin("day", now), None
     if words == "yesterday":
-        today = _begin("day", now)
-        return today - timedelta(days=1), today
+        return _period(words, now)
     if match := _THIS.match(words):
         return _begin(match["unit"], now), None
     if match := _LAST.match(words):
@@ -63,18 +62,29 @@ def _bounds(words: str, now: datetime) -> tuple[datetime | None, datetime | None
             end = _begin(match["unit"], now)
             return _begin(match["unit"], end - timedelta(seconds=1)), end
         return _before(now, match["unit"], int(match["count"] or 1)), None
+    if _AGO.match(words):
+        return _period(words, now)
+    if match := _BETWEEN.match(words):
+        one, other = _period(match["one"], now), _period(match["other"], now)
+        return min(one[0], other[0]), max(one[1], other[1])
+    kind, _, rest = words.partition(" ")
+    if kind == "after":
+        return _period(rest, now)[1], None
+    if kind == "before":
+        return None, _period(rest, now)[0]
+    raise ValueError(words)
+
+
+def _period(words: str, now: datetime) -> tuple[datetime, datetime]:
+    """The beginning and the end of what words mean: a day such as `3 days ago`, or one moment."""
     if match := _AGO.match(words):
         begin = _begin(match["unit"], _before(now, match["unit"], int(match["count"] or 1)))
         return begin, _after(begin, match["unit"])
-    if match := _BETWEEN.match(words):
-        one, other = sorted((_time(match["one"], now), _time(match["other"], now)))
-        return one, other
-    kind, _, rest = words.partition(" ")
-    if kind == "after":
-        return _time(rest, now), None
-    if kind == "before":
-        return None, _time(rest, now)
-    raise ValueError(words)
+    if words in ("today", "yesterday"):
+        begin = _begin("day", now) - timedelta(days=words == "yesterday")
+        return begin, begin + timedelta(days=1)
+    moment = _time(words, now)
+    return moment, moment
 
 
 def _time(text: str, now: datetime) -> datetime:

@@ -32,11 +32,12 @@ def main(argv: Sequence[str]) -> int:
         args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode"))
     ):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    host(args.text("--remote")).cat(
+    target = host(args.text("--remote"))
+    target.cat(
         _show,
         run=args.text("RUN") or "1",
         path=path,
-        filters=arguments.filters(args),
+        filters=arguments.filters_for(args, target, changes=False),
         sourcecode=args.is_set("--sourcecode"),
     )
     sys.stdout.buffer.flush()

@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     if args.text("--user") is not None and option != "--add":
         raise UsageError("--user belongs to --add")
     if option == "--list":
-        _list(choosing.choose(args).runs)
+        _list(choosing.choose(args, changes=False).runs)
         return Exit.OK
     return choosing.change_runs(args, _change(option, args))
 

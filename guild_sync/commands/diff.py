@@ -40,7 +40,6 @@ from typing import NamedTuple
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
-from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
@@ -91,15 +90,16 @@ def _program(text: str | None) -> Sequence[str]:
 
 
 def _two_runs(args: Arguments) -> tuple[Side, Side]:
-    specs, filters = args.texts("RUN"), arguments.filters(args)
+    specs = args.texts("RUN")
     if len(specs) == 1:
         raise UsageError("give two runs, or none for the latest two", "Try 'guild diff --help'.")
     if specs:
-        one, other = [_named(spec, args.text("--remote"), filters) for spec in specs]
+        one, other = [_named(spec, args) for spec in specs]
         if (one.host.name, one.run_id) == (other.host.name, other.run_id):
             raise RunNotFound("there must be two runs to compare, not 1")
         return one, other
     there = host(args.text("--remote"))
+    filters = arguments.filters_for(args, there, changes=False)
     found = there.choose(filters=filters, limit=2)
     if len(found) != 2:
         raise RunNotFound(f"there must be two runs to compare, not {len(found) or 'none'}")
@@ -107,10 +107,11 @@ def _two_runs(args: Arguments) -> tuple[Side, Side]:
     return Side(there, found[1]["id"]), Side(there, found[0]["id"])
 
 
-def _named(spec: str, remote: str | None, filters: Filters) -> Side:
+def _named(spec: str, args: Arguments) -> Side:
     # The last colon: that of a range is never meant here, and a remote's spec may have some.
     before, colon, run = spec.rpartition(":")
-    there = host(before if colon else remote)
+    there = host(before if colon else args.text("--remote"))
+    filters = arguments.filters_for(args, there, changes=False)
     found = there.choose(specs=[run], filters=filters)
     return Side(there, found[0]["id"])
 

@@ -36,9 +36,9 @@ from guild_sync.project.values import shown
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    run = host(args.text("--remote")).info(
-        spec=args.text("RUN") or "1", filters=arguments.filters(args)
-    )
+    target = host(args.text("--remote"))
+    filters = arguments.filters_for(args, target, changes=False)
+    run = target.info(spec=args.text("RUN") or "1", filters=filters)
     if args.is_set("--json"):
         print(json.dumps(run))
         return Exit.OK

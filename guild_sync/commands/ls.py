@@ -44,9 +44,10 @@ def main(argv: Sequence[str]) -> int:
     kinds = [kind for kind in KINDS if args.is_set(f"--{kind}")]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
-    found = host(args.text("--remote")).list_files(
+    target = host(args.text("--remote"))
+    found = target.list_files(
         run=args.text("RUN") or "1",
-        filters=arguments.filters(args),
+        filters=arguments.filters_for(args, target, changes=False),
         pattern=args.text("--path"),
         kind=kinds[0] if kinds else None,
         everything=args.is_set("--all"),

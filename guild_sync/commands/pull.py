@@ -45,13 +45,14 @@ from guild_sync.transfer import copying, pull, survey
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    filters = arguments.filters(args)
+    arguments.filters(args)  # faults are said before anybody is asked
     selected = arguments.selection(args)
     remote = remotes.remote(args.word("REMOTE"))
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
+        filters = arguments.filters_for(args, host, changes=True)
         runs = host.list_runs(args.texts("RUN"), filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")

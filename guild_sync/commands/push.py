@@ -42,9 +42,9 @@ from guild_sync.transfer import copying, push
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    filters = arguments.filters(args)
     remote = remotes.remote(args.word("REMOTE"))
     here = LocalHost(str(guild_home()))
+    filters = arguments.filters_for(args, here, changes=True)
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         runs = here.list_runs(specs=args.texts("RUN"), filters=filters)["runs"]
         if not runs:

@@ -36,7 +36,7 @@ from guild_sync.output.console import say
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    chosen = choosing.choose(args, all_runs=True)
+    chosen = choosing.choose(args, changes=True, all_runs=True)
     change = _change(bool(args.is_set("--permanent")), chosen)
     running = [run for run in chosen.runs if run["status"] == "running" and not run["remote"]]
     for run in running:

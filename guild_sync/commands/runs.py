@@ -45,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
         return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
     target = host(args.text("--remote"))
-    which = (args.texts("RUN"), _limit(args), arguments.filters(args), args.is_set("--deleted"))
+    deleted = args.is_set("--deleted")
+    filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
+    which = (args.texts("RUN"), _limit(args), filters, deleted)
     found: Listing | DetailedListing
     details: Sequence[Details] = ()
     if args.is_set("--verbose"):

@@ -42,9 +42,10 @@ def main(argv: Sequence[str]) -> int:
     if sum(args.is_set(option) for option in ("--short-id", "--attr", "--path")) > 1:
         raise UsageError("--short-id, --attr and --path exclude each other")
     ranked = args.text("--min") or args.text("--max")
-    found = host(args.text("--remote")).choose(
+    target = host(args.text("--remote"))
+    found = target.choose(
         specs=args.texts("RUN"),
-        filters=arguments.filters(args),
+        filters=arguments.filters_for(args, target, changes=False),
         limit=None if args.is_set("--all") or (args.texts("RUN") and not ranked) else 1,
         attr=args.text("--attr"),
         lowest=_column(args.text("--min")),

@@ -66,7 +66,7 @@ def _chosen(args: Arguments) -> Chosen:
     Where only copies of a remote's runs are left, these: they are told of.
     """
     target = host(args.text("--remote"))
-    wanted = arguments.filters(args)
+    wanted = arguments.filters_for(args, target, changes=True)
     if not args.texts("RUN"):
         wanted = {"status": ["running"], **wanted}
     found = target.list_runs(specs=args.texts("RUN"), filters=wanted)["runs"]

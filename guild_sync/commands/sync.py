@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         return _restore(here, args.texts("RUN"))
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
-    filters = arguments.filters(args)
+    filters = arguments.filters_for(args, here, changes=True)
     report = Report(
         _log(args), args.is_set("--cron") or args.is_set("--watch"), args.is_set("--verbose")
     )

@@ -70,7 +70,7 @@ def _change(args: Arguments) -> choosing.Action:
 
 
 def _list(args: Arguments) -> int:
-    chosen = choosing.choose(args, all_runs=True)
+    chosen = choosing.choose(args, changes=False, all_runs=True)
     for tag in sorted({tag for run in chosen.runs for tag in _tags(run)}):
         print(tag)
     return Exit.OK

@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _chosen(target: Host, args: Arguments) -> Run:
-    spec, filters = args.text("RUN") or "1", arguments.filters(args)
+    spec = args.text("RUN") or "1"
+    filters = arguments.filters_for(args, target, changes=False)
     process = args.text("--pid")
     if process is not None:
         if args.text("RUN") or filters:

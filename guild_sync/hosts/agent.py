@@ -57,6 +57,9 @@ class AgentClient(ABC):
             deleted=deleted,
         )
 
+    def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
+        return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
+
     def info(self, spec: str, filters: Filters | None = None) -> protocol.Info:
         return self.ask(Functions.info, spec=spec, filters=filters)
 

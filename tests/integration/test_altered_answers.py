@@ -28,6 +28,7 @@ COMMANDS = [
     ("list_runs", "watch {real} -r far"),
     ("info", f"info {ENDED} -r far"),
     ("list_files", f"ls -L {ENDED} -r far"),
+    ("unknown_names", "runs -r far -F nope!=1"),
     ("label", f"label -s x {ENDED} -r far -y"),
     ("tag", f"tag -a x {ENDED} -r far -y"),
     ("comment", f"comment -a x {ENDED} -r far -y"),

@@ -168,6 +168,33 @@ def test_where_there_are_no_runs_nothing_is_done(place: Place) -> None:
         assert place.ok(*argv) == said
 
 
+def test_a_name_that_no_run_has_changes_nothing(place: Place) -> None:
+    run_id = place.make(1, flags={"lr": 0.1})
+    for argv in (
+        *(["rm"], ["label", "-s", "x"], ["tag", "-a", "x"], ["comment", "-a", "x"], ["mark"]),
+        *(["rm", "-p"], ["stop"]),
+    ):
+        assert place.fails(*argv, "-F", "lrr != 0.1", "-y").splitlines() == [
+            f"guild: the filter asks for 'lrr', which no run{place.on} has",
+            "Did you mean 'lr'?",
+        ]
+    assert place.ids() == [run_id]
+    assert place.ok("rm", "-F", "lr != 0.1", "-y") == ["Nothing to delete."]
+    assert place.ok("rm", "-F", "lr is 0.1", "-y") == [f"Deleted 1 run{place.on}"]
+    for command in ("restore", "purge"):
+        assert "lrr" in place.fails("runs", command, "-F", "lrr != 0.1", "-y")
+    assert place.ids(deleted=True) == [run_id]
+    assert place.ok("restore", "-F", "lr = 0.1", "-y") == [f"Restored 1 run{place.on}"]
+
+
+def test_an_operation_is_meant_by_whole_parts_of_its_name(place: Place) -> None:
+    for number, name in enumerate(("train", "pretrain", "train-final"), 1):
+        run_dir = place.home / "runs" / place.make(number)
+        (run_dir / ".guild/opref").write_text(f"package:gpkg.demo 1.0 '' {name}")
+    assert place.ok("rm", "-Fo", "train", "-y") == [f"Deleted 1 run{place.on}"]
+    assert len(place.ids()) == 2
+
+
 # Tags.
 
 

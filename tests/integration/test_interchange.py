@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from guild_ai import GuildAi
+from rundirs import make
 from support import Guild, Place, Server, project, wait_until
 
 from guild_sync.agent.store import rundir
@@ -361,6 +363,63 @@ def test_guild_chooses_among_guild_ais_runs(place: Place, guild_ai_there: GuildA
     differ = place.ok("diff", low, high, "--flags").lines
     assert [line for line in differ if line[1:5] == "rate"] == ["-rate: 1", "+rate: 2"]
     assert "+trained --rate 2" in place.ok("diff", low, high, "--output").lines
+
+
+# What both must take for the same runs.
+FILTERS = (
+    *(["-Fo", name] for name in ("train", "Train", "TRAIN", "rain", "tra", "model", "model:train")),
+    *(["-Fo", name] for name in ("gpkg.demo/train", "gpkg.demo", "demo/train", "gpkg.demo/:train")),
+    *(
+        ["-Fo", name]
+        for name in ("gpkg.demo/model:train", "tr*", "t*n", "*/*:train", "gpkg.*/train")
+    ),
+    *(["-Fo", name] for name in ("model:T*", "^train", "^gpkg", "train$", "final$", "t.ain")),
+    *(["-Fl", text] for text in ("best", "Best", "be", "best two", "two best", "-", "ONE")),
+    ["-Fl", "best", "-Fl", "train"],
+    ["-Fo", "pretrain", "-Fo", "train-final"],
+    *(["-Fs", text] for text in ("before 3 days ago", "after 3 days ago", "before 1 week ago")),
+    *(["-Fs", text] for text in ("after 10 minutes ago", "before yesterday", "after yesterday")),
+    *(["-Fs", text] for text in ("between 4 days ago and today", "before today", "3 days ago")),
+    *(["-F", f"lr {text}"] for text in ("is 0.1", "is not 0.1", "!= 0.1", "is undefined")),
+    *(["-F", f"name {text}"] for text in ("is Abc", "= ABC", "contains AB", "is not abc")),
+    *(
+        ["-F", text]
+        for text in ("op = train", "op is Train", "label is best", "status is completed")
+    ),
+    *(["-F", text] for text in ("operation is pretrain", "operation = gpkg.demo/model:train")),
+    ["-F", "label contains best and not lr is 0.2"],
+)
+
+
+def test_filters_mean_what_they_mean_to_guild_ai(
+    guild: Guild, guild_ai: GuildAi, tmp_path: Path
+) -> None:
+    now = time.time_ns() // 1000
+    hour = 3_600_000_000
+    project, demo = "guildfile:/x/guild.yml abc", "package:gpkg.demo 1.0"
+    made: list[tuple[str, float, dict[str, Any]]] = [
+        (f"{project} '' train", 0, {"label": "Best one", "flags": {"lr": 0.1, "name": "Abc"}}),
+        (f"{project} '' pretrain", 1, {"label": "best two", "flags": {"lr": 0.2, "name": "abc"}}),
+        (f"{project} '' train-final", 48, {"label": "train", "flags": {"lr": 5}}),
+        (f"{demo} model train", 96, {"flags": {"lr": 0.1}}),
+        (f"{demo} '' train", 0.08, {"label": ""}),
+        ("package:gpkg.other 1.0 model train", 71, {}),
+        ("script:/x '' '' train.py", 73, {"label": "best"}),
+        (f"{demo} model Train", 92, {"label": "-"}),
+        (f"{project} '' eval", 200, {}),
+    ]
+    for number, (opref, hours, attributes) in enumerate(made, 1):
+        at = now - round(hours * hour)
+        run_dir = make(
+            *(guild.home, f"{number:032x}"),
+            **{"started": at, "stopped": at, "exit_status": 0, **attributes},
+        )
+        (run_dir / ".guild/opref").write_text(opref)
+    for words in FILTERS:
+        theirs = set(guild_ai.runs(*words))
+        assert {run["id"] for run in json.loads(guild("runs", "--json", *words).out)} == theirs, (
+            words
+        )
 
 
 def test_guild_changes_what_guild_ai_wrote(place: Place, guild_ai_there: GuildAi) -> None:

@@ -113,6 +113,23 @@ def test_filters_choose_before_indexes_do(guild: Guild, at: list[str]) -> None:
     assert guild.ok("runs", "-F", "x > 5", *at).out == ""
 
 
+def test_a_name_that_no_run_has_is_warned_of_where_runs_are_looked_at(
+    guild: Guild, remote: str, at: list[str]
+) -> None:
+    latest, second, third = ids(guild, at)
+    where = f" on {remote}" if at else ""
+    warning = f"guild: the filter asks for 'namee', which no run{where} has\n"
+    warning += "Did you mean 'name'?\n"
+    for argv in (
+        *(["runs", "--json"], ["select", "--all"], ["info"], ["ls"], ["diff"]),
+        *(["cat", "-O"], ["tag", "-l"], ["comment", "-l"], ["watch"]),
+    ):
+        done = guild(*argv, "-F", "namee != a", *at)
+        assert (done.code, done.err) == (0, warning), argv
+    assert guild("select", "--all", "-F", "namee != a", *at).lines == [latest, second, third]
+    assert guild.ok("runs", "-F", "name != a and label is not x", *at).err == ""
+
+
 def test_a_filter_that_is_none_is_pointed_at(guild: Guild, remote: str) -> None:
     for at in ([], ["-r", remote]):
         done = guild("runs", "-F", "x = = 1", *at)

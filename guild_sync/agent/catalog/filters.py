@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import Filters
 from ..store import rundir
 
-_MAX_DEPTH = 200
+MAX_DEPTH = 200
+NO_EXPRESSION = "the filter is not an expression, or is nested too deeply"
+_UNLABELED = "-"  # as a label that is asked for: none at all
 
 
 def matches(directory: str, filters: Filters) -> bool:
@@ -21,8 +24,8 @@ def matches(directory: str, filters: Filters) -> bool:
     """
     checks: Dict[str, Callable[[Any], bool]] = {
         "status": lambda wanted: rundir.status(directory).text in wanted,
-        "operation": lambda wanted: _any_in(wanted, operation_name(directory)),
-        "label": lambda wanted: _any_in(wanted, _text(directory, "label")),
+        "operation": lambda wanted: any(_is_operation(directory, value) for value in wanted),
+        "label": lambda wanted: _has_label(wanted, _text(directory, "label")),
         "unlabeled": lambda wanted: not _text(directory, "label") or not wanted,
         "tag": lambda wanted: bool(set(wanted) & set(_list(directory, "tags"))),
         "comment": lambda wanted: any(_any_in(wanted, body) for body in _comments(directory)),
@@ -42,6 +45,41 @@ def operation_name(directory: str) -> str:
     opref = rundir.opref(directory)
     name = "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
     return "%s/%s" % (opref["package"], name) if opref["type"] == "package" else name
+
+
+def _is_operation(directory: str, wanted: str) -> bool:
+    """Whether the run's operation is the wanted `[PACKAGE/][MODEL:]NAME`: whole parts of it.
+
+    A part that is not asked for may be any; `*` in one stands for any text. `^BEGINNING` and
+    `END$` are what the name as a whole begins and ends with.
+    """
+    full = operation_name(directory)
+    if wanted.startswith("^") or wanted.endswith("$"):
+        before = "" if wanted.startswith("^") else ".*"
+        behind = "" if wanted.endswith("$") else ".*"
+        text = wanted[wanted.startswith("^") : -1 if wanted.endswith("$") else None]
+        return bool(re.match(before + _as_pattern(text) + behind + r"\Z", full, re.S))
+    asked, parts = _parts(wanted), _parts(full)
+    return any(asked) and all(
+        not part or bool(name and re.match(_as_pattern(part) + r"\Z", name, re.S))
+        for part, name in zip(asked, parts)
+    )
+
+
+def _parts(name: str) -> Sequence[str]:
+    """Package, model and name of an operation; each may be empty."""
+    package, _, rest = name.rpartition("/")
+    model, _, operation = rest.rpartition(":")
+    return package, model, operation
+
+
+def _as_pattern(text: str) -> str:
+    return ".*".join(map(re.escape, text.split("*")))
+
+
+def _has_label(wanted: Sequence[str], label: str) -> bool:
+    # An empty text is in every other: asked for, it means none at all.
+    return any(not label if value in ("", _UNLABELED) else str(value) in label for value in wanted)
 
 
 def _any_in(wanted: Sequence[str], text: str) -> bool:
@@ -77,8 +115,8 @@ def _within(value: Any, bounds: Sequence[Optional[int]]) -> bool:
 
 
 def _holds(directory: str, tree: Any, depth: int) -> bool:
-    if not isinstance(tree, list) or not tree or depth > _MAX_DEPTH:
-        raise AgentError("the filter is not an expression, or is nested too deeply")
+    if not isinstance(tree, list) or not tree or depth > MAX_DEPTH:
+        raise AgentError(NO_EXPRESSION)
     operator, operands = tree[0], tree[1:]
     if operator == "not":
         return not _holds(directory, operands[0], depth + 1)
@@ -86,20 +124,30 @@ def _holds(directory: str, tree: Any, depth: int) -> bool:
         return all(_holds(directory, operand, depth + 1) for operand in operands)
     if operator == "or":
         return any(_holds(directory, operand, depth + 1) for operand in operands)
-    return _compare(operator, value_of(directory, str(operands[0])), operands[1])
+    name, wanted = str(operands[0]), operands[1]
+    value = value_of(directory, name)
+    if name == "operation" and "/" in value:
+        # `operation = op` means gpkg.demo/op too: a project's name is before all of its own.
+        without_package = value.rpartition("/")[2]
+        holds = [_compare(operator, text, wanted) for text in (value, without_package)]
+        return all(holds) if operator == "!=" else any(holds)
+    return _compare(operator, value, wanted)
 
 
 def value_of(directory: str, name: str) -> Any:
     """What an expression's name stands for: an attribute of the run, else a flag.
 
-    `attr:x` and `flag:x` say which; None where there is neither.
+    `attr:x` and `flag:x` say which; None where there is neither. `op` is the operation's name
+    alone, `operation` has its package and model before it.
     """
     kind, _, rest = name.partition(":")
     if kind == "flag":
         return _flag(directory, rest)
     attribute = rest if kind == "attr" else name
-    if attribute in ("operation", "op"):
+    if attribute == "operation":
         return operation_name(directory)
+    if attribute == "op":
+        return rundir.opref(directory)["name"]
     if attribute == "status":
         return rundir.status(directory).text
     if attribute == "id":
@@ -149,8 +197,7 @@ def _same(value: Any, wanted: Any) -> bool:
         return value is wanted
     if _is_number(value) and _is_number(wanted):
         return bool(value == wanted)
-    # `operation = op` means gpkg.hello/op too: names have their package before them.
-    return str(value) == str(wanted) or str(value).endswith("/" + str(wanted))
+    return str(value) == str(wanted)
 
 
 def _is_number(value: Any) -> bool:

@@ -31,6 +31,8 @@ A, B, C = ["=", "a", 1], ["=", "b", 2], ["=", "c", 3]
         ("a not in [1]", ["not", ["in", "a", [1]]]),
         ("a is undefined", ["not", ["defined", "a", None]]),
         ("a is not undefined", ["defined", "a", None]),
+        ("a is 1", ["=", "a", 1]),
+        ("a is not x", ["!=", "a", "x"]),
         ("notable = orange", ["=", "notable", "orange"]),
         ("in = not", ["=", "in", "not"]),
         ("flag:batch-size = 100", ["=", "flag:batch-size", 100]),

@@ -22,7 +22,15 @@ ATTRS: dict[str, Any] = {
     "comments": [{"body": "Look at this", "user": "me"}, "not a comment"],
     "marked": True,
     "sourcecode_digest": "0af3bc",
-    "flags": {"sleep": 5, "rate": 0.5, "name": "x y", "on": True, "label": "flagged", "none": None},
+    "flags": {
+        "sleep": 5,
+        "rate": 0.5,
+        "name": "x y",
+        "on": True,
+        "label": "flagged",
+        "none": None,
+        "path": "a/b",
+    },
 }
 
 
@@ -44,10 +52,28 @@ def run(tmp_path: Path) -> str:
         ("status", ["completed"], False),
         ("operation", ["train"], True),
         ("operation", ["gpkg.demo/model:train"], True),
-        ("operation", ["TRAIN"], True),
-        ("operation", ["test", "model"], True),
-        ("operation", ["test"], False),
-        ("label", ["best"], True),
+        ("operation", ["model:train"], True),
+        ("operation", ["gpkg.demo/train"], True),
+        ("operation", [":train"], True),
+        ("operation", ["gpkg.demo/"], True),
+        ("operation", ["test", "train"], True),
+        ("operation", ["TRAIN"], False),
+        ("operation", ["test", "model"], False),
+        ("operation", ["rain"], False),
+        ("operation", ["trai"], False),
+        ("operation", ["demo/train"], False),
+        ("operation", ["odel:train"], False),
+        ("operation", ["tr*"], True),
+        ("operation", ["gpkg.*/*:train"], True),
+        ("operation", ["t.ain"], False),
+        ("operation", ["^gpkg"], True),
+        ("operation", ["^train"], False),
+        ("operation", ["rain$"], True),
+        ("operation", ["trai$"], False),
+        ("operation", [""], False),
+        ("label", ["Best"], True),
+        ("label", ["best"], False),
+        ("label", ["-"], False),
         ("label", ["worst"], False),
         ("label", [""], False),
         ("unlabeled", True, False),
@@ -111,10 +137,20 @@ def test_every_filter_must_be_met(run: str) -> None:
         ("unknown < 1", False),
         ("unknown != 1", True),
         ("unknown contains x", False),
+        ("name = y", False),
+        ("path = b", False),
+        ("sleep is 5", True),
+        ("sleep is not 5", False),
+        ("status is error", True),
         ("tags contains new", True),
         ("tags contains ne", False),
         ("operation = gpkg.demo/model:train", True),
         ("operation = model:train", True),
+        ("operation != model:train", False),
+        ("operation in [train, model:train]", True),
+        ("operation = train", False),
+        ("op = train", True),
+        ("op contains model", False),
         ("op contains train", True),
         ("id contains aaaa", True),
         ("attr:../opref contains package", False),
@@ -123,6 +159,13 @@ def test_every_filter_must_be_met(run: str) -> None:
 )
 def test_an_expression_compares_attributes_flags_and_status(run: str, text: str, met: bool) -> None:
     assert filters.matches(run, {"expression": expressions.parse(text)}) is met
+
+
+def test_a_dash_means_no_label(run: str) -> None:
+    (Path(run) / ".guild" / "attrs" / "label").unlink()
+    assert filters.matches(run, {"label": ["-"]})
+    rundir.write_attr(run, "label", "a - b")
+    assert not filters.matches(run, {"label": ["-"]})
 
 
 def test_what_the_run_lacks_or_cannot_be_read_meets_no_filter(run: str) -> None:
