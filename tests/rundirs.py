@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from guild_sync.agent.protocol import Plain, State, Value
+from guild_sync.agent.protocol import NOTES, Plain, State, Value
 from guild_sync.agent.store import attrs
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -36,5 +36,6 @@ def state(status: str | None, **known: Value) -> State:
         "stamp": "",
         "left_out": [],
         "links": [],
+        "notes": dict.fromkeys(NOTES) if status else {},
     }
     return {**found, **known}  # type: ignore[typeddict-item]

@@ -36,6 +36,8 @@ else:
 
 
 Filters = Dict[str, Value]  # which runs are meant: agent/catalog/filters.py
+# What people wrote of a run, by the names in NOTES: None where nothing; without what is unreadable.
+Notes = Dict[str, Value]
 
 # What a login shell prints comes before this line and is skipped.
 FRAME = "GUILD-ANSWER"
@@ -50,6 +52,9 @@ STATUSES = ("running", *WAITING, *FINAL, "lost")
 # remote can be meant: a run with it is of no concern to sync.
 PUSH = "push from "
 RUNNING = "it is running"  # why a run was not changed
+
+# The attributes that people write: a copy's are merged with its remote's (copies/notes.py).
+NOTES = ("label", "tags", "comments", "marked")
 
 # How a run is told to end.
 TERM = "term"
@@ -167,6 +172,7 @@ class State(TypedDict):
     stamp: str  # the same one means that nothing of the run has changed; empty: not known
     left_out: List[Tuple[str, Count]]  # path and size of what a selection leaves out
     links: List[Tuple[str, str]]  # path and target of links that were not copied
+    notes: Notes
 
 
 if TYPE_CHECKING:
@@ -181,6 +187,13 @@ class SurveyForm(TypedDict):
 
     states: Dict[RunId, Unread]
     home_id: Optional[str]
+
+
+class SentNotes(TypedDict):
+    """What people wrote of a run, and what the side that gets it is known to have had."""
+
+    notes: Notes
+    base: Notes
 
 
 class Begun(TypedDict):

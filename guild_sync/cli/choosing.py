@@ -36,7 +36,7 @@ class Action:
     default: bool = True  # what a bare return answers
     note: str = ""
     # Said where the copy here of a run that is running on a remote is among the runs.
-    on_copy: str = "The next sync undoes this for the copy of a run that is running on {remote}."
+    on_copy: str = "Of a run that is running on {remote}, the copy here alone is changed."
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ Usage:
 RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or the
 beginning of one. Without RUN, all of the remote's runs are copied, or with filters all
 that they leave. A run that is running there is shown as such here, until 'guild sync'
-learns that it has ended.
+learns that it has ended. Labels, tags, comments and marks that were changed here since
+are kept; where a label was changed on both sides, the one here stays, and a line says so.
 
 'guild-pull' is the same command by itself.
 
@@ -60,9 +61,8 @@ def main(argv: Sequence[str]) -> int:
         if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
             return Exit.OK
         selection = selected(remote.pull)
-        asked, delete = not args.is_set("--yes"), args.is_set("--delete")
-        links = args.is_set("--copy-links")
-        status = _pull(host, here, runs, selection, asked, delete, links)
+        delete, links = args.is_set("--delete"), args.is_set("--copy-links")
+        status = _pull(host, here, runs, selection, delete, links)
     return max(status, delivery.deliver(here, console.warn))
 
 
@@ -81,19 +81,16 @@ def _pull(
     here: LocalHost,
     runs: Sequence[Run],
     selection: Selection,
-    asked: bool,
     delete: bool,
     copy_links: bool,
 ) -> Exit:
-    states = {run["id"]: survey.state_of(run) for run in runs}
-    gone: list[str] = []
     # An answer takes its time, and the status must be from just before the copy.
-    if asked or selection:
-        found = survey.survey(host, list(states), selection, stamps=False).states
-        gone = [run_id for run_id, state in found.items() if state is None]
-        states = {run_id: state for run_id, state in found.items() if state}
+    found = survey.survey(host, [run["id"] for run in runs], selection, stamps=False).states
+    gone = [run_id for run_id, state in found.items() if state is None]
+    states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     pulled = pull.pull(host, here, states, say, delete, journal.Journal(here), copy_links)
     copying.warn_of(pulled.faults, host, console.warn)
+    copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

@@ -8,7 +8,9 @@ of one. Without RUN, all runs are copied, or with filters all that they leave. A
 is the same run there. Until it is there whole, it is shown there as running, and a push
 that was cut off is repaired by the next one.
 
-A run that has not ended, here or there, is not copied; the others are.
+A run that has not ended, here or there, is not copied; the others are. Labels, tags,
+comments and marks that were changed there since are kept; where a label was changed on
+both sides, the one there stays, and a line says so.
 
 Options:
   -d, --delete  Remove files of these runs that are there alone. No run is removed.
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
             return Exit.OK
         # The answer took its time: the status must be from just before the copy.
         states = here.states(ids=[run["id"] for run in runs])
-        faults = push.push(host, here, states, say, args.is_set("--delete"))
+        faults = push.push(host, here, states, say, console.warn, args.is_set("--delete"))
     copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK
 

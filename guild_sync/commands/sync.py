@@ -7,7 +7,8 @@ Each run here that is running, pending or staged on a remote is copied anew if i
 changed there, and gets the status that the remote tells. RUN is an index of 'guild
 runs', a range 1:5, a run id or the beginning of one; without RUN, all such runs are
 meant, or with filters those of them that they leave. Where there are none, nothing is
-said. A remote that cannot be reached, or that hangs, keeps no other waiting.
+said. A remote that cannot be reached, or that hangs, keeps no other waiting. Labels, tags,
+comments and marks are merged as 'guild pull' does.
 
 A run that its remote says it has no more becomes 'lost' when it says so again, at a sync
 a minute later or more. Nothing of it is removed here.

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from guild_sync.agent import protocol
 from guild_sync.agent.calls import Function, Functions, Stream
-from guild_sync.agent.protocol import RunId, State, Value
+from guild_sync.agent.protocol import Notes, RunId, SentNotes, State, Value
 
 T = TypeVar("T")
 OnBytes = Callable[[bytes], None]
@@ -367,6 +367,23 @@ class AgentClient(ABC):
 
     def find_again(self, run: str) -> protocol.Found:
         return self.ask(Functions.find_again, run=run)
+
+    def merge_notes(self, theirs: Mapping[RunId, Notes], remote: str) -> dict[RunId, list[str]]:
+        return self.ask(Functions.merge_notes, theirs=theirs, remote=remote)
+
+    def notes_to_send(self, ids: Sequence[RunId], remote: str) -> dict[RunId, SentNotes]:
+        return self.ask(Functions.notes_to_send, ids=list(ids), remote=remote)
+
+    def take_notes(self, sent: Mapping[RunId, SentNotes]) -> dict[RunId, list[str]]:
+        return self.ask(Functions.take_notes, sent=sent)
+
+    def keep_sent(
+        self,
+        sent: Mapping[RunId, SentNotes],
+        conflicts: Mapping[RunId, Sequence[str]],
+        remote: str,
+    ) -> None:
+        self.ask(Functions.keep_sent, sent=sent, conflicts=conflicts, remote=remote)
 
     # ---- the host itself
 

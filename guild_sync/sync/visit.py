@@ -30,6 +30,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     if changed:
         pulled = pull.pull(host, here, changed, visit.say, journal=visit.journal)
     copying.warn_of(pulled.faults, host, visit.warn)
+    copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)
     changes = [*pulled.changes, *lose(visit, name, lost)]
     missing = [run_id for run_id in missing if run_id not in lost]
     for run_id in missing:

@@ -24,6 +24,21 @@ def copy_runs(
         return copy(on_progress=on_progress, delete=delete)
 
 
+def warn_of_conflicts(
+    conflicts: Mapping[str, Sequence[str]],
+    host: RemoteHost,
+    warn: Callable[[GuildError], None],
+    way: str = "from",
+) -> None:
+    """Say what people have changed of a run both here and there, and which of it stays."""
+    here, there = ("here", f"on {host.name}") if way == "from" else (f"on {host.name}", "here")
+    for run_id, names in conflicts.items():
+        what = " and ".join(names)
+        message = f"the {what} of run {run_id} {'was' if len(names) == 1 else 'were'} changed"
+        message += f" here and on {host.name}: what is {here} stays"
+        warn(GuildError(message, f"To have it the same, write what is {there} {here} too."))
+
+
 def warn_of(
     faults: Mapping[str, str],
     host: RemoteHost,

@@ -22,11 +22,15 @@ from guild_sync.transport import rsync
 
 
 class Pulled(NamedTuple):
-    """What became of a pull: why for each run that is not whole, what changed, bytes."""
+    """What became of a pull: why for each run that is not whole, what changed, bytes.
+
+    And what people have changed both here and there, which stays here as it is.
+    """
 
     faults: dict[str, str]
     changes: Sequence[Change] = ()
     bytes: int = 0
+    conflicts: Mapping[str, Sequence[str]] = {}
 
 
 def pull(
@@ -65,6 +69,9 @@ def pull(
     finally:
         here.end_copy(begun["incoming"], ids)
     faults.update(copied.faults)
+    # Before the runs are settled: a run that is over is asked for no more.
+    notes = {run_id: states[run_id]["notes"] for run_id in ids}
+    conflicts = here.merge_notes(notes, host.name)
     whole: dict[str, State] = {
         run_id: {**state, "links": copied.links.get(run_id, [])}
         for run_id, state in states.items()
@@ -81,4 +88,4 @@ def pull(
     expected, changes = changes, [change for change in changes if change.run not in faults]
     if journal:
         journal.happened(expected, changes)
-    return Pulled(faults, changes, copied.bytes)
+    return Pulled(faults, changes, copied.bytes, conflicts)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from guild_sync.agent.protocol import FINAL, State
+from guild_sync.agent.protocol import FINAL, NOTES, State
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.transfer.copying import Say, copy_runs
+from guild_sync.transfer.copying import Say, copy_runs, warn_of_conflicts
 from guild_sync.transport import rsync
 
 
@@ -21,11 +21,13 @@ def push(
     here: LocalHost,
     states: Mapping[str, State],
     say: Say,
+    warn: Callable[[GuildError], None],
     delete: bool = False,
 ) -> dict[str, str]:
     """Copy runs to the remote, as `pull` copies them from there; for each fault, its reason.
 
-    Until a run is there whole, it is shown there as `running (push from THIS MACHINE)`.
+    Until a run is there whole, it is shown there as `running (push from THIS MACHINE)`. `warn`
+    is told of what people have changed both here and there.
     """
     faults = {i: why for i, state in states.items() if (why := _why_not_pushed(state))}
     wanted = {i: state for i, state in states.items() if i not in faults}
@@ -44,9 +46,25 @@ def push(
         host.end_copy(begun["incoming"], ids)
         raise
     host.end_copy(begun["incoming"], ids)
+    _send_notes(host, here, ids, warn)
     copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
     faults.update(host.settle_copy(copied))
     return faults
+
+
+def _send_notes(
+    host: RemoteHost, here: LocalHost, ids: Sequence[str], warn: Callable[[GuildError], None]
+) -> None:
+    """Have what people wrote here merged into what they wrote there."""
+    sent = here.notes_to_send(ids, host.name)
+    told = host.take_notes(sent)
+    conflicts = {
+        run_id: names
+        for run_id in sent
+        if (names := [name for name in NOTES if name in told.get(run_id, ())])
+    }
+    here.keep_sent(sent, conflicts, host.name)
+    warn_of_conflicts(conflicts, host, warn, way="to")
 
 
 def _why_not_pushed(state: State) -> str:

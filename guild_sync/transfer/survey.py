@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import MOST, Run, State
+from guild_sync.agent.protocol import MOST, Notes, State, Value
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import RemoteError
 from guild_sync.hosts.answers import Misread, read
@@ -58,6 +59,7 @@ def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
         raise _nonsense(host, run_id)
     if not _is_name(state["stamp"]):
         state["stamp"] = ""
+    state["notes"] = _likely(state["notes"])
     return state if state["status"] is not None else None
 
 
@@ -65,18 +67,36 @@ def _nonsense(host: RemoteHost, run_id: str) -> RemoteError:
     return RemoteError(f"remote {host.name!r} makes no sense about run {run_id}")
 
 
-def state_of(run: Run) -> State:
-    """The state of a run that a remote's listing tells of, for a copy without a selection."""
+def _likely(told: Notes) -> Notes:
+    """What people wrote there, but for what nobody can have written."""
     return {
-        "status": run["status"],
-        "remote": run["remote"],
-        "exit_status": run["exit_status"],
-        "started": run["started"],
-        "stopped": run["stopped"],
-        "stamp": "",
-        "left_out": [],
-        "links": [],
+        name: told[name] for name, check in _NOTES.items() if name in told and check(told[name])
     }
+
+
+def _is_scalar(value: Value) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (str, int))
+
+
+def _is_list(value: Value) -> bool:
+    return value is None or (isinstance(value, list) and all(map(_is_scalar, value)))
+
+
+def _are_comments(value: Value) -> bool:
+    return value is None or (
+        isinstance(value, list)
+        and all(isinstance(c, dict) and all(map(_is_scalar, c.values())) for c in value)
+    )
+
+
+_NOTES: Mapping[str, Callable[[Value], bool]] = {
+    "label": _is_scalar,
+    "tags": _is_list,
+    "comments": _are_comments,
+    "marked": _is_scalar,
+}
 
 
 def _is_name(value: object) -> bool:

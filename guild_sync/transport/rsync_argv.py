@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from guild_sync.agent.protocol import NOTES
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import ssh_config
 
@@ -26,7 +27,11 @@ _COPY_OPTIONS = (
     "--no-human-readable",  # its figures as plain numbers
 )
 # Marks say what a run is on its own host; what it is here, `transfer` writes.
-_NOT_COPIED = ("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages")
+_NOT_COPIED = (
+    *("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages"),
+    # What people wrote is merged (agent/copies/notes.py), and never written over.
+    *(f"/*/.guild/attrs/{name}" for name in NOTES),
+)
 
 
 def environment() -> dict[str, str]:

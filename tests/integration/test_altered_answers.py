@@ -56,6 +56,7 @@ COMMANDS = [
     ("adopt_source", "run --proto {real} -r far -y --stage"),
     ("candidates", "run train -r far -y --no-wait"),
     ("begin_push", f"push far {HERE} -y"),
+    ("take_notes", f"push far {HERE} -y"),
     ("settle_copy", f"push far {HERE} -y"),
     ("end_copy", f"push far {HERE} -y"),
     ("survey", "sync"),

@@ -339,8 +339,8 @@ def test_of_a_run_on_a_remote_only_the_copy_here_is_deleted(
     guild.ok("pull", remote, "-y")
     note = f"Of a run that is running on {remote}, only the copy here is deleted."
     assert guild.ok("rm", stdin="n\n").lines[2] == note
-    undone = f"The next sync undoes this for the copy of a run that is running on {remote}."
-    assert guild.ok("label", "-s", "x", stdin="n\n").lines[2] == undone
+    alone = f"Of a run that is running on {remote}, the copy here alone is changed."
+    assert guild.ok("label", "-s", "x", stdin="n\n").lines[2] == alone
 
     assert guild.ok("rm", "-y").lines == ["Deleted 1 run"]
     assert guild.ok("sync").out == ""

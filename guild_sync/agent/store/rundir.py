@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import RUN_ID, Confirmed, Opref, State, Value
+from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value
 from . import atomic, attrs, locks
 
 if TYPE_CHECKING:
@@ -116,6 +116,22 @@ def read_attr(directory: str, name: str) -> Value:
         return attrs.decode(text)
     except attrs.AttrError:
         return None
+
+
+def notes(directory: str) -> Notes:
+    """What people wrote of the run, None where nothing; without what is there and unreadable."""
+    found: Notes = {}
+    for name in NOTES:
+        path = os.path.join(guild_dir(directory), "attrs", name)
+        text = read_text(path)
+        if text is None and not os.path.lexists(path):
+            found[name] = None
+        elif text and text.strip():
+            try:
+                found[name] = attrs.decode(text)
+            except attrs.AttrError:
+                pass
+    return found
 
 
 def mapping(value: Value) -> Dict[str, Value]:
@@ -262,6 +278,7 @@ def state(directory: str) -> State:
         "stamp": "",
         "left_out": [],
         "links": [],
+        "notes": {},
     }
     if os.path.exists(os.path.join(guild_dir(directory), "opref")):
         now = status(directory)
@@ -269,6 +286,7 @@ def state(directory: str) -> State:
         found["exit_status"] = read_attr(directory, "exit_status")
         found["started"] = read_attr(directory, "started")
         found["stopped"] = read_attr(directory, "stopped")
+        found["notes"] = notes(directory)
     return found
 
 

@@ -49,6 +49,10 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--exclude=/*/.guild/PENDING",
         "--exclude=/*/.guild/STAGED",
         "--exclude=/*/.guild/job-packages",
+        "--exclude=/*/.guild/attrs/label",
+        "--exclude=/*/.guild/attrs/tags",
+        "--exclude=/*/.guild/attrs/comments",
+        "--exclude=/*/.guild/attrs/marked",
         "--temp-dir=.in",
         "--",
         "gpu.example.com:/there/runs/",
@@ -503,9 +507,9 @@ def test_no_owner_is_taken_over() -> None:
 def test_deleting_leaves_marks_other_runs_and_runs_that_the_source_lacks(tmp_path: Path) -> None:
     source, target = tmp_path / "there", tmp_path / "here"
     keep = [f"{A}/.guild/{name}" for name in ("LOCK", "LOCK.remote", "LOCK.confirmed", "PENDING")]
-    keep += [f"{A}/.guild/STAGED", f"{A}/.guild/job-packages/big"]
+    keep += [f"{A}/.guild/STAGED", f"{A}/.guild/job-packages/big", f"{A}/.guild/attrs/label"]
     keep += [f"{B}/file", f"{'c' * 32}/file", ".incoming-1/half", "note"]
-    old = [f"{A}/old", f"{A}/folder/old", f"{A}/.guild/attrs/label", f"{A}/gone/file"]
+    old = [f"{A}/old", f"{A}/folder/old", f"{A}/.guild/attrs/staged", f"{A}/gone/file"]
     both = [f"{A}/.guild/opref", f"{A}/folder/new"]
     for folder, names in ((source, both), (target, [*keep, *old])):
         for name in names:

@@ -1,0 +1,160 @@
+"""What people wrote of a run here and on a remote, merged: label, tags, comments, mark.
+
+Both sides are compared with what was copied last, which is kept with the copy, for each remote
+that it is exchanged with. What one side alone has changed counts. A label that both have changed
+stays as it is where the copy goes. Each tag and each comment is one thing by itself, so of these
+what either side has added is kept. Where nothing was copied yet, nothing is what was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from .. import protocol
+from ..catalog.changes import changing
+from ..protocol import Notes, SentNotes, Value
+from ..store import atomic, rundir
+
+BASE = "LOCK.base"  # of each remote: what was copied last, and which conflicts were told of
+_MAX_BASE = 1 << 24
+_SAID = "said"
+
+
+def merge_notes(home: str, theirs: Dict[str, Notes], remote: str) -> Dict[str, List[str]]:
+    """Merge what `remote` has of runs into what is here; which of it both sides have changed.
+
+    The same two values are told of once.
+    """
+    told = {}
+    for run_id, notes in theirs.items():
+        directory = rundir.run_dir(home, run_id)
+        known = _known(directory, remote)
+        sent: Dict[str, SentNotes] = {run_id: {"notes": notes, "base": known}}
+        conflicts = take_notes(home, sent).get(run_id, [])
+        mine = rundir.notes(directory)
+        pairs: Dict[str, Value] = {name: [mine.get(name), notes[name]] for name in conflicts}
+        said = rundir.mapping(known.get(_SAID))
+        new = [name for name in conflicts if said.get(name) != pairs[name]]
+        if new:
+            told[run_id] = new
+        _keep(home, run_id, remote, dict(_base(known, notes, conflicts), **{_SAID: pairs}))
+    return told
+
+
+def notes_to_send(home: str, ids: Sequence[str], remote: str) -> Dict[str, SentNotes]:
+    """What is written here of runs (`notes`), and what `remote` is known to have had (`base`)."""
+    directories = {run_id: rundir.run_dir(home, run_id) for run_id in ids}
+    return {
+        run_id: {"notes": rundir.notes(directory), "base": _known(directory, remote)}
+        for run_id, directory in directories.items()
+    }
+
+
+def take_notes(home: str, sent: Dict[str, SentNotes]) -> Dict[str, List[str]]:
+    """Merge what was sent into what is here; which of each run's both sides have changed."""
+    found = {}
+    with changing(home):
+        for run_id, parts in sent.items():
+            directory = rundir.run_dir(home, run_id)
+            if os.path.isdir(rundir.guild_dir(directory)):
+                conflicts = _take(directory, parts["notes"], parts["base"])
+                if conflicts:
+                    found[run_id] = conflicts
+    return found
+
+
+def keep_sent(
+    home: str, sent: Dict[str, SentNotes], conflicts: Dict[str, List[str]], remote: str
+) -> None:
+    """Write down what `remote` has taken: all that was sent, but for the conflicts."""
+    for run_id, parts in sent.items():
+        known = parts["base"]
+        base = _base(known, parts["notes"], conflicts.get(run_id, ()))
+        _keep(home, run_id, remote, dict(base, **{_SAID: known.get(_SAID) or {}}))
+
+
+def _take(directory: str, theirs: Notes, base: Notes) -> List[str]:
+    mine = rundir.notes(directory)
+    conflicts = []
+    for name in protocol.NOTES:
+        if name not in mine or name not in theirs:
+            continue  # it cannot be read, which says nothing of what was written
+        value, is_conflict = _merged(name, mine[name], theirs[name], base.get(name))
+        if is_conflict:
+            conflicts.append(name)
+        elif value != mine[name]:
+            _write(directory, name, value)
+    return conflicts
+
+
+def _merged(name: str, mine: Value, theirs: Value, base: Value) -> Tuple[Value, bool]:
+    """What is to be here, and whether both sides have changed it to different values."""
+    if name in ("tags", "comments"):
+        one, other = mine or [], theirs or []
+        if isinstance(one, list) and isinstance(other, list):
+            return _merged_lists(one, other, base if isinstance(base, list) else []), False
+    if (mine or None) == (theirs or None) or (theirs or None) == (base or None):
+        return mine, False
+    return (theirs, False) if (mine or None) == (base or None) else (mine, True)
+
+
+def _merged_lists(
+    mine: List[Value], theirs: List[Value], base: List[Value]
+) -> Optional[List[Value]]:
+    """Each item by itself: what was added on either side, without what was removed on one."""
+    here, there, before = ([_key(item) for item in items] for items in (mine, theirs, base))
+    found = [item for item, key in zip(mine, here) if key in there or key not in before]
+    new = [i for i, key in zip(theirs, there) if key not in here and key not in before]
+    if new:
+        # As they are kept: tags by name, comments by the time at which they were made.
+        found = sorted(found + new, key=_order)
+    return found if found or mine else None
+
+
+def _key(item: Value) -> str:
+    return json.dumps(item, sort_keys=True, default=str)
+
+
+def _order(item: Value) -> Tuple[int, str]:
+    time = item.get("time") if isinstance(item, dict) else None
+    return (time, "") if isinstance(time, int) else (0, "" if isinstance(item, dict) else str(item))
+
+
+def _write(directory: str, name: str, value: Value) -> None:
+    if value in (None, []):
+        rundir.remove_attrs(directory, (name,))
+        return
+    os.makedirs(os.path.join(rundir.guild_dir(directory), "attrs"), exist_ok=True)
+    rundir.write_attr(directory, name, value)
+
+
+def _base(known: Notes, sent: Notes, conflicts: Sequence[str]) -> Notes:
+    """What both sides know by now: where they differ, that is what it was before."""
+    taken = {name: value for name, value in sent.items() if name not in conflicts}
+    return dict(known, **taken)
+
+
+def _known(directory: str, remote: str) -> Notes:
+    return rundir.mapping(_bases(directory).get(remote))
+
+
+def _bases(directory: str) -> Dict[str, Value]:
+    try:
+        with open(os.path.join(rundir.guild_dir(directory), BASE), encoding="utf-8") as f:
+            found: Value = json.loads(f.read(_MAX_BASE))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return rundir.mapping(found)
+
+
+def _keep(home: str, run_id: str, remote: str, base: Notes) -> None:
+    directory = rundir.run_dir(home, run_id)
+    if not os.path.isdir(rundir.guild_dir(directory)):
+        return
+    with changing(home):  # the bases of all remotes are in one file
+        bases = _bases(directory)
+        if bases.get(remote) != base:
+            text = json.dumps(dict(bases, **{remote: base}))
+            atomic.write_atomically(os.path.join(rundir.guild_dir(directory), BASE), text)

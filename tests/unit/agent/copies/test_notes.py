@@ -1,0 +1,161 @@
+"""What people wrote on two sides, merged: no word of either is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rundirs import A, B, make
+from support import at_every_line
+
+from guild_sync.agent import protocol
+from guild_sync.agent.copies import notes
+from guild_sync.agent.store import attrs, rundir
+
+REMOTE = "gpu"
+NOTHING: dict[str, Any] = dict.fromkeys(protocol.NOTES)
+
+
+def comment(text: str, time: int) -> dict[str, Any]:
+    return {"body": text, "user": "me", "host": "h", "time": time}
+
+
+ONE, TWO, THREE = comment("one", 1), comment("two", 2), comment("three", 3)
+
+
+def merge(home: Path, **theirs: Any) -> dict[str, list[str]]:
+    return notes.merge_notes(str(home), {A: {**NOTHING, **theirs}}, REMOTE)
+
+
+def write(home: Path, **values: Any) -> None:
+    folder = home / "runs" / A / ".guild/attrs"
+    for name, value in values.items():
+        if value is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            (folder / name).write_text(attrs.encode(value))
+
+
+def here(home: Path) -> dict[str, Any]:
+    found = rundir.notes(str(home / "runs" / A))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    make(tmp_path, A, started=1)
+    return tmp_path
+
+
+CASES: list[tuple[str, Any, Any, Any, Any, list[str]]] = [
+    # which, copied last, here, there: what is here then, and what is told of
+    ("label", "a", "a", "b", "b", []),
+    ("label", "a", "b", "a", "b", []),
+    ("label", "a", "b", "c", "b", ["label"]),
+    ("label", "a", "b", "b", "b", []),
+    ("label", "a", None, "a", None, []),
+    ("label", "a", "a", None, None, []),
+    ("label", "a", None, "c", None, ["label"]),
+    ("label", "a", "b", None, "b", ["label"]),
+    ("label", None, None, "b", "b", []),
+    ("label", None, "a", "b", "a", ["label"]),
+    ("marked", None, True, None, True, []),
+    ("marked", True, True, None, None, []),
+    ("marked", True, None, True, None, []),
+    ("tags", ["a"], ["a", "x"], ["a", "b"], ["a", "b", "x"], []),
+    ("tags", ["a", "b"], ["a"], ["b"], None, []),
+    ("tags", ["a", "b"], ["b"], ["a", "b", "c"], ["b", "c"], []),
+    ("tags", None, ["a"], ["b"], ["a", "b"], []),
+    ("comments", [ONE], [ONE, THREE], [ONE, TWO], [ONE, TWO, THREE], []),
+    ("comments", [ONE], [], [ONE, TWO], [TWO], []),
+    ("comments", [ONE, TWO], [ONE, TWO], [TWO], [TWO], []),
+    ("comments", [ONE], [ONE], [ONE], [ONE], []),
+    ("comments", None, [TWO], [ONE], [ONE, TWO], []),
+    ("tags", ["a"], "odd", ["b"], "odd", ["tags"]),
+]
+
+
+@pytest.mark.parametrize(("name", "base", "mine", "theirs", "then", "told"), CASES)
+def test_what_one_side_changed_counts_and_where_both_did_the_one_here_stays(
+    home: Path, name: str, base: Any, mine: Any, theirs: Any, then: Any, told: list[str]
+) -> None:
+    write(home, **{name: base})
+    merge(home, **{name: base})
+    write(home, **{name: mine})
+    assert merge(home, **{name: theirs}) == ({A: told} if told else {})
+    assert here(home).get(name) == then
+    assert merge(home, **{name: theirs}) == {}, "it is told of once"
+    assert here(home).get(name) == then
+
+
+@pytest.mark.parametrize(("name", "base", "mine", "theirs", "then", "told"), CASES[2::5])
+def test_a_kill_at_any_moment_of_a_merge_loses_no_word(
+    tmp_path: Path, name: str, base: Any, mine: Any, theirs: Any, then: Any, told: list[str]
+) -> None:
+    home = tmp_path / "home"
+    make(home, A, started=1)
+    write(home, **{name: base})
+    merge(home, **{name: base})
+    write(home, **{name: mine})
+    moments: list[dict[str, bytes]] = []
+
+    def look() -> None:
+        files = {str(p.relative_to(home)): p.read_bytes() for p in home.rglob("*") if p.is_file()}
+        if files not in moments:
+            moments.append(files)
+
+    with at_every_line(look):
+        merge(home, **{name: theirs})
+    assert moments
+    for number, files in enumerate(moments):
+        again = tmp_path / str(number)
+        for path, data in files.items():
+            (again / path).parent.mkdir(parents=True, exist_ok=True)
+            (again / path).write_bytes(data)
+        merge(again, **{name: theirs})
+        assert here(again).get(name) == then, number
+
+
+def test_a_run_that_is_new_here_gets_all(home: Path) -> None:
+    theirs = {"label": "best", "tags": ["x"], "comments": [ONE], "marked": True}
+    assert merge(home, **theirs) == {}
+    assert here(home) == theirs
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]", '{"gpu": 5}', '{"gpu": {"label": {}}}'])
+def test_a_copy_without_a_base_that_can_be_read_loses_nothing(home: Path, torn: str) -> None:
+    write(home, label="mine", tags=["a"], comments=[ONE])
+    (home / "runs" / A / ".guild" / notes.BASE).write_text(torn)
+    told = merge(home, label="theirs", tags=["b"], comments=[TWO], marked=True)
+    assert told == {A: ["label"]}
+    assert here(home) == {
+        "label": "mine",
+        "tags": ["a", "b"],
+        "comments": [ONE, TWO],
+        "marked": True,
+    }
+
+
+def test_what_cannot_be_read_changes_nothing(home: Path) -> None:
+    write(home, label="a", tags=["x"])
+    merge(home, label="a", tags=["x"])
+    folder = home / "runs" / A / ".guild/attrs"
+    (folder / "tags").write_text("")
+    assert notes.merge_notes(str(home), {A: {"tags": ["y"]}}, REMOTE) == {}
+    assert here(home)["label"] == "a", "the remote could not read its label"
+    assert (folder / "tags").read_text() == "", "what is torn here is nobody's word"
+
+
+def test_each_remote_has_a_base_of_its_own(home: Path) -> None:
+    merge(home, label="a")
+    notes.merge_notes(str(home), {A: {"label": "a"}}, "other")
+    merge(home, label="b")
+    assert here(home)["label"] == "b"
+    assert notes.merge_notes(str(home), {A: {"label": "a"}}, "other") == {}
+    assert here(home)["label"] == "b", "that remote has changed nothing"
+
+
+def test_a_run_that_is_gone_is_passed_over(home: Path) -> None:
+    assert notes.merge_notes(str(home), {B: {"label": "a"}}, REMOTE) == {}
+    assert not (home / "runs" / B).exists()
