@@ -92,5 +92,6 @@ def _pull(
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     pulled = pull.pull(host, here, states, say, delete, journal.Journal(here), copy_links)
     copying.warn_of(pulled.faults, host, console.warn)
+    copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
     return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK

@@ -31,6 +31,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         pulled = pull.pull(host, here, changed, visit.say, journal=visit.journal)
     copying.warn_of(pulled.faults, host, visit.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)
+    copying.warn_of_lost(pulled.changes, name, visit.warn)
     changes = [*pulled.changes, *lose(visit, name, lost)]
     missing = [run_id for run_id in missing if run_id not in lost]
     for run_id in missing:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from guild_sync.errors import GuildError, Incomplete
+from guild_sync.errors import GuildError, Incomplete, RunNotFound
+from guild_sync.hooks.events import Change
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.progress import progress
 from guild_sync.transport import rsync
@@ -22,6 +23,20 @@ def copy_runs(
         return rsync.Copied({})
     with progress(f"{way} ") as on_progress:
         return copy(on_progress=on_progress, delete=delete)
+
+
+def warn_of_lost(
+    changes: Sequence[Change], name: str | None, warn: Callable[[GuildError], None]
+) -> None:
+    """Say of each copy here that is lost now, as the remote's own copy is."""
+    for run_id in (change.run for change in changes if change.before and change.after == "lost"):
+        warn(
+            RunNotFound(
+                f"run {run_id} is lost: on {name} it is a copy, of a run that is lost",
+                "What is here of it is kept. If it is found again there: guild sync "
+                f"--restore {run_id}",
+            )
+        )
 
 
 def warn_of_conflicts(

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from support import Guild
 from test_fleet import bind, pulled
 
@@ -152,3 +153,67 @@ def test_a_kill_between_the_marks_of_a_lost_run_shows_it_as_running(
     assert rundir.status(str(directory)) == ("running", remote)
     guild.ok("sync")
     assert guild.status(run_id) == "completed"
+
+
+# A hub: a remote whose runs are copies themselves.
+
+
+def copy_of_a_copy(guild: Guild, remote: str, there: Path) -> str:
+    """A run here that `remote` has from another machine, where it runs."""
+    run_id = pulled(guild, remote)
+    (there / "runs" / run_id / ".guild/LOCK.remote").write_text("gpu9\n")
+    bind(guild, run_id, remote)
+    guild.ok("sync")
+    assert guild.status(run_id) == f"running ({remote})"
+    return run_id
+
+
+def lose_there(there: Path, run_id: str) -> None:
+    folder = there / "runs" / run_id / ".guild"
+    (folder / "LOCK.remote").rename(folder / "LOCK.lost")
+
+
+def test_what_a_hub_has_lost_is_lost_here_and_said_once(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    run_id = copy_of_a_copy(guild, remote, there)
+    hook = {"on": ["lost"], "command": f'echo "$GUILD_EVENT $GUILD_RUN" >> {tmp_path}/told'}
+    config = yaml.safe_load(guild.config.read_text())
+    guild.config.write_text(yaml.safe_dump({**config, "hooks": [hook]}))
+    lose_there(there, run_id)
+    done = guild("guild-sync")
+    assert (done.code, done.out) == (1, f"{run_id} on {remote}: running -> lost\n")
+    assert done.err.splitlines()[0] == (
+        f"guild: run {run_id} is lost: on {remote} it is a copy, of a run that is lost"
+    )
+    assert guild.status(run_id) == f"lost ({remote})"
+    for command in (["sync"], ["guild-sync"]):
+        again = guild.ok(*command)
+        assert (again.out, again.err) == ("", "")
+    assert guild.ok("pull", remote, "-y").err == "", "it was lost before"
+    assert guild.status(run_id) == f"lost ({remote})"
+    assert (tmp_path / "told").read_text().count("\n") == 1
+
+
+def test_what_a_hub_has_found_again_is_restored_here(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    run_id = copy_of_a_copy(guild, remote, there)
+    lose_there(there, run_id)
+    assert guild("sync").code == 1
+    (there / "runs" / run_id / ".guild/LOCK.lost").unlink()
+    guild.ok("sync", "--restore", run_id)
+    guild.ok("sync")
+    assert guild.status(run_id) == "completed"
+
+
+def test_what_a_hub_has_pulled_is_shown_and_the_model_of_new_runs(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    run_id = copied(guild, remote)
+    (there / "runs" / run_id / ".guild/LOCK.confirmed").write_text("1795698395280999 gpu9\n\n")
+    assert "confirmed: 2026-11-26" in guild.ok("info", run_id, "-r", remote).out
+    assert guild.ok("runs", "-v", "--json", "-r", remote).err == ""
+    guild.ok("run", "--proto", run_id, "-r", remote, "-y")
+    done = guild("run", "--restart", run_id, "-r", remote, "-y")
+    assert done.err.splitlines()[0] == f"guild: run {run_id} is a copy of one on gpu9"

@@ -144,7 +144,8 @@ def settle(
             unsettled[run_id] = "it changed while it was copied"
             continue
         _set_waiting(directory, state)
-        rundir.unmark(directory, rundir.LOCK_LOST)
+        if state["status"] != "lost":
+            rundir.unmark(directory, rundir.LOCK_LOST)
         left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
         left_out.write_note(directory, left_out.LINKS, state["links"])
         if began is not None:
@@ -152,6 +153,8 @@ def settle(
         _remove_unfinished(directory)
         if is_over:  # last: what is cut off before, the next sync does again
             rundir.unmark(directory, rundir.LOCK_REMOTE)
+        elif state["status"] == "lost":  # there it is a copy, whose own remote has it no more
+            _lose(directory, remote)
     return unsettled
 
 
@@ -217,12 +220,16 @@ def lose(home: str, ids: Sequence[str], remote: str) -> List[str]:
         directory = rundir.run_dir(home, run_id)
         if rundir.status(directory).remote != remote:
             continue
-        guild = rundir.guild_dir(directory)
-        atomic.write_atomically(os.path.join(guild, rundir.LOCK_LOST), remote + "\n")
-        for name in (rundir.PENDING, rundir.STAGED, rundir.LOCK_REMOTE):
-            rundir.unmark(directory, name)
+        _lose(directory, remote)
         lost.append(run_id)
     return lost
+
+
+def _lose(directory: str, remote: str) -> None:
+    guild = rundir.guild_dir(directory)
+    atomic.write_atomically(os.path.join(guild, rundir.LOCK_LOST), remote + "\n")
+    for name in (rundir.PENDING, rundir.STAGED, rundir.LOCK_REMOTE):
+        rundir.unmark(directory, name)
 
 
 def find_again(home: str, run: str) -> Found:
