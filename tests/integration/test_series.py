@@ -100,6 +100,16 @@ def test_lists_and_ranges_make_a_run_for_each_combination(place: Place) -> None:
     assert {str(place.attr(run, "tags")) for run in (batch, *trials)} == {"['mine']"}
 
 
+def test_a_value_that_is_listed_three_times_makes_three_trials(place: Place) -> None:
+    place.ok("run", "grid", "x=[0,0,0]", "y=a", "-y")
+    trials = latest(place, "grid", 9)
+    assert [place.output(run) for run in trials] == ["0 a\n"] * 3
+    (batch,) = latest(place, "grid+")
+    place.ok("run", "--restart", batch, "-y")
+    assert "Trial 3 of 3 has completed" in place.output(batch)
+    assert latest(place, "grid", 9) == trials
+
+
 def test_max_trials_are_drawn_at_random_by_the_seed(place: Place) -> None:
     for _ in range(2):
         place.ok("run", "grid", "x=[1:50]", "--max-trials=2", "--random-seed=7", "-y")

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import uuid
 from types import FrameType
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from .. import protocol
 from ..catalog import describe, filters
@@ -44,11 +44,13 @@ class Series:
         self._environment = job.get("environment") or {}
         self._runner: Optional["subprocess.Popen[bytes]"] = None
         self._ending = 0
+        self._earlier: Dict[str, str] = {}  # the runs of earlier starts: link -> id
         self._done: Dict[str, str] = {}  # operation -> id of its run, for those after it
 
     def run(self) -> int:
         for signum in ENDING:
             signal.signal(signum, self._end)
+        self._earlier = self._linked()
         failed: List[Tuple[str, int]] = []
         for number, child in enumerate(self._children, 1):
             title = self._title(number, child)
@@ -130,24 +132,29 @@ class Series:
     def _completed_before(self, child: Child) -> str:
         """The id of a run that did this already: in an earlier start, or, if so asked, ever."""
         wanted = rundir.mapping(child["attributes"].get("flags"))
-        for run_id in self._earlier(child):
+        for name, run_id in self._earlier.items():
+            if child["name"] and child["name"] != name:
+                continue
             directory = rundir.run_dir(self._home, run_id)
             flags = rundir.mapping(rundir.read_attr(directory, "flags"))
             given = {name: value for name, value in wanted.items() if value is not None}
             same = all(flags.get(name) == value for name, value in given.items())
             if same and rundir.status(directory).text == "completed":
+                del self._earlier[name]  # it stands for one trial: others may be like it
                 return run_id
         if self._needed:
             found = describe.matching(self._home, child["opref"], wanted, ["completed"])["run"]
             return found["id"] if found else ""
         return ""
 
-    def _earlier(self, child: Child) -> Iterator[str]:
+    def _linked(self) -> Dict[str, str]:
+        found = {}
         for entry in os.scandir(self._directory):
-            if entry.is_symlink() and (not child["name"] or entry.name == child["name"]):
+            if entry.is_symlink():
                 run_id = os.path.basename(os.readlink(entry.path))
                 if protocol.RUN_ID.match(run_id):
-                    yield run_id
+                    found[entry.name] = run_id
+        return found
 
     def _end(self, signum: int, _frame: Optional[FrameType]) -> None:
         self._ending = signum
