@@ -17,6 +17,8 @@ _COPY_OPTIONS = (
     "--recursive",
     "--links",
     "--safe-links",
+    "--hard-links",  # two names of one file stay that
+    "--sparse",  # holes stay holes, so that a file takes no more room than it does there
     "--times",
     # Whole seconds are too coarse: a run may start twice in one, and a time is as long as another.
     "--modify-window=-1",

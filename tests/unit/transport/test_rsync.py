@@ -37,6 +37,8 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--recursive",
         "--links",
         "--safe-links",
+        "--hard-links",
+        "--sparse",
         "--times",
         "--modify-window=-1",
         "--perms",
@@ -490,6 +492,25 @@ def test_marks_and_installed_packages_stay_there(copied: tuple[Path, Path]) -> N
 def test_a_users_own_file_called_like_a_mark_is_copied(copied: tuple[Path, Path]) -> None:
     _, copy = copied
     assert (copy / "LOCK").read_text() == "a file of the user's own"
+
+
+def test_two_names_of_one_file_stay_that_and_holes_stay_holes(tmp_path: Path) -> None:
+    source, target = tmp_path / "there", tmp_path / "here"
+    run, copy = source / A, target / A
+    run.mkdir(parents=True)
+    (target / ".incoming-1").mkdir(parents=True)
+    (run / "one").write_text("weights")
+    os.link(run / "one", run / "two")
+    with open(run / "map", "wb") as f:
+        f.truncate(50 << 20)
+    copy_with_pull_options(source, target, A)
+    assert (copy / "one").samefile(copy / "two")
+    assert (copy / "map").stat().st_size == 50 << 20
+    assert (copy / "map").stat().st_blocks * 512 < 1 << 20
+    (run / "two").unlink()
+    (run / "two").write_text("another")
+    copy_with_pull_options(source, target, A)
+    assert [(copy / name).read_text() for name in ("one", "two")] == ["weights", "another"]
 
 
 def test_times_are_kept(copied: tuple[Path, Path]) -> None:
