@@ -259,6 +259,7 @@ class SelectionForm(TypedDict):
     include: List[str]
     max_size: Optional[int]
     large: Optional[int]  # of a run that is not over
+    delete: bool  # what came from there goes here too; for the agent it only makes another stamp
 
 
 class RequirementForm(TypedDict):

@@ -320,7 +320,7 @@ def selection(args: Arguments) -> Callable[[Selection], Selection]:
     if args.is_set("--all-files"):
         if any(options):
             raise UsageError("--all-files excludes --exclude, --include and --max-size")
-        return lambda configured: EVERYTHING
+        return lambda configured: EVERYTHING.with_delete(configured.delete)
     EVERYTHING.with_call(*options)  # faults are said before anything is done
     return lambda configured: configured.with_call(*options)
 

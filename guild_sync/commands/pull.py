@@ -90,7 +90,10 @@ def _pull(
     states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    pulled = pull.pull(host, here, states, say, delete, journal.Journal(here), copy_links)
+    pulled = pull.pull(
+        *(host, here, states, say, delete, journal.Journal(here), copy_links),
+        delete_copied=selection.delete,
+    )
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)

@@ -24,6 +24,9 @@ Options:
   -n, --interval SEC  With --watch, sync every SEC seconds, and at once where a run has
                       ended [default: 60].
   --until-done        With --watch, end when no run is left that is not over.
+  --delete            Remove files here that were copied from a remote and that it has no
+                      more, such as rotated checkpoints, unless they were changed here. What
+                      was made here stays. 'pull: {delete: yes}' in a remote's config, too.
   --restore           Have the lost RUNs be runs of their remotes again; the next sync asks.
   --plan              Show what would be copied from where, and whether there is room for it
                       here; change nothing. 1 where there is no room.
@@ -89,13 +92,16 @@ def main(argv: Sequence[str]) -> int:
     report = Report(
         _log(args), args.is_set("--cron") or args.is_set("--watch"), args.is_set("--verbose")
     )
+    selected = arguments.selection(args)
     visit = request.Visit(
         here,
         report.say,
         report.warn,
         patient=args.is_set("--cron"),
         journal=journal.Journal(here),
-        selected=arguments.selection(args),
+        selected=(lambda given: selected(given).with_delete())
+        if args.is_set("--delete")
+        else selected,
         limit=arguments.whole_number(args, "--deadline", least=1),
     )
     if args.is_set("--plan"):

@@ -232,7 +232,7 @@ def _selection(given: Mapping[Any, Any], place: Place) -> Selection:
     large = size(given.get("large-files-over", DEFAULT_LARGE)) if "large-files" in given else None
     exclude, include = (_texts(given.get(key, [])) for key in ("exclude", "include"))
     limit = size(given["max-size"]) if "max-size" in given else None
-    return Selection(exclude, include, limit, large)
+    return Selection(exclude, include, limit, large, given.get("delete", False))
 
 
 def _texts(value: str | list[str]) -> tuple[str, ...]:

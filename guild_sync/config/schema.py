@@ -96,6 +96,7 @@ PULL_KEYS: dict[str, Schema] = {
     "max-size": _SIZE,
     "large-files": Schema(AT_END, error=f"can be {AT_END!r}"),
     "large-files-over": _SIZE,
+    "delete": Schema(bool, error="must be yes or no"),
 }
 
 

@@ -18,7 +18,7 @@ _UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T"
 
 @dataclass(frozen=True)
 class Selection:
-    """What is left out of a copy. A run's metadata and output never are.
+    """What is left out of a copy, and what it removes. A run's metadata and output never are.
 
     A pattern without a slash is for a name at any depth; another one for a path in the run.
     """
@@ -27,6 +27,7 @@ class Selection:
     include: tuple[str, ...] = ()  # comes even so
     max_size: int | None = None  # bytes; larger files are left out
     large: int | None = None  # bytes; larger files come when their run has ended
+    delete: bool = False  # whether files go here that came from there, and are there no more
 
     def __bool__(self) -> bool:
         return bool(self.exclude) or self.max_size is not None or self.large is not None
@@ -48,15 +49,20 @@ class Selection:
             max_size=limit,
         )
 
+    def with_delete(self, delete: bool = True) -> Selection:
+        """This one that removes here what came from there and is there no more, or does not."""
+        return replace(self, delete=delete)
+
     def as_request(self) -> protocol.SelectionForm | None:
-        """It as the agent takes it; None where nothing is left out."""
-        if not self:
+        """It as the agent takes it; None where nothing is left out, and nothing removed."""
+        if not self and not self.delete:
             return None
         return {
             "exclude": list(self.exclude),
             "include": list(self.include),
             "max_size": self.max_size,
             "large": self.large,
+            "delete": self.delete,
         }
 
 

@@ -368,6 +368,12 @@ class AgentClient(ABC):
     def find_again(self, run: str) -> protocol.Found:
         return self.ask(Functions.find_again, run=run)
 
+    def note_copied(self, files: Mapping[RunId, Sequence[str]]) -> None:
+        self.ask(Functions.note_copied, files=files)
+
+    def copied_files(self, ids: Sequence[RunId]) -> dict[RunId, list[str]]:
+        return self.ask(Functions.copied_files, ids=list(ids))
+
     def merge_notes(self, theirs: Mapping[RunId, Notes], remote: str) -> dict[RunId, list[str]]:
         return self.ask(Functions.merge_notes, theirs=theirs, remote=remote)
 

@@ -28,7 +28,11 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     changed = {run_id: state for run_id, state in found.items() if run_id not in unchanged}
     pulled = pull.Pulled({})
     if changed:
-        pulled = pull.pull(host, here, changed, visit.say, journal=visit.journal)
+        pulled = pull.pull(
+            *(host, here, changed, visit.say),
+            journal=visit.journal,
+            delete_copied=selection.delete,
+        )
     copying.warn_of(pulled.faults, host, visit.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)
     copying.warn_of_lost(pulled.changes, name, visit.warn)

@@ -41,19 +41,23 @@ def pull(
     delete: bool = False,
     journal: ChangeListener | None = None,
     copy_links: bool = False,
+    delete_copied: bool = False,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
     Raises Unreachable and the like where none could be copied; their marks then stay,
     and the next pull or sync goes on from there. With `delete`, files that a run has
-    here alone are removed; with `copy_links` what links out of the runs lead to comes in
-    their place. `journal` is told what changes here.
+    here alone are removed; with `delete_copied` those that came from there before. With
+    `copy_links` what links out of the runs lead to comes in their place. `journal` is told
+    what changes here.
     """
     begun = here.begin_copy(states, host.name)
     faults: dict[str, str] = dict(begun["refused"])
     ids = [run_id for run_id in states if run_id not in faults]
     source, target = f"{host.home}/runs", Path(begun["runs_dir"])
     left_out = {run_id: paths_left_out(states[run_id]) for run_id in ids}
+    # What was made here is never among them.
+    removable = here.copied_files(ids) if delete_copied and not delete else None
     copy = partial(
         rsync.pull,
         host.remote,
@@ -63,12 +67,14 @@ def pull(
         Path(begun["incoming"]),
         left_out=left_out,
         copy_links=copy_links,
+        removable=removable,
     )
     try:
         copied = copy_runs(ids, f"from {host.name}", copy, say, delete)
     finally:
         here.end_copy(begun["incoming"], ids)
     faults.update(copied.faults)
+    here.note_copied(copied.files)
     # Before the runs are settled: a run that is over is asked for no more.
     notes = {run_id: states[run_id]["notes"] for run_id in ids}
     conflicts = here.merge_notes(notes, host.name)

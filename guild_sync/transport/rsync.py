@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ class Copied(NamedTuple):
     faults: dict[str, str]
     bytes: int = 0
     links: Mapping[str, list[tuple[str, str]]] = {}  # run id -> path and target of each not copied
+    files: Mapping[str, list[str]] = {}  # run id -> paths of the files that came, of a pull
 
 
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
@@ -40,7 +41,9 @@ _UNSAFE = re.compile(
     r'-> "(?P<target>.*)"$',
     re.M,
 )
-_TOLD = (b"sent ", b"ignoring unsafe symlink ")
+# What comes: files, further names of them, links.
+_CAME = re.compile(rb"^(?:>f|hf|cL)\S* \d+ (?P<run>[0-9a-f]{32})/(?P<path>.*)$", re.M)
+_TOLD = (b"sent ", b"ignoring unsafe symlink ", b">f", b"hf", b"cL")
 _MOST_LINKS = 1000  # of a run
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
 # What --info=progress2 shows; its separators are those of the locale.
@@ -57,24 +60,40 @@ def pull(
     delete: bool = False,
     left_out: LeftOut | None = None,
     copy_links: bool = False,
+    removable: Mapping[str, Sequence[str]] | None = None,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
+    Where `removable` has paths of a run, these are removed that it has no more there.
     `on_progress` is told how far it is.
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
-    with _listed(left_out or {}) as file:
-        argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file, copy_links)
-        return _copy(remote, argv, ids, (runs_there, str(runs_here)), on_progress, sending=False)
+    with _listed(left_out or {}) as file, _rules(removable or {}) as rules:
+        argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file, copy_links, rules)
+        argv = (argv[0], f"--out-format={_OUT_FORMAT}", *argv[1:])
+        folders = (runs_there, str(runs_here))
+        return _copy(remote, argv, ids, folders, on_progress, sending=False)
+
+
+def _listed(left_out: LeftOut) -> AbstractContextManager[Path | None]:
+    """A file with what is left out, as patterns of rsync's for these paths and no others."""
+    return _written(
+        [_pattern(f"/{run_id}/{path}") for run_id, paths in left_out.items() for path in paths]
+    )
+
+
+def _rules(removable: Mapping[str, Sequence[str]]) -> AbstractContextManager[Path | None]:
+    """A file of rules by which --delete removes these paths, and nothing else."""
+    paths = [f"/{run_id}/{path}" for run_id, found in removable.items() for path in found]
+    # A folder can go only where what is in it may: it stays while anything else is there.
+    folders = {path[:at] for path in paths for at in range(34, len(path)) if path[at] == "/"}
+    risks = [f"R {_pattern(path)}" for path in (*paths, *sorted(folders))]
+    return _written([*risks, "P *"] if risks else [])
 
 
 @contextmanager
-def _listed(left_out: LeftOut) -> Iterator[Path | None]:
-    """A file with what is left out, as patterns of rsync's for these paths and no others."""
-    patterns = [
-        _pattern(f"/{run_id}/{path}") for run_id, paths in left_out.items() for path in paths
-    ]
+def _written(patterns: Sequence[str]) -> Iterator[Path | None]:
     if not patterns:
         yield None
         return
@@ -150,6 +169,7 @@ def _copy(
 ) -> Copied:
     faults: dict[str, str] = {}
     links: dict[str, list[tuple[str, str]]] = {}
+    files: dict[str, list[str]] = {}
     traffic = 0
     groups = [list(ids)]
     for _ in range(_MOST_PARTS):
@@ -159,6 +179,8 @@ def _copy(
         done = _tried(argv, group, on_progress)
         traffic += _traffic(done.stdout)
         links.update(_links(done.stdout))
+        for run_id, path in _came(done.stdout):
+            files.setdefault(run_id, []).append(path)
         if done.code in (0, VANISHED):
             continue
         if done.code != PARTIAL:
@@ -172,7 +194,15 @@ def _copy(
             groups += [half for half in (suspects[middle:], suspects[:middle]) if half]
     for run_id in (run_id for group in groups for run_id in group):
         faults[run_id] = reason_of(done.stderr)
-    return Copied(faults, traffic, links)
+    return Copied(faults, traffic, links, files)
+
+
+def _came(stdout: bytes) -> Iterator[tuple[str, str]]:
+    """Run and path of each file that rsync says it has brought."""
+    for match in _CAME.finditer(stdout):
+        # It shows what is no printable character as `\#012`, its number in octal.
+        path = re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), match["path"])
+        yield match["run"].decode(), os.fsdecode(path)
 
 
 def _links(stdout: bytes) -> dict[str, list[tuple[str, str]]]:

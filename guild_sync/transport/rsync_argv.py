@@ -70,17 +70,19 @@ def pull_argv(
     delete: bool = False,
     left_out: Path | None = None,
     copy_links: bool = False,
+    rules: Path | None = None,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
     Files that are not whole yet are in the folder `temporary`, within `runs_here`.
     With `delete` it removes what else is in those runs here, last of all. `left_out` is a
     file with patterns of what is not copied, and not removed. With `copy_links` the file or
-    folder that a link out of the runs leads to comes in its place.
+    folder that a link out of the runs leads to comes in its place. `rules` is a file with
+    those by which it removes some of what else is in those runs here.
     """
     source, target = place(remote, runs_there), str(runs_here)
     within = os.path.relpath(temporary, runs_here)
-    argv = _copy_argv(remote, source, target, within, delete, left_out)
+    argv = _copy_argv(remote, source, target, within, delete, left_out, rules)
     swapped = {"--safe-links": "--copy-unsafe-links"} if copy_links else {}
     return tuple(swapped.get(word, word) for word in argv)
 
@@ -100,17 +102,19 @@ def _copy_argv(
     temporary: str,
     delete: bool,
     left_out: Path | None = None,
+    rules: Path | None = None,
 ) -> tuple[str, ...]:
     return (
         *base_argv(remote),
         *_COPY_OPTIONS,
         # With --files-from it looks into the folders that are named there alone: not at
         # other runs, nor at one that the source has no more. What is excluded stays.
-        *(["--delete-delay"] if delete else []),
+        *(["--delete-delay"] if delete or rules else []),
         "--files-from=-",
         "--from0",
         *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
         *([f"--exclude-from={left_out}"] if left_out else []),
+        *([f"--filter=merge {rules}"] if rules else []),
         # Relative: of an absolute one rsync 3.5 opens each folder anew, for each file.
         f"--temp-dir={temporary}",
         "--",

@@ -111,7 +111,7 @@ def read_pattern(text: str, folder: Path) -> None:
     (folder / "file").touch()
     left_out.left_out(
         str(folder),
-        {"exclude": [text], "include": [text], "max_size": None, "large": None},
+        {"exclude": [text], "include": [text], "max_size": None, "large": None, "delete": False},
         False,
         100,
     )

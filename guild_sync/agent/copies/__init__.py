@@ -2,5 +2,5 @@
 
 `marks` is written before and after a copy, `survey` asks a remote, `tracked` tells which runs
 here are to be asked for, `stamps` whether one has changed; `notes` merges what
-people wrote. All are called by name alone.
+people wrote, `copied` tells which files came from there. All are called by name alone.
 """

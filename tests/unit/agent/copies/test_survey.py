@@ -78,7 +78,13 @@ def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
     assert told[A]["stamp"] == ""
     assert len(told[B]["stamp"]) == 32
     assert survey.survey(str(tmp_path), [B], stamps=False)["states"][B]["stamp"] == ""
-    selection: SelectionForm = {"exclude": ["x"], "include": [], "max_size": None, "large": None}
+    selection: SelectionForm = {
+        "exclude": ["x"],
+        "include": [],
+        "max_size": None,
+        "large": None,
+        "delete": False,
+    }
     selected = survey.survey(str(tmp_path), [B], selection=selection)["states"][B]
     assert selected["stamp"] != told[B]["stamp"], "another selection is another copy"
 

@@ -28,7 +28,13 @@ def run(tmp_path: Path) -> Path:
 
 
 def selection(exclude: list[str], include: Sequence[str] = ()) -> SelectionForm:
-    return {"exclude": exclude, "include": list(include), "max_size": None, "large": None}
+    return {
+        "exclude": exclude,
+        "include": list(include),
+        "max_size": None,
+        "large": None,
+        "delete": False,
+    }
 
 
 # Patterns, all with a slash, and which of FILES they are for.

@@ -1,0 +1,63 @@
+"""The files of a run that were copied from its remote, and are as they came.
+
+These alone may go here once they are gone there: what was made or changed here is somebody's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Dict, List, Optional, Sequence
+
+from ..store import atomic, rundir
+
+COPIED = "LOCK.copied"  # JSON: path -> size and time of change (nanoseconds), as it came
+_MAX_COPIED = 1 << 28
+
+Files = Dict[str, List[int]]
+
+
+def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
+    """Write down in each copy which files have just come from its remote."""
+    for run_id, paths in files.items():
+        directory = rundir.run_dir(home, run_id)
+        if not os.path.isdir(rundir.guild_dir(directory)):
+            continue
+        known = _known(directory)
+        for path in paths:
+            is_inside = path[:1] != "/" and ".." not in path.split("/")
+            now = _as_it_is(directory, path) if is_inside else None
+            if now is not None and path.split("/")[0] != ".guild":
+                known[path] = now
+        left = {path: came for path, came in known.items() if _as_it_is(directory, path)}
+        name = os.path.join(rundir.guild_dir(directory), COPIED)
+        if left or os.path.lexists(name):
+            atomic.write_atomically(name, json.dumps(left))
+
+
+def copied_files(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
+    """The files of these runs that came from their remote, and were not changed here since."""
+    found = {}
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        known = _known(directory)
+        found[run_id] = sorted(p for p, came in known.items() if _as_it_is(directory, p) == came)
+    return found
+
+
+def _as_it_is(directory: str, path: str) -> Optional[List[int]]:
+    try:
+        status = os.lstat(os.path.join(directory, path))
+    except (OSError, ValueError):
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _known(directory: str) -> Files:
+    try:
+        path = os.path.join(rundir.guild_dir(directory), COPIED)
+        with open(path, encoding="utf-8") as f:
+            found = json.loads(f.read(_MAX_COPIED))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
