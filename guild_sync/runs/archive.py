@@ -13,6 +13,9 @@ from typing import IO
 
 from guild_sync.errors import GuildError
 
+# What tarfile raises for headers that make no sense: a number that is
+# none, a path with a NUL, thousands of headers for one file.
+_NO_SENSE = (tarfile.TarError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError)
 _IN_MEMORY = 1 << 20  # bytes; a larger archive is kept in a temporary file
 
 
@@ -31,9 +34,17 @@ def into(folder: Path) -> Iterator[Callable[[bytes], None]]:
             with tarfile.open(
                 fileobj=archive, mode="r:", encoding="utf-8", errors="surrogateescape"
             ) as found:
+                end = 0
                 for member in found:
+                    # A size below zero leads back, perhaps for ever.
+                    if member.size < 0 or found.offset <= end:
+                        raise tarfile.TarError(f"{member.name!r} has no size")
+                    end = found.offset
                     _unpack(found, member, folder)
-        except (tarfile.TarError, OSError) as e:
+        except _NO_SENSE as e:
+            why = str(e).replace("\0", "?") or "it is none"
+            raise GuildError(f"cannot unpack the run's files: a bad archive: {why}") from None
+        except OSError as e:
             raise GuildError(f"cannot unpack the run's files: {e}") from None
 
 
@@ -45,7 +56,8 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> 
     parts = member.name.split("/")
     if member.name.startswith("/") or ".." in parts:
         raise GuildError(f"the run has a file outside itself: {member.name!r}")
-    content = archive.extractfile(member) if member.isreg() else None
+    # A sparse one may be of any size, and no agent sends one.
+    content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
     if content is None:
         return
     target = folder.joinpath(*parts)
