@@ -84,8 +84,9 @@ def _pull(
     delete: bool,
     copy_links: bool,
 ) -> Exit:
-    # An answer takes its time, and the status must be from just before the copy.
-    found = survey.survey(host, [run["id"] for run in runs], selection, stamps=False).states
+    # The status must be from just before the copy, and from a guild home that is not this one.
+    ids = [run["id"] for run in runs]
+    found = survey.survey(host, here, ids, selection, stamps=False).states
     gone = [run_id for run_id, state in found.items() if state is None]
     states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:

@@ -31,6 +31,7 @@ from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
+from guild_sync.config.selection import EVERYTHING
 from guild_sync.errors import Exit
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
@@ -39,7 +40,7 @@ from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.runs import row_without_index
-from guild_sync.transfer import copying, push
+from guild_sync.transfer import copying, push, survey
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,8 +56,10 @@ def main(argv: Sequence[str]) -> int:
         host = remote_host(remote)
         if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
             return Exit.OK
+        ids = [run["id"] for run in runs]
+        survey.survey(host, here, ids, EVERYTHING, stamps=False)  # is it another guild home?
         # The answer took its time: the status must be from just before the copy.
-        states = here.states(ids=[run["id"] for run in runs])
+        states = here.states(ids)
         faults = push.push(host, here, states, say, console.warn, args.is_set("--delete"))
     copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK

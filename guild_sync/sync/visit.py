@@ -18,7 +18,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     host = remote_host(remotes.remote(name), make_home=False)
     visit.say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
     selection = visit.selected(host.remote.pull)
-    survey = surveys.survey(host, [*ids, *wanted.strays], selection, stamps=True)
+    survey = surveys.survey(host, here, [*ids, *wanted.strays], selection, stamps=True)
     found = {run_id: state for run_id, state in survey.states.items() if state}
     missing = [run_id for run_id in ids if run_id not in found]
     lost = lost_by_now(host, wanted, survey, missing, entry)

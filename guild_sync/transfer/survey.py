@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import MOST, Notes, State, Value
 from guild_sync.config.selection import Selection, is_pattern
-from guild_sync.errors import RemoteError
+from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.answers import Misread, read
+from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 
 _NAME = re.compile(r"[0-9a-f]{32}\Z")  # of a stamp, and of a guild home
@@ -25,6 +26,7 @@ class Survey(NamedTuple):
 
 def survey(
     host: RemoteHost,
+    here: LocalHost,
     ids: Sequence[str],
     selection: Selection,
     stamps: bool,
@@ -35,7 +37,8 @@ def survey(
     A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy.
     With `look_only`, nothing is written there.
 
-    Raises Unreachable and the like, and RemoteError where the answer makes no sense.
+    Raises Unreachable and the like, RemoteError where the answer makes no sense, and
+    GuildError where the guild home there is this machine's own: nothing can be copied then.
     """
     answer = host.survey(
         ids=list(ids),
@@ -44,8 +47,18 @@ def survey(
         selection=selection.as_request(),
     )
     home_id = answer["home_id"]
+    if _is_name(home_id) and home_id == _own_home_id(here):
+        raise GuildError(
+            f"the guild home of remote {host.name!r} ({host.home}) is this machine's own",
+            "Its runs are here already. If it is only a copy of it, remove the file runs/.home-id "
+            "in one of the two.",
+        )
     states = {run_id: _state(host, run_id, answer["states"].get(run_id)) for run_id in ids}
     return Survey(states, home_id if _is_name(home_id) else None)
+
+
+def _own_home_id(here: LocalHost) -> str | None:
+    return here.survey(ids=[], stamps=False, look_only=True, selection=None)["home_id"]
 
 
 def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
