@@ -56,7 +56,7 @@ class Functions:
     copy_source = Function("staging.source.copy_source", str)
     delete_runs = Function("catalog.trash.delete", protocol.Changed, slow=True)
     discard = Function("staging.stage.discard", Nothing)
-    end_copy = Function("copies.marks.end", Nothing)
+    end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
     find_again = Function("copies.marks.find_again", protocol.Found)
     info = Function("catalog.describe.info", protocol.Info)
     install = Function("staging.install.install", Nothing, slow=True)

@@ -197,13 +197,15 @@ class SentNotes(TypedDict):
 
 
 class Begun(TypedDict):
-    """A copy that has begun: where it goes, and the runs that may not be copied."""
+    """A copy that has begun: where it goes, the runs that may not be copied, and where those lie
+    that were moved."""
 
     runs_dir: str
     incoming: str
     refused: Dict[RunId, str]
     before: Dict[RunId, Optional[StatusName]]
     began: Count
+    moved: Dict[RunId, str]
 
 
 class Changed(TypedDict):

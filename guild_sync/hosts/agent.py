@@ -345,8 +345,8 @@ class AgentClient(ABC):
     def begin_push(self, states: States, sender: str, token: str) -> protocol.Begun:
         return self.ask(Functions.begin_push, states=states, sender=sender, token=token)
 
-    def end_copy(self, incoming: str, ids: Sequence[RunId]) -> None:
-        self.ask(Functions.end_copy, incoming=incoming, ids=list(ids))
+    def end_copy(self, incoming: str, ids: Sequence[RunId], remote: str = "") -> dict[RunId, str]:
+        return self.ask(Functions.end_copy, incoming=incoming, ids=list(ids), remote=remote)
 
     def settle_copy(
         self, states: States, remote: str = "", began: int | None = None

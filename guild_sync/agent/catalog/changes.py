@@ -17,7 +17,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import Changed, Plain, Value, now
-from ..store import rundir
+from ..store import inside, rundir
 
 _PATIENCE = 10.0  # seconds; a change takes milliseconds
 
@@ -153,9 +153,8 @@ def _write_label(run: str, text: str) -> None:
 
 def _write(run: str, name: str, value: Plain) -> None:
     """Write an attribute; None removes it."""
-    folder = os.path.join(rundir.guild_dir(run), "attrs")
     if value is not None:
-        os.makedirs(folder, exist_ok=True)
+        inside.make(rundir.guild_dir(run), "attrs")
         rundir.write_attr(run, name, value)
     else:
         rundir.remove_attrs(run, [name])

@@ -9,27 +9,34 @@ from ..protocol import DetailedListing, Details, Filters, Info, Known, Listing, 
 from ..store import locks, rundir
 from . import find
 
+# What a listing shows of a run's attributes.
+_SHOWN = (
+    *("exit_status", "initialized", "started", "stopped", "label", "flags", "tags", "marked"),
+    *("comments", "cmd"),
+)
+
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:
     """What a listing shows of a run."""
     directory = os.path.join(rundir.runs_dir(home, deleted), run_id)
     now = rundir.status(directory)
+    attributes = rundir.read_attrs(directory, _SHOWN)
     return {
         "id": run_id,
         "run_dir": directory,
         "opref": rundir.opref(directory),
         "status": now.text,
         "remote": now.remote,
-        "exit_status": rundir.read_attr(directory, "exit_status"),
-        "initialized": rundir.read_attr(directory, "initialized"),
-        "started": rundir.read_attr(directory, "started"),
-        "stopped": rundir.read_attr(directory, "stopped"),
-        "label": rundir.read_attr(directory, "label"),
-        "flags": rundir.read_attr(directory, "flags"),
-        "tags": rundir.read_attr(directory, "tags"),
-        "marked": rundir.read_attr(directory, "marked"),
-        "comments": rundir.read_attr(directory, "comments"),
-        "cmd": rundir.read_attr(directory, "cmd"),
+        "exit_status": attributes["exit_status"],
+        "initialized": attributes["initialized"],
+        "started": attributes["started"],
+        "stopped": attributes["stopped"],
+        "label": attributes["label"],
+        "flags": attributes["flags"],
+        "tags": attributes["tags"],
+        "marked": attributes["marked"],
+        "comments": attributes["comments"],
+        "cmd": attributes["cmd"],
     }
 
 
@@ -84,10 +91,10 @@ def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
     """All that is known of one run: its details and every attribute."""
     run_id = find.one(home, spec, filters)
     directory = rundir.run_dir(home, run_id)
-    manifest = rundir.read_text(os.path.join(rundir.guild_dir(directory), "manifest"))
+    manifest = rundir.read_text(rundir.guild_dir(directory), "manifest")
     return {
         **detailed(home, run_id),
-        "attrs": {name: rundir.read_attr(directory, name) for name in rundir.attr_names(directory)},
+        "attrs": rundir.read_attrs(directory, rundir.attr_names(directory)),
         "manifest": (manifest or "").splitlines(),
     }
 

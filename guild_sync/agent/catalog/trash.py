@@ -14,7 +14,7 @@ from typing import Callable, Sequence
 from .. import protocol
 from ..errors import AgentError
 from ..protocol import Changed
-from ..store import rundir
+from ..store import inside, rundir
 from ..store.rest import AtRest
 from . import changes
 
@@ -106,9 +106,7 @@ def _path(top: str, run_id: str) -> str:
 
 def _at_rest(directory: str, is_copy: bool) -> AtRest:
     """The run, held; AgentError where somebody runs or copies it."""
-    if not is_copy and os.path.exists(
-        os.path.join(rundir.guild_dir(directory), rundir.LOCK_REMOTE)
-    ):
+    if not is_copy and inside.exists(rundir.guild_dir(directory), rundir.LOCK_REMOTE):
         raise AgentError("it is just being copied here")
     return AtRest(directory, AgentError(protocol.RUNNING), or_unwritable=True)
 

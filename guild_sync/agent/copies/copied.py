@@ -9,7 +9,7 @@ import json
 import os
 from typing import Dict, List, Optional, Sequence
 
-from ..store import atomic, rundir
+from ..store import atomic, inside, rundir
 
 COPIED = "LOCK.copied"  # JSON: path -> size and time of change (nanoseconds), as it came
 _MAX_COPIED = 1 << 28
@@ -21,7 +21,7 @@ def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
     """Write down in each copy which files have just come from its remote."""
     for run_id, paths in files.items():
         directory = rundir.run_dir(home, run_id)
-        if not os.path.isdir(rundir.guild_dir(directory)):
+        if not inside.is_folder(rundir.guild_dir(directory)):
             continue
         known = _known(directory)
         for path in paths:
@@ -30,9 +30,9 @@ def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
             if now is not None and path.split("/")[0] != ".guild":
                 known[path] = now
         left = {path: came for path, came in known.items() if _as_it_is(directory, path)}
-        name = os.path.join(rundir.guild_dir(directory), COPIED)
-        if left or os.path.lexists(name):
-            atomic.write_atomically(name, json.dumps(left))
+        guild = rundir.guild_dir(directory)
+        if left or inside.exists(guild, COPIED):
+            atomic.write_in(guild, COPIED, json.dumps(left))
 
 
 def copied_files(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
@@ -47,17 +47,15 @@ def copied_files(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
 
 def _as_it_is(directory: str, path: str) -> Optional[List[int]]:
     try:
-        status = os.lstat(os.path.join(directory, path))
-    except (OSError, ValueError):
+        status = inside.status(os.path.join(directory, "."), path)
+    except ValueError:  # what is no path
         return None
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns] if status else None
 
 
 def _known(directory: str) -> Files:
     try:
-        path = os.path.join(rundir.guild_dir(directory), COPIED)
-        with open(path, encoding="utf-8") as f:
-            found = json.loads(f.read(_MAX_COPIED))
+        found = json.loads(inside.read(rundir.guild_dir(directory), COPIED, _MAX_COPIED))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -12,6 +12,7 @@ import re
 import shutil
 import threading
 import time
+from functools import partial
 from typing import Dict, List, Optional, Sequence
 
 from .. import protocol
@@ -19,7 +20,7 @@ from ..catalog import find
 from ..errors import AgentError
 from ..files import left_out
 from ..protocol import Begun, Found, State
-from ..store import atomic, locks, rundir
+from ..store import atomic, inside, locks, rundir
 
 _INCOMING = ".incoming-"
 _TOKEN = re.compile(r"[0-9a-f]{16}\Z")
@@ -39,16 +40,20 @@ def begin(home: str, states: Dict[str, State], remote: str, incoming: str = "") 
     incoming = _incoming(top, incoming)
     refused = {}
     before = {}
+    moved = {}
     for run_id, state in states.items():
         directory = rundir.run_dir(home, run_id)
         guild = rundir.guild_dir(directory)
-        before[run_id] = rundir.status(directory).text if os.path.isdir(guild) else None
-        if locks.holder(guild) is not None:
-            refused[run_id] = "it is running on this machine"
-        elif (state["remote"] or "").startswith(protocol.PUSH):
-            refused[run_id] = "it is not there whole yet (%s)" % state["remote"]
-        elif not _is_settled(directory, state):
-            if not os.path.isdir(guild):
+        is_here = inside.is_folder(guild)
+        before[run_id] = rundir.status(directory).text if is_here else None
+        why = _why_not(home, directory, state)
+        if why:
+            refused[run_id] = why
+            continue
+        if os.path.islink(directory):
+            moved[run_id] = os.path.realpath(directory)
+        if not _is_settled(directory, state):
+            if not is_here:
                 _make(directory, remote, incoming)
             elif rundir.status(directory).remote != remote:
                 _write_remote(guild, remote)
@@ -57,13 +62,43 @@ def begin(home: str, states: Dict[str, State], remote: str, incoming: str = "") 
             # An end from before the run was restarted there: a copy removes nothing.
             told = zip(rundir.END, (state["exit_status"], state["stopped"]))
             rundir.remove_attrs(directory, [name for name, value in told if value is None])
+    inside.flush([top, *moved.values()])  # the marks, before the first byte
     return {
         "runs_dir": top,
         "incoming": incoming,
         "refused": refused,
         "before": before,
         "began": began,
+        "moved": moved,
     }
+
+
+def _why_not(home: str, directory: str, state: State) -> str:
+    """Why a run may not be copied here now; nothing where it may."""
+    link = rundir.link_in(directory)
+    if link:
+        return "here its %s is a link, and guild follows no link in a run" % link
+    if os.path.islink(directory):
+        why = _why_not_followed(home, directory)
+        if why:
+            return why
+    if locks.holder(rundir.guild_dir(directory)) is not None:
+        return "it is running on this machine"
+    if (state["remote"] or "").startswith(protocol.PUSH):
+        return "it is not there whole yet (%s)" % state["remote"]
+    return ""
+
+
+def _why_not_followed(home: str, link: str) -> str:
+    """Why a link in a run's place is none that its user made to have the run on another disk."""
+    target = os.path.realpath(link)
+    if (target + os.sep).startswith(os.path.realpath(rundir.runs_dir(home)) + os.sep):
+        return "in its place is a link to another run, which guild does not follow"
+    if os.lstat(link).st_uid != os.geteuid():
+        return "in its place is a link of another user's, which guild does not follow"
+    if not os.path.isdir(target):
+        return "its directory is a link to %s, which is not there" % rundir.shown(target)
+    return ""
 
 
 def begin_push(home: str, states: Dict[str, State], sender: str, token: str) -> Begun:
@@ -77,7 +112,9 @@ def begin_push(home: str, states: Dict[str, State], sender: str, token: str) -> 
     refused = {}
     for run_id in states:
         now = rundir.status(rundir.run_dir(home, run_id))
-        if now.text not in protocol.FINAL and not (now.remote or "").startswith(protocol.PUSH):
+        # An empty name is what a power cut has left of a mark; what is whole here mends that.
+        is_pushed = now.remote == "" or (now.remote or "").startswith(protocol.PUSH)
+        if now.text not in protocol.FINAL and not is_pushed:
             refused[run_id] = "it is %s%s there" % (
                 now.text,
                 " (%s)" % now.remote if now.remote else "",
@@ -99,7 +136,8 @@ def _make(directory: str, remote: str, incoming: str) -> None:
 
 
 def _write_remote(guild: str, remote: str) -> None:
-    atomic.write_atomically(os.path.join(guild, rundir.LOCK_REMOTE), remote + "\n")
+    # Flushed with all others: by `begin`, or by who calls.
+    atomic.write_in(guild, rundir.LOCK_REMOTE, remote + "\n", flushed=False)
 
 
 def reopen(home: str, run_id: str, remote: str) -> bool:
@@ -109,7 +147,7 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
     guild = rundir.guild_dir(directory)
     if known is None or known["remote"] != remote or locks.holder(guild) is not None:
         return False
-    _write_remote(guild, remote)
+    atomic.write_in(guild, rundir.LOCK_REMOTE, remote + "\n")
     return True
 
 
@@ -137,33 +175,53 @@ def settle(
     and keeps its mark until the next time.
     """
     unsettled = {}
+    copied = {}
     for run_id, state in states.items():
         directory = rundir.run_dir(home, run_id)
-        is_over = state["status"] in protocol.FINAL
-        if is_over and not _has_ended_as(directory, state):
+        link = rundir.link_in(directory)
+        if link:
+            unsettled[run_id] = "its %s is a link, and guild follows no link in a run" % link
+        elif state["status"] in protocol.FINAL and not _has_ended_as(directory, state):
             unsettled[run_id] = "it changed while it was copied"
-            continue
-        _set_waiting(directory, state)
-        if state["status"] != "lost":
-            rundir.unmark(directory, rundir.LOCK_LOST)
-        left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
-        left_out.write_note(directory, left_out.LINKS, state["links"])
-        if began is not None:
-            rundir.confirm(directory, remote, began, state["stamp"])
-        _remove_unfinished(directory)
-        if is_over:  # last: what is cut off before, the next sync does again
+        else:
+            copied[run_id] = directory
+            _write_notes(directory, state)
+    confirm = partial(_confirm, remote=remote, began=began)
+    over = {i: path for i, path in copied.items() if states[i]["status"] in protocol.FINAL}
+    for run_id, directory in over.items():
+        confirm(directory, states[run_id])
+    inside.flush([rundir.runs_dir(home), *copied.values()])
+    for run_id, directory in copied.items():
+        if run_id in over:  # last: what is cut off before, the next sync does again
             rundir.unmark(directory, rundir.LOCK_REMOTE)
-        elif state["status"] == "lost":  # there it is a copy, whose own remote has it no more
+        elif states[run_id]["status"] == "lost":  # a copy there, whose own remote has it no more
+            confirm(directory, states[run_id])
             _lose(directory, remote)
+        else:  # its stamp says that all this is here: only now it is
+            confirm(directory, states[run_id])
     return unsettled
 
 
+def _write_notes(directory: str, state: State) -> None:
+    _set_waiting(directory, state)
+    if state["status"] != "lost":
+        rundir.unmark(directory, rundir.LOCK_LOST)
+    left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
+    left_out.write_note(directory, left_out.LINKS, state["links"])
+    _remove_unfinished(directory)
+
+
+def _confirm(directory: str, state: State, remote: str, began: Optional[int]) -> None:
+    if began is not None:
+        rundir.confirm(directory, remote, began, state["stamp"])
+
+
 def _remove_unfinished(directory: str) -> None:
-    """Remove marks that a killed guild had not finished writing (locks.write_atomically)."""
+    """Remove what a killed guild had not finished writing."""
     guild = rundir.guild_dir(directory)
-    for name in os.listdir(guild):
-        if name.startswith(".LOCK") and _is_dead(name.rpartition(".")[2]):
-            os.unlink(os.path.join(guild, name))
+    for name in (".", "attrs"):
+        if inside.is_folder(guild, name):
+            atomic.remove_unfinished(guild, name, _is_dead)
 
 
 def _is_dead(pid: str) -> bool:
@@ -176,8 +234,8 @@ def _set_waiting(directory: str, state: State) -> None:
     for name, status in ((rundir.PENDING, "pending"), (rundir.STAGED, "staged")):
         if state["status"] != status:
             rundir.unmark(directory, name)
-        elif not os.path.exists(os.path.join(rundir.guild_dir(directory), name)):
-            rundir.mark(directory, name)
+        elif not inside.exists(rundir.guild_dir(directory), name):
+            rundir.mark(directory, name, flushed=False)
 
 
 def confirm_unchanged(home: str, states: Dict[str, State], remote: str) -> List[str]:
@@ -206,6 +264,7 @@ def _is_unchanged(directory: str, state: State, remote: str) -> bool:
         and bool(known["stamp"])
         and known["stamp"] == state["stamp"]
         and rundir.status(directory) == rundir.Status(state["status"] or "", remote)
+        and not rundir.has_empty_attr(directory)
     )
 
 
@@ -227,7 +286,7 @@ def lose(home: str, ids: Sequence[str], remote: str) -> List[str]:
 
 def _lose(directory: str, remote: str) -> None:
     guild = rundir.guild_dir(directory)
-    atomic.write_atomically(os.path.join(guild, rundir.LOCK_LOST), remote + "\n")
+    atomic.write_in(guild, rundir.LOCK_LOST, remote + "\n")
     for name in (rundir.PENDING, rundir.STAGED, rundir.LOCK_REMOTE):
         rundir.unmark(directory, name)
 
@@ -242,7 +301,7 @@ def find_again(home: str, run: str) -> Found:
             "run %s is not lost: it is %s" % (run_id, now.text),
             "Show lost runs with 'guild runs --lost'.",
         )
-    _write_remote(rundir.guild_dir(directory), now.remote)
+    atomic.write_in(rundir.guild_dir(directory), rundir.LOCK_REMOTE, now.remote + "\n")
     rundir.unmark(directory, rundir.LOCK_LOST)
     return {"id": run_id, "remote": now.remote}
 
@@ -250,26 +309,41 @@ def find_again(home: str, run: str) -> Found:
 def _has_ended_as(directory: str, state: State) -> bool:
     # `started` too: it tells an end from that of the same run before it was restarted.
     told = (state["exit_status"], state["stopped"], state["started"])
-    names = (*rundir.END, "started")
-    return tuple(rundir.read_attr(directory, name) for name in names) == told
+    here = rundir.read_attrs(directory, (*rundir.END, "started"))
+    return tuple(here.values()) == told
 
 
 def _is_settled(directory: str, state: State) -> bool:
     """Whether the run is here already, ended as it has ended there."""
     return (
         state["status"] in protocol.FINAL
-        and os.path.exists(os.path.join(rundir.guild_dir(directory), "opref"))
+        and inside.exists(rundir.guild_dir(directory), "opref")
         and rundir.status(directory) == rundir.Status(state["status"] or "")
         and _has_ended_as(directory, state)
     )
 
 
-def end(home: str, incoming: str, ids: Sequence[str]) -> None:
-    """Remove the folder for unfinished files, and the runs of which nothing but marks came."""
+def end(home: str, incoming: str, ids: Sequence[str], remote: str = "") -> Dict[str, str]:
+    """Remove the folder for unfinished files, and the runs of which nothing but marks came.
+
+    Returns why for each run in whose place a link has come: a copy brings no link there. It is
+    removed, and with the name of the remote the run is marked as that one's once more.
+    """
+    linked = {}
     for run_id in ids:
         directory = rundir.run_dir(home, run_id)
         guild = rundir.guild_dir(directory)
-        if os.path.isdir(guild) and set(os.listdir(guild)) <= _MARKS:
+        if os.path.islink(directory):
+            if _why_not_followed(home, directory):
+                os.unlink(directory)
+                linked[run_id] = "a link came in place of its directory, and was removed"
+        elif os.path.islink(guild):
+            os.unlink(guild)
+            linked[run_id] = "a link came in place of its .guild, and was removed"
+        elif inside.is_folder(guild) and set(inside.names(guild)) <= _MARKS:
             if os.listdir(directory) == [".guild"]:
                 os.rename(directory, os.path.join(incoming, run_id))  # whole, or gone
+        if run_id in linked and remote:
+            _make(directory, remote, incoming)
     shutil.rmtree(incoming, ignore_errors=True)
+    return linked

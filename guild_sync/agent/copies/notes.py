@@ -9,13 +9,12 @@ what either side has added is kept. Where nothing was copied yet, nothing is wha
 from __future__ import annotations
 
 import json
-import os
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
 from ..catalog.changes import changing
 from ..protocol import Notes, SentNotes, Value
-from ..store import atomic, rundir
+from ..store import atomic, inside, rundir
 
 BASE = "LOCK.base"  # of each remote: what was copied last, and which conflicts were told of
 _MAX_BASE = 1 << 24
@@ -58,7 +57,7 @@ def take_notes(home: str, sent: Dict[str, SentNotes]) -> Dict[str, List[str]]:
     with changing(home):
         for run_id, parts in sent.items():
             directory = rundir.run_dir(home, run_id)
-            if os.path.isdir(rundir.guild_dir(directory)):
+            if inside.is_folder(rundir.guild_dir(directory)):
                 conflicts = _take(directory, parts["notes"], parts["base"])
                 if conflicts:
                     found[run_id] = conflicts
@@ -126,7 +125,7 @@ def _write(directory: str, name: str, value: Value) -> None:
     if value in (None, []):
         rundir.remove_attrs(directory, (name,))
         return
-    os.makedirs(os.path.join(rundir.guild_dir(directory), "attrs"), exist_ok=True)
+    inside.make(rundir.guild_dir(directory), "attrs")
     rundir.write_attr(directory, name, value)
 
 
@@ -142,8 +141,7 @@ def _known(directory: str, remote: str) -> Notes:
 
 def _bases(directory: str) -> Dict[str, Value]:
     try:
-        with open(os.path.join(rundir.guild_dir(directory), BASE), encoding="utf-8") as f:
-            found: Value = json.loads(f.read(_MAX_BASE))
+        found: Value = json.loads(inside.read(rundir.guild_dir(directory), BASE, _MAX_BASE))
     except (OSError, ValueError, RecursionError):
         return {}
     return rundir.mapping(found)
@@ -151,10 +149,10 @@ def _bases(directory: str) -> Dict[str, Value]:
 
 def _keep(home: str, run_id: str, remote: str, base: Notes) -> None:
     directory = rundir.run_dir(home, run_id)
-    if not os.path.isdir(rundir.guild_dir(directory)):
+    if not inside.is_folder(rundir.guild_dir(directory)):
         return
     with changing(home):  # the bases of all remotes are in one file
         bases = _bases(directory)
         if bases.get(remote) != base:
             text = json.dumps(dict(bases, **{remote: base}))
-            atomic.write_atomically(os.path.join(rundir.guild_dir(directory), BASE), text)
+            atomic.write_in(rundir.guild_dir(directory), BASE, text)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import Dict, Optional, Sequence
 
 from .. import protocol
 from ..files.left_out import left_out
 from ..protocol import MOST
-from ..store import locks, rundir
+from ..store import inside, locks, rundir
 from ..store.home import home_id
 from .stamps import stamp
 
@@ -56,10 +55,10 @@ def survey(
 def _end_if_abandoned(directory: str) -> None:
     """Let a pending run whose guild was killed be an error, so that it does not wait for ever."""
     guild = rundir.guild_dir(directory)
-    try:
-        age = time.time() - os.stat(os.path.join(guild, rundir.PENDING)).st_mtime
-    except OSError:
+    pending = inside.status(guild, rundir.PENDING)
+    if pending is None:
         return
+    age = time.time() - pending.st_mtime
     if age < ABANDONED_SECONDS or rundir.status(directory) != rundir.Status("pending"):
         return
     try:

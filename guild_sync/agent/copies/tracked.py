@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
-from ..store import locks, rundir
+from ..store import inside, locks, rundir
 
 
 def tracked(home: str) -> List[Tuple[str, str]]:
@@ -26,18 +27,34 @@ def tracked(home: str) -> List[Tuple[str, str]]:
 
 
 def _remote_to_ask(directory: str) -> Optional[str]:
-    # Three looks a run, and 10,000 runs: nothing is read before it is known to be there.
-    guild = directory + "/.guild/"
-    if os.access(guild + rundir.LOCK_REMOTE, os.F_OK):
-        remote = rundir.status(directory).remote
-        return None if remote is None or remote.startswith(protocol.PUSH) else remote
-    for name in (rundir.PENDING, rundir.STAGED):
-        if os.access(guild + name, os.F_OK):
-            return _remote_of_waiting(directory, guild + name)
+    # Some looks a run, and 10,000 runs: nothing is read before it is known to be there.
+    try:
+        handle = inside.opened(directory + "/.guild")
+    except OSError:
+        return None
+    try:
+        has = partial(os.access, mode=os.F_OK, dir_fd=handle)
+        if has(rundir.LOCK_REMOTE):
+            remote = rundir.status(directory).remote
+            return None if remote is None or remote.startswith(protocol.PUSH) else remote
+        if has(rundir.PENDING) or has(rundir.STAGED):
+            return _remote_of_waiting(directory)
+        return _remote_of_torn(directory) if has(rundir.LOCK_CONFIRMED) else None
+    finally:
+        os.close(handle)
+
+
+def _remote_of_torn(directory: str) -> Optional[str]:
+    """The remote of a copy that a power cut has left without its end; None for one that has it."""
+    if rundir.is_torn(directory) and not inside.exists(
+        rundir.guild_dir(directory), rundir.LOCK_LOST
+    ):
+        copied = rundir.confirmed(directory)
+        return str(copied["remote"]) if copied is not None else ""
     return None
 
 
-def _remote_of_waiting(directory: str, mark: str) -> Optional[str]:
+def _remote_of_waiting(directory: str) -> Optional[str]:
     """The remote of a copy that has a mark of a run that waits; None for this machine's own."""
     copied = rundir.confirmed(directory)
     if copied is not None:
@@ -72,9 +89,8 @@ def overview(home: str) -> Dict[str, protocol.Overview]:
 
 def _origin(directory: str) -> Tuple[Optional[str], int]:
     """The remote that a run is a copy from, and the time of its last word; None for no copy."""
-    guild = directory + "/.guild/"
-    marks = (rundir.LOCK_CONFIRMED, rundir.LOCK_REMOTE, rundir.LOCK_LOST)
-    mark = next((name for name in marks if os.access(guild + name, os.F_OK)), None)
+    guild = rundir.guild_dir(directory)
+    mark = _mark_of_copy(guild)
     if mark is None:
         return None, 0
     copied = rundir.confirmed(directory)
@@ -83,10 +99,21 @@ def _origin(directory: str) -> Tuple[Optional[str], int]:
         return None, 0
     if copied is not None:
         return remote, copied["time"]
-    try:  # a copy that was begun, and not confirmed yet
-        return remote, os.stat(guild + mark).st_mtime_ns // 1000
+    found = inside.status(guild, mark)  # a copy that was begun, and not confirmed yet
+    return remote, found.st_mtime_ns // 1000 if found is not None else 0
+
+
+def _mark_of_copy(guild: str) -> Optional[str]:
+    """The first that there is of the marks that only a copy has."""
+    try:
+        handle = inside.opened(guild)
     except OSError:
-        return remote, 0
+        return None
+    try:
+        marks = (rundir.LOCK_CONFIRMED, rundir.LOCK_REMOTE, rundir.LOCK_LOST)
+        return next((m for m in marks if os.access(m, os.F_OK, dir_fd=handle)), None)
+    finally:
+        os.close(handle)
 
 
 def mend(home: str, ids: Sequence[str]) -> List[str]:
@@ -109,9 +136,7 @@ def _has_ended_since(directory: str) -> bool:
     if rundir.read_attr(directory, "exit_status") is None or not isinstance(stopped, int):
         return False
     for name in (rundir.PENDING, rundir.STAGED):
-        try:
-            if os.stat(os.path.join(rundir.guild_dir(directory), name)).st_mtime > stopped / 1e6:
-                return False
-        except OSError:
-            pass
+        found = inside.status(rundir.guild_dir(directory), name)
+        if found is not None and found.st_mtime > stopped / 1e6:
+            return False
     return True

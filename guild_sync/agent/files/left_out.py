@@ -9,7 +9,7 @@ from typing import List, Sequence, Tuple, Union
 
 from ..errors import AgentError
 from ..protocol import MOST, SelectionForm, Value
-from ..store import atomic, rundir
+from ..store import atomic, inside, rundir
 from .patterns import at_any_depth, is_below, matches
 
 # Notes of a copy, JSON lists; as LOCK* never copied. What a selection left out of it: path
@@ -82,9 +82,8 @@ def _size_of(folder: str) -> int:
 
 def write_note(directory: str, name: str, what: Sequence[Tuple[str, Union[int, str]]]) -> None:
     """Write down in a copy what was left out of it; nothing where nothing was."""
-    path = os.path.join(rundir.guild_dir(directory), name)
     if what:
-        atomic.write_atomically(path, json.dumps(what))
+        atomic.write_in(rundir.guild_dir(directory), name, json.dumps(what), flushed=False)
     else:
         rundir.unmark(directory, name)
 
@@ -100,10 +99,9 @@ def links_of(directory: str) -> List[Tuple[str, str]]:
 
 
 def _note(directory: str, name: str) -> List[List[Value]]:
-    path = os.path.join(rundir.guild_dir(directory), name)
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as f:
-            found = json.loads(f.read(_MAX_NOTE))
+        data = inside.read(rundir.guild_dir(directory), name, _MAX_NOTE)
+        found = json.loads(data.decode("utf-8", "surrogateescape"))
     except (OSError, ValueError, RecursionError):
         return []
     pairs = found if isinstance(found, list) else []

@@ -9,7 +9,7 @@ from typing import Dict, Generator, Iterator, Optional
 
 from ..catalog import find
 from ..protocol import DATA, RUN_DATA, RUN_END, Packet
-from ..store import rundir
+from ..store import inside, rundir
 from .reading import chunks
 
 POLL = 0.1  # seconds between looks at an output that grows
@@ -24,12 +24,11 @@ def follow(
     Where `hangup_fd` becomes readable nobody watches any more, and it ends too.
     """
     directory = rundir.run_dir(home, run_id)
-    path = os.path.join(rundir.guild_dir(directory), rundir.OUTPUT)
     position = 0
     while True:
         # The status first: what was written before the run ended is then all read.
         live = rundir.status(directory).text in ("running", "pending", "staged")
-        for data in _from(path, position):
+        for data in _from(directory, position):
             position += len(data)
             yield DATA, data
         if not live:
@@ -65,21 +64,20 @@ def follow_all(
 
 
 def _new_output(directory: str, at: Dict[str, int]) -> Iterator[bytes]:
-    path = os.path.join(rundir.guild_dir(directory), rundir.OUTPUT)
-    try:
-        if os.stat(path).st_size < at[directory]:
-            at[directory] = 0  # it was restarted
-    except OSError:
+    found = inside.status(rundir.guild_dir(directory), rundir.OUTPUT)
+    if found is None:
         return
-    for data in _from(path, at[directory]):
+    if found.st_size < at[directory]:
+        at[directory] = 0  # it was restarted
+    for data in _from(directory, at[directory]):
         at[directory] += len(data)
         yield data
 
 
-def _from(path: str, position: int) -> Iterator[bytes]:
-    """What the file holds behind `position`; nothing where it is not there yet."""
+def _from(directory: str, position: int) -> Iterator[bytes]:
+    """What the output holds behind `position`; nothing where it is not there yet."""
     try:
-        f = open(path, "rb")  # noqa: SIM115 (chunks closes it)
+        f = os.fdopen(inside.open_file(rundir.guild_dir(directory), rundir.OUTPUT), "rb")
     except FileNotFoundError:
         return
     f.seek(position)

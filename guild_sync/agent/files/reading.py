@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import BinaryIO, Iterator
 
 from ..errors import AgentError
 from ..protocol import CHUNK
-from ..store import rundir
+from ..store import inside, rundir
 
 
 def open_file(home: str, run_id: str, path: str) -> BinaryIO:
@@ -23,6 +24,8 @@ def open_file(home: str, run_id: str, path: str) -> BinaryIO:
             "%s is not a path in a run" % rundir.shown(path),
             "Give one that is relative to the run.",
         )
+    if path.split("/")[0] == ".guild":
+        return _own_file(directory, path, full)
     real = os.path.realpath(full)
     top = os.path.realpath(rundir.runs_dir(home))
     if not real.startswith(top + os.sep):
@@ -36,6 +39,20 @@ def open_file(home: str, run_id: str, path: str) -> BinaryIO:
         raise AgentError("%s does not exist" % full, kind="missing-file") from None
     except OSError as e:
         raise AgentError("cannot read %s: %s" % (full, e.strerror)) from None
+
+
+def _own_file(directory: str, path: str, full: str) -> BinaryIO:
+    """A file of guild's own, which is no link and in no folder that is one."""
+    try:
+        fd = inside.open_file(rundir.guild_dir(directory), path.partition("/")[2] or ".")
+    except FileNotFoundError:
+        raise AgentError("%s does not exist" % full, kind="missing-file") from None
+    except OSError as e:
+        raise AgentError("cannot read %s: %s" % (full, e.strerror)) from None
+    if stat.S_ISDIR(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise AgentError("%s is a directory" % full)
+    return os.fdopen(fd, "rb")
 
 
 def chunks(f: BinaryIO) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ import sys
 import time
 
 from ..protocol import Python
+from ..store import inside
 from . import folder
 
 # Versions of guild on several workstations may share a remote: the agent of one that has been
@@ -19,9 +20,11 @@ UNUSED = 7 * folder.DAY
 def clean_agents(home: str, keep: str) -> None:
     """Remove every other version of the agent that no process of it uses, nor has for a week.
 
-    What was sent in part, or removed in part, goes too.
+    What was sent in part, or removed in part, goes too. The one that stays, which was just
+    sent, is on the disk by then: after a power cut there is a whole one.
     """
     top = os.path.join(home, "agent")
+    inside.flush([top])
     for name in os.listdir(top):
         path = os.path.join(top, name)
         try:

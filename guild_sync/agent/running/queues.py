@@ -15,7 +15,7 @@ from typing import Any, Iterator, List, NamedTuple, Set
 from ..errors import AgentError
 from ..machine.processes import ENDING
 from ..staging import spawn
-from ..store import locks, rundir
+from ..store import inside, locks, rundir
 from .saying import say
 
 
@@ -38,7 +38,7 @@ def _staged(home: str) -> Iterator[Staged]:
     top = rundir.runs_dir(home)
     for name in rundir.names(top):
         directory = os.path.join(top, name)
-        if not os.path.exists(os.path.join(rundir.guild_dir(directory), rundir.STAGED)):
+        if not inside.exists(rundir.guild_dir(directory), rundir.STAGED):
             continue
         if (
             rundir.status(directory) == rundir.Status("staged")

@@ -15,8 +15,8 @@ from typing import Callable, Dict, List, Optional
 
 from ..errors import AgentError
 from ..machine.environment import Environment, user_name
-from ..protocol import Job, now
-from ..store import locks, rundir
+from ..protocol import Job, Plain, now
+from ..store import inside, locks, rundir
 from ..store.job import read_job
 from .operation import Output, operate
 
@@ -89,7 +89,7 @@ def run(
         rundir.unmark(directory, rundir.STAGED)
         rundir.unmark(directory, rundir.PENDING)
         variables = _variables(directory, job, environment)
-        with open(os.path.join(guild, rundir.OUTPUT), "wb") as output:
+        with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
             code = operate(
                 directory,
                 argv,
@@ -106,11 +106,14 @@ def run(
 
 
 def _write_start(directory: str, argv: List[str], job: Job) -> None:
-    rundir.write_attr(directory, "cmd", argv)
-    rundir.write_attr(directory, "env", job.get("env") or {})
-    rundir.write_attr(directory, "host", socket.gethostname())
-    rundir.write_attr(directory, "user", user_name())
-    rundir.write_attr(directory, "started", now())
+    attributes: Dict[str, Plain] = {
+        "cmd": argv,
+        "env": job.get("env") or {},
+        "host": socket.gethostname(),
+        "user": user_name(),
+        "started": now(),
+    }
+    rundir.write_attrs(directory, attributes)
 
 
 def command(home: str, job: Job) -> List[str]:

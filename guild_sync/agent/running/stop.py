@@ -16,7 +16,7 @@ from ..catalog import changes
 from ..errors import AgentError
 from ..machine import processes
 from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited
-from ..store import locks, rundir
+from ..store import inside, locks, rundir
 
 _HOW = (TERM, KILL, KILL_RUNNER)
 _GRACE = 2.0  # seconds in which Guild AI's guild writes down how its operation ended
@@ -102,9 +102,9 @@ def _is_being_recorded(directory: str, since: float) -> bool:
     """
     guild = rundir.guild_dir(directory)
     return (
-        os.path.isdir(guild)
-        and not os.path.exists(os.path.join(guild, "attrs", "exit_status"))
-        and not os.path.exists(os.path.join(guild, locks.OWNER))
+        inside.is_folder(guild)
+        and not inside.exists(guild, "attrs/exit_status")
+        and not inside.exists(guild, locks.OWNER)
         and time.monotonic() - since < _GRACE
     )
 

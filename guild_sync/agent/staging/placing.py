@@ -11,7 +11,7 @@ from typing import Collection, Dict, Iterator, List, Tuple
 
 from ..errors import AgentError
 from ..protocol import RequirementForm, Value
-from ..store import manifest, rundir
+from ..store import inside, manifest, rundir
 from ..store.manifest import append_manifest
 
 _NO_DIGEST = "-"  # what Guild AI writes for a folder; of a link the run that it leads to says all
@@ -144,8 +144,14 @@ def _put(directory: str, name: str, path: str, is_link: bool, is_relative: bool)
     if os.path.isdir(path):
         shutil.copytree(path, target, symlinks=False)
         return _NO_DIGEST
-    shutil.copyfile(path, target)
+    copy_file(path, os.path.realpath(directory), name)
     return _sha1(target)
+
+
+def copy_file(source: str, top: str, name: str) -> None:
+    """Copy the contents of a file to `name`, a path in a folder of a run."""
+    with open(source, "rb") as f, os.fdopen(inside.create(top, name), "wb") as copy:
+        shutil.copyfileobj(f, copy, 1 << 20)
 
 
 def _sha1(path: str) -> str:

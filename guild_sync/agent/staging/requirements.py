@@ -16,7 +16,7 @@ from ..errors import AgentError
 from ..protocol import FILES, RequiredRun, RequirementForm, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
-from .placing import add_required, is_inside
+from .placing import add_required, copy_file, is_inside
 
 
 def candidates(
@@ -79,11 +79,9 @@ def add_files(
 def keep_files(home: str, run_id: str, root: str, files: Sequence[str]) -> None:
     """Keep files of the project for the runs that will be made from this one."""
     directory = rundir.run_dir(home, run_id)
-    top = os.path.join(rundir.guild_dir(directory), "job-packages", FILES)
+    below = "%s/%s/" % (rundir.JOB_PACKAGES, FILES)
     for name in files:
-        target = os.path.join(top, name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copyfile(os.path.join(root, name), target)
+        copy_file(os.path.join(root, name), rundir.guild_dir(directory), below + name)
 
 
 def resolve(home: str, directory: str, requires: Sequence[RequirementForm]) -> None:
@@ -157,12 +155,11 @@ def adopt_files(origin: str, directory: str) -> None:
     deps = rundir.read_attr(origin, "deps")
     for line in manifest_lines(origin):
         name, place = _dependency(origin, line) or ("", "")
-        source, target = os.path.join(origin, name), os.path.join(directory, name)
+        source = os.path.join(origin, name)
         if not name or not place.startswith("file:") or not is_inside(directory, name):
             continue
         if os.path.isfile(source) and not os.path.islink(source):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copyfile(source, target)
+            copy_file(source, os.path.realpath(directory), name)
             append_manifest(directory, [line])
     if isinstance(deps, dict):
         of_files = {n: d for n, d in deps.items() if isinstance(d, dict) and _has_files(d)}

@@ -13,7 +13,7 @@ from typing import Dict, Optional
 from ..catalog import describe, find
 from ..errors import AgentError
 from ..protocol import Job, Made, Recipe, Value
-from ..store import atomic, rundir
+from ..store import atomic, inside, rundir
 from ..store.job import JOB, read_job, write_job
 from ..store.rest import AtRest
 from . import requirements, stage
@@ -26,7 +26,7 @@ def recipe(home: str, run: str) -> Recipe:
     """
     run_id = find.one(home, run)
     directory = rundir.run_dir(home, run_id)
-    has_job = os.path.exists(os.path.join(rundir.guild_dir(directory), JOB))
+    has_job = inside.exists(rundir.guild_dir(directory), JOB)
     return {
         **describe.summary(home, run_id),
         "opref_text": rundir.opref_text(directory),
@@ -59,16 +59,16 @@ def restage(
             )
         rundir.mark(directory, rundir.PENDING)
         _forget_end(directory)
-        for name, value in attributes.items():
-            rundir.write_attr(directory, name, value)
+        guild = rundir.guild_dir(directory)
         write_job(directory, job)
         if opref is not None:
-            atomic.write_atomically(os.path.join(rundir.guild_dir(directory), "opref"), opref)
-        packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
+            atomic.write_in(guild, "opref", opref, flushed=False)
+        rundir.write_attrs(directory, attributes)
+        packages = os.path.join(guild, rundir.JOB_PACKAGES)
         if new_source:
             shutil.rmtree(packages, ignore_errors=True)
             requirements.forget_all(directory)
-        os.makedirs(packages, exist_ok=True)
+        inside.make(guild, rundir.JOB_PACKAGES)
     return {"run_dir": directory}
 
 
@@ -111,7 +111,8 @@ def stage_in(
             "Give a new or an empty one.",
             "refused",
         )
-    os.makedirs(os.path.join(guild, "attrs"), exist_ok=True)
+    os.makedirs(guild, exist_ok=True)
+    inside.make(guild, "attrs")
     with _at_rest(run_dir, run_dir):
         rundir.mark(run_dir, rundir.PENDING)
         _forget_end(run_dir)

@@ -9,9 +9,9 @@ import shutil
 import stat
 from typing import List, Sequence, Tuple
 
-from ..store import atomic, manifest, rundir
+from ..store import inside, manifest, rundir
 from ..store.job import read_job
-from ..store.manifest import SOURCE_FOLDER
+from ..store.manifest import SOURCE_FOLDER, write_manifest
 
 
 def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None:
@@ -62,23 +62,21 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir
     """
     directory = run_dir or rundir.run_dir(home, run_id)
     # The directory of a run that consists of others has links to these, and nothing else.
-    folder = SOURCE_FOLDER if read_job(directory).get("children") else ""
-    manifest = []
+    top = os.path.realpath(directory)
+    below = SOURCE_FOLDER if read_job(directory).get("children") else ""
+    lines = []
     digest = hashlib.sha256()  # not MD5, which a machine in FIPS mode refuses
     for name in sorted(files):
         with open(os.path.join(root, name), "rb") as f:
             content = f.read()
             mode = stat.S_IMODE(os.fstat(f.fileno()).st_mode)
-        target = os.path.join(directory, folder + name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as f:
+        with os.fdopen(inside.create(top, below + name), "wb") as f:
             f.write(content)
-        os.chmod(target, (mode & 0o755) | 0o600)
+            os.fchmod(f.fileno(), (mode & 0o755) | 0o600)
         sha1 = hashlib.sha1(content).hexdigest()
-        manifest.append(" ".join(("s", shlex.quote(folder + name), sha1, shlex.quote(name))))
+        lines.append(" ".join(("s", shlex.quote(below + name), sha1, shlex.quote(name))))
         digest.update(os.fsencode(name) + b"\0" + content)
-    text = "".join(line + "\n" for line in manifest)
-    atomic.write_atomically(os.path.join(rundir.guild_dir(directory), "manifest"), text)
+    write_manifest(directory, lines)
     found = digest.hexdigest()[:_DIGEST_DIGITS]
     rundir.write_attr(directory, "sourcecode_digest", found)
     return found

@@ -8,7 +8,7 @@ from typing import Dict
 
 from ..errors import AgentError
 from ..protocol import Job, Made, Value, now
-from ..store import atomic, locks, rundir
+from ..store import atomic, inside, locks, rundir
 from ..store.home import home_id
 from ..store.job import write_job
 
@@ -30,7 +30,7 @@ def stage(home: str, run_id: str, opref: str, attributes: Dict[str, Value], job:
     shutil.rmtree(temporary, ignore_errors=True)
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
     try:
-        rundir.mark(temporary, rundir.PENDING)
+        rundir.mark(temporary, rundir.PENDING, flushed=False)
         fill(temporary, run_id, opref, attributes, job)
         os.rename(temporary, directory)
         home_id(home, make=True)
@@ -43,13 +43,10 @@ def stage(home: str, run_id: str, opref: str, attributes: Dict[str, Value], job:
 def fill(directory: str, run_id: str, opref: str, attributes: Dict[str, Value], job: Job) -> None:
     """Write what a run is: its operation, its job, its attributes."""
     guild = rundir.guild_dir(directory)
-    atomic.write_atomically(os.path.join(guild, "opref"), opref)
+    atomic.write_in(guild, "opref", opref, flushed=False)
     write_job(directory, job)
-    rundir.write_attr(directory, "id", run_id)
-    rundir.write_attr(directory, "initialized", now())
-    for name, value in attributes.items():
-        rundir.write_attr(directory, name, value)
-    os.makedirs(os.path.join(guild, rundir.JOB_PACKAGES), exist_ok=True)
+    inside.make(guild, rundir.JOB_PACKAGES)
+    rundir.write_attrs(directory, {"id": run_id, "initialized": now(), **attributes})
 
 
 def mark_staged(home: str, run_id: str) -> None:

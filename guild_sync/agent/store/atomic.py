@@ -1,23 +1,48 @@
-"""Small files written whole or not at all."""
+"""Small files written whole or not at all, and on the disk when that is done."""
 
 from __future__ import annotations
 
 import os
+import re
+from typing import Callable
+
+from . import inside
+
+# Of a file that is being written: its name, chance (not in earlier versions), the process.
+_UNFINISHED = re.compile(r"\..+?(?:\.[0-9a-f]{16})?\.(\d{1,10})\Z")
 
 
 def write_atomically(path: str, text: str) -> None:
     """Write `text` to `path` so that a reader, or a crash, sees all of it or nothing."""
-    # A name that is none of an attribute: a kill may leave it.
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
+    above, name = os.path.split(path)
+    handle = os.open(above or ".", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as f:
-            f.write(text)
-        os.replace(temporary, path)
+        inside.write(handle, name, text, flushed=True)
     except OSError as e:
-        e.filename = e.filename or path  # a full disk is not said to be one of any file
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
+        e.filename, e.filename2 = path, None  # a full disk is not said to be one of any file
         raise
+    finally:
+        os.close(handle)
+
+
+def write_in(top: str, name: str, text: str, flushed: bool = True) -> None:
+    """Write `name`, a path in the folder `top` of a run, as `write_atomically` does.
+
+    No link is followed. Without `flushed` it is on the disk once `inside.flush` was called.
+    """
+    try:
+        with inside.holding(top, name) as (handle, base):
+            inside.write(handle, base, text, flushed)
+    except inside.Linked:
+        raise
+    except OSError as e:
+        e.filename, e.filename2 = os.path.join(top, name), None
+        raise
+
+
+def remove_unfinished(top: str, name: str, is_dead: Callable[[str], bool]) -> None:
+    """Remove what killed processes had not finished writing in a folder of a run."""
+    for found in inside.names(top, name):
+        match = _UNFINISHED.match(found)
+        if match and is_dead(match[1]):
+            inside.remove(top, os.path.join(name, found))

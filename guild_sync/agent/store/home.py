@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from . import rundir
+from . import atomic, inside, rundir
 
 # In the runs' own folder, which may be a disk of its own: where it is gone, the disk is.
 HOME_ID = ".home-id"
@@ -17,7 +17,7 @@ def home_id(home: str, make: bool) -> Optional[str]:
     path = os.path.join(rundir.runs_dir(home), HOME_ID)
     for _ in range(2):
         try:
-            with open(path, encoding="ascii", errors="replace") as f:
+            with os.fdopen(os.open(path, inside.READ), encoding="ascii", errors="replace") as f:
                 return f.readline().strip() or None
         except OSError:
             if not make or not _give_id(path):
@@ -27,10 +27,10 @@ def home_id(home: str, make: bool) -> Optional[str]:
 
 def _give_id(path: str) -> bool:
     """Write a new name whole, unless somebody else just has."""
-    temporary = "%s.%d" % (path, os.getpid())
+    name = os.urandom(_HOME_ID_BYTES).hex()
+    temporary = "%s.%s" % (path, os.urandom(_HOME_ID_BYTES).hex())
     try:
-        with open(temporary, "w", encoding="ascii") as f:
-            f.write(os.urandom(_HOME_ID_BYTES).hex() + "\n")
+        atomic.write_atomically(temporary, name + "\n")
         try:
             os.link(temporary, path)
         finally:

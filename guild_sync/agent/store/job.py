@@ -7,20 +7,20 @@ import os
 
 from ..errors import AgentError
 from ..protocol import Job
-from . import atomic, rundir
+from . import atomic, inside, rundir
 
 JOB = "job.json"
 
 
 def write_job(directory: str, job: Job) -> None:
-    path = os.path.join(rundir.guild_dir(directory), JOB)
-    atomic.write_atomically(path, json.dumps(job, indent=1))
+    atomic.write_in(rundir.guild_dir(directory), JOB, json.dumps(job, indent=1))
 
 
 def read_job(directory: str) -> Job:
     """What the run is to do, as `stage` wrote it."""
     try:
-        with open(os.path.join(rundir.guild_dir(directory), JOB), encoding="utf-8") as f:
+        fd = inside.open_file(rundir.guild_dir(directory), JOB)
+        with os.fdopen(fd, encoding="utf-8") as f:
             job: Job = json.load(f)
     except FileNotFoundError:
         raise AgentError("the run has no job: another program made it", kind="refused") from None

@@ -13,13 +13,16 @@ import fcntl
 import json
 import os
 import time
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
-from .atomic import write_atomically
+from ..protocol import Value
+from . import inside
+from .atomic import write_in
 
 LOCK = "LOCK"
 OWNER = "LOCK.owner"
 _TRIES = 20
+_MAX_RECORD = 4096  # bytes
 _NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -29,7 +32,7 @@ def hold(guild_dir: str) -> Optional[int]:
     The record is written under the lock. Closing the descriptor, or dying, gives it back.
     """
     for _ in range(_TRIES):
-        fd = os.open(_path(guild_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = _opened(guild_dir)
         flocked = _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if flocked and not _is_at(fd, _path(guild_dir)):
             os.close(fd)  # the last holder removed this file while we opened it
@@ -43,16 +46,29 @@ def hold(guild_dir: str) -> Optional[int]:
     return None
 
 
+def _opened(guild_dir: str) -> int:
+    """The lock's file, made where it is not there.
+
+    It is for its owner alone: whoever may read a file may hold it.
+    """
+    fd = inside.open_file(guild_dir, LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    try:
+        os.fchmod(fd, 0o600)
+    except OSError:
+        pass  # another user's
+    return fd
+
+
 def _write_record(guild_dir: str, fd: int, flocked: bool) -> None:
     record = json.dumps(dict(_record(os.getpid()), flock=flocked))
-    write_atomically(os.path.join(guild_dir, OWNER), record)
+    write_in(guild_dir, OWNER, record, flushed=False)  # of no use after a power cut
     os.ftruncate(fd, 0)
     os.pwrite(fd, b"%d\n" % os.getpid(), 0)
 
 
 def _is_at(fd: int, path: str) -> bool:
     try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
+        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
     except OSError:
         return False
 
@@ -65,7 +81,7 @@ def release(guild_dir: str, fd: int) -> None:
     """Give the lock back and leave nothing of it behind."""
     for name in (OWNER, LOCK):
         try:
-            os.unlink(os.path.join(guild_dir, name))
+            inside.remove(guild_dir, name)
         except OSError:
             pass
     os.close(fd)
@@ -74,7 +90,9 @@ def release(guild_dir: str, fd: int) -> None:
 def holder(guild_dir: str) -> Optional[int]:
     """The pid of the live process that holds the run, else None."""
     try:
-        fd = os.open(_path(guild_dir), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = inside.open_file(guild_dir, LOCK)
+    except PermissionError:
+        return _holder_by_record(guild_dir)
     except OSError:
         return None
     try:
@@ -87,7 +105,19 @@ def holder(guild_dir: str) -> Optional[int]:
         os.close(fd)
 
 
-def owner(guild_dir: str, pid: int) -> Optional[Dict[str, Any]]:
+def _holder_by_record(guild_dir: str) -> Optional[int]:
+    """As `holder`, for a user to whom the lock itself is closed: what its holder wrote down."""
+    record = _record_in(guild_dir)
+    pid = record.get("pid") if record is not None else None
+    if record is None or not isinstance(pid, int):
+        return None
+    now = _record(pid)
+    is_here = record.get("host") == now["host"]
+    same = all(record.get(key) == now[key] for key in ("boot", "start"))
+    return pid if not is_here or (same and now["start"] is not None) else None
+
+
+def owner(guild_dir: str, pid: int) -> Optional[Dict[str, Value]]:
     """The record that a runner of ours left with its pid: `host`, `start`, `boot`; else None."""
     return _read_record(guild_dir, pid)
 
@@ -131,16 +161,20 @@ def _owner_alive(guild_dir: str, pid: Optional[int]) -> bool:
     return now["start"] is not None and all(record.get(k) == now[k] for k in ("boot", "start"))
 
 
-def _read_record(guild_dir: str, pid: int) -> Optional[Dict[str, Any]]:
+def _read_record(guild_dir: str, pid: int) -> Optional[Dict[str, Value]]:
+    record = _record_in(guild_dir)
+    return record if record is not None and record.get("pid") == pid else None
+
+
+def _record_in(guild_dir: str) -> Optional[Dict[str, Value]]:
     try:
-        with open(os.path.join(guild_dir, OWNER), encoding="utf-8") as f:
-            record = json.load(f)
-    except (OSError, ValueError):
+        record = json.loads(inside.read(guild_dir, OWNER, _MAX_RECORD))
+    except (OSError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and record.get("pid") == pid else None
+    return record if isinstance(record, dict) else None
 
 
-def _record(pid: int) -> Dict[str, Any]:
+def _record(pid: int) -> Dict[str, Value]:
     return {
         "pid": pid,
         "start": start_time(pid),
@@ -175,7 +209,7 @@ def _started_before_lock(guild_dir: str, pid: int) -> bool:
     if ticks is None or uptime is None:
         return False
     started = time.time() - float(uptime.split()[0]) + ticks / os.sysconf("SC_CLK_TCK")
-    return started <= os.stat(_path(guild_dir)).st_mtime + 1
+    return started <= os.stat(_path(guild_dir), follow_symlinks=False).st_mtime + 1
 
 
 def _first_line(path: str) -> Optional[str]:

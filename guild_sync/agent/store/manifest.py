@@ -6,24 +6,23 @@ import os
 import shlex
 from typing import List, Sequence, Set
 
-from . import atomic, rundir
+from . import atomic, inside, rundir
 
-
-def _manifest_path(directory: str) -> str:
-    return os.path.join(rundir.guild_dir(directory), "manifest")
+_MANIFEST = "manifest"
+_MAX_BYTES = 1 << 28
 
 
 def manifest_lines(directory: str) -> List[str]:
     try:
-        path = _manifest_path(directory)
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
-            return [line for line in f.read().split("\n") if line]
+        data = inside.read(rundir.guild_dir(directory), _MANIFEST, _MAX_BYTES)
     except OSError:
         return []
+    return [line for line in data.decode("utf-8", "surrogateescape").split("\n") if line]
 
 
 def write_manifest(directory: str, lines: Sequence[str]) -> None:
-    atomic.write_atomically(_manifest_path(directory), "".join(line + "\n" for line in lines))
+    text = "".join(line + "\n" for line in lines)
+    atomic.write_in(rundir.guild_dir(directory), _MANIFEST, text)
 
 
 def append_manifest(directory: str, lines: Sequence[str]) -> None:
@@ -50,15 +49,10 @@ def given_files(directory: str) -> List[str]:
 def paths_of_kinds(directory: str, *types: str) -> Set[str]:
     """The paths in the run's manifest whose lines are of these types."""
     found = set()
-    path = os.path.join(rundir.guild_dir(directory), "manifest")
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
-            for line in f:
-                words = fields(line)
-                if len(words) > 1 and words[0] in types:
-                    found.add(os.path.normpath(words[1]))
-    except OSError:
-        pass
+    for line in manifest_lines(directory):
+        words = fields(line)
+        if len(words) > 1 and words[0] in types:
+            found.add(os.path.normpath(words[1]))
     return found
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value
-from . import atomic, attrs, locks
+from . import atomic, attrs, inside, locks
 
 if TYPE_CHECKING:
     from ..protocol import Plain
@@ -32,7 +32,6 @@ END = ("exit_status", "stopped")
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _BLOCK = 4096
 
 
@@ -73,31 +72,44 @@ def status(directory: str) -> Status:
     starts or ends while it is looked at is seen on one side of the change.
     """
     guild = guild_dir(directory)
-    remote = read_text(os.path.join(guild, LOCK_REMOTE))
-    waits = _waiting(guild)
-    if remote is not None:
-        return Status(waits or "running", remote.strip())
-    if waits:
-        return Status(waits)
-    lost = read_text(os.path.join(guild, LOCK_LOST))
-    if lost is not None:
-        return Status("lost", lost.strip())
-    ended = _status_at_exit(guild)
-    if ended is None and locks.holder(guild) is not None:
-        return Status("running")
-    # The runner may have ended between the two looks: it writes its exit status first.
-    return Status(ended or _status_at_exit(guild) or "error")
+    try:
+        handle = inside.opened(guild)
+    except OSError:
+        return Status("error")
+    try:
+        remote = _read_at(handle, LOCK_REMOTE)
+        waits = _waiting(handle)
+        if remote is not None:
+            return Status(waits or "running", remote.strip() or _remote_of_copy(handle))
+        if waits:
+            return Status(waits)
+        lost = _read_at(handle, LOCK_LOST)
+        if lost is not None:
+            return Status("lost", lost.strip() or _remote_of_copy(handle))
+        ended = _status_at_exit(handle)
+        if ended is None and locks.holder(guild) is not None:
+            return Status("running")
+        # The runner may have ended between the two looks: it writes its exit status first.
+        return Status(ended or _status_at_exit(handle) or "error")
+    finally:
+        os.close(handle)
 
 
-def _waiting(guild: str) -> Optional[str]:
+def _remote_of_copy(handle: int) -> str:
+    """Whose copy a run is whose mark is empty, as a power cut may leave it."""
+    known = _confirmed(_read_at(handle, LOCK_CONFIRMED))
+    return known["remote"] if known else ""
+
+
+def _waiting(handle: int) -> Optional[str]:
     for name, text in ((PENDING, "pending"), (STAGED, "staged")):
-        if os.access(os.path.join(guild, name), os.F_OK):
+        if os.access(name, os.F_OK, dir_fd=handle):
             return text
     return None
 
 
-def _status_at_exit(guild: str) -> Optional[str]:
-    text = read_text(os.path.join(guild, "attrs", "exit_status"))
+def _status_at_exit(handle: int) -> Optional[str]:
+    text = _read_attrs(handle, ["exit_status"])[0]
     if text is None:
         return None
     try:
@@ -109,7 +121,38 @@ def _status_at_exit(guild: str) -> Optional[str]:
 
 def read_attr(directory: str, name: str) -> Value:
     """The value of an attribute, None where there is none or where it cannot be read."""
-    text = read_text(os.path.join(guild_dir(directory), "attrs", name))
+    return read_attrs(directory, [name])[name]
+
+
+def read_attrs(directory: str, names: Sequence[str]) -> Dict[str, Value]:
+    """The values of several attributes, by name; as `read_attr`."""
+    return dict(zip(names, map(_decoded, attr_texts(directory, names))))
+
+
+def attr_texts(directory: str, names: Sequence[str]) -> List[Optional[str]]:
+    """The texts of attributes, as `read_text`; the folder that they are in is opened once."""
+    try:
+        handle = inside.opened(directory + "/.guild")
+    except OSError:
+        return [None] * len(names)
+    try:
+        return _read_attrs(handle, names)
+    finally:
+        os.close(handle)
+
+
+def _read_attrs(guild: int, names: Sequence[str]) -> List[Optional[str]]:
+    try:
+        handle = inside.opened("attrs", guild)
+    except OSError:
+        return [None] * len(names)
+    try:
+        return [_read_at(handle, name) for name in names]
+    finally:
+        os.close(handle)
+
+
+def _decoded(text: Optional[str]) -> Value:
     if text is None:
         return None
     try:
@@ -122,9 +165,9 @@ def notes(directory: str) -> Notes:
     """What people wrote of the run, None where nothing; without what is there and unreadable."""
     found: Notes = {}
     for name in NOTES:
-        path = os.path.join(guild_dir(directory), "attrs", name)
-        text = read_text(path)
-        if text is None and not os.path.lexists(path):
+        guild, path = guild_dir(directory), "attrs/" + name
+        text = read_text(guild, path)
+        if text is None and not inside.exists(guild, path):
             found[name] = None
         elif text and text.strip():
             try:
@@ -141,16 +184,26 @@ def mapping(value: Value) -> Dict[str, Value]:
 
 def write_attr(directory: str, name: str, value: Plain) -> None:
     """Write an attribute, whole or not at all."""
+    _write_attr(directory, name, value, flushed=True)
+
+
+def write_attrs(directory: str, values: Mapping[str, Plain]) -> None:
+    """Write several attributes, which are on the disk then; at the cost of one."""
+    for name, value in values.items():
+        _write_attr(directory, name, value, flushed=False)
+    inside.flush([directory])
+
+
+def _write_attr(directory: str, name: str, value: Plain, flushed: bool) -> None:
     if not is_attr_name(name):
         raise AgentError("%s is not an attribute's name" % shown(name))
-    path = os.path.join(guild_dir(directory), "attrs", name)
-    atomic.write_atomically(path, attrs.encode(value))
+    atomic.write_in(guild_dir(directory), "attrs/" + name, attrs.encode(value), flushed)
 
 
 def remove_attrs(directory: str, names: Iterable[str]) -> None:
     """Remove attributes, of those that there are."""
     for name in names:
-        _unlink(os.path.join(guild_dir(directory), "attrs", name))
+        inside.remove(guild_dir(directory), "attrs/" + name)
 
 
 def is_attr_name(name: str) -> bool:
@@ -160,32 +213,42 @@ def is_attr_name(name: str) -> bool:
 
 def attr_names(directory: str) -> List[str]:
     try:
-        names = os.listdir(os.path.join(guild_dir(directory), "attrs"))
+        names = inside.names(guild_dir(directory), "attrs")
     except OSError:
         return []
     return sorted(name for name in names if is_attr_name(name))
 
 
-def mark(directory: str, name: str) -> None:
-    atomic.write_atomically(os.path.join(guild_dir(directory), name), "")
+def mark(directory: str, name: str, flushed: bool = True) -> None:
+    atomic.write_in(guild_dir(directory), name, "", flushed)
 
 
 def unmark(directory: str, name: str) -> None:
-    _unlink(os.path.join(guild_dir(directory), name))
+    inside.remove(guild_dir(directory), name)
 
 
-def _unlink(path: str) -> None:
+def link_in(directory: str) -> str:
+    """Which of the folders that guild writes to is a link, as a remote may send it; else none."""
+    guild = guild_dir(directory)
+    if os.path.islink(guild):
+        return ".guild"
+    return ".guild/attrs" if os.path.islink(os.path.join(guild, "attrs")) else ""
+
+
+def read_text(guild: str, name: str) -> Optional[str]:
+    """The text of a small file in a run's `.guild`, None where there is none."""
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+        with inside.holding(guild, name) as (handle, base):
+            return _read_at(handle, base)
+    except OSError:
+        return None
 
 
-def read_text(path: str) -> Optional[str]:
-    """The text of a small file, None where there is none. Bare system calls: this is
-    what a listing of 10,000 runs spends its time on."""
+def _read_at(handle: int, name: str) -> Optional[str]:
+    """The text of a small file in an open folder. Bare system calls: this is what a listing
+    of 10,000 runs spends its time on."""
     try:
-        fd = os.open(path, _OPEN)
+        fd = os.open(name, inside.READ, dir_fd=handle)
     except OSError:
         return None
     try:
@@ -201,7 +264,11 @@ def read_text(path: str) -> Optional[str]:
 
 def opref(directory: str) -> Opref:
     """What the run's operation is, from `.guild/opref`: type, package, version, model, name."""
-    text = read_text(os.path.join(guild_dir(directory), "opref")) or ""
+    return _opref(guild_dir(directory), "")
+
+
+def _opref(guild: str, below: str) -> Opref:
+    text = read_text(guild, below + "opref") or ""
     kind, _, rest = text.partition(":")
     try:
         parts = shlex.split(rest)
@@ -210,7 +277,7 @@ def opref(directory: str) -> Opref:
     parts += [""] * (4 - len(parts))
     name = parts[3]
     if name == "+":  # a batch: it is called after the operation that it has trials of
-        name = opref(os.path.join(guild_dir(directory), "proto"))["name"] + "+"
+        name = _opref(guild, below + "proto/.guild/")["name"] + "+"
     return {
         "type": kind,
         "package": parts[0],
@@ -222,26 +289,32 @@ def opref(directory: str) -> Opref:
 
 def time_of(directory: str) -> Optional[int]:
     """When the run started (microseconds since 1970); None where this is no run."""
-    for name in ("started", "initialized"):
-        text = read_text(directory + "/.guild/attrs/" + name)
-        if text is not None:
-            try:
-                return int(text)
-            except ValueError:
-                pass
-    guild = guild_dir(directory)
-    if (
-        read_text(os.path.join(guild, "opref")) is None
-        and read_text(guild + "/" + LOCK_REMOTE) is None
-    ):
-        return None
-    return 0
+    attributes = guild = -1
+    try:
+        guild = inside.opened(directory + "/.guild")
+        attributes = inside.opened("attrs", guild)
+        for name in ("started", "initialized"):
+            text = _read_at(attributes, name)
+            if text is not None:
+                try:
+                    return int(text)
+                except ValueError:
+                    pass
+    except OSError:
+        pass
+    finally:
+        for handle in (attributes, guild):
+            if handle >= 0:
+                os.close(handle)
+    marks = (read_text(guild_dir(directory), name) for name in ("opref", LOCK_REMOTE))
+    return None if all(text is None for text in marks) else 0
 
 
 def confirm(directory: str, remote: str, at: int, stamp: str = "") -> None:
     """Write down that at the time `at` the remote gave its word for what is here of the run."""
-    path = os.path.join(guild_dir(directory), LOCK_CONFIRMED)
-    atomic.write_atomically(path, "%d %s\n%s\n" % (at, remote, stamp))
+    text = "%d %s\n%s\n" % (at, remote, stamp)
+    # Not flushed: torn it is no word, and then the run is copied once more.
+    atomic.write_in(guild_dir(directory), LOCK_CONFIRMED, text, flushed=False)
 
 
 def confirmed(directory: str) -> Optional[Confirmed]:
@@ -250,12 +323,28 @@ def confirmed(directory: str) -> Optional[Confirmed]:
     `stamp` is what tells whether the run has changed there since it was copied; empty where
     that is not known.
     """
-    text = read_text(os.path.join(guild_dir(directory), LOCK_CONFIRMED)) or ""
-    first, _, rest = text.partition("\n")
+    return _confirmed(read_text(guild_dir(directory), LOCK_CONFIRMED))
+
+
+def _confirmed(text: Optional[str]) -> Optional[Confirmed]:
+    first, _, rest = (text or "").partition("\n")
     time, _, remote = first.strip().partition(" ")
     if not re.fullmatch("[0-9]{1,18}", time):
         return None
     return {"time": int(time), "remote": remote, "stamp": rest.strip()}
+
+
+def is_torn(directory: str) -> bool:
+    """Whether an attribute of the run's end is there and empty, which no guild writes."""
+    texts = attr_texts(directory, [*END, "started"])
+    return any(text is not None and not text.strip() for text in texts)
+
+
+def has_empty_attr(directory: str) -> bool:
+    """Whether any attribute is empty, as a power cut leaves what is not on the disk yet."""
+    guild = guild_dir(directory)
+    found = (inside.status(guild, "attrs/" + name) for name in attr_names(directory))
+    return any(status is not None and status.st_size == 0 for status in found)
 
 
 def states(home: str, ids: Sequence[str]) -> Dict[str, State]:
@@ -280,12 +369,12 @@ def state(directory: str) -> State:
         "links": [],
         "notes": {},
     }
-    if os.path.exists(os.path.join(guild_dir(directory), "opref")):
+    if inside.exists(guild_dir(directory), "opref"):
         now = status(directory)
         found["status"], found["remote"] = now.text, now.remote
-        found["exit_status"] = read_attr(directory, "exit_status")
-        found["started"] = read_attr(directory, "started")
-        found["stopped"] = read_attr(directory, "stopped")
+        here = read_attrs(directory, ["exit_status", "started", "stopped"])
+        found["exit_status"] = here["exit_status"]
+        found["started"], found["stopped"] = here["started"], here["stopped"]
         found["notes"] = notes(directory)
     return found
 
@@ -300,16 +389,16 @@ _GONE = "it is not there any more"
 
 
 def existing(directory: str) -> str:
-    if not os.path.isdir(guild_dir(directory)):
+    if os.path.islink(guild_dir(directory)):
+        raise AgentError("its .guild is a link, and guild follows no link in a run")
+    if not inside.is_folder(guild_dir(directory)):
         raise AgentError(_GONE)
     return directory
 
 
 def opref_text(directory: str) -> str:
-    path = os.path.join(guild_dir(directory), "opref")
     try:
-        with open(path, encoding="utf-8", errors="replace") as f:
-            return f.read(1 << 16)
+        return inside.read(guild_dir(directory), "opref", 1 << 16).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -398,11 +399,15 @@ def test_what_is_only_half_pushed_there_is_not_pulled(home: str) -> None:
 def test_what_a_killed_guild_had_not_finished_writing_goes_with_the_mark(home: str) -> None:
     begin(home, COMPLETED)
     copy(home, COMPLETED)
-    left, anothers = guild(home) / ".LOCK.confirmed.4194305", guild(home) / f".LOCK.x.{os.getpid()}"
-    left.touch()
-    anothers.touch()
+    chance = "0123456789abcdef"
+    names = ("LOCK.confirmed.4194305", f"LOCK.confirmed.{chance}.4194305")
+    left = [guild(home) / f".{name}" for name in names]
+    left.append(guild(home) / f"attrs/.label.{chance}.4194305")
+    anothers = guild(home) / f".LOCK.x.{chance}.{os.getpid()}"
+    for path in (*left, anothers):
+        path.touch()
     settle(home, COMPLETED)
-    assert not left.exists()
+    assert [path for path in left if path.exists()] == []
     assert anothers.exists()
 
 
@@ -419,3 +424,94 @@ def test_a_run_has_its_mark_until_all_else_of_it_is_written(home: str) -> None:
         marks.settle(home, {A: COMPLETED}, "gpu", 5)
     assert written
     assert all(written)
+
+
+# What a power cut leaves of files that were not on the disk yet.
+
+
+def test_a_mark_that_is_empty_is_of_the_remote_that_the_copy_is_of(home: str) -> None:
+    begin(home, RUNNING)
+    copy(home, RUNNING)
+    marks.settle(home, {A: RUNNING}, "gpu", 1)
+    (guild(home) / "LOCK.remote").write_text("")
+    assert status(home) == ("running", "gpu")
+    assert tracked.tracked(home) == [(A, "gpu")]
+    (guild(home) / "LOCK.remote").unlink()
+    (guild(home) / "LOCK.lost").write_text("")
+    assert status(home) == ("lost", "gpu")
+
+
+def test_a_mark_that_is_empty_is_written_anew_by_the_next_copy(home: str) -> None:
+    begin(home, RUNNING)
+    copy(home, RUNNING)
+    (guild(home) / "LOCK.remote").write_text("")
+    assert tracked.tracked(home) == [(A, "")]  # any remote is asked for it
+    begin(home, RUNNING)
+    assert (guild(home) / "LOCK.remote").read_text() == "gpu\n"
+
+
+def test_a_push_mends_the_empty_mark_of_an_earlier_one(home: str) -> None:
+    begin_push(home, COMPLETED)
+    (guild(home) / "LOCK.remote").write_text("")
+    assert begin_push(home, COMPLETED)["refused"] == {}
+
+
+@pytest.mark.parametrize("name", ["exit_status", "stopped", "started"])
+def test_a_copy_without_its_end_is_asked_for_again(home: str, name: str) -> None:
+    ended: State = {**COMPLETED, "started": 3}
+    begin(home, ended)
+    copy(home, ended)
+    (guild(home) / "attrs/started").write_text(attrs.encode(3))
+    assert marks.settle(home, {A: ended}, "gpu", 1) == {}
+    assert tracked.tracked(home) == []
+    (guild(home) / "attrs" / name).write_text("")
+    assert tracked.tracked(home) == [(A, "gpu")]
+    begin(home, ended)
+    assert status(home) == ("running", "gpu")
+
+
+def test_a_copy_with_an_empty_attribute_has_changed_whatever_its_stamp_says(home: str) -> None:
+    known: State = {**RUNNING, "stamp": "f" * 32}
+    begin(home, known)
+    copy(home, known)
+    (guild(home) / "attrs/label").write_text("mine\n")
+    marks.settle(home, {A: known}, "gpu", 1)
+    assert marks.confirm_unchanged(home, {A: known}, "gpu") == [A]
+    (guild(home) / "attrs/label").write_text("")
+    assert marks.confirm_unchanged(home, {A: known}, "gpu") == []
+
+
+# Links that a copy brings.
+
+
+@pytest.mark.parametrize("name", ["", ".guild"])
+def test_a_link_that_comes_in_a_runs_place_goes_and_the_mark_is_there_again(
+    home: str, name: str
+) -> None:
+    copy(home, COMPLETED, B)
+    begun = begin(home, RUNNING)
+    place = Path(rundir.run_dir(home, A), name)
+    shutil.rmtree(place)
+    place.symlink_to(Path("..", A, "..", B, name) if name else B)
+    linked = marks.end(home, begun["incoming"], [A], "gpu")
+    assert list(linked) == [A]
+    assert not place.is_symlink()
+    assert status(home) == ("running", "gpu")
+    assert status(home, B) == ("completed", None)
+
+
+def test_a_run_that_was_moved_is_marked_and_settled_where_it_lies(
+    home: str, tmp_path: Path
+) -> None:
+    begin(home, RUNNING)
+    copy(home, RUNNING)
+    place = Path(rundir.run_dir(home, A))
+    place.rename(tmp_path / "moved")
+    place.symlink_to(tmp_path / "moved")
+    begun = begin(home, COMPLETED)
+    assert begun["moved"] == {A: str(tmp_path / "moved")}
+    copy(home, COMPLETED)
+    assert marks.end(home, begun["incoming"], [A], "gpu") == {}
+    assert settle(home, COMPLETED) == {}
+    assert place.is_symlink()
+    assert status(home) == ("completed", None)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ sys.stdin.read()
 if fd is not None:
     locks.release(sys.argv[1], fd)
 """
+PROJECT = Path(locks.__file__).parents[3]
 NO_FLOCK = "locks._flock = lambda fd, how: None"
 
 Holder = Callable[..., "subprocess.Popen[bytes]"]
@@ -330,6 +332,32 @@ def test_the_start_of_a_process_is_told_whatever_its_name_is(tmp_path: Path) -> 
         child.kill()
         child.wait()
     assert locks.start_time(child.pid) is None
+
+
+STRANGER = """
+import encodings.ascii, os, sys  # before it is a user who may not read this Python
+sys.path.insert(0, sys.argv[2])
+from guild_sync.agent.store import locks
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    open(sys.argv[1] + "/LOCK")
+except PermissionError:
+    print(locks.holder(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_who_may_not_open_a_lock_goes_by_what_its_holder_wrote_down() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:  # where anybody may look
+        os.chmod(top, 0o755)
+        asked = [sys.executable, "-c", STRANGER, top, str(PROJECT)]
+        held = locks.hold(top)
+        assert held is not None
+        seen = [subprocess.run(asked, capture_output=True, text=True).stdout.strip()]
+        os.unlink(os.path.join(top, locks.OWNER))
+        seen.append(subprocess.run(asked, capture_output=True, text=True).stdout.strip())
+        locks.release(top, held)
+    assert seen == [str(os.getpid()), "None"]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -1,0 +1,211 @@
+"""What is in a folder of a run, reached by handles and through no link.
+
+A run may come from a remote, and a link in it may lead to any other run. So whatever guild
+itself opens, writes or removes in one is named by a folder that is no link, and a path in it
+of which nothing may be one. The folder's own path may have links: a run may lie elsewhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from contextlib import contextmanager
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
+# Cheaper where a folder is only passed through, and all that it takes is the right to do so.
+PASS = _FOLDER | getattr(os, "O_PATH", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Linked(OSError):
+    """What was to be opened is a link."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.ELOOP, "guild follows no link in a run", path)
+
+
+def opened(path: str, within: Optional[int] = None, flags: int = PASS) -> int:
+    """A handle on a folder, which the caller closes. Raises Linked where it is a link."""
+    try:
+        return os.open(path, flags, dir_fd=within)
+    except OSError as e:
+        raise _explained(e, path, within) from None
+
+
+def _explained(error: OSError, path: str, within: Optional[int]) -> OSError:
+    if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EEXIST):
+        try:
+            if modes.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode):
+                return Linked(path)
+        except OSError:
+            pass
+    error.filename = path
+    return error
+
+
+@contextmanager
+def holding(folder: str, name: str, make: bool = False) -> Iterator[Tuple[int, str]]:
+    """A handle on the folder in which `name`, a path in `folder`, is; and its name there.
+
+    With `make`, the folders on the way are made.
+    """
+    *above, base = name.split("/")
+    handle = opened(folder)
+    try:
+        for part in above:
+            if make:
+                _made(part, handle)
+            inner = opened(part, handle)
+            os.close(handle)
+            handle = inner
+        yield handle, base
+    finally:
+        os.close(handle)
+
+
+def _made(name: str, within: int) -> None:
+    try:
+        os.mkdir(name, dir_fd=within)
+    except FileExistsError:
+        pass
+
+
+def open_file(folder: str, name: str, flags: int = READ, mode: int = 0o644) -> int:
+    """A descriptor of the file `name`, a path in `folder`. Raises Linked as `opened` does."""
+    with holding(folder, name) as (handle, base):
+        try:
+            return os.open(base, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=handle)
+        except OSError as e:
+            raise _explained(e, os.path.join(folder, name), None) from None
+
+
+def create(folder: str, name: str, mode: int = 0o644) -> int:
+    """A descriptor of a new file, in place of the file or link that was there before."""
+    with holding(folder, name, make=True) as (handle, base):
+        try:
+            os.unlink(base, dir_fd=handle)
+        except FileNotFoundError:
+            pass
+        return os.open(base, _NEW, mode, dir_fd=handle)
+
+
+def read(folder: str, name: str, most: int) -> bytes:
+    """The first `most` bytes of a file."""
+    with os.fdopen(open_file(folder, name), "rb") as f:
+        return f.read(most)
+
+
+def status(folder: str, name: str) -> Optional[os.stat_result]:
+    """What a file or folder is, or the link that is there; None where there is nothing."""
+    try:
+        with holding(folder, name) as (handle, base):
+            return os.stat(base, dir_fd=handle, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def exists(folder: str, name: str) -> bool:
+    return status(folder, name) is not None
+
+
+def is_folder(folder: str, name: str = ".") -> bool:
+    """Whether it is a folder, and no link to one."""
+    found = status(folder, name)
+    return found is not None and modes.S_ISDIR(found.st_mode)
+
+
+def names(folder: str, name: str = ".") -> List[str]:
+    """The names of all that is in a folder."""
+    with holding(folder, name) as (handle, base):
+        inner = opened(base, handle, _FOLDER)
+    try:
+        return os.listdir(inner)
+    finally:
+        os.close(inner)
+
+
+def make(folder: str, name: str) -> None:
+    """Make a folder, and those that it is in, where they are not there yet."""
+    with holding(folder, name + "/.", make=True):
+        pass
+
+
+def remove(folder: str, name: str) -> None:
+    """Remove a file, or a link itself; nothing where there is none."""
+    try:
+        with holding(folder, name) as (handle, base):
+            os.unlink(base, dir_fd=handle)
+    except FileNotFoundError:
+        pass
+
+
+def write(handle: int, name: str, text: str, flushed: bool) -> None:
+    """Write a file in an open folder so that a reader, or a crash, sees all of it or nothing.
+
+    With `flushed` it is on the disk then, and so is its name.
+    """
+    # A name that no attribute has and nobody can foresee; with whose number it is, for a kill
+    # may leave it (`remove_unfinished`).
+    temporary = ".%s.%s.%d" % (name, os.urandom(8).hex(), os.getpid())
+    try:
+        fd = os.open(temporary, _NEW, 0o666, dir_fd=handle)
+        with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as f:
+            f.write(text)
+            f.flush()
+            if flushed:
+                os.fsync(f.fileno())
+        os.replace(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+    except OSError:
+        try:
+            os.unlink(temporary, dir_fd=handle)
+        except OSError:
+            pass
+        raise
+    if flushed:
+        _flush_folder(handle)
+
+
+def _flush_folder(handle: int) -> None:
+    inner = os.open(".", _FOLDER, dir_fd=handle)
+    try:
+        os.fsync(inner)
+    except OSError as e:
+        if e.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot do it
+            raise
+    finally:
+        os.close(inner)
+
+
+def flush(paths: Iterable[str]) -> None:
+    """Have all that was written to the file systems of these folders be on their disks.
+
+    One call a file system, however many files: fsync of each would cost some ms a file.
+    """
+    seen: Dict[int, str] = {}
+    for path in paths:
+        seen.setdefault(os.stat(path).st_dev, path)
+    for path in seen.values():
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            _sync(handle, path)
+        finally:
+            os.close(handle)
+
+
+def _sync(handle: int, path: str) -> None:
+    try:
+        import ctypes  # rarely needed, and some Pythons are built without it
+
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (ImportError, OSError, AttributeError):
+        os.sync()  # all file systems: that of no libc but glibc, musl and bionic alone
+        return
+    if syncfs(handle) != 0:
+        number = ctypes.get_errno()
+        if number == errno.ENOSYS:
+            os.sync()
+        else:
+            raise OSError(number, os.strerror(number), path)
