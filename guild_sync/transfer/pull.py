@@ -68,12 +68,15 @@ def pull(
         left_out=left_out,
         copy_links=copy_links,
         removable=removable,
+        moved=begun["moved"],
     )
+    linked: dict[str, str] = {}
     try:
         copied = copy_runs(ids, f"from {host.name}", copy, say, delete)
     finally:
-        here.end_copy(begun["incoming"], ids)
+        linked = here.end_copy(begun["incoming"], ids, host.name)
     faults.update(copied.faults)
+    faults.update(linked)
     here.note_copied(copied.files)
     # Before the runs are settled: a run that is over is asked for no more.
     notes = {run_id: states[run_id]["notes"] for run_id in ids}

@@ -37,7 +37,8 @@ def push(
     faults.update(begun["refused"])
     ids = [run_id for run_id in wanted if run_id not in faults]
     source, target = Path(here.home, "runs"), begun["runs_dir"]
-    copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"])
+    moved = _moved(begun["moved"], ids)
+    copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"], moved=moved)
     try:
         faults.update(copy_runs(ids, f"to {host.name}", copy, say, delete).faults)
     except Unreachable:
@@ -50,6 +51,11 @@ def push(
     copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
     faults.update(host.settle_copy(copied))
     return faults
+
+
+def _moved(told: Mapping[str, str], ids: Sequence[str]) -> dict[str, str]:
+    """Where runs lie there that are links: absolute paths, of runs that are pushed."""
+    return {i: p for i, p in told.items() if i in ids and p.startswith("/") and p.isprintable()}
 
 
 def _send_notes(

@@ -35,14 +35,14 @@ class Copied(NamedTuple):
 
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
 _OUT_FORMAT = "%i %l %n"
-_PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<run>[0-9a-f]{32})/")
+_PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?:(?P<run>[0-9a-f]{32})/)?")
 _UNSAFE = re.compile(
-    r'^ignoring unsafe symlink "(?P<run>[0-9a-f]{32})/(?P<path>.*)" '
+    r'^ignoring unsafe symlink "(?:(?P<run>[0-9a-f]{32})/)?(?P<path>.*)" '
     r'-> "(?P<target>.*)"$',
     re.M,
 )
 # What comes: files, further names of them, links.
-_CAME = re.compile(rb"^(?:>f|hf|cL)\S* \d+ (?P<run>[0-9a-f]{32})/(?P<path>.*)$", re.M)
+_CAME = re.compile(rb"^(?:>f|hf|cL)\S* \d+ (?:(?P<run>[0-9a-f]{32})/)?(?P<path>.*)$", re.M)
 _TOLD = (b"sent ", b"ignoring unsafe symlink ", b">f", b"hf", b"cL")
 _MOST_LINKS = 1000  # of a run
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
@@ -61,33 +61,79 @@ def pull(
     left_out: LeftOut | None = None,
     copy_links: bool = False,
     removable: Mapping[str, Sequence[str]] | None = None,
+    moved: Mapping[str, str] = {},
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
     Where `removable` has paths of a run, these are removed that it has no more there.
-    `on_progress` is told how far it is.
+    `on_progress` is told how far it is. `moved` has where a run lies that is a link here.
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
-    with _listed(left_out or {}) as file, _rules(removable or {}) as rules:
-        argv = pull_argv(remote, runs_there, runs_here, temporary, delete, file, copy_links, rules)
-        argv = (argv[0], f"--out-format={_OUT_FORMAT}", *argv[1:])
-        folders = (runs_there, str(runs_here))
-        return _copy(remote, argv, ids, folders, on_progress, sending=False)
+    parts = []
+    for part in _parts(ids, moved, str(runs_here)):
+        with _listed(left_out or {}, part) as file, _rules(removable or {}, part) as rules:
+            here = Path(part.target)
+            argv = pull_argv(
+                remote, runs_there, here, temporary, delete, file, copy_links, rules, part.is_moved
+            )
+            argv = (argv[0], f"--out-format={_OUT_FORMAT}", *argv[1:])
+            folders = (runs_there, part.target)
+            parts.append(_copy(remote, argv, part, folders, on_progress, sending=False))
+    return _together(parts)
 
 
-def _listed(left_out: LeftOut) -> AbstractContextManager[Path | None]:
-    """A file with what is left out, as patterns of rsync's for these paths and no others."""
-    return _written(
-        [_pattern(f"/{run_id}/{path}") for run_id, paths in left_out.items() for path in paths]
+class _Part(NamedTuple):
+    """What one rsync copies: runs, and the folder they go to; that of the run if it is moved."""
+
+    ids: Sequence[str]
+    target: str
+    is_moved: bool = False
+
+    def paths(self, of_runs: Mapping[str, Sequence[str]]) -> list[str]:
+        """Paths in these runs, as rsync's patterns have them: from the folder they go to."""
+        return [
+            f"/{path}" if self.is_moved else f"/{run_id}/{path}"
+            for run_id in self.ids
+            for path in of_runs.get(run_id, ())
+        ]
+
+
+def _parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[_Part]:
+    """Each run that is moved has an rsync of its own."""
+    if others := [run_id for run_id in ids if run_id not in moved]:
+        yield _Part(others, target)
+    for run_id in ids:
+        if run_id in moved:
+            yield _Part([run_id], moved[run_id], is_moved=True)
+
+
+def _together(parts: Sequence[Copied]) -> Copied:
+    return Copied(
+        {run_id: why for part in parts for run_id, why in part.faults.items()},
+        sum(part.bytes for part in parts),
+        {run_id: found for part in parts for run_id, found in part.links.items()},
+        {run_id: found for part in parts for run_id, found in part.files.items()},
     )
 
 
-def _rules(removable: Mapping[str, Sequence[str]]) -> AbstractContextManager[Path | None]:
+def _listed(left_out: LeftOut, part: _Part) -> AbstractContextManager[Path | None]:
+    """A file with what is left out, as patterns of rsync's for these paths and no others."""
+    patterns = [_pattern(path) for path in part.paths(left_out)]
+    for pattern in patterns:  # another NUL in one would make two rules of it
+        if "\0" in pattern or "\n" in pattern:
+            raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
+    return _written(patterns)
+
+
+def _rules(
+    removable: Mapping[str, Sequence[str]], part: _Part
+) -> AbstractContextManager[Path | None]:
     """A file of rules by which --delete removes these paths, and nothing else."""
-    paths = [f"/{run_id}/{path}" for run_id, found in removable.items() for path in found]
+    paths = part.paths(removable)
     # A folder can go only where what is in it may: it stays while anything else is there.
-    folders = {path[:at] for path in paths for at in range(34, len(path)) if path[at] == "/"}
+    first = 1 if part.is_moved else 34  # behind `/` and the id of the run
+    folders = {path[:at] for path in paths for at in range(first, len(path)) if path[at] == "/"}
     risks = [f"R {_pattern(path)}" for path in (*paths, *sorted(folders))]
     return _written([*risks, "P *"] if risks else [])
 
@@ -97,9 +143,6 @@ def _written(patterns: Sequence[str]) -> Iterator[Path | None]:
     if not patterns:
         yield None
         return
-    for pattern in patterns:  # another NUL in one would make two rules of it
-        if "\0" in pattern or "\n" in pattern:
-            raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
     with tempfile.NamedTemporaryFile(prefix="guild-") as file:
         file.write(b"".join(os.fsencode(pattern) + b"\0" for pattern in patterns))
         file.flush()
@@ -129,18 +172,22 @@ def plan(
 
     Raises as `pull` does, and GuildError where rsync cannot look at all of it.
     """
-    with _listed(left_out or {}) as file:
-        argv = pull_argv(remote, runs_there, runs_here, runs_here, left_out=file)
-        argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
-        done = _tried(argv, ids, None, kept=(b"<f", b">f"))
-    if done.code not in (0, VANISHED, PARTIAL):
-        raise failure(remote, done)
+    moved = {i: os.path.realpath(runs_here / i) for i in ids if (runs_here / i).is_symlink()}
     found = dict.fromkeys(ids, Amount())
-    for line in done.stdout.decode("utf-8", "replace").splitlines():
-        match = _PLANNED.match(line)
-        if match and match["run"] in found:
-            before = found[match["run"]]
-            found[match["run"]] = Amount(before.files + 1, before.bytes + int(match["size"]))
+    for part in _parts(ids, moved, str(runs_here)):
+        with _listed(left_out or {}, part) as file:
+            here = Path(part.target)
+            argv = pull_argv(remote, runs_there, here, here, left_out=file, is_moved=part.is_moved)
+            argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
+            done = _tried(argv, part.ids, None, part.is_moved, kept=(b"<f", b">f"))
+        if done.code not in (0, VANISHED, PARTIAL):
+            raise failure(remote, done)
+        for line in done.stdout.decode("utf-8", "replace").splitlines():
+            match = _PLANNED.match(line)
+            run_id = part.ids[0] if part.is_moved else match["run"] if match else None
+            if match and run_id in found:
+                before = found[run_id]
+                found[run_id] = Amount(before.files + 1, before.bytes + int(match["size"]))
     return found
 
 
@@ -152,16 +199,21 @@ def push(
     temporary: str,
     on_progress: OnProgress | None = None,
     delete: bool = False,
+    moved: Mapping[str, str] = {},
 ) -> Copied:
-    """As `pull`, from here to there."""
-    argv = push_argv(remote, runs_here, runs_there, temporary, delete)
-    return _copy(remote, argv, ids, (runs_there, str(runs_here)), on_progress, sending=True)
+    """As `pull`, from here to there; `moved` has where runs lie that are links there."""
+    parts = []
+    for part in _parts(ids, moved, runs_there):
+        argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved)
+        folders = (part.target, str(runs_here))
+        parts.append(_copy(remote, argv, part, folders, on_progress, sending=True))
+    return _together(parts)
 
 
 def _copy(
     remote: Remote,
     argv: Sequence[str],
-    ids: Sequence[str],
+    part: _Part,
     folders: Sequence[str],
     on_progress: OnProgress | None,
     *,
@@ -171,15 +223,16 @@ def _copy(
     links: dict[str, list[tuple[str, str]]] = {}
     files: dict[str, list[str]] = {}
     traffic = 0
-    groups = [list(ids)]
+    groups = [list(part.ids)]
     for _ in range(_MOST_PARTS):
         if not groups:
             break
         group = groups.pop()
-        done = _tried(argv, group, on_progress)
+        done = _tried(argv, group, on_progress, part.is_moved)
         traffic += _traffic(done.stdout)
-        links.update(_links(done.stdout))
-        for run_id, path in _came(done.stdout):
+        only = part.ids[0] if part.is_moved else None
+        links.update(_links(done.stdout, only))
+        for run_id, path in _came(done.stdout, only):
             files.setdefault(run_id, []).append(path)
         if done.code in (0, VANISHED):
             continue
@@ -197,19 +250,27 @@ def _copy(
     return Copied(faults, traffic, links, files)
 
 
-def _came(stdout: bytes) -> Iterator[tuple[str, str]]:
-    """Run and path of each file that rsync says it has brought."""
+def _came(stdout: bytes, only: str | None = None) -> Iterator[tuple[str, str]]:
+    """Run and path of each file that rsync says it has brought; `only` as for `_links`."""
     for match in _CAME.finditer(stdout):
         # It shows what is no printable character as `\#012`, its number in octal.
         path = re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), match["path"])
-        yield match["run"].decode(), os.fsdecode(path)
+        run_id = only or (match["run"] or b"").decode()
+        if run_id:
+            yield run_id, os.fsdecode(path)
 
 
-def _links(stdout: bytes) -> dict[str, list[tuple[str, str]]]:
-    """The links that rsync says it has left out, as they lead out of the runs."""
+def _links(stdout: bytes, only: str | None = None) -> dict[str, list[tuple[str, str]]]:
+    """The links that rsync says it has left out, as they lead out of the runs.
+
+    `only` is the run whose directory rsync was given, so that it names what is in there.
+    """
     found: dict[str, list[tuple[str, str]]] = {}
     for match in _UNSAFE.finditer(stdout.decode("utf-8", "replace")):
-        of_run = found.setdefault(match["run"], [])
+        run_id = only or match["run"]
+        if not run_id:
+            continue
+        of_run = found.setdefault(run_id, [])
         if len(of_run) < _MOST_LINKS:
             of_run.append((match["path"], match["target"]))
     return found
@@ -219,10 +280,14 @@ def _tried(
     argv: Sequence[str],
     ids: Sequence[str],
     on_progress: OnProgress | None,
+    is_moved: bool,
     kept: tuple[bytes, ...] = _TOLD,
 ) -> process.Completed:
     """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
-    names = "".join(f"{run_id}\0" for run_id in ids).encode()
+    # With the slash, the sender goes through a link of its own in a run's place; what comes
+    # before `/./` is none of the path at the receiver's end.
+    end = "/./" if is_moved else "/"
+    names = "".join(f"{run_id}{end}\0" for run_id in ids).encode()
     if on_progress:
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):

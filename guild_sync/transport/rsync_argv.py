@@ -30,9 +30,9 @@ _COPY_OPTIONS = (
 )
 # Marks say what a run is on its own host; what it is here, `transfer` writes.
 _NOT_COPIED = (
-    *("/*/.guild/LOCK*", "/*/.guild/PENDING", "/*/.guild/STAGED", "/*/.guild/job-packages"),
+    *(".guild/LOCK*", ".guild/PENDING", ".guild/STAGED", ".guild/job-packages"),
     # What people wrote is merged (agent/copies/notes.py), and never written over.
-    *(f"/*/.guild/attrs/{name}" for name in NOTES),
+    *(f".guild/attrs/{name}" for name in NOTES),
 )
 
 
@@ -71,6 +71,7 @@ def pull_argv(
     left_out: Path | None = None,
     copy_links: bool = False,
     rules: Path | None = None,
+    is_moved: bool = False,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
@@ -78,21 +79,35 @@ def pull_argv(
     With `delete` it removes what else is in those runs here, last of all. `left_out` is a
     file with patterns of what is not copied, and not removed. With `copy_links` the file or
     folder that a link out of the runs leads to comes in its place. `rules` is a file with
-    those by which it removes some of what else is in those runs here.
+    those by which it removes some of what else is in those runs here. With `is_moved`,
+    `runs_here` is the directory of the one run that is copied.
     """
     source, target = place(remote, runs_there), str(runs_here)
-    within = os.path.relpath(temporary, runs_here)
-    argv = _copy_argv(remote, source, target, within, delete, left_out, rules)
-    swapped = {"--safe-links": "--copy-unsafe-links"} if copy_links else {}
-    return tuple(swapped.get(word, word) for word in argv)
+    within = _within(str(temporary), target, is_moved)
+    argv = _copy_argv(remote, source, target, within, delete, left_out, rules, is_moved)
+    # Beside --safe-links, which is what the receiver goes by: a sender may send what it likes.
+    return (argv[0], "--copy-unsafe-links", *argv[1:]) if copy_links else argv
 
 
 def push_argv(
-    remote: Remote, runs_here: Path, runs_there: str, temporary: str, delete: bool = False
+    remote: Remote,
+    runs_here: Path,
+    runs_there: str,
+    temporary: str,
+    delete: bool = False,
+    is_moved: bool = False,
 ) -> tuple[str, ...]:
     """As `pull_argv`, from here to there."""
     source, target = str(runs_here), place(remote, runs_there)
-    return _copy_argv(remote, source, target, os.path.relpath(temporary, runs_there), delete)
+    within = _within(temporary, runs_there, is_moved)
+    return _copy_argv(remote, source, target, within, delete, is_moved=is_moved)
+
+
+def _within(temporary: str, target: str, is_moved: bool) -> str:
+    """The folder for unfinished files, as rsync is to have it."""
+    # Relative: of an absolute one rsync 3.5 opens each folder anew, for each file. But it
+    # refuses a relative one that leaves the target.
+    return temporary if is_moved else os.path.relpath(temporary, target)
 
 
 def _copy_argv(
@@ -103,7 +118,9 @@ def _copy_argv(
     delete: bool,
     left_out: Path | None = None,
     rules: Path | None = None,
+    is_moved: bool = False,
 ) -> tuple[str, ...]:
+    top = "/" if is_moved else "/*/"
     return (
         *base_argv(remote),
         *_COPY_OPTIONS,
@@ -112,10 +129,9 @@ def _copy_argv(
         *(["--delete-delay"] if delete or rules else []),
         "--files-from=-",
         "--from0",
-        *(f"--exclude={pattern}" for pattern in _NOT_COPIED),
+        *(f"--exclude={top}{pattern}" for pattern in _NOT_COPIED),
         *([f"--exclude-from={left_out}"] if left_out else []),
         *([f"--filter=merge {rules}"] if rules else []),
-        # Relative: of an absolute one rsync 3.5 opens each folder anew, for each file.
         f"--temp-dir={temporary}",
         "--",
         f"{source}/",

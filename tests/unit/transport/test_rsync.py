@@ -83,6 +83,26 @@ def test_what_the_source_lacks_is_deleted_last_and_only_on_demand() -> None:
         assert deleting.index("--delete-delay") < deleting.index("--files-from=-")
 
 
+def test_with_copy_links_the_receiver_makes_no_link_out_of_the_runs_either() -> None:
+    pull = (GPU, "/there", Path("/here"), Path("/here/.in"))
+    without, copying = (
+        rsync_argv.pull_argv(*pull),
+        rsync_argv.pull_argv(*pull, copy_links=True),
+    )
+    assert [word for word in copying if word not in without] == ["--copy-unsafe-links"]
+    assert "--safe-links" in copying
+
+
+def test_a_moved_run_is_copied_to_where_it_lies_without_its_marks() -> None:
+    pull = (GPU, "/there", Path("/disk/run"), Path("/here/.in"))
+    argv = rsync_argv.pull_argv(*pull, is_moved=True)
+    excluded = [word for word in rsync_argv.pull_argv(*pull) if word.startswith("--exclude=")]
+    assert [word for word in argv if word.startswith("--exclude=")] == [
+        word.replace("=/*/", "=/") for word in excluded
+    ]
+    assert argv[-4:] == ("--temp-dir=/here/.in", *rsync_argv.pull_argv(*pull)[-3:])
+
+
 def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
     remote = Remote("gpu", "ssh", host="g", bwlimit="1.5m", compress=True)
     assert rsync_argv.base_argv(remote)[-2:] == ("--bwlimit=1.5m", "--compress")
@@ -254,7 +274,7 @@ def test_a_pull_that_went_well_has_no_faults(failing: Path) -> None:
 
 def test_the_ids_go_to_rsyncs_stdin(failing: Path) -> None:
     pull(failing, 0)
-    assert (failing / "stdin").read_bytes() == f"{A}\0{B}\0".encode()
+    assert (failing / "stdin").read_bytes() == f"{A}/\0{B}/\0".encode()
 
 
 def test_a_partial_transfer_that_names_a_run_is_about_that_run_alone(failing: Path) -> None:
@@ -294,7 +314,7 @@ def test_a_file_that_is_being_received_tells_no_run_by_its_own_name(failing: Pat
 def test_a_run_is_tried_alone_before_it_is_blamed_for_what_names_none(failing: Path) -> None:
     stderr = f"rsync: open {A}/x: denied\nrsync: [generator] recv_generator: mkdir failed: EIO\n"
     assert set(pull(failing, 23, 0, stderr=stderr)) == {A}
-    assert (failing / "stdin").read_text() == f"{A}\0{B}\0{B}\0"
+    assert (failing / "stdin").read_text() == f"{A}/\0{B}/\0{B}/\0"
 
 
 def test_no_option_of_rsync_comes_from_the_environment(
@@ -324,7 +344,7 @@ def test_a_partial_transfer_that_names_no_run_is_taken_apart_until_it_is_one_run
     assert found == {C: "rsync: no idea"}
     assert calls_left(failing) == 0
     asked = (A, B, C, A, B, C, B, C)
-    assert (failing / "stdin").read_text() == "".join(f"{run_id}\0" for run_id in asked)
+    assert (failing / "stdin").read_text() == "".join(f"{run_id}/\0" for run_id in asked)
 
 
 @pytest.mark.parametrize("stderr", ["", "warning\n", f"rsync: link_stat {'c' * 32} failed\n"])
@@ -389,7 +409,7 @@ def test_a_pull_with_progress_sends_the_same_ids_and_tells_the_same_faults(faili
     (failing / "stderr").write_text(f"rsync: {B}\n")
     found = rsync.pull(GPU, "/there", [A, B], failing, failing, lambda figures: None)
     assert found.faults == {B: f"rsync: {B}"}
-    assert (failing / "stdin").read_bytes() == f"{A}\0{B}\0".encode()
+    assert (failing / "stdin").read_bytes() == f"{A}/\0{B}/\0".encode()
 
 
 @pytest.mark.parametrize("comma", [",", ".", ""])
@@ -428,7 +448,7 @@ def copy_with_pull_options(source: Path, target: Path, *ids: str, delete: bool =
     argv = rsync_argv.pull_argv(GPU, str(source), target, target, delete)
     local = [word for at, word in enumerate(argv) if "-e" not in (word, argv[at - 1])]
     local[local.index(f"gpu.example.com:{source}/")] = f"{source}/"
-    found = process.run(local, stdin="".join(f"{i}\0" for i in ids or (A,)).encode())
+    found = process.run(local, stdin="".join(f"{i}/\0" for i in ids or (A,)).encode())
     assert found.code in (0, rsync_failures.PARTIAL), found.stderr
 
 
