@@ -89,7 +89,9 @@ def mark(home: str, ids: Sequence[str], marked: bool = True) -> Changed:
 
 def _changed(home: str, ids: Sequence[str], change: Callable[[str], None]) -> Changed:
     with changing(home):
-        return each(ids, lambda run_id: change(rundir.existing(rundir.run_dir(home, run_id))))
+        result = each(ids, lambda run_id: change(rundir.existing(rundir.run_dir(home, run_id))))
+        inside.flush(rundir.run_dir(home, run_id) for run_id in result["done"])
+        return result
 
 
 def each(ids: Sequence[str], act: Callable[[str], None]) -> Changed:
@@ -155,7 +157,7 @@ def _write(run: str, name: str, value: Plain) -> None:
     """Write an attribute; None removes it."""
     if value is not None:
         inside.make(rundir.guild_dir(run), "attrs")
-        rundir.write_attr(run, name, value)
+        rundir.write_attr(run, name, value, flushed=False)
     else:
         rundir.remove_attrs(run, [name])
 

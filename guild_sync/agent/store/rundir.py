@@ -182,22 +182,18 @@ def mapping(value: Value) -> Dict[str, Value]:
     return value if isinstance(value, dict) else {}
 
 
-def write_attr(directory: str, name: str, value: Plain) -> None:
-    """Write an attribute, whole or not at all."""
-    _write_attr(directory, name, value, flushed=True)
+def write_attr(directory: str, name: str, value: Plain, flushed: bool = True) -> None:
+    """Write an attribute, whole or not at all; on the disk then, or after `inside.flush`."""
+    if not is_attr_name(name):
+        raise AgentError("%s is not an attribute's name" % shown(name))
+    atomic.write_in(guild_dir(directory), "attrs/" + name, attrs.encode(value), flushed)
 
 
 def write_attrs(directory: str, values: Mapping[str, Plain]) -> None:
     """Write several attributes, which are on the disk then; at the cost of one."""
     for name, value in values.items():
-        _write_attr(directory, name, value, flushed=False)
+        write_attr(directory, name, value, flushed=False)
     inside.flush([directory])
-
-
-def _write_attr(directory: str, name: str, value: Plain, flushed: bool) -> None:
-    if not is_attr_name(name):
-        raise AgentError("%s is not an attribute's name" % shown(name))
-    atomic.write_in(guild_dir(directory), "attrs/" + name, attrs.encode(value), flushed)
 
 
 def remove_attrs(directory: str, names: Iterable[str]) -> None:
