@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         ids = [run["id"] for run in runs]
         survey.survey(host, here, ids, EVERYTHING, stamps=False)  # is it another guild home?
         # The answer took its time: the status must be from just before the copy.
-        states = here.states(ids)
+        states = here.states(ids=ids)
         faults = push.push(host, here, states, say, console.warn, args.is_set("--delete"))
     copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK

@@ -53,11 +53,6 @@ def push(
     return faults
 
 
-def _moved(told: Mapping[str, str], ids: Sequence[str]) -> dict[str, str]:
-    """Where runs lie there that are links: absolute paths, of runs that are pushed."""
-    return {i: p for i, p in told.items() if i in ids and p.startswith("/") and p.isprintable()}
-
-
 def _send_notes(
     host: RemoteHost, here: LocalHost, ids: Sequence[str], warn: Callable[[GuildError], None]
 ) -> None:
@@ -71,6 +66,11 @@ def _send_notes(
     }
     here.keep_sent(sent, conflicts, host.name)
     warn_of_conflicts(conflicts, host, warn, way="to")
+
+
+def _moved(told: Mapping[str, str], ids: Sequence[str]) -> dict[str, str]:
+    """Where runs lie there that are links: absolute paths, of runs that are pushed."""
+    return {i: p for i, p in told.items() if i in ids and p.startswith("/") and p.isprintable()}
 
 
 def _why_not_pushed(state: State) -> str:

@@ -35,14 +35,14 @@ class Copied(NamedTuple):
 
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
 _OUT_FORMAT = "%i %l %n"
-_PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?:(?P<run>[0-9a-f]{32})/)?")
+_PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<name>.*)")
 _UNSAFE = re.compile(
-    r'^ignoring unsafe symlink "(?:(?P<run>[0-9a-f]{32})/)?(?P<path>.*)" '
+    r'^ignoring unsafe symlink "(?P<name>.*)" '
     r'-> "(?P<target>.*)"$',
     re.M,
 )
 # What comes: files, further names of them, links.
-_CAME = re.compile(rb"^(?:>f|hf|cL)\S* \d+ (?:(?P<run>[0-9a-f]{32})/)?(?P<path>.*)$", re.M)
+_CAME = re.compile(rb"^(?:>f|hf|cL)\S* \d+ (?P<name>.*)$", re.M)
 _TOLD = (b"sent ", b"ignoring unsafe symlink ", b">f", b"hf", b"cL")
 _MOST_LINKS = 1000  # of a run
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
@@ -70,56 +70,63 @@ def pull(
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
-    parts = []
+    done = []
     for part in _parts(ids, moved, str(runs_here)):
         with _listed(left_out or {}, part) as file, _rules(removable or {}, part) as rules:
-            here = Path(part.target)
             argv = pull_argv(
-                remote, runs_there, here, temporary, delete, file, copy_links, rules, part.is_moved
+                remote,
+                runs_there,
+                Path(part.target),
+                temporary,
+                delete,
+                file,
+                copy_links,
+                rules,
+                part.is_moved,
             )
             argv = (argv[0], f"--out-format={_OUT_FORMAT}", *argv[1:])
             folders = (runs_there, part.target)
-            parts.append(_copy(remote, argv, part, folders, on_progress, sending=False))
-    return _together(parts)
+            done.append(_copy(remote, argv, part, folders, on_progress, sending=False))
+    return _together(done)
 
 
-class _Part(NamedTuple):
-    """What one rsync copies: runs, and the folder they go to; that of the run if it is moved."""
+class Part(NamedTuple):
+    """The runs that one rsync copies, and where to: the runs' folder, or that of a moved one."""
 
     ids: Sequence[str]
     target: str
     is_moved: bool = False
 
-    def paths(self, of_runs: Mapping[str, Sequence[str]]) -> list[str]:
-        """Paths in these runs, as rsync's patterns have them: from the folder they go to."""
-        return [
-            f"/{path}" if self.is_moved else f"/{run_id}/{path}"
-            for run_id in self.ids
-            for path in of_runs.get(run_id, ())
-        ]
+    def top(self, run_id: str) -> str:
+        """What the paths of a run begin with, as rsync's rules have them."""
+        return "" if self.is_moved else f"/{run_id}"
+
+    def found(self, name: str) -> tuple[str, str]:
+        """The run that a file is in which rsync names, and its path there."""
+        if self.is_moved:
+            return self.ids[0], name
+        run_id, _, path = name.partition("/")
+        return run_id, path
 
 
-def _parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[_Part]:
-    """Each run that is moved has an rsync of its own."""
+def _parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[Part]:
     if others := [run_id for run_id in ids if run_id not in moved]:
-        yield _Part(others, target)
+        yield Part(others, target)
     for run_id in ids:
         if run_id in moved:
-            yield _Part([run_id], moved[run_id], is_moved=True)
+            yield Part([run_id], moved[run_id], is_moved=True)
 
 
 def _together(parts: Sequence[Copied]) -> Copied:
-    return Copied(
-        {run_id: why for part in parts for run_id, why in part.faults.items()},
-        sum(part.bytes for part in parts),
-        {run_id: found for part in parts for run_id, found in part.links.items()},
-        {run_id: found for part in parts for run_id, found in part.files.items()},
-    )
+    faults = {run_id: why for part in parts for run_id, why in part.faults.items()}
+    links = {run_id: found for part in parts for run_id, found in part.links.items()}
+    files = {run_id: found for part in parts for run_id, found in part.files.items()}
+    return Copied(faults, sum(part.bytes for part in parts), links, files)
 
 
-def _listed(left_out: LeftOut, part: _Part) -> AbstractContextManager[Path | None]:
+def _listed(left_out: LeftOut, part: Part) -> AbstractContextManager[Path | None]:
     """A file with what is left out, as patterns of rsync's for these paths and no others."""
-    patterns = [_pattern(path) for path in part.paths(left_out)]
+    patterns = [_pattern(f"{part.top(i)}/{path}") for i in part.ids for path in left_out.get(i, ())]
     for pattern in patterns:  # another NUL in one would make two rules of it
         if "\0" in pattern or "\n" in pattern:
             raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
@@ -127,14 +134,17 @@ def _listed(left_out: LeftOut, part: _Part) -> AbstractContextManager[Path | Non
 
 
 def _rules(
-    removable: Mapping[str, Sequence[str]], part: _Part
+    removable: Mapping[str, Sequence[str]], part: Part
 ) -> AbstractContextManager[Path | None]:
     """A file of rules by which --delete removes these paths, and nothing else."""
-    paths = part.paths(removable)
-    # A folder can go only where what is in it may: it stays while anything else is there.
-    first = 1 if part.is_moved else 34  # behind `/` and the id of the run
-    folders = {path[:at] for path in paths for at in range(first, len(path)) if path[at] == "/"}
-    risks = [f"R {_pattern(path)}" for path in (*paths, *sorted(folders))]
+    risks = []
+    for run_id in part.ids:
+        top = part.top(run_id)
+        paths = [f"{top}/{path}" for path in removable.get(run_id, ())]
+        # A folder can go only where what is in it may: it stays while anything else is there.
+        begin = len(top) + 1
+        folders = {path[:at] for path in paths for at in range(begin, len(path)) if path[at] == "/"}
+        risks += [f"R {_pattern(path)}" for path in (*paths, *sorted(folders))]
     return _written([*risks, "P *"] if risks else [])
 
 
@@ -176,15 +186,14 @@ def plan(
     found = dict.fromkeys(ids, Amount())
     for part in _parts(ids, moved, str(runs_here)):
         with _listed(left_out or {}, part) as file:
-            here = Path(part.target)
-            argv = pull_argv(remote, runs_there, here, here, left_out=file, is_moved=part.is_moved)
+            here, is_moved = Path(part.target), part.is_moved
+            argv = pull_argv(remote, runs_there, here, here, left_out=file, is_moved=is_moved)
             argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
-            done = _tried(argv, part.ids, None, part.is_moved, kept=(b"<f", b">f"))
+            done = _tried(argv, part.ids, None, is_moved, kept=(b"<f", b">f"))
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
-        for line in done.stdout.decode("utf-8", "replace").splitlines():
-            match = _PLANNED.match(line)
-            run_id = part.ids[0] if part.is_moved else match["run"] if match else None
+        for match in map(_PLANNED.match, done.stdout.decode("utf-8", "replace").splitlines()):
+            run_id = part.found(match["name"])[0] if match else ""
             if match and run_id in found:
                 before = found[run_id]
                 found[run_id] = Amount(before.files + 1, before.bytes + int(match["size"]))
@@ -202,18 +211,18 @@ def push(
     moved: Mapping[str, str] = {},
 ) -> Copied:
     """As `pull`, from here to there; `moved` has where runs lie that are links there."""
-    parts = []
+    done = []
     for part in _parts(ids, moved, runs_there):
         argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved)
         folders = (part.target, str(runs_here))
-        parts.append(_copy(remote, argv, part, folders, on_progress, sending=True))
-    return _together(parts)
+        done.append(_copy(remote, argv, part, folders, on_progress, sending=True))
+    return _together(done)
 
 
 def _copy(
     remote: Remote,
     argv: Sequence[str],
-    part: _Part,
+    part: Part,
     folders: Sequence[str],
     on_progress: OnProgress | None,
     *,
@@ -230,9 +239,8 @@ def _copy(
         group = groups.pop()
         done = _tried(argv, group, on_progress, part.is_moved)
         traffic += _traffic(done.stdout)
-        only = part.ids[0] if part.is_moved else None
-        links.update(_links(done.stdout, only))
-        for run_id, path in _came(done.stdout, only):
+        links.update(_links(done.stdout, part))
+        for run_id, path in _came(done.stdout, part):
             files.setdefault(run_id, []).append(path)
         if done.code in (0, VANISHED):
             continue
@@ -250,29 +258,23 @@ def _copy(
     return Copied(faults, traffic, links, files)
 
 
-def _came(stdout: bytes, only: str | None = None) -> Iterator[tuple[str, str]]:
-    """Run and path of each file that rsync says it has brought; `only` as for `_links`."""
+def _came(stdout: bytes, part: Part) -> Iterator[tuple[str, str]]:
+    """Run and path of each file that rsync says it has brought."""
     for match in _CAME.finditer(stdout):
         # It shows what is no printable character as `\#012`, its number in octal.
-        path = re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), match["path"])
-        run_id = only or (match["run"] or b"").decode()
-        if run_id:
-            yield run_id, os.fsdecode(path)
+        name = re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), match["name"])
+        run_id, path = part.found(os.fsdecode(name))
+        if run_id in part.ids:
+            yield run_id, path
 
 
-def _links(stdout: bytes, only: str | None = None) -> dict[str, list[tuple[str, str]]]:
-    """The links that rsync says it has left out, as they lead out of the runs.
-
-    `only` is the run whose directory rsync was given, so that it names what is in there.
-    """
+def _links(stdout: bytes, part: Part) -> dict[str, list[tuple[str, str]]]:
+    """The links that rsync says it has left out, as they lead out of the runs."""
     found: dict[str, list[tuple[str, str]]] = {}
     for match in _UNSAFE.finditer(stdout.decode("utf-8", "replace")):
-        run_id = only or match["run"]
-        if not run_id:
-            continue
-        of_run = found.setdefault(run_id, [])
-        if len(of_run) < _MOST_LINKS:
-            of_run.append((match["path"], match["target"]))
+        run_id, path = part.found(match["name"])
+        if run_id in part.ids and len(of_run := found.setdefault(run_id, [])) < _MOST_LINKS:
+            of_run.append((path, match["target"]))
     return found
 
 

@@ -93,7 +93,9 @@ def read_time_range(text: str, folder: Path) -> None:
 
 def read_rsync(text: str, folder: Path) -> None:
     rsync._blamed(text, ["a" * 32], ["/there", "/here"])
-    rsync._links(text.encode("utf-8", "replace"))
+    for is_moved in (False, True):
+        part = rsync.Part(["a" * 32], "/here", is_moved)
+        rsync._links(text.encode("utf-8", "replace"), part)
     lines = rsync._Lines((b"sent ",), lambda figures: None)
     lines.feed(text.encode("utf-8", "replace") + b"\n")
     rsync._traffic(b"\n".join(lines.kept))

@@ -21,7 +21,7 @@ def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
     """Write down in each copy which files have just come from its remote."""
     for run_id, paths in files.items():
         directory = rundir.run_dir(home, run_id)
-        if not inside.is_folder(rundir.guild_dir(directory)):
+        if not rundir.is_there(directory):
             continue
         known = _known(directory)
         for path in paths:
@@ -32,7 +32,8 @@ def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
         left = {path: came for path, came in known.items() if _as_it_is(directory, path)}
         guild = rundir.guild_dir(directory)
         if left or inside.exists(guild, COPIED):
-            atomic.write_in(guild, COPIED, json.dumps(left))
+            # Not flushed: torn it is none, and then nothing is removed.
+            atomic.write_in(guild, COPIED, json.dumps(left), flushed=False)
 
 
 def copied_files(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:

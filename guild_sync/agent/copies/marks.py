@@ -194,11 +194,10 @@ def settle(
     for run_id, directory in copied.items():
         if run_id in over:  # last: what is cut off before, the next sync does again
             rundir.unmark(directory, rundir.LOCK_REMOTE)
-        elif states[run_id]["status"] == "lost":  # a copy there, whose own remote has it no more
-            confirm(directory, states[run_id])
+            continue
+        confirm(directory, states[run_id])  # its stamp says that all this is here: only now it is
+        if states[run_id]["status"] == "lost":  # there it is a copy, of one that is there no more
             _lose(directory, remote)
-        else:  # its stamp says that all this is here: only now it is
-            confirm(directory, states[run_id])
     return unsettled
 
 

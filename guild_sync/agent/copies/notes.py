@@ -57,7 +57,7 @@ def take_notes(home: str, sent: Dict[str, SentNotes]) -> Dict[str, List[str]]:
     with changing(home):
         for run_id, parts in sent.items():
             directory = rundir.run_dir(home, run_id)
-            if inside.is_folder(rundir.guild_dir(directory)):
+            if rundir.is_there(directory):
                 conflicts = _take(directory, parts["notes"], parts["base"])
                 if conflicts:
                     found[run_id] = conflicts
@@ -149,10 +149,11 @@ def _bases(directory: str) -> Dict[str, Value]:
 
 def _keep(home: str, run_id: str, remote: str, base: Notes) -> None:
     directory = rundir.run_dir(home, run_id)
-    if not inside.is_folder(rundir.guild_dir(directory)):
+    if not rundir.is_there(directory):
         return
     with changing(home):  # the bases of all remotes are in one file
         bases = _bases(directory)
         if bases.get(remote) != base:
             text = json.dumps(dict(bases, **{remote: base}))
-            atomic.write_in(rundir.guild_dir(directory), BASE, text)
+            # Not flushed: torn it is none, and then nothing counts as removed.
+            atomic.write_in(rundir.guild_dir(directory), BASE, text, flushed=False)

@@ -164,10 +164,10 @@ def _decoded(text: Optional[str]) -> Value:
 def notes(directory: str) -> Notes:
     """What people wrote of the run, None where nothing; without what is there and unreadable."""
     found: Notes = {}
-    for name in NOTES:
-        guild, path = guild_dir(directory), "attrs/" + name
-        text = read_text(guild, path)
-        if text is None and not inside.exists(guild, path):
+    if link_in(directory):
+        return found
+    for name, text in zip(NOTES, attr_texts(directory, NOTES)):
+        if text is None and not inside.exists(guild_dir(directory), "attrs/" + name):
             found[name] = None
         elif text and text.strip():
             try:
@@ -229,6 +229,11 @@ def link_in(directory: str) -> str:
     if os.path.islink(guild):
         return ".guild"
     return ".guild/attrs" if os.path.islink(os.path.join(guild, "attrs")) else ""
+
+
+def is_there(directory: str) -> bool:
+    """Whether there is a run that guild may write to: its folders are no links."""
+    return inside.is_folder(guild_dir(directory)) and not link_in(directory)
 
 
 def read_text(guild: str, name: str) -> Optional[str]:
