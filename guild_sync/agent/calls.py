@@ -44,6 +44,7 @@ class Functions:
     begin_copy = Function("copies.marks.begin", protocol.Begun)
     begin_push = Function("copies.marks.begin_push", protocol.Begun)
     beginning = Function("catalog.describe.beginning", List[protocol.Known])
+    call_ended = Function("running.stop.call_ended", protocol.Changed)
     candidates = Function("staging.requirements.candidates", Dict[str, protocol.RequiredRun])
     checkup = Function("machine.checkup.checkup", protocol.Checkup)
     choose = Function("catalog.ranking.choose", List[protocol.Picked])

@@ -99,6 +99,7 @@ class Run(TypedDict):
     opref: Opref
     status: StatusName
     remote: Optional[str]
+    machine: Optional[str]  # the other machine on this disk that it runs on
     exit_status: Value
     initialized: Value
     started: Value
@@ -119,10 +120,18 @@ class Confirmed(TypedDict):
     stamp: str  # tells whether the run has changed there since; empty where that is not known
 
 
+class WaitedFor(TypedDict):
+    """A process that a run waits for, and its command line."""
+
+    pid: Count
+    command: str
+
+
 class Details(Run):
     """A run, and what takes a longer look."""
 
     pid: Optional[Count]
+    waits_for: List[WaitedFor]  # what is left of an operation that has ended itself
     confirmed: Optional[Confirmed]
     sourcecode_digest: Value
     host: Value

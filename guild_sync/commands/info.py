@@ -6,6 +6,8 @@ Usage:
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
 Of a run that came from a remote, 'confirmed' is when that remote last gave its word.
+'waits_for' has the processes that keep a run running whose operation has ended: those that
+it started, but for what has left its session and holds none of its output.
 
 Options:
   -c, --comments     Show the run's comments.
@@ -86,7 +88,12 @@ def fields(run: Details) -> list[str]:
         "exit_status": "" if run["exit_status"] is None else run["exit_status"],
         "pid": run["pid"] or "",
         "host": run["host"] or "",
+        "waits_for": ", ".join(
+            f"{left['pid']} ({left['command']})" for left in run.get("waits_for") or ()
+        ),
     }
+    if not found["waits_for"]:
+        del found["waits_for"]
     if not found["confirmed"]:  # it is this machine's own, whose word needs no date
         del found["confirmed"]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]

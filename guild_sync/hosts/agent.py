@@ -310,6 +310,9 @@ class AgentClient(ABC):
     def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:
         return self.ask(Functions.signal_runs, ids=list(ids), how=how)
 
+    def call_ended(self, ids: Sequence[RunId]) -> protocol.Changed:
+        return self.ask(Functions.call_ended, ids=list(ids))
+
     def wait_runs(self, ids: Sequence[RunId], seconds: float) -> protocol.Waited:
         return self.ask(Functions.wait_runs, ids=list(ids), seconds=seconds)
 

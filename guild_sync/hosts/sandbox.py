@@ -14,13 +14,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent.store import identity
 from guild_sync.agent.store.atomic import write_atomically
-from guild_sync.agent.store.locks import start_time
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import SANDBOX, Remote
 from guild_sync.errors import GuildError, Unreachable
@@ -52,11 +52,22 @@ MaxStartups 100
 
 
 class SandboxState(NamedTuple):
-    """A sandbox's server: its port, its process, and when that started (clock ticks)."""
+    """A sandbox's server: its port, and its process with what tells that from another."""
 
     port: int
     pid: int
     start: int | None
+    boot: str | None = None
+    namespace: int | None = None
+
+    @property
+    def process(self) -> identity.Identity:
+        """Its process; what a state of an earlier version does not say is taken to fit."""
+        now = identity.here(self.pid, self.start)
+        return now._replace(
+            boot=now.boot if self.boot is None else self.boot,
+            namespace=now.namespace if self.namespace is None else self.namespace,
+        )
 
 
 def folder_of(name: str) -> Path:
@@ -86,11 +97,16 @@ def running(name: str) -> SandboxState | None:
     """The sandbox's server where it lives; None where it was never started, or is dead."""
     try:
         data = json.loads((folder_of(name) / "state.json").read_text())
-        state = SandboxState(int(data["port"]), int(data["pid"]), data["start"])
-    except (OSError, ValueError, KeyError, TypeError):
+        state = SandboxState(
+            int(data["port"]),
+            int(data["pid"]),
+            data["start"],
+            data.get("boot"),
+            data.get("namespace"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    started = start_time(state.pid)
-    return state if started is not None and started == state.start else None
+    return state if identity.lives(state.process) else None
 
 
 def start(name: str) -> tuple[SandboxState, bool]:
@@ -137,7 +153,8 @@ def _try_start(name: str, sshd: str, folder: Path, port: int) -> SandboxState | 
     if done.code != 0 or not _answers(port, pid_file):
         return None
     pid = int(pid_file.read_text())
-    state = SandboxState(port, pid, start_time(pid))
+    who = identity.of(pid)
+    state = SandboxState(port, pid, who.start, who.boot, who.namespace)
     write_atomically(str(folder / "state.json"), json.dumps(state._asdict()))
     return state
 
@@ -150,8 +167,9 @@ def stop(name: str) -> bool:
         return False
     ssh.disconnect(as_ssh(Remote(name, SANDBOX)))
     (folder_of(name) / "state.json").unlink(missing_ok=True)
-    os.kill(state.pid, signal.SIGTERM)
-    _wait_until(lambda: start_time(state.pid) != state.start)
+    with suppress(ProcessLookupError):
+        identity.send(state.process, signal.SIGTERM)
+    _wait_until(lambda: not identity.lives(state.process))
     return True
 
 

@@ -24,7 +24,8 @@ A, B = "a" * 32, "b" * 32
 OPREF = {"type": "package", "package": "x", "version": "1", "model": "", "name": "op"}
 RUN: dict[str, Any] = {
     **dict.fromkeys(("exit_status", "initialized", "started", "stopped", "label", "flags")),
-    **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote")),
+    **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine")),
+    "unreadable": [],
     "id": A,
     "run_dir": "/x",
     "opref": OPREF,

@@ -26,6 +26,7 @@ RUN = {
     "opref": "mapping",
     "status": "text",
     "remote": "text or nothing",
+    "machine": "text or nothing",
     "exit_status": "whole or nothing",
     "initialized": "whole or nothing",
     "started": "whole or nothing",
@@ -40,6 +41,7 @@ RUN = {
 DETAILED_RUN = {
     **RUN,
     "pid": "whole or nothing",
+    "waits_for": "list",
     "confirmed": "mapping or nothing",
     "sourcecode_digest": "text or nothing",
     "host": "text or nothing",

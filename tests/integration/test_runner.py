@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import Guild, Server, project, wait_until
+from support import Guild, Place, Server, project, wait_until
 
 from guild_sync.agent.store import locks, rundir
 
@@ -149,12 +149,97 @@ def test_a_killed_operation_is_terminated(guild: Guild) -> None:
     assert rundir.read_attr(str(guild.home / "runs" / run_id), "exit_status") == -signal.SIGKILL
 
 
-def test_what_an_operation_leaves_behind_does_not_keep_the_run_open(guild: Guild) -> None:
-    leaves = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid, flush=True)\n"
+# What an operation started, and what goes on when it has ended itself.
+
+# Its first process ends; the second works until a file says so, and then leaves a result.
+_FORKS = """
+import os, subprocess, sys, time
+if os.fork():
+    os._exit({code})
+{before}
+print("left", os.getpid(), flush=True)
+while not os.path.exists("go-on"):
+    time.sleep(0.02)
+print("late", flush=True)
+open("late.txt", "w").write("result")
+"""
+_NEW_SESSION = "os.setsid()"
+_OWN_OUTPUT = "os.dup2(os.open('log', os.O_CREAT | os.O_WRONLY), 1); os.dup2(1, 2)"
+
+
+def forked(place: Place, before: str = "", code: int = 0) -> tuple[str, int]:
+    """A run whose operation has ended but for a process that it left; both are named."""
+    project(place.guild.folder, "op: {main: forks}", forks=_FORKS.format(before=before, code=code))
+    run_id = place.started()
+    run = place.run_dir(run_id)
+    seen = run / "log" if before == _OWN_OUTPUT else run / ".guild/output"
+    wait_until(lambda: seen.exists() and "left" in seen.read_text(), "the process that is left")
+    left = int(seen.read_text().split()[1])
+    wait_until(lambda: "waits_for" in place.ok("info", run_id).out, "the end of the first")
+    return run_id, left
+
+
+@pytest.mark.parametrize("before", ["", _NEW_SESSION, _OWN_OUTPUT])
+def test_a_run_ends_with_the_last_process_that_its_operation_left(
+    place: Place, before: str
+) -> None:
+    run_id, left = forked(place, before)
+    assert place.status(run_id) == "running"
+    info = place.ok("info", run_id).out
+    assert f"waits_for: {left} (" in info and "forks" in info
+    (place.run_dir(run_id) / "go-on").touch()
+    place.wait_for_end(run_id)
+    assert place.status(run_id) == "completed"
+    assert (place.run_dir(run_id) / "late.txt").read_text() == "result"
+    log = place.run_dir(run_id) / "log"
+    assert "late" in (log.read_text() if before == _OWN_OUTPUT else place.output(run_id))
+    assert "waits_for" not in place.ok("info", run_id).out
+
+
+def test_the_exit_status_is_that_of_the_operation_itself(guild: Guild) -> None:
+    place = Place(guild, guild.home)
+    run_id, _ = forked(place, code=3)
+    (place.run_dir(run_id) / "go-on").touch()
+    place.wait_for_end(run_id)
+    assert place.attr(run_id, "exit_status") == 3
+
+
+def test_what_has_left_both_session_and_output_is_not_waited_for(guild: Guild) -> None:
+    leaves = (
+        "import subprocess\nfrom subprocess import DEVNULL\n"
+        "print(subprocess.Popen(['sleep', '600'], start_new_session=True, stdout=DEVNULL,"
+        " stderr=DEVNULL).pid, flush=True)\n"
+    )
     project(guild.folder, "op: {main: leaves}", leaves=leaves)
     done = guild.ok("run", "op", "-y")
     assert "completed" in guild.ok("runs", "-n1").out
     os.kill(int(done.out), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("before", ["", _NEW_SESSION, _OWN_OUTPUT])
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_stop_reaches_what_the_operation_left(
+    guild: Guild, before: str, force: tuple[str, ...]
+) -> None:
+    place = Place(guild, guild.home)
+    run_id, left = forked(place, before)
+    guild.ok("stop", run_id, "-y", *force)
+    assert place.status(run_id) == "terminated"
+    assert not alive(left)
+    assert not (place.run_dir(run_id) / "late.txt").exists()
+
+
+def test_ctrl_c_ends_what_a_script_has_put_into_the_background(guild: Guild) -> None:
+    """A shell has it ignore Ctrl-C; a run that has ended leaves nobody at work."""
+    project(guild.folder, "op: {exec: sh script}")
+    (guild.folder / "script").write_text("sleep 600 &\necho left $!\nwait\n")
+    running = guild.popen("run", "op", "-y")
+    assert running.stdout is not None
+    left = int(running.stdout.readline().split()[1])
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=20)
+    assert running.returncode == 128 + signal.SIGINT
+    assert not alive(left)
 
 
 def test_exit_status_is_written_last(guild: Guild) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +47,7 @@ class Watched:
         return self.place.guild.popen("watch", *words, *self.place.args)
 
     def end(self) -> None:
-        processes.send(self.child, 9)
+        os.kill(self.child, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
-    *("agent.store.atomic", "agent.store.attrs", "agent.store.locks", "agent.machine.children"),
+    *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.machine.children"),
 }
 
 

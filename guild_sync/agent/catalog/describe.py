@@ -5,8 +5,19 @@ from __future__ import annotations
 import os
 from typing import Dict, List, Optional, Sequence
 
-from ..protocol import DetailedListing, Details, Filters, Info, Known, Listing, MaybeRun, Run, Value
-from ..store import locks, rundir
+from ..protocol import (
+    DetailedListing,
+    Details,
+    Filters,
+    Info,
+    Known,
+    Listing,
+    MaybeRun,
+    Run,
+    Value,
+    WaitedFor,
+)
+from ..store import identity, locks, rundir
 from . import find
 
 # What a listing shows of a run's attributes.
@@ -27,6 +38,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "opref": rundir.opref(directory),
         "status": now.text,
         "remote": now.remote,
+        "machine": rundir.machine(directory) if now == rundir.Status("running") else None,
         "exit_status": attributes["exit_status"],
         "initialized": attributes["initialized"],
         "started": attributes["started"],
@@ -81,6 +93,7 @@ def detailed(home: str, run_id: str, deleted: bool = False) -> Details:
     return {
         **summary(home, run_id, deleted),
         "pid": locks.holder(rundir.guild_dir(directory)) or None,
+        "waits_for": waits_for(directory),
         "confirmed": rundir.confirmed(directory),
         "sourcecode_digest": rundir.read_attr(directory, "sourcecode_digest"),
         "host": rundir.read_attr(directory, "host"),
@@ -97,6 +110,26 @@ def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
         "attrs": rundir.read_attrs(directory, rundir.attr_names(directory)),
         "manifest": (manifest or "").splitlines(),
     }
+
+
+def waits_for(directory: str) -> List[WaitedFor]:
+    """What a run waits for whose operation has ended itself: `pid` and `command` of each.
+
+    That is what the operation started, and what is in its session or holds its output.
+    """
+    from ..machine import processes  # most listings have no use for it
+
+    guild = rundir.guild_dir(directory)
+    runner, operation = locks.holder(guild), locks.operation(guild)
+    if not runner or operation is None or identity.lives(operation.who):
+        return []
+    inside = processes.of_session(operation.who.pid)
+    left = [*inside, *(who for who in processes.writers(operation.pipe) if who not in inside)]
+    return [
+        {"pid": who.pid, "command": processes.command_of(who.pid)}
+        for who in left
+        if who.pid != runner
+    ]
 
 
 def matching(home: str, opref: str, flags: Dict[str, Value], statuses: Sequence[str]) -> MaybeRun:

@@ -6,9 +6,10 @@ import os
 import select
 import signal
 import time
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Set
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from ..store import locks
+from ..store import identity
+from ..store.identity import Identity
 
 # What tells a process to end, and it may refuse.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -21,6 +22,13 @@ class _Process(NamedTuple):
     state: str
     parent: int
     group: int
+    session: int
+    start: int
+
+    @property
+    def lives(self) -> bool:
+        """Whether it does; a dead one that nobody has waited for yet is listed, too."""
+        return self.state not in ("Z", "X")
 
 
 def signal_group(group: int, signum: int) -> bool:
@@ -32,13 +40,65 @@ def signal_group(group: int, signum: int) -> bool:
     return True
 
 
-def group_lives(group: int) -> bool:
-    """Whether a process of the group lives. A dead one that nobody waits for does not."""
-    if not signal_group(group, 0):
-        return False
-    if not os.path.isdir("/proc/self"):
+def of_session(session: int, but_group: Optional[int] = None) -> List[Identity]:
+    """The processes that live in a session: whatever was started in it and has not left it."""
+    found = [p for p in _processes() if p.session == session and p.lives]
+    return [_identity(p) for p in found if p.group != but_group]
+
+
+def writers(pipe: Optional[int]) -> List[Identity]:
+    """The other processes that hold the pipe with this inode, as far as we may look.
+
+    Source: proc(5), /proc/PID/fd.
+    """
+    name = "pipe:[%s]" % pipe
+    found = []
+    for process in _processes() if pipe else ():
+        if process.pid != os.getpid() and name in _open_files(process.pid):
+            found.append(_identity(process))
+    return found
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    folder = "/proc/%d/fd" % pid
+    try:
+        names = os.listdir(folder)
+    except OSError:  # it ended, or is another user's
+        return
+    for name in names:
+        try:
+            yield os.readlink(os.path.join(folder, name))
+        except OSError:
+            pass
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, on one line; empty where it is gone."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            words = f.read(4096).rstrip(b"\0").split(b"\0")
+    except OSError:
+        return ""
+    return " ".join(b" ".join(words).decode("utf-8", "replace").split())
+
+
+def _identity(process: _Process) -> Identity:
+    return identity.here(process.pid, process.start)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child has ended. It is not waited for: until then nobody else gets its number."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
         return True
-    return any(p.group == group and p.state not in "ZX" for p in _processes())
+
+
+def below(pid: int) -> List[Identity]:
+    """The processes below one, and those of the groups that they lead."""
+    inside = set(descendants(pid))
+    led = {p.pid for p in _processes() if p.pid in inside and p.group == p.pid}
+    return [_identity(p) for p in _processes() if p.pid in inside or p.group in led]
 
 
 def descendants(pid: int) -> List[int]:
@@ -65,23 +125,35 @@ def ancestors(pid: int) -> List[int]:
     return found
 
 
-def groups_of(pids: Sequence[int]) -> Set[int]:
-    """The groups that these processes lead."""
-    wanted = set(pids)
-    return {p.group for p in _processes() if p.pid in wanted and p.group == p.pid}
-
-
 def _processes() -> Iterator[_Process]:
-    """All processes. Source: proc(5): after the name there are state, ppid, pgrp."""
+    """All processes. Source: proc(5): behind the name state, ppid, pgrp, session; 20th, start."""
     try:
         names = os.listdir("/proc")
     except OSError:
         return
     for name in names:
         if name.isdigit():
-            fields = locks.stat_of(int(name))
-            if fields:
-                yield _Process(int(name), fields[0].decode(), int(fields[1]), int(fields[2]))
+            fields = identity.stat_of(int(name))
+            if fields:  # else it ended
+                parent, group, session = map(int, fields[1:4])
+                yield _Process(
+                    int(name), fields[0].decode(), parent, group, session, int(fields[19])
+                )
+
+
+def handle_of(who: Identity) -> Optional[int]:
+    """A descriptor that can be read once the process has ended; None where there is none."""
+    open_pidfd = getattr(os, "pidfd_open", None)  # Python 3.9, Linux 5.3
+    if open_pidfd is None:
+        return None
+    try:
+        handle: int = open_pidfd(who.pid)
+    except OSError:
+        return None
+    if identity.lives(who):
+        return handle
+    os.close(handle)
+    return None
 
 
 def wait_for_an_end(pids: Sequence[int], seconds: float) -> None:
@@ -104,8 +176,3 @@ def wait_for_an_end(pids: Sequence[int], seconds: float) -> None:
     finally:
         for handle in handles:
             os.close(handle)
-
-
-def send(pid: int, signum: int) -> None:
-    """Send a signal to one process; ProcessLookupError where it is gone."""
-    os.kill(pid, signum)

@@ -7,14 +7,17 @@ import selectors
 import signal
 import subprocess
 import time
-from typing import Any, BinaryIO, Callable, Dict, List, Optional
+from types import FrameType
+from typing import BinaryIO, Callable, Dict, List, Optional
 
 from ..machine import processes
 from ..machine.children import die_with_parent
+from ..store import identity, locks, rundir
+from ..store.identity import Identity
 
 _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
-_GROUP_POLL = 0.05  # seconds between looks at a process group, whose end is no event
+_POLL = 0.05  # seconds between looks where no event tells of an end
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
 
@@ -49,24 +52,19 @@ def operate(
     pass_on: Output,
     on_start: Callable[[], None],
     stdin: int = subprocess.DEVNULL,
+    ends_its_own: bool = False,
 ) -> int:
-    """Start the operation, pass its output on until it ends; its exit status."""
+    """Start the operation, pass its output on until all of it has ended; its exit status.
+
+    `ends_its_own`: what it started in sessions of their own, it ends by itself.
+    """
     # One pipe for stdout and stderr is what keeps them in their order.
     read_end, write_end = os.pipe()
     wake_read, wake_write = os.pipe()
     for fd in (read_end, wake_read, wake_write):
         os.set_blocking(fd, False)
-    stopped_by: List[int] = []
-    operation: Optional["subprocess.Popen[bytes]"] = None
-
-    def forward(signum: int, _frame: Any) -> None:
-        # A runner that is killed cannot tell how its operation ended: it kills it itself.
-        passed_on = signal.SIGKILL if signum == signal.SIGQUIT else signum
-        stopped_by.append(passed_on)
-        if operation is not None:
-            processes.signal_group(operation.pid, passed_on)
-
-    handlers = {s: signal.signal(s, forward) for s in (*processes.ENDING, signal.SIGQUIT)}
+    work = _Work(os.fstat(read_end).st_ino, ends_its_own)
+    handlers = {s: signal.signal(s, work.forward) for s in (*processes.ENDING, signal.SIGQUIT)}
     # The operation's end is an event like its output: SIGCHLD makes wake_read readable.
     handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
     wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -89,10 +87,11 @@ def operate(
             return COMMAND_NOT_FOUND
         finally:
             os.close(write_end)
+        work.began(operation.pid)
+        locks.record_operation(rundir.guild_dir(directory), operation.pid, work.pipe)
         on_start()
-        if stopped_by:  # a signal that came while it was being started
-            processes.signal_group(operation.pid, stopped_by[-1])
-        code = _pump(operation, read_end, wake_read, pass_on, stopped_by)
+        _pump(work, read_end, wake_read, pass_on)
+        code = operation.wait()
     finally:
         signal.set_wakeup_fd(wakeup)
         for signum, handler in handlers.items():
@@ -100,53 +99,112 @@ def operate(
         for fd in (read_end, wake_read, wake_write):
             os.close(fd)
     # An operation that was told to end is terminated, however politely it ended.
-    return -stopped_by[0] if stopped_by and code >= 0 else code
+    return -work.stopped_by[0] if work.stopped_by and code >= 0 else code
 
 
-def _pump(
-    operation: "subprocess.Popen[bytes]",
-    output: int,
-    wake: int,
-    pass_on: Output,
-    stopped_by: List[int],
-) -> int:
-    """Pass output on until the operation itself has ended and all it wrote is passed on.
+class _Work:
+    """An operation and all that it started: what of it lives, and signals for it."""
 
-    What it leaves behind may keep the pipe open for ever, so its end is not waited for;
-    but of an operation that was told to stop, the whole process group has to end.
+    def __init__(self, pipe: int, ends_its_own: bool) -> None:
+        self.pipe = pipe  # its inode: who holds it may still write output
+        self.stopped_by: List[int] = []
+        self._ends_its_own = ends_its_own
+        self._pid: Optional[int] = None
+        self._told_rest = 0  # the signals that what it left behind has got, too
+
+    def began(self, pid: int) -> None:
+        """Its first process is there; it gets the signal that came while it was being started."""
+        self._pid = pid
+        if self.stopped_by:
+            processes.signal_group(pid, self.stopped_by[-1])
+
+    def forward(self, signum: int, _frame: Optional[FrameType]) -> None:
+        """Pass a signal of the runner's on."""
+        # A runner that is killed cannot tell how its operation ended: it kills it itself.
+        passed_on = signal.SIGKILL if signum == signal.SIGQUIT else signum
+        self.stopped_by.append(passed_on)
+        if self._pid is not None:
+            # It is not waited for before all has ended: nobody else has its number meanwhile.
+            processes.signal_group(self._pid, passed_on)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its first process has ended."""
+        return self._pid is None or processes.has_ended(self._pid)
+
+    def lives_on(self) -> List[Identity]:
+        """What lives in its session; what has left that, and its output, is a daemon."""
+        return processes.of_session(self._pid) if self._pid is not None else []
+
+    def tell_rest(self, output_is_open: bool) -> None:
+        """Have what its first process left behind told to end, as that was.
+
+        SIGTERM and SIGKILL the process group has already. Ctrl-C does not end what a shell has
+        put into the background: it ignores that.
+        """
+        if self._pid is None or self._told_rest == len(self.stopped_by):
+            return
+        self._told_rest = len(self.stopped_by)
+        last = self.stopped_by[-1]
+        has_it = last in (signal.SIGTERM, signal.SIGKILL)
+        rest = processes.of_session(self._pid, but_group=self._pid if has_it else None)
+        if output_is_open and not self._ends_its_own:
+            inside = {who.pid for who in self.lives_on()}
+            rest += [who for who in processes.writers(self.pipe) if who.pid not in inside]
+        for who in rest:
+            try:
+                identity.send(who, last if has_it else signal.SIGTERM)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+
+def _pump(work: _Work, output: int, wake: int, pass_on: Output) -> None:
+    """Pass output on until the operation and all that it started have ended.
+
+    That is when nobody lives in its session and nobody holds its output; what has left both
+    is a daemon, for which no run waits. What was killed is not waited for long: it may be
+    held by its disk, or be another user's.
     """
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         selector.register(wake, selectors.EVENT_READ)
+        is_open = True
 
-        def pass_on_what_comes(seconds: Optional[float]) -> None:
+        def pass_on_what_comes(seconds: Optional[float], also: Optional[int] = None) -> None:
+            nonlocal is_open
+            if also is not None:
+                selector.register(also, selectors.EVENT_READ)
             for key, _ in selector.select(seconds):
-                data = _read(key.fd)
+                data = _read(key.fd) if key.fd != also else None
                 if key.fd == output:
                     if data:
                         pass_on(data)
                     elif data is not None:
                         selector.unregister(output)
+                        is_open = False
+            if also is not None:
+                selector.unregister(also)
 
-        while operation.poll() is None:
+        while not work.has_ended:
             pass_on_what_comes(None)
         deadline: Optional[float] = None
-        while _is_stopping(stopped_by) and processes.group_lives(operation.pid):
-            if deadline is None and signal.SIGKILL in stopped_by:
-                deadline = time.monotonic() + _AFTER_KILL
-            if deadline is not None and time.monotonic() > deadline:
-                break
-            pass_on_what_comes(_GROUP_POLL)
-    while True:
-        data = _read(output)
-        if not data:
-            return operation.returncode
-        pass_on(data)
-
-
-def _is_stopping(stopped_by: List[int]) -> bool:
-    """Whether `guild stop` has asked for the end. Ctrl-C waits for nothing but the operation."""
-    return signal.SIGTERM in stopped_by or signal.SIGKILL in stopped_by
+        while True:
+            work.tell_rest(is_open)
+            if signal.SIGKILL in work.stopped_by:
+                deadline = deadline or time.monotonic() + _AFTER_KILL
+                if time.monotonic() > deadline:
+                    return
+            # While the output is open, its end is the next thing that can matter.
+            left = [] if is_open else work.lives_on()
+            if not is_open and not left:
+                return
+            handle = processes.handle_of(left[0]) if left else None
+            polls = deadline is not None or (left and handle is None)
+            try:
+                pass_on_what_comes(_POLL if polls else None, handle)
+            finally:
+                if handle is not None:
+                    os.close(handle)
 
 
 def _read(fd: int) -> Optional[bytes]:

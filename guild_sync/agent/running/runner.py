@@ -90,16 +90,19 @@ def run(
         rundir.unmark(directory, rundir.PENDING)
         variables = _variables(directory, job, environment)
         with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
+            pass_on, is_own = Output(output, echo), bool(job.get("builtin"))
             code = operate(
                 directory,
                 argv,
                 variables,
-                Output(output, echo),
+                pass_on,
                 on_start,
                 subprocess.DEVNULL if stdin is None else stdin,
+                ends_its_own=is_own,
             )
-        rundir.write_attr(directory, "stopped", now())
-        rundir.write_attr(directory, "exit_status", code)
+        if not locks.is_taken_over(guild):  # else it is another start's run by now
+            rundir.write_attr(directory, "stopped", now())
+            rundir.write_attr(directory, "exit_status", code)
         return code
     finally:
         locks.release(guild, lock)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from ..catalog import changes
 from ..errors import AgentError
 from ..machine import processes
-from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited
-from ..store import inside, locks, rundir
+from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited, now
+from ..store import identity, inside, locks, rundir
+from ..store.identity import Identity
 
 _HOW = (TERM, KILL, KILL_RUNNER)
 _GRACE = 2.0  # seconds in which Guild AI's guild writes down how its operation ended
@@ -36,37 +36,83 @@ def _end(directory: str, how: str) -> None:
     state = rundir.status(directory)
     if state.remote is not None:
         raise AgentError("it is %s on %s" % (state.text, state.remote))
-    pid = locks.holder(guild)
-    if pid is None:
+    holder = locks.held_by(guild)
+    if holder is None:
         raise AgentError("it is not running: it is %s" % state.text)
-    if pid == 0:
+    if holder.machine is not None:
+        raise AgentError("it is running on %s, and can be stopped there" % holder.machine)
+    if holder.pid == 0:
         raise AgentError("it is just being started or just ending")
-    record = locks.owner(guild, pid)
-    if record is not None and record.get("host") != socket.gethostname():
-        raise AgentError("it is running on the machine %s, on this disk" % record.get("host"))
+    runner = locks.owner(guild, holder.pid)
     try:
-        if record is not None and how != KILL_RUNNER:
-            processes.send(pid, signal.SIGTERM if how == TERM else signal.SIGQUIT)
-        elif how == TERM:
-            # Guild AI's: this is its operation, in the group of the guild that waits for it.
-            processes.send(pid, signal.SIGTERM)
+        if runner is not None:
+            _tell(runner, guild, how)
         else:
-            _kill_all(pid)
+            _tell_guild_ai(identity.of(holder.pid), directory, how)
     except ProcessLookupError:
         pass  # it has just ended
 
 
-def _kill_all(pid: int) -> None:
-    below = processes.descendants(pid)
-    groups = processes.groups_of(below)
-    processes.send(pid, signal.SIGKILL)
-    for group in groups:
-        processes.signal_group(group, signal.SIGKILL)
-    for child in below:
+def _tell(runner: Identity, guild: str, how: str) -> None:
+    if how == KILL_RUNNER:
+        _kill_all(runner, *_operation_of(guild))
+    else:
+        identity.send(runner, signal.SIGTERM if how == TERM else signal.SIGQUIT)
+
+
+def _tell_guild_ai(operation: Identity, directory: str, how: str) -> None:
+    """End a run of Guild AI: its lock names the operation, in the group of guild itself.
+
+    Its lock has a number alone: that the process is this run's, its surroundings must tell.
+    """
+    if not identity.works_in(operation.pid, directory):
+        raise AgentError("process %d is another's, and not this run's" % operation.pid)
+    if how == TERM:
+        identity.send(operation, signal.SIGTERM)
+    else:
+        _kill_all(operation)
+
+
+def _operation_of(guild: str) -> List[Identity]:
+    """What lives of the run's operation, below its runner or not."""
+    operation = locks.operation(guild)
+    if operation is None:
+        return []
+    return [*processes.of_session(operation.who.pid), *processes.writers(operation.pipe)]
+
+
+def _kill_all(top: Identity, *others: Identity) -> None:
+    """Kill a process and all below it, and others, each told by more than its number."""
+    if not identity.lives(top):
+        return
+    for process in [top, *processes.below(top.pid), *others]:
         try:
-            processes.send(child, signal.SIGKILL)
+            identity.send(process, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+
+def call_ended(home: str, ids: Sequence[str]) -> Changed:
+    """Write down, on a person's word, that runs of another machine on this disk have ended."""
+    return changes.each(
+        ids, lambda run_id: _write_end(rundir.existing(rundir.run_dir(home, run_id)))
+    )
+
+
+def _write_end(directory: str) -> None:
+    guild = rundir.guild_dir(directory)
+    machine = rundir.machine(directory)
+    if machine is None:
+        text = rundir.status(directory).text
+        raise AgentError("it does not run on another machine: it is %s" % text)
+    held = locks.hold(guild, force=True)
+    if held is None:
+        raise AgentError("it is running on %s, whose lock holds here too" % machine)
+    try:
+        rundir.write_attr(directory, "stopped", now())
+        rundir.write_attr(directory, "exit_status", -int(signal.SIGKILL))
+    finally:
+        locks.release(guild, held)
 
 
 def wait_runs(home: str, ids: Sequence[str], seconds: float) -> Waited:

@@ -12,55 +12,97 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import time
-from typing import Dict, List, Optional
+from typing import Dict, NamedTuple, Optional
 
 from ..protocol import Value
-from . import inside
+from . import identity, inside
 from .atomic import write_in
+from .identity import Identity, first_line
+from .identity import start_time as start_time
 
 LOCK = "LOCK"
 OWNER = "LOCK.owner"
+# While the operation lives: its process, and the pipe that its output comes through.
+OPERATION = "LOCK.operation"
+_MODE = 0o600  # whoever may open the file could hold it
 _TRIES = 20
 _MAX_RECORD = 4096  # bytes
 _NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
-def hold(guild_dir: str) -> Optional[int]:
+class Holder(NamedTuple):
+    """The live process that holds a run.
+
+    `pid` is 0 where it has no number here, or none yet. `machine` is where it is, if that is
+    another machine on the same disk, or a container of this one.
+    """
+
+    pid: int
+    machine: Optional[str] = None
+
+
+class OperationProcess(NamedTuple):
+    """The first process of an operation, and the inode of the pipe for its output."""
+
+    who: Identity
+    pipe: int
+
+
+class _Record(NamedTuple):
+    who: Identity
+    flock: bool
+
+
+def hold(guild_dir: str, force: bool = False) -> Optional[int]:
     """Take the run's lock for this process; the descriptor to keep open, None if it is held.
 
     The record is written under the lock. Closing the descriptor, or dying, gives it back.
+    With `force` the record of another machine, which cannot be asked, holds nothing.
     """
+    path = _path(guild_dir)
+    renewed = False
     for _ in range(_TRIES):
-        fd = _opened(guild_dir)
+        fd = inside.open_file(guild_dir, LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _MODE)
         flocked = _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if flocked and not _is_at(fd, _path(guild_dir)):
+        if flocked and not _is_at(fd, path):
             os.close(fd)  # the last holder removed this file while we opened it
         # A runner of Guild AI holds no flock: its record decides even where ours was had.
-        elif flocked is not False and not _owner_alive(guild_dir, _pid(fd)):
-            _write_record(guild_dir, fd, flocked is True)
-            return fd
+        elif not _holder_of(guild_dir, fd, flocked, force):
+            if renewed or not _others_may_open(fd):
+                _write_record(guild_dir, fd, flocked is True)
+                return fd
+            renewed = True  # once: some file systems have no modes
+            _put_away(path, fd)
         else:
             os.close(fd)
             time.sleep(0.01)  # a probe holds it for microseconds; a runner, for good
     return None
 
 
-def _opened(guild_dir: str) -> int:
-    """The lock's file, made where it is not there.
+def _others_may_open(fd: int) -> bool:
+    """Whether another user could hold the lock: earlier versions and Guild AI let them."""
+    return bool(stat.S_IMODE(os.fstat(fd).st_mode) & ~_MODE)
 
-    It is for its owner alone: whoever may read a file may hold it.
-    """
-    fd = inside.open_file(guild_dir, LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
+
+def _put_away(path: str, fd: int) -> None:
+    """Remove the lock's file, so that the next one that is made is for its owner alone."""
+    aside = "%s.%s" % (path, os.urandom(8).hex())
     try:
-        os.fchmod(fd, 0o600)
-    except OSError:
-        pass  # another user's
-    return fd
+        os.rename(path, aside)
+        if os.path.samestat(os.stat(aside, follow_symlinks=False), os.fstat(fd)):
+            os.unlink(aside)
+        else:
+            os.rename(aside, path)  # another has just made it anew, and holds it
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(fd)
 
 
 def _write_record(guild_dir: str, fd: int, flocked: bool) -> None:
-    record = json.dumps(dict(_record(os.getpid()), flock=flocked))
+    record = json.dumps(dict(identity.of(os.getpid())._asdict(), flock=flocked))
     write_in(guild_dir, OWNER, record, flushed=False)  # of no use after a power cut
     os.ftruncate(fd, 0)
     os.pwrite(fd, b"%d\n" % os.getpid(), 0)
@@ -78,48 +120,73 @@ def _path(guild_dir: str) -> str:
 
 
 def release(guild_dir: str, fd: int) -> None:
-    """Give the lock back and leave nothing of it behind."""
-    for name in (OWNER, LOCK):
-        try:
-            inside.remove(guild_dir, name)
-        except OSError:
-            pass
+    """Give the lock back and leave nothing of it behind; what another took by force stays."""
+    if not is_taken_over(guild_dir):
+        for name in (OPERATION, OWNER, LOCK):
+            try:
+                inside.remove(guild_dir, name)
+            except OSError:
+                pass
     os.close(fd)
 
 
+def is_taken_over(guild_dir: str) -> bool:
+    """Whether another process has the lock that this one holds: a person said so elsewhere."""
+    record = _read_record(guild_dir)
+    return record is not None and not identity.is_same(record.who, identity.of(os.getpid()))
+
+
 def holder(guild_dir: str) -> Optional[int]:
-    """The pid of the live process that holds the run, else None."""
+    """The pid of the live process that holds the run, else None; 0 as `Holder` has it."""
+    found = held_by(guild_dir)
+    return None if found is None else found.pid
+
+
+def held_by(guild_dir: str) -> Optional[Holder]:
+    """The live process that holds the run, else None."""
     try:
         fd = inside.open_file(guild_dir, LOCK)
-    except PermissionError:
-        return _holder_by_record(guild_dir)
+    except PermissionError:  # another user's run
+        record = _read_record(guild_dir)
+        return _recorded_holder(guild_dir, record.who.pid, None) if record else None
     except OSError:
         return None
     try:
-        free = _flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        pid = _pid(fd)
-        if free is False:
-            return pid or 0
-        return pid if _owner_alive(guild_dir, pid) else None
+        return _holder_of(guild_dir, fd, _flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB))
     finally:
         os.close(fd)
 
 
-def _holder_by_record(guild_dir: str) -> Optional[int]:
-    """As `holder`, for a user to whom the lock itself is closed: what its holder wrote down."""
-    record = _record_in(guild_dir)
-    pid = record.get("pid") if record is not None else None
-    if record is None or not isinstance(pid, int):
-        return None
-    now = _record(pid)
-    is_here = record.get("host") == now["host"]
-    same = all(record.get(key) == now[key] for key in ("boot", "start"))
-    return pid if not is_here or (same and now["start"] is not None) else None
+def _holder_of(
+    guild_dir: str, fd: int, flocked: Optional[bool], force: bool = False
+) -> Optional[Holder]:
+    """Who holds a lock whose flock was tried for; where others may hold it, that says nothing."""
+    if flocked is None or (flocked is False and _others_may_open(fd)):
+        return _recorded_holder(guild_dir, _pid(fd), None, force)
+    return _recorded_holder(guild_dir, _pid(fd), not flocked, force)
 
 
-def owner(guild_dir: str, pid: int) -> Optional[Dict[str, Value]]:
-    """The record that a runner of ours left with its pid: `host`, `start`, `boot`; else None."""
-    return _read_record(guild_dir, pid)
+def owner(guild_dir: str, pid: int) -> Optional[Identity]:
+    """The process that a runner of ours left the record of with its pid; else None."""
+    record = _read_record(guild_dir, pid)
+    return record.who if record else None
+
+
+def record_operation(guild_dir: str, pid: int, pipe: int) -> None:
+    """Write down which process the operation is, and the inode of the pipe for its output."""
+    record = json.dumps(dict(identity.of(pid)._asdict(), pipe=pipe))
+    try:
+        write_in(guild_dir, OPERATION, record, flushed=False)
+    except OSError:  # on a full disk there is only less to tell
+        pass
+
+
+def operation(guild_dir: str) -> Optional[OperationProcess]:
+    """The operation of a run that runs; None where that is not known."""
+    record = _mapping_in(guild_dir, OPERATION)
+    who = identity.recorded(record) if record is not None else None
+    pipe = record.get("pipe") if record and who else None
+    return OperationProcess(who, pipe) if who and isinstance(pipe, int) else None
 
 
 def can_lock(fd: int) -> bool:
@@ -146,75 +213,51 @@ def _pid(fd: int) -> Optional[int]:
     return int(first) if first.isdigit() else None
 
 
-def _owner_alive(guild_dir: str, pid: Optional[int]) -> bool:
-    """Whether the recorded process lives, for a lock that no flock holds."""
+def _recorded_holder(
+    guild_dir: str, pid: Optional[int], held: Optional[bool], force: bool = False
+) -> Optional[Holder]:
+    """The recorded process if it holds the lock; `held` is the word of flock, None without one."""
     if not pid:
-        return False
+        return Holder(0) if held else None
     record = _read_record(guild_dir, pid)
     if record is None:
-        return _started_before_lock(guild_dir, pid)
-    if record.get("flock"):
-        return False  # it held one, and nobody does now
-    now = _record(pid)
-    if record.get("host") != now["host"]:
-        return True  # another machine on the same disk: only that machine knows
-    return now["start"] is not None and all(record.get(k) == now[k] for k in ("boot", "start"))
+        return Holder(pid) if held or _started_before_lock(guild_dir, pid) else None
+    who = record.who
+    is_forced = force and not held
+    if identity.is_elsewhere(who):
+        # That flock was had here says nothing: on many a shared disk each machine has its own.
+        return None if is_forced else Holder(0, who.host)
+    if held is False and record.flock:
+        return None  # it held one, and nobody does now
+    if identity.is_in_other_namespace(who):
+        return None if is_forced else Holder(0, "%s, in another container" % who.host)
+    if identity.lives(who):
+        return Holder(pid)
+    return Holder(0) if held else None  # somebody is just taking it
 
 
-def _read_record(guild_dir: str, pid: int) -> Optional[Dict[str, Value]]:
-    record = _record_in(guild_dir)
-    return record if record is not None and record.get("pid") == pid else None
+def _read_record(guild_dir: str, pid: Optional[int] = None) -> Optional[_Record]:
+    """The record of the lock; with `pid`, only that of this process."""
+    record = _mapping_in(guild_dir, OWNER)
+    who = identity.recorded(record) if record is not None else None
+    if who is None or pid not in (None, who.pid):
+        return None
+    return _Record(who, bool(record and record.get("flock")))
 
 
-def _record_in(guild_dir: str) -> Optional[Dict[str, Value]]:
+def _mapping_in(guild_dir: str, name: str) -> Optional[Dict[str, Value]]:
     try:
-        record = json.loads(inside.read(guild_dir, OWNER, _MAX_RECORD))
+        record = json.loads(inside.read(guild_dir, name, _MAX_RECORD))
     except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
 
-def _record(pid: int) -> Dict[str, Value]:
-    return {
-        "pid": pid,
-        "start": start_time(pid),
-        "boot": _first_line("/proc/sys/kernel/random/boot_id"),
-        "host": os.uname().nodename,
-    }
-
-
-def start_time(pid: int) -> Optional[int]:
-    """When `pid` started, in clock ticks since boot; None if it is gone.
-
-    Source: proc(5), field 22.
-    """
-    fields = stat_of(pid)
-    return None if not fields or fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def stat_of(pid: int) -> List[bytes]:
-    """The fields of /proc/PID/stat from the third on, the state; none if it is gone."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as f:
-            # The second field is the program's name, in parentheses, with anything in it.
-            return f.read().rpartition(b")")[2].split()
-    except OSError:
-        return []
-
-
 def _started_before_lock(guild_dir: str, pid: int) -> bool:
     """For a lock that Guild AI wrote: a process younger than the file only reuses its pid."""
     ticks = start_time(pid)
-    uptime = _first_line("/proc/uptime")
+    uptime = first_line("/proc/uptime")
     if ticks is None or uptime is None:
         return False
     started = time.time() - float(uptime.split()[0]) + ticks / os.sysconf("SC_CLK_TCK")
     return started <= os.stat(_path(guild_dir), follow_symlinks=False).st_mtime + 1
-
-
-def _first_line(path: str) -> Optional[str]:
-    try:
-        with open(path, encoding="ascii") as f:
-            return f.readline().strip()
-    except OSError:
-        return None

@@ -95,6 +95,14 @@ def status(directory: str) -> Status:
         os.close(handle)
 
 
+def machine(directory: str) -> Optional[str]:
+    """Where a run of this guild home runs, if another machine on its disk runs it."""
+    if status(directory) != Status("running"):
+        return None
+    holder = locks.held_by(guild_dir(directory))
+    return holder.machine if holder else None
+
+
 def _remote_of_copy(handle: int) -> str:
     """Whose copy a run is whose mark is empty, as a power cut may leave it."""
     known = _confirmed(_read_at(handle, LOCK_CONFIRMED))

@@ -15,6 +15,7 @@ RUN: Run = {
     "opref": {"type": "package", "package": "gpkg.demo", "version": "1", "model": "", "name": "op"},
     "status": "completed",
     "remote": None,
+    "machine": None,
     "exit_status": 0,
     "initialized": None,
     "started": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from guild_sync.agent.store import atomic, locks
+from guild_sync.agent.store import atomic, identity, locks
 
 HOLDER = """
 import sys
@@ -72,8 +73,9 @@ def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_record(guild: str, **changes: Any) -> None:
     """A lock of this very process, without flock, with these changes."""
-    record = {**locks._record(os.getpid()), "flock": False, **changes}
+    record = {**identity.of(os.getpid())._asdict(), "flock": False, **changes}
     Path(guild, "LOCK").write_text(f"{record['pid']}\n")
+    Path(guild, "LOCK").chmod(0o600)
     Path(guild, "LOCK.owner").write_text(json.dumps(record))
 
 
@@ -291,7 +293,7 @@ def test_without_flock_a_reused_pid_holds_no_lock(
 
 def test_without_flock_another_machines_word_stands(guild: str, no_flock: None) -> None:
     write_record(guild, host="another", start=1, boot="another")
-    assert locks.holder(guild) == os.getpid()
+    assert locks.held_by(guild) == locks.Holder(0, "another")
 
 
 def test_a_record_of_another_pid_is_not_this_locks(guild: str, no_flock: None) -> None:
@@ -311,6 +313,7 @@ def test_the_record_names_process_boot_and_machine(guild: str) -> None:
         "start": locks.start_time(os.getpid()),
         "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         "host": socket.gethostname(),
+        "namespace": os.stat("/proc/self/ns/pid").st_ino,
         "flock": True,
     }
 
@@ -372,3 +375,101 @@ def test_names_that_are_not_utf8_are_written_as_they_are(tmp_path: Path) -> None
     path = tmp_path / "file"
     atomic.write_atomically(str(path), os.fsdecode(b"a\xff"))
     assert path.read_bytes() == b"a\xff"
+
+
+# Several machines, containers and users on one disk.
+
+
+def test_another_machines_record_is_believed_where_flock_is_had_here(guild: str) -> None:
+    """On many a shared disk each machine has flock for itself."""
+    write_record(guild, flock=True, host="login1", boot="another")
+    assert locks.held_by(guild) == locks.Holder(0, "login1")
+    assert locks.hold(guild) is None
+
+
+def test_a_person_may_take_another_machines_lock(guild: str) -> None:
+    write_record(guild, flock=True, host="login1", boot="another")
+    fd = locks.hold(guild, force=True)
+    assert fd is not None
+    assert locks.holder(guild) == os.getpid()
+    locks.release(guild, fd)
+    assert os.listdir(guild) == []
+
+
+def test_nobody_takes_a_lock_that_is_held_here(guild: str, holder: Holder) -> None:
+    child = holder()
+    assert locks.hold(guild, force=True) is None
+    assert locks.holder(guild) == child.pid
+
+
+@pytest.mark.parametrize("change", [{"host": "renamed"}, {"boot": "earlier"}])
+def test_a_new_name_or_a_new_boot_alone_make_no_other_machine(
+    guild: str, change: dict[str, Any]
+) -> None:
+    write_record(guild, flock=True, **change)
+    assert locks.holder(guild) is None
+
+
+def test_a_machine_whose_name_has_changed_knows_its_own_process(guild: str, no_flock: None) -> None:
+    write_record(guild, host="renamed")
+    assert locks.held_by(guild) == locks.Holder(os.getpid())
+
+
+def test_a_number_of_another_container_is_nobodys_here(guild: str, no_flock: None) -> None:
+    write_record(guild, namespace=1)
+    held = locks.held_by(guild)
+    assert held is not None
+    assert held.pid == 0
+    assert held.machine == f"{socket.gethostname()}, in another container"
+
+
+def test_only_its_owner_can_open_a_lock(guild: str) -> None:
+    fd = locks.hold(guild)
+    assert fd is not None
+    assert Path(guild, "LOCK").stat().st_mode & 0o777 == 0o600
+    locks.release(guild, fd)
+
+
+def test_a_lock_that_others_may_open_is_replaced_when_it_is_taken(guild: str) -> None:
+    old = Path(guild, "LOCK")
+    old.touch(mode=0o644)
+    with old.open() as by_a_stranger:
+        fd = locks.hold(guild)
+        assert fd is not None
+        fcntl.flock(by_a_stranger, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert old.stat().st_mode & 0o777 == 0o600
+        assert locks.holder(guild) == os.getpid()
+        locks.release(guild, fd)
+    assert os.listdir(guild) == []
+
+
+def test_a_stranger_who_holds_an_old_lock_decides_nothing(guild: str) -> None:
+    """Earlier versions made it readable by all, and whoever may read it may hold it."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    write_record(guild, flock=True, pid=child.pid)
+    Path(guild, "LOCK").chmod(0o644)
+    with Path(guild, "LOCK").open() as by_a_stranger:
+        fcntl.flock(by_a_stranger, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert locks.holder(guild) is None
+        fd = locks.hold(guild)
+        assert fd is not None
+        locks.release(guild, fd)
+
+
+def test_an_earlier_versions_runner_holds_its_lock_that_others_may_open(guild: str) -> None:
+    write_record(guild, flock=True)
+    Path(guild, "LOCK").chmod(0o644)
+    with Path(guild, "LOCK").open() as its_own:
+        fcntl.flock(its_own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert locks.holder(guild) == os.getpid()
+        assert locks.hold(guild) is None
+
+
+def test_what_another_has_taken_by_force_is_not_given_back(guild: str) -> None:
+    fd = locks.hold(guild)
+    assert fd is not None
+    write_record(guild, pid=started_long_ago())
+    assert locks.is_taken_over(guild)
+    locks.release(guild, fd)
+    assert Path(guild, "LOCK.owner").exists()

@@ -1,0 +1,86 @@
+"""A process is who it is, whoever had its number before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import wait_until
+
+from guild_sync.agent.protocol import Value
+from guild_sync.agent.store import identity
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process, that lives."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture(params=["with handles", "without handles"])
+def _handles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python and the kernel have handles of processes, or have none."""
+    if request.param == "without handles":
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+
+
+@pytest.mark.usefixtures("_handles")
+def test_a_signal_reaches_the_process_that_is_meant(child: subprocess.Popen[bytes]) -> None:
+    identity.send(identity.of(child.pid), signal.SIGTERM)
+    assert child.wait(20) == -signal.SIGTERM
+
+
+@pytest.mark.usefixtures("_handles")
+@pytest.mark.parametrize("change", [{"start": 1}, {"boot": "another"}, {"namespace": 1}])
+def test_a_stranger_with_its_number_is_not_signalled(
+    child: subprocess.Popen[bytes], change: dict[str, Value]
+) -> None:
+    who = identity.recorded({**identity.of(child.pid)._asdict(), **change})
+    assert who is not None
+    with pytest.raises(ProcessLookupError):
+        identity.send(who, signal.SIGKILL)
+    assert child.poll() is None
+
+
+@pytest.mark.usefixtures("_handles")
+def test_what_has_ended_is_gone(child: subprocess.Popen[bytes]) -> None:
+    who = identity.of(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(ProcessLookupError):
+        identity.send(who, signal.SIGTERM)
+
+
+def test_the_hosts_name_decides_nothing(child: subprocess.Popen[bytes]) -> None:
+    who = identity.of(child.pid)._replace(host="renamed")
+    assert identity.lives(who)
+    assert identity.is_same(who, identity.of(child.pid))
+    assert not identity.is_elsewhere(who)
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"pid": 0}, {"pid": "1"}, {"pid": None}, {"pid": -1}, {"pid": [1]}]
+)
+def test_a_record_without_a_number_is_nobodys(record: dict[str, Value]) -> None:
+    assert identity.recorded(record) is None
+
+
+def test_a_process_works_in_a_run_where_it_is_or_which_it_was_told_of(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    told = {**os.environ, "RUN_DIR": str(run)}
+    for where, env in ((run, None), (tmp_path, told), (tmp_path, None)):
+        with subprocess.Popen(["sleep", "600"], cwd=where, env=env) as process:
+            environ = Path(f"/proc/{process.pid}/environ")
+            try:
+                wait_until(environ.read_bytes, "its program")  # not yet there just after exec
+                expected = where == run or env is not None
+                assert identity.works_in(process.pid, str(run)) is expected
+            finally:
+                process.kill()
