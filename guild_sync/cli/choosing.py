@@ -126,14 +126,14 @@ def _confirmed(change: Action, chosen: Chosen) -> bool:
 
 def refuse(change: Action, chosen: Chosen, run_id: str, why: str) -> None:
     """Say why a run was left as it is, and for one that is running how to stop it."""
-    console.warn(
-        GuildError(
-            f"run {run_id}{chosen.where} was not {change.refused}: {terminal.clean(why)}",
-            f"To stop it, use 'guild stop {run_id}{option(chosen.host.name)}'."
-            if why == RUNNING
-            else "",
-        )
-    )
+    remote = option(chosen.host.name)
+    hint = ""
+    if why == RUNNING:
+        hint = f"To stop it, use 'guild stop {run_id}{remote}'."
+    elif why.startswith(f"{RUNNING} on "):
+        hint = f"Stop it there. If that machine is gone: 'guild rm {run_id}{remote} --force'."
+    what = f"run {run_id}{chosen.where} was not {change.refused}: {terminal.clean(why)}"
+    console.warn(GuildError(what, hint))
 
 
 def being_pushed(run: Run) -> GuildError | None:

@@ -11,7 +11,12 @@ deleted runs back, 'guild runs purge' removes them for good.
 A run that is running is not deleted: stop it first. Of a run that is running on a remote
 and was pulled, the copy here is deleted, and the run goes on.
 
+Where several machines share the guild home, a run that another one runs is shown as
+'running (on MACHINE)', and is not deleted either. Only you can know that it is over.
+
 Options:
+  -f, --force        Delete runs of other machines on this disk, though they have not said
+                     that they ended.
   -p, --permanent    Remove the runs for good, not to the trash.
   -r, --remote NAME  Delete runs of this remote.
   -y, --yes          Do not ask.
@@ -26,7 +31,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync.agent.protocol import RUNNING
+from guild_sync.agent.protocol import RUNNING, Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Action, Chosen, counted
 from guild_sync.errors import Exit
@@ -37,10 +42,12 @@ from guild_sync.output.console import say
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     chosen = choosing.choose(args, changes=True, all_runs=True)
-    change = _change(bool(args.is_set("--permanent")), chosen)
-    running = [run for run in chosen.runs if run["status"] == "running" and not run["remote"]]
+    force = args.is_set("--force")
+    change = _change(args.is_set("--permanent"), chosen, force)
+    running = [run for run in chosen.runs if _is_running(run, force)]
     for run in running:
-        choosing.refuse(change, chosen, run["id"], RUNNING)
+        where = f" on {run['machine']}" if run["machine"] else ""
+        choosing.refuse(change, chosen, run["id"], RUNNING + where)
     rest = replace(chosen, runs=[run for run in chosen.runs if run not in running])
     if running and not rest.runs:
         return Exit.ERROR
@@ -48,11 +55,17 @@ def main(argv: Sequence[str]) -> int:
     return Exit.ERROR if running else done
 
 
-def _change(permanent: bool, chosen: Chosen) -> Action:
+def _is_running(run: Run, force: bool) -> bool:
+    """Whether it runs in this guild home; with `force` another machine is not believed."""
+    believed = not (run["machine"] and force)
+    return run["status"] == "running" and not run["remote"] and believed
+
+
+def _change(permanent: bool, chosen: Chosen, force: bool) -> Action:
     how = "permanently delete" if permanent else "delete"
     copies = [run["id"] for run in chosen.runs if run["remote"]]
     return Action(
-        lambda host, ids: host.delete_runs(ids, permanent, copies),
+        lambda host, ids: host.delete_runs(ids, permanent, copies, force),
         verb="delete",
         intent=how,
         done="Permanently deleted" if permanent else "Deleted",

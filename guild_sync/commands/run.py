@@ -36,6 +36,9 @@ Options:
                       RUN. A FLAG changes a flag; OPERATION takes this project's instead.
   --force-sourcecode  With --start, --restart and --proto: take the source code, and the
                       operation, of the project here.
+  --force             With --start and --restart: though the run is 'running (on MACHINE)',
+                      on another machine that shares the guild home. Only you can know that
+                      it is over there.
   --needed            Run only if there is no run of this operation as it is now with the
                       same flags there, but for those that failed or were stopped.
   -l, --label TEXT    Label the run with TEXT instead of its flags.
@@ -93,6 +96,7 @@ _EXCLUSIVE = (
     ("--run-dir", "--stage"),
     ("--run-dir", "--start"),
     ("--run-dir", "--restart"),
+    ("--force", "--proto"),
     ("--needed", "--start"),
     ("--needed", "--restart"),
 )
@@ -133,6 +137,8 @@ def _request(args: Arguments) -> Request:
             "--force-sourcecode belongs to --start, --restart or --proto",
             "A new run takes the project's source code anyway.",
         )
+    if args.is_set("--force") and not (args.is_set("--start") or args.is_set("--restart")):
+        raise UsageError("--force belongs to --start or --restart")
     spec, assignments = args.text("OPERATION"), args.texts("FLAG")
     if spec is not None and "=" in spec:  # no operation: the default one, or the run's
         assignments = [spec, *assignments]
@@ -144,6 +150,7 @@ def _request(args: Arguments) -> Request:
         args.text("--start") or args.text("--restart"),
         args.text("--proto"),
         args.is_set("--force-flags"),
+        args.is_set("--force"),
         args.is_set("--force-sourcecode"),
         Notes(
             args.text("--label"), tuple(args.texts("--tag")), args.text("--comment"), _seed(args)

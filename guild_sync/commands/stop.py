@@ -11,9 +11,14 @@ filters those of them that they leave.
 An operation gets SIGTERM, and so does everything in its process group. What has not ended
 after SECONDS is killed. A queue is not killed: it ends when the run that it started has.
 
+Where several machines share the guild home, a run that another one runs is shown as
+'running (on MACHINE)', and is stopped there. If that machine is gone, --force writes down
+that the run was killed.
+
 Options:
   -n, --no-wait      Do not wait for the runs to end; nothing is killed then.
-  -f, --force        Kill at once.
+  -f, --force        Kill at once. Of a run of another machine on this disk: write down
+                     that it has ended.
   --timeout SECONDS  How long to wait before runs are killed [default: 30].
   -r, --remote NAME  Stop runs of this remote.
   -y, --yes          Do not ask.
@@ -45,18 +50,19 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("--no-wait and --force exclude each other")
     seconds = arguments.whole_number(args, "--timeout") or 0
     chosen = _chosen(args)
-    others = [run for run in chosen.runs if not _runs_there(run)]
+    force = args.is_set("--force")
+    others = [run for run in chosen.runs if not _can_be_stopped(run, force)]
     for run in others:
         console.warn(_why_not(run, chosen))
-    running = Chosen(chosen.host, [run for run in chosen.runs if _runs_there(run)])
+    running = Chosen(chosen.host, [run for run in chosen.runs if _can_be_stopped(run, force)])
     if not running.runs:
         if not others:
             say("Nothing to stop.")
         return Exit.ERROR if others else Exit.OK
     if not args.is_set("--yes") and not _confirmed(running):
         return Exit.OK
-    patience = None if args.is_set("--no-wait") else 0 if args.is_set("--force") else seconds
-    done = stop.stop(running.host, running.runs, patience, bool(args.is_set("--force")))
+    patience = None if args.is_set("--no-wait") else 0 if force else seconds
+    done = stop.stop(running.host, running.runs, patience, force)
     return Exit.ERROR if others else done
 
 
@@ -78,7 +84,19 @@ def _runs_there(run: Run) -> bool:
     return run["status"] == "running" and not run["remote"]
 
 
+def _can_be_stopped(run: Run, force: bool) -> bool:
+    """Whether it runs here, or on another machine on this disk whose word is not waited for."""
+    return _runs_there(run) and (force or not run["machine"])
+
+
 def _why_not(run: Run, chosen: Chosen) -> GuildError:
+    if run["machine"]:
+        here = option(chosen.host.name)
+        return GuildError(
+            f"run {run['id']}{chosen.where} is running on {terminal.clean(run['machine'])}",
+            "Stop it there. If that machine is gone, write down that the run has ended:\n"
+            f"guild stop {run['id']}{here} --force",
+        )
     if pushed := choosing.being_pushed(run):
         return pushed
     if run["remote"]:

@@ -193,10 +193,18 @@ class AgentClient(ABC):
         return self.ask(Functions.mark, ids=list(ids), marked=marked)
 
     def delete_runs(
-        self, ids: Sequence[RunId], permanent: bool = False, copies: Sequence[RunId] = ()
+        self,
+        ids: Sequence[RunId],
+        permanent: bool = False,
+        copies: Sequence[RunId] = (),
+        force: bool = False,
     ) -> protocol.Changed:
         return self.ask(
-            Functions.delete_runs, ids=list(ids), permanent=permanent, copies=list(copies)
+            Functions.delete_runs,
+            ids=list(ids),
+            permanent=permanent,
+            copies=list(copies),
+            force=force,
         )
 
     def restore_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
@@ -242,6 +250,7 @@ class AgentClient(ABC):
         job: protocol.Job,
         opref: str | None = None,
         new_source: bool = False,
+        force: bool = False,
     ) -> protocol.Made:
         return self.ask(
             Functions.restage,
@@ -250,6 +259,7 @@ class AgentClient(ABC):
             job=job,
             opref=opref,
             new_source=new_source,
+            force=force,
         )
 
     def recipe(self, run: str) -> protocol.Recipe:

@@ -67,8 +67,9 @@ def _short_path(path: str) -> str:
 
 
 def status(run: Run) -> str:
-    """A run's status, with the remote that it is running on."""
-    text = clean(f"{run['status']} ({run['remote']})" if run["remote"] else run["status"])
+    """A run's status, with the remote, or the other machine on its disk, that it is running on."""
+    where = run["remote"] or (f"on {run['machine']}" if run["machine"] else "")
+    text = clean(f"{run['status']} ({where})" if where else run["status"])
     return Styled.of(text, _STATUS_STYLES.get(run["status"], ""))
 
 

@@ -37,6 +37,7 @@ class Launch:
     package: Package
     like: str | None  # the run whose source code it takes
     again: bool  # the run is there already
+    force: bool  # though another machine on the host's disk is said to run it
     run_id: str
     run_dir: Path | None  # a place outside of the guild home
     project_warnings: tuple[str, ...]
@@ -97,6 +98,7 @@ def launch_of(
         package=project.package if project else Package(),
         like=None if recipe is None or meant.again or meant.is_builtin else recipe["id"],
         again=meant.again,
+        force=meant.force,
         run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
         run_dir=run_dir,
         project_warnings=project.warnings if project else (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from guild_sync.agent.protocol import Recipe
@@ -11,6 +11,7 @@ from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.base import Host, option
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
+from guild_sync.output.terminal import clean
 from guild_sync.project import builtin, guildfile, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
 
@@ -24,6 +25,7 @@ class Request:
     again: str | None = None  # the run to start, or to start again
     like: str | None = None  # the run to make a new one of
     force_flags: bool = False
+    force: bool = False
     new_source: bool = False
     notes: Notes = field(default_factory=Notes)
     options: BatchOptions = field(default_factory=BatchOptions)
@@ -40,6 +42,7 @@ class Meant:
     script: Path | None = None  # which the project consists of
     recipe: Recipe | None = None  # the earlier run's
     again: bool = False  # in the earlier run's place, and no new run like it
+    force: bool = False  # though another machine on the host's disk is said to run it
 
     @property
     def is_builtin(self) -> bool:
@@ -103,7 +106,13 @@ def _again(request: Request, run: str, host: Host) -> Meant:
             f"Start it there: guild run{option(remote)} --restart {run_id}\n"
             f"Or make a new run of it here: guild run --proto {run_id}",
         )
-    if recipe["status"] == "running":
+    if recipe["machine"] and not request.force:
+        raise GuildError(
+            f"run {run_id} is running on {clean(recipe['machine'])}",
+            "Stop it there. If that machine is gone, start it here all the same:\n"
+            f"guild run{option(host.name)} --restart {run_id} --force",
+        )
+    if recipe["status"] == "running" and not recipe["machine"]:
         stop = f"Stop it first: guild stop {run_id}{option(host.name)}"
         raise GuildError(f"run {run_id} is running", stop)
     if recipe["job"] is None:
@@ -111,7 +120,9 @@ def _again(request: Request, run: str, host: Host) -> Meant:
             f"run {run_id} was made by another program, which alone can start it again",
             f"In its project's folder, 'guild run --proto {run_id}' makes a new run like it.",
         )
-    return _as_earlier(request, recipe, needs_project=False, again=True)
+    return replace(
+        _as_earlier(request, recipe, needs_project=False, again=True), force=request.force
+    )
 
 
 def _as_earlier(

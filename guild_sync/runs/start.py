@@ -91,7 +91,9 @@ def _make_empty(launch: Launch, host: Host) -> str:
     opref = opref_on(launch, host)
     if launch.again:
         is_new = launch.source is not None
-        made = host.restage(run_id, attributes, job, opref if is_new else None, is_new)
+        made = host.restage(
+            run_id, attributes, job, opref if is_new else None, is_new, launch.force
+        )
     elif launch.run_dir is not None:
         made = host.stage_in(run_id, str(launch.run_dir), opref, attributes, job)
     else:

@@ -23,7 +23,9 @@ def stop(host: Host, runs: Sequence[Run], patience: float | None, force: bool) -
     The exit status is an error where one could not be stopped.
     """
     stopper = _Stopper(host)
-    ids = stopper.signal([run["id"] for run in runs], KILL if force else TERM)
+    stopper.call_ended([run["id"] for run in runs if run["machine"]])
+    ids = [run["id"] for run in runs if not run["machine"]]
+    ids = stopper.signal(ids, KILL if force else TERM)
     for run_id in ids:
         say(f"Stopping {run_id}{on(host)}")
     if patience is None:
@@ -67,6 +69,15 @@ class _Stopper:
                 else:
                     self.fail(run_id, why)
         return list(told["done"])
+
+    def call_ended(self, ids: Sequence[str]) -> None:
+        """Have it written down that runs of another machine on the host's disk have ended."""
+        if ids:
+            told = self._host.call_ended(ids)
+            for run_id in told["done"]:
+                self._tell(run_id, "terminated")
+            for run_id, why in told["refused"].items():
+                self.fail(run_id, why)
 
     def wait(self, ids: Sequence[str], seconds: float) -> list[str]:
         """Wait for the runs to end and tell how each did; those that have not."""

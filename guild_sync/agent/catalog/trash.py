@@ -20,22 +20,27 @@ from . import changes
 
 
 def delete(
-    home: str, ids: Sequence[str], permanent: bool = False, copies: Sequence[str] = ()
+    home: str,
+    ids: Sequence[str],
+    permanent: bool = False,
+    copies: Sequence[str] = (),
+    force: bool = False,
 ) -> Changed:
     """Move runs to the trash, or remove them for good.
 
-    A run that runs here is refused. `copies` are the ids of those known to be copies of a
+    A run that runs here is refused, and, unless `force`, one that another machine on this disk
+    runs, as far as it has said. `copies` are the ids of those known to be copies of a
     remote's running run; another one with that mark is just being copied, and refused too.
     """
     top = rundir.runs_dir(home)
     if permanent:
-        return _removed(home, top, ids, copies)
+        return _removed(home, top, ids, copies, force)
     trash = rundir.runs_dir(home, deleted=True)
     os.makedirs(trash, exist_ok=True)
 
     def act(run_id: str, dump: str) -> None:
         target = os.path.join(trash, run_id)
-        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as run:
+        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies, force) as run:
             before = os.path.join(dump, run_id)
             if os.path.lexists(target):  # deleted before, and copied here again
                 os.rename(target, before)
@@ -69,9 +74,11 @@ def restore(home: str, ids: Sequence[str]) -> Changed:
         return changes.each(ids, act)
 
 
-def _removed(home: str, top: str, ids: Sequence[str], copies: Sequence[str]) -> Changed:
+def _removed(
+    home: str, top: str, ids: Sequence[str], copies: Sequence[str], force: bool = False
+) -> Changed:
     def act(run_id: str, dump: str) -> None:
-        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies) as run:
+        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies, force) as run:
             run.move(os.path.join(dump, run_id))
 
     return _with_dump(home, top, ids, act)
@@ -104,11 +111,16 @@ def _path(top: str, run_id: str) -> str:
     return os.path.join(top, run_id)
 
 
-def _at_rest(directory: str, is_copy: bool) -> AtRest:
+def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
     """The run, held; AgentError where somebody runs or copies it."""
     if not is_copy and inside.exists(rundir.guild_dir(directory), rundir.LOCK_REMOTE):
         raise AgentError("it is just being copied here")
-    return AtRest(directory, AgentError(protocol.RUNNING), or_unwritable=True)
+    return AtRest(
+        directory,
+        lambda where: AgentError(protocol.RUNNING + where),
+        or_unwritable=True,
+        force=force,
+    )
 
 
 def _remove_tree(path: str) -> bool:

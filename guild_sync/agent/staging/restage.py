@@ -43,14 +43,16 @@ def restage(
     job: Job,
     opref: Optional[str] = None,
     new_source: bool = False,
+    force: bool = False,
 ) -> Made:
     """Make a run that ended, or that was never started, pending, with these attributes and job.
 
     With `new_source` its packages are removed, as others are about to be installed.
-    Raises AgentError for one that runs, and for the copy of a remote's.
+    Raises AgentError for one that runs, and for the copy of a remote's; with `force` not for
+    one that only another machine on this disk has said to run.
     """
     directory = rundir.existing(rundir.run_dir(home, run_id))
-    with _at_rest(directory, run_id):
+    with _at_rest(directory, run_id, force):
         if rundir.status(directory).text == "pending" and not stage.was_ready(directory):
             raise AgentError(
                 "run %s is being made, or the guild that made it was killed" % run_id,
@@ -72,7 +74,7 @@ def restage(
     return {"run_dir": directory}
 
 
-def _at_rest(directory: str, name: str) -> AtRest:
+def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:
     """The run, held; AgentError where somebody runs it, and for the copy of a remote's."""
     copied = rundir.confirmed(directory)
     remote = rundir.status(directory).remote or (copied and copied["remote"])
@@ -83,8 +85,14 @@ def _at_rest(directory: str, name: str) -> AtRest:
             "Or make a new run here: guild run --proto %s" % (remote, name, name),
             "refused",
         )
-    hint = "Stop it first: guild stop %s" % name
-    return AtRest(directory, AgentError("run %s is running" % name, hint, "refused"))
+
+    def refusal(where: str) -> AgentError:
+        hint = "Stop it first: guild stop %s" % name
+        if where:
+            hint = "Stop it there. If that machine is gone, add --force."
+        return AgentError("run %s is running%s" % (name, where), hint, "refused")
+
+    return AtRest(directory, refusal, force=force)
 
 
 def _forget_end(directory: str) -> None:
