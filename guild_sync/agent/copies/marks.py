@@ -20,9 +20,12 @@ from ..catalog import find
 from ..errors import AgentError
 from ..files import left_out
 from ..protocol import Begun, Found, State
-from ..store import atomic, inside, locks, rundir
+from ..store import atomic, identity, inside, locks, rundir
 
 _INCOMING = ".incoming-"
+# The place where its thread has its number, which earlier versions did not name; the number.
+_OF_COPY = re.compile(r"(?:([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9]+)-)?([0-9]+)\Z")
+_FORGOTTEN_SECONDS = 30 * 24 * 3600
 _TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 _MARKS = {rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED}
 
@@ -154,15 +157,34 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
 def _incoming(top: str, own: str) -> str:
     """An empty folder beside the runs; what killed copies left of theirs is removed.
 
-    It has the number of the thread that copies, which for a process's first is its pid.
+    It has the number of the thread that copies, which for a process's first is its pid, and the
+    place where that number counts: several machines and containers may share this disk.
     """
     for name in os.listdir(top):
-        if name.startswith(_INCOMING) and _is_dead(name[len(_INCOMING) :]):
-            shutil.rmtree(os.path.join(top, name), ignore_errors=True)
-    path = os.path.join(top, _INCOMING + (own or str(threading.get_native_id())))
+        path = os.path.join(top, name)
+        if name.startswith(_INCOMING) and _is_left(name[len(_INCOMING) :], path):
+            shutil.rmtree(path, ignore_errors=True)
+    own = own or "%s-%d" % (identity.place(), threading.get_native_id())
+    path = os.path.join(top, _INCOMING + own)
     shutil.rmtree(path, ignore_errors=True)
     os.mkdir(path, 0o700)
     return path
+
+
+def _is_left(name: str, path: str) -> bool:
+    """Whether the copy that a folder for unfinished files was made for is no more."""
+    found = _OF_COPY.match(name)
+    if not found:
+        return False
+    here, place = identity.place(), identity.ProcessPlace(*found.group(1, 2, 3))
+    if place == here or place.host is None:
+        return _is_dead(found.group(4))
+    if place.host == here.host and place.boot != here.boot:
+        return True
+    try:  # elsewhere: only its age tells
+        return time.time() - os.stat(path).st_mtime > _FORGOTTEN_SECONDS
+    except OSError:
+        return False
 
 
 def settle(
@@ -225,7 +247,7 @@ def _remove_unfinished(directory: str) -> None:
 
 def _is_dead(pid: str) -> bool:
     """Whether the end of a file's name is the number of a process or thread that is no more."""
-    return pid.isdigit() and locks.start_time(int(pid)) is None
+    return pid.isdigit() and identity.start_time(int(pid)) is None
 
 
 def _set_waiting(directory: str, state: State) -> None:

@@ -18,7 +18,7 @@ from guild_sync.agent.catalog import find
 from guild_sync.agent.copies import marks, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import Begun, State
-from guild_sync.agent.store import attrs, rundir
+from guild_sync.agent.store import attrs, identity, rundir
 
 A, B = "a" * 32, "b" * 32
 RUNNING = state("running")
@@ -515,3 +515,25 @@ def test_a_run_that_was_moved_is_marked_and_settled_where_it_lies(
     assert settle(home, COMPLETED) == {}
     assert place.is_symlink()
     assert status(home) == ("completed", None)
+
+
+def _of_place(home: str, place: identity.ProcessPlace, pid: int) -> Path:
+    folder = Path(home, "runs", f".incoming-{place}-{pid}")
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_what_copies_of_another_container_or_machine_have_is_left_alone(home: str) -> None:
+    """Their numbers mean nothing here: a process that is dead here lives there."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    here = identity.place()
+    container = _of_place(home, here._replace(namespace="1"), child.pid)
+    machine = _of_place(home, here._replace(host="0" * 8, boot="1" * 8), child.pid)
+    killed = _of_place(home, here, child.pid)
+    rebooted = _of_place(home, here._replace(boot="2" * 8), os.getpid())
+    forgotten = _of_place(home, here._replace(namespace="2"), child.pid)
+    os.utime(forgotten, (1, 1))
+    begin(home, RUNNING)
+    assert [container.exists(), machine.exists()] == [True, True]
+    assert [killed.exists(), rebooted.exists(), forgotten.exists()] == [False] * 3
