@@ -20,17 +20,15 @@ from ..protocol import (
 from ..store import identity, locks, rundir
 from . import find
 
-# What a listing shows of a run's attributes.
-_SHOWN = (
-    *("exit_status", "initialized", "started", "stopped", "label", "flags", "tags", "marked"),
-    *("comments", "cmd"),
-)
+# What a listing shows of a run's attributes, beside what its view has.
+_SHOWN = (*("initialized", "label", "flags", "tags", "marked", "comments", "cmd"),)
 
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:
     """What a listing shows of a run."""
     directory = os.path.join(rundir.runs_dir(home, deleted), run_id)
-    now = rundir.status(directory)
+    found = rundir.view(directory)
+    now = found.status
     attributes = rundir.read_attrs(directory, _SHOWN)
     return {
         "id": run_id,
@@ -39,10 +37,10 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "status": now.text,
         "remote": now.remote,
         "machine": rundir.machine(directory) if now == rundir.Status("running") else None,
-        "exit_status": attributes["exit_status"],
+        "exit_status": found.exit_status,
         "initialized": attributes["initialized"],
-        "started": attributes["started"],
-        "stopped": attributes["stopped"],
+        "started": found.started,
+        "stopped": found.stopped,
         "label": attributes["label"],
         "flags": attributes["flags"],
         "tags": attributes["tags"],

@@ -200,11 +200,11 @@ def settle(
     copied = {}
     for run_id, state in states.items():
         directory = rundir.run_dir(home, run_id)
-        link = rundir.link_in(directory)
+        link, why = rundir.link_in(directory), _why_not_over(directory, state)
         if link:
             unsettled[run_id] = "its %s is a link, and guild follows no link in a run" % link
-        elif state["status"] in protocol.FINAL and not _has_ended_as(directory, state):
-            unsettled[run_id] = "it changed while it was copied"
+        elif why:
+            unsettled[run_id] = why
         else:
             copied[run_id] = directory
             _write_notes(directory, state)
@@ -221,6 +221,15 @@ def settle(
         if states[run_id]["status"] == "lost":  # there it is a copy, of one that is there no more
             _lose(directory, remote)
     return unsettled
+
+
+def _why_not_over(directory: str, state: State) -> str:
+    """Why what was copied of a run that has ended is not all of it; nothing where it is."""
+    if state["status"] not in protocol.FINAL:
+        return ""
+    if rundir.status_of(state["exit_status"]) != state["status"]:
+        return "its exit status there is not that of a run that is %s" % state["status"]
+    return "" if _has_ended_as(directory, state) else "it changed while it was copied"
 
 
 def _write_notes(directory: str, state: State) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..errors import AgentError
 from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value
@@ -33,6 +43,7 @@ END = ("exit_status", "stopped")
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
 _BLOCK = 4096
+_LOOKS = 100  # at a run that is being started and ended meanwhile
 
 
 class Status(NamedTuple):
@@ -121,10 +132,58 @@ def _status_at_exit(handle: int) -> Optional[str]:
     if text is None:
         return None
     try:
-        code = int(text)
+        return status_of(int(text))
     except ValueError:
         return "error"
-    return "completed" if code == 0 else "terminated" if code < 0 else "error"
+
+
+def status_of(exit_status: Value) -> str:
+    """The status of a run that has ended with this; a runner that was killed left None."""
+    if not isinstance(exit_status, int):
+        return "error"
+    return "completed" if exit_status == 0 else "terminated" if exit_status < 0 else "error"
+
+
+class View(NamedTuple):
+    """A run's status, and the exit status and the times that belong to it."""
+
+    status: Status
+    exit_status: Value
+    started: Value
+    stopped: Value
+
+
+def view(directory: str) -> View:
+    """The run as it is at one moment: a run may be started again between two looks.
+
+    One that changes as often as it is looked at is running, as far as can be told.
+    """
+    before = _end_and_marks(directory)
+    for _ in range(_LOOKS):
+        seen = status(directory)
+        after = _end_and_marks(directory)
+        if after == before:
+            break
+        before = after
+    else:
+        seen = Status("running")
+    return View(seen, *map(_decoded, after[:3]))
+
+
+def _end_and_marks(directory: str) -> Tuple[Optional[str], ...]:
+    """What of a run says whether it is the same start, and the same end, as a moment ago.
+
+    Each start has a time of its own, and a run that is about to be started has a mark.
+    """
+    try:
+        handle = inside.opened(guild_dir(directory))
+    except OSError:
+        return (None,) * 5
+    try:
+        texts = _read_attrs(handle, ("exit_status", "started", "stopped"))
+        return (*texts, _waiting(handle), _read_at(handle, LOCK_REMOTE))
+    finally:
+        os.close(handle)
 
 
 def read_attr(directory: str, name: str) -> Value:
@@ -379,11 +438,10 @@ def state(directory: str) -> State:
         "notes": {},
     }
     if inside.exists(guild_dir(directory), "opref"):
-        now = status(directory)
-        found["status"], found["remote"] = now.text, now.remote
-        here = read_attrs(directory, ["exit_status", "started", "stopped"])
-        found["exit_status"] = here["exit_status"]
-        found["started"], found["stopped"] = here["started"], here["stopped"]
+        now = view(directory)
+        found["status"], found["remote"] = now.status
+        found["exit_status"] = now.exit_status
+        found["started"], found["stopped"] = now.started, now.stopped
         found["notes"] = notes(directory)
     return found
 

@@ -517,6 +517,20 @@ def test_a_run_that_was_moved_is_marked_and_settled_where_it_lies(
     assert status(home) == ("completed", None)
 
 
+@pytest.mark.parametrize(
+    ("status_there", "code"),
+    [("completed", None), ("completed", 1), ("error", 0), ("terminated", None), ("error", -9)],
+)
+def test_an_end_without_the_exit_status_that_belongs_to_it_is_not_settled(
+    home: str, status_there: str, code: int | None
+) -> None:
+    told: State = {**COMPLETED, "status": status_there, "exit_status": code}
+    begin(home, told)
+    copy(home, told)
+    assert list(settle(home, told)) == [A]
+    assert status(home) == ("running", "gpu")
+
+
 def _of_place(home: str, place: identity.ProcessPlace, pid: int) -> Path:
     folder = Path(home, "runs", f".incoming-{place}-{pid}")
     folder.mkdir(parents=True)

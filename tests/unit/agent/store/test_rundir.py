@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from rundirs import A, B, C, make, state
+from support import at_every_line
 
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.copies import tracked
@@ -250,3 +251,82 @@ def test_states_tell_of_each_run_and_of_those_that_are_not_there(home: Path) -> 
         B: state("running", remote="gpu"),
         C: state(None),
     }
+
+
+# A status is read whole.
+
+
+def _start_again(run: Path) -> None:
+    """What a restart does to a run, in its order, up to the operation's start."""
+    (run / ".guild/PENDING").touch()
+    rundir.remove_attrs(str(run), rundir.END)
+    rundir.write_attr(str(run), "started", 3)
+    (run / ".guild/PENDING").unlink()
+
+
+def _end_again(run: Path) -> None:
+    rundir.write_attr(str(run), "stopped", 4)
+    rundir.write_attr(str(run), "exit_status", 1)
+
+
+@pytest.mark.parametrize("look", [rundir.state, lambda d: describe.summary(*_home_and_id(d))])
+def test_a_status_comes_with_the_end_that_belongs_to_it(home: Path, look: Any) -> None:
+    """The run is started again, and then ends again, before any two lines of the look."""
+    ends = {("completed", 0, 1, 2), ("error", 1, 3, 4), ("error", None, 3, None)}
+    lines = _lines_of(look, make(home, exit_status=0, started=1, stopped=2))
+    run = home / "runs" / A
+    for again in range(0, lines, 3):
+        for end in (again + 2, again + 30):
+            for name, value in {"exit_status": 0, "started": 1, "stopped": 2}.items():
+                rundir.write_attr(str(run), name, value)
+            at = {again: [_start_again]}
+            at.setdefault(end, []).append(_end_again)
+            seen = _looked(look, run, at)
+            if seen["status"] in ("completed", "error"):
+                found = tuple(seen[k] for k in ("status", "exit_status", "started", "stopped"))
+                assert found in ends, (again, end)
+
+
+def _home_and_id(directory: str) -> tuple[str, str]:
+    top, run_id = os.path.split(directory)
+    return os.path.dirname(top), run_id
+
+
+def _lines_of(look: Any, run: Path) -> int:
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    with at_every_line(step):
+        look(str(run))
+    return count
+
+
+def _looked(look: Any, run: Path, at: dict[int, list[Any]]) -> Any:
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        for change in at.get(count, ()):
+            change(run)
+        count += 1
+
+    with at_every_line(step):
+        return look(str(run))
+
+
+def test_a_run_that_changes_at_each_look_is_not_called_ended(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(home, exit_status=0, started=1, stopped=2)
+    times = iter(range(10, 10**6))
+    whole = rundir.status
+
+    def status_of_another_start(directory: str) -> rundir.Status:
+        rundir.write_attr(directory, "started", next(times))
+        return whole(directory)
+
+    monkeypatch.setattr(rundir, "status", status_of_another_start)
+    assert rundir.state(str(run))["status"] == "running"
