@@ -58,6 +58,12 @@ def start(launch: Launch, host: Host, say: Say) -> None:
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         host.start(run_id=launch.run_id, **_place(launch))
+    # A sync may have been there since, and have found the run before it was started again.
+    _reopen_copy(launch, host)
+
+
+def _reopen_copy(launch: Launch, host: Host) -> None:
+    """Have the copy here of a run that is started again there show no end: sync asks for it."""
     if host.name is not None and launch.again:
         here = LocalHost(str(guild_home()))
         here.reopen_copy(run_id=launch.run_id, remote=host.name)
@@ -90,6 +96,7 @@ def _make_empty(launch: Launch, host: Host) -> str:
     run_id, attributes, job = launch.run_id, launch.attributes, _job_on(launch, host)
     opref = opref_on(launch, host)
     if launch.again:
+        _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
         is_new = launch.source is not None
         made = host.restage(
             run_id, attributes, job, opref if is_new else None, is_new, launch.force

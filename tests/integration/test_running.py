@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Guild, Place, project, wait_until
+from support import Guild, Place, Server, project, wait_until
 from terminal import Terminal
 
 from guild_sync.agent.store import locks
@@ -255,6 +255,39 @@ def test_a_copy_forgets_the_end_of_a_run_that_was_restarted_and_killed(
     guild.ok("sync")
     assert guild.status(run_id) == "error"
     assert guild.ok("sync").out == ""
+
+
+# The agent's Python, for which a start never comes to its end.
+_HANGS = """#!/bin/sh
+IFS= read -r request
+case $request in *'"function": "start"'*) touch %s; exec sleep 600;; esac
+printf '%%s\\n' "$request" | exec python3 "$@"
+"""
+
+
+@pytest.mark.usefixtures("shows")
+def test_a_restart_that_is_killed_leaves_no_copy_with_an_earlier_end(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path
+) -> None:
+    """The run is started again there, or is about to be: only the remote knows."""
+    guild.configure(far=sshd.keys(there))
+    place = Place(guild, there, "far")
+    run_id = place.started()
+    place.wait_for_end(run_id)
+    place.wait_until_dead(run_id)
+    guild.ok("pull", "far", run_id, "-y")
+    python, hangs = tmp_path / "python", tmp_path / "hangs"
+    python.write_text(_HANGS % hangs)
+    python.chmod(0o755)
+    guild.configure(far=sshd.keys(there, python=str(python)))
+    restart = guild.popen("run", "--restart", run_id, "-r", "far", "--no-wait", "-y")
+    wait_until(hangs.exists, "the start")
+    restart.kill()
+    restart.communicate()
+    assert guild.status(run_id) == "running (far)"
+    guild.configure(far=sshd.keys(there))
+    guild.ok("sync")
+    assert guild.status(run_id) == "pending (far)"
 
 
 # Running alike.

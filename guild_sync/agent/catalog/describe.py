@@ -21,7 +21,7 @@ from ..store import identity, locks, rundir
 from . import find
 
 # What a listing shows of a run's attributes, beside what its view has.
-_SHOWN = (*("initialized", "label", "flags", "tags", "marked", "comments", "cmd"),)
+_SHOWN = ("initialized", "label", "flags", "tags", "marked", "comments", "cmd")
 
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:

@@ -67,11 +67,27 @@ def restore(home: str, ids: Sequence[str]) -> Changed:
         source, target = rundir.existing(_path(trash, run_id)), os.path.join(top, run_id)
         if os.path.lexists(target):
             raise AgentError("a run with its id is there already")
+        _make_wait_no_more(source)
         os.rename(source, target)
 
     os.makedirs(top, exist_ok=True)
     with changes.changing(home):
         return changes.each(ids, act)
+
+
+def _make_wait_no_more(directory: str) -> None:
+    """Let a run that was deleted while it was being made, or made again, be what it can be now.
+
+    Whoever made it has given up: it is staged where it was before, and else an error. What
+    is a copy waits on its remote.
+    """
+    is_copy = rundir.confirmed(directory) is not None
+    if is_copy or rundir.status(directory) != rundir.Status("pending"):
+        return
+    if rundir.was_ready(directory):
+        rundir.mark_staged(directory)
+    else:
+        rundir.unmark(directory, rundir.PENDING)
 
 
 def _removed(

@@ -53,7 +53,7 @@ def restage(
     """
     directory = rundir.existing(rundir.run_dir(home, run_id))
     with _at_rest(directory, run_id, force):
-        if rundir.status(directory).text == "pending" and not stage.was_ready(directory):
+        if rundir.status(directory).text == "pending" and not rundir.was_ready(directory):
             raise AgentError(
                 "run %s is being made, or the guild that made it was killed" % run_id,
                 "In that case: guild runs rm %s, and run its operation again" % run_id,

@@ -53,27 +53,30 @@ def mark_staged(home: str, run_id: str) -> None:
     """Have a pending run wait to be started."""
     directory = rundir.run_dir(home, run_id)
     if rundir.status(directory) == rundir.Status("pending"):
-        rundir.write_attr(directory, "staged", now())
-        rundir.mark(directory, rundir.STAGED)
-        rundir.unmark(directory, rundir.PENDING)
-
-
-def was_ready(directory: str) -> bool:
-    """Whether the run, pending now, was staged or even started before."""
-    return any(rundir.read_attr(directory, name) is not None for name in ("staged", "started"))
+        rundir.mark_staged(directory)
 
 
 def discard(home: str, run_id: str) -> None:
     """Remove a pending run that never was anything else; one that was is staged from now on."""
     directory = rundir.run_dir(home, run_id)
-    if not os.path.isdir(directory) or rundir.status(directory) != rundir.Status("pending"):
+    if rundir.status(directory) != rundir.Status("pending"):
         return
-    if locks.holder(rundir.guild_dir(directory)) is not None:
+    try:
+        # Waited for where somebody only looks, or moves it: it must not stay pending for that.
+        held = locks.hold(rundir.guild_dir(directory))
+    except FileNotFoundError:  # it was deleted; what is restored of it waits no more
         return
-    if was_ready(directory):
-        mark_staged(home, run_id)
-    else:
-        _remove(directory)
+    if held is None:
+        return
+    try:
+        if rundir.status(directory) != rundir.Status("pending"):
+            return
+        if rundir.was_ready(directory):
+            rundir.mark_staged(directory)
+        else:
+            _remove(directory)
+    finally:
+        locks.release(rundir.guild_dir(directory), held)
 
 
 def _remove(directory: str) -> None:

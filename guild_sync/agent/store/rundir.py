@@ -18,7 +18,7 @@ from typing import (
 )
 
 from ..errors import AgentError
-from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value
+from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value, now
 from . import atomic, attrs, inside, locks
 
 if TYPE_CHECKING:
@@ -290,6 +290,18 @@ def unmark(directory: str, name: str) -> None:
     inside.remove(guild_dir(directory), name)
 
 
+def was_ready(directory: str) -> bool:
+    """Whether the run, pending now, was staged or even started before."""
+    return any(value is not None for value in read_attrs(directory, ("staged", "started")).values())
+
+
+def mark_staged(directory: str) -> None:
+    """Have a pending run wait to be started."""
+    write_attr(directory, "staged", now())
+    mark(directory, STAGED)
+    unmark(directory, PENDING)
+
+
 def link_in(directory: str) -> str:
     """Which of the folders that guild writes to is a link, as a remote may send it; else none."""
     guild = guild_dir(directory)
@@ -438,10 +450,10 @@ def state(directory: str) -> State:
         "notes": {},
     }
     if inside.exists(guild_dir(directory), "opref"):
-        now = view(directory)
-        found["status"], found["remote"] = now.status
-        found["exit_status"] = now.exit_status
-        found["started"], found["stopped"] = now.started, now.stopped
+        seen = view(directory)
+        found["status"], found["remote"] = seen.status
+        found["exit_status"] = seen.exit_status
+        found["started"], found["stopped"] = seen.started, seen.stopped
         found["notes"] = notes(directory)
     return found
 

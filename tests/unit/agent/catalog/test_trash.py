@@ -209,3 +209,30 @@ def assert_whole_in_one_place(home: Path, run_id: str) -> None:
         files = {path.name for path in place.iterdir()}
         assert files == {".guild", "out.txt", *(f"file{n}" for n in range(FILES))}
         assert rundir.status(str(place)).text == "completed"
+
+
+@pytest.mark.parametrize(("attribute", "status"), [("started", "staged"), ("id", "error")])
+def test_a_run_that_was_deleted_while_it_was_made_waits_for_nobody_when_it_is_back(
+    home: Path, attribute: str, status: str
+) -> None:
+    """Whoever made it, or made it again, has found it gone."""
+    run = make(home)
+    for name in ("started", "exit_status"):
+        (run / ".guild/attrs" / name).unlink()
+    rundir.write_attr(str(run), attribute, 1)
+    rundir.mark(str(run), rundir.PENDING)
+    trash.delete(str(home), [A])
+    trash.restore(str(home), [A])
+    assert rundir.status(str(run)) == (status, None)
+
+
+@pytest.mark.parametrize("mark", [rundir.LOCK_REMOTE, rundir.LOCK_CONFIRMED])
+def test_the_copy_of_a_run_that_waits_on_a_remote_waits_when_it_is_back(
+    home: Path, mark: str
+) -> None:
+    run = make(home)
+    rundir.mark(str(run), rundir.PENDING)
+    (run / ".guild" / mark).write_text("1 gpu\n")
+    trash.delete(str(home), [A], copies=[A])
+    trash.restore(str(home), [A])
+    assert rundir.status(str(run)).text == "pending"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest import mock
 
 from support import at_every_line
 
 from guild_sync.agent.catalog import find
 from guild_sync.agent.staging import stage
-from guild_sync.agent.store import rundir
+from guild_sync.agent.store import locks, rundir
 
 A = "a" * 32
 
@@ -35,3 +37,22 @@ def test_what_a_cut_off_discard_left_is_in_nobodys_way(tmp_path: Path) -> None:
     stage.discard(home, A)
     assert find.run_ids(home) == []
     assert not [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
+
+
+def test_a_run_that_somebody_looks_at_is_discarded_all_the_same(tmp_path: Path) -> None:
+    """A look holds the lock for a moment; the run must not stay pending for that."""
+    home = str(tmp_path)
+    run_id = "d" * 32
+    made = stage.stage(home, run_id, "package:x 1 '' op", {}, {})["run_dir"]
+    lock = Path(made, ".guild/LOCK")
+    lock.touch(mode=0o600)
+    tries = []
+    whole = locks._flock
+
+    def flock(fd: int, how: int) -> bool | None:
+        tries.append(how)
+        return False if len(tries) == 1 else whole(fd, how)
+
+    with mock.patch.object(locks, "_flock", flock):
+        stage.discard(home, run_id)
+    assert not os.path.exists(made)
