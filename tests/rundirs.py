@@ -37,5 +37,6 @@ def state(status: str | None, **known: Value) -> State:
         "left_out": [],
         "links": [],
         "notes": dict.fromkeys(NOTES) if status else {},
+        "unreadable": [],
     }
     return {**found, **known}  # type: ignore[typeddict-item]

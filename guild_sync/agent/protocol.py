@@ -100,6 +100,7 @@ class Run(TypedDict):
     status: StatusName
     remote: Optional[str]
     machine: Optional[str]  # the other machine on this disk that it runs on
+    unreadable: List[str]  # what its remote may not read, of a copy that is whole else
     exit_status: Value
     initialized: Value
     started: Value
@@ -182,6 +183,7 @@ class State(TypedDict):
     left_out: List[Tuple[str, Count]]  # path and size of what a selection leaves out
     links: List[Tuple[str, str]]  # path and target of links that were not copied
     notes: Notes
+    unreadable: List[str]  # paths that its remote may not read
 
 
 if TYPE_CHECKING:
@@ -247,13 +249,14 @@ class Link(TypedDict):
 
 
 class Files(TypedDict):
-    """The files of a run, what its copy is without, and links that no copy has."""
+    """The files of a run, and what its copy is without: left out, links, not readable there."""
 
     id: RunId
     run_dir: str
     files: List[ListedFile]
     left_out: List[ListedFile]
     links: List[Link]
+    unreadable: List[str]
 
 
 class RequiredRun(TypedDict):

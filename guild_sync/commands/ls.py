@@ -62,6 +62,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"  {terminal.clean(file['path'])} (not copied, {formats.size(file['size'])})")
     for link in [] if bare else found["links"]:
         print(terminal.clean(f"  {link['path']} -> {link['target']} (leads out, not copied)"))
+    for path in [] if bare else found["unreadable"]:
+        print(terminal.clean(f"  {path} (not readable there, not copied)"))
     return Exit.OK
 
 

@@ -98,4 +98,5 @@ def _pull(
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
-    return Exit.INCOMPLETE if pulled.faults or gone else Exit.OK
+    copying.warn_of_unreadable(pulled.unreadable, host, console.warn)
+    return Exit.INCOMPLETE if pulled.faults or pulled.unreadable or gone else Exit.OK

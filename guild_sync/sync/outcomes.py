@@ -28,6 +28,8 @@ class Outcome(NamedTuple):
     bytes: int = 0  # on the wire, by rsync
     seconds: float = 0.0
     is_news: bool = False  # whether the remote can be reached has changed
+    # run id -> what of it its remote may not read; all else of it is here
+    unreadable: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     @property
     def exit(self) -> Exit:
@@ -38,4 +40,4 @@ class Outcome(NamedTuple):
             return self.error.exit
         lost = any(change.after == "lost" for change in self.changes)
         missing = Exit.ERROR if self.missing or lost else Exit.OK
-        return Exit.INCOMPLETE if self.faults else missing
+        return Exit.INCOMPLETE if self.faults or self.unreadable else missing

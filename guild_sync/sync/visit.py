@@ -36,10 +36,19 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     copying.warn_of(pulled.faults, host, visit.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)
     copying.warn_of_lost(pulled.changes, name, visit.warn)
+    copying.warn_of_unreadable(pulled.unreadable, host, visit.warn)
     changes = [*pulled.changes, *lose(visit, name, lost)]
     missing = [run_id for run_id in missing if run_id not in lost]
     for run_id in missing:
         visit.warn(missing_error(run_id, name))
     for run_id in lost:
         visit.warn(lost_error(run_id, name))
-    return Outcome(name, SYNCED, changes, pulled.faults, missing, bytes=pulled.bytes)
+    return Outcome(
+        name,
+        SYNCED,
+        changes,
+        pulled.faults,
+        missing,
+        bytes=pulled.bytes,
+        unreadable=pulled.unreadable,
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from guild_sync.errors import GuildError, Incomplete, RunNotFound
 from guild_sync.hooks.events import Change
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.progress import progress
+from guild_sync.output.terminal import clean
 from guild_sync.transport import rsync
 
 Say = Callable[[str], None]
@@ -63,3 +65,23 @@ def warn_of(
     """Say of each run why it was not copied whole."""
     for run_id, reason in faults.items():
         warn(Incomplete(f"run {run_id} was not copied whole {way} {host.name}: {reason}"))
+
+
+def warn_of_unreadable(
+    unreadable: Mapping[str, Sequence[str]],
+    host: RemoteHost,
+    warn: Callable[[GuildError], None],
+) -> None:
+    """Say of each run what the remote could not read of it, and how to do without."""
+    for run_id, paths in unreadable.items():
+        files = "1 file that is" if len(paths) == 1 else f"{len(paths)} files that are"
+        more = "" if len(paths) == 1 else " and others"
+        pattern = shlex.quote(f"/{paths[0]}")
+        warn(
+            Incomplete(
+                f"run {run_id} was copied from {host.name} but for {files} not readable there: "
+                f"{clean(paths[0])}{more}",
+                "Make them readable there and pull the run again, or leave them out: "
+                f"guild pull {host.name} {run_id} --exclude {clean(pattern)}",
+            )
+        )

@@ -25,12 +25,14 @@ class Pulled(NamedTuple):
     """What became of a pull: why for each run that is not whole, what changed, bytes.
 
     And what people have changed both here and there, which stays here as it is.
+    `unreadable`: the paths that the remote itself may not read, of runs that are whole else.
     """
 
     faults: dict[str, str]
     changes: Sequence[Change] = ()
     bytes: int = 0
     conflicts: Mapping[str, Sequence[str]] = {}
+    unreadable: Mapping[str, Sequence[str]] = {}
 
 
 def pull(
@@ -82,7 +84,11 @@ def pull(
     notes = {run_id: states[run_id]["notes"] for run_id in ids}
     conflicts = here.merge_notes(notes, host.name)
     whole: dict[str, State] = {
-        run_id: {**state, "links": copied.links.get(run_id, [])}
+        run_id: {
+            **state,
+            "links": copied.links.get(run_id, []),
+            "unreadable": copied.unreadable.get(run_id, []),
+        }
         for run_id, state in states.items()
         if run_id not in faults
     }
@@ -97,4 +103,5 @@ def pull(
     expected, changes = changes, [change for change in changes if change.run not in faults]
     if journal:
         journal.happened(expected, changes)
-    return Pulled(faults, changes, copied.bytes, conflicts)
+    unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
+    return Pulled(faults, changes, copied.bytes, conflicts, unreadable)

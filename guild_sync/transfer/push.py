@@ -40,7 +40,7 @@ def push(
     moved = _moved(begun["moved"], ids)
     copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"], moved=moved)
     try:
-        faults.update(copy_runs(ids, f"to {host.name}", copy, say, delete).faults)
+        copied = copy_runs(ids, f"to {host.name}", copy, say, delete)
     except Unreachable:
         raise  # what is left there, the next push mends
     except GuildError:
@@ -48,8 +48,10 @@ def push(
         raise
     host.end_copy(begun["incoming"], ids)
     _send_notes(host, here, ids, warn)
-    copied = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
-    faults.update(host.settle_copy(copied))
+    faults.update(copied.faults)
+    faults.update({i: f"{paths[0]} cannot be read" for i, paths in copied.unreadable.items()})
+    whole = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
+    faults.update(host.settle_copy(whole))
     return faults
 
 

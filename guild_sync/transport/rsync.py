@@ -14,7 +14,7 @@ from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
 from guild_sync.transport import process
 from guild_sync.transport.rsync_argv import base_argv, environment, place, pull_argv, push_argv
-from guild_sync.transport.rsync_failures import PARTIAL, VANISHED, failure, reason_of
+from guild_sync.transport.rsync_failures import PARTIAL, VANISHED, failure, reason_of, unreadable
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
@@ -31,6 +31,7 @@ class Copied(NamedTuple):
     bytes: int = 0
     links: Mapping[str, list[tuple[str, str]]] = {}  # run id -> path and target of each not copied
     files: Mapping[str, list[str]] = {}  # run id -> paths of the files that came, of a pull
+    unreadable: Mapping[str, list[str]] = {}  # run id -> paths that their host may not read
 
 
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
@@ -121,7 +122,8 @@ def _together(parts: Sequence[Copied]) -> Copied:
     faults = {run_id: why for part in parts for run_id, why in part.faults.items()}
     links = {run_id: found for part in parts for run_id, found in part.links.items()}
     files = {run_id: found for part in parts for run_id, found in part.files.items()}
-    return Copied(faults, sum(part.bytes for part in parts), links, files)
+    unread = {run_id: found for part in parts for run_id, found in part.unreadable.items()}
+    return Copied(faults, sum(part.bytes for part in parts), links, files, unread)
 
 
 def _listed(left_out: LeftOut, part: Part) -> AbstractContextManager[Path | None]:
@@ -231,6 +233,7 @@ def _copy(
     faults: dict[str, str] = {}
     links: dict[str, list[tuple[str, str]]] = {}
     files: dict[str, list[str]] = {}
+    unread: dict[str, list[str]] = {}
     traffic = 0
     groups = [list(part.ids)]
     for _ in range(_MOST_PARTS):
@@ -246,16 +249,21 @@ def _copy(
             continue
         if done.code != PARTIAL:
             raise failure(remote, done, sending=sending)
-        blamed, suspects = _blamed(done.stderr, group, folders)
+        found, complaints = unreadable(done.stderr, group, folders)
+        unread.update(found)
+        if found and "rsync: " not in complaints:
+            continue  # that is all that is missing
+        blamed, suspects = _blamed(complaints, group, folders)
         faults.update(blamed)
         if len(group) == 1 and suspects:
-            faults[group[0]] = reason_of(done.stderr)
+            faults[group[0]] = reason_of(complaints)
         elif suspects:  # rsync does not say which: each half by itself, down to one run
             middle = len(suspects) // 2
             groups += [half for half in (suspects[middle:], suspects[:middle]) if half]
     for run_id in (run_id for group in groups for run_id in group):
         faults[run_id] = reason_of(done.stderr)
-    return Copied(faults, traffic, links, files)
+    unread = {run_id: paths for run_id, paths in unread.items() if run_id not in faults}
+    return Copied(faults, traffic, links, files, unread)
 
 
 def _came(stdout: bytes, part: Part) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
@@ -17,6 +18,47 @@ VANISHED = 24  # normal for a run that is running
 COMMAND_NOT_FOUND = 127
 _CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh_failures.CONNECTION_FAILED)
 _INTERRUPTED = (19, 20)
+
+
+# A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
+_MAY_NOT_READ = re.compile(
+    r'rsync: (?:\[sender\] )?(?:send_files failed to open "(?P<file>.*)": |'
+    r'opendir "(?P<folder>.*)" failed: |readlink_stat\("(?P<name>.*)"\) failed: )'
+    r"Permission denied \(13\)\Z"
+)
+_OF_RUN = re.compile(r"/?(?P<run>[0-9a-f]{32})/(?P<path>.+)")
+_MOST_SAID = 1 << 19  # of more, some may not have been kept
+
+
+def unreadable(
+    stderr: str, ids: Sequence[str], folders: Sequence[str]
+) -> tuple[dict[str, list[str]], str]:
+    """For each run the paths that its host may not read, and what else rsync has said.
+
+    Nothing of it where rsync's words may not be all here. A run's attributes are no such path:
+    without them it says nothing. `folders` are those of the runs, there and here.
+    """
+    if len(stderr) > _MOST_SAID or "\nrsync error: " not in stderr:
+        return {}, stderr
+    found: dict[str, list[str]] = {}
+    rest = []
+    for line in stderr.splitlines():
+        run_id, path = _unreadable_path(line.strip(), folders)
+        if run_id in ids and (path == ".guild/output" or not path.startswith(".guild")):
+            found.setdefault(run_id, []).append(path)
+        else:
+            rest.append(line)
+    return found, "\n".join(rest)
+
+
+def _unreadable_path(line: str, folders: Sequence[str]) -> tuple[str, str]:
+    said = _MAY_NOT_READ.match(line)
+    path: str = (said["file"] or said["name"] or f"{said['folder']}/") if said else ""
+    for folder in folders:
+        place = _OF_RUN.fullmatch(path.removeprefix(folder)) if path.startswith(folder) else None
+        if place:
+            return place["run"], place["path"]
+    return "", ""
 
 
 def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -> GuildError:

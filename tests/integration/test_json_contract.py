@@ -27,6 +27,7 @@ RUN = {
     "status": "text",
     "remote": "text or nothing",
     "machine": "text or nothing",
+    "unreadable": "list",
     "exit_status": "whole or nothing",
     "initialized": "whole or nothing",
     "started": "whole or nothing",

@@ -37,6 +37,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "status": now.text,
         "remote": now.remote,
         "machine": rundir.machine(directory) if now == rundir.Status("running") else None,
+        "unreadable": rundir.unreadable(directory),
         "exit_status": found.exit_status,
         "initialized": attributes["initialized"],
         "started": found.started,

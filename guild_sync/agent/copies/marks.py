@@ -238,6 +238,7 @@ def _write_notes(directory: str, state: State) -> None:
         rundir.unmark(directory, rundir.LOCK_LOST)
     left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
     left_out.write_note(directory, left_out.LINKS, state["links"])
+    rundir.note_unreadable(directory, state["unreadable"])
     _remove_unfinished(directory)
 
 

@@ -41,8 +41,8 @@ def list_files(
     `pattern`: those that match it, and what is below a folder that does. `kind`: source
     code, dependencies, or what the operation generated. `everything`: .guild, too.
     `follow`: what is below links to folders, unless they lead out of the runs. `left_out`:
-    likewise, what the copy of a remote's run was made without, and `links`: those out of the
-    runs, which no copy has.
+    likewise, what the copy of a remote's run was made without, `links`: those out of the
+    runs, which no copy has, and `unreadable`: what the remote may not read.
     """
     run_id = find.one(home, run, filters)
     directory = rundir.run_dir(home, run_id)
@@ -65,6 +65,11 @@ def list_files(
         "files": listed,
         "left_out": left_out,
         "links": links,
+        "unreadable": [
+            path
+            for path in rundir.unreadable(directory)
+            if kind is None and is_below(path.rstrip("/"), wanted)
+        ],
     }
 
 

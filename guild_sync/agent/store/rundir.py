@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -34,6 +35,8 @@ LOCK_REMOTE = "LOCK.remote"
 LOCK_CONFIRMED = "LOCK.confirmed"
 # In place of LOCK.remote, of a run that its remote says it has no more: the remote's name.
 LOCK_LOST = "LOCK.lost"
+# Of a copy: the paths that its remote may not read, a JSON list.
+LOCK_UNREADABLE = "LOCK.unreadable"
 # Folders of what is being removed, which no listing shows.
 DELETING = ".deleting-"
 OUTPUT = "output"
@@ -390,6 +393,25 @@ def time_of(directory: str) -> Optional[int]:
     return None if all(text is None for text in marks) else 0
 
 
+def note_unreadable(directory: str, paths: Sequence[str]) -> None:
+    """Write down in a copy what its remote may not read of the run; nothing where it can all."""
+    if paths:
+        text = json.dumps(list(paths))
+        atomic.write_in(guild_dir(directory), LOCK_UNREADABLE, text, flushed=False)
+    else:
+        unmark(directory, LOCK_UNREADABLE)
+
+
+def unreadable(directory: str) -> List[str]:
+    """What a copy is without because its remote may not read it; nothing where that is unknown."""
+    text = read_text(guild_dir(directory), LOCK_UNREADABLE)
+    try:
+        found = json.loads(text) if text else []
+    except (ValueError, RecursionError):
+        return []
+    return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
+
+
 def confirm(directory: str, remote: str, at: int, stamp: str = "") -> None:
     """Write down that at the time `at` the remote gave its word for what is here of the run."""
     text = "%d %s\n%s\n" % (at, remote, stamp)
@@ -448,6 +470,7 @@ def state(directory: str) -> State:
         "left_out": [],
         "links": [],
         "notes": {},
+        "unreadable": [],
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)

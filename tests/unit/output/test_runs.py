@@ -16,6 +16,7 @@ RUN: Run = {
     "status": "completed",
     "remote": None,
     "machine": None,
+    "unreadable": [],
     "exit_status": 0,
     "initialized": None,
     "started": None,

@@ -559,3 +559,51 @@ def test_deleting_leaves_marks_other_runs_and_runs_that_the_source_lacks(tmp_pat
     copy_with_pull_options(source, target, A, "c" * 32, delete=True)
     left = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert left == {*keep, *both}
+
+
+_EACCES = "Permission denied (13)"
+_SUM = (
+    "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c"
+)
+
+
+def denied(path: str, who: str = "sender", why: str = _EACCES) -> str:
+    return f'rsync: [{who}] send_files failed to open "/there/runs/{path}": {why}'
+
+
+def test_what_the_sender_may_not_read_is_told_apart_by_run() -> None:
+    folder = f'rsync: [sender] opendir "/there/runs/{A}/d" failed: {_EACCES}'
+    old = f'rsync: send_files failed to open "/there/runs/{A}/.guild/output": {_EACCES}'
+    said = "\n".join([denied(f"{A}/f"), denied(f"{B}/g"), folder, old, _SUM])
+    assert rsync_failures.unreadable(said, [A, B], ["/there/runs"]) == (
+        {A: ["f", "d/", ".guild/output"], B: ["g"]},
+        _SUM,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        denied(f"{A}/.guild/attrs/exit_status"),
+        denied(f"{A}/.guild/opref"),
+        denied(f"{B}/f"),
+        denied(f"{A}/f", who="receiver"),
+        denied(f"{A}/f", why="Input/output error (5)"),
+        f'rsync: [receiver] mkstemp "/here/runs/{A}/.f.x" failed: Permission denied (13)',
+        denied(f"{B}/a/there/runs/{A}/f"),
+        f'rsync: [sender] send_files failed to open "/other/runs/{A}/f": {_EACCES}',
+        "rsync: [sender] something else",
+    ],
+)
+def test_anything_else_that_is_missing_is_a_fault(line: str) -> None:
+    said = f"{line}\n{_SUM}"
+    assert rsync_failures.unreadable(said, [A], ["/there/runs"]) == ({}, said)
+
+
+def test_words_that_may_be_cut_off_say_nothing() -> None:
+    line = denied(f"{A}/f")
+    assert rsync_failures.unreadable(line, [A], ["/there/runs"])[0] == {}
+    assert (
+        rsync_failures.unreadable("x" * (1 << 20) + f"\n{line}\n{_SUM}", [A], ["/there/runs"])[0]
+        == {}
+    )

@@ -551,3 +551,13 @@ def test_what_copies_of_another_container_or_machine_have_is_left_alone(home: st
     begin(home, RUNNING)
     assert [container.exists(), machine.exists()] == [True, True]
     assert [killed.exists(), rebooted.exists(), forgotten.exists()] == [False] * 3
+
+
+def test_what_a_remote_may_not_read_is_written_down_until_it_may(home: str) -> None:
+    begin(home, COMPLETED)
+    copy(home, COMPLETED)
+    assert settle(home, {**COMPLETED, "unreadable": ["a", "b/"]}) == {}
+    directory = rundir.run_dir(home, A)
+    assert rundir.unreadable(directory) == ["a", "b/"]
+    assert settle(home, COMPLETED) == {}
+    assert rundir.unreadable(directory) == []
