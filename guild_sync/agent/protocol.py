@@ -65,6 +65,9 @@ KILL_RUNNER = "kill-runner"
 # brings them there, and runs that are made from this one take them from there.
 FILES = "gpkg_files"
 
+# Where Python keeps what it has compiled: no output of a run, and never copied.
+CACHE = "__pycache__"
+
 MOST = 50_000  # paths that are left out of all runs of one copy
 
 # ---- streams: packets of a kind, the length of what follows, and that; the last one is an END

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from guild_sync.agent.protocol import NOTES
+from guild_sync.agent.protocol import CACHE, NOTES
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import ssh_config
 
@@ -28,7 +28,8 @@ _COPY_OPTIONS = (
     "--info=stats1,name1,symsafe1",
     "--no-human-readable",  # its figures as plain numbers
 )
-# Marks say what a run is on its own host; what it is here, `transfer` writes.
+# Marks say what a run is on its own host; what it is here, `transfer` writes. Caches are no
+# output. What is left out here, stamps must leave out too (agent/copies/stamps.py).
 _NOT_COPIED = (
     *(".guild/LOCK*", ".guild/PENDING", ".guild/STAGED", ".guild/job-packages"),
     # What people wrote is merged (agent/copies/notes.py), and never written over.
@@ -130,6 +131,7 @@ def _copy_argv(
         "--files-from=-",
         "--from0",
         *(f"--exclude={top}{pattern}" for pattern in _NOT_COPIED),
+        f"--exclude={CACHE}",
         *([f"--exclude-from={left_out}"] if left_out else []),
         *([f"--filter=merge {rules}"] if rules else []),
         f"--temp-dir={temporary}",

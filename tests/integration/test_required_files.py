@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from support import Guild, Place, project, wait_until
@@ -171,3 +172,31 @@ def test_a_pulled_run_can_be_required_here(guild: Guild, remote: str) -> None:
     guild.ok("run", "prepare", "n=5", "-r", remote, "-y")
     guild.ok("pull", remote, "-y")
     assert "model 5" in guild.ok("run", "train", "-y").out
+
+
+def test_python_caches_nothing_in_a_run_that_is_linked_into_another(place: Place) -> None:
+    """What one run made is imported by the next through a link."""
+    project(
+        place.guild.folder,
+        "makes: {main: makes}\nuses: {main: uses, requires: [{operation: makes}]}\n",
+        makes="import os\nos.mkdir('pkg')\nopen('pkg/made.py', 'w').write('x = 1')\n",
+        uses="import sys\nsys.path.insert(0, 'pkg')\nimport made\nprint(made.x)\n",
+    )
+    place.ok("run", "makes", "-y")
+    place.ok("run", "uses", "-y")
+    runs = place.home / "runs"
+    assert not list(runs.glob("*/pkg/__pycache__"))
+    assert not list(runs.glob("*/__pycache__"))
+
+
+def test_what_python_has_cached_is_no_output_and_is_not_copied(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    project(guild.folder, "op: {exec: sh script}")
+    (guild.folder / "script").write_text("mkdir __pycache__; touch __pycache__/a.pyc result\n")
+    guild.ok("run", "op", "-r", remote, "-y")
+    assert "__pycache__" not in guild.ok("ls", "-r", remote, "--generated").out
+    guild.ok("pull", remote, "-y")
+    (run,) = (guild.home / "runs").glob("[0-9a-f]*")
+    assert (run / "result").exists()
+    assert not (run / "__pycache__").exists()

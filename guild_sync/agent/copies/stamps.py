@@ -7,6 +7,7 @@ import os
 import time
 from typing import Iterator, Tuple
 
+from ..protocol import CACHE
 from ..store import locks, rundir
 
 _STAMP_DIGITS = 32
@@ -40,6 +41,8 @@ def _files(top: str) -> Iterator[Tuple[str, os.stat_result]]:
             continue  # it went while we looked: its own folder's time tells
         in_guild = folder == rundir.guild_dir(top)
         for item in items:
+            if item.name == CACHE:
+                continue
             if in_guild and (item.name in _NOT_STAMPED or item.name.startswith(locks.LOCK)):
                 continue
             try:

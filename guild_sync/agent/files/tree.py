@@ -7,7 +7,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..catalog import find
 from ..errors import AgentError
-from ..protocol import Files, Filters, Link, ListedFile
+from ..protocol import CACHE, Files, Filters, Link, ListedFile
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
 from .left_out import left_out_of, links_of
@@ -101,7 +101,9 @@ def _kind_test(directory: str, kind: Optional[str]) -> Callable[[FileEntry], boo
         return lambda entry: True
     if kind == GENERATED:
         given = paths_of_kinds(directory, *KINDS.values())
-        return lambda entry: not entry.is_folder and not _is_in(entry.path, given)
+        return lambda entry: (
+            not (entry.is_folder or CACHE in entry.path.split("/") or _is_in(entry.path, given))
+        )
     if kind not in KINDS:
         raise AgentError("there are no files of the kind %s" % rundir.shown(kind))
     named = paths_of_kinds(directory, KINDS[kind])

@@ -156,6 +156,10 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
         GUILD_HOME=job.get("guild_home") or _home_of(directory),
         GUILD_OP=str(job.get("op", "")),
     )
+    # A run may be linked into others, and what their Pythons cache is none of its output.
+    # Caches elsewhere (PYTHONPYCACHEPREFIX) would hide those that the libraries have already.
+    if "PYTHONPYCACHEPREFIX" not in variables:
+        variables.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     variables.update({str(k): str(v) for k, v in (job.get("env") or {}).items()})
     return variables
 

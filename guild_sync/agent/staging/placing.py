@@ -10,10 +10,11 @@ import shutil
 from typing import Collection, Dict, Iterator, List, Tuple
 
 from ..errors import AgentError
-from ..protocol import RequirementForm, Value
+from ..protocol import CACHE, RequirementForm, Value
 from ..store import inside, manifest, rundir
 from ..store.manifest import append_manifest
 
+_CACHES = shutil.ignore_patterns(CACHE)
 _NO_DIGEST = "-"  # what Guild AI writes for a folder; of a link the run that it leads to says all
 
 
@@ -81,6 +82,7 @@ def _paths(source: str, given: Collection[str], whole_folders: bool) -> Iterator
         if here == ".":
             here = ""
             names[:] = [name for name in names if name != ".guild"]
+        names[:] = [name for name in names if name != CACHE]
         for name in sorted(files):
             path = os.path.join(here, name)
             if path not in given:
@@ -135,14 +137,14 @@ def _put(directory: str, name: str, path: str, is_link: bool, is_relative: bool)
         if not is_link and os.path.isfile(target) and _sha1(target) == _sha1(path):
             return _sha1(path)  # source code, which the operation requires as well
         if os.path.isdir(target) and os.path.isdir(path) and not is_link:
-            shutil.copytree(path, target, dirs_exist_ok=True)
+            shutil.copytree(path, target, dirs_exist_ok=True, ignore=_CACHES)
             return _NO_DIGEST
         raise AgentError("the required file %s is in the way of another" % rundir.shown(name))
     if is_link:
         os.symlink(os.path.relpath(path, folder) if is_relative else path, target)
         return _NO_DIGEST
     if os.path.isdir(path):
-        shutil.copytree(path, target, symlinks=False)
+        shutil.copytree(path, target, symlinks=False, ignore=_CACHES)
         return _NO_DIGEST
     copy_file(path, os.path.realpath(directory), name)
     return _sha1(target)

@@ -55,6 +55,7 @@ def test_a_pull_takes_the_named_runs_and_nothing_that_could_harm() -> None:
         "--exclude=/*/.guild/attrs/tags",
         "--exclude=/*/.guild/attrs/comments",
         "--exclude=/*/.guild/attrs/marked",
+        "--exclude=__pycache__",
         "--temp-dir=.in",
         "--",
         "gpu.example.com:/there/runs/",
@@ -278,7 +279,7 @@ def test_the_ids_go_to_rsyncs_stdin(failing: Path) -> None:
 
 
 def test_a_partial_transfer_that_names_a_run_is_about_that_run_alone(failing: Path) -> None:
-    line = f'rsync: [sender] send_files failed to open "/there/{A}/x": Permission denied (13)'
+    line = f'rsync: [sender] send_files failed to open "/there/{A}/x": Input/output error (5)'
     summary = "rsync error: some files/attrs were not transferred (code 23) at main.c(1865)"
     assert pull(failing, 23, stderr=f"{line}\n{summary}\n") == {A: line}
 
@@ -286,7 +287,7 @@ def test_a_partial_transfer_that_names_a_run_is_about_that_run_alone(failing: Pa
 @pytest.mark.parametrize(
     "line",
     [
-        f'rsync: [sender] send_files failed to open "/there/{B}/out/{A}/x": Permission denied (13)',
+        f'rsync: [sender] send_files failed to open "/there/{B}/out/{A}/x": Input/output error (5)',
         f'rsync: [sender] readlink_stat("/there/{B}/{A}") failed: Input/output error (5)',
         f'rsync: [generator] symlink "{B}/latest" -> "../{A}/x" failed: File exists (17)',
         f"cannot delete non-empty directory: {B}/old {A}/",

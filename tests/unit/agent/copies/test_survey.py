@@ -67,6 +67,14 @@ def test_what_no_copy_takes_does_not_change_the_stamp(tmp_path: Path, name: str)
     assert stamp(guild) == before
 
 
+def test_what_python_caches_does_not_change_the_stamp(tmp_path: Path) -> None:
+    guild = make(tmp_path)
+    before = stamp(guild)
+    (guild.parent / "__pycache__").mkdir()
+    (guild.parent / "__pycache__/a.pyc").touch()
+    assert stamp(guild) == before
+
+
 def test_a_run_that_takes_too_long_to_look_at_has_no_stamp(tmp_path: Path) -> None:
     assert stamps.stamp(str(make(tmp_path).parent), time.monotonic() - 1) == ""
 

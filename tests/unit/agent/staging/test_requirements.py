@@ -11,7 +11,7 @@ import pytest
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import RequirementForm
-from guild_sync.agent.staging import requirements
+from guild_sync.agent.staging import placing, requirements
 from guild_sync.agent.store import rundir
 
 ID, MADE, OLDER = "a" * 32, "b" * 32, "c" * 32
@@ -414,3 +414,18 @@ def test_a_hostile_manifest_reaches_nothing_outside_the_run(
     assert files(made) == before
     assert files(copy) == {}
     assert (run / ".guild" / "opref").exists()
+
+
+def test_what_python_has_cached_is_nothing_that_a_run_made(
+    home: Path, run: Path, made: Path
+) -> None:
+    for folder in ("__pycache__", "logs/__pycache__"):
+        (made / folder).mkdir()
+        (made / folder / "a.pyc").touch()
+    (made / "cache.pyc").touch()
+    every = of_file(str(made), keep_folders=True)
+    select: RequirementForm = {**every, "select": [r".*pyc"]}
+    named = [name for name, _ in placing._chosen(select, str(made), MADE)]
+    assert named == ["cache.pyc"]
+    chosen = [name for name, _ in placing._chosen(every, str(made), MADE)]
+    assert sorted(chosen) == ["cache.pyc", "logs", "model.bin"]
