@@ -217,6 +217,7 @@ class Begun(TypedDict):
     runs_dir: str
     incoming: str
     refused: Dict[RunId, str]
+    foreign: Dict[RunId, str]
     before: Dict[RunId, Optional[StatusName]]
     began: Count
     moved: Dict[RunId, str]

@@ -71,7 +71,7 @@ def _folders(line: TypedLine) -> Found:
 def _remotes(line: TypedLine) -> Found:
     from guild_sync.config import remotes
 
-    for name, remote in sorted(remotes.remotes().items()):
+    for name, remote in sorted(remotes.usable()[0].items()):
         yield Candidate(name, remote.description or remote.host)
 
 

@@ -5,9 +5,11 @@ Usage:
 
 RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or the
 beginning of one. Without RUN, all of the remote's runs are copied, or with filters all
-that they leave. A run that is running there is shown as such here, until 'guild sync'
-learns that it has ended. Labels, tags, comments and marks that were changed here since
-are kept; where a label was changed on both sides, the one here stays, and a line says so.
+that they leave. A run here that was made here, or came from another remote, is replaced
+only where RUN is its id or the beginning of that. A run that is running there is shown as
+such here, until 'guild sync' learns that it has ended. Labels, tags, comments and marks
+that were changed here since are kept; where a label was changed on both sides, the one
+here stays, and a line says so.
 
 'guild-pull' is the same command by itself.
 
@@ -25,14 +27,15 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
-from guild_sync.errors import Exit, GuildError
+from guild_sync.errors import Exit, GuildError, Incomplete
 from guild_sync.hooks import delivery, journal
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
@@ -41,7 +44,11 @@ from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
+from guild_sync.sync import ledger
 from guild_sync.transfer import copying, pull, survey
+
+_LONGEST_INDEX = 7  # digits: a spec of more is an id (agent/catalog/find.py)
+_SHOWN = 5  # ids in a message
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,18 +58,24 @@ def main(argv: Sequence[str]) -> int:
     remote = remotes.remote(args.word("REMOTE"))
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
+        started = time.monotonic()
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
         filters = arguments.filters_for(args, host, changes=True)
         runs = host.list_runs(args.texts("RUN"), filters=filters)["runs"]
         if not runs:
             say("Nothing to copy.")
-            return Exit.OK
+            _reached(here, remote.name, 0, time.monotonic() - started)
+            return max(Exit.OK, delivery.deliver(here, console.warn))
         if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
             return Exit.OK
-        selection = selected(remote.pull)
+        selection, specs = selected(remote.pull), args.texts("RUN")
         delete, links = args.is_set("--delete"), args.is_set("--copy-links")
-        status = _pull(host, here, runs, selection, delete, links)
+        begun = time.monotonic()
+        pulled, gone = _pull(host, here, runs, selection, delete, links, specs)
+        _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
+    is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or gone)
+    status = Exit.OK if is_whole else Exit.INCOMPLETE
     return max(status, delivery.deliver(here, console.warn))
 
 
@@ -83,7 +96,9 @@ def _pull(
     selection: Selection,
     delete: bool,
     copy_links: bool,
-) -> Exit:
+    specs: Sequence[str],
+) -> tuple[pull.Pulled, list[str]]:
+    """What became of the copy, and the runs that were not there any more."""
     # The status must be from just before the copy, and from a guild home that is not this one.
     ids = [run["id"] for run in runs]
     found = survey.survey(host, here, ids, selection, stamps=False).states
@@ -91,12 +106,43 @@ def _pull(
     states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
+    named = [run_id for run_id in states if any(_is_id_of(spec, run_id) for spec in specs)]
     pulled = pull.pull(
         *(host, here, states, say, delete, journal.Journal(here), copy_links),
         delete_copied=selection.delete,
+        named=named,
     )
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
     copying.warn_of_unreadable(pulled.unreadable, host, console.warn)
-    return Exit.INCOMPLETE if pulled.faults or pulled.unreadable or gone else Exit.OK
+    if pulled.foreign:
+        console.warn(_not_its_own(host.name, pulled.foreign))
+    return pulled, gone
+
+
+def _is_id_of(spec: str, run_id: str) -> bool:
+    """Whether the user named this very run, and not a place in a list of the remote's making."""
+    return run_id.startswith(spec) and (len(spec) > _LONGEST_INDEX or not spec.isdecimal())
+
+
+def _not_its_own(remote: str, foreign: Mapping[str, str]) -> Incomplete:
+    one = next(iter(foreign)) if len(foreign) == 1 else ""
+    what = f"run {one} is" if one else f"{len(foreign)} runs are"
+    whose = sorted({f"from {origin}" if origin else "made here" for origin in foreign.values()})
+    ids = ", ".join(list(foreign)[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
+    return Incomplete(
+        f"{what} not from {remote}, which has {'it' if one else 'them'} too, and stay"
+        f"{'s' if one else ''} as here ({', '.join(whose)})",
+        f"To replace one by the remote's, name it: guild pull {remote} RUN\nRUN: {ids}",
+    )
+
+
+def _reached(here: LocalHost, name: str, received: int, seconds: float) -> None:
+    """Write down that the remote answered, as a sync does."""
+    entry = ledger.read(name)
+    since = entry.unreachable_since
+    entry.was_reached(time.time(), received, seconds)
+    ledger.write(entry)
+    if since is not None:
+        journal.Journal(here).is_up(name, since)

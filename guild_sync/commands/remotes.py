@@ -10,6 +10,9 @@ Remotes are defined in ~/.guild/config.yml, or the file that GUILD_CONFIG names:
       type: ssh
       host: gpu1.example.com
 
+One that has a fault is not listed: all faults of the file are told, and the exit status is
+1. The others can be used.
+
 The remote called 'sandbox' needs no definition: it is an ssh server of your own, on
 this machine ('guild remote start sandbox').
 
@@ -32,9 +35,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from guild_sync.cli.arguments import parse
+from guild_sync.config import faults, file
 from guild_sync.config import remotes as configured
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
+from guild_sync.hooks import hook
 from guild_sync.output import console, records, tables, terminal
 
 if TYPE_CHECKING:
@@ -43,18 +48,28 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    found = sorted(configured.remotes().values(), key=lambda remote: remote.name)
+    usable, _ = configured.usable()
+    found = sorted(usable.values(), key=lambda remote: remote.name)
     for name, key in [(remote.name, key) for remote in found for key in remote.passed_over]:
         text = f"remotes: {name}: {key}: is a key of Guild AI's, which guild passes over"
         print(f"guild: warning: {terminal.clean(text)}", file=sys.stderr)
+    worst = _faults()
     if args.is_set("--status"):
-        return _status(found, args.is_set("--json"))
+        return max(worst, _status(found, args.is_set("--json")))
     if args.is_set("--json"):
         print(json.dumps([_as_json(remote) for remote in found]))
     else:
         for line in tables.table([(*_row(r), terminal.clean(r.description)) for r in found]):
             print(line)
-    return Exit.OK
+    return worst
+
+
+def _faults() -> Exit:
+    """Tell every fault of the config file, of remotes and of hooks."""
+    if not (found := hook.all_faults()):
+        return Exit.OK
+    console.warn(faults.refusal(file.config_path(), found))
+    return Exit.ERROR
 
 
 def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:

@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     limit = _age(args.text("--stale"))
     now = time.time()
-    names = [name for name in configured.remotes() if name != configured.SANDBOX]
+    names = [name for name in configured.usable()[0] if name != configured.SANDBOX]
     found = standings.standings(LocalHost(str(guild_home())), names)
     stale = [(s, run) for s in found for run in (s.stale(now, limit) if limit else [])]
     if path := args.text("--metrics"):

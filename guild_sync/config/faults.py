@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from guild_sync.errors import ConfigError
@@ -33,10 +34,19 @@ class Place:
 
     def refuse(self, path: Path) -> None:
         """Raise ConfigError with all the faults of the file, if it has any."""
-        if self.faults:
-            count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-            listed = "\n".join(f"  {fault}" for fault in self.faults)
-            raise ConfigError(f"{path} has {count}:", listed)
+        refuse(path, self.faults)
 
     def _line(self, text: str) -> str:
         return f"{self.name}: {text}" if self.name else text
+
+
+def refuse(path: Path, faults: Sequence[str]) -> None:
+    """Raise ConfigError with these faults of the file, if there are any."""
+    if faults:
+        raise refusal(path, faults)
+
+
+def refusal(path: Path, faults: Sequence[str]) -> ConfigError:
+    """The error that names these faults of the file, each with its place."""
+    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return ConfigError(f"{path} has {count}:", "\n".join(f"  {fault}" for fault in faults))

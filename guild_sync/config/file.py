@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from guild_sync.errors import ConfigError
 
+_MAX_BYTES = 1 << 24
 reading = threading.RLock()  # one thread reads, and the others take what it has read
 
 
@@ -38,13 +40,24 @@ def load(path: Path) -> object:
         return _loaded(path, identity(path))
 
 
+def _text(path: Path) -> str:
+    """The text of a file of such a size as people write, which is no pipe to be waited for."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
+        if stat.S_ISFIFO(os.fstat(f.fileno()).st_mode):
+            raise ValueError("it is a pipe")
+        data = f.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"it has more than {_MAX_BYTES >> 20} MB")
+    return data.decode("utf-8")
+
+
 @lru_cache(maxsize=1)
 def _loaded(path: Path, _: tuple[int, ...]) -> object:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as e:
+    except (OSError, ValueError) as e:
         raise ConfigError(f"cannot read {path}: {e}") from None
     try:
         return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process

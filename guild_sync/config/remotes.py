@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, refuse
 from guild_sync.config.file import config_path, identity, load, reading
 from guild_sync.config.schema import (
     HOST,
@@ -74,22 +74,45 @@ def remotes() -> dict[str, Remote]:
 
     Raises ConfigError, with every fault of the file in its message.
     """
+    found, faults = usable()
+    refuse(config_path(), faults)
+    return found
+
+
+def usable() -> tuple[dict[str, Remote], tuple[str, ...]]:
+    """As `remotes`, those of them that have no fault; and the faults of the others.
+
+    Raises ConfigError where the file cannot be read, or is not YAML.
+    """
     path = config_path()
     with reading:
-        found = _read(path, identity(path))
+        found, faults = _read(path, identity(path))
+    if SANDBOX in found or _is_defined(SANDBOX):
+        return dict(found), faults
     own = Remote(SANDBOX, SANDBOX, description="an ssh server of your own on this machine")
-    return {**found, SANDBOX: found.get(SANDBOX, own)}
+    return {**found, SANDBOX: own}, faults
+
+
+def _is_defined(name: str) -> bool:
+    """Whether the file has something of that name, be it a remote or not."""
+    data = load(config_path())
+    defined = data.get("remotes") if isinstance(data, dict) else None
+    return isinstance(defined, dict) and name in defined
 
 
 def remote(name: str) -> Remote:
     """The remote called `name`, or the one that a spec describes.
 
-    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises ConfigError for any other name.
+    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises ConfigError for any other name; for that
+    of a remote which has a fault, with every fault of the file. Faults of others are theirs.
     """
     if name.startswith("ssh:"):
         return _remote_of_spec(name)
-    found = remotes().get(name)
+    known, faults = usable()
+    found = known.get(name)
     if found is None:
+        if _is_defined(name) or not known.keys() - {SANDBOX}:
+            refuse(config_path(), faults)  # of this one, or of the file itself
         raise ConfigError(
             f"remote {name!r} is not defined",
             "Show remotes by running 'guild remotes' or 'guild remotes --help' "
@@ -123,11 +146,10 @@ def _remote_of_spec(spec: str) -> Remote:
 
 # Each of many remotes is looked up by itself: the file is read again only if it has changed.
 @lru_cache(maxsize=1)
-def _read(path: Path, _: tuple[int, ...]) -> dict[str, Remote]:
+def _read(path: Path, _: tuple[int, ...]) -> tuple[dict[str, Remote], tuple[str, ...]]:
     file = Place()
     found = _remotes_of(load(path), path.parent, file)
-    file.refuse(path)
-    return found
+    return found, tuple(file.faults)
 
 
 def _remotes_of(data: object, folder: Path, file: Place) -> dict[str, Remote]:

@@ -47,6 +47,9 @@ def _whole(value: object) -> bool:
 
 
 _TEXT = Schema(is_one_line, error="must be text on one line")
+_HOME = Schema(
+    is_home, error="must be a path there, where '~' is the login's home in '~/...' alone"
+)
 _HOST_SCHEMA = Schema(And(str, HOST.match), error="must be a host name or address")
 WHOLE_SECONDS = Schema(
     And(_whole, lambda n: 0 < n <= 86400), error="must be a whole number of seconds, at least 1"
@@ -71,10 +74,7 @@ REMOTE_KEYS: dict[str, Schema] = {
     "venv-activate": _TEXT,
     "python": _TEXT,
     "init": Schema(str, error="must be text"),
-    "guild-home": Schema(
-        is_home,
-        error="must be a path there, where '~' is the login's home in '~/...' alone",
-    ),
+    "guild-home": Schema(And(_TEXT, _HOME)),
     "bwlimit": Schema(
         Or(
             And(_whole, lambda n: n >= 0),

@@ -15,9 +15,10 @@ from typing import Any
 
 from guild_sync.agent.protocol import Run
 from guild_sync.agent.store.atomic import write_atomically
+from guild_sync.config.faults import refusal
 from guild_sync.errors import Busy, Exit, GuildError
-from guild_sync.hooks.events import EVENTS, UNREACHABLE, Event
-from guild_sync.hooks.hook import Hook, hooks
+from guild_sync.hooks.events import EVENTS, OF_REMOTES, Event
+from guild_sync.hooks.hook import Hook, all_faults, usable
 from guild_sync.hooks.journal import EXPECTED, FOLDER, QUEUED, names
 from guild_sync.hosts.local import LocalHost
 
@@ -54,7 +55,7 @@ class _Delivery:
         self._here = here
         self._folder = folder
         self._warn = warn
-        self._hooks = hooks()
+        self._hooks, self._faults = usable()
         self._failed: set[str] = set()  # keys of hooks
         self._seen: set[str] = set()
 
@@ -63,7 +64,11 @@ class _Delivery:
             self._seen.update(new)
             for path in sorted((self._folder / name for name in new), key=_age):
                 self._settle(path) if path.suffix == EXPECTED else self._tell(path)
-        return Exit.ERROR if self._failed else Exit.OK
+        if self._faults:
+            from guild_sync.config import file  # it reads YAML: not for each sync
+
+            self._warn(refusal(file.config_path(), all_faults()))
+        return Exit.ERROR if self._failed or self._faults else Exit.OK
 
     def _settle(self, path: Path) -> None:
         """Look up in its run whether a change was made whose guild was killed."""
@@ -96,7 +101,8 @@ class _Delivery:
                 continue
             if self._run(hook, event):
                 done.append(hook.key)
-        if all(hook.key in done for hook in wanted):
+        # A hook that has a fault may want it: once that is mended, it is told.
+        if not self._faults and all(hook.key in done for hook in wanted):
             path.unlink(missing_ok=True)
         else:
             event = {**event, "done": done, "tries": event["tries"] + 1}
@@ -159,7 +165,7 @@ def _event(path: Path) -> dict[str, Any] | None:
         return None
     is_whole = (
         isinstance(found.get("remote"), str)
-        and (isinstance(found.get("run"), str) or found["event"] == UNREACHABLE)
+        and (isinstance(found.get("run"), str) or found["event"] in OF_REMOTES)
         and isinstance(found.get("done"), list)
         and isinstance(found.get("tries"), int)
         and {"before", "reason", "at", "run"} <= found.keys()

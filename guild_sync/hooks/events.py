@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 UNREACHABLE = "unreachable"
-EVENTS = ("completed", "error", "terminated", "lost", UNREACHABLE)
+REACHABLE = "reachable"  # again
+OF_REMOTES = (UNREACHABLE, REACHABLE)
+EVENTS = ("completed", "error", "terminated", "lost", *OF_REMOTES)
 Event = Mapping[str, Any]
 
 
@@ -33,3 +35,6 @@ class ChangeListener(Protocol):
 
     def is_down(self, remote: str, reason: str, since: float) -> None:
         """The remote could not be reached any more, at the time `since` (seconds since 1970)."""
+
+    def is_up(self, remote: str, since: float) -> None:
+        """The remote answers again, which could not be reached from the time `since` on."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, refuse
 from guild_sync.hooks.events import EVENTS, Event
 
 DEFAULT_TIMEOUT = 60  # seconds
@@ -38,18 +38,35 @@ def hooks() -> tuple[Hook, ...]:
     """The hooks in the config file. Raises ConfigError, with every fault in its message."""
     from guild_sync.config import file
 
-    path = file.config_path()
-    data = file.load(path)
+    found, faults = usable()
+    refuse(file.config_path(), faults)
+    return found
+
+
+def usable() -> tuple[tuple[Hook, ...], tuple[str, ...]]:
+    """The hooks in the config file that have no fault, and the faults of the others.
+
+    Raises ConfigError where the file cannot be read, or is not YAML.
+    """
+    from guild_sync.config import file
+
+    data = file.load(file.config_path())
     given = data.get("hooks") if isinstance(data, dict) else None
     if given is None:
-        return ()
+        return (), ()
     place = Place("hooks")
     if not isinstance(given, list):
         place.fault("must be a list")
         given = []
     found = [_hook(value, place.at(str(number))) for number, value in enumerate(given, 1)]
-    place.refuse(path)
-    return tuple(hook for hook in found if hook)
+    return tuple(hook for hook in found if hook), tuple(place.faults)
+
+
+def all_faults() -> tuple[str, ...]:
+    """Every fault of the config file, of remotes and of hooks, each with its place."""
+    from guild_sync.config import remotes
+
+    return (*remotes.usable()[1], *usable()[1])
 
 
 def _hook(given: object, place: Place) -> Hook | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import ConfigError
-from guild_sync.hooks.events import EVENTS, UNREACHABLE, Change, Event
+from guild_sync.hooks.events import EVENTS, REACHABLE, UNREACHABLE, Change, Event
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
@@ -52,29 +52,32 @@ class Journal:
                     path.unlink()
 
     def is_down(self, remote: str, reason: str, since: float) -> None:
-        event = {
-            "event": UNREACHABLE,
-            "remote": remote,
-            "run": None,
-            "before": None,
-            "reason": reason,
-        }
+        self._of_remote(UNREACHABLE, remote, reason, since, since)
+
+    def is_up(self, remote: str, since: float) -> None:
+        self._of_remote(REACHABLE, remote, "", since, time.time())
+
+    def _of_remote(self, name: str, remote: str, reason: str, since: float, at: float) -> None:
+        event = {"event": name, "remote": remote, "run": None, "before": None, "reason": reason}
         if self._wanted(event):
             import hashlib
 
             digest = hashlib.sha256(f"{remote}\0{since}".encode("utf-8", "replace")).hexdigest()
-            self._write({**event, "id": f"{UNREACHABLE}-{digest[:32]}", "at": since}, QUEUED)
+            self._write({**event, "id": f"{name}-{digest[:32]}", "at": at}, QUEUED)
 
     def _wanted(self, event: Event) -> bool:
         if event["event"] not in EVENTS:
             return False
         if self._hooks is None:  # not before something has changed: the config file is read
-            from guild_sync.hooks.hook import hooks
+            from guild_sync.hooks.hook import usable
 
             try:
-                self._hooks = hooks()
+                self._hooks, faults = usable()
             except ConfigError:
                 return True  # it must not keep runs from being settled; `deliver` raises it
+            if faults:  # one of those that have one may want it
+                self._hooks = None
+                return True
         return any(hook.wants(event) for hook in self._hooks)
 
     def _events(self, changes: Sequence[Change]) -> Iterator[dict[str, Any]]:

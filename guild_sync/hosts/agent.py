@@ -352,8 +352,11 @@ class AgentClient(ABC):
     def mend(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.mend, ids=list(ids))
 
-    def begin_copy(self, states: States, remote: str) -> protocol.Begun:
-        return self.ask(Functions.begin_copy, states=states, remote=remote)
+    def begin_copy(
+        self, states: States, remote: str, named: Sequence[RunId] | None = None
+    ) -> protocol.Begun:
+        ids = None if named is None else list(named)
+        return self.ask(Functions.begin_copy, states=states, remote=remote, named=ids)
 
     def begin_push(self, states: States, sender: str, token: str) -> protocol.Begun:
         return self.ask(Functions.begin_push, states=states, sender=sender, token=token)

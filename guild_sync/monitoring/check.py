@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
-from guild_sync.config import file, remotes
+from guild_sync.config import faults, file, remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     ConfigError,
@@ -22,6 +22,7 @@ from guild_sync.errors import (
     RemoteError,
     Unreachable,
 )
+from guild_sync.hooks import hook
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
@@ -104,7 +105,8 @@ def _ssh() -> Line:
 def _config() -> Iterator[Line]:
     path = file.config_path()
     try:
-        names = sorted(remotes.remotes())
+        names = sorted(remotes.usable()[0])
+        faults.refuse(path, hook.all_faults())
     except ConfigError as e:
         yield _fault("config file", e)
         return

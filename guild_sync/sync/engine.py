@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from guild_sync.errors import Busy, DeadlinePassed, GuildError, Unreachable
+from guild_sync.errors import Busy, DeadlinePassed, GuildError, RemoteError, Unreachable
 from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.agent import Filters
 from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, Outcome
@@ -103,9 +103,28 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     except GuildError as e:
         state = UNREACHABLE if isinstance(e, Unreachable) else FAILED
         is_news = entry.failed(time.time(), e)
-        if visit.journal and is_news and state == UNREACHABLE:
-            visit.journal.is_down(name, e.message, entry.down_since or time.time())
+        if state == UNREACHABLE:
+            _tell_down(visit, entry)
+        elif isinstance(e, RemoteError):  # it did answer
+            _tell_up(visit, entry)
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
+    _tell_up(visit, entry)
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
     return outcome._replace(seconds=seconds, is_news=is_news)
+
+
+def _tell_down(visit: Visit, entry: Entry) -> None:
+    """Tell the journal of the first try that did not reach the remote, and of no other."""
+    if entry.unreachable_since is None:
+        entry.unreachable_since = time.time()
+        if visit.journal:
+            visit.journal.is_down(entry.remote, entry.reason, entry.unreachable_since)
+
+
+def _tell_up(visit: Visit, entry: Entry) -> None:
+    """Tell the journal that the remote answers, where it had been told that it does not."""
+    if entry.unreachable_since is not None:
+        if visit.journal:
+            visit.journal.is_up(entry.remote, entry.unreachable_since)
+        entry.unreachable_since = None

@@ -31,6 +31,7 @@ class Entry:
     tried: float | None = None
     succeeded: float | None = None
     down_since: float | None = None  # of the first failure since the last success
+    unreachable_since: float | None = None  # when it was first not reached; None: it answers
     failures: int = 0  # since the last success
     reason: str = ""  # of the last failure
     exit: int = 0  # what the last failure ended with
@@ -67,7 +68,7 @@ class Entry:
         """Take down a success at `now`; whether there were failures before it."""
         was_down = self.failures > 0
         self.tried = self.succeeded = now
-        self.down_since = self.next_try = None
+        self.down_since = self.unreachable_since = self.next_try = None
         self.failures, self.reason, self.exit = 0, "", 0
         self.syncs += 1
         self.bytes += received

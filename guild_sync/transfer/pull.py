@@ -33,6 +33,7 @@ class Pulled(NamedTuple):
     bytes: int = 0
     conflicts: Mapping[str, Sequence[str]] = {}
     unreadable: Mapping[str, Sequence[str]] = {}
+    foreign: Mapping[str, str] = {}  # run id -> whose it is; such a run stays as it is
 
 
 def pull(
@@ -44,6 +45,7 @@ def pull(
     journal: ChangeListener | None = None,
     copy_links: bool = False,
     delete_copied: bool = False,
+    named: Sequence[str] | None = None,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
@@ -51,10 +53,13 @@ def pull(
     and the next pull or sync goes on from there. With `delete`, files that a run has
     here alone are removed; with `delete_copied` those that came from there before. With
     `copy_links` what links out of the runs lead to comes in their place. `journal` is told
-    what changes here.
+    what changes here. With `named`, a run here that is none of the remote's, and not one of
+    these, stays as it is.
     """
-    begun = here.begin_copy(states, host.name)
+    begun = here.begin_copy(states, host.name, named)
+    foreign = begun["foreign"]
     faults: dict[str, str] = dict(begun["refused"])
+    states = {run_id: state for run_id, state in states.items() if run_id not in foreign}
     ids = [run_id for run_id in states if run_id not in faults]
     source, target = f"{host.home}/runs", Path(begun["runs_dir"])
     left_out = {run_id: paths_left_out(states[run_id]) for run_id in ids}
@@ -104,4 +109,4 @@ def pull(
     if journal:
         journal.happened(expected, changes)
     unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
-    return Pulled(faults, changes, copied.bytes, conflicts, unreadable)
+    return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign)

@@ -398,13 +398,19 @@ def test_one_config_file_is_read_alike_by_both(
     guild: Guild, earlier: EarlierGuild, sshd: Server, there: Path
 ) -> None:
     keys = sshd.keys(there, bwlimit=1000, timeout=50, python="python3")
-    guild.configure(guild_uat=keys, box={"type": "sandbox"}, off={**keys, "sync": False})
+    guild.configure(guild_uat=keys, box={"type": "sandbox"})
     found = yaml.safe_load(guild.config.read_text())
     found["hooks"] = [{"on": ["completed", "lost"], "command": "true"}]
     guild.config.write_text(yaml.safe_dump(found))
     for words in (["remotes"], ["remotes", "--json"], ["sync", "--plan"]):
         one, two = guild(*words), earlier(*words)
         assert one == two
+        assert one.code == 0
+    found["remotes"]["off"] = {**keys, "sync": False}  # no key of a remote's
+    guild.config.write_text(yaml.safe_dump(found))
+    one, two = guild("remotes"), earlier("remotes")
+    assert (one.code, one.err) == (two.code, two.err) == (1, one.err)
+    assert "remotes: off: sync: " in one.err
 
 
 def test_two_versions_that_take_turns_lose_nothing(

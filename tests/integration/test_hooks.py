@@ -22,7 +22,7 @@ f=$(mktemp "$TOLD/XXXXXXXX")
 mv "$f" "$f.told"
 exit $(cat "$TOLD/code")
 """
-ALL = ["completed", "error", "terminated", "lost", "unreachable"]
+ALL = ["completed", "error", "terminated", "lost", "unreachable", "reachable"]
 
 
 class Told:
@@ -120,7 +120,7 @@ def test_a_lost_run_is_told_once(guild: Guild, remote: str, there: Path, told: T
     assert told.events() == ["completed", "lost"]
 
 
-def test_a_remote_that_is_down_is_told_once_each_time(
+def test_a_remote_that_is_down_and_one_that_answers_again_are_told_once_each_time(
     guild: Guild, sshd: Server, remote: str, there: Path, told: Told
 ) -> None:
     run_id = pulled(guild, remote)
@@ -134,7 +134,10 @@ def test_a_remote_that_is_down_is_told_once_each_time(
             assert guild("sync").code == 3
         assert told.events().count("unreachable") == outage
         guild.config.write_text(config)
+        guild.ok("sync") if outage == 1 else guild.ok("pull", remote, "-y")
+        assert told.events().count("reachable") == outage
         guild.ok("sync")
+        assert told.events().count("reachable") == outage
         bind(guild, run_id, remote)
     variables, data = next(found for found in told.all() if found[1]["event"] == "unreachable")
     assert variables["GUILD_RUN"] == ""
@@ -312,3 +315,61 @@ def test_what_is_in_the_folder_and_no_event_is_removed(
     guild.ok("sync")
     assert told.waiting() == []
     assert told.all() == []
+
+
+# ---- faults of the config file
+
+
+def faulty(guild: Guild, *hooks: dict[str, Any]) -> None:
+    """Give the config file a remote and a hook that have a fault, beside those that have none."""
+    found = yaml.safe_load(guild.config.read_text())
+    found["remotes"]["bad"] = {"type": "ssh", "port": 0}
+    found["hooks"] = [*hooks, {"on": ["never"], "command": "x"}]
+    guild.config.write_text(yaml.safe_dump(found))
+
+
+THREE_FAULTS = [
+    "  remotes: bad: port: must be a number from 1 to 65535, not 0",
+    "  remotes: bad: host: is missing",
+    "  hooks: 2: on: must be a list of completed, error, terminated, lost, unreachable, "
+    "reachable, not ['never']",
+]
+
+
+def test_a_fault_of_a_hook_or_a_remote_stops_no_other(
+    guild: Guild, remote: str, told: Told
+) -> None:
+    usual = guild.config.read_text()
+    faulty(guild, {"on": ALL, "command": TELL})
+    bind(guild, pulled(guild, remote), remote)
+    done = guild("sync")
+    assert done.code == 1
+    assert done.err.splitlines() == [f"guild: {guild.config} has 3 faults:", *THREE_FAULTS]
+    assert told.events() == ["completed"]
+    assert guild("sync").code == 1, "until it is mended"
+    assert told.events() == ["completed"], "each hook is told once"
+    guild.config.write_text(usual)
+    found = yaml.safe_load(usual)
+    found["hooks"].append({"on": ["completed"], "command": f"touch {told.folder}/mended"})
+    guild.config.write_text(yaml.safe_dump(found))
+    guild.ok("sync")
+    assert (told.folder / "mended").exists(), "a hook that was mended is told too"
+    assert told.events() == ["completed"]
+
+
+def test_all_faults_are_told_where_one_is_looked_for(guild: Guild, remote: str, told: Told) -> None:
+    faulty(guild, {"on": ALL, "command": TELL})
+    expected = [f"guild: {guild.config} has 3 faults:", *THREE_FAULTS]
+    listed = guild("remotes")
+    assert (listed.code, listed.err.splitlines()) == (1, expected)
+    assert [line.split()[0] for line in listed.lines] == [remote, "sandbox"]
+    checked = guild("check")
+    assert checked.code == 1
+    assert [line.strip() for line in THREE_FAULTS] == [
+        line.strip() for line in checked.lines if line.strip().startswith(("remotes: b", "hooks"))
+    ]
+    asked = guild("runs", "-r", "bad")
+    assert asked.code == 1
+    assert [line for line in THREE_FAULTS if "remotes" in line] == asked.err.splitlines()[1:]
+    guild.ok("runs", "-r", remote)
+    guild.ok("status")

@@ -120,7 +120,7 @@ def test_a_push_keeps_what_was_written_there(guild: Guild, here: Place, far: Pla
         assert done.err.startswith(f"guild: the label of run {run_id} was changed here and on ")
         assert "what is on guild-uat stays" in done.err
         assert far.attr(run_id, "label") == "theirs"
-    done = guild("pull", "guild-uat", "-y")
+    done = guild("pull", "guild-uat", run_id, "-y")
     assert "what is here stays" in done.err
     assert (here.attr(run_id, "label"), bodies(here, run_id)) == ("mine", ["t", "m"])
 

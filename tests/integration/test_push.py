@@ -66,6 +66,7 @@ def test_filters_say_which_runs_are_pushed_and_pulled(
     assert guild.ok("push", "guild-uat", "-Fl", "best", "-y").lines == [f"Copying {best}"]
     assert far.ok("select", "-a").lines == [best]
     guild.ok("push", "guild-uat", "-y")
+    guild.ok("runs", "rm", best, "-y")  # else it is this machine's, and a filter names no run
     pulled = guild.ok("pull", "guild-uat", "-F", "label contains best", "-y")
     assert pulled.lines == ["Getting run info on guild-uat", f"Copying {best}"]
 
@@ -239,3 +240,50 @@ def test_files_that_are_not_in_the_source_are_deleted_both_ways_and_no_run_is(
     assert (local / ".guild/LOCK.owner").exists()
     assert guild.status(run_id) == far.status(run_id) == "completed"
     assert sorted(guild.ok("select", "-a").lines) == sorted([run_id, other])
+
+
+# ---- whose a run is
+
+
+@pytest.mark.parametrize("how", [(), ("--delete",), ("1:2",), ("-Fo", "op")])
+def test_a_run_that_was_made_here_is_not_replaced_by_a_pull_that_does_not_name_it(
+    guild: Guild, far: Place, run_id: str, remote: str, how: tuple[str, ...]
+) -> None:
+    guild.ok("push", remote, run_id, "-y")
+    mine = guild.home / "runs" / run_id / "mine.txt"
+    mine.write_text("precious")
+    (far.run_dir(run_id) / "mine.txt").write_text("forged")
+    (far.run_dir(run_id) / ".guild/attrs/exit_status").write_text("3\n")
+    theirs = far.started("sleep=0")
+    far.wait_for_end(theirs)
+    done = guild("pull", remote, *how, "-y")
+    assert done.code == 4
+    assert done.err.splitlines() == [
+        f"guild: run {run_id} is not from {remote}, which has it too, and stays as here "
+        "(made here)",
+        f"To replace one by the remote's, name it: guild pull {remote} RUN",
+        f"RUN: {run_id}",
+    ]
+    assert mine.read_text() == "precious"
+    assert guild.status(run_id) == guild.status(theirs) == "completed"
+    guild.ok("pull", remote, run_id[:12], "-y")
+    assert mine.read_text() == "forged"
+    assert guild.status(run_id) == "error"
+
+
+def test_a_run_that_came_from_another_remote_is_not_replaced_either(
+    guild: Guild, sshd: Server, far: Place, remote: str, there: Path
+) -> None:
+    run_id = far.started("sleep=0")
+    far.wait_for_end(run_id)
+    guild.ok("pull", remote, "-y")
+    guild.configure(**{remote: sshd.keys(there), "other": sshd.keys(there)})
+    done = guild("pull", "other", "-y")
+    assert done.code == 4
+    assert done.err.splitlines()[0] == (
+        f"guild: run {run_id} is not from other, which has it too, and stays as here "
+        f"(from {remote})"
+    )
+    guild.ok("pull", remote, "-y")
+    guild.ok("pull", "other", run_id, "-y")
+    guild.ok("pull", "other", "-y")

@@ -71,6 +71,23 @@ def test_nothing_is_asked_of_a_remote(guild: Guild, fleet: dict[str, str]) -> No
     assert guild.ok("status").lines
 
 
+def test_a_pull_counts_as_a_success(guild: Guild, sshd: Server, there: Path) -> None:
+    keys = sshd.keys(there)
+    guild.configure(x=keys)
+    guild.ok("pull", "x", "-y")
+    found = as_json(guild)["x"]
+    assert (found["state"], found["failures"]) == ("reachable", 0)
+    bind(guild, pulled(guild, "x"), "x")
+    guild.configure(x={**keys, "port": 1})
+    assert guild("sync").code == 3
+    assert as_json(guild)["x"]["state"] == "unreachable"
+    guild.configure(x=keys)
+    guild.ok("pull", "x", "-y")
+    found = as_json(guild)["x"]
+    assert (found["state"], found["failures"], found["next_try"]) == ("reachable", 0, None)
+    assert found["last_success"] >= found["last_try"]
+
+
 def test_no_remotes_and_no_runs(guild: Guild) -> None:
     assert guild.ok("status").lines == ["No remote is configured, and no run here came from one."]
     assert json.loads(guild.ok("status", "--json").out) == []

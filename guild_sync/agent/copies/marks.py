@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from functools import partial
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterable, List, Optional, Sequence
 
 from .. import protocol
 from ..catalog import find
@@ -21,6 +21,7 @@ from ..errors import AgentError
 from ..files import left_out
 from ..protocol import Begun, Found, State
 from ..store import atomic, identity, inside, locks, rundir
+from . import tracked
 
 _INCOMING = ".incoming-"
 # The place where its thread has its number, which earlier versions did not name; the number.
@@ -30,21 +31,31 @@ _TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 _MARKS = {rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED}
 
 
-def begin(home: str, states: Dict[str, State], remote: str, incoming: str = "") -> Begun:
+def begin(
+    home: str,
+    states: Dict[str, State],
+    remote: str,
+    incoming: str = "",
+    named: Optional[Sequence[str]] = None,
+) -> Begun:
     """Mark the runs that are about to be copied from `remote`, whose states there are given.
 
     Returns where they go, a folder for unfinished files on the same file system, when the
     copy began, `before`: each run's status here until now, and `refused`: why for each run
-    that may not be copied, as it runs on this machine.
+    that may not be copied, as it runs on this machine. With `named` there is `foreign`: whose
+    each run is that came from elsewhere than `remote`, and that is not one of these.
     """
     began = time.time_ns() // 1000
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
     incoming = _incoming(top, incoming)
+    foreign = {} if named is None else _foreign(home, set(states) - set(named), remote)
     refused = {}
     before = {}
     moved = {}
     for run_id, state in states.items():
+        if run_id in foreign:
+            continue
         directory = rundir.run_dir(home, run_id)
         guild = rundir.guild_dir(directory)
         is_here = inside.is_folder(guild)
@@ -70,6 +81,7 @@ def begin(home: str, states: Dict[str, State], remote: str, incoming: str = "") 
         "runs_dir": top,
         "incoming": incoming,
         "refused": refused,
+        "foreign": foreign,
         "before": before,
         "began": began,
         "moved": moved,
@@ -102,6 +114,23 @@ def _why_not_followed(home: str, link: str) -> str:
     if not os.path.isdir(target):
         return "its directory is a link to %s, which is not there" % rundir.shown(target)
     return ""
+
+
+def _foreign(home: str, ids: Iterable[str], remote: str) -> Dict[str, str]:
+    """Of these runs, those here that are no copies of `remote`'s: the remote that each is of.
+
+    It is empty for a run that was made here. A remote may offer any id: it knows those of the
+    runs that were pushed there, or that its runs have links to.
+    """
+    found = {}
+    for run_id in sorted(ids):
+        directory = rundir.run_dir(home, run_id)
+        if inside.is_folder(rundir.guild_dir(directory)):
+            origin = tracked.origin(directory)[0]
+            is_unnamed = rundir.status(directory).remote == ""  # a copy that a power cut left
+            if origin != remote and not is_unnamed:
+                found[run_id] = origin or ""
+    return found
 
 
 def begin_push(home: str, states: Dict[str, State], sender: str, token: str) -> Begun:

@@ -29,7 +29,7 @@ def merge_notes(home: str, theirs: Dict[str, Notes], remote: str) -> Dict[str, L
     told = {}
     for run_id, notes in theirs.items():
         directory = rundir.run_dir(home, run_id)
-        known = _known(directory, remote)
+        known = _known(directory, remote) or _as_copied(directory, remote)
         sent: Dict[str, SentNotes] = {run_id: {"notes": notes, "base": known}}
         conflicts = take_notes(home, sent).get(run_id, [])
         mine = rundir.notes(directory)
@@ -78,6 +78,8 @@ def _take(directory: str, theirs: Notes, base: Notes) -> List[str]:
     mine = rundir.notes(directory)
     conflicts = []
     for name in protocol.NOTES:
+        if name in theirs and name not in mine and rundir.is_empty_attr(directory, name):
+            _write(directory, name, theirs[name])  # a power cut has left it so
         if name not in mine or name not in theirs:
             continue  # it cannot be read, which says nothing of what was written
         value, is_conflict = _merged(name, mine[name], theirs[name], base.get(name))
@@ -137,6 +139,20 @@ def _base(known: Notes, sent: Notes, conflicts: Sequence[str]) -> Notes:
 
 def _known(directory: str, remote: str) -> Notes:
     return rundir.mapping(_bases(directory).get(remote))
+
+
+def _as_copied(directory: str, remote: str) -> Notes:
+    """What came with a copy that an earlier version made, which kept no bases."""
+    copied = rundir.confirmed(directory)
+    if copied is None or copied["remote"] != remote:
+        return {}
+    guild = rundir.guild_dir(directory)
+    found = {}
+    for name, value in rundir.notes(directory).items():
+        status = inside.status(guild, "attrs/" + name)
+        if status is not None and status.st_mtime_ns // 1000 <= copied["time"]:
+            found[name] = value  # not written since: what is copied keeps its times
+    return found
 
 
 def _bases(directory: str) -> Dict[str, Value]:

@@ -76,7 +76,7 @@ def overview(home: str) -> Dict[str, protocol.Overview]:
     found: Dict[str, protocol.Overview] = {}
     for name in sorted(rundir.names(top)):
         directory = top + "/" + name
-        remote, confirmed = _origin(directory)
+        remote, confirmed = origin(directory)
         if remote is None:
             continue
         text = rundir.status(directory).text
@@ -87,7 +87,7 @@ def overview(home: str) -> Dict[str, protocol.Overview]:
     return found
 
 
-def _origin(directory: str) -> Tuple[Optional[str], int]:
+def origin(directory: str) -> Tuple[Optional[str], int]:
     """The remote that a run is a copy from, and the time of its last word; None for no copy."""
     guild = rundir.guild_dir(directory)
     mark = _mark_of_copy(guild)

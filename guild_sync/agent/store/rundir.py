@@ -443,10 +443,13 @@ def is_torn(directory: str) -> bool:
 
 
 def has_empty_attr(directory: str) -> bool:
-    """Whether any attribute is empty, as a power cut leaves what is not on the disk yet."""
-    guild = guild_dir(directory)
-    found = (inside.status(guild, "attrs/" + name) for name in attr_names(directory))
-    return any(status is not None and status.st_size == 0 for status in found)
+    """Whether any attribute is empty, as a power cut may leave it; `encode` writes none so."""
+    return any(is_empty_attr(directory, name) for name in attr_names(directory))
+
+
+def is_empty_attr(directory: str, name: str) -> bool:
+    found = inside.status(guild_dir(directory), "attrs/" + name)
+    return found is not None and found.st_size == 0
 
 
 def states(home: str, ids: Sequence[str]) -> Dict[str, State]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -579,3 +580,42 @@ def test_a_guild_home_of_somebody_else_is_refused_and_no_folder_of_that_name(
     assert "remotes: x: guild-home: must be a path there, where '~' is the login's home" in said
     with pytest.raises(ConfigError):
         remotes.remote(f"ssh:h:{home}")
+
+
+# A config file that is none.
+
+
+def test_a_config_file_that_is_a_pipe_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    assert message() == f"cannot read {path}: it is a pipe\n"
+
+
+def test_a_config_file_without_an_end_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUILD_CONFIG", "/dev/zero")
+    assert message() == "cannot read /dev/zero: it has more than 16 MB\n"
+    monkeypatch.setenv("GUILD_CONFIG", "/dev/null")
+    assert list(remotes.remotes()) == ["sandbox"]
+
+
+# A fault is that of its remote alone.
+
+
+def test_a_remote_without_a_fault_is_used_whatever_others_have(path: Path) -> None:
+    write(path, "remotes: {good: {type: ssh, host: h}, a: {type: ssh}, b: 7, sandbox: {type: 8}}")
+    assert remotes.remote("good").host == "h"
+    found, faults = remotes.usable()
+    assert list(found) == ["good"]
+    assert faults == (
+        "remotes: a: host: is missing",
+        "remotes: b: must be a mapping",
+        "remotes: sandbox: type: must be text",
+    )
+    for name in ("a", "b", "sandbox"):
+        with pytest.raises(ConfigError) as error:
+            remotes.remote(name)
+        assert error.value.message == f"{path} has 3 faults:"
+        assert error.value.hint.splitlines() == [f"  {fault}" for fault in faults]
+    with pytest.raises(ConfigError, match="remote 'c' is not defined"):
+        remotes.remote("c")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +143,30 @@ def test_what_cannot_be_read_changes_nothing(home: Path) -> None:
     write(home, label="a", tags=["x"])
     merge(home, label="a", tags=["x"])
     folder = home / "runs" / A / ".guild/attrs"
-    (folder / "tags").write_text("")
+    (folder / "tags").write_text("[\n")
     assert notes.merge_notes(str(home), {A: {"tags": ["y"]}}, REMOTE) == {}
     assert here(home)["label"] == "a", "the remote could not read its label"
-    assert (folder / "tags").read_text() == "", "what is torn here is nobody's word"
+    assert (folder / "tags").read_text() == "[\n", "what cannot be read here is nobody's word"
+
+
+def test_what_a_power_cut_has_left_empty_comes_from_the_remote(home: Path) -> None:
+    write(home, label="a", tags=["x"])
+    merge(home, label="a", tags=["x"])
+    (home / "runs" / A / ".guild/attrs/tags").write_text("")
+    merge(home, label="a", tags=["x"])
+    assert here(home)["tags"] == ["x"]
+
+
+def test_of_a_copy_without_a_base_what_was_not_written_since_is_the_base(home: Path) -> None:
+    """Earlier versions kept none."""
+    write(home, label="old", tags=["x"])
+    rundir.confirm(str(home / "runs" / A), REMOTE, time.time_ns() // 1000)
+    past, later = 1, time.time() + 60
+    attrs = home / "runs" / A / ".guild/attrs"
+    os.utime(attrs / "label", (past, past))
+    os.utime(attrs / "tags", (later, later))
+    assert merge(home, label="new", tags=["y"]) == {}
+    assert (here(home)["label"], here(home)["tags"]) == ("new", ["x", "y"])
 
 
 def test_each_remote_has_a_base_of_its_own(home: Path) -> None:
