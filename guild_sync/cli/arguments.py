@@ -257,7 +257,7 @@ def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | 
 
 
 def filters(args: Arguments) -> dict[str, Value]:
-    """What the options of FILTER_OPTIONS ask for, as agent/filters.py takes it.
+    """What the options of FILTER_OPTIONS ask for, as agent/catalog/filters.py takes it.
 
     Raises UsageError for an expression or a time range that is none.
     """

@@ -1,6 +1,6 @@
 """Filter expressions: `status = error and sleep > 5`, parsed here, evaluated where runs are.
 
-The result is a tree of lists, which travels as JSON (agent/filters.py evaluates it):
+The result is a tree of lists, which travels as JSON (agent/catalog/filters.py evaluates it):
 `["and", tree, tree, ...]`, `["or", tree, tree, ...]`, `["not", tree]`, and
 `[operator, name, value]` with the operators `= != < <= > >= contains in defined`.
 """

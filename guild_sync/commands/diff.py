@@ -117,7 +117,7 @@ def _named(spec: str, args: Arguments) -> Side:
 
 
 def _parts(args: Arguments) -> Iterator[dict[str, str]]:
-    """What is compared, as `archive` in agent/listing.py takes it."""
+    """What is compared, as `archive` in agent/files/archive.py takes it."""
     chosen = []
     if args.is_set("--attrs"):
         chosen.append({"pattern": ".guild/attrs"})

@@ -51,7 +51,7 @@ def step_flags(step: Step, values: Mapping[str, Value]) -> dict[str, str]:
 
 
 def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
-    """What a runner is to do (agent/runner.py): the command, its environment, its globals."""
+    """What a runner is to do (agent/running/): the command, its environment, its globals."""
     if not operation.main and not operation.exec:
         keys = f" (it has {', '.join(operation.later_keys)})" if operation.later_keys else ""
         raise GuildError(

@@ -1,6 +1,6 @@
 """What a runner is to do: an operation, or the runs that a pipeline or a batch consists of.
 
-Worked out where the project is; the run keeps it as its job (agent/runner.py, series.py).
+Worked out where the project is; the run keeps it as its job (agent/running/).
 """
 
 from __future__ import annotations

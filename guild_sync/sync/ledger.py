@@ -1,6 +1,6 @@
 """What is known of each remote from one sync to the next: a small file a remote.
 
-An entry is written by whoever holds the remote's lock (locking.py), and read by anybody. It
+An entry is written by whoever holds the remote's lock (hosts/locking.py), and read by anybody. It
 is a memory, not the truth: without it nothing is lost but how long a remote has been down.
 """
 

@@ -6,8 +6,10 @@ The page is the list: its order, its folders and its modules are read from there
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -26,7 +28,8 @@ from guild_sync.hosts import answers
 from guild_sync.hosts.agent import AgentClient
 
 PACKAGE = Path(guild_sync.__file__).parent
-PAGE = Path(__file__).parents[2] / "docs" / "design.md"
+TOPS = (Path(__file__).parents[2], Path(__file__).parents[1])  # what pages name paths below
+PAGE = TOPS[0] / "docs" / "design.md"
 
 
 def listed(page: str) -> dict[str, int]:
@@ -68,8 +71,12 @@ def package_of(module: str) -> str:
     return module.rpartition(".")[0]
 
 
+def path_of(module: str) -> Path:
+    return (PACKAGE / Path(*module.split("."))).with_suffix(".py")
+
+
 def source_of(module: str) -> str:
-    return (PACKAGE / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
+    return path_of(module).read_text(encoding="utf-8")
 
 
 def imports_of(source: str, module: str = "x") -> set[str]:
@@ -103,11 +110,11 @@ def own_imports(module: str) -> set[str]:
 IMPORTS: Mapping[str, set[str]] = {module: own_imports(module) for module in MODULES}
 
 
-def place_of(module: str) -> int:
+def place_of(module: str, places: Mapping[str, int]) -> int:
     """Where the page has a module: by its own name, or by that of the folder it is in."""
     for name in (module, package_of(module), module.split(".")[0]):
-        if name in PLACES:
-            return PLACES[name]
+        if name in places:
+            return places[name]
     raise AssertionError(f"{module} is not in the list of docs/design.md")
 
 
@@ -182,12 +189,72 @@ def test_the_page_tells_of_no_module_that_is_not_there() -> None:
     assert sorted(told) == sorted(m.rpartition(".")[2] for m in filter(is_in_a_table, MODULES))
 
 
+def texts_of(source: str) -> Iterator[str]:
+    """The comments and docstrings of a module."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            yield ast.get_docstring(node) or ""
+
+
+def gone(text: str, folder: Path) -> set[str]:
+    """The modules that a text in a folder names, and that are not there.
+
+    One is named by its path in the package, or by its name alone where it is beside the text.
+    """
+    names = {module.rpartition(".")[2] for module in MODULES} - {"__main__"}
+    told = re.findall(r"(?<![\w./>-])([a-z_/]*[a-z_])\.py\b", text)
+    return {
+        name
+        for name in told
+        if (name in names or "/" in name)
+        and not any((top / f"{name}.py").exists() for top in (folder, PACKAGE, *TOPS))
+        and name.split("/")[0] not in sys.stdlib_module_names
+    }
+
+
+def test_a_module_that_is_not_there_is_found_in_a_text() -> None:
+    assert gone("see agent/store/gone.py, locks.py", PACKAGE) == {"agent/store/gone", "locks"}
+    assert gone("see agent/store/locks.py, rest.py, user.py", PACKAGE / "agent" / "store") == set()
+
+
+def test_a_module_that_a_comment_names_is_there() -> None:
+    found = {
+        module: gone("\n".join(texts_of(source_of(module))), path_of(module).parent)
+        for module in MODULES
+    }
+    assert {module: names for module, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize("page", ["docs/design.md", "CONTRIBUTING.md", "bench/README.md"])
+def test_a_module_that_a_page_names_by_its_path_is_there(page: str) -> None:
+    told = gone((TOPS[0] / page).read_text(encoding="utf-8"), PACKAGE)
+    assert {name for name in told if "/" in name} == set()
+
+
+def pointing_up(module: str, places: Mapping[str, int]) -> set[str]:
+    """What a module imports of its own line in the list, or of one above it."""
+    return {
+        imported
+        for imported in IMPORTS[module]
+        if package_of(imported) != package_of(module) or package_of(module) in ("", "agent")
+        if place_of(imported, places) <= place_of(module, places)
+    }
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_the_list_or_stay_in_their_folder(module: str) -> None:
-    for imported in IMPORTS[module]:
-        stays = package_of(imported) == package_of(module) not in ("", "agent")
-        if not stays:
-            assert place_of(imported) > place_of(module), f"{module} imports {imported}"
+    assert not pointing_up(module, PLACES), f"{module} imports what is not below it"
+
+
+def test_a_line_of_the_list_that_is_moved_is_seen() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    line = next(line for line in page.splitlines(True) if line.startswith("    transport/"))
+    places = listed(page.replace(line, "").replace("    main.py ", f"{line}    main.py "))
+    assert "transport.ssh" in pointing_up("hosts.remote", places)
+    assert not pointing_up("hosts.remote", PLACES)
 
 
 def test_no_modules_of_a_folder_go_round() -> None:

@@ -36,7 +36,7 @@ def select(
 ) -> List[str]:
     """The ids that `specs` name, in their order: an index, a range `1:5`, an id or a prefix.
 
-    Without specs: all. `filters` (agent/filters.py) count before indexes do.
+    Without specs: all. `filters` (filters.py) count before indexes do.
     Raises AgentError (kind "not-found") where a spec names no run, or several.
     """
     if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:

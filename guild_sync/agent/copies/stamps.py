@@ -11,7 +11,7 @@ from ..protocol import CACHE
 from ..store import locks, rundir
 
 _STAMP_DIGITS = 32
-# What a copy leaves out does not change a stamp either (rsync.py).
+# What a copy leaves out does not change a stamp either (transport/rsync_argv.py).
 _NOT_STAMPED = ("job-packages", rundir.PENDING, rundir.STAGED)
 
 

@@ -25,13 +25,13 @@ def survey(
     look_only: bool = False,
     selection: Optional[protocol.SelectionForm] = None,
 ) -> protocol.SurveyForm:
-    """How the runs are here, where they were made: `states`, as runs.states, and `home_id`.
+    """How the runs are here, where they were made: `states`, as rundir.states, and `home_id`.
 
     `home_id` tells this guild home from any other, and from the empty folder that is left
     where its disk is not mounted; None where it has none and none can be made. A state has
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
     no `stamps`, none has. `look_only`: nothing is written.
-    With a `selection` (agent/selection.py) a state has `left_out`, what that leaves out.
+    With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
     """
     until = time.monotonic() + STAMP_SECONDS
     states: Dict[str, protocol.State] = {}

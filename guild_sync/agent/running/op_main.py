@@ -46,7 +46,7 @@ class OperationError(Exception):
 
 
 def _load_attrs() -> ModuleType:
-    """`store/attrs.py`, under a name that no module of a user's has."""
+    """`agent/store/attrs.py`, under a name that no module of a user's has."""
     name = "_guild_attrs"
     path = os.path.join(os.path.dirname(_HERE), "store", "attrs.py")
     spec = importlib.util.spec_from_file_location(name, path)

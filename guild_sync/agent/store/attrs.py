@@ -15,7 +15,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Dict, List, Match, NoReturn, Optional, Pattern, Tuple, Type, Union
 
-if TYPE_CHECKING:  # op_main.py loads this file by itself
+if TYPE_CHECKING:  # agent/running/op_main.py loads this file by itself
     from ..protocol import Plain, Value
 
 MAX_BYTES = 1 << 20

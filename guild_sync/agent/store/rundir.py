@@ -31,7 +31,7 @@ PENDING = "PENDING"
 STAGED = "STAGED"
 LOCK_REMOTE = "LOCK.remote"
 # When this machine last had a remote's word for the run, which remote, and the stamp of what
-# was copied (agent/survey.py); as LOCK* it is never copied.
+# was copied (agent/copies/marks.py); as LOCK* it is never copied.
 LOCK_CONFIRMED = "LOCK.confirmed"
 # In place of LOCK.remote, of a run that its remote says it has no more: the remote's name.
 LOCK_LOST = "LOCK.lost"

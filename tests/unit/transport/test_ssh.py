@@ -215,7 +215,7 @@ def test_a_sockets_path_is_short_enough_for_the_kernel() -> None:
 # Words that no shell changes.
 
 SHELLS = [name for name in ("sh", "bash", "dash", "zsh", "fish", "tcsh") if shutil.which(name)]
-# The words come to printf of sh, as the agent's bootstrap has it (hosts.py).
+# The words come to printf of sh, as the agent's bootstrap has it (hosts/bootstrap.sh).
 DECODE = "sh -c 'printf %b. \"$1\"' guild "
 HOSTILE = [
     "",
