@@ -8,14 +8,14 @@ The result is a tree of lists, which travels as JSON (agent/catalog/filters.py e
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
+from guild_sync.agent.protocol import Value
 from guild_sync.errors import UsageError
 
-Tree = list[Any]
+Tree = list[Value]
 MAX_LENGTH = 10_000  # characters
 MAX_DEPTH = 100  # parentheses and nots in each other
 
@@ -47,41 +47,41 @@ STRING: /"[^"]*"|'[^']*'/
 
 
 class _Builder(Transformer[Token, Tree]):
-    def either(self, parts: list[Any]) -> Tree:
+    def either(self, parts: list[Value]) -> Tree:
         return ["or", *parts]
 
-    def both(self, parts: list[Any]) -> Tree:
+    def both(self, parts: list[Value]) -> Tree:
         return ["and", *parts]
 
-    def negated(self, parts: list[Any]) -> Tree:
+    def negated(self, parts: list[Value]) -> Tree:
         return ["not", *parts]
 
-    def compared(self, parts: list[Any]) -> Tree:
+    def compared(self, parts: list[Value]) -> Tree:
         name, operator, value = parts
         return ["!=" if operator == "<>" else str(operator), str(name), value]
 
-    def equal(self, parts: list[Any]) -> Tree:
+    def equal(self, parts: list[Value]) -> Tree:
         return ["=", str(parts[0]), parts[1]]
 
-    def unequal(self, parts: list[Any]) -> Tree:
+    def unequal(self, parts: list[Value]) -> Tree:
         return ["!=", str(parts[0]), parts[1]]
 
-    def contains(self, parts: list[Any]) -> Tree:
+    def contains(self, parts: list[Value]) -> Tree:
         return ["contains", str(parts[0]), parts[1]]
 
-    def among(self, parts: list[Any]) -> Tree:
+    def among(self, parts: list[Value]) -> Tree:
         return ["in", str(parts[0]), parts[1]]
 
-    def not_among(self, parts: list[Any]) -> Tree:
+    def not_among(self, parts: list[Value]) -> Tree:
         return ["not", self.among(parts)]
 
-    def undefined(self, parts: list[Any]) -> Tree:
+    def undefined(self, parts: list[Value]) -> Tree:
         return ["not", self.defined(parts)]
 
-    def defined(self, parts: list[Any]) -> Tree:
+    def defined(self, parts: list[Value]) -> Tree:
         return ["defined", str(parts[0]), None]
 
-    def items(self, parts: list[Any]) -> Tree:
+    def items(self, parts: list[Value]) -> Tree:
         return [part for part in parts if part is not None]
 
     def number(self, parts: list[Token]) -> int | float:
@@ -89,7 +89,7 @@ class _Builder(Transformer[Token, Tree]):
         # int() refuses thousands of digits; as a float they are infinite.
         return float(text) if len(text) > 300 or any(c in text for c in ".eE") else int(text)
 
-    def word(self, parts: list[Token]) -> Any:
+    def word(self, parts: list[Token]) -> Value:
         text = str(parts[0])
         constants = {"yes": True, "true": True, "no": False, "false": False}
         return constants.get(text.lower(), text)
@@ -98,7 +98,7 @@ class _Builder(Transformer[Token, Tree]):
         return str(parts[0])[1:-1]
 
 
-def _depth(tree: Any) -> int:
+def _depth(tree: Tree) -> int:
     nested = [_depth(part) for part in tree if isinstance(part, list)]
     return 1 + max(nested, default=0)
 
