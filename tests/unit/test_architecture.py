@@ -13,6 +13,7 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -426,3 +427,23 @@ def test_each_function_has_its_method_and_is_asked_for_there_alone() -> None:
     assert sorted(asked) == sorted(TABLE)
     for name in TABLE:
         assert callable(getattr(AgentClient, name)), name
+
+
+def arguments_asked_with(source: str) -> dict[str, set[str]]:
+    """Of each function of the table that a module asks, the names that it hands over."""
+    return {
+        call.args[0].attr: {keyword.arg or "**" for keyword in call.keywords}
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Attribute)
+        if ast.unparse(call.args[0].value) == "Functions"
+    }
+
+
+def test_each_method_asks_with_the_arguments_that_its_function_takes() -> None:
+    """The guild home comes first, from the host; `hangup_fd` is what a stream has there alone."""
+    for name, given in arguments_asked_with(source_of("hosts.agent")).items():
+        module, _, place = TABLE[name].place.rpartition(".")
+        found = signature(getattr(import_module(f"guild_sync.agent.{module}"), place))
+        takes = list(found.parameters.values())[1:]
+        assert given <= {p.name for p in takes} - {"hangup_fd"}, name
+        assert given >= {p.name for p in takes if p.default is p.empty}, name

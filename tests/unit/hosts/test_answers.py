@@ -1,0 +1,76 @@
+"""What a remote's agent answers, read into the forms of the protocol."""
+
+from __future__ import annotations
+
+import pytest
+
+from guild_sync.agent import protocol
+from guild_sync.hosts.answers import Misread, read
+
+A = "a" * 32
+STATE: dict[str, object] = {
+    **dict.fromkeys(("status", "remote", "exit_status", "started", "stopped")),
+    "stamp": "",
+    "left_out": [["data/x", 3]],
+    "links": [],
+    "notes": {},
+}
+
+
+def test_keys_that_a_form_does_not_have_are_dropped_at_any_depth() -> None:
+    found = {"run": {"path": "x", "size": 1, "rule": "+ /"}, "more": 1}
+    form = dict[protocol.RunId, protocol.ListedFile]
+    assert read(form, {A: found["run"]}) == {A: {"path": "x", "size": 1}}
+    told = {"running": [A], "status": {A: None}, "home": "/x"}
+    assert read(protocol.Waited, told) == {"running": [A], "status": {A: None}}
+
+
+def test_a_list_becomes_the_tuple_that_a_form_has() -> None:
+    assert read(protocol.State, STATE)["left_out"] == [("data/x", 3)]
+
+
+def test_keys_that_a_form_may_have_are_read_where_they_are_there() -> None:
+    job = {"op": "x", "children": [{"name": "y", "job": {"op": "z", "rule": 1}}]}
+    read_job = read(protocol.Job, job)
+    assert read_job == {"op": "x", "children": [{"name": "y", "job": {"op": "z"}}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ([], "is not a mapping"),
+        ({**STATE, "status": "fine"}, "status: is not a status"),
+        ({**STATE, "status": ["completed"]}, "status: is not a status"),
+        ({**STATE, "remote": 3}, "remote: is not str"),
+        ({**STATE, "left_out": {}}, "left_out: is not a list"),
+        ({**STATE, "left_out": [["x", -1]]}, "left_out: 0: 1: is not a count"),
+        ({**STATE, "left_out": [["x", True]]}, "left_out: 0: 1: is not a count"),
+        ({**STATE, "left_out": [["x", 1, 2]]}, "left_out: 0: is not a list of 2"),
+        ({key: value for key, value in STATE.items() if key != "links"}, "links: is missing"),
+    ],
+)
+def test_what_is_not_of_the_form_is_said_with_its_place(told: object, where: str) -> None:
+    with pytest.raises(Misread) as e:
+        read(protocol.State, told)
+    assert str(e.value) == where
+
+
+@pytest.mark.parametrize("key", ["../x", A.upper(), f"{A}\n", ""])
+def test_a_key_that_is_no_runs_id_is_refused(key: str) -> None:
+    with pytest.raises(Misread):
+        read(dict[protocol.RunId, str], {key: "x"})
+
+
+@pytest.mark.parametrize("time", ["1", 1e11, float("inf"), float("nan"), None])
+def test_a_time_that_no_calendar_has_is_refused(time: object) -> None:
+    assert read(protocol.Seconds, 1.5) == 1.5
+    with pytest.raises(Misread):
+        read(protocol.Seconds, time)
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    job: dict[str, object] = {"op": "x"}
+    for _ in range(10_000):
+        job = {"op": "x", "children": [{"job": job}]}
+    with pytest.raises(Misread, match="is nested too deeply"):
+        read(protocol.Job, job)
