@@ -32,15 +32,12 @@ def option(host: str | None) -> str:
 class agent_errors:
     """Turn the agent's errors into ours."""
 
-    def __init__(self, where: str = "") -> None:
-        self._where = where
-
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, AgentError):
-            raise error_of_kind(error.kind, self._where + error.message, error.hint) from None
+            raise error_of_kind(error.kind, error.message, error.hint) from None
 
 
 def error_of_kind(kind: str, message: str, hint: str) -> GuildError:
