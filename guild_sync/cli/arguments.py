@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from guild_sync.agent.protocol import Value
+from guild_sync.agent.protocol import Filters
 from guild_sync.cli import usages
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.output import console
@@ -43,7 +43,7 @@ LONG_NAMES = {
     "--simplified": "--simple",
 }
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
-STATUSES = ("running", "completed", "error", "terminated", "pending", "staged", "lost")
+STATUSES = tuple(option[2:] for option in _STATUS_LETTERS.values())
 
 # Options of a filter that may be given several times: a run meets any of their values.
 _REPEATED = (
@@ -256,12 +256,12 @@ def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | 
     return words
 
 
-def filters(args: Arguments) -> dict[str, Value]:
+def filters(args: Arguments) -> Filters:
     """What the options of FILTER_OPTIONS ask for, as agent/catalog/filters.py takes it.
 
     Raises UsageError for an expression or a time range that is none.
     """
-    found: dict[str, Value] = {}
+    found: Filters = {}
     for option, name in _REPEATED:
         if args.is_set(option):
             found[name] = [*args.texts(option)]
@@ -284,9 +284,7 @@ def filters(args: Arguments) -> dict[str, Value]:
     return found
 
 
-def filters_for(
-    args: Arguments, target: Host, *, changes: bool, deleted: bool = False
-) -> dict[str, Value]:
+def filters_for(args: Arguments, target: Host, *, changes: bool, deleted: bool = False) -> Filters:
     """As `filters`, for the runs of a host.
 
     A name in an expression that no run there has is warned of. Where runs are to change, it

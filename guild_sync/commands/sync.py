@@ -58,12 +58,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guild_sync.agent.protocol import Filters
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hooks import journal
-from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.output.log import Log

@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from guild_sync.agent import protocol
 from guild_sync.agent.calls import Function, Functions, Stream
-from guild_sync.agent.protocol import Notes, RunId, SentNotes, State, Value
+from guild_sync.agent.protocol import Filters, Notes, RunId, SentNotes, State, Value
 
 T = TypeVar("T")
 OnBytes = Callable[[bytes], None]
-Filters = Mapping[str, Value]
 States = Mapping[RunId, State]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from guild_sync.agent.protocol import Filters
 from guild_sync.errors import Busy, DeadlinePassed, GuildError, RemoteError, Unreachable
 from guild_sync.hooks.events import UNREACHABLE
-from guild_sync.hosts.agent import Filters
 from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, Outcome
 from guild_sync.sync.request import Visit, Wanted, wanted
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent.protocol import Filters
 from guild_sync.errors import GuildError
-from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.choose import remote_host
 from guild_sync.sync import engine, request
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from guild_sync.agent.protocol import Filters
 from guild_sync.errors import GuildError
 from guild_sync.hooks.events import ChangeListener
-from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:

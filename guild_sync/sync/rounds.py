@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
+from guild_sync.agent.protocol import Filters
 from guild_sync.errors import Exit
 from guild_sync.hooks import delivery
-from guild_sync.hosts.agent import Filters
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.runs.follow import Outputs

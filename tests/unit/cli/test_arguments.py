@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guild_sync.agent import protocol
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments, parse
 from guild_sync.errors import UsageError
@@ -218,6 +219,14 @@ def filters(*argv: str) -> dict[str, Any]:
 )
 def test_status_options_name_statuses(argv: tuple[str, ...], found: list[str]) -> None:
     assert filters(*argv) == {"status": found}
+
+
+def test_each_status_has_its_options() -> None:
+    assert sorted(arguments.STATUSES) == sorted(protocol.STATUSES)
+    for status in protocol.STATUSES:
+        others = [s for s in arguments.STATUSES if s != status]
+        assert filters(f"--{status}") == {"status": [status]}
+        assert filters(f"--not-{status}") == {"status": others}
 
 
 def test_no_option_is_no_filter() -> None:
