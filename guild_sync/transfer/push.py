@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from guild_sync.agent.protocol import FINAL, NOTES, State
+from guild_sync.agent.protocol import FINAL, NOTES, SentNotes, State
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
@@ -47,7 +47,9 @@ def push(
         host.end_copy(begun["incoming"], ids)
         raise
     host.end_copy(begun["incoming"], ids)
-    _send_notes(host, here, ids, warn)
+    # There until now, whole: else what that host is known to have had, it has no more.
+    known = {run_id for run_id in ids if begun["before"].get(run_id) in FINAL}
+    _send_notes(host, here, ids, known, warn)
     faults.update(copied.faults)
     faults.update({i: f"{paths[0]} cannot be read" for i, paths in copied.unreadable.items()})
     whole = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
@@ -56,10 +58,18 @@ def push(
 
 
 def _send_notes(
-    host: RemoteHost, here: LocalHost, ids: Sequence[str], warn: Callable[[GuildError], None]
+    host: RemoteHost,
+    here: LocalHost,
+    ids: Sequence[str],
+    known: Collection[str],
+    warn: Callable[[GuildError], None],
 ) -> None:
     """Have what people wrote here merged into what they wrote there."""
-    sent = here.notes_to_send(ids, host.name)
+    found = here.notes_to_send(ids, host.name)
+    sent: dict[str, SentNotes] = {
+        run_id: {**notes, "base": notes["base"] if run_id in known else {}}
+        for run_id, notes in found.items()
+    }
     told = host.take_notes(sent)
     conflicts = {
         run_id: names

@@ -312,7 +312,7 @@ def test_a_clock_that_is_wrong(
         "#!/bin/sh\nfor folder; do :; done\n"
         f"exec {os.path.realpath(sys.executable)} -I -c '"
         f"import runpy, sys, time; right = time.time; time.time = lambda: right() + {seconds}; "
-        'runpy.run_path(sys.argv[1], run_name="__main__")\' "$folder"\n',
+        'sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")\' "$folder"\n',
     )
     guild.configure(x=sshd.keys(there, python=fake, venv_path=sys.prefix))
     found = checked(guild, "-r", "x", code=1)
