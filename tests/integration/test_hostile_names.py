@@ -356,7 +356,7 @@ def test_what_a_remote_says_cannot_reach_the_terminal(
     python.chmod(0o755)
     guild.configure(x=sshd.keys(there, python=str(python)))
     done = guild("runs", "-r", "x")
-    assert "owned" in complaint(done)[1]
+    assert any("owned" in line for line in complaint(done)[1:])
     assert harmless(done.err)
 
 

@@ -45,6 +45,14 @@ def test_a_folder_is_whole_whose_name_is_the_digest_of_its_files(sent: Path) -> 
     assert not folder.is_whole(str(sent))
 
 
+def test_a_file_that_moves_from_one_folder_of_the_agent_to_another_makes_another_agent(
+    sent: Path,
+) -> None:
+    before = folder.digest(str(sent))
+    (sent / "store/job.py").rename(sent / "files/job.py")
+    assert folder.digest(str(sent)) != before
+
+
 def test_the_folder_of_an_installed_guild_is_taken_at_its_word(tmp_path: Path) -> None:
     shutil.copytree(AGENT, tmp_path / "agent")
     (tmp_path / "agent/serve.py").write_text("")
