@@ -11,7 +11,9 @@ from guild_sync.hosts.bootstrap import REACHED
 
 MOST_BEFORE = 1 << 20  # bytes that a login shell may print before an answer to a stream
 _MOST_DATA = CHUNK + 32  # a run's id may come before it
+_MOST_VALUES = 10_000_000  # in an answer; a run has some 50, and each may take 100 bytes
 _MOST_END = 1 << 20  # bytes of the last packet
+_NO_OBJECT = "not a JSON object, or one of too many values"
 
 _START = b"\n" + FRAME.encode() + b" "
 
@@ -56,7 +58,7 @@ class FrameReader:
         line = bytes(self._before[self._start + len(_START) : end])
         self.rest = bytes(self._before[end + 1 :])
         self._before.clear()
-        self.answer = _object(line) or {"bug": "not a JSON object"}
+        self.answer = _object(line) or {"bug": _NO_OBJECT}
         if self.rest:
             self._on_rest(self.rest)
 
@@ -83,14 +85,16 @@ class PacketReader:
             payload = bytes(self._unread[at + HEADER.size : end])
             at = end
             if kind == END:
-                self.end = _object(payload) or {"bug": "not a JSON object"}
+                self.end = _object(payload) or {"bug": _NO_OBJECT}
             else:
                 self._on_packet(kind, payload)
         del self._unread[:at]
 
 
 def _object(text: bytes) -> dict[str, object] | None:
-    """A JSON object; None where the text is none."""
+    """A JSON object; None where the text is none, or one that would take gigabytes of memory."""
+    if sum(map(text.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        return None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

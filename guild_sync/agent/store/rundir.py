@@ -45,6 +45,7 @@ END = ("exit_status", "stopped")
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
+_MAX_OPREF = 1 << 14  # characters: twice two paths; the time that shlex takes is quadratic
 _BLOCK = 4096
 _LOOKS = 100  # at a run that is being started and ended meanwhile
 
@@ -354,7 +355,7 @@ def _opref(guild: str, below: str) -> Opref:
     text = read_text(guild, below + "opref") or ""
     kind, _, rest = text.partition(":")
     try:
-        parts = shlex.split(rest)
+        parts = shlex.split(rest) if len(rest) <= _MAX_OPREF else []
     except ValueError:
         parts = []
     parts += [""] * (4 - len(parts))

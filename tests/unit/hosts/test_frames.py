@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from guild_sync.agent.protocol import CHUNK, DATA, END, HEADER
+from guild_sync.agent.protocol import CHUNK, DATA, END, FRAME, HEADER
 from guild_sync.errors import RemoteError
+from guild_sync.hosts import frames
 from guild_sync.hosts.frames import FrameReader, PacketReader
 
 LINE = b'\nGUILD-ANSWER {"ok": null}\n'
@@ -51,6 +52,17 @@ def test_an_end_that_is_no_object_is_a_fault_of_the_agents(end: bytes) -> None:
     packets = PacketReader(lambda kind, data: None)
     packets.feed(packet(END, end))
     assert packets.end is not None and "ok" not in packets.end
+
+
+def test_an_answer_of_more_values_than_any_has_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each takes many times its text in memory: a remote could have guild take all there is."""
+    monkeypatch.setattr(frames, "_MOST_VALUES", 100)
+    for most, is_read in ((99, True), (100, False)):
+        frame = FrameReader()
+        frame.feed(b"\n" + FRAME.encode() + b' {"ok":' + b"[" * most + b"]" * most + b"}\n")
+        assert frame.answer is not None and ("ok" in frame.answer) == is_read
 
 
 @pytest.mark.parametrize("kind", [DATA, END, b"?"])

@@ -231,6 +231,7 @@ def test_a_run_id_has_32_hex_digits_or_is_refused(home: Path, run_id: str) -> No
         ("script:/x.py", ("script", "/x.py", "", "", "")),
         ("package:'unfinished", ("package", "", "", "", "")),
         ("", ("", "", "", "", "")),
+        ("package:" + "x" * 20_000, ("package", "", "", "", "")),  # splitting is quadratic
         ("\xff:\x00 a", ("\xff", "\x00", "a", "", "")),
     ],
 )
