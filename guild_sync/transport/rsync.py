@@ -129,8 +129,8 @@ def _together(parts: Sequence[Copied]) -> Copied:
 def _listed(left_out: LeftOut, part: Part) -> AbstractContextManager[Path | None]:
     """A file with what is left out, as patterns of rsync's for these paths and no others."""
     patterns = [_pattern(f"{part.top(i)}/{path}") for i in part.ids for path in left_out.get(i, ())]
-    for pattern in patterns:  # another NUL in one would make two rules of it
-        if "\0" in pattern or "\n" in pattern:
+    for pattern in patterns:  # another NUL in one would make two rules of it (--from0)
+        if "\0" in pattern:
             raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
     return _written(patterns)
 

@@ -174,11 +174,16 @@ def test_a_kill_at_any_moment_of_a_restart_shows_no_wrong_status(guild: Guild) -
             rundir.unmark(directory, mark)
         child = os.fork()
         if child == 0:
-            die_after(calls)
-            restage.restage(str(place.home), run_id, {"label": "again"}, job)
-            os._exit(0)
-        if os.waitpid(child, 0)[1] == 0:
+            try:
+                die_after(calls)
+                restage.restage(str(place.home), run_id, {"label": "again"}, job)
+                os._exit(0)
+            finally:
+                os._exit(2)  # whatever was raised: this is no process of pytest's
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == 0:
             break  # it was not killed any more
+        assert code == 1
         state = rundir.status(directory).text
         seen_states.add(state)
         assert state == "pending" or (state, place.attr(run_id, "exit_status")) == ("completed", 0)
@@ -191,10 +196,10 @@ def die_after(calls: int) -> None:
     left = iter(range(calls))
 
     def counted(call: Callable[..., None]) -> Callable[..., None]:
-        def act(*args: Any) -> None:
+        def act(*args: Any, **kwargs: Any) -> None:
             if next(left, None) is None:
                 os._exit(1)
-            call(*args)
+            call(*args, **kwargs)
 
         return act
 
