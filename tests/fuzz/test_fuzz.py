@@ -193,4 +193,7 @@ def test_the_agent_answers_every_request_with_one_frame(request: str) -> None:
     assert len(lines) == 1, done
     mark, _, answer = lines[0].partition(b" ")
     assert mark == b"GUILD-ANSWER"
-    assert "error" in json.loads(answer), answer
+    # Of a request that is nothing, a start-up file has read what there was.
+    assert "error" in json.loads(answer) or (not request.strip() and b"no_request" in answer), (
+        answer
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Dict
+from typing import Dict, Optional
 
 from ..errors import AgentError
 from ..protocol import Job, Made, Value, now
@@ -61,13 +61,16 @@ def discard(home: str, run_id: str) -> None:
     directory = rundir.run_dir(home, run_id)
     if rundir.status(directory) != rundir.Status("pending"):
         return
+    held: Optional[int] = None
     try:
         # Waited for where somebody only looks, or moves it: it must not stay pending for that.
         held = locks.hold(rundir.guild_dir(directory))
+        if held is None:
+            return
     except FileNotFoundError:  # it was deleted; what is restored of it waits no more
         return
-    if held is None:
-        return
+    except OSError:
+        pass  # on a full disk no runner can start in it either
     try:
         if rundir.status(directory) != rundir.Status("pending"):
             return
@@ -76,7 +79,8 @@ def discard(home: str, run_id: str) -> None:
         else:
             _remove(directory)
     finally:
-        locks.release(rundir.guild_dir(directory), held)
+        if held is not None:
+            locks.release(rundir.guild_dir(directory), held)
 
 
 def _remove(directory: str) -> None:

@@ -71,7 +71,11 @@ def hold(guild_dir: str, force: bool = False) -> Optional[int]:
         # A runner of Guild AI holds no flock: its record decides even where ours was had.
         elif not _holder_of(guild_dir, fd, flocked, force):
             if renewed or not _others_may_open(fd):
-                _write_record(guild_dir, fd, flocked is True)
+                try:
+                    _write_record(guild_dir, fd, flocked is True)
+                except OSError:
+                    os.close(fd)
+                    raise
                 return fd
             renewed = True  # once: some file systems have no modes
             _put_away(path, fd)
