@@ -193,7 +193,14 @@ def test_the_agent_answers_every_request_with_one_frame(request: str) -> None:
     assert len(lines) == 1, done
     mark, _, answer = lines[0].partition(b" ")
     assert mark == b"GUILD-ANSWER"
-    # Of a request that is nothing, a start-up file has read what there was.
-    assert "error" in json.loads(answer) or (not request.strip() and b"no_request" in answer), (
-        answer
-    )
+    # What is no JSON a start-up file of the login's may have read the beginning of.
+    found = json.loads(answer)
+    assert "error" in found or (found == {"no_request": True} and not is_json(request)), answer
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return False
+    return True

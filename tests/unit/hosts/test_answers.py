@@ -13,6 +13,7 @@ STATE: dict[str, object] = {
     "stamp": "",
     "left_out": [["data/x", 3]],
     "links": [],
+    "unreadable": [],
     "notes": {},
 }
 
