@@ -166,15 +166,14 @@ class Fleet:
         return home
 
     def prepare(self, names: Sequence[str]) -> None:
-        """Have each run write a line, and close the connections to these remotes."""
+        """Have each run write a line, and close the connections to all remotes."""
         self.home(names)
         for number, ids in self.runs.items():
             for run_id in ids:
                 output = self._there(number) / "runs" / run_id / ".guild" / "output"
                 with open(output, "a") as file:
                     file.write("One more line\n")
-        for name in names:
-            ssh.disconnect(configured.remote(name))
+        self._lab.disconnect()
 
     def connections(self) -> int:
         """How many logins all servers have had."""

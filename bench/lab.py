@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -28,7 +29,7 @@ from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
 from guild_sync.config.file import config_path
 from guild_sync.hosts import sandbox
-from guild_sync.transport import ssh
+from guild_sync.transport import process, ssh, ssh_config
 
 if TYPE_CHECKING:
     from bench.fleet import Fleet
@@ -43,6 +44,7 @@ MOST_ENDED = 50
 LARGE_BYTES = 1 << 30
 MANY_FILES = 20_000
 _SANDBOX = "bench"
+_SOCKET = re.compile(r"^ *ControlPath (\S+)$", re.M)
 _PURPOSES = ("ended", "running", "launch", "large", "many")  # a guild home on the remote for each
 _EXAMPLE = {
     "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",
@@ -145,8 +147,7 @@ class Lab:
         }
         self.add_remotes(remotes)
         self._stack.callback(self._end_runs)
-        for network in NETWORKS:
-            self._stack.callback(self._forget, configured.remote(f"{network}-launch"))
+        self._stack.callback(self._forget)
         return relay
 
     def add_remotes(self, remotes: dict[str, dict[str, Any]]) -> None:
@@ -251,7 +252,26 @@ class Lab:
         while any(self._runners(purpose) for purpose in _PURPOSES) and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _forget(self, remote: configured.Remote) -> None:
-        """Close the connection and remove the ssh configuration that guild made for it."""
-        ssh.disconnect(remote)
-        Path(ssh.argv(remote)[2]).unlink(missing_ok=True)
+    def disconnect(self) -> None:
+        """Close every connection to the remotes of this lab, whichever version of guild made it.
+
+        Versions differ in what they tell ssh, and each calls its files after that.
+        """
+        for file in self._ssh_files():
+            told = _SOCKET.search(os.fsdecode(file.read_bytes()))
+            if told and (socket := Path(told[1])).exists():
+                argv = ("ssh", "-F", str(file), "-O", "exit", "127.0.0.1")
+                process.run(argv, timeout=ssh.MASTER_TIMEOUT)
+                socket.unlink(missing_ok=True)
+
+    def _ssh_files(self) -> list[Path]:
+        """The ssh configurations that guild made for these remotes: their keys are in here."""
+        mark = os.fsencode(f" {self.folder}/")
+        files = ssh_config.private_folder().glob("*.conf")
+        return [file for file in files if mark in file.read_bytes()]
+
+    def _forget(self) -> None:
+        """Close the connections and remove the ssh configurations that guild made for them."""
+        self.disconnect()
+        for file in self._ssh_files():
+            file.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ class Network:
     def connect(self, cold: bool) -> None:
         """See to it that there is a connection, or that there is none."""
         if cold:
-            ssh.disconnect(self.remote("launch"))
+            self.lab.disconnect()
         else:
             self.ssh("true").seconds()
 
