@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,14 @@ from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
 from guild_sync.transport import process
 from guild_sync.transport.rsync_argv import base_argv, environment, place, pull_argv, push_argv
-from guild_sync.transport.rsync_failures import PARTIAL, VANISHED, failure, reason_of, unreadable
+from guild_sync.transport.rsync_failures import (
+    PARTIAL,
+    VANISHED,
+    blamed,
+    failure,
+    reason_of,
+    unreadable,
+)
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
@@ -253,8 +260,8 @@ def _copy(
         unread.update(found)
         if found and "rsync: " not in complaints:
             continue  # that is all that is missing
-        blamed, suspects = _blamed(complaints, group, folders)
-        faults.update(blamed)
+        named, suspects = blamed(complaints, group, folders)
+        faults.update(named)
         if len(group) == 1 and suspects:
             faults[group[0]] = reason_of(complaints)
         elif suspects:  # rsync does not say which: each half by itself, down to one run
@@ -334,30 +341,6 @@ def _traffic(stdout: bytes) -> int:
 def _figures(match: re.Match[bytes]) -> Figures:
     count, percent, speed, left = (group.decode("ascii", "replace") for group in match.groups())
     return Figures(int(re.sub("[,.]", "", count)), int(percent) / 100, speed, left)
-
-
-def _blamed(
-    stderr: str, ids: Iterable[str], folders: Sequence[str]
-) -> tuple[dict[str, str], list[str]]:
-    """The runs that rsync's words are about, with the words; and those that they may be about.
-
-    The latter are none where every complaint names its run. `folders` are those of the runs,
-    there and here: a run is what a path begins with in one of them, and no other part of it.
-    """
-    ids = list(ids)
-    top = "|".join(re.escape(folder.rstrip("/") + "/") for folder in folders)
-    begins = re.compile(rf'(?:^|[\s"(])(?:{top})?(?P<run>[0-9a-f]{{32}})(?=[/\s")]|$)')
-    faults: dict[str, str] = {}
-    vague = False
-    for line in stderr.splitlines():
-        found = begins.search(line)  # the first path: behind it is where a link leads, say
-        if found and found["run"] in ids:
-            faults.setdefault(found["run"], line.strip())
-        else:
-            vague = vague or line.startswith("rsync:")
-    if faults and not vague:
-        return faults, []
-    return faults, [run_id for run_id in ids if run_id not in faults]
 
 
 def send_folder(remote: Remote, folder: Path, target: str) -> None:

@@ -26,7 +26,7 @@ _MAY_NOT_READ = re.compile(
     r'opendir "(?P<folder>.*)" failed: |readlink_stat\("(?P<name>.*)"\) failed: )'
     r"Permission denied \(13\)\Z"
 )
-_OF_RUN = re.compile(r"/?(?P<run>[0-9a-f]{32})/(?P<path>.+)")
+_RUN = "(?P<run>[0-9a-f]{32})"  # its name, as a part of a pattern
 _MOST_SAID = 1 << 19  # of more, some may not have been kept
 
 
@@ -40,10 +40,11 @@ def unreadable(
     """
     if len(stderr) > _MOST_SAID or "\nrsync error: " not in stderr:
         return {}, stderr
+    of_run = re.compile(f"(?:{_top(folders)}){_RUN}/(?P<path>.+)")
     found: dict[str, list[str]] = {}
     rest = []
     for line in stderr.splitlines():
-        run_id, path = _unreadable_path(line.strip(), folders)
+        run_id, path = _unreadable_path(line.strip(), of_run)
         if run_id in ids and (path == ".guild/output" or not path.startswith(".guild")):
             found.setdefault(run_id, []).append(path)
         else:
@@ -51,14 +52,38 @@ def unreadable(
     return found, "\n".join(rest)
 
 
-def _unreadable_path(line: str, folders: Sequence[str]) -> tuple[str, str]:
+def _unreadable_path(line: str, of_run: re.Pattern[str]) -> tuple[str, str]:
     said = _MAY_NOT_READ.match(line)
     path: str = (said["file"] or said["name"] or f"{said['folder']}/") if said else ""
-    for folder in folders:
-        place = _OF_RUN.fullmatch(path.removeprefix(folder)) if path.startswith(folder) else None
-        if place:
-            return place["run"], place["path"]
-    return "", ""
+    place = of_run.fullmatch(path)
+    return (place["run"], place["path"]) if place else ("", "")
+
+
+def blamed(
+    stderr: str, ids: Sequence[str], folders: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The runs that rsync's words are about, with the words; and those that they may be about.
+
+    The latter are none where every complaint names its run. `folders` are those of the runs,
+    there and here: a run is what a path begins with in one of them, and no other part of it.
+    """
+    begins = re.compile(rf'(?:^|[\s"(])(?:{_top(folders)})?{_RUN}(?=[/\s")]|$)')
+    faults: dict[str, str] = {}
+    vague = False
+    for line in stderr.splitlines():
+        found = begins.search(line)  # the first path: behind it is where a link leads, say
+        if found and found["run"] in ids:
+            faults.setdefault(found["run"], line.strip())
+        else:
+            vague = vague or line.startswith("rsync:")
+    if faults and not vague:
+        return faults, []
+    return faults, [run_id for run_id in ids if run_id not in faults]
+
+
+def _top(folders: Sequence[str]) -> str:
+    """What a run's name comes behind in a whole path, as a part of a pattern."""
+    return "|".join(re.escape(folder.rstrip("/") + "/") for folder in folders)
 
 
 def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -> GuildError:

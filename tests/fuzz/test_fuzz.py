@@ -32,7 +32,7 @@ from guild_sync.hosts import answers, frames
 from guild_sync.project import guildfile
 from guild_sync.runs.follow import Lines
 from guild_sync.sync import ledger
-from guild_sync.transport import rsync
+from guild_sync.transport import rsync, rsync_failures
 
 CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
@@ -92,7 +92,7 @@ def read_time_range(text: str, folder: Path) -> None:
 
 
 def read_rsync(text: str, folder: Path) -> None:
-    rsync._blamed(text, ["a" * 32], ["/there", "/here"])
+    rsync_failures.blamed(text, ["a" * 32], ["/there", "/here"])
     for is_moved in (False, True):
         part = rsync.Part(["a" * 32], "/here", is_moved)
         rsync._links(text.encode("utf-8", "replace"), part)
