@@ -275,20 +275,22 @@ def _copy(
 
 def _came(stdout: bytes, part: Part) -> Iterator[tuple[str, str]]:
     """Run and path of each file that rsync says it has brought."""
+    ids = frozenset(part.ids)  # a pull of thousands of runs names each of them many times
     for match in _CAME.finditer(stdout):
         # It shows what is no printable character as `\#012`, its number in octal.
         name = re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), match["name"])
         run_id, path = part.found(os.fsdecode(name))
-        if run_id in part.ids:
+        if run_id in ids:
             yield run_id, path
 
 
 def _links(stdout: bytes, part: Part) -> dict[str, list[tuple[str, str]]]:
     """The links that rsync says it has left out, as they lead out of the runs."""
+    ids = frozenset(part.ids)
     found: dict[str, list[tuple[str, str]]] = {}
     for match in _UNSAFE.finditer(stdout.decode("utf-8", "replace")):
         run_id, path = part.found(match["name"])
-        if run_id in part.ids and len(of_run := found.setdefault(run_id, [])) < _MOST_LINKS:
+        if run_id in ids and len(of_run := found.setdefault(run_id, [])) < _MOST_LINKS:
             of_run.append((path, match["target"]))
     return found
 
