@@ -11,7 +11,6 @@ from guild_sync.transport import process, ssh_failures
 
 # Exit codes, rsync(1) "EXIT VALUES".
 PROTOCOL = 2  # "is your shell clean?": something printed into the connection
-FILE_IO = 11
 STREAM_ERROR = 12
 PARTIAL = 23
 VANISHED = 24  # normal for a run that is running

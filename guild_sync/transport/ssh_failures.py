@@ -196,7 +196,3 @@ def _forget(remote: Remote) -> str:
 def last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
-
-
-def remote_error(remote: Remote, message: str, hint: str = "") -> RemoteError:
-    return RemoteError(f"remote {remote.name!r}: {message}", hint)
