@@ -141,8 +141,6 @@ def _not_its_own(remote: str, foreign: Mapping[str, str]) -> Incomplete:
 def _reached(here: LocalHost, name: str, received: int, seconds: float) -> None:
     """Write down that the remote answered, as a sync does."""
     entry = ledger.read(name)
-    since = entry.unreachable_since
+    ledger.tell_up(entry, journal.Journal(here))
     entry.was_reached(time.time(), received, seconds)
     ledger.write(entry)
-    if since is not None:
-        journal.Journal(here).is_up(name, since)

@@ -88,6 +88,7 @@ def _left_alone(entry: Entry) -> GuildError:
 
 
 def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
+    from guild_sync.sync import ledger
     from guild_sync.sync.visit import synced
 
     started = time.monotonic()
@@ -104,27 +105,11 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         state = UNREACHABLE if isinstance(e, Unreachable) else FAILED
         is_news = entry.failed(time.time(), e)
         if state == UNREACHABLE:
-            _tell_down(visit, entry)
+            ledger.tell_down(entry, visit.journal)
         elif isinstance(e, RemoteError):  # it did answer
-            _tell_up(visit, entry)
+            ledger.tell_up(entry, visit.journal)
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
-    _tell_up(visit, entry)
+    ledger.tell_up(entry, visit.journal)
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
     return outcome._replace(seconds=seconds, is_news=is_news)
-
-
-def _tell_down(visit: Visit, entry: Entry) -> None:
-    """Tell the journal of the first try that did not reach the remote, and of no other."""
-    if entry.unreachable_since is None:
-        entry.unreachable_since = time.time()
-        if visit.journal:
-            visit.journal.is_down(entry.remote, entry.reason, entry.unreachable_since)
-
-
-def _tell_up(visit: Visit, entry: Entry) -> None:
-    """Tell the journal that the remote answers, where it had been told that it does not."""
-    if entry.unreachable_since is not None:
-        if visit.journal:
-            visit.journal.is_up(entry.remote, entry.unreachable_since)
-        entry.unreachable_since = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import GuildError
+from guild_sync.hooks.events import ChangeListener
 
 FIRST_WAIT = 60.0  # seconds that a remote is left alone after its first failure
 LONGEST_WAIT = 3600.0
@@ -90,6 +92,25 @@ class Entry:
                 lost.append(run_id)
                 del self.missing[run_id]
         return lost
+
+
+def tell_down(entry: Entry, journal: ChangeListener | None) -> None:
+    """Tell the journal of the first try that did not reach the remote, and of no other."""
+    if entry.unreachable_since is None:
+        entry.unreachable_since = time.time()
+        if journal:
+            journal.is_down(entry.remote, entry.reason, entry.unreachable_since)
+
+
+def tell_up(entry: Entry, journal: ChangeListener | None) -> None:
+    """Tell the journal that the remote answers, where it had been told that it does not.
+
+    Before the entry is written: what a kill comes between is told again, as the same event.
+    """
+    if entry.unreachable_since is not None:
+        if journal:
+            journal.is_up(entry.remote, entry.unreachable_since)
+        entry.unreachable_since = None
 
 
 def read(remote: str) -> Entry:
