@@ -38,6 +38,10 @@ class ConfigError(GuildError):
     """The config file or guild.yml has faults; the message names every one."""
 
 
+class RemoteNotFound(ConfigError):
+    """No remote that guild can use is what the user named, whatever else the file defines."""
+
+
 class RunNotFound(GuildError):
     """No run, or more than one, is what the user named."""
 

@@ -29,7 +29,7 @@ from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import ConfigError, Exit, UsageError
+from guild_sync.errors import ConfigError, Exit, RemoteNotFound, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import check
 from guild_sync.monitoring.check import Line
@@ -62,15 +62,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _remote(name: str) -> Remote | None:
-    """The remote; None where the config file has faults, which a line of the page tells."""
+    """The remote; None where its part of the config file has faults, which the page tells."""
     try:
         return remotes.remote(name)
+    except RemoteNotFound:
+        raise
     except ConfigError:
-        try:
-            remotes.remotes()
-        except ConfigError:
-            return None
-        raise  # it is the name that is wrong
+        return None
 
 
 def _sections(

@@ -29,7 +29,7 @@ from guild_sync.config.selection import (
     Selection,
     size,
 )
-from guild_sync.errors import ConfigError
+from guild_sync.errors import RemoteNotFound
 
 SANDBOX = "sandbox"
 SUPPORTED_TYPES = ("ssh", SANDBOX)
@@ -103,8 +103,9 @@ def _is_defined(name: str) -> bool:
 def remote(name: str) -> Remote:
     """The remote called `name`, or the one that a spec describes.
 
-    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises ConfigError for any other name; for that
-    of a remote which has a fault, with every fault of the file. Faults of others are theirs.
+    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises RemoteNotFound for any other name;
+    ConfigError for that of a remote which has a fault, with every fault of the file. Faults of
+    others are theirs.
     """
     if name.startswith("ssh:"):
         return _remote_of_spec(name)
@@ -113,13 +114,13 @@ def remote(name: str) -> Remote:
     if found is None:
         if _is_defined(name) or not known.keys() - {SANDBOX}:
             refuse(config_path(), faults)  # of this one, or of the file itself
-        raise ConfigError(
+        raise RemoteNotFound(
             f"remote {name!r} is not defined",
             "Show remotes by running 'guild remotes' or 'guild remotes --help' "
             "for more information.",
         )
     if found.type not in SUPPORTED_TYPES:
-        raise ConfigError(
+        raise RemoteNotFound(
             f"remote {name!r} is of type {found.type!r}, which is not supported",
             f"Supported types: {', '.join(SUPPORTED_TYPES)}.",
         )
@@ -138,7 +139,7 @@ def _remote_of_spec(spec: str) -> Remote:
         or (port is not None and not 0 < port < 65536)
         or not is_home(path)
     ):
-        raise ConfigError(
+        raise RemoteNotFound(
             f"{spec!r} is not a remote", "A remote spec is ssh:[USER@]HOST[:PORT][:PATH]."
         )
     return Remote(spec, "ssh", host=host, user=match["user"], port=port, guild_home=path)

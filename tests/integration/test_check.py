@@ -153,6 +153,13 @@ def test_an_argument_that_check_does_not_take(guild: Guild) -> None:
     assert complaint(guild("check", "-r", "x"))[0] == "guild: remote 'x' is not defined"
 
 
+def test_a_name_of_no_remote_is_told_whatever_faults_other_remotes_have(guild: Guild) -> None:
+    guild.configure(good={"type": "ssh", "host": "h"}, bad={"type": "ssh"}, s={"type": "s3"})
+    assert complaint(guild("check", "-r", "x"))[0] == "guild: remote 'x' is not defined"
+    assert complaint(guild("check", "-r", "s"))[0].startswith("guild: remote 's' is of type 's3'")
+    assert ("here", "config file") in to_do(checked(guild, "-r", "bad", code=1))
+
+
 # ---- a remote
 
 

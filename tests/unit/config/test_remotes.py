@@ -16,7 +16,7 @@ from support import Guild
 from guild_sync.config import file, remotes
 from guild_sync.config.faults import Place
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import ConfigError, Exit
+from guild_sync.errors import ConfigError, Exit, RemoteNotFound
 
 
 @pytest.fixture
@@ -617,5 +617,6 @@ def test_a_remote_without_a_fault_is_used_whatever_others_have(path: Path) -> No
             remotes.remote(name)
         assert error.value.message == f"{path} has 3 faults:"
         assert error.value.hint.splitlines() == [f"  {fault}" for fault in faults]
-    with pytest.raises(ConfigError, match="remote 'c' is not defined"):
+        assert not isinstance(error.value, RemoteNotFound)
+    with pytest.raises(RemoteNotFound, match="remote 'c' is not defined"):
         remotes.remote("c")
