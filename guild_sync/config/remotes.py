@@ -69,19 +69,10 @@ class Remote:
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
 
-def remotes() -> dict[str, Remote]:
-    """Every remote that the config file defines, and the one that needs no config.
-
-    Raises ConfigError, with every fault of the file in its message.
-    """
-    found, faults = usable()
-    refuse(config_path(), faults)
-    return found
-
-
 def usable() -> tuple[dict[str, Remote], tuple[str, ...]]:
-    """As `remotes`, those of them that have no fault; and the faults of the others.
+    """Every remote of the config file without a fault, and the one that needs no config.
 
+    With them come the faults of the others.
     Raises ConfigError where the file cannot be read, or is not YAML.
     """
     path = config_path()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from guild_sync.config.faults import Place, refuse
+from guild_sync.config.faults import Place
 from guild_sync.hooks.events import EVENTS, Event
 
 DEFAULT_TIMEOUT = 60  # seconds
@@ -32,15 +32,6 @@ class Hook:
 
     def wants(self, event: Event) -> bool:
         return event["event"] in self.on and (not self.remotes or event["remote"] in self.remotes)
-
-
-def hooks() -> tuple[Hook, ...]:
-    """The hooks in the config file. Raises ConfigError, with every fault in its message."""
-    from guild_sync.config import file
-
-    found, faults = usable()
-    refuse(file.config_path(), faults)
-    return found
 
 
 def usable() -> tuple[tuple[Hook, ...], tuple[str, ...]]:

@@ -45,9 +45,6 @@ class BatchOptions:
     needed: bool = False
 
 
-ALL_TRIALS = BatchOptions()
-
-
 def random_seed_of(notes: Notes) -> int:
     return random.randint(0, MAX_SEED) if notes.random_seed is None else notes.random_seed
 

@@ -25,7 +25,7 @@ from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
 from guild_sync.agent.store import attrs
 from guild_sync.cli import expressions, timeranges
-from guild_sync.config import remotes
+from guild_sync.config import faults, file
 from guild_sync.errors import GuildError
 from guild_sync.hooks import hook
 from guild_sync.hosts import answers, frames
@@ -61,11 +61,10 @@ JSON = st.recursive(
 def read_config(text: str, folder: Path) -> None:
     (folder / "config.yml").write_text(text, encoding="utf-8", errors="replace")
     os.environ["GUILD_CONFIG"] = str(folder / "config.yml")
-    for read in (remotes.remotes, hook.hooks):
-        try:
-            read()
-        except GuildError as e:
-            assert "\n" not in e.message
+    try:
+        faults.refuse(file.config_path(), hook.all_faults())
+    except GuildError as e:
+        assert "\n" not in e.message
 
 
 def read_guildfile(text: str, folder: Path) -> None:

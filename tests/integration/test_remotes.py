@@ -106,7 +106,7 @@ def test_a_remote_that_hangs_after_the_login_is_given_up(
     hangs.chmod(0o755)
     guild.configure(x=sshd.keys(there, python=str(hangs), connect_timeout=1), y=sshd.keys(there))
     guild.ok("remote", "status", "y")  # the agent is there
-    remotes = configured.remotes()
+    remotes = configured.usable()[0]
     x, y = reach.answers([remotes["x"], remotes["y"]], seconds=1)
     assert (tmp_path / "asked").exists()
     assert (x.status, x.message) == ("unreachable", "remote 'x' did not answer in time")

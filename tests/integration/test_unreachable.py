@@ -32,7 +32,7 @@ NOBODY = "f" * 32  # the id of a run that is nowhere
 def own_connections(guild: Guild) -> Iterator[None]:
     """Close the connections to the remotes that the test has configured."""
     yield
-    for name, remote in remotes.remotes().items():
+    for name, remote in remotes.usable()[0].items():
         if name != "sandbox" and remote.type == "ssh":
             ssh.disconnect(remote)
 

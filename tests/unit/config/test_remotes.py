@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support import Guild
 
 from guild_sync.config import file, remotes
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, refuse
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, RemoteNotFound
 
@@ -39,7 +39,7 @@ def keys(path: Path, *lines: str) -> None:
 def message() -> str:
     """All that is said when the config file is read."""
     with pytest.raises(ConfigError) as error:
-        remotes.remotes()
+        refuse(file.config_path(), remotes.usable()[1])
     assert error.value.exit == Exit.ERROR
     return f"{error.value.message}\n{error.value.hint}"
 
@@ -453,14 +453,14 @@ def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
 
 
 def test_no_file_is_no_error_and_a_sandbox_is_there_anyway() -> None:
-    assert list(remotes.remotes()) == ["sandbox"]
+    assert list(remotes.usable()[0]) == ["sandbox"]
     assert remotes.remote("sandbox").type == "sandbox"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "remotes:\n", "other: 1\n"])
 def test_a_file_without_remotes_is_no_error(path: Path, text: str) -> None:
     path.write_text(text)
-    assert list(remotes.remotes()) == ["sandbox"]
+    assert list(remotes.usable()[0]) == ["sandbox"]
 
 
 def test_a_remote_may_be_called_sandbox_and_be_another(path: Path) -> None:
@@ -473,7 +473,7 @@ def test_a_remote_may_be_called_sandbox_and_be_another(path: Path) -> None:
 
 def test_a_type_that_is_not_supported_loads_whatever_its_keys_are(path: Path) -> None:
     write(path, "remotes: {s: {type: s3, bucket: b, description: old}, gpu: {type: ssh, host: a}}")
-    assert remotes.remotes()["s"] == Remote("s", "s3", description="old")
+    assert remotes.usable()[0]["s"] == Remote("s", "s3", description="old")
     assert remotes.remote("gpu").host == "a"
 
 
@@ -555,7 +555,7 @@ def test_the_file_is_read_once_until_it_changes(
     path.with_name("new").write_text("remotes:\n  a: {type: ssh, host: z}\n")
     path.with_name("new").replace(path)
     assert remotes.remote("a").host == "z"
-    remotes.remotes().clear()
+    remotes.usable()[0].clear()
     assert remotes.remote("a").host == "z", "what was read is nobody's to change"
 
 
@@ -596,7 +596,7 @@ def test_a_config_file_without_an_end_is_refused(
     monkeypatch.setenv("GUILD_CONFIG", "/dev/zero")
     assert message() == "cannot read /dev/zero: it has more than 16 MB\n"
     monkeypatch.setenv("GUILD_CONFIG", "/dev/null")
-    assert list(remotes.remotes()) == ["sandbox"]
+    assert list(remotes.usable()[0]) == ["sandbox"]
 
 
 # A fault is that of its remote alone.
