@@ -16,13 +16,15 @@ def with_oprefs(job: Job, opref: str) -> Job:
     name, version = shlex.split(rest)[:2]
     children: list[Child] = []
     for child in job["children"]:
-        words = (name, version, child["model"], child["operation"])
-        own = f"{kind}:" + " ".join(shlex.quote(word) for word in words)
+        own = _written(kind, name, version, child["model"], child["operation"])
         children.append({**child, "opref": own, "job": with_oprefs(child["job"], own)})
     return {**job, "children": children}
 
 
 def opref_of(kind: str, name: str, version: str, operation: Operation) -> str:
     """What an operation is, as Guild AI 0.9 writes it: `TYPE:NAME VERSION MODEL OPERATION`."""
-    words = (name, version, operation.model, operation.name)
-    return f"{kind}:" + " ".join(shlex.quote(word) for word in words)
+    return _written(kind, name, version, operation.model, operation.name)
+
+
+def _written(kind: str, *words: str) -> str:
+    return f"{kind}:{shlex.join(words)}"
