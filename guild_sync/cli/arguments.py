@@ -293,11 +293,11 @@ def filters_for(args: Arguments, target: Host, *, changes: bool, deleted: bool =
     found = filters(args)
     if "expression" not in found:
         return found
+    from guild_sync.hosts.base import on
     from guild_sync.output import terminal
 
     for name, alike in target.unknown_names(found["expression"], deleted).items():
-        where = f" on {target.name}" if target.name else ""
-        message = f"the filter asks for {terminal.clean(name)!r}, which no run{where} has"
+        message = f"the filter asks for {terminal.clean(name)!r}, which no run{on(target)} has"
         hint = f"Did you mean {terminal.clean(alike[0])!r}?" if alike else ""
         if changes:
             raise UsageError(message, hint or "See the names with 'guild runs info'.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run, Value
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts.base import Host, option
+from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
@@ -48,7 +48,7 @@ class Chosen:
 
     @property
     def where(self) -> str:
-        return f" on {self.host.name}" if self.host.name else ""
+        return on(self.host)
 
     @property
     def ids(self) -> list[str]:

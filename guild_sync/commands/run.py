@@ -75,7 +75,7 @@ from pathlib import Path
 
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts.base import Host, option
+from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
@@ -86,7 +86,7 @@ from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
 from guild_sync.runs.resolve import Request
-from guild_sync.runs.watch import exit_status, on, watch
+from guild_sync.runs.watch import exit_status, watch
 
 _MAKERS = ("--start", "--restart", "--proto")
 # Which options make no sense together.

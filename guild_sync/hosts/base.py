@@ -29,6 +29,11 @@ def option(host: str | None) -> str:
     return f" -r {host}" if host else ""
 
 
+def on(host: Host) -> str:
+    """Where something is, in a message: ` on NAME`, or nothing for this machine."""
+    return f" on {host.name}" if host.name else ""
+
+
 class agent_errors:
     """Turn the agent's errors into ours."""
 

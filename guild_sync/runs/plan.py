@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from guild_sync.agent.protocol import Job
 from guild_sync.errors import GuildError, UsageError
-from guild_sync.hosts.base import Host, option
+from guild_sync.hosts.base import Host, on, option
 from guild_sync.jobs.job import job_of, plain_values, single_job
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, with_values
@@ -16,7 +16,6 @@ from guild_sync.project.flags import flag_values
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve
-from guild_sync.runs.watch import on
 
 
 def plan(request: Request, host: Host) -> Launch:

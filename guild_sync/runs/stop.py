@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from guild_sync.agent.protocol import KILL, KILL_RUNNER, TERM, Run
 from guild_sync.errors import Exit, GuildError
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, on
 from guild_sync.output.console import say, warn
 from guild_sync.output.terminal import clean
 from guild_sync.project import builtin
-from guild_sync.runs.watch import on
 
 CALL_SECONDS = 20.0  # no call to a remote waits longer than this
 AFTER_KILL = 10.0  # seconds for a runner to write down how its killed operation ended

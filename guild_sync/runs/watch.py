@@ -6,7 +6,7 @@ import sys
 
 from guild_sync.agent.protocol import Run, Value
 from guild_sync.errors import Exit
-from guild_sync.hosts.base import Host, option
+from guild_sync.hosts.base import Host, on, option
 from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 
@@ -26,11 +26,6 @@ def watch(host: Host, run_id: str) -> Run | None:
         return None
     say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'")
     return run
-
-
-def on(host: Host) -> str:
-    """` on NAME` for a remote, nothing for this machine."""
-    return f" on {host.name}" if host.name else ""
 
 
 def exit_status(code: Value) -> int:
