@@ -7,7 +7,6 @@ and the pid namespace that its number counts in. The host's name only tells peop
 from __future__ import annotations
 
 import os
-import signal
 from functools import lru_cache
 from typing import List, Mapping, NamedTuple, Optional
 
@@ -75,6 +74,8 @@ def lives(who: Identity) -> bool:
 
 def send(who: Identity, signum: int) -> None:
     """Send a signal to this process and no other; ProcessLookupError where it is gone."""
+    import signal  # a listing, which asks who lives, has no use for it
+
     open_handle = getattr(os, "pidfd_open", None)  # Python 3.9, Linux 5.3
     send_to_handle = getattr(signal, "pidfd_send_signal", None)
     handle = None
