@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from guild_sync.cli import arguments
+from guild_sync.cli.choosing import counted
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
@@ -73,15 +74,12 @@ def _age(text: str | None) -> float | None:
 def _verdict(age: str, stale: Sequence[tuple[Standing, standings.Open]], total: int) -> str:
     """The line that Nagios shows: it is the first, and has no `|`, which begins figures there."""
     if not stale:
-        return f"GUILD OK - {_runs(total)} not over, confirmed within {age}"
+        return f"GUILD OK - {counted(total)} not over, confirmed within {age}"
     remotes = sorted({s.remote for s, _ in stale})
     where = terminal.clean(", ".join(remotes)).replace("|", "?")
     oldest = formats.date(int(min(run.confirmed for _, run in stale) * 1e6))
-    return f"GUILD CRITICAL - {_runs(len(stale))} not confirmed for {age}, since {oldest}: {where}"
-
-
-def _runs(count: int) -> str:
-    return f"{count} run" if count == 1 else f"{count} runs"
+    what = f"{counted(len(stale))} not confirmed for {age}, since {oldest}"
+    return f"GUILD CRITICAL - {what}: {where}"
 
 
 def _page(found: Sequence[Standing]) -> Iterator[str]:
