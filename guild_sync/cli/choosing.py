@@ -112,11 +112,16 @@ def carry_out(
     return Exit.ERROR if answer["refused"] else Exit.OK
 
 
-def _confirmed(change: Action, chosen: Chosen) -> bool:
+def show(intent: str, chosen: Chosen) -> None:
+    """Show the runs, and say what is about to become of them."""
     runs = "run" if len(chosen.runs) == 1 else "runs"
-    say(f"You are about to {change.intent} the following {runs}{chosen.where}:")
+    say(f"You are about to {intent} the following {runs}{chosen.where}:")
     for line in tables.table([("", *row_without_index(run)) for run in chosen.runs]):
         say(line)
+
+
+def _confirmed(change: Action, chosen: Chosen) -> bool:
+    show(change.intent, chosen)
     if change.note:
         say(change.note)
     for remote in sorted({run["remote"] for run in chosen.runs if run["remote"]}):

@@ -38,9 +38,8 @@ from guild_sync.cli.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import option
 from guild_sync.hosts.choose import host
-from guild_sync.output import console, tables, terminal
+from guild_sync.output import console, terminal
 from guild_sync.output.console import say
-from guild_sync.output.runs import row_without_index
 from guild_sync.runs import stop
 
 
@@ -109,8 +108,5 @@ def _why_not(run: Run, chosen: Chosen) -> GuildError:
 
 
 def _confirmed(chosen: Chosen) -> bool:
-    runs = "run" if len(chosen.runs) == 1 else "runs"
-    say(f"You are about to stop the following {runs}{chosen.where}:")
-    for line in tables.table([("", *row_without_index(run)) for run in chosen.runs]):
-        say(line)
+    choosing.show("stop", chosen)
     return console.confirm(f"Stop {choosing.counted(len(chosen.runs))}?", default=False)
