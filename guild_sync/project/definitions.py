@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from guild_sync.agent import protocol
 from guild_sync.project.flags import Flag
 
 GUILDFILE = "guild.yml"
+# What an operation, a model, a package or a step is called.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 # What a YAML file holds.
 Yaml = None | bool | int | float | str | list["Yaml"] | dict["Yaml", "Yaml"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from guild_sync.config.faults import Place
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.project import requirements
-from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement
+from guild_sync.project.definitions import GUILDFILE, NAME, Operation, Package, Project, Requirement
 from guild_sync.project.flags import Flag
 from guild_sync.project.module_flags import ImportedFlag, find_module, module_flags
 from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, is_number, variable_text, words_of
@@ -27,7 +26,6 @@ _FLAG_KEYS = {
 }  # fmt: skip
 _TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
 _DESTINATIONS = ("args", "globals", "env")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 
 def load(folder: Path) -> Project:
@@ -122,7 +120,7 @@ class _Reader:
             place.warn("config is passed over: guild does not know it yet")
             return []
         model = entry.get("model") or ""
-        if not isinstance(model, str) or (model and not _NAME.match(model)):
+        if not isinstance(model, str) or (model and not NAME.match(model)):
             place.fault("model: must be a name")
             return []
         for key in entry:
@@ -144,7 +142,7 @@ class _Reader:
                 place.pass_over(key)
         name, version = entry["package"], str(entry.get("version") or "0.0.0")
         requires = entry.get("requires") or []
-        if not isinstance(name, str) or not _NAME.match(name):
+        if not isinstance(name, str) or not NAME.match(name):
             place.fault("package: must be a name")
         if not _is_version(version):
             place.fault("version: must be a version, such as 1.0")
@@ -167,7 +165,7 @@ class _Reader:
         found = []
         for name, entry in operations.items():
             place = self.file.at(f"{model}:{name}" if model else str(name))
-            if not isinstance(name, str) or not _NAME.match(name):
+            if not isinstance(name, str) or not NAME.match(name):
                 place.fault("an operation's name has letters, digits, '-', '_', '.'")
             elif isinstance(entry, str):
                 found.append(self._operation(name, model, {"main": entry}, place))
@@ -328,7 +326,7 @@ def _is_version(text: str) -> bool:
 
 
 def _is_option_name(value: object) -> bool:
-    return isinstance(value, str) and bool(_NAME.match(value))
+    return isinstance(value, str) and bool(NAME.match(value))
 
 
 def _one_line(value: object) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guild_sync.config.faults import Place
-from guild_sync.project.definitions import Requirement, Step
+from guild_sync.project.definitions import NAME, Requirement, Step
 from guild_sync.project.values import shown, words_of
 
 _KINDS = ("file", "operation")
@@ -191,7 +191,7 @@ def _step(entry: Any, place: Place) -> Step | None:
     flags.update({str(name): _word_for(value) for name, value in more.items()})
     # A link in the pipeline's run has this name.
     name = given.get("name", words[0].replace("/", "_").replace(":", "_"))
-    if not isinstance(name, str) or not re.match(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", name):
+    if not isinstance(name, str) or not NAME.match(name):
         place.fault(f"name: {name!r} is none: it has letters, digits, '-', '_', '.'")
     return None if len(place.faults) > before else Step(str(name), words[0], flags)
 
