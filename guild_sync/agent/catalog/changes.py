@@ -51,7 +51,7 @@ def tag(
         tags = {str(t) for t in _list(run, "tags")}
         dropped = tags if clear else set(delete)
         # Sorted, as Guild AI keeps them.
-        _write(run, "tags", sorted(tags - dropped | set(add)))
+        write(run, "tags", sorted(tags - dropped | set(add)))
         if sync_labels:
             text = _without(_label(run), sorted(dropped))
             new = [t for t in dict.fromkeys(add) if _without(text, [t]) == text]
@@ -77,14 +77,14 @@ def comment(
             del comments[delete - 1]
         if add is not None:
             comments.append(dict(add, time=now()))
-        _write(run, "comments", comments or None)
+        write(run, "comments", comments or None)
 
     return _changed(home, ids, change)
 
 
 def mark(home: str, ids: Sequence[str], marked: bool = True) -> Changed:
     """Mark runs, or unmark them."""
-    return _changed(home, ids, lambda run: _write(run, "marked", True if marked else None))
+    return _changed(home, ids, lambda run: write(run, "marked", True if marked else None))
 
 
 def _changed(home: str, ids: Sequence[str], change: Callable[[str], None]) -> Changed:
@@ -150,11 +150,11 @@ def _list(run: str, name: str) -> List[Value]:
 
 
 def _write_label(run: str, text: str) -> None:
-    _write(run, "label", text or None)
+    write(run, "label", text or None)
 
 
-def _write(run: str, name: str, value: Plain) -> None:
-    """Write an attribute; None removes it."""
+def write(run: str, name: str, value: Plain) -> None:
+    """Write an attribute, which is on the disk after `inside.flush`; None removes it."""
     if value is not None:
         inside.make(rundir.guild_dir(run), "attrs")
         rundir.write_attr(run, name, value, flushed=False)

@@ -12,7 +12,7 @@ import json
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
-from ..catalog.changes import changing
+from ..catalog.changes import changing, write
 from ..protocol import Notes, SentNotes, Value
 from ..store import atomic, inside, rundir
 
@@ -26,13 +26,17 @@ def merge_notes(home: str, theirs: Dict[str, Notes], remote: str) -> Dict[str, L
 
     The same two values are told of once.
     """
-    told = {}
+    sent: Dict[str, SentNotes] = {}
     for run_id, notes in theirs.items():
         directory = rundir.run_dir(home, run_id)
         known = _known(directory, remote) or _as_copied(directory, remote)
-        sent: Dict[str, SentNotes] = {run_id: {"notes": notes, "base": known}}
-        conflicts = take_notes(home, sent).get(run_id, [])
-        mine = rundir.notes(directory)
+        sent[run_id] = {"notes": notes, "base": known}
+    found = take_notes(home, sent)
+    told = {}
+    for run_id, parts in sent.items():
+        notes, known = parts["notes"], parts["base"]
+        conflicts = found.get(run_id, [])
+        mine = rundir.notes(rundir.run_dir(home, run_id))
         pairs: Dict[str, Value] = {name: [mine.get(name), notes[name]] for name in conflicts}
         said = rundir.mapping(known.get(_SAID))
         new = [name for name in conflicts if said.get(name) != pairs[name]]
@@ -52,15 +56,24 @@ def notes_to_send(home: str, ids: Sequence[str], remote: str) -> Dict[str, SentN
 
 
 def take_notes(home: str, sent: Dict[str, SentNotes]) -> Dict[str, List[str]]:
-    """Merge what was sent into what is here; which of each run's both sides have changed."""
+    """Merge what was sent into what is here; which of each run's both sides have changed.
+
+    It is on the disk then: a base that told of more than is here would undo it on both sides.
+    """
     found = {}
+    changed = []
     with changing(home):
         for run_id, parts in sent.items():
             directory = rundir.run_dir(home, run_id)
             if rundir.is_there(directory):
-                conflicts = _take(directory, parts["notes"], parts["base"])
+                conflicts, values = _taken(directory, parts["notes"], parts["base"])
                 if conflicts:
                     found[run_id] = conflicts
+                if values:
+                    changed.append(directory)
+                for name, value in values.items():
+                    write(directory, name, None if value == [] else value)
+        inside.flush(changed)
     return found
 
 
@@ -74,20 +87,22 @@ def keep_sent(
         _keep(home, run_id, remote, dict(base, **{_SAID: known.get(_SAID) or {}}))
 
 
-def _take(directory: str, theirs: Notes, base: Notes) -> List[str]:
+def _taken(directory: str, theirs: Notes, base: Notes) -> Tuple[List[str], Notes]:
+    """What both sides have changed, and what is to be written here."""
     mine = rundir.notes(directory)
     conflicts = []
+    values: Notes = {}
     for name in protocol.NOTES:
         if name in theirs and name not in mine and rundir.is_empty_attr(directory, name):
-            _write(directory, name, theirs[name])  # a power cut has left it so
+            values[name] = theirs[name]  # a power cut has left it so
         if name not in mine or name not in theirs:
             continue  # it cannot be read, which says nothing of what was written
         value, is_conflict = _merged(name, mine[name], theirs[name], base.get(name))
         if is_conflict:
             conflicts.append(name)
         elif value != mine[name]:
-            _write(directory, name, value)
-    return conflicts
+            values[name] = value
+    return conflicts, values
 
 
 def _merged(name: str, mine: Value, theirs: Value, base: Value) -> Tuple[Value, bool]:
@@ -121,14 +136,6 @@ def _key(item: Value) -> str:
 def _order(item: Value) -> Tuple[int, str]:
     time = item.get("time") if isinstance(item, dict) else None
     return (time, "") if isinstance(time, int) else (0, "" if isinstance(item, dict) else str(item))
-
-
-def _write(directory: str, name: str, value: Value) -> None:
-    if value in (None, []):
-        rundir.remove_attrs(directory, (name,))
-        return
-    inside.make(rundir.guild_dir(directory), "attrs")
-    rundir.write_attr(directory, name, value)
 
 
 def _base(known: Notes, sent: Notes, conflicts: Sequence[str]) -> Notes:
