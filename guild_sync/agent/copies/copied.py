@@ -9,12 +9,11 @@ import json
 import os
 from typing import Dict, List, Optional, Sequence
 
+from ..protocol import Value
 from ..store import atomic, inside, rundir
 
 COPIED = "LOCK.copied"  # JSON: path -> size and time of change (nanoseconds), as it came
 _MAX_COPIED = 1 << 28
-
-Files = Dict[str, List[int]]
 
 
 def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
@@ -46,7 +45,7 @@ def copied_files(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
     return found
 
 
-def _as_it_is(directory: str, path: str) -> Optional[List[int]]:
+def _as_it_is(directory: str, path: str) -> Optional[List[Value]]:
     try:
         status = inside.status(os.path.join(directory, "."), path)
     except ValueError:  # what is no path
@@ -54,9 +53,5 @@ def _as_it_is(directory: str, path: str) -> Optional[List[int]]:
     return [status.st_size, status.st_mtime_ns] if status else None
 
 
-def _known(directory: str) -> Files:
-    try:
-        found = json.loads(inside.read(rundir.guild_dir(directory), COPIED, _MAX_COPIED))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def _known(directory: str) -> Dict[str, Value]:
+    return rundir.mapping(inside.read_json(rundir.guild_dir(directory), COPIED, _MAX_COPIED))

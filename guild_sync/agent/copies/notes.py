@@ -163,11 +163,7 @@ def _as_copied(directory: str, remote: str) -> Notes:
 
 
 def _bases(directory: str) -> Dict[str, Value]:
-    try:
-        found: Value = json.loads(inside.read(rundir.guild_dir(directory), BASE, _MAX_BASE))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return rundir.mapping(found)
+    return rundir.mapping(inside.read_json(rundir.guild_dir(directory), BASE, _MAX_BASE))
 
 
 def _keep(home: str, run_id: str, remote: str, base: Notes) -> None:

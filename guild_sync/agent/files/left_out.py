@@ -99,10 +99,6 @@ def links_of(directory: str) -> List[Tuple[str, str]]:
 
 
 def _note(directory: str, name: str) -> List[List[Value]]:
-    try:
-        data = inside.read(rundir.guild_dir(directory), name, _MAX_NOTE)
-        found = json.loads(data.decode("utf-8", "surrogateescape"))
-    except (OSError, ValueError, RecursionError):
-        return []
+    found = inside.read_json(rundir.guild_dir(directory), name, _MAX_NOTE)
     pairs = found if isinstance(found, list) else []
     return [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]

@@ -8,10 +8,13 @@ of which nothing may be one. The folder's own path may have links: a run may lie
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat as modes
 from contextlib import contextmanager
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+from ..protocol import Value
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
@@ -96,6 +99,15 @@ def read(folder: str, name: str, most: int) -> bytes:
     """The first `most` bytes of a file."""
     with os.fdopen(open_file(folder, name), "rb") as f:
         return f.read(most)
+
+
+def read_json(folder: str, name: str, most: int) -> Value:
+    """The value that a file of at most `most` bytes holds; None where it cannot be read as one."""
+    try:
+        found: Value = json.loads(read(folder, name, most))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found
 
 
 def status(folder: str, name: str) -> Optional[os.stat_result]:

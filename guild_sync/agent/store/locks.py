@@ -188,8 +188,7 @@ def record_operation(guild_dir: str, pid: int, pipe: int) -> None:
 def operation(guild_dir: str) -> Optional[OperationProcess]:
     """The operation of a run that runs; None where that is not known."""
     record = _mapping_in(guild_dir, OPERATION)
-    who = identity.recorded(record) if record is not None else None
-    pipe = record.get("pipe") if record and who else None
+    who, pipe = identity.recorded(record), record.get("pipe")
     return OperationProcess(who, pipe) if who and isinstance(pipe, int) else None
 
 
@@ -243,18 +242,15 @@ def _recorded_holder(
 def _read_record(guild_dir: str, pid: Optional[int] = None) -> Optional[_Record]:
     """The record of the lock; with `pid`, only that of this process."""
     record = _mapping_in(guild_dir, OWNER)
-    who = identity.recorded(record) if record is not None else None
+    who = identity.recorded(record)
     if who is None or pid not in (None, who.pid):
         return None
-    return _Record(who, bool(record and record.get("flock")))
+    return _Record(who, bool(record.get("flock")))
 
 
-def _mapping_in(guild_dir: str, name: str) -> Optional[Dict[str, Value]]:
-    try:
-        record = json.loads(inside.read(guild_dir, name, _MAX_RECORD))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
+def _mapping_in(guild_dir: str, name: str) -> Dict[str, Value]:
+    record = inside.read_json(guild_dir, name, _MAX_RECORD)
+    return record if isinstance(record, dict) else {}
 
 
 def _started_before_lock(guild_dir: str, pid: int) -> bool:

@@ -405,11 +405,7 @@ def note_unreadable(directory: str, paths: Sequence[str]) -> None:
 
 def unreadable(directory: str) -> List[str]:
     """What a copy is without because its remote may not read it; nothing where that is unknown."""
-    text = read_text(guild_dir(directory), LOCK_UNREADABLE)
-    try:
-        found = json.loads(text) if text else []
-    except (ValueError, RecursionError):
-        return []
+    found = inside.read_json(guild_dir(directory), LOCK_UNREADABLE, _MAX_ATTR)
     return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
 
 
