@@ -58,18 +58,18 @@ def begin(
             continue
         directory = rundir.run_dir(home, run_id)
         guild = rundir.guild_dir(directory)
-        is_here = inside.is_folder(guild)
-        before[run_id] = rundir.status(directory).text if is_here else None
+        here = rundir.status(directory) if inside.is_folder(guild) else None
+        before[run_id] = here.text if here else None
         why = _why_not(home, directory, state)
         if why:
             refused[run_id] = why
             continue
         if os.path.islink(directory):
             moved[run_id] = os.path.realpath(directory)
-        if not _is_settled(directory, state):
-            if not is_here:
+        if not _is_settled(directory, here, state):
+            if here is None:
                 _make(directory, remote, incoming)
-            elif rundir.status(directory).remote != remote:
+            elif here.remote != remote:
                 _write_remote(guild, remote)
             if state["status"] not in protocol.FINAL:
                 _set_waiting(directory, state)
@@ -373,12 +373,12 @@ def _has_ended_as(directory: str, state: State) -> bool:
     return tuple(here.values()) == told
 
 
-def _is_settled(directory: str, state: State) -> bool:
-    """Whether the run is here already, ended as it has ended there."""
+def _is_settled(directory: str, here: Optional[rundir.Status], state: State) -> bool:
+    """Whether the run, whose status is `here`, has ended as it has ended there."""
     return (
         state["status"] in protocol.FINAL
+        and here == rundir.Status(state["status"])
         and inside.exists(rundir.guild_dir(directory), "opref")
-        and rundir.status(directory) == rundir.Status(state["status"] or "")
         and _has_ended_as(directory, state)
     )
 
