@@ -153,6 +153,7 @@ def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:
 def adopt_files(origin: str, directory: str) -> None:
     """Give a pending run the project's files that the run `origin` was given."""
     deps = rundir.read_attr(origin, "deps")
+    copied = []
     for line in manifest_lines(origin):
         name, place = _dependency(origin, line) or ("", "")
         source = os.path.join(origin, name)
@@ -160,7 +161,9 @@ def adopt_files(origin: str, directory: str) -> None:
             continue
         if os.path.isfile(source) and not os.path.islink(source):
             copy_file(source, os.path.realpath(directory), name)
-            append_manifest(directory, [line])
+            copied.append(line)
+    if copied:
+        append_manifest(directory, copied)
     if isinstance(deps, dict):
         of_files = {n: d for n, d in deps.items() if isinstance(d, dict) and _has_files(d)}
         rundir.write_attr(directory, "deps", of_files)
