@@ -18,7 +18,7 @@ from .patterns import from_the_top, is_below
 from .tree import entries_of
 
 # What a stream of all files leaves out: marks, and packages that were installed for the run.
-_NOT_ARCHIVED = (".guild/LOCK*", ".guild/job-packages")
+_NOT_ARCHIVED = [from_the_top(path) for path in (".guild/LOCK*", ".guild/job-packages")]
 _BLOCK = 512
 
 
@@ -55,7 +55,7 @@ def _tar(
     home: str, run_id: str, paths: Sequence[str], unreadable: Dict[str, str]
 ) -> Iterator[bytes]:
     for path in paths:
-        if any(is_below(path, from_the_top(left_out)) for left_out in _NOT_ARCHIVED):
+        if any(is_below(path, left_out) for left_out in _NOT_ARCHIVED):
             continue
         try:
             f = reading.open_file(home, run_id, path)

@@ -134,8 +134,10 @@ def _put(directory: str, name: str, path: str, is_link: bool, is_relative: bool)
         raise AgentError("the required file %s would be outside the run" % rundir.shown(name))
     os.makedirs(folder, exist_ok=True)
     if os.path.lexists(target):
-        if not is_link and os.path.isfile(target) and _sha1(target) == _sha1(path):
-            return _sha1(path)  # source code, which the operation requires as well
+        if not is_link and os.path.isfile(target):
+            digest = _sha1(path)
+            if digest == _sha1(target):
+                return digest  # source code, which the operation requires as well
         if os.path.isdir(target) and os.path.isdir(path) and not is_link:
             shutil.copytree(path, target, dirs_exist_ok=True, ignore=_CACHES)
             return _NO_DIGEST
