@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Dict, List, Optional, Sequence
 
 from ..protocol import (
@@ -26,7 +25,7 @@ _SHOWN = ("initialized", "label", "flags", "tags", "marked", "comments", "cmd")
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:
     """What a listing shows of a run."""
-    directory = os.path.join(rundir.runs_dir(home, deleted), run_id)
+    directory = rundir.run_dir(home, run_id, deleted)
     found = rundir.view(directory)
     now = found.status
     attributes = rundir.read_attrs(directory, _SHOWN)
@@ -88,7 +87,7 @@ def beginning(home: str, prefix: str, short: int, limit: int, deleted: bool = Fa
 
 def detailed(home: str, run_id: str, deleted: bool = False) -> Details:
     """What a listing shows of a run, and what takes a longer look."""
-    directory = os.path.join(rundir.runs_dir(home, deleted), run_id)
+    directory = rundir.run_dir(home, run_id, deleted)
     return {
         **summary(home, run_id, deleted),
         "pid": locks.holder(rundir.guild_dir(directory)) or None,

@@ -32,15 +32,15 @@ def delete(
     runs, as far as it has said. `copies` are the ids of those known to be copies of a
     remote's running run; another one with that mark is just being copied, and refused too.
     """
-    top = rundir.runs_dir(home)
     if permanent:
-        return _removed(home, top, ids, copies, force)
+        return _removed(home, ids, copies, force)
     trash = rundir.runs_dir(home, deleted=True)
     os.makedirs(trash, exist_ok=True)
 
     def act(run_id: str, dump: str) -> None:
         target = os.path.join(trash, run_id)
-        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies, force) as run:
+        directory = rundir.existing(rundir.run_dir(home, run_id))
+        with _at_rest(directory, run_id in copies, force) as run:
             before = os.path.join(dump, run_id)
             if os.path.lexists(target):  # deleted before, and copied here again
                 os.rename(target, before)
@@ -56,21 +56,21 @@ def delete(
 
 def purge(home: str, ids: Sequence[str]) -> Changed:
     """Remove deleted runs for good."""
-    return _removed(home, rundir.runs_dir(home, deleted=True), ids, copies=ids)
+    return _removed(home, ids, copies=ids, deleted=True)
 
 
 def restore(home: str, ids: Sequence[str]) -> Changed:
     """Move deleted runs back to where they were."""
-    top, trash = rundir.runs_dir(home), rundir.runs_dir(home, deleted=True)
 
     def act(run_id: str) -> None:
-        source, target = rundir.existing(_path(trash, run_id)), os.path.join(top, run_id)
+        source = rundir.existing(rundir.run_dir(home, run_id, deleted=True))
+        target = rundir.run_dir(home, run_id)
         if os.path.lexists(target):
             raise AgentError("a run with its id is there already")
         _make_wait_no_more(source)
         os.rename(source, target)
 
-    os.makedirs(top, exist_ok=True)
+    os.makedirs(rundir.runs_dir(home), exist_ok=True)
     with changes.changing(home):
         return changes.each(ids, act)
 
@@ -91,13 +91,18 @@ def _make_wait_no_more(directory: str) -> None:
 
 
 def _removed(
-    home: str, top: str, ids: Sequence[str], copies: Sequence[str], force: bool = False
+    home: str,
+    ids: Sequence[str],
+    copies: Sequence[str],
+    force: bool = False,
+    deleted: bool = False,
 ) -> Changed:
     def act(run_id: str, dump: str) -> None:
-        with _at_rest(rundir.existing(_path(top, run_id)), run_id in copies, force) as run:
+        directory = rundir.existing(rundir.run_dir(home, run_id, deleted))
+        with _at_rest(directory, run_id in copies, force) as run:
             run.move(os.path.join(dump, run_id))
 
-    return _with_dump(home, top, ids, act)
+    return _with_dump(home, rundir.runs_dir(home, deleted), ids, act)
 
 
 def _with_dump(home: str, top: str, ids: Sequence[str], act: Callable[[str, str], None]) -> Changed:
@@ -119,12 +124,6 @@ def _with_dump(home: str, top: str, ids: Sequence[str], act: Callable[[str, str]
             "Its runs are deleted, and shown nowhere. Remove what is left of them yourself.",
         )
     return result
-
-
-def _path(top: str, run_id: str) -> str:
-    if not isinstance(run_id, str) or not protocol.RUN_ID.match(run_id):
-        raise AgentError("%s is not a run id" % rundir.shown(run_id))
-    return os.path.join(top, run_id)
 
 
 def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:

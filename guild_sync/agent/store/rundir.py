@@ -69,11 +69,11 @@ def names(top: str) -> List[str]:
         return []
 
 
-def run_dir(home: str, run_id: str) -> str:
+def run_dir(home: str, run_id: str, deleted: bool = False) -> str:
     """The directory of the run `run_id`; AgentError where that is not a run id."""
     if not isinstance(run_id, str) or not RUN_ID.match(run_id):
         raise AgentError("%s is not a run id" % shown(run_id))
-    return os.path.join(home, "runs", run_id)
+    return os.path.join(runs_dir(home, deleted), run_id)
 
 
 def guild_dir(directory: str) -> str:
