@@ -90,9 +90,9 @@ def begin(
 
 def _why_not(home: str, directory: str, state: State) -> str:
     """Why a run may not be copied here now; nothing where it may."""
-    link = rundir.link_in(directory)
-    if link:
-        return "here its %s is a link, and guild follows no link in a run" % link
+    linked = rundir.why_linked(directory)
+    if linked:
+        return "here " + linked
     if os.path.islink(directory):
         why = _why_not_followed(home, directory)
         if why:
@@ -229,10 +229,8 @@ def settle(
     copied = {}
     for run_id, state in states.items():
         directory = rundir.run_dir(home, run_id)
-        link, why = rundir.link_in(directory), _why_not_over(directory, state)
-        if link:
-            unsettled[run_id] = "its %s is a link, and guild follows no link in a run" % link
-        elif why:
+        why = rundir.why_linked(directory) or _why_not_over(directory, state)
+        if why:
             unsettled[run_id] = why
         else:
             copied[run_id] = directory

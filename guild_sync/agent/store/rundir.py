@@ -235,7 +235,7 @@ def _decoded(text: Optional[str]) -> Value:
 def notes(directory: str) -> Notes:
     """What people wrote of the run, None where nothing; without what is there and unreadable."""
     found: Notes = {}
-    if link_in(directory):
+    if why_linked(directory):
         return found
     for name, text in zip(NOTES, attr_texts(directory, NOTES)):
         if text is None and not inside.exists(guild_dir(directory), "attrs/" + name):
@@ -306,17 +306,18 @@ def mark_staged(directory: str) -> None:
     unmark(directory, PENDING)
 
 
-def link_in(directory: str) -> str:
-    """Which of the folders that guild writes to is a link, as a remote may send it; else none."""
+def why_linked(directory: str) -> str:
+    """That a folder which guild writes to is a link, as a remote may send it; else nothing."""
     guild = guild_dir(directory)
-    if os.path.islink(guild):
-        return ".guild"
-    return ".guild/attrs" if os.path.islink(os.path.join(guild, "attrs")) else ""
+    for name, path in ((".guild", guild), (".guild/attrs", os.path.join(guild, "attrs"))):
+        if os.path.islink(path):
+            return "its %s is a link, and guild follows no link in a run" % name
+    return ""
 
 
 def is_there(directory: str) -> bool:
     """Whether there is a run that guild may write to: its folders are no links."""
-    return inside.is_folder(guild_dir(directory)) and not link_in(directory)
+    return inside.is_folder(guild_dir(directory)) and not why_linked(directory)
 
 
 def read_text(guild: str, name: str) -> Optional[str]:
