@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from guild_sync.agent import protocol
 
@@ -42,7 +42,7 @@ def _reader(form: object) -> Reader:
 def _made(form: object) -> Reader:
     if form in _PLAIN:
         return _PLAIN[form]
-    if is_typeddict(form):
+    if isinstance(form, type) and hasattr(form, "__total__"):
         return _of_mapping(form)
     origin, parts = get_origin(form), get_args(form)
     if origin is Union:
@@ -105,9 +105,9 @@ def _within(place: object, reader: Reader, value: object) -> object:
         raise Misread(f"{str(place)[:40]}: {e}") from None
 
 
-def _of_mapping(form: object) -> Reader:
+def _of_mapping(form: type) -> Reader:
     hints = get_type_hints(form)
-    required: frozenset[str] = getattr(form, "__required_keys__", frozenset())
+    required = _required(form)
     readers: dict[str, Reader] = {}
 
     def checked(value: object) -> object:
@@ -121,6 +121,12 @@ def _of_mapping(form: object) -> Reader:
         return {key: _within(key, readers[key], value[key]) for key in readers if key in value}
 
     return checked
+
+
+def _required(form: type) -> list[str]:
+    """The keys that are always there: those of each form that it is made of, if that is total."""
+    parts = [vars(part) for part in form.__mro__]
+    return [key for part in parts if part.get("__total__") for key in part["__annotations__"]]
 
 
 def _of_optional(reader: Reader) -> Reader:
