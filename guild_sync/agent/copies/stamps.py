@@ -12,7 +12,7 @@ from ..store import locks, rundir
 
 _STAMP_DIGITS = 32
 # What a copy leaves out does not change a stamp either (transport/rsync_argv.py).
-_NOT_STAMPED = ("job-packages", rundir.PENDING, rundir.STAGED)
+_NOT_STAMPED = (rundir.JOB_PACKAGES, rundir.PENDING, rundir.STAGED)
 
 
 def stamp(directory: str, until: float, salt: str = "") -> str:

@@ -15,12 +15,11 @@ from typing import Callable, Dict, List, Optional
 
 from ..errors import AgentError
 from ..machine.environment import Environment, user_name
-from ..protocol import Job, Plain, now
+from ..protocol import WAITING, Job, Plain, now
 from ..store import inside, locks, rundir
 from ..store.job import read_job
 from .operation import Output, operate
 
-STARTABLE = ("pending", "staged")
 # Operations that are the agent itself, by the name of its argument (__main__.py).
 BUILTINS = ("queue", "series")
 
@@ -28,7 +27,7 @@ BUILTINS = ("queue", "series")
 def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
     """Run a run's operation to its end; `report_fd` is told "started", or what went wrong.
 
-    `only` is the status that it must have, where one of STARTABLE is not enough. With
+    `only` is the status that it must have, where one of WAITING is not enough. With
     `echo` the output goes to stdout too, and what is typed comes to the operation.
     """
 
@@ -74,7 +73,7 @@ def run(
     try:
         # Only under the lock is it certain that nobody else has started, or run, it meanwhile.
         state = rundir.status(directory).text
-        if state != only if only else state not in STARTABLE:
+        if state != only if only else state not in WAITING:
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
         job = read_job(directory)
         environment = Environment.load(job.get("environment") or {})
@@ -147,7 +146,7 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
     variables = dict(environment.variables)
     if job.get("builtin"):  # what it starts gets the same as if it were started by itself
         return variables
-    packages = os.path.join(rundir.guild_dir(directory), "job-packages")
+    packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
     path = [packages, variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [packages]
     variables.update(
         PYTHONPATH=os.pathsep.join(path),

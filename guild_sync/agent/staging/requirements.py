@@ -70,7 +70,7 @@ def add_files(
     They are below `root`, or where the run's package has them.
     """
     directory = run_dir or rundir.run_dir(home, run_id)
-    top = root or os.path.join(rundir.guild_dir(directory), "job-packages", FILES)
+    top = root or os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES, FILES)
     for requirement in requires:
         if requirement["kind"] == "file" and not os.path.isabs(requirement["source"]):
             add_required(directory, requirement, os.path.join(top, requirement["source"]), "file:")

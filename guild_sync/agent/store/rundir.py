@@ -40,6 +40,7 @@ LOCK_UNREADABLE = "LOCK.unreadable"
 # Folders of what is being removed, which no listing shows.
 DELETING = ".deleting-"
 OUTPUT = "output"
+JOB_PACKAGES = "job-packages"  # the project and what was installed for it
 # The attributes that a run has once it has ended.
 END = ("exit_status", "stopped")
 
@@ -504,6 +505,3 @@ def opref_text(directory: str) -> str:
         return inside.read(guild_dir(directory), "opref", 1 << 16).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-JOB_PACKAGES = "job-packages"
