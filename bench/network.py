@@ -33,6 +33,7 @@ class Network:
 
     def connect(self, cold: bool) -> None:
         """See to it that there is a connection, or that there is none."""
+        assert self.lab.relay.port  # with it come the remotes, of which there may be none yet
         if cold:
             self.lab.disconnect()
         else:
