@@ -75,6 +75,7 @@ class Functions:
     merge_notes = Function("copies.notes.merge_notes", Dict[protocol.RunId, List[str]])
     note_copied = Function("copies.copied.note_copied", Nothing)
     notes_to_send = Function("copies.notes.notes_to_send", Dict[protocol.RunId, protocol.SentNotes])
+    offer = Function("copies.offer.offer", protocol.Offer)
     of_process = Function("catalog.ranking.of_process", protocol.RunId)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)

@@ -211,6 +211,12 @@ class SurveyForm(TypedDict):
     home_id: Optional[str]
 
 
+class Offer(SurveyForm):
+    """The runs that are meant, and how they are."""
+
+    runs: List[Run]
+
+
 class SentNotes(TypedDict):
     """What people wrote of a run, and what the side that gets it is known to have had."""
 

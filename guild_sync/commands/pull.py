@@ -30,7 +30,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.protocol import Run, State
 from guild_sync.cli import arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
@@ -62,17 +62,20 @@ def main(argv: Sequence[str]) -> int:
         host = remote_host(remote)
         say(f"Getting run info on {host.name}")
         filters = arguments.filters_for(args, host, changes=True)
-        runs = host.list_runs(args.texts("RUN"), filters=filters)["runs"]
+        selection, specs = selected(remote.pull), args.texts("RUN")
+        runs, found = survey.offer(host, here, specs, filters, selection)
         if not runs:
             say("Nothing to copy.")
             _reached(here, remote.name, 0, time.monotonic() - started)
             return max(Exit.OK, delivery.deliver(here, console.warn))
-        if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
-            return Exit.OK
-        selection, specs = selected(remote.pull), args.texts("RUN")
+        if not args.is_set("--yes"):
+            if not _confirmed(runs, host, args.is_set("--delete")):
+                return Exit.OK
+            # The status must be from just before the copy.
+            found = survey.survey(host, here, [r["id"] for r in runs], selection, stamps=False)
         delete, links = args.is_set("--delete"), args.is_set("--copy-links")
         begun = time.monotonic()
-        pulled, gone = _pull(host, here, runs, selection, delete, links, specs)
+        pulled, gone = _pull(host, here, found.states, selection, delete, links, specs)
         _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
     is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or gone)
     status = Exit.OK if is_whole else Exit.INCOMPLETE
@@ -92,16 +95,13 @@ def _confirmed(runs: Sequence[Run], host: RemoteHost, delete: bool) -> bool:
 def _pull(
     host: RemoteHost,
     here: LocalHost,
-    runs: Sequence[Run],
+    found: Mapping[str, State | None],
     selection: Selection,
     delete: bool,
     copy_links: bool,
     specs: Sequence[str],
 ) -> tuple[pull.Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
-    # The status must be from just before the copy, and from a guild home that is not this one.
-    ids = [run["id"] for run in runs]
-    found = survey.survey(host, here, ids, selection, stamps=False).states
     gone = [run_id for run_id, state in found.items() if state is None]
     states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:

@@ -342,6 +342,14 @@ class AgentClient(ABC):
             selection=selection,
         )
 
+    def offer(
+        self,
+        specs: Sequence[str],
+        filters: Filters | None,
+        selection: protocol.SelectionForm | None,
+    ) -> protocol.Offer:
+        return self.ask(Functions.offer, specs=list(specs), filters=filters, selection=selection)
+
     def tracked(self) -> list[tuple[RunId, str]]:
         return self.ask(Functions.tracked)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import MOST, Notes, State, Value
+from guild_sync.agent.protocol import MOST, Filters, Notes, Run, State, SurveyForm, Value
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.answers import Misread, read
@@ -46,6 +46,22 @@ def survey(
         look_only=look_only,
         selection=selection.as_request(),
     )
+    return _checked(host, here, ids, answer)
+
+
+def offer(
+    host: RemoteHost,
+    here: LocalHost,
+    specs: Sequence[str],
+    filters: Filters,
+    selection: Selection,
+) -> tuple[list[Run], Survey]:
+    """The runs that are meant there, and what the remote says of them, as `survey`."""
+    answer = host.offer(specs, filters, selection.as_request())
+    return answer["runs"], _checked(host, here, [run["id"] for run in answer["runs"]], answer)
+
+
+def _checked(host: RemoteHost, here: LocalHost, ids: Sequence[str], answer: SurveyForm) -> Survey:
     home_id = answer["home_id"]
     if _is_name(home_id) and home_id == _own_home_id(here):
         raise GuildError(

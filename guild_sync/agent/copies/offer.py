@@ -1,0 +1,21 @@
+"""What a pull asks a remote: which runs are meant, and how they are."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from ..catalog import describe
+from ..protocol import Filters, Offer, SelectionForm
+from .survey import survey
+
+
+def offer(
+    home: str,
+    specs: Sequence[str],
+    filters: Optional[Filters] = None,
+    selection: Optional[SelectionForm] = None,
+) -> Offer:
+    """The runs that are meant, and how they are, as survey."""
+    runs = describe.list_runs(home, specs, filters=filters)["runs"]
+    told = survey(home, [run["id"] for run in runs], stamps=False, selection=selection)
+    return {"runs": runs, "states": told["states"], "home_id": told["home_id"]}
