@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guild_sync.cli import usages
+from guild_sync.cli import usage_lines, usages
 from guild_sync.cli.arguments import LONG_NAMES, usage_of
 from guild_sync.cli.suggestions import Candidate, Found, Names, TypedLine, suggestions
 from guild_sync.cli.usages import Option
@@ -129,8 +129,8 @@ def _attached(line: TypedLine, options: Mapping[str, Option]) -> Found:
 def _words_and_options(line: TypedLine, usage: str, options: Mapping[str, Option]) -> Found:
     following = {
         element: None
-        for elements in usages.lines(usage)
-        for element in usages.next_elements(elements, line.words)
+        for elements in usage_lines.lines(usage)
+        for element in usage_lines.next_elements(elements, line.words)
     }
     for element in following:
         yield from map(Candidate, element.words)

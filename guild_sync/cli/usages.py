@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _HEADING = re.compile(r"([A-Z][\w ,]*):\Z")
 _ITEM = re.compile(r"  (\S.*?)(?:\s{2,}(\S.*))?\Z")
 _OPTION_NAME = re.compile(r"(?<!\S)(--?[A-Za-z][\w-]*)")
 _OPTION_VALUE = re.compile(r"[ =]([A-Z]+)\b")
-# In a usage line: options, which have a list of their own, and what is left without them.
-_OPTIONS = re.compile(r"\[options\]|\[-[^\]]*\](?:\.\.\.)?|(?<!\S)-\S+")
-_ELEMENT = re.compile(r"(\[*)(\([^)]*\)|[A-Za-z][\w-]*)(\]*)(\.\.\.)?")
 
 
 class Item(NamedTuple):
@@ -52,18 +48,6 @@ class Option(NamedTuple):
     about: str
 
 
-class Element(NamedTuple):
-    """What stands in a usage line: words to choose from, or the name of an argument."""
-
-    words: tuple[str, ...]
-    argument: str
-    optional: bool
-    repeats: bool
-
-    def takes(self, word: str) -> bool:
-        return bool(self.argument) or word in self.words
-
-
 def sections(text: str) -> list[Section]:
     """The parts of a usage, in their order. A heading is a line that ends with a colon."""
     found = [Section("", ())]
@@ -94,38 +78,3 @@ def options(text: str) -> list[Option]:
 def _value_of(name: str) -> str:
     match = _OPTION_VALUE.search(name)
     return match[1] if match else ""
-
-
-def lines(text: str) -> list[list[Element]]:
-    """The usage lines without their options and the program's name, as elements."""
-    (usage,) = [section for section in sections(text) if section.heading == "Usage"][:1] or [
-        Section("", ())
-    ]
-    plain = [_OPTIONS.sub(" ", line).split(None, 1) for line in usage.lines]
-    return [_elements(words[1]) if words[1:] else [] for words in plain if words]
-
-
-def _elements(line: str) -> list[Element]:
-    found = []
-    depth = 0
-    for opened, word, closed, repeats in _ELEMENT.findall(line):
-        depth += len(opened)
-        words = tuple(re.findall(r"[\w-]+", word))
-        argument = word if word.isupper() else ""
-        found.append(Element(() if argument else words, argument, depth > 0, bool(repeats)))
-        depth -= len(closed)
-    return found
-
-
-def next_elements(line: Sequence[Element], words: Sequence[str]) -> Iterator[Element]:
-    """What a usage line lets follow on `words`; nothing where they do not fit."""
-    if not line:
-        return
-    first, rest = line[0], line[1:]
-    if not words:
-        yield first
-    elif first.takes(words[0]):
-        again = [first._replace(optional=True), *rest]
-        yield from next_elements(again if first.repeats else rest, words[1:])
-    if first.optional:
-        yield from next_elements(rest, words)

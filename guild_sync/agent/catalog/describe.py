@@ -115,17 +115,15 @@ def waits_for(directory: str) -> List[WaitedFor]:
 
     That is what the operation started, and what is in its session or holds its output.
     """
-    from ..machine import processes  # most listings have no use for it
+    from ..machine import operation_process, processes  # most listings have no use for them
 
     guild = rundir.guild_dir(directory)
-    runner, operation = locks.holder(guild), locks.operation(guild)
+    runner, operation = locks.holder(guild), operation_process.of_run(guild)
     if not runner or operation is None or identity.lives(operation.who):
         return []
-    inside = processes.of_session(operation.who.pid)
-    left = [*inside, *(who for who in processes.writers(operation.pipe) if who not in inside)]
     return [
         {"pid": who.pid, "command": processes.command_of(who.pid)}
-        for who in left
+        for who in operation_process.living(operation)
         if who.pid != runner
     ]
 

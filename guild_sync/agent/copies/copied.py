@@ -54,4 +54,4 @@ def _as_it_is(directory: str, path: str) -> Optional[List[Value]]:
 
 
 def _known(directory: str) -> Dict[str, Value]:
-    return rundir.mapping(inside.read_json(rundir.guild_dir(directory), COPIED, _MAX_COPIED))
+    return inside.read_mapping(rundir.guild_dir(directory), COPIED, _MAX_COPIED)

@@ -163,7 +163,7 @@ def _as_copied(directory: str, remote: str) -> Notes:
 
 
 def _bases(directory: str) -> Dict[str, Value]:
-    return rundir.mapping(inside.read_json(rundir.guild_dir(directory), BASE, _MAX_BASE))
+    return inside.read_mapping(rundir.guild_dir(directory), BASE, _MAX_BASE)
 
 
 def _keep(home: str, run_id: str, remote: str, base: Notes) -> None:

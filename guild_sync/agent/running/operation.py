@@ -10,9 +10,9 @@ import time
 from types import FrameType
 from typing import BinaryIO, Callable, Dict, List, Optional
 
-from ..machine import processes
+from ..machine import operation_process, processes
 from ..machine.children import die_with_parent
-from ..store import identity, locks, rundir
+from ..store import identity, rundir
 from ..store.identity import Identity
 
 _CHUNK = 65536
@@ -88,7 +88,7 @@ def operate(
         finally:
             os.close(write_end)
         work.began(operation.pid)
-        locks.record_operation(rundir.guild_dir(directory), operation.pid, work.pipe)
+        operation_process.record(rundir.guild_dir(directory), operation.pid, work.pipe)
         on_start()
         _pump(work, read_end, wake_read, pass_on)
         code = operation.wait()

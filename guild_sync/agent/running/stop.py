@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence
 
 from ..catalog import changes
 from ..errors import AgentError
-from ..machine import processes
+from ..machine import operation_process, processes
 from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited, now
 from ..store import identity, inside, locks, rundir
 from ..store.identity import Identity
@@ -75,10 +75,8 @@ def _tell_guild_ai(operation: Identity, directory: str, how: str) -> None:
 
 def _operation_of(guild: str) -> List[Identity]:
     """What lives of the run's operation, below its runner or not."""
-    operation = locks.operation(guild)
-    if operation is None:
-        return []
-    return [*processes.of_session(operation.who.pid), *processes.writers(operation.pipe)]
+    operation = operation_process.of_run(guild)
+    return operation_process.living(operation) if operation else []
 
 
 def _kill_all(top: Identity, *others: Identity) -> None:

@@ -110,6 +110,12 @@ def read_json(folder: str, name: str, most: int) -> Value:
     return found
 
 
+def read_mapping(folder: str, name: str, most: int) -> Dict[str, Value]:
+    """The mapping that such a file holds; an empty one where it has none."""
+    found = read_json(folder, name, most)
+    return found if isinstance(found, dict) else {}
+
+
 def status(folder: str, name: str) -> Optional[os.stat_result]:
     """What a file or folder is, or the link that is there; None where there is nothing."""
     try:

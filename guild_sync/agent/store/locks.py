@@ -14,9 +14,8 @@ import json
 import os
 import stat
 import time
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
-from ..protocol import Value
 from . import identity, inside
 from .atomic import write_in
 from .identity import Identity, first_line
@@ -24,11 +23,10 @@ from .identity import start_time as start_time
 
 LOCK = "LOCK"
 OWNER = "LOCK.owner"
-# While the operation lives: its process, and the pipe that its output comes through.
-OPERATION = "LOCK.operation"
+MAX_RECORD = 4096  # bytes
+OPERATION = "LOCK.operation"  # agent/machine/operation_process.py has what is in it
 _MODE = 0o600  # whoever may open the file could hold it
 _TRIES = 20
-_MAX_RECORD = 4096  # bytes
 _NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -41,18 +39,6 @@ class Holder(NamedTuple):
 
     pid: int
     machine: Optional[str] = None
-
-
-class OperationProcess(NamedTuple):
-    """The first process of an operation, and the inode of the pipe for its output."""
-
-    who: Identity
-    pipe: int
-
-
-class _Record(NamedTuple):
-    who: Identity
-    flock: bool
 
 
 def hold(guild_dir: str, force: bool = False) -> Optional[int]:
@@ -137,7 +123,7 @@ def release(guild_dir: str, fd: int) -> None:
 def is_taken_over(guild_dir: str) -> bool:
     """Whether another process has the lock that this one holds: a person said so elsewhere."""
     record = _read_record(guild_dir)
-    return record is not None and not identity.is_same(record.who, identity.of(os.getpid()))
+    return record is not None and not identity.is_same(record[0], identity.of(os.getpid()))
 
 
 def holder(guild_dir: str) -> Optional[int]:
@@ -152,7 +138,7 @@ def held_by(guild_dir: str) -> Optional[Holder]:
         fd = inside.open_file(guild_dir, LOCK)
     except PermissionError:  # another user's run
         record = _read_record(guild_dir)
-        return _recorded_holder(guild_dir, record.who.pid, None) if record else None
+        return _recorded_holder(guild_dir, record[0].pid, None) if record else None
     except OSError:
         return None
     try:
@@ -173,23 +159,7 @@ def _holder_of(
 def owner(guild_dir: str, pid: int) -> Optional[Identity]:
     """The process that a runner of ours left the record of with its pid; else None."""
     record = _read_record(guild_dir, pid)
-    return record.who if record else None
-
-
-def record_operation(guild_dir: str, pid: int, pipe: int) -> None:
-    """Write down which process the operation is, and the inode of the pipe for its output."""
-    record = json.dumps(dict(identity.of(pid)._asdict(), pipe=pipe))
-    try:
-        write_in(guild_dir, OPERATION, record, flushed=False)
-    except OSError:  # on a full disk there is only less to tell
-        pass
-
-
-def operation(guild_dir: str) -> Optional[OperationProcess]:
-    """The operation of a run that runs; None where that is not known."""
-    record = _mapping_in(guild_dir, OPERATION)
-    who, pipe = identity.recorded(record), record.get("pipe")
-    return OperationProcess(who, pipe) if who and isinstance(pipe, int) else None
+    return record[0] if record else None
 
 
 def can_lock(fd: int) -> bool:
@@ -225,12 +195,12 @@ def _recorded_holder(
     record = _read_record(guild_dir, pid)
     if record is None:
         return Holder(pid) if held or _started_before_lock(guild_dir, pid) else None
-    who = record.who
+    who, is_flock = record
     is_forced = force and not held
     if identity.is_elsewhere(who):
         # That flock was had here says nothing: on many a shared disk each machine has its own.
         return None if is_forced else Holder(0, who.host)
-    if held is False and record.flock:
+    if held is False and is_flock:
         return None  # it held one, and nobody does now
     if identity.is_in_other_namespace(who):
         return None if is_forced else Holder(0, "%s, in another container" % who.host)
@@ -239,18 +209,13 @@ def _recorded_holder(
     return Holder(0) if held else None  # somebody is just taking it
 
 
-def _read_record(guild_dir: str, pid: Optional[int] = None) -> Optional[_Record]:
-    """The record of the lock; with `pid`, only that of this process."""
-    record = _mapping_in(guild_dir, OWNER)
+def _read_record(guild_dir: str, pid: Optional[int] = None) -> Optional[Tuple[Identity, bool]]:
+    """Who has the lock, and whether by flock; with `pid`, only where it is that process."""
+    record = inside.read_mapping(guild_dir, OWNER, MAX_RECORD)
     who = identity.recorded(record)
     if who is None or pid not in (None, who.pid):
         return None
-    return _Record(who, bool(record.get("flock")))
-
-
-def _mapping_in(guild_dir: str, name: str) -> Dict[str, Value]:
-    record = inside.read_json(guild_dir, name, _MAX_RECORD)
-    return record if isinstance(record, dict) else {}
+    return who, bool(record.get("flock"))
 
 
 def _started_before_lock(guild_dir: str, pid: int) -> bool:

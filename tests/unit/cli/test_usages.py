@@ -70,27 +70,6 @@ def test_options_have_names_a_value_and_a_meaning() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("words", "following"),
-    [
-        ([], ["tags", "runs"]),
-        (["tags"], ["REMOTE"]),
-        (["tags", "gpu"], ["list", "RUN"]),
-        (["tags", "gpu", "list"], ["RUN"]),
-        (["tags", "gpu", "1", "2", "3"], ["RUN"]),
-        (["runs"], ["tags labels"]),
-        (["runs", "labels", "1"], ["RUN"]),
-        (["runs", "labels", "1", "2"], []),
-        (["runs", "other"], []),
-        (["others"], []),
-    ],
-)
-def test_a_usage_says_what_can_follow_on_words(words: list[str], following: list[str]) -> None:
-    elements = [e for line in usages.lines(USAGE) for e in usages.next_elements(line, words)]
-    found = dict.fromkeys(e.argument or " ".join(e.words) for e in elements)
-    assert list(found) == following
-
-
 @pytest.mark.parametrize("name", table.COMMANDS)
 def test_the_usage_that_is_read_is_the_one_that_help_shows(
     name: str, capsys: pytest.CaptureFixture[str]
