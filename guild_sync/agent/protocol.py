@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Union
 
@@ -80,7 +79,7 @@ MOST = 50_000  # paths that are left out of all runs of one copy
 
 # ---- streams: packets of a kind, the length of what follows, and that; the last one is an END
 
-HEADER = struct.Struct(">cI")
+HEADER_BYTES = 5
 CHUNK = 1 << 16  # bytes of data in a packet, at most
 DATA = b"d"  # bytes of a file, of an output
 RUN_DATA = b"r"  # likewise, behind the id of the run whose output it is
@@ -88,6 +87,12 @@ RUN_END = b"x"  # the id of a run that has ended
 END = b"e"  # JSON: how the stream ended, as the answer to a request
 
 Packet = Tuple[bytes, bytes]
+
+
+def header(kind: bytes, length: int) -> bytes:
+    """What comes before so many bytes of a packet."""
+    return kind + length.to_bytes(HEADER_BYTES - 1, "big")
+
 
 # ---- what is answered: each key is always there
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, Dict, NamedTuple, Optional
 
 from . import calls
 from .errors import AgentError
-from .protocol import END, FRAME, HEADER
+from .protocol import END, FRAME, header
 
 MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
 
@@ -121,5 +121,5 @@ def _answer(out: BinaryIO, answer: Dict[str, object]) -> None:
 
 
 def _send(out: BinaryIO, kind: bytes, data: bytes) -> None:
-    out.write(HEADER.pack(kind, len(data)) + data)
+    out.write(header(kind, len(data)) + data)
     out.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from guild_sync.agent.protocol import CHUNK, END, FRAME, HEADER
+from guild_sync.agent.protocol import CHUNK, END, FRAME, HEADER_BYTES
 from guild_sync.errors import RemoteError
 from guild_sync.hosts.bootstrap import REACHED
 
@@ -75,19 +75,20 @@ class PacketReader:
         """Take more of the stream. Raises RemoteError where it is none of the agent's."""
         self._unread += data
         at = 0
-        while self.end is None and len(self._unread) - at >= HEADER.size:
-            kind, length = HEADER.unpack_from(self._unread, at)
+        while self.end is None and len(self._unread) - at >= HEADER_BYTES:
+            kind, size = self._unread[at : at + 1], self._unread[at + 1 : at + HEADER_BYTES]
+            length = int.from_bytes(size, "big")
             if length > (_MOST_END if kind == END else _MOST_DATA):
                 raise RemoteError("what it sends is no stream of guild's")
-            end = at + HEADER.size + length
+            end = at + HEADER_BYTES + length
             if len(self._unread) < end:
                 break
-            payload = bytes(self._unread[at + HEADER.size : end])
+            payload = bytes(self._unread[at + HEADER_BYTES : end])
             at = end
             if kind == END:
                 self.end = _object(payload) or {"bug": _NO_OBJECT}
             else:
-                self._on_packet(kind, payload)
+                self._on_packet(bytes(kind), payload)
         del self._unread[:at]
 
 

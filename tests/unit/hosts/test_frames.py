@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from guild_sync.agent.protocol import CHUNK, DATA, END, FRAME, HEADER
+from guild_sync.agent.protocol import CHUNK, DATA, END, FRAME, header
 from guild_sync.errors import RemoteError
 from guild_sync.hosts import frames
 from guild_sync.hosts.frames import FrameReader, PacketReader
@@ -15,7 +15,7 @@ LINE = b'\nGUILD-ANSWER {"ok": null}\n'
 
 
 def packet(kind: bytes, data: bytes) -> bytes:
-    return HEADER.pack(kind, len(data)) + data
+    return header(kind, len(data)) + data
 
 
 STREAM = (
@@ -69,7 +69,7 @@ def test_an_answer_of_more_values_than_any_has_is_not_read(
 def test_a_packet_that_is_too_long_is_refused_before_it_is_read(kind: bytes) -> None:
     packets = PacketReader(lambda kind, data: None)
     with pytest.raises(RemoteError, match="no stream of guild's"):
-        packets.feed(HEADER.pack(kind, 1 << 31))
+        packets.feed(header(kind, 1 << 31))
 
 
 @pytest.mark.parametrize("before", [b"", LINE[:-1]])
