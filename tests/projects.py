@@ -10,9 +10,10 @@ from support import project
 
 from guild_sync.agent.protocol import Job
 from guild_sync.errors import ConfigError
+from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.job import plain_values
-from guild_sync.project import flags, guildfile
+from guild_sync.project import flags
 from guild_sync.project.definitions import Operation, Project
 from guild_sync.project.flags import Flag
 
@@ -40,7 +41,7 @@ HOSTILE = [
 
 
 def load(folder: Path, text: str, **modules: str) -> Project:
-    return guildfile.load(project(folder, text, **modules))
+    return reader.load(project(folder, text, **modules))
 
 
 def only(folder: Path, guildfile: str, **modules: str) -> Operation:

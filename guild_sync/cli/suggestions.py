@@ -104,12 +104,13 @@ def _files_of_run(line: TypedLine) -> Found:
 
 
 def _operations(line: TypedLine) -> Found:
-    from guild_sync.project import builtin, guildfile
+    from guild_sync.guildfile import reader
+    from guild_sync.project import builtin
     from guild_sync.project.definitions import GUILDFILE
 
     offered = list(builtin.OPERATIONS.values())
     if (Path.cwd() / GUILDFILE).exists():
-        offered = [*guildfile.load(Path.cwd()).operations, *offered]
+        offered = [*reader.load(Path.cwd()).operations, *offered]
     yield from (Candidate(o.full_name, o.description) for o in offered)
 
 
@@ -135,13 +136,14 @@ def _flags(line: TypedLine) -> Found:
 
 def _operation(line: TypedLine) -> Operation:
     """The operation that the line names. Raises GuildError where it names none."""
-    from guild_sync.project import builtin, guildfile, operations
+    from guild_sync.guildfile import reader
+    from guild_sync.project import builtin, operations
 
     spec = next((word for word in line.words[1:2] if "=" not in word), None)
     if spec and Path(spec).is_file():
-        return guildfile.of_script(Path(spec))[1]
+        return reader.of_script(Path(spec))[1]
     try:
-        return operations.find(guildfile.load(Path.cwd()), spec)
+        return operations.find(reader.load(Path.cwd()), spec)
     except GuildError:
         if spec in builtin.OPERATIONS:
             return builtin.OPERATIONS[spec]

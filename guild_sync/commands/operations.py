@@ -17,13 +17,14 @@ from pathlib import Path
 
 from guild_sync.cli.arguments import parse
 from guild_sync.errors import Exit
+from guild_sync.guildfile import reader
 from guild_sync.output import records, tables, terminal
-from guild_sync.project import guildfile, values
+from guild_sync.project import values
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    found = guildfile.load(Path.cwd()).operations
+    found = reader.load(Path.cwd()).operations
     if args.is_set("--json"):
         data: list[records.OperationRecord] = [
             {"name": o.full_name, "description": o.description,

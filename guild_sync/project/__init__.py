@@ -1,6 +1,7 @@
-"""What guild.yml of a project offers.
+"""What a project offers: its operations, their flags, its source code.
 
-Others call `guildfile.load` and `of_script` for a `definitions.Project`, `operations.find` and
-`with_steps`, `flags.flag_values`, `values.shown`, `batches.trials`, `sourcecode.source` and
-`wheel.build`; `builtin` has the operations that need no project.
+`definitions` has the records. Others call `operations.find` and `with_steps`,
+`flags.flag_values`, `module_flags.module_flags` and `find_module`, `values.shown`,
+`batches.trials`, `sourcecode.source` and `wheel.build`; `builtin` has the operations that need
+no project.
 """

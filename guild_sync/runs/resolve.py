@@ -8,11 +8,12 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Recipe
 from guild_sync.errors import GuildError, UsageError
+from guild_sync.guildfile import reader
 from guild_sync.hosts.base import Host, option
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.output.terminal import clean
-from guild_sync.project import builtin, guildfile, operations
+from guild_sync.project import builtin, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
 
 
@@ -68,7 +69,7 @@ def _builtin(spec: str | None) -> Operation | None:
         return None
     if (Path.cwd() / GUILDFILE).exists():
         named = (spec, f":{spec}")
-        if any(o.full_name in named for o in guildfile.load(Path.cwd()).operations):
+        if any(o.full_name in named for o in reader.load(Path.cwd()).operations):
             return None
     return builtin.OPERATIONS[spec]
 
@@ -77,7 +78,7 @@ def _of_project(spec: str | None, remote: str | None) -> Meant:
     """The operation of the project here, or the script, that `spec` names."""
     script = Path(spec) if spec is not None and spec.endswith(".py") else None
     if script is None:
-        project = guildfile.load(Path.cwd())
+        project = reader.load(Path.cwd())
         found = operations.find(project, spec)
         return Meant(operations.with_steps(project, found), project)
     if remote is not None:
@@ -86,7 +87,7 @@ def _of_project(spec: str | None, remote: str | None) -> Meant:
             f"Define an operation for it in guild.yml, and run that:\n"
             f"  {script.stem}:\n    main: {script.stem}",
         )
-    project, operation = guildfile.of_script(script)
+    project, operation = reader.of_script(script)
     return Meant(operation, project, script.absolute())
 
 
@@ -131,7 +132,7 @@ def _as_earlier(
     """The operation of an earlier run: the project's, where one is asked for, or the run's own."""
     needs_project = needs_project or bool(request.operation) or request.new_source
     if needs_project and not is_builtin(recipe):
-        project = guildfile.load(Path.cwd())
+        project = reader.load(Path.cwd())
         found = operations.find(project, request.operation or name_of(recipe))
         return Meant(operations.with_steps(project, found), project, recipe=recipe, again=again)
     operation = operation_of(recipe)

@@ -27,9 +27,9 @@ from guild_sync.agent.store import attrs
 from guild_sync.cli import expressions, timeranges
 from guild_sync.config import faults, file
 from guild_sync.errors import GuildError
+from guild_sync.guildfile import reader
 from guild_sync.hooks import hook
 from guild_sync.hosts import answers, frames
-from guild_sync.project import guildfile
 from guild_sync.runs.follow import Lines
 from guild_sync.sync import ledger
 from guild_sync.transport import rsync, rsync_failures
@@ -69,7 +69,7 @@ def read_config(text: str, folder: Path) -> None:
 
 def read_guildfile(text: str, folder: Path) -> None:
     (folder / "guild.yml").write_text(text, encoding="utf-8", errors="replace")
-    guildfile.load(folder)
+    reader.load(folder)
 
 
 def read_attribute(text: str, folder: Path) -> None:

@@ -12,10 +12,11 @@ import yaml
 
 from guild_sync.agent.protocol import Job, Recipe, Value
 from guild_sync.errors import ConfigError, GuildError
+from guild_sync.guildfile import reader
 from guild_sync.jobs import command
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.recipe import definition, flags_of, operation_of
-from guild_sync.project import flags, guildfile, operations
+from guild_sync.project import flags, operations
 from guild_sync.project.definitions import Operation, Project, Requirement, Step
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import Several
@@ -35,7 +36,7 @@ def recipe(**job: Any) -> Recipe:
 
 def load(folder: Path, operations: dict[str, Any]) -> Project:
     (folder / "guild.yml").write_text(yaml.safe_dump(operations, sort_keys=False))
-    return guildfile.load(folder)
+    return reader.load(folder)
 
 
 def read(folder: Path, **entry: Any) -> Operation:

@@ -9,22 +9,19 @@ from typing import Any
 
 from guild_sync.config.faults import Place
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.project import requirements
+from guild_sync.guildfile.flags import flags_of
+from guild_sync.guildfile.package import package
+from guild_sync.guildfile.requirements import requirements_of
+from guild_sync.guildfile.steps import steps_of
 from guild_sync.project.definitions import GUILDFILE, NAME, Operation, Package, Project, Requirement
 from guild_sync.project.flags import Flag
-from guild_sync.project.module_flags import ImportedFlag, find_module, module_flags
-from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, is_number, variable_text, words_of
+from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, variable_text, words_of
 
 _OPERATION_KEYS = {
     "main", "exec", "flags", "flags-import", "flags-dest", "env", "description", "default",
     "label", "sourcecode", "requires", "steps",
 }  # fmt: skip
 _LATER_KEYS = {"pip-freeze", "stoppable", "output-scalars", "plugins"}
-_FLAG_KEYS = {
-    "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
-    "description",
-}  # fmt: skip
-_TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
 _DESTINATIONS = ("args", "globals", "env")
 
 
@@ -48,7 +45,8 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     reader = _Reader(folder / GUILDFILE)
-    flags, dest = reader._flags({}, shlex.quote(path.stem), None, reader.file.at(path.name))
+    place = reader.file.at(path.name)
+    flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place)
     operation = Operation(path.name, main=shlex.quote(path.stem), flags=flags, flags_dest=dest)
     return Project(folder, (operation,), warnings=tuple(reader.file.warnings)), operation
 
@@ -114,7 +112,7 @@ class _Reader:
             place.fault("must be a mapping")
             return []
         if "package" in entry:
-            self._package(entry, place)
+            self.package = package(entry, place)
             return []
         if "config" in entry:
             place.warn("config is passed over: guild does not know it yet")
@@ -133,33 +131,6 @@ class _Reader:
             place.fault("operations: must be a mapping")
             return []
         return self._operations(operations, model)
-
-    def _package(self, entry: Mapping[Any, Any], place: Place) -> None:
-        for key in entry:
-            if key in ("data-files",) or key not in (
-                "package", "version", "description", "python-requires", "requires",
-            ):  # fmt: skip
-                place.pass_over(key)
-        name, version = entry["package"], str(entry.get("version") or "0.0.0")
-        requires = entry.get("requires") or []
-        if not isinstance(name, str) or not NAME.match(name):
-            place.fault("package: must be a name")
-        if not _is_version(version):
-            place.fault("version: must be a version, such as 1.0")
-        requires = [requires] if isinstance(requires, str) else requires
-        if not isinstance(requires, list) or not all(_one_line(r) for r in requires):
-            place.fault("requires: must be a list of packages")
-            requires = []
-        python_requires = entry.get("python-requires")
-        if python_requires is not None and not _one_line(python_requires):
-            place.fault("python-requires: must be text, such as '>=3.8'")
-        self.package = Package(
-            str(name),
-            version,
-            str(entry.get("description") or ""),
-            python_requires,
-            tuple(requires),
-        )
 
     def _operations(self, operations: Mapping[Any, Any], model: str) -> list[Operation]:
         found = []
@@ -204,9 +175,10 @@ class _Reader:
             env = {}
         if len(place.faults) > before:
             return Operation(name)
-        flags, dest = self._flags(entry, main if isinstance(main, str) else None, dest, place)
-        requires = requirements.requirements(entry.get("requires"), place)
-        steps = requirements.steps(entry.get("steps"), place)
+        module = main if isinstance(main, str) else None
+        flags, dest = flags_of(entry, module, dest, self.folder, place)
+        requires = requirements_of(entry.get("requires"), place)
+        steps = steps_of(entry.get("steps"), place)
         for requirement in requires:
             if requirement.kind == "operation":
                 self._add_flag_of(requirement, flags, place)
@@ -237,129 +209,3 @@ class _Reader:
             is_run=True,
             description=f"the run of {requirement.source} to take; the latest completed one",
         )
-
-    def _flags(
-        self, entry: Mapping[Any, Any], main: str | None, dest: str | None, place: Place
-    ) -> tuple[dict[str, Flag], str]:
-        declared = entry.get("flags") or {}
-        if not isinstance(declared, dict):
-            place.fault("flags: must be a mapping")
-            declared = {}
-        imported: Mapping[str, ImportedFlag] = {}
-        wanted = entry.get("flags-import")
-        if main and words_of(main) and wanted not in ("no", False):
-            path = find_module(words_of(main)[0], [self.folder])
-            if path is not None:
-                imported, dest = self._imported(path, dest)
-        flags = {}
-        for name, found in imported.items():
-            if _is_wanted(name, wanted) or name in declared:
-                flags[name] = _flag_of(found)
-        for name, value in declared.items():
-            if str(name).startswith("$"):
-                place.at("flags").pass_over(name)
-                continue
-            flags[str(name)] = self._declared(
-                str(name), value, flags.get(str(name)), dest, place.at("flags").at(str(name))
-            )
-        return flags, dest or "args"
-
-    def _imported(
-        self, path: Path, dest: str | None
-    ) -> tuple[Mapping[str, ImportedFlag], str | None]:
-        try:
-            found = module_flags(path.read_text(encoding="utf-8"), str(path))
-        except (SyntaxError, ValueError, OSError) as e:
-            self.file.warn(f"cannot read flags from {path.name}: {e}")
-            return {}, dest
-        if dest is None or dest == found.dest:
-            return found.flags, found.dest
-        return {}, dest
-
-    def _declared(
-        self, name: str, value: Any, base: Flag | None, dest: str | None, place: Place
-    ) -> Flag:
-        base = base or Flag(name, global_name=name.replace("-", "_") if dest == "globals" else None)
-        given = value if isinstance(value, dict) else {"default": value}
-        for key in given:
-            if key not in _FLAG_KEYS:
-                place.pass_over(key)
-        choices = given.get("choices", list(base.choices))
-        if not isinstance(choices, list):
-            place.fault("choices: must be a list")
-            choices = []
-        for key in ("min", "max"):
-            if not is_number(given.get(key, 0)):
-                place.fault(f"{key}: must be a number")
-        if given.get("type") is not None and given["type"] not in _TYPES:
-            place.fault(f"type: must be one of {', '.join(_TYPES)}")
-        if not _is_option_name(given.get("arg-name", "x")):
-            place.fault("arg-name: must be an option's name without dashes")
-        if not isinstance(given.get("arg-switch", None), (bool, type(None))):
-            place.fault("arg-switch: must be yes or no")
-        return Flag(
-            name=name,
-            default=given.get("default", base.default),
-            type=given.get("type", base.type),
-            choices=tuple(
-                c["value"] if isinstance(c, dict) and "value" in c else c for c in choices
-            ),
-            required=bool(given.get("required", base.required)),
-            minimum=given.get("min"),
-            maximum=given.get("max"),
-            arg_name=given.get("arg-name", base.arg_name),
-            switch=given.get("arg-switch", base.switch),
-            several=base.several,
-            global_name=base.global_name,
-            description=str(given.get("description", base.description)),
-        )
-
-
-def _is_version(text: str) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
-
-
-def _is_option_name(value: object) -> bool:
-    return isinstance(value, str) and bool(NAME.match(value))
-
-
-def _one_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and "\n" not in value and "\r" not in value
-
-
-def _is_wanted(name: str, wanted: Any) -> bool:
-    if wanted is None or wanted in ("all", True):
-        return True
-    return name in wanted if isinstance(wanted, list) else name == wanted
-
-
-def _flag_of(found: ImportedFlag) -> Flag:
-    kind = found.type or _kind_of(found.default)
-    if found.arg_name and kind is None and found.switch is None and not found.nargs:
-        kind = "string"  # what argparse makes of an option without a type
-    return Flag(
-        name=found.name,
-        default=found.default,
-        type=kind,
-        choices=found.choices,
-        required=found.required,
-        arg_name=found.arg_name,
-        switch=found.switch,
-        several=found.nargs,
-        global_name=found.name if found.arg_name is None else None,
-        description=found.help,
-    )
-
-
-def _kind_of(default: object) -> str | None:
-    if isinstance(default, bool):
-        return "boolean"
-    if isinstance(default, (int, float)):
-        return "number"
-    return "string" if isinstance(default, str) else None

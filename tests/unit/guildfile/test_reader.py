@@ -12,8 +12,8 @@ from projects import load, message, only
 from support import project
 
 from guild_sync.errors import ConfigError, GuildError
+from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
-from guild_sync.project import guildfile
 from guild_sync.project import values as project_values
 from guild_sync.project.definitions import Operation, Package
 from guild_sync.project.flags import Flag
@@ -221,7 +221,7 @@ def test_a_value_that_is_none_is_not_yaml(tmp_path: Path, text: str) -> None:
 
 def test_a_folder_without_guild_yml_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(GuildError) as error:
-        guildfile.load(tmp_path)
+        reader.load(tmp_path)
     assert error.value.message == f"there is no guild.yml in {tmp_path}"
 
 
@@ -248,7 +248,7 @@ def test_a_folder_without_guild_yml_is_said_to_be_none(tmp_path: Path) -> None:
 @example({"op": {"flags-import": [{}], "main": "x"}})
 def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
     with suppress(ConfigError):
-        guildfile._Reader(Path("/nowhere/guild.yml")).project(data)
+        reader._Reader(Path("/nowhere/guild.yml")).project(data)
 
 
 def test_a_main_of_blanks_is_a_fault(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_flags_import_says_which(tmp_path: Path, wanted: str, names: list[str]) 
 def test_a_module_that_is_no_python_is_a_warning(tmp_path: Path) -> None:
     found = load(tmp_path, "op: {main: train}", train="def (:\n")
     (warning,) = found.warnings
-    assert warning.startswith("cannot read flags from train.py: ")
+    assert warning.startswith("op: cannot read flags from train.py: ")
 
 
 def test_a_module_is_never_run(tmp_path: Path) -> None:
@@ -311,18 +311,18 @@ def test_a_module_is_never_run(tmp_path: Path) -> None:
 
 def test_a_script_is_a_project_of_one_operation(tmp_path: Path) -> None:
     script = project(tmp_path, "", train="lr = 0.1\n") / "train.py"
-    found, operation = guildfile.of_script(script)
+    found, operation = reader.of_script(script)
     assert (found.folder, operation.name, operation.main) == (tmp_path, "train.py", "train")
     assert operation.flags["lr"].default == 0.1
 
 
 def test_a_script_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(GuildError) as error:
-        guildfile.of_script(tmp_path / "gone.py")
+        reader.of_script(tmp_path / "gone.py")
     assert error.value.message == f"there is no script {tmp_path}/gone.py"
 
 
 def test_a_scripts_name_may_have_spaces(tmp_path: Path) -> None:
     (tmp_path / "my script.py").write_text("lr = 1\n")
-    _, operation = guildfile.of_script(tmp_path / "my script.py")
+    _, operation = reader.of_script(tmp_path / "my script.py")
     assert command_of(operation, {})["module"] == "my script"

@@ -1,0 +1,4 @@
+"""The language of guild.yml, read into the records of `project/definitions.py`.
+
+Others call `reader.load` and `reader.of_script` for a `Project`.
+"""

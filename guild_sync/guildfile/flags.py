@@ -1,0 +1,131 @@
+"""`flags` and `flags-import` of an operation in guild.yml, with what its module offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from guild_sync.config.faults import Place
+from guild_sync.project.definitions import NAME
+from guild_sync.project.flags import Flag
+from guild_sync.project.module_flags import ImportedFlag, find_module, module_flags
+from guild_sync.project.values import is_number, words_of
+
+_FLAG_KEYS = {
+    "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
+    "description",
+}  # fmt: skip
+_TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
+
+
+def flags_of(
+    entry: Mapping[Any, Any], main: str | None, dest: str | None, folder: Path, place: Place
+) -> tuple[dict[str, Flag], str]:
+    """The flags that an operation declares and imports from its module, and where they go."""
+    declared = entry.get("flags") or {}
+    if not isinstance(declared, dict):
+        place.fault("flags: must be a mapping")
+        declared = {}
+    imported: Mapping[str, ImportedFlag] = {}
+    wanted = entry.get("flags-import")
+    if main and words_of(main) and wanted not in ("no", False):
+        path = find_module(words_of(main)[0], [folder])
+        if path is not None:
+            imported, dest = _imported(path, dest, place)
+    flags = {}
+    for name, found in imported.items():
+        if _is_wanted(name, wanted) or name in declared:
+            flags[name] = _flag_of(found)
+    for name, value in declared.items():
+        if str(name).startswith("$"):
+            place.at("flags").pass_over(name)
+            continue
+        flags[str(name)] = _declared(
+            str(name), value, flags.get(str(name)), dest, place.at("flags").at(str(name))
+        )
+    return flags, dest or "args"
+
+
+def _imported(
+    path: Path, dest: str | None, place: Place
+) -> tuple[Mapping[str, ImportedFlag], str | None]:
+    try:
+        found = module_flags(path.read_text(encoding="utf-8"), str(path))
+    except (SyntaxError, ValueError, OSError) as e:
+        place.warn(f"cannot read flags from {path.name}: {e}")
+        return {}, dest
+    if dest is None or dest == found.dest:
+        return found.flags, found.dest
+    return {}, dest
+
+
+def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place: Place) -> Flag:
+    base = base or Flag(name, global_name=name.replace("-", "_") if dest == "globals" else None)
+    given = value if isinstance(value, dict) else {"default": value}
+    for key in given:
+        if key not in _FLAG_KEYS:
+            place.pass_over(key)
+    choices = given.get("choices", list(base.choices))
+    if not isinstance(choices, list):
+        place.fault("choices: must be a list")
+        choices = []
+    for key in ("min", "max"):
+        if not is_number(given.get(key, 0)):
+            place.fault(f"{key}: must be a number")
+    if given.get("type") is not None and given["type"] not in _TYPES:
+        place.fault(f"type: must be one of {', '.join(_TYPES)}")
+    if not _is_option_name(given.get("arg-name", "x")):
+        place.fault("arg-name: must be an option's name without dashes")
+    if not isinstance(given.get("arg-switch", None), (bool, type(None))):
+        place.fault("arg-switch: must be yes or no")
+    return Flag(
+        name=name,
+        default=given.get("default", base.default),
+        type=given.get("type", base.type),
+        choices=tuple(c["value"] if isinstance(c, dict) and "value" in c else c for c in choices),
+        required=bool(given.get("required", base.required)),
+        minimum=given.get("min"),
+        maximum=given.get("max"),
+        arg_name=given.get("arg-name", base.arg_name),
+        switch=given.get("arg-switch", base.switch),
+        several=base.several,
+        global_name=base.global_name,
+        description=str(given.get("description", base.description)),
+    )
+
+
+def _is_option_name(value: object) -> bool:
+    return isinstance(value, str) and bool(NAME.match(value))
+
+
+def _is_wanted(name: str, wanted: Any) -> bool:
+    if wanted is None or wanted in ("all", True):
+        return True
+    return name in wanted if isinstance(wanted, list) else name == wanted
+
+
+def _flag_of(found: ImportedFlag) -> Flag:
+    kind = found.type or _kind_of(found.default)
+    if found.arg_name and kind is None and found.switch is None and not found.nargs:
+        kind = "string"  # what argparse makes of an option without a type
+    return Flag(
+        name=found.name,
+        default=found.default,
+        type=kind,
+        choices=found.choices,
+        required=found.required,
+        arg_name=found.arg_name,
+        switch=found.switch,
+        several=found.nargs,
+        global_name=found.name if found.arg_name is None else None,
+        description=found.help,
+    )
+
+
+def _kind_of(default: object) -> str | None:
+    if isinstance(default, bool):
+        return "boolean"
+    if isinstance(default, (int, float)):
+        return "number"
+    return "string" if isinstance(default, str) else None
