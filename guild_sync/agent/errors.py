@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class AgentError(Exception):
     """An error that the user can mend; `kind` tells callers what it is about.
@@ -16,3 +19,12 @@ class AgentError(Exception):
         self.message = message
         self.hint = hint
         self.kind = kind
+
+
+def refuse_exhaustion(error: OSError) -> None:
+    """Raise AgentError where nothing more can be opened: that says nothing of what was to be."""
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise AgentError(
+            "cannot open one more file: %s" % os.strerror(error.errno),
+            "See 'ulimit -n', and what else runs on that machine.",
+        ) from None

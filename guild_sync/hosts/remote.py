@@ -95,8 +95,8 @@ class RemoteHost(Host):
     def _read(self, function: Function[T], result: object) -> T:
         try:
             return read(function.answer, result)
-        except Misread:
-            raise self._no_answer("") from None
+        except Misread as e:
+            raise self._no_answer(f"Its answer to {function.name!r}: {e}") from None
 
     def _answer(
         self, function: Function[T], args: Mapping[str, object], damaged: bool = False

@@ -24,7 +24,7 @@ SEEDS = int(os.environ.get("ALTERED_SEEDS", "2"))
 ENDED, OTHER, HERE = "a" * 32, "b" * 32, "c" * 32
 COMMANDS = [
     ("list_runs", "runs -r far"),
-    ("list_runs", "pull far -y"),
+    ("offer", "pull far -y"),
     ("list_runs", "watch {real} -r far"),
     ("info", f"info {ENDED} -r far"),
     ("list_files", f"ls -L {ENDED} -r far"),
@@ -61,7 +61,7 @@ COMMANDS = [
     ("end_copy", f"push far {HERE} -y"),
     ("survey", "sync"),
     ("survey", "sync --plan"),
-    ("survey", f"pull far {ENDED} -y --exclude x"),
+    ("offer", f"pull far {ENDED} -y --exclude x"),
 ]
 
 
@@ -122,13 +122,13 @@ def test_an_altered_answer_does_no_harm(
 
 READING = [
     ("list_runs", "runs -r far"),
-    ("list_runs", f"pull far {ENDED} -y"),
-    ("list_runs", "pull far -y"),
+    ("offer", f"pull far {ENDED} -y"),
+    ("offer", "pull far -y"),
     ("list_details", "runs -v -r far"),
     ("info", f"info {ENDED} -r far"),
     ("list_files", f"ls -L {ENDED} -r far"),
     ("choose", "select -r far"),
-    ("survey", f"pull far {ENDED} -y --exclude x"),
+    ("offer", f"pull far {ENDED} -y --exclude x"),
     ("survey", "sync"),
     ("python", "remotes --status"),
 ]

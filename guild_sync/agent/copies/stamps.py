@@ -7,6 +7,7 @@ import os
 import time
 from typing import Iterator, Tuple
 
+from ..errors import refuse_exhaustion
 from ..protocol import CACHE
 from ..store import locks, rundir
 
@@ -37,7 +38,8 @@ def _files(top: str) -> Iterator[Tuple[str, os.stat_result]]:
         try:
             with os.scandir(folder) as found:
                 items = sorted(found, key=lambda item: item.name)
-        except OSError:
+        except OSError as e:
+            refuse_exhaustion(e)
             continue  # it went while we looked: its own folder's time tells
         in_guild = folder == rundir.guild_dir(top)
         for item in items:

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import List, Sequence, Tuple, Union
 
-from ..errors import AgentError
+from ..errors import AgentError, refuse_exhaustion
 from ..protocol import MOST, SelectionForm, Value
 from ..store import atomic, inside, rundir
 from .patterns import at_any_depth, is_below, matches
@@ -65,7 +65,8 @@ def _entries(folder: str) -> List["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as items:
             return list(items)
-    except OSError:
+    except OSError as e:
+        refuse_exhaustion(e)
         return []
 
 

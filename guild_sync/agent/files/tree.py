@@ -6,7 +6,7 @@ import os
 from typing import Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..catalog import find
-from ..errors import AgentError
+from ..errors import AgentError, refuse_exhaustion
 from ..protocol import CACHE, Files, Filters, Link, ListedFile
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
@@ -148,6 +148,7 @@ def _entries(folder: str, prefix: str) -> List[Tuple[str, "os.DirEntry[str]"]]:
     try:
         with os.scandir(folder) as found:
             items = sorted(found, key=lambda item: item.name, reverse=True)
-    except OSError:
+    except OSError as e:
+        refuse_exhaustion(e)
         return []
     return [(prefix + item.name, item) for item in items]

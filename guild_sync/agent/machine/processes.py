@@ -8,6 +8,7 @@ import signal
 import time
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
+from ..errors import refuse_exhaustion
 from ..store import identity
 from ..store.identity import Identity
 
@@ -63,7 +64,8 @@ def _open_files(pid: int) -> Iterator[str]:
     folder = "/proc/%d/fd" % pid
     try:
         names = os.listdir(folder)
-    except OSError:  # it ended, or is another user's
+    except OSError as e:  # it ended, or is another user's
+        refuse_exhaustion(e)
         return
     for name in names:
         try:
@@ -129,7 +131,8 @@ def _processes() -> Iterator[_Process]:
     """All processes. Source: proc(5): behind the name state, ppid, pgrp, session; 20th, start."""
     try:
         names = os.listdir("/proc")
-    except OSError:
+    except OSError as e:
+        refuse_exhaustion(e)
         return
     for name in names:
         if name.isdigit():

@@ -69,8 +69,8 @@ def discard(home: str, run_id: str) -> None:
             return
     except FileNotFoundError:  # it was deleted; what is restored of it waits no more
         return
-    except OSError:
-        pass  # on a full disk no runner can start in it either
+    except (OSError, AgentError):
+        pass  # on a full disk, or without a handle, no runner can start in it either
     try:
         if rundir.status(directory) != rundir.Status("pending"):
             return

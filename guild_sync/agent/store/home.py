@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
+from ..errors import refuse_exhaustion
 from . import atomic, inside, rundir
 
 # In the runs' own folder, which may be a disk of its own: where it is gone, the disk is.
@@ -19,7 +20,8 @@ def home_id(home: str, make: bool) -> Optional[str]:
         try:
             with os.fdopen(os.open(path, inside.READ), encoding="ascii", errors="replace") as f:
                 return f.readline().strip() or None
-        except OSError:
+        except OSError as e:
+            refuse_exhaustion(e)
             if not make or not _give_id(path):
                 return None
     return None

@@ -10,6 +10,7 @@ import os
 from functools import lru_cache
 from typing import List, Mapping, NamedTuple, Optional
 
+from ..errors import refuse_exhaustion
 from ..protocol import Value
 
 
@@ -148,7 +149,8 @@ def stat_of(pid: int) -> List[bytes]:
         with open("/proc/%d/stat" % pid, "rb") as f:
             # The second field is the program's name, in parentheses, with anything in it.
             return f.read().rpartition(b")")[2].split()
-    except OSError:
+    except OSError as e:
+        refuse_exhaustion(e)
         return []
 
 
@@ -169,5 +171,6 @@ def first_line(path: str) -> Optional[str]:
     try:
         with open(path, encoding="ascii") as f:
             return f.readline().strip()
-    except OSError:
+    except OSError as e:
+        refuse_exhaustion(e)
         return None

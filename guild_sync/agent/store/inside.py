@@ -14,6 +14,7 @@ import stat as modes
 from contextlib import contextmanager
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
+from ..errors import refuse_exhaustion
 from ..protocol import Value
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -31,7 +32,11 @@ class Linked(OSError):
 
 
 def opened(path: str, within: Optional[int] = None, flags: int = PASS) -> int:
-    """A handle on a folder, which the caller closes. Raises Linked where it is a link."""
+    """A handle on a folder, which the caller closes.
+
+    Raises Linked where it is a link, and AgentError where there is no room for a handle:
+    whoever takes an OSError for "it is not there" would then say what is not true.
+    """
     try:
         return os.open(path, flags, dir_fd=within)
     except OSError as e:
@@ -39,6 +44,7 @@ def opened(path: str, within: Optional[int] = None, flags: int = PASS) -> int:
 
 
 def _explained(error: OSError, path: str, within: Optional[int]) -> OSError:
+    refuse_exhaustion(error)
     if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EEXIST):
         try:
             if modes.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode):

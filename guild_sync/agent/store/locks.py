@@ -59,7 +59,7 @@ def hold(guild_dir: str, force: bool = False) -> Optional[int]:
             if renewed or not _others_may_open(fd):
                 try:
                     _write_record(guild_dir, fd, flocked is True)
-                except OSError:
+                except BaseException:
                     os.close(fd)
                     raise
                 return fd

@@ -18,7 +18,7 @@ from typing import (
     Tuple,
 )
 
-from ..errors import AgentError
+from ..errors import AgentError, refuse_exhaustion
 from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value, now
 from . import atomic, attrs, inside, locks
 
@@ -63,11 +63,17 @@ def runs_dir(home: str, deleted: bool = False) -> str:
 
 
 def names(top: str) -> List[str]:
-    """The ids of what is in a folder of runs, in no order; none where it cannot be read."""
+    """The ids of what is in a folder of runs, in no order; none where it is not there.
+
+    Raises AgentError where it cannot be read: it may have any.
+    """
     try:
         return [name for name in os.listdir(top) if RUN_ID.match(name)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as e:
+        refuse_exhaustion(e)
+        raise AgentError("cannot read %s: %s" % (shown(top), e.strerror)) from None
 
 
 def run_dir(home: str, run_id: str, deleted: bool = False) -> str:
@@ -335,7 +341,8 @@ def _read_at(handle: int, name: str) -> Optional[str]:
     of 10,000 runs spends its time on."""
     try:
         fd = os.open(name, inside.READ, dir_fd=handle)
-    except OSError:
+    except OSError as e:
+        refuse_exhaustion(e)
         return None
     try:
         data = os.read(fd, _BLOCK)
