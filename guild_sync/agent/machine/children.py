@@ -1,11 +1,12 @@
-"""Child processes that do not outlive the process that started them."""
+"""Child processes: this agent once more, and none that outlives the process that started it."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
-from typing import Callable
+import sys
+from typing import Callable, List
 
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
@@ -27,3 +28,9 @@ def die_with_parent(signum: int = signal.SIGKILL) -> Callable[[], None]:
             os._exit(1)
 
     return prepare
+
+
+def agent_argv(*words: str) -> List[str]:
+    """This agent again, as a process of its own: whatever the locale, names are UTF-8."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return [sys.executable, "-I", "-S", "-X", "utf8", here, *words]

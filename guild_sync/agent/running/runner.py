@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from typing import Callable, Dict, List, Optional
 
 from ..errors import AgentError
+from ..machine.children import agent_argv
 from ..machine.environment import Environment, user_name
 from ..protocol import WAITING, Job, Plain, now
 from ..store import inside, locks, rundir
@@ -132,9 +132,8 @@ def _argv(directory: str, job: Job, environment: Environment) -> List[str]:
     if job.get("builtin"):
         if job["builtin"] not in BUILTINS:
             raise AgentError("guild has no operation %s" % rundir.shown(job["builtin"]))
-        agent = [sys.executable, "-I", "-S", "-X", "utf8", os.path.dirname(here), job["builtin"]]
         own = [directory] if job["builtin"] == "series" else job.get("args", ())
-        return [*agent, _home_of(directory), *own]
+        return agent_argv(job["builtin"], _home_of(directory), *own)
     if job.get("module"):
         main_program = os.path.join(here, "op_main.py")
         return [environment.python, "-u", main_program, job["module"], *job.get("args", ())]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 
 from .. import protocol
 from ..errors import AgentError
 from ..machine import folder
-from ..machine.children import die_with_parent
+from ..machine.children import agent_argv, die_with_parent
 from ..store import locks, rundir
 
 
@@ -43,17 +42,7 @@ def start_runner(directory: str, only: str = "", echo: bool = False) -> "subproc
     read_end, write_end = os.pipe()
     # The runner keeps no handle of ours, so that ssh returns when this process ends.
     runner = subprocess.Popen(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            os.path.dirname(os.path.dirname(__file__)),  # the agent, as a folder
-            "runner",
-            directory,
-            str(write_end),
-            only,
-            "echo" if echo else "",
-        ],
+        agent_argv("runner", directory, str(write_end), only, "echo" if echo else ""),
         stdin=None if echo else subprocess.DEVNULL,
         stdout=None if echo else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
