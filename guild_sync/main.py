@@ -120,7 +120,9 @@ def _print_manual(words: list[str]) -> int:
     from guild_sync.cli.manual import pages
 
     name = "guild.1"
-    if words and words[0] != "help":
+    if words[:1] == ["guild.yml"]:
+        name = "guild.yml.5"
+    elif words and words[0] != "help":
         module_of(words[0])
         name = f"guild-{words[0]}.1"
     print(pages()[name], end="")

@@ -9,6 +9,7 @@ import pytest
 from support import project
 
 from guild_sync.agent.protocol import Job
+from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError
 from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
@@ -50,8 +51,11 @@ def only(folder: Path, guildfile: str, **modules: str) -> Operation:
 
 
 def message(folder: Path, guildfile: str) -> str:
+    """What is said of a file with faults: of it as a whole, or of all its operations."""
     with pytest.raises(ConfigError) as error:
-        load(folder, guildfile)
+        found = load(folder, guildfile)
+        said = [*found.faults, *(fault for o in found.operations for fault in o.faults)]
+        refuse(found.guildfile, list(dict.fromkeys(said)))
     return f"{error.value.message}\n{error.value.hint}"
 
 

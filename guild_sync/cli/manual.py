@@ -1,4 +1,4 @@
-"""Pages of the manual, made from usages: what `--help` shows, as roff."""
+"""Pages of the manual as roff: what `--help` shows, and what each key of guild.yml is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from guild_sync import __version__
 from guild_sync.cli import usages
 from guild_sync.cli.table import COMMANDS, file_of, usage
 from guild_sync.cli.usages import Section
+from guild_sync.guildfile import keys
 
 WIDTH = 66  # of a line of text, before it has escapes
 _ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
@@ -32,6 +33,37 @@ def page(name: str, about: str, usage: str, commands: Iterable[str] = ()) -> str
         ".SH SEE ALSO",
         ",\n".join(f"\\fB{_text(other)}\\fR(1)" for other in others),
     ]
+    return "\n".join(lines) + "\n"
+
+
+_GUILDFILE = """
+The file says what a project offers: either a mapping of names to operations, or a list of
+entries. An entry is a package, a model with operations, a config that models extend, or an
+include of other files. An operation whose keys have a fault is listed with it; the others run.
+
+In the keys of a model, {{NAME}} is the value of its parameter NAME. In flags, operations and
+resources, the key $include names a CONFIG, a CONFIG:OPERATION or CONFIG#NAME,NAME whose own
+are put in; those that are there already win.
+"""
+
+
+def guildfile_page() -> str:
+    """The page of guild.yml: every key of the table, with what it takes."""
+    lines = [
+        '.\\" Made from the table of keys in guild_sync/guildfile/keys.py (make man): do not edit.',
+        f'.TH "GUILD.YML" "5" "" "guild {__version__}" "guild"',
+        ".SH NAME",
+        f"guild.yml \\- {_text('what a project offers to guild')}",
+        ".SH DESCRIPTION",
+        *_plain(Section("", tuple(_GUILDFILE.splitlines()))),
+    ]
+    for group, known in keys.GROUPS.items():
+        lines.append(f".SH KEYS OF {group.upper()}")
+        for name, key in known.items():
+            takes = ", ".join(key.values) if key.values else ", ".join(key.takes)
+            about = f"{key.about.rstrip('.')}. Takes {takes}. Since {key.since}."
+            lines += [".TP", rf"\fB{_text(name)}\fR", *_wrapped(about)]
+    lines += [".SH SEE ALSO", r"\fBguild\-operations\fR(1),", r"\fBguild\-run\fR(1)"]
     return "\n".join(lines) + "\n"
 
 
@@ -109,4 +141,5 @@ def pages() -> dict[str, str]:
     pages = {"guild.1": page("guild", "start operations and sync runs", usage(), COMMANDS)}
     for name, (_, about) in COMMANDS.items():
         pages[f"guild-{name}.1"] = page(f"guild-{name}", about, usage_of(file_of(name)))
+    pages["guild.yml.5"] = guildfile_page()
     return pages

@@ -1,11 +1,15 @@
 """List the operations of the project in this folder.
 
+One that cannot run is listed with its faults; the others run.
+
 Usage:
   guild operations [options]
 
 Options:
   -v, --verbose  Show the flags of each, with their defaults.
   --json         Print JSON.
+  --schema       Print the JSON schema of guild.yml, with which editors check and complete
+                 its keys.
   --help         Show this help and exit.
 """
 
@@ -16,19 +20,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from guild_sync.cli.arguments import parse
+from guild_sync.config.faults import refusal
 from guild_sync.errors import Exit
-from guild_sync.guildfile import reader
-from guild_sync.output import records, tables, terminal
+from guild_sync.guildfile import reader, schema
+from guild_sync.output import console, records, tables, terminal
 from guild_sync.project import values
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    found = reader.load(Path.cwd()).operations
+    if args.is_set("--schema"):
+        print(json.dumps(schema.schema(), indent=2))
+        return Exit.OK
+    project = reader.load(Path.cwd())
+    found = project.operations
+    if project.faults:
+        console.warn(refusal(project.guildfile, project.faults))
     if args.is_set("--json"):
         data: list[records.OperationRecord] = [
             {"name": o.full_name, "description": o.description,
-             "flags": {name: flag.default for name, flag in o.flags.items()}}
+             "flags": {name: flag.default for name, flag in o.flags.items()},
+             "faults": list(o.faults)}
             for o in found
         ]  # fmt: skip
         print(json.dumps(data, default=str))
@@ -36,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
     rows = [(terminal.clean(o.full_name), terminal.clean(o.description)) for o in found]
     for operation, line in zip(found, tables.table(rows), strict=True):
         print(line)
+        for fault in operation.faults:
+            print(terminal.clean(f"  cannot run: {fault}"))
         if args.is_set("--verbose"):
             for flag in operation.flags.values():
                 about = f"  ({flag.description})" if flag.description else ""

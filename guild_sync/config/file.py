@@ -40,7 +40,7 @@ def load(path: Path) -> object:
         return _loaded(path, identity(path))
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The text of a file of such a size as people write, which is no pipe to be waited for."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
         if stat.S_ISFIFO(os.fstat(f.fileno()).st_mode):
@@ -54,7 +54,7 @@ def _text(path: Path) -> str:
 @lru_cache(maxsize=1)
 def _loaded(path: Path, _: tuple[int, ...]) -> object:
     try:
-        text = _text(path)
+        text = text_of(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as e:

@@ -1,42 +1,44 @@
-"""guild.yml: what a project offers, read into frozen records; every fault in one message."""
+"""guild.yml: what a project offers, read into frozen records, each operation with its faults."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from guild_sync.config.faults import Place
-from guild_sync.errors import ConfigError, GuildError
+from guild_sync.errors import GuildError
+from guild_sync.guildfile import entries, keys
+from guild_sync.guildfile.entries import ProjectEntries, ProjectEntry
 from guild_sync.guildfile.flags import flags_of
+from guild_sync.guildfile.inherit import Models, Unresolved
+from guild_sync.guildfile.lines import Mapped, Spot, mapped
 from guild_sync.guildfile.package import package
 from guild_sync.guildfile.requirements import requirements_of
 from guild_sync.guildfile.steps import steps_of
-from guild_sync.project.definitions import GUILDFILE, NAME, Operation, Package, Project, Requirement
+from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement, Yaml
 from guild_sync.project.flags import Flag
-from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY, variable_text, words_of
+from guild_sync.project.values import variable_text, words_of
 
-_OPERATION_KEYS = {
-    "main", "exec", "flags", "flags-import", "flags-dest", "env", "description", "default",
-    "label", "sourcecode", "requires", "steps",
-}  # fmt: skip
-_LATER_KEYS = {"pip-freeze", "stoppable", "output-scalars", "plugins"}
 _DESTINATIONS = ("args", "globals", "env")
+# What runs, where an operation says several: the first of them.
+_RUNS = ("exec", "main", "steps")
 
 
 def load(folder: Path) -> Project:
-    """The project in `folder`. Raises ConfigError with every fault of its guild.yml."""
+    """The project in `folder`; each operation knows its own faults.
+
+    Raises ConfigError where its guild.yml as a whole cannot be read.
+    """
     path = folder / GUILDFILE
     try:
-        text = path.read_text(encoding="utf-8")
+        data = entries.load(path)
     except FileNotFoundError:
         raise GuildError(
             f"there is no {GUILDFILE} in {folder}", "Change to a project's folder, or make one."
         ) from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read {path}: {e}") from None
-    return _Reader(path).project(_parsed(path, text))
+    return _Reader(path).project(data)
 
 
 def of_script(path: Path) -> tuple[Project, Operation]:
@@ -44,162 +46,181 @@ def of_script(path: Path) -> tuple[Project, Operation]:
     if not path.is_file():
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
-    reader = _Reader(folder / GUILDFILE)
-    place = reader.file.at(path.name)
+    place = Spot(path.name)
     flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place)
-    operation = Operation(path.name, main=shlex.quote(path.stem), flags=flags, flags_dest=dest)
-    return Project(folder, (operation,), warnings=tuple(reader.file.warnings)), operation
+    operation = Operation(
+        path.name,
+        main=shlex.quote(path.stem),
+        flags=flags,
+        flags_dest=dest,
+        warnings=tuple(place.warnings),
+    )
+    return Project(folder, (operation,)), operation
 
 
-def _parsed(path: Path, text: str) -> Any:
-    import yaml
+@dataclass(frozen=True)
+class _Model:
+    """What the operations of a model have in common."""
 
-    try:
-        # Not libyaml's loader: deep nesting ends the process.
-        return yaml.load(text, _loader())
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
-        from guild_sync.config.file import yaml_error
-
-        raise yaml_error(path, e) from None
-
-
-def _loader() -> type[Any]:
-    """YAML's safe loader, to which values are what they are on a command line.
-
-    `1e-3` is a number, and neither `12:30` nor `2026-01-01` is: they are text.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.yaml_implicit_resolvers = {
-        first: [
-            ("tag:yaml.org,2002:str", TIME_OF_DAY),
-            *(pair for pair in known if pair[0] != "tag:yaml.org,2002:timestamp"),
-            ("tag:yaml.org,2002:float", SCIENTIFIC),
-        ]
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    return Loader
+    name: str
+    data: Mapped
+    resources: Mapping[str, Yaml]
+    faults: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 class _Reader:
-    """Reads guild.yml in both its forms; `file` has every fault and every unknown key."""
+    """Reads guild.yml in both its forms; `file` has the faults that are no operation's."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = path.parent
-        self.file = Place()
-        self.package = Package()
-        self.sourcecode: Any = None
+        self.file = Spot()
+        self.models = Models(())
 
-    def project(self, data: Any) -> Project:
-        operations: list[Operation] = []
-        if isinstance(data, list):
-            for number, entry in enumerate(data, 1):
-                operations += self._entry(entry, self.file.at(f"entry {number}"))
-        elif isinstance(data, dict):
-            operations += self._operations(data, "")
-        elif data is not None:
+    def project(self, data: Yaml) -> Project:
+        if data is not None and not isinstance(data, (dict, list)):
             self.file.fault("must be a mapping of operations, or a list of entries")
-        self.file.refuse(self.path)
-        warnings = tuple(self.file.warnings)
-        return Project(self.folder, tuple(operations), self.package, self.sourcecode, warnings)
+            self.file.refuse(self.path)
+        found = ProjectEntries(self.path, self.file).of(data)
+        self.models = Models(found)
+        own_package, faults = self._package(found)
+        operations = [o for entry in found if entry.kind == "model" for o in self._model(entry)]
+        if not operations:
+            self.file.faults += faults
+        defaults = [e.name for e in found if e.kind == "model" and e.data.get("default") is True]
+        return Project(
+            self.folder,
+            tuple(replace(o, faults=(*faults, *o.faults)) for o in _told_apart(operations)),
+            own_package,
+            faults=tuple(self.file.faults),
+            default_model=defaults[0] if defaults else None,
+        )
 
-    def _entry(self, entry: Any, place: Place) -> list[Operation]:
-        if not isinstance(entry, dict):
-            place.fault("must be a mapping")
-            return []
-        if "package" in entry:
-            self.package = package(entry, place)
-            return []
-        if "config" in entry:
-            place.warn("config is passed over: guild does not know it yet")
-            return []
-        model = entry.get("model") or ""
-        if not isinstance(model, str) or (model and not NAME.match(model)):
-            place.fault("model: must be a name")
-            return []
-        for key in entry:
-            if key not in ("model", "operations", "description", "sourcecode"):
-                place.pass_over(key)
-        if "sourcecode" in entry:
-            self.sourcecode = entry["sourcecode"]
-        operations = entry.get("operations") or {}
-        if not isinstance(operations, dict):
+    def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Sequence[str]]:
+        """The project's own package, or else the first that it includes; and its faults."""
+        packages = [entry for entry in found if entry.kind == "package"]
+        for entry in sorted(packages, key=lambda e: e.is_included):
+            place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a package")
+            return package(entry.data, place), place.faults
+        return Package(), ()
+
+    def _model(self, entry: ProjectEntry) -> list[Operation]:
+        place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a model")
+        keys.check(entry.data.without("operations", "resources"), "a model", place)
+        operations = mapped(entry.data.get("operations"))
+        if not isinstance(entry.data.get("operations", {}), (dict, type(None))):
             place.fault("operations: must be a mapping")
-            return []
-        return self._operations(operations, model)
+        model = _Model(entry.name, entry.data, {})
+        try:
+            data = self.models.whole(entry)
+            operations = self.models.section("operations", data.get("operations"))
+            resources = self.models.section("resources", data.get("resources"))
+            texts = {str(name): value for name, value in resources.items()}
+            model = _Model(entry.name, data, texts)
+        except Unresolved as e:
+            place.fault_at_its_line(str(e))
+            operations = operations.without("$include")
+        if place.faults and not operations:
+            self.file.faults += place.faults
+        model = replace(model, faults=place.faults, warnings=place.warnings)
+        return [
+            self._operation(operations.name_of(name), value, operations.where.get(name, ""), model)
+            for name, value in operations.items()
+        ]
 
-    def _operations(self, operations: Mapping[Any, Any], model: str) -> list[Operation]:
-        found = []
-        for name, entry in operations.items():
-            place = self.file.at(f"{model}:{name}" if model else str(name))
-            if not isinstance(name, str) or not NAME.match(name):
-                place.fault("an operation's name has letters, digits, '-', '_', '.'")
-            elif isinstance(entry, str):
-                found.append(self._operation(name, model, {"main": entry}, place))
-            elif isinstance(entry, dict):
-                found.append(self._operation(name, model, entry, place))
-            else:
-                place.fault("must be a mapping")
-        return found
+    def _operation(self, name: str, value: Yaml, where: str, model: _Model) -> Operation:
+        """An operation; one that has faults says them, and what it is called."""
+        place = Spot(_full_name(name, model.name), where=where)
+        if not name.isprintable() or not name.strip():
+            name = keys.shown(name)
+            place = Spot(_full_name(name, model.name), where=where)
+            place.fault("an operation's name is text on one line")
+        place.faults += model.faults
+        place.warnings += model.warnings
+        found = Operation(name, model.name)
+        if isinstance(value, (str, dict)):
+            entry = self._whole(value, model)
+            place = Spot(place.name, place, entry, where, "an operation")
+            found = self._read(found, entry, model, place)
+        else:
+            place.fault(f"must be a mapping, or text, not {keys.shown(value)}")
+        return replace(found, faults=tuple(place.faults), warnings=tuple(place.warnings))
 
-    def _operation(
-        self, name: str, model: str, entry: Mapping[Any, Any], place: Place
-    ) -> Operation:
-        before = len(place.faults)
-        later = tuple(key for key in entry if key in _LATER_KEYS)
-        for key in entry:
-            if key not in _OPERATION_KEYS and key not in _LATER_KEYS:
-                place.pass_over(key)
-        for key in ("main", "exec", "label", "description"):
-            if not isinstance(entry.get(key, ""), str):
-                place.fault(f"{key}: must be text")
-        for key in ("main", "exec"):
-            if isinstance(entry.get(key), str) and not words_of(entry[key]):
-                place.fault(f"{key}: must be a line of words")
-        if not isinstance(entry.get("default", False), bool):
-            place.fault("default: must be yes or no")
-        main, command = entry.get("main"), entry.get("exec")
-        given = [key for key in ("main", "exec", "steps") if entry.get(key)]
-        if len(given) > 1:
-            place.fault(f"{' and '.join(given)} exclude each other")
+    def _whole(self, value: Yaml, model: _Model) -> Mapped:
+        """The keys of an operation, in long form, above those that all of its model have."""
+        own = mapped(value) if isinstance(value, dict) else Mapped([("main", value)])
+        defaults = mapped(model.data.get("operation-defaults"))
+        if any(own.get(key) for key in _RUNS):
+            defaults = defaults.without(*_RUNS)
+        made = Mapped([*defaults.items(), *own.items()], {**defaults.where, **own.where})
+        if model.data.get("python-requires") is not None:
+            made.setdefault("python-requires", model.data["python-requires"])
+            made.where.setdefault("python-requires", model.data.where.get("python-requires", ""))
+        return made
+
+    def _read(self, found: Operation, entry: Mapped, model: _Model, place: Spot) -> Operation:
+        keys.check(entry, "an operation", place)
+        description, label = entry.get("description"), entry.get("label")
+        found = replace(
+            found,
+            description="" if description is None else str(description),
+            default=entry.get("default") is True,
+        )
+        main, command, steps = self._what_runs(found.name, entry, place)
         dest = entry.get("flags-dest")
         if dest is not None and dest not in _DESTINATIONS:
-            place.fault(f"flags-dest: must be one of {', '.join(_DESTINATIONS)}")
-        env = entry.get("env") or {}
-        if not isinstance(env, dict):
-            place.fault("env: must be a mapping")
-            env = {}
-        if len(place.faults) > before:
-            return Operation(name)
-        module = main if isinstance(main, str) else None
-        flags, dest = flags_of(entry, module, dest, self.folder, place)
-        requires = requirements_of(entry.get("requires"), place)
-        steps = steps_of(entry.get("steps"), place)
+            place.fault(
+                f"flags-dest: must be one of {', '.join(_DESTINATIONS)}, not {keys.shown(dest)}"
+            )
+        try:
+            flags_entry = self.models.section("flags", entry.get("flags"))
+        except Unresolved as e:
+            place.fault_at_its_line(f"flags: {e}")
+        else:
+            if isinstance(entry.get("flags"), dict):
+                entry["flags"] = flags_entry
+        if place.faults:
+            return found
+        flags, dest = flags_of(entry, main, str(dest) if dest else None, self.folder, place)
+        requires = requirements_of(entry.get("requires"), place, resources=model.resources)
+        found = replace(
+            found,
+            main=main,
+            exec=command,
+            flags_dest=dest,
+            env=_env(mapped(entry.get("env"))),
+            label=str(label) if label is not None else None,
+            later_keys=tuple(str(key) for key in entry if _is_later(key)),
+            sourcecode=entry.get("sourcecode"),
+            model_sourcecode=model.data.get("sourcecode"),
+            requires=requires,
+            steps=steps_of(steps, place),
+        )
         for requirement in requires:
             if requirement.kind == "operation":
                 self._add_flag_of(requirement, flags, place)
-        return Operation(
-            name,
-            model,
-            entry.get("description", ""),
-            main,
-            command,
-            flags,
-            dest,
-            {str(key): variable_text(value) for key, value in env.items()},
-            entry.get("label"),
-            entry.get("default") is True,
-            later,
-            entry.get("sourcecode"),
-            requires,
-            steps,
-        )
+        return replace(found, flags=flags) if not place.faults else found
 
-    def _add_flag_of(self, requirement: Requirement, flags: dict[str, Flag], place: Place) -> None:
+    def _what_runs(
+        self, name: str, entry: Mapped, place: Spot
+    ) -> tuple[str | None, str | None, Yaml]:
+        """The `main`, `exec` and `steps` of an operation, of which one is there at most."""
+        given = [key for key in _RUNS if entry.get(key)]
+        for key in given[1:]:
+            place.warn(f"{key} is passed over: {given[0]} runs instead")
+        if not given and "exec" in entry:
+            place.fault("exec: must be a line of words")
+        if not given and not entry.get("notebook"):
+            return shlex.quote(name.replace("-", "_")), None, None
+        value = entry.get(given[0]) if given else None
+        if given[:1] == ["steps"] or not isinstance(value, str):
+            return None, None, value if given[:1] == ["steps"] else None
+        if not words_of(value):
+            place.fault(f"{given[0]}: must be a line of words, not {keys.shown(value)}")
+        return (value, None, None) if given[0] == "main" else (None, value, None)
+
+    def _add_flag_of(self, requirement: Requirement, flags: dict[str, Flag], place: Spot) -> None:
         """The flag that says which run is required."""
         if requirement.name in flags:
             place.fault(f"requires: {requirement.name} is a flag too: give it another name")
@@ -209,3 +230,31 @@ class _Reader:
             is_run=True,
             description=f"the run of {requirement.source} to take; the latest completed one",
         )
+
+
+def _full_name(name: str, model: str) -> str:
+    return f"{model}:{name}" if model else name
+
+
+def _env(entry: Mapped) -> dict[str, str]:
+    """Variables, with their values as text."""
+    return {
+        entry.name_of(name): str(value) if isinstance(value, (list, dict)) else variable_text(value)
+        for name, value in entry.items()
+    }
+
+
+def _is_later(key: Yaml) -> bool:
+    known = keys.OPERATION.get(key) if isinstance(key, str) else None
+    return known is not None and known.later
+
+
+def _told_apart(operations: Sequence[Operation]) -> list[Operation]:
+    """The operations, those of one name with the fault that nobody can tell which is meant."""
+    counts = Counter(operation.full_name for operation in operations)
+    return [
+        replace(o, faults=(*o.faults, f"{o.full_name}: there are {counts[o.full_name]} of it"))
+        if counts[o.full_name] > 1
+        else o
+        for o in operations
+    ]

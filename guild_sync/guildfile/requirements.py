@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from guild_sync.config.faults import Place
-from guild_sync.project.definitions import Requirement
+from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.values import words_of
 
 _KINDS = ("file", "operation")
@@ -17,7 +19,12 @@ _REQUIREMENT_KEYS = {
 _TARGET_TYPES = ("copy", "link")
 
 
-def requirements_of(value: Any, place: Place) -> tuple[Requirement, ...]:
+_NO_RESOURCES: Mapping[str, Yaml] = MappingProxyType({})
+
+
+def requirements_of(
+    value: Any, place: Place, resources: Mapping[str, Yaml] = _NO_RESOURCES
+) -> tuple[Requirement, ...]:
     """What an operation requires: one entry, or a list of them."""
     found: list[Requirement] = []
     for number, entry in numbered(value):

@@ -23,8 +23,14 @@ def definition(operation: Operation) -> dict[str, Value]:
         for name, flag in operation.flags.items()
     }
     operation = replace(operation, flags=flags)
-    made: dict[str, Value] = json.loads(json.dumps(asdict(operation), default=str))
+    kept = asdict(operation, dict_factory=_without_what_was_said)
+    made: dict[str, Value] = json.loads(json.dumps(kept, default=str))
     return made
+
+
+def _without_what_was_said(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    """What a run keeps of a record: not what was said of guild.yml when it was made."""
+    return {name: value for name, value in pairs if name not in ("faults", "warnings")}
 
 
 def is_builtin(recipe: Recipe) -> bool:

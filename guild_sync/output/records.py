@@ -46,11 +46,12 @@ class AskedRemote(RemoteRecord):
 
 
 class OperationRecord(TypedDict):
-    """An operation of the project; each flag with its default."""
+    """An operation of the project; each flag with its default. With faults it cannot run."""
 
     name: str
     description: str
     flags: Mapping[str, object]
+    faults: list[str]
 
 
 class OpenRun(TypedDict):

@@ -78,6 +78,9 @@ class Operation:
     sourcecode: Yaml = None
     requires: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
+    model_sourcecode: Yaml = None  # of its model, where `sourcecode` is None
+    faults: tuple[str, ...] = ()  # for which it cannot run, each with its place
+    warnings: tuple[str, ...] = ()  # of what is passed over when it runs
 
     @property
     def full_name(self) -> str:
@@ -102,8 +105,13 @@ class Project:
     folder: Path
     operations: tuple[Operation, ...] = ()
     package: Package = Package()
-    sourcecode: Yaml = None
-    warnings: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()  # of entries that offer no operation for it
+    default_model: str | None = None  # the one that says so
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is said when operations of it run, of all of them."""
+        return tuple(text for operation in self.operations for text in operation.warnings)
 
     @property
     def guildfile(self) -> Path:

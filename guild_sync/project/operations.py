@@ -2,43 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError, GuildError, UsageError
 from guild_sync.project.definitions import Operation, Project
 from guild_sync.project.flags import did_you_mean
 
 
-def find(project: Project, spec: str | None, model: str = "") -> Operation:
+def find(project: Project, spec: str | None, model: str | None = None) -> Operation:
     """The operation that `spec`, `[PACKAGE/][MODEL:]NAME`, names, or the default one.
 
-    Where several models have one of that name, that of `model` is meant, or else the first.
+    Where several models have one of that name, that of `model` is meant, or else that of the
+    default model, of the model without a name, or the first. It may have faults (`with_steps`).
     """
+    offered = sorted(project.operations, key=lambda o: _rank(project, o, model))
     if spec is None:
-        defaults = [o for o in project.operations if o.default]
-        if not defaults and len(project.operations) == 1:
-            defaults = list(project.operations)
-        if not defaults:
-            raise UsageError(
-                "which operation?", "Try 'guild operations' for a list of available operations."
-            )
-        return defaults[0]
-    wanted = spec.rpartition("/")[2]
-    for operation in sorted(project.operations, key=lambda o: o.model != model):
-        if wanted in (operation.full_name, operation.name):
-            return operation
+        return _default(project, offered)
+    for wanted in (spec, spec.rpartition("/")[2]):  # a name may have a slash
+        for operation in offered:
+            short, full = operation.name, operation.full_name
+            if wanted in (short, full, f"{operation.model}:{short}"):
+                return operation
+    refuse(project.guildfile, project.faults)  # perhaps it would be one of those
     raise GuildError(
         f"operation {spec!r} is not defined for this project",
-        did_you_mean(wanted, [o.full_name for o in project.operations])
+        did_you_mean(spec.rpartition("/")[2], [o.full_name for o in project.operations])
         + "Try 'guild operations' for a list of available operations.",
     )
 
 
-def with_steps(project: Project, operation: Operation, above: tuple[str, ...] = ()) -> Operation:
+def _rank(project: Project, operation: Operation, model: str | None) -> tuple[bool, bool, bool]:
+    """What is meant rather has less of it."""
+    return (
+        model is not None and operation.model != model,
+        operation.model != project.default_model,
+        operation.model != "",
+    )
+
+
+def _default(project: Project, offered: Sequence[Operation]) -> Operation:
+    """The default operation: of the default model, of that without a name, or of any."""
+    models = [project.default_model, "", None]
+    for model in models:
+        of_model = [o for o in offered if model is None or o.model == model]
+        defaults = [o for o in of_model if o.default]
+        if not defaults and len(of_model) == 1:
+            defaults = of_model
+        if defaults:
+            return defaults[0]
+    raise UsageError(
+        "which operation?", "Try 'guild operations' for a list of available operations."
+    )
+
+
+def with_steps(project: Project, operation: Operation) -> Operation:
     """The operation, with the operations of its steps, and of theirs.
 
-    Raises ConfigError where a step is the pipeline itself, or one that it is in.
+    Raises ConfigError with all the faults of these, and where a step is the pipeline itself,
+    or one that it is in.
     """
+    found = _with_steps(project, operation, ())
+    faults = [fault for each in with_those_of_steps(found) for fault in each.faults]
+    refuse(project.guildfile, list(dict.fromkeys(faults)))
+    return found
+
+
+def _with_steps(project: Project, operation: Operation, above: tuple[str, ...]) -> Operation:
     if not operation.steps:
         return operation
     names = (*above, operation.full_name)
@@ -47,5 +78,19 @@ def with_steps(project: Project, operation: Operation, above: tuple[str, ...] = 
         found = find(project, step.spec, operation.model)
         if found.full_name in names:
             raise ConfigError(f"steps: {' -> '.join([*names, found.full_name])} goes round")
-        steps.append(replace(step, operation=with_steps(project, found, names)))
+        steps.append(replace(step, operation=_with_steps(project, found, names)))
     return replace(operation, steps=tuple(steps))
+
+
+def with_those_of_steps(operation: Operation) -> Iterator[Operation]:
+    """The operation, and those of its steps, and of theirs."""
+    yield operation
+    for step in operation.steps:
+        if step.operation is not None:
+            yield from with_those_of_steps(step.operation)
+
+
+def warnings_of(operation: Operation) -> tuple[str, ...]:
+    """What is said before an operation runs: of itself and of its steps, each once."""
+    said = (text for each in with_those_of_steps(operation) for text in each.warnings)
+    return tuple(dict.fromkeys(said))

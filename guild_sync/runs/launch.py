@@ -19,6 +19,7 @@ from guild_sync.jobs.opref import opref_of
 from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
 from guild_sync.project.definitions import Operation, Package, Project, Requirement
+from guild_sync.project.operations import warnings_of, with_those_of_steps
 from guild_sync.project.sourcecode import Source, package_name, required_files, source
 from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
@@ -66,8 +67,9 @@ class Launch:
     def warnings(self) -> list[str]:
         """What the user should know before it starts: keys and files that are passed over."""
         later = [
-            f"{self.name}: {key} is passed over: it comes with a later version"
-            for key in self.operation.later_keys
+            f"{operation.full_name}: {key} is passed over: it comes with a later version"
+            for operation in with_those_of_steps(self.operation)
+            for key in operation.later_keys
         ]
         left_out = self.source.left_out if self.source is not None else ()
         return [*self.project_warnings, *later, *left_out]
@@ -101,7 +103,7 @@ def launch_of(
         force=meant.force,
         run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
         run_dir=run_dir,
-        project_warnings=project.warnings if project else (),
+        project_warnings=warnings_of(operation) if project else (),
         files=required_files(project.folder, _all_requirements(operation)) if project else (),
     )
     if launch.children and run_dir is not None:
@@ -127,8 +129,8 @@ def _all_requirements(operation: Operation) -> list[Requirement]:
 
 
 def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:
-    selection = project.sourcecode if operation.sourcecode is None else operation.sourcecode
-    found = source(project.folder, selection)
+    own, model = operation.sourcecode, operation.model_sourcecode
+    found = source(project.folder, model if own is None else own)
     if run_dir is None or not run_dir.is_relative_to(found.root):
         return found
     # A run within the project is none of its source code, nor is it copied into itself.

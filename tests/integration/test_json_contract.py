@@ -58,7 +58,7 @@ ASKED_REMOTE = {
     "status": "text",
     **dict.fromkeys(("message", "hint", "python", "home"), "text or nothing"),
 }
-OPERATION = {"name": "text", "description": "text", "flags": "mapping"}
+OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
 STANDING = {
     "remote": "text",
     "state": "text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from guild_sync import main
 from guild_sync.cli import table
 from guild_sync.cli.manual import page, pages
+from guild_sync.guildfile import keys
 
 MAN = Path(__file__).parents[3] / "man"
 
@@ -39,7 +41,7 @@ def test_the_pages_in_the_folder_are_those_of_the_usages() -> None:
 
 
 def test_there_is_a_page_for_guild_and_for_each_command() -> None:
-    assert pages().keys() == {"guild.1", *(f"guild-{n}.1" for n in table.COMMANDS)}
+    assert pages().keys() == {"guild.1", "guild.yml.5", *(f"guild-{n}.1" for n in table.COMMANDS)}
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
@@ -50,6 +52,14 @@ def test_groff_has_no_warning_for_a_page(name: str) -> None:
         ["groff", "-man", "-ww", "-z"], input=text, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_of_guild_yml_has_each_key_of_the_table() -> None:
+    text = pages()["guild.yml.5"]
+    for group, known in keys.GROUPS.items():
+        of_group = text.partition(f".SH KEYS OF {group.upper()}\n")[2].partition("\n.SH ")[0]
+        shown = re.findall(r"^\.TP\n\\fB(.*)\\fR$", of_group, re.M)
+        assert [name.replace(r"\-", "-") for name in shown] == list(known)
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
@@ -72,7 +82,13 @@ def test_a_page_shows_the_words_of_the_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "name"), [([], "guild.1"), (["help"], "guild.1"), (["runs"], "guild-runs.1")]
+    ("argv", "name"),
+    [
+        ([], "guild.1"),
+        (["help"], "guild.1"),
+        (["runs"], "guild-runs.1"),
+        (["guild.yml"], "guild.yml.5"),
+    ],
 )
 def test_help_prints_a_page(argv: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["help", "--man", *argv], ["help", *argv, "--man"]):

@@ -15,7 +15,7 @@ from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
 from guild_sync.project import values as project_values
-from guild_sync.project.definitions import Operation, Package
+from guild_sync.project.definitions import Operation, Package, Yaml
 from guild_sync.project.flags import Flag
 
 # guild.yml.
@@ -93,24 +93,33 @@ def test_keys_that_are_not_known_are_named_in_warnings_and_passed_over(tmp_path:
     found = load(
         tmp_path,
         """
-- config: shared
 - model: cnn
   colour: red
+  main: x
   operations:
-    train: {main: train, mian: x, flags: {lr: {deflaut: 1}, $include: shared}}
-- package: demo
-  data-files: [a]
+    train: {main: train, mian: x, choices: [1], flags: {lr: {deflaut: 1, zork: 2}}}
 """,
     )
     assert found.warnings == (
-        "entry 1: config is passed over: guild does not know it yet",
-        "entry 2: colour is passed over: guild does not know it",
-        "cnn:train: mian is passed over: guild does not know it",
-        "cnn:train: flags: lr: deflaut is passed over: guild does not know it",
-        "cnn:train: flags: $include is passed over: guild does not know it",
-        "entry 3: data-files is passed over: guild does not know it",
+        "entry 1: colour is passed over: guild does not know it",
+        "entry 1: main is passed over: guild does not know it here: it is a key of an operation, "
+        "not of a model",
+        "cnn:train: mian is passed over: guild does not know it (did you mean main?)",
+        "cnn:train: choices is passed over: guild does not know it here: it is a key of a flag, "
+        "not of an operation",
+        "cnn:train: flags: lr: deflaut is passed over: guild does not know it "
+        "(did you mean default?)",
+        "cnn:train: flags: lr: zork is passed over: guild does not know it",
     )
-    assert [o.full_name for o in found.operations] == ["cnn:train"]
+    assert [(o.full_name, o.faults) for o in found.operations] == [("cnn:train", ())]
+
+
+def test_keys_without_a_meaning_here_are_one_warning_each(tmp_path: Path) -> None:
+    found = load(tmp_path, "op: {main: train, optimizers: {x: 1}, publish: ~, notebook: x}")
+    assert found.warnings == (
+        "op: optimizers is passed over: it means nothing to guild",
+        "op: notebook is passed over: it means nothing to guild",
+    )
 
 
 def test_keys_of_later_work_are_accepted_and_kept_to_be_told_of(tmp_path: Path) -> None:
@@ -121,23 +130,23 @@ def test_keys_of_later_work_are_accepted_and_kept_to_be_told_of(tmp_path: Path) 
 def test_all_faults_of_a_file_are_named_at_once(tmp_path: Path) -> None:
     text = """
 one: 1
-'two words': main
-three: {main: [x], exec: 2, label: 3}
-four: {main: a, exec: b}
-five: {main: a, flags-dest: nowhere}
-six: {main: a, env: [x]}
+"two\\nlines": main
+three: {main: [x],
+  label: [3]}
+five:
+  main: a
+  flags-dest: nowhere
+six: {main: a, env: [x], default: maybe}
 """
     assert message(tmp_path, text).splitlines() == [
-        f"{tmp_path}/guild.yml has 9 faults:",
-        "  one: must be a mapping",
-        "  two words: an operation's name has letters, digits, '-', '_', '.'",
-        "  three: main: must be text",
-        "  three: exec: must be text",
-        "  three: label: must be text",
-        "  three: main and exec exclude each other",
-        "  four: main and exec exclude each other",
-        "  five: flags-dest: must be one of args, globals, env",
-        "  six: env: must be a mapping",
+        f"{tmp_path}/guild.yml has 7 faults:",
+        "  one: must be a mapping, or text, not 1 (line 2)",
+        "  'two\\nlines': an operation's name is text on one line (line 3)",
+        "  three: main: must be text, not ['x'] (line 4)",
+        "  three: label: must be text, not [3] (line 5)",
+        "  five: flags-dest: must be one of args, globals, env, not 'nowhere' (line 8)",
+        "  six: env: must be a mapping, not ['x'] (line 9)",
+        "  six: default: must be yes or no, not 'maybe' (line 9)",
     ]
 
 
@@ -147,7 +156,10 @@ six: {main: a, env: [x]}
         ("just text", "must be a mapping of operations, or a list of entries"),
         ("- x", "entry 1: must be a mapping"),
         ("- model: [a]", "entry 1: model: must be a name"),
-        ("- model: a b", "entry 1: model: must be a name"),
+        ('- model: "a\\nb"', "entry 1: model: must be a name"),
+        ("- colour: red", "entry 1: must have package, model, config or include, or operations"),
+        ("- {}", "entry 1: must have package, model, config or include, or operations, and has n"),
+        ("- config: ~", "entry 1: config: must be a name"),
         ("- operations: [a]", "entry 1: operations: must be a mapping"),
         ("- package: a/b", "entry 1: package: must be a name"),
         ("- package: {}", "entry 1: package: must be a name"),
@@ -158,7 +170,9 @@ six: {main: a, env: [x]}
         ("op: {main: a, flags: [x]}", "op: flags: must be a mapping"),
         ("op: {exec: a, flags: {x: {choices: 1}}}", "op: flags: x: choices: must be a list"),
         ("op: {exec: a, flags: {x: {min: low}}}", "op: flags: x: min: must be a number"),
-        ("1: {main: a}", "1: an operation's name has letters, digits, '-', '_', '.'"),
+        ("' ': {main: a}", "' ': an operation's name is text on one line"),
+        ("op: ~", "op: must be a mapping, or text, not None"),
+        ("op: {exec: ''}", "op: exec: must be a line of words"),
     ],
 )
 def test_a_fault_is_told_with_its_place(tmp_path: Path, text: str, what: str) -> None:
@@ -246,7 +260,7 @@ def test_a_folder_without_guild_yml_is_said_to_be_none(tmp_path: Path) -> None:
     )
 )
 @example({"op": {"flags-import": [{}], "main": "x"}})
-def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
+def test_whatever_a_file_says_is_read_or_refused(data: Yaml) -> None:
     with suppress(ConfigError):
         reader._Reader(Path("/nowhere/guild.yml")).project(data)
 

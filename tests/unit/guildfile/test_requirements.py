@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from guild_sync.agent.protocol import Job, Recipe, Value
+from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile import reader
 from guild_sync.jobs import command
@@ -57,7 +58,7 @@ def step(folder: Path, entry: Any) -> Step:
 
 def faults(folder: Path, **entry: Any) -> str:
     with pytest.raises(ConfigError) as error:
-        read(folder, **entry)
+        refuse(folder / "guild.yml", read(folder, **entry).faults)
     assert "\n" not in error.value.message
     return error.value.hint
 
@@ -261,8 +262,10 @@ def test_a_step_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, fault: str)
 
 def test_steps_are_a_list_and_no_command_beside_them(tmp_path: Path) -> None:
     assert "op: steps: must be a list" in faults(tmp_path, steps="a")
-    assert "exec and steps exclude each other" in faults(tmp_path, exec="true", steps=["a"])
-    assert "main and steps exclude each other" in faults(tmp_path, main="m", steps=["a"])
+    for key in ("exec", "main"):
+        found = load(tmp_path, {"op": {key: "true", "steps": ["a"]}})
+        assert found.warnings == (f"op: steps is passed over: {key} runs instead",)
+        assert found.operations[0].steps == ()
 
 
 def test_a_key_of_a_step_that_guild_does_not_know_is_passed_over(tmp_path: Path) -> None:

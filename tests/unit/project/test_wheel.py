@@ -146,11 +146,12 @@ def test_any_version_gives_a_wheel_that_pip_installs(
 
 @pytest.mark.parametrize("version", ["1.0.x", "1abc", "1..2", "1!!"])
 def test_a_version_that_is_none_is_a_fault(plain: Path, tmp_path: Path, version: str) -> None:
+    from guild_sync.config.faults import refuse
     from guild_sync.guildfile import reader
 
     (plain / "guild.yml").write_text(f"- package: demo\n  version: '{version}'\n")
     with pytest.raises(ConfigError):
-        reader.load(plain)
+        refuse(plain, reader.load(plain).faults)
 
 
 def test_a_name_that_is_not_utf8_is_packed_or_refused(plain: Path, tmp_path: Path) -> None:

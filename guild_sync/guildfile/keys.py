@@ -1,0 +1,274 @@
+"""The table of guild.yml's keys: what each takes, what it means, since which version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from guild_sync.project.definitions import Yaml
+
+if TYPE_CHECKING:
+    from guild_sync.config.faults import Place
+
+# What a key can take, as messages, the manual and the schema for editors say it.
+TEXT, NUMBER, SWITCH, LIST, MAPPING = "text", "a number", "yes or no", "a list", "a mapping"
+ANY = (TEXT, NUMBER, SWITCH, LIST, MAPPING)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    TEXT: (str,), NUMBER: (int, float), SWITCH: (bool,), LIST: (list,), MAPPING: (dict,),
+}  # fmt: skip
+# What is not here yet, and would change what is computed: an operation that has it does not run.
+NOT_YET = frozenset(
+    {
+        *("flags-import-skip", "default-flag-arg-skip", "flag-encoder", "python-path"),
+        *("python-requires", "env-secrets", "default-max-trials"),
+    }
+)
+# Whose modules say what is wrong with their values.
+_SAY_IT_THEMSELVES = frozenset({"flags", "requires", "steps", "sourcecode", "package"})
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of guild.yml. One that means nothing here is passed over with a warning."""
+
+    takes: tuple[str, ...]
+    about: str
+    since: str = "0.2"
+    means: bool = True
+    values: tuple[str, ...] = ()  # the only texts that it takes, where there are some
+    later: bool = False  # it is kept with the run, and gets its meaning with a later version
+
+
+def _first(*takes: str, about: str, values: tuple[str, ...] = ()) -> Key:
+    return Key(takes, about, "0.1", values=values)
+
+
+def _nothing(*takes: str) -> Key:
+    return Key(takes, "Nothing to guild: one warning, when the operation runs.", means=False)
+
+
+PACKAGE: Mapping[str, Key] = {
+    "package": _first(TEXT, about="The name of the project's package."),
+    "version": _first(TEXT, NUMBER, about="Its version. Default: 0.0.0"),
+    "description": _first(TEXT, about="What it is."),
+    "url": Key((TEXT,), "Its page."),
+    "author": Key((TEXT,), "Who wrote it."),
+    "author-email": Key((TEXT,), "Where to write to."),
+    "license": Key((TEXT,), "Its license."),
+    "tags": Key((TEXT, LIST), "Its keywords."),
+    "python-tag": Key((TEXT,), "The tag of Python in the name of its wheel."),
+    "data-files": Key((TEXT, LIST), "Files that travel with it."),
+    "python-requires": _first(TEXT, about="Which Python it needs, such as '>=3.8'."),
+    "requires": _first(TEXT, LIST, about="The packages that it needs."),
+    "packages": Key((TEXT, LIST, MAPPING, SWITCH), "The Python packages that it is made of."),
+}
+MODEL: Mapping[str, Key] = {
+    "model": _first(TEXT, NUMBER, SWITCH, about="Its name; operations are MODEL:NAME."),
+    "config": Key((TEXT, NUMBER, SWITCH), "Instead of model: it is there to be extended only."),
+    "description": _first(TEXT, NUMBER, SWITCH, about="What it is."),
+    "default": Key((SWITCH,), "Whether its operations are meant where no model is named."),
+    "extends": Key((TEXT, LIST), "Models or configs whose keys it has, beneath its own."),
+    "params": Key((MAPPING,), "Values that take the place of {{NAME}}."),
+    "operations": _first(MAPPING, about="Its operations, by name."),
+    "operation-defaults": Key((MAPPING,), "Keys of each operation that does not have its own."),
+    "flags": Key((MAPPING,), "Flags that $include takes from it."),
+    "resources": Key((MAPPING,), "What operations require by name."),
+    "sourcecode": _first(*ANY, about="Which files are source code, unless the operation says so."),
+    "python-requires": Key((TEXT,), "Which Python its operations need."),
+    "plugins": _nothing(*ANY),
+    "extra": Key(ANY, "Whatever it is: it is for other programs."),
+    "references": Key(ANY, "Pages to read."),
+}
+INCLUDE: Mapping[str, Key] = {
+    "include": Key((TEXT, LIST), "Files, or folders with a guild.yml, whose entries stand here."),
+}
+OPERATION: Mapping[str, Key] = {
+    "main": _first(TEXT, about="A Python module and words for it. Default: the operation's name."),
+    "exec": _first(TEXT, about="A command, instead of main."),
+    "steps": _first(LIST, about="Operations to run one after the other, instead of main."),
+    "description": _first(TEXT, NUMBER, SWITCH, about="Shown by guild operations."),
+    "default": _first(SWITCH, about="Whether it is meant where no operation is named."),
+    "label": _first(TEXT, about="The run's label, with ${FLAG} in it. Default: the flags"),
+    "env": _first(MAPPING, about="Variables for the operation."),
+    "env-secrets": Key(ANY, "Variables for the operation that no file keeps."),
+    "tags": Key((TEXT, LIST), "The run's tags.", means=False),
+    "flags": _first(MAPPING, about="Its flags: names to values, or to mappings."),
+    "flags-import": _first(SWITCH, TEXT, LIST, about="Which of the module's flags. Default: all"),
+    "flags-import-skip": Key((TEXT, LIST), "Which of the module's flags it has not."),
+    "flags-dest": _first(TEXT, about="Where flags go, such as args, globals or env."),
+    "default-flag-arg-skip": Key((SWITCH,), "What a flag's arg-skip is where it does not say."),
+    "flag-encoder": Key((TEXT,), "A function that makes a flag's value a text."),
+    "requires": _first(TEXT, LIST, MAPPING, about="What it needs: files, other runs."),
+    "sourcecode": _first(*ANY, about="Which files are source code. Default: the project's"),
+    "python-path": Key((TEXT, LIST), "Folders in front of the path of modules."),
+    "python-requires": Key((TEXT,), "Which Python it needs, such as '>=3.8'."),
+    "output-scalars": Key(ANY, "Patterns of values in its output.", "0.1", later=True),
+    "output-attrs": Key(ANY, "Patterns of attributes in its output.", means=False),
+    "objective": Key(ANY, "Which scalar is to be least or greatest.", means=False),
+    "compare": Key(ANY, "Which columns a comparison shows.", means=False),
+    "stoppable": Key((SWITCH,), "Stopped by a signal, it has completed.", "0.1", later=True),
+    "delete-on-success": Key((SWITCH,), "Its run is deleted once it completed.", means=False),
+    "can-stage-trials": Key((SWITCH,), "Whether trials may be staged.", means=False),
+    "default-max-trials": Key((NUMBER,), "How many trials a batch of it has."),
+    "run-attrs": Key((MAPPING,), "Attributes of its run.", means=False),
+    "pip-freeze": Key((SWITCH,), "The installed packages are kept.", "0.1", later=True),
+    "handle-keyboard-interrupt": Key((SWITCH,), "It ends itself on Ctrl-C.", means=False),
+    "optimizers": _nothing(*ANY),
+    "plugins": Key(ANY, "Nothing to guild: one warning, when it runs.", "0.1", later=True),
+    "publish": _nothing(*ANY),
+    "notebook": _nothing(*ANY),
+    "tensorboard": _nothing(*ANY),
+}
+_PLAIN = (TEXT, NUMBER, SWITCH)
+FLAG_TYPES = (
+    *("string", "number", "int", "float", "boolean", "path", "existing-path", "filename", "auto"),
+)
+FLAG: Mapping[str, Key] = {
+    "default": _first(*ANY, about="Its value where none is given."),
+    "description": _first(*_PLAIN, about="Shown by guild operations -v."),
+    "type": _first(TEXT, about="What its values are.", values=FLAG_TYPES),
+    "required": _first(SWITCH, about="Whether there must be a value."),
+    "choices": _first(LIST, about="The values that are allowed."),
+    "allow-other": Key((SWITCH,), "Whether others than the choices are allowed too."),
+    "min": _first(NUMBER, about="Its least value."),
+    "max": _first(NUMBER, about="Its greatest value."),
+    "alias": Key((TEXT,), "Another name of it."),
+    "arg-name": _first(TEXT, about="The option's name, where it is not the flag's."),
+    "arg-skip": Key((SWITCH,), "Whether it is not passed to the operation."),
+    "arg-switch": _first(*_PLAIN, about="The value for which the bare option is given."),
+    "arg-split": Key(_PLAIN, "How its value is split into several words."),
+    "arg-encoding": Key((MAPPING,), "Values to the words that are passed for them."),
+    "env-name": Key((TEXT,), "The variable that it is in. Default: FLAG_NAME"),
+    "env-encoding": Key((MAPPING,), "Values to their texts in the variable."),
+    "null-label": Key(_PLAIN, "What a label shows where it has no value."),
+    "distribution": Key((TEXT,), "How an optimizer draws its values: kept."),
+}
+_SOURCE_KEYS: Mapping[str, Key] = {
+    "name": _first(*_PLAIN, about="What it is called, and the flag that says which run or file."),
+    "flag-name": Key((TEXT,), "The name of its flag, where that is another."),
+    "select": _first(TEXT, LIST, about="Regular expressions: which files are taken."),
+    "select-min": Key((TEXT, LIST), "The file whose first group is the least number."),
+    "select-max": Key((TEXT, LIST), "The file whose first group is the greatest number."),
+    "unpack": Key((SWITCH,), "Whether an archive is unpacked."),
+    "rename": _first(TEXT, LIST, MAPPING, about="Patterns in names, and what takes their place."),
+    "target-path": _first(TEXT, about="The folder of the run that it is put in."),
+    "path": _first(TEXT, about="The same."),
+    "target-type": _first(TEXT, about="Whether it is linked or copied.", values=("link", "copy")),
+    "preserve-path": _first(SWITCH, about="Whether files keep the folders that they are in."),
+    "replace-existing": Key((SWITCH,), "Whether a file that is there is replaced."),
+    "optional": Key((SWITCH,), "Whether it may be missing."),
+    "warn-if-empty": Key((SWITCH,), "Whether nothing selected is a warning."),
+    "fail-if-empty": Key((SWITCH,), "Whether nothing selected is an error."),
+    "sha256": Key((TEXT,), "The checksum of the file."),
+    "params": Key((MAPPING,), "Values that are put into a config file."),
+    "help": Key((TEXT,), "What to do where it is missing."),
+    "post-process": Key((TEXT,), "A command that is run in the run's folder."),
+    "always-resolve": Key((SWITCH,), "Whether it is looked for anew in each run."),
+    "default-unpack": Key((SWITCH,), "What unpack is where a source does not say."),
+    "private": Key((SWITCH,), "Whether listings leave it out."),
+    "references": Key(ANY, "Pages to read."),
+}
+SOURCE: Mapping[str, Key] = {
+    "file": _first(TEXT, about="A file or folder of the project."),
+    "operation": _first(TEXT, LIST, about="An operation, whose latest run is taken."),
+    "config": Key((TEXT,), "A config file, written into the run with the flags' values."),
+    "module": Key((TEXT,), "A Python module that can be imported."),
+    "url": Key((TEXT,), "What is fetched from there."),
+    **_SOURCE_KEYS,
+}
+RESOURCE: Mapping[str, Key] = {
+    "sources": Key((LIST, TEXT, MAPPING), "What it consists of."),
+    "description": Key(_PLAIN, "What it is."),
+    **_SOURCE_KEYS,
+}
+STEP: Mapping[str, Key] = {
+    "run": _first(TEXT, about="The operation, its flags and options."),
+    "name": _first(TEXT, about="What the step is called."),
+    "flags": _first(MAPPING, about="Its flags."),
+    "label": Key((TEXT,), "The label of its run."),
+    "tags": Key((TEXT, LIST), "The tags of its run."),
+    "isolate-runs": Key((SWITCH,), "Whether it requires runs of this pipeline only."),
+    "needed": Key((SWITCH,), "Whether it runs only where no run has its flags."),
+    "expect": Key((MAPPING, LIST), "What its run must have made."),
+}
+GROUPS: Mapping[str, Mapping[str, Key]] = {
+    "a package": PACKAGE,
+    "a model": MODEL,
+    "an include": INCLUDE,
+    "an operation": OPERATION,
+    "a flag": FLAG,
+    "a source": {**SOURCE, "sources": RESOURCE["sources"]},
+    "a resource": RESOURCE,
+    "a step": STEP,
+}
+_FLAGS = "the flags"  # a mapping of names to flags
+_RESOURCES = "the resources"
+_BELOW: Mapping[tuple[str, str], str] = {
+    ("an operation", "flags"): _FLAGS,
+    ("an operation", "requires"): "a source",
+    ("an operation", "steps"): "a step",
+    ("a model", "operation-defaults"): "an operation",
+    ("a model", "resources"): _RESOURCES,
+    ("a model", "flags"): _FLAGS,
+    ("a resource", "sources"): "a source",
+    ("a source", "sources"): "a source",
+}
+
+
+def group_below(group: str, key: str) -> str:
+    """Whose keys stand below a key: those of `an operation` below `flags` are the flags'."""
+    if group in (_FLAGS, _RESOURCES):
+        return "a flag" if group == _FLAGS else "a resource"
+    return _BELOW.get((group, key), "")
+
+
+def why_unknown(group: str, name: str) -> str:
+    """What is said of a key that is not read there: whose key it is, or what was meant."""
+    from difflib import get_close_matches
+
+    known = GROUPS.get(group, {})
+    if name in known:
+        return "it means nothing to guild" if not known[name].means else "guild does not know it"
+    near = get_close_matches(name, list(known), 1)
+    owners = [other for other in ("an operation", "a model", "a flag") if name in GROUPS[other]]
+    if near:
+        more = f" (did you mean {near[0]}?)"
+    elif group and owners:
+        more = f" here: it is a key of {owners[0]}, not of {group}"
+    else:
+        more = ""
+    return f"guild does not know it{more}"
+
+
+def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> None:
+    """Note a fault for each key whose value is none for it, a warning for one without meaning."""
+    for name, value in entry.items():
+        key = GROUPS[group].get(name) if isinstance(name, str) else None
+        if key is None or not isinstance(name, str) or (not key.means and value is not None):
+            place.pass_over(name)
+        elif name in NOT_YET and group == "an operation":
+            place.fault(f"{name}: is not honoured yet, and would change what is computed")
+        elif name in _SAY_IT_THEMSELVES:
+            continue
+        elif value is not None and not is_one_of(value, key.takes):
+            place.fault(f"{name}: {expected(key.takes)}, not {shown(value)}")
+
+
+def is_one_of(value: Yaml, takes: Iterable[str]) -> bool:
+    """Whether a value is of one of the kinds."""
+    if isinstance(value, bool):
+        return SWITCH in takes
+    return any(isinstance(value, _TYPES[kind]) for kind in takes)
+
+
+def expected(takes: Iterable[str]) -> str:
+    """`must be text`, `must be text or a list`."""
+    *others, last = takes
+    return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
+
+
+def shown(value: Yaml) -> str:
+    """What was found, on a short line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
