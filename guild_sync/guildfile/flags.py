@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from guild_sync.config.faults import Place
+from guild_sync.guildfile.spellings import as_written, imported_flag, skipped
+from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.definitions import NAME
 from guild_sync.project.flags import Flag
-from guild_sync.project.module_flags import ImportedFlag, find_module, module_flags
+from guild_sync.project.module_flags import find_module, module_flags
 from guild_sync.project.values import is_number, words_of
 
 _FLAG_KEYS = {
     "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
-    "description",
+    "description", "arg-skip", "arg-split", "arg-encoding",
 }  # fmt: skip
 _TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
 
@@ -32,11 +34,11 @@ def flags_of(
     if main and words_of(main) and wanted not in ("no", False):
         path = find_module(words_of(main)[0], [folder])
         if path is not None:
-            imported, dest = _imported(path, dest, place)
+            imported, dest = _imported(path, words_of(main)[1:], dest, place)
     flags = {}
     for name, found in imported.items():
         if _is_wanted(name, wanted) or name in declared:
-            flags[name] = _flag_of(found)
+            flags[name] = imported_flag(found)
     for name, value in declared.items():
         if str(name).startswith("$"):
             place.at("flags").pass_over(name)
@@ -44,18 +46,22 @@ def flags_of(
         flags[str(name)] = _declared(
             str(name), value, flags.get(str(name)), dest, place.at("flags").at(str(name))
         )
+    if not isinstance(skip := entry.get("default-flag-arg-skip", False), bool):
+        place.fault("default-flag-arg-skip: must be yes or no")
+    elif skip:
+        flags = {name: skipped(flag, declared.get(name)) for name, flag in flags.items()}
     return flags, dest or "args"
 
 
 def _imported(
-    path: Path, dest: str | None, place: Place
+    path: Path, words: Sequence[str], dest: str | None, place: Place
 ) -> tuple[Mapping[str, ImportedFlag], str | None]:
     try:
-        found = module_flags(path.read_text(encoding="utf-8"), str(path))
+        found = module_flags(path.read_text(encoding="utf-8"), str(path), words)
     except (SyntaxError, ValueError, OSError) as e:
         place.warn(f"cannot read flags from {path.name}: {e}")
         return {}, dest
-    if dest is None or dest == found.dest:
+    if dest in (None, found.dest, found.dest.partition(":")[0]):
         return found.flags, found.dest
     return {}, dest
 
@@ -77,8 +83,6 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
         place.fault(f"type: must be one of {', '.join(_TYPES)}")
     if not _is_option_name(given.get("arg-name", "x")):
         place.fault("arg-name: must be an option's name without dashes")
-    if not isinstance(given.get("arg-switch", None), (bool, type(None))):
-        place.fault("arg-switch: must be yes or no")
     return Flag(
         name=name,
         default=given.get("default", base.default),
@@ -92,6 +96,8 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
         several=base.several,
         global_name=base.global_name,
         description=str(given.get("description", base.description)),
+        spelling=as_written(base.spelling, given, place),
+        own=base.own,
     )
 
 
@@ -103,29 +109,3 @@ def _is_wanted(name: str, wanted: Any) -> bool:
     if wanted is None or wanted in ("all", True):
         return True
     return name in wanted if isinstance(wanted, list) else name == wanted
-
-
-def _flag_of(found: ImportedFlag) -> Flag:
-    kind = found.type or _kind_of(found.default)
-    if found.arg_name and kind is None and found.switch is None and not found.nargs:
-        kind = "string"  # what argparse makes of an option without a type
-    return Flag(
-        name=found.name,
-        default=found.default,
-        type=kind,
-        choices=found.choices,
-        required=found.required,
-        arg_name=found.arg_name,
-        switch=found.switch,
-        several=found.nargs,
-        global_name=found.name if found.arg_name is None else None,
-        description=found.help,
-    )
-
-
-def _kind_of(default: object) -> str | None:
-    if isinstance(default, bool):
-        return "boolean"
-    if isinstance(default, (int, float)):
-        return "number"
-    return "string" if isinstance(default, str) else None

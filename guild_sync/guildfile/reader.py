@@ -21,7 +21,7 @@ from guild_sync.project.definitions import GUILDFILE, Operation, Package, Projec
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import variable_text, words_of
 
-_DESTINATIONS = ("args", "globals", "env")
+_DESTINATIONS = ("args", "args:click", "args:fire", "globals", "env")
 # What runs, where an operation says several: the first of them.
 _RUNS = ("exec", "main", "steps")
 

@@ -9,16 +9,9 @@ from collections.abc import Mapping
 
 from guild_sync.agent.protocol import Job, Value
 from guild_sync.errors import ConfigError, GuildError
+from guild_sync.jobs.arguments import arguments, forced, global_form, is_own
 from guild_sync.project.definitions import Operation, Step
-from guild_sync.project.flags import Flag
-from guild_sync.project.values import (
-    argument_text,
-    is_number,
-    plain_value,
-    shown,
-    variable_text,
-    words_of,
-)
+from guild_sync.project.values import shown, variable_text, words_of
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -73,25 +66,38 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     if requires:
         made["requires"] = requires
     if operation.exec:
-        made["argv"] = _exec_argv(operation.exec, values)
+        made["argv"] = _exec_argv(operation, operation.exec, values)
         return made
     words = words_of(operation.main or "")
     if not words:
         raise ConfigError(f"main of {operation.full_name} is no line of words: {operation.main}")
-    made["module"], arguments = words[0], words[1:]
-    if operation.flags_dest == "args":
-        arguments += _arguments(operation, values)
+    made["module"], *made["args"] = _filled("main", words, operation.main or "", values)
+    if operation.flags_dest.partition(":")[0] == "args":
+        made["args"] = arguments(operation, values, made["args"])
     elif operation.flags_dest == "globals":
-        names = {
-            n: f.global_name for n, f in operation.flags.items() if f.global_name and n in values
-        }
-        names.update({n: n.replace("-", "_") for n in values if n not in operation.flags})
-        env["GUILD_GLOBALS"] = json.dumps(names)
-    made["args"] = arguments
+        env.update(_globals(operation, values))
     return made
 
 
-def _exec_argv(command: str, values: Mapping[str, Value]) -> list[str]:
+def _globals(operation: Operation, values: Mapping[str, Value]) -> dict[str, str]:
+    """Which global each flag sets; none whose value is what the module has, or that has none."""
+    flags = {name: operation.flags.get(name, forced(name)) for name in values}
+    put = {
+        name: flag.global_name
+        for name, flag in flags.items()
+        if flag.global_name and not flag.spelling.skip and not is_own(flag, values[name])
+        if values[name] is not None or flag.own is not None
+    }
+    forms = {}
+    for name, target in put.items():
+        form = global_form(flags[name], values[name])
+        if form != values[name] or isinstance(form, dict):
+            forms[target] = form
+    made = {"GUILD_GLOBALS": json.dumps(put)}
+    return {**made, "GUILD_GLOBAL_FORMS": json.dumps(forms)} if forms else made
+
+
+def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) -> list[str]:
     """The words of an `exec`, each `${flag}` replaced within its word: no value adds a word."""
     try:
         words = shlex.split(command)
@@ -100,39 +106,24 @@ def _exec_argv(command: str, values: Mapping[str, Value]) -> list[str]:
     if not words:
         raise ConfigError("exec: is empty")
 
-    def value_of(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise ConfigError(f"exec: there is no flag {match[1]!r}: {command}")
-        return variable_text(values[match[1]])
-
     argv = []
     for word in words:
         if word == "${flag_args}":
-            for name, value in values.items():
-                argv += [f"--{name}", argument_text(value)] if value is not None else []
+            argv += arguments(operation, values, ())
         else:
-            argv.append(VARIABLE.sub(value_of, word))
+            argv += _filled("exec", [word], command, values)
     return argv
 
 
-def _arguments(operation: Operation, values: Mapping[str, Value]) -> list[str]:
-    arguments: list[str] = []
-    for name, value in values.items():
-        flag = operation.flags.get(name, Flag(name))
-        option = f"--{flag.arg_name or name}"
-        if flag.switch is not None:
-            arguments += [option] if value == flag.switch and value is not None else []
-        elif isinstance(value, list) and flag.several:
-            texts = [argument_text(item) for item in value]
-            dashed = any(
-                text.startswith("-") and not is_number(plain_value(text)) for text in texts
-            )
-            arguments += [f"{option}={text}" for text in texts] if dashed else [option, *texts]
-        elif value is not None:
-            text = argument_text(value)
-            # A text that begins with a dash would be read as an option of its own.
-            arguments += [f"{option}={text}"] if text.startswith("-") else [option, text]
-    return arguments
+def _filled(key: str, words: list[str], line: str, values: Mapping[str, Value]) -> list[str]:
+    """The words, each `${flag}` in them replaced within its word."""
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ConfigError(f"{key}: there is no flag {match[1]!r}: {line}")
+        return variable_text(values[match[1]])
+
+    return [VARIABLE.sub(value_of, word) for word in words]
 
 
 def _variable_name(flag: str) -> str:

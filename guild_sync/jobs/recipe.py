@@ -10,6 +10,7 @@ from typing import Any
 from guild_sync.agent.protocol import Recipe, Value
 from guild_sync.errors import GuildError
 from guild_sync.jobs import label
+from guild_sync.programs import spelling
 from guild_sync.project import batches, builtin
 from guild_sync.project.definitions import Operation, Requirement, Step
 from guild_sync.project.flags import Flag
@@ -76,7 +77,13 @@ def _step(data: Mapping[str, Any]) -> Step:
 
 def _flag(data: Mapping[str, Any]) -> Flag:
     known = {f.name: data[f.name] for f in fields(Flag) if f.name in data}
-    return Flag(**{**known, "choices": tuple(known.get("choices") or ())})
+    return Flag(
+        **{
+            **known,
+            "choices": tuple(known.get("choices") or ()),
+            "spelling": spelling.from_job(known.get("spelling")),
+        }
+    )
 
 
 def with_values(operation: Operation, values: Mapping[str, FlagValue]) -> Operation:

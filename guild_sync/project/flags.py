@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from guild_sync.agent.protocol import Value
 from guild_sync.errors import GuildError, UsageError
+from guild_sync.programs.spelling import PLAIN, Spelling
 from guild_sync.project.batches import listed
 from guild_sync.project.values import FlagValue, Several, is_number, plain_value, shown
 
@@ -27,11 +28,13 @@ class Flag:
     minimum: float | None = None
     maximum: float | None = None
     arg_name: str | None = None
-    switch: bool | None = None
+    switch: FlagValue = None  # the value that giving the option means, where it takes none
     several: bool = False
     global_name: str | None = None
     description: str = ""
     is_run: bool = False  # says which run a requirement means, and is not the operation's
+    spelling: Spelling = PLAIN
+    own: Value = None  # the source's own default, as `literals.tagged` writes it
 
 
 class Flagged(Protocol):
@@ -107,7 +110,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _typed(flag: Flag, text: str, force: bool) -> Value:
-    """The value that `text` stands for, as the flag's type has it."""
+    """The value that `text` stands for, as the flag's type has it; of several words, each has."""
+    items = listed(text) if flag.several else None
+    if items is not None:
+        return [_typed(_of_item(flag, item), _item_text(item), force) for item in items]
+    words = flag.spelling.as_words(text)
+    if len(words) > 1:
+        for word in words:
+            _typed(_of_item(flag, word), word, force)
+        return text
     of_text = flag.type in _TEXT_TYPES or (
         flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
     )
@@ -121,6 +132,11 @@ def _typed(flag: Flag, text: str, force: bool) -> Value:
             "Use --force-flags to skip this check.",
         )
     return value
+
+
+def _of_item(flag: Flag, item: Value) -> Flag:
+    """The flag as one of its several values has it."""
+    return replace(flag, several=isinstance(item, list), spelling=PLAIN)
 
 
 def _problem(flag: Flag, value: FlagValue) -> str | None:

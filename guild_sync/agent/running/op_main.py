@@ -5,8 +5,10 @@
 Where GUILD_FLAGS_DEST is `globals`, GUILD_GLOBALS is a JSON object of flag name to global
 name, and each of these globals gets its flag's value from the run's `flags` attribute: the
 value takes the place of what the module's source assigns, so line numbers stay the
-user's. Processes that multiprocessing spawns come through this file too (`__mp_main__`),
-for they would read the source again and see the values that are written there.
+user's. GUILD_GLOBAL_FORMS has the values of those that the attribute cannot hold as they are:
+tuples, and mappings whose keys are not text. Processes that multiprocessing spawns come
+through this file too (`__mp_main__`), for they would read the source again and see the values
+that are written there.
 
 Nothing of this file may come between the module and Python: it imports the standard
 library alone, and is not to be seen in sys.path, sys.modules or a traceback.
@@ -120,7 +122,18 @@ def _values() -> dict[str, object]:
         raise OperationError(f"cannot read the flags of this run: {e}") from None
     if not isinstance(flags, dict):
         raise OperationError("cannot read the flags of this run: not a mapping")
-    return {names[flag]: value for flag, value in flags.items() if flag in names}
+    values = {names[flag]: value for flag, value in flags.items() if flag in names}
+    forms = json.loads(os.environ.get("GUILD_GLOBAL_FORMS") or "{}")
+    return {name: _formed(forms[name]) if name in forms else values[name] for name in values}
+
+
+def _formed(form: Any) -> Any:
+    """The value that a form stands for, as programs/literals.py `tagged` writes it."""
+    if isinstance(form, dict):
+        if "tuple" in form:
+            return tuple(_formed(item) for item in form["tuple"])
+        return {_formed(key): _formed(value) for key, value in form["dict"]}
+    return [_formed(item) for item in form] if isinstance(form, list) else form
 
 
 def _find(name: str) -> importlib.machinery.ModuleSpec:
@@ -221,6 +234,8 @@ def _node(value: object) -> ast.expr:
     """An expression whose value is this one, of the same type."""
     if isinstance(value, list):
         return ast.List([_node(item) for item in value], ast.Load())
+    if isinstance(value, tuple):
+        return ast.Tuple([_node(item) for item in value], ast.Load())
     if isinstance(value, dict):
         return ast.Dict([_node(key) for key in value], [_node(v) for v in value.values()])
     return ast.Constant(value)  # type: ignore[arg-type]  # a scalar, inf and nan included

@@ -37,7 +37,7 @@ def test_flags_go_to_arguments(tmp_path: Path) -> None:
     assert made["args"] == [
         *("--fast", "a b"),
         *("--lr", "0.1", "--name", "cnn", "--the-size", "3"),
-        *("--on", "--loud", "true", "--layers", "1", "2"),
+        *("--on", "--loud", "1", "--layers", "1", "2"),
     ]
 
 

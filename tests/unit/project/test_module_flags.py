@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync.project.module_flags import ImportedFlag, ModuleFlags, find_module, module_flags
+from guild_sync.programs.offered import ImportedFlag
+from guild_sync.programs.spelling import Spelling
+from guild_sync.project.module_flags import ModuleFlags, find_module, module_flags
 
 
 def flags_of(source: str) -> ModuleFlags:
@@ -65,9 +67,9 @@ def test_a_global_has_its_own_name_and_nothing_that_only_options_have() -> None:
         type=None,
         choices=(),
         required=False,
-        arg_name=None,
         switch=None,
-        nargs=False,
+        several=False,
+        spelling=None,
         help="",
     )
 
@@ -148,9 +150,9 @@ def test_an_option_has_what_its_call_says() -> None:
         type="int",
         choices=(32, 64),
         required=True,
-        arg_name="batch-size",
         switch=None,
-        nargs=False,
+        several=False,
+        spelling=Spelling("--batch-size", no="0"),
         help="a",
     )
 
@@ -163,12 +165,11 @@ def test_the_flag_is_the_first_long_option_as_it_is_written_whatever_its_dest() 
     "call",
     [
         "'path'",
-        "'-b'",
+        "'path', nargs='?', default='here'",
+        "'--'",
         "name",
         "'--help', action='help'",
         "'--version', action='version'",
-        "'--verbose', action='count', default=0",
-        "'--fast', action='store_const', const=3",
     ],
 )
 def test_what_cannot_be_given_as_name_and_value_is_no_flag(call: str) -> None:
@@ -251,13 +252,13 @@ def test_an_option_with_its_own_no_form_is_a_boolean_and_no_switch() -> None:
         ("nargs='*'", True),
         ("nargs=2", True),
         ("action='append'", True),
-        ("nargs=1", False),
+        ("nargs=1", True),
         ("nargs='?'", False),
         ("action='store'", False),
     ],
 )
 def test_an_option_may_take_several_values(keyword: str, several: bool) -> None:
-    assert option(f"'--x', {keyword}").nargs is several
+    assert option(f"'--x', {keyword}").several is several
 
 
 def test_options_are_found_in_functions_and_groups_in_source_order() -> None:

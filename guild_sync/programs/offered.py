@@ -1,0 +1,65 @@
+"""What a program offers, as records: its flags, its subcommands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from guild_sync.programs.literals import Constant
+from guild_sync.programs.spelling import Spelling
+
+
+@dataclass(frozen=True)
+class ImportedFlag:
+    """What a module says about one of its flags."""
+
+    name: str  # as the user types it
+    default: Constant = None  # None where there is none, or it is not known
+    type: str | None = None  # "string", "int", "float", "number" or "boolean"
+    choices: tuple[Constant, ...] = ()
+    required: bool = False
+    switch: bool | None = None  # what giving the option means, where it takes no value
+    several: bool = False  # its value is a list
+    spelling: Spelling | None = None  # None for a global
+    help: str = ""
+
+
+@dataclass
+class Program:
+    """A program or a subcommand of one: its own flags, and what its words may name."""
+
+    flags: dict[str, ImportedFlag] = field(default_factory=dict)
+    commands: dict[str, Program] = field(default_factory=dict)
+
+    def chosen(self, words: Sequence[str]) -> dict[str, ImportedFlag]:
+        """The flags that there are with these words of `main`, each where it belongs among them."""
+        found: dict[str, ImportedFlag] = {}
+        program, start = self, 0
+        while (place := program._command_in(words, start)) is not None:
+            found.update(program._placed(place))
+            program, start = program.commands[words[place]], place + 1
+        found.update(program._placed(None))
+        return found
+
+    def _command_in(self, words: Sequence[str], start: int) -> int | None:
+        """Which word names a subcommand; the value of an option is none."""
+        takes_value = {
+            flag.spelling.option
+            for flag in self.flags.values()
+            if flag.spelling and flag.switch is None and not flag.spelling.counted
+        }
+        for place in range(start, len(words)):
+            is_value = place > start and words[place - 1] in takes_value
+            if words[place] in self.commands and not is_value:
+                return place
+        return None
+
+    def _placed(self, before: int | None) -> Iterator[tuple[str, ImportedFlag]]:
+        for name, flag in self.flags.items():
+            if flag.spelling is not None:
+                yield name, replace(flag, spelling=replace(flag.spelling, before=before))
+
+
+def literal_choices(value: Constant) -> tuple[Constant, ...]:
+    """The choices in their order; none unless they are several of something."""
+    return tuple(value) if isinstance(value, (list, tuple, dict)) else ()
