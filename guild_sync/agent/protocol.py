@@ -328,9 +328,18 @@ class Job(TypedDict, total=False):
     # Of a run that consists of others:
     children: List[Child]
     several: List[str]  # flags with several values
+    rows: List[Dict[str, Value]]  # of a batch file: the flags of each trial, or of several
     is_pipeline: bool
     stops: bool  # at the first child that fails
     needed: bool  # it runs only what has not run elsewhere
+
+
+class ExpectationForm(TypedDict):
+    """What is checked of a step: project/definitions.py has it with its meaning."""
+
+    file: str
+    compare_to: str
+    contains: str
 
 
 class Child(TypedDict, total=False):
@@ -342,6 +351,9 @@ class Child(TypedDict, total=False):
     opref: str
     attributes: Dict[str, Value]
     job: Job
+    needed: bool  # it is not run where a run has done the same
+    isolated: Optional[bool]  # whose runs it takes: project/definitions.py has it
+    expect: List[ExpectationForm]
 
 
 class Recipe(Run):

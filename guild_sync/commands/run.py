@@ -4,17 +4,18 @@ Usage:
   guild run [options] [-t TAG]... [OPERATION] [FLAG]...
 
 OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or 'queue', or, here
-only, the path of a Python script. A FLAG is NAME=VALUE. The run's own exit status is
-guild's, unless it is not waited for.
+only, the path of a Python script. A FLAG is NAME=VALUE, of a pipeline also STEP:NAME=VALUE,
+or @FILE, a batch file. The run's own exit status is guild's, unless it is not waited for.
 
 'guild run queue' starts the staged runs of its host one at a time, in the order in which
 they were staged. It takes poll-interval=SECONDS (10) and run-once=yes, to end when no run
 is staged. Stopped, it lets the run that it started finish first.
 
 A list, FLAG=[1,2,3], or a range, FLAG=[1:5] or FLAG=[0:1:0.1], makes a batch: one run for
-each combination, one after the other, under a run that is called OPERATION+. An operation
-with steps is a pipeline: each step is a run, and the first that fails ends it. Either run
-has links to its runs; started again, it runs those that have not completed.
+each combination, one after the other, under a run that is called OPERATION+. So does @FILE,
+which is CSV, JSON or YAML: one run for each row or item. An operation with steps is a
+pipeline: each step is a run, and the first that fails ends it. Either run has links to its
+runs; started again, it runs those that have not completed.
 
 What an operation requires of another's run comes from the latest completed run of that on
 the same host, or from the one that the flag of that name says: prepare=RUN.
@@ -140,7 +141,9 @@ def _request(args: Arguments) -> Request:
     if args.is_set("--force") and not (args.is_set("--start") or args.is_set("--restart")):
         raise UsageError("--force belongs to --start or --restart")
     spec, assignments = args.text("OPERATION"), args.texts("FLAG")
-    if spec is not None and "=" in spec:  # no operation: the default one, or the run's
+    if spec is not None and (
+        "=" in spec or spec.startswith("@")
+    ):  # no operation: the default one, or the run's
         assignments = [spec, *assignments]
         spec = None
     run_dir = args.text("--run-dir")

@@ -16,6 +16,7 @@ from guild_sync.guildfile.inherit import Models, Unresolved
 from guild_sync.guildfile.lines import Mapped, Spot, mapped
 from guild_sync.guildfile.package import package
 from guild_sync.guildfile.requirements import requirements_of
+from guild_sync.guildfile.step_options import default_max_trials
 from guild_sync.guildfile.steps import steps_of
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement, Yaml
 from guild_sync.project.flags import Flag
@@ -196,6 +197,7 @@ class _Reader:
             model_sourcecode=model.data.get("sourcecode"),
             requires=requires,
             steps=steps_of(steps, place),
+            default_max_trials=default_max_trials(entry, place),
         )
         for requirement in requires:
             if requirement.kind == "operation":

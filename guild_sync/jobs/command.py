@@ -43,6 +43,17 @@ def step_flags(step: Step, values: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
+def with_values(text: str, values: Mapping[str, Value]) -> str:
+    """A text about a step, `${flag}` in it replaced by the pipeline's values."""
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ConfigError(f"the pipeline has no flag {match[1]!r}")
+        return variable_text(values[match[1]])
+
+    return VARIABLE.sub(value_of, text)
+
+
 def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     """What a runner is to do (agent/running/): the command, its environment, its globals."""
     if not operation.main and not operation.exec:

@@ -6,15 +6,19 @@ Worked out where the project is; the run keeps it as its job (agent/running/).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from guild_sync.agent.protocol import Child, Job, Value
 from guild_sync.errors import GuildError
+from guild_sync.guildfile import batch_files
 from guild_sync.jobs import command, recipe
 from guild_sync.jobs.label import label_of
 from guild_sync.jobs.notes import BatchOptions, Notes, random_seed_of, seed_variable
 from guild_sync.project import batches, builtin, flags
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import FlagValue, Several
+
+_DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
 
 
 def plain_values(values: Mapping[str, FlagValue]) -> dict[str, Value]:
@@ -42,25 +46,41 @@ def job_of(
     options: BatchOptions,
 ) -> Job:
     """What a runner is to do: the operation, or one run after another."""
-    if batches.is_batch(values):
-        several = [name for name, value in values.items() if isinstance(value, Several)]
-        children = [
-            _child("", operation, trial, notes, options)
-            for trial in batches.trials(values, options.max_trials, seed)
-        ]
-        return {
-            **_series(operation, children),
-            "several": several,
-            "stops": options.fail_on_trial_error,
-            "needed": options.needed,
-        }
+    if options.rows or batches.is_batch(values):
+        return _batch(operation, values, seed, notes, options)
     if operation.steps:
-        # What the user says of the run is said of the pipeline; its steps have flags alone.
-        of_steps = Notes(random_seed=notes.random_seed)
         single = plain_values(values)
-        children = [_step(step, single, of_steps, options) for step in operation.steps]
+        children = [_step(step, single, notes, options) for step in operation.steps]
         return {**_series(operation, children), "is_pipeline": True, "stops": True}
     return single_job(operation, plain_values(values), seed)
+
+
+def _batch(
+    operation: Operation,
+    values: Mapping[str, FlagValue],
+    seed: int | None,
+    notes: Notes,
+    options: BatchOptions,
+) -> Job:
+    """The job of a batch: a run for each of its trials."""
+    several = [name for name, value in values.items() if isinstance(value, Several)]
+    limit = options.max_trials or operation.default_max_trials
+    of_trial = replace(options, rows=())
+    made: Job = {
+        **_series(
+            operation,
+            [
+                _child("", operation, trial, notes, of_trial)
+                for trial in batches.trials(values, limit, seed, options.rows)
+            ],
+        ),
+        "several": several,
+        "stops": options.fail_on_trial_error,
+        "needed": options.needed,
+    }
+    if options.rows:
+        made["rows"] = [recipe.row_form(row) for row in options.rows]
+    return made
 
 
 def _series(operation: Operation, children: Sequence[Child]) -> Job:
@@ -74,13 +94,47 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
 
 
 def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchOptions) -> Child:
+    """A step's run. What the user says of the pipeline holds where the step says nothing."""
     assert step.operation is not None  # operations.with_steps
     words = [f"{name}={text}" for name, text in command.step_flags(step, values).items()]
     try:
-        found = flags.flag_values(step.operation, words)
+        rows = batch_files.without(step.rows, words)
+        supplied = batch_files.supplied(step.operation, rows)
+        found = batches.with_rows(flags.flag_values(supplied, words, step.force_flags), rows)
+        label = None if step.label is None else command.with_values(step.label, values)
+        tags = tuple(command.with_values(tag, values) for tag in step.tags)
     except GuildError as e:
         raise GuildError(f"step {step.name}: {e.message}", e.hint) from None
-    return _child(step.name, step.operation, found, notes, options)
+    own_notes = Notes(
+        notes.label if label is None else label,
+        tags or notes.tags,
+        random_seed=notes.random_seed if step.random_seed is None else step.random_seed,
+    )
+    own_options = BatchOptions(
+        step.max_trials or options.max_trials,
+        step.fail_on_trial_error or options.fail_on_trial_error,
+        step.needed or options.needed,
+        rows,
+    )
+    operation = _seeing(step.operation, step.gpus)
+    made = _child(step.name, operation, found, own_notes, own_options)
+    made["needed"] = step.needed
+    made["isolated"] = step.isolated
+    made["expect"] = [expectation.as_request() for expectation in step.expect]
+    return made
+
+
+def _seeing(operation: Operation, gpus: str | None) -> Operation:
+    """The operation, and those of its steps, with these devices alone."""
+    if gpus is None:
+        return operation
+    steps = [
+        replace(step, operation=_seeing(step.operation, gpus if step.gpus is None else step.gpus))
+        for step in operation.steps
+        if step.operation is not None
+    ]
+    env = {**operation.env, _DEVICES: gpus}
+    return replace(operation, env=env, steps=tuple(steps))
 
 
 def _child(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from guild_sync.agent.protocol import Value, now
+from guild_sync.project.values import FlagValue
 
 MAX_SEED = 2**32 - 1  # the largest that numpy takes
 
@@ -43,6 +45,7 @@ class BatchOptions:
     max_trials: int | None = None
     fail_on_trial_error: bool = False
     needed: bool = False
+    rows: tuple[Mapping[str, FlagValue], ...] = ()  # of batch files: what each trial, or some, have
 
 
 def random_seed_of(notes: Notes) -> int:

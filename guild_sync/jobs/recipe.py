@@ -12,7 +12,7 @@ from guild_sync.errors import GuildError
 from guild_sync.jobs import label
 from guild_sync.programs import spelling
 from guild_sync.project import batches, builtin
-from guild_sync.project.definitions import Operation, Requirement, Step
+from guild_sync.project.definitions import Expectation, Operation, Requirement, Step
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue, Several
 
@@ -72,7 +72,12 @@ def _requirement(data: Mapping[str, Any]) -> Requirement:
 
 
 def _step(data: Mapping[str, Any]) -> Step:
-    return Step(**{**data, "operation": _operation(data["operation"])})
+    known = {f.name: data[f.name] for f in fields(Step) if f.name in data}
+    lists = {name: tuple(known.get(name) or ()) for name in ("tags", "batch_files")}
+    rows = tuple(_row(row) for row in known.get("rows") or ())
+    expect = tuple(Expectation(**given) for given in known.get("expect") or ())
+    operation = _operation(data["operation"])
+    return Step(**{**known, **lists, "rows": rows, "expect": expect, "operation": operation})
 
 
 def _flag(data: Mapping[str, Any]) -> Flag:
@@ -103,6 +108,27 @@ def flags_of(recipe: Recipe) -> dict[str, FlagValue]:
         if isinstance(value := found.get(name), list):
             found[name] = Several(tuple(value))
     return found
+
+
+def row_form(row: Mapping[str, FlagValue]) -> dict[str, Value]:
+    """A row of a batch file as JSON, for a run's job."""
+    return {
+        name: {"items": list(value.items)} if isinstance(value, Several) else value
+        for name, value in row.items()
+    }
+
+
+def _row(data: Mapping[str, Value]) -> dict[str, FlagValue]:
+    found: dict[str, FlagValue] = {}
+    for name, value in data.items():
+        items = value.get("items") if isinstance(value, dict) and len(value) == 1 else None
+        found[name] = Several(tuple(items)) if isinstance(items, list) else value
+    return found
+
+
+def rows_of(recipe: Recipe) -> tuple[Mapping[str, FlagValue], ...]:
+    """What the run's batch files had, a row or item each; none where it had no file."""
+    return tuple(_row(row) for row in (recipe["job"] or {}).get("rows") or ())
 
 
 def name_of(recipe: Recipe) -> str:

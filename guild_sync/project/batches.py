@@ -7,7 +7,7 @@ import math
 import random
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.store import attrs
@@ -76,16 +76,38 @@ def is_batch(values: Mapping[str, FlagValue]) -> bool:
     return any(isinstance(value, Several) for value in values.values())
 
 
+def with_rows(
+    values: Mapping[str, FlagValue], rows: Sequence[Mapping[str, FlagValue]]
+) -> dict[str, FlagValue]:
+    """The values of a batch with what its files have: of each flag in them, all its values."""
+    found = dict(values)
+    for name in {name: None for row in rows for name in row}:
+        items = [item for row in rows if name in row for item in _items(row[name])]
+        distinct = {repr(item): item for item in items}
+        found[name] = Several(tuple(distinct.values()))
+    return found
+
+
+def _items(value: FlagValue) -> tuple[Value, ...]:
+    return value.items if isinstance(value, Several) else (value,)
+
+
 def trials(
-    values: Mapping[str, FlagValue], limit: int | None = None, seed: int | None = None
+    values: Mapping[str, FlagValue],
+    limit: int | None = None,
+    seed: int | None = None,
+    rows: Sequence[Mapping[str, FlagValue]] = (),
 ) -> list[dict[str, Value]]:
     """The flag values of each trial: every combination, the last flag changing fastest.
 
+    With `rows`, those of each row in turn.
     Where there are more than `limit`, so many of them are drawn at random, in their order;
     the same `seed` draws the same. Raises UsageError for more than MAX_TRIALS.
     """
-    choices = [value.items if isinstance(value, Several) else (value,) for value in values.values()]
-    count = math.prod(map(len, choices))
+    wholes = [{**values, **row} for row in rows] or [dict(values)]
+    choices = [list(map(_items, whole.values())) for whole in wholes]
+    counts = [math.prod(map(len, of_row)) for of_row in choices]
+    count = sum(counts)
     # Before any is made: the combinations may be more than memory holds.
     if (count if limit is None else min(count, limit)) > MAX_TRIALS:
         raise UsageError(
@@ -93,7 +115,14 @@ def trials(
             "Use --max-trials for so many of them, drawn at random.",
         )
     wanted = range(count) if limit is None or limit >= count else _drawn(count, limit, seed)
-    return [dict(zip(values, _combination(choices, n), strict=True)) for n in wanted]
+    found = []
+    row = before = 0
+    for number in wanted:
+        while number - before >= counts[row]:
+            before, row = before + counts[row], row + 1
+        combination = _combination(choices[row], number - before)
+        found.append(dict(zip(wholes[row], combination, strict=True)))
+    return found
 
 
 def _drawn(count: int, limit: int, seed: int | None) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from guild_sync.agent import protocol
 from guild_sync.project.flags import Flag
+from guild_sync.project.values import FlagValue
 
 GUILDFILE = "guild.yml"
 # What an operation, a model, a package or a step is called.
@@ -51,13 +52,48 @@ class Requirement:
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """What is checked once a step has completed: one of its files, or its output.
+
+    `file` is a pattern of paths in the step's run; empty: the output is meant. Each file that
+    it names is equal to `compare_to`, a file of the project or (an absolute path) of the host,
+    and has what the regular expression `contains` fits; where both are empty, it is there.
+    """
+
+    file: str = ""
+    compare_to: str = ""
+    contains: str = ""
+
+    def as_request(self) -> protocol.ExpectationForm:
+        """It as the agent takes it."""
+        return {"file": self.file, "compare_to": self.compare_to, "contains": self.contains}
+
+
+@dataclass(frozen=True)
 class Step:
-    """One step of a pipeline: an operation with flags, whose values may name the pipeline's."""
+    """One step of a pipeline: an operation with flags, whose values may name the pipeline's.
+
+    What follows `operation` is as the options of `guild run` have it.
+    """
 
     name: str
     spec: str
     flags: Mapping[str, str] = field(default_factory=dict)
     operation: Operation | None = None  # once it is known which operation `spec` means
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    needed: bool = False
+    force_flags: bool = False
+    fail_on_trial_error: bool = False
+    max_trials: int | None = None
+    random_seed: int | None = None
+    gpus: str | None = None  # the devices that it sees; None: all that there are
+    batch_files: tuple[str, ...] = ()
+    rows: tuple[Mapping[str, FlagValue], ...] = ()  # of these files: what trials have
+    # Whether what it requires of another operation is of this pipeline alone; None: of this
+    # pipeline where it has such a run.
+    isolated: bool | None = None
+    expect: tuple[Expectation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +117,7 @@ class Operation:
     model_sourcecode: Yaml = None  # of its model, where `sourcecode` is None
     faults: tuple[str, ...] = ()  # for which it cannot run, each with its place
     warnings: tuple[str, ...] = ()  # of what is passed over when it runs
+    default_max_trials: int | None = None
 
     @property
     def full_name(self) -> str:

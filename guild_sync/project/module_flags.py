@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from guild_sync.programs import argparse_options, click_options, fire_arguments, literals
-from guild_sync.programs.literals import Known
+from guild_sync.programs.literals import KnownNames
 from guild_sync.programs.offered import ImportedFlag
 
 
@@ -72,9 +72,9 @@ def find_module(name: str, roots: Sequence[Path]) -> Path | None:
     return None
 
 
-def _constants(tree: ast.Module) -> dict[str, Known]:
+def _constants(tree: ast.Module) -> dict[str, KnownNames]:
     """The names that are assigned a literal at top level, with the last one that they get."""
-    known: dict[str, Known] = {}
+    known: dict[str, KnownNames] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign):
             targets = statement.targets

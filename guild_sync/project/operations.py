@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError, GuildError, UsageError
-from guild_sync.project.definitions import Operation, Project
+from guild_sync.project.definitions import Operation, Project, Step
 from guild_sync.project.flags import did_you_mean
 
 
@@ -94,3 +94,53 @@ def warnings_of(operation: Operation) -> tuple[str, ...]:
     """What is said before an operation runs: of itself and of its steps, each once."""
     said = (text for each in with_those_of_steps(operation) for text in each.warnings)
     return tuple(dict.fromkeys(said))
+
+
+def with_step_flags(operation: Operation, words: Sequence[str]) -> tuple[Operation, list[str]]:
+    """The pipeline with what `STEP:FLAG=VALUE` words say, and the words that are its own flags.
+
+    STEP is a step's name, or the operation of one or several, at any depth. Raises GuildError
+    where there is no such step.
+    """
+    own: list[str] = []
+    for word in words:
+        name, equals, text = word.partition("=")
+        wanted, colon, flag = name.rpartition(":")
+        if (
+            not (operation.steps and equals and colon and wanted and flag)
+            or name in operation.flags
+        ):
+            own.append(word)
+            continue
+        if not _has_step(operation, wanted):
+            raise GuildError(
+                f"{operation.full_name} has no step {wanted!r}: {name!r} is no flag of it",
+                did_you_mean(wanted, [step.name for step in operation.steps])
+                + "A flag of a step is STEP:FLAG=VALUE.",
+            )
+        operation = _with_flag(operation, wanted, flag, text)
+    return operation, own
+
+
+def _with_flag(operation: Operation, wanted: str, flag: str, text: str) -> Operation:
+    steps = []
+    for step in operation.steps:
+        if _is_called(step, wanted):
+            step = replace(step, flags={**step.flags, flag: text})
+        elif step.operation is not None:
+            step = replace(step, operation=_with_flag(step.operation, wanted, flag, text))
+        steps.append(step)
+    return replace(operation, steps=tuple(steps))
+
+
+def _has_step(operation: Operation, wanted: str) -> bool:
+    return any(
+        _is_called(step, wanted) or (step.operation and _has_step(step.operation, wanted))
+        for step in operation.steps
+    )
+
+
+def _is_called(step: Step, wanted: str) -> bool:
+    found = step.operation
+    names = (found.name, found.full_name) if found is not None else ()
+    return wanted in (step.name, step.spec, *names)

@@ -123,9 +123,15 @@ def _label(meant: Meant, values: Mapping[str, FlagValue]) -> str | None:
 
 
 def _all_requirements(operation: Operation) -> list[Requirement]:
-    """What the operation and its steps require."""
+    """What the operation and its steps require, and what files of steps are compared to."""
     below = [_all_requirements(step.operation) for step in operation.steps if step.operation]
-    return [*operation.requires, *(requirement for found in below for requirement in found)]
+    compared = [
+        Requirement("file", expectation.compare_to, expectation.compare_to)
+        for step in operation.steps
+        for expectation in step.expect
+        if expectation.compare_to
+    ]
+    return [*operation.requires, *compared, *(r for found in below for r in found)]
 
 
 def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from guild_sync.agent.protocol import Job
 from guild_sync.errors import GuildError, UsageError
+from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.jobs.job import job_of, plain_values, single_job
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
-from guild_sync.jobs.recipe import flags_of, with_values
-from guild_sync.project.batches import is_batch, plain
+from guild_sync.jobs.recipe import flags_of, rows_of, with_values
+from guild_sync.project.batches import is_batch, plain, with_rows
 from guild_sync.project.definitions import Operation, Requirement
 from guild_sync.project.flags import flag_values
+from guild_sync.project.operations import with_step_flags
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve
@@ -24,10 +28,35 @@ def plan(request: Request, host: Host) -> Launch:
     Each step has what the ones before it found, and none goes back to one of them.
     """
     meant = resolve(request, host)
+    asked = request
+    meant, request = _with_trials(meant, request)
     values = _with_runs(meant.operation, _values(meant, request), request, host)
     seed = _seed(meant, request.notes)
-    job = _job(meant, values, seed, request)
+    is_as_it_was = request.flags == asked.flags  # but for flags, which `values` has
+    job = _job(meant, values, seed, request, is_as_it_was)
     return launch_of(meant, values, seed, job, request.notes, request.run_dir)
+
+
+def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:
+    """Both with what `STEP:FLAG=VALUE` and `@FILE` words say, which are no flags any more.
+
+    Raises GuildError for a step that is not there, or a file that cannot be read.
+    """
+    operation, words = with_step_flags(meant.operation, request.flags)
+    files = [word[1:] for word in words if word.startswith("@") and len(word) > 1]
+    words = [word for word in words if not word.startswith("@") or len(word) == 1]
+    if meant.project is not None:
+        operation = batch_files.with_rows(operation, meant.project.folder)
+    rows: Sequence[Mapping[str, FlagValue]] = ()
+    if files:
+        rows = batch_files.rows_of(operation, files, Path.cwd(), request.force_flags)
+    elif meant.recipe is not None and request.operation is None:
+        rows = rows_of(meant.recipe)
+    options = replace(request.options, rows=batch_files.without(rows, words))
+    return (
+        replace(meant, operation=operation),
+        replace(request, flags=tuple(words), options=options),
+    )
 
 
 def _values(meant: Meant, request: Request) -> dict[str, FlagValue]:
@@ -38,8 +67,12 @@ def _values(meant: Meant, request: Request) -> dict[str, FlagValue]:
         if request.operation is not None:  # another operation takes the flags that it has
             known = {name: value for name, value in known.items() if name in operation.flags}
         operation = with_values(operation, known)
-    values = flag_values(operation, request.flags, request.force_flags)
-    if meant.is_builtin and is_batch(values):
+    rows = request.options.rows
+    values = with_rows(
+        flag_values(batch_files.supplied(operation, rows), request.flags, request.force_flags),
+        rows,
+    )
+    if meant.is_builtin and (rows or is_batch(values)):
         raise UsageError(
             f"{operation.full_name} cannot be a batch", "Give each of its flags one value."
         )
@@ -62,9 +95,14 @@ def _with_runs(
     for step in operation.steps:
         assert step.operation is not None
         needed = [r for r in step.operation.requires if r.kind == "operation"]
+        outside = [r for r in needed if r.source not in produced and r.name not in step.flags]
+        if step.isolated and outside:
+            raise GuildError(
+                f"step {step.name} requires {outside[0].source}, which no step before it runs",
+                "With isolate-runs it takes no run of another pipeline.",
+            )
         if not request.is_staged:
-            _check(host, step.operation, [r for r in needed if r.source not in produced
-                                          and r.name not in step.flags], {})  # fmt: skip
+            _check(host, step.operation, outside, {})
         produced.add(step.operation.full_name)
     return {**values, **_check(host, operation, requires, values)}
 
@@ -101,11 +139,18 @@ def _seed(meant: Meant, notes: Notes) -> int | None:
     return random_seed_of(notes)
 
 
-def _job(meant: Meant, values: Mapping[str, FlagValue], seed: int | None, request: Request) -> Job:
+def _job(
+    meant: Meant,
+    values: Mapping[str, FlagValue],
+    seed: int | None,
+    request: Request,
+    is_as_it_was: bool,
+) -> Job:
     """What the runner is to do. A run that starts again as it was keeps its job."""
     recipe = meant.recipe
     kept: Job = (recipe["job"] if recipe is not None else None) or {}
-    if recipe is not None and meant.again and not meant.project and values == flags_of(recipe):
+    is_as_it_was = is_as_it_was and meant.again and not meant.project
+    if recipe is not None and is_as_it_was and values == flags_of(recipe):
         job: Job = {**kept, "env": {**kept.get("env", {}), **seed_variable(seed)}}
     elif meant.is_builtin:
         job = single_job(meant.operation, plain_values(values), seed, is_builtin=True)

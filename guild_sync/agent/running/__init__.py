@@ -1,6 +1,6 @@
 """The processes of a run: its runner, and operations that are the agent itself.
 
 `runner` holds the run, `operation` is the process in it, `op_main` the program of a module;
-`series` and `queues` are the operations of pipelines, batches and queues, and `saying` what they
-print; `stop` ends runs.
+`series` and `queues` are the operations of pipelines, batches and queues, `checks` what
+is expected of steps, and `saying` what they print; `stop` ends runs.
 """

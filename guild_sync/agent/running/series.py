@@ -18,12 +18,15 @@ from .. import protocol
 from ..catalog import describe, filters
 from ..errors import AgentError
 from ..machine.processes import ENDING
-from ..protocol import Child, Job
+from ..protocol import Child, Job, Value
 from ..staging import requirements, spawn, stage
 from ..staging.source import adopt_source
 from ..store import rundir
 from ..store.job import read_job
+from . import checks
 from .saying import say
+
+CHECK_FAILED = 3  # Source: Guild AI 0.9 ends a pipeline with it
 
 
 def main(home: str, directory: str) -> int:
@@ -107,6 +110,10 @@ class Series:
         state = rundir.status(directory).text
         code = rundir.read_attr(directory, "exit_status")
         if state == "completed":
+            problem = checks.failed(directory, child.get("expect") or (), self._directory)
+            if problem:
+                say("%s failed: %s, in run %s" % (title, problem, run_id))
+                return CHECK_FAILED
             self._remember(run_id)
             return 0
         say("%s failed: run %s ended with %s (exit status %s)" % (title, run_id, state, code))
@@ -114,16 +121,27 @@ class Series:
 
     def _make(self, run_id: str, child: Child) -> None:
         job: Job = {**child["job"], "environment": self._environment}
-        attributes = dict(child["attributes"])
-        flags = dict(rundir.mapping(attributes.get("flags")))
-        for requirement in job.get("requires", ()):
-            source = requirement["source"]
-            if source in self._done and not flags.get(requirement["name"]):
-                flags[requirement["name"]] = self._done[source]
-        attributes["flags"] = flags
+        attributes = {**child["attributes"], "flags": self._flags_of(child)}
         stage.stage(self._home, run_id, child["opref"], attributes, job)
         adopt_source(self._home, run_id, os.path.basename(self._directory))
         requirements.add_files(self._home, run_id, job.get("requires", ()))
+
+    def _flags_of(self, child: Child) -> Dict[str, Value]:
+        """The child's flags, with the runs before it that it requires.
+
+        Raises AgentError for an isolated one that requires a run of no step before it.
+        """
+        flags = dict(rundir.mapping(child["attributes"].get("flags")))
+        isolated = child.get("isolated")
+        for requirement in child["job"].get("requires", ()):
+            source = requirement["source"]
+            if requirement["kind"] != "operation" or flags.get(requirement["name"]):
+                continue
+            if source in self._done and isolated is not False:
+                flags[requirement["name"]] = self._done[source]
+            elif isolated:
+                raise AgentError("it requires %s, which no step before it runs" % source)
+        return flags
 
     def _remember(self, run_id: str) -> None:
         name = filters.operation_name(rundir.run_dir(self._home, run_id)).rpartition("/")[2]
@@ -132,6 +150,7 @@ class Series:
     def _completed_before(self, child: Child) -> str:
         """The id of a run that did this already: in an earlier start, or, if so asked, ever."""
         wanted = rundir.mapping(child["attributes"].get("flags"))
+        expect = child.get("expect") or ()
         for name, run_id in self._earlier.items():
             if child["name"] and child["name"] != name:
                 continue
@@ -139,13 +158,25 @@ class Series:
             flags = rundir.mapping(rundir.read_attr(directory, "flags"))
             given = {name: value for name, value in wanted.items() if value is not None}
             same = all(flags.get(name) == value for name, value in given.items())
-            if same and rundir.status(directory).text == "completed":
+            same = same and rundir.status(directory).text == "completed"
+            if same and not checks.failed(directory, expect, self._directory):
                 del self._earlier[name]  # it stands for one trial: others may be like it
                 return run_id
-        if self._needed:
-            found = describe.matching(self._home, child["opref"], wanted, ["completed"])["run"]
-            return found["id"] if found else ""
+        if self._needed or child.get("needed"):
+            return self._done_elsewhere(child)
         return ""
+
+    def _done_elsewhere(self, child: Child) -> str:
+        """The id of a run of no series, or of another, that did what the child is to do."""
+        try:
+            wanted = self._flags_of(child)
+        except AgentError:
+            return ""
+        found = describe.matching(self._home, child["opref"], wanted, ["completed"])["run"]
+        expect = child.get("expect") or ()
+        if found is None or checks.failed(found["run_dir"], expect, self._directory):
+            return ""
+        return found["id"]
 
     def _linked(self) -> Dict[str, str]:
         found = {}

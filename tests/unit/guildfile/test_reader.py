@@ -144,8 +144,8 @@ six: {main: a, env: [x], default: maybe}
         "  'two\\nlines': an operation's name is text on one line (line 3)",
         "  three: main: must be text, not ['x'] (line 4)",
         "  three: label: must be text, not [3] (line 5)",
-        "  five: flags-dest: must be one of args, args:click, args:fire, globals, env, not 'nowhere' "
-        "(line 8)",
+        "  five: flags-dest: must be one of args, args:click, args:fire, globals, env, "
+        "not 'nowhere' (line 8)",
         "  six: env: must be a mapping, not ['x'] (line 9)",
         "  six: default: must be yes or no, not 'maybe' (line 9)",
     ]

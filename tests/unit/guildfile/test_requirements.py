@@ -243,17 +243,17 @@ def test_steps_of_one_name_are_numbered(tmp_path: Path) -> None:
         ({}, "must be 'OPERATION FLAG=VALUE ...', or have run"),
         ({"run": ["a"]}, "must be 'OPERATION FLAG=VALUE ...', or have run"),
         ("", "run: must be a line of words"),
-        ("'a", "run: must be a line of words"),
+        ("'a", "run: no closing quotation: "),
         ("a b", "run: 'b' is not a flag"),
         ("a =b", "run: '=b' is not a flag"),
-        ("a --x=1", "run: '--x=1' is not a flag"),
+        ("a --x=1", "run: --x is no option that a step can have"),
         ({"run": "a", "flags": ["x"]}, "flags: must be a mapping"),
         ({"run": "a", "name": 3}, "name: 3 is none"),
         ({"run": "a", "name": ".."}, "name: '..' is none"),
         ({"run": "a", "name": ".guild"}, "name: '.guild' is none"),
         ({"run": "a", "name": "a/b"}, "name: 'a/b' is none"),
         ({"run": "a", "name": "a\n"}, "name: 'a\\n' is none"),
-        ("-x", "name: '-x' is none"),
+        ("-x", "run: -x is no option that a step can have"),
     ],
 )
 def test_a_step_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, fault: str) -> None:
@@ -269,10 +269,10 @@ def test_steps_are_a_list_and_no_command_beside_them(tmp_path: Path) -> None:
 
 
 def test_a_key_of_a_step_that_guild_does_not_know_is_passed_over(tmp_path: Path) -> None:
-    project = load(tmp_path, {"op": {"steps": ["a", {"run": "a", "isolate-runs": True}]}})
+    project = load(tmp_path, {"op": {"steps": ["a", {"run": "a", "unheard-of": True}]}})
 
     assert project.warnings == (
-        "op: steps, entry 2: isolate-runs is passed over: guild does not know it",
+        "op: steps, entry 2: unheard-of is passed over: guild does not know it",
     )
 
 
