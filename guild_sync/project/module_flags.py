@@ -7,7 +7,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from guild_sync.programs import argparse_options, click_options, fire_arguments, literals
@@ -52,24 +51,6 @@ def _flags_of(tree: ast.Module, words: Sequence[str]) -> ModuleFlags:
     public = {name: value for name, value in assigned.items() if not name.startswith("_")}
     flags = {name: ImportedFlag(name, found.value) for name, found in public.items()}
     return ModuleFlags("globals", flags)
-
-
-def find_module(name: str, roots: Sequence[Path]) -> Path | None:
-    """The file that `python -m name` would run from the first root that has it, else None."""
-    *packages, last = name.split(".")
-    # A hyphen cannot be imported, but a script's file may have one.
-    script = last.replace("-", "_") if last[:1] != "-" and last[-1:] != "-" else ""
-    if not all(part.isidentifier() for part in (*packages, script)):
-        return None
-    for root in roots:
-        folder = root.joinpath(*packages, last)
-        module = folder.with_name(last + ".py")
-        main = folder / "__main__.py"
-        # As Python has it: a package hides a module, which hides a folder that is none.
-        for path in (main,) if (folder / "__init__.py").is_file() else (module, main):
-            if path.is_file() and path.resolve().is_relative_to(root.resolve()):
-                return path
-    return None
 
 
 def _constants(tree: ast.Module) -> dict[str, KnownNames]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.programs.spelling import Spelling
-from guild_sync.project.module_flags import ModuleFlags, find_module, module_flags
+from guild_sync.project.module_flags import ModuleFlags, module_flags
 
 
 def flags_of(source: str) -> ModuleFlags:
@@ -347,57 +346,3 @@ _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False
 )
 def test_any_literal_is_read_as_python_reads_it(value: object) -> None:
     assert defaults(f"x = {value!a}") == {"x": value}
-
-
-# Where a module is.
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    files = ("train.py", "my-script.py", "a/b.py", "pkg/__init__.py", "pkg/__main__.py", "pkg.py")
-    for name in files:
-        path = tmp_path / "root" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    (tmp_path / "outside.py").touch()
-    return tmp_path / "root"
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("train", "train.py"),
-        ("a.b", "a/b.py"),
-        ("my-script", "my-script.py"),
-        ("pkg", "pkg/__main__.py"),
-        ("pkg.__main__", "pkg/__main__.py"),
-    ],
-)
-def test_a_module_is_the_file_that_python_would_run(root: Path, name: str, path: str) -> None:
-    assert find_module(name, [root]) == root / path
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("", ".", "missing", "a", "a.", ".train", "a..b", "train.py", "1train", "tr ain"),
-        *("a/b", "../outside", "..outside", "/etc", "-script", "my-", "a-b.train"),
-        *("train\n", "train\0"),
-    ],
-)
-def test_what_is_no_module_of_the_project_is_not_found(root: Path, name: str) -> None:
-    assert find_module(name, [root]) is None
-
-
-def test_the_first_root_that_has_the_module_counts(root: Path, tmp_path: Path) -> None:
-    (root / "a" / "train.py").touch()
-    roots = [tmp_path / "missing", root / "a", root]
-    assert find_module("train", roots) == root / "a" / "train.py"
-    assert find_module("pkg", roots) == root / "pkg" / "__main__.py"
-
-
-def test_a_link_out_of_the_root_is_not_followed(root: Path, tmp_path: Path) -> None:
-    (root / "link.py").symlink_to(tmp_path / "outside.py")
-    (root / "inner.py").symlink_to(root / "train.py")
-    assert find_module("link", [root]) is None
-    assert find_module("inner", [root]) == root / "inner.py"

@@ -1,0 +1,30 @@
+"""The file of a Python module, found as Python would find it: nothing of it is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_module(name: str, roots: Sequence[Path]) -> Path | None:
+    """The file that `main: name` would run from the first root that has it, else None.
+
+    `name` is a module's, or `FOLDER/MODULE`: the module as it is found in that folder of a root.
+    """
+    below, _, module = name.rpartition("/")
+    *packages, last = module.split(".")
+    # A hyphen cannot be imported, but a script's file may have one.
+    script = last.replace("-", "_") if last[:1] != "-" and last[-1:] != "-" else ""
+    if name[:1] == "/" or "\0" in below:
+        return None
+    if not all(part.isidentifier() for part in (*packages, script)):
+        return None
+    for root in roots:
+        folder = root.joinpath(below, *packages, last)
+        module_file = folder.with_name(last + ".py")
+        main = folder / "__main__.py"
+        # As Python has it: a package hides a module, which hides a folder that is none.
+        for path in (main,) if (folder / "__init__.py").is_file() else (module_file, main):
+            if path.is_file() and path.resolve().is_relative_to(root.resolve()):
+                return path
+    return None
