@@ -1,6 +1,8 @@
 """The program of a module operation: the module as `python -m` runs it, its flags put in.
 
-    python -u <agent folder>/running/op_main.py MODULE [ARG]...
+    python -u <agent folder>/running/op_main.py [FOLDER/]MODULE [ARG]...
+
+A FOLDER, which is in one of the module path's, comes second in the module path.
 
 Where GUILD_FLAGS_DEST is `globals`, GUILD_GLOBALS is a JSON object of flag name to global
 name, and each of these globals gets its flag's value from the run's `flags` attribute: the
@@ -28,6 +30,10 @@ _MAIN_NAME = "GUILD_MAIN_MODULE"  # tells a spawned process what to run
 _PATH = list(sys.path)
 if _PATH and os.path.realpath(_PATH[0]) == os.path.realpath(_HERE):
     _PATH[0] = os.getcwd()
+_FOLDER = sys.argv[1].rpartition("/")[0] if __name__ == "__main__" and sys.argv[1:] else ""
+if _FOLDER:  # a spawned process gets a module path that has it
+    _FOUND = (os.path.join(path, _FOLDER) for path in _PATH)
+    _PATH[1:1] = [next(filter(os.path.isdir, _FOUND), _FOLDER)]
 _LIBRARY = os.path.dirname(os.__file__)
 _USER_PATH = _PATH[: _PATH.index(_LIBRARY)] if _LIBRARY in _PATH else []
 _LOADED = frozenset(sys.modules)
@@ -82,7 +88,7 @@ def main() -> None:
             raise OperationError("no module to run")
         name, sys.argv[:] = sys.argv[1], ["-m", *sys.argv[2:]]
         values = _values()
-        spec = _find(name)
+        spec = _find(name.rpartition("/")[2])
         code = _code(spec, values)
         sys.argv[0] = spec.origin or name
         if values:
@@ -104,7 +110,7 @@ def main() -> None:
 def spawned_main() -> ModuleType:
     """The module of the process that spawned this one, executed again with the same flags."""
     values = _values()
-    spec = _find(os.environ[_MAIN_NAME])
+    spec = _find(os.environ[_MAIN_NAME].rpartition("/")[2])
     _follow_spawned(spec.name)
     return _execute("__mp_main__", spec, _code(spec, values))
 

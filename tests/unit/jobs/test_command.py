@@ -41,6 +41,14 @@ def test_flags_go_to_arguments(tmp_path: Path) -> None:
     ]
 
 
+def test_the_words_behind_a_module_may_name_flags() -> None:
+    operation = Operation("op", main="top --x ${n} 'b ${n}' $n ${n}", flags={"n": Flag("n", "a b")})
+    assert job(operation)["args"] == ["--x", "a b", "b a b", "$n", "a b", "--n", "a b"]
+    with pytest.raises(ConfigError) as error:
+        job(Operation("op", main="top ${nope}"))
+    assert error.value.message == "main: there is no flag 'nope': top ${nope}"
+
+
 def test_a_value_that_begins_with_a_dash_is_not_an_option_of_its_own() -> None:
     assert job(op(x="--help"))["args"] == ["--x=--help"]
 

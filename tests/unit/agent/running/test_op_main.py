@@ -114,6 +114,30 @@ def test_a_file_name_may_have_a_hyphen(operation: Operation) -> None:
     assert operation.output("my-script", flags="x: 2\n", globals={"x": "x"}) == "2\n"
 
 
+def test_a_module_within_a_folder_has_that_folder_second_in_its_path(operation: Operation) -> None:
+    operation.module("scripts/deep/beside.py", "value = 1")
+    source = """
+        import json, sys, multiprocessing
+        from beside import value
+        sleep = 1
+        if __name__ == "__main__":
+            print(__package__ or "-", __file__, sys.path[1], sys.argv[1:], json.value, sleep)
+            process = multiprocessing.get_context("spawn").Process(target=print)
+            process.start()
+            process.join()
+            print(process.exitcode)
+        """
+    path = operation.module("scripts/deep/train.py", source)
+    operation.module("scripts/deep/json.py", "value = 'their json'")
+    shown = f"- {path} {path.parent} ['scripts/deep/x'] their json "
+    assert operation.output("scripts/deep/train", "scripts/deep/x") == shown + "1\n\n0\n"
+    of_flag = operation.output(
+        "scripts/deep/train", "scripts/deep/x", flags="sleep: 2\n", globals={"sleep": "sleep"}
+    )
+    assert of_flag == shown + "2\n\n0\n"
+    assert operation.run("scripts/train").stderr == "guild: cannot find module 'train'\n"
+
+
 def test_the_search_path_is_the_run_directory_then_pythonpath(operation: Operation) -> None:
     operation.module("train.py", "import sys; print(sys.path)")
     assert str(OP_MAIN.parent) not in operation.as_python_does("train")
