@@ -324,6 +324,7 @@ class Job(TypedDict, total=False):
     requires: List[RequirementForm]
     environment: Dict[str, str]
     guild_home: str  # of a run that lies elsewhere
+    source_dest: str  # the folder of the run that has its source code; absent: the run itself
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
     children: List[Child]

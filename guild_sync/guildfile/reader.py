@@ -16,6 +16,7 @@ from guild_sync.guildfile.inherit import Models, Unresolved
 from guild_sync.guildfile.lines import Mapped, Spot, mapped
 from guild_sync.guildfile.package import package
 from guild_sync.guildfile.requirements import requirements_of
+from guild_sync.guildfile.sourcecode import source_code_of
 from guild_sync.guildfile.step_options import default_max_trials
 from guild_sync.guildfile.steps import steps_of
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement, Yaml
@@ -183,7 +184,9 @@ class _Reader:
                 entry["flags"] = flags_entry
         if place.faults:
             return found
-        flags, dest = flags_of(entry, main, str(dest) if dest else None, self.folder, place)
+        source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
+        root = self.folder / source_code.root
+        flags, dest = flags_of(entry, main, str(dest) if dest else None, root, place)
         requires = requirements_of(entry.get("requires"), place, resources=model.resources)
         found = replace(
             found,
@@ -193,8 +196,7 @@ class _Reader:
             env=_env(mapped(entry.get("env"))),
             label=str(label) if label is not None else None,
             later_keys=tuple(str(key) for key in entry if _is_later(key)),
-            sourcecode=entry.get("sourcecode"),
-            model_sourcecode=model.data.get("sourcecode"),
+            sourcecode=source_code,
             requires=requires,
             steps=steps_of(steps, place),
             default_max_trials=default_max_trials(entry, place),

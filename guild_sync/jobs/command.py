@@ -74,6 +74,8 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
         if not name or "=" in name:
             raise GuildError(f"{name!r} cannot be the name of an environment variable")
     made: Job = {"op": operation.full_name, "env": env}
+    if operation.sourcecode.dest != ".":
+        made["source_dest"] = operation.sourcecode.dest
     if requires:
         made["requires"] = requires
     if operation.exec:

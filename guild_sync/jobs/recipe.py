@@ -12,7 +12,14 @@ from guild_sync.errors import GuildError
 from guild_sync.jobs import label
 from guild_sync.programs import spelling
 from guild_sync.project import batches, builtin
-from guild_sync.project.definitions import Expectation, Operation, Requirement, Step
+from guild_sync.project.definitions import (
+    Expectation,
+    Operation,
+    Requirement,
+    SourceCode,
+    SourceRule,
+    Step,
+)
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue, Several
 
@@ -60,10 +67,19 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             **known,
             "flags": {name: _flag(given) for name, given in data["flags"].items()},
             "later_keys": tuple(data["later_keys"]),
+            "sourcecode": _source_code(data.get("sourcecode")),
             "requires": tuple(_requirement(given) for given in data.get("requires", ())),
             "steps": tuple(_step(given) for given in data.get("steps", ())),
         }
     )
+
+
+def _source_code(data: object) -> SourceCode:
+    """What is source code; in the job of an earlier version it is as guild.yml has it."""
+    if not isinstance(data, dict) or "rules" not in data:
+        return SourceCode()
+    rules = [SourceRule(**{**rule, "patterns": tuple(rule["patterns"])}) for rule in data["rules"]]
+    return SourceCode(**{**data, "rules": tuple(rules)})
 
 
 def _requirement(data: Mapping[str, Any]) -> Requirement:

@@ -20,6 +20,32 @@ Yaml = None | bool | int | float | str | list["Yaml"] | dict["Yaml", "Yaml"]
 
 
 @dataclass(frozen=True)
+class SourceRule:
+    """Files that are source code, or that are none: those that one of the patterns matches.
+
+    Of `kind` "text" or "binary" they have to be that as well. "dir": all that is in folders
+    which a pattern matches.
+    """
+
+    is_included: bool
+    patterns: tuple[str, ...]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class SourceCode:
+    """Which files of a project are source code: by the last rule that matches a file.
+
+    A file that none matches is what it is by default. `root` is the folder that they are in,
+    from the project's; `dest` the folder of the run that they are copied to.
+    """
+
+    rules: tuple[SourceRule, ...] = ()
+    root: str = "."
+    dest: str = "."
+
+
+@dataclass(frozen=True)
 class Requirement:
     """What a run needs before its operation starts: files of the project, or another run's.
 
@@ -111,10 +137,9 @@ class Operation:
     label: str | None = None
     default: bool = False
     later_keys: tuple[str, ...] = ()
-    sourcecode: Yaml = None
+    sourcecode: SourceCode = SourceCode()
     requires: tuple[Requirement, ...] = ()
     steps: tuple[Step, ...] = ()
-    model_sourcecode: Yaml = None  # of its model, where `sourcecode` is None
     faults: tuple[str, ...] = ()  # for which it cannot run, each with its place
     warnings: tuple[str, ...] = ()  # of what is passed over when it runs
     default_max_trials: int | None = None

@@ -31,12 +31,14 @@ _GIT_SECONDS = 60.0
 class TreeFiles:
     """The files of a folder, relative to it -> does git track it; and what was left out, why.
 
+    `of_git` are those that git tracks, and those that it neither tracks nor ignores.
     Links to folders with Python modules are followed, and those that one of `named` (patterns
     of `sourcecode`) begins with; submodules are part of it.
     """
 
     def __init__(self, root: Path, named: Sequence[str] = ()) -> None:
         self.files: dict[str, bool] = {}
+        self.of_git: set[str] = set()
         self.left_out: dict[str, str] = {}
         self._root = root
         self._named = named
@@ -46,6 +48,7 @@ class TreeFiles:
         """Take what is in the folder `prefix` in; `chain` has the folders that led here."""
         folder = self._root / prefix
         listed = git_files(folder.resolve())
+        is_in_git = listed is not None
         if listed is None:
             listed = dict.fromkeys(_walk(folder), False)
         for name, is_tracked in listed.items():
@@ -55,6 +58,7 @@ class TreeFiles:
                     self._list(f"{whole}/", (*chain, path.resolve()))
             elif path.is_file():
                 self.files[whole] = is_tracked
+                self.of_git.update([whole] if is_in_git else ())
             elif path.is_symlink():
                 self._leave_out(whole, "it is a link that leads nowhere")
             elif path.exists():

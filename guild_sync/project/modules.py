@@ -9,7 +9,8 @@ from pathlib import Path
 def find_module(name: str, roots: Sequence[Path]) -> Path | None:
     """The file that `main: name` would run from the first root that has it, else None.
 
-    `name` is a module's, or `FOLDER/MODULE`: the module as it is found in that folder of a root.
+    `name` is a module's, or `FOLDER/MODULE`: the module as it is found in a root, or else in that
+    folder of it.
     """
     below, _, module = name.rpartition("/")
     *packages, last = module.split(".")
@@ -19,8 +20,8 @@ def find_module(name: str, roots: Sequence[Path]) -> Path | None:
         return None
     if not all(part.isidentifier() for part in (*packages, script)):
         return None
-    for root in roots:
-        folder = root.joinpath(below, *packages, last)
+    for root, place in ((r, place) for r in roots for place in (r, r / below)):
+        folder = place.joinpath(*packages, last)
         module_file = folder.with_name(last + ".py")
         main = folder / "__main__.py"
         # As Python has it: a package hides a module, which hides a folder that is none.

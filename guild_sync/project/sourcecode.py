@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
-from guild_sync.errors import ConfigError, GuildError
-from guild_sync.project.definitions import Package, Requirement
+from guild_sync.errors import GuildError
+from guild_sync.project.definitions import Package, Requirement, SourceCode, SourceRule
 from guild_sync.project.listing import TreeFiles, is_in_cache
+from guild_sync.project.selecting import Rules, is_text
 
+_BY_DEFAULT = SourceCode()
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
 # Not UTF-8, or with a character that ends a line of a manifest: no wheel can have it.
@@ -28,39 +28,88 @@ class Source:
     root: Path
     files: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    folder: Path | None = None  # the project's, where that is another than `root`
+
+    @property
+    def project(self) -> Path:
+        return self.folder or self.root
 
     def digest(self) -> str:
         """64 hex digits that stand for the project's place and content."""
-        digest = hashlib.sha256(os.fsencode(self.root) + b"\0")
+        digest = hashlib.sha256(os.fsencode(self.project) + b"\0")
         for name in self.files:
             content = content_of(self.root / name)
             digest.update(os.fsencode(name) + b"\0%d\0" % len(content) + content)
         return digest.hexdigest()
 
 
-def source(root: Path, selection: Any = None) -> Source:
-    """The source code of the project at `root`, as `sourcecode` in guild.yml selects it.
+def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
+    """The source code of the project in `folder`, as `sourcecode` in guild.yml selects it.
 
-    In a git work tree: what git tracks, and what it neither tracks nor ignores; elsewhere
-    all but caches, virtual environments and files over 1 MB. Submodules, and packages that
-    are links, are part of it (`listing`).
-    Raises GuildError for more than 100 files that `sourcecode` does not ask for.
+    Without a rule for a file: in a git work tree what git tracks, and what it neither tracks nor
+    ignores; elsewhere all but caches, virtual environments and files over 1 MB, and of more than
+    100 files the first 100 that Guild AI would take. Submodules, and packages that are links,
+    are part of it (`listing`).
     """
-    include, exclude = _patterns(selection)
-    if selection is False or selection == "no":
-        return Source(root, ())
-    names, left_out = _candidates(root, include)
-    if include:
-        names = [name for name in names if _matches(name, include)]
-    names = [name for name in names if not _matches(name, exclude)]
-    said = [text for name, text in left_out.items() if not _matches(name, exclude)]
-    if len(names) > MAX_FILES and not include:
+    root = Path(os.path.normpath(folder / selection.root))
+    if not root.is_dir():
         raise GuildError(
-            f"the project {root} has {len(names)} files, more than {MAX_FILES}",
-            "Say in the operation which are source code, such as\n"
-            "  sourcecode: ['*.py', 'config/*']",
+            f"sourcecode: there is no folder {root}", "Correct 'root' of 'sourcecode' in guild.yml."
         )
-    return Source(root, tuple(sorted(names)), tuple(said))
+    elsewhere = folder if root != folder else None
+    if selection.rules and selection.rules[-1] == SourceRule(False, ("*",)):
+        return Source(root, (), (), elsewhere)
+    rules = Rules(root, selection.rules)
+    listing = TreeFiles(root, rules.named)
+    names, left_out = dict[str, bool](), dict(listing.left_out)
+    for name, is_tracked in listing.files.items():
+        choice = rules.choice(name)
+        if choice is False or (not is_tracked and is_in_cache(root, name)):
+            continue
+        if not _NAMEABLE.match(name):
+            left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"
+            continue
+        is_asked_for = bool(choice) or name in listing.of_git
+        size = 0 if is_asked_for else (root / name).stat().st_size
+        if size > MAX_BYTES:
+            left_out[name] = (
+                f"{name} is left out: it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in "
+                "guild.yml does not name it"
+            )
+        else:
+            names[name] = is_asked_for
+    said = [text for name, text in left_out.items() if rules.choice(name) is not False]
+    taken, passed_over = _at_most_100(root, names)
+    return Source(root, tuple(sorted(taken)), (*said, *passed_over), elsewhere)
+
+
+def _at_most_100(root: Path, names: Mapping[str, bool]) -> tuple[list[str], list[str]]:
+    """The files; of too many that nobody asked for the first, and what is said of the others.
+
+    Those are the files that Guild AI 0.9 takes, in its order: a folder's own before those of
+    its folders, text alone, and nothing of hidden folders and of what was built.
+    """
+    if list(names.values()).count(False) <= MAX_FILES:
+        return list(names), []
+    asked_for = [name for name, is_asked_for in names.items() if is_asked_for]
+    others = [name for name, is_asked_for in names.items() if not is_asked_for]
+    eligible = [name for name in others if not _is_hidden(name) and is_text(root / name)]
+    first = sorted(eligible, key=_files_before_folders)[: max(MAX_FILES - len(asked_for), 0)]
+    rest = len(others) - len(first)
+    return [*asked_for, *first], [
+        f"{rest} files are left out: outside git, only {MAX_FILES} are taken that 'sourcecode' in "
+        "guild.yml does not name"
+    ]
+
+
+def _is_hidden(name: str) -> bool:
+    folders = name.split("/")[:-1]
+    return any(folder[0] == "." or folder in ("build", "dist") for folder in folders)
+
+
+def _files_before_folders(name: str) -> list[tuple[bool, str]]:
+    *folders, base = name.split("/")
+    return [*((True, folder) for folder in folders), (False, base)]
 
 
 def package_name(found: Source, package: Package) -> str:
@@ -99,58 +148,3 @@ def content_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as e:
         raise GuildError(f"cannot read {path}: {e.strerror}") from None
-
-
-def _patterns(selection: Any) -> tuple[list[str], list[str]]:
-    if selection is None or isinstance(selection, bool) or selection == "no":
-        return [], []
-    if isinstance(selection, dict):
-        unknown = [key for key in selection if key not in ("include", "exclude")]
-        if not unknown:
-            return _texts(selection.get("include")), _texts(selection.get("exclude"))
-        raise ConfigError(f"sourcecode: {unknown[0]} is not one of include, exclude")
-    return _texts(selection), []
-
-
-def _texts(value: Any) -> list[str]:
-    values = [] if value is None else value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) for item in values):
-        raise ConfigError("sourcecode: must be a pattern or a list of patterns")
-    return values
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    spelled = [spelling for pattern in patterns for spelling in _spellings(pattern)]
-    return any(fnmatch(name, p) or fnmatch(name, p.rstrip("/") + "/*") for p in spelled)
-
-
-def _spellings(pattern: str) -> Iterator[str]:
-    """A pattern, and what it is where a `**/` in it stands for no folder, as in .gitignore."""
-    before, folders, behind = pattern.partition("**/")
-    for rest in _spellings(behind) if folders else ("",):
-        yield before + folders + rest
-        if folders:
-            yield before + rest
-
-
-def _candidates(root: Path, include: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The files that may be source code; and those that may not, with what is said of them."""
-    listing = TreeFiles(root, include)
-    names: list[str] = []
-    left_out = dict(listing.left_out)
-    for name, is_tracked in listing.files.items():
-        path = root / name
-        if not is_tracked and is_in_cache(root, name):
-            continue
-        if not _NAMEABLE.match(name):
-            left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"
-            continue
-        size = path.stat().st_size
-        if size > MAX_BYTES and not is_tracked and not include:
-            left_out[name] = (
-                f"{name} is left out: it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in "
-                "guild.yml does not name it"
-            )
-        else:
-            names.append(name)
-    return names, left_out

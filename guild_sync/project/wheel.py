@@ -48,7 +48,7 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
             path_here = found.root / file
             wheel.writestr(_member(path_here, f"{folder}/{file}"), content_of(path_here))
         for file in data:
-            wheel.write(str(found.root / file), f"{FILES}/{file}")
+            wheel.write(str(found.project / file), f"{FILES}/{file}")
         wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
         wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
     return Built(path, name, package.version, folder, requires)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guild_sync.agent.protocol import Child, Job, Value
@@ -18,7 +18,7 @@ from guild_sync.jobs.notes import Notes
 from guild_sync.jobs.opref import opref_of
 from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
-from guild_sync.project.definitions import Operation, Package, Project, Requirement
+from guild_sync.project.definitions import Operation, Package, Project, Requirement, SourceCode
 from guild_sync.project.operations import warnings_of, with_those_of_steps
 from guild_sync.project.sourcecode import Source, package_name, required_files, source
 from guild_sync.project.values import FlagValue
@@ -134,15 +134,34 @@ def _all_requirements(operation: Operation) -> list[Requirement]:
     return [*operation.requires, *compared, *(r for found in below for r in found)]
 
 
+def _selections(operation: Operation) -> dict[SourceCode, Operation]:
+    """What is source code to the operation, and for a pipeline to its steps -> one that says so."""
+    if not operation.steps:
+        return {replace(operation.sourcecode, dest="."): operation}
+    below = [_selections(step.operation) for step in operation.steps if step.operation]
+    return {selection: who for found in below for selection, who in found.items()}
+
+
 def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:
-    own, model = operation.sourcecode, operation.model_sourcecode
-    found = source(project.folder, model if own is None else own)
+    """The files of which the run, and each step of it, finds its own."""
+    selections = _selections(operation)
+    if len({selection.root for selection in selections}) > 1:
+        who = " and ".join(each.full_name for each in selections.values())
+        raise GuildError(
+            f"{operation.full_name} cannot run: 'root' of 'sourcecode' is not the same for {who}",
+            "Run them one by one, or give them one root.",
+        )
+    found, *others = [source(project.folder, selection) for selection in selections]
+    for other in others:
+        files = tuple(sorted({*found.files, *other.files}))
+        said = tuple(dict.fromkeys((*found.left_out, *other.left_out)))
+        found = replace(found, files=files, left_out=said)
     if run_dir is None or not run_dir.is_relative_to(found.root):
         return found
     # A run within the project is none of its source code, nor is it copied into itself.
     below = f"{run_dir.relative_to(found.root)}/"
     files = tuple(name for name in found.files if not name.startswith(below))
-    return Source(found.root, files, found.left_out)
+    return replace(found, files=files)
 
 
 def _opref(meant: Meant) -> str:

@@ -81,8 +81,10 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
         return _make_from_package(launch, launch.source, host, say)
     directory = _make_empty(launch, host)
     if launch.source is not None:
-        root, files = str(launch.source.root), launch.source.files
-        host.copy_source(run_id=launch.run_id, root=root, files=files, **_place(launch))
+        found, root = launch.source, str(launch.source.project)
+        host.copy_source(
+            run_id=launch.run_id, root=str(found.root), files=found.files, **_place(launch)
+        )
         if launch.children:
             host.keep_files(run_id=launch.run_id, root=root, files=launch.files)
         elif launch.files:

@@ -147,6 +147,8 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
         return variables
     packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
     path = [packages, variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [packages]
+    if job.get("source_dest"):
+        path.insert(0, os.path.join(directory, job["source_dest"]))
     variables.update(
         PYTHONPATH=os.pathsep.join(path),
         RUN_DIR=directory,

@@ -40,13 +40,10 @@ def _link(source: str, target: str) -> None:
 
 def _source(directory: str) -> Tuple[str, List[str]]:
     """Where the run's source code is, and its files, of those that are in the run."""
-    names = manifest.source_files(directory)
-    apart = manifest.SOURCE_FOLDER
-    if any(name.startswith(apart) for name in names):
-        root = os.path.join(directory, apart)
-        names = [name[len(apart) :] for name in names if name.startswith(apart)]
-    else:
-        root = directory
+    folder, names = manifest.source_files(directory)
+    if folder.startswith(("/", "../")):
+        return directory, []
+    root = os.path.join(directory, folder)
     names = [name for name in names if not name.startswith((".guild", "/", ".."))]
     return root, [name for name in names if os.path.isfile(os.path.join(root, name))]
 
@@ -58,12 +55,16 @@ _DIGEST_DIGITS = 32
 def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir: str = "") -> str:
     """Copy the project's files from `root` into the run, list them in its manifest; their digest.
 
+    They come to where the run's job says.
+
     Source: Guild AI 0.9's manifest, `s PATH SHA1 SOURCE`, a line a file, quoted as for sh.
     """
     directory = run_dir or rundir.run_dir(home, run_id)
     # The directory of a run that consists of others has links to these, and nothing else.
     top = os.path.realpath(directory)
-    below = SOURCE_FOLDER if read_job(directory).get("children") else ""
+    job = read_job(directory)
+    dest = job.get("source_dest")
+    below = SOURCE_FOLDER if job.get("children") else dest + "/" if dest else ""
     lines = []
     digest = hashlib.sha256()  # not MD5, which a machine in FIPS mode refuses
     for name in sorted(files):

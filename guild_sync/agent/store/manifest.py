@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import List, Sequence, Set
+from typing import List, Sequence, Set, Tuple
 
 from . import atomic, inside, rundir
 
@@ -36,9 +36,20 @@ KINDS = {"sourcecode": "s", "dependencies": "d"}
 SOURCE_FOLDER = ".guild/sourcecode/"
 
 
-def source_files(directory: str) -> List[str]:
-    """The paths that the run's manifest calls source code, wherever they lead."""
-    return sorted(paths_of_kinds(directory, KINDS["sourcecode"]))
+def source_files(directory: str) -> Tuple[str, List[str]]:
+    """The folder of a run that has its source code, and the paths of that in it.
+
+    They are those that its manifest calls source code, wherever they lead.
+    """
+    names = sorted(paths_of_kinds(directory, KINDS["sourcecode"]))
+    folder = SOURCE_FOLDER if any(name.startswith(SOURCE_FOLDER) for name in names) else ""
+    for line in manifest_lines(directory) if not folder else ():
+        words = fields(line)
+        if len(words) > 3 and words[0] == KINDS["sourcecode"]:
+            path, origin = os.path.normpath(words[1]), "/" + os.path.normpath(words[3])
+            folder = path[: -len(origin)] + "/" if path.endswith(origin) else ""
+            break
+    return folder, [name[len(folder) :] for name in names if name.startswith(folder)]
 
 
 def given_files(directory: str) -> List[str]:

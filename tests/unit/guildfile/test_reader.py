@@ -15,7 +15,7 @@ from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
 from guild_sync.project import values as project_values
-from guild_sync.project.definitions import Operation, Package, Yaml
+from guild_sync.project.definitions import Operation, Package, SourceCode, SourceRule, Yaml
 from guild_sync.project.flags import Flag
 
 # guild.yml.
@@ -85,7 +85,7 @@ train:
         env={"A": "1", "B": "1", "C": "text"},
         label="lr ${lr}",
         default=True,
-        sourcecode=["*.py"],
+        sourcecode=SourceCode((SourceRule(False, ("*",)), SourceRule(True, ("*.py",)))),
     )
 
 

@@ -41,7 +41,7 @@ def test_a_module_is_the_file_that_python_would_run(root: Path, name: str, path:
     "name",
     [
         *("", ".", "missing", "a", "a.", ".train", "a..b", "train.py", "1train", "tr ain"),
-        *("a/train", "/train", "a/", "../outside", "..outside", "/etc", "-script", "my-"),
+        *("a/missing", "/train", "a/", "../outside", "..outside", "/etc", "-script", "my-"),
         *("a-b.train", "train\n", "train\0", "a\0/b"),
     ],
 )
@@ -54,6 +54,11 @@ def test_the_first_root_that_has_the_module_counts(root: Path, tmp_path: Path) -
     roots = [tmp_path / "missing", root / "a", root]
     assert find_module("train", roots) == root / "a" / "train.py"
     assert find_module("pkg", roots) == root / "pkg" / "__main__.py"
+
+
+def test_a_module_of_the_root_hides_that_of_a_folder_as_when_it_runs(root: Path) -> None:
+    (root / "a" / "train.py").touch()
+    assert find_module("a/train", [root]) == root / "train.py"
 
 
 def test_a_link_out_of_the_root_is_not_followed(root: Path, tmp_path: Path) -> None:

@@ -9,10 +9,21 @@ from pathlib import Path
 import pytest
 from trees import fill, git
 
-from guild_sync.errors import ConfigError, GuildError
+from guild_sync.config.faults import Place
+from guild_sync.errors import GuildError
+from guild_sync.guildfile.sourcecode import source_code_of
+from guild_sync.project.definitions import Yaml
 from guild_sync.project.sourcecode import Source, source
 
 BIG = b"x" * ((1 << 20) + 1)
+
+
+def selected(folder: Path, *values: Yaml) -> Source:
+    """The source code that `sourcecode` of an operation selects, or of its model and it."""
+    place = Place()
+    selection = source_code_of(values, place)
+    assert not place.faults
+    return source(folder, selection)
 
 
 # Which files, outside git.
@@ -62,12 +73,22 @@ def test_a_file_of_1_mb_is_taken(plain: Path) -> None:
     assert "model.bin" in source(plain).files
 
 
-def test_more_than_100_files_are_refused_with_what_to_do(plain: Path) -> None:
-    fill(plain, *(f"data/{n}" for n in range(98)))
-    with pytest.raises(GuildError) as error:
-        source(plain)
-    assert error.value.message == f"the project {plain} has 101 files, more than 100"
-    assert "sourcecode: ['*.py', 'config/*']" in error.value.hint
+def test_of_more_than_100_files_the_first_100_are_taken_and_it_is_said(plain: Path) -> None:
+    fill(plain, *(f"data/{n:03}" for n in range(99)), ".idea/a.xml", "build/a", "data/deep/a", "z")
+    fill(plain, "a.png", content=b"\x89PNG\0")
+    found = source(plain)
+    of_data = (f"data/{n:03}" for n in range(97))
+    assert set(found.files) == {"guild.yml", "train.py", "z", *of_data}
+    assert found.left_out == (
+        "7 files are left out: outside git, only 100 are taken that 'sourcecode' in guild.yml "
+        "does not name",
+    )
+    assert {*found.files, "a.png"} == {*selected(plain, [{"include": "*.png"}]).files, "data/096"}
+
+
+def test_a_git_tree_has_no_limit_of_number(tracked: Path) -> None:
+    fill(tracked, *(f"data/{n}" for n in range(98)))
+    assert len(source(tracked).files) == 101
 
 
 def test_100_files_are_taken(plain: Path) -> None:
@@ -77,7 +98,7 @@ def test_100_files_are_taken(plain: Path) -> None:
 
 def test_more_than_100_files_are_taken_where_sourcecode_asks_for_them(plain: Path) -> None:
     fill(plain, *(f"data/{n}" for n in range(200)))
-    assert len(source(plain, ["data/*"]).files) == 200
+    assert len(selected(plain, ["data/*"]).files) == 200
 
 
 def test_what_is_no_regular_file_is_passed_over(plain: Path) -> None:
@@ -108,7 +129,7 @@ def test_a_link_to_a_folder_without_modules_is_left_out_and_said(
         "guild.yml does not name it",
         "loop is left out: it is a link that leads back to where it is",
     )
-    assert source(plain, ["link/", "*.yml"]).files == ("guild.yml", "link/secret")
+    assert selected(plain, ["link/", "*.yml"]).files == ("guild.yml", "link/secret")
 
 
 @pytest.mark.parametrize("in_git", [False, True])
@@ -125,7 +146,7 @@ def test_a_package_that_is_a_link_is_part_of_it(plain: Path, tmp_path: Path, in_
     of_link = ("common/__init__.py", "common/a.bin", "common/sub/x.py")
     assert found.files == (*of_link, "guild.yml", "lib/util.py", "train.py")
     assert [line.split()[0] for line in found.left_out] == ["common/up"]
-    assert source(plain, ["*.py", "common/"]).files == (*of_link, "lib/util.py", "train.py")
+    assert selected(plain, ["*.py", "common/"]).files == (*of_link, "lib/util.py", "train.py")
 
 
 # Which files, in git.
@@ -146,9 +167,11 @@ def test_a_tracked_file_is_taken_though_it_is_ignored_or_large(tracked: Path) ->
     assert found.left_out == ()
 
 
-def test_an_untracked_file_over_1_mb_is_left_out_and_said(tracked: Path) -> None:
+def test_an_untracked_file_over_1_mb_is_taken_unless_git_ignores_it(tracked: Path) -> None:
     fill(tracked, "model.bin", content=BIG)
-    assert source(tracked).left_out == (LEFT_OUT,)
+    assert source(tracked).files == ("guild.yml", "lib/util.py", "model.bin", "train.py")
+    (tracked / ".gitignore").write_text("*.bin\n")
+    assert source(tracked).files == (".gitignore", "guild.yml", "lib/util.py", "train.py")
 
 
 def test_a_tracked_file_that_is_gone_is_passed_over(tracked: Path) -> None:
@@ -293,32 +316,114 @@ def test_a_folder_that_is_ignored_is_not_sent_through_a_link_either(
         ({}, ("guild.yml", "lib/util.py", "train.py")),
     ],
 )
-def test_sourcecode_selects(plain: Path, selection: object, files: tuple[str, ...]) -> None:
-    assert source(plain, selection).files == files
+def test_sourcecode_selects(plain: Path, selection: Yaml, files: tuple[str, ...]) -> None:
+    assert selected(plain, selection).files == files
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Path:
+    """A project with folders in folders."""
+    names = ("train.py", "x.py", "root.txt", "a/x.py", "a/x.txt", "a/b/y.py", "t/a/z.py", "t/c/q")
+    fill(tmp_path / "wide", *names, "not/.guild-nocopy", "not/n.py")
+    return fill(tmp_path / "wide", "img.png", content=b"\x89PNG\0")
+
+
+PY = "a/b/y.py a/x.py t/a/z.py train.py x.py"
+NOT_PY = "a/x.txt img.png root.txt t/c/q"
+ALL = " ".join(sorted(f"{PY} {NOT_PY}".split()))
+
+
+@pytest.mark.parametrize(
+    ("selection", "files"),
+    [
+        # The last rule that matches counts; to a list of maps the rest is as by default.
+        ([{"exclude": "*.py"}, {"include": "train.py"}], f"{NOT_PY} train.py"),
+        ([{"include": "train.py"}, {"exclude": "*.py"}], NOT_PY),
+        ([{"exclude": "*"}, {"include": ["a/x.py", "*.txt"]}], "a/x.py a/x.txt root.txt"),
+        (["*.py", {"exclude": "a"}], "img.png root.txt t/a/z.py t/c/q train.py x.py"),
+        # A pattern without a slash is a file's name, or a folder at the top.
+        ("x.py", "a/x.py x.py"),
+        ("b", ""),
+        ("/x.py", "x.py"),
+        ("a/*", "a/b/y.py a/x.py a/x.txt"),
+        ("te*", ""),
+        # Folders have their own rules: one that is left out is not looked into.
+        ([{"exclude": {"dir": "a"}}], "img.png root.txt t/c/q train.py x.py"),
+        ([{"exclude": {"dir": ["a/b", "t"]}}], "a/x.py a/x.txt img.png root.txt train.py x.py"),
+        (
+            [{"exclude": {"dir": "a"}}, {"include": "a/x.py"}],
+            "img.png root.txt t/c/q train.py x.py",
+        ),
+        ([{"exclude": {"dir": "*"}}, {"include": {"dir": "t"}}], "img.png root.txt train.py x.py"),
+        ([{"include": {"dir": "not"}}], f"{ALL} not/.guild-nocopy not/n.py"),
+        ([{"exclude": "*"}, {"include": {"dir": "a"}}], ""),
+        # Text, and what is none.
+        ([{"exclude": {"text": "*"}}], "img.png"),
+        ([{"exclude": {"binary": "*"}}], ALL.replace("img.png ", "")),
+        ([{"exclude": "*"}, {"include": {"text": ["*.png", "*.txt"]}}], "a/x.txt root.txt"),
+        # The long form.
+        ({"select": "*.py"}, PY),
+        ({"select": [{"exclude": "*.py"}]}, NOT_PY),
+        ({"select": False}, ""),
+        ({"root": "a"}, "b/y.py x.py x.txt"),
+        ({"root": "a", "select": "*.py", "dest": "src", "digest": False}, "b/y.py x.py"),
+        ({"select": "*.py", "exclude": "**/x.py"}, "a/b/y.py t/a/z.py train.py x.py"),
+        ([], ""),
+    ],
+)
+def test_the_rules_of_sourcecode_apply_in_their_order(
+    wide: Path, selection: Yaml, files: str
+) -> None:
+    assert " ".join(selected(wide, selection).files) == " ".join(sorted(files.split()))
+
+
+@pytest.mark.parametrize(
+    ("model", "operation", "files"),
+    [
+        ("*.py", "*.txt", "a/x.txt root.txt"),
+        ([{"exclude": "a"}], [{"exclude": "*.txt"}], "img.png t/a/z.py t/c/q train.py x.py"),
+        ("*.py", [{"exclude": "a"}], "t/a/z.py train.py x.py"),
+        (False, "*.txt", "a/x.txt root.txt"),
+        ("*.py", False, ""),
+        ({"root": "a"}, "*.py", "b/y.py x.py"),
+        ({"root": "a"}, {"root": "t"}, "a/z.py c/q"),
+        ("*.py", None, PY),
+        (None, "*.py", PY),
+    ],
+)
+def test_the_operations_rules_come_after_the_models(
+    wide: Path, model: Yaml, operation: Yaml, files: str
+) -> None:
+    assert " ".join(selected(wide, model, operation).files) == files
+
+
+def test_what_git_ignores_is_not_sent_though_sourcecode_names_it(ignoring: Path) -> None:
+    selections: list[Yaml] = ["secret.txt", "*", [{"include": "secret.txt"}]]
+    for selection in selections:
+        assert "secret.txt" not in selected(ignoring, selection).files
+
+
+def test_a_root_that_is_not_there_is_said(plain: Path) -> None:
+    with pytest.raises(GuildError) as error:
+        selected(plain, {"root": "nowhere"})
+    assert error.value.message == f"sourcecode: there is no folder {plain / 'nowhere'}"
+
+
+def test_a_root_above_the_project_keeps_the_projects_folder(plain: Path) -> None:
+    found = selected(plain, {"root": "..", "select": f"{plain.name}/*.py"})
+    assert found.root == plain.parent
+    assert found.files == (f"{plain.name}/lib/util.py", f"{plain.name}/train.py")
+    assert (found.project, source(plain).project) == (plain, plain)
 
 
 def test_a_large_file_is_taken_where_sourcecode_asks_for_it(plain: Path) -> None:
     fill(plain, "model.bin", content=BIG)
-    assert source(plain, ["*.bin"]) == Source(plain, ("model.bin",))
+    assert selected(plain, ["*.bin"]) == Source(plain, ("model.bin",))
 
 
 def test_an_excluded_file_is_not_said_to_be_left_out(plain: Path) -> None:
     fill(plain, "model.bin", content=BIG)
-    assert source(plain, {"exclude": "*.bin"}).left_out == ()
-
-
-@pytest.mark.parametrize(
-    ("selection", "fault"),
-    [
-        ({"inclued": "x"}, "sourcecode: inclued is not one of include, exclude"),
-        ([1], "sourcecode: must be a pattern or a list of patterns"),
-        ({"include": {"a": "b"}}, "sourcecode: must be a pattern or a list of patterns"),
-    ],
-)
-def test_a_selection_that_is_none_is_a_fault(plain: Path, selection: object, fault: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        source(plain, selection)
-    assert error.value.message == fault
+    assert selected(plain, {"exclude": "*.bin"}).left_out == ()
 
 
 # The digest.
