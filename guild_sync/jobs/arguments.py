@@ -94,11 +94,10 @@ def _before_a_command(
 
 def _is_greedy(flag: Flag, words: Sequence[str]) -> bool:
     """Whether the option would take the word that follows, too."""
-    return (
-        flag.spelling.words in ("+", "*", "?")
-        and "=" not in words[-1]
-        and not (flag.spelling.words == "?" and len(words) > 1)
-    )
+    if words[-1].startswith(f"{option_of(flag)}="):
+        return False
+    is_alone = words[-1] == option_of(flag)
+    return flag.spelling.words in ("+", "*") or (flag.spelling.words == "?" and is_alone)
 
 
 def _between(

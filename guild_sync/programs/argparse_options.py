@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from guild_sync.programs import literals
-from guild_sync.programs.literals import Constant, KnownNames
+from guild_sync.programs.literals import Constant, Evaluated
 from guild_sync.programs.offered import ImportedFlag, Program, literal_choices
 from guild_sync.programs.spelling import SHELL, Spelling
 
@@ -25,7 +25,7 @@ class _Parser:
     """A parser as far as the source is read; groups of its options are the parser itself."""
 
     options: list[tuple[tuple[int, int], str, ImportedFlag]] = field(default_factory=list)
-    set_defaults: dict[str, KnownNames | None] = field(default_factory=dict)
+    set_defaults: dict[str, Evaluated | None] = field(default_factory=dict)
     commands: dict[str, _Parser] = field(default_factory=dict)
     parents: list[_Parser] = field(default_factory=list)
     function: str = ""  # whose parameter it is
@@ -47,7 +47,7 @@ class _Commands:
 _Meaning = _Parser | _Commands
 
 
-def options(tree: ast.Module, constants: Mapping[str, KnownNames]) -> Program | None:
+def options(tree: ast.Module, constants: Mapping[str, Evaluated]) -> Program | None:
     """The options of the parsers that a module builds; None where it builds none."""
     reader = _Reader(tree, constants)
     reader.visit(tree)
@@ -60,7 +60,7 @@ class _Reader(ast.NodeVisitor):
     A parser whose origin is not seen counts as the main one.
     """
 
-    def __init__(self, tree: ast.Module, constants: Mapping[str, KnownNames]) -> None:
+    def __init__(self, tree: ast.Module, constants: Mapping[str, Evaluated]) -> None:
         self.found = False
         self._constants = constants
         self._modules: set[str] = set()  # what argparse is called here
@@ -250,15 +250,15 @@ class _Reader(ast.NodeVisitor):
             name=option.lstrip("-"),
             type=TYPES.get(name_or_text(keywords.get("type"))),
             choices=self._choices(keywords.get("choices")),
-            required=required == KnownNames(True),
+            required=required == Evaluated(True),
             help=literals.text_of(keywords.get("help")) or "",
         )
-        default = self._value(keywords.get("default")) or KnownNames(None)
+        default = self._value(keywords.get("default")) or Evaluated(None)
         spelling = Spelling(option=option)
         if action in _SWITCHES:
             switch = _SWITCHES[action]
             if "default" not in keywords:
-                default = KnownNames(not switch)  # argparse has this default without a word
+                default = Evaluated(not switch)  # argparse has this default without a word
             return dest, replace(flag, default=default.value, switch=switch, spelling=spelling)
         if action in _CONSTANTS:  # giving it means the constant, which may be anything
             return dest, replace(
@@ -287,7 +287,7 @@ class _Reader(ast.NodeVisitor):
         many = words in ("+", "*") or (isinstance(words, int) and words > 1)
         bare: Constant = [] if words == "*" else None
         if words == "?":
-            bare = (self._value(keywords.get("const")) or KnownNames(None)).value
+            bare = (self._value(keywords.get("const")) or Evaluated(None)).value
         yes, no = _truth(keywords.get("type"))
         spelling = replace(
             spelling,
@@ -301,7 +301,7 @@ class _Reader(ast.NodeVisitor):
         several = repeated or many or words == 1
         return replace(flag, several=several, spelling=spelling)
 
-    def _value(self, node: ast.expr | None) -> KnownNames | None:
+    def _value(self, node: ast.expr | None) -> Evaluated | None:
         """The value of a literal, or of a name that the module gives one and no other."""
         return self._constants.get(node.id) if isinstance(node, ast.Name) else literals.found(node)
 
@@ -321,7 +321,7 @@ def _program(parsers: list[_Parser], depth: int) -> Program:
     first: dict[str, str] = {}  # the option that a dest has its default from
     for _, dest, flag in sorted((o for part in whole for o in part.options), key=lambda o: o[0]):
         if dest in defaults:
-            flag = replace(flag, default=(defaults[dest] or KnownNames(None)).value)
+            flag = replace(flag, default=(defaults[dest] or Evaluated(None)).value)
         elif first.setdefault(dest, flag.name) != flag.name and flag.switch is None:
             flag = replace(flag, default=None)
         made.flags[flag.name] = _agreed(made.flags.get(flag.name), flag)

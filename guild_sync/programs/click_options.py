@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from guild_sync.programs import literals
 from guild_sync.programs.argparse_options import TYPES, name_or_text
-from guild_sync.programs.literals import Constant, KnownNames
+from guild_sync.programs.literals import Constant, Evaluated
 from guild_sync.programs.offered import ImportedFlag, Program, literal_choices
 from guild_sync.programs.spelling import SHELL, Spelling
 
@@ -19,7 +19,7 @@ _TYPES = {
 _COMMANDS = frozenset({"command", "group"})
 
 
-def options(tree: ast.Module, constants: Mapping[str, KnownNames]) -> Program | None:
+def options(tree: ast.Module, constants: Mapping[str, Evaluated]) -> Program | None:
     """The options of the commands that a module has; None where it has none of click's."""
     reader = _Reader(constants)
     reader.visit(tree)
@@ -43,7 +43,7 @@ class _Command:
 
 
 class _Reader(ast.NodeVisitor):
-    def __init__(self, constants: Mapping[str, KnownNames]) -> None:
+    def __init__(self, constants: Mapping[str, Evaluated]) -> None:
         self.commands: dict[str, _Command] = {}  # by the names of their functions
         self._constants = constants
         self._modules: set[str] = set()  # what click is called here
@@ -116,7 +116,7 @@ class _Reader(ast.NodeVisitor):
         if not positive:
             return None
         option = _first_long(positive)
-        default = self._value(keywords.get("default")) or KnownNames(None)
+        default = self._value(keywords.get("default")) or Evaluated(None)
         kind = keywords.get("type")
         name = name_or_text(kind.func if isinstance(kind, ast.Call) else kind)
         flag = ImportedFlag(
@@ -151,9 +151,9 @@ class _Reader(ast.NodeVisitor):
         return replace(flag, several=repeated or number > 1, spelling=spelling)
 
     def _is_true(self, node: ast.expr | None) -> bool:
-        return self._value(node) == KnownNames(True)
+        return self._value(node) == Evaluated(True)
 
-    def _value(self, node: ast.expr | None) -> KnownNames | None:
+    def _value(self, node: ast.expr | None) -> Evaluated | None:
         return self._constants.get(node.id) if isinstance(node, ast.Name) else literals.found(node)
 
     def _choices(self, kind: ast.expr | None) -> tuple[Constant, ...]:

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from guild_sync.programs import literals
-from guild_sync.programs.literals import KnownNames
+from guild_sync.programs.literals import Evaluated
 from guild_sync.programs.offered import ImportedFlag, Program
 from guild_sync.programs.spelling import Spelling
 
 _Callable = ast.FunctionDef | ast.ClassDef
 
 
-def arguments(tree: ast.Module, constants: Mapping[str, KnownNames]) -> Program | None:
+def arguments(tree: ast.Module, constants: Mapping[str, Evaluated]) -> Program | None:
     """The arguments of what `fire.Fire(...)` is given; None where it is not called."""
     calls = [node for node in ast.walk(tree) if _is_fire(node, _names(tree))]
     if not calls:
@@ -35,7 +35,7 @@ def _add(
     made: Program,
     component: ast.expr,
     defined: Mapping[str, _Callable],
-    constants: Mapping[str, KnownNames],
+    constants: Mapping[str, Evaluated],
 ) -> None:
     """Put what a component offers into the program."""
     if isinstance(component, ast.Call):  # an instance of a class
@@ -69,7 +69,7 @@ def _is_fire(node: ast.AST, names: set[str]) -> bool:
     return isinstance(node, ast.Call) and bool(names) and ast.unparse(node.func) in names
 
 
-def _program(node: _Callable, constants: Mapping[str, KnownNames]) -> Program:
+def _program(node: _Callable, constants: Mapping[str, Evaluated]) -> Program:
     """A function's arguments; those of a class's `__init__`, and its methods as commands."""
     if isinstance(node, ast.FunctionDef):
         return Program({flag.name: flag for flag in _arguments(node, constants)})
@@ -87,9 +87,7 @@ def _program(node: _Callable, constants: Mapping[str, KnownNames]) -> Program:
     return made
 
 
-def _arguments(
-    node: ast.FunctionDef, constants: Mapping[str, KnownNames]
-) -> Iterator[ImportedFlag]:
+def _arguments(node: ast.FunctionDef, constants: Mapping[str, Evaluated]) -> Iterator[ImportedFlag]:
     plain = [*node.args.posonlyargs, *node.args.args]
     missing: list[ast.expr | None] = [None] * (len(plain) - len(node.args.defaults))
     defaults = [*missing, *node.args.defaults, *node.args.kw_defaults]

@@ -17,13 +17,13 @@ Constant = (
 )  # fmt: skip
 
 
-class KnownNames(NamedTuple):
+class Evaluated(NamedTuple):
     """The value of an expression; in place of one, None says that it is not known."""
 
     value: Constant
 
 
-def found(node: ast.expr | None) -> KnownNames | None:
+def found(node: ast.expr | None) -> Evaluated | None:
     """The value of a literal that a flag can have, and that a run can record."""
     if node is None:
         return None
@@ -32,7 +32,7 @@ def found(node: ast.expr | None) -> KnownNames | None:
         attrs.encode(recorded(value))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
-    return KnownNames(value)
+    return Evaluated(value)
 
 
 def constant(value: object) -> Constant:

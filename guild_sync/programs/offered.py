@@ -36,7 +36,9 @@ class Program:
         found: dict[str, ImportedFlag] = {}
         program, start = self, 0
         while (place := program._command_in(words, start)) is not None:
-            found.update(program._placed(place))
+            # Behind an argument that is no option, argparse takes none for it any more.
+            is_option = words[start].startswith("-")
+            found.update(program._placed(place if is_option else start))
             program, start = program.commands[words[place]], place + 1
         found.update(program._placed(None))
         return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from guild_sync.programs import argparse_options, click_options, fire_arguments, literals
-from guild_sync.programs.literals import KnownNames
+from guild_sync.programs.literals import Evaluated
 from guild_sync.programs.offered import ImportedFlag
 
 
@@ -53,9 +53,9 @@ def _flags_of(tree: ast.Module, words: Sequence[str]) -> ModuleFlags:
     return ModuleFlags("globals", flags)
 
 
-def _constants(tree: ast.Module) -> dict[str, KnownNames]:
+def _constants(tree: ast.Module) -> dict[str, Evaluated]:
     """The names that are assigned a literal at top level, with the last one that they get."""
-    known: dict[str, KnownNames] = {}
+    known: dict[str, Evaluated] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign):
             targets = statement.targets

@@ -1,0 +1,409 @@
+"""An operation's argparse, held against Python: what guild passes is what its author would type.
+
+Each declaration is executed twice: with the words that guild's job has, and with those that a
+person types.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from projects import job, only
+
+from guild_sync.errors import GuildError
+from guild_sync.project.definitions import Operation
+
+HEADER = "import argparse\nfrom pathlib import Path\np = argparse.ArgumentParser()\n"
+
+
+def namespace(source: str, words: Sequence[str]) -> str:
+    """What the module's parser makes of these words, or what it says of them."""
+    names: dict[str, object] = {}
+    exec(compile(source, "module", "exec"), names)
+    parser = names["p"]
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return repr(parser.parse_args(list(words)))  # type: ignore[attr-defined]
+    except SystemExit:
+        return f"{words}: {said.getvalue()}"
+
+
+def operation_of(folder: Path, source: str, main: str = "") -> Operation:
+    """The operation that runs the module with these words."""
+    return only(folder, f"op: {{main: {shlex.quote(f'module {main}')}}}", module=source)
+
+
+def both(folder: Path, source: str, flags: str, words: str, main: str = "") -> tuple[str, str]:
+    """What the module sees when guild runs it, and when a person does."""
+    source = HEADER + source
+    args = job(operation_of(folder, source, main), *shlex.split(flags))["args"]
+    return namespace(source, args), namespace(source, shlex.split(words))
+
+
+# By hand: the arguments of one add_argument, flags for guild, words for Python.
+TABLE = [
+    ("'--x', type=bool, default=False", "", ""),
+    ("'--x', type=bool, default=False", "x=yes", "--x 1"),
+    ("'--x', type=bool, default=True", "x=no", "--x ''"),
+    ("'--x', default=False", "", ""),
+    ("'--x', default=False", "x=/path", "--x /path"),
+    ("'--x', type=float, default=False", "x=0.5", "--x 0.5"),
+    ("'--x', type=float, default=1", "x=1e-7", "--x 1e-7"),
+    ("'--x', type=float, default=1", "x=-1e-7", "--x=-1e-7"),
+    ("'--x', type=int, default='5'", "", ""),
+    ("'--x', type=int, default='5'", "x=6", "--x 6"),
+    ("'--x', type=Path, default=Path('a')", "", ""),
+    ("'--x', type=Path, default=Path('a')", "x=12", "--x 12"),
+    ("'--x', type=lambda s: s == 'True', default=False", "x=True", "--x True"),
+    ("'--x', type=eval, default=(1, 2)", "", ""),
+    ("'--x', type=eval, default=(1, 2)", "x='(3, 4)'", "--x '(3, 4)'"),
+    ("'--x', default=len('abc')", "", ""),
+    ("'--x', default=len('abc')", "x=4", "--x 4"),
+    ("'--x', default={0: 'cat'}", "", ""),
+    ("'--x', default=None", "x=-a", "--x=-a"),
+    ("'--x', default='a'", "x=", "--x ''"),
+    ("'--x', action=argparse.BooleanOptionalAction, default=True", "", ""),
+    ("'--x', action=argparse.BooleanOptionalAction, default=True", "x=no", "--no-x"),
+    ("'--x', action=argparse.BooleanOptionalAction", "x=no", "--no-x"),
+    ("'--x', action=argparse.BooleanOptionalAction", "x=yes", "--x"),
+    ("'--x', action='store_true'", "x=yes", "--x"),
+    ("'--x', action='store_true'", "x=no", ""),
+    ("'--x', action='store_true', default=None", "", ""),
+    ("'--x', action='store_false'", "x=no", "--x"),
+    ("'--no-x', dest='x', action='store_false'", "no-x=no", "--no-x"),
+    ("'--x', action='store_const', const=sum, default=max", "", ""),
+    ("'--x', action='store_const', const=sum, default=max", "x=yes", "--x"),
+    ("'--x', action='append_const', const=3", "x=yes", "--x"),
+    ("'-v', '--verbose', action='count'", "", ""),
+    ("'-v', '--verbose', action='count'", "verbose=3", "-vvv"),
+    ("'-v', '--verbose', action='count', default=1", "verbose=3", "-vv"),
+    ("'-v', action='count', default=0", "v=2", "-vv"),
+    ("'--x', action='append', default=[]", "", ""),
+    ("'--x', action='append', default=[]", "x=a", "--x a"),
+    ("'--x', action='append', default=[]", "x='a b'", "--x 'a b'"),
+    ("'--x', action='append'", "x=[a,b]", "--x a --x b"),
+    ("'--x', action='append', type=int", "x=[1,-2]", "--x 1 --x=-2"),
+    ("'--x', action='append'", "'x=[a,-b]'", "--x a --x=-b"),
+    ("'--x', action='append', nargs=2", "x='a b'", "--x a b"),
+    ("'--x', action='append', nargs='+'", "x=[[a,b],[c]]", "--x a b --x c"),
+    ("'--x', action='extend', nargs='+', default=['z']", "x=[a,b]", "--x a b"),
+    ("'--x', nargs='+', type=int, default=[1, 2]", "", ""),
+    ("'--x', nargs='+', type=int, default=[1, 2]", "x=[3,4]", "--x 3 4"),
+    ("'--x', nargs='+', type=int, default=[1, 2]", "x='3 4'", "--x 3 4"),
+    ("'--x', nargs='+', type=int, default=[1, 2]", "x=3", "--x 3"),
+    ("'--x', nargs='+', type=float", "x=[-1,-0.5]", "--x -1 -0.5"),
+    ("'--x', nargs='+', type=float", "x=[1.5,-1.0e-05]", "--x 1.5 -0.00001"),
+    ("'--x', nargs='+', default='small.pt'", "", ""),
+    ("'--x', nargs='+', default='small.pt'", "x='a b'", "--x a b"),
+    ("'--x', nargs='+', default='small.pt'", "'x=\"a b\" c'", "--x 'a b' c"),
+    ("'--x', nargs='+', default=[]", "x=-a", "--x=-a"),
+    ("'--x', nargs='*', default=[1]", "x=[]", "--x"),
+    ("'--x', nargs='*', default=(1, 2)", "", ""),
+    ("'--x', nargs=1, default=['a']", "", ""),
+    ("'--x', nargs=1, default=['a']", "x=b", "--x b"),
+    ("'--x', nargs=3, type=int", "x=[1,2,3]", "--x 1 2 3"),
+    ("'--x', nargs='?', const=True, default=False", "", ""),
+    ("'--x', nargs='?', const=True, default=False", "x=yes", "--x"),
+    ("'--x', nargs='?', const=True, default=False", "x=last", "--x last"),
+    ("'--x', nargs='?', const='best'", "x=best", "--x"),
+    ("'-x'", "x=3", "-x 3"),
+    ("'-x', type=int, default=2", "x=-3", "-x -3"),
+    ("'-x', default='a'", "x=-b", "-x=-b"),
+    ("'-lr', type=float", "lr=0.1", "-lr 0.1"),
+    ("'-x', '--long', '--longer'", "long=3", "--longer 3"),
+    ("'--x', choices=['a', 'b']", "x=b", "--x b"),
+    ("'--x', choices=range(3), type=int", "x=2", "--x 2"),
+    ("'--x', dest='y', default=1, type=int", "x=2", "--x 2"),
+    ("'--x', required=True", "x=2", "--x 2"),
+    ("'--x', default=argparse.SUPPRESS", "", ""),
+]
+
+
+@pytest.mark.parametrize(("call", "flags", "words"), TABLE)
+def test_what_is_passed_is_what_its_author_would_type(
+    tmp_path: Path, call: str, flags: str, words: str
+) -> None:
+    ours, pythons = both(tmp_path, f"p.add_argument({call})\n", flags, words)
+    assert ours == pythons
+
+
+COMMANDS = """
+p.add_argument("--seed", type=int, default=1)
+p.add_argument("--ids", nargs="+", type=int)
+p.add_argument("--level", nargs="?", const=2, type=int)
+c = p.add_subparsers(dest="command")
+common = argparse.ArgumentParser(add_help=False)
+common.add_argument("--rate", type=float, default=0.1)
+t = c.add_parser("train", parents=[common], aliases=["t"])
+t.add_argument("data", nargs="?")
+t.add_argument("--seed-too", action="store_true")
+inner = t.add_subparsers()
+deep = inner.add_parser("deep")
+deep.add_argument("--depth", type=int, default=3)
+e = c.add_parser("test")
+e.add_argument("--strict", action="store_true")
+for q in (t, e):
+    q.add_argument("--shared", default="s")
+"""
+
+
+@pytest.mark.parametrize(
+    ("main", "flags", "words"),
+    [
+        ("", "seed=2", "--seed 2"),
+        ("train", "", "train"),
+        ("train", "rate=0.5 seed=2 seed-too=yes", "--seed 2 train --rate 0.5 --seed-too"),
+        ("t", "rate=0.5", "t --rate 0.5"),
+        ("test", "strict=yes shared=x", "test --strict --shared x"),
+        ("train", "ids='1 2'", "--ids 1 2 --seed 1 train"),
+        ("train", "ids=[1,2] level=2", "--level --ids 1 2 --seed 1 train"),
+        ("--level 3 train", "ids=[1,2] seed=4", "--level 3 --ids 1 2 --seed 4 train"),
+        ("train here", "rate=0.5", "train here --rate 0.5"),
+        ("--seed 5 train", "rate=0.5", "--seed 5 train --rate 0.5"),
+        ("--seed 5 train", "seed=6", "--seed 6 train"),
+        ("train x deep", "depth=4 rate=0.2", "train --rate 0.2 x deep --depth 4"),
+    ],
+)
+def test_options_stand_before_and_behind_the_word_of_a_subcommand(
+    tmp_path: Path, main: str, flags: str, words: str
+) -> None:
+    ours, pythons = both(tmp_path, COMMANDS, flags, words, main=main)
+    assert ours == pythons
+
+
+def test_a_subcommand_offers_its_options_and_those_before_it_alone(tmp_path: Path) -> None:
+    def flags(main: str) -> list[str]:
+        source = HEADER + COMMANDS
+        return list(only(tmp_path, f"op: {{main: module {main}}}", module=source).flags)
+
+    above = ["seed", "ids", "level"]
+    assert flags("") == above
+    assert flags("train") == [*above, "rate", "seed-too", "shared"]
+    assert flags("train deep") == [*above, "rate", "seed-too", "shared", "depth"]
+    assert flags("test") == [*above, "strict", "shared"]
+
+
+def test_values_that_would_swallow_a_subcommand_are_refused(tmp_path: Path) -> None:
+    source = f"{HEADER}p.add_argument('--ids', nargs='+')\n"
+    source += "p.add_subparsers().add_parser('train')\n"
+    operation = only(tmp_path, "op: {main: module train}", module=source)
+    assert job(operation)["args"] == ["train"]
+    with pytest.raises(GuildError) as error:
+        job(operation, "ids=[1,2]")
+    assert error.value.message == ("flag 'ids': --ids would take 'train' for one more value")
+
+
+@pytest.mark.parametrize(
+    ("call", "flag", "problem"),
+    [
+        ("'--x', nargs='+'", "x=[a,-b]", "flag 'x': '-b' would be read as an option"),
+        ("'--x', nargs='+'", "x=[]", "flag 'x': --x needs a value"),
+        ("'-x', action='count', default=2", "x=1", "flag 'x': must be a number from 2 to 1002"),
+        ("'-x', action='count'", "x=1000000000", "flag 'x': must be a number from 0 to 1000"),
+    ],
+)
+def test_what_nobody_can_type_is_refused(
+    tmp_path: Path, call: str, flag: str, problem: str
+) -> None:
+    source = f"{HEADER}p.add_argument({call})\n"
+    with pytest.raises(GuildError) as error:
+        job(only(tmp_path, "op: {main: module}", module=source), flag)
+    assert error.value.message == problem
+
+
+SOURCES = {
+    "groups": """
+g = p.add_argument_group("more")
+g.add_argument("--x", type=int, default=1)
+m = p.add_mutually_exclusive_group()
+m.add_argument("--on", action="store_true")
+m.add_argument("--off", dest="on", action="store_false")
+""",
+    "parents": """
+base = argparse.ArgumentParser(add_help=False)
+base.add_argument("--x", type=int, default=1)
+p = argparse.ArgumentParser(parents=[base])
+p.add_argument("--on", action="store_true")
+""",
+    "functions": """
+def add(q, more):
+    q.add_argument("--x", type=int, default=1)
+    more.add_argument("--on", action="store_true")
+
+def build():
+    parser = argparse.ArgumentParser()
+    add(parser, more=parser.add_argument_group("a"))
+    return parser
+
+p = build()
+""",
+    "set_defaults": """
+p.add_argument("--x", type=int, default=1)
+p.add_argument("--on", action="store_true")
+p.set_defaults(x=2)
+""",
+    "defaults that are names": """
+X = 1
+Y = 3
+Y = Y * 2
+p.add_argument("--x", type=int, default=X)
+p.add_argument("--y", type=int, default=Y)
+p.add_argument("--on", action="store_true")
+""",
+    "one dest for two": """
+p.add_argument("--y", dest="x", type=int, default=5)
+p.add_argument("--x", type=int, default=1)
+p.add_argument("--on", action="store_true")
+""",
+    "either": """
+if Path("/").exists():
+    p.add_argument("--x", type=int, default=1)
+else:
+    p.add_argument("--x", type=int, default=2)
+p.add_argument("--on", action="store_true")
+""",
+    "loops": """
+for name in "a", "b":
+    p.add_argument("--" + name, default=1)
+for _ in range(1):
+    p.add_argument("--x", type=int, default=1)
+p.add_argument("--on", action="store_true")
+""",
+}
+
+
+@pytest.mark.parametrize("flags", ["", "x=1", "x=2", "x=3 on=yes", "on=no"])
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_default_that_the_source_has_is_left_to_it_however_it_is_written(
+    tmp_path: Path, source: str, flags: str
+) -> None:
+    words = [f"--{flag}" for flag in flags.split() if "on=" not in flag]
+    words += ["--on"] if "on=yes" in flags else []
+    ours, pythons = both(tmp_path, source, flags, shlex.join(words))
+    assert ours == pythons
+
+
+def test_a_default_of_guild_yml_that_differs_is_passed(tmp_path: Path) -> None:
+    source = f"{HEADER}p.add_argument('--x', type=int, default=1)\n"
+    guildfile = "op: {{main: module, flags: {{x: {0}}}}}"
+    assert job(only(tmp_path, guildfile.format(2), module=source))["args"] == ["--x", "2"]
+    assert job(only(tmp_path, guildfile.format(1), module=source))["args"] == []
+
+
+# Declarations by the hundred.
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option, with a value for guild and what a person types for it."""
+
+    call: str
+    flag: str
+    words: tuple[str, ...]
+
+
+TEXTS = st.text("ab1-_. ='\"$é/", max_size=6).filter(lambda text: text.strip())
+INTS = st.integers(-999, 999)
+FLOATS = st.floats(-1e9, 1e9, allow_subnormal=False)
+SCALARS = [("int", INTS), ("float", FLOATS), ("str", TEXTS)]
+
+
+@st.composite
+def options(draw: st.DrawFn, number: int) -> Option:
+    short, name = f"-{'abcdefgh'[number]}", f"name-{number}"
+    names = draw(st.sampled_from([f"'--{name}'", f"'{short}', '--{name}'", f"'{short}'"]))
+    option = f"--{name}" if name in names else short
+    flag = option.lstrip("-")
+    kind, scalars = draw(st.sampled_from(SCALARS))
+    form = draw(st.sampled_from(["one", "switch", "both", "count", "append", "+", "*", "2", "?"]))
+    value = draw(scalars)
+    if form == "switch":
+        action = draw(st.sampled_from(["store_true", "store_false"]))
+        default = draw(st.sampled_from(["", ", default=None", ", default=True", ", default=False"]))
+        given = action == "store_true"
+        return Option(f"{names}, action={action!r}{default}", f"{flag}={given}", (option,))
+    if form == "both" and option.startswith("--"):
+        default = draw(st.sampled_from(["", ", default=True", ", default=False"]))
+        yes = draw(st.booleans())
+        word = option if yes else f"--no-{name}"
+        return Option(
+            f"{names}, action=argparse.BooleanOptionalAction{default}", f"{flag}={yes}", (word,)
+        )
+    if form == "count":
+        start, times = draw(st.integers(0, 2)), draw(st.integers(0, 3))
+        call = f"{names}, action='count', default={start}"
+        return Option(call, f"{flag}={start + times}", (option,) * times)
+    if form in ("+", "*", "2", "append"):
+        count = st.lists(scalars, min_size=1, max_size=3)
+        values = draw(st.lists(scalars, min_size=2, max_size=2) if form == "2" else count)
+        if form != "append" and len(values) > 1:
+            values = [
+                abs(v) if isinstance(v, (int, float)) else v.lstrip("-") + "z" for v in values
+            ]
+        default = draw(st.none() | st.lists(scalars, max_size=2))
+        default = None if default == values else default
+        how = (
+            "action='append'"
+            if form == "append"
+            else f"nargs={form if form == '2' else repr(form)}"
+        )
+        call = f"{names}, type={kind}, {how}, default={default!r}"
+        words = [str(v) for v in values]
+        text = f"{flag}={list_text(values)}"
+        if form == "append":
+            return Option(call, text, tuple(f"{option}={word}" for word in words))
+        if len(words) == 1:
+            return Option(call, text, (f"{option}={words[0]}",))
+        return Option(call, text, (option, *words))
+    default = draw(st.none() | scalars)
+    more = f", nargs='?', const={draw(scalars)!r}" if form == "?" else ""
+    call = f"{names}, type={kind}, default={default!r}{more}"
+    return Option(call, f"{flag}={value}", (f"{option}={value}",))
+
+
+def list_text(values: Sequence[object]) -> str:
+    return (
+        "[" + ", ".join(repr(v) if not isinstance(v, str) else yaml_text(v) for v in values) + "]"
+    )
+
+
+def yaml_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@st.composite
+def declarations(draw: st.DrawFn) -> list[tuple[Option, bool, str]]:
+    """Options, whether each is given, and where it stands: `p` is the parser, `t` a subcommand."""
+    count = draw(st.integers(1, 5))
+    return [
+        (draw(options(n)), draw(st.booleans()), draw(st.sampled_from("pgt"))) for n in range(count)
+    ]
+
+
+@settings(
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(declarations())
+def test_any_declaration_sees_what_python_gives_it(
+    tmp_path: Path, declared: list[tuple[Option, bool, str]]
+) -> None:
+    source = f"{HEADER}g = p.add_argument_group('g')\n"
+    source += "p.add_argument('--last', type=int, default=0)\n"
+    source += "t = p.add_subparsers().add_parser('train')\n"
+    source += "".join(f"{place}.add_argument({option.call})\n" for option, _, place in declared)
+    flags = [option.flag for option, is_given, _ in declared if is_given]
+    before = [w for o, is_given, place in declared if is_given and place != "t" for w in o.words]
+    behind = [w for o, is_given, place in declared if is_given and place == "t" for w in o.words]
+    words = [*before, "--last=0", "train", *behind]
+    operation = operation_of(tmp_path, source, main="train")
+    assert namespace(source, job(operation)["args"]) == namespace(source, ["train"])
+    assert namespace(source, job(operation, *flags)["args"]) == namespace(source, words)
