@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 from support import project
 
 from guild_sync.agent.protocol import Job
@@ -14,6 +15,7 @@ from guild_sync.errors import ConfigError
 from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.job import plain_values
+from guild_sync.programs.literals import Constant
 from guild_sync.project import flags
 from guild_sync.project.definitions import Operation, Project
 from guild_sync.project.flags import Flag
@@ -39,6 +41,19 @@ HOSTILE = [
     "é 日本 \U0001f600",
     "x" * 100_000,
 ]
+
+# Values that Python source can spell out.
+_SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text()
+_KEYS = st.integers() | st.sampled_from(["a", "b", "c"]) | st.tuples(st.integers())
+CONSTANTS: st.SearchStrategy[Constant] = st.recursive(
+    _SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(_KEYS, inner, max_size=3)
+    ),
+    max_leaves=10,
+)
 
 
 def load(folder: Path, text: str, **modules: str) -> Project:

@@ -13,7 +13,7 @@ from guild_sync.programs.literals import Constant
 from guild_sync.project.batches import plain
 from guild_sync.project.definitions import Operation
 from guild_sync.project.flags import Flag
-from guild_sync.project.values import argument_text
+from guild_sync.project.values import argument_text, shown
 
 _NEGATIVE_NUMBER = re.compile(r"-(\d+|\d*\.\d+)\Z")  # what argparse takes for one, and no option
 _BAREWORD = re.compile(r"[A-Za-z_./][\w./]*\Z")  # to fire, which reads values as Python
@@ -128,7 +128,7 @@ def words_of_flag(flag: Flag, value: Value, dest: str = "args") -> list[str]:
     if spelling.skip or value is None:
         return []
     if flag.switch is not None:
-        return [option] if literals.same(plain(flag.switch), value) else []
+        return _switched(flag, option, value)
     if spelling.counted:
         return [option] * _count(flag, value)
     if spelling.negative and isinstance(value, bool):
@@ -143,6 +143,15 @@ def words_of_flag(flag: Flag, value: Value, dest: str = "args") -> list[str]:
     if isinstance(value, list) and dest != _FIRE and spelling.repeated:
         return [word for item in value for word in _once(flag, option, item, dest)]
     return _once(flag, option, value, dest)
+
+
+def _switched(flag: Flag, option: str, value: Value) -> list[str]:
+    switch = plain(flag.switch)
+    if literals.same(switch, value):
+        return [option]
+    if literals.same(switch, flag.own):
+        raise GuildError(f"flag {flag.name!r}: {option} can only say {shown(switch)}, as it is")
+    return []
 
 
 def _once(flag: Flag, option: str, value: Value, dest: str) -> list[str]:

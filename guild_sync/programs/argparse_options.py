@@ -266,8 +266,9 @@ class _Reader(ast.NodeVisitor):
             )
         flag = replace(flag, default=default.value)
         if action == "BooleanOptionalAction":
-            negative = f"--no-{option[2:]}" if option.startswith("--") else None
-            spelling = replace(spelling, negative=negative)
+            if not longs:  # there is no form that says no
+                return dest, replace(flag, type="boolean", switch=True, spelling=spelling)
+            spelling = replace(spelling, negative=f"--no-{option[2:]}")
             return dest, replace(flag, type="boolean", spelling=spelling)
         if action == "count":
             return dest, replace(flag, type="int", spelling=replace(spelling, counted=True))
@@ -303,7 +304,9 @@ class _Reader(ast.NodeVisitor):
 
     def _value(self, node: ast.expr | None) -> Evaluated | None:
         """The value of a literal, or of a name that the module gives one and no other."""
-        return self._constants.get(node.id) if isinstance(node, ast.Name) else literals.found(node)
+        return (
+            self._constants.get(node.id) if isinstance(node, ast.Name) else literals.evaluated(node)
+        )
 
     def _choices(self, node: ast.expr | None) -> tuple[Constant, ...]:
         """The choices in their order; none unless all of them are known."""

@@ -154,7 +154,9 @@ class _Reader(ast.NodeVisitor):
         return self._value(node) == Evaluated(True)
 
     def _value(self, node: ast.expr | None) -> Evaluated | None:
-        return self._constants.get(node.id) if isinstance(node, ast.Name) else literals.found(node)
+        return (
+            self._constants.get(node.id) if isinstance(node, ast.Name) else literals.evaluated(node)
+        )
 
     def _choices(self, kind: ast.expr | None) -> tuple[Constant, ...]:
         """The choices of `click.Choice(...)`, where all of them are known."""

@@ -95,6 +95,6 @@ def _arguments(node: ast.FunctionDef, constants: Mapping[str, Evaluated]) -> Ite
         spelling = Spelling(option=f"--{argument.arg}", yes="True", no="False")
         flag = ImportedFlag(argument.arg, spelling=spelling)
         known = constants.get(default.id) if isinstance(default, ast.Name) else None
-        known = known or literals.found(default)
+        known = known or literals.evaluated(default)
         value = known.value if known else None
         yield replace(flag, default=value, several=isinstance(value, (list, tuple)))

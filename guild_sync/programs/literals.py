@@ -23,7 +23,7 @@ class Evaluated(NamedTuple):
     value: Constant
 
 
-def found(node: ast.expr | None) -> Evaluated | None:
+def evaluated(node: ast.expr | None) -> Evaluated | None:
     """The value of a literal that a flag can have, and that a run can record."""
     if node is None:
         return None
@@ -50,7 +50,7 @@ def constant(value: object) -> Constant:
 
 def text_of(node: ast.expr | None) -> str | None:
     """The text that an expression is; None where it is anything else."""
-    known = found(node)
+    known = evaluated(node)
     return known.value if known is not None and isinstance(known.value, str) else None
 
 

@@ -63,7 +63,7 @@ def _constants(tree: ast.Module) -> dict[str, Evaluated]:
             targets = [statement.target]
         else:
             continue
-        if value := literals.found(statement.value):
+        if value := literals.evaluated(statement.value):
             known.update((t.id, value) for t in targets if isinstance(t, ast.Name))
     return known
 

@@ -206,6 +206,11 @@ def test_values_that_would_swallow_a_subcommand_are_refused(tmp_path: Path) -> N
     ("call", "flag", "problem"),
     [
         ("'--x', nargs='+'", "x=[a,-b]", "flag 'x': '-b' would be read as an option"),
+        (
+            "'--x', action='store_true', default=True",
+            "x=no",
+            "flag 'x': --x can only say yes, as it is",
+        ),
         ("'--x', nargs='+'", "x=[]", "flag 'x': --x needs a value"),
         ("'-x', action='count', default=2", "x=1", "flag 'x': must be a number from 2 to 1002"),
         ("'-x', action='count'", "x=1000000000", "flag 'x': must be a number from 0 to 1000"),
@@ -314,70 +319,78 @@ class Option:
 TEXTS = st.text("ab1-_. ='\"$é/", max_size=6).filter(lambda text: text.strip())
 INTS = st.integers(-999, 999)
 FLOATS = st.floats(-1e9, 1e9, allow_subnormal=False)
-SCALARS = [("int", INTS), ("float", FLOATS), ("str", TEXTS)]
+SCALARS: list[tuple[str, st.SearchStrategy[int | float | str]]] = [
+    ("int", INTS),
+    ("float", FLOATS),
+    ("str", TEXTS),
+]
 
 
 @st.composite
 def options(draw: st.DrawFn, number: int) -> Option:
-    short, name = f"-{'abcdefgh'[number]}", f"name-{number}"
-    names = draw(st.sampled_from([f"'--{name}'", f"'{short}', '--{name}'", f"'{short}'"]))
-    option = f"--{name}" if name in names else short
-    flag = option.lstrip("-")
+    """The option of this number: by one name or two, of any form."""
+    short, long = f"-{'abcdefgh'[number]}", f"--name-{number}"
+    names = draw(st.sampled_from([[long], [short, long], [short]]))
+    form = draw(st.sampled_from([with_a_value, with_several, without_value, with_a_no]))
+    made: Option = draw(form(names[-1]))
+    return Option(f"{', '.join(map(repr, names))}, {made.call}", made.flag, made.words)
+
+
+@st.composite
+def with_a_value(draw: st.DrawFn, option: str) -> Option:
     kind, scalars = draw(st.sampled_from(SCALARS))
-    form = draw(st.sampled_from(["one", "switch", "both", "count", "append", "+", "*", "2", "?"]))
-    value = draw(scalars)
-    if form == "switch":
-        action = draw(st.sampled_from(["store_true", "store_false"]))
-        default = draw(st.sampled_from(["", ", default=None", ", default=True", ", default=False"]))
-        given = action == "store_true"
-        return Option(f"{names}, action={action!r}{default}", f"{flag}={given}", (option,))
-    if form == "both" and option.startswith("--"):
-        default = draw(st.sampled_from(["", ", default=True", ", default=False"]))
-        yes = draw(st.booleans())
-        word = option if yes else f"--no-{name}"
-        return Option(
-            f"{names}, action=argparse.BooleanOptionalAction{default}", f"{flag}={yes}", (word,)
-        )
-    if form == "count":
+    default, value = draw(st.none() | scalars), draw(scalars)
+    more = draw(st.just("") | scalars.map(lambda const: f", nargs='?', const={const!r}"))
+    call = f"type={kind}, default={default!r}{more}"
+    return Option(call, f"{option.lstrip('-')}={value}", (f"{option}={value}",))
+
+
+@st.composite
+def with_several(draw: st.DrawFn, option: str) -> Option:
+    kind, scalars = draw(st.sampled_from(SCALARS))
+    how = draw(st.sampled_from(["action='append'", "nargs='+'", "nargs='*'", "nargs=2"]))
+    least, most = (2, 2) if how == "nargs=2" else (1, 3)
+    values = draw(st.lists(scalars, min_size=least, max_size=most))
+    repeated = how == "action='append'"
+    if not repeated and len(values) > 1:  # none of which may look like an option
+        values = [v.lstrip("-") + "z" if isinstance(v, str) else abs(v) for v in values]
+    others = draw(st.none() | st.lists(scalars, max_size=2).filter(lambda v: v != values))
+    words = tuple(f"{option}={value}" for value in values)
+    if not repeated and len(values) > 1:
+        words = (option, *map(str, values))
+    call = f"type={kind}, {how}, default={others!r}"
+    return Option(call, f"{option.lstrip('-')}={list_text(values)}", words)
+
+
+@st.composite
+def without_value(draw: st.DrawFn, option: str) -> Option:
+    flag = option.lstrip("-")
+    if draw(st.booleans()):
         start, times = draw(st.integers(0, 2)), draw(st.integers(0, 3))
-        call = f"{names}, action='count', default={start}"
+        call = f"action='count', default={start}"
         return Option(call, f"{flag}={start + times}", (option,) * times)
-    if form in ("+", "*", "2", "append"):
-        count = st.lists(scalars, min_size=1, max_size=3)
-        values = draw(st.lists(scalars, min_size=2, max_size=2) if form == "2" else count)
-        if form != "append" and len(values) > 1:
-            values = [
-                abs(v) if isinstance(v, (int, float)) else v.lstrip("-") + "z" for v in values
-            ]
-        default = draw(st.none() | st.lists(scalars, max_size=2))
-        default = None if default == values else default
-        how = (
-            "action='append'"
-            if form == "append"
-            else f"nargs={form if form == '2' else repr(form)}"
-        )
-        call = f"{names}, type={kind}, {how}, default={default!r}"
-        words = [str(v) for v in values]
-        text = f"{flag}={list_text(values)}"
-        if form == "append":
-            return Option(call, text, tuple(f"{option}={word}" for word in words))
-        if len(words) == 1:
-            return Option(call, text, (f"{option}={words[0]}",))
-        return Option(call, text, (option, *words))
-    default = draw(st.none() | scalars)
-    more = f", nargs='?', const={draw(scalars)!r}" if form == "?" else ""
-    call = f"{names}, type={kind}, default={default!r}{more}"
-    return Option(call, f"{flag}={value}", (f"{option}={value}",))
+    switch = draw(st.booleans())
+    default = draw(st.sampled_from(["", ", default=None", ", default=True", ", default=False"]))
+    call = f"action='store_{str(switch).lower()}'{default}"
+    return Option(call, f"{flag}={switch}", (option,))
 
 
-def list_text(values: Sequence[object]) -> str:
-    return (
-        "[" + ", ".join(repr(v) if not isinstance(v, str) else yaml_text(v) for v in values) + "]"
-    )
+@st.composite
+def with_a_no(draw: st.DrawFn, option: str) -> Option:
+    default = draw(st.sampled_from(["", ", default=True", ", default=False"]))
+    yes = draw(st.booleans()) or not option.startswith("--")
+    words = (option if yes else f"--no-{option[2:]}",)
+    call = f"action=argparse.BooleanOptionalAction{default}"
+    return Option(call, f"{option.lstrip('-')}={yes}", words)
 
 
-def yaml_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def list_text(values: Sequence[int | float | str]) -> str:
+    """The values as YAML has a list of them."""
+    texts = [
+        "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+        for value in values
+    ]
+    return f"[{', '.join(texts)}]"
 
 
 @st.composite
