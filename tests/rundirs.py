@@ -38,5 +38,6 @@ def state(status: str | None, **known: Value) -> State:
         "links": [],
         "notes": dict.fromkeys(NOTES) if status else {},
         "unreadable": [],
+        "children": [],
     }
     return {**found, **known}  # type: ignore[typeddict-item]

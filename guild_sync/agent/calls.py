@@ -39,6 +39,7 @@ class Stream(Function[T]):
 class Functions:
     """All of them: their names, where they are, and what they answer."""
 
+    absent = Function("copies.tracked.absent", List[protocol.RunId])
     add_files = Function("staging.requirements.add_files", Nothing)
     adopt_source = Function("staging.source.adopt_source", Nothing)
     begin_copy = Function("copies.marks.begin", protocol.Begun)

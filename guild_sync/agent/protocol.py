@@ -114,6 +114,7 @@ class Run(TypedDict):
     run_dir: str
     opref: Opref
     status: StatusName
+    indexed: bool  # a batch that has ended well is listed with all runs alone, without an index
     remote: Optional[str]
     machine: Optional[str]  # the other machine on this disk that it runs on
     unreadable: List[str]  # what its remote may not read, of a copy that is whole else
@@ -200,6 +201,7 @@ class State(TypedDict):
     links: List[Tuple[str, str]]  # path and target of links that were not copied
     notes: Notes
     unreadable: List[str]  # paths that its remote may not read
+    children: List[RunId]  # the runs that it consists of, by now
 
 
 if TYPE_CHECKING:

@@ -74,7 +74,9 @@ def choose(
     if not specs:
         wanted = {**otherwise, **wanted}
     limit = None if specs or all_runs else 1
-    found = target.list_runs(specs=specs, limit=limit, filters=wanted, deleted=deleted)
+    found = target.list_runs(
+        specs=specs, limit=limit, filters=wanted, deleted=deleted, whole=all_runs
+    )
     return Chosen(target, found["runs"])
 
 

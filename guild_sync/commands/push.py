@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     here = LocalHost(str(guild_home()))
     filters = arguments.filters_for(args, here, changes=True)
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
-        runs = here.list_runs(specs=args.texts("RUN"), filters=filters)["runs"]
+        runs = here.list_runs(specs=args.texts("RUN"), filters=filters, whole=True)["runs"]
         if not runs:
             say("Nothing to copy.")
             return Exit.OK

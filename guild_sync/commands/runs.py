@@ -10,7 +10,8 @@ a run id or the beginning of one. 'guild runs info' shows all of one run.
 Options:
   -n, --limit N      Show at most N runs (20 if neither this nor -a is given).
   -m, --more         Show 20 more, for each time that it is given.
-  -a, --all          Show all runs.
+  -a, --all          Show all runs, and with them batches that have ended well, which have
+                     no index: what is to be seen of them is their trials.
   -d, --deleted      Show runs that were deleted and can be restored.
   -c, --comments     Show the runs' comments.
   -s, --simple       Show less: index, operation, status and label.
@@ -35,7 +36,7 @@ from guild_sync.cli.table import SUBCOMMANDS
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host
 from guild_sync.output import tables
-from guild_sync.output.runs import comments, run_row
+from guild_sync.output.runs import comments, row_without_index, run_row
 
 PAGE = 20
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     target = host(args.text("--remote"))
     deleted = args.is_set("--deleted")
     filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
-    which = (args.texts("RUN"), _limit(args), filters, deleted)
+    which = (args.texts("RUN"), _limit(args), filters, deleted, args.is_set("--all"))
     found: Listing | DetailedListing
     details: Sequence[Details] = ()
     if args.is_set("--verbose"):
@@ -77,14 +78,17 @@ def _limit(args: Arguments) -> int | None:
 
 def _lines(runs: Sequence[Run], details: Sequence[Details], args: Arguments) -> Iterator[str]:
     rows: list[Sequence[str]] = []
-    for index, run in enumerate(runs, 1):
-        row = run_row(index, run)
-        rows.append((f"[{index}]", row[1], *row[3:]) if args.is_set("--simple") else row)
-    for index, (run, line) in enumerate(zip(runs, tables.table(rows), strict=True)):
+    index = 0
+    for run in runs:
+        index += run["indexed"]
+        row = run_row(index, run) if run["indexed"] else row_without_index(run)
+        simple = f"[{index if run['indexed'] else '-'}]"
+        rows.append((simple, row[1], *row[3:]) if args.is_set("--simple") else row)
+    for number, (run, line) in enumerate(zip(runs, tables.table(rows), strict=True)):
         yield line
         if args.is_set("--comments"):
             yield from comments(run)
         if details:
             from guild_sync.commands.info import fields
 
-            yield from (f"  {field}" for field in fields(details[index]))
+            yield from (f"  {field}" for field in fields(details[number]))

@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
         attr=args.text("--attr"),
         lowest=_column(args.text("--min")),
         highest=_column(args.text("--max")),
+        whole=args.is_set("--all"),
     )
     if not found:
         raise RunNotFound("no run matches", "Show runs with 'guild runs'.")

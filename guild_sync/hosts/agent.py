@@ -36,9 +36,15 @@ class AgentClient(ABC):
         limit: int | None = None,
         filters: Filters | None = None,
         deleted: bool = False,
+        whole: bool = False,
     ) -> protocol.Listing:
         return self.ask(
-            Functions.list_runs, specs=list(specs), limit=limit, filters=filters, deleted=deleted
+            Functions.list_runs,
+            specs=list(specs),
+            limit=limit,
+            filters=filters,
+            deleted=deleted,
+            whole=whole,
         )
 
     def list_details(
@@ -47,6 +53,7 @@ class AgentClient(ABC):
         limit: int | None = None,
         filters: Filters | None = None,
         deleted: bool = False,
+        whole: bool = False,
     ) -> protocol.DetailedListing:
         return self.ask(
             Functions.list_details,
@@ -54,6 +61,7 @@ class AgentClient(ABC):
             limit=limit,
             filters=filters,
             deleted=deleted,
+            whole=whole,
         )
 
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
@@ -77,6 +85,7 @@ class AgentClient(ABC):
         attr: str | None = None,
         lowest: str | None = None,
         highest: str | None = None,
+        whole: bool = False,
     ) -> list[protocol.Picked]:
         return self.ask(
             Functions.choose,
@@ -86,6 +95,7 @@ class AgentClient(ABC):
             attr=attr,
             lowest=lowest,
             highest=highest,
+            whole=whole,
         )
 
     def of_process(self, process: str) -> RunId:
@@ -352,6 +362,9 @@ class AgentClient(ABC):
 
     def tracked(self) -> list[tuple[RunId, str]]:
         return self.ask(Functions.tracked)
+
+    def absent(self, ids: Sequence[RunId]) -> list[RunId]:
+        return self.ask(Functions.absent, ids=list(ids))
 
     def overview(self) -> dict[str, protocol.Overview]:
         return self.ask(Functions.overview)

@@ -87,6 +87,6 @@ def run_row(index: int, run: Run) -> tuple[str, str, str, str, str]:
     )
 
 
-def row_without_index(run: Run) -> tuple[str, ...]:
+def row_without_index(run: Run) -> tuple[str, str, str, str, str]:
     """A run's cells without its index, which in a choice of runs would mean another."""
     return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])

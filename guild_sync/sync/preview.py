@@ -64,7 +64,7 @@ def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
     try:
         host = remote_host(remotes.remote(name), make_home=False)
         selection = visit.selected(host.remote.pull)
-        states = survey.survey(host, here, ids, selection, stamps=True, look_only=True).states
+        states = survey.with_children(host, here, ids, selection, look_only=True)[0].states
         found = {run_id: state for run_id, state in states.items() if state}
         same = here.unchanged(states=found, remote=name)
         changed = [run_id for run_id in found if run_id not in same]

@@ -44,7 +44,9 @@ def wanted(
     """The runs here that each remote is to be asked for, and those that any may be asked for."""
     chosen = None
     if runs or filters:  # else no run but those that are synced need be looked at
-        chosen = {run["id"] for run in here.list_runs(specs=runs, filters=filters)["runs"]}
+        chosen = {
+            run["id"] for run in here.list_runs(specs=runs, filters=filters, whole=True)["runs"]
+        }
     grouped: dict[str, Wanted] = {}
     strays: list[str] = []
     for run_id, remote in here.tracked():

@@ -13,12 +13,16 @@ from guild_sync.transfer import survey as surveys
 
 
 def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
-    """Ask the remote once for all runs, copy at one go those that changed, settle them."""
+    """Ask the remote once for all runs, copy at one go those that changed, settle them.
+
+    Of a batch or a pipeline the runs that it started since come too.
+    """
     here, ids = visit.here, wanted.ids
     host = remote_host(remotes.remote(name), make_home=False)
     visit.say(f"Resolving {'run' if len(ids) == 1 else f'{len(ids)} runs'} on {name}")
     selection = visit.selected(host.remote.pull)
-    survey = surveys.survey(host, here, [*ids, *wanted.strays], selection, stamps=True)
+    asked = [*ids, *wanted.strays]
+    survey, children = surveys.with_children(host, here, asked, selection)
     found = {run_id: state for run_id, state in survey.states.items() if state}
     missing = [run_id for run_id in ids if run_id not in found]
     lost = lost_by_now(host, wanted, survey, missing, entry)
@@ -32,6 +36,8 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
             *(host, here, changed, visit.say),
             journal=visit.journal,
             delete_copied=selection.delete,
+            # Nobody has asked for a child: one that came here meanwhile stays as it is.
+            named=[run_id for run_id in changed if run_id not in set(children)],
         )
     copying.warn_of(pulled.faults, host, visit.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)

@@ -14,6 +14,7 @@ from guild_sync.hosts.answers import Misread, read
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 
+_MOST_NESTED = 10  # pipelines in pipelines
 _NAME = re.compile(r"[0-9a-f]{32}\Z")  # of a stamp, and of a guild home
 
 
@@ -49,6 +50,35 @@ def survey(
     return _checked(host, here, ids, answer)
 
 
+def with_children(
+    host: RemoteHost,
+    here: LocalHost,
+    ids: Sequence[str],
+    selection: Selection,
+    look_only: bool = False,
+) -> tuple[Survey, list[str]]:
+    """As `survey` with stamps, and of the runs that these consist of, those that are not here.
+
+    The ids of the latter: trials and steps that started since their batch or pipeline was
+    copied. What was deleted here is none of them.
+    """
+    found = survey(host, here, ids, selection, stamps=True, look_only=look_only)
+    states = dict(found.states)
+    latest: Mapping[str, State | None] = found.states
+    children: list[str] = []
+    for _ in range(_MOST_NESTED):
+        told = dict.fromkeys(c for state in latest.values() if state for c in state["children"])
+        unknown = [run_id for run_id in told if run_id not in states]
+        new = here.absent(unknown)[: MOST - len(children)] if unknown else []
+        if not new:
+            break
+        latest = survey(host, here, new, selection, stamps=True, look_only=look_only).states
+        there = [run_id for run_id in new if latest[run_id]]
+        states.update({run_id: latest[run_id] for run_id in there})
+        children += there
+    return Survey(states, found.home_id), children
+
+
 def offer(
     host: RemoteHost,
     here: LocalHost,
@@ -82,7 +112,7 @@ def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
         state = read(State, told)
     except Misread:
         raise _nonsense(host, run_id) from None
-    if len(state["left_out"]) > MOST or not all(
+    if max(len(state["left_out"]), len(state["children"])) > MOST or not all(
         is_pattern(path) and path[0] != "/" for path, _ in state["left_out"]
     ):
         raise _nonsense(host, run_id)

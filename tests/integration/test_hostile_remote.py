@@ -26,6 +26,7 @@ RUN: dict[str, Any] = {
     **dict.fromkeys(("exit_status", "initialized", "started", "stopped", "label", "flags")),
     **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine")),
     "unreadable": [],
+    "indexed": True,
     "id": A,
     "run_dir": "/x",
     "opref": OPREF,

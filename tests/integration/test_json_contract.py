@@ -28,6 +28,7 @@ RUN = {
     "remote": "text or nothing",
     "machine": "text or nothing",
     "unreadable": "list",
+    "indexed": "flag",
     "exit_status": "whole or nothing",
     "initialized": "whole or nothing",
     "started": "whole or nothing",

@@ -206,3 +206,45 @@ def test_guild_ai_shows_a_batch_and_its_trials(place: Place, guild_ai_there: Gui
     place.ok("run", "grid", "x=[1,2]", "-y")
     listed = "\n".join(guild_ai_there.ok("runs", "-s"))
     assert "grid+" in listed and listed.count("completed") == 3
+
+
+def rows(place: Place, *argv: str) -> list[list[str]]:
+    """The index and the operation of each line of a listing."""
+    return [line.split()[:2] for line in place.ok("runs", "-s", *argv).lines]
+
+
+def test_a_batch_that_has_ended_well_is_listed_with_all_runs_alone(place: Place) -> None:
+    place.ok("run", "prepare", "-y")
+    place.ok("run", "grid", "x=[1,2]", "-y")
+    grid, prepare = "grid", "prepare"
+    if place.remote:
+        grid, prepare = (f"{place_package(place)}/{name}" for name in (grid, prepare))
+    assert rows(place) == [["[1]", grid], ["[2]", grid], ["[3]", prepare]]
+    assert rows(place, "-a") == [
+        ["[1]", grid], ["[2]", grid], ["[-]", f"{grid}+"], ["[3]", prepare],
+    ]  # fmt: skip
+    (batch,) = latest(place, "grid+")
+    assert batch[:8] in place.ok("runs", "-a").lines[2].split()[0]
+    assert place.ok("runs", batch[:12]).lines[0].startswith(f"[{batch[:8]}]")
+    assert "operation: prepare" in place.ok("info", "3").out.replace(f"{prepare}", "prepare")
+    assert place.ok("select", "1").lines == latest(place, "grid")
+
+
+def place_package(place: Place) -> str:
+    """What the project is called where it was installed."""
+    return place.ok("runs", "-s", "-n1").lines[0].split()[1].rpartition("/")[0]
+
+
+def test_a_batch_that_failed_has_an_index(place: Place) -> None:
+    assert place("run", "fails", "x=[0,1]", "-y").code == 1
+    names = [row[1].rpartition("/")[2] for row in rows(place)]
+    assert names == ["fails", "fails", "fails+"]
+
+
+def test_all_runs_are_deleted_and_restored_with_their_batches(place: Place) -> None:
+    place.ok("run", "grid", "x=[1,2]", "-y")
+    place.ok("rm", "-y")
+    assert place.ok("runs", "-a").out == ""
+    assert [row[0] for row in rows(place, "-d")] == ["[1]", "[2]", "[3]"]
+    place.ok("restore", "-y")
+    assert len(rows(place, "-a")) == 3

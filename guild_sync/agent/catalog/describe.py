@@ -34,6 +34,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "run_dir": directory,
         "opref": rundir.opref(directory),
         "status": now.text,
+        "indexed": deleted or rundir.is_indexed(directory),
         "remote": now.remote,
         "machine": rundir.machine(directory) if now == rundir.Status("running") else None,
         "unreadable": rundir.unreadable(directory),
@@ -56,9 +57,10 @@ def list_runs(
     limit: Optional[int] = None,
     filters: Optional[Filters] = None,
     deleted: bool = False,
+    whole: bool = False,
 ) -> Listing:
     """Summaries of the first `limit` runs that are meant, and how many there are in all."""
-    ids = find.select(home, specs, filters, deleted)
+    ids = find.select(home, specs, filters, deleted, whole)
     return {"runs": [summary(home, i, deleted) for i in ids[:limit]], "total": len(ids)}
 
 
@@ -68,9 +70,10 @@ def list_details(
     limit: Optional[int] = None,
     filters: Optional[Filters] = None,
     deleted: bool = False,
+    whole: bool = False,
 ) -> DetailedListing:
     """As `list_runs`, with more of each run."""
-    ids = find.select(home, specs, filters, deleted)
+    ids = find.select(home, specs, filters, deleted, whole)
     return {"runs": [detailed(home, i, deleted) for i in ids[:limit]], "total": len(ids)}
 
 

@@ -33,23 +33,29 @@ def select(
     specs: Sequence[str],
     filters: Optional[Filters] = None,
     deleted: bool = False,
+    whole: bool = False,
 ) -> List[str]:
     """The ids that `specs` name, in their order: an index, a range `1:5`, an id or a prefix.
 
-    Without specs: all. `filters` (filters.py) count before indexes do.
+    Without specs: all that have an index, and with `whole` the others too. `filters`
+    (filters.py) count before indexes do. What is deleted has indexes of its own.
     Raises AgentError (kind "not-found") where a spec names no run, or several.
     """
     if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:
         known = [spec for spec in specs if rundir.time_of(rundir.run_dir(home, spec)) is not None]
         if len(known) == len(specs):
             return _unique(known)
-    ids = _filtered(home, run_ids(home, deleted), filters, deleted)
+    every = _filtered(home, run_ids(home, deleted), filters, deleted)
+    if not specs and whole:
+        return every
+    top = rundir.runs_dir(home) + "/"
+    ids = every if deleted else [run_id for run_id in every if rundir.is_indexed(top + run_id)]
     if not specs:
         return ids
     hint = "Show runs with 'guild runs%s'." % (" --deleted" if deleted else "")
-    if filters and not ids:
+    if filters and not every:
         raise AgentError("no run meets the filters", hint, "not-found")
-    return _unique([run_id for spec in specs for run_id in _named(spec, ids, hint)])
+    return _unique([run_id for spec in specs for run_id in _named(spec, ids, every, hint)])
 
 
 def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bool) -> List[str]:
@@ -61,7 +67,8 @@ def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bo
     return [run_id for run_id in ids if matches(os.path.join(top, run_id), filters)]
 
 
-def _named(spec: str, ids: Sequence[str], hint: str) -> Sequence[str]:
+def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Sequence[str]:
+    """The ids that a spec names: indexes are those of `ids`, and any of `every` has an id."""
     # An index first: `1` is the latest run, not a run whose id begins with 1.
     if _INDEX.match(spec) and int(spec) <= max(len(ids), 999):
         index = int(spec)
@@ -75,7 +82,7 @@ def _named(spec: str, ids: Sequence[str], hint: str) -> Sequence[str]:
         if not found:
             raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
         return found
-    matching = [i for i in ids if i.startswith(spec)] if _RUN_PREFIX.match(spec) else []
+    matching = [i for i in every if i.startswith(spec)] if _RUN_PREFIX.match(spec) else []
     if len(matching) > 1:
         raise AgentError(
             "%s is the beginning of %d run ids" % (rundir.shown(spec), len(matching)),

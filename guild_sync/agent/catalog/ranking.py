@@ -22,13 +22,14 @@ def choose(
     attr: Optional[str] = None,
     lowest: Optional[str] = None,
     highest: Optional[str] = None,
+    whole: bool = False,
 ) -> List[Picked]:
     """The first `limit` runs that are meant: `id`, `run_dir`, and `value`, what `attr` names.
 
     Without `lowest` or `highest` the latest is first; with one of them, the run in which
     the attribute or flag of that name is so, and runs without a number there are left out.
     """
-    ids = find.select(home, specs, filters)
+    ids = find.select(home, specs, filters, whole=whole)
     name = lowest or highest
     if name:
         ids = _ranked(home, ids, name, -1 if highest else 1)

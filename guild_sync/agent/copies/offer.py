@@ -16,6 +16,6 @@ def offer(
     selection: Optional[SelectionForm] = None,
 ) -> Offer:
     """The runs that are meant, and how they are, as survey."""
-    runs = describe.list_runs(home, specs, filters=filters)["runs"]
+    runs = describe.list_runs(home, specs, filters=filters, whole=True)["runs"]
     told = survey(home, [run["id"] for run in runs], stamps=False, selection=selection)
     return {"runs": runs, "states": told["states"], "home_id": told["home_id"]}

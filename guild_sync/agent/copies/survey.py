@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from .. import protocol
 from ..files.left_out import left_out
@@ -30,7 +31,7 @@ def survey(
     `home_id` tells this guild home from any other, and from the empty folder that is left
     where its disk is not mounted; None where it has none and none can be made. A state has
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
-    no `stamps`, none has. `look_only`: nothing is written.
+    no `stamps`, none has, nor `children`. `look_only`: nothing is written.
     With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
     """
     until = time.monotonic() + STAMP_SECONDS
@@ -41,6 +42,8 @@ def survey(
         if not look_only:
             _end_if_abandoned(directory)
         found = rundir.state(directory)
+        if stamps and found["status"] is not None:
+            found["children"] = _children(directory)  # after its status: it has all by its end
         if stamps and found["status"] not in (None, *protocol.FINAL):
             found["stamp"] = stamp(directory, until, json.dumps(selection))
         if selection and found["status"] is not None:
@@ -50,6 +53,21 @@ def survey(
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
+
+
+def _children(directory: str) -> List[str]:
+    """The ids of the runs that a pipeline or a batch has links to, made by agent/running/series."""
+    found = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    above, _, name = os.readlink(entry.path).rpartition("/")
+                    if above == ".." and protocol.RUN_ID.match(name):
+                        found.append(name)
+    except OSError:
+        return []  # it is asked for again by the next sync
+    return sorted(found)[:MOST]
 
 
 def _end_if_abandoned(directory: str) -> None:

@@ -66,6 +66,15 @@ def _remote_of_waiting(directory: str) -> Optional[str]:
     return ""
 
 
+def absent(home: str, ids: Sequence[str]) -> List[str]:
+    """Those of the runs that are not here, and were not deleted here."""
+    return [run_id for run_id in ids if not any(_is_in(home, run_id, d) for d in (False, True))]
+
+
+def _is_in(home: str, run_id: str, deleted: bool) -> bool:
+    return os.path.lexists(rundir.run_dir(home, run_id, deleted))
+
+
 def overview(home: str) -> Dict[str, protocol.Overview]:
     """Of each remote that runs here came from: how many have which status, and the open ones.
 

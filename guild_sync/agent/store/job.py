@@ -13,6 +13,8 @@ JOB = "job.json"
 
 
 def write_job(directory: str, job: Job) -> None:
+    if job.get("children") and not job.get("is_pipeline"):
+        rundir.mark(directory, rundir.BATCH, flushed=False)
     atomic.write_in(rundir.guild_dir(directory), JOB, json.dumps(job, indent=1))
 
 

@@ -14,6 +14,7 @@ STATE: dict[str, object] = {
     "left_out": [["data/x", 3]],
     "links": [],
     "unreadable": [],
+    "children": [],
     "notes": {},
 }
 

@@ -17,6 +17,7 @@ RUN: Run = {
     "remote": None,
     "machine": None,
     "unreadable": [],
+    "indexed": True,
     "exit_status": 0,
     "initialized": None,
     "started": None,
