@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(what, hint="Use one of UTF-8, such as LC_ALL=C.UTF-8.")
         return Exit.ERROR
     except Exception as e:
+        if isinstance(e, ImportError) and os.strerror(errno.EMFILE) in str(e):
+            # What loads libraries has no error number of its own.
+            return _report_failure(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         return _report_bug(e)
 
 

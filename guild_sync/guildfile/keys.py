@@ -20,8 +20,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 # What is not here yet, and would change what is computed: an operation that has it does not run.
 NOT_YET = frozenset(
     {
-        *("flags-import-skip", "default-flag-arg-skip", "flag-encoder", "python-path"),
-        *("python-requires", "env-secrets", "default-max-trials"),
+        *("flags-import-skip", "flag-encoder", "python-path"),
+        *("python-requires", "env-secrets"),
     }
 )
 # Whose modules say what is wrong with their values.

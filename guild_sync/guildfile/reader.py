@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from guild_sync.declarations.flags import flags_of
+from guild_sync.declarations.package import package
+from guild_sync.declarations.requirements import requirements_of
+from guild_sync.declarations.sourcecode import source_code_of
+from guild_sync.declarations.step_options import default_max_trials
+from guild_sync.declarations.steps import steps_of
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import entries, keys
 from guild_sync.guildfile.entries import ProjectEntries, ProjectEntry
-from guild_sync.guildfile.flags import flags_of
 from guild_sync.guildfile.inherit import Models, Unresolved
 from guild_sync.guildfile.lines import Mapped, Spot, mapped
-from guild_sync.guildfile.package import package
-from guild_sync.guildfile.requirements import requirements_of
-from guild_sync.guildfile.sourcecode import source_code_of
-from guild_sync.guildfile.step_options import default_max_trials
-from guild_sync.guildfile.steps import steps_of
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement, Yaml
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import variable_text, words_of

@@ -225,6 +225,14 @@ def test_a_full_disk_or_a_closed_folder_is_no_bug(
     assert "/x" in capsys.readouterr().err
 
 
+def test_a_library_that_cannot_be_opened_for_too_many_files_is_no_bug(
+    command: Callable[[Command], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(failing(ImportError("/x.so: cannot open shared object file: Too many open files")))
+    assert cli.main(["try"]) == 1
+    assert capsys.readouterr().err == "guild: Too many open files\n"
+
+
 # Ctrl-C and broken pipes.
 
 

@@ -10,8 +10,8 @@ import pytest
 from trees import fill, git
 
 from guild_sync.config.faults import Place
+from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.errors import GuildError
-from guild_sync.guildfile.sourcecode import source_code_of
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.sourcecode import Source, source
 

@@ -125,7 +125,15 @@ def test_every_run_goes_the_same_way_and_no_step_twice(
         "like": Request(like=earlier),
     }[kind]
     _, steps = steps_of(request, here)
-    assert steps == ["resolve", "_values", "_with_runs", "_seed", "_job", "launch_of"]
+    assert steps == [
+        "resolve",
+        "_with_trials",
+        "_values",
+        "_with_runs",
+        "_seed",
+        "_job",
+        "launch_of",
+    ]
 
 
 def test_a_new_run_is_labelled_with_its_flags_unless_the_user_says_how(here: LocalHost) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync.config.faults import Place
-from guild_sync.guildfile.spellings import as_written, imported_flag, skipped
+from guild_sync.declarations.spellings import as_written, imported_flag, skipped
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.definitions import NAME
 from guild_sync.project.flags import Flag

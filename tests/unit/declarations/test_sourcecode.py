@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guild_sync.config.faults import Place
-from guild_sync.guildfile.sourcecode import NOTHING, source_code_of
+from guild_sync.declarations.sourcecode import NOTHING, source_code_of
 from guild_sync.project.definitions import SourceCode, SourceRule, Yaml
 
 

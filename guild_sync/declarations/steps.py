@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
-from guild_sync.guildfile import step_options
-from guild_sync.guildfile.requirements import numbered
+from guild_sync.declarations import step_options
+from guild_sync.declarations.requirements import numbered
 from guild_sync.project.definitions import NAME, Expectation, Step, Yaml
 from guild_sync.project.values import shown
 
