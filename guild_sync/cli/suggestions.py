@@ -111,7 +111,10 @@ def _operations(line: TypedLine) -> Found:
     offered = list(builtin.OPERATIONS.values())
     if (Path.cwd() / GUILDFILE).exists():
         offered = [*reader.load(Path.cwd()).operations, *offered]
-    yield from (Candidate(o.full_name, o.description) for o in offered)
+    for operation in offered:
+        yield Candidate(
+            operation.full_name, "cannot run" if operation.faults else operation.description
+        )
 
 
 def _operations_and_scripts(line: TypedLine) -> Found:

@@ -122,7 +122,7 @@ class ProjectEntries:
         except (ConfigError, OSError, ValueError) as e:
             spot.fault(f"include: {e}")
             return
-        yield from self._of(data, path, Spot(shown, self.file), above)
+        yield from self._of(data, path, self.file, above)
 
 
 def _listed(data: Mapped) -> str:

@@ -25,7 +25,7 @@ NOT_YET = frozenset(
     }
 )
 # Whose modules say what is wrong with their values.
-_SAY_IT_THEMSELVES = frozenset({"flags", "requires", "steps", "sourcecode", "package"})
+_SAY_IT_THEMSELVES = frozenset({"flags", "requires", "steps", "sourcecode", "package", "include"})
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_VALUES = 100_000  # of a file, once its anchors are put in
 MOST_DEPTH = 60
 _TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
 _ENTRY = re.compile(r"(.*), entry ([0-9]+)\Z")
 
 
@@ -116,6 +117,8 @@ class _Builder:
         if node.tag == f"{_TAG}seq" and isinstance(node.value, list):
             items = [self.value(item, depth + 1) for item in node.value]
             return Listed(items, map(self._where, node.value))
+        if node.tag == _MERGE:
+            return str(node.value)
         found = self.loader.construct_object(node) if isinstance(node.value, str) else ...
         if found is None or isinstance(found, (bool, int, float, str)):
             return found
@@ -137,7 +140,7 @@ class _Builder:
         """The keys and values of a mapping: those that `<<` takes from others come first."""
         self._spend(node, depth)
         for key, value in node.value:
-            if key.tag == f"{_TAG}merge":
+            if key.tag == _MERGE:
                 # Of several the first wins, so it is the last to be put in.
                 sources = value.value[::-1] if value.tag == f"{_TAG}seq" else [value]
                 for source in sources:
@@ -145,7 +148,7 @@ class _Builder:
                         raise self._error(value, "'<<' takes a mapping, or a list of some")
                     yield from self._pairs(source, depth + 1)
         for key, value in node.value:
-            if key.tag != f"{_TAG}merge":
+            if key.tag != _MERGE:
                 self._spend(key, depth)
                 yield key, value
 

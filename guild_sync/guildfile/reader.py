@@ -186,7 +186,11 @@ class _Reader:
             return found
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
         root = self.folder / source_code.root
-        flags, dest = flags_of(entry, main, str(dest) if dest else None, root, place)
+        try:
+            flags, dest = flags_of(entry, main, str(dest) if dest else None, root, place)
+        except OSError as e:  # of a module: a name that is too long, a folder that may not be read
+            place.fault(f"main: cannot be looked for: {e.strerror}")
+            return found
         requires = requirements_of(entry.get("requires"), place, resources=model.resources)
         found = replace(
             found,

@@ -44,12 +44,14 @@ def _rank(project: Project, operation: Operation, model: str | None) -> tuple[bo
 
 def _default(project: Project, offered: Sequence[Operation]) -> Operation:
     """The default operation: of the default model, of that without a name, or of any."""
-    models = [project.default_model, "", None]
-    for model in models:
-        of_model = [o for o in offered if model is None or o.model == model]
+    for of_model in (
+        [o for o in offered if o.model == project.default_model],
+        [o for o in offered if o.model == ""],
+        offered,
+    ):
         defaults = [o for o in of_model if o.default]
         if not defaults and len(of_model) == 1:
-            defaults = of_model
+            return of_model[0]
         if defaults:
             return defaults[0]
     raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -186,5 +187,7 @@ def opref_on(launch: Launch, host: Host) -> str:
 
 def _called(launch: Launch, opref: str) -> str:
     """`opref` with a plus sign behind the operation's name for a batch, as Guild AI shows it."""
-    single = opref.strip().removesuffix("+")  # a name that guild.yml allows needs no quotes
+    single = opref.strip()
+    if not single.endswith(f" {shlex.quote(launch.operation.name)}"):  # it may end with a plus too
+        single = single.removesuffix("+")
     return single + "+" if launch.is_batch else single

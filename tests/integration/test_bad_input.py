@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from support import Done, Guild, Server, project, wait_until
 
 from guild_sync.agent.store.home import HOME_ID
@@ -159,19 +161,110 @@ def test_a_guild_yml_that_cannot_be_read(guild: Guild, text: bytes) -> None:
     assert str(guild.folder / "guild.yml") in complaint(guild("run", "op", "-y"))[0]
 
 
-def test_every_fault_of_guild_yml_is_named(guild: Guild) -> None:
-    project(
-        guild.folder,
-        "a: {main: sleep, exec: 'true'}\nb: 3\nc: {main: sleep, flags: [x]}\n'd e': sleep\n",
-    )
-    said = complaint(guild("run", "a", "-y"))
-    assert said == [
-        f"guild: {guild.folder / 'guild.yml'} has 4 faults:",
-        "  a: main and exec exclude each other",
-        "  b: must be a mapping",
-        "  c: flags: must be a mapping",
-        "  d e: an operation's name has letters, digits, '-', '_', '.'",
+MIXED = """
+good: {exec: echo fine, flags: {x: 1}}
+bad:
+  exec: [a]
+  env: text
+worse: 3
+all: {steps: [good, bad]}
+odd: {exec: 'true', colour: red}
+"""
+
+
+def test_every_fault_of_an_operation_is_named_with_its_place(guild: Guild) -> None:
+    project(guild.folder, MIXED)
+    of_bad = [
+        "  bad: exec: must be text, not ['a'] (line 4)",
+        "  bad: env: must be a mapping, not 'text' (line 5)",
     ]
+    path = guild.folder / "guild.yml"
+    for words in (["bad"], ["all"], ["bad", "--stage"], ["bad", "--print-cmd"]):
+        said = complaint(guild("run", *words, "-y"))
+        assert said == [f"guild: {path} has 2 faults:", *of_bad]
+    said = complaint(guild("run", "worse", "-y"))
+    assert said[1:] == ["  worse: must be a mapping, or text, not 3 (line 6)"]
+    assert runs_in(guild.home) == []
+
+
+def test_the_other_operations_of_a_file_with_faults_are_listed_and_run(guild: Guild) -> None:
+    project(guild.folder, MIXED)
+    listed = guild.ok("operations", "-v")
+    assert listed.err == ""
+    assert [line.rstrip() for line in listed.lines] == [
+        "good",
+        "  x: 1",
+        "bad",
+        "  cannot run: bad: exec: must be text, not ['a'] (line 4)",
+        "  cannot run: bad: env: must be a mapping, not 'text' (line 5)",
+        "worse",
+        "  cannot run: worse: must be a mapping, or text, not 3 (line 6)",
+        "all",
+        "odd",
+    ]
+    found = {o["name"]: o["faults"] for o in json.loads(guild.ok("operations", "--json").out)}
+    assert found["good"] == found["odd"] == []
+    assert found["worse"] == ["worse: must be a mapping, or text, not 3 (line 6)"]
+    done = guild.ok("run", "good", "x=2", "-y")
+    assert (done.lines, done.err) == (["fine"], "")
+    offered = guild.ok("__complete", "fish", "guild", "run", "good", "").out
+    assert "x=" in offered
+
+
+def test_warnings_are_those_of_the_operation_that_runs_and_of_its_steps(guild: Guild) -> None:
+    guildfile = "odd: {exec: 'true', colour: red}\nall: {steps: [odd]}\ngood: {exec: 'true'}\n"
+    project(guild.folder, guildfile)
+    warning = "guild: warning: odd: colour is passed over: guild does not know it\n"
+    assert guild.ok("run", "good", "-y").err == ""
+    assert guild.ok("operations", "-v").err == ""
+    assert guild("run", "odd", "-y").err == warning
+    assert guild("run", "all", "-y").err.startswith(warning)
+
+
+def test_an_entry_that_is_none_is_told_of_and_keeps_nobody_from_running(guild: Guild) -> None:
+    project(guild.folder, "- colour: red\n- operations: {good: {exec: echo fine}}\n")
+    what = "entry 1: must have package, model, config or include, or operations, and has 'colour'"
+    path = guild.folder / "guild.yml"
+    listed = guild("operations")
+    assert (listed.code, listed.out.strip()) == (0, "good")
+    assert listed.err == f"guild: {path} has a fault:\n  {what} (line 1)\n"
+    assert guild.ok("run", "good", "-y").err == ""
+    assert complaint(guild("run", "other", "-y"))[1:] == [f"  {what} (line 1)"]
+
+
+@pytest.mark.parametrize("name", ["a b", "x;y", "x/y", "x:y", "é", "$(touch z)", "*", "'"])
+def test_an_operation_may_have_a_name_that_a_shell_would_quote(guild: Guild, name: str) -> None:
+    entry = {"model": "Image Classifier|v2", "operations": {name: {"exec": "echo ran"}}}
+    project(guild.folder, yaml.safe_dump([entry], allow_unicode=True))
+    full = f"Image Classifier|v2:{name}"
+    assert [line.rstrip() for line in guild.ok("operations").lines] == [full]
+    for spec in (name, full):
+        assert guild.ok("run", spec, "-y").lines == ["ran"]
+    runs = json.loads(guild.ok("runs", "--json").out)
+    assert {(r["opref"]["model"], r["opref"]["name"]) for r in runs} == {
+        ("Image Classifier|v2", name)
+    }
+    assert guild.ok("run", "--proto", runs[0]["id"], "-y").lines == ["ran"]
+
+
+def test_such_a_name_is_one_on_a_remote_too(guild: Guild, remote: str) -> None:
+    text = """
+- {model: Image Classifier|v2, sourcecode: [one.txt], operations: {a b/c: {exec: ls}}}
+- {model: other, sourcecode: [two.txt], operations: {a b/c: {exec: ls}}}
+"""
+    project(guild.folder, text)
+    for name in ("one.txt", "two.txt"):
+        (guild.folder / name).write_text(name)
+    for model, name in (("Image Classifier|v2", "one.txt"), ("other", "two.txt")):
+        run = guild.ok("run", f"{model}:a b/c", "-r", remote, "-y")
+        run_id = re.findall("[0-9a-f]{32}", run.out)[0]
+        guild.ok("pull", remote, run_id, "-y")
+        info = json.loads(guild.ok("info", run_id, "--json").out)
+        assert (info["opref"]["model"], info["opref"]["name"]) == (model, "a b/c")
+        sources = guild.ok("ls", run_id, "--sourcecode").out
+        assert [n for n in ("one.txt", "two.txt") if n in sources] == [name]
+    (found,) = json.loads(guild.ok("runs", "-Fo", "other:a b/c", "--json").out)
+    assert found["opref"]["model"] == "other"
 
 
 def test_a_folder_without_guild_yml(guild: Guild, tmp_path: Path) -> None:
@@ -221,9 +314,9 @@ def test_an_operation_that_does_not_exist(guild: Guild, refused: Refused) -> Non
 
 def test_an_operation_with_neither_main_nor_exec(guild: Guild, refused: Refused) -> None:
     with open(guild.folder / "guild.yml", "a") as f:
-        f.write("\nempty: {stoppable: yes}\n")
+        f.write("\nempty: {notebook: x.ipynb}\n")
     said = refused("empty")
-    assert said[0] == "guild: operation 'empty' has none of main, exec and steps (it has stoppable)"
+    assert said[0] == "guild: operation 'empty' has none of main, exec and steps"
 
 
 def test_no_operation_where_there_is_no_default(guild: Guild, refused: Refused) -> None:

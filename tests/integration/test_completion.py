@@ -205,8 +205,17 @@ def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
     assert offered(project, "select", "--attr", "") == []
 
 
+def test_operations_beside_one_with_a_fault_are_offered(guild: Guild) -> None:
+    (guild.folder / "guild.yml").write_text("bad: 3\ngood: {exec: a, flags: {x: 1}}\n")
+    lines = guild.ok("__complete", "fish", "guild", "run", "").lines
+    assert [line.rstrip() for line in lines][:2] == ["bad\tcannot run", "good"]
+    assert offered(guild, "run", "good", "") == ["x="]
+    assert offered(guild, "run", "bad", "") == []
+
+
 def test_operations_and_their_flags_are_offered(project: Guild) -> None:
-    assert offered(project, "run", "") == ["net:train", "net:test", "prepare", "queue"]
+    # The only operation of the model without a name is the default one: its flags may follow.
+    assert offered(project, "run", "") == ["net:train", "net:test", "prepare", "queue", "path="]
     assert offered(project, "run", "net:train", "") == ["epochs=", "rate=", "shuffle="]
     assert offered(project, "run", "-y", "train", "epochs=1", "") == ["rate=", "shuffle="]
     assert offered(project, "run", "net:train", "rate=") == ["rate=0.5", "rate=0.1"]

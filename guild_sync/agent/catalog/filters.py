@@ -7,7 +7,7 @@ import re
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import Filters
+from ..protocol import Filters, Opref
 from ..store import rundir
 
 MAX_DEPTH = 200
@@ -42,7 +42,10 @@ def matches(directory: str, filters: Filters) -> bool:
 
 def operation_name(directory: str) -> str:
     """`gpkg.hello/model:op`, as a listing shows it."""
-    opref = rundir.opref(directory)
+    return _name_of(rundir.opref(directory))
+
+
+def _name_of(opref: Opref) -> str:
     name = "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
     return "%s/%s" % (opref["package"], name) if opref["type"] == "package" else name
 
@@ -53,13 +56,17 @@ def _is_operation(directory: str, wanted: str) -> bool:
     A part that is not asked for may be any; `*` in one stands for any text. `^BEGINNING` and
     `END$` are what the name as a whole begins and ends with.
     """
-    full = operation_name(directory)
+    opref = rundir.opref(directory)
+    full = _name_of(opref)
     if wanted.startswith("^") or wanted.endswith("$"):
         before = "" if wanted.startswith("^") else ".*"
         behind = "" if wanted.endswith("$") else ".*"
         text = wanted[wanted.startswith("^") : -1 if wanted.endswith("$") else None]
         return bool(re.match(before + _as_pattern(text) + behind + r"\Z", full, re.S))
-    asked, parts = _parts(wanted), _parts(full)
+    package = opref["package"] if opref["type"] == "package" else ""
+    asked, parts = _parts(wanted), (package, opref["model"], opref["name"])
+    if wanted and wanted in (opref["name"], "%s:%s" % (opref["model"], opref["name"])):
+        return True  # a name may have signs that stand between the parts
     return any(asked) and all(
         not part or bool(name and re.match(_as_pattern(part) + r"\Z", name, re.S))
         for part, name in zip(asked, parts)

@@ -341,3 +341,9 @@ def test_a_scripts_name_may_have_spaces(tmp_path: Path) -> None:
     (tmp_path / "my script.py").write_text("lr = 1\n")
     _, operation = reader.of_script(tmp_path / "my script.py")
     assert command_of(operation, {})["module"] == "my script"
+
+
+def test_a_module_whose_name_no_file_can_have_is_a_fault(tmp_path: Path) -> None:
+    assert "main: cannot be looked for: File name too long (line 1)" in message(
+        tmp_path, f"op: {{main: {'x' * 300}}}"
+    )

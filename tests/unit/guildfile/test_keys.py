@@ -1,0 +1,116 @@
+"""The table of keys, and what is made from it: checks, messages, the schema for editors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from projects import load
+
+from guild_sync.config.faults import Place
+from guild_sync.guildfile import keys, schema
+from guild_sync.guildfile.lines import Mapped, Spot
+from guild_sync.project.definitions import Yaml
+
+SAMPLES: dict[str, list[Yaml]] = {
+    keys.TEXT: ["x"],
+    keys.NUMBER: [1, 1.5],
+    keys.SWITCH: [True, False],
+    keys.LIST: [["x"]],
+    keys.MAPPING: [{"x": 1}],
+}
+CHECKED = ("a model", "an operation")
+
+
+@pytest.mark.parametrize("group", CHECKED)
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_key_takes_what_the_table_says_and_nothing_else(group: str, kind: str) -> None:
+    for name, key in keys.GROUPS[group].items():
+        if name in keys._SAY_IT_THEMSELVES or name in keys.NOT_YET or not key.means:
+            continue
+        for value in [*SAMPLES[kind], None]:
+            place = Place("op")
+            keys.check({name: value}, group, place)
+            assert place.warnings == []
+            if value is None or kind in key.takes:
+                assert place.faults == []
+            else:
+                (fault,) = place.faults
+                assert fault.startswith(f"op: {name}: must be ")
+                assert fault.endswith(f", not {value!r}")
+
+
+def test_a_key_that_would_change_what_is_computed_is_honoured_or_a_fault(tmp_path: Path) -> None:
+    for name in keys.NOT_YET:
+        found = load(tmp_path, f"op: {{exec: 'true', {name}: x}}")
+        assert found.operations[0].faults == (
+            f"op: {name}: is not honoured yet, and would change what is computed (line 1)",
+        )
+    found = load(tmp_path, "- {model: m, python-requires: '>=3', operations: {t: x, u: y}}")
+    if "python-requires" in keys.NOT_YET:
+        assert all("python-requires: is not honoured yet" in o.faults[0] for o in found.operations)
+
+
+@pytest.mark.parametrize("name", [n for n, key in keys.OPERATION.items() if not key.means])
+def test_a_key_that_means_nothing_is_one_warning(name: str) -> None:
+    place = Spot("op", None, Mapped(), "line 1", "an operation")
+    keys.check({name: "x"}, "an operation", place)
+    assert (place.faults, place.warnings) == (
+        [],
+        [f"op: {name} is passed over: it means nothing to guild"],
+    )
+
+
+def test_every_key_says_what_it_means_in_a_line() -> None:
+    for known in keys.GROUPS.values():
+        for name, key in known.items():
+            assert key.about[:1].isupper(), name
+            assert set(key.takes) <= set(keys.ANY), name
+            assert key.since in ("0.1", "0.2"), name
+
+
+def test_long_values_are_cut_in_messages() -> None:
+    assert len(keys.shown("x" * 1000)) == 60
+
+
+# The schema.
+
+
+def refs_of(value: Yaml) -> Iterator[str]:
+    """What the schema refers to."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "$ref" and isinstance(item, str):
+                yield item
+            yield from refs_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from refs_of(item)
+
+
+def test_the_schema_has_every_key_of_the_table_with_what_it_takes() -> None:
+    made = schema.schema()
+    definitions = made["definitions"]
+    assert isinstance(definitions, dict)
+    for group, known in keys.GROUPS.items():
+        of_group = definitions[group.split()[-1]]
+        assert isinstance(of_group, dict)
+        properties = of_group["properties"]
+        assert isinstance(properties, dict)
+        assert list(properties) == list(known)
+        for name, key in known.items():
+            found = properties[name]
+            assert isinstance(found, dict)
+            assert found["description"] == f"{key.about} (since {key.since})"
+            if isinstance(found.get("type"), list) and "$ref" not in json.dumps(found):
+                assert len(found["type"]) == len(key.takes) + 1  # type: ignore[arg-type]
+
+
+def test_the_schema_is_whole_and_json() -> None:
+    made: Yaml = json.loads(json.dumps(schema.schema()))
+    assert isinstance(made, dict)
+    assert isinstance(made["definitions"], dict)
+    assert {ref.rpartition("/")[2] for ref in refs_of(made)} <= {*made["definitions"]}
+    assert {*refs_of(made)} >= {"#/definitions/flag", "#/definitions/step", "#/definitions/source"}
