@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from guild_sync.config.faults import Place
 from guild_sync.guildfile.entries import ProjectEntry
 from guild_sync.guildfile.keys import shown
 from guild_sync.guildfile.lines import MOST_DEPTH, MOST_VALUES, Listed, Mapped, mapped
@@ -48,12 +49,13 @@ class Models:
         except RecursionError:
             raise Unresolved("extends: goes too deep") from None
 
-    def section(self, name: str, value: Yaml) -> Mapped:
+    def section(self, name: str, value: Yaml, place: Place) -> Mapped:
         """`operations`, `flags` or `resources` with what `$include` in it names; by name.
 
-        Own entries win, and of several that are included the last. Raises Unresolved.
+        Own entries win, and of several that are included the last. Raises Unresolved; what is
+        not there to be included is a warning of `place`.
         """
-        return self._included(name, _named(mapped(value)), set())
+        return self._included(name, _named(mapped(value)), set(), place)
 
     def _extended(self, entry: ProjectEntry, above: tuple[str, ...]) -> Mapped:
         made = entry.data
@@ -80,17 +82,17 @@ class Models:
             raise Unresolved(f"{key}: there are {len(found)} of the name {name!r}", where)
         return found[0]
 
-    def _included(self, section: str, value: Mapped, seen: set[str]) -> Mapped:
+    def _included(self, section: str, value: Mapped, seen: set[str], place: Place) -> Mapped:
         where = value.where.get(INCLUDE, "")
         made = Mapped()
         for reference in _texts(value.get(INCLUDE), INCLUDE, where):
             if reference not in seen:  # what includes itself is there once
                 seen.add(reference)
-                source = self._referred(section, reference, where)
-                made = over(self._included(section, source, seen), made, section)
+                source = self._referred(section, reference, where, place)
+                made = over(self._included(section, source, seen, place), made, section)
         return over(value.without(INCLUDE), made, section)
 
-    def _referred(self, section: str, reference: str, where: str) -> Mapped:
+    def _referred(self, section: str, reference: str, where: str, place: Place) -> Mapped:
         """What `CONFIG`, `CONFIG:OPERATION` or `CONFIG#NAME,NAME` has to be included."""
         spec, _, names = reference.partition("#")
         operation = ""
@@ -106,11 +108,12 @@ class Models:
             data = mapped(operations[operation])
         found = _named(mapped(data.get(section)))
         wanted = [name.strip() for name in names.split(",")] if names else []
-        if missing := [name for name in wanted if name not in found and INCLUDE not in found]:
-            raise Unresolved(f"{INCLUDE}: {spec} has no {missing[0]!r} in its {section}", where)
         if not wanted:
             return found
-        own = self._included(section, found, set())
+        own = self._included(section, found, set(), place)
+        for name in wanted:
+            if name not in own:
+                place.warn(f"{INCLUDE}: {spec} has no {name!r} in its {section}")
         return Mapped([(n, own[n]) for n in wanted if n in own], own.where)
 
 

@@ -130,10 +130,11 @@ class _Builder:
             key = self.value(key_node, depth + 1)
             if isinstance(key, (dict, list)):
                 raise self._error(key_node, "a list or mapping is no key")
+            text = key_node.value
+            if not isinstance(key, str) and made.texts.setdefault(key, text) != text:
+                key = str(text)  # `1` and `yes` are one key to Python
             made[key] = self.value(value_node, depth + 1)
             made.where[key] = self._where(key_node)
-            if not isinstance(key, str):
-                made.texts[key] = key_node.value
         return made
 
     def _pairs(self, node: yaml.Node, depth: int) -> Iterator[tuple[yaml.Node, yaml.Node]]:

@@ -116,8 +116,8 @@ class _Reader:
         model = _Model(entry.name, entry.data, {})
         try:
             data = self.models.whole(entry)
-            operations = self.models.section("operations", data.get("operations"))
-            resources = self.models.section("resources", data.get("resources"))
+            operations = self.models.section("operations", data.get("operations"), place)
+            resources = self.models.section("resources", data.get("resources"), place)
             texts = {str(name): value for name, value in resources.items()}
             model = _Model(entry.name, data, texts)
         except Unresolved as e:
@@ -176,7 +176,7 @@ class _Reader:
                 f"flags-dest: must be one of {', '.join(_DESTINATIONS)}, not {keys.shown(dest)}"
             )
         try:
-            flags_entry = self.models.section("flags", entry.get("flags"))
+            flags_entry = self.models.section("flags", entry.get("flags"), place.at("flags"))
         except Unresolved as e:
             place.fault_at_its_line(f"flags: {e}")
         else:

@@ -300,7 +300,6 @@ def test_an_include_may_be_a_param_and_go_round(tmp_path: Path) -> None:
     ("reference", "fault"),
     [
         ("nope", "there is no model or config 'nope'"),
-        ("'c#zz'", "c has no 'zz' in its flags"),
         ("'d:nope'", "d has no operation 'nope'"),
         ("{c: 1}", "must be a name or a list of names, not {'c': 1}"),
     ],
@@ -312,6 +311,14 @@ def test_what_cannot_be_included_is_a_fault_of_that_operation(
     found = faults(load(tmp_path, f"{INCLUDED}\n- operations: {entry}"))
     assert found["good"] == ()
     assert found["bad"] == (f"bad: flags: $include: {fault} (line 9)",)
+
+
+def test_what_is_not_there_to_be_included_is_a_warning(tmp_path: Path) -> None:
+    found = load(
+        tmp_path, f"{INCLUDED}\n- operations: {{t: {{exec: a, flags: {{$include: 'c#a,z'}}}}}}"
+    )
+    assert defaults(found) == {"t": {"a": 1}}
+    assert found.warnings == ("t: flags: $include: c has no 'z' in its flags",)
 
 
 # operation-defaults, and what an operation is without main.
@@ -380,8 +387,10 @@ def test_of_several_things_to_run_one_does_and_the_others_are_warned_of(tmp_path
 
 
 def test_keys_that_yaml_takes_for_other_things_are_names_as_typed(tmp_path: Path) -> None:
-    found = load(tmp_path, "2: a\nyes: {exec: b, flags: {no: 1, 2: 3}}\n1.50: a\n~: a\n0x1F: a\n")
-    assert list(of(found)) == ["2", "yes", "1.50", "~", "0x1F"]
+    found = load(
+        tmp_path, "1: a\n2: a\nyes: {exec: b, flags: {no: 1, 2: 3}}\n1.50: a\n~: a\n0x1F: a\n"
+    )
+    assert list(of(found)) == ["1", "2", "yes", "1.50", "~", "0x1F"]
     assert defaults(found)["yes"] == {"no": 1, "2": 3}
 
 
