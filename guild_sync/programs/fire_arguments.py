@@ -97,4 +97,6 @@ def _arguments(node: ast.FunctionDef, constants: Mapping[str, Evaluated]) -> Ite
         known = constants.get(default.id) if isinstance(default, ast.Name) else None
         known = known or literals.evaluated(default)
         value = known.value if known else None
-        yield replace(flag, default=value, several=isinstance(value, (list, tuple)))
+        # What has no value, or one that is not known, is what its text looks like.
+        kind = "auto" if value is None else None
+        yield replace(flag, default=value, type=kind, several=isinstance(value, (list, tuple)))

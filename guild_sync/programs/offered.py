@@ -15,7 +15,7 @@ class ImportedFlag:
 
     name: str  # as the user types it
     default: Constant = None  # None where there is none, or it is not known
-    type: str | None = None  # "string", "int", "float", "number" or "boolean"
+    type: str | None = None  # "string", "int", "float", "number", "boolean" or "auto"
     choices: tuple[Constant, ...] = ()
     required: bool = False
     switch: bool | None = None  # what giving the option means, where it takes no value
