@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync.config.faults import Place
-from guild_sync.declarations.spellings import as_written, imported_flag, skipped
+from guild_sync.declarations.spellings import (
+    as_written,
+    imported_flag,
+    recorded_default,
+    skipped,
+)
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.definitions import NAME
 from guild_sync.project.flags import Flag
@@ -86,7 +91,7 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
         place.fault("arg-name: must be an option's name without dashes")
     return Flag(
         name=name,
-        default=given.get("default", base.default),
+        default=recorded_default(given, base, place),
         type=given.get("type", base.type),
         choices=tuple(c["value"] if isinstance(c, dict) and "value" in c else c for c in choices),
         required=bool(given.get("required", base.required)),

@@ -13,6 +13,7 @@ from guild_sync.programs.offered import ImportedFlag
 from guild_sync.programs.spelling import PLAIN, SHELL, Spelling
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.flags import Flag
+from guild_sync.project.values import FlagValue
 
 
 def as_written(base: Spelling, given: Mapping[Yaml, Yaml], place: Place) -> Spelling:
@@ -26,19 +27,20 @@ def as_written(base: Spelling, given: Mapping[Yaml, Yaml], place: Place) -> Spel
         made = replace(made, skip=skip)
     else:
         place.fault("arg-skip: must be yes or no")
-    split = given.get("arg-split", False)
-    if split is True or split == SHELL:
-        made = replace(made, split=SHELL)
-    elif isinstance(split, (str, int, float)) and split not in (False, ""):
-        made = replace(made, split=str(split))
-    elif split not in (None, False):
-        place.fault(f"arg-split: must be yes, {SHELL}, or what is between words")
+    if "arg-split" in given:
+        split = given["arg-split"]
+        if not _is_scalar(split):
+            place.fault(f"arg-split: must be yes, {SHELL}, or what is between words")
+        separator = SHELL if split is True else str(split) if split else None
+        made = replace(made, split=separator)
     encoding = given.get("arg-encoding") or {}
-    if not isinstance(encoding, dict) or not all(map(_is_scalar, encoding.values())):
+    if not isinstance(encoding, dict) or not all(
+        map(_is_scalar, (*encoding.keys(), *encoding.values()))
+    ):
         place.fault("arg-encoding: must be a mapping of values to texts")
         return made
     pairs = tuple((_value(key), _value(value)) for key, value in encoding.items())
-    return replace(made, encoding=pairs or base.encoding)
+    return replace(made, encoding=pairs)
 
 
 def _value(value: Yaml) -> Value:
@@ -46,7 +48,18 @@ def _value(value: Yaml) -> Value:
 
 
 def _is_scalar(value: Yaml) -> bool:
-    return not isinstance(value, (list, dict))
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def recorded_default(given: Mapping[Yaml, Yaml], base: Flag, place: Place) -> FlagValue:
+    """The default that guild.yml gives, else the source's, as a run records it."""
+    if "default" not in given:
+        return base.default
+    try:
+        return _value(given["default"])
+    except TypeError as e:  # `!!set` and `!!binary` are YAML too
+        place.fault(f"default: {e}")
+        return None
 
 
 def skipped(flag: Flag, declared: Yaml) -> Flag:

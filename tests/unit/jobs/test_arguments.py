@@ -80,11 +80,24 @@ def test_an_encoding_takes_numbers_too_and_words_of_a_split_one_by_one(tmp_path:
         "{arg-split: [1]}",
         "{arg-encoding: text}",
         "{arg-encoding: {a: [1]}}",
+        "{arg-encoding: {!!binary YQ==: 1}}",
+        "{arg-split: !!binary YQ==}",
+        "{arg-switch: !!set {a}}",
+        "{default: !!set {a}}",
+        "{default: [!!binary YQ==]}",
         "{arg-switch: {a: 1}}",
     ],
 )
 def test_a_key_that_does_not_fit_is_a_fault(tmp_path: Path, flag: str) -> None:
     assert "flags: x:" in message(tmp_path, f"op: {{main: a, flags: {{x: {flag}}}}}")
+
+
+def test_a_key_of_guild_yml_has_the_last_word_over_the_source(tmp_path: Path) -> None:
+    source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', nargs='+')\n"
+    source += "p.add_argument('--y', action=argparse.BooleanOptionalAction)\n"
+    text = "op: {main: module, flags: {x: {arg-split: no, arg-name: X}, y: {arg-name: z}}}"
+    made = job(only(tmp_path, text, module=source), "x=a b", "y=no")
+    assert made["args"] == ["--X", "a b", "--no-z"]
 
 
 def test_flags_may_be_left_out_of_the_arguments_by_default(tmp_path: Path) -> None:

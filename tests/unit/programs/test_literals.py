@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from projects import CONSTANTS
 
+from guild_sync.agent.protocol import Value
 from guild_sync.programs import literals
 from guild_sync.programs.literals import Constant
 
@@ -42,7 +43,7 @@ def test_a_recorded_value_has_the_sources_form_again(value: Constant) -> None:
     ],
 )
 def test_another_value_has_the_form_of_the_sources_own(
-    own: Constant, given: literals.Value, expected: Constant
+    own: Constant, given: Value, expected: Constant
 ) -> None:
     assert repr(literals.like(own, given)) == repr(expected)
 
@@ -60,7 +61,7 @@ def test_another_value_has_the_form_of_the_sources_own(
     ],
 )
 def test_equal_is_what_python_could_not_tell_apart(
-    one: literals.Value, other: literals.Value, are_same: bool
+    one: Value, other: literals.Value, are_same: bool
 ) -> None:
     assert literals.same(one, other) is are_same
 
