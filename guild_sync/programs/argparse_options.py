@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -359,8 +360,8 @@ def _below(parser: _Parser) -> Iterator[_Parser]:
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
     """The functions and methods of a module by their names, those whose name is theirs alone."""
     found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    names = [function.name for function in found]
-    return {function.name: function for function in found if names.count(function.name) == 1}
+    counts = Counter(function.name for function in found)
+    return {function.name: function for function in found if counts[function.name] == 1}
 
 
 def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:

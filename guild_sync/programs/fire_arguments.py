@@ -16,7 +16,8 @@ _Callable = ast.FunctionDef | ast.ClassDef
 
 def arguments(tree: ast.Module, constants: Mapping[str, Evaluated]) -> Program | None:
     """The arguments of what `fire.Fire(...)` is given; None where it is not called."""
-    calls = [node for node in ast.walk(tree) if _is_fire(node, _names(tree))]
+    names = _names(tree)
+    calls = [node for node in ast.walk(tree) if _is_fire(node, names)] if names else []
     if not calls:
         return None
     defined = {node.name: node for node in tree.body if isinstance(node, _Callable)}
@@ -66,7 +67,7 @@ def _names(tree: ast.Module) -> set[str]:
 
 
 def _is_fire(node: ast.AST, names: set[str]) -> bool:
-    return isinstance(node, ast.Call) and bool(names) and ast.unparse(node.func) in names
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in names
 
 
 def _program(node: _Callable, constants: Mapping[str, Evaluated]) -> Program:

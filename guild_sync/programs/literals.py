@@ -16,6 +16,8 @@ Constant = (
     | dict["Constant", "Constant"]
 )  # fmt: skip
 
+_LONGEST = 50_000  # characters of a flag's own value: a process takes 128 KiB in a variable
+
 
 class Evaluated(NamedTuple):
     """The value of an expression; in place of one, None says that it is not known."""
@@ -29,10 +31,10 @@ def evaluated(node: ast.expr | None) -> Evaluated | None:
         return None
     try:
         value = constant(ast.literal_eval(node))
-        attrs.encode(recorded(value))
+        is_long = len(attrs.encode(recorded(value))) > _LONGEST
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
-    return Evaluated(value)
+    return None if is_long else Evaluated(value)
 
 
 def constant(value: object) -> Constant:

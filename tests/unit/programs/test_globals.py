@@ -122,6 +122,14 @@ def test_a_text_that_is_to_be_split_is_a_list_and_what_is_left_out_is_not_put_in
     assert found == "{'a': ['a', 'b'], 'b': 2}\n"
 
 
+def test_a_value_that_no_variable_can_hold_is_no_flag(tmp_path: Path) -> None:
+    source = f"a = {list(range(20_000))}\nb = {'x' * 200_000!r}\nc = 1\n"
+    guildfile = "op: {main: module}"
+    (tmp_path / "p").mkdir()
+    operation = only(tmp_path / "p", guildfile, module=source)
+    assert list(operation.flags) == ["c"]
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -61,7 +61,7 @@ def test_another_value_has_the_form_of_the_sources_own(
     ],
 )
 def test_equal_is_what_python_could_not_tell_apart(
-    one: Value, other: literals.Value, are_same: bool
+    one: Value, other: Value, are_same: bool
 ) -> None:
     assert literals.same(one, other) is are_same
 
