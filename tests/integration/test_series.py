@@ -9,7 +9,7 @@ import pytest
 from guild_ai import GuildAi
 from support import Place, project, wait_until, wait_until_gone
 
-GUILDFILE = """
+GUILDFILE = r"""
 prepare:
   exec: sh -c "echo model ${n} > model.bin; echo prepared ${n}"
   flags: {n: 1}
@@ -36,6 +36,30 @@ ones:
 waits:
   exec: sleep ${seconds}
   flags: {seconds: 60}
+options:
+  steps:
+    - prepare -l step-1 -t first
+    - {run: 'train lr=[1,2]', gpus: 3}
+    - prepare --needed
+again:
+  steps: ['prepare n=7 --needed', 'prepare n=7 --needed']
+isolated:
+  steps: [{run: train, isolate-runs: yes}]
+shared:
+  steps: ['prepare n=2', {run: train, isolate-runs: no}]
+good:
+  steps:
+    - run: prepare n=4
+      expect:
+        - {file: '*.bin', contains: 'model \d'}
+        - {file: model.bin, compare-to: refs/model.txt}
+        - output: ^prepared 4$
+bad:
+  steps:
+    - {run: prepare, expect: {file: model.bin, compare-to: refs/model.txt}}
+    - prepare
+file:
+  steps: ['grid @trials.csv y=z']
 """
 
 
@@ -248,3 +272,92 @@ def test_all_runs_are_deleted_and_restored_with_their_batches(place: Place) -> N
     assert [row[0] for row in rows(place, "-d")] == ["[1]", "[2]", "[3]"]
     place.ok("restore", "-y")
     assert len(rows(place, "-a")) == 3
+
+
+def test_steps_have_options_of_run(place: Place) -> None:
+    place.ok("run", "options", "-y", "-l", "mine", "-t", "all")
+    (pipe,) = latest(place, "options")
+    steps = links(place, pipe)
+    assert {name: place.attr(run, "label") for name, run in steps.items()} == {
+        "prepare": "step-1",
+        "train": "mine",
+    }
+    assert place.attr(steps["prepare"], "tags") == ["first"]
+    assert place.attr(steps["train"], "tags") == ["all"]
+    trials = links(place, steps["train"]).values()
+    assert [place.attr(run, "env")["CUDA_VISIBLE_DEVICES"] for run in trials] == ["3", "3"]
+
+
+def test_a_step_that_is_not_needed_is_not_run(place: Place) -> None:
+    place.ok("run", "again", "-y")
+    (made,) = latest(place, "prepare", 9)
+    (pipe,) = latest(place, "again")
+    assert f"Step 2 of 2, prepare_2 has completed: {made}" in place.output(pipe)
+    place.ok("run", "again", "-y")
+    assert latest(place, "prepare", 9) == [made]
+
+
+def test_an_isolated_step_takes_runs_of_its_pipeline_alone(place: Place) -> None:
+    place.ok("run", "prepare", "-y")
+    refused = place("run", "isolated", "-y")
+    assert refused.code == 1
+    assert "step train requires prepare, which no step before it runs" in refused.err
+    place.ok("run", "shared", "-y")
+    assert "model 2" in place.output(latest(place, "train")[0])
+
+
+def test_what_is_expected_of_a_step_is_checked(place: Place) -> None:
+    refs = place.guild.folder / "refs"
+    refs.mkdir()
+    (refs / "model.txt").write_text("model 4\n")
+    place.ok("run", "good", "-y")
+    done = place("run", "bad", "-y")
+    assert done.code == 3
+    (pipe,) = latest(place, "bad")
+    assert place.status(pipe) == "error"
+    assert "prepare failed: 'model.bin' differs from 'refs/model.txt'" in place.output(pipe)
+    assert "1 step was not run" in place.output(pipe)
+    assert place("run", "--restart", pipe, "-y").code == 3, "it has not done what was expected"
+
+
+def test_flags_of_steps_are_given_to_the_pipeline_and_kept(place: Place) -> None:
+    place.ok("run", "pipe", "prepare:n=8", "last:lr=[3,4]", "-y")
+    (pipe,) = latest(place, "pipe")
+    assert [place.output(run) for run in latest(place, "train", 2)] == [
+        "3\nmodel 8\n", "4\nmodel 8\n",
+    ]  # fmt: skip
+    place.ok("run", "--proto", pipe, "-y")
+    assert place.output(latest(place, "train")[0]) == "4\nmodel 8\n"
+    place.ok("run", "--restart", pipe, "last:lr=5", "-y")
+    assert place.output(latest(place, "train")[0]) == "5\nmodel 8\n"
+    wrong = place("run", "pipe", "nobody:n=8", "-y")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (
+        1, "guild: pipe has no step 'nobody': 'nobody:n' is no flag of it",
+    )  # fmt: skip
+
+
+def test_each_row_of_a_batch_file_is_a_trial(place: Place) -> None:
+    (place.guild.folder / "trials.csv").write_text("x,y\n1,p\n[2:3],q\n")
+    (place.guild.folder / "more.json").write_text('[{"x": 9}]')
+    place.ok("run", "grid", "@trials.csv", "@more.json", "-y")
+    trials = latest(place, "grid", 9)
+    assert [place.output(run) for run in trials] == ["1 p\n", "2 q\n", "3 q\n", "9 a\n"]
+    (batch,) = latest(place, "grid+")
+    (place.guild.folder / "trials.csv").unlink()
+    place.ok("run", "--proto", batch, "y=r", "-y")
+    assert [place.output(run) for run in latest(place, "grid", 4)] == [
+        "1 r\n", "2 r\n", "3 r\n", "9 r\n",
+    ]  # fmt: skip
+    place.ok("run", "--restart", batch, "-y")
+    assert len(latest(place, "grid", 99)) == 8
+    missing = place("run", "grid", "@trials.csv", "-y")
+    assert (missing.code, missing.err) == (1, "guild: batch file trials.csv does not exist\n")
+
+
+def test_a_step_has_a_batch_file(place: Place) -> None:
+    (place.guild.folder / "trials.csv").write_text("x\n1\n2\n")
+    place.ok("run", "file", "-y")
+    (pipe,) = latest(place, "file")
+    (place.guild.folder / "trials.csv").unlink()
+    place.ok("run", "--proto", pipe, "-y")
+    assert [place.output(run) for run in latest(place, "grid", 9)] == ["1 z\n", "2 z\n"] * 2

@@ -99,7 +99,10 @@ def test_a_list_takes_the_place_of_the_parents(tmp_path: Path) -> None:
     )
     assert [r.source for r in of(found)["m:t"].requires] == ["c"]
     assert [r.source for r in of(found)["n:t"].requires] == ["a", "b"]
-    assert [o.model_sourcecode for o in found.operations] == [["*.py"], False]
+    assert [o.sourcecode for o in found.operations] == [
+        SourceCode((SourceRule(True, ("*.py",)),), only=True),
+        SourceCode(only=True),
+    ]
 
 
 def test_what_is_a_models_alone_is_passed_on_to_nobody(tmp_path: Path) -> None:
