@@ -335,6 +335,8 @@ class Job(TypedDict, total=False):
     is_pipeline: bool
     stops: bool  # at the first child that fails
     needed: bool  # it runs only what has not run elsewhere
+    done: Dict[str, RunId]  # of operations that ran before it in its pipeline
+    isolated: Optional[bool]  # of a batch: whose runs its trials take, as of a child
 
 
 class ExpectationForm(TypedDict):

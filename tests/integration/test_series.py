@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from guild_ai import GuildAi
@@ -45,6 +46,12 @@ again:
   steps: ['prepare n=7 --needed', 'prepare n=7 --needed']
 isolated:
   steps: [{run: train, isolate-runs: yes}]
+trials:
+  flags: {gate: ''}
+  steps: ['prepare n=6', 'gate path=${gate}', 'train lr=[1,2]']
+gate:
+  exec: sh -c 'read line < "${path}"'
+  flags: {path: ''}
 shared:
   steps: ['prepare n=2', {run: train, isolate-runs: no}]
 good:
@@ -304,6 +311,19 @@ def test_an_isolated_step_takes_runs_of_its_pipeline_alone(place: Place) -> None
     assert "step train requires prepare, which no step before it runs" in refused.err
     place.ok("run", "shared", "-y")
     assert "model 2" in place.output(latest(place, "train")[0])
+
+
+def test_trials_of_a_step_take_the_runs_of_their_pipeline(place: Place, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pipe = place.started(f"gate={gate}", op="trials")
+    place.wait_for_output(pipe, "gate: starting")
+    place.ok("run", "prepare", "n=7", "-y")  # a later one than the pipeline's
+    gate.write_text("open\n")
+    place.wait_until_dead(pipe)
+    assert place.status(pipe) == "completed"
+    outputs = [place.output(run) for run in latest(place, "train", 9)]
+    assert outputs == ["1\nmodel 6\n", "2\nmodel 6\n"]
 
 
 def test_what_is_expected_of_a_step_is_checked(place: Place) -> None:

@@ -48,7 +48,9 @@ class Series:
         self._runner: Optional["subprocess.Popen[bytes]"] = None
         self._ending = 0
         self._earlier: Dict[str, str] = {}  # the runs of earlier starts: link -> id
-        self._done: Dict[str, str] = {}  # operation -> id of its run, for those after it
+        # Operation -> id of its run, for those after it.
+        self._done: Dict[str, str] = dict(job.get("done") or {})
+        self._isolated = job.get("isolated")
 
     def run(self) -> int:
         for signum in ENDING:
@@ -121,6 +123,10 @@ class Series:
 
     def _make(self, run_id: str, child: Child) -> None:
         job: Job = {**child["job"], "environment": self._environment}
+        if job.get("children"):
+            job["done"] = self._done
+            if not job.get("is_pipeline"):
+                job["isolated"] = self._is_isolated(child)
         attributes = {**child["attributes"], "flags": self._flags_of(child)}
         stage.stage(self._home, run_id, child["opref"], attributes, job)
         adopt_source(self._home, run_id, os.path.basename(self._directory))
@@ -132,7 +138,7 @@ class Series:
         Raises AgentError for an isolated one that requires a run of no step before it.
         """
         flags = dict(rundir.mapping(child["attributes"].get("flags")))
-        isolated = child.get("isolated")
+        isolated = self._is_isolated(child)
         for requirement in child["job"].get("requires", ()):
             source = requirement["source"]
             if requirement["kind"] != "operation" or flags.get(requirement["name"]):
@@ -142,6 +148,11 @@ class Series:
             elif isolated:
                 raise AgentError("it requires %s, which no step before it runs" % source)
         return flags
+
+    def _is_isolated(self, child: Child) -> Optional[bool]:
+        """Whether the child takes runs of its pipeline alone; None: where there is one."""
+        own = child.get("isolated")
+        return self._isolated if own is None else own
 
     def _remember(self, run_id: str) -> None:
         name = filters.operation_name(rundir.run_dir(self._home, run_id)).rpartition("/")[2]
