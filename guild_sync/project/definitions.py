@@ -151,13 +151,20 @@ class Operation:
 
 @dataclass(frozen=True)
 class Package:
-    """A `package` entry: what the project's wheel is called and needs."""
+    """A `package` entry: what the project's wheel is called, says of itself, brings and needs."""
 
     name: str | None = None
     version: str = "0.0.0"
     description: str = ""
     python_requires: str | None = None
     requires: tuple[str, ...] = ()
+    url: str = ""
+    author: str = ""
+    author_email: str = ""
+    license: str = ""
+    tags: tuple[str, ...] = ()
+    python_tag: str = "py3"
+    data_files: tuple[str, ...] = ()  # files, folders and patterns, from the project's folder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from glob import escape, glob
 from pathlib import Path
 
 from guild_sync.errors import GuildError
@@ -114,7 +115,51 @@ def _files_before_folders(name: str) -> list[tuple[bool, str]]:
 
 def package_name(found: Source, package: Package) -> str:
     """What the project's package is called; one without a name, after its place and content."""
-    return f"gpkg.{package.name or f'anonymous-{found.digest()[:8]}'}"
+    name = package.name or f"anonymous-{found.digest()[:8]}"
+    return name if name.startswith("gpkg.") else f"gpkg.{name}"
+
+
+def with_data(found: Source, package: Package) -> Source:
+    """The source code with the data files of the project's package, which lie beside it.
+
+    A pattern means nothing that git ignores, and what is not there is said. Raises GuildError
+    for what is not below the root.
+    """
+    if not package.data_files:
+        return found
+    known: set[Path] = set()
+    if any(map(_is_pattern, package.data_files)):
+        known = {found.project / name for name in TreeFiles(found.project).files}
+    names, said = dict.fromkeys(found.files), list(found.left_out)
+    for text in package.data_files:
+        paths = _matching(found.project, text)
+        if _is_pattern(text):
+            paths = [path for path in paths if path in known]
+        if not paths:
+            said.append(f"data-files: there is no {text}")
+        for path in paths:
+            if not path.is_relative_to(found.root):
+                raise GuildError(
+                    f"data-files: {text} is not in {found.root}",
+                    "'root' of 'sourcecode' in guild.yml says that the modules are there.",
+                )
+            name = str(path.relative_to(found.root))
+            if _NAMEABLE.match(name):
+                names[name] = None
+            else:
+                said.append(f"{name!r} is left out: a package cannot have a file of that name")
+    return replace(found, files=tuple(sorted(names)), left_out=tuple(said))
+
+
+def _is_pattern(text: str) -> bool:
+    return any(c in text for c in "*?[")
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """The files that a pattern means, and those in the folders that it means."""
+    found = [Path(name) for name in glob(str(Path(escape(str(folder))) / pattern), recursive=True)]
+    below = [path / name for path in found if path.is_dir() for name in _walk_all(path, path)]
+    return [*(path for path in found if path.is_file()), *below]
 
 
 def required_files(root: Path, requires: Sequence[Requirement]) -> tuple[str, ...]:

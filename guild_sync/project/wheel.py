@@ -40,8 +40,9 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
     short = name.removeprefix("gpkg.")
     escaped = re.sub(r"[-_.]+", "_", name).lower()
     folder = "gpkg/" + re.sub(r"[^A-Za-z0-9]+", "_", short)
-    dist_info = f"{escaped}-{package.version}.dist-info"
-    path = target / f"{escaped}-{package.version}-py3-none-any.whl"
+    version = package.version.replace("-", "_")  # a dash is between the parts of the file's name
+    dist_info = f"{escaped}-{version}.dist-info"
+    path = target / f"{escaped}-{version}-{package.python_tag}-none-any.whl"
     requires = _checked_requires(package.requires)
     with WheelFile(path, "w") as wheel:
         for file in found.files:
@@ -50,7 +51,7 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
         for file in data:
             wheel.write(str(found.project / file), f"{FILES}/{file}")
         wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
-        wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers())
+        wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers(package.python_tag))
     return Built(path, name, package.version, folder, requires)
 
 
@@ -84,6 +85,15 @@ def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:
     message["Name"] = name
     message["Version"] = package.version
     message["Summary"] = " ".join(package.description.split()) or "A Guild project"
+    for header, value in (
+        ("Home-page", package.url),
+        ("Author", package.author),
+        ("Author-email", package.author_email),
+        ("License", package.license),
+        ("Keywords", " ".join(package.tags)),
+    ):
+        if value:
+            message[header] = value
     if package.python_requires:
         message["Requires-Python"] = package.python_requires
     for requirement in requires:
@@ -91,12 +101,13 @@ def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:
     return message.as_string()
 
 
-def _wheel_headers() -> str:
+def _wheel_headers(python_tag: str) -> str:
     from guild_sync import __version__
 
     message = Message()
     message["Wheel-Version"] = "1.0"
     message["Generator"] = f"guild-sync {__version__}"
     message["Root-Is-Purelib"] = "true"
-    message["Tag"] = "py3-none-any"
+    for tag in python_tag.split("."):
+        message["Tag"] = f"{tag}-none-any"
     return message.as_string()

@@ -21,7 +21,7 @@ from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
 from guild_sync.project.definitions import Operation, Package, Project, Requirement, SourceCode
 from guild_sync.project.operations import warnings_of, with_those_of_steps
-from guild_sync.project.sourcecode import Source, package_name, required_files, source
+from guild_sync.project.sourcecode import Source, package_name, required_files, source, with_data
 from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
 
@@ -157,6 +157,7 @@ def _source(project: Project, operation: Operation, run_dir: Path | None) -> Sou
         files = tuple(sorted({*found.files, *other.files}))
         said = tuple(dict.fromkeys((*found.left_out, *other.left_out)))
         found = replace(found, files=files, left_out=said)
+    found = with_data(found, project.package)
     if run_dir is None or not run_dir.is_relative_to(found.root):
         return found
     # A run within the project is none of its source code, nor is it copied into itself.

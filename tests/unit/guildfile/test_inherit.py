@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from projects import load
 
+from guild_sync.config.faults import Place
+from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.project import operations
 from guild_sync.project.definitions import Operation, Project
 
@@ -100,8 +102,8 @@ def test_a_list_takes_the_place_of_the_parents(tmp_path: Path) -> None:
     assert [r.source for r in of(found)["m:t"].requires] == ["c"]
     assert [r.source for r in of(found)["n:t"].requires] == ["a", "b"]
     assert [o.sourcecode for o in found.operations] == [
-        SourceCode((SourceRule(True, ("*.py",)),), only=True),
-        SourceCode(only=True),
+        source_code_of([["*.py"]], Place()),
+        source_code_of([False], Place()),
     ]
 
 

@@ -89,6 +89,38 @@ train:
     )
 
 
+def test_a_package_says_of_itself_what_it_likes(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        """
+- package: gpkg.demo
+  version: '1.10'
+  url: http://example.com
+  author: Ann  Other
+  author-email: ann@example.com
+  license: MIT
+  tags: [a, b]
+  python-tag: py2.py3
+  data-files: data/*.csv
+  packages: {lib: lib}
+""",
+    )
+    assert found.package == Package(
+        "gpkg.demo",
+        "1.10",
+        url="http://example.com",
+        author="Ann Other",
+        author_email="ann@example.com",
+        license="MIT",
+        tags=("a", "b"),
+        python_tag="py2.py3",
+        data_files=("data/*.csv",),
+    )
+    assert found.warnings == (
+        "entry 1: packages is passed over: a run has the source code of the whole project",
+    )
+
+
 def test_keys_that_are_not_known_are_named_in_warnings_and_passed_over(tmp_path: Path) -> None:
     found = load(
         tmp_path,
@@ -167,6 +199,10 @@ six: {main: a, env: [x], default: maybe}
         ("- {package: a, version: new}", "entry 1: version: must be a version, such as 1.0"),
         ("- {package: a, requires: {a: 1}}", "entry 1: requires: must be a list of packages"),
         ('- {package: a, requires: ["a\\nb"]}', "entry 1: requires: must be a list of packages"),
+        ("- {package: a, data-files: [../x]}", "entry 1: data-files: '../x' must be a path in"),
+        ("- {package: a, data-files: [/etc/x]}", "entry 1: data-files: '/etc/x' must be a path"),
+        ("- {package: a, data-files: {a: b}}", "entry 1: data-files: must be a list of files"),
+        ("- {package: a, python-tag: 'py 3'}", "entry 1: python-tag: must be such as py3"),
         ("- {package: a, python-requires: 3}", "entry 1: python-requires: must be text"),
         ("op: {main: a, flags: [x]}", "op: flags: must be a mapping"),
         ("op: {exec: a, flags: {x: {choices: 1}}}", "op: flags: x: choices: must be a list"),

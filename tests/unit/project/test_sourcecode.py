@@ -12,8 +12,8 @@ from trees import fill, git
 from guild_sync.config.faults import Place
 from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.errors import GuildError
-from guild_sync.project.definitions import Yaml
-from guild_sync.project.sourcecode import Source, source
+from guild_sync.project.definitions import Package, Yaml
+from guild_sync.project.sourcecode import Source, source, with_data
 
 BIG = b"x" * ((1 << 20) + 1)
 
@@ -424,6 +424,43 @@ def test_a_large_file_is_taken_where_sourcecode_asks_for_it(plain: Path) -> None
 def test_an_excluded_file_is_not_said_to_be_left_out(plain: Path) -> None:
     fill(plain, "model.bin", content=BIG)
     assert selected(plain, {"exclude": "*.bin"}).left_out == ()
+
+
+# What a package brings along.
+
+
+@pytest.mark.parametrize(
+    ("data_files", "brought"),
+    [
+        (["data.csv"], ["data.csv"]),
+        (["data"], ["data/a.csv", "data/b/c.txt", "data/x.log"]),
+        (["data/*.csv", "data/**/*.txt"], ["data/a.csv", "data/b/c.txt"]),
+        (["data/*"], ["data/a.csv", "data/b/c.txt"]),  # without x.log, which git ignores
+        (["data/x.log"], ["data/x.log"]),
+    ],
+)
+def test_data_files_of_the_package_lie_beside_the_modules(
+    tracked: Path, data_files: list[str], brought: list[str]
+) -> None:
+    fill(tracked, "data/x.log", "data/a.csv", "data/b/c.txt", "data.csv")
+    (tracked / ".gitignore").write_text("*.log\n")
+    found = with_data(selected(tracked, "*.py"), Package(data_files=tuple(data_files)))
+    assert set(found.files) == {"train.py", "lib/util.py", *brought}
+    assert found.left_out == ()
+
+
+def test_a_data_file_that_is_not_there_is_said_and_one_beside_the_root_refused(
+    plain: Path,
+) -> None:
+    found = with_data(source(plain), Package(data_files=("nope.csv", "no/*.csv")))
+    assert found.files == source(plain).files
+    assert found.left_out == (
+        "data-files: there is no nope.csv",
+        "data-files: there is no no/*.csv",
+    )
+    with pytest.raises(GuildError) as error:
+        with_data(selected(plain, {"root": "lib"}), Package(data_files=("train.py",)))
+    assert error.value.message == f"data-files: train.py is not in {plain / 'lib'}"
 
 
 # The digest.

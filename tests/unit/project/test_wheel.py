@@ -78,6 +78,42 @@ def test_the_wheel_has_the_files_and_says_what_it_is(plain: Path, tmp_path: Path
     ]
 
 
+def test_a_name_with_the_prefix_gets_no_second_one(plain: Path, tmp_path: Path) -> None:
+    found = built(plain, tmp_path / "out", name="gpkg.a.b", version="1.0-beta")
+    assert (found.name, found.folder, found.version) == ("gpkg.a.b", "gpkg/a_b", "1.0-beta")
+    assert found.wheel.name == "gpkg_a_b-1.0_beta-py3-none-any.whl"
+    assert installed(found.wheel, tmp_path / "site")
+
+
+def test_the_wheel_says_of_itself_what_the_package_does(plain: Path, tmp_path: Path) -> None:
+    found = built(
+        plain,
+        tmp_path / "out",
+        name="demo",
+        url="http://example.com",
+        author="Ann",
+        author_email="ann@example.com",
+        license="MIT",
+        tags=("a", "b"),
+        python_tag="py2.py3",
+    )
+    assert found.wheel.name == "gpkg_demo-0.0.0-py2.py3-none-any.whl"
+    with zipfile.ZipFile(found.wheel) as archive:
+        texts = [
+            archive.read(f"gpkg_demo-0.0.0.dist-info/{name}").decode()
+            for name in ("METADATA", "WHEEL")
+        ]
+    metadata, wheel = map(Parser().parsestr, texts)
+    assert metadata.items()[4:] == [
+        ("Home-page", "http://example.com"),
+        ("Author", "Ann"),
+        ("Author-email", "ann@example.com"),
+        ("License", "MIT"),
+        ("Keywords", "a b"),
+    ]
+    assert wheel.get_all("Tag") == ["py2-none-any", "py3-none-any"]
+
+
 def test_every_file_is_in_the_record_with_its_digest_and_size(plain: Path, tmp_path: Path) -> None:
     found = built(plain, tmp_path / "out", name="demo")
     with zipfile.ZipFile(found.wheel) as archive:
