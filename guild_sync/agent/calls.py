@@ -40,7 +40,7 @@ class Functions:
     """All of them: their names, where they are, and what they answer."""
 
     absent = Function("copies.tracked.absent", List[protocol.RunId])
-    add_files = Function("staging.requirements.add_files", Nothing)
+    add_files = Function("staging.requirements.add_files", List[str], slow=True)
     adopt_source = Function("staging.source.adopt_source", Nothing)
     begin_copy = Function("copies.marks.begin", protocol.Begun)
     begin_push = Function("copies.marks.begin_push", protocol.Begun)

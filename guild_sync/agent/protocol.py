@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Union
@@ -301,8 +302,8 @@ class SelectionForm(TypedDict):
     delete: bool  # what came from there goes here too; for the agent it only makes another stamp
 
 
-class RequirementForm(TypedDict):
-    """What an operation requires: project/definitions.py has it with its meaning."""
+class FileForm(TypedDict):
+    """The part of a requirement that is always there."""
 
     kind: str
     source: str
@@ -312,6 +313,29 @@ class RequirementForm(TypedDict):
     rename: List[Tuple[str, str]]
     keep_folders: bool
     copy: bool
+
+
+class RequirementForm(FileForm, total=False):
+    """What an operation requires: project/definitions.py has it with its meaning.
+
+    Of the keys below, one that is absent means what is empty, and `if_empty` "fail".
+    """
+
+    flag: str
+    least: List[str]
+    greatest: List[str]
+    unpack: bool
+    optional: bool
+    if_empty: str
+    sha256: str
+    replace: bool
+    help: str
+    post_process: str
+    always: bool
+    model: str
+    config: str  # of a configuration the file's text, as the project has it
+    values: Dict[str, Value]  # what is to be put into it
+    content: str  # its text with those
 
 
 class Job(TypedDict, total=False):
@@ -451,6 +475,35 @@ class Activated(TypedDict):
     prefix: str
     pip: Optional[str]
     uv: Optional[str]
+
+
+def rank_of(source: str, model: str, operation: str) -> Optional[int]:
+    """How well an operation, `[MODEL:]NAME`, meets what one of a model requires: 0 is best.
+
+    `source` has regular expressions with commas in between. One without a model means the
+    operations of this `model`, or else of none, or else of any. None: it is not meant.
+    """
+    own, _, name = operation.rpartition(":")
+    if name.endswith("+"):  # a batch, which has no files of its own
+        return None
+    ranks = []
+    for pattern in source.split(","):
+        pattern = pattern.strip()
+        try:
+            if ":" in pattern and re.fullmatch(pattern, operation):
+                ranks.append(0)
+            elif re.fullmatch(pattern, name):
+                ranks.append(0 if own == model else 1 if not own else 2)
+        except (re.error, RecursionError, OverflowError):
+            continue
+    return min(ranks) if ranks else None
+
+
+def kept_name(path: str) -> str:
+    """What a required file of the project is called among FILES: nothing in it leads out."""
+    return "/".join(
+        "=up=" if part == ".." else part for part in posixpath.normpath(path).split("/")
+    )
 
 
 def now() -> int:

@@ -74,6 +74,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host, on, option
@@ -213,7 +214,7 @@ def _show_required(prepared: Launch, target: Host) -> None:
     """Show the runs that it would take what it requires from."""
     of_runs = [name for name, flag in prepared.operation.flags.items() if flag.is_run]
     values = [prepared.values[name] for name in of_runs]
-    ids = [value for value in values if isinstance(value, str)]
+    ids = [value for value in values if isinstance(value, str) and RUN_ID.match(value)]
     if not ids:
         return
     say(f"It takes what it requires{on(target)} from:")

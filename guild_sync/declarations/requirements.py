@@ -1,148 +1,133 @@
-"""`requires` of an operation in guild.yml, read into frozen records."""
+"""`requires` of an operation, and `resources` of a model, in guild.yml, read into records."""
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from dataclasses import replace
 
 from guild_sync.config.faults import Place
+from guild_sync.declarations.sources import KINDS, one_line, source_of
 from guild_sync.project.definitions import Requirement, Yaml
-from guild_sync.project.values import words_of
+from guild_sync.project.flags import Flag
 
-_KINDS = ("file", "operation")
-_REQUIREMENT_KEYS = {
-    *_KINDS, "name", "select", "rename", "target-path", "path", "target-type", "preserve-path",
+_RESOURCE_KEYS = {
+    "sources", "name", "target-path", "path", "target-type", "preserve-path", "default-unpack",
+    "help", "description", "private", "references", "flag-name", "params",
 }  # fmt: skip
-_TARGET_TYPES = ("copy", "link")
-
-
-_NO_RESOURCES: Mapping[str, Yaml] = MappingProxyType({})
+# What a resource says for each of its sources that does not say it itself.
+_INHERITED = ("target-path", "path", "target-type", "preserve-path", "help")
 
 
 def requirements_of(
-    value: Any, place: Place, resources: Mapping[str, Yaml] = _NO_RESOURCES
+    value: Yaml, place: Place, resources: Mapping[str, Yaml] | None = None, model: str = ""
 ) -> tuple[Requirement, ...]:
-    """What an operation requires: one entry, or a list of them."""
+    """What an operation requires: one entry, or a list of them.
+
+    `resources` are those that it can name, of its `model`.
+    """
     found: list[Requirement] = []
     for number, entry in numbered(value):
         own = place.at(f"requires{number}")
-        requirement = _requirement(entry, own)
-        if requirement is None:
+        found += [r for r in _required(entry, own, resources or {}) if r not in found]
+    return tuple(
+        replace(requirement, model=model) if requirement.kind == "operation" else requirement
+        for requirement in found
+    )
+
+
+def add_flags(requires: tuple[Requirement, ...], flags: dict[str, Flag]) -> None:
+    """Add the flags that say which runs, and which files, are required.
+
+    One that the operation has already says it, too.
+    """
+    for requirement in requires:
+        is_run, name = requirement.kind == "operation", requirement.flag
+        # The name of a file is no flag of its own.
+        if not name or name in flags or (not is_run and name == requirement.name):
             continue
-        if any(requirement.name == other.name for other in found):
-            own.fault(f"{requirement.name} is required twice: give one of them another name")
-        found.append(requirement)
-    return tuple(found)
+        what = f"the run of {requirement.source} to take; the latest completed one"
+        flags[name] = Flag(
+            name,
+            type="string",
+            is_run=True,
+            description=what if is_run else f"what to take in place of {requirement.source}",
+        )
 
 
-def numbered(value: Any) -> list[tuple[str, Any]]:
+def numbered(value: Yaml) -> list[tuple[str, Yaml]]:
     """The entries, each with its number where there are several."""
     if not isinstance(value, list):
         return [] if value is None else [("", value)]
     return [(f", entry {number}", entry) for number, entry in enumerate(value, 1)]
 
 
-def _requirement(entry: Any, place: Place) -> Requirement | None:
-    if isinstance(entry, str):  # `file:data.csv`, as Guild AI has it
-        kind, colon, source = entry.partition(":")
-        entry = {kind: source} if colon else {}
-    kinds = [kind for kind in _KINDS if isinstance(entry, dict) and entry.get(kind)]
-    if len(kinds) != 1:
-        place.fault("must have one of file and operation; guild knows no other kind")
+def _required(
+    entry: Yaml, place: Place, resources: Mapping[str, Yaml], above: tuple[str, ...] = ()
+) -> list[Requirement]:
+    """The sources of one entry: a source, a resource, or the name of one."""
+    name = _named(entry)
+    if name is not None:
+        if name not in resources:
+            known = f": it has {', '.join(map(str, resources))}" if resources else ""
+            place.fault(f"the model has no resource {name!r}{known}")
+            return []
+        if name in above:
+            place.fault(f"resource {name} requires itself")
+            return []
+        return _of_resource(name, resources[name], place.at(f"resource {name}"), resources, above)
+    if isinstance(entry, dict) and "sources" in entry:
+        return _resource(entry, entry.get("name"), place)
+    found = source_of(entry, place)
+    return [] if found is None else [found]
+
+
+def _named(entry: Yaml) -> str | None:
+    """The name of the resource that an entry is, where it is one."""
+    if isinstance(entry, dict) and set(entry) == {"resource"}:
+        entry = entry["resource"]
+    if not isinstance(entry, str) or not one_line(entry):
         return None
-    kind = kinds[0]
+    is_source = entry.partition(":")[0] in KINDS or "://" in entry
+    return None if is_source else entry.strip()
+
+
+def _of_resource(
+    name: str,
+    value: Yaml,
+    place: Place,
+    resources: Mapping[str, Yaml],
+    above: tuple[str, ...],
+) -> list[Requirement]:
+    """The sources of a resource of the model, all of its name."""
+    if isinstance(value, dict) and "sources" in value:
+        return _resource(value, name, place)
+    found: list[Requirement] = []
+    for number, entry in numbered(value):
+        if isinstance(entry, str) and entry in resources:
+            found += _required(entry, place, resources, (*above, name))
+        elif (source := source_of(entry, place.at(f"source{number}"), text_is="file")) is not None:
+            found.append(source)
+    return [replace(requirement, name=name) for requirement in found]
+
+
+def _resource(entry: Mapping[Yaml, Yaml], name: Yaml, place: Place) -> list[Requirement]:
+    """The sources of a mapping with `sources`, which have its name where it has one."""
+    if name is not None and not one_line(name):
+        place.fault("name: must be text on one line")
     for key in entry:
-        if key not in _REQUIREMENT_KEYS:
-            place.pass_over(key)
-    before = len(place.faults)
-    source, name = entry[kind], entry.get("name", entry[kind])
-    for key, text in ((kind, source), ("name", name)):
-        if not _one_line(text):
-            place.fault(f"{key}: must be text on one line")
-    if isinstance(name, str) and "=" in name:
-        place.fault("name: must have no '='")
-    if kind == "file" and isinstance(source, str) and ".." in source.split("/"):
-        place.fault("file: must be in the project: its path has no '..'")
-    target_type = entry.get("target-type", "link")
-    if target_type not in _TARGET_TYPES:
-        place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
-    select = _select(entry.get("select"), place)
-    rename = _rename(entry.get("rename"), place)
-    target_path = _target_path(entry.get("target-path", entry.get("path")), place)
-    if not isinstance(entry.get("preserve-path", False), bool):
-        place.fault("preserve-path: must be yes or no")
-    if len(place.faults) > before:
-        return None
-    return Requirement(
-        kind,
-        source.rstrip("/") or source,
-        name,
-        select,
-        rename,
-        target_path,
-        target_type == "copy",
-        entry.get("preserve-path", False),
-    )
-
-
-def _one_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
-
-
-def _select(value: Any, place: Place) -> tuple[str, ...]:
-    patterns = [] if value is None else value if isinstance(value, list) else [value]
-    for pattern in patterns:
-        if not isinstance(pattern, str) or not _is_pattern(pattern):
-            place.fault(f"select: {pattern!r} is not a regular expression")
-    return tuple(str(pattern) for pattern in patterns)
-
-
-def _rename(value: Any, place: Place) -> tuple[tuple[str, str], ...]:
-    """Pairs of a pattern and what takes its place: `'PATTERN TEXT'`, or a mapping of both."""
-    entries = [] if value is None else value if isinstance(value, list) else [value]
+        if key not in _RESOURCE_KEYS:
+            place.warn(f"{key} is passed over: it is a key of a source")
+    inherited: dict[Yaml, Yaml] = {key: entry[key] for key in _INHERITED if key in entry}
+    if "default-unpack" in entry:
+        inherited["unpack"] = entry["default-unpack"]
     found = []
-    for entry in entries:
-        if isinstance(entry, dict):
-            words = [word for key in ("pattern", "repl") if isinstance(word := entry.get(key), str)]
-        else:
-            text = entry if isinstance(entry, str) else ""
-            # Without quotes a backslash is the expression's own, as in `\1`.
-            words = words_of(text) if "'" in text or '"' in text else text.split()
-        if len(words) != 2:
-            place.fault("rename: must be 'PATTERN TEXT', or have pattern and repl")
-        elif not _is_pattern(words[0]) or not _is_replacement(words[0], words[1]):
-            place.fault(f"rename: {words[0]!r}, {words[1]!r} is no pattern and its replacement")
-        else:
-            found.append((words[0], words[1]))
-    return tuple(found)
-
-
-def _target_path(value: Any, place: Place) -> str:
-    if value is None:
-        return ""
-    if not _one_line(value) or value.startswith("/") or ".." in value.split("/"):
-        place.fault("target-path: must be a path in the run")
-        return ""
-    if posixpath.normpath(value).split("/")[0] == ".guild":
-        place.fault("target-path: .guild is guild's own")
-    return str(value).rstrip("/")
-
-
-def _is_pattern(text: str) -> bool:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
-
-
-def _is_replacement(pattern: str, text: str) -> bool:
-    """Whether `text` names only groups that the pattern has."""
-    try:
-        re.sub(pattern, text, "")  # reads the replacement, whether or not it has a place
-    except (re.error, IndexError):
-        return False
-    return True
+    for number, source in numbered(entry["sources"]):
+        own = place.at(f"source{number}")
+        made = source_of(source, own, text_is="file", inherited=inherited)
+        if made is not None:
+            found.append(made)
+    if not entry["sources"]:
+        place.fault("sources: must be a list of what is required")
+    if isinstance(name, str):
+        return [replace(requirement, name=name) for requirement in found]
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from guild_sync.declarations.flags import flags_of
 from guild_sync.declarations.package import package
-from guild_sync.declarations.requirements import requirements_of
+from guild_sync.declarations.requirements import add_flags, requirements_of
 from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.declarations.step_options import default_max_trials
 from guild_sync.declarations.steps import steps_of
@@ -19,8 +19,7 @@ from guild_sync.guildfile import entries, keys
 from guild_sync.guildfile.entries import ProjectEntries, ProjectEntry
 from guild_sync.guildfile.inherit import Models, Unresolved
 from guild_sync.guildfile.lines import Mapped, Spot, mapped
-from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Requirement, Yaml
-from guild_sync.project.flags import Flag
+from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Yaml
 from guild_sync.project.values import variable_text, words_of
 
 _DESTINATIONS = ("args", "args:click", "args:fire", "globals", "env")
@@ -191,7 +190,10 @@ class _Reader:
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
             return found
-        requires = requirements_of(entry.get("requires"), place, resources=model.resources)
+        requires = requirements_of(
+            entry.get("requires"), place, resources=model.resources, model=model.name
+        )
+        add_flags(requires, flags)
         found = replace(
             found,
             main=main,
@@ -205,9 +207,6 @@ class _Reader:
             steps=steps_of(steps, place),
             default_max_trials=default_max_trials(entry, place),
         )
-        for requirement in requires:
-            if requirement.kind == "operation":
-                self._add_flag_of(requirement, flags, place)
         return replace(found, flags=flags) if not place.faults else found
 
     def _what_runs(
@@ -227,17 +226,6 @@ class _Reader:
         if not words_of(value):
             place.fault(f"{given[0]}: must be a line of words, not {keys.shown(value)}")
         return (value, None, None) if given[0] == "main" else (None, value, None)
-
-    def _add_flag_of(self, requirement: Requirement, flags: dict[str, Flag], place: Spot) -> None:
-        """The flag that says which run is required."""
-        if requirement.name in flags:
-            place.fault(f"requires: {requirement.name} is a flag too: give it another name")
-        flags[requirement.name] = Flag(
-            requirement.name,
-            type="string",
-            is_run=True,
-            description=f"the run of {requirement.source} to take; the latest completed one",
-        )
 
 
 def _full_name(name: str, model: str) -> str:

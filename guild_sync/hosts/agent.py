@@ -296,8 +296,8 @@ class AgentClient(ABC):
         requires: Sequence[protocol.RequirementForm],
         root: str = "",
         run_dir: str = "",
-    ) -> None:
-        self.ask(
+    ) -> list[str]:
+        return self.ask(
             Functions.add_files,
             run_id=run_id,
             requires=list(requires),

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from guild_sync.agent.protocol import Job, Value
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.jobs.arguments import arguments, forced, global_form, is_own
+from guild_sync.jobs.needs import VARIABLE, request_of
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import shown, variable_text, words_of
-
-VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def own_values(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -61,8 +60,9 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
         raise GuildError(
             f"operation {operation.full_name!r} has none of main, exec and steps{keys}"
         )
-    requires = [requirement.as_request() for requirement in operation.requires]
+    all_values = values
     values = own_values(operation, values)
+    requires = [request_of(needed, all_values, values) for needed in operation.requires]
     env = {
         **{f"FLAG_{_variable_name(name)}": variable_text(value) for name, value in values.items()},
         "GUILD_FLAGS_DEST": operation.flags_dest,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guild_sync.jobs.command import VARIABLE
+from guild_sync.agent.protocol import RUN_ID
+from guild_sync.jobs.needs import VARIABLE
 from guild_sync.project.batches import plain
 from guild_sync.project.definitions import Operation
 from guild_sync.project.values import FlagValue, shown, variable_text
@@ -22,4 +23,4 @@ def label_of(operation: Operation, values: Mapping[str, FlagValue]) -> str:
 
 def _short_id(operation: Operation, name: str, value: FlagValue) -> FlagValue:
     is_run = name in operation.flags and operation.flags[name].is_run
-    return value[:8] if is_run and isinstance(value, str) else value
+    return value[:8] if is_run and isinstance(value, str) and RUN_ID.match(value) else value

@@ -83,8 +83,12 @@ def _source_code(data: object) -> SourceCode:
 
 
 def _requirement(data: Mapping[str, Any]) -> Requirement:
+    known = {f.name: data[f.name] for f in fields(Requirement) if f.name in data}
+    if "if_empty" not in data:  # as the version that knew nothing of it had it
+        known.update(if_empty="fail", unpack=False)
     rename = tuple((pattern, text) for pattern, text in data["rename"])
-    return Requirement(**{**data, "select": tuple(data["select"]), "rename": rename})
+    patterns = {key: tuple(data.get(key, ())) for key in ("select", "least", "greatest")}
+    return Requirement(**{**known, **patterns, "rename": rename})
 
 
 def _step(data: Mapping[str, Any]) -> Step:

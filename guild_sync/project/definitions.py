@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guild_sync.agent import protocol
+from guild_sync.agent.protocol import ExpectationForm
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue
 
@@ -47,34 +47,35 @@ class SourceCode:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a run needs before its operation starts: files of the project, or another run's.
+    """One source of what a run needs before its operation starts.
 
-    `source` is the path of a file or folder in the project (an absolute one is on the host
-    where the run is), or the operation, `[MODEL:]NAME`. `select` are regular expressions,
-    one of which the path of a file has to match as a whole.
+    `source` is the path of a file or folder, from the project's folder (an absolute one is on
+    the host where the run is); the operations, `[MODEL:]NAME`, as regular expressions with commas
+    in between; a module; or an address. `${flag}` in a text stands for that flag's value.
+    Patterns are regular expressions, which the path of a file has to match as a whole.
     """
 
-    kind: str  # "file" or "operation"
+    kind: str  # "file", "operation", "config", "module" or "url"
     source: str
-    name: str  # for an operation also that of the flag which says the run
-    select: tuple[str, ...] = ()
+    name: str  # several sources of one name are one requirement
+    select: tuple[str, ...] = ()  # of which one has to match
     rename: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement)
     target_path: str = ""
     copy: bool = False  # of a run's files; a project's are always copied
     keep_folders: bool = False  # what is selected keeps the folders that it is in
-
-    def as_request(self) -> protocol.RequirementForm:
-        """It as the agent takes it."""
-        return {
-            "kind": self.kind,
-            "source": self.source,
-            "name": self.name,
-            "select": list(self.select),
-            "rename": list(self.rename),
-            "target_path": self.target_path,
-            "copy": self.copy,
-            "keep_folders": self.keep_folders,
-        }
+    flag: str = ""  # whose value says the run, or stands for `source`
+    least: tuple[str, ...] = ()  # of each the file whose first group is the least number
+    greatest: tuple[str, ...] = ()
+    unpack: bool = True  # an archive
+    optional: bool = False
+    if_empty: str = "warn"  # where nothing is selected: "warn", "fail" or "pass"
+    sha256: str = ""
+    replace: bool = False  # what is in the run already
+    help: str = ""  # what to do where a module is not there
+    post_process: str = ""  # a command line for the run's folder
+    always: bool = False  # at each start, and not at the first alone
+    model: str = ""  # whose operations are meant first
+    link: bool = False  # a project's file is linked where the project is
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Expectation:
     compare_to: str = ""
     contains: str = ""
 
-    def as_request(self) -> protocol.ExpectationForm:
+    def as_request(self) -> ExpectationForm:
         """It as the agent takes it."""
         return {"file": self.file, "compare_to": self.compare_to, "contains": self.contains}
 

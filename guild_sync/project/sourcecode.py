@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from glob import escape, glob
 from pathlib import Path
 
+from guild_sync.agent.protocol import RequirementForm
 from guild_sync.errors import GuildError
-from guild_sync.project.definitions import Package, Requirement, SourceCode, SourceRule
+from guild_sync.project.definitions import Package, SourceCode, SourceRule
 from guild_sync.project.listing import TreeFiles, is_in_cache
 from guild_sync.project.selecting import Rules, is_text
 
@@ -158,34 +159,36 @@ def _is_pattern(text: str) -> bool:
 def _matching(folder: Path, pattern: str) -> list[Path]:
     """The files that a pattern means, and those in the folders that it means."""
     found = [Path(name) for name in glob(str(Path(escape(str(folder))) / pattern), recursive=True)]
-    below = [path / name for path in found if path.is_dir() for name in _walk_all(path, path)]
+    below = [path / name for path in found if path.is_dir() for name in _walk_all(path, "")]
     return [*(path for path in found if path.is_file()), *below]
 
 
-def required_files(root: Path, requires: Sequence[Requirement]) -> tuple[str, ...]:
+def required_files(root: Path, requires: Sequence[RequirementForm]) -> tuple[str, ...]:
     """The project's files that requirements name, relative to `root`.
 
-    Raises GuildError, naming it, for one that is not there.
+    They are in the project, or beside it. Raises GuildError, naming it, for one that is not there.
     """
     found: dict[str, None] = {}
     for requirement in requires:
-        if requirement.kind != "file" or os.path.isabs(requirement.source):
+        source = requirement["source"]
+        if requirement["kind"] != "file" or os.path.isabs(source):
             continue
-        path = root / requirement.source
+        path = root / source
         if not path.exists():
+            if requirement.get("optional"):
+                continue
             raise GuildError(
-                f"the operation requires {requirement.source}, which is not in {root}",
+                f"the operation requires {source}, which is not in {root}",
                 "Put it there, or correct 'requires' in guild.yml.",
             )
-        names = [requirement.source] if path.is_file() else _walk_all(root, path)
-        found.update(dict.fromkeys(names))
+        found.update(dict.fromkeys([source] if path.is_file() else _walk_all(path, source)))
     return tuple(found)
 
 
-def _walk_all(root: Path, folder: Path) -> Iterator[str]:
+def _walk_all(folder: Path, source: str) -> Iterator[str]:
     for top, _, names in os.walk(folder):
         for name in sorted(names):
-            yield str((Path(top) / name).relative_to(root))
+            yield os.path.normpath(os.path.join(source, os.path.relpath(top, folder), name))
 
 
 def content_of(path: Path) -> bytes:

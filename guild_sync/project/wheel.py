@@ -10,7 +10,7 @@ from email.message import Message
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipInfo
 
-from guild_sync.agent.protocol import FILES
+from guild_sync.agent.protocol import FILES, kept_name
 from guild_sync.errors import ConfigError
 from guild_sync.project.definitions import Package
 from guild_sync.project.sourcecode import Source, content_of, package_name
@@ -49,7 +49,7 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
             path_here = found.root / file
             wheel.writestr(_member(path_here, f"{folder}/{file}"), content_of(path_here))
         for file in data:
-            wheel.write(str(found.project / file), f"{FILES}/{file}")
+            wheel.write(str(found.project / file), f"{FILES}/{kept_name(file)}")
         wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
         wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers(package.python_tag))
     return Built(path, name, package.version, folder, requires)

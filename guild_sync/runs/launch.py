@@ -19,11 +19,12 @@ from guild_sync.jobs.notes import Notes
 from guild_sync.jobs.opref import opref_of
 from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
-from guild_sync.project.definitions import Operation, Package, Project, Requirement, SourceCode
+from guild_sync.project.definitions import Operation, Package, Project, SourceCode
 from guild_sync.project.operations import warnings_of, with_those_of_steps
 from guild_sync.project.sourcecode import Source, package_name, required_files, source, with_data
 from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
+from guild_sync.runs.sent import all_requirements
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def launch_of(
         run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
         run_dir=run_dir,
         project_warnings=warnings_of(operation) if project else (),
-        files=required_files(project.folder, _all_requirements(operation)) if project else (),
+        files=required_files(project.folder, list(all_requirements(job))) if project else (),
     )
     if launch.children and run_dir is not None:
         raise GuildError(
@@ -121,18 +122,6 @@ def _label(meant: Meant, values: Mapping[str, FlagValue]) -> str | None:
     made = new_label(meant.recipe, meant.operation, values)
     kept = None if meant.again else meant.recipe["label"]
     return str(kept) if made is None and kept is not None else made
-
-
-def _all_requirements(operation: Operation) -> list[Requirement]:
-    """What the operation and its steps require, and what files of steps are compared to."""
-    below = [_all_requirements(step.operation) for step in operation.steps if step.operation]
-    compared = [
-        Requirement("file", expectation.compare_to, expectation.compare_to)
-        for step in operation.steps
-        for expectation in step.expect
-        if expectation.compare_to
-    ]
-    return [*operation.requires, *compared, *(r for found in below for r in found)]
 
 
 def _selections(operation: Operation) -> dict[SourceCode, Operation]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import Job
+from guild_sync.agent.protocol import Job, rank_of
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.jobs.job import job_of, plain_values, single_job
+from guild_sync.jobs.needs import request_of
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, rows_of, with_values
 from guild_sync.project.batches import is_batch, plain, with_rows
@@ -20,6 +21,7 @@ from guild_sync.project.operations import with_step_flags
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve
+from guild_sync.runs.sent import with_configs
 
 
 def plan(request: Request, host: Host) -> Launch:
@@ -68,15 +70,24 @@ def _values(meant: Meant, request: Request) -> dict[str, FlagValue]:
             known = {name: value for name, value in known.items() if name in operation.flags}
         operation = with_values(operation, known)
     rows = request.options.rows
+    words = _plain_names(operation, request.flags)
     values = with_rows(
-        flag_values(batch_files.supplied(operation, rows), request.flags, request.force_flags),
-        rows,
+        flag_values(batch_files.supplied(operation, rows), words, request.force_flags), rows
     )
     if meant.is_builtin and (rows or is_batch(values)):
         raise UsageError(
             f"{operation.full_name} cannot be a batch", "Give each of its flags one value."
         )
     return values
+
+
+def _plain_names(operation: Operation, words: Sequence[str]) -> list[str]:
+    """`FLAG=VALUE` words, in which `operation:NAME` is NAME, as Guild AI 0.9 calls a run's flag."""
+    of_runs = {name for name, flag in operation.flags.items() if flag.is_run}
+    return [
+        short if (short := word.removeprefix("operation:")).partition("=")[0] in of_runs else word
+        for word in words
+    ]
 
 
 def _with_runs(
@@ -88,14 +99,14 @@ def _with_runs(
     Raises GuildError for a requirement that nothing on the host meets.
     """
     requires = [r for r in operation.requires if r.kind == "operation"]
-    requires = [r for r in requires if not isinstance(values.get(r.name), Several)]
+    requires = [r for r in requires if not isinstance(values.get(r.flag), Several)]
     if request.is_staged:
-        requires = [r for r in requires if values.get(r.name)]
+        requires = [r for r in requires if values.get(r.flag)]
     produced: set[str] = set()
     for step in operation.steps:
         assert step.operation is not None
         needed = [r for r in step.operation.requires if r.kind == "operation"]
-        outside = [r for r in needed if r.source not in produced and r.name not in step.flags]
+        outside = [r for r in needed if not _is_produced(r, produced) and r.flag not in step.flags]
         if step.isolated and outside:
             raise GuildError(
                 f"step {step.name} requires {outside[0].source}, which no step before it runs",
@@ -107,6 +118,12 @@ def _with_runs(
     return {**values, **_check(host, operation, requires, values)}
 
 
+def _is_produced(requirement: Requirement, produced: set[str]) -> bool:
+    """Whether an earlier step is of an operation that is required."""
+    ranks = [rank_of(requirement.source, requirement.model, name) for name in produced]
+    return any(rank is not None for rank in ranks)
+
+
 def _check(
     host: Host,
     operation: Operation,
@@ -116,14 +133,15 @@ def _check(
     """The ids of the runs that the requirements take."""
     if not requires:
         return {}
-    wanted = {r.name: plain(values.get(r.name)) for r in requires}
-    found = host.candidates([r.as_request() for r in requires], wanted)
+    plain_values = {name: plain(value) for name, value in values.items()}
+    wanted = {r.flag: plain_values.get(r.flag) for r in requires}
+    found = host.candidates([request_of(r, plain_values) for r in requires], wanted)
     for requirement in requires:
-        if problem := found[requirement.name]["problem"]:
+        if problem := found[requirement.flag]["problem"]:
             raise GuildError(
                 f"{operation.full_name} cannot run{on(host)}: {problem}",
                 f"Run it first: guild run {requirement.source}{option(host.name)}\n"
-                f"Or name a run that has ended: {requirement.name}=RUN",
+                f"Or name a run that has ended: {requirement.flag}=RUN",
             )
     return {name: answer["run"]["id"] for name, answer in found.items() if answer["run"]}
 
@@ -162,4 +180,5 @@ def _job(
             f"run {recipe['id']} cannot be a batch the one time and a single run the other",
             f"A new run with its flags: guild run --proto {recipe['id']} FLAG=VALUE",
         )
+    job = with_configs(job, meant.project.folder if meant.project else None, kept)
     return {**job, "environment": kept.get("environment") or {}}

@@ -15,6 +15,7 @@ from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.output.terminal import clean
 from guild_sync.project import builtin, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
+from guild_sync.runs.sent import with_links
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class Meant:
 
 def resolve(request: Request, host: Host) -> Meant:
     """What is meant. Raises GuildError where there is no such operation, or run on the host."""
+    meant = _meant(request, host)
+    if host.name is None and meant.project is not None:
+        return replace(meant, operation=with_links(meant.operation, meant.project.folder))
+    return meant
+
+
+def _meant(request: Request, host: Host) -> Meant:
     if request.again is not None:
         return _again(request, request.again, host)
     if request.like is not None:

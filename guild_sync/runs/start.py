@@ -87,10 +87,11 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
         )
         if launch.children:
             host.keep_files(run_id=launch.run_id, root=root, files=launch.files)
-        elif launch.files:
-            _add_files(launch, host, root=root)
-    elif launch.like is not None:
-        host.adopt_source(run_id=launch.run_id, source=launch.like, **_place(launch))
+        _add_files(launch, host, say, root=root)
+    else:
+        if launch.like is not None:
+            host.adopt_source(run_id=launch.run_id, source=launch.like, **_place(launch))
+        _add_files(launch, host, say)
     return directory
 
 
@@ -136,19 +137,18 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say) -> s
             folder=built.folder,
             with_dependencies=bool(built.requires),
         )
-        if launch.files and not launch.children:
-            _add_files(launch, host)
+        _add_files(launch, host, say)
         say(f"Successfully installed {built.name}-{built.version}")
     return directory
 
 
-def _add_files(launch: Launch, host: Host, **where: str) -> None:
-    host.add_files(
-        run_id=launch.run_id,
-        requires=launch.job["requires"],
-        **where,
-        **_place(launch),
-    )
+def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:
+    """Give the run the project's files that it requires, where it has one, and web servers'."""
+    kinds = ("url",) if launch.source is None else ("file", "url")
+    requires = [needed for needed in launch.job.get("requires", ()) if needed["kind"] in kinds]
+    if requires and not launch.children:
+        for line in host.add_files(launch.run_id, requires, **where, **_place(launch)):
+            say(f"Warning: {line}")
 
 
 def _job_on(launch: Launch, host: Host) -> Job:

@@ -26,6 +26,9 @@ part:
 nothing:
   exec: ls
   requires: {operation: prepare, select: nosuch}
+nothing-fails:
+  exec: ls
+  requires: {operation: prepare, select: nosuch, fail-if-empty: yes}
 absolute:
   exec: cat there.txt
   requires: {file: %s}
@@ -112,10 +115,12 @@ def test_files_are_selected_and_renamed(place: Place) -> None:
     assert "/sub/s.txt" in told and "uri: operation:prepare" in told
 
 
-def test_a_selection_that_nothing_meets_leaves_no_run(place: Place) -> None:
+def test_a_selection_that_nothing_meets_is_said(place: Place) -> None:
     ran(place, "prepare")
     why = "it requires files of prepare matching nosuch, and there are none"
-    assert_refused(place, "nothing", why)
+    run = ran(place, "nothing")
+    assert place.output(run).splitlines()[0] == f"guild: {why}"
+    assert_refused(place, "nothing-fails", why)
 
 
 def test_an_absolute_path_is_a_link_to_what_the_host_has(place: Place) -> None:

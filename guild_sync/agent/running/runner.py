@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from ..errors import AgentError
 from ..machine.children import agent_argv
@@ -77,34 +77,55 @@ def run(
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
         job = read_job(directory)
         environment = Environment.load(job.get("environment") or {})
+        said: List[str] = []
+        before: List[Tuple[str, List[str]]] = []
+        variables = _variables(directory, job, environment)
         if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
-            from ..staging import requirements  # most operations require nothing
+            from ..staging import meeting  # most operations require nothing
 
             home = job.get("guild_home") or _home_of(directory)
-            requirements.resolve(home, directory, job["requires"])
+            said = meeting.meet(home, directory, job["requires"], environment.python, variables)
+            before = meeting.commands(directory, job["requires"])
         argv = _argv(directory, job, environment)
         _write_start(directory, argv, job)
         rundir.remove_attrs(directory, rundir.END)  # of an earlier end: the mark hides it
         rundir.unmark(directory, rundir.STAGED)
         rundir.unmark(directory, rundir.PENDING)
-        variables = _variables(directory, job, environment)
         with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
             pass_on, is_own = Output(output, echo), bool(job.get("builtin"))
-            code = operate(
-                directory,
-                argv,
-                variables,
-                pass_on,
-                on_start,
-                subprocess.DEVNULL if stdin is None else stdin,
-                ends_its_own=is_own,
-            )
+            for line in said:
+                pass_on(_line(line))
+            code = 0
+            for name, words in before:
+                code = operate(directory, words, variables, pass_on, on_start)
+                if code != 0:
+                    pass_on(_line("post-process of %s failed (exit status %d)" % (name, code)))
+                    break
+            if before and code == 0:
+                from ..staging import meeting
+
+                meeting.note_done(directory, job["requires"])
+            if code == 0:
+                code = operate(
+                    directory,
+                    argv,
+                    variables,
+                    pass_on,
+                    on_start,
+                    subprocess.DEVNULL if stdin is None else stdin,
+                    ends_its_own=is_own,
+                )
         if not locks.is_taken_over(guild):  # else it is another start's run by now
             rundir.write_attr(directory, "stopped", now())
             rundir.write_attr(directory, "exit_status", code)
         return code
     finally:
         locks.release(guild, lock)
+
+
+def _line(text: str) -> bytes:
+    """What guild itself says in the output of a run."""
+    return b"guild: %s\n" % text.encode("utf-8", "replace")
 
 
 def _write_start(directory: str, argv: List[str], job: Job) -> None:

@@ -18,7 +18,7 @@ from .. import protocol
 from ..catalog import describe, filters
 from ..errors import AgentError
 from ..machine.processes import ENDING
-from ..protocol import Child, Job, Value
+from ..protocol import Child, Job, RequirementForm, Value
 from ..staging import requirements, spawn, stage
 from ..staging.source import adopt_source
 from ..store import rundir
@@ -130,7 +130,15 @@ class Series:
         attributes = {**child["attributes"], "flags": self._flags_of(child)}
         stage.stage(self._home, run_id, child["opref"], attributes, job)
         adopt_source(self._home, run_id, os.path.basename(self._directory))
-        requirements.add_files(self._home, run_id, job.get("requires", ()))
+        for line in requirements.add_files(self._home, run_id, job.get("requires", ())):
+            say("%s: %s" % (child["operation"], line))
+
+    def _earlier_step(self, requirement: RequirementForm) -> str:
+        """The run of the last step before whose operation is required; empty where none is."""
+        source, model = requirement["source"], requirement.get("model", "")
+        ranks = {name: protocol.rank_of(source, model, name) for name in reversed(self._done)}
+        met = [(rank, name) for name, rank in ranks.items() if rank is not None]
+        return self._done[min(met, key=lambda pair: pair[0])[1]] if met else ""
 
     def _flags_of(self, child: Child) -> Dict[str, Value]:
         """The child's flags, with the runs before it that it requires.
@@ -140,12 +148,14 @@ class Series:
         flags = dict(rundir.mapping(child["attributes"].get("flags")))
         isolated = self._is_isolated(child)
         for requirement in child["job"].get("requires", ()):
-            source = requirement["source"]
-            if requirement["kind"] != "operation" or flags.get(requirement["name"]):
+            flag = requirement.get("flag") or requirement["name"]
+            if requirement["kind"] != "operation" or flags.get(flag):
                 continue
-            if source in self._done and isolated is not False:
-                flags[requirement["name"]] = self._done[source]
+            earlier = self._earlier_step(requirement)
+            if earlier and isolated is not False:
+                flags[flag] = earlier
             elif isolated:
+                source = requirement["source"]
                 raise AgentError("it requires %s, which no step before it runs" % source)
         return flags
 
@@ -156,6 +166,7 @@ class Series:
 
     def _remember(self, run_id: str) -> None:
         name = filters.operation_name(rundir.run_dir(self._home, run_id)).rpartition("/")[2]
+        self._done.pop(name, None)  # it is the last of them now
         self._done[name] = run_id
 
     def _completed_before(self, child: Child) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import shutil
-from typing import Collection, Dict, Iterator, List, Tuple
+from typing import List, Set
 
 from ..errors import AgentError
 from ..protocol import CACHE, RequirementForm, Value
 from ..store import inside, manifest, rundir
-from ..store.manifest import append_manifest
+from ..store.manifest import append_manifest, manifest_lines, write_manifest
+from . import archives
+from .selecting import Chosen, chosen, described, place_of
 
 _CACHES = shutil.ignore_patterns(CACHE)
 _NO_DIGEST = "-"  # what Guild AI writes for a folder; of a link the run that it leads to says all
@@ -27,129 +28,197 @@ def is_inside(directory: str, name: str) -> bool:
 
 
 def add_required(
-    directory: str, requirement: RequirementForm, source: str, origin: str, run_id: str = ""
-) -> None:
+    directory: str,
+    requirement: RequirementForm,
+    source: str,
+    origin: str,
+    run_id: str = "",
+    is_link: bool = False,
+) -> List[str]:
+    """Put what is meant of `source` into the run; what is to be said of it, a line each.
+
+    Its lines in the manifest say that it came from `origin`. Of another run, and with
+    `is_link`, there are links, unless the requirement wants copies.
+    """
     if not os.path.exists(source):
         raise AgentError("it requires %s, which is not there" % rundir.shown(requirement["source"]))
-    chosen = list(_renamed(requirement, _chosen(requirement, source, run_id)))
-    if not chosen:
-        what = " matching %s" % " or ".join(requirement["select"]) if requirement["select"] else ""
-        raise AgentError(
-            "it requires files of %s%s, and there are none" % (requirement["name"], what)
+    _check_digest(requirement, source)
+    if not run_id and requirement.get("unpack", False) and archives.is_archive(source):
+        with archives.unpacked(source, rundir.guild_dir(directory)) as folder:
+            found = chosen(requirement, folder, is_archive=True)
+            return _Placing(directory, requirement, origin).put(source, folder, found)
+    found = chosen(requirement, source, run_id)
+    placing = _Placing(directory, requirement, origin, run_id, is_link and not requirement["copy"])
+    return placing.put(source, source, found)
+
+
+def add_text(directory: str, requirement: RequirementForm, text: str) -> List[str]:
+    """Write a file that guild has made itself; it takes the place of any other."""
+    origin = "%s:%s" % (requirement["kind"], requirement["source"])
+    placing = _Placing(directory, {**requirement, "replace": True}, origin)
+    return placing.write(place_of(requirement), text)
+
+
+def _check_digest(requirement: RequirementForm, source: str) -> None:
+    wanted = requirement.get("sha256", "").lower()
+    if not wanted:
+        return
+    shown = rundir.shown(requirement["source"])
+    if not os.path.isfile(source):
+        raise AgentError("%s is a folder, which has no SHA-256: select its files" % shown)
+    found = _digest(source, "sha256")
+    if found != wanted:
+        raise AgentError("%s has the SHA-256 %s, and not %s" % (shown, found, wanted))
+
+
+class _Placing:
+    """The files of one requirement, put into a run one after the other."""
+
+    def __init__(
+        self,
+        directory: str,
+        requirement: RequirementForm,
+        origin: str,
+        run_id: str = "",
+        is_link: bool = False,
+    ) -> None:
+        self._directory = directory
+        self._requirement = requirement
+        self._origin = origin
+        self._run_id = run_id
+        self._is_link = is_link or bool(run_id and not requirement["copy"])
+        kind = manifest.KINDS["sourcecode"]
+        self._source_code = manifest.paths_of_kinds(directory, kind)
+        self._replaced: Set[str] = set()
+        self._lines: List[str] = []
+        self._said: List[str] = []
+
+    def put(self, source: str, folder: str, found: List[Chosen]) -> List[str]:
+        """Put all of them into the run, and write it down."""
+        if not found:
+            self._nothing()
+        for name, path in found:
+            try:
+                self._put(name, path, _within(path, folder))
+            except OSError as e:
+                why = e.strerror or "not all of it can be copied"
+                raise AgentError("the required file %s: %s" % (rundir.shown(name), why)) from None
+        self._write_down([source] if folder != source else [path for _, path in found])
+        return self._said
+
+    def write(self, name: str, text: str) -> List[str]:
+        self._check_inside(name)
+        self._make_free(name)
+        top = os.path.realpath(self._directory)
+        with os.fdopen(inside.create(top, name), "w", encoding="utf-8") as f:
+            f.write(text)
+        self._note(name, _digest(os.path.join(top, name)), "")
+        self._write_down([name])
+        return self._said
+
+    def _nothing(self) -> None:
+        if_empty = self._requirement.get("if_empty", "fail")
+        text = "it requires files of %s%s, and there are none" % (
+            self._requirement["name"],
+            described(self._requirement),
         )
-    # A project's file is copied: the project goes on, and may be on another machine.
-    is_link = os.path.isabs(requirement["source"]) or bool(run_id and not requirement["copy"])
-    lines = []
-    for name, path in chosen:
-        try:
-            digest = _put(directory, name, path, is_link, is_relative=bool(run_id))
-        except OSError as e:
-            why = e.strerror or "not all of it can be copied"
-            raise AgentError("the required file %s: %s" % (rundir.shown(name), why)) from None
-        within = os.path.relpath(path, source) if os.path.isdir(source) else ""
-        within = "" if within == "." else within  # a whole folder
-        place = origin + (within if run_id else os.path.join(requirement["source"], within))
-        lines.append(" ".join(("d", shlex.quote(name), digest, shlex.quote(place.rstrip("/")))))
-    append_manifest(directory, lines)
-    _record(directory, requirement, [path for _, path in chosen], run_id)
+        if if_empty == "fail":
+            raise AgentError(text)
+        if if_empty == "warn":
+            self._said.append(text)
 
+    def _check_inside(self, name: str) -> None:
+        # A link on the way, which an earlier requirement made, would lead out of this run.
+        if not is_inside(self._directory, name):
+            raise AgentError("the required file %s would be outside the run" % rundir.shown(name))
 
-def _chosen(requirement: RequirementForm, source: str, run_id: str) -> Iterator[Tuple[str, str]]:
-    """(path in the run, path to take) of each file or folder, before it is renamed."""
-    patterns = [re.compile(pattern) for pattern in requirement["select"]]
-    if os.path.isfile(source):
-        yield os.path.basename(source), source
-        return
-    if not patterns and not run_id:
-        yield os.path.basename(source), source
-        return
-    # Of another run what it made, and not what it was given.
-    given = set(manifest.given_files(source)) if run_id else set()
-    for path in _paths(source, given, whole_folders=not patterns):
-        if not patterns or any(pattern.fullmatch(path) for pattern in patterns):
-            keep = requirement["keep_folders"] or not patterns
-            yield (path if keep else os.path.basename(path)), os.path.join(source, path)
-
-
-def _paths(source: str, given: Collection[str], whole_folders: bool) -> Iterator[str]:
-    """Paths below a folder but for .guild and `given`; with `whole_folders` those that have
-    nothing of `given` in them come as one."""
-    folders = {os.path.dirname(path) for path in given}
-    folders |= {above for path in folders for above in _above(path)}
-    for top, names, files in os.walk(source):
-        names.sort()
-        here = os.path.relpath(top, source)
-        if here == ".":
-            here = ""
-            names[:] = [name for name in names if name != ".guild"]
-        names[:] = [name for name in names if name != CACHE]
-        for name in sorted(files):
-            path = os.path.join(here, name)
-            if path not in given:
-                yield path
-        for name in list(names):
-            path = os.path.join(here, name)
-            if os.path.islink(os.path.join(source, path)) or (
-                whole_folders and path not in folders
-            ):
-                names.remove(name)
-                yield path
-
-
-def _above(path: str) -> Iterator[str]:
-    while path:
-        yield path
-        path = os.path.dirname(path)
-
-
-def _renamed(
-    requirement: RequirementForm, chosen: Iterator[Tuple[str, str]]
-) -> Iterator[Tuple[str, str]]:
-    taken: Dict[str, str] = {}
-    for name, path in chosen:
-        folder, base = os.path.split(name)
-        for pattern, text in requirement["rename"]:
-            base = re.sub(pattern, text, base, count=1)
-        name = os.path.normpath(os.path.join(requirement["target_path"], folder, base))
-        if "\n" in name + path:  # the manifest has a line for each
-            raise AgentError(
-                "the required file %s has a line break in its name" % rundir.shown(name),
-                "Give it another name, or leave it out with select.",
+    def _put(self, name: str, path: str, within: str) -> None:
+        """Link or copy `path` to `name` in the run."""
+        self._check_inside(name)
+        target = os.path.join(self._directory, name)
+        if not os.path.islink(target) and os.path.isdir(target) and os.path.isdir(path):
+            for entry in sorted(os.listdir(path)):  # into the folder that is there
+                if entry != CACHE:
+                    below = os.path.join(within, entry)
+                    self._put(os.path.join(name, entry), os.path.join(path, entry), below)
+            return
+        if not self._is_link and os.path.isfile(target) and os.path.isfile(path):
+            digest = _digest(target)
+            if digest == _digest(path):  # source code, which the operation requires as well
+                self._note(name, digest, within)
+                return
+        if not self._make_free(name):
+            self._said.append(
+                "%s is there already: it is not replaced by that of %s"
+                % (rundir.shown(name), rundir.shown(self._requirement["name"]))
             )
-        if name in taken:
-            raise AgentError(
-                "two files of %s would both be %s" % (requirement["name"], rundir.shown(name)),
-                "Use preserve-path: yes, or a narrower select.",
-            )
-        taken[name] = path
-        yield name, path
+            return
+        folder = os.path.dirname(target)
+        os.makedirs(folder, exist_ok=True)
+        if self._is_link:
+            os.symlink(os.path.relpath(path, folder) if self._run_id else path, target)
+            digest = _NO_DIGEST
+        elif os.path.isdir(path):
+            shutil.copytree(path, target, symlinks=False, ignore=_CACHES)
+            digest = _NO_DIGEST
+        else:
+            copy_file(path, os.path.realpath(self._directory), name)
+            digest = _digest(target)
+        self._note(name, digest, within)
+
+    def _make_free(self, name: str) -> bool:
+        """Whether nothing is at `name` any more: source code gives way, all else on request."""
+        target = os.path.join(self._directory, name)
+        if not os.path.lexists(target):
+            return True
+        if not (self._requirement.get("replace") or name in self._source_code):
+            return False
+        if os.path.isdir(target) and not os.path.islink(target):
+            shutil.rmtree(target)
+        else:
+            os.unlink(target)
+        self._replaced.add(name)
+        return True
+
+    def _note(self, name: str, digest: str, within: str) -> None:
+        place = self._origin + within if self._run_id else os.path.join(self._origin, within)
+        words = ("d", shlex.quote(name), digest, shlex.quote(place.rstrip("/")))
+        self._lines.append(" ".join(words))
+
+    def _write_down(self, paths: List[str]) -> None:
+        if self._replaced:
+            kept = [line for line in manifest_lines(self._directory) if not self._is_about(line)]
+            write_manifest(self._directory, kept)
+        append_manifest(self._directory, self._lines)
+        self._record(paths)
+
+    def _is_about(self, line: str) -> bool:
+        """Whether a line of the manifest is about what was replaced."""
+        fields = manifest.fields(line)
+        name = os.path.normpath(fields[1]) if len(fields) > 1 else ""
+        return any(name == path or name.startswith(path + "/") for path in self._replaced)
+
+    def _record(self, paths: List[str]) -> None:
+        """Write the attribute `deps`, as Guild AI 0.9 does."""
+        requirement = self._requirement
+        deps = rundir.mapping(rundir.read_attr(self._directory, "deps"))
+        uri = "%s:%s" % (requirement["kind"], requirement["source"])
+        shown = [
+            os.path.relpath(path, self._directory) if self._run_id else requirement["source"]
+            for path in paths
+        ]
+        # An attribute is text, and a file's name need not be.
+        shown = [os.fsencode(path).decode("utf-8", "replace") for path in shown]
+        source: "dict[str, Value]" = {"paths": [*shown], "uri": uri}
+        if self._run_id:
+            source["config"] = self._run_id
+        deps[requirement["name"]] = {**rundir.mapping(deps.get(requirement["name"])), uri: source}
+        rundir.write_attr(self._directory, "deps", deps)
 
 
-def _put(directory: str, name: str, path: str, is_link: bool, is_relative: bool) -> str:
-    """Link or copy `path` to `name` in the run; the digest for its line in the manifest."""
-    target = os.path.join(directory, name)
-    folder = os.path.dirname(target)
-    # A link on the way, which an earlier requirement made, would lead out of this run.
-    if not is_inside(directory, name):
-        raise AgentError("the required file %s would be outside the run" % rundir.shown(name))
-    os.makedirs(folder, exist_ok=True)
-    if os.path.lexists(target):
-        if not is_link and os.path.isfile(target):
-            digest = _sha1(path)
-            if digest == _sha1(target):
-                return digest  # source code, which the operation requires as well
-        if os.path.isdir(target) and os.path.isdir(path) and not is_link:
-            shutil.copytree(path, target, dirs_exist_ok=True, ignore=_CACHES)
-            return _NO_DIGEST
-        raise AgentError("the required file %s is in the way of another" % rundir.shown(name))
-    if is_link:
-        os.symlink(os.path.relpath(path, folder) if is_relative else path, target)
-        return _NO_DIGEST
-    if os.path.isdir(path):
-        shutil.copytree(path, target, symlinks=False, ignore=_CACHES)
-        return _NO_DIGEST
-    copy_file(path, os.path.realpath(directory), name)
-    return _sha1(target)
+def _within(path: str, folder: str) -> str:
+    within = os.path.relpath(path, folder) if os.path.isdir(folder) else ""
+    return "" if within == "." else within  # a whole folder
 
 
 def copy_file(source: str, top: str, name: str) -> None:
@@ -158,25 +227,9 @@ def copy_file(source: str, top: str, name: str) -> None:
         shutil.copyfileobj(f, copy, 1 << 20)
 
 
-def _sha1(path: str) -> str:
-    digest = hashlib.sha1()
+def _digest(path: str, kind: str = "sha1") -> str:
+    digest = hashlib.new(kind)
     with open(path, "rb") as f:
         for chunk in iter(lambda: f.read(1 << 20), b""):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _record(directory: str, requirement: RequirementForm, paths: List[str], run_id: str) -> None:
-    """Write the attribute `deps`, as Guild AI 0.9 does."""
-    deps = rundir.mapping(rundir.read_attr(directory, "deps"))
-    uri = "%s:%s" % (requirement["kind"], requirement["source"])
-    shown = [
-        os.path.relpath(path, directory) if run_id else requirement["source"] for path in paths
-    ]
-    # An attribute is text, and a file's name need not be.
-    shown = [os.fsencode(path).decode("utf-8", "replace") for path in shown]
-    source: Dict[str, Value] = {"paths": [*shown], "uri": uri}
-    if run_id:
-        source["config"] = run_id
-    deps[requirement["name"]] = {uri: source}
-    rundir.write_attr(directory, "deps", deps)

@@ -1,4 +1,4 @@
-"""What an operation requires: files of its project, and files of other operations' runs.
+"""What an operation requires: files of its project, of other runs, of web servers.
 
 A project's files are copied into the run when it is made, as its source code is. Of
 another run, and of an absolute path, there are links, made before the operation starts.
@@ -16,64 +16,134 @@ from ..errors import AgentError
 from ..protocol import FILES, RequiredRun, RequirementForm, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
-from .placing import add_required, copy_file, is_inside
+from . import fetching
+from .placing import add_required, add_text, copy_file, is_inside
+
+POST_PROCESS = "post-process"  # in `deps`, of a source whose command was run
 
 
 def candidates(
     home: str, requires: Sequence[RequirementForm], flags: Dict[str, Value]
 ) -> Dict[str, RequiredRun]:
-    """For each run that is required, by its name: `run`, its summary, or `problem`, why not."""
+    """For each run that is required, by its flag: `run`, its summary, or `problem`, why not."""
     found: Dict[str, RequiredRun] = {}
     for requirement in requires:
-        if requirement["kind"] == "operation":
-            name = requirement["name"]
-            try:
-                run_id = _required_run(home, requirement, flags.get(name))
-                found[name] = {"run": describe.summary(home, run_id), "problem": ""}
-            except AgentError as e:
-                found[name] = {"run": None, "problem": e.message}
+        flag = _flag(requirement)
+        if requirement["kind"] != "operation" or (flag in found and found[flag]["problem"]):
+            continue
+        try:
+            run_id = _required_run(home, requirement, flags.get(flag), _is_shared(flag, requires))
+            if flag not in found:
+                found[flag] = {"run": describe.summary(home, run_id), "problem": ""}
+        except AgentError as e:
+            problem = "" if requirement.get("optional") else e.message
+            found[flag] = {"run": None, "problem": problem}
     return found
 
 
-def _required_run(home: str, requirement: RequirementForm, wanted: Value) -> str:
-    """The id of the run that the flag names, or else of the latest completed one."""
-    if wanted in (None, ""):
-        run_id = _latest(home, requirement["source"])
-        if run_id is None:
-            raise AgentError(
-                "it requires a completed run of %s, and there is none"
-                % rundir.shown(requirement["source"])
-            )
-        return run_id
-    run_id = find.one(home, str(wanted))
-    state = rundir.status(rundir.run_dir(home, run_id))
-    if state.text not in protocol.FINAL:
-        raise AgentError("it requires run %s, which is %s" % (run_id, state.text))
-    return run_id
+def _flag(requirement: RequirementForm) -> str:
+    return requirement.get("flag") or requirement["name"]
 
 
-def _latest(home: str, operation: str) -> Optional[str]:
+def _is_shared(flag: str, requires: Sequence[RequirementForm]) -> bool:
+    """Whether several operations are required whose runs one flag says."""
+    return sum(r["kind"] == "operation" and _flag(r) == flag for r in requires) > 1
+
+
+def _required_run(
+    home: str, requirement: RequirementForm, wanted: Value, is_shared: bool = False
+) -> str:
+    """The id of the run that the flag names, or else of the latest completed one.
+
+    Of a flag that is shared the run counts for the requirement that it meets.
+    """
+    if wanted not in (None, ""):
+        run_id = find.one(home, str(wanted))
+        directory = rundir.run_dir(home, run_id)
+        state = rundir.status(directory)
+        if state.text not in protocol.FINAL:
+            raise AgentError("it requires run %s, which is %s" % (run_id, state.text))
+        if not is_shared or _rank(requirement, directory) is not None:
+            return run_id
+    latest = _latest(home, requirement)
+    if latest is None:
+        raise AgentError(
+            "it requires a completed run of %s, and there is none"
+            % rundir.shown(requirement["source"])
+        )
+    return latest
+
+
+def _latest(home: str, requirement: RequirementForm) -> Optional[str]:
+    """The latest completed run of the operation: of the model's own, if there is one."""
+    best: Optional[Tuple[int, str]] = None
     for run_id in find.run_ids(home):
         directory = rundir.run_dir(home, run_id)
-        # `MODEL:NAME` behind the package's name, which a change of the project changes.
-        name = filters.operation_name(directory).rpartition("/")[2]
-        if name == operation and rundir.status(directory).text == "completed":
-            return run_id
-    return None
+        rank = _rank(requirement, directory)
+        is_better = rank is not None and (best is None or rank < best[0])
+        if rank is not None and is_better and rundir.status(directory).text == "completed":
+            best = (rank, run_id)
+            if rank == 0:
+                break
+    return best[1] if best else None
+
+
+def _rank(requirement: RequirementForm, directory: str) -> Optional[int]:
+    # `MODEL:NAME` behind the package's name, which a change of the project changes.
+    name = filters.operation_name(directory).rpartition("/")[2]
+    return protocol.rank_of(requirement["source"], requirement.get("model", ""), name)
 
 
 def add_files(
     home: str, run_id: str, requires: Sequence[RequirementForm], root: str = "", run_dir: str = ""
-) -> None:
-    """Copy the files of the project that are required into a pending run.
+) -> List[str]:
+    """Give a pending run the project's files that are required, and those of web servers.
 
-    They are below `root`, or where the run's package has them.
+    The project is at `root`, or where the run's package has its files. The answer is what is to
+    be said of them, a line each.
     """
     directory = run_dir or rundir.run_dir(home, run_id)
-    top = root or os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES, FILES)
+    said = []
     for requirement in requires:
-        if requirement["kind"] == "file" and not os.path.isabs(requirement["source"]):
-            add_required(directory, requirement, os.path.join(top, requirement["source"]), "file:")
+        if _is_there(directory, requirement) and not requirement.get("always"):
+            continue  # the run that it is made from had it
+        if is_of_project(requirement):
+            said += _add_file(directory, requirement, root)
+        elif requirement["kind"] == "url":
+            said += _add_fetched(home, directory, requirement)
+    return said
+
+
+def is_of_project(requirement: RequirementForm) -> bool:
+    return requirement["kind"] == "file" and not os.path.isabs(requirement["source"])
+
+
+def _add_file(directory: str, requirement: RequirementForm, root: str) -> List[str]:
+    source = requirement["source"]
+    if root:
+        path = os.path.normpath(os.path.join(root, source))
+    else:
+        kept = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES, FILES)
+        path = os.path.join(kept, protocol.kept_name(source))
+    if requirement.get("optional") and not os.path.exists(path):
+        return []
+    return add_required(directory, requirement, path, "file:" + source)
+
+
+def _add_fetched(home: str, directory: str, requirement: RequirementForm) -> List[str]:
+    try:
+        path = fetching.fetched(
+            home,
+            requirement["source"],
+            requirement.get("sha256", ""),
+            bool(requirement.get("always")),
+        )
+    except AgentError:
+        if requirement.get("optional"):
+            return []
+        raise
+    # What is kept serves other runs too, so it is copied.
+    return add_required(directory, requirement, path, "url:" + requirement["source"])
 
 
 def keep_files(home: str, run_id: str, root: str, files: Sequence[str]) -> None:
@@ -81,48 +151,158 @@ def keep_files(home: str, run_id: str, root: str, files: Sequence[str]) -> None:
     directory = rundir.run_dir(home, run_id)
     below = "%s/%s/" % (rundir.JOB_PACKAGES, FILES)
     for name in files:
-        copy_file(os.path.join(root, name), rundir.guild_dir(directory), below + name)
+        kept = below + protocol.kept_name(name)
+        copy_file(os.path.join(root, name), rundir.guild_dir(directory), kept)
 
 
-def resolve(home: str, directory: str, requires: Sequence[RequirementForm]) -> None:
-    """Link what the run requires of other runs, and of absolute paths, into it.
+def resolve(home: str, directory: str, requires: Sequence[RequirementForm]) -> List[str]:
+    """Put into the run what it requires of other runs, of absolute paths, and all that it lacks.
 
-    The run that was taken becomes the flag's value. What an earlier start linked stays,
-    unless another run is meant now. Raises AgentError (kind "unmet") for what is not there.
+    The run that was taken becomes the flag's value. What an earlier start put there stays,
+    unless another run is meant now. Raises AgentError (kind "unmet") for what is not there;
+    the answer is what is to be said of the rest, a line each.
     """
-    flags = rundir.mapping(rundir.read_attr(directory, "flags"))
-    known = rundir.mapping(rundir.read_attr(directory, "deps"))
+    said: List[str] = []
     try:
-        for requirement in requires:
-            key = "%s:%s" % (requirement["kind"], requirement["source"])
-            if requirement["kind"] == "operation":
-                run_id = _required_run(home, requirement, flags.get(requirement["name"]))
-                if _config(known, requirement["name"], key) == run_id:
-                    continue
+        _forget_others(directory, requires)
+        runs = _required_runs(home, directory, requires)
+        for index, requirement in enumerate(requires):
+            kind, is_there = requirement["kind"], _is_there(directory, requirement)
+            if kind == "operation":
+                if index in runs:
+                    said += _add_run(home, directory, requirement, runs[index])
+            elif kind == "config":
                 forget(directory, requirement)
-                flags[requirement["name"]] = run_id
-                rundir.write_attr(directory, "flags", flags)
-                add_required(
-                    directory, requirement, rundir.run_dir(home, run_id), key + "/", run_id
-                )
-            elif os.path.isabs(requirement["source"]) and requirement["name"] not in known:
-                add_required(directory, requirement, requirement["source"], "file:")
+                said += add_text(directory, requirement, requirement.get("content", ""))
+            elif kind == "module" or (is_there and not requirement.get("always")):
+                continue
+            else:
+                said += _add_anew(home, directory, requirement, is_there)
     except AgentError as e:
         raise AgentError("run %s cannot start: %s" % (os.path.basename(directory), e.message),
                          e.hint, "unmet") from None  # fmt: skip
+    return said
 
 
-def _config(known: Dict[str, Value], name: str, key: str) -> Value:
-    return rundir.mapping(rundir.mapping(known.get(name)).get(key)).get("config")
+def _forget_others(directory: str, requires: Sequence[RequirementForm]) -> None:
+    """Remove what an earlier start put there for a source that is another one now."""
+    deps = rundir.mapping(rundir.read_attr(directory, "deps"))
+    wanted: Dict[str, List[str]] = {}
+    for requirement in requires:
+        wanted.setdefault(requirement["name"], []).append(uri(requirement))
+    changed = False
+    for name in wanted:
+        sources = rundir.mapping(deps.get(name))
+        for key in [key for key in sources if key not in wanted[name]]:
+            _forget_origin(directory, key)
+            del sources[key]
+            deps[name], changed = sources, True
+    if changed:
+        rundir.write_attr(directory, "deps", deps)
+
+
+def _required_runs(
+    home: str, directory: str, requires: Sequence[RequirementForm]
+) -> Dict[int, str]:
+    """The runs that are to be linked now, by the number of their requirement.
+
+    What was linked of others is removed before any of them is linked.
+    """
+    flags = rundir.mapping(rundir.read_attr(directory, "flags"))
+    found: Dict[int, str] = {}
+    for index, requirement in enumerate(requires):
+        if requirement["kind"] != "operation":
+            continue
+        flag = _flag(requirement)
+        is_shared = _is_shared(flag, requires)
+        try:
+            run_id = _required_run(home, requirement, flags.get(flag), is_shared)
+        except AgentError:
+            if requirement.get("optional"):
+                continue
+            raise
+        taken = _taken(directory, requirement)
+        if is_shared and taken and _is_latest_for(home, requirement, flags.get(flag)):
+            run_id = str(taken)  # an earlier start has settled which
+        if taken == run_id and not requirement.get("always"):
+            continue
+        found[index] = run_id
+        if not (is_shared and flags.get(flag)):
+            flags[flag] = run_id
+    again = {requires[index]["source"] for index in found}
+    for index, requirement in enumerate(requires):
+        before = _taken(directory, requirement)
+        if requirement["kind"] == "operation" and requirement["source"] in again and before:
+            found.setdefault(index, str(before))  # what it has of that run is removed as well
+            forget(directory, requirement)
+    if found:
+        rundir.write_attr(directory, "flags", flags)
+    return found
+
+
+def _is_latest_for(home: str, requirement: RequirementForm, wanted: Value) -> bool:
+    """Whether the flag says nothing of this requirement, of which the latest run is taken."""
+    if wanted in (None, ""):
+        return True
+    directory = rundir.run_dir(home, find.one(home, str(wanted)))
+    return _rank(requirement, directory) is None
+
+
+def _add_run(home: str, directory: str, requirement: RequirementForm, run_id: str) -> List[str]:
+    origin = "operation:%s/" % requirement["source"]
+    return add_required(directory, requirement, rundir.run_dir(home, run_id), origin, run_id)
+
+
+def _add_anew(home: str, directory: str, requirement: RequirementForm, is_there: bool) -> List[str]:
+    """Give the run a file that it lacks, or one that is to be as it is now."""
+    source = requirement["source"]
+    if is_of_project(requirement):
+        if is_there:  # the project may be on another machine
+            return []
+        try:
+            return _add_file(directory, requirement, "")
+        except AgentError as e:
+            raise AgentError(e.message, "--force-sourcecode takes it from the project.") from None
+    forget(directory, requirement)
+    if requirement["kind"] == "url":
+        return _add_fetched(home, directory, requirement)
+    if requirement.get("optional") and not os.path.exists(source):
+        return []
+    return add_required(directory, requirement, source, "file:" + source, is_link=True)
+
+
+def _known(directory: str, requirement: RequirementForm) -> Value:
+    """What the run says of the requirement, once it was met."""
+    deps = rundir.mapping(rundir.read_attr(directory, "deps"))
+    return rundir.mapping(deps.get(requirement["name"])).get(uri(requirement))
+
+
+def uri(requirement: RequirementForm) -> str:
+    return "%s:%s" % (requirement["kind"], requirement["source"])
+
+
+def _is_there(directory: str, requirement: RequirementForm) -> bool:
+    return _known(directory, requirement) is not None
+
+
+def _taken(directory: str, requirement: RequirementForm) -> Value:
+    return rundir.mapping(_known(directory, requirement)).get("config")
 
 
 def forget(directory: str, requirement: RequirementForm) -> None:
-    """Remove what an earlier start linked for this requirement."""
-    paths, others = _split(directory, "%s:%s/" % (requirement["kind"], requirement["source"]))
+    """Remove what an earlier start put there for this requirement."""
+    _forget_origin(directory, uri(requirement))
+
+
+def _forget_origin(directory: str, origin: str) -> None:
+    paths, others = _split(directory, origin)
     for path in paths:
-        if os.path.islink(path):
+        # A copy of another run's file may be the operation's own by now.
+        is_copy = os.path.isfile(path) and not origin.startswith("operation:")
+        if os.path.islink(path) or is_copy:
             os.unlink(path)
-    write_manifest(directory, others)
+    if paths:
+        write_manifest(directory, others)
 
 
 def forget_all(directory: str) -> None:
@@ -143,7 +323,7 @@ def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:
     paths, others = [], []
     for line in manifest_lines(directory):
         name, place = _dependency(directory, line) or ("", "")
-        if name and place.startswith(origin):
+        if name and (not origin or place == origin or place.startswith(origin + "/")):
             paths.append(os.path.join(directory, name))
         else:
             others.append(line)
@@ -151,26 +331,37 @@ def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:
 
 
 def adopt_files(origin: str, directory: str) -> None:
-    """Give a pending run the project's files that the run `origin` was given."""
-    deps = rundir.read_attr(origin, "deps")
+    """Give a pending run the files of the project, and of web servers, that `origin` was given."""
+    kept: Dict[str, Dict[str, Value]] = {}
+    for name, sources in rundir.mapping(rundir.read_attr(origin, "deps")).items():
+        for key, source in rundir.mapping(sources).items():
+            if _is_adopted(str(key), source):
+                kept.setdefault(name, {})[key] = source
+    origins = [key for sources in kept.values() for key in sources]
     copied = []
     for line in manifest_lines(origin):
         name, place = _dependency(origin, line) or ("", "")
-        source = os.path.join(origin, name)
-        if not name or not place.startswith("file:") or not is_inside(directory, name):
+        path = os.path.join(origin, name)
+        is_meant = any(place == key or place.startswith(key + "/") for key in origins)
+        if not name or not is_meant or not is_inside(directory, name) or os.path.islink(path):
             continue
-        if os.path.isfile(source) and not os.path.islink(source):
-            copy_file(source, os.path.realpath(directory), name)
+        if os.path.isfile(path):
+            copy_file(path, os.path.realpath(directory), name)
+            copied.append(line)
+        elif os.path.isdir(path):
+            target = os.path.join(directory, name)
+            shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
             copied.append(line)
     if copied:
         append_manifest(directory, copied)
-    if isinstance(deps, dict):
-        of_files = {n: d for n, d in deps.items() if isinstance(d, dict) and _has_files(d)}
-        rundir.write_attr(directory, "deps", of_files)
+    if kept:
+        rundir.write_attr(directory, "deps", kept)
 
 
-def _has_files(sources: Dict[str, Value]) -> bool:
-    return any(str(uri).startswith("file:") for uri in sources)
+def _is_adopted(key: str, source: Value) -> bool:
+    """Whether it is a project's or a web server's, and as it came; what the host has is linked."""
+    is_changed = POST_PROCESS in rundir.mapping(source)
+    return key.startswith(("file:", "url:")) and not key.startswith("file:/") and not is_changed
 
 
 def _dependency(directory: str, line: str) -> Optional[Tuple[str, str]]:

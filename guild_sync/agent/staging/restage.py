@@ -110,7 +110,7 @@ def stage_in(
 ) -> Made:
     """Make the run in a directory of the user's, which no listing shows.
 
-    It is empty, new, or that of an earlier run, which is replaced but for its files.
+    It is empty, new, or that of an earlier run, which is replaced but for the files that it made.
     """
     guild = rundir.guild_dir(run_dir)
     if os.path.isdir(run_dir) and os.listdir(run_dir) and not os.path.isdir(guild):
@@ -124,6 +124,7 @@ def stage_in(
     with _at_rest(run_dir, run_dir):
         rundir.mark(run_dir, rundir.PENDING)
         _forget_end(run_dir)
+        requirements.forget_all(run_dir)
         rundir.remove_attrs(run_dir, rundir.attr_names(run_dir))
         stage.fill(run_dir, run_id, opref, attributes, job)
     return {"run_dir": run_dir}

@@ -70,16 +70,42 @@ def faults(folder: Path, **entry: Any) -> str:
     ("entry", "found"),
     [
         ("file:data.csv", Requirement("file", "data.csv", "data.csv")),
-        ("operation:m:train", Requirement("operation", "m:train", "m:train")),
+        ("operation:m:train", Requirement("operation", "m:train", "m:train", flag="m:train")),
+        ("operation:a, b.*", Requirement("operation", "a, b.*", "a, b.*", flag="a, b.*")),
+        ("config:c.yml", Requirement("config", "c.yml", "c.yml")),
+        ("module:a.b", Requirement("module", "a.b", "a.b")),
+        ("https://h/a.zip", Requirement("url", "https://h/a.zip", "https://h/a.zip")),
+        ("url:ftp://h/a", Requirement("url", "ftp://h/a", "ftp://h/a")),
         ({"file": "data/"}, Requirement("file", "data", "data/")),
         ({"file": "/"}, Requirement("file", "/", "/")),
-        ({"file": "a b", "name": "x"}, Requirement("file", "a b", "x")),
+        ({"file": "./../a/./b"}, Requirement("file", "../a/b", "./../a/./b")),
+        ({"file": "a=b"}, Requirement("file", "a=b", "a=b")),
+        ({"file": "${f}"}, Requirement("file", "${f}", "${f}")),
+        ({"file": "a b", "name": "x"}, Requirement("file", "a b", "x", flag="x")),
+        ({"file": "a", "flag-name": "x"}, Requirement("file", "a", "a", flag="x")),
+        ({"file": "d", "select-max": "(.)"}, Requirement("file", "d", "d", greatest=("(.)",))),
+        ({"file": "d", "select-min": ["(.)"]}, Requirement("file", "d", "d", least=("(.)",))),
+        ({"file": "d", "unpack": False}, Requirement("file", "d", "d", unpack=False)),
+        ({"file": "d", "optional": True}, Requirement("file", "d", "d", optional=True)),
+        ({"file": "d", "fail-if-empty": True}, Requirement("file", "d", "d", if_empty="fail")),
+        ({"file": "d", "warn-if-empty": False}, Requirement("file", "d", "d", if_empty="pass")),
+        ({"file": "d", "warn-if-empty": True}, Requirement("file", "d", "d")),
+        ({"file": "d", "sha256": "aB" * 32}, Requirement("file", "d", "d", sha256="aB" * 32)),
+        ({"file": "d", "sha256": "${h}"}, Requirement("file", "d", "d", sha256="${h}")),
+        ({"file": "d", "replace-existing": True}, Requirement("file", "d", "d", replace=True)),
+        ({"file": "d", "always-resolve": True}, Requirement("file", "d", "d", always=True)),
+        (
+            {"file": "d", "post-process": "sort d"},
+            Requirement("file", "d", "d", post_process="sort d"),
+        ),
+        ({"file": "d", "private": True, "references": [1]}, Requirement("file", "d", "d")),
+        ({"module": "m", "help": "pip"}, Requirement("module", "m", "m", help="pip")),
         ({"file": "d", "select": "a|b"}, Requirement("file", "d", "d", ("a|b",))),
         ({"file": "d", "select": ["a", "b"]}, Requirement("file", "d", "d", ("a", "b"))),
         ({"file": "d", "target-path": "x/y/"}, Requirement("file", "d", "d", target_path="x/y")),
         ({"file": "d", "path": "x"}, Requirement("file", "d", "d", target_path="x")),
         ({"file": "d", "target-type": "copy"}, Requirement("file", "d", "d", copy=True)),
-        ({"file": "d", "target-type": "link"}, Requirement("file", "d", "d")),
+        ({"file": "d", "target-type": "link"}, Requirement("file", "d", "d", link=True)),
         ({"file": "d", "preserve-path": True}, Requirement("file", "d", "d", keep_folders=True)),
     ],
 )
@@ -115,12 +141,27 @@ def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        ("data.csv", "must have one of file and operation"),
-        ("url:x", "must have one of file and operation"),
-        ("file:", "must have one of file and operation"),
-        (7, "must have one of file and operation"),
-        ({}, "must have one of file and operation"),
-        ({"file": "a", "operation": "b"}, "must have one of file and operation"),
+        ("data.csv", "the model has no resource 'data.csv'"),
+        ("file:", "must have one of file, operation, config, module, url"),
+        (7, "must have one of file, operation"),
+        ({}, "must have one of file, operation"),
+        ({"file": "a", "operation": "b"}, "must have one of file, operation"),
+        ("url:x", "url: must begin with http://, https:// or ftp://"),
+        ("gopher://h/a", "url: must begin with http://"),
+        ("config:a.py", "config: must be a JSON or YAML file"),
+        ("operation:a(", "operation: 'a(' is no name, and no regular expression"),
+        ({"file": "a", "select-max": "x"}, "select-max: 'x' has no group"),
+        ({"file": "a", "select-min": "("}, "select-min: '(' is not a regular expression"),
+        ({"file": "a", "sha256": "abc"}, "sha256: must be 64 hexadecimal digits"),
+        ({"file": "a", "sha256": 12}, "sha256: must be 64 hexadecimal digits"),
+        ({"file": "a", "help": 3}, "help: must be text"),
+        ({"file": "a", "post-process": ["x"]}, "post-process: must be text"),
+        ({"file": "a", "post-process": "x\0"}, "post-process: must be text"),
+        ({"file": "a", "optional": "x"}, "optional: must be yes or no"),
+        ({"file": "a", "unpack": 1}, "unpack: must be yes or no"),
+        ({"sources": []}, "sources: must be a list"),
+        ({"sources": [{"file": " "}]}, "source, entry 1: file: must be text"),
+        ({"sources": ["a"], "name": 3}, "name: must be text on one line"),
         ({"file": ["a"]}, "file: must be text on one line"),
         ({"file": " "}, "file: must be text on one line"),
         ({"file": "a\nb"}, "file: must be text on one line"),
@@ -129,10 +170,8 @@ def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
         ({"file": "a", "name": None}, "name: must be text on one line"),
         ({"file": "a", "name": 1}, "name: must be text on one line"),
         ({"file": "a", "name": "a=b"}, "name: must have no '='"),
-        ({"file": "a=b"}, "name: must have no '='"),
-        ({"file": "../a"}, "file: must be in the project"),
-        ({"file": "a/../../b"}, "file: must be in the project"),
-        ({"file": "/a/.."}, "file: must be in the project"),
+        ({"operation": "a=b"}, "name: must have no '='"),
+        ({"file": "a", "flag-name": "a=b"}, "flag-name: must have no '='"),
         ({"file": "a", "target-type": "move"}, "target-type: must be one of copy, link"),
         ({"file": "a", "target-type": []}, "target-type: must be one of copy, link"),
         ({"file": "a", "select": "("}, "select: '(' is not a regular expression"),
@@ -167,27 +206,99 @@ def test_a_requirement_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, faul
 
 def test_every_fault_is_said_at_once(tmp_path: Path) -> None:
     found = faults(
-        tmp_path, requires=[{"file": "../a", "select": "("}, "x"], flags={"f": {"choices": 1}}
+        tmp_path, requires=[{"file": "a\n", "select": "("}, "x"], flags={"f": {"choices": 1}}
     )
 
     assert len(found.splitlines()) == 4
 
 
 def test_a_key_that_guild_does_not_know_is_passed_over(tmp_path: Path) -> None:
-    entry = {"file": "a", "unpack": True}
-    project = load(tmp_path, {"op": {"exec": "true", "requires": [entry, {"file": "b", "x": 1}]}})
+    both = {"file": "a", "preserve-path": True, "target-path": "x"}
+    resource = {"sources": ["a"], "rename": "a b"}
+    requires = [{"file": "b", "x": 1}, both, resource]
+    project = load(tmp_path, {"op": {"exec": "true", "requires": requires}})
 
     assert project.warnings == (
-        "op: requires, entry 1: unpack is passed over: guild does not know it",
-        "op: requires, entry 2: x is passed over: guild does not know it",
+        "op: requires, entry 1: x is passed over: guild does not know it",
+        "op: requires, entry 2: target-path is passed over: preserve-path says where the files go",
+        "op: requires, entry 3: rename is passed over: it is a key of a source",
     )
 
 
-def test_two_requirements_of_one_name_are_a_fault(tmp_path: Path) -> None:
-    assert "entry 2: a is required twice" in faults(tmp_path, requires=["file:a", "file:a"])
+def test_two_requirements_of_one_name_are_put_together(tmp_path: Path) -> None:
+    found = read(tmp_path, requires=["file:a", "file:a", {"file": "b", "name": "a"}]).requires
 
-    found = read(tmp_path, requires=["file:a", {"file": "a", "name": "b"}]).requires
-    assert [requirement.name for requirement in found] == ["a", "b"]
+    assert [(requirement.source, requirement.name) for requirement in found] == [
+        ("a", "a"),
+        ("b", "a"),
+    ]
+
+
+def of_resources(folder: Path, resources: Any, requires: Any = "r") -> list[Requirement]:
+    """What an operation of a model with these resources requires."""
+    operations = {"op": {"exec": "true", "requires": requires}}
+    model = {"model": "m", "resources": resources, "operations": operations}
+    (folder / "guild.yml").write_text(yaml.safe_dump([model], sort_keys=False))
+    (operation,) = reader.load(folder).operations
+    return list(operation.requires)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"sources": ["a", {"file": "b"}]},
+        {"sources": ["file:a", "file:b"]},
+        {"sources": [{"file": "a"}, "b"], "private": True, "references": ["x"]},
+        ["a", {"file": "b"}],
+    ],
+)
+def test_a_resource_is_required_by_its_name(tmp_path: Path, resource: Any) -> None:
+    found = of_resources(tmp_path, {"r": resource})
+
+    assert found == [Requirement("file", "a", "r"), Requirement("file", "b", "r")]
+    assert of_resources(tmp_path, {"r": resource}, {"resource": "r"}) == found
+
+
+def test_a_resource_may_be_one_source(tmp_path: Path) -> None:
+    assert of_resources(tmp_path, {"r": {"file": "a"}}) == [Requirement("file", "a", "r")]
+    assert of_resources(tmp_path, {"r": "file:a"}) == [Requirement("file", "a", "r")]
+
+
+def test_what_a_resource_says_holds_for_sources_that_do_not_say_it(tmp_path: Path) -> None:
+    sources = ["a.zip", {"file": "b", "path": "y", "target-type": "link", "unpack": True}]
+    inline = {
+        "sources": sources,
+        "target-path": "x",
+        "default-unpack": False,
+        "target-type": "copy",
+    }
+    found = of_resources(tmp_path, {}, inline)
+
+    first, second = found
+    assert (first.name, second.name) == ("a.zip", "b")
+    assert (first.target_path, first.unpack, first.copy) == ("x", False, True)
+    assert (second.target_path, second.unpack, second.copy) == ("y", True, False)
+
+
+def test_each_run_that_a_resource_requires_has_a_flag_of_its_own(tmp_path: Path) -> None:
+    resource = {"sources": [{"operation": "a"}, {"operation": "b", "name": "c"}]}
+    found = of_resources(tmp_path, {"r": resource})
+
+    assert [(r.name, r.flag, r.model) for r in found] == [("r", "a", "m"), ("r", "c", "m")]
+
+
+@pytest.mark.parametrize(
+    ("resources", "fault"),
+    [
+        ({"a": {"file": "x"}, "b": {"file": "y"}}, "the model has no resource 'r': it has a, b"),
+        ({"r": {"sources": [7]}}, "requires: resource r: source, entry 1: must have one of file"),
+        ({"r": ["s"], "s": ["r"]}, "resource r requires itself"),
+    ],
+)
+def test_a_resource_that_is_wrong_is_a_fault(tmp_path: Path, resources: Any, fault: str) -> None:
+    of_resources(tmp_path, resources)
+    (operation,) = reader.load(tmp_path).operations
+    assert fault in " ".join(operation.faults)
 
 
 def test_a_required_run_has_a_flag_that_is_not_the_operations_own(tmp_path: Path) -> None:
@@ -202,11 +313,36 @@ def test_a_required_run_has_a_flag_that_is_not_the_operations_own(tmp_path: Path
     assert "FLAG_MODEL" not in command.command_of(operation, values)["env"]
 
 
-def test_a_flag_named_like_a_required_run_is_a_fault(tmp_path: Path) -> None:
-    found = faults(tmp_path, requires="operation:train", flags={"train": 1})
+def test_a_flag_that_the_operation_has_says_the_run_or_the_file(tmp_path: Path) -> None:
+    requires = ["operation:train", {"file": "a", "name": "f"}, {"file": "b", "flag-name": "g"}]
+    operation = read(tmp_path, requires=requires, flags={"train": None, "f": "x"})
+    values = plain_values(flags.flag_values(operation, ["train=12345678", "g=y"]))
+    job = command.command_of(operation, values)
 
-    assert "op: requires: train is a flag too: give it another name" in found
-    assert read(tmp_path, requires="file:train", flags={"train": 1}).flags["train"].default == 1
+    assert list(operation.flags) == ["train", "f", "g"]
+    assert [form["source"] for form in job["requires"]] == ["train", "x", "y"]
+    assert job["env"]["FLAG_TRAIN"] == "12345678"  # a flag of the operation's own
+    assert "FLAG_G" not in job["env"]
+
+
+def test_values_of_flags_stand_in_what_is_required(tmp_path: Path) -> None:
+    texts = {
+        "file": "${d}/x", "select": "${d}[.]csv", "select-max": "${d}-(.)", "rename": "${d} ${e}",
+        "target-path": "in/${e}", "sha256": "${h}", "post-process": "sort ${e} '${e}' ${other}",
+    }  # fmt: skip
+    operation = read(tmp_path, requires=texts, flags={"d": "a", "e": "b; rm x", "h": "0" * 64})
+    (form,) = command.command_of(operation, plain_values(flags.flag_values(operation, [])))[
+        "requires"
+    ]
+
+    assert (form["source"], form["select"], form["greatest"]) == ("a/x", ["a[.]csv"], ["a-(.)"])
+    assert (form["rename"], form["target_path"]) == ([("a", "b; rm x")], "in/b; rm x")
+    assert form["sha256"] == "0" * 64
+    # A value is a variable of the shell's, never part of the command.
+    assert form["post_process"].splitlines() == [
+        "export GUILD_VALUE_1='b; rm x'",
+        "sort ${GUILD_VALUE_1} '${GUILD_VALUE_1}' ${other}",
+    ]
 
 
 # Steps.

@@ -89,7 +89,8 @@ def test_an_encoding_takes_numbers_too_and_words_of_a_split_one_by_one(tmp_path:
     ],
 )
 def test_a_key_that_does_not_fit_is_a_fault(tmp_path: Path, flag: str) -> None:
-    assert "flags: x:" in message(tmp_path, f"op: {{main: a, flags: {{x: {flag}}}}}")
+    said = message(tmp_path, f"op: {{main: a, flags: {{x: {flag}}}}}")
+    assert "flags: x:" in said or "nothing is read from a value of the kind" in said
 
 
 def test_a_key_of_guild_yml_has_the_last_word_over_the_source(tmp_path: Path) -> None:

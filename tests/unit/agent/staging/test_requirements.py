@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from guild_sync.agent import protocol
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import RequirementForm
-from guild_sync.agent.staging import placing, requirements
+from guild_sync.agent.staging import requirements, selecting
 from guild_sync.agent.store import rundir
 
 ID, MADE, OLDER = "a" * 32, "b" * 32, "c" * 32
@@ -130,7 +131,7 @@ def test_select_has_to_match_the_whole_path(home: Path, run: Path, root: Path) -
 def test_what_is_selected_keeps_its_folders_on_request(home: Path, run: Path, root: Path) -> None:
     add(home, root, of_file("data", select=[r".*b\.csv"], keep_folders=True))
 
-    assert files(run) == {"deep/b.csv": "data/deep/b.csv"}
+    assert files(run) == {"data/deep/b.csv": "data/deep/b.csv"}
 
 
 def test_a_file_is_renamed_by_each_rule_in_turn_and_put_below_the_target_path(
@@ -154,21 +155,133 @@ def test_source_code_that_is_required_too_is_no_collision(
     assert {"data/code.py", "data/a.csv"} <= set(files(run))
 
 
-def test_another_file_in_the_way_is_not_overwritten(home: Path, run: Path, root: Path) -> None:
+def test_another_file_in_the_way_stays_unless_it_may_be_replaced(
+    home: Path, run: Path, root: Path
+) -> None:
     (run / "one.csv").write_text("another")
-    with pytest.raises(AgentError, match=r"'one\.csv' is in the way of another"):
-        add(home, root, of_file("one.csv"))
+    said = requirements.add_files(str(home), ID, [of_file("one.csv")], str(root))
 
+    assert said == ["'one.csv' is there already: it is not replaced by that of 'one.csv'"]
     assert files(run) == {"one.csv": "another"}
 
+    rundir.remove_attrs(str(run), ["deps"])
+    add(home, root, of_file("one.csv", replace=True))
+    assert files(run) == {"one.csv": "one.csv"}
 
-def test_two_files_of_one_name_are_refused(home: Path, run: Path, root: Path) -> None:
+
+def test_source_code_gives_way_to_what_is_required(home: Path, run: Path, root: Path) -> None:
+    (run / "one.csv").write_text("code")
+    (run / "other.py").write_text("code")
+    lines = "s one.csv 0 one.csv\ns other.py 0 other.py\n"
+    (run / ".guild" / "manifest").write_text(lines)
+    add(home, root, of_file("one.csv"))
+
+    assert files(run) == {"one.csv": "one.csv", "other.py": "code"}
+    digest = sha1("one.csv")
+    assert manifest(run) == ["s other.py 0 other.py", f"d one.csv {digest} file:one.csv"]
+
+
+def test_of_two_files_of_one_name_the_first_is_taken(home: Path, run: Path, root: Path) -> None:
     (root / "data" / "deep" / "a.csv").write_text("other")
-    with pytest.raises(AgentError, match=r"would both be 'a\.csv'") as error:
-        add(home, root, of_file("data", select=[r".*a\.csv"]))
+    requirement = of_file("data", select=[r".*a\.csv"])
+    said = requirements.add_files(str(home), ID, [requirement], str(root))
 
-    assert "preserve-path" in error.value.hint
+    assert len(said) == 1
+    assert files(run) == {"a.csv": "data/a.csv"}
+
+
+@pytest.mark.parametrize(("key", "name"), [("least", "m-2.txt"), ("greatest", "m-10.txt")])
+def test_the_file_with_the_least_or_the_greatest_number_is_taken(
+    home: Path, run: Path, root: Path, key: str, name: str
+) -> None:
+    for number in ("10", "9", "2", "x"):
+        (root / "data" / f"m-{number}.txt").write_text(number)
+    add(home, root, of_file("data", **{key: [r"m-(.*)\.txt"]}))
+
+    assert list(files(run)) == [name]
+
+
+def test_a_folder_that_is_matched_comes_as_a_whole(home: Path, run: Path, root: Path) -> None:
+    add(home, root, of_file("data", select=["deep"]))
+
+    assert files(run) == {"deep/b.csv": "data/deep/b.csv"}
+
+
+@pytest.mark.parametrize(("if_empty", "count"), [("warn", 1), ("pass", 0)])
+def test_nothing_that_is_selected_is_said_or_passed_over(
+    home: Path, run: Path, root: Path, if_empty: str, count: int
+) -> None:
+    requirement = of_file("data", select=["none"], if_empty=if_empty)
+    said = requirements.add_files(str(home), ID, [requirement], str(root))
+
+    assert said == ["it requires files of data matching none, and there are none"][:count]
+    resolve(home, run, requirement)  # and the run starts
+
+
+def test_a_file_that_need_not_be_there_may_be_missing(home: Path, run: Path, root: Path) -> None:
+    for source in ("none.csv", str(root / "none")):
+        add(home, root, of_file(source, optional=True))
+        resolve(home, run, of_file(source, optional=True))
+
     assert files(run) == {}
+
+
+def test_a_digest_is_checked(home: Path, run: Path, root: Path) -> None:
+    digest = hashlib.sha256(b"one.csv").hexdigest()
+    add(home, root, of_file("one.csv", sha256=digest.upper()))
+    with pytest.raises(
+        AgentError, match=f"'data/a.csv' has the SHA-256 [0-9a-f]+, and not {digest}"
+    ):
+        add(home, root, of_file("data/a.csv", sha256=digest))
+    with pytest.raises(AgentError, match="'data' is a folder, which has no SHA-256"):
+        add(home, root, of_file("data", sha256=digest))
+
+    assert files(run) == {"one.csv": "one.csv"}
+
+
+def test_sources_of_one_name_are_put_together(home: Path, run: Path, root: Path) -> None:
+    add(home, root, of_file("one.csv", name="x"), of_file("data/a.csv", name="x"))
+
+    assert sorted(files(run)) == ["a.csv", "one.csv"]
+    deps = rundir.mapping(rundir.read_attr(str(run), "deps"))
+    assert list(rundir.mapping(deps["x"])) == ["file:one.csv", "file:data/a.csv"]
+
+
+def test_a_place_beside_the_project_is_reached_here_and_in_a_package(
+    home: Path, run: Path, root: Path
+) -> None:
+    (root.parent / "beside").mkdir()
+    (root.parent / "beside" / "x.txt").write_text("x")
+    add(home, root, of_file("../beside"))
+    assert files(run) == {"beside/x.txt": "x"}
+
+    requirements.forget_all(str(run))
+    requirements.keep_files(str(home), ID, str(root), ["../beside/x.txt"])
+    requirements.add_files(str(home), ID, [of_file("../beside")])
+    assert files(run) == {"beside/x.txt": "x"}
+
+
+def test_what_an_earlier_start_put_there_goes_where_another_file_is_meant(
+    home: Path, run: Path, root: Path
+) -> None:
+    add(home, root, of_file("one.csv", name="x"))
+    requirements.keep_files(str(home), ID, str(root), ["data/a.csv"])
+    resolve(home, run, of_file("data/a.csv", name="x"))
+    assert files(run) == {"a.csv": "data/a.csv"}
+
+    with pytest.raises(AgentError, match=r"it requires 'data/no.csv', which is not there") as error:
+        resolve(home, run, of_file("data/no.csv", name="x"))
+    assert "--force-sourcecode" in error.value.hint
+
+
+def test_a_configuration_is_written_at_each_start(home: Path, run: Path) -> None:
+    (run / "c.yml").write_text("source code")
+    (run / ".guild" / "manifest").write_text("s c.yml 0 c.yml\n")
+    for text in ("a: 1\n", "a: 2\n"):
+        resolve(home, run, of_file("conf/c.yml", kind="config", content=text))
+        assert files(run) == {"c.yml": text}
+
+    assert manifest(run) == [f"d c.yml {sha1(text)} config:conf/c.yml"]
 
 
 @pytest.mark.parametrize("text", ["../x", "../../x", "/x", "../.guild/x", "..", ".guild", ""])
@@ -358,6 +471,50 @@ def test_the_candidate_is_the_run_that_would_be_taken(home: Path, run: Path, mad
     assert found["train"]["run"] is not None and found["train"]["run"]["id"] == MADE
 
 
+@pytest.mark.parametrize(
+    ("source", "model", "rank"),
+    [
+        ("train", "", 0), ("tr.*", "", 0), ("none, train", "", 0), ("none|train", "", 0),
+        ("train", "m", 1), ("rain", "", None), ("m:train", "", None), ("train(", "", None),
+    ],
+)  # fmt: skip
+def test_an_operation_is_required_by_its_name_or_a_pattern(
+    source: str, model: str, rank: int | None
+) -> None:
+    assert protocol.rank_of(source, model, "train") == rank
+    assert protocol.rank_of("train", "m", "m:train") == 0
+    assert protocol.rank_of("train", "k", "m:train") == 2
+    assert protocol.rank_of("m:tr.*", "k", "m:train") == 0
+    assert protocol.rank_of("train.*", "", "train+") is None  # a batch's own run
+
+
+def test_a_models_own_operation_is_meant_before_others_of_that_name(
+    home: Path, run: Path, made: Path
+) -> None:
+    own = new_run(home, OLDER, "train", 1_000_000)
+    (own / ".guild" / "opref").write_text("package:gpkg.demo 1.0 m train")
+    (own / "own.txt").write_text("own")
+    resolve(home, run, of_run(model="m"))
+    assert files(run) == {"own.txt": f"-> ../{OLDER}/own.txt"}
+
+
+def test_runs_of_several_operations_may_have_one_name(home: Path, run: Path, made: Path) -> None:
+    other = new_run(home, OLDER, "prepare", 1_000_000)
+    (other / "p.txt").write_text("p")
+    both = [of_run(select=["model.*"], name="x"), {**of_run(name="x"), "source": "prepare"}]
+    for flag in ({}, {"x": OLDER}, {"x": MADE}):
+        rundir.write_attr(str(run), "flags", flag)
+        resolve(home, run, *both)  # type: ignore[arg-type]
+        assert sorted(files(run)) == ["model.bin", "p.txt"]
+
+
+def test_an_operation_that_need_not_have_run_may_be_missing(home: Path, run: Path) -> None:
+    resolve(home, run, of_run(optional=True))
+    assert requirements.candidates(str(home), [of_run(optional=True)], {}) == {
+        "train": {"run": None, "problem": ""}
+    }
+
+
 # What was put into a run, taken out of it or handed on.
 
 
@@ -425,7 +582,7 @@ def test_what_python_has_cached_is_nothing_that_a_run_made(
     (made / "cache.pyc").touch()
     every = of_file(str(made), keep_folders=True)
     select: RequirementForm = {**every, "select": [r".*pyc"]}
-    named = [name for name, _ in placing._chosen(select, str(made), MADE)]
+    named = [name for name, _ in selecting.chosen(select, str(made), MADE)]
     assert named == ["cache.pyc"]
-    chosen = [name for name, _ in placing._chosen(every, str(made), MADE)]
+    chosen = [name for name, _ in selecting.chosen(every, str(made), MADE)]
     assert sorted(chosen) == ["cache.pyc", "logs", "model.bin"]

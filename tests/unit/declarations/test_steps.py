@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from guild_sync.errors import ConfigError, GuildError
+from guild_sync.errors import GuildError
 from guild_sync.guildfile import reader
 from guild_sync.jobs.job import job_of
 from guild_sync.jobs.notes import BatchOptions, Notes
@@ -27,9 +27,10 @@ def step(folder: Path, entry: Any) -> Step:
 
 
 def faults(folder: Path, **entry: Any) -> str:
-    with pytest.raises(ConfigError) as error:
-        load(folder, {"op": {"exec": "true", **entry} if "steps" not in entry else entry})
-    return error.value.hint
+    operations = {"op": {"exec": "true", **entry} if "steps" not in entry else entry}
+    (operation,) = load(folder, operations).operations
+    assert operation.faults
+    return "\n".join(operation.faults)
 
 
 @pytest.mark.parametrize(

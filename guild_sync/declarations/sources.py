@@ -1,0 +1,217 @@
+"""One source of a requirement in guild.yml: what it is, and which of its files are meant."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from guild_sync.config.faults import Place
+from guild_sync.project.definitions import Requirement, Yaml
+from guild_sync.project.values import words_of
+
+KINDS = ("file", "operation", "config", "module", "url")
+_KEYS = {
+    *KINDS, "name", "flag-name", "select", "select-min", "select-max", "rename", "target-path",
+    "path", "target-type", "preserve-path", "replace-existing", "unpack", "optional",
+    "warn-if-empty", "fail-if-empty", "sha256", "help", "post-process", "always-resolve",
+    "description", "private", "references",
+}  # fmt: skip
+_TARGET_TYPES = ("copy", "link")
+_SWITCHES = (
+    "preserve-path", "replace-existing", "unpack", "optional", "warn-if-empty", "fail-if-empty",
+    "always-resolve", "private",
+)  # fmt: skip
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+
+
+def one_line(value: Yaml) -> TypeGuard[str]:
+    """Whether it is text that can be told on one line."""
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
+def source_of(
+    entry: Yaml,
+    place: Place,
+    text_is: str = "",
+    inherited: Mapping[Yaml, Yaml] | None = None,
+) -> Requirement | None:
+    """The source that an entry is, a text or a mapping; None for one that has a fault.
+
+    A text without a kind is one of the kind `text_is`. What the entry does not say is as
+    `inherited` has it.
+    """
+    if isinstance(entry, str):
+        entry = _of_text(entry, text_is)
+    kinds = [kind for kind in KINDS if isinstance(entry, dict) and entry.get(kind)]
+    if not isinstance(entry, dict) or len(kinds) != 1:
+        place.fault(f"must have one of {', '.join(KINDS)}, or sources, or be a resource's name")
+        return None
+    for key in entry:
+        if key not in _KEYS:
+            place.pass_over(key)
+    says_where = "target-path" in entry or "path" in entry
+    above = {k: v for k, v in (inherited or {}).items() if k not in ("target-path", "path")}
+    return _source(kinds[0], {**(above if says_where else inherited or {}), **entry}, place)
+
+
+def _of_text(text: str, text_is: str) -> Yaml:
+    kind, colon, source = text.partition(":")
+    if colon and kind in KINDS:
+        return {kind: source}
+    if "://" in text:
+        return {"url": text}
+    return {text_is: text} if text_is else None
+
+
+def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement | None:
+    before = len(place.faults)
+    source, name = entry[kind], entry.get("name", entry[kind])
+    flag = entry.get("flag-name", "x")
+    for key, text in ((kind, source), ("name", name), ("flag-name", flag)):
+        if not one_line(text):
+            if key == kind or key in entry:
+                place.fault(f"{key}: must be text on one line")
+        elif "=" in text and key != kind and (key in entry or kind == "operation"):
+            place.fault(f"{key}: must have no '='")
+    for key in ("help", "post-process"):
+        text = entry.get(key, "")
+        if not isinstance(text, str) or "\0" in text:
+            place.fault(f"{key}: must be text")
+    for key in _SWITCHES:
+        if not isinstance(entry.get(key, False), bool):
+            place.fault(f"{key}: must be yes or no")
+    _check_source(kind, source, place)
+    select, least, greatest = (
+        _patterns(key, entry.get(key), place) for key in ("select", "select-min", "select-max")
+    )
+    rename = _rename(entry.get("rename"), place)
+    target_type = entry.get("target-type")
+    if target_type not in (None, *_TARGET_TYPES):
+        place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
+    digest = _digest(entry.get("sha256"), place)
+    keep = entry.get("preserve-path") is True
+    target_path = _target_path(entry.get("target-path", entry.get("path")), place)
+    if keep and target_path:
+        place.warn("target-path is passed over: preserve-path says where the files go")
+    if len(place.faults) > before or not isinstance(source, str) or not isinstance(name, str):
+        return None
+    return Requirement(
+        kind,
+        _path(source) if kind in ("file", "config") else source.strip(),
+        name,
+        select,
+        rename,
+        "" if keep else target_path,
+        target_type == "copy",
+        keep,
+        flag=_flag(kind, entry, name),
+        least=least,
+        greatest=greatest,
+        unpack=entry.get("unpack", True) is True,
+        optional=entry.get("optional") is True,
+        if_empty=_if_empty(entry),
+        sha256=digest,
+        replace=entry.get("replace-existing") is True,
+        help=str(entry.get("help", "")),
+        post_process=str(entry.get("post-process", "")).strip(),
+        always=entry.get("always-resolve") is True,
+        link=target_type == "link",
+    )
+
+
+def _path(source: str) -> str:
+    """A path as it is looked for: `./data/` is `data`."""
+    return posixpath.normpath(source) if "${" not in source else source.rstrip("/") or source
+
+
+def _check_source(kind: str, source: Yaml, place: Place) -> None:
+    text = source if isinstance(source, str) else ""
+    if kind == "operation" and not all(_is_pattern(part.strip()) for part in text.split(",")):
+        place.fault(f"operation: {text!r} is no name, and no regular expression")
+    if kind == "url" and "${" not in text and not re.match(r"(?i)(https?|ftp)://[^/]", text):
+        place.fault("url: must begin with http://, https:// or ftp://")
+    if kind == "config" and "${" not in text and not text.endswith((".json", ".yml", ".yaml")):
+        place.fault("config: must be a JSON or YAML file: its name ends with .json, .yml or .yaml")
+
+
+def _flag(kind: str, entry: Mapping[Yaml, Yaml], name: str) -> str:
+    """The flag that says what is taken: any requirement can have one, an operation always has."""
+    given = entry.get("flag-name", entry.get("name", name if kind == "operation" else None))
+    return str(given) if given is not None else ""
+
+
+def _if_empty(entry: Mapping[Yaml, Yaml]) -> str:
+    if entry.get("fail-if-empty") is True:
+        return "fail"
+    return "pass" if entry.get("warn-if-empty") is False else "warn"
+
+
+def _digest(value: Yaml, place: Place) -> str:
+    if value is None:
+        return ""
+    text = str(value)
+    if not _VARIABLE.search(text) and not _DIGEST.match(text):
+        place.fault("sha256: must be 64 hexadecimal digits")
+    return text
+
+
+def _patterns(key: str, value: Yaml, place: Place) -> tuple[str, ...]:
+    patterns = [] if value is None else value if isinstance(value, list) else [value]
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not _is_pattern(pattern):
+            place.fault(f"{key}: {pattern!r} is not a regular expression")
+        elif key != "select" and "${" not in pattern and not re.compile(pattern).groups:
+            place.fault(f"{key}: {pattern!r} has no group (...) for the number")
+    return tuple(str(pattern) for pattern in patterns)
+
+
+def _rename(value: Yaml, place: Place) -> tuple[tuple[str, str], ...]:
+    """Pairs of a pattern and what takes its place: `'PATTERN TEXT'`, or a mapping of both."""
+    entries = [] if value is None else value if isinstance(value, list) else [value]
+    found = []
+    for entry in entries:
+        if isinstance(entry, dict):
+            words = [word for key in ("pattern", "repl") if isinstance(word := entry.get(key), str)]
+        else:
+            text = entry if isinstance(entry, str) else ""
+            # Without quotes a backslash is the expression's own, as in `\1`.
+            words = words_of(text) if "'" in text or '"' in text else text.split()
+        if len(words) != 2:
+            place.fault("rename: must be 'PATTERN TEXT', or have pattern and repl")
+        elif not _is_pattern(words[0]) or not _is_replacement(words[0], words[1]):
+            place.fault(f"rename: {words[0]!r}, {words[1]!r} is no pattern and its replacement")
+        else:
+            found.append((words[0], words[1]))
+    return tuple(found)
+
+
+def _target_path(value: Yaml, place: Place) -> str:
+    if value is None:
+        return ""
+    if not one_line(value) or value.startswith("/") or ".." in value.split("/"):
+        place.fault("target-path: must be a path in the run")
+        return ""
+    if posixpath.normpath(value).split("/")[0] == ".guild":
+        place.fault("target-path: .guild is guild's own")
+    return value.rstrip("/")
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether it is a regular expression, whatever value a flag in it has."""
+    try:
+        re.compile(_VARIABLE.sub("x", text))
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def _is_replacement(pattern: str, text: str) -> bool:
+    """Whether `text` names only groups that the pattern has."""
+    try:
+        re.sub(_VARIABLE.sub("x", pattern), text, "")  # reads it, whether or not it has a place
+    except (re.error, IndexError):
+        return False
+    return True
