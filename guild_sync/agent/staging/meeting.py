@@ -9,8 +9,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 from ..errors import AgentError
 from ..protocol import RequirementForm, Value
 from ..store import rundir
-from . import requirements
-from .requirements import POST_PROCESS
+from . import given, requirements
+from .given import POST_PROCESS
 
 _LONGEST = 60  # seconds for Python to look for a module
 # Looked for and not imported: that may take long, and the operation does it.
@@ -96,5 +96,5 @@ def note_done(directory: str, requires: Sequence[RequirementForm]) -> None:
 
 def _source(deps: Dict[str, Value], requirement: RequirementForm) -> Optional[Dict[str, Value]]:
     sources = deps.get(requirement["name"])
-    found = sources.get(requirements.uri(requirement)) if isinstance(sources, dict) else None
+    found = sources.get(given.uri(requirement)) if isinstance(sources, dict) else None
     return found if isinstance(found, dict) else None

@@ -7,19 +7,15 @@ another run, and of an absolute path, there are links, made before the operation
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
 from ..catalog import describe, filters, find
 from ..errors import AgentError
 from ..protocol import FILES, RequiredRun, RequirementForm, Value
-from ..store import manifest, rundir
-from ..store.manifest import append_manifest, manifest_lines, write_manifest
-from . import fetching
-from .placing import add_required, add_text, copy_file, is_inside
-
-POST_PROCESS = "post-process"  # in `deps`, of a source whose command was run
+from ..store import rundir
+from . import fetching, given
+from .placing import add_required, add_text, copy_file
 
 
 def candidates(
@@ -104,9 +100,7 @@ def add_files(
     """
     directory = run_dir or rundir.run_dir(home, run_id)
     said = []
-    for requirement in requires:
-        if _is_there(directory, requirement) and not requirement.get("always"):
-            continue  # the run that it is made from had it
+    for requirement in _wanting(directory, requires):  # not what the run it is made from had
         if is_of_project(requirement):
             said += _add_file(directory, requirement, root)
         elif requirement["kind"] == "url":
@@ -164,41 +158,21 @@ def resolve(home: str, directory: str, requires: Sequence[RequirementForm]) -> L
     """
     said: List[str] = []
     try:
-        _forget_others(directory, requires)
+        given.forget_others(directory, requires)
         runs = _required_runs(home, directory, requires)
+        wanting = _wanting(directory, requires)
+        for requirement in wanting:
+            if not is_of_project(requirement):
+                given.forget(directory, requirement)
         for index, requirement in enumerate(requires):
-            kind, is_there = requirement["kind"], _is_there(directory, requirement)
-            if kind == "operation":
-                if index in runs:
-                    said += _add_run(home, directory, requirement, runs[index])
-            elif kind == "config":
-                forget(directory, requirement)
-                said += add_text(directory, requirement, requirement.get("content", ""))
-            elif kind == "module" or (is_there and not requirement.get("always")):
-                continue
-            else:
-                said += _add_anew(home, directory, requirement, is_there)
+            if index in runs:
+                said += _add_run(home, directory, requirement, runs[index])
+            elif requirement in wanting:
+                said += _add_anew(home, directory, requirement)
     except AgentError as e:
         raise AgentError("run %s cannot start: %s" % (os.path.basename(directory), e.message),
                          e.hint, "unmet") from None  # fmt: skip
     return said
-
-
-def _forget_others(directory: str, requires: Sequence[RequirementForm]) -> None:
-    """Remove what an earlier start put there for a source that is another one now."""
-    deps = rundir.mapping(rundir.read_attr(directory, "deps"))
-    wanted: Dict[str, List[str]] = {}
-    for requirement in requires:
-        wanted.setdefault(requirement["name"], []).append(uri(requirement))
-    changed = False
-    for name in wanted:
-        sources = rundir.mapping(deps.get(name))
-        for key in [key for key in sources if key not in wanted[name]]:
-            _forget_origin(directory, key)
-            del sources[key]
-            deps[name], changed = sources, True
-    if changed:
-        rundir.write_attr(directory, "deps", deps)
 
 
 def _required_runs(
@@ -221,7 +195,7 @@ def _required_runs(
             if requirement.get("optional"):
                 continue
             raise
-        taken = _taken(directory, requirement)
+        taken = given.taken(directory, requirement)
         if is_shared and taken and _is_latest_for(home, requirement, flags.get(flag)):
             run_id = str(taken)  # an earlier start has settled which
         if taken == run_id and not requirement.get("always"):
@@ -231,10 +205,10 @@ def _required_runs(
             flags[flag] = run_id
     again = {requires[index]["source"] for index in found}
     for index, requirement in enumerate(requires):
-        before = _taken(directory, requirement)
+        before = given.taken(directory, requirement)
         if requirement["kind"] == "operation" and requirement["source"] in again and before:
             found.setdefault(index, str(before))  # what it has of that run is removed as well
-            forget(directory, requirement)
+            given.forget(directory, requirement)
     if found:
         rundir.write_attr(directory, "flags", flags)
     return found
@@ -253,126 +227,32 @@ def _add_run(home: str, directory: str, requirement: RequirementForm, run_id: st
     return add_required(directory, requirement, rundir.run_dir(home, run_id), origin, run_id)
 
 
-def _add_anew(home: str, directory: str, requirement: RequirementForm, is_there: bool) -> List[str]:
+def _wanting(directory: str, requires: Sequence[RequirementForm]) -> List[RequirementForm]:
+    """The files that the run has not got yet, and those that it gets at each start."""
+    found = []
+    for requirement in requires:
+        is_there = given.known(directory, requirement) is not None
+        # The project may be on another machine by now.
+        is_renewed = bool(requirement.get("always")) and not is_of_project(requirement)
+        if requirement["kind"] == "config" or (
+            requirement["kind"] in ("file", "url") and (is_renewed or not is_there)
+        ):
+            found.append(requirement)
+    return found
+
+
+def _add_anew(home: str, directory: str, requirement: RequirementForm) -> List[str]:
     """Give the run a file that it lacks, or one that is to be as it is now."""
     source = requirement["source"]
+    if requirement["kind"] == "config":
+        return add_text(directory, requirement, requirement.get("content", ""))
+    if requirement["kind"] == "url":
+        return _add_fetched(home, directory, requirement)
     if is_of_project(requirement):
-        if is_there:  # the project may be on another machine
-            return []
         try:
             return _add_file(directory, requirement, "")
         except AgentError as e:
             raise AgentError(e.message, "--force-sourcecode takes it from the project.") from None
-    forget(directory, requirement)
-    if requirement["kind"] == "url":
-        return _add_fetched(home, directory, requirement)
     if requirement.get("optional") and not os.path.exists(source):
         return []
     return add_required(directory, requirement, source, "file:" + source, is_link=True)
-
-
-def _known(directory: str, requirement: RequirementForm) -> Value:
-    """What the run says of the requirement, once it was met."""
-    deps = rundir.mapping(rundir.read_attr(directory, "deps"))
-    return rundir.mapping(deps.get(requirement["name"])).get(uri(requirement))
-
-
-def uri(requirement: RequirementForm) -> str:
-    return "%s:%s" % (requirement["kind"], requirement["source"])
-
-
-def _is_there(directory: str, requirement: RequirementForm) -> bool:
-    return _known(directory, requirement) is not None
-
-
-def _taken(directory: str, requirement: RequirementForm) -> Value:
-    return rundir.mapping(_known(directory, requirement)).get("config")
-
-
-def forget(directory: str, requirement: RequirementForm) -> None:
-    """Remove what an earlier start put there for this requirement."""
-    _forget_origin(directory, uri(requirement))
-
-
-def _forget_origin(directory: str, origin: str) -> None:
-    paths, others = _split(directory, origin)
-    for path in paths:
-        # A copy of another run's file may be the operation's own by now.
-        is_copy = os.path.isfile(path) and not origin.startswith("operation:")
-        if os.path.islink(path) or is_copy:
-            os.unlink(path)
-    if paths:
-        write_manifest(directory, others)
-
-
-def forget_all(directory: str) -> None:
-    """Remove all that was put into the run for its operation's requirements."""
-    paths, others = _split(directory)
-    for path in paths:
-        if os.path.islink(path) or os.path.isfile(path):
-            os.unlink(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-    write_manifest(directory, others)
-    rundir.remove_attrs(directory, ["deps"])
-
-
-def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:
-    """Paths of the dependencies that come from where `origin` is the beginning of; the lines of
-    the manifest that are about other things."""
-    paths, others = [], []
-    for line in manifest_lines(directory):
-        name, place = _dependency(directory, line) or ("", "")
-        if name and (not origin or place == origin or place.startswith(origin + "/")):
-            paths.append(os.path.join(directory, name))
-        else:
-            others.append(line)
-    return paths, others
-
-
-def adopt_files(origin: str, directory: str) -> None:
-    """Give a pending run the files of the project, and of web servers, that `origin` was given."""
-    kept: Dict[str, Dict[str, Value]] = {}
-    for name, sources in rundir.mapping(rundir.read_attr(origin, "deps")).items():
-        for key, source in rundir.mapping(sources).items():
-            if _is_adopted(str(key), source):
-                kept.setdefault(name, {})[key] = source
-    origins = [key for sources in kept.values() for key in sources]
-    copied = []
-    for line in manifest_lines(origin):
-        name, place = _dependency(origin, line) or ("", "")
-        path = os.path.join(origin, name)
-        is_meant = any(place == key or place.startswith(key + "/") for key in origins)
-        if not name or not is_meant or not is_inside(directory, name) or os.path.islink(path):
-            continue
-        if os.path.isfile(path):
-            copy_file(path, os.path.realpath(directory), name)
-            copied.append(line)
-        elif os.path.isdir(path):
-            target = os.path.join(directory, name)
-            shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
-            copied.append(line)
-    if copied:
-        append_manifest(directory, copied)
-    if kept:
-        rundir.write_attr(directory, "deps", kept)
-
-
-def _is_adopted(key: str, source: Value) -> bool:
-    """Whether it is a project's or a web server's, and as it came; what the host has is linked."""
-    is_changed = POST_PROCESS in rundir.mapping(source)
-    return key.startswith(("file:", "url:")) and not key.startswith("file:/") and not is_changed
-
-
-def _dependency(directory: str, line: str) -> Optional[Tuple[str, str]]:
-    """(path in the run, where it came from), where a line of the manifest is a dependency's.
-
-    None as well for a path that is not in the run: a manifest comes from other machines too.
-    """
-    fields = manifest.fields(line)
-    if len(fields) < 2 or fields[0] != "d":
-        return None
-    name = os.path.normpath(fields[1])
-    if "\0" in name or not is_inside(directory, name):
-        return None
-    return name, fields[3] if len(fields) > 3 else ""

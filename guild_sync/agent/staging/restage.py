@@ -16,7 +16,7 @@ from ..protocol import Job, Made, Recipe, Value
 from ..store import atomic, inside, rundir
 from ..store.job import JOB, read_job, write_job
 from ..store.rest import AtRest
-from . import requirements, stage
+from . import given, stage
 
 
 def recipe(home: str, run: str) -> Recipe:
@@ -69,7 +69,7 @@ def restage(
         packages = os.path.join(guild, rundir.JOB_PACKAGES)
         if new_source:
             shutil.rmtree(packages, ignore_errors=True)
-            requirements.forget_all(directory)
+            given.forget_all(directory)
         inside.make(guild, rundir.JOB_PACKAGES)
     return {"run_dir": directory}
 
@@ -124,7 +124,7 @@ def stage_in(
     with _at_rest(run_dir, run_dir):
         rundir.mark(run_dir, rundir.PENDING)
         _forget_end(run_dir)
-        requirements.forget_all(run_dir)
+        given.forget_all(run_dir)
         rundir.remove_attrs(run_dir, rundir.attr_names(run_dir))
         stage.fill(run_dir, run_id, opref, attributes, job)
     return {"run_dir": run_dir}

@@ -12,7 +12,7 @@ import pytest
 from guild_sync.agent import protocol
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import RequirementForm
-from guild_sync.agent.staging import requirements, selecting
+from guild_sync.agent.staging import given, requirements, selecting
 from guild_sync.agent.store import rundir
 
 ID, MADE, OLDER = "a" * 32, "b" * 32, "c" * 32
@@ -247,6 +247,16 @@ def test_sources_of_one_name_are_put_together(home: Path, run: Path, root: Path)
     assert list(rundir.mapping(deps["x"])) == ["file:one.csv", "file:data/a.csv"]
 
 
+def test_one_source_may_be_required_twice(home: Path, run: Path, root: Path) -> None:
+    for source in ("data", str(root / "data")):
+        both = [of_file(source, select=[name], always=True) for name in (r"a\.csv", ".*bak")]
+        add(home, root, *both)
+        resolve(home, run, *both)
+        resolve(home, run, *both)
+        assert sorted(files(run)) == ["a.csv", "a.csv.bak"]
+        given.forget_all(str(run))
+
+
 def test_a_place_beside_the_project_is_reached_here_and_in_a_package(
     home: Path, run: Path, root: Path
 ) -> None:
@@ -255,7 +265,7 @@ def test_a_place_beside_the_project_is_reached_here_and_in_a_package(
     add(home, root, of_file("../beside"))
     assert files(run) == {"beside/x.txt": "x"}
 
-    requirements.forget_all(str(run))
+    given.forget_all(str(run))
     requirements.keep_files(str(home), ID, str(root), ["../beside/x.txt"])
     requirements.add_files(str(home), ID, [of_file("../beside")])
     assert files(run) == {"beside/x.txt": "x"}
@@ -335,7 +345,7 @@ def test_any_name_is_recorded_and_forgotten_again(
     add(home, root, of_file("one.csv"), of_file("data/deep", select=["(?![b]).*"]))
     assert files(run) == {"one.csv": "one.csv", name: "x"}
 
-    requirements.forget_all(str(run))
+    given.forget_all(str(run))
 
     assert files(run) == {}
     assert manifest(run) == []
@@ -527,7 +537,7 @@ def test_forget_all_leaves_source_code_and_what_the_run_made(
     add(home, root, of_file("one.csv"), of_file("data"))
     resolve(home, run, of_run())
 
-    requirements.forget_all(str(run))
+    given.forget_all(str(run))
 
     assert files(run) == {"op.py": "op", "result": "result"}
     assert manifest(run) == ["s op.py 0 op.py"]
@@ -542,7 +552,7 @@ def test_a_new_run_adopts_the_projects_files_and_no_links(
     resolve(home, run, of_run(), of_file(str(root / "data"), name="abs"))
     copy = new_run(home, OLDER, "report", 4_000_000)
 
-    requirements.adopt_files(str(run), str(copy))
+    given.adopt_files(str(run), str(copy))
 
     assert files(copy) == {"in/one.csv": "one.csv"}
     assert manifest(copy) == [f"d in/one.csv {sha1('one.csv')} file:one.csv"]
@@ -564,9 +574,9 @@ def test_a_hostile_manifest_reaches_nothing_outside_the_run(
     copy = new_run(home, OLDER, "report", 1)
     before = files(made)
 
-    requirements.adopt_files(str(run), str(copy))
-    requirements.forget(str(run), of_file("x"))
-    requirements.forget_all(str(run))
+    given.adopt_files(str(run), str(copy))
+    given.forget(str(run), of_file("x"))
+    given.forget_all(str(run))
 
     assert files(made) == before
     assert files(copy) == {}
