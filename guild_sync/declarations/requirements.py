@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from guild_sync.config.faults import Place
+<<<<<<< HEAD:guild_sync/declarations/requirements.py
 from guild_sync.declarations.sources import KINDS, one_line, source_of
+=======
+from guild_sync.guildfile.sources import KINDS, SOURCE_KEYS, one_line, source_of
+>>>>>>> f03a48e (Tell of requirements and resources in docs/guildfile.md, and in an acceptance document):guild_sync/guildfile/requirements.py
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.flags import Flag
 
 _RESOURCE_KEYS = {
     "sources", "name", "target-path", "path", "target-type", "preserve-path", "default-unpack",
-    "help", "description", "private", "references", "flag-name", "params",
+    "help", "description", "private", "references",
 }  # fmt: skip
 # What a resource says for each of its sources that does not say it itself.
 _INHERITED = ("target-path", "path", "target-type", "preserve-path", "help")
@@ -115,8 +119,10 @@ def _resource(entry: Mapping[Yaml, Yaml], name: Yaml, place: Place) -> list[Requ
     if name is not None and not one_line(name):
         place.fault("name: must be text on one line")
     for key in entry:
-        if key not in _RESOURCE_KEYS:
+        if key in SOURCE_KEYS and key not in _RESOURCE_KEYS:
             place.warn(f"{key} is passed over: it is a key of a source")
+        elif key not in _RESOURCE_KEYS:
+            place.pass_over(key)
     inherited: dict[Yaml, Yaml] = {key: entry[key] for key in _INHERITED if key in entry}
     if "default-unpack" in entry:
         inherited["unpack"] = entry["default-unpack"]

@@ -12,7 +12,7 @@ from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.values import words_of
 
 KINDS = ("file", "operation", "config", "module", "url")
-_KEYS = {
+SOURCE_KEYS = {
     *KINDS, "name", "flag-name", "select", "select-min", "select-max", "rename", "target-path",
     "path", "target-type", "preserve-path", "replace-existing", "unpack", "optional",
     "warn-if-empty", "fail-if-empty", "sha256", "help", "post-process", "always-resolve",
@@ -50,7 +50,7 @@ def source_of(
         place.fault(f"must have one of {', '.join(KINDS)}, or sources, or be a resource's name")
         return None
     for key in entry:
-        if key not in _KEYS:
+        if key not in SOURCE_KEYS:
             place.pass_over(key)
     says_where = "target-path" in entry or "path" in entry
     above = {k: v for k, v in (inherited or {}).items() if k not in ("target-path", "path")}

@@ -140,10 +140,16 @@ def _check(
         if problem := found[requirement.flag]["problem"]:
             raise GuildError(
                 f"{operation.full_name} cannot run{on(host)}: {problem}",
-                f"Run it first: guild run {requirement.source}{option(host.name)}\n"
+                f"Run it first: guild run {_spec(requirement)}{option(host.name)}\n"
                 f"Or name a run that has ended: {requirement.flag}=RUN",
             )
     return {name: answer["run"]["id"] for name, answer in found.items() if answer["run"]}
+
+
+def _spec(requirement: Requirement) -> str:
+    """The operation that is required, as the command line names it."""
+    is_of_model = requirement.model and ":" not in requirement.source
+    return f"{requirement.model}:{requirement.source}" if is_of_model else requirement.source
 
 
 def _seed(meant: Meant, notes: Notes) -> int | None:
