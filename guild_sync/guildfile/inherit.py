@@ -106,7 +106,10 @@ class Models:
             if section == "operations":
                 return Mapped([(operation, operations[operation])], operations.where)
             data = mapped(operations[operation])
-        found = _named(mapped(data.get(section)))
+        value = data.get(section)
+        if value is not None and not isinstance(value, dict):
+            raise Unresolved(f"{INCLUDE}: {section} of {spec}: must be a mapping", where)
+        found = _named(mapped(value))
         wanted = [name.strip() for name in names.split(",")] if names else []
         if not wanted:
             return found

@@ -108,13 +108,12 @@ class _Reader:
 
     def _model(self, entry: ProjectEntry) -> list[Operation]:
         place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a model")
-        keys.check(entry.data.without("operations", "resources"), "a model", place)
         operations = mapped(entry.data.get("operations"))
-        if not isinstance(entry.data.get("operations", {}), (dict, type(None))):
-            place.fault("operations: must be a mapping")
         model = _Model(entry.name, entry.data, {})
         try:
             data = self.models.whole(entry)
+            place.value = data
+            keys.check(data, "a model", place)
             operations = self.models.section("operations", data.get("operations"), place)
             resources = self.models.section("resources", data.get("resources"), place)
             texts = {str(name): value for name, value in resources.items()}
@@ -249,7 +248,7 @@ def _told_apart(operations: Sequence[Operation]) -> list[Operation]:
     """The operations, those of one name with the fault that nobody can tell which is meant."""
     counts = Counter(operation.full_name for operation in operations)
     return [
-        replace(o, faults=(*o.faults, f"{o.full_name}: there are {counts[o.full_name]} of it"))
+        replace(o, faults=(*o.faults, f"{o.full_name}: is defined {counts[o.full_name]} times"))
         if counts[o.full_name] > 1
         else o
         for o in operations

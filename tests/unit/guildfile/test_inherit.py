@@ -138,7 +138,7 @@ def test_what_is_a_models_alone_is_passed_on_to_nobody(tmp_path: Path) -> None:
             "- {model: m, extends: bsae, OPS}\n- config: base",
             "extends: there is no model or config 'bsae': did you mean base? (line 1)",
         ),
-        ("- {model: m, extends: {a: 1}, OPS}", "extends: must be text or a list, not {'a': 1}"),
+        ("- {model: m, extends: {a: 1}, OPS}", "extends: must be a name or a list of names, not "),
         ("- {model: m, extends: [[a]], OPS}", "extends: must be a name or a list of names, not "),
         (
             "- {model: m, extends: a, OPS}\n- config: a\n- config: a",
@@ -171,6 +171,16 @@ def test_a_chain_of_parents_may_be_as_long_as_it_likes(tmp_path: Path) -> None:
     entries.append("- {model: m, extends: c0, operations: {t: {exec: 'true'}}}")
     found = load(tmp_path, "\n".join([*entries, "- {config: c3000}"]))
     assert faults(found)["m:t"] in ((), ("entry 3001: extends: goes too deep",))
+
+
+def test_a_fault_of_what_is_extended_is_one_of_the_operations_that_have_it(tmp_path: Path) -> None:
+    text = "- {config: a, params: 3, zork: 1}\n- {model: m, extends: a, operations: {t: x}}\n"
+    found = load(tmp_path, text + "- operations: {fine: x}\n")
+    assert faults(found) == {
+        "m:t": ("entry 2: params: must be a mapping, not 3 (line 1)",),
+        "fine": (),
+    }
+    assert found.warnings == ("entry 2: zork is passed over: guild does not know it",)
 
 
 # params.
@@ -306,6 +316,7 @@ def test_an_include_may_be_a_param_and_go_round(tmp_path: Path) -> None:
     [
         ("nope", "there is no model or config 'nope'"),
         ("'d:nope'", "d has no operation 'nope'"),
+        ("odd", "flags of odd: must be a mapping"),
         ("{c: 1}", "must be a name or a list of names, not {'c': 1}"),
     ],
 )
@@ -313,7 +324,8 @@ def test_what_cannot_be_included_is_a_fault_of_that_operation(
     tmp_path: Path, reference: str, fault: str
 ) -> None:
     entry = f"{{bad: {{exec: a, flags: {{$include: {reference}}}}}, good: {{exec: a}}}}"
-    found = faults(load(tmp_path, f"{INCLUDED}\n- operations: {entry}"))
+    text = f"{INCLUDED}\n- operations: {entry}\n- {{config: odd, flags: [x]}}\n"
+    found = faults(load(tmp_path, text))
     assert found["good"] == ()
     assert found["bad"] == (f"bad: flags: $include: {fault} (line 9)",)
 
@@ -403,7 +415,7 @@ def test_an_operation_that_is_there_twice_is_a_fault_of_both(tmp_path: Path) -> 
     text = "- {model: m, operations: {a: x, b: x}}\n- {model: m, operations: {b: y, c: y}}\n"
     assert faults(load(tmp_path, text)) == {
         "m:a": (),
-        "m:b": ("m:b: there are 2 of it",),
+        "m:b": ("m:b: is defined 2 times",),
         "m:c": (),
     }
 
