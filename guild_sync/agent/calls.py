@@ -62,6 +62,9 @@ class Functions:
     find_again = Function("copies.marks.find_again", protocol.Found)
     info = Function("catalog.describe.info", protocol.Info)
     install = Function("staging.install.install", Nothing, slow=True)
+    installed_packages = Function(
+        "machine.packages.installed_packages", List[protocol.InstalledPackage], slow=True
+    )
     keep_files = Function("staging.requirements.keep_files", Nothing)
     keep_sent = Function("copies.notes.keep_sent", Nothing)
     label = Function("catalog.changes.label", protocol.Changed)
@@ -79,6 +82,7 @@ class Functions:
     offer = Function("copies.offer.offer", protocol.Offer)
     of_process = Function("catalog.ranking.of_process", protocol.RunId)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
+    package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
     purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)
     python = Function("machine.upkeep.python", protocol.Python)
     recipe = Function("staging.restage.recipe", protocol.Recipe)

@@ -400,6 +400,21 @@ class Made(TypedDict):
     run_dir: str
 
 
+class InstalledPackage(TypedDict):
+    """A package in an environment that offers operations, and the folder of its guild.yml."""
+
+    name: str
+    version: str
+    folder: str
+
+
+class PackageFile(TypedDict):
+    """A file of a package, by its path there; its text, where that says what is offered."""
+
+    path: str
+    text: Optional[str]
+
+
 class Started(TypedDict):
     """A run that was started."""
 

@@ -4,8 +4,10 @@ Usage:
   guild run [options] [-t TAG]... [OPERATION] [FLAG]...
 
 OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or 'queue', or, here
-only, the path of a Python script. A FLAG is NAME=VALUE, of a pipeline also STEP:NAME=VALUE,
-or @FILE, a batch file. The run's own exit status is guild's, unless it is not waited for.
+only, the path of a Python script. PACKAGE/OPERATION and MODEL:OPERATION may also be what
+a package in the environment of the runs offers, or an earlier run there. A FLAG is
+NAME=VALUE, of a pipeline also STEP:NAME=VALUE, or @FILE, a batch file. The run's own exit
+status is guild's, unless it is not waited for.
 
 'guild run queue' starts the staged runs of its host one at a time, in the order in which
 they were staged. It takes poll-interval=SECONDS (10) and run-once=yes, to end when no run

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from guild_sync.config.faults import Place
-<<<<<<< HEAD:guild_sync/declarations/requirements.py
-from guild_sync.declarations.sources import KINDS, one_line, source_of
-=======
-from guild_sync.guildfile.sources import KINDS, SOURCE_KEYS, one_line, source_of
->>>>>>> f03a48e (Tell of requirements and resources in docs/guildfile.md, and in an acceptance document):guild_sync/guildfile/requirements.py
+from guild_sync.declarations.sources import KINDS, SOURCE_KEYS, one_line, source_of
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.flags import Flag
 

@@ -449,5 +449,11 @@ class AgentClient(ABC):
             seconds=seconds,
         )
 
+    def installed_packages(self, environment: Mapping[str, str]) -> list[protocol.InstalledPackage]:
+        return self.ask(Functions.installed_packages, environment=dict(environment))
+
+    def package_files(self, folder: str) -> list[protocol.PackageFile]:
+        return self.ask(Functions.package_files, folder=folder)
+
     def clean_agents(self, keep: str) -> None:
         self.ask(Functions.clean_agents, keep=keep)

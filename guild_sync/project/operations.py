@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError, GuildError, UsageError
-from guild_sync.project.definitions import Operation, Project, Step
+from guild_sync.project.definitions import Operation, Project, Requirement, Step
 from guild_sync.project.flags import did_you_mean
 
 
@@ -146,3 +146,9 @@ def _is_called(step: Step, wanted: str) -> bool:
     found = step.operation
     names = (found.name, found.full_name) if found is not None else ()
     return wanted in (step.name, step.spec, *names)
+
+
+def all_requirements(operation: Operation) -> list[Requirement]:
+    """What the operation and its steps require."""
+    below = [all_requirements(step.operation) for step in operation.steps if step.operation]
+    return [*operation.requires, *(requirement for found in below for requirement in found)]

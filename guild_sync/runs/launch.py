@@ -45,6 +45,7 @@ class Launch:
     run_dir: Path | None  # a place outside of the guild home
     project_warnings: tuple[str, ...]
     files: tuple[str, ...]  # of the project, which it requires beside its source code
+    is_installed: bool  # `source` is on the host: a package of its environment
 
     @property
     def name(self) -> str:
@@ -90,6 +91,7 @@ def launch_of(
     Raises GuildError where the project lacks a file, or where there can be no such `run_dir`.
     """
     operation, project, recipe = meant.operation, meant.project, meant.recipe
+    found, package = _package(meant, run_dir)
     if run_dir is not None and meant.is_builtin and recipe is None:
         raise GuildError(f"{operation.name} has no files: it takes no --run-dir")
     launch = Launch(
@@ -98,15 +100,16 @@ def launch_of(
         attributes_of(values, seed, _label(meant, values), notes),
         job,
         opref=_opref(meant),
-        source=_source(project, operation, run_dir) if project else None,
-        package=project.package if project else Package(),
+        source=found,
+        package=package,
         like=None if recipe is None or meant.again or meant.is_builtin else recipe["id"],
         again=meant.again,
         force=meant.force,
         run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
         run_dir=run_dir,
         project_warnings=warnings_of(operation) if project else (),
-        files=required_files(project.folder, list(all_requirements(job))) if project else (),
+        files=_files(meant, job),
+        is_installed=meant.installed is not None,
     )
     if launch.children and run_dir is not None:
         raise GuildError(
@@ -117,11 +120,27 @@ def launch_of(
 
 def _label(meant: Meant, values: Mapping[str, FlagValue]) -> str | None:
     """The run's label, None where it gets none, or keeps the one that it has."""
-    if meant.recipe is None:
+    if meant.recipe is None or meant.anew:
         return label_of(meant.operation, values) or None
     made = new_label(meant.recipe, meant.operation, values)
     kept = None if meant.again else meant.recipe["label"]
     return str(kept) if made is None and kept is not None else made
+
+
+def _package(meant: Meant, run_dir: Path | None) -> tuple[Source | None, Package]:
+    """The source code of a project, or of an installed package, and what that is called."""
+    if meant.project is not None:
+        return _source(meant.project, meant.operation, run_dir), meant.project.package
+    if meant.installed is not None:
+        return meant.installed.source, meant.installed.package
+    return None, Package()
+
+
+def _files(meant: Meant, job: Job) -> tuple[str, ...]:
+    """The files of the project, or of the package, that the operation and its steps require."""
+    if meant.project is not None:
+        return required_files(meant.project.folder, list(all_requirements(job)))
+    return meant.installed.files if meant.installed is not None else ()
 
 
 def _selections(operation: Operation) -> dict[SourceCode, Operation]:
@@ -157,6 +176,9 @@ def _source(project: Project, operation: Operation, run_dir: Path | None) -> Sou
 
 def _opref(meant: Meant) -> str:
     """What the operation is, on this machine."""
+    if meant.installed is not None:
+        package = meant.installed.package
+        return opref_of("package", str(package.name), package.version, meant.operation)
     if meant.project is None:
         recipe = meant.recipe
         return builtin.opref(meant.operation) if recipe is None else str(recipe["opref_text"])
@@ -169,7 +191,7 @@ def _opref(meant: Meant) -> str:
 
 def opref_on(launch: Launch, host: Host) -> str:
     """What the operation is on that host: a remote gets a project as a package."""
-    if isinstance(host, LocalHost) or launch.source is None:
+    if isinstance(host, LocalHost) or launch.source is None or launch.is_installed:
         return _called(launch, launch.opref)
     name = package_name(launch.source, launch.package)
     return _called(launch, opref_of("package", name, launch.package.version, launch.operation))

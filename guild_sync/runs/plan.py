@@ -64,7 +64,7 @@ def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:
 def _values(meant: Meant, request: Request) -> dict[str, FlagValue]:
     """The value of every flag: as it is asked for, else the earlier run's, else its default."""
     operation = meant.operation
-    if meant.recipe is not None:
+    if meant.recipe is not None and not meant.anew:
         known = flags_of(meant.recipe)
         if request.operation is not None:  # another operation takes the flags that it has
             known = {name: value for name, value in known.items() if name in operation.flags}

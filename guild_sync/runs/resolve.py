@@ -9,12 +9,13 @@ from pathlib import Path
 from guild_sync.agent.protocol import Recipe
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import reader
-from guild_sync.hosts.base import Host, option
+from guild_sync.hosts.base import Host, on, option
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.output.terminal import clean
 from guild_sync.project import builtin, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
+from guild_sync.runs.offered import Installed, of_earlier_run, of_package
 from guild_sync.runs.sent import with_links
 
 
@@ -44,12 +45,16 @@ class Meant:
     script: Path | None = None  # which the project consists of
     recipe: Recipe | None = None  # the earlier run's
     again: bool = False  # in the earlier run's place, and no new run like it
+    anew: bool = False  # of the earlier run only the operation counts, and its source code
+    installed: Installed | None = None  # the operation's package, on the host
     force: bool = False  # though another machine on the host's disk is said to run it
 
     @property
     def is_builtin(self) -> bool:
         """Whether the operation is one that guild brings along."""
-        return self.project is None and (self.recipe is None or is_builtin(self.recipe))
+        if self.project is not None or self.installed is not None:
+            return False
+        return self.recipe is None or is_builtin(self.recipe)
 
 
 def resolve(request: Request, host: Host) -> Meant:
@@ -68,7 +73,7 @@ def _meant(request: Request, host: Host) -> Meant:
         return _as_earlier(request, recipe, needs_project=recipe["job"] is None)
     if own := _builtin(request.operation):
         return Meant(own)
-    return _of_project(request.operation, host.name)
+    return _of_project(request.operation, host)
 
 
 def _builtin(spec: str | None) -> Operation | None:
@@ -82,14 +87,16 @@ def _builtin(spec: str | None) -> Operation | None:
     return builtin.OPERATIONS[spec]
 
 
-def _of_project(spec: str | None, remote: str | None) -> Meant:
-    """The operation of the project here, or the script, that `spec` names."""
+def _of_project(spec: str | None, host: Host) -> Meant:
+    """The operation of the project here, the script, or what the host offers that `spec` names."""
     script = Path(spec) if spec is not None and spec.endswith(".py") else None
     if script is None:
+        if spec is not None and (offered := _offered(spec, host)) is not None:
+            return offered
         project = reader.load(Path.cwd())
         found = operations.find(project, spec)
         return Meant(operations.with_steps(project, found), project)
-    if remote is not None:
+    if host.name is not None:
         raise GuildError(
             "cannot run scripts remotely",
             f"Define an operation for it in guild.yml, and run that:\n"
@@ -97,6 +104,39 @@ def _of_project(spec: str | None, remote: str | None) -> Meant:
         )
     project, operation = reader.of_script(script)
     return Meant(operation, project, script.absolute())
+
+
+def _offered(spec: str, host: Host) -> Meant | None:
+    """What PACKAGE/OPERATION or MODEL:OPERATION means on the host; None: the project here has it.
+
+    Raises GuildError where there is no project, and the host does not have it either.
+    """
+    is_project = (Path.cwd() / GUILDFILE).exists()
+    if not {"/", ":"} & set(spec) or (is_project and _is_own(reader.load(Path.cwd()), spec)):
+        return None
+    installed = of_package(spec, host)
+    if installed is not None:
+        return Meant(installed.operation, installed=installed)
+    recipe = of_earlier_run(spec, host)
+    operation = operation_of(recipe) if recipe is not None else None
+    if operation is not None:
+        return Meant(operation, recipe=recipe, anew=True)
+    if is_project:
+        return None
+    raise GuildError(
+        f"no package and no earlier run{on(host)} offers {clean(spec)}, "
+        f"and there is no {GUILDFILE} in {Path.cwd()}",
+        "Change to its project's folder, or install its package in the environment of the runs.",
+    )
+
+
+def _is_own(project: Project, spec: str) -> bool:
+    """Whether it is an operation of the project, without a package or with the project's own."""
+    package, _, wanted = spec.rpartition("/")
+    own = (project.package.name, f"gpkg.{project.package.name}")
+    is_own = not package or package in own or package.startswith("gpkg.anonymous-")
+    names = {spec, wanted} if is_own else {spec}
+    return any({o.name, o.full_name, f"{o.model}:{o.name}"} & names for o in project.operations)
 
 
 def _again(request: Request, run: str, host: Host) -> Meant:

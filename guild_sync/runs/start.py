@@ -77,7 +77,7 @@ def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
 
 def _make(launch: Launch, host: Host, say: Say) -> str:
     """Make the run, pending, with its source code; its directory."""
-    if host.name is not None and launch.source is not None:
+    if host.name is not None and launch.source is not None and not launch.is_installed:
         return _make_from_package(launch, launch.source, host, say)
     directory = _make_empty(launch, host)
     if launch.source is not None:
