@@ -158,3 +158,19 @@ def test_a_mark_of_waiting_that_is_older_than_the_runs_end_is_removed(tmp_path: 
     assert tracked.mend(str(tmp_path), [A, B]) == [A]
     assert rundir.status(str(tmp_path / "runs" / A)) == ("completed", None)
     assert rundir.status(str(tmp_path / "runs" / B)) == ("staged", None), "it was staged again"
+
+
+def test_a_run_tells_of_the_runs_that_it_has_links_to(tmp_path: Path) -> None:
+    directory = make(tmp_path).parent
+    links = {"step": f"../{B}", "trial": f"../{'c' * 32}", "out": f"../../{B}", "top": f"/{B}"}
+    for name, target in {**links, "file": f"../{B}/x", "odd": "../x", "self": "."}.items():
+        (directory / name).symlink_to(target)
+    told = survey.survey(str(tmp_path), [A])["states"][A]
+    assert told["children"] == [B, "c" * 32]
+    assert survey.survey(str(tmp_path), [A], stamps=False)["states"][A]["children"] == []
+
+
+def test_a_run_is_absent_that_is_neither_here_nor_in_the_trash(tmp_path: Path) -> None:
+    make(tmp_path, A)
+    make(tmp_path / "trash", B)
+    assert tracked.absent(str(tmp_path), [A, B, "c" * 32]) == ["c" * 32]
