@@ -37,6 +37,8 @@ def source_code_of(values: Sequence[Yaml], place: Place) -> SourceCode:
         dest = _folder("dest", given.get("dest"), dest, place)
     if os.path.isabs(dest) or dest.split("/")[0] == "..":
         place.fault("dest: must be a folder of the run")
+    if dest.split("/")[0] == ".guild" and dest != ".guild/sourcecode":
+        place.fault("dest: .guild is the run's own, but for .guild/sourcecode")
     return SourceCode(tuple(rules), root, dest)
 
 

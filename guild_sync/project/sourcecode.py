@@ -66,7 +66,8 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
     names, left_out = dict[str, bool](), dict(listing.left_out)
     for name, is_tracked in listing.files.items():
         choice = rules.choice(name)
-        if choice is False or (not is_tracked and is_in_cache(root, name)):
+        is_own = name.startswith(".guild/")  # a guild home; in a run it would be the run's own
+        if is_own or choice is False or (not is_tracked and is_in_cache(root, name)):
             continue
         if not _NAMEABLE.match(name):
             left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"

@@ -60,6 +60,7 @@ def test_folders_of_the_operation_count_before_those_of_its_model() -> None:
         ({"root": "a\nb"}, "root: must be a folder"),
         ({"dest": "/etc"}, "dest: must be a folder of the run"),
         ({"dest": "a/../../b"}, "dest: must be a folder of the run"),
+        ({"dest": ".guild/attrs"}, "dest: .guild is the run's own, but for .guild/sourcecode"),
         ({"digest": "perhaps"}, "digest: must be yes or no"),
     ],
 )

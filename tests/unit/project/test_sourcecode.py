@@ -55,6 +55,12 @@ def test_caches_are_left_out_without_a_word(plain: Path, name: str) -> None:
     assert source(plain) == Source(plain, ("guild.yml", "lib/util.py", "train.py"))
 
 
+def test_what_a_run_has_for_itself_is_no_source_code(plain: Path) -> None:
+    fill(plain, ".guild/attrs/id")
+    assert source(plain).files == selected(plain, "*").files
+    assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
 @pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history"])
 def test_environments_are_left_out_whatever_they_are_called(plain: Path, mark: str) -> None:
     fill(plain, f"my env/{mark}", "my env/lib/x.py")
