@@ -48,6 +48,8 @@ END = ("exit_status", "stopped")
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
+# So long that what is cut has too many characters, of up to 4 bytes, to pass for the whole.
+_MOST_READ = 4 * _MAX_ATTR
 _MAX_OPREF = 1 << 14  # characters: twice two paths; the time that shlex takes is quadratic
 _BLOCK = 4096
 _LOOKS = 100  # at a run that is being started and ended meanwhile
@@ -357,7 +359,7 @@ def _read_at(handle: int, name: str) -> Optional[str]:
     try:
         data = os.read(fd, _BLOCK)
         if len(data) == _BLOCK:  # rare: a large read costs a large buffer each time
-            data += os.read(fd, _MAX_ATTR)
+            data += os.read(fd, _MOST_READ)
         return data.decode("utf-8", "replace")
     except OSError:
         return None

@@ -331,3 +331,14 @@ def test_a_run_that_changes_at_each_look_is_not_called_ended(
 
     monkeypatch.setattr(rundir, "status", status_of_another_start)
     assert rundir.state(str(run))["status"] == "running"
+
+
+def test_an_attribute_is_read_whole_or_not_at_all(home: Path) -> None:
+    """Characters of several bytes: one that is cut is never taken for a shorter one."""
+    run = make(home, tags=["€" * 90] * 9_000)
+    found = rundir.read_attr(str(run), "tags")
+    assert isinstance(found, list)
+    assert len(found) == 9_000
+    path = run / ".guild/attrs/tags"
+    path.write_text(path.read_text() * 2)
+    assert rundir.read_attr(str(run), "tags") is None
