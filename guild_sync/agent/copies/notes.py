@@ -120,9 +120,9 @@ def _merged_lists(
     mine: List[Value], theirs: List[Value], base: List[Value]
 ) -> Optional[List[Value]]:
     """Each item by itself: what was added on either side, without what was removed on one."""
-    here, there, before = ([_key(item) for item in items] for items in (mine, theirs, base))
-    found = [item for item, key in zip(mine, here) if key in there or key not in before]
-    new = [i for i, key in zip(theirs, there) if key not in here and key not in before]
+    here, there, before = ({_key(item) for item in items} for items in (mine, theirs, base))
+    found = [item for item in mine if (key := _key(item)) in there or key not in before]
+    new = [item for item in theirs if (key := _key(item)) not in here and key not in before]
     if new:
         # As they are kept: tags by name, comments by the time at which they were made.
         found = sorted(found + new, key=_order)

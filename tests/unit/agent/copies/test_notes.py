@@ -181,3 +181,12 @@ def test_each_remote_has_a_base_of_its_own(home: Path) -> None:
 def test_a_run_that_is_gone_is_passed_over(home: Path) -> None:
     assert notes.merge_notes(str(home), {B: {"label": "a"}}, REMOTE) == {}
     assert not (home / "runs" / B).exists()
+
+
+def test_many_tags_are_merged_at_once(home: Path) -> None:
+    names = [f"{number:06}" for number in range(40_000)]
+    write(home, tags=names[:20_000])
+    before = time.process_time()
+    merge(home, tags=names[20_000:])
+    assert time.process_time() - before < 10, "it grew with the square"
+    assert here(home)["tags"] == names
