@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import MOST, Filters, Notes, Run, State, SurveyForm, Value
+from guild_sync.agent.store.attrs import is_encodable
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.answers import Misread, read
@@ -129,7 +130,9 @@ def _nonsense(host: RemoteHost, run_id: str) -> RemoteError:
 def _likely(told: Notes) -> Notes:
     """What people wrote there, but for what nobody can have written."""
     return {
-        name: told[name] for name, check in _NOTES.items() if name in told and check(told[name])
+        name: told[name]
+        for name, check in _NOTES.items()
+        if name in told and check(told[name]) and is_encodable(told[name])
     }
 
 

@@ -14,7 +14,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from .. import protocol
 from ..catalog.changes import changing, write
 from ..protocol import Notes, SentNotes, Value
-from ..store import atomic, inside, rundir
+from ..store import atomic, attrs, inside, rundir
 
 BASE = "LOCK.base"  # of each remote: what was copied last, and which conflicts were told of
 _MAX_BASE = 1 << 24
@@ -94,11 +94,13 @@ def _taken(directory: str, theirs: Notes, base: Notes) -> Tuple[List[str], Notes
     values: Notes = {}
     for name in protocol.NOTES:
         if name in theirs and name not in mine and rundir.is_empty_attr(directory, name):
-            values[name] = theirs[name]  # a power cut has left it so
+            if attrs.is_encodable(theirs[name]):
+                values[name] = theirs[name]  # a power cut has left it so
         if name not in mine or name not in theirs:
             continue  # it cannot be read, which says nothing of what was written
         value, is_conflict = _merged(name, mine[name], theirs[name], base.get(name))
-        if is_conflict:
+        # What both have together may be too long for an attribute: then it is as it was.
+        if is_conflict or (value != mine[name] and not attrs.is_encodable(value)):
             conflicts.append(name)
         elif value != mine[name]:
             values[name] = value

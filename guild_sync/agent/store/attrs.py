@@ -111,6 +111,15 @@ def encode(value: Plain) -> str:
     return text
 
 
+def is_encodable(value: Value) -> bool:
+    """Whether an attribute can have this value."""
+    try:
+        encode(value)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
 def _lines(value: Plain, depth: int) -> List[str]:
     """The lines of a value, as if it were the whole document."""
     if not isinstance(value, (dict, list, tuple)):

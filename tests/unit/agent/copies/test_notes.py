@@ -183,6 +183,16 @@ def test_a_run_that_is_gone_is_passed_over(home: Path) -> None:
     assert not (home / "runs" / B).exists()
 
 
+def test_what_both_have_written_and_no_attribute_can_hold_together_stays_as_it_is(
+    home: Path,
+) -> None:
+    mine, theirs = comment("m" * 600_000, 1), comment("t" * 600_000, 2)
+    write(home, comments=[mine])
+    assert merge(home, comments=[theirs], label="a") == {A: ["comments"]}
+    assert here(home) == {"comments": [mine], "label": "a"}
+    assert merge(home, comments=[theirs], label="a") == {}, "it is told of once"
+
+
 def test_many_tags_are_merged_at_once(home: Path) -> None:
     names = [f"{number:06}" for number in range(40_000)]
     write(home, tags=names[:20_000])
