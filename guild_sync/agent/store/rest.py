@@ -50,10 +50,22 @@ class AtRest:
         return self
 
     def move(self, target: str) -> None:
-        """Move the run, which stays held."""
+        """Move the run, which stays held; of one that lies elsewhere, its link."""
+        if os.path.islink(self._directory):
+            _make_absolute(self._directory)
         os.rename(self._directory, target)
         self._directory = target
 
     def __exit__(self, *_: object) -> None:
         if self._held is not None:
             locks.release(rundir.guild_dir(self._directory), self._held)
+
+
+def _make_absolute(link: str) -> None:
+    """Let a link lead from wherever it is moved to where it leads now."""
+    if os.path.isabs(os.readlink(link)):
+        return
+    above, name = os.path.split(link)
+    made = os.path.join(above, "%s%s.%s" % (rundir.DELETING, name, os.urandom(8).hex()))
+    os.symlink(os.path.realpath(link), made)
+    os.replace(made, link)

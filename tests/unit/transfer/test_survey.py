@@ -8,6 +8,7 @@ import pytest
 from rundirs import A, state
 
 from guild_sync.agent.protocol import NOTES
+from guild_sync.config.selection import Selection
 from guild_sync.transfer import survey
 
 
@@ -26,7 +27,7 @@ class Answers:
 
 def notes(**told: Any) -> Any:
     host: Any = Answers(told)
-    found = survey.survey(host, host, [A], survey.Selection(), stamps=False).states[A]
+    found = survey.survey(host, host, [A], Selection(), stamps=False).states[A]
     assert found is not None
     return found["notes"]
 

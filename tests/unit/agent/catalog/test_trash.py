@@ -236,3 +236,32 @@ def test_the_copy_of_a_run_that_waits_on_a_remote_waits_when_it_is_back(
     trash.delete(str(home), [A], copies=[A])
     trash.restore(str(home), [A])
     assert rundir.status(str(run)).text == "pending"
+
+
+@pytest.mark.parametrize("is_relative", [True, False])
+def test_a_run_that_was_moved_is_deleted_and_comes_back_where_it_lies(
+    home: Path, tmp_path: Path, is_relative: bool
+) -> None:
+    place = tmp_path / "disk" / A
+    place.parent.mkdir()
+    link = make(home)
+    link.rename(place)
+    link.symlink_to(f"../../disk/{A}" if is_relative else place)
+    trash.delete(str(home), [A])
+    assert (ids(home), ids(home, deleted=True)) == ([], [A])
+    assert trash.restore(str(home), [A]) == {"done": [A], "refused": {}}
+    assert (link / "out.txt").read_text() == "output"
+    assert link.is_symlink()
+    assert litter(home) + [str(path) for path in place.rglob("LOCK*")] == []
+
+
+def test_a_link_that_a_kill_has_left_beside_the_runs_goes_and_not_what_it_leads_to(
+    home: Path, tmp_path: Path
+) -> None:
+    make(home)
+    make(home, B)
+    (tmp_path / "disk").mkdir()
+    (home / "runs" / f"{rundir.DELETING}{A}.1").symlink_to(tmp_path / "disk")
+    trash.delete(str(home), [B], permanent=True)
+    assert litter(home) == []
+    assert (tmp_path / "disk").is_dir()
