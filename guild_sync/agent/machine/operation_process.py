@@ -36,6 +36,12 @@ def of_run(guild_dir: str) -> Optional[OperationProcess]:
 
 
 def living(operation: OperationProcess) -> List[Identity]:
-    """What lives of it, below its runner or not: what is in its session or holds its output."""
+    """What lives of it, below its runner or not: what is in its session or holds its output.
+
+    Nothing where these numbers mean others by now: after a boot, in another container, or where
+    its first process has ended and another has got its number.
+    """
+    if not identity.is_still_meant(operation.who):
+        return []
     found = processes.of_session(operation.who.pid)
     return [*found, *(who for who in processes.writers(operation.pipe) if who not in found)]

@@ -73,6 +73,13 @@ def lives(who: Identity) -> bool:
     return now.start is not None and who.start == now.start
 
 
+def is_still_meant(who: Identity) -> bool:
+    """Whether its number, and that of its session, can mean nobody else here, though it ended."""
+    now = of(who.pid)
+    is_here = who.boot == now.boot and not is_in_other_namespace(who)
+    return is_here and now.start in (None, who.start)
+
+
 def send(who: Identity, signum: int) -> None:
     """Send a signal to this process and no other; ProcessLookupError where it is gone."""
     import signal  # a listing, which asks who lives, has no use for it

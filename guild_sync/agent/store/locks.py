@@ -92,6 +92,7 @@ def _put_away(path: str, fd: int) -> None:
 
 
 def _write_record(guild_dir: str, fd: int, flocked: bool) -> None:
+    inside.remove(guild_dir, OPERATION)  # of a runner that was killed
     record = json.dumps(dict(identity.of(os.getpid())._asdict(), flock=flocked))
     write_in(guild_dir, OWNER, record, flushed=False)  # of no use after a power cut
     os.ftruncate(fd, 0)
