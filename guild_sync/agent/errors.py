@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 
 
 class AgentError(Exception):
@@ -21,10 +20,23 @@ class AgentError(Exception):
         self.kind = kind
 
 
+class Exhausted(AgentError):
+    """Nothing more can be opened for now: whoever has time may try again."""
+
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Whether an error only says that nothing more can be opened for now."""
+    of_system = isinstance(error, OSError) and error.errno in _EXHAUSTED
+    return of_system or isinstance(error, Exhausted)
+
+
 def refuse_exhaustion(error: OSError) -> None:
-    """Raise AgentError where nothing more can be opened: that says nothing of what was to be."""
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-        raise AgentError(
-            "cannot open one more file: %s" % os.strerror(error.errno),
+    """Raise Exhausted where nothing more can be opened: that says nothing of what was to be."""
+    if is_exhaustion(error):
+        raise Exhausted(
+            "cannot open one more file: %s" % error.strerror,
             "See 'ulimit -n', and what else runs on that machine.",
         ) from None

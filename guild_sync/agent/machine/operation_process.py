@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import List, NamedTuple, Optional
 
+from ..errors import Exhausted
 from ..store import identity, inside
 from ..store.atomic import write_in
 from ..store.identity import Identity
@@ -24,7 +25,7 @@ def record(guild_dir: str, pid: int, pipe: int) -> None:
     text = json.dumps(dict(identity.of(pid)._asdict(), pipe=pipe))
     try:
         write_in(guild_dir, OPERATION, text, flushed=False)
-    except OSError:  # on a full disk there is only less to tell
+    except (OSError, Exhausted):  # on a full disk there is only less to tell
         pass
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from ..errors import refuse_exhaustion
+from ..errors import AgentError, refuse_exhaustion
 from ..store import identity
 from ..store.identity import Identity
 
@@ -153,7 +153,12 @@ def handle_of(who: Identity) -> Optional[int]:
         handle: int = open_pidfd(who.pid)
     except OSError:
         return None
-    if identity.lives(who):
+    try:
+        lives = identity.lives(who)
+    except AgentError:
+        os.close(handle)
+        raise
+    if lives:
         return handle
     os.close(handle)
     return None

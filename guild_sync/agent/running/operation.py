@@ -10,6 +10,7 @@ import time
 from types import FrameType
 from typing import BinaryIO, Callable, Dict, List, Optional
 
+from ..errors import Exhausted
 from ..machine import operation_process, processes
 from ..machine.children import die_with_parent
 from ..store import identity, rundir
@@ -144,8 +145,8 @@ class _Work:
         """
         if self._pid is None or self._told_rest == len(self.stopped_by):
             return
-        self._told_rest = len(self.stopped_by)
-        last = self.stopped_by[-1]
+        told = len(self.stopped_by)
+        last = self.stopped_by[told - 1]
         has_it = last in (signal.SIGTERM, signal.SIGKILL)
         rest = processes.of_session(self._pid, but_group=self._pid if has_it else None)
         if output_is_open and not self._ends_its_own:
@@ -156,6 +157,7 @@ class _Work:
                 identity.send(who, last if has_it else signal.SIGTERM)
             except (ProcessLookupError, PermissionError):
                 pass
+        self._told_rest = told
 
 
 def _pump(work: _Work, output: int, wake: int, pass_on: Output) -> None:
@@ -189,18 +191,21 @@ def _pump(work: _Work, output: int, wake: int, pass_on: Output) -> None:
             pass_on_what_comes(None)
         deadline: Optional[float] = None
         while True:
-            work.tell_rest(is_open)
+            handle, left = None, None
+            try:
+                work.tell_rest(is_open)
+                # While the output is open, its end is the next thing that can matter.
+                left = [] if is_open else work.lives_on()
+                handle = processes.handle_of(left[0]) if left else None
+            except Exhausted:  # who lives is not known for now: it is looked for again
+                pass
             if signal.SIGKILL in work.stopped_by:
                 deadline = deadline or time.monotonic() + _AFTER_KILL
-                if time.monotonic() > deadline:
-                    return
-            # While the output is open, its end is the next thing that can matter.
-            left = [] if is_open else work.lives_on()
-            if not is_open and not left:
-                return
-            handle = processes.handle_of(left[0]) if left else None
-            polls = deadline is not None or (left and handle is None)
+            is_over = not is_open and left == []
+            polls = deadline is not None or (left != [] and handle is None)
             try:
+                if is_over or (deadline is not None and time.monotonic() > deadline):
+                    return
                 pass_on_what_comes(_POLL if polls else None, handle)
             finally:
                 if handle is not None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from typing import Callable, Dict, List, Optional, Tuple
 
-from ..errors import AgentError
+from ..errors import AgentError, is_exhaustion
 from ..machine.children import agent_argv
 from ..machine.environment import Environment, user_name
 from ..protocol import WAITING, Job, Plain, now
@@ -22,6 +23,8 @@ from .operation import Output, operate
 
 # Operations that are the agent itself, by the name of its argument (__main__.py).
 BUILTINS = ("queue", "series")
+_PATIENCE = 600.0  # seconds in which a run's end is to be written where nothing can be opened
+_PAUSE = 0.5
 
 
 def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
@@ -115,9 +118,7 @@ def run(
                     subprocess.DEVNULL if stdin is None else stdin,
                     ends_its_own=is_own,
                 )
-        if not locks.is_taken_over(guild):  # else it is another start's run by now
-            rundir.write_attr(directory, "stopped", now())
-            rundir.write_attr(directory, "exit_status", code)
+        _write_end(directory, code)
         return code
     finally:
         locks.release(guild, lock)
@@ -126,6 +127,22 @@ def run(
 def _line(text: str) -> bytes:
     """What guild itself says in the output of a run."""
     return b"guild: %s\n" % text.encode("utf-8", "replace")
+
+
+def _write_end(directory: str, code: int) -> None:
+    """Write down how the run ended: where nothing can be opened for now, once something can."""
+    deadline = time.monotonic() + _PATIENCE
+    stopped = now()
+    while True:
+        try:
+            if not locks.is_taken_over(rundir.guild_dir(directory)):  # else it is another start's
+                rundir.write_attr(directory, "stopped", stopped)
+                rundir.write_attr(directory, "exit_status", code)
+            return
+        except (AgentError, OSError) as e:
+            if not is_exhaustion(e) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _write_start(directory: str, argv: List[str], job: Job) -> None:
