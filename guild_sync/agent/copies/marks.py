@@ -99,7 +99,8 @@ def _why_not(home: str, directory: str, state: State) -> str:
             return why
     if locks.holder(rundir.guild_dir(directory)) is not None:
         return "it is running on this machine"
-    if (state["remote"] or "").startswith(protocol.PUSH):
+    is_begun_only = state["status"] == "running" and state["started"] is None
+    if state["remote"] and (is_begun_only or state["remote"].startswith(protocol.PUSH)):
         return "it is not there whole yet (%s)" % state["remote"]
     return ""
 

@@ -473,8 +473,8 @@ def is_empty_attr(directory: str, name: str) -> bool:
 def states(home: str, ids: Sequence[str]) -> Dict[str, State]:
     """For each id: its status and when it stopped, or `{"status": None}` where it is not there.
 
-    A run whose directory has no attributes yet, as another pull would leave it, counts as
-    there only once it can be told.
+    One that is just being copied there, and of which nothing has come yet, runs on the remote
+    that its mark names, and has not started.
     """
     return {run_id: state(run_dir(home, run_id)) for run_id in ids}
 
@@ -500,6 +500,8 @@ def state(directory: str) -> State:
         found["exit_status"] = seen.exit_status
         found["started"], found["stopped"] = seen.started, seen.stopped
         found["notes"] = notes(directory)
+    elif inside.exists(guild_dir(directory), LOCK_REMOTE):
+        found["status"], found["remote"] = "running", status(directory).remote
     return found
 
 

@@ -396,6 +396,13 @@ def test_what_is_only_half_pushed_there_is_not_pulled(home: str) -> None:
     assert status(home) == ("completed", None)
 
 
+def test_what_a_hub_is_just_getting_from_elsewhere_is_not_pulled_yet(home: str) -> None:
+    copy(home, COMPLETED)
+    half = state("running", remote="far")
+    assert begin(home, half)["refused"] == {A: "it is not there whole yet (far)"}
+    assert begin(home, state("running", remote="far", started=1))["refused"] == {}
+
+
 def test_what_a_killed_guild_had_not_finished_writing_goes_with_the_mark(home: str) -> None:
     begin(home, COMPLETED)
     copy(home, COMPLETED)

@@ -342,3 +342,13 @@ def test_an_attribute_is_read_whole_or_not_at_all(home: Path) -> None:
     path = run / ".guild/attrs/tags"
     path.write_text(path.read_text() * 2)
     assert rundir.read_attr(str(run), "tags") is None
+
+
+def test_a_run_of_which_nothing_has_come_yet_is_there_and_on_its_way(home: Path) -> None:
+    """A hub that has begun a copy has the run: one that asks for it must not take it for lost."""
+    run = make(home, marks={"LOCK.remote": "far\n"})
+    (run / ".guild/opref").unlink()
+    found = rundir.state(str(run))
+    assert (found["status"], found["remote"], found["started"]) == ("running", "far", None)
+    (run / ".guild/LOCK.remote").unlink()
+    assert rundir.state(str(run))["status"] is None
