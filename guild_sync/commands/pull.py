@@ -47,7 +47,6 @@ from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger
 from guild_sync.transfer import copying, pull, survey
 
-_LONGEST_INDEX = 7  # digits: a spec of more is an id (agent/catalog/find.py)
 _SHOWN = 5  # ids in a message
 
 
@@ -106,7 +105,7 @@ def _pull(
     states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    named = [run_id for run_id in states if any(_is_id_of(spec, run_id) for spec in specs)]
+    named = [run_id for run_id in states if any(survey.is_id_of(spec, run_id) for spec in specs)]
     pulled = pull.pull(
         *(host, here, states, say, delete, journal.Journal(here), copy_links),
         delete_copied=selection.delete,
@@ -119,11 +118,6 @@ def _pull(
     if pulled.foreign:
         console.warn(_not_its_own(host.name, pulled.foreign))
     return pulled, gone
-
-
-def _is_id_of(spec: str, run_id: str) -> bool:
-    """Whether the user named this very run, and not a place in a list of the remote's making."""
-    return run_id.startswith(spec) and (len(spec) > _LONGEST_INDEX or not spec.isdecimal())
 
 
 def _not_its_own(remote: str, foreign: Mapping[str, str]) -> Incomplete:

@@ -18,6 +18,9 @@ from guild_sync.hosts.remote import RemoteHost
 _MOST_NESTED = 10  # pipelines in pipelines
 _NAME = re.compile(r"[0-9a-f]{32}\Z")  # of a stamp, and of a guild home
 
+_LONGEST_INDEX = 7  # digits: a spec of more is an id (agent/catalog/find.py)
+_ID_DIGITS = 32
+
 
 class Survey(NamedTuple):
     """A remote's word: how runs are there, None for those it has not, and which home it has."""
@@ -89,7 +92,37 @@ def offer(
 ) -> tuple[list[Run], Survey]:
     """The runs that are meant there, and what the remote says of them, as `survey`."""
     answer = host.offer(specs, filters, selection.as_request())
-    return answer["runs"], _checked(host, here, [run["id"] for run in answer["runs"]], answer)
+    ids = [run["id"] for run in answer["runs"]]
+    _check_asked_for(host, ids, specs)
+    return answer["runs"], _checked(host, here, ids, answer)
+
+
+def is_id_of(spec: str, run_id: str) -> bool:
+    """Whether the user named this very run, and not a place in a list of the remote's making."""
+    return run_id.startswith(spec) and _is_id(spec)
+
+
+def _is_id(spec: str) -> bool:
+    return ":" not in spec and (len(spec) > _LONGEST_INDEX or not spec.isdecimal())
+
+
+def _check_asked_for(host: RemoteHost, ids: Sequence[str], specs: Sequence[str]) -> None:
+    """Raise RemoteError where a run is offered that the user cannot have meant.
+
+    One that is named by the beginning of its id is the only one there that begins so: else
+    the remote could have any run here replaced that does.
+    """
+    whole = {spec for spec in specs if len(spec) == _ID_DIGITS}
+    begun = {spec: 0 for spec in specs if _is_id(spec) and spec not in whole}
+    may_be_any = not specs or not all(map(_is_id, specs))
+    for run_id in dict.fromkeys(ids):
+        beginnings = [spec for spec in begun if run_id.startswith(spec)]
+        for spec in beginnings:
+            begun[spec] += 1
+        if not (may_be_any or beginnings or run_id in whole) or any(
+            begun[s] > 1 for s in beginnings
+        ):
+            raise RemoteError(f"remote {host.name!r} offers run {run_id}, which was not asked for")
 
 
 def _checked(host: RemoteHost, here: LocalHost, ids: Sequence[str], answer: SurveyForm) -> Survey:

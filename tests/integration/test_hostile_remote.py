@@ -33,6 +33,19 @@ RUN: dict[str, Any] = {
     "opref": OPREF,
     "status": "completed",
 }
+STATE: dict[str, Any] = {
+    **dict.fromkeys(("status", "remote", "exit_status", "started", "stopped")),
+    "stamp": "",
+    "left_out": [],
+    "links": [],
+    "notes": {},
+    "unreadable": [],
+}
+
+
+def mark_time(run: Path) -> list[tuple[str, int]]:
+    """The files of a run, and when each was changed."""
+    return sorted((path.name, path.lstat().st_mtime_ns) for path in run.rglob("*"))
 
 
 def complained(done: Done) -> str:
@@ -114,6 +127,24 @@ def test_an_answer_without_end_is_cut_off(guild: Guild, liar: Liar) -> None:
     liar.program.write_text(f"#!/bin/sh\nprintf '\\nGUILD-ANSWER '\nexec {endless}\n")
     said = complained(guild("runs", "-r", "liar"))
     assert said == "guild: remote 'liar' answered with more than 256 MB"
+
+
+@pytest.mark.parametrize(
+    ("spec", "offered"),
+    [("b", [A]), (B, [A, B]), ("a", [A[:-1] + "b", A]), ("12345678", [A])],
+)
+def test_a_run_that_was_not_asked_for_is_not_copied(
+    guild: Guild, liar: Liar, spec: str, offered: list[str]
+) -> None:
+    """Nor is one of several that begin as it was asked for: an honest remote asks which."""
+    write_run(guild.home, A)
+    before = mark_time(guild.home / "runs" / A)
+    states = {run_id: {**STATE, "status": "completed"} for run_id in offered}
+    runs = [{**RUN, "id": run_id} for run_id in offered]
+    liar.says({"runs": runs, "states": states, "home_id": None})
+    assert "was not asked for" in complained(guild("pull", "liar", spec, "-y"))
+    assert mark_time(guild.home / "runs" / A) == before
+    assert [path.name for path in (guild.home / "runs").glob("[0-9a-f]*")] == [A]
 
 
 def test_one_liar_keeps_no_other_remote_from_its_sync(
