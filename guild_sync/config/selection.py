@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -84,4 +85,14 @@ def is_pattern(value: object) -> bool:
         and bool(value.strip("/"))
         and "\0" not in value
         and ".." not in value.split("/")
+        and _is_encodable(value)
     )
+
+
+def _is_encodable(path: str) -> bool:
+    """Whether a file can have this name: bytes that are no text travel as some surrogates."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rundirs import A, state
 
 from guild_sync.agent.protocol import NOTES
 from guild_sync.config.selection import Selection
+from guild_sync.errors import RemoteError
 from guild_sync.transfer import survey
 
 
@@ -17,19 +19,21 @@ class Answers:
 
     name = home = "gpu"
 
-    def __init__(self, notes: dict[str, Any]) -> None:
-        self._notes = {**dict.fromkeys(NOTES), **notes}
+    def __init__(self, **told: Any) -> None:
+        self._told = state("completed", **told)
 
     def survey(self, **_: Any) -> Any:
-        told = state("completed", notes=self._notes)
-        return {"states": {A: told}, "home_id": None}
+        return {"states": {A: self._told}, "home_id": None}
 
 
 def notes(**told: Any) -> Any:
-    host: Any = Answers(told)
-    found = survey.survey(host, host, [A], Selection(), stamps=False).states[A]
+    found = survey_of(Answers(notes={**dict.fromkeys(NOTES), **told}))
     assert found is not None
     return found["notes"]
+
+
+def survey_of(host: Any) -> Any:
+    return survey.survey(host, host, [A], Selection(), stamps=False).states[A]
 
 
 @pytest.mark.parametrize(
@@ -53,3 +57,10 @@ def test_what_no_attribute_can_have_nobody_has_written(odd: dict[str, Any]) -> N
 def test_what_people_can_have_written_is_taken_as_it_is() -> None:
     written = {"label": "é", "tags": ["a"], "comments": [{"body": "b", "time": 1}], "marked": True}
     assert notes(**written) == written
+
+
+def test_what_no_file_can_be_called_makes_no_sense_among_what_is_left_out() -> None:
+    not_text = os.fsdecode(b"\xff")
+    assert survey_of(Answers(left_out=[["a", 1], [not_text, 1]])) is not None
+    with pytest.raises(RemoteError, match="makes no sense"):
+        survey_of(Answers(left_out=[["a\ud800", 1]]))
