@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Recipe
 from guild_sync.errors import GuildError, UsageError
@@ -15,8 +16,14 @@ from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.output.terminal import clean
 from guild_sync.project import builtin, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
+<<<<<<< HEAD
 from guild_sync.runs.offered import Installed, of_earlier_run, of_package
 from guild_sync.runs.sent import with_links
+=======
+
+if TYPE_CHECKING:
+    from guild_sync.runs.offered import Installed
+>>>>>>> eb52283 (Load what a host offers only where no project is asked, and name data-files no more as missing)
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,8 @@ def _offered(spec: str, host: Host) -> Meant | None:
     is_project = (Path.cwd() / GUILDFILE).exists()
     if not {"/", ":"} & set(spec) or (is_project and _is_own(reader.load(Path.cwd()), spec)):
         return None
+    from guild_sync.runs.offered import of_earlier_run, of_package  # most runs are a project's
+
     installed = of_package(spec, host)
     if installed is not None:
         return Meant(installed.operation, installed=installed)
