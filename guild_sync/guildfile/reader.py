@@ -85,26 +85,26 @@ class _Reader:
             self.file.refuse(self.path)
         found = ProjectEntries(self.path, self.file).of(data)
         self.models = Models(found)
-        own_package, faults = self._package(found)
+        own_package, place = self._package(found)
         operations = [o for entry in found if entry.kind == "model" for o in self._model(entry)]
         if not operations:
-            self.file.faults += faults
+            self.file.faults += place.faults
         defaults = [e.name for e in found if e.kind == "model" and e.data.get("default") is True]
         return Project(
             self.folder,
-            tuple(replace(o, faults=(*faults, *o.faults)) for o in _told_apart(operations)),
+            tuple(_with_said(o, place) for o in _told_apart(operations)),
             own_package,
             faults=tuple(self.file.faults),
             default_model=defaults[0] if defaults else None,
         )
 
-    def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Sequence[str]]:
-        """The project's own package, or else the first that it includes; and its faults."""
+    def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
+        """The project's own package, or else the first that it includes; and what is wrong in it."""
         packages = [entry for entry in found if entry.kind == "package"]
         for entry in sorted(packages, key=lambda e: e.is_included):
             place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a package")
-            return package(entry.data, place), place.faults
-        return Package(), ()
+            return package(entry.data, place), place
+        return Package(), Spot()
 
     def _model(self, entry: ProjectEntry) -> list[Operation]:
         place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a model")
@@ -225,6 +225,15 @@ class _Reader:
         if not words_of(value):
             place.fault(f"{given[0]}: must be a line of words, not {keys.shown(value)}")
         return (value, None, None) if given[0] == "main" else (None, value, None)
+
+
+def _with_said(operation: Operation, package: Spot) -> Operation:
+    """The operation, whose faults and warnings are those of its package too."""
+    return replace(
+        operation,
+        faults=(*package.faults, *operation.faults),
+        warnings=(*package.warnings, *operation.warnings),
+    )
 
 
 def _full_name(name: str, model: str) -> str:

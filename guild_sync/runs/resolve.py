@@ -16,14 +16,10 @@ from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.output.terminal import clean
 from guild_sync.project import builtin, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
-<<<<<<< HEAD
-from guild_sync.runs.offered import Installed, of_earlier_run, of_package
 from guild_sync.runs.sent import with_links
-=======
 
 if TYPE_CHECKING:
     from guild_sync.runs.offered import Installed
->>>>>>> eb52283 (Load what a host offers only where no project is asked, and name data-files no more as missing)
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def test_one_liar_keeps_no_other_remote_from_its_sync(
     assert guild.status(A) == "running (liar)", "no such run ended so"
 
 
-STATE: dict[str, Any] = {
+RUNNING: dict[str, Any] = {
     **dict.fromkeys(("remote", "exit_status", "started", "stopped")),
     "status": "running",
     "stamp": "",
@@ -178,7 +178,7 @@ def test_trials_that_make_no_sense_are_said_in_a_line(
     guild: Guild, liar: Liar, children: object
 ) -> None:
     mark(guild.home, A, "liar")
-    liar.says({"states": {A: {**STATE, "children": children}}, "home_id": None})
+    liar.says({"states": {A: {**RUNNING, "children": children}}, "home_id": None})
     assert "makes no sense about run" in complained(guild("sync"))
     assert sorted(path.name for path in (guild.home / "runs").glob("[0-9a-fA-F]*")) == [A]
 
@@ -186,7 +186,7 @@ def test_trials_that_make_no_sense_are_said_in_a_line(
 def test_a_remote_that_always_has_more_trials_is_asked_for_some(guild: Guild, liar: Liar) -> None:
     mark(guild.home, A, "liar")
     chain = [A, *(f"{n:032x}" for n in range(100))]
-    states = {run: {**STATE, "children": [child]} for run, child in itertools.pairwise(chain)}
+    states = {run: {**RUNNING, "children": [child]} for run, child in itertools.pairwise(chain)}
     liar.says({"states": states, "home_id": None})
     done = guild("sync")
     complained(done)

@@ -348,11 +348,7 @@ def test_a_sync_that_has_nothing_to_do_imports_nothing_that_starts_a_program(gui
 
 @pytest.mark.parametrize(
     ("most", "argv"),
-<<<<<<< HEAD
-    [(36, ["sync"]), (36, ["sync", "--cron"]), (78, ["run", "op", "-y"]), (32, ["runs"])],
-=======
-    [(36, ["sync"]), (36, ["sync", "--cron"]), (75, ["run", "op", "-y"]), (32, ["runs"])],
->>>>>>> eb52283 (Load what a host offers only where no project is asked, and name data-files no more as missing)
+    [(36, ["sync"]), (36, ["sync", "--cron"]), (92, ["run", "op", "-y"]), (32, ["runs"])],
 )
 def test_a_command_imports_no_more_of_guild_than_it_works_with(
     guild: Guild, most: int, argv: list[str]

@@ -103,6 +103,7 @@ def test_a_package_says_of_itself_what_it_likes(tmp_path: Path) -> None:
   python-tag: py2.py3
   data-files: data/*.csv
   packages: {lib: lib}
+- operations: {op: {exec: 'true'}}
 """,
     )
     assert found.package == Package(
