@@ -40,7 +40,10 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
             path = folder + item.name
             if path == ".guild":
                 continue
-            status = item.stat(follow_symlinks=False)
+            try:
+                status = item.stat(follow_symlinks=False)
+            except OSError:  # it went while we looked
+                continue
             excluded = is_excluded or any(matches(path, wanted) for wanted in exclude)
             if stat.S_ISDIR(status.st_mode):
                 if excluded and not include:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from guild_sync.agent.files import left_out as left_out_module
 from guild_sync.agent.files.left_out import left_out
 from guild_sync.agent.files.patterns import at_any_depth, from_the_top, is_below, matches
 from guild_sync.agent.files.tree import list_files
@@ -97,3 +99,18 @@ def test_a_name_is_for_the_top_of_a_listing_and_for_any_depth_of_a_copy(
 def test_no_pattern_means_every_path_of_a_listing(pattern: str | None) -> None:
     assert from_the_top(pattern) == []
     assert is_below("a/b", from_the_top(pattern))
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_left_out_of_nothing(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = left_out_module._entries
+
+    def entries(folder: str) -> list[os.DirEntry[str]]:
+        found = real(folder)
+        (run / "c.txt").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(left_out_module, "_entries", entries)
+    paths = [path for path, _ in left_out(str(run), selection(["*.txt"]), False, 100)]
+    assert paths == ["a/b/c.txt", "a/c.txt", "b/a/c.txt", "logs.txt"]
