@@ -99,7 +99,7 @@ class _Reader:
         )
 
     def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
-        """The project's own package, or else the first that it includes; and what is wrong in it."""
+        """The project's own package, or else the first that it includes; and what is said of it."""
         packages = [entry for entry in found if entry.kind == "package"]
         for entry in sorted(packages, key=lambda e: e.is_included):
             place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a package")
