@@ -194,9 +194,9 @@ def test_what_both_have_written_and_no_attribute_can_hold_together_stays_as_it_i
 
 
 def test_many_tags_are_merged_at_once(home: Path) -> None:
-    names = [f"{number:06}" for number in range(40_000)]
-    write(home, tags=names[:20_000])
+    names = [f"{number:06}" for number in range(80_000)]
+    write(home, tags=names[:40_000])
     before = time.process_time()
-    merge(home, tags=names[20_000:])
-    assert time.process_time() - before < 10, "it grew with the square"
+    merge(home, tags=names[40_000:])
+    assert time.process_time() - before < 15, "it grew with the square"
     assert here(home)["tags"] == names
