@@ -73,6 +73,14 @@ KILL_RUNNER = "kill-runner"
 # brings them there, and runs that are made from this one take them from there.
 FILES = "gpkg_files"
 
+# The git commit that a run's project was at, an attribute as Guild AI 0.9 writes it, and in .guild
+# how the project differed from it: what `git apply` takes.
+COMMIT = "vcs_commit"
+COMMIT_DIFF = "vcs.diff"
+
+# Which versions of Python are meant: `>=3.8`, `==3.10.*`, `~=3.9`.
+SPECIFIER = re.compile(r"(~=|===?|!=|<=|>=|<|>)\s*v?(\d{1,9}(?:\.\d{1,9}){0,3})(\.\*)?\Z")
+
 # Where Python keeps what it has compiled: no output of a run, and never copied.
 CACHE = "__pycache__"
 
@@ -351,6 +359,11 @@ class Job(TypedDict, total=False):
     environment: Dict[str, str]
     guild_home: str  # of a run that lies elsewhere
     source_dest: str  # the folder of the run that has its source code; absent: the run itself
+    secrets: List[str]  # variables whose values the run does not keep
+    python_path: List[str]  # folders of the run, in front of the module path
+    python_requires: List[str]  # versions of Python, all of which have to be met
+    stoppable: bool  # stopped by a signal it has completed
+    pip_freeze: bool  # the run keeps which packages there are
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
     children: List[Child]

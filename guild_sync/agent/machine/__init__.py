@@ -2,5 +2,5 @@
 
 Others call `processes`, `operation_process`, `children.die_with_parent` and `agent_argv`,
 `environment.Environment`, `folder.digest` and `folder.is_whole`. `checkup`, `initialize` and
-`upkeep` are called by name alone.
+`upkeep` are called by name alone; `python` is asked where an operation starts.
 """
