@@ -230,9 +230,15 @@ class AgentClient(ABC):
         opref: str,
         attributes: Mapping[str, Value],
         job: protocol.Job,
+        diff: str = "",
     ) -> protocol.Made:
         return self.ask(
-            Functions.stage, run_id=run_id, opref=opref, attributes=dict(attributes), job=job
+            Functions.stage,
+            run_id=run_id,
+            opref=opref,
+            attributes=dict(attributes),
+            job=job,
+            diff=diff,
         )
 
     def stage_in(
@@ -242,6 +248,7 @@ class AgentClient(ABC):
         opref: str,
         attributes: Mapping[str, Value],
         job: protocol.Job,
+        diff: str = "",
     ) -> protocol.Made:
         return self.ask(
             Functions.stage_in,
@@ -250,6 +257,7 @@ class AgentClient(ABC):
             opref=opref,
             attributes=dict(attributes),
             job=job,
+            diff=diff,
         )
 
     def restage(
@@ -260,6 +268,7 @@ class AgentClient(ABC):
         opref: str | None = None,
         new_source: bool = False,
         force: bool = False,
+        diff: str = "",
     ) -> protocol.Made:
         return self.ask(
             Functions.restage,
@@ -269,6 +278,7 @@ class AgentClient(ABC):
             opref=opref,
             new_source=new_source,
             force=force,
+            diff=diff,
         )
 
     def recipe(self, run: str) -> protocol.Recipe:
@@ -323,8 +333,12 @@ class AgentClient(ABC):
     def command(self, job: protocol.Job) -> list[str]:
         return self.ask(Functions.command, job=job)
 
-    def start(self, run_id: RunId, run_dir: str = "") -> protocol.Started:
-        return self.ask(Functions.start, run_id=run_id, run_dir=run_dir)
+    def start(
+        self, run_id: RunId, run_dir: str = "", secrets: Mapping[str, str] | None = None
+    ) -> protocol.Started:
+        return self.ask(
+            Functions.start, run_id=run_id, run_dir=run_dir, secrets=dict(secrets or {})
+        )
 
     def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:
         return self.ask(Functions.signal_runs, ids=list(ids), how=how)

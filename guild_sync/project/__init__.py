@@ -2,6 +2,7 @@
 
 `definitions` has the records. Others call `operations.find` and `with_steps`,
 `flags.flag_values`, `module_flags.module_flags`, `modules.find_module`, `values.shown`,
-`batches.trials`, `sourcecode.source` and `wheel.build`; `builtin` has the operations that need
+`batches.trials`, `sourcecode.source`, `revision.revision` and `wheel.build`; `builtin` has the
+operations that need
 no project.
 """

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guild_sync.errors import GuildError
+
+if TYPE_CHECKING:
+    from guild_sync.transport import process
 
 _CACHES = {
     "__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
@@ -109,12 +113,25 @@ def git_files(folder: Path) -> dict[str, bool] | None:
     return {**dict.fromkeys(others, False), **dict.fromkeys(known, True)}
 
 
-def _ls_files(folder: Path, which: str) -> list[str] | None:
+def git(folder: Path, words: Sequence[str], most: int | None = None) -> process.Completed:
+    """How git ended in that folder, of whose stdout the first `most` bytes are kept."""
     from guild_sync.transport import process
 
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    argv = (*_GIT, "-C", str(folder), "ls-files", "-z", "--exclude-standard", which)
-    done = process.run(argv, timeout=_GIT_SECONDS, env={**inherited, **_GIT_ENVIRONMENT})
+    argv, env = (*_GIT, "-C", str(folder), *words), {**inherited, **_GIT_ENVIRONMENT}
+    if most is None:
+        return process.run(argv, timeout=_GIT_SECONDS, env=env)
+    kept = bytearray()
+
+    def keep(chunk: bytes) -> None:
+        kept.extend(chunk[: most - len(kept)])
+
+    done = process.run(argv, timeout=_GIT_SECONDS, env=env, on_output=keep)
+    return process.Completed(done.code, bytes(kept), done.stderr)
+
+
+def _ls_files(folder: Path, which: str) -> list[str] | None:
+    done = git(folder, ("ls-files", "-z", "--exclude-standard", which))
     if done.code == 0:
         return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
     if "not a git repository" in done.stderr:

@@ -16,7 +16,7 @@ from ..protocol import Job, Made, Recipe, Value
 from ..store import atomic, inside, rundir
 from ..store.job import JOB, read_job, write_job
 from ..store.rest import AtRest
-from . import given, stage
+from . import given, revision, stage
 
 
 def recipe(home: str, run: str) -> Recipe:
@@ -44,6 +44,7 @@ def restage(
     opref: Optional[str] = None,
     new_source: bool = False,
     force: bool = False,
+    diff: str = "",
 ) -> Made:
     """Make a run that ended, or that was never started, pending, with these attributes and job.
 
@@ -65,6 +66,9 @@ def restage(
         write_job(directory, job)
         if opref is not None:
             atomic.write_in(guild, "opref", opref, flushed=False)
+        if new_source:
+            revision.forget(directory)
+            revision.write_diff(directory, diff)
         rundir.write_attrs(directory, attributes)
         packages = os.path.join(guild, rundir.JOB_PACKAGES)
         if new_source:
@@ -107,6 +111,7 @@ def stage_in(
     opref: str,
     attributes: Dict[str, Value],
     job: Job,
+    diff: str = "",
 ) -> Made:
     """Make the run in a directory of the user's, which no listing shows.
 
@@ -126,5 +131,6 @@ def stage_in(
         _forget_end(run_dir)
         given.forget_all(run_dir)
         rundir.remove_attrs(run_dir, rundir.attr_names(run_dir))
-        stage.fill(run_dir, run_id, opref, attributes, job)
+        revision.forget(run_dir)
+        stage.fill(run_dir, run_id, opref, attributes, job, diff)
     return {"run_dir": run_dir}

@@ -12,6 +12,7 @@ from typing import List, Sequence, Tuple
 from ..store import inside, manifest, rundir
 from ..store.job import read_job
 from ..store.manifest import SOURCE_FOLDER, write_manifest
+from . import revision
 
 
 def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None:
@@ -25,6 +26,7 @@ def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None
         shutil.copytree(packages, target, symlinks=True, copy_function=_link)
     root, names = _source(origin)
     copy_source(home, run_id, root, names, run_dir)
+    revision.adopt(origin, directory)
     from . import given  # a new run does not need it
 
     given.adopt_files(origin, directory)

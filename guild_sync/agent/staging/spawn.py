@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from typing import Dict, Optional
 
 from .. import protocol
 from ..errors import AgentError
@@ -13,9 +14,12 @@ from ..machine.children import agent_argv, die_with_parent
 from ..store import locks, rundir
 
 
-def start(home: str, run_id: str, run_dir: str = "") -> protocol.Started:
+def start(
+    home: str, run_id: str, run_dir: str = "", secrets: Optional[Dict[str, str]] = None
+) -> protocol.Started:
     """Start the run's operation under a runner that outlives this process; its pid.
 
+    `secrets` are variables for it that are in no file: its environment alone has them.
     Returns once the operation runs. Asked again for a run that runs already, as after
     a lost answer, it says so rather than starting it twice.
     """
@@ -30,10 +34,15 @@ def start(home: str, run_id: str, run_dir: str = "") -> protocol.Started:
     if not folder.is_whole():
         # Before it begins: what a damaged agent makes of a run would be taken for its end.
         raise RuntimeError("the agent's folder is not what was sent")
-    return {"pid": start_runner(directory).pid, "status": "running"}
+    return {"pid": start_runner(directory, secrets=secrets).pid, "status": "running"}
 
 
-def start_runner(directory: str, only: str = "", echo: bool = False) -> "subprocess.Popen[bytes]":
+def start_runner(
+    directory: str,
+    only: str = "",
+    echo: bool = False,
+    secrets: Optional[Dict[str, str]] = None,
+) -> "subprocess.Popen[bytes]":
     """A runner of the run, whose operation runs. `only`: the status that the run must have.
 
     With `echo` the output comes to our stdout too, our stdin is its own, and the runner kills
@@ -50,6 +59,7 @@ def start_runner(directory: str, only: str = "", echo: bool = False) -> "subproc
         preexec_fn=die_with_parent(signal.SIGQUIT) if echo else None,
         pass_fds=(write_end,),
         cwd=directory,
+        env={**os.environ, **secrets} if secrets else None,
     )
     os.close(write_end)
     with os.fdopen(read_end, encoding="utf-8") as report:

@@ -11,10 +11,20 @@ from ..protocol import Job, Made, Value, now
 from ..store import atomic, inside, locks, rundir
 from ..store.home import home_id
 from ..store.job import write_job
+from . import revision
 
 
-def stage(home: str, run_id: str, opref: str, attributes: Dict[str, Value], job: Job) -> Made:
+def stage(
+    home: str,
+    run_id: str,
+    opref: str,
+    attributes: Dict[str, Value],
+    job: Job,
+    diff: str = "",
+) -> Made:
     """Make the run, pending, with its attributes and the job that it is to do.
+
+    `diff`: how its project differed from the commit that an attribute names.
 
     It appears whole or not at all. Asked again for a run that is still pending, as
     after a lost answer, it makes it anew.
@@ -31,7 +41,7 @@ def stage(home: str, run_id: str, opref: str, attributes: Dict[str, Value], job:
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
     try:
         rundir.mark(temporary, rundir.PENDING, flushed=False)
-        fill(temporary, run_id, opref, attributes, job)
+        fill(temporary, run_id, opref, attributes, job, diff)
         os.rename(temporary, directory)
         home_id(home, make=True)
     except BaseException:
@@ -40,13 +50,21 @@ def stage(home: str, run_id: str, opref: str, attributes: Dict[str, Value], job:
     return {"run_dir": directory}
 
 
-def fill(directory: str, run_id: str, opref: str, attributes: Dict[str, Value], job: Job) -> None:
-    """Write what a run is: its operation, its job, its attributes."""
+def fill(
+    directory: str,
+    run_id: str,
+    opref: str,
+    attributes: Dict[str, Value],
+    job: Job,
+    diff: str,
+) -> None:
+    """Write what a run is: its operation, its job, its attributes, its project's state."""
     guild = rundir.guild_dir(directory)
     atomic.write_in(guild, "opref", opref, flushed=False)
     write_job(directory, job)
     inside.make(guild, rundir.JOB_PACKAGES)
     rundir.write_attrs(directory, {"id": run_id, "initialized": now(), **attributes})
+    revision.write_diff(directory, diff)
 
 
 def mark_staged(home: str, run_id: str) -> None:
