@@ -19,6 +19,8 @@ Options:
   -f, --flags        Compare flags.
   -a, --attrs        Compare all attributes.
   -D, --deps         Compare what the operations required.
+  --vcs              Compare the commits that the projects were at, and how they differed
+                     from those.
   -p, --path PATH    Compare files at this path in the runs; can be given several times.
   -c, --cmd PROGRAM  Compare with this program, which may have options of its own.
   -r, --remote NAME  Compare runs of this remote.
@@ -37,6 +39,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
@@ -124,6 +127,8 @@ def _parts(args: Arguments) -> Iterator[dict[str, str]]:
     else:
         named = [name for name in ATTRIBUTES if args.is_set(f"--{name}")]
         chosen += [{"pattern": f".guild/attrs/{name}"} for name in named]
+    if args.is_set("--vcs"):
+        chosen += [{"pattern": f".guild/attrs/{COMMIT}"}, {"pattern": f".guild/{COMMIT_DIFF}"}]
     if args.is_set("--output"):
         chosen.append({"pattern": ".guild/output"})
     if args.is_set("--sourcecode"):

@@ -8,12 +8,15 @@ RUN is an index (1, the latest, if it is left out), a run id or the beginning of
 Of a run that came from a remote, 'confirmed' is when that remote last gave its word.
 'waits_for' has the processes that keep a run running whose operation has ended: those that
 it started, but for what has left its session and holds none of its output.
+'vcs_commit' is the git commit that the project was at, with a star where its work tree
+differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.
 
 Options:
   -c, --comments     Show the run's comments.
   -d, --deps         Show what the operation required, and where it was found.
   -m, --manifest     Show the files that the run was given.
   -e, --env          Show the environment variables that guild set for it.
+  --vcs-diff         Show, and nothing else, how the project differed from its commit.
   -r, --remote NAME  Show a run of this remote.
   --json             Print JSON.
   --help             Show this help and exit.
@@ -23,16 +26,21 @@ Options:
 
 from __future__ import annotations
 
+import codecs
 import json
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from guild_sync.agent.protocol import Details, Run, Value
+from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Details, Info, Run, Value
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit
+from guild_sync.hosts.base import FileMissing
 from guild_sync.hosts.choose import host
 from guild_sync.output import formats, runs, terminal
+from guild_sync.output.console import to_stdout
 from guild_sync.project.values import shown
 
 
@@ -41,10 +49,14 @@ def main(argv: Sequence[str]) -> int:
     target = host(args.text("--remote"))
     filters = arguments.filters_for(args, target, changes=False)
     run = target.info(spec=args.text("RUN") or "1", filters=filters)
+    if args.is_set("--vcs-diff"):
+        with suppress(FileMissing):  # it did not
+            target.cat(_cleaned_lines(), run["id"], f".guild/{COMMIT_DIFF}")
+        return Exit.OK
     if args.is_set("--json"):
         print(json.dumps(run))
         return Exit.OK
-    for line in [*fields(run), *_flags(run)]:
+    for line in [*fields(run), *_commit(run), *_flags(run)]:
         print(line)
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
@@ -97,6 +109,19 @@ def fields(run: Details) -> list[str]:
     if not found["confirmed"]:  # it is this machine's own, whose word needs no date
         del found["confirmed"]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
+
+
+def _commit(run: Info) -> list[str]:
+    commit = run["attrs"].get(COMMIT)
+    return [f"{COMMIT}: {terminal.clean(commit)}"] if isinstance(commit, str) else []
+
+
+def _cleaned_lines() -> Callable[[bytes], None]:
+    """Prints text that a remote may have made: as it is where no terminal shows it."""
+    if not sys.stdout.isatty():
+        return to_stdout
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return lambda chunk: print(terminal.clean_lines(decoder.decode(chunk)), end="")
 
 
 def _flags(run: Run) -> list[str]:

@@ -57,7 +57,7 @@ Options:
                       End the batch with the first trial that fails.
   --force-flags       Take flags and values that the operation does not define.
   --print-cmd         Show the command that would run, and run nothing.
-  --keep-run          Changes nothing: a run is always kept.
+  --keep-run          Keep the run, though 'delete-on-success' of its operation says otherwise.
   -y, --yes           Do not ask.
   --help              Show this help and exit.
 
@@ -123,12 +123,23 @@ def main(argv: Sequence[str]) -> int:
         return Exit.OK
     if not args.is_set("--yes") and not _confirmed(prepared, target, bool(args.is_set("--stage"))):
         return Exit.OK
+    wait = not (args.is_set("--no-wait") or args.is_set("--background"))
+    is_interim = prepared.is_deleted_on_success and not args.is_set("--keep-run")
+    if is_interim and (args.is_set("--stage") or not wait):
+        console.complain(
+            f"warning: {terminal.clean(prepared.name)}: the run is kept: delete-on-success is for "
+            "runs that are waited for",
+            "yellow",
+        )
     if args.is_set("--stage"):
         return _stage(prepared, target)
-    wait = not (args.is_set("--no-wait") or args.is_set("--background"))
     if isinstance(target, LocalHost) and wait:
-        return _here(prepared, target)
-    return _detached(prepared, target, wait)
+        code = _here(prepared, target)
+    else:
+        code = _detached(prepared, target, wait)
+    if is_interim and wait and code == 0:
+        _delete_interim(prepared, target)
+    return code
 
 
 def _request(args: Arguments) -> Request:
@@ -243,6 +254,15 @@ def _detached(prepared: Launch, target: Host, wait: bool) -> int:
     else:
         say(f"To watch use 'guild watch {prepared.run_id}{option(target.name)}'")
     return Exit.OK
+
+
+def _delete_interim(prepared: Launch, target: Host) -> None:
+    """Delete a run that completed, as its operation says; it lies in the trash then."""
+    name = terminal.clean(prepared.name)
+    say(f"Deleting run {prepared.run_id}{on(target)}: {name} has delete-on-success")
+    refused = target.delete_runs([prepared.run_id])["refused"]
+    for why in refused.values():
+        console.complain(f"guild: it was not deleted: {terminal.clean(why)}")
 
 
 def _here(prepared: Launch, here: LocalHost) -> int:

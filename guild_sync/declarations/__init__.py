@@ -1,5 +1,6 @@
 """What an operation, or a package, declares in guild.yml: each kind of key read into records.
 
 `guildfile.reader` calls them: `flags.flags_of`, `requirements.requirements_of`, `steps.steps_of`,
-`sourcecode.source_code_of`, `package.package`, and `step_options`.
+`sourcecode.source_code_of`, `package.package`, `operation_keys.with_keys`, and
+`step_options`.
 """

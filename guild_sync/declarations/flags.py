@@ -13,11 +13,11 @@ from guild_sync.declarations.spellings import (
     recorded_default,
     skipped,
 )
+from guild_sync.programs.modules import find_module
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.definitions import NAME
 from guild_sync.project.flags import Flag
 from guild_sync.project.module_flags import module_flags
-from guild_sync.project.modules import find_module
 from guild_sync.project.values import is_number, words_of
 
 _FLAG_KEYS = {

@@ -20,8 +20,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 # What is not here yet, and would change what is computed: an operation that has it does not run.
 NOT_YET = frozenset(
     {
-        *("flags-import-skip", "flag-encoder", "python-path"),
-        *("python-requires", "env-secrets"),
+        *("flags-import-skip", "flag-encoder"),
     }
 )
 # Whose modules say what is wrong with their values.
@@ -37,7 +36,6 @@ class Key:
     since: str = "0.2"
     means: bool = True
     values: tuple[str, ...] = ()  # the only texts that it takes, where there are some
-    later: bool = False  # it is kept with the run, and gets its meaning with a later version
 
 
 def _first(*takes: str, about: str, values: tuple[str, ...] = ()) -> Key:
@@ -75,7 +73,7 @@ MODEL: Mapping[str, Key] = {
     "flags": Key((MAPPING,), "Flags that $include takes from it."),
     "resources": Key((MAPPING,), "What operations require by name."),
     "sourcecode": _first(*ANY, about="Which files are source code, unless the operation says so."),
-    "python-requires": Key((TEXT,), "Which Python its operations need."),
+    "python-requires": Key((TEXT, NUMBER), "Which Python its operations need."),
     "plugins": _nothing(*ANY),
     "extra": Key(ANY, "Whatever it is: it is for other programs."),
     "references": Key(ANY, "Pages to read."),
@@ -85,14 +83,14 @@ INCLUDE: Mapping[str, Key] = {
 }
 OPERATION: Mapping[str, Key] = {
     "main": _first(TEXT, about="A Python module and words for it. Default: the operation's name."),
-    "exec": _first(TEXT, about="A command, instead of main."),
+    "exec": _first(TEXT, LIST, about="A command, or a list of its words, instead of main."),
     "steps": _first(LIST, about="Operations to run one after the other, instead of main."),
     "description": _first(TEXT, NUMBER, SWITCH, about="Shown by guild operations."),
     "default": _first(SWITCH, about="Whether it is meant where no operation is named."),
     "label": _first(TEXT, about="The run's label, with ${FLAG} in it. Default: the flags"),
     "env": _first(MAPPING, about="Variables for the operation."),
     "env-secrets": Key(ANY, "Variables for the operation that no file keeps."),
-    "tags": Key((TEXT, LIST), "The run's tags.", means=False),
+    "tags": Key((TEXT, NUMBER, LIST), "The run's tags."),
     "flags": _first(MAPPING, about="Its flags: names to values, or to mappings."),
     "flags-import": _first(SWITCH, TEXT, LIST, about="Which of the module's flags. Default: all"),
     "flags-import-skip": Key((TEXT, LIST), "Which of the module's flags it has not."),
@@ -102,20 +100,20 @@ OPERATION: Mapping[str, Key] = {
     "requires": _first(TEXT, LIST, MAPPING, about="What it needs: files, other runs."),
     "sourcecode": _first(*ANY, about="Which files are source code. Default: the project's"),
     "python-path": Key((TEXT, LIST), "Folders in front of the path of modules."),
-    "python-requires": Key((TEXT,), "Which Python it needs, such as '>=3.8'."),
-    "output-scalars": Key(ANY, "Patterns of values in its output.", "0.1", later=True),
-    "output-attrs": Key(ANY, "Patterns of attributes in its output.", means=False),
-    "objective": Key(ANY, "Which scalar is to be least or greatest.", means=False),
-    "compare": Key(ANY, "Which columns a comparison shows.", means=False),
-    "stoppable": Key((SWITCH,), "Stopped by a signal, it has completed.", "0.1", later=True),
-    "delete-on-success": Key((SWITCH,), "Its run is deleted once it completed.", means=False),
+    "python-requires": Key((TEXT, NUMBER), "Which Python it needs, such as '>=3.8'."),
+    "output-scalars": Key(ANY, "Patterns of values in its output: kept."),
+    "output-attrs": Key(ANY, "Patterns of attributes in its output: kept."),
+    "objective": Key(ANY, "Which scalar is to be least or greatest: kept."),
+    "compare": Key(ANY, "Which columns a comparison shows: kept."),
+    "stoppable": Key((SWITCH,), "Stopped by a signal, it has completed."),
+    "delete-on-success": Key((SWITCH,), "Its run is deleted once it completed."),
     "can-stage-trials": Key((SWITCH,), "Whether trials may be staged.", means=False),
     "default-max-trials": Key((NUMBER,), "How many trials a batch of it has."),
-    "run-attrs": Key((MAPPING,), "Attributes of its run.", means=False),
-    "pip-freeze": Key((SWITCH,), "The installed packages are kept.", "0.1", later=True),
-    "handle-keyboard-interrupt": Key((SWITCH,), "It ends itself on Ctrl-C.", means=False),
+    "run-attrs": Key((MAPPING,), "Attributes of its run."),
+    "pip-freeze": Key((SWITCH,), "The installed packages are kept."),
+    "handle-keyboard-interrupt": Key((SWITCH,), "It ends itself on Ctrl-C."),
     "optimizers": _nothing(*ANY),
-    "plugins": Key(ANY, "Nothing to guild: one warning, when it runs.", "0.1", later=True),
+    "plugins": _nothing(*ANY),
     "publish": _nothing(*ANY),
     "notebook": _nothing(*ANY),
     "tensorboard": _nothing(*ANY),

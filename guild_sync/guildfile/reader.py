@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from guild_sync.declarations import operation_keys
 from guild_sync.declarations.flags import flags_of
 from guild_sync.declarations.package import package
 from guild_sync.declarations.requirements import add_flags, requirements_of
@@ -85,21 +86,21 @@ class _Reader:
             self.file.refuse(self.path)
         found = ProjectEntries(self.path, self.file).of(data)
         self.models = Models(found)
-        own_package, place = self._package(found)
+        own_package, of_package = self._package(found)
         operations = [o for entry in found if entry.kind == "model" for o in self._model(entry)]
         if not operations:
-            self.file.faults += place.faults
+            self.file.faults += of_package.faults
         defaults = [e.name for e in found if e.kind == "model" and e.data.get("default") is True]
         return Project(
             self.folder,
-            tuple(_with_said(o, place) for o in _told_apart(operations)),
+            tuple(_with_those_of(of_package, o) for o in _told_apart(operations)),
             own_package,
             faults=tuple(self.file.faults),
             default_model=defaults[0] if defaults else None,
         )
 
     def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
-        """The project's own package, or else the first that it includes; and what is said of it."""
+        """The project's own package, or else the first that it includes; and its place."""
         packages = [entry for entry in found if entry.kind == "package"]
         for entry in sorted(packages, key=lambda e: e.is_included):
             place = Spot(entry.spot.name, None, entry.data, entry.spot.where, "a package")
@@ -160,6 +161,8 @@ class _Reader:
         return made
 
     def _read(self, found: Operation, entry: Mapped, model: _Model, place: Spot) -> Operation:
+        if "exec" in entry:
+            entry["exec"] = operation_keys.line_of(entry["exec"])
         keys.check(entry, "an operation", place)
         description, label = entry.get("description"), entry.get("label")
         found = replace(
@@ -183,8 +186,8 @@ class _Reader:
         if place.faults:
             return found
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
-        root = self.folder / source_code.root
         try:
+            root = operation_keys.module_root(self.folder / source_code.root, entry, main)
             flags, dest = flags_of(entry, main, str(dest) if dest else None, root, place)
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
@@ -200,12 +203,13 @@ class _Reader:
             flags_dest=dest,
             env=_env(mapped(entry.get("env"))),
             label=str(label) if label is not None else None,
-            later_keys=tuple(str(key) for key in entry if _is_later(key)),
+            later_keys=operation_keys.foreign(entry),
             sourcecode=source_code,
             requires=requires,
             steps=steps_of(steps, place),
             default_max_trials=default_max_trials(entry, place),
         )
+        found = operation_keys.with_keys(found, entry, place)
         return replace(found, flags=flags) if not place.faults else found
 
     def _what_runs(
@@ -217,6 +221,8 @@ class _Reader:
             place.warn(f"{key} is passed over: {given[0]} runs instead")
         if not given and "exec" in entry:
             place.fault("exec: must be a line of words")
+        if given[:1] == ["exec"] and isinstance(entry["exec"], list):
+            place.fault("exec: must be text or a list of words")
         if not given and not entry.get("notebook"):
             return shlex.quote(name.replace("-", "_")), None, None
         value = entry.get(given[0]) if given else None
@@ -227,8 +233,8 @@ class _Reader:
         return (value, None, None) if given[0] == "main" else (None, value, None)
 
 
-def _with_said(operation: Operation, package: Spot) -> Operation:
-    """The operation, whose faults and warnings are those of its package too."""
+def _with_those_of(package: Spot, operation: Operation) -> Operation:
+    """The operation, with the faults and warnings of its package, too."""
     return replace(
         operation,
         faults=(*package.faults, *operation.faults),
@@ -246,11 +252,6 @@ def _env(entry: Mapped) -> dict[str, str]:
         entry.name_of(name): str(value) if isinstance(value, (list, dict)) else variable_text(value)
         for name, value in entry.items()
     }
-
-
-def _is_later(key: Yaml) -> bool:
-    known = keys.OPERATION.get(key) if isinstance(key, str) else None
-    return known is not None and known.later
 
 
 def _told_apart(operations: Sequence[Operation]) -> list[Operation]:

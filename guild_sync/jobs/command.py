@@ -11,6 +11,7 @@ from guild_sync.agent.protocol import Job, Value
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.jobs.arguments import arguments, forced, global_form, is_own
 from guild_sync.jobs.needs import VARIABLE, request_of
+from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import shown, variable_text, words_of
 
@@ -66,14 +67,17 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     env = {
         **{f"FLAG_{_variable_name(name)}": variable_text(value) for name, value in values.items()},
         "GUILD_FLAGS_DEST": operation.flags_dest,
-        **operation.env,
+        **{
+            name: _with_flags(text, values, f"env: {name}", text)
+            for name, text in operation.env.items()
+        },
     }
     for name, value in env.items():
         if "\0" in name + value:
             raise GuildError(f"a value of {name} has a NUL character in it")
         if not name or "=" in name:
             raise GuildError(f"{name!r} cannot be the name of an environment variable")
-    made: Job = {"op": operation.full_name, "env": env}
+    made: Job = {"op": operation.full_name, "env": env, **_run_keys(operation)}
     if operation.sourcecode.dest != ".":
         made["source_dest"] = operation.sourcecode.dest
     if requires:
@@ -84,7 +88,11 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     words = words_of(operation.main or "")
     if not words:
         raise ConfigError(f"main of {operation.full_name} is no line of words: {operation.main}")
-    made["module"], *made["args"] = _filled("main", words, operation.main or "", values)
+    if words[0] == PASS.main:
+        made["argv"] = ["true"]
+        return made
+    words = [_with_flags(word, values, "main", operation.main or "") for word in words]
+    made["module"], *made["args"] = words
     if operation.flags_dest.partition(":")[0] == "args":
         made["args"] = arguments(operation, values, made["args"])
     elif operation.flags_dest == "globals":
@@ -110,6 +118,36 @@ def _globals(operation: Operation, values: Mapping[str, Value]) -> dict[str, str
     return {**made, "GUILD_GLOBAL_FORMS": json.dumps(forms)} if forms else made
 
 
+def _run_keys(operation: Operation) -> Job:
+    """What the job says of how the operation is called, and how it ends."""
+    made: Job = {}
+    if operation.python_path:
+        made["python_path"] = list(operation.python_path)
+    if operation.python_requires:
+        made["python_requires"] = list(operation.python_requires)
+    if operation.stoppable:
+        made["stoppable"] = True
+    if operation.pip_freeze:
+        made["pip_freeze"] = True
+    if operation.env_secrets:
+        made["secrets"] = [name for name in operation.env_secrets if name not in operation.env]
+    return made
+
+
+def _with_flags(text: str, values: Mapping[str, Value], where: str, line: str) -> str:
+    """A text with the values of flags in it.
+
+    Raises ConfigError for one that is not there; `line` is what people wrote.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ConfigError(f"{where}: there is no flag {match[1]!r}: {line}")
+        return variable_text(values[match[1]])
+
+    return VARIABLE.sub(value_of, text)
+
+
 def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) -> list[str]:
     """The words of an `exec`, each `${flag}` replaced within its word: no value adds a word."""
     try:
@@ -118,25 +156,13 @@ def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) 
         raise ConfigError(f"exec: {e}: {command}") from None
     if not words:
         raise ConfigError("exec: is empty")
-
-    argv = []
+    argv: list[str] = []
     for word in words:
         if word == "${flag_args}":
             argv += arguments(operation, values, ())
         else:
-            argv += _filled("exec", [word], command, values)
+            argv.append(_with_flags(word, values, "exec", command))
     return argv
-
-
-def _filled(key: str, words: list[str], line: str, values: Mapping[str, Value]) -> list[str]:
-    """The words, each `${flag}` in them replaced within its word."""
-
-    def value_of(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise ConfigError(f"{key}: there is no flag {match[1]!r}: {line}")
-        return variable_text(values[match[1]])
-
-    return [VARIABLE.sub(value_of, word) for word in words]
 
 
 def _variable_name(flag: str) -> str:

@@ -5,14 +5,14 @@ Worked out where the project is; the run keeps it as its job (agent/running/).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from guild_sync.agent.protocol import Child, Job, Value
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import batch_files
 from guild_sync.jobs import command, recipe
-from guild_sync.jobs.label import label_of
+from guild_sync.jobs.label import filled, label_with_tags
 from guild_sync.jobs.notes import BatchOptions, Notes, random_seed_of, seed_variable
 from guild_sync.project import batches, builtin, flags
 from guild_sync.project.definitions import Operation, Step
@@ -27,14 +27,28 @@ def plain_values(values: Mapping[str, FlagValue]) -> dict[str, Value]:
 
 
 def attributes_of(
-    values: Mapping[str, FlagValue], seed: int | None, label: str | None, notes: Notes
+    operation: Operation,
+    values: Mapping[str, FlagValue],
+    seed: int | None,
+    label: str | None,
+    notes: Notes,
 ) -> dict[str, Value]:
-    """A run's attributes: its flags, its seed, its label, and what the user says of it."""
+    """A run's attributes: its flags, its seed, its label, and what is said of it.
+
+    That is what guild.yml says of the operation's runs, and what the user says of this one,
+    whose label may have flags in it as one of guild.yml's.
+    """
+    said = notes.attributes()
+    if notes.label is not None:
+        said["label"] = filled(notes.label, operation, values)
+    if tags := (*notes.tags, *operation.tags):
+        said["tags"] = list(dict.fromkeys(tags))
     return {
+        **operation.run_attrs,
         "flags": plain_values(values),
         **({} if seed is None else {"random_seed": seed}),
         **({} if label is None else {"label": label}),
-        **notes.attributes(),
+        **said,
     }
 
 
@@ -83,14 +97,30 @@ def _batch(
     return made
 
 
+def with_secrets(job: Job, names: Container[str]) -> Job:
+    """The job, and those of its children, which need those secrets alone that `names` has."""
+    found: Job = {**job}
+    if "secrets" in found:
+        found["secrets"] = [name for name in found["secrets"] if name in names]
+    if "children" in found:
+        found["children"] = [
+            {**child, "job": with_secrets(child["job"], names)} for child in found["children"]
+        ]
+    return found
+
+
 def _series(operation: Operation, children: Sequence[Child]) -> Job:
-    return {
+    made: Job = {
         "op": operation.full_name,
         "builtin": "series",
         "children": list(children),
         "env": {},
         "operation": recipe.definition(operation),
     }
+    secrets = [name for child in children for name in child["job"].get("secrets", ())]
+    if secrets:  # it passes them on
+        made["secrets"] = list(dict.fromkeys(secrets))
+    return made
 
 
 def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchOptions) -> Child:
@@ -152,7 +182,9 @@ def _child(
         "name": name,
         "model": operation.model,
         "operation": operation.name + ("+" if is_batch else ""),
-        "attributes": attributes_of(values, seed, label_of(operation, values) or None, notes),
+        "attributes": attributes_of(
+            operation, values, seed, label_with_tags(operation, values, notes.tags) or None, notes
+        ),
         "job": made,
     }
 

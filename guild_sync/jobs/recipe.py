@@ -68,6 +68,10 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             "flags": {name: _flag(given) for name, given in data["flags"].items()},
             "later_keys": tuple(data["later_keys"]),
             "sourcecode": _source_code(data.get("sourcecode")),
+            "tags": tuple(data.get("tags", ())),
+            "env_secrets": tuple(data.get("env_secrets", ())),
+            "python_path": tuple(data.get("python_path", ())),
+            "python_requires": tuple(data.get("python_requires", ())),
             "requires": tuple(_requirement(given) for given in data.get("requires", ())),
             "steps": tuple(_step(given) for given in data.get("steps", ())),
         }
@@ -159,5 +163,11 @@ def name_of(recipe: Recipe) -> str:
 
 def new_label(recipe: Recipe, operation: Operation, values: Mapping[str, FlagValue]) -> str | None:
     """The label for other values, where the run's label was made from its values; else None."""
-    made = label.label_of(operation, flags_of(recipe))
-    return label.label_of(operation, values) if recipe["label"] in (None, made) else None
+    earlier, tags = flags_of(recipe), recipe["tags"] if isinstance(recipe["tags"], list) else []
+    if recipe["label"] is None:
+        return label.label_of(operation, values)
+    for count in range(len(tags) + 1):  # those that the user gave it come first
+        given = [str(tag) for tag in tags[:count]]
+        if recipe["label"] == label.label_with_tags(operation, earlier, given):
+            return label.label_with_tags(operation, values, given)
+    return None

@@ -1,8 +1,7 @@
 """What a project offers: its operations, their flags, its source code.
 
 `definitions` has the records. Others call `operations.find` and `with_steps`,
-`flags.flag_values`, `module_flags.module_flags`, `modules.find_module`, `values.shown`,
-`batches.trials`, `sourcecode.source`, `revision.revision` and `wheel.build`; `builtin` has the
-operations that need
+`flags.flag_values`, `module_flags.module_flags`, `values.shown`, `batches.trials`,
+`sourcecode.source`, `revision.revision` and `wheel.build`; `builtin` has the operations that need
 no project.
 """

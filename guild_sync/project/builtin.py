@@ -32,6 +32,8 @@ QUEUE = Operation(
     label=None,
 )
 OPERATIONS = {QUEUE.name: QUEUE}
+# Guild AI's operation that does nothing, for a project's steps; `main` may name it, too.
+PASS = Operation("guild.pass", description="Do nothing", main="guild.pass")
 
 
 def opref(operation: Operation) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guild_sync.agent.protocol import ExpectationForm
+from guild_sync.agent.protocol import ExpectationForm, Value
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue
 
@@ -144,6 +144,16 @@ class Operation:
     faults: tuple[str, ...] = ()  # for which it cannot run, each with its place
     warnings: tuple[str, ...] = ()  # of what is passed over when it runs
     default_max_trials: int | None = None
+    tags: tuple[str, ...] = ()  # which its runs have
+    env_secrets: tuple[str, ...] = ()  # variables whose values no file holds
+    python_path: tuple[str, ...] = ()  # folders of the project, in front of the module path
+    python_requires: tuple[str, ...] = ()  # versions of Python, all of which have to be met
+    stoppable: bool = False  # stopped by a signal it has completed
+    delete_on_success: bool = False
+    run_attrs: Mapping[str, Value] = field(default_factory=dict)  # attributes of its runs
+    pip_freeze: bool = False  # a run keeps which packages there are
+    # Keys that mean nothing to a run.
+    kept: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -181,7 +191,8 @@ class Project:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is said when operations of it run, of all of them."""
-        return tuple(text for operation in self.operations for text in operation.warnings)
+        said = (text for operation in self.operations for text in operation.warnings)
+        return tuple(dict.fromkeys(said))
 
     @property
     def guildfile(self) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError, GuildError, UsageError
+from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import Operation, Project, Requirement, Step
 from guild_sync.project.flags import did_you_mean
 
@@ -25,6 +26,8 @@ def find(project: Project, spec: str | None, model: str | None = None) -> Operat
             short, full = operation.name, operation.full_name
             if wanted in (short, full, f"{operation.model}:{short}"):
                 return operation
+    if spec.rpartition("/")[2] == PASS.name:
+        return PASS
     refuse(project.guildfile, project.faults)  # perhaps it would be one of those
     raise GuildError(
         f"operation {spec!r} is not defined for this project",

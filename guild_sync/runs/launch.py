@@ -9,18 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import Child, Job, Value
+from guild_sync.agent.protocol import COMMIT, Child, Job, Value
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import attributes_of
-from guild_sync.jobs.label import label_of
+from guild_sync.jobs.label import label_with_tags
 from guild_sync.jobs.notes import Notes
 from guild_sync.jobs.opref import opref_of
 from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
 from guild_sync.project.definitions import Operation, Package, Project, SourceCode
-from guild_sync.project.operations import warnings_of, with_those_of_steps
+from guild_sync.project.operations import warnings_of
+from guild_sync.project.revision import Revision, revision
 from guild_sync.project.sourcecode import Source, package_name, required_files, source, with_data
 from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
@@ -46,6 +47,8 @@ class Launch:
     project_warnings: tuple[str, ...]
     files: tuple[str, ...]  # of the project, which it requires beside its source code
     is_installed: bool  # `source` is on the host: a package of its environment
+    secrets: tuple[str, ...]  # variables of ours that it is given when it starts
+    diff: str  # how the project differs from its commit
 
     @property
     def name(self) -> str:
@@ -63,19 +66,20 @@ class Launch:
         return self.job.get("builtin") in builtin.OPERATIONS
 
     @property
+    def is_deleted_on_success(self) -> bool:
+        """Whether its operation says so: of a single run, and one that is listed."""
+        is_single = not self.children and self.run_dir is None
+        return self.operation.delete_on_success and is_single
+
+    @property
     def is_batch(self) -> bool:
         return bool(self.children) and not self.job.get("is_pipeline")
 
     @property
     def warnings(self) -> list[str]:
         """What the user should know before it starts: keys and files that are passed over."""
-        later = [
-            f"{operation.full_name}: {key} is passed over: it comes with a later version"
-            for operation in with_those_of_steps(self.operation)
-            for key in operation.later_keys
-        ]
         left_out = self.source.left_out if self.source is not None else ()
-        return [*self.project_warnings, *later, *left_out]
+        return [*self.project_warnings, *left_out]
 
 
 def launch_of(
@@ -85,6 +89,7 @@ def launch_of(
     job: Job,
     notes: Notes,
     run_dir: Path | None,
+    secrets: tuple[str, ...] = (),
 ) -> Launch:
     """The launch of what is meant, with its values and its job.
 
@@ -94,10 +99,16 @@ def launch_of(
     found, package = _package(meant, run_dir)
     if run_dir is not None and meant.is_builtin and recipe is None:
         raise GuildError(f"{operation.name} has no files: it takes no --run-dir")
+    at, problem = _revision(project, found)
+    # A run that starts again has its tags, or had them taken away.
+    tagged = replace(operation, tags=()) if meant.again else operation
     launch = Launch(
         operation,
         values,
-        attributes_of(values, seed, _label(meant, values), notes),
+        {
+            **attributes_of(tagged, values, seed, _label(meant, values, notes), notes),
+            **({COMMIT: at.attribute} if at else {}),
+        },
         job,
         opref=_opref(meant),
         source=found,
@@ -107,9 +118,11 @@ def launch_of(
         force=meant.force,
         run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
         run_dir=run_dir,
-        project_warnings=warnings_of(operation) if project else (),
+        project_warnings=(*(warnings_of(operation) if project else ()), *problem),
         files=_files(meant, job),
         is_installed=meant.installed is not None,
+        secrets=secrets,
+        diff=at.diff if at else "",
     )
     if launch.children and run_dir is not None:
         raise GuildError(
@@ -118,10 +131,10 @@ def launch_of(
     return launch
 
 
-def _label(meant: Meant, values: Mapping[str, FlagValue]) -> str | None:
+def _label(meant: Meant, values: Mapping[str, FlagValue], notes: Notes) -> str | None:
     """The run's label, None where it gets none, or keeps the one that it has."""
     if meant.recipe is None or meant.anew:
-        return label_of(meant.operation, values) or None
+        return label_with_tags(meant.operation, values, notes.tags) or None
     made = new_label(meant.recipe, meant.operation, values)
     kept = None if meant.again else meant.recipe["label"]
     return str(kept) if made is None and kept is not None else made
@@ -172,6 +185,18 @@ def _source(project: Project, operation: Operation, run_dir: Path | None) -> Sou
     below = f"{run_dir.relative_to(found.root)}/"
     files = tuple(name for name in found.files if not name.startswith(below))
     return replace(found, files=files)
+
+
+def _revision(
+    project: Project | None, found: Source | None
+) -> tuple[Revision | None, tuple[str, ...]]:
+    """The project's commit and what differs from it; why that is not known, where it should be."""
+    if project is None or found is None:
+        return None, ()
+    try:
+        return revision(project.folder, found), ()
+    except GuildError as e:
+        return None, (f"the run does not keep the project's commit: {e.message}",)
 
 
 def _opref(meant: Meant) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from guild_sync.agent.protocol import Job, rank_of
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
-from guild_sync.jobs.job import job_of, plain_values, single_job
+from guild_sync.jobs.job import job_of, plain_values, single_job, with_secrets
 from guild_sync.jobs.needs import request_of
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, rows_of, with_values
@@ -20,7 +21,7 @@ from guild_sync.project.flags import flag_values
 from guild_sync.project.operations import with_step_flags
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
-from guild_sync.runs.resolve import Meant, Request, resolve
+from guild_sync.runs.resolve import Meant, Request, resolve, secrets_given
 from guild_sync.runs.sent import with_configs
 
 
@@ -36,7 +37,8 @@ def plan(request: Request, host: Host) -> Launch:
     seed = _seed(meant, request.notes)
     is_as_it_was = request.flags == asked.flags  # but for flags, which `values` has
     job = _job(meant, values, seed, request, is_as_it_was)
-    return launch_of(meant, values, seed, job, request.notes, request.run_dir)
+    given = secrets_given(meant, host)
+    return launch_of(meant, values, seed, job, request.notes, request.run_dir, given)
 
 
 def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:
@@ -187,4 +189,6 @@ def _job(
             f"A new run with its flags: guild run --proto {recipe['id']} FLAG=VALUE",
         )
     job = with_configs(job, meant.project.folder if meant.project else None, kept)
-    return {**job, "environment": kept.get("environment") or {}}
+    # What was set when it was made it needs to start; what was not, it may lack again.
+    needed = {*os.environ, *(kept.get("secrets", ()) if meant.again else ())}
+    return {**with_secrets(job, needed), "environment": kept.get("environment") or {}}

@@ -79,6 +79,30 @@ def _meant(request: Request, host: Host) -> Meant:
     return _of_project(request.operation, host)
 
 
+def secrets_given(meant: Meant, host: Host) -> tuple[str, ...]:
+    """The variables of ours that the run is given where it starts, if they are set.
+
+    A remote's word alone gives it none: for a run of its, guild.yml here has to name them too.
+    """
+    operation = meant.operation
+    is_of_host = meant.recipe is not None or meant.installed is not None
+    if is_of_host and meant.project is None and host.name is not None:
+        name = operation.full_name if meant.recipe is None else name_of(meant.recipe)
+        try:
+            project = reader.load(Path.cwd())
+            found = operations.find(project, name)
+            operation = operations.with_steps(project, found)
+        except GuildError:
+            return ()
+    return _secrets(operation)
+
+
+def _secrets(operation: Operation) -> tuple[str, ...]:
+    below = [_secrets(step.operation) for step in operation.steps if step.operation]
+    names = [*operation.env_secrets, *(name for found in below for name in found)]
+    return tuple(dict.fromkeys(names))
+
+
 def _builtin(spec: str | None) -> Operation | None:
     """The operation of guild's own that `spec` names, unless the project here has one."""
     if spec not in builtin.OPERATIONS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
 from guild_sync.agent.protocol import Job, Run
 from guild_sync.config.home import guild_home
@@ -18,6 +20,12 @@ from guild_sync.project.sourcecode import Source
 from guild_sync.runs.launch import Launch, opref_on
 
 Say = Callable[[str], None]
+
+
+class _Place(TypedDict, total=False):
+    """Where a run is that is not in the guild home."""
+
+    run_dir: str
 
 
 def command(launch: Launch, host: Host) -> list[str]:
@@ -57,7 +65,8 @@ def start(launch: Launch, host: Host, say: Say) -> None:
         _make(launch, host, say)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
-        host.start(run_id=launch.run_id, **_place(launch))
+        secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
+        host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
     # A sync may have been there since, and have found the run before it was started again.
     _reopen_copy(launch, host)
 
@@ -102,12 +111,12 @@ def _make_empty(launch: Launch, host: Host) -> str:
         _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
         is_new = launch.source is not None
         made = host.restage(
-            run_id, attributes, job, opref if is_new else None, is_new, launch.force
+            run_id, attributes, job, opref if is_new else None, is_new, launch.force, launch.diff
         )
     elif launch.run_dir is not None:
-        made = host.stage_in(run_id, str(launch.run_dir), opref, attributes, job)
+        made = host.stage_in(run_id, str(launch.run_dir), opref, attributes, job, launch.diff)
     else:
-        made = host.stage(run_id, opref, attributes, job)
+        made = host.stage(run_id, opref, attributes, job, launch.diff)
     return made["run_dir"]
 
 
@@ -160,7 +169,7 @@ def _job_on(launch: Launch, host: Host) -> Job:
     return job
 
 
-def _place(launch: Launch) -> dict[str, str]:
+def _place(launch: Launch) -> _Place:
     return {} if launch.run_dir is None else {"run_dir": str(launch.run_dir)}
 
 

@@ -316,7 +316,7 @@ def test_an_operation_with_neither_main_nor_exec(guild: Guild, refused: Refused)
     with open(guild.folder / "guild.yml", "a") as f:
         f.write("\nempty: {notebook: x.ipynb}\n")
     said = refused("empty")
-    assert said[0] == "guild: operation 'empty' has none of main, exec and steps"
+    assert said[0] == "guild: operation 'empty' has none of main, exec and steps (it has notebook)"
 
 
 def test_no_operation_where_there_is_no_default(guild: Guild, refused: Refused) -> None:

@@ -54,10 +54,12 @@ def operate(
     on_start: Callable[[], None],
     stdin: int = subprocess.DEVNULL,
     ends_its_own: bool = False,
+    is_stoppable: bool = False,
 ) -> int:
     """Start the operation, pass its output on until all of it has ended; its exit status.
 
     `ends_its_own`: what it started in sessions of their own, it ends by itself.
+    `is_stoppable`: told to end, or ended as one tells a process to, it has done its work: 0.
     """
     # One pipe for stdout and stderr is what keeps them in their order.
     read_end, write_end = os.pipe()
@@ -99,6 +101,8 @@ def operate(
             signal.signal(signum, handler)
         for fd in (read_end, wake_read, wake_write):
             os.close(fd)
+    if is_stoppable and (work.stopped_by or -code in processes.ENDING):
+        return 0
     # An operation that was told to end is terminated, however politely it ended.
     return -work.stopped_by[0] if work.stopped_by and code >= 0 else code
 

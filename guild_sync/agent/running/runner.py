@@ -83,6 +83,7 @@ def run(
         said: List[str] = []
         before: List[Tuple[str, List[str]]] = []
         variables = _variables(directory, job, environment)
+        facts = _facts(directory, job, environment, variables)
         if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
             from ..staging import meeting  # most operations require nothing
 
@@ -90,7 +91,7 @@ def run(
             said = meeting.meet(home, directory, job["requires"], environment.python, variables)
             before = meeting.commands(directory, job["requires"])
         argv = _argv(directory, job, environment)
-        _write_start(directory, argv, job)
+        _write_start(directory, argv, job, facts)
         rundir.remove_attrs(directory, rundir.END)  # of an earlier end: the mark hides it
         rundir.unmark(directory, rundir.STAGED)
         rundir.unmark(directory, rundir.PENDING)
@@ -117,6 +118,7 @@ def run(
                     on_start,
                     subprocess.DEVNULL if stdin is None else stdin,
                     ends_its_own=is_own,
+                    is_stoppable=bool(job.get("stoppable")),
                 )
         _write_end(directory, code)
         return code
@@ -145,10 +147,37 @@ def _write_end(directory: str, code: int) -> None:
         time.sleep(_PAUSE)
 
 
-def _write_start(directory: str, argv: List[str], job: Job) -> None:
+def _facts(
+    directory: str, job: Job, environment: Environment, variables: Dict[str, str]
+) -> Dict[str, Plain]:
+    """What the run keeps of where it runs. Raises AgentError where it cannot run there."""
+    for name in job.get("secrets", ()):
+        if name not in variables:
+            raise AgentError(
+                "run %s needs %s, which is not set where it starts: guild keeps no value of "
+                "env-secrets" % (_id(directory), name),
+                "Set it there; or here, in the project's folder, and start the run from here: "
+                "guild run --start",
+                "refused",
+            )
+    wanted = job.get("python_requires")
+    if not wanted and not job.get("pip_freeze"):
+        return {}
+    from ..machine import python  # most operations ask for none
+
+    if wanted:
+        python.check_version(environment.python, variables, wanted)
+    if job.get("pip_freeze"):
+        return {"pip_freeze": python.packages(environment.python, variables)}
+    return {}
+
+
+def _write_start(directory: str, argv: List[str], job: Job, facts: Dict[str, Plain]) -> None:
+    secrets = job.get("secrets", ())
     attributes: Dict[str, Plain] = {
+        **facts,
         "cmd": argv,
-        "env": job.get("env") or {},
+        "env": {name: text for name, text in (job.get("env") or {}).items() if name not in secrets},
         "host": socket.gethostname(),
         "user": user_name(),
         "started": now(),
@@ -183,12 +212,14 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
     variables = dict(environment.variables)
     if job.get("builtin"):  # what it starts gets the same as if it were started by itself
         return variables
+    own = {str(k): str(v) for k, v in (job.get("env") or {}).items()}
     packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
-    path = [packages, variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [packages]
-    if job.get("source_dest"):
-        path.insert(0, os.path.join(directory, job["source_dest"]))
+    base = os.path.join(directory, job.get("source_dest") or "")
+    path = [os.path.join(base, folder) for folder in job.get("python_path", ())]
+    path += [own.pop("PYTHONPATH", ""), base if job.get("source_dest") else ""]
+    path += [packages, variables.get("PYTHONPATH", "")]
     variables.update(
-        PYTHONPATH=os.pathsep.join(path),
+        PYTHONPATH=os.pathsep.join(filter(None, path)),
         RUN_DIR=directory,
         RUN_ID=_id(directory),
         GUILD_HOME=job.get("guild_home") or _home_of(directory),
@@ -198,7 +229,7 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
     # Caches elsewhere (PYTHONPYCACHEPREFIX) would hide those that the libraries have already.
     if "PYTHONPYCACHEPREFIX" not in variables:
         variables.setdefault("PYTHONDONTWRITEBYTECODE", "1")
-    variables.update({str(k): str(v) for k, v in (job.get("env") or {}).items()})
+    variables.update(own)
     return variables
 
 

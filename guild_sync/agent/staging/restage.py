@@ -13,10 +13,10 @@ from typing import Dict, Optional
 from ..catalog import describe, find
 from ..errors import AgentError
 from ..protocol import Job, Made, Recipe, Value
-from ..store import atomic, inside, rundir
+from ..store import atomic, inside, revision, rundir
 from ..store.job import JOB, read_job, write_job
 from ..store.rest import AtRest
-from . import given, revision, stage
+from . import given, stage
 
 
 def recipe(home: str, run: str) -> Recipe:

@@ -9,10 +9,9 @@ import shutil
 import stat
 from typing import List, Sequence, Tuple
 
-from ..store import inside, manifest, rundir
+from ..store import inside, manifest, revision, rundir
 from ..store.job import read_job
 from ..store.manifest import SOURCE_FOLDER, write_manifest
-from . import revision
 
 
 def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None:

@@ -8,10 +8,9 @@ from typing import Dict, Optional
 
 from ..errors import AgentError
 from ..protocol import Job, Made, Value, now
-from ..store import atomic, inside, locks, rundir
+from ..store import atomic, inside, locks, revision, rundir
 from ..store.home import home_id
 from ..store.job import write_job
-from . import revision
 
 
 def stage(

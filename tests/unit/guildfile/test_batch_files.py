@@ -123,7 +123,7 @@ LAUGHS = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n
         ("a.json", '"x"', "trial 1 is no mapping of flags to values"),
         ("a.json", '[{"n": ' + "9" * 5000 + "}]", "cannot read"),
         ("a.yml", "n: [1", "cannot read"),
-        ("a.yml", NESTED, "maximum recursion depth exceeded"),
+        ("a.yml", NESTED, "is not valid YAML: maximum recursion depth exceeded"),
         ("a.yml", "n: !!python/name:os.system", "cannot read"),
         ("a.yml", "n: !!binary aGk=", "nothing is read from a value of the kind"),
         ("a.yml", LAUGHS, "it has more than 100000 values"),

@@ -27,11 +27,11 @@ def test_entries_of_files_and_folders_stand_where_they_are_included(tmp_path: Pa
 
 def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub/guild.yml").write_text("- x\n- operations:\n    bad: {exec: [a]}\n")
+    (tmp_path / "sub/guild.yml").write_text("- x\n- operations:\n    bad: {main: [a]}\n")
     found = load(tmp_path, "- include: sub\n")
     assert found.faults == ("entry 1: must be a mapping (sub/guild.yml, line 1)",)
     assert found.operations[0].faults == (
-        "bad: exec: must be text, not ['a'] (sub/guild.yml, line 3)",
+        "bad: main: must be text, not ['a'] (sub/guild.yml, line 3)",
     )
 
 

@@ -48,9 +48,6 @@ def test_a_key_that_would_change_what_is_computed_is_honoured_or_a_fault(tmp_pat
         assert found.operations[0].faults == (
             f"op: {name}: is not honoured yet, and would change what is computed (line 1)",
         )
-    found = load(tmp_path, "- {model: m, python-requires: '>=3', operations: {t: x, u: y}}")
-    if "python-requires" in keys.NOT_YET:
-        assert all("python-requires: is not honoured yet" in o.faults[0] for o in found.operations)
 
 
 @pytest.mark.parametrize("name", [n for n, key in keys.OPERATION.items() if not key.means])

@@ -157,11 +157,11 @@ def test_a_main_that_is_no_line_of_words_is_a_fault() -> None:
 
 
 def test_an_operation_with_nothing_to_run_is_said_to_have_none(tmp_path: Path) -> None:
-    operation = only(tmp_path, "op: {notebook: x.ipynb, stoppable: yes}")
+    operation = only(tmp_path, "op: {notebook: x.ipynb}")
     with pytest.raises(GuildError) as error:
         command_of(operation, {})
     assert (
-        error.value.message == "operation 'op' has none of main, exec and steps (it has stoppable)"
+        error.value.message == "operation 'op' has none of main, exec and steps (it has notebook)"
     )
 
 

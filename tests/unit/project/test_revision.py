@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from guild_sync.config.faults import Place
+from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.errors import GuildError
 from guild_sync.project import revision
 from guild_sync.project.revision import MAX_DIFF, Revision
@@ -108,7 +110,9 @@ def test_a_new_file_that_is_no_source_code_is_not_in_the_diff(tree: Path) -> Non
     folder = tree / "sub"
     (folder / "new.py").write_text("x\n")
     (folder / "secret").write_text("s\n")
-    found = revision.revision(folder, source(folder, {"exclude": "secret"}))
+    found = revision.revision(
+        folder, source(folder, source_code_of([{"exclude": "secret"}], Place()))
+    )
     assert found is not None
     assert "new.py" in found.diff
     assert "secret" not in found.diff
@@ -173,7 +177,9 @@ def test_a_tree_that_names_another_folder_as_its_own_shows_nothing_of_it(
     (tmp_path / "home" / "sub").mkdir(parents=True)
     (tmp_path / "home" / "sub" / "train.py").write_text("private\n")
     git(tree, "config", "core.worktree", str(tmp_path / "home"))
-    found = revision.revision(tree / "sub", source(tmp_path / "home" / "sub", "no"))
+    found = revision.revision(
+        tree / "sub", source(tmp_path / "home" / "sub", source_code_of([False], Place()))
+    )
     assert found == Revision(found.commit) if found else False
 
 
@@ -197,4 +203,4 @@ def test_filters_that_cannot_be_switched_off_are_not_run(tree: Path, tmp_path: P
 def test_where_git_cannot_tell_it_says_why(tree: Path) -> None:
     (tree / ".git" / "index").write_text("x" * 100)
     with pytest.raises(GuildError, match=r"git does not tell how .* differs from its commit: "):
-        revision.revision(tree / "sub", source(tree, "no"))
+        revision.revision(tree / "sub", source(tree, source_code_of([False], Place())))

@@ -132,6 +132,7 @@ def test_every_run_goes_the_same_way_and_no_step_twice(
         "_with_runs",
         "_seed",
         "_job",
+        "secrets_given",
         "launch_of",
     ]
 

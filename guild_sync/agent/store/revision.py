@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..protocol import COMMIT, COMMIT_DIFF
-from ..store import atomic, inside, rundir
+from . import atomic, inside, rundir
 
 _MOST = 1 << 21  # bytes; more is none of ours
 

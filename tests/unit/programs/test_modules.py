@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.project.modules import find_module
+from guild_sync.programs.modules import find_module
 
 
 @pytest.fixture

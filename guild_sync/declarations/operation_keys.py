@@ -1,0 +1,235 @@
+"""Keys of an operation that say how its runs are made, called and ended, read into its record."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from guild_sync.agent.protocol import SPECIFIER, Value
+from guild_sync.agent.store import attrs
+from guild_sync.config.faults import Place
+from guild_sync.programs.modules import find_module
+from guild_sync.project.definitions import NAME, Operation, Yaml
+from guild_sync.project.values import words_of
+
+# They say nothing that a run depends on: they are kept with it.
+KEPT = ("output-scalars", "output-attrs", "objective", "compare")
+# Of programs that guild is not.
+FOREIGN = ("optimizers", "plugins", "publish", "notebook", "tensorboard")
+_YES_OR_NO = (
+    "stoppable", "delete-on-success", "pip-freeze", "handle-keyboard-interrupt",
+)  # fmt: skip
+# The attributes that a run has of guild's own.
+RESERVED = {
+    "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
+    "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
+    "staged", "started", "stopped", "tags", "user", "vcs_commit",
+}  # fmt: skip
+# What stands for the obvious in a pattern of an output scalar.
+_PLACEHOLDERS = {
+    r"\key": r"[^ \t]+",
+    r"\value": r"[0-9.eE+-]+",
+    r"\step": r"[0-9]+",
+}
+_MOST_VALUES = 10_000  # in a value that is kept
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def with_keys(operation: Operation, entry: Mapping[Yaml, Yaml], place: Place) -> Operation:
+    """The operation with what `entry` says by these keys; faults and warnings go to `place`."""
+    for key in ("objective", "compare", "output-scalars", "output-attrs"):
+        if key in entry:
+            _check_kept(key, entry[key], place)
+    flags = {key: _yes_or_no(entry.get(key), place.at(key)) for key in _YES_OR_NO}
+    return replace(
+        operation,
+        tags=_texts(entry.get("tags"), place.at("tags")),
+        env_secrets=_secrets(entry.get("env-secrets"), place.at("env-secrets")),
+        python_path=python_path_of(entry, place),
+        python_requires=_python_requires(entry.get("python-requires"), place.at("python-requires")),
+        stoppable=flags["stoppable"],
+        delete_on_success=flags["delete-on-success"],
+        pip_freeze=flags["pip-freeze"],
+        run_attrs=_run_attrs(entry.get("run-attrs"), place.at("run-attrs")),
+        kept={key: _plain(entry[key], place.at(key)) for key in KEPT if key in entry},
+    )
+
+
+def foreign(entry: Mapping[Yaml, Yaml]) -> tuple[str, ...]:
+    """The keys that it has of programs that guild is not."""
+    return tuple(key for key in FOREIGN if entry.get(key) is not None)
+
+
+def line_of(words: Yaml) -> Yaml:
+    """The words of an `exec` that is a list of them, as a line; anything else as it is."""
+    if not isinstance(words, list) or any(map(_is_no_text, words)):
+        return words
+    return shlex.join(map(str, words))
+
+
+def python_path_of(entry: Mapping[Yaml, Yaml], place: Place) -> tuple[str, ...]:
+    """The folders that `python-path` names: of the project, or absolute ones of the host."""
+    place = place.at("python-path")
+    given = entry.get("python-path")
+    folders: Yaml = [*given.split(os.pathsep)] if isinstance(given, str) else given
+    found = []
+    for folder in _texts(folders, place):
+        path = os.path.normpath(folder)
+        if path == ".." or path.startswith("../"):
+            place.fault(f"{folder!r} is not in the project")
+        elif os.pathsep in folder or "\0" in folder or "\n" in folder:
+            place.fault(f"{folder!r} cannot be in a path")
+        else:
+            found.append(path)
+    return tuple(found)
+
+
+def module_root(folder: Path, entry: Mapping[Yaml, Yaml], main: str | None) -> Path:
+    """The folder in which Python finds the module of `main`: the project's, or the path's first."""
+    words = words_of(main or "")
+    for path in ("", *python_path_of(entry, Place())) if words else ():
+        if find_module(words[0], [folder / path]) is not None:
+            return folder / path
+    return folder
+
+
+def _texts(value: Yaml, place: Place) -> tuple[str, ...]:
+    """A text, or a list of texts and numbers."""
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    found = []
+    for item in items:
+        if _is_no_text(item):
+            place.fault("must be text or a list of texts")
+            return ()
+        found.append(str(item))
+    return tuple(dict.fromkeys(found))
+
+
+def _is_no_text(value: Yaml) -> bool:
+    return isinstance(value, bool) or not isinstance(value, (str, int, float))
+
+
+def _yes_or_no(value: Yaml, place: Place) -> bool:
+    if value is not None and not isinstance(value, bool):
+        place.fault("must be yes or no")
+    return value is True
+
+
+def _secrets(value: Yaml, place: Place) -> tuple[str, ...]:
+    """The names of variables: a list, a mapping's keys, or a text of names."""
+    names = list(value) if isinstance(value, dict) else value
+    names = re.findall(r"[^\s,]+", names) if isinstance(names, str) else names
+    found = _texts(names, place)
+    for name in found:
+        if not _VARIABLE.match(name):
+            place.fault(f"{name!r} cannot be the name of an environment variable")
+    return found
+
+
+def _python_requires(value: Yaml, place: Place) -> tuple[str, ...]:
+    """The specifiers of `>=3.8,<4`; a number by itself is the version that it is."""
+    if value is None:
+        return ()
+    if _is_no_text(value):
+        place.fault("must be versions, such as '>=3.8,<4'")
+        return ()
+    found = tuple(text.strip() for text in str(value).split(",") if text.strip())
+    found = tuple(f"=={text}.*" if text[0].isdigit() else text for text in found)
+    for text in found:
+        if not SPECIFIER.match(text):
+            place.fault(f"{text!r} is no version, such as '>=3.8'")
+    return found
+
+
+def _run_attrs(value: Yaml, place: Place) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    if value is not None and not isinstance(value, dict):
+        place.fault("must be a mapping")
+        return found
+    for key, content in (value or {}).items():
+        name = str(key)
+        if not NAME.match(name):
+            place.fault(f"{name!r} cannot be an attribute: it has letters, digits, '-', '_', '.'")
+        elif name in RESERVED:
+            place.warn(f"{name} is passed over: it is guild's own")
+        else:
+            found[name] = _plain(content, place.at(name))
+    return found
+
+
+def _plain(value: Yaml, place: Place) -> Value:
+    """A value of a YAML file as an attribute has it: with texts as keys.
+
+    A fault where it holds what no attribute can, or, through its anchors, itself.
+    """
+    left = _MOST_VALUES
+
+    def copied(value: Yaml, depth: int) -> Value:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > attrs.MAX_DEPTH:
+            raise ValueError("it is too large")
+        if isinstance(value, list):
+            return [copied(item, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {str(key): copied(item, depth + 1) for key, item in value.items()}
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        raise ValueError("it has a value of a kind that no attribute can have")
+
+    try:
+        found = copied(value, 0)
+        attrs.encode(found)
+    except ValueError as e:
+        place.fault(str(e))
+        return None
+    return found
+
+
+def _check_kept(key: str, value: Yaml, place: Place) -> None:
+    """Tell what is wrong with a key that is kept as it is."""
+    place = place.at(key)
+    if key == "objective":
+        _check_objective(value, place)
+    elif key == "compare":
+        _texts(value, place)
+    else:
+        for pattern in _patterns(value, place):
+            try:
+                re.compile(_filled(pattern))
+            except (re.error, RecursionError, OverflowError) as e:
+                place.warn(f"{pattern!r} is no regular expression: {e}")
+
+
+def _check_objective(value: Yaml, place: Place) -> None:
+    """`NAME`, `-NAME`, or one of `minimize` and `maximize` with a name."""
+    if isinstance(value, dict):
+        named = list(value.items())
+        if len(named) == 1 and named[0][0] in ("minimize", "maximize"):
+            value = named[0][1]
+    if not isinstance(value, str):
+        place.fault("must be a scalar's name, or 'minimize: NAME' or 'maximize: NAME'")
+
+
+def _patterns(value: Yaml, place: Place) -> Iterator[str]:
+    """The patterns of `output-scalars`: a text, a mapping of names to them, a list, or `no`."""
+    if value is None or isinstance(value, bool):
+        return
+    for item in value if isinstance(value, list) else [value]:
+        for pattern in item.values() if isinstance(item, dict) else [item]:
+            if isinstance(pattern, list):
+                yield from (text for text in pattern if isinstance(text, str))
+            elif isinstance(pattern, str):
+                yield pattern
+            elif pattern is not None:
+                place.fault("must be a pattern, a mapping of names to patterns, a list, or no")
+
+
+def _filled(pattern: str) -> str:
+    for name, meaning in _PLACEHOLDERS.items():
+        pattern = pattern.replace(name, meaning)
+    return pattern

@@ -1,0 +1,187 @@
+"""Keys of an operation that say how its runs are made, called and ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from projects import load, message, only
+
+from guild_sync.jobs.command import command_of
+from guild_sync.jobs.recipe import definition, operation_of
+from guild_sync.project.definitions import Operation
+
+
+def test_all_of_them_are_read(tmp_path: Path) -> None:
+    found = only(
+        tmp_path,
+        """
+op:
+  main: train
+  tags: [a, 2, a]
+  env-secrets: [TOKEN, KEY]
+  python-path: [libs, ./more/]
+  python-requires: '>=3.8, <4'
+  stoppable: yes
+  delete-on-success: yes
+  pip-freeze: yes
+  handle-keyboard-interrupt: yes
+  run-attrs: {author: me, sizes: {1: [2, 3]}}
+  output-scalars: [step: 'step \\step', '\\key: \\value', {a: [x, y]}]
+  output-attrs: {lr: 'lr (\\value)'}
+  objective: {maximize: acc}
+  compare: [loss, acc as accuracy]
+""",
+    )
+    assert found.tags == ("a", "2")
+    assert found.env_secrets == ("TOKEN", "KEY")
+    assert found.python_path == ("libs", "more")
+    assert found.python_requires == (">=3.8", "<4")
+    assert (found.stoppable, found.delete_on_success, found.pip_freeze) == (True, True, True)
+    assert found.run_attrs == {"author": "me", "sizes": {"1": [2, 3]}}
+    assert found.kept["objective"] == {"maximize": "acc"}
+    assert found.kept["compare"] == ["loss", "acc as accuracy"]
+    assert list(found.kept) == ["output-scalars", "output-attrs", "objective", "compare"]
+    assert load(tmp_path, (tmp_path / "guild.yml").read_text()).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "read"),
+    [
+        ("tags", "'one tag, and no list'", ("one tag, and no list",)),
+        ("env_secrets", "'A, B C'", ("A", "B", "C")),
+        ("env_secrets", "{A: 1, B: 2}", ("A", "B")),
+        ("env_secrets", "''", ()),
+        ("python_path", "libs:more", ("libs", "more")),
+        ("python_path", "/opt/lib", ("/opt/lib",)),
+        ("python_requires", "3.8", ("==3.8.*",)),
+        ("python_requires", "~=3.9", ("~=3.9",)),
+    ],
+)
+def test_short_forms(tmp_path: Path, key: str, value: str, read: tuple[str, ...]) -> None:
+    found = only(tmp_path, f"op: {{main: m, {key.replace('_', '-')}: {value}}}")
+    assert getattr(found, key) == read
+
+
+@pytest.mark.parametrize("value", ["no", "'a: \\value'", "[a, b]", "{a: b}", "[{a: b}, c]", "null"])
+def test_the_forms_of_output_scalars(tmp_path: Path, value: str) -> None:
+    found = load(tmp_path, f"op: {{main: m, output-scalars: {value}}}")
+    assert found.warnings == ()
+    assert list(found.operations[0].kept) == ["output-scalars"]
+
+
+@pytest.mark.parametrize("value", ["loss", "-loss", "{minimize: loss}", "{maximize: 'a#b'}"])
+def test_the_forms_of_an_objective(tmp_path: Path, value: str) -> None:
+    assert "objective" in only(tmp_path, f"op: {{main: m, objective: {value}}}").kept
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("tags: {a: 1}", "tags: must be text, a number or a list, not {'a': 1}"),
+        ("env-secrets: [a=b]", "env-secrets: 'a=b' cannot be the name of an environment variable"),
+        ("env-secrets: [{A: b}]", "env-secrets: must be text or a list of texts"),
+        ("python-path: ../beside", "python-path: '../beside' is not in the project"),
+        ("python-path: [libs/../../x]", "python-path: 'libs/../../x' is not in the project"),
+        ('python-path: ["a\\nb"]', "python-path: 'a\\nb' cannot be in a path"),
+        ("python-requires: foo bar", "python-requires: 'foo bar' is no version, such as '>=3.8'"),
+        ("python-requires: [3]", "python-requires: must be text or a number, not [3]"),
+        ("stoppable: perhaps", "stoppable: must be yes or no"),
+        ("pip-freeze: 1", "pip-freeze: must be yes or no"),
+        ("run-attrs: [a]", "run-attrs: must be a mapping"),
+        (
+            "run-attrs: {../x: 1}",
+            "run-attrs: '../x' cannot be an attribute: it has letters, digits, '-', '_', '.'",
+        ),
+        ("objective: [a]", "objective: must be a scalar's name, or 'minimize: NAME' or"),
+        ("objective: {least: a}", "objective: must be a scalar's name, or 'minimize: NAME' or"),
+        ("compare: {a: b}", "compare: must be text or a list of texts"),
+        ("output-scalars: 3", "output-scalars: must be a pattern, a mapping of names to patterns"),
+    ],
+)
+def test_what_cannot_be_is_a_fault_of_one_line(tmp_path: Path, keys: str, said: str) -> None:
+    lines = message(tmp_path, f"op: {{main: m, {keys}}}").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"  op: {said}")
+
+
+def test_attributes_of_guilds_own_and_wrong_patterns_are_warned_of(tmp_path: Path) -> None:
+    text = "op: {main: m, run-attrs: {id: x, mine: 1}, output-scalars: '(', output-attrs: no}"
+    found = load(tmp_path, text)
+    assert found.operations[0].run_attrs == {"mine": 1}
+    said = sorted(found.warnings)
+    assert said[0].startswith("op: output-scalars: '(' is no regular expression: ")
+    assert said[1:] == ["op: run-attrs: id is passed over: it is guild's own"]
+
+
+def test_a_model_says_the_python_of_its_operations(tmp_path: Path) -> None:
+    text = """
+- model: cnn
+  python-requires: '>=3.9'
+  operations:
+    train: train
+    test: {main: test, python-requires: '>=3.10'}
+"""
+    found = load(tmp_path, text)
+    assert [o.python_requires for o in found.operations] == [(">=3.9",), (">=3.10",)]
+    assert found.warnings == ()
+
+
+def test_exec_may_be_a_list_of_words(tmp_path: Path) -> None:
+    found = only(tmp_path, "op: {exec: [echo, 'a b', 1, '${x}', '${flag_args}'], flags: {x: 3}}")
+    assert command_of(found, {"x": 3})["argv"] == ["echo", "a b", "1", "3", "--x", "3"]
+    assert "exec: must be text or a list of words" in message(tmp_path, "op: {exec: [echo, [a]]}")
+
+
+def test_the_module_is_looked_for_in_the_folders_of_the_path(tmp_path: Path) -> None:
+    (tmp_path / "libs").mkdir()
+    (tmp_path / "libs" / "train.py").write_text("lr = 0.1\n")
+    text = "op: {main: train, python-path: libs}"
+    assert list(only(tmp_path, text).flags) == ["lr"]
+    (tmp_path / "train.py").write_text("rate = 0.1\n")  # which `python -m train` would run
+    assert list(only(tmp_path, text).flags) == ["rate"]
+
+
+def test_a_run_keeps_them_all(tmp_path: Path) -> None:
+    made = only(
+        tmp_path,
+        """
+op: {main: m, tags: [a], env-secrets: [B], python-path: [c], python-requires: '>=3', stoppable: yes,
+     delete-on-success: yes, pip-freeze: yes, run-attrs: {d: [1]}, objective: e}
+""",
+    )
+    assert _kept(made) == made
+
+
+def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
+    data = definition(Operation("op", main="m"))
+    new = ("tags", "env_secrets", "python_path", "python_requires", "stoppable", "run_attrs")
+    for key in (*new, "delete_on_success", "pip_freeze", "kept"):
+        del data[key]
+    recipe = {"job": {"operation": data}, "id": "x"}
+    assert operation_of(recipe) == Operation("op", main="m")  # type: ignore[arg-type]
+
+
+def _kept(operation: Operation) -> Operation | None:
+    recipe = {"job": {"operation": definition(operation)}, "id": "x"}
+    return operation_of(recipe)  # type: ignore[arg-type]
+
+
+def test_variables_take_flags(tmp_path: Path) -> None:
+    text = (
+        "op: {main: m, flags: {n: 1.5, b: yes, f: no, x: null}, env: {A: '<${n}${b}${f}${x}>$n'}}"
+    )
+    found = only(tmp_path, text)
+    values = {name: flag.default for name, flag in found.flags.items()}
+    assert command_of(found, values)["env"]["A"] == "<1.51>$n"  # type: ignore[arg-type]
+
+
+def test_a_variable_of_a_flag_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    found = only(tmp_path, "op: {main: m, env: {A: '${HOME}'}}")
+    with pytest.raises(Exception, match=r"^env: A: there is no flag 'HOME': \$\{HOME\}$"):
+        command_of(found, {})
+
+
+def test_guild_pass_needs_no_module(tmp_path: Path) -> None:
+    found = only(tmp_path, "op: {main: guild.pass, flags: {a: 1}}")
+    assert command_of(found, {"a": 1})["argv"] == ["true"]
