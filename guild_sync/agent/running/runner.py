@@ -215,9 +215,9 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
     own = {str(k): str(v) for k, v in (job.get("env") or {}).items()}
     packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
     base = os.path.join(directory, job.get("source_dest") or "")
-    path = [os.path.join(base, folder) for folder in job.get("python_path", ())]
-    path += [own.pop("PYTHONPATH", ""), base if job.get("source_dest") else ""]
-    path += [packages, variables.get("PYTHONPATH", "")]
+    path = [base if job.get("source_dest") else ""]
+    path += [os.path.join(base, folder) for folder in job.get("python_path", ())]
+    path += [own.pop("PYTHONPATH", ""), packages, variables.get("PYTHONPATH", "")]
     variables.update(
         PYTHONPATH=os.pathsep.join(filter(None, path)),
         RUN_DIR=directory,
