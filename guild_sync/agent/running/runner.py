@@ -173,11 +173,10 @@ def _facts(
 
 
 def _write_start(directory: str, argv: List[str], job: Job, facts: Dict[str, Plain]) -> None:
-    secrets = job.get("secrets", ())
     attributes: Dict[str, Plain] = {
         **facts,
         "cmd": argv,
-        "env": {name: text for name, text in (job.get("env") or {}).items() if name not in secrets},
+        "env": job.get("env") or {},
         "host": socket.gethostname(),
         "user": user_name(),
         "started": now(),
