@@ -17,7 +17,6 @@ from guild_sync.programs.modules import find_module
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.definitions import NAME
 from guild_sync.project.flags import Flag
-from guild_sync.project.module_flags import module_flags
 from guild_sync.project.values import is_number, words_of
 
 _FLAG_KEYS = {
@@ -62,6 +61,8 @@ def flags_of(
 def _imported(
     path: Path, words: Sequence[str], dest: str | None, place: Place
 ) -> tuple[Mapping[str, ImportedFlag], str | None]:
+    from guild_sync.project.module_flags import module_flags  # commands have no module
+
     try:
         found = module_flags(path.read_text(encoding="utf-8"), str(path), words)
     except (SyntaxError, ValueError, OSError) as e:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from guild_sync.programs import argparse_options, click_options, fire_arguments, literals
+from guild_sync.programs import argparse_options, literals
 from guild_sync.programs.literals import Evaluated
 from guild_sync.programs.offered import ImportedFlag
 
@@ -44,13 +44,29 @@ def _flags_of(tree: ast.Module, words: Sequence[str]) -> ModuleFlags:
     constant = {name: assigned[name] for name in assigned.keys() & _assigned_once(tree)}
     if program := argparse_options.options(tree, constant):
         return ModuleFlags("args", program.chosen(words))
-    if program := click_options.options(tree, constant):
-        return ModuleFlags("args:click", program.chosen(words))
-    if program := fire_arguments.arguments(tree, constant):
-        return ModuleFlags("args:fire", program.chosen(words))
+    imported = set(_imported(tree))
+    if "click" in imported:
+        from guild_sync.programs import click_options
+
+        if program := click_options.options(tree, constant):
+            return ModuleFlags("args:click", program.chosen(words))
+    if "fire" in imported:
+        from guild_sync.programs import fire_arguments
+
+        if program := fire_arguments.arguments(tree, constant):
+            return ModuleFlags("args:fire", program.chosen(words))
     public = {name: value for name, value in assigned.items() if not name.startswith("_")}
     flags = {name: ImportedFlag(name, found.value) for name, found in public.items()}
     return ModuleFlags("globals", flags)
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """The modules that a module imports, wherever it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
 
 
 def _constants(tree: ast.Module) -> dict[str, Evaluated]:
