@@ -18,7 +18,7 @@ from guild_sync.jobs.recipe import flags_of, rows_of, with_values
 from guild_sync.project.batches import is_batch, plain, with_rows
 from guild_sync.project.definitions import Operation, Requirement
 from guild_sync.project.flags import flag_values
-from guild_sync.project.operations import with_step_flags
+from guild_sync.project.operations import with_step_flags, with_those_of_steps
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve, secrets_given
@@ -116,7 +116,7 @@ def _with_runs(
             )
         if not request.is_staged:
             _check(host, step.operation, outside, {})
-        produced.add(step.operation.full_name)
+        produced |= {each.full_name for each in with_those_of_steps(step.operation)}
     return {**values, **_check(host, operation, requires, values)}
 
 

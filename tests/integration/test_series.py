@@ -54,6 +54,10 @@ gate:
   flags: {path: ''}
 shared:
   steps: ['prepare n=2', {run: train, isolate-runs: no}]
+inner: {steps: [prepare n=8]}
+nested: {steps: [inner, {run: train, isolate-runs: yes}]}
+nested-last: {steps: [prepare n=9, inner, train]}
+of-trials: {steps: ['prepare n=[2,3]', {run: train, isolate-runs: yes}]}
 good:
   steps:
     - run: prepare n=4
@@ -311,6 +315,17 @@ def test_an_isolated_step_takes_runs_of_its_pipeline_alone(place: Place) -> None
     assert "step train requires prepare, which no step before it runs" in refused.err
     place.ok("run", "shared", "-y")
     assert "model 2" in place.output(latest(place, "train")[0])
+
+
+@pytest.mark.parametrize(
+    ("op", "model"), [("nested", 8), ("nested-last", 9), ("of-trials", 3)], ids=str
+)
+def test_a_step_takes_runs_that_a_step_before_it_consists_of_where_there_is_no_other(
+    place: Place, op: str, model: int
+) -> None:
+    """Of a pipeline among the steps, and of a batch; a step's own run comes first, as ever."""
+    place.ok("run", op, "-y")
+    assert f"model {model}" in place.output(latest(place, "train")[0])
 
 
 def test_trials_of_a_step_take_the_runs_of_their_pipeline(place: Place, tmp_path: Path) -> None:

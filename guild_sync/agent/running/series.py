@@ -12,7 +12,7 @@ import signal
 import subprocess
 import uuid
 from types import FrameType
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .. import protocol
 from ..catalog import describe, filters
@@ -50,12 +50,13 @@ class Series:
         self._earlier: Dict[str, str] = {}  # the runs of earlier starts: link -> id
         # Operation -> id of its run, for those after it.
         self._done: Dict[str, str] = dict(job.get("done") or {})
+        self._within: Dict[str, str] = {}  # likewise, of the steps and trials of steps
         self._isolated = job.get("isolated")
 
     def run(self) -> int:
         for signum in ENDING:
             signal.signal(signum, self._end)
-        self._earlier = self._linked()
+        self._earlier = _linked(self._directory)
         failed: List[Tuple[str, int]] = []
         for number, child in enumerate(self._children, 1):
             title = self._title(number, child)
@@ -124,7 +125,7 @@ class Series:
     def _make(self, run_id: str, child: Child) -> None:
         job: Job = {**child["job"], "environment": self._environment}
         if job.get("children"):
-            job["done"] = self._done
+            job["done"] = {**self._within, **self._done}
             if not job.get("is_pipeline"):
                 job["isolated"] = self._is_isolated(child)
         attributes = {**child["attributes"], "flags": self._flags_of(child)}
@@ -136,9 +137,12 @@ class Series:
     def _earlier_step(self, requirement: RequirementForm) -> str:
         """The run of the last step before whose operation is required; empty where none is."""
         source, model = requirement["source"], requirement.get("model", "")
-        ranks = {name: protocol.rank_of(source, model, name) for name in reversed(self._done)}
-        met = [(rank, name) for name, rank in ranks.items() if rank is not None]
-        return self._done[min(met, key=lambda pair: pair[0])[1]] if met else ""
+        for done in (self._done, self._within):
+            ranks = {name: protocol.rank_of(source, model, name) for name in reversed(done)}
+            met = [(rank, name) for name, rank in ranks.items() if rank is not None]
+            if met:
+                return done[min(met, key=lambda pair: pair[0])[1]]
+        return ""
 
     def _flags_of(self, child: Child) -> Dict[str, Value]:
         """The child's flags, with the runs before it that it requires.
@@ -165,8 +169,12 @@ class Series:
         return self._isolated if own is None else own
 
     def _remember(self, run_id: str) -> None:
-        name = filters.operation_name(rundir.run_dir(self._home, run_id)).rpartition("/")[2]
-        self._done.pop(name, None)  # it is the last of them now
+        """Have the steps after it find the run, or else the runs that it consists of."""
+        for inner, name in _completed(self._home, run_id):
+            self._within.pop(name, None)  # it is the last of them now
+            self._within[name] = inner
+        name = _operation(self._home, run_id)
+        self._done.pop(name, None)
         self._done[name] = run_id
 
     def _completed_before(self, child: Child) -> str:
@@ -200,16 +208,38 @@ class Series:
             return ""
         return found["id"]
 
-    def _linked(self) -> Dict[str, str]:
-        found = {}
-        for entry in os.scandir(self._directory):
-            if entry.is_symlink():
-                run_id = os.path.basename(os.readlink(entry.path))
-                if protocol.RUN_ID.match(run_id):
-                    found[entry.name] = run_id
-        return found
-
     def _end(self, signum: int, _frame: Optional[FrameType]) -> None:
         self._ending = signum
         if self._runner is not None:
             self._runner.send_signal(signum)
+
+
+def _linked(directory: str) -> Dict[str, str]:
+    """The runs that a series has started: link -> id."""
+    found = {}
+    for entry in os.scandir(directory):
+        if entry.is_symlink():
+            run_id = os.path.basename(os.readlink(entry.path))
+            if protocol.RUN_ID.match(run_id):
+                found[entry.name] = run_id
+    return found
+
+
+def _completed(home: str, series: str) -> Iterator[Tuple[str, str]]:
+    """The runs, and operations, of which a run consists, and which have completed: last ones last.
+
+    Those that a run of them consists of come before it.
+    """
+    directory = rundir.run_dir(home, series)
+    if not read_job(directory).get("children"):
+        return
+    runs = {run_id: rundir.run_dir(home, run_id) for run_id in _linked(directory).values()}
+    for run_id in sorted(runs, key=lambda run_id: str(rundir.read_attr(runs[run_id], "started"))):
+        if rundir.status(runs[run_id]).text == "completed":
+            yield from _completed(home, run_id)
+            yield run_id, _operation(home, run_id)
+
+
+def _operation(home: str, run_id: str) -> str:
+    """What the run's operation is called in its project."""
+    return filters.operation_name(rundir.run_dir(home, run_id)).rpartition("/")[2]
