@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
+from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.values import words_of
@@ -15,7 +17,7 @@ KINDS = ("file", "operation", "config", "module", "url")
 SOURCE_KEYS = {
     *KINDS, "name", "flag-name", "select", "select-min", "select-max", "rename", "target-path",
     "path", "target-type", "preserve-path", "replace-existing", "unpack", "optional",
-    "warn-if-empty", "fail-if-empty", "sha256", "help", "post-process", "always-resolve",
+    "warn-if-empty", "fail-if-empty", "sha256", "params", "help", "post-process", "always-resolve",
     "description", "private", "references",
 }  # fmt: skip
 _TARGET_TYPES = ("copy", "link")
@@ -92,6 +94,7 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
     if target_type not in (None, *_TARGET_TYPES):
         place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
     digest = _digest(entry.get("sha256"), place)
+    params = _params(entry.get("params"), kind, place)
     keep = entry.get("preserve-path") is True
     target_path = _target_path(entry.get("target-path", entry.get("path")), place)
     if keep and target_path:
@@ -119,6 +122,7 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
         post_process=str(entry.get("post-process", "")).strip(),
         always=entry.get("always-resolve") is True,
         link=target_type == "link",
+        params=params,
     )
 
 
@@ -158,6 +162,20 @@ def _digest(value: Yaml, place: Place) -> str:
     return text
 
 
+def _params(value: Yaml, kind: str, place: Place) -> Mapping[str, Value]:
+    """Values for a configuration, which those of flags of their names are put over."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(one_line(name) for name in value):
+        place.fault("params: must be a mapping of names to values")
+        return {}
+    if kind != "config":
+        place.warn("params is passed over: it is a key of config")
+        return {}
+    made: dict[str, Value] = json.loads(json.dumps(value, default=str))
+    return made
+
+
 def _patterns(key: str, value: Yaml, place: Place) -> tuple[str, ...]:
     patterns = [] if value is None else value if isinstance(value, list) else [value]
     for pattern in patterns:
@@ -179,8 +197,10 @@ def _rename(value: Yaml, place: Place) -> tuple[tuple[str, str], ...]:
             text = entry if isinstance(entry, str) else ""
             # Without quotes a backslash is the expression's own, as in `\1`.
             words = words_of(text) if "'" in text or '"' in text else text.split()
+            if len(words) == 1 and words[0] and words[0] == text.strip():
+                words = [".*", words[0]]  # a name, instead of the whole of it
         if len(words) != 2:
-            place.fault("rename: must be 'PATTERN TEXT', or have pattern and repl")
+            place.fault("rename: must be 'PATTERN TEXT' or a name, or have pattern and repl")
         elif not _is_pattern(words[0]) or not _is_replacement(words[0], words[1]):
             place.fault(f"rename: {words[0]!r}, {words[1]!r} is no pattern and its replacement")
         else:

@@ -44,8 +44,17 @@ def request_of(
         "model": requirement.model,
     }
     if requirement.kind == "config":
-        made["values"] = dict(own or {})
+        params = {name: _param(value, values) for name, value in requirement.params.items()}
+        made["values"] = {**params, **(own or {})}
     return made
+
+
+def _param(value: Value, values: Mapping[str, Value]) -> Value:
+    """A value for a configuration: `${flag}` alone is that flag's, whatever its type."""
+    if not isinstance(value, str):
+        return value
+    whole = VARIABLE.fullmatch(value)
+    return values[whole[1]] if whole and whole[1] in values else _filled(value, values)
 
 
 def _filled(text: str, values: Mapping[str, Value]) -> str:

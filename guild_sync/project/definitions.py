@@ -76,6 +76,7 @@ class Requirement:
     always: bool = False  # at each start, and not at the first alone
     model: str = ""  # whose operations are meant first
     link: bool = False  # a project's file is linked where the project is
+    params: Mapping[str, Value] = field(default_factory=dict)  # for a configuration
 
 
 @dataclass(frozen=True)

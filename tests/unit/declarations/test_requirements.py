@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_a_requirement_says_what_is_taken_and_how(
     ("rename", "pairs"),
     [
         ("a b", [("a", "b")]),
+        ("c.yml", [(".*", "c.yml")]),
         ("'a b' ''", [("a b", "")]),
         (r"'(a)' '\1-\g<1>'", [("(a)", r"\1-\g<1>")]),
         ("'(?i)a' b", [("(?i)a", "b")]),
@@ -177,7 +179,9 @@ def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
         ({"file": "a", "select": "("}, "select: '(' is not a regular expression"),
         ({"file": "a", "select": [3]}, "select: 3 is not a regular expression"),
         ({"file": "a", "select": {"x": 1}}, "is not a regular expression"),
-        ({"file": "a", "rename": "x"}, "rename: must be 'PATTERN TEXT'"),
+        ({"file": "a", "rename": "''"}, "rename: must be 'PATTERN TEXT'"),
+        ({"config": "a.yml", "params": [1]}, "params: must be a mapping of names to values"),
+        ({"config": "a.yml", "params": {1: 2}}, "params: must be a mapping of names to values"),
         ({"file": "a", "rename": "'x"}, "rename: must be 'PATTERN TEXT'"),
         ({"file": "a", "rename": "a b c"}, "rename: must be 'PATTERN TEXT'"),
         ({"file": "a", "rename": {"pattern": "x"}}, "rename: must be 'PATTERN TEXT'"),
@@ -325,6 +329,25 @@ def test_a_flag_that_the_operation_has_says_the_run_or_the_file(tmp_path: Path) 
     assert "FLAG_G" not in job["env"]
 
 
+def test_params_are_put_into_a_configuration_and_flags_over_them(tmp_path: Path) -> None:
+    params = {"lr": 7, "net.size": 3, "day": datetime.date(2026, 1, 2), "n": "${k}", "t": "k ${k}"}
+    requires = {"config": "c.yml", "params": params}
+    operation = read(tmp_path, requires=requires, flags={"lr": 0.1, "k": 4})
+    (form,) = command.command_of(operation, plain_values(flags.flag_values(operation, [])))[
+        "requires"
+    ]
+
+    assert operation.warnings == ()
+    assert form["values"] == {
+        "lr": 0.1, "net.size": 3, "day": "2026-01-02", "n": 4, "t": "k 4", "k": 4
+    }  # fmt: skip
+
+
+def test_params_of_another_source_mean_nothing(tmp_path: Path) -> None:
+    operation = read(tmp_path, requires={"file": "a", "params": {"x": 1}})
+    assert operation.warnings == ("op: requires: params is passed over: it is a key of config",)
+
+
 def test_values_of_flags_stand_in_what_is_required(tmp_path: Path) -> None:
     texts = {
         "file": "${d}/x", "select": "${d}[.]csv", "select-max": "${d}-(.)", "rename": "${d} ${e}",
@@ -462,7 +485,8 @@ def test_the_flags_of_a_step_take_the_pipelines_values() -> None:
 
 def test_a_run_keeps_requirements_and_steps_as_they_were(tmp_path: Path) -> None:
     rename = ["a b", {"pattern": "(c)", "repl": r"\1"}]
-    requires = [{"file": "d", "select": ["x"], "rename": rename}, "operation:m"]
+    config = {"config": "c.yml", "params": {"a": [1, {"b": None}]}}
+    requires = [{"file": "d", "select": ["x"], "rename": rename}, "operation:m", config]
     project = load(
         tmp_path,
         {
