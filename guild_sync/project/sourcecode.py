@@ -124,8 +124,7 @@ def package_name(found: Source, package: Package) -> str:
 def with_data(found: Source, package: Package) -> Source:
     """The source code with the data files of the project's package, which lie beside it.
 
-    A pattern means nothing that git ignores, and what is not there is said. Raises GuildError
-    for what is not below the root.
+    A pattern means nothing that git ignores. What is not there, or not below the root, is said.
     """
     if not package.data_files:
         return found
@@ -139,17 +138,18 @@ def with_data(found: Source, package: Package) -> Source:
             paths = [path for path in paths if path in known]
         if not paths:
             said.append(f"data-files: there is no {text}")
+        is_beside = False
         for path in paths:
             if not path.is_relative_to(found.root):
-                raise GuildError(
-                    f"data-files: {text} is not in {found.root}",
-                    "'root' of 'sourcecode' in guild.yml says that the modules are there.",
-                )
+                is_beside = True
+                continue
             name = str(path.relative_to(found.root))
             if _NAMEABLE.match(name):
                 names[name] = None
             else:
                 said.append(f"{name!r} is left out: a package cannot have a file of that name")
+        if is_beside:
+            said.append(f"data-files: {text} is left out: it is not in the root {found.root}")
     return replace(found, files=tuple(sorted(names)), left_out=tuple(said))
 
 
