@@ -15,6 +15,9 @@ from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import shown, variable_text, words_of
 
+FLAG_ARGS = "${flag_args}"  # in an `exec`: each flag as `--name value`
+ALONE = "${flag_args} stands for several words: write it as a word of its own, outside quotes."
+
 
 def own_values(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
     """The values that are the operation's, and not those that say which runs it requires."""
@@ -142,7 +145,8 @@ def _with_flags(text: str, values: Mapping[str, Value], where: str, line: str) -
 
     def value_of(match: re.Match[str]) -> str:
         if match[1] not in values:
-            raise ConfigError(f"{where}: there is no flag {match[1]!r}: {line}")
+            hint = ALONE if match[0] == FLAG_ARGS and where == "exec" else ""
+            raise ConfigError(f"{where}: there is no flag {match[1]!r}: {line}", hint)
         return variable_text(values[match[1]])
 
     return VARIABLE.sub(value_of, text)
@@ -158,7 +162,7 @@ def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) 
         raise ConfigError("exec: is empty")
     argv: list[str] = []
     for word in words:
-        if word == "${flag_args}":
+        if word == FLAG_ARGS:
             argv += arguments(operation, values, ())
         else:
             argv.append(_with_flags(word, values, "exec", command))

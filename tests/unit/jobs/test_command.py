@@ -145,6 +145,13 @@ def test_a_command_with_a_flag_that_is_not_there_is_a_fault() -> None:
     assert error.value.message == "exec: there is no flag 'gone': echo ${gone}"
 
 
+def test_all_flags_within_a_word_are_refused_and_it_is_said_where_they_belong() -> None:
+    with pytest.raises(ConfigError) as error:
+        command_of(Operation("op", exec="sh -c 'echo ${flag_args}'"), {})
+    assert error.value.message == "exec: there is no flag 'flag_args': sh -c 'echo ${flag_args}'"
+    assert error.value.hint.startswith("${flag_args} stands for several words: write it as a word")
+
+
 @pytest.mark.parametrize("command", ["echo 'a", " "])
 def test_a_command_that_is_no_line_of_words_is_a_fault(command: str) -> None:
     with pytest.raises(ConfigError):
