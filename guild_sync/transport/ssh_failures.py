@@ -127,7 +127,9 @@ def _of_the_network(remote: Remote, stderr: str) -> Unreachable | None:
     if "Could not resolve hostname" in stderr:
         return Unreachable(
             f"{cannot}: the host name {remote.host!r} does not resolve",
-            "Check 'host' of the remote in the config file.",
+            "Check the name after 'ssh:', or that your ssh configuration has it."
+            if remote.name.startswith("ssh:")
+            else "Check 'host' of the remote in the config file.",
         )
     if "Connection refused" in stderr:
         return Unreachable(

@@ -529,6 +529,12 @@ def test_a_remote_without_port_or_user_is_named_by_its_host_alone() -> None:
     assert ssh_failures.failure(GPU, "").hint == "Try 'ssh gpu.example.com'."
 
 
+def test_a_host_that_only_the_command_line_names_is_not_looked_for_in_the_config_file() -> None:
+    unnamed = "ssh: Could not resolve hostname gpu: Name or service not known\n"
+    hint = ssh_failures.failure(Remote("ssh:gpu", "ssh", host="gpu"), unnamed).hint
+    assert hint == "Check the name after 'ssh:', or that your ssh configuration has it."
+
+
 @pytest.mark.parametrize("code", [0, 1, 127, 254])
 def test_an_exit_status_of_the_remote_command_is_no_failure_of_ssh(code: int) -> None:
     ssh_failures.check(GPU, Completed(code, b"", "Permission denied"))
