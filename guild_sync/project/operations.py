@@ -80,11 +80,20 @@ def _with_steps(project: Project, operation: Operation, above: tuple[str, ...]) 
     names = (*above, operation.full_name)
     steps = []
     for step in operation.steps:
-        found = find(project, step.spec, operation.model)
+        found = _of_step(project, step, operation)
         if found.full_name in names:
             raise ConfigError(f"steps: {' -> '.join([*names, found.full_name])} goes round")
         steps.append(replace(step, operation=_with_steps(project, found, names)))
     return replace(operation, steps=tuple(steps))
+
+
+def _of_step(project: Project, step: Step, operation: Operation) -> Operation:
+    try:
+        return find(project, step.spec, operation.model)
+    except ConfigError:
+        raise
+    except GuildError as e:
+        raise GuildError(f"{operation.full_name}: step {step.name}: {e.message}", e.hint) from None
 
 
 def with_those_of_steps(operation: Operation) -> Iterator[Operation]:
