@@ -53,8 +53,12 @@ def of_package(spec: str, host: Host) -> Installed | None:
 
 
 def of_earlier_run(spec: str, host: Host) -> Recipe | None:
-    """The recipe of the latest run there of `[PACKAGE/][MODEL:]NAME` that keeps its operation."""
-    runs = host.list_runs(filters={"operation": [spec]}, limit=_MOST_RUNS)["runs"]
+    """The recipe of the latest run there of `[PACKAGE/][MODEL:]NAME` that keeps its operation.
+
+    PACKAGE may go without the `gpkg.` that a project's name has in front as a wheel.
+    """
+    meant = [spec, f"gpkg.{spec}"] if "/" in spec else [spec]
+    runs = host.list_runs(filters={"operation": meant}, limit=_MOST_RUNS)["runs"]
     recipes = (host.recipe(run["id"]) for run in runs)
     return next((recipe for recipe in recipes if operation_of(recipe) is not None), None)
 

@@ -175,10 +175,10 @@ def test_an_earlier_run_offers_its_operation_with_its_own_defaults(
     elsewhere.guild.folder = write(tmp_path / "offers")
     elsewhere.ok("run", "net:train", "lr=7", "-y")
     elsewhere.guild.folder = here
-    for spec in ("net:train", "gpkg.offers/net:train"):
+    for spec in ("net:train", "gpkg.offers/net:train", "offers/net:train"):
         assert "train 0.1 helped data []" in elsewhere.ok("run", spec, "-y").lines
     runs = json.loads(elsewhere.ok("runs", "--json").out)
-    assert [run["label"] for run in runs] == ["lr=0.1", "lr=0.1", "lr=7"]
+    assert [run["label"] for run in runs] == ["lr=0.1", "lr=0.1", "lr=0.1", "lr=7"]
 
 
 @pytest.mark.parametrize("name", ["theirs", "demo.pkg-x"])
