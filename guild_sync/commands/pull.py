@@ -20,6 +20,9 @@ Options:
   -y, --yes     Do not ask.
   --help        Show this help and exit.
 
+Exit status: 0 if all went well, 1 for an error that you can mend, 3 if the remote could
+not be reached, 4 if a run was not copied whole.
+
 [files]
 
 [filters]
