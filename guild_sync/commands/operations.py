@@ -1,6 +1,7 @@
 """List the operations of the project in this folder.
 
-One that cannot run is listed with its faults; the others run.
+One that cannot run is listed with its faults; the others run. 'guild help --man guild.yml'
+tells what the project's guild.yml may say.
 
 Usage:
   guild operations [options]
