@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from guild_sync.agent.protocol import InstalledPackage, PackageFile, Recipe
+from guild_sync.agent.protocol import InstalledPackage, PackageFile, Recipe, Value
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile import reader
 from guild_sync.hosts.base import Host, on
@@ -57,7 +57,7 @@ def of_earlier_run(spec: str, host: Host) -> Recipe | None:
 
     PACKAGE may go without the `gpkg.` that a project's name has in front as a wheel.
     """
-    meant = [spec, f"gpkg.{spec}"] if "/" in spec else [spec]
+    meant: list[Value] = [spec, f"gpkg.{spec}"] if "/" in spec else [spec]
     runs = host.list_runs(filters={"operation": meant}, limit=_MOST_RUNS)["runs"]
     recipes = (host.recipe(run["id"]) for run in runs)
     return next((recipe for recipe in recipes if operation_of(recipe) is not None), None)
