@@ -61,7 +61,7 @@ def guildfile_page() -> str:
         lines.append(f".SH KEYS OF {group.upper()}")
         for name, key in known.items():
             takes = ", ".join(key.values) if key.values else ", ".join(key.takes)
-            about = f"{key.about.rstrip('.')}. Takes {takes}. Since {key.since}."
+            about = f"{keys.about(group, name).rstrip('.')}. Takes {takes}. Since {key.since}."
             lines += [".TP", rf"\fB{_text(name)}\fR", *_wrapped(about)]
     lines += [".SH SEE ALSO", r"\fBguild\-operations\fR(1),", r"\fBguild\-run\fR(1)"]
     return "\n".join(lines) + "\n"

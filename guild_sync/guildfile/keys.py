@@ -42,8 +42,11 @@ def _first(*takes: str, about: str, values: tuple[str, ...] = ()) -> Key:
     return Key(takes, about, "0.1", values=values)
 
 
+_NOTHING = "Nothing to guild: one warning, when the operation runs."
+
+
 def _nothing(*takes: str) -> Key:
-    return Key(takes, "Nothing to guild: one warning, when the operation runs.", means=False)
+    return Key(takes, _NOTHING, means=False)
 
 
 PACKAGE: Mapping[str, Key] = {
@@ -219,6 +222,16 @@ def group_below(group: str, key: str) -> str:
     if group in (_FLAGS, _RESOURCES):
         return "a flag" if group == _FLAGS else "a resource"
     return _BELOW.get((group, key), "")
+
+
+def about(group: str, name: str) -> str:
+    """What a key of the group is about, and whether it is read, as the manual says it."""
+    key = GROUPS[group][name]
+    if name in NOT_YET and group == "an operation":
+        return f"{key.about} Not honoured yet: an operation that has it does not run."
+    if (key.later or not key.means) and key.about != _NOTHING:
+        return f"{key.about} Passed over, with a warning."
+    return key.about
 
 
 def why_unknown(group: str, name: str) -> str:

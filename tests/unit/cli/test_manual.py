@@ -62,6 +62,22 @@ def test_the_page_of_guild_yml_has_each_key_of_the_table() -> None:
         assert [name.replace(r"\-", "-") for name in shown] == list(known)
 
 
+def test_the_page_of_guild_yml_promises_nothing_of_a_key_that_is_not_read() -> None:
+    text = pages()["guild.yml.5"].partition(".SH KEYS OF AN OPERATION\n")[2].partition("\n.SH ")[0]
+    said = {
+        name.replace(r"\-", "-"): " ".join(about.split())
+        for name, about in re.findall(r"^\.TP\n\\fB(.*)\\fR\n((?:[^.].*\n?)+)", text, re.M)
+    }
+    assert said.keys() == keys.OPERATION.keys()
+    for name, key in keys.OPERATION.items():
+        if name in keys.NOT_YET:
+            assert "does not run" in said[name]
+        elif key.later or not key.means:
+            assert "Passed over, with a warning." in said[name] or "Nothing to" in said[name]
+        else:
+            assert "Passed over" not in said[name]
+
+
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_a_page_shows_the_words_of_the_usage() -> None:
     done = subprocess.run(
