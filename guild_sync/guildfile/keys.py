@@ -229,7 +229,7 @@ def about(group: str, name: str) -> str:
     key = GROUPS[group][name]
     if name in NOT_YET and group == "an operation":
         return f"{key.about} Not honoured yet: an operation that has it does not run."
-    if (key.later or not key.means) and key.about != _NOTHING:
+    if not key.means and key.about != _NOTHING:
         return f"{key.about} Passed over, with a warning."
     return key.about
 
