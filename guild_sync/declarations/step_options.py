@@ -183,8 +183,6 @@ def whole_number(value: Yaml, name: str, least: int, place: Place) -> int | None
 
 def default_max_trials(entry: Mapping[Yaml, Yaml], place: Place) -> int | None:
     """How many trials a batch of an operation has at most where nobody says it."""
-    if "can-stage-trials" in entry:
-        place.warn("can-stage-trials is passed over: trials are run, and never staged")
     value = entry.get("default-max-trials")
     return None if value is None else whole_number(value, "default-max-trials", 1, place)
 

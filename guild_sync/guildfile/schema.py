@@ -31,11 +31,12 @@ def schema() -> Schema:
 
 def _object(known: Mapping[str, Key], group: str) -> Schema:
     properties: Schema = {
-        name: _value(key, keys.group_below(group, name)) for name, key in known.items()
+        name: _value(key, keys.about(group, name), keys.group_below(group, name))
+        for name, key in known.items()
     }
     if group == "a model":
         properties["operations"] = {
-            **_about(known["operations"]),
+            **_about(known["operations"], keys.about(group, "operations")),
             **_names_to(_one_of(_ref("an operation"))),
         }
     # Flags keep keys that guild does not know; elsewhere one is a slip.
@@ -48,9 +49,9 @@ def _object(known: Mapping[str, Key], group: str) -> Schema:
     return {**made, "properties": properties, "required": required.get(group, [])}
 
 
-def _value(key: Key, group: str) -> Schema:
+def _value(key: Key, text: str, group: str) -> Schema:
     """What a key takes; below it stand keys of that group, where it has one."""
-    about = _about(key)
+    about = _about(key, text)
     if key.values:
         return {**about, "enum": [*key.values, None]}
     if group in keys.GROUPS and LIST in key.takes:
@@ -64,8 +65,8 @@ def _value(key: Key, group: str) -> Schema:
     return {**about, "type": _types(key.takes)}
 
 
-def _about(key: Key) -> Schema:
-    return {"description": f"{key.about} (since {key.since})"}
+def _about(key: Key, text: str) -> Schema:
+    return {"description": f"{text} (since {key.since})"}
 
 
 def _names_to(value: Schema) -> Schema:

@@ -100,7 +100,7 @@ def test_the_schema_has_every_key_of_the_table_with_what_it_takes() -> None:
         for name, key in known.items():
             found = properties[name]
             assert isinstance(found, dict)
-            assert found["description"] == f"{key.about} (since {key.since})"
+            assert found["description"] == f"{keys.about(group, name)} (since {key.since})"
             if isinstance(found.get("type"), list) and "$ref" not in json.dumps(found):
                 assert len(found["type"]) == len(key.takes) + 1  # type: ignore[arg-type]
 
