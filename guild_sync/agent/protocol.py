@@ -346,6 +346,15 @@ class RequirementForm(FileForm, total=False):
     content: str  # its text with those
 
 
+class ConfigForm(TypedDict):
+    """A config file with the values of flags in it, as a run is given it."""
+
+    path: str  # in the run
+    source: str  # as guild.yml says it
+    text: str
+    problem: str  # why there is none, and the run cannot start
+
+
 class Job(TypedDict, total=False):
     """What a runner is to do. It has one of argv, module, builtin."""
 
@@ -356,6 +365,8 @@ class Job(TypedDict, total=False):
     builtin: str
     args: List[str]
     requires: List[RequirementForm]
+    config: ConfigForm
+    paths: Dict[str, str]  # of flags: they have to be there when the operation starts
     environment: Dict[str, str]
     guild_home: str  # of a run that lies elsewhere
     source_dest: str  # the folder of the run that has its source code; absent: the run itself

@@ -25,7 +25,7 @@ from guild_sync.config.faults import refusal
 from guild_sync.errors import Exit
 from guild_sync.guildfile import reader, schema
 from guild_sync.output import console, records, tables, terminal
-from guild_sync.project import values
+from guild_sync.project import batches, values
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         data: list[records.OperationRecord] = [
             {"name": o.full_name, "description": o.description,
-             "flags": {name: flag.default for name, flag in o.flags.items()},
+             "flags": {name: batches.plain(flag.default) for name, flag in o.flags.items()},
              "faults": list(o.faults)}
             for o in found
         ]  # fmt: skip

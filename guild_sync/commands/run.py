@@ -209,8 +209,10 @@ def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
         f"{on(target)}{which}"
     )
     for flag, value in sorted(prepared.values.items()):
-        if value is not None:
-            say(f"  {terminal.clean(flag)}: {terminal.clean(values.shown(value))}")
+        known = prepared.operation.flags.get(flag)
+        text = values.shown(value) if value is not None else known.null_label if known else None
+        if text is not None:
+            say(f"  {terminal.clean(flag)}: {terminal.clean(text)}")
     _show_required(prepared, target)
     return console.confirm()
 

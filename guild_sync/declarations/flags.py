@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
+from guild_sync.declarations import destinations
 from guild_sync.declarations.spellings import (
     as_written,
     imported_flag,
@@ -15,35 +18,54 @@ from guild_sync.declarations.spellings import (
 )
 from guild_sync.programs.modules import find_module
 from guild_sync.programs.offered import ImportedFlag
-from guild_sync.project.definitions import NAME
-from guild_sync.project.flags import Flag
-from guild_sync.project.values import is_number, words_of
+from guild_sync.project.definitions import NAME, Yaml
+from guild_sync.project.flags import PATH_TYPES, Choice, Flag
+from guild_sync.project.values import FlagValue, Several, is_number, shown, variable_text, words_of
 
 _FLAG_KEYS = {
     "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
-    "description", "arg-skip", "arg-split", "arg-encoding",
+    "description", "arg-skip", "arg-split", "arg-encoding", "allow-other", "alias", "env-name",
+    "env-encoding", "null-label", "distribution",
 }  # fmt: skip
 _TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
+_CONSTRAINTS = {"type", "choices", "min", "max"}
+_NAMES = ("alias", "env-name", "null-label")
 
 
 def flags_of(
-    entry: Mapping[Any, Any], main: str | None, dest: str | None, folder: Path, place: Place
+    entry: Mapping[Any, Any],
+    main: str | None,
+    dest: str | None,
+    root: Path,
+    place: Place,
+    folder: Path,
 ) -> tuple[dict[str, Flag], str]:
-    """The flags that an operation declares and imports from its module, and where they go."""
+    """The flags that an operation declares and imports from its module, and where they go.
+
+    `root` is the folder that has the module, `folder` the project's.
+    """
     declared = entry.get("flags") or {}
     if not isinstance(declared, dict):
         place.fault("flags: must be a mapping")
         declared = {}
+    wanted, left_out = entry.get("flags-import"), _listed(entry.get("flags-import-skip"))
+    if entry.get("flag-encoder"):
+        place.fault("flag-encoder: guild runs no code of a project to make the values of flags")
     imported: Mapping[str, ImportedFlag] = {}
-    wanted = entry.get("flags-import")
-    if main and words_of(main) and wanted not in ("no", False):
-        path = find_module(words_of(main)[0], [folder])
+    there: dict[str, Flag] = {}
+    if destinations.is_nested(dest):
+        assert dest is not None
+        there = destinations.offered(dest, main, root, folder, place)
+    elif main and words_of(main) and wanted not in ("no", False):
+        path = find_module(words_of(main)[0], [root])
         if path is not None:
             imported, dest = _imported(path, words_of(main)[1:], dest, place)
+    there.update((name, imported_flag(found)) for name, found in imported.items())
     flags = {}
-    for name, found in imported.items():
-        if _is_wanted(name, wanted) or name in declared:
-            flags[name] = imported_flag(found)
+    for name, flag in there.items():
+        is_left_out = name in left_out or not _is_wanted(name, wanted)
+        if name in declared or not is_left_out:
+            flags[name] = replace(flag, offered=wanted is None and name not in declared)
     for name, value in declared.items():
         if str(name).startswith("$"):
             place.at("flags").pass_over(name)
@@ -55,6 +77,9 @@ def flags_of(
         place.fault("default-flag-arg-skip: must be yes or no")
     elif skip:
         flags = {name: skipped(flag, declared.get(name)) for name, flag in flags.items()}
+    for name, flag in flags.items():
+        if flag.type in PATH_TYPES:
+            flags[name] = replace(flag, folder=str(folder))
     return flags, dest or "args"
 
 
@@ -74,26 +99,38 @@ def _imported(
 
 
 def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place: Place) -> Flag:
-    base = base or Flag(name, global_name=name.replace("-", "_") if dest == "globals" else None)
     given = value if isinstance(value, dict) else {"default": value}
+    # One with a variable of its own needs no global.
+    is_global = dest == "globals" and not given.get("env-name")
+    base = base or Flag(name, global_name=name.replace("-", "_") if is_global else None)
     for key in given:
         if key not in _FLAG_KEYS:
             place.pass_over(key)
+    for key in ("min", "max"):
+        if not is_number(given.get(key, 0)):
+            place.fault(f"{key}: must be a number")
     choices = given.get("choices", list(base.choices))
     if not isinstance(choices, list):
         place.fault("choices: must be a list")
         choices = []
-    for key in ("min", "max"):
-        if not is_number(given.get(key, 0)):
-            place.fault(f"{key}: must be a number")
-    if given.get("type") is not None and given["type"] not in _TYPES:
-        place.fault(f"type: must be one of {', '.join(_TYPES)}")
+    kind = given.get("type", base.type)
+    if not isinstance(kind, (str, type(None))):
+        place.fault("type: must be text")
+    elif kind not in (None, "auto", *_TYPES):
+        place.warn(f"type: {kind} is none of {', '.join(_TYPES)}: its values are taken as they are")
+    for key in _NAMES:
+        if key in given and not isinstance(given[key], (str, int, float, bool, type(None))):
+            place.fault(f"{key}: must be text")
+    texts = given.get("env-encoding")
+    if not isinstance(texts, (dict, type(None))):
+        place.fault("env-encoding: must be a mapping of values to texts")
+        texts = None
     if not _is_option_name(given.get("arg-name", "x")):
         place.fault("arg-name: must be an option's name without dashes")
     return Flag(
         name=name,
-        default=recorded_default(given, base, place),
-        type=given.get("type", base.type),
+        default=_default(recorded_default(given, base, place), base),
+        type=base.type if "type" not in given else kind if kind in _TYPES else None,
         choices=tuple(c["value"] if isinstance(c, dict) and "value" in c else c for c in choices),
         required=bool(given.get("required", base.required)),
         minimum=given.get("min"),
@@ -105,7 +142,49 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
         description=str(given.get("description", base.description)),
         spelling=as_written(base.spelling, given, place),
         own=base.own,
+        details=tuple(_choices(choices, place)) or base.details,
+        allow_other=given.get("allow-other") is True,
+        checked=given.get("default") is not None and bool(_CONSTRAINTS & given.keys()),
+        env_texts=None if texts is None else {shown(k): variable_text(v) for k, v in texts.items()},
+        is_words=base.is_words,
+        there=base.there,
+        alias=_text(given.get("alias")),
+        env_name=_text(given.get("env-name")),
+        null_label=_text(given.get("null-label")),
     )
+
+
+def _default(value: FlagValue, base: Flag) -> FlagValue:
+    """A default of guild.yml: a list makes a batch, unless the flag's values are lists."""
+    if isinstance(value, list) and not base.several and not isinstance(base.default, list):
+        return Several(tuple(value)) if value else None
+    return value
+
+
+def _choices(choices: list[Value], place: Place) -> Iterator[Choice]:
+    """What is said of the choices that are mappings."""
+    for given in choices:
+        if not isinstance(given, dict) or "value" not in given:
+            continue
+        flags, alias = given.get("flags") or {}, given.get("alias")
+        if not isinstance(flags, dict):
+            place.fault("choices: the flags of a choice must be a mapping")
+            flags = {}
+        yield Choice(
+            given["value"],
+            None if alias is None else _text(alias),
+            str(given.get("description") or ""),
+            {str(name): value for name, value in flags.items()},
+        )
+
+
+def _listed(value: Yaml) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def _text(value: Value) -> str | None:
+    """A name as YAML has it: `yes` is one too."""
+    return value if isinstance(value, str) or value is None else shown(value)
 
 
 def _is_option_name(value: object) -> bool:

@@ -17,12 +17,6 @@ ANY = (TEXT, NUMBER, SWITCH, LIST, MAPPING)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     TEXT: (str,), NUMBER: (int, float), SWITCH: (bool,), LIST: (list,), MAPPING: (dict,),
 }  # fmt: skip
-# What is not here yet, and would change what is computed: an operation that has it does not run.
-NOT_YET = frozenset(
-    {
-        *("flags-import-skip", "flag-encoder"),
-    }
-)
 # Whose modules say what is wrong with their values.
 _SAY_IT_THEMSELVES = frozenset({"flags", "requires", "steps", "sourcecode", "package", "include"})
 
@@ -99,7 +93,7 @@ OPERATION: Mapping[str, Key] = {
     "flags-import-skip": Key((TEXT, LIST), "Which of the module's flags it has not."),
     "flags-dest": _first(TEXT, about="Where flags go, such as args, globals or env."),
     "default-flag-arg-skip": Key((SWITCH,), "What a flag's arg-skip is where it does not say."),
-    "flag-encoder": Key((TEXT,), "A function that makes a flag's value a text."),
+    "flag-encoder": Key((TEXT,), "Refused: guild runs no code to make a flag's value."),
     "requires": _first(TEXT, LIST, MAPPING, about="What it needs: files, other runs."),
     "sourcecode": _first(*ANY, about="Which files are source code. Default: the project's"),
     "python-path": Key((TEXT, LIST), "Folders in front of the path of modules."),
@@ -258,8 +252,6 @@ def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> None:
         key = GROUPS[group].get(name) if isinstance(name, str) else None
         if key is None or not isinstance(name, str) or (not key.means and value is not None):
             place.pass_over(name)
-        elif name in NOT_YET and group == "an operation":
-            place.fault(f"{name}: is not honoured yet, and would change what is computed")
         elif name in _SAY_IT_THEMSELVES:
             continue
         elif value is not None and not is_one_of(value, key.takes):

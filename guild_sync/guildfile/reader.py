@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from guild_sync.declarations import operation_keys
+from guild_sync.declarations import destinations, operation_keys
 from guild_sync.declarations.flags import flags_of
 from guild_sync.declarations.package import package
 from guild_sync.declarations.requirements import add_flags, requirements_of
@@ -23,7 +23,6 @@ from guild_sync.guildfile.lines import Mapped, Spot, mapped
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Yaml
 from guild_sync.project.values import variable_text, words_of
 
-_DESTINATIONS = ("args", "args:click", "args:fire", "globals", "env")
 # What runs, where an operation says several: the first of them.
 _RUNS = ("exec", "main", "steps")
 
@@ -49,7 +48,7 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     place = Spot(path.name)
-    flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place)
+    flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place, folder)
     operation = Operation(
         path.name,
         main=shlex.quote(path.stem),
@@ -172,10 +171,8 @@ class _Reader:
         )
         main, command, steps = self._what_runs(found.name, entry, place)
         dest = entry.get("flags-dest")
-        if dest is not None and dest not in _DESTINATIONS:
-            place.fault(
-                f"flags-dest: must be one of {', '.join(_DESTINATIONS)}, not {keys.shown(dest)}"
-            )
+        if dest is not None and not destinations.is_destination(dest):
+            place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
         try:
             flags_entry = self.models.section("flags", entry.get("flags"), place.at("flags"))
         except Unresolved as e:
@@ -188,7 +185,9 @@ class _Reader:
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
         try:
             root = operation_keys.module_root(self.folder / source_code.root, entry, main)
-            flags, dest = flags_of(entry, main, str(dest) if dest else None, root, place)
+            flags, dest = flags_of(
+                entry, main, str(dest) if dest else None, root, place, self.folder
+            )
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
             return found
@@ -201,6 +200,7 @@ class _Reader:
             main=main,
             exec=command,
             flags_dest=dest,
+            config=destinations.config_of(dest, self.folder),
             env=_env(mapped(entry.get("env"))),
             label=str(label) if label is not None else None,
             later_keys=operation_keys.foreign(entry),

@@ -6,13 +6,17 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
-from guild_sync.agent.protocol import Job, Value
+from guild_sync.agent.protocol import ConfigForm, Job, Value
+from guild_sync.declarations import config_files, destinations
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.jobs.arguments import arguments, forced, global_form, is_own
 from guild_sync.jobs.needs import VARIABLE, request_of
+from guild_sync.project.batches import plain
 from guild_sync.project.builtin import PASS
-from guild_sync.project.definitions import Operation, Step
+from guild_sync.project.definitions import ConfigFile, Operation, Step
+from guild_sync.project.flags import Flag, words_in
 from guild_sync.project.values import shown, variable_text, words_of
 
 FLAG_ARGS = "${flag_args}"  # in an `exec`: each flag as `--name value`
@@ -68,12 +72,13 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     values = own_values(operation, values)
     requires = [request_of(needed, all_values, values) for needed in operation.requires]
     env = {
-        **{f"FLAG_{_variable_name(name)}": variable_text(value) for name, value in values.items()},
+        **_flag_variables(operation, values),
         "GUILD_FLAGS_DEST": operation.flags_dest,
         **{
             name: _with_flags(text, values, f"env: {name}", text)
             for name, text in operation.env.items()
         },
+        **_flag_variables(operation, values, named=True),
     }
     for name, value in env.items():
         if "\0" in name + value:
@@ -83,6 +88,10 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     made: Job = {"op": operation.full_name, "env": env, **_run_keys(operation)}
     if operation.sourcecode.dest != ".":
         made["source_dest"] = operation.sourcecode.dest
+    if operation.config is not None:
+        made["config"] = _config_form(operation.config, nested_values(operation, values))
+    if paths := _paths_elsewhere(operation, values):
+        made["paths"] = paths
     if requires:
         made["requires"] = requires
     if operation.exec:
@@ -100,7 +109,49 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
         made["args"] = arguments(operation, values, made["args"])
     elif operation.flags_dest == "globals":
         env.update(_globals(operation, values))
+    elif destinations.is_nested(operation.flags_dest) and operation.config is None:
+        env["GUILD_NESTED"] = json.dumps(nested_values(operation, values))
     return made
+
+
+def nested_values(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values that a nested destination does not have itself, a list where words stand for one.
+
+    No value is left as it is, unless there is one in its place.
+    """
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        flag = operation.flags.get(name, Flag(name))
+        if type(value) is not type(flag.there) or value != flag.there:
+            found[name] = plain(words_in(value)) if flag.is_words else value
+    return found
+
+
+def _config_form(config: ConfigFile, values: Mapping[str, Value]) -> ConfigForm:
+    name = PurePosixPath(config.path).name
+    if config.problem:
+        return {"path": name, "source": config.path, "text": "", "problem": config.problem}
+    text = config_files.with_values(config, values)
+    return {"path": name, "source": config.path, "text": text, "problem": ""}
+
+
+def _paths_elsewhere(operation: Operation, values: Mapping[str, Value]) -> dict[str, str]:
+    """The paths that have to be there where the run is: those on this machine are looked for."""
+    flags = {n: f for n, f in operation.flags.items() if f.type == "existing-path" and not f.folder}
+    return {name: str(values[name]) for name in flags if values.get(name) not in (None, "")}
+
+
+def _flag_variables(
+    operation: Operation, values: Mapping[str, Value], named: bool = False
+) -> dict[str, str]:
+    """The variables with the values of flags; `named`: of those whose names guild.yml says."""
+    found = {}
+    for name, value in values.items():
+        flag = operation.flags.get(name, Flag(name))
+        if bool(flag.env_name) is named:
+            text = (flag.env_texts or {}).get(shown(value), variable_text(value))
+            found[flag.env_name or f"FLAG_{_variable_name(name)}"] = text
+    return found
 
 
 def _globals(operation: Operation, values: Mapping[str, Value]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from guild_sync.jobs import label
 from guild_sync.programs import spelling
 from guild_sync.project import batches, builtin
 from guild_sync.project.definitions import (
+    ConfigFile,
     Expectation,
     Operation,
     Requirement,
@@ -20,7 +21,7 @@ from guild_sync.project.definitions import (
     SourceRule,
     Step,
 )
-from guild_sync.project.flags import Flag
+from guild_sync.project.flags import Choice, Flag
 from guild_sync.project.values import FlagValue, Several
 
 
@@ -62,6 +63,7 @@ def operation_of(recipe: Recipe) -> Operation | None:
 
 def _operation(data: Mapping[str, Any]) -> Operation:
     known = {f.name: data[f.name] for f in fields(Operation) if f.name in data}
+    config = known.get("config")
     return Operation(
         **{
             **known,
@@ -74,6 +76,7 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             "python_requires": tuple(data.get("python_requires", ())),
             "requires": tuple(_requirement(given) for given in data.get("requires", ())),
             "steps": tuple(_step(given) for given in data.get("steps", ())),
+            "config": ConfigFile(**config) if config else None,
         }
     )
 
@@ -110,6 +113,7 @@ def _flag(data: Mapping[str, Any]) -> Flag:
         **{
             **known,
             "choices": tuple(known.get("choices") or ()),
+            "details": tuple(Choice(**given) for given in known.get("details") or ()),
             "spelling": spelling.from_job(known.get("spelling")),
         }
     )
@@ -118,7 +122,9 @@ def _flag(data: Mapping[str, Any]) -> Flag:
 def with_values(operation: Operation, values: Mapping[str, FlagValue]) -> Operation:
     """The operation with a run's flag values as its defaults."""
     flags = {
-        name: replace(flag, default=values.get(name, flag.default))
+        name: replace(flag, default=values[name], offered=False, checked=False)
+        if name in values
+        else flag
         for name, flag in operation.flags.items()
     }
     extra = {name: Flag(name, default=values[name]) for name in values if name not in flags}

@@ -125,6 +125,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class ConfigFile:
+    """A config file of the project that flags go to: its runs get one with their values in it."""
+
+    path: str  # as guild.yml says it
+    text: str = ""
+    problem: str = ""  # what keeps it from being read, and so the operation from running
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operation as guild.yml defines it, with the flags of its module."""
 
@@ -155,6 +164,7 @@ class Operation:
     pip_freeze: bool = False  # a run keeps which packages there are
     # Keys that mean nothing to a run.
     kept: Mapping[str, Value] = field(default_factory=dict)
+    config: ConfigFile | None = None
 
     @property
     def full_name(self) -> str:

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from guild_sync.agent.protocol import Value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.programs.spelling import PLAIN, Spelling
-from guild_sync.project.batches import listed
-from guild_sync.project.values import FlagValue, Several, is_number, plain_value, shown
+from guild_sync.project.batches import listed, plain
+from guild_sync.project.values import (
+    FlagValue,
+    Several,
+    argument_text,
+    is_number,
+    plain_value,
+    shown,
+)
 
-_TEXT_TYPES = ("string", "path", "existing-path", "filename")
+PATH_TYPES = ("path", "existing-path")
+_TEXT_TYPES = ("string", *PATH_TYPES, "filename")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that a flag can have, where guild.yml says more of it."""
+
+    value: Value
+    alias: str | None = None  # what stands for the value on the command line
+    description: str = ""
+    flags: Mapping[str, Value] = field(default_factory=dict)  # what choosing it sets
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,17 @@ class Flag:
     is_run: bool = False  # says which run a requirement means, and is not the operation's
     spelling: Spelling = PLAIN
     own: Value = None  # the source's own default, as `literals.tagged` writes it
+    details: tuple[Choice, ...] = ()  # of those among the choices that have any
+    allow_other: bool = False  # than the choices
+    alias: str | None = None  # another name for it on the command line
+    env_name: str | None = None
+    env_texts: Mapping[str, str] | None = None  # value as `shown` writes it, and its variable's
+    null_label: str | None = None  # what a question shows for no value
+    offered: bool = False  # its source has it, and none asks for it: only a value given counts
+    checked: bool = False  # its default is checked as a value that is given
+    folder: str | None = None  # what a path is relative to
+    is_words: bool = False  # its value stands for a list, a word an item
+    there: Value = None  # what a nested destination has in its place
 
 
 class Flagged(Protocol):
@@ -55,25 +86,112 @@ def flag_values(
     Raises GuildError for a flag that the operation does not have (unless `force`), and
     for a value that is not one of its.
     """
-    values = {name: flag.default for name, flag in operation.flags.items()}
+    texts = _assigned(operation, assignments, force)
+    flags = {**{name: Flag(name) for name in texts}, **operation.flags}
+    values: dict[str, FlagValue] = {}
+    for name in (*operation.flags, *(name for name in texts if name not in operation.flags)):
+        if name in texts:
+            values[name] = _value_or_several(flags[name], texts[name], force)
+        elif not flags[name].offered:
+            values[name] = _default(flags[name], force)
+    for name, value in _set_by_choices(operation, texts, values).items():
+        if name not in texts or values.get(name) is None:
+            values[name] = value
+    for name, flag in operation.flags.items():
+        if flag.required and values.get(name) in (None, ""):
+            raise GuildError(f"flag {name!r} needs a value", f"Give it as {name}=VALUE.")
+    return values
+
+
+def _assigned(operation: Flagged, assignments: Sequence[str], force: bool) -> dict[str, str]:
+    """The text of each flag that is given, by the flag's own name."""
+    aliases = {flag.alias: name for name, flag in operation.flags.items() if flag.alias}
+    texts = {}
     for word in assignments:
         name, equals, text = word.partition("=")
         if not equals:
             raise UsageError(f"{word!r} is not a flag: a flag is NAME=VALUE")
         if any("\ud800" <= character <= "\udfff" for character in word):
             raise GuildError(f"flag {name!r}: its value is not UTF-8 text")
-        flag = operation.flags.get(name)
-        if flag is None and not force:
+        if name not in operation.flags and name in aliases:
+            name = aliases[name]
+        if name not in operation.flags and not force:
             raise GuildError(
                 f"unsupported flag {name!r} for {operation.full_name}",
                 did_you_mean(name, operation.flags)
                 + "Try 'guild operations -v' for the flags, or --force-flags to skip this check.",
             )
-        values[name] = _value_or_several(flag or Flag(name), text, force)
+        texts[name] = text
+    return texts
+
+
+def _set_by_choices(
+    operation: Flagged, texts: Mapping[str, str], values: Mapping[str, FlagValue]
+) -> dict[str, Value]:
+    """What the choices that are made set of other flags."""
+    found: dict[str, Value] = {}
     for name, flag in operation.flags.items():
-        if flag.required and values[name] in (None, ""):
-            raise GuildError(f"flag {name!r} needs a value", f"Give it as {name}=VALUE.")
-    return values
+        if name not in texts and not flag.checked:
+            continue
+        if isinstance(values[name], Several) and any(choice.flags for choice in flag.details):
+            raise GuildError(
+                f"flag {name!r} takes one value: what it is sets other flags",
+                "Start a run for each of its values.",
+            )
+        default = flag.default if isinstance(flag.default, str) else shown(flag.default)
+        choice = _chosen(flag, texts.get(name, default))
+        found.update(choice.flags if choice else {})
+    return found
+
+
+def _default(flag: Flag, force: bool) -> FlagValue:
+    """The flag's default, in the form that its type has, and checked where guild.yml says it."""
+    if not flag.checked or flag.default is None:
+        return flag.default
+    if isinstance(flag.default, Several):
+        return Several(tuple(_as_typed(flag, item, force) for item in flag.default.items))
+    return _as_typed(flag, flag.default, force)
+
+
+def _as_typed(flag: Flag, value: Value, force: bool) -> Value:
+    """A value of guild.yml in the form that the flag's type has."""
+    if isinstance(value, (list, dict)):
+        return value
+    if flag.type == "boolean" and is_number(value) and value in (0, 1):
+        return bool(value)
+    if flag.type in _TEXT_TYPES and not isinstance(value, str):
+        value = argument_text(value)
+    if isinstance(value, str):
+        return _typed(flag, value, force)
+    if _is_float(flag, value):
+        value = float(shown(value))
+    return _checked(flag, value, shown(value), force)
+
+
+def _is_float(flag: Flag, value: Value) -> bool:
+    return flag.type == "float" and isinstance(value, int) and not isinstance(value, bool)
+
+
+def _chosen(flag: Flag, text: str) -> Choice | None:
+    """The choice that a text means: one with an alias is meant by that alone."""
+    for choice in flag.details:
+        if choice.alias is not None and choice.alias == text:
+            return choice
+    value: Value = text if flag.type in _TEXT_TYPES else plain_value(text)
+    for choice in flag.details:
+        if choice.alias is None and (_same(choice.value, value) or _same(choice.value, text)):
+            return choice
+    return None
+
+
+def words_in(value: FlagValue) -> FlagValue:
+    """The list that a text of words stands for, each word read as on a command line."""
+    if isinstance(value, str):
+        try:
+            return [plain_value(word) for word in shlex.split(value)]
+        except ValueError:  # a quote without its end
+            return [value]
+    return value if isinstance(value, list) or value is None else [plain(value)]
 
 
 def possible_texts(flag: Flag) -> list[str]:
@@ -122,9 +240,17 @@ def _typed(flag: Flag, text: str, force: bool) -> Value:
     of_text = flag.type in _TEXT_TYPES or (
         flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
     )
-    value: Value = text if of_text else plain_value(text)
-    if flag.type == "float" and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    by_alias = [choice.value for choice in flag.details if choice.alias == text]
+    value: Value = by_alias[0] if by_alias else text if of_text else plain_value(text)
+    if _is_float(flag, value):
+        value = float(shown(value))
+    if flag.type in PATH_TYPES and flag.folder is not None and text and not by_alias:
+        value = os.path.normpath(os.path.join(flag.folder, os.path.expanduser(text)))
+    return _checked(flag, value, text, force)
+
+
+def _checked(flag: Flag, value: Value, text: str, force: bool) -> Value:
+    """The value, as `text` says it. Raises GuildError where it is none of the flag's."""
     problem = None if force or value is None else _problem(flag, value)
     if problem:
         raise GuildError(
@@ -154,9 +280,19 @@ def _problem(flag: Flag, value: FlagValue) -> str | None:
         return f"less than {flag.minimum}"
     if flag.maximum is not None and not number <= flag.maximum:
         return f"more than {flag.maximum}"
-    if flag.choices and not any(_same(choice, value) for choice in flag.choices):
+    if flag.type == "existing-path" and flag.folder is not None and not _is_there(value):
+        return f"there is no {shown(value)}"
+    if (
+        flag.choices
+        and not flag.allow_other
+        and not any(_same(choice, value) for choice in flag.choices)
+    ):
         return f"not one of {', '.join(shown(choice) for choice in flag.choices)}"
     return None
+
+
+def _is_there(path: FlagValue) -> bool:
+    return path == "" or (isinstance(path, str) and "\0" not in path and os.path.exists(path))
 
 
 def _same(one: FlagValue, other: FlagValue) -> bool:

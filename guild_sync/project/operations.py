@@ -96,6 +96,19 @@ def _of_step(project: Project, step: Step, operation: Operation) -> Operation:
         raise GuildError(f"{operation.full_name}: step {step.name}: {e.message}", e.hint) from None
 
 
+def with_folder(operation: Operation, folder: str | None) -> Operation:
+    """The operation whose project is in another folder; None: its paths are another machine's."""
+    flags = {
+        name: replace(flag, folder=folder) if flag.folder is not None else flag
+        for name, flag in operation.flags.items()
+    }
+    steps = tuple(
+        replace(step, operation=with_folder(step.operation, folder)) if step.operation else step
+        for step in operation.steps
+    )
+    return replace(operation, flags=flags, steps=steps)
+
+
 def with_those_of_steps(operation: Operation) -> Iterator[Operation]:
     """The operation, and those of its steps, and of theirs."""
     yield operation

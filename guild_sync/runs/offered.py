@@ -87,6 +87,7 @@ def _read(package: InstalledPackage, wanted: str, is_named: bool, host: Host) ->
             operation = operations.with_steps(project, offered)
             needed = [request_of(r, {}) for r in operations.all_requirements(operation)]
             files = required_files(here, needed)
+            operation = operations.with_folder(operation, folder)
         except (ConfigError, GuildError) as e:
             said = [text.replace(name, folder) for text in (e.message, e.hint)]
             raise GuildError(f"package {package['name']}{on(host)}: {said[0]}", said[1]) from None

@@ -18,7 +18,7 @@ from guild_sync.jobs.recipe import flags_of, rows_of, with_values
 from guild_sync.project.batches import is_batch, plain, with_rows
 from guild_sync.project.definitions import Operation, Requirement
 from guild_sync.project.flags import flag_values
-from guild_sync.project.operations import with_step_flags, with_those_of_steps
+from guild_sync.project.operations import with_folder, with_step_flags, with_those_of_steps
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Launch, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve, secrets_given
@@ -32,6 +32,8 @@ def plan(request: Request, host: Host) -> Launch:
     """
     meant = resolve(request, host)
     asked = request
+    if host.name is not None:
+        meant = replace(meant, operation=with_folder(meant.operation, None))
     meant, request = _with_trials(meant, request)
     values = _with_runs(meant.operation, _values(meant, request), request, host)
     seed = _seed(meant, request.notes)

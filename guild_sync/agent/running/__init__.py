@@ -2,5 +2,6 @@
 
 `runner` holds the run, `operation` is the process in it, `op_main` the program of a module;
 `series` and `queues` are the operations of pipelines, batches and queues, `checks` what
-is expected of steps, and `saying` what they print; `stop` ends runs.
+is expected of steps, and `saying` what they print; `stop` ends runs. `flag_files` gives a run what
+its flags need, and `nested` puts values into mappings and objects, for others too.
 """

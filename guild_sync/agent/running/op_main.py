@@ -8,9 +8,14 @@ Where GUILD_FLAGS_DEST is `globals`, GUILD_GLOBALS is a JSON object of flag name
 name, and each of these globals gets its flag's value from the run's `flags` attribute: the
 value takes the place of what the module's source assigns, so line numbers stay the
 user's. GUILD_GLOBAL_FORMS has the values of those that the attribute cannot hold as they are:
-tuples, and mappings whose keys are not text. Processes that multiprocessing spawns come
-through this file too (`__mp_main__`), for they would read the source again and see the values
-that are written there.
+tuples, and mappings whose keys are not text.
+
+Where it is `dict:NAME`, `global:NAME` or `namespace:NAME`, GUILD_NESTED is JSON, a
+value for each dotted name, and the global of that name, which holds others, gets them right
+behind each statement that assigns it.
+
+Processes that multiprocessing spawns come through this file too (`__mp_main__`),
+for they would read the source again and see the values that are written there.
 
 Nothing of this file may come between the module and Python: it imports the standard
 library alone, and is not to be seen in sys.path, sys.modules or a traceback.
@@ -23,6 +28,8 @@ import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _GLOBALS = os.environ.get("GUILD_FLAGS_DEST") == "globals"
+_KIND, _, _NAME = os.environ.get("GUILD_FLAGS_DEST", "").partition(":")
+_NESTED = _KIND in ("dict", "global", "namespace") and "GUILD_NESTED" in os.environ
 _MAIN_NAME = "GUILD_MAIN_MODULE"  # tells a spawned process what to run
 
 # A user may have an ast.py of their own: what this file imports, it imports without this
@@ -39,6 +46,8 @@ _USER_PATH = _PATH[: _PATH.index(_LIBRARY)] if _LIBRARY in _PATH else []
 _LOADED = frozenset(sys.modules)
 sys.path[:] = _PATH[len(_USER_PATH) :]
 
+import __future__  # noqa: E402
+
 import ast  # noqa: E402
 import builtins  # noqa: E402
 import importlib.machinery  # noqa: E402
@@ -46,17 +55,23 @@ import importlib.util  # noqa: E402
 import json  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from types import CodeType, ModuleType, TracebackType  # noqa: E402
-from typing import Any  # noqa: E402
+from typing import Any, Dict  # noqa: E402
+
+_Values = Dict[str, object]  # by the names of globals
+
+_FUTURES = 0
+for _feature in __future__.all_feature_names:
+    _FUTURES |= getattr(__future__, _feature).compiler_flag
 
 
 class OperationError(Exception):
     """The operation cannot be started; the message is one line for each fault."""
 
 
-def _load_attrs() -> ModuleType:
-    """`agent/store/attrs.py`, under a name that no module of a user's has."""
-    name = "_guild_attrs"
-    path = os.path.join(os.path.dirname(_HERE), "store", "attrs.py")
+def _load(*path_of: str) -> ModuleType:
+    """A file of the agent's, `agent/store/attrs.py`, under a name that no user's module has."""
+    path = os.path.join(os.path.dirname(_HERE), *path_of)
+    name = "_guild_" + os.path.basename(path)[: -len(".py")]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -76,7 +91,8 @@ def _forget_shadowed() -> None:
             del sys.modules[name]
 
 
-_ATTRS = _load_attrs() if _GLOBALS else None
+_ATTRS = _load("store", "attrs.py") if _GLOBALS else None
+_NESTING = _load("running", "nested.py") if _NESTED else None
 _forget_shadowed()
 sys.path[:] = _PATH
 
@@ -89,12 +105,12 @@ def main() -> None:
         name, sys.argv[:] = sys.argv[1], ["-m", *sys.argv[2:]]
         values = _values()
         spec = _find(name.rpartition("/")[2])
-        code = _code(spec, values)
+        parts = _parts(spec, values)
         sys.argv[0] = spec.origin or name
-        if values:
+        if values or _NESTED:
             os.environ[_MAIN_NAME] = name
             _follow_spawned(spec.name)
-        _execute("__main__", spec, code)
+        _execute("__main__", spec, parts)
     except SystemExit:
         raise
     except OperationError as e:
@@ -112,10 +128,10 @@ def spawned_main() -> ModuleType:
     values = _values()
     spec = _find(os.environ[_MAIN_NAME].rpartition("/")[2])
     _follow_spawned(spec.name)
-    return _execute("__mp_main__", spec, _code(spec, values))
+    return _execute("__mp_main__", spec, _parts(spec, values))
 
 
-def _values() -> dict[str, object]:
+def _values() -> _Values:
     """The value of each global that a flag sets; none where flags go anywhere else."""
     names = json.loads(os.environ.get("GUILD_GLOBALS") or "{}") if _GLOBALS else {}
     if _ATTRS is None or not names:
@@ -158,7 +174,76 @@ def _find(name: str) -> importlib.machinery.ModuleSpec:
     return spec
 
 
-def _code(spec: importlib.machinery.ModuleSpec, values: dict[str, object]) -> CodeType:
+def _parts(spec: importlib.machinery.ModuleSpec, values: _Values) -> list[CodeType]:
+    """The module's code, cut behind each statement that assigns the global that flags go into."""
+    if not _NESTED:
+        return [_code(spec, values)]
+    tree, origin = _tree(spec), spec.origin or ""
+    ends = [number for number, node in enumerate(tree.body, 1) if _assigns(node, _NAME)]
+    if not ends and _nested_values():
+        raise OperationError(f"module {spec.name!r} has no global {_NAME!r}")
+    parts: list[CodeType] = []
+    futures = 0
+    for start, end in zip([0, *ends], [*ends, len(tree.body)]):
+        body = tree.body[start:end]
+        if start and body:  # a text that comes first would be the module's docstring
+            body.insert(0, ast.copy_location(ast.Pass(), body[0]))
+        code = compile(ast.Module(body, []), origin, "exec", flags=futures, dont_inherit=True)
+        assert isinstance(code, CodeType)
+        futures = code.co_flags & _FUTURES
+        parts.append(code)
+    return parts
+
+
+def _assigns(statement: ast.stmt, name: str) -> bool:
+    """Whether the statement gives the global, or something in it, a value."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return any((a.asname or a.name.partition(".")[0]) == name for a in statement.names)
+    if isinstance(statement, ast.ClassDef):
+        return statement.name == name
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AugAssign) or getattr(statement, "value", None) is not None:
+        targets = [statement.target] if hasattr(statement, "target") else []
+    for target in targets:
+        while isinstance(target, (ast.Attribute, ast.Subscript)):
+            target = target.value
+        if isinstance(target, ast.Name) and target.id == name:
+            return True
+    return False
+
+
+def _nested_values() -> _Values:
+    values: _Values = json.loads(os.environ["GUILD_NESTED"])
+    return values
+
+
+def _put_nested(namespace: _Values) -> None:
+    """Put the values into the global that holds them, made what `flags-dest` says it is."""
+    assert _NESTING is not None
+    if _NAME not in namespace:
+        return
+    kind = _NESTING.NAMESPACE if _KIND == "namespace" else _NESTING.MAPPING
+    namespace[_NAME] = _NESTING.converted(namespace[_NAME], kind)
+    try:
+        for name, value in _nested_values().items():
+            _NESTING.put(namespace[_NAME], name, value, kind)
+    except _NESTING.NestedError as e:
+        raise OperationError(f"cannot set flags in {_NAME}: {e}") from None
+
+
+def _tree(spec: importlib.machinery.ModuleSpec) -> ast.Module:
+    """The module's source, as it was written."""
+    origin = spec.origin or ""
+    get_data = getattr(spec.loader, "get_data", None)
+    if not origin.endswith(".py") or get_data is None:
+        raise OperationError(f"module {spec.name!r} has no source to set flags in")
+    source: bytes = get_data(origin)  # bytes: they declare their encoding
+    return ast.parse(source, origin)
+
+
+def _code(spec: importlib.machinery.ModuleSpec, values: _Values) -> CodeType:
     """The module's code, with these values in its globals."""
     loader: Any = spec.loader  # what PEP 451 promises of it is less than what it has
     origin = spec.origin or ""
@@ -167,9 +252,7 @@ def _code(spec: importlib.machinery.ModuleSpec, values: dict[str, object]) -> Co
         if not isinstance(code, CodeType):
             raise OperationError(f"module {spec.name!r} cannot be run: it has no code")
         return code
-    if not (origin.endswith(".py") and hasattr(loader, "get_data")):
-        raise OperationError(f"module {spec.name!r} has no source to set flags in")
-    tree = ast.parse(loader.get_data(origin), origin)  # bytes: they declare their encoding
+    tree = _tree(spec)
     missing = set_globals(tree, values)
     if missing:
         lines = [f"module {spec.name!r} has no global {name!r}" for name in missing]
@@ -179,7 +262,7 @@ def _code(spec: importlib.machinery.ModuleSpec, values: dict[str, object]) -> Co
     return code
 
 
-def set_globals(tree: ast.Module, values: dict[str, object]) -> list[str]:
+def set_globals(tree: ast.Module, values: _Values) -> list[str]:
     """Put each value where the module assigns its name; returns the names it never assigns.
 
     The values replace the literals that are assigned at top level. A name that has none
@@ -219,7 +302,7 @@ def _is_literal(node: ast.expr) -> bool:
     return True
 
 
-def _replaced(statement: ast.stmt, values: dict[str, object]) -> list[ast.stmt]:
+def _replaced(statement: ast.stmt, values: _Values) -> list[ast.stmt]:
     """The statement with these values for these names, and its own for its other targets."""
     if isinstance(statement, ast.AnnAssign):
         (value,) = values.values()
@@ -247,7 +330,9 @@ def _node(value: object) -> ast.expr:
     return ast.Constant(value)  # type: ignore[arg-type]  # a scalar, inf and nan included
 
 
-def _execute(name: str, spec: importlib.machinery.ModuleSpec, code: CodeType) -> ModuleType:
+def _execute(
+    name: str, spec: importlib.machinery.ModuleSpec, parts: Sequence[CodeType]
+) -> ModuleType:
     """Execute the code as a new module of this name, which stays the module of this name."""
     module = ModuleType(name)
     vars(module).update(
@@ -259,7 +344,10 @@ def _execute(name: str, spec: importlib.machinery.ModuleSpec, code: CodeType) ->
         __builtins__=builtins,
     )
     sys.modules[name] = module
-    exec(code, vars(module))
+    for number, code in enumerate(parts, 1):
+        exec(code, vars(module))
+        if number < len(parts):
+            _put_nested(vars(module))
     return module
 
 
@@ -273,7 +361,7 @@ def _users_part(error: BaseException) -> TracebackType | None:
     return traceback
 
 
-def _is_machinery(namespace: dict[str, object]) -> bool:
+def _is_machinery(namespace: _Values) -> bool:
     name = str(namespace.get("__name__"))
     return namespace is globals() or name == "ast" or name.startswith("importlib.")
 

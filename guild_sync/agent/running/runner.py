@@ -90,6 +90,10 @@ def run(
             home = job.get("guild_home") or _home_of(directory)
             said = meeting.meet(home, directory, job["requires"], environment.python, variables)
             before = meeting.commands(directory, job["requires"])
+        if job.get("config") or job.get("paths"):
+            from . import flag_files  # most operations have neither
+
+            flag_files.prepare(directory, job)
         argv = _argv(directory, job, environment)
         _write_start(directory, argv, job, facts)
         rundir.remove_attrs(directory, rundir.END)  # of an earlier end: the mark hides it

@@ -16,7 +16,7 @@ from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
 from guild_sync.project import values as project_values
 from guild_sync.project.definitions import Operation, Package, SourceCode, SourceRule, Yaml
-from guild_sync.project.flags import Flag
+from guild_sync.project.flags import Choice, Flag
 
 # guild.yml.
 
@@ -77,9 +77,24 @@ train:
         main="train --fast",
         flags={
             "lr": Flag(
-                "lr", 0.1, "float", (), True, 0, 1, global_name="lr", description="the rate"
+                "lr",
+                0.1,
+                "float",
+                (),
+                True,
+                0,
+                1,
+                global_name="lr",
+                description="the rate",
+                checked=True,
             ),
-            "size": Flag("size", choices=("s", "l"), arg_name="the-size", global_name="size"),
+            "size": Flag(
+                "size",
+                choices=("s", "l"),
+                arg_name="the-size",
+                global_name="size",
+                details=(Choice("l", description="large"),),
+            ),
         },
         flags_dest="globals",
         env={"A": "1", "B": "1", "C": "text"},
@@ -177,8 +192,8 @@ six: {main: a, env: [x], default: maybe}
         "  'two\\nlines': an operation's name is text on one line (line 3)",
         "  three: main: must be text, not ['x'] (line 4)",
         "  three: label: must be text, not [3] (line 5)",
-        "  five: flags-dest: must be one of args, args:click, args:fire, globals, env, "
-        "not 'nowhere' (line 8)",
+        "  five: flags-dest: must be one of args, args:NAME, globals, global:NAME, dict:NAME, "
+        "namespace:NAME, config:FILE, env, not 'nowhere' (line 8)",
         "  six: env: must be a mapping, not ['x'] (line 9)",
         "  six: default: must be yes or no, not 'maybe' (line 9)",
     ]
@@ -223,11 +238,13 @@ def test_a_fault_is_told_with_its_place(tmp_path: Path, text: str, what: str) ->
     "flag",
     [
         "{type: [int]}",
-        "{type: nonsense}",
         "{min: yes}",
         "{arg-name: 7}",
         "{arg-name: 'a b'}",
         "{arg-switch: [1]}",
+        "{env-encoding: 7}",
+        "{alias: [a]}",
+        "{choices: [{value: 1, flags: 7}]}",
     ],
 )
 def test_a_key_of_a_flag_with_a_value_that_does_not_fit_is_a_fault(

@@ -19,7 +19,7 @@ from guild_sync.runs.resolve import Request, resolve
 GUILDFILE = """
 op:
   exec: echo ${x}
-  flags: {x: 1, y: [1, 2]}
+  flags: {x: 1, y: two words}
 pipe:
   flags: {x: 7}
   steps: ['op x=${x}']
@@ -139,8 +139,8 @@ def test_every_run_goes_the_same_way_and_no_step_twice(
 
 def test_a_new_run_is_labelled_with_its_flags_unless_the_user_says_how(here: LocalHost) -> None:
     launch = plan(Request("op", ["x=2"]), here)
-    assert launch.attributes["flags"] == {"x": 2, "y": [1, 2]}
-    assert launch.attributes["label"] == "x=2 y=[1, 2]"
+    assert launch.attributes["flags"] == {"x": 2, "y": "two words"}
+    assert launch.attributes["label"] == "x=2 y='two words'"
     named = plan(Request("op", notes=Notes(label="mine", random_seed=5)), here)
     assert (named.attributes["label"], named.attributes["random_seed"]) == ("mine", 5)
     assert named.job["env"]["RANDOM_SEED"] == "5"
@@ -150,7 +150,7 @@ def test_a_run_that_starts_again_keeps_its_id_and_its_seed(here: LocalHost, earl
     first, second = (plan(Request(again=earlier, flags=["x=4"]), here) for _ in range(2))
     assert (first.run_id, first.again, first.like) == (earlier, True, None)
     assert first.attributes["random_seed"] == second.attributes["random_seed"]
-    assert first.attributes["label"] == "x=4 y=[1, 2]"
+    assert first.attributes["label"] == "x=4 y='two words'"
 
 
 def test_a_run_that_starts_again_as_it_was_keeps_its_job(here: LocalHost, earlier: str) -> None:
