@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from projects import op
 
+from guild_sync.agent.protocol import Value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.project import flags
 from guild_sync.project.definitions import Operation
-from guild_sync.project.flags import Flag
-from guild_sync.project.values import Several, plain_value
+from guild_sync.project.flags import Choice, Flag
+from guild_sync.project.values import FlagValue, Several, plain_value
 
 
 def test_flags_have_their_defaults_and_what_the_command_line_says() -> None:
@@ -134,3 +138,132 @@ def test_a_long_value_is_not_repeated_whole() -> None:
     with pytest.raises(GuildError) as error:
         flags.flag_values(operation, [f"a={'x' * 100_000}"])
     assert len(error.value.message) < 150
+
+
+# Keys of a flag in guild.yml.
+
+
+def values(*flags_: Flag, given: str = "", force: bool = False) -> dict[str, FlagValue]:
+    operation = Operation("op", exec="true", flags={flag.name: flag for flag in flags_})
+    return flags.flag_values(operation, given.split(), force)
+
+
+def test_what_no_import_asks_for_has_a_value_only_where_one_is_given() -> None:
+    x, y = Flag("x", 1, type="number", offered=True), Flag("y", 2)
+    assert values(x, y) == {"y": 2}
+    assert values(x, y, given="x=3") == {"x": 3, "y": 2}
+    with pytest.raises(GuildError, match="not a number"):
+        values(x, y, given="x=a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "value"),
+    [
+        ("string", 5, "5"),
+        ("string", True, "true"),
+        ("int", "5", 5),
+        ("float", 5, 5.0),
+        ("number", "1e3", 1000.0),
+        ("boolean", 1, True),
+        ("boolean", "yes", True),
+        ("filename", 7, "7"),
+        (None, 5, 5),
+    ],
+)
+def test_a_default_of_guild_yml_has_the_form_of_its_type(
+    kind: str | None, default: Value, value: Value
+) -> None:
+    found = values(Flag("x", default, type=kind, checked=True))["x"]
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        Flag("x", "abc", type="number", checked=True),
+        Flag("x", 5, maximum=3, checked=True),
+        Flag("x", 5, choices=(1, 2), checked=True),
+        Flag("x", Several((1, 5)), choices=(1, 2), checked=True),
+    ],
+)
+def test_a_default_that_is_none_of_the_flags_values_is_refused_unless_another_is_given(
+    flag: Flag,
+) -> None:
+    with pytest.raises(GuildError, match="invalid value"):
+        values(flag)
+    assert values(flag, given="x=2") == {"x": 2}
+    assert values(flag, force=True) == {"x": flag.default}
+
+
+def test_other_values_than_the_choices_can_be_allowed() -> None:
+    assert values(Flag("x", choices=("a",), allow_other=True), given="x=b") == {"x": "b"}
+
+
+def test_a_flag_has_its_alias_too() -> None:
+    assert values(Flag("x", 1, alias="ex"), given="ex=2") == {"x": 2}
+    # The name of a flag is that flag's.
+    assert values(Flag("x", 1, alias="y"), Flag("y", 1), given="y=2") == {"x": 1, "y": 2}
+
+
+CHOICES = Flag(
+    "x",
+    choices=("a", "b", 3),
+    details=(
+        Choice("a", flags={"y": 7}),
+        Choice("b", alias="bee", flags={"y": 8, "z": 9}),
+        Choice(3, alias="three"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", {"x": None, "y": 1}),
+        ("x=a", {"x": "a", "y": 7}),
+        ("x=a y=2", {"x": "a", "y": 2}),
+        ("x=a y=null", {"x": "a", "y": 7}),
+        ("x=b", {"x": "b", "y": 1}),
+        ("x=bee", {"x": "b", "y": 8, "z": 9}),
+        ("x=three", {"x": 3, "y": 1}),
+        ("x=[3,three]", {"x": Several((3, 3)), "y": 1}),
+    ],
+)
+def test_a_choice_has_an_alias_and_flags_that_it_sets(
+    given: str, expected: dict[str, FlagValue]
+) -> None:
+    if given == "x=[3,three]":
+        with pytest.raises(GuildError, match="takes one value"):
+            values(CHOICES, Flag("y", 1), given=given)
+        return
+    assert values(CHOICES, Flag("y", 1), given=given) == expected
+
+
+def test_a_default_chooses_as_well() -> None:
+    chosen = replace(CHOICES, default="bee", checked=True)
+    assert values(chosen, Flag("y", 1)) == {"x": "b", "y": 8, "z": 9}
+    # An earlier run's value has had its effect.
+    assert values(replace(chosen, default="b", checked=False), Flag("y", 5)) == {"x": "b", "y": 5}
+
+
+def test_a_path_is_the_projects_where_its_folder_is_known(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    path = Flag("x", "a/../b", type="path", folder=folder, checked=True)
+    assert values(path) == {"x": f"{folder}/b"}
+    assert values(path, given="x=/abs") == {"x": "/abs"}
+    assert values(path, given="x=") == {"x": ""}
+    assert values(replace(path, folder=None), given="x=c") == {"x": "c"}
+    existing = Flag("x", type="existing-path", folder=folder)
+    assert values(existing) == {"x": None}
+    assert values(existing, given="x=.") == {"x": folder}
+    with pytest.raises(GuildError, match=f"there is no {folder}/gone"):
+        values(existing, given="x=gone")
+
+
+def test_words_stand_for_a_list() -> None:
+    assert flags.words_in("1 'a b' yes") == [1, "a b", True]
+    assert flags.words_in("") == []
+    assert flags.words_in("it's") == ["it's"]
+    assert flags.words_in(3) == [3]
+    assert flags.words_in([1]) == [1]
+    assert flags.words_in(None) is None
