@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from guild_sync.agent.running.nested import NestedError, Node, leaves, put
+from guild_sync.agent.store import attrs
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import is_number, shown
 
 _MAX_FLAGS = 2000
+_UNKEPT = re.compile("[\0\ud800-\udfff]")  # in a text that is no flag's value
 
 
 class _Unknown:
@@ -32,15 +35,22 @@ def flags_in(data: Mapping[Yaml, Yaml]) -> dict[str, Flag]:
     for name, value in leaves(data):
         if len(found) == _MAX_FLAGS:
             break
-        if not name or "=" in name or name in found:
+        if not name.isprintable() or not name or "=" in name or name in found:
             continue
         if isinstance(value, (list, tuple)):
-            if all(map(_is_plain, value)):
+            if all(map(_is_flag_value, value)):
                 text = shlex.join(v if isinstance(v, str) else shown(v) for v in value)
                 found[name] = Flag(name, text, several=True, is_words=True, there=text)
-        elif _is_plain(value):
+        elif _is_flag_value(value):
             found[name] = Flag(name, value, type=_type_of(value), there=value)
     return found
+
+
+def _is_flag_value(value: Node) -> TypeGuard[bool | int | float | str | None]:
+    """Whether a run can keep it, too: as an attribute, and in its environment."""
+    if isinstance(value, int) and value.bit_length() > attrs.MAX_INT_BITS:
+        return False
+    return _is_plain(value) and not (isinstance(value, str) and _UNKEPT.search(value))
 
 
 def _is_plain(value: Node) -> TypeGuard[bool | int | float | str | None]:

@@ -221,8 +221,6 @@ def group_below(group: str, key: str) -> str:
 def about(group: str, name: str) -> str:
     """What a key of the group is about, and whether it is read, as the manual says it."""
     key = GROUPS[group][name]
-    if name in NOT_YET and group == "an operation":
-        return f"{key.about} Not honoured yet: an operation that has it does not run."
     if not key.means and key.about != _NOTHING:
         return f"{key.about} Passed over, with a warning."
     return key.about

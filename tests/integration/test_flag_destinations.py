@@ -135,6 +135,22 @@ def test_an_operation_without_its_config_file_does_not_run(place: Place) -> None
     assert place("runs", "-Fo", "gone").out == ""
 
 
+def test_no_value_is_shown_by_its_label_before_a_run(guild: Guild) -> None:
+    project(guild.folder, "op: {exec: 'true', flags: {x: {null-label: whatever}, y: null}}")
+    shown = guild("run", "op", stdin="n\n")
+    assert "  x: whatever\n" in shown.out + shown.err
+    assert "  y:" not in shown.out + shown.err
+
+
+def test_a_flag_given_later_reaches_a_module_that_flags_import_does_not_name(guild: Guild) -> None:
+    project(guild.folder, "op: {main: plain}", **MODULES)
+    assert guild.ok("run", "op", "-y").out.endswith("1\n")
+    run = guild.ok("select").out.strip()
+    assert (guild.home / "runs" / run / ".guild/attrs/flags").read_text() == "{}\n"
+    guild.ok("run", "--restart", run, "x=2", "-y")
+    assert guild.ok("cat", run, "--output").out == "2\n"
+
+
 def test_a_link_in_place_of_the_config_file_is_not_followed(guild: Guild, tmp_path: Path) -> None:
     make(guild)
     run = guild.ok("run", "yaml", "--stage", "-y").lines[-2].split()[-1]

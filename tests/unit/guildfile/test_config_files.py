@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from guild_sync.guildfile.config_files import config_file, flags_in, with_values
 from hypothesis import given
 from hypothesis import strategies as st
 
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import config_files
-from guild_sync.guildfile.config_files import config_file, flags_in, with_values
 from guild_sync.project.definitions import ConfigFile
 
 tomllib = pytest.importorskip("tomllib")  # of Python 3.11 and later

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from guild_sync.guildfile.destinations import is_destination
 from projects import job, message, only
 
-from guild_sync.guildfile.destinations import is_destination
 from guild_sync.project.flags import Choice
 from guild_sync.project.values import Several
 
@@ -148,6 +148,11 @@ def test_a_type_that_is_none_is_a_warning_and_its_values_are_taken(tmp_path: Pat
 
 def test_a_flag_encoder_is_refused_in_a_line(tmp_path: Path) -> None:
     assert "op: flag-encoder: " in message(tmp_path, "op: {main: m, flag-encoder: 'm:encode'}")
+
+
+@pytest.mark.parametrize("wanted", ["7", "{a: 1}", "1.5"])
+def test_flags_import_of_another_form_is_a_fault(tmp_path: Path, wanted: str) -> None:
+    assert "op: flags-import: " in message(tmp_path, f"op: {{main: m, flags-import: {wanted}}}")
 
 
 def test_a_config_file_is_kept_with_the_operation(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from guild_sync.guildfile.nested_flags import data_of, flags_in
 from hypothesis import given
 from hypothesis import strategies as st
-
-from guild_sync.guildfile.nested_flags import data_of, flags_in
 
 
 @pytest.mark.parametrize(
@@ -54,6 +53,11 @@ def test_a_list_is_a_text_of_words_and_one_of_other_things_is_no_flag() -> None:
     found = flags_in({"l": [1, "a b", True], "t": (1, 2), "e": [], "deep": [{"a": 1}], "m": {}})
     assert {f.name: f.default for f in found.values()} == {"l": "1 'a b' yes", "t": "1 2", "e": ""}
     assert all(flag.is_words for flag in found.values())
+
+
+def test_what_a_run_cannot_keep_is_no_flag() -> None:
+    data = {"a": "\ud800", "b": "x\0", "c": 1 << 20_000, "d\n": 1, "e=f": 1, "": 1, "g": ["\0"]}
+    assert flags_in({**data, "ok": 1}).keys() == {"ok"}
 
 
 def test_a_module_is_never_run(tmp_path: object) -> None:

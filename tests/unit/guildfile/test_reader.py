@@ -304,6 +304,8 @@ def test_a_folder_without_guild_yml_is_said_to_be_none(tmp_path: Path) -> None:
                     [
                         *("op", "main", "exec", "flags", "env", "label", "model", "operations"),
                         *("package", "version", "requires", "default", "choices", "flags-import"),
+                        *("flags-dest", "flags-import-skip", "x", "type", "alias", "value"),
+                        *("env-encoding", "min"),
                     ]
                 )
                 | st.integers(),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from projects import HOSTILE, job, only, op
 
 from guild_sync.errors import ConfigError, GuildError
+from guild_sync.jobs import recipe
 from guild_sync.jobs.command import command_of
 from guild_sync.project import flags
 from guild_sync.project.definitions import Operation
@@ -51,6 +52,25 @@ def test_the_words_behind_a_module_may_name_flags() -> None:
 
 def test_a_value_that_begins_with_a_dash_is_not_an_option_of_its_own() -> None:
     assert job(op(x="--help"))["args"] == ["--x=--help"]
+
+
+def test_a_run_keeps_all_that_is_said_of_its_flags(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text("a: 1\n")
+    text = """
+op:
+  exec: x
+  flags-dest: config:c.yml
+  flags:
+    a: {alias: ay, env-encoding: {1: one}, choices: [{value: 1, alias: one, flags: {b: 2}}]}
+"""
+    operation = only(tmp_path, text)
+    kept = json.loads(json.dumps(recipe.definition(operation)))
+    assert recipe._operation(kept) == operation
+    # One of an earlier version has none of it.
+    for key in ("details", "alias", "env_texts", "offered", "checked", "there"):
+        del kept["flags"]["a"][key]
+    del kept["config"]
+    assert recipe._operation(kept).config is None
 
 
 def test_flags_go_to_globals_by_the_names_of_globals() -> None:

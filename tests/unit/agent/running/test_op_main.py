@@ -39,9 +39,13 @@ class Operation:
         *argv: str,
         flags: str | None = None,
         globals: Mapping[str, str] | None = None,
+        nested: tuple[str, Mapping[str, object]] | None = None,
         program: tuple[str, ...] = (str(OP_MAIN),),
     ) -> subprocess.CompletedProcess[str]:
-        """Run the program; with `flags`, the text of that attribute, they go to globals."""
+        """Run the program; with `flags`, the text of that attribute, they go to globals.
+
+        `nested` is a destination, `dict:NAME`, and the values for what it holds.
+        """
         environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
         environment.update(PYTHONPATH=str(self.packages), RUN_DIR=str(self.run_dir))
         environment["GUILD_FLAGS_DEST"] = "args"
@@ -49,6 +53,9 @@ class Operation:
             (self.run_dir / ".guild" / "attrs" / "flags").write_text(flags, "utf-8")
             environment["GUILD_FLAGS_DEST"] = "globals"
             environment["GUILD_GLOBALS"] = json.dumps(globals or {})
+        if nested is not None:
+            environment["GUILD_FLAGS_DEST"] = nested[0]
+            environment["GUILD_NESTED"] = json.dumps(nested[1])
         command = [sys.executable, "-u", *program, *argv]
         return subprocess.run(
             command, cwd=self.run_dir, env=environment, capture_output=True, text=True, timeout=60
@@ -495,3 +502,108 @@ def test_an_error_in_the_package_around_the_module_is_the_users(operation: Opera
     assert (done.returncode, first) == (1, "Traceback (most recent call last):")
     assert second == f'  File "{init}", line 1, in <module>'
     assert last == "ModuleNotFoundError: No module named 'missing_dependency'"
+
+
+# Flags in what is nested.
+
+
+def nested(operation: Operation, source: str, dest: str = "dict:p", **values: object) -> str:
+    """What the module prints with these values in that destination, without a word on stderr."""
+    operation.module("train.py", source)
+    done = operation.run("train", nested=(dest, values))
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        ("p = {'a': 1, 'b': 2}\nprint(p)", "{'a': 5, 'b': 2}"),
+        ("p: dict = {'a': 1}\nprint(p)", "{'a': 5}"),
+        ("p = make = dict(a=1)\nprint(p, make)", "{'a': 5} {'a': 5}"),
+        ("p = {}\np['a'] = 1\nq = p['a']\nprint(q, p)", "5 {'a': 5}"),
+        ("p = {'a': 1}\np |= {'a': 2}\nprint(p)", "{'a': 5}"),
+        ("p = {'a': 1}\n'no doc'\nprint(__doc__, p)", "None {'a': 5}"),
+        ("'doc'\np = {'a': 1}\nprint(__doc__, p)", "doc {'a': 5}"),
+        ("from settings import p\nprint(p)", "{'a': 5}"),
+        ("from types import SimpleNamespace\np = SimpleNamespace(a=1)\nprint(p)", "{'a': 5}"),
+        ("p = None\nprint(p)", "{'a': 5}"),
+    ],
+)
+def test_values_are_in_a_mapping_behind_what_assigns_it(
+    operation: Operation, source: str, printed: str
+) -> None:
+    operation.module("settings.py", "p = {'a': 1}")
+    assert nested(operation, source, a=5).strip() == printed
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        ("from types import SimpleNamespace\np = SimpleNamespace(a=1)\nprint(p.a, p.n.m)", "5 7"),
+        ("class p:\n    a = 1\nprint(p.a, p.n.m)", "5 7"),
+        ("class C: pass\np = C()\np.a = 1\nprint(p.a, p.n.m)", "5 7"),
+        ("p = {'a': 1, 'n': {'m': 2, 'o': 3}}\nprint(p.a, p.n.m, p.n.o)", "5 7 3"),
+        ("p = None\nprint(p.a, p.n.m)", "5 7"),
+    ],
+)
+def test_values_are_in_a_namespace_behind_what_assigns_it(
+    operation: Operation, source: str, printed: str
+) -> None:
+    values = {"a": 5, "n.m": 7}
+    assert nested(operation, source, "namespace:p", **values).strip() == printed
+
+
+def test_a_mapping_is_a_namespace_where_that_is_asked_for_and_no_flag_is_given(
+    operation: Operation,
+) -> None:
+    assert nested(operation, "p = {'a': {'b': 1}}\nprint(p.a.b)", "namespace:p") == "1\n"
+
+
+def test_future_imports_hold_for_the_whole_module_and_lines_stay_the_users(
+    operation: Operation,
+) -> None:
+    source = "from __future__ import annotations\np = {'a': 1}\n\ndef f(x: nowhere): 1 / 0\nf(0)\n"
+    operation.module("train.py", source)
+    done = operation.run("train", nested=("dict:p", {"a": 5}))
+    assert 'train.py", line 4, in f' in done.stderr
+    assert "op_main" not in done.stderr and done.stderr.endswith("division by zero\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "values", "line"),
+    [
+        ("x = 1", {"a": 5}, "module 'train' has no global 'p'"),
+        ("p = {'a': 1}", {"a.b": 5}, "cannot set flags in p: a.b: int cannot hold it"),
+        (
+            "import dataclasses\n@dataclasses.dataclass(frozen=True)\n"
+            "class C:\n    a: int = 1\np = C()",
+            {"a": 5},
+            "cannot set flags in p: a: cannot assign to field 'a'",
+        ),
+    ],
+)
+def test_a_value_without_a_place_is_told_in_a_line(
+    operation: Operation, source: str, values: Mapping[str, object], line: str
+) -> None:
+    operation.module("train.py", source)
+    dest = "namespace:p" if "dataclass" in source else "dict:p"
+    done = operation.run("train", nested=(dest, values))
+    assert (done.returncode, done.stderr) == (1, f"guild: {line}\n")
+
+
+@needs_semaphores
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_processes_of_multiprocessing_have_nested_flags_too(
+    operation: Operation, method: str
+) -> None:
+    source = f"""
+        import multiprocessing
+        p = {{'a': 1}}
+        def work(_):
+            return p
+        if __name__ == "__main__":
+            with multiprocessing.get_context({method!r}).Pool(1) as pool:
+                print(pool.map(work, [0]))
+        """
+    assert nested(operation, source, a=5) == "[{'a': 5}]\n"
