@@ -97,7 +97,7 @@ def test_a_list_in_guild_yml_is_a_batch(tmp_path: Path) -> None:
     found = only(tmp_path, "op: {exec: x, flags: {a: [1, 2], b: [], c: {default: [x, [1, 2]]}}}")
     assert {name: flag.default for name, flag in found.flags.items()} == {
         "a": Several((1, 2)),
-        "b": None,
+        "b": [],
         "c": Several(("x", [1, 2])),
     }
 
