@@ -156,7 +156,12 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
 
 def _default(value: FlagValue, base: Flag) -> FlagValue:
     """A default of guild.yml: a list makes a batch, unless the flag's values are lists."""
-    if isinstance(value, list) and value and not base.several and not isinstance(base.default, list):
+    if (
+        isinstance(value, list)
+        and value
+        and not base.several
+        and not isinstance(base.default, list)
+    ):
         return Several(tuple(value))
     return value
 
