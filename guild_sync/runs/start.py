@@ -94,7 +94,9 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
         host.copy_source(
             run_id=launch.run_id, root=str(found.root), files=found.files, **_place(launch)
         )
-        if launch.children:
+        # What a command has been let at is no more what a run like this one requires.
+        is_processed = any(r.get("post_process") for r in launch.job.get("requires", ()))
+        if launch.children or (is_processed and launch.run_dir is None):
             host.keep_files(run_id=launch.run_id, root=root, files=launch.files)
         _add_files(launch, host, say, root=root)
     else:

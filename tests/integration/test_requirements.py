@@ -254,6 +254,8 @@ def test_a_command_is_run_in_the_runs_folder_once(place: Place) -> None:
     assert place.output(run) == f"in {run}\na\nb\n"
     place.ok("run", "--restart", run, "-y")
     assert place.output(run) == "a\nb\n"
+    like_it = place.ok("run", "--proto", run, "-y")  # with the file as the project had it
+    assert "\na\nb\n" in like_it.out
 
     run = ran(place, "processed", "name=sorted.txt")
     hostile = place("run", "m:processed", "name=$(touch evil) `touch evil`; touch evil", "-y")
