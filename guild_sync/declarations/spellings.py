@@ -53,7 +53,7 @@ def _is_scalar(value: Yaml) -> bool:
 
 def recorded_default(given: Mapping[Yaml, Yaml], base: Flag, place: Place) -> FlagValue:
     """The default that guild.yml gives, else the source's, as a run records it."""
-    if "default" not in given:
+    if given.get("default") is None:
         return base.default
     try:
         return _value(given["default"])

@@ -89,9 +89,11 @@ OPERATION: Mapping[str, Key] = {
     "env-secrets": Key(ANY, "Variables for the operation that no file keeps."),
     "tags": Key((TEXT, NUMBER, LIST), "The run's tags."),
     "flags": _first(MAPPING, about="Its flags: names to values, or to mappings."),
-    "flags-import": _first(SWITCH, TEXT, LIST, about="Which of the module's flags. Default: all"),
-    "flags-import-skip": Key((TEXT, LIST), "Which of the module's flags it has not."),
-    "flags-dest": _first(TEXT, about="Where flags go, such as args, globals or env."),
+    "flags-import": _first(
+        SWITCH, TEXT, LIST, about="Which of the flags that there are a run has."
+    ),
+    "flags-import-skip": Key((TEXT, LIST), "Which of them it has not."),
+    "flags-dest": _first(TEXT, about="Where flags go: args, globals, dict:NAME, config:FILE."),
     "default-flag-arg-skip": Key((SWITCH,), "What a flag's arg-skip is where it does not say."),
     "flag-encoder": Key((TEXT,), "Refused: guild runs no code to make a flag's value."),
     "requires": _first(TEXT, LIST, MAPPING, about="What it needs: files, other runs."),
@@ -136,7 +138,7 @@ FLAG: Mapping[str, Key] = {
     "arg-encoding": Key((MAPPING,), "Values to the words that are passed for them."),
     "env-name": Key((TEXT,), "The variable that it is in. Default: FLAG_NAME"),
     "env-encoding": Key((MAPPING,), "Values to their texts in the variable."),
-    "null-label": Key(_PLAIN, "What a label shows where it has no value."),
+    "null-label": Key(_PLAIN, "What is shown for no value before a run."),
     "distribution": Key((TEXT,), "How an optimizer draws its values: kept."),
 }
 _SOURCE_KEYS: Mapping[str, Key] = {

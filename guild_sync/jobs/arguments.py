@@ -33,10 +33,14 @@ def arguments(operation: Operation, values: Mapping[str, Value], words: Sequence
         for name, flag in flags.items()
         if not is_own(flag, values[name]) and not _is_in_main(flag, values[name], words)
     ]
+    offered = {name: flag for name, flag in operation.flags.items() if name not in values}
+    all_flags = {**flags, **offered}
+    all_values = {**{name: plain(flag.default) for name, flag in offered.items()}, **values}
     made: list[str] = []
     for place, word in enumerate(words):
         before = [flag for flag in passed if flag.spelling.before == place]
-        made += [*_before_a_command(before, flags, values, operation.flags_dest, word), word]
+        made += _before_a_command(before, all_flags, all_values, operation.flags_dest, word)
+        made.append(word)
     for flag in passed:
         if flag.spelling.before is None or flag.spelling.before >= len(words):
             made += words_of_flag(flag, values[flag.name], operation.flags_dest)

@@ -48,7 +48,7 @@ def as_python(place: Place, *argv: str) -> str:
 
 
 def test_options_that_are_not_given_are_left_to_argparse(place: Place) -> None:
-    project(place.guild.folder, "op: {main: options train}", options=OPTIONS)
+    project(place.guild.folder, "op: {main: options train, flags-import: all}", options=OPTIONS)
     run = place.started()
     place.wait_for_end(run)
     assert place.output(run) == as_python(place, "options.py", "train")
@@ -76,7 +76,7 @@ def test_options_that_are_given_arrive_as_typed_and_so_they_do_when_the_run_star
 
 
 def test_globals_that_are_not_given_are_left_to_the_module(place: Place) -> None:
-    project(place.guild.folder, "op: {main: module}", module=GLOBALS)
+    project(place.guild.folder, "op: {main: module, flags-import: all}", module=GLOBALS)
     run = place.started()
     place.wait_for_end(run)
     assert place.output(run) == as_python(place, "module.py")

@@ -11,6 +11,7 @@ from guild_sync.config.faults import Place
 from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.project import operations
 from guild_sync.project.definitions import Operation, Project
+from guild_sync.project.values import Several
 
 
 def of(found: Project) -> dict[str, Operation]:
@@ -222,7 +223,7 @@ def test_a_param_that_is_all_of_a_text_keeps_its_type(tmp_path: Path) -> None:
     )
     assert defaults(found)["m:t"] == {
         "b": True, "bx": "xTrue", "i": 3, "ix": "x3", "d": "31.5", "n": None, "nx": "xNone",
-        "e": 0.001, "ex": "x0.001", "l": [1, 2],
+        "e": 0.001, "ex": "x0.001", "l": Several((1, 2)),
     }  # fmt: skip
 
 
