@@ -164,7 +164,7 @@ def test_a_guild_yml_that_cannot_be_read(guild: Guild, text: bytes) -> None:
 MIXED = """
 good: {exec: echo fine, flags: {x: 1}}
 bad:
-  exec: [a]
+  main: [a]
   env: text
 worse: 3
 all: {steps: [good, bad]}
@@ -175,7 +175,7 @@ odd: {exec: 'true', colour: red}
 def test_every_fault_of_an_operation_is_named_with_its_place(guild: Guild) -> None:
     project(guild.folder, MIXED)
     of_bad = [
-        "  bad: exec: must be text, not ['a'] (line 4)",
+        "  bad: main: must be text, not ['a'] (line 4)",
         "  bad: env: must be a mapping, not 'text' (line 5)",
     ]
     path = guild.folder / "guild.yml"
@@ -195,7 +195,7 @@ def test_the_other_operations_of_a_file_with_faults_are_listed_and_run(guild: Gu
         "good",
         "  x: 1",
         "bad",
-        "  cannot run: bad: exec: must be text, not ['a'] (line 4)",
+        "  cannot run: bad: main: must be text, not ['a'] (line 4)",
         "  cannot run: bad: env: must be a mapping, not 'text' (line 5)",
         "worse",
         "  cannot run: worse: must be a mapping, or text, not 3 (line 6)",
