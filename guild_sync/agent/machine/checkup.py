@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import List, Mapping, Optional
 from ..errors import AgentError
 from ..protocol import Activated, Checkup, HomeState
 from ..store import locks
+from .children import said
 from .environment import Environment
 
 _SECONDS = 20  # for a program that tells its version
@@ -42,7 +42,8 @@ def checkup(home: str) -> Checkup:
 def _rsync() -> Optional[str]:
     if shutil.which("rsync") is None:
         return None
-    found = re.search(r"\brsync +version v?(\d[\w.]*)", _said(["rsync", "--version"]) or "")
+    text = said(["rsync", "--version"], _SECONDS) or ""
+    found = re.search(r"\brsync +version v?(\d[\w.]*)", text)
     return found.group(1) if found else ""
 
 
@@ -76,9 +77,9 @@ def try_environment(_home: str, spec: Mapping[str, str]) -> Activated:
     """
     environment = Environment.load(spec)
     python, variables = environment.python, environment.variables
-    said = _said([python, "-c", _TELL], variables)
+    text = said([python, "-c", _TELL], _SECONDS, variables)
     try:
-        version, prefix = json.loads((said or "").splitlines()[-1])
+        version, prefix = json.loads((text or "").splitlines()[-1])
     except (ValueError, IndexError):
         raise AgentError("%s is no Python that runs" % python, kind="python") from None
     return {
@@ -92,25 +93,5 @@ def try_environment(_home: str, spec: Mapping[str, str]) -> Activated:
 
 def _version_of(argv: List[str], variables: Mapping[str, str]) -> Optional[str]:
     """The second word of what a program says of itself; None where there is none."""
-    words = (_said(argv, variables) or "").split()
+    words = (said(argv, _SECONDS, variables) or "").split()
     return words[1] if len(words) > 1 else None
-
-
-def _said(argv: List[str], variables: Optional[Mapping[str, str]] = None) -> Optional[str]:
-    """What a program prints; None where it fails, or takes too long."""
-    variables = os.environ if variables is None else variables
-    program = shutil.which(argv[0], path=variables.get("PATH"))
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(
-            [program, *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(variables),
-            timeout=_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""Child processes: this agent once more, and none that outlives the process that started it."""
+"""Child processes: this agent once more, programs that are asked, none that outlives its parent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import sys
-from typing import Callable, List
+from typing import Callable, List, Mapping, Optional
 
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
@@ -34,3 +34,28 @@ def agent_argv(*words: str) -> List[str]:
     """This agent again, as a process of its own: whatever the locale, names are UTF-8."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return [sys.executable, "-I", "-S", "-X", "utf8", here, *words]
+
+
+def said(
+    argv: List[str], seconds: float, variables: Optional[Mapping[str, str]] = None
+) -> Optional[str]:
+    """What a program prints; None where it is not there, fails, or takes longer."""
+    import shutil  # not every agent asks a program
+    import subprocess
+
+    variables = os.environ if variables is None else variables
+    program = shutil.which(argv[0], path=variables.get("PATH"))
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(variables),
+            timeout=seconds,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import operator
 import re
-import subprocess
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import AgentError
 from ..protocol import SPECIFIER
+from .children import said
 
 _SECONDS = 60
 _Version = Tuple[int, ...]
@@ -63,7 +63,7 @@ def meets(version: str, specifier: str) -> bool:
 
 def check_version(python: str, variables: Mapping[str, str], specifiers: Sequence[str]) -> None:
     """Raise AgentError where the Python is none of the versions that are asked for."""
-    lines = _said(python, _TELL_VERSION, variables).split()
+    lines = (said([python, "-c", _TELL_VERSION], _SECONDS, variables) or "").split()
     version = lines[-1] if lines else ""
     if all(meets(version, specifier) for specifier in specifiers):
         return
@@ -81,7 +81,7 @@ def packages(python: str, variables: Mapping[str, str]) -> List[str]:
 
     Raises AgentError where it does not tell.
     """
-    lines = _said(python, _TELL_PACKAGES, variables).splitlines()
+    lines = (said([python, "-c", _TELL_PACKAGES], _SECONDS, variables) or "").splitlines()
     found = _listed(lines[-1]) if lines else None
     if found is None:
         raise AgentError("%s does not tell which packages it has (pip-freeze)" % python)
@@ -94,22 +94,6 @@ def _listed(line: str) -> Optional[List[str]]:
     except ValueError:
         return None
     return [str(each) for each in found] if isinstance(found, list) else None
-
-
-def _said(python: str, program: str, variables: Mapping[str, str]) -> str:
-    """What a program prints; nothing where it fails, or takes too long."""
-    try:
-        done = subprocess.run(
-            [python, "-c", program],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(variables),
-            timeout=_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
 
 
 def _numbers(version: str) -> _Version:
