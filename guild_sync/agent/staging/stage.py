@@ -78,6 +78,7 @@ def discard(home: str, run_id: str) -> None:
     directory = rundir.run_dir(home, run_id)
     if rundir.status(directory) != rundir.Status("pending"):
         return
+    was_ready = rundir.was_ready(directory)  # before the lock takes a handle: there may be few
     held: Optional[int] = None
     try:
         # Waited for where somebody only looks, or moves it: it must not stay pending for that.
@@ -91,7 +92,7 @@ def discard(home: str, run_id: str) -> None:
     try:
         if rundir.status(directory) != rundir.Status("pending"):
             return
-        if rundir.was_ready(directory):
+        if was_ready:
             rundir.mark_staged(directory)
         else:
             _remove(directory)
