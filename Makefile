@@ -38,7 +38,7 @@ check: $(VENV)/.dev
 
 # What the tests do in seconds, for half an hour or so: a crash is a bug, keep it in tests/fuzz/corpus.
 fuzz: $(VENV)/.dev
-	FUZZ_EXAMPLES=20000 HOSTILE_EXAMPLES=200 ALTERED_SEEDS=200 $(VENV)/bin/python -m pytest \
+	HYPOTHESIS_PROFILE=random FUZZ_EXAMPLES=20000 HOSTILE_EXAMPLES=200 ALTERED_SEEDS=200 $(VENV)/bin/python -m pytest \
 	    tests/fuzz tests/unit/guildfile/test_odd_files.py tests/integration/test_hostile_user.py \
 	    tests/integration/test_altered_answers.py
 
