@@ -51,6 +51,7 @@ from guild_sync.transport import process
 
 _DIFF = ("diff", "-ru")
 ATTRIBUTES = ("flags", "env", "deps")
+_COMMIT_DIFF = f".guild/{COMMIT_DIFF}"
 NO_READER = -13  # SIGPIPE: `guild diff | head`
 
 
@@ -128,7 +129,7 @@ def _parts(args: Arguments) -> Iterator[dict[str, str]]:
         named = [name for name in ATTRIBUTES if args.is_set(f"--{name}")]
         chosen += [{"pattern": f".guild/attrs/{name}"} for name in named]
     if args.is_set("--vcs"):
-        chosen += [{"pattern": f".guild/attrs/{COMMIT}"}, {"pattern": f".guild/{COMMIT_DIFF}"}]
+        chosen += [{"pattern": f".guild/attrs/{COMMIT}"}, {"pattern": _COMMIT_DIFF}]
     if args.is_set("--output"):
         chosen.append({"pattern": ".guild/output"})
     if args.is_set("--sourcecode"):
@@ -156,7 +157,11 @@ def _compare(
                 if path.startswith(".guild/"):  # neither has what not every run has
                     return True
                 raise FileMissing(f"neither run has a file {path!r}")
-        elif all((top / place).exists() for place in places):
+        elif path == _COMMIT_DIFF or all((top / place).exists() for place in places):
+            for place in places:
+                if not (top / place).exists():  # of a run whose project did not differ
+                    (top / place).parent.mkdir(parents=True, exist_ok=True)
+                    (top / place).touch()
             names = places
     if program == _DIFF:
         _show_difference([*program, *names], str(top))

@@ -7,7 +7,7 @@ Usage:
   guild operations [options]
 
 Options:
-  -v, --verbose  Show the flags of each, with their defaults.
+  -v, --verbose  Show the flags of each, with their defaults and choices.
   --json         Print JSON.
   --schema       Print the JSON schema of guild.yml, with which editors check and complete
                  its keys.
@@ -25,7 +25,7 @@ from guild_sync.config.faults import refusal
 from guild_sync.errors import Exit
 from guild_sync.guildfile import reader, schema
 from guild_sync.output import console, records, tables, terminal
-from guild_sync.project import batches, values
+from guild_sync.project import batches, flags, values
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,6 +53,6 @@ def main(argv: Sequence[str]) -> int:
             print(terminal.clean(f"  cannot run: {fault}"))
         if args.is_set("--verbose"):
             for flag in operation.flags.values():
-                about = f"  ({flag.description})" if flag.description else ""
+                about = f"  ({said})" if (said := flags.about(flag)) else ""
                 print(terminal.clean(f"  {flag.name}: {values.shown(flag.default)}{about}"))
     return Exit.OK

@@ -26,6 +26,10 @@ class Place:
     def fault(self, text: str) -> None:
         self.faults.append(self._line(text))
 
+    def must_be(self, what: str, key: str = "") -> None:
+        """A fault: the value here, or of the key, is not what it must be."""
+        self.fault(f"{key}: must be {what}" if key else f"must be {what}")
+
     def warn(self, text: str) -> None:
         self.warnings.append(self._line(text))
 

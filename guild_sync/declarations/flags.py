@@ -46,7 +46,7 @@ def flags_of(
     """
     declared = entry.get("flags") or {}
     if not isinstance(declared, dict):
-        place.fault("flags: must be a mapping")
+        place.must_be("a mapping", "flags")
         declared = {}
     wanted, left_out = entry.get("flags-import"), _listed(entry.get("flags-import-skip"))
     if entry.get("flag-encoder"):
@@ -74,7 +74,7 @@ def flags_of(
             str(name), value, flags.get(str(name)), dest, place.at("flags").at(str(name))
         )
     if not isinstance(skip := entry.get("default-flag-arg-skip", False), bool):
-        place.fault("default-flag-arg-skip: must be yes or no")
+        place.must_be("yes or no", "default-flag-arg-skip")
     elif skip:
         flags = {name: skipped(flag, declared.get(name)) for name, flag in flags.items()}
     for name, flag in flags.items():
@@ -108,25 +108,25 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
             place.pass_over(key)
     for key in ("min", "max"):
         if not is_number(given.get(key, 0)):
-            place.fault(f"{key}: must be a number")
+            place.must_be("a number", key)
     choices = given.get("choices", list(base.choices))
     if not isinstance(choices, list):
-        place.fault("choices: must be a list")
+        place.must_be("a list", "choices")
         choices = []
     kind = given.get("type", base.type)
     if not isinstance(kind, (str, type(None))):
-        place.fault("type: must be text")
+        place.must_be("text", "type")
     elif kind not in (None, "auto", *_TYPES):
         place.warn(f"type: {kind} is none of {', '.join(_TYPES)}: its values are taken as they are")
     for key in _NAMES:
         if key in given and not isinstance(given[key], (str, int, float, bool, type(None))):
-            place.fault(f"{key}: must be text")
+            place.must_be("text", key)
     texts = given.get("env-encoding")
     if not isinstance(texts, (dict, type(None))):
-        place.fault("env-encoding: must be a mapping of values to texts")
+        place.must_be("a mapping of values to texts", "env-encoding")
         texts = None
     if not _is_option_name(given.get("arg-name", "x")):
-        place.fault("arg-name: must be an option's name without dashes")
+        place.must_be("an option's name without dashes", "arg-name")
     return Flag(
         name=name,
         default=_default(recorded_default(given, base, place), base),

@@ -103,7 +103,7 @@ def _texts(value: Yaml, place: Place) -> tuple[str, ...]:
     found = []
     for item in items:
         if _is_no_text(item):
-            place.fault("must be text or a list of texts")
+            place.must_be("text or a list of texts")
             return ()
         found.append(str(item))
     return tuple(dict.fromkeys(found))
@@ -115,7 +115,7 @@ def _is_no_text(value: Yaml) -> bool:
 
 def _yes_or_no(value: Yaml, place: Place) -> bool:
     if value is not None and not isinstance(value, bool):
-        place.fault("must be yes or no")
+        place.must_be("yes or no")
     return value is True
 
 
@@ -135,7 +135,7 @@ def _python_requires(value: Yaml, place: Place) -> tuple[str, ...]:
     if value is None:
         return ()
     if _is_no_text(value):
-        place.fault("must be versions, such as '>=3.8,<4'")
+        place.must_be("versions, such as '>=3.8,<4'")
         return ()
     found = tuple(text.strip() for text in str(value).split(",") if text.strip())
     found = tuple(f"=={text}.*" if text[0].isdigit() else text for text in found)
@@ -148,7 +148,7 @@ def _python_requires(value: Yaml, place: Place) -> tuple[str, ...]:
 def _run_attrs(value: Yaml, place: Place) -> dict[str, Value]:
     found: dict[str, Value] = {}
     if value is not None and not isinstance(value, dict):
-        place.fault("must be a mapping")
+        place.must_be("a mapping")
         return found
     for key, content in (value or {}).items():
         name = str(key)
@@ -212,7 +212,7 @@ def _check_objective(value: Yaml, place: Place) -> None:
         if len(named) == 1 and named[0][0] in ("minimize", "maximize"):
             value = named[0][1]
     if not isinstance(value, str):
-        place.fault("must be a scalar's name, or 'minimize: NAME' or 'maximize: NAME'")
+        place.must_be("a scalar's name, or 'minimize: NAME' or 'maximize: NAME'")
 
 
 def _patterns(value: Yaml, place: Place) -> Iterator[str]:
@@ -226,7 +226,7 @@ def _patterns(value: Yaml, place: Place) -> Iterator[str]:
             elif isinstance(pattern, str):
                 yield pattern
             elif pattern is not None:
-                place.fault("must be a pattern, a mapping of names to patterns, a list, or no")
+                place.must_be("a pattern, a mapping of names to patterns, a list, or no")
 
 
 def _filled(pattern: str) -> str:

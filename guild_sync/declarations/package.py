@@ -24,15 +24,15 @@ def package(entry: Mapping[Yaml, Yaml], place: Place) -> Package:
             place.pass_over(key)
     name, version = entry.get("package"), str(entry.get("version") or "0.0.0")
     if not isinstance(name, str) or not NAME.match(name):
-        place.fault("package: must be a name")
+        place.must_be("a name", "package")
     if not _is_version(version):
-        place.fault("version: must be a version, such as 1.0")
+        place.must_be("a version, such as 1.0", "version")
     python_requires = entry.get("python-requires")
     if python_requires is not None and not _one_line(python_requires):
-        place.fault("python-requires: must be text, such as '>=3.8'")
+        place.must_be("text, such as '>=3.8'", "python-requires")
     tag = entry.get("python-tag") or "py3"
     if not isinstance(tag, str) or not _TAG.match(tag):
-        place.fault("python-tag: must be such as py3 or py2.py3")
+        place.must_be("such as py3 or py2.py3", "python-tag")
     return Package(
         str(name),
         version,
@@ -55,7 +55,7 @@ def _texts(entry: Mapping[Yaml, Yaml], key: str, what: str, place: Place) -> tup
     values = value if isinstance(value, list) else [] if value is None else [value]
     found = tuple(text for text in values if isinstance(text, str) and _one_line(text))
     if len(found) < len(values):
-        place.fault(f"{key}: must be {what}")
+        place.must_be(what, key)
         return ()
     return found
 

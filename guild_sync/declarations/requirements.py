@@ -113,7 +113,7 @@ def _of_resource(
 def _resource(entry: Mapping[Yaml, Yaml], name: Yaml, place: Place) -> list[Requirement]:
     """The sources of a mapping with `sources`, which have its name where it has one."""
     if name is not None and not one_line(name):
-        place.fault("name: must be text on one line")
+        place.must_be("text on one line", "name")
     for key in entry:
         if key in SOURCE_KEYS and key not in _RESOURCE_KEYS:
             place.warn(f"{key} is passed over: it is a key of a source")
@@ -129,7 +129,7 @@ def _resource(entry: Mapping[Yaml, Yaml], name: Yaml, place: Place) -> list[Requ
         if made is not None:
             found.append(made)
     if not entry["sources"]:
-        place.fault("sources: must be a list of what is required")
+        place.must_be("a list of what is required", "sources")
     if isinstance(name, str):
         return [replace(requirement, name=name) for requirement in found]
     return found

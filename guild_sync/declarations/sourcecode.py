@@ -32,11 +32,11 @@ def source_code_of(values: Sequence[Yaml], place: Place) -> SourceCode:
         if given.get("exclude") is not None:
             rules += _rules(False, given["exclude"], place)
         if not isinstance(given.get("digest"), (bool, type(None))):
-            place.fault("digest: must be yes or no")
+            place.must_be("yes or no", "digest")
         root = _folder("root", given.get("root"), root, place)
         dest = _folder("dest", given.get("dest"), dest, place)
     if os.path.isabs(dest) or dest.split("/")[0] == "..":
-        place.fault("dest: must be a folder of the run")
+        place.must_be("a folder of the run", "dest")
     if dest.split("/")[0] == ".guild" and dest != ".guild/sourcecode":
         place.fault("dest: .guild is the run's own, but for .guild/sourcecode")
     return SourceCode(tuple(rules), root, dest)
@@ -47,7 +47,7 @@ def _folder(key: str, value: Yaml, before: str, place: Place) -> str:
     if value is None:
         return before
     if not isinstance(value, str) or not value or any(c in value for c in "\0\n\r"):
-        place.fault(f"{key}: must be a folder")
+        place.must_be("a folder", key)
         return before
     return os.path.normpath(value)
 
@@ -82,5 +82,5 @@ def _rules(is_included: bool, value: Yaml, place: Place) -> Iterator[SourceRule]
         texts = patterns if isinstance(patterns, list) else [patterns]
         found = tuple(text for text in texts if isinstance(text, str) and "\0" not in text)
         if len(found) < len(texts):
-            place.fault("must be a pattern or a list of patterns")
+            place.must_be("a pattern or a list of patterns")
         yield SourceRule(is_included, found, kind)

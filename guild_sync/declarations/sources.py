@@ -49,7 +49,7 @@ def source_of(
         entry = _of_text(entry, text_is)
     kinds = [kind for kind in KINDS if isinstance(entry, dict) and entry.get(kind)]
     if not isinstance(entry, dict) or len(kinds) != 1:
-        place.fault(f"must have one of {', '.join(KINDS)}, or sources, or be a resource's name")
+        place.must_be(f"a resource's name, or have one of {', '.join(KINDS)} and sources")
         return None
     for key in entry:
         if key not in SOURCE_KEYS:
@@ -75,16 +75,16 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
     for key, text in ((kind, source), ("name", name), ("flag-name", flag)):
         if not one_line(text):
             if key == kind or key in entry:
-                place.fault(f"{key}: must be text on one line")
+                place.must_be("text on one line", key)
         elif "=" in text and key != kind and (key in entry or kind == "operation"):
             place.fault(f"{key}: must have no '='")
     for key in ("help", "post-process"):
         text = entry.get(key, "")
         if not isinstance(text, str) or "\0" in text:
-            place.fault(f"{key}: must be text")
+            place.must_be("text", key)
     for key in _SWITCHES:
         if not isinstance(entry.get(key, False), bool):
-            place.fault(f"{key}: must be yes or no")
+            place.must_be("yes or no", key)
     _check_source(kind, source, place)
     select, least, greatest = (
         _patterns(key, entry.get(key), place) for key in ("select", "select-min", "select-max")
@@ -92,7 +92,7 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
     rename = _rename(entry.get("rename"), place)
     target_type = entry.get("target-type")
     if target_type not in (None, *_TARGET_TYPES):
-        place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
+        place.must_be(f"one of {', '.join(_TARGET_TYPES)}", "target-type")
     digest = _digest(entry.get("sha256"), place)
     params = _params(entry.get("params"), kind, place)
     keep = entry.get("preserve-path") is True
@@ -136,9 +136,9 @@ def _check_source(kind: str, source: Yaml, place: Place) -> None:
     if kind == "operation" and not all(_is_pattern(part.strip()) for part in text.split(",")):
         place.fault(f"operation: {text!r} is no name, and no regular expression")
     if kind == "url" and "${" not in text and not re.match(r"(?i)(https?|ftp)://[^/]", text):
-        place.fault("url: must begin with http://, https:// or ftp://")
+        place.must_be("an address of http://, https:// or ftp://", "url")
     if kind == "config" and "${" not in text and not text.endswith((".json", ".yml", ".yaml")):
-        place.fault("config: must be a JSON or YAML file: its name ends with .json, .yml or .yaml")
+        place.must_be("a JSON or YAML file: its name ends with .json, .yml or .yaml", "config")
 
 
 def _flag(kind: str, entry: Mapping[Yaml, Yaml], name: str) -> str:
@@ -158,7 +158,7 @@ def _digest(value: Yaml, place: Place) -> str:
         return ""
     text = str(value)
     if not _VARIABLE.search(text) and not _DIGEST.match(text):
-        place.fault("sha256: must be 64 hexadecimal digits")
+        place.must_be("64 hexadecimal digits", "sha256")
     return text
 
 
@@ -167,7 +167,7 @@ def _params(value: Yaml, kind: str, place: Place) -> Mapping[str, Value]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(one_line(name) for name in value):
-        place.fault("params: must be a mapping of names to values")
+        place.must_be("a mapping of names to values", "params")
         return {}
     if kind != "config":
         place.warn("params is passed over: it is a key of config")
@@ -200,7 +200,7 @@ def _rename(value: Yaml, place: Place) -> tuple[tuple[str, str], ...]:
             if len(words) == 1 and words[0] and words[0] == text.strip():
                 words = [".*", words[0]]  # a name, instead of the whole of it
         if len(words) != 2:
-            place.fault("rename: must be 'PATTERN TEXT' or a name, or have pattern and repl")
+            place.must_be("'PATTERN TEXT' or a name, or have pattern and repl", "rename")
         elif not _is_pattern(words[0]) or not _is_replacement(words[0], words[1]):
             place.fault(f"rename: {words[0]!r}, {words[1]!r} is no pattern and its replacement")
         else:
@@ -212,7 +212,7 @@ def _target_path(value: Yaml, place: Place) -> str:
     if value is None:
         return ""
     if not one_line(value) or value.startswith("/") or ".." in value.split("/"):
-        place.fault("target-path: must be a path in the run")
+        place.must_be("a path in the run", "target-path")
         return ""
     if posixpath.normpath(value).split("/")[0] == ".guild":
         place.fault("target-path: .guild is guild's own")

@@ -22,22 +22,22 @@ def as_written(base: Spelling, given: Mapping[Yaml, Yaml], place: Place) -> Spel
     if base.negative and isinstance(name := given.get("arg-name"), str):
         made = replace(made, negative=f"--no-{name}")
     if not _is_scalar(given.get("arg-switch")):
-        place.fault("arg-switch: must be yes, no or another single value")
+        place.must_be("yes, no or another single value", "arg-switch")
     if isinstance(skip := given.get("arg-skip", False), bool):
         made = replace(made, skip=skip)
     else:
-        place.fault("arg-skip: must be yes or no")
+        place.must_be("yes or no", "arg-skip")
     if "arg-split" in given:
         split = given["arg-split"]
         if not _is_scalar(split):
-            place.fault(f"arg-split: must be yes, {SHELL}, or what is between words")
+            place.must_be(f"yes, {SHELL}, or what is between words", "arg-split")
         separator = SHELL if split is True else str(split) if split else None
         made = replace(made, split=separator)
     encoding = given.get("arg-encoding") or {}
     if not isinstance(encoding, dict) or not all(
         map(_is_scalar, (*encoding.keys(), *encoding.values()))
     ):
-        place.fault("arg-encoding: must be a mapping of values to texts")
+        place.must_be("a mapping of values to texts", "arg-encoding")
         return made
     pairs = tuple((_value(key), _value(value)) for key, value in encoding.items())
     return replace(made, encoding=pairs)

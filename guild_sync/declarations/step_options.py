@@ -168,7 +168,7 @@ def _text(value: Yaml, name: str, place: Place) -> str:
     text = shown(value) if isinstance(value, (bool, int, float)) else value
     if isinstance(text, str) and (text.isprintable() or not text):
         return text
-    place.fault(f"{name}: must be text on one line")
+    place.must_be("text on one line", name)
     return ""
 
 
@@ -177,7 +177,7 @@ def whole_number(value: Yaml, name: str, least: int, place: Place) -> int | None
     text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     if re.fullmatch("[0-9]{1,10}", text) and least <= int(text) <= _MOST:
         return int(text)
-    place.fault(f"{name}: must be a whole number from {least} on")
+    place.must_be(f"a whole number from {least} on", name)
     return None
 
 
@@ -190,7 +190,7 @@ def default_max_trials(entry: Mapping[Yaml, Yaml], place: Place) -> int | None:
 def _is_on(options: dict[str, Yaml], name: str, place: Place) -> bool:
     value = options.get(name, False)
     if not isinstance(value, bool):
-        place.fault(f"{name}: must be yes or no")
+        place.must_be("yes or no", name)
         return False
     return value
 

@@ -23,7 +23,7 @@ def steps_of(value: Yaml, place: Place) -> tuple[Step, ...]:
     """The steps of a pipeline, each `'OPERATION FLAG=VALUE ...'` or a mapping."""
     found: list[Step] = []
     if value is not None and not isinstance(value, list):
-        place.at("steps").fault("must be a list")
+        place.at("steps").must_be("a list")
         return ()
     for number, entry in numbered(value):
         step = _step(entry, place.at(f"steps{number}"))
@@ -47,7 +47,7 @@ def _step(entry: Yaml, place: Place) -> Step | None:
         given = entry
     line = given.get("run")
     if not isinstance(line, str):
-        place.fault("must be 'OPERATION FLAG=VALUE ...', or have run")
+        place.must_be("'OPERATION FLAG=VALUE ...', or have run")
         return None
     before = len(place.faults)
     read = _line(line, place)
@@ -84,7 +84,7 @@ def _line(text: str, place: Place) -> _Line | None:
         return None
     words, options = step_options.taken_from(words, place)
     if not words or "=" in words[0] or words[0].startswith("@") or not words[0].isprintable():
-        place.fault("run: must be a line of words, the first of them an operation")
+        place.must_be("a line of words, the first of them an operation", "run")
         return None
     flags, files = {}, []
     for word in words[1:]:
@@ -130,7 +130,7 @@ def _flags(value: Yaml, place: Place) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        place.fault("flags: must be a mapping")
+        place.must_be("a mapping", "flags")
         return {}
     try:
         return {
@@ -150,7 +150,7 @@ def _yes_or_no(given: Mapping[Yaml, Yaml], key: str, place: Place) -> bool | Non
     value = given.get(key)
     if value is None or isinstance(value, bool):
         return value
-    place.fault(f"{key}: must be yes or no")
+    place.must_be("yes or no", key)
     return None
 
 
@@ -162,7 +162,7 @@ def _expectations(value: Yaml, place: Place) -> tuple[Expectation, ...]:
 
 def _expectation(entry: Yaml, place: Place) -> Expectation | None:
     if not isinstance(entry, dict) or ("file" in entry) == ("output" in entry):
-        place.fault("must have one of file and output")
+        place.must_be("a mapping with one of file and output")
         return None
     unknown = [key for key in entry if key not in _EXPECTATION_KEYS]
     if unknown:  # it would check less than it says
@@ -172,7 +172,7 @@ def _expectation(entry: Yaml, place: Place) -> Expectation | None:
     if "output" in entry:
         found = Expectation(contains=_pattern(_of_output(entry), place))
         if "compare-to" in entry or not found.contains:
-            place.fault("output: must be a regular expression, or have contains")
+            place.must_be("a regular expression, or have contains", "output")
     else:
         found = Expectation(
             _path(entry["file"], "file", place),
@@ -180,7 +180,7 @@ def _expectation(entry: Yaml, place: Place) -> Expectation | None:
             _pattern(entry["contains"], place) if "contains" in entry else "",
         )
         if found.file.startswith("/"):
-            place.fault("file: must be a path in the run")
+            place.must_be("a path in the run", "file")
     return None if len(place.faults) > before else found
 
 
@@ -211,5 +211,5 @@ def _compiles(text: str) -> bool:
 def _path(value: Yaml, key: str, place: Place) -> str:
     if isinstance(value, str) and value.isprintable() and value and ".." not in value.split("/"):
         return value
-    place.fault(f"{key}: must be a path without '..'")
+    place.must_be("a path without '..'", key)
     return ""

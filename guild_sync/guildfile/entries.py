@@ -62,7 +62,7 @@ class ProjectEntries:
             )
         elif not isinstance(data, list):
             if data is not None:
-                file.fault("must be a mapping of operations, or a list of entries")
+                file.must_be("a mapping of operations, or a list of entries")
         else:
             lines = data.where if isinstance(data, Listed) else []
             for number, item in enumerate(data):
@@ -74,7 +74,7 @@ class ProjectEntries:
         self, item: Yaml, spot: Spot, path: Path, above: tuple[Path, ...]
     ) -> Iterator[ProjectEntry]:
         if not isinstance(item, dict):
-            spot.fault("must be a mapping")
+            spot.must_be("a mapping")
             return
         data = mapped(item)
         kind = next((kind for kind in _KINDS if kind in data), "model")
@@ -89,9 +89,9 @@ class ProjectEntries:
             value = data.get(kind)
             name = "" if value is None else value if isinstance(value, str) else str(value)
             if isinstance(value, (dict, list)) or not name.isprintable():
-                spot.fault(f"{kind}: must be a name, not {keys.shown(value)}")
+                spot.must_be("a name", kind)
             elif kind == "config" and not name:
-                spot.fault("config: must be a name")
+                spot.must_be("a name", "config")
             else:
                 yield ProjectEntry(kind, name, data, spot, bool(above))
 

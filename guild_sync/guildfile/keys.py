@@ -246,8 +246,10 @@ def why_unknown(group: str, name: str) -> str:
     return f"guild does not know it{more}"
 
 
-def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> None:
-    """Note a fault for each key whose value is none for it, a warning for one without meaning."""
+def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> list[str]:
+    """The keys whose value is none for them, each of them a fault; a warning for one without
+    meaning."""
+    wrong = []
     for name, value in entry.items():
         key = GROUPS[group].get(name) if isinstance(name, str) else None
         if key is None or not isinstance(name, str) or (not key.means and value is not None):
@@ -255,7 +257,9 @@ def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> None:
         elif name in _SAY_IT_THEMSELVES:
             continue
         elif value is not None and not is_one_of(value, key.takes):
-            place.fault(f"{name}: {expected(key.takes)}, not {shown(value)}")
+            place.must_be(expected(key.takes), name)
+            wrong.append(name)
+    return wrong
 
 
 def is_one_of(value: Yaml, takes: Iterable[str]) -> bool:
@@ -266,9 +270,9 @@ def is_one_of(value: Yaml, takes: Iterable[str]) -> bool:
 
 
 def expected(takes: Iterable[str]) -> str:
-    """`must be text`, `must be text or a list`."""
+    """`text`, `text or a list`."""
     *others, last = takes
-    return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def shown(value: Yaml) -> str:

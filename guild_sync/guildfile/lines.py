@@ -200,6 +200,11 @@ class Spot(Place):
     def fault(self, text: str) -> None:
         super().fault(text + self._line_of(text.partition(":")[0]))
 
+    def must_be(self, what: str, key: str = "") -> None:
+        is_within = key and isinstance(self.value, dict)
+        found = _found(self.value, key)[0] if is_within else self.value
+        super().must_be(what if found is None else f"{what}, not {keys.shown(found)}", key)
+
     def fault_at_its_line(self, text: str) -> None:
         """A fault whose text has its line already."""
         super().fault(text)

@@ -81,7 +81,7 @@ class _Reader:
 
     def project(self, data: Yaml) -> Project:
         if data is not None and not isinstance(data, (dict, list)):
-            self.file.fault("must be a mapping of operations, or a list of entries")
+            self.file.must_be("a mapping of operations, or a list of entries")
             self.file.refuse(self.path)
         found = ProjectEntries(self.path, self.file).of(data)
         self.models = Models(found)
@@ -113,7 +113,7 @@ class _Reader:
         try:
             data = self.models.whole(entry)
             place.value = data
-            keys.check(data, "a model", place)
+            data = data.without(*keys.check(data, "a model", place))
             operations = self.models.section("operations", data.get("operations"), place)
             resources = self.models.section("resources", data.get("resources"), place)
             texts = {str(name): value for name, value in resources.items()}
@@ -160,19 +160,26 @@ class _Reader:
         return made
 
     def _read(self, found: Operation, entry: Mapped, model: _Model, place: Spot) -> Operation:
+        if model.faults:  # what it has of that is not known
+            return found
         if "exec" in entry:
             entry["exec"] = operation_keys.line_of(entry["exec"])
-        keys.check(entry, "an operation", place)
+        wrong = keys.check(entry, "an operation", place)
+        entry = place.value = entry.without(*wrong)  # the others are read: all faults are told
         description, label = entry.get("description"), entry.get("label")
         found = replace(
             found,
             description="" if description is None else str(description),
             default=entry.get("default") is True,
         )
+        before = len(place.faults)
         main, command, steps = self._what_runs(found.name, entry, place)
         dest = entry.get("flags-dest")
+        if len(place.faults) > before or any(key in wrong for key in _RUNS):
+            main = dest = None  # nor is it known which flags a module has
         if dest is not None and not destinations.is_destination(dest):
-            place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
+            place.must_be(f"one of {destinations.FORMS}", "flags-dest")
+            dest = None
         try:
             flags_entry = self.models.section("flags", entry.get("flags"), place.at("flags"))
         except Unresolved as e:
@@ -180,8 +187,6 @@ class _Reader:
         else:
             if isinstance(entry.get("flags"), dict):
                 entry["flags"] = flags_entry
-        if place.faults:
-            return found
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
         try:
             root = operation_keys.module_root(self.folder / source_code.root, entry, main)
@@ -220,16 +225,16 @@ class _Reader:
         for key in given[1:]:
             place.warn(f"{key} is passed over: {given[0]} runs instead")
         if not given and "exec" in entry:
-            place.fault("exec: must be a line of words")
+            place.must_be("a line of words", "exec")
         if given[:1] == ["exec"] and isinstance(entry["exec"], list):
-            place.fault("exec: must be text or a list of words")
+            place.must_be("text or a list of words", "exec")
         if not given and not entry.get("notebook"):
             return shlex.quote(name.replace("-", "_")), None, None
         value = entry.get(given[0]) if given else None
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None
         if not words_of(value):
-            place.fault(f"{given[0]}: must be a line of words, not {keys.shown(value)}")
+            place.must_be("a line of words", given[0])
         return (value, None, None) if given[0] == "main" else (None, value, None)
 
 

@@ -201,6 +201,8 @@ def _text(flag: Flag, value: Value, dest: str) -> str:
             break
     if isinstance(value, bool):
         return flag.spelling.yes if value else flag.spelling.no
+    if dest == _FIRE and isinstance(flag.default, dict) and isinstance(value, str):
+        return value  # a mapping, spelled as fire reads it
     if dest == _FIRE:
         return _as_python(literals.like(literals.untagged(flag.own), value))
     if value is None:

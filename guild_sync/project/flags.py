@@ -18,6 +18,7 @@ from guild_sync.project.values import (
     Several,
     argument_text,
     is_number,
+    mapping_in,
     plain_value,
     shown,
 )
@@ -196,10 +197,26 @@ def words_in(value: FlagValue) -> FlagValue:
 
 def possible_texts(flag: Flag) -> list[str]:
     """The texts that stand for the values of a flag, where it takes only some."""
-    values = flag.choices
+    values = said_choices(flag)
     if not values and (flag.type == "boolean" or isinstance(flag.default, bool)):
-        values = (True, False)
+        values = [True, False]
     return [value if isinstance(value, str) else shown(value) for value in values]
+
+
+def about(flag: Flag) -> str:
+    """What is said of a flag in a list of them: its description, and its choices."""
+    choices = ", ".join(map(shown, said_choices(flag)))
+    others = ", or another value" if flag.allow_other else ""
+    return "; ".join(filter(None, (flag.description, choices and f"{choices}{others}")))
+
+
+def said_choices(flag: Flag) -> list[Value]:
+    """The choices as one says them: by their aliases where they have some."""
+    found: list[Value] = []
+    for value in flag.choices:
+        said = [choice.alias or value for choice in flag.details if _same(choice.value, value)]
+        found += [item for item in said or [value] if not any(_same(item, f) for f in found)]
+    return found
 
 
 def _value_or_several(flag: Flag, text: str, force: bool) -> FlagValue:
@@ -242,6 +259,9 @@ def _typed(flag: Flag, text: str, force: bool) -> Value:
     )
     by_alias = [choice.value for choice in flag.details if choice.alias == text]
     value: Value = by_alias[0] if by_alias else text if of_text else plain_value(text)
+    if flag.global_name and isinstance(flag.default, dict):
+        mapping = None if by_alias else mapping_in(text)
+        value = value if mapping is None else mapping
     if _is_float(flag, value):
         value = float(shown(value))
     if flag.type in PATH_TYPES and flag.folder is not None and text and not by_alias:
@@ -287,7 +307,7 @@ def _problem(flag: Flag, value: FlagValue) -> str | None:
         and not flag.allow_other
         and not any(_same(choice, value) for choice in flag.choices)
     ):
-        return f"not one of {', '.join(shown(choice) for choice in flag.choices)}"
+        return f"not one of {', '.join(map(shown, said_choices(flag)))}"
     return None
 
 

@@ -35,7 +35,8 @@ _GIT_SECONDS = 60.0
 class TreeFiles:
     """The files of a folder, relative to it -> does git track it; and what was left out, why.
 
-    `of_git` are those that git tracks, and those that it neither tracks nor ignores.
+    `of_git` are those that git tracks, and those that it neither tracks nor ignores; `is_in_git`
+    is the folder itself.
     Links to folders with Python modules are followed, and those that one of `named` (patterns
     of `sourcecode`) begins with; submodules are part of it.
     """
@@ -44,6 +45,7 @@ class TreeFiles:
         self.files: dict[str, bool] = {}
         self.of_git: set[str] = set()
         self.left_out: dict[str, str] = {}
+        self.is_in_git = False
         self._root = root
         self._named = named
         self._list("", (root.resolve(),))
@@ -53,6 +55,7 @@ class TreeFiles:
         folder = self._root / prefix
         listed = git_files(folder.resolve())
         is_in_git = listed is not None
+        self.is_in_git = self.is_in_git if prefix else is_in_git
         if listed is None:
             listed = dict.fromkeys(_walk(folder), False)
         for name, is_tracked in listed.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 from guild_sync.agent.protocol import RequirementForm
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Package, SourceCode, SourceRule
-from guild_sync.project.listing import TreeFiles, is_in_cache
+from guild_sync.project.listing import TreeFiles, is_in_cache, is_left_out
 from guild_sync.project.selecting import Rules, is_text
 
 _BY_DEFAULT = SourceCode()
@@ -82,8 +82,23 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
         else:
             names[name] = is_asked_for
     said = [text for name, text in left_out.items() if rules.choice(name) is not False]
+    said += _ignored(root, rules, listing)
     taken, passed_over = _at_most_100(root, names)
     return Source(root, tuple(sorted(taken)), (*said, *passed_over), elsewhere)
+
+
+def _ignored(root: Path, rules: Rules, listing: TreeFiles) -> Iterator[str]:
+    """What is said of files and folders that `sourcecode` names, and that git ignores."""
+    for pattern in dict.fromkeys(rules.named) if listing.is_in_git else ():
+        name = os.path.normpath(pattern.strip("/"))
+        path = root / name
+        is_there = path.is_file() or (path.is_dir() and not is_left_out(path))
+        if _is_pattern(name) or name.split("/")[0] in (".", "..") or not is_there:
+            continue
+        is_known = any(f == name or f.startswith(f"{name}/") for f in listing.files)
+        is_wanted = rules.choice(name if path.is_file() else f"{name}/x") is not False
+        if is_wanted and not is_known and name not in listing.left_out:
+            yield f"{name} is left out: 'sourcecode' in guild.yml names it, and git ignores it"
 
 
 def _at_most_100(root: Path, names: Mapping[str, bool]) -> tuple[list[str], list[str]]:

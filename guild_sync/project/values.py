@@ -47,6 +47,17 @@ def plain_value(text: str) -> Value:
     return text
 
 
+def mapping_in(text: str) -> dict[str, Value] | None:
+    """The mapping that a word on the command line spells out; None for any other text."""
+    if not (text.startswith("{") and text.endswith("}")) or "\n" in text:
+        return None
+    try:
+        value = attrs.decode(text)
+    except attrs.AttrError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def shown(value: FlagValue) -> str:
     """A flag's value as people write it: `10`, `yes`, `'a b'`, `[1, 2]`; always on one line.
 

@@ -144,12 +144,12 @@ def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
     ("entry", "fault"),
     [
         ("data.csv", "the model has no resource 'data.csv'"),
-        ("file:", "must have one of file, operation, config, module, url"),
-        (7, "must have one of file, operation"),
-        ({}, "must have one of file, operation"),
-        ({"file": "a", "operation": "b"}, "must have one of file, operation"),
-        ("url:x", "url: must begin with http://, https:// or ftp://"),
-        ("gopher://h/a", "url: must begin with http://"),
+        ("file:", "must be a resource's name, or have one of file, operation, config, module, url"),
+        (7, "must be a resource's name, or have one of file, operation"),
+        ({}, "must be a resource's name, or have one of file, operation"),
+        ({"file": "a", "operation": "b"}, "must be a resource's name, or have one of"),
+        ("url:x", "url: must be an address of http://, https:// or ftp://, not 'url:x'"),
+        ("gopher://h/a", "url: must be an address of http://"),
         ("config:a.py", "config: must be a JSON or YAML file"),
         ("operation:a(", "operation: 'a(' is no name, and no regular expression"),
         ({"file": "a", "select-max": "x"}, "select-max: 'x' has no group"),
@@ -295,7 +295,7 @@ def test_each_run_that_a_resource_requires_has_a_flag_of_its_own(tmp_path: Path)
     ("resources", "fault"),
     [
         ({"a": {"file": "x"}, "b": {"file": "y"}}, "the model has no resource 'r': it has a, b"),
-        ({"r": {"sources": [7]}}, "requires: resource r: source, entry 1: must have one of file"),
+        ({"r": {"sources": [7]}}, "requires: resource r: source, entry 1: must be"),
         ({"r": ["s"], "s": ["r"]}, "resource r requires itself"),
     ],
 )

@@ -29,7 +29,7 @@ def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> N
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/guild.yml").write_text("- x\n- operations:\n    bad: {main: [a]}\n")
     found = load(tmp_path, "- include: sub\n")
-    assert found.faults == ("entry 1: must be a mapping (sub/guild.yml, line 1)",)
+    assert found.faults == ("entry 1: must be a mapping, not 'x' (sub/guild.yml, line 1)",)
     assert found.operations[0].faults == (
         "bad: main: must be text, not ['a'] (sub/guild.yml, line 3)",
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from projects import load
 
-from guild_sync.config.faults import Place
 from guild_sync.guildfile import keys, schema
 from guild_sync.guildfile.lines import Mapped, Spot
 from guild_sync.project.definitions import Yaml
@@ -31,7 +30,7 @@ def test_a_key_takes_what_the_table_says_and_nothing_else(group: str, kind: str)
         if name in keys._SAY_IT_THEMSELVES or not key.means:
             continue
         for value in [*SAMPLES[kind], None]:
-            place = Place("op")
+            place = Spot("op", None, Mapped({name: value}.items()))
             keys.check({name: value}, group, place)
             assert place.warnings == []
             if value is None or kind in key.takes:

@@ -199,6 +199,34 @@ six: {main: a, env: [x], default: maybe}
     ]
 
 
+def test_a_fault_of_one_key_hides_none_of_another(tmp_path: Path) -> None:
+    text = """
+op:
+  main: [x]
+  label: [3]
+  flags-dest: dict:x
+  flags: {a: {min: low}, $include: gone}
+  sourcecode: {root: [x]}
+  requires: [{fiel: a}, {file: 7}]
+  env-secrets: 7
+  stoppable: maybe
+  python-requires: new
+"""
+    assert message(tmp_path, text).splitlines()[1:] == [
+        "  op: main: must be text, not ['x'] (line 3)",
+        "  op: label: must be text, not [3] (line 4)",
+        "  op: stoppable: must be yes or no, not 'maybe' (line 10)",
+        "  op: flags: $include: there is no model or config 'gone' (line 6)",
+        "  op: sourcecode: root: must be a folder, not ['x'] (line 7)",
+        "  op: flags: a: min: must be a number, not 'low' (line 6)",
+        "  op: requires, entry 1: must be a resource's name, or have one of file, operation, "
+        "config, module, url and sources, not {'fiel': 'a'} (line 8)",
+        "  op: requires, entry 2: file: must be text on one line, not 7 (line 8)",
+        "  op: env-secrets: '7' cannot be the name of an environment variable (line 9)",
+        "  op: python-requires: 'new' is no version, such as '>=3.8' (line 11)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

@@ -201,7 +201,8 @@ import fire
 
 RATE = 0.1
 
-def main(a, b=2, c="x", d=False, e=None, rate=RATE, shape=(1, 2), *, names=["p"], more=len("a")):
+def main(a, b=2, c="x", d=False, e=None, rate=RATE, shape=(1, 2), *,
+         names=["p"], opts={}, more=len("a")):
     print(repr({**locals()}))
 
 if __name__ == "__main__":
@@ -226,6 +227,7 @@ def test_a_function_of_fires_sees_what_its_author_would_type(python: Path, tmp_p
         ("1", "e=7", "1 --e=7"),
         ("1", "shape=[3,4]", "1 --shape='(3,4)'"),
         ("1", "names=[a,2]", "1 --names='[\"a\",2]'"),
+        ("1", "opts='{k: [1, b]}'", "1 --opts='{k: [1, b]}'"),
         ("1", "more=3", "1 --more=3"),
     ]
     check(python, tmp_path, FIRE, cases, "args:fire")

@@ -72,6 +72,16 @@ def plain(source: str) -> str:
     return output(["-c", source + SHOW])
 
 
+def test_a_mapping_is_given_as_one(tmp_path: Path) -> None:
+    source = 'a = {}\nb = {1: "x"}\nc = ""\n'
+    given = ["a={k: [1, 2], 'm n': {x: null}}", "b={5: stop}", "c={k: 1}"]
+    assert as_guild_runs(tmp_path, source, *given) == (
+        "{'a': {'k': [1, 2], 'm n': {'x': None}}, 'b': {5: 'stop'}, 'c': '{k: 1}'}\n"
+    )
+    again = as_guild_runs(tmp_path, source, "a={}", "b={5:stop}")
+    assert again == "{'a': {}, 'b': '{5:stop}', 'c': ''}\n"
+
+
 def test_with_no_flag_every_global_is_as_in_plain_python(tmp_path: Path) -> None:
     assert as_guild_runs(tmp_path, SOURCE) == plain(SOURCE)
 

@@ -234,6 +234,18 @@ def test_a_choice_has_an_alias_and_flags_that_it_sets(
     assert values(CHOICES, Flag("y", 1), given=given) == expected
 
 
+def test_choices_are_said_by_their_aliases() -> None:
+    assert flags.possible_texts(CHOICES) == ["a", "bee", "three"]
+    with pytest.raises(GuildError, match="not one of a, bee, three"):
+        values(CHOICES, given="x=c")
+    assert flags.about(replace(CHOICES, description="which", allow_other=True)) == (
+        "which; a, bee, three, or another value"
+    )
+    assert flags.about(Flag("x", choices=(1, True))) == "1, yes"
+    twice = (Choice("a", alias="one"), Choice("a", alias="two"))
+    assert flags.possible_texts(Flag("x", choices=("a", "a"), details=twice)) == ["one", "two"]
+
+
 def test_a_choice_that_sets_flags_is_not_one_of_a_batch() -> None:
     with pytest.raises(GuildError, match="takes one value"):
         values(CHOICES, Flag("y", 1), given="x=[a,bee]")

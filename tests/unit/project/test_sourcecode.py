@@ -409,6 +409,33 @@ def test_what_git_ignores_is_not_sent_though_sourcecode_names_it(ignoring: Path)
         assert "secret.txt" not in selected(ignoring, selection).files
 
 
+IGNORED = "{} is left out: 'sourcecode' in guild.yml names it, and git ignores it"
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (["*.py", "secret.txt", "data/"], ["secret.txt", "data"]),
+        ([{"include": "data/a.csv"}], ["data/a.csv"]),
+        # Patterns name nothing, and what is excluded again or is not there is nobody's wish.
+        (["*", "*.txt", "../tracked", ".", "gone"], []),
+        ([{"include": "secret.txt"}, {"exclude": "*.txt"}], []),
+        (["lib", "train.py"], []),
+    ],
+)
+def test_what_sourcecode_names_and_git_ignores_is_said(
+    ignoring: Path, selection: Yaml, said: list[str]
+) -> None:
+    (ignoring / ".gitignore").write_text("secret.txt\ndata/\n")
+    fill(ignoring, "data/a.csv")
+    assert selected(ignoring, selection).left_out == tuple(map(IGNORED.format, said))
+
+
+def test_outside_git_nothing_is_said_of_what_git_ignores(plain: Path) -> None:
+    (plain / ".gitignore").write_text("data\n")
+    assert selected(fill(plain, "data/a.csv"), "data").left_out == ()
+
+
 def test_a_root_that_is_not_there_is_said(plain: Path) -> None:
     with pytest.raises(GuildError) as error:
         selected(plain, {"root": "nowhere"})
