@@ -7,8 +7,9 @@ A FOLDER, which is in one of the module path's, comes second in the module path.
 Where GUILD_FLAGS_DEST is `globals`, GUILD_GLOBALS is a JSON object of flag name to global
 name, and each of these globals gets its flag's value from the run's `flags` attribute: the
 value takes the place of what the module's source assigns, so line numbers stay the
-user's. GUILD_GLOBAL_FORMS has the values of those that the attribute cannot hold as they are:
-tuples, and mappings whose keys are not text.
+user's. A global that it never assigns is there from the beginning. GUILD_GLOBAL_FORMS has the
+values of those that the attribute cannot hold as they are: tuples, and mappings whose keys are
+not text.
 
 Where it is `dict:NAME`, `global:NAME` or `namespace:NAME`, GUILD_NESTED is JSON, a
 value for each dotted name, and the global of that name, which holds others, gets them right
@@ -53,6 +54,7 @@ import builtins  # noqa: E402
 import importlib.machinery  # noqa: E402
 import importlib.util  # noqa: E402
 import json  # noqa: E402
+import keyword  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from types import CodeType, ModuleType, TracebackType  # noqa: E402
 from typing import Any, Dict  # noqa: E402
@@ -254,9 +256,7 @@ def _code(spec: importlib.machinery.ModuleSpec, values: _Values) -> CodeType:
         return code
     tree = _tree(spec)
     missing = set_globals(tree, values)
-    if missing:
-        lines = [f"module {spec.name!r} has no global {name!r}" for name in missing]
-        raise OperationError("\n".join(lines))
+    define(tree, {name: values[name] for name in missing})
     code = compile(tree, origin, "exec", dont_inherit=True)  # the future import here is ours
     assert isinstance(code, CodeType)
     return code
@@ -286,6 +286,28 @@ def set_globals(tree: ast.Module, values: _Values) -> list[str]:
         body += _replaced(statement, here) if here else [statement]
     tree.body = body
     return [name for name in values if not places[name]]
+
+
+def define(tree: ast.Module, values: _Values) -> None:
+    """Have the module begin with these globals, as Guild AI 0.9 has those that it never assigns.
+
+    They may mean something to nobody but a configuration that the run requires.
+    """
+    names = [name for name in values if name.isidentifier() and not keyword.iskeyword(name)]
+    if not names:
+        return
+    first = 1 if ast.get_docstring(tree, clean=False) is not None else 0
+    while first < len(tree.body) and _is_future(tree.body[first]):
+        first += 1
+    made = [ast.Assign([ast.Name(name, ast.Store())], _node(values[name])) for name in names]
+    for statement in made:
+        statement.lineno, statement.col_offset = 1, 0
+        ast.fix_missing_locations(statement)
+    tree.body[first:first] = made
+
+
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 def _names(statement: ast.Assign | ast.AnnAssign) -> list[str]:

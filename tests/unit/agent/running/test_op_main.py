@@ -407,16 +407,19 @@ def test_a_module_that_is_not_there_is_one_line(operation: Operation, name: str)
     assert (done.returncode, done.stderr) == (1, f"guild: cannot find module {reported!r}\n")
 
 
-def test_a_global_that_is_not_there_is_one_line_and_nothing_is_executed(
-    operation: Operation,
+@pytest.mark.parametrize(
+    "start",
+    ["", '"""What it does."""\n', '"text"\nfrom __future__ import annotations\n', "import sys\n"],
+)
+def test_a_global_that_the_module_never_assigns_is_there_from_the_beginning(
+    operation: Operation, start: str
 ) -> None:
-    operation.module("train.py", "print('executed')\nx = 1\ny: int\ndef f():\n    z = 1")
-    flags, globals = "{x: 2, y: 2, z: 2}", {"x": "x", "y": "y", "z": "z"}
-    done = operation.run("train", flags=flags, globals=globals)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "guild: module 'train' has no global 'y'\nguild: module 'train' has no global 'z'\n"
-    )
+    operation.module("train.py", f"{start}print(__doc__, y, z)\ny: int\nx = 1\nprint(x)\n1 / 0\n")
+    values = {"x": 5, "y": [2, "a"], "z": None, "not.one": 1, "class": 1, "2": 1}
+    done = operation.run("train", flags=json.dumps(values), globals={name: name for name in values})
+    doc = start.splitlines()[0].strip('"') if start.startswith('"') else None
+    assert done.stdout == f"{doc} [2, 'a'] None\n5\n"
+    assert f"line {start.count(chr(10)) + 5}, in <module>" in done.stderr
 
 
 @pytest.mark.parametrize("flags", ["- 1\n", "x: &a 1\n", "\x01"])
