@@ -7,11 +7,11 @@ FROM ${BASE}
 # By which uat/container/run finds the images that it has replaced.
 LABEL guild-uat=""
 
-# The remote gets sshd, rsync and a Python, nothing else. Host keys are made anew by each
+# The remote gets sshd, rsync and a Python, nothing else; git is the workstation's. Host keys are made anew by each
 # container's entry: an image that carries them gives them to everybody.
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      openssh-client openssh-server python3 python3-venv rsync \
+      git openssh-client openssh-server python3 python3-venv rsync \
  && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
  && python3 -m venv /opt/guild \
  && for command in guild guild-pull guild-sync; do \

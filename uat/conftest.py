@@ -1,4 +1,4 @@
-"""What the acceptance documents may call: run(), cd(), example(), sleep() and the like.
+"""What the acceptance documents may call: run(), cd(), copied(), example(), sleep() and the like.
 
 The documents are doctests, which pytest collects (`--doctest-glob='*.md'`). Each has a
 guild home of its own. The remote that they use, `guild-uat`, is the one of the config
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -33,6 +34,14 @@ class Session:
     def cd(self, folder: str | Path) -> None:
         self._folder = self._folder / folder
 
+    def copied(self, name: str) -> Path:
+        """A copy of an example project, the user's own, which may be changed."""
+        made = shutil.copytree(example(name), self._folder / name)
+        return Path(made)
+
+    def write(self, file: str, text: str) -> None:
+        (self._folder / file).write_text(text)
+
     def run(self, command: str, stdin: str = "") -> None:
         """Print what the command prints, and how it ends."""
         done = subprocess.run(
@@ -49,7 +58,13 @@ class Session:
         print(f"<exit {done.returncode}>")
 
     def names(self) -> dict[str, Callable[..., Any]]:
-        return {"cd": self.cd, "run": self.run, "example": example, "sleep": time.sleep}
+        own: dict[str, Callable[..., Any]] = {
+            "cd": self.cd,
+            "copied": self.copied,
+            "run": self.run,
+            "write": self.write,
+        }
+        return {**own, "example": example, "sleep": time.sleep}
 
 
 def example(name: str) -> Path:
@@ -62,6 +77,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """The environment of commands, in which the remote is there."""
     env = dict(os.environ)
     env.pop("FORCE_COLOR", None)  # the documents show what a pipe gets
+    env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    for role in ("AUTHOR", "COMMITTER"):
+        env |= {f"GIT_{role}_NAME": "Ops", f"GIT_{role}_EMAIL": "ops@example.org"}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     if env.get("GUILD_UAT_REMOTE") == REMOTE:
         yield env

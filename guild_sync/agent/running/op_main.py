@@ -170,7 +170,7 @@ def _find(name: str) -> importlib.machinery.ModuleSpec:
             if e.name is None or not (name + ".").startswith(e.name + "."):
                 raise  # one of the packages does not find what it imports itself
     if spec is None:
-        raise OperationError(f"cannot find module {name!r}")
+        raise OperationError(f"cannot find module {name!r}{f' in {_FOLDER}' if _FOLDER else ''}")
     if spec.submodule_search_locations is not None:
         return _find(name + ".__main__")
     return spec

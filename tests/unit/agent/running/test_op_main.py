@@ -142,7 +142,7 @@ def test_a_module_within_a_folder_has_that_folder_second_in_its_path(operation: 
         "scripts/deep/train", "scripts/deep/x", flags="sleep: 2\n", globals={"sleep": "sleep"}
     )
     assert of_flag == shown + "2\n\n0\n"
-    assert operation.run("scripts/train").stderr == "guild: cannot find module 'train'\n"
+    assert operation.run("scripts/train").stderr == "guild: cannot find module 'train' in scripts\n"
 
 
 def test_the_search_path_is_the_run_directory_then_pythonpath(operation: Operation) -> None:
