@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from bench import bare_loop
+from bench import bare_loop, language
 from bench.fleet import CONNECT_TIMEOUT, DOWN, RUNS, SIZE, names
 from bench.lab import DELAYED, LOOPBACK, NETWORKS, Lab
 from bench.measure import Aim, Case, Command, Work
@@ -31,6 +31,7 @@ DOWN_REMOTES = Aim(plus=float(CONNECT_TIMEOUT))  # 5 of 50, beside 50 that are u
 def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
     """Every row, in the table's order. Nothing is made before a row is measured."""
     yield from _local(lab, LISTED[:-1] if quick else LISTED)
+    yield from language.cases(lab)
     for name in NETWORKS:
         yield from _remote(Network(lab, name), quick)
     for name in NETWORKS:

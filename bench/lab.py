@@ -83,12 +83,13 @@ class Lab:
         home: str = "home",
         expect: tuple[str, int] | None = None,
         status: int = 0,
+        folder: Path | None = None,
     ) -> Command:
-        """A guild command line with the guild home `home` of this machine."""
+        """A guild command line with the guild home `home` of this machine, typed in a project."""
         return Command(
             (str(self.program), *words),
             {"GUILD_HOME": str(self.folder / home)},
-            self.project,
+            folder or self.project,
             expect=expect,
             status=status,
         )

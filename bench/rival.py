@@ -62,6 +62,14 @@ class Rival:
         argv = (str(self.program), *words)
         return Command(argv, env, self._project, expect=("Copying", copied), timeout=_TIMEOUT)
 
+    def here(self, *words: str, home: str, folder: Path, expect: tuple[str, int]) -> Command:
+        """Its command line in a project of this machine, with a guild home of its own."""
+        assert self.program
+        own_home = self._folder / home
+        own_home.mkdir(exist_ok=True)
+        env = {"GUILD_HOME": str(own_home), "NO_COLOR": "1"}
+        return Command((str(self.program), *words), env, folder, expect=expect, timeout=_TIMEOUT)
+
     def _ssh(self, key: str) -> Path:
         """Has no key for known hosts, and HOME is not where ssh looks for its config."""
         script = self._folder / "bin" / "ssh"

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from guild_sync.programs import argparse_options, literals
@@ -28,6 +29,11 @@ def module_flags(source: str, filename: str, words: Sequence[str] = ()) -> Modul
     Its parser is argparse's, click's or fire's. Raises SyntaxError for what is not Python,
     ValueError for what cannot be parsed.
     """
+    return _module_flags(source, filename, tuple(words))
+
+
+@lru_cache(maxsize=32)  # many operations of a project may have the same module
+def _module_flags(source: str, filename: str, words: tuple[str, ...]) -> ModuleFlags:
     if "\0" in source:
         raise ValueError(f"{filename}: source code with NUL bytes")
     try:

@@ -346,3 +346,10 @@ _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False
 )
 def test_any_literal_is_read_as_python_reads_it(value: object) -> None:
     assert defaults(f"x = {value!a}") == {"x": value}
+
+
+def test_a_module_is_read_once_for_all_operations_that_call_it_alike() -> None:
+    source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', default=1)\n"
+    assert module_flags(source, "a.py", ["a"]) is module_flags(source, "a.py", ("a",))
+    changed = module_flags(source.replace("1", "2"), "a.py", ["a"])
+    assert changed.flags["x"].default != module_flags(source, "a.py", ["a"]).flags["x"].default
