@@ -10,6 +10,7 @@ from typing import TypeGuard
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
+from guild_sync.declarations import config_files
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.values import words_of
 
@@ -137,8 +138,8 @@ def _check_source(kind: str, source: Yaml, place: Place) -> None:
         place.fault(f"operation: {text!r} is no name, and no regular expression")
     if kind == "url" and "${" not in text and not re.match(r"(?i)(https?|ftp)://[^/]", text):
         place.fault("url: must begin with http://, https:// or ftp://")
-    if kind == "config" and "${" not in text and not text.endswith((".json", ".yml", ".yaml")):
-        place.fault("config: must be a JSON or YAML file: its name ends with .json, .yml or .yaml")
+    if kind == "config" and "${" not in text and not text.lower().endswith(config_files.SUFFIXES):
+        place.fault(f"config: must end with one of {', '.join(config_files.SUFFIXES)}")
 
 
 def _flag(kind: str, entry: Mapping[Yaml, Yaml], name: str) -> str:

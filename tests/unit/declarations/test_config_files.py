@@ -49,6 +49,18 @@ def test_yaml_keeps_what_is_not_set(path: str) -> None:
     }
 
 
+def test_a_value_goes_where_its_name_leads_as_a_key_with_dots_or_by_mappings() -> None:
+    config = ConfigFile("c.yml", "x.y: 1\na: {b.c: 1}\nn: {}\ne: ~\n")
+    text = with_values(config, {"x.y": 2, "a.b.c": 3, "n.o.p": 4})
+    assert yaml.safe_load(text) == {"x.y": 2, "a": {"b.c": 3}, "n": {"o": {"p": 4}}, "e": None}
+
+
+def test_values_are_written_one_by_one_though_flags_share_them() -> None:
+    shared: list[Value] = [{"k": 1}]
+    text = with_values(ConfigFile("c.yml", "# a comment\n"), {"a": shared, "b": shared})
+    assert text == "a:\n- k: 1\nb:\n- k: 1\n"
+
+
 def test_what_an_alias_names_is_set_by_itself() -> None:
     text = with_values(ConfigFile("c.yml", "a: &x {v: 1}\nb: *x\nc: {<<: *x}\n"), {"a.v": 2})
     assert yaml.safe_load(text) == {"a": {"v": 2}, "b": {"v": 1}, "c": {"v": 1}}
@@ -73,6 +85,13 @@ def test_toml_keeps_what_is_not_set() -> None:
         "b": {"c": {"l": [1, 2], "d": datetime.date(2026, 1, 1), "new key": True}},
         "p": [{"q": 1}],
     }
+
+
+def test_an_ini_files_default_section_is_its_own() -> None:
+    ini = ConfigFile("c.ini", "[DEFAULT]\na = 1\n[S]\nb = 2\nnone\n")
+    assert {n: f.default for n, f in flags_in(ini).items()} == {"a": 1, "S.b": 2}
+    text = with_values(ini, {"DEFAULT.a": 3, "S.a": 4, "x": 5})
+    assert text == "[DEFAULT]\na = 3\nx = 5\n\n[S]\nb = 2\nnone\na = 4\n\n"
 
 
 def test_an_ini_file_has_sections_of_texts() -> None:
@@ -105,6 +124,7 @@ def test_an_ini_file_has_sections_of_texts() -> None:
     [
         ("c.yml", "a: [", "while parsing"),
         ("c.yml", "[1, 2]", "no mapping"),
+        ("c.yml", "a: !!timestamp x", ""),
         ("c.yml", "!!python/object:os.system {}", "could not determine a constructor"),
         ("c.yml", "a: &a [*a]", "too large, or nested too deeply"),
         ("c.yml", "[" * 5000, ""),
@@ -113,7 +133,7 @@ def test_an_ini_file_has_sections_of_texts() -> None:
         ("c.toml", "a", "Expected"),
         ("c.ini", "a = 1", "no section headers"),
         ("c.txt", "a", "ends with none of .json"),
-        ("c.yml", "x" * (1 << 20) + "y", "more than"),
+        ("c.yml", "x" * (1 << 22) + "y", "more than 4 MB"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why_in_a_line(
@@ -146,7 +166,7 @@ def test_a_file_that_is_none_is_not_there(tmp_path: Path) -> None:
     [
         (ConfigFile("c.yml", "a: 1"), {"a.b": 1}),
         (ConfigFile("c.ini", "[a]\nb = 1"), {"a.b": "x\ny"}),
-        (ConfigFile("c.ini", "[a]\nb = 1"), {"DEFAULT.x": 1}),
+        (ConfigFile("c.json", "{"), {}),
     ],
 )
 def test_a_value_that_has_no_place_in_it_is_told(
