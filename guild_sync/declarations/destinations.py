@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_one_line
 from guild_sync.declarations import config_files, nested_flags
 from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import ConfigFile, Yaml
@@ -25,8 +26,7 @@ def is_destination(dest: Yaml) -> bool:
         return kind in _PLAIN
     if kind in _OF_MODULE:
         return name.isidentifier()
-    usable = bool(name.strip()) and "\0" not in name and "\n" not in name
-    return usable and kind in ("args", "config")
+    return is_one_line(name) and kind in ("args", "config")
 
 
 def config_of(dest: Yaml, folder: Path) -> ConfigFile | None:

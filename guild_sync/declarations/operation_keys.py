@@ -12,6 +12,7 @@ from pathlib import Path
 from guild_sync.agent.protocol import SPECIFIER, Value
 from guild_sync.agent.store import attrs
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_one_line
 from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import NAME, Operation, Yaml
 from guild_sync.project.values import words_of
@@ -81,7 +82,7 @@ def python_path_of(entry: Mapping[Yaml, Yaml], place: Place) -> tuple[str, ...]:
         path = os.path.normpath(folder)
         if path == ".." or path.startswith("../"):
             place.fault(f"{folder!r} is not in the project")
-        elif os.pathsep in folder or "\0" in folder or "\n" in folder:
+        elif os.pathsep in folder or not is_one_line(folder):
             place.fault(f"{folder!r} cannot be in a path")
         else:
             found.append(path)

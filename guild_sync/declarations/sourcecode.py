@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_one_line
 from guild_sync.project.definitions import SourceCode, SourceRule, Yaml
 
 _KEYS = ("select", "root", "dest", "digest", "include", "exclude")
@@ -46,7 +47,7 @@ def _folder(key: str, value: Yaml, before: str, place: Place) -> str:
     """A path, without `.` and `..` where there may be none."""
     if value is None:
         return before
-    if not isinstance(value, str) or not value or any(c in value for c in "\0\n\r"):
+    if not is_one_line(value):
         place.fault(f"{key}: must be a folder")
         return before
     return os.path.normpath(value)

@@ -6,10 +6,10 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import TypeGuard
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import config_files
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.values import words_of
@@ -28,11 +28,6 @@ _SWITCHES = (
 )  # fmt: skip
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
-
-
-def one_line(value: Yaml) -> TypeGuard[str]:
-    """Whether it is text that can be told on one line."""
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def source_of(
@@ -74,7 +69,7 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
     source, name = entry[kind], entry.get("name", entry[kind])
     flag = entry.get("flag-name", "x")
     for key, text in ((kind, source), ("name", name), ("flag-name", flag)):
-        if not one_line(text):
+        if not is_one_line(text):
             if key == kind or key in entry:
                 place.fault(f"{key}: must be text on one line")
         elif "=" in text and key != kind and (key in entry or kind == "operation"):
@@ -167,7 +162,7 @@ def _params(value: Yaml, kind: str, place: Place) -> Mapping[str, Value]:
     """Values for a configuration, which those of flags of their names are put over."""
     if value is None:
         return {}
-    if not isinstance(value, dict) or not all(one_line(name) for name in value):
+    if not isinstance(value, dict) or not all(is_one_line(name) for name in value):
         place.fault("params: must be a mapping of names to values")
         return {}
     if kind != "config":
@@ -212,7 +207,7 @@ def _rename(value: Yaml, place: Place) -> tuple[tuple[str, str], ...]:
 def _target_path(value: Yaml, place: Place) -> str:
     if value is None:
         return ""
-    if not one_line(value) or value.startswith("/") or ".." in value.split("/"):
+    if not is_one_line(value) or value.startswith("/") or ".." in value.split("/"):
         place.fault("target-path: must be a path in the run")
         return ""
     if posixpath.normpath(value).split("/")[0] == ".guild":
@@ -222,11 +217,7 @@ def _target_path(value: Yaml, place: Place) -> str:
 
 def _is_pattern(text: str) -> bool:
     """Whether it is a regular expression, whatever value a flag in it has."""
-    try:
-        re.compile(_VARIABLE.sub("x", text))
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
+    return is_expression(_VARIABLE.sub("x", text))
 
 
 def _is_replacement(pattern: str, text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypedDict
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_one_line
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.values import shown
 
@@ -166,7 +167,7 @@ def fields_of(options: dict[str, Yaml], place: Place) -> Fields:
 def _text(value: Yaml, name: str, place: Place) -> str:
     """A text on one line, or a number as one."""
     text = shown(value) if isinstance(value, (bool, int, float)) else value
-    if isinstance(text, str) and (text.isprintable() or not text):
+    if isinstance(text, str) and (not text or is_one_line(text)):
         return text
     place.fault(f"{name}: must be text on one line")
     return ""

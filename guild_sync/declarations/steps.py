@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import step_options
 from guild_sync.declarations.requirements import numbered
 from guild_sync.project.definitions import NAME, Expectation, Step, Yaml
@@ -83,7 +84,7 @@ def _line(text: str, place: Place) -> _Line | None:
         place.fault(f"run: {str(e).lower()}: {shown(text)}")
         return None
     words, options = step_options.taken_from(words, place)
-    if not words or "=" in words[0] or words[0].startswith("@") or not words[0].isprintable():
+    if not words or "=" in words[0] or words[0].startswith("@") or not is_one_line(words[0]):
         place.fault("run: must be a line of words, the first of them an operation")
         return None
     flags, files = {}, []
@@ -194,22 +195,14 @@ def _of_output(entry: Mapping[Yaml, Yaml]) -> Yaml:
 
 def _pattern(value: Yaml, place: Place) -> str:
     text = str(value) if isinstance(value, (int, float)) else value
-    if not isinstance(text, str) or isinstance(value, bool) or not _compiles(text):
+    if not isinstance(text, str) or isinstance(value, bool) or not is_expression(text):
         place.fault(f"contains: {value!r} is not a regular expression")
         return ""
     return text
 
 
-def _compiles(text: str) -> bool:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
-
-
 def _path(value: Yaml, key: str, place: Place) -> str:
-    if isinstance(value, str) and value.isprintable() and value and ".." not in value.split("/"):
+    if is_one_line(value) and ".." not in value.split("/"):
         return value
     place.fault(f"{key}: must be a path without '..'")
     return ""

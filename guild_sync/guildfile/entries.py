@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guild_sync.config.file import text_of
+from guild_sync.config.texts import is_one_line
 from guild_sync.errors import ConfigError
 from guild_sync.guildfile import keys
 from guild_sync.guildfile.lines import Listed, Mapped, Spot, mapped, parsed
@@ -88,7 +89,7 @@ class ProjectEntries:
         else:
             value = data.get(kind)
             name = "" if value is None else value if isinstance(value, str) else str(value)
-            if isinstance(value, (dict, list)) or not name.isprintable():
+            if isinstance(value, (dict, list)) or (name and not is_one_line(name)):
                 spot.fault(f"{kind}: must be a name, not {keys.shown(value)}")
             elif kind == "config" and not name:
                 spot.fault("config: must be a name")
@@ -99,7 +100,7 @@ class ProjectEntries:
         self, value: Yaml, spot: Spot, path: Path, above: tuple[Path, ...]
     ) -> Iterator[ProjectEntry]:
         for name in value if isinstance(value, list) else [value]:
-            if not isinstance(name, str) or not name or not name.isprintable():
+            if not is_one_line(name):
                 spot.fault(f"include: must be the path of a file or folder, not {keys.shown(name)}")
                 continue
             found = path.parent / name

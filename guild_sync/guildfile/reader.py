@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from guild_sync.config.texts import is_one_line
 from guild_sync.declarations import destinations, operation_keys
 from guild_sync.declarations.flags import flags_of
 from guild_sync.declarations.package import package
@@ -132,7 +133,7 @@ class _Reader:
     def _operation(self, name: str, value: Yaml, where: str, model: _Model) -> Operation:
         """An operation; one that has faults says them, and what it is called."""
         place = Spot(_full_name(name, model.name), where=where)
-        if not name.isprintable() or not name.strip():
+        if not is_one_line(name):
             name = keys.shown(name)
             place = Spot(_full_name(name, model.name), where=where)
             place.fault("an operation's name is text on one line")
