@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.config.texts import is_one_line
 from guild_sync.project.definitions import SourceCode, SourceRule, Yaml
 
@@ -32,8 +32,7 @@ def source_code_of(values: Sequence[Yaml], place: Place) -> SourceCode:
             rules += [NOTHING, *_rules(True, given["include"], place)]
         if given.get("exclude") is not None:
             rules += _rules(False, given["exclude"], place)
-        if not isinstance(given.get("digest"), (bool, type(None))):
-            place.fault("digest: must be yes or no")
+        yes_or_no(given.get("digest"), "digest", place)
         root = _folder("root", given.get("root"), root, place)
         dest = _folder("dest", given.get("dest"), dest, place)
     if os.path.isabs(dest) or dest.split("/")[0] == "..":

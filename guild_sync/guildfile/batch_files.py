@@ -11,13 +11,12 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.file import text_of
-from guild_sync.declarations.step_options import as_value
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile.lines import parsed
 from guild_sync.project.batches import MAX_TRIALS
 from guild_sync.project.definitions import Operation, Yaml
 from guild_sync.project.flags import Flag, did_you_mean, flag_values
-from guild_sync.project.values import FlagValue, shown
+from guild_sync.project.values import FlagValue, as_value, shown
 
 Row = Mapping[str, FlagValue]
 
