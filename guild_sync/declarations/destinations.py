@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from guild_sync.config.faults import Place
@@ -15,6 +16,25 @@ from guild_sync.project.values import words_of
 _PLAIN = ("args", "globals", "env")
 _OF_MODULE = ("global", "dict", "namespace")  # with the name of a global
 FORMS = "args, args:NAME, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env"
+
+
+@dataclass(frozen=True)
+class ProgramSource:
+    """Where the source of an operation's program is: flags are read from it, nothing is run."""
+
+    main: str | None
+    root: Path  # the folder that has the module
+    folder: Path  # the project's
+
+    @property
+    def words(self) -> list[str]:
+        """The words of `main`, the first of them the module."""
+        return words_of(self.main or "")
+
+    @property
+    def path(self) -> Path | None:
+        """The module's file, None where there is none."""
+        return find_module(self.words[0], [self.root]) if self.words else None
 
 
 def is_destination(dest: Yaml) -> bool:
@@ -42,16 +62,12 @@ def is_nested(dest: Yaml) -> bool:
     return kind == "config" or kind in _OF_MODULE
 
 
-def offered(dest: str, main: str | None, root: Path, folder: Path, place: Place) -> dict[str, Flag]:
-    """The flags that are there to be set in a nested destination: of the project in `folder`.
-
-    `root` is the folder that has the module of `main`.
-    """
-    config = config_of(dest, folder)
+def offered(dest: str, program: ProgramSource, place: Place) -> dict[str, Flag]:
+    """The flags that are there to be set in a nested destination."""
+    config = config_of(dest, program.folder)
     if config is not None:
         return {} if config.problem else config_files.flags_in(config)
-    words = words_of(main or "")
-    path = find_module(words[0], [root]) if words else None
+    path = program.path
     if path is None:
         return {}
     try:

@@ -43,15 +43,9 @@ def _is_scalar(value: Yaml) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def recorded_default(given: Mapping[Yaml, Yaml], base: Flag, place: Place) -> FlagValue:
+def recorded_default(given: Mapping[Yaml, Yaml], base: Flag) -> FlagValue:
     """The default that guild.yml gives, else the source's, as a run records it."""
-    if given.get("default") is None:
-        return base.default
-    try:
-        return as_value(given["default"])
-    except ValueError as e:
-        place.fault(f"default: {e}")
-        return None
+    return base.default if given.get("default") is None else as_value(given["default"])
 
 
 def skipped(flag: Flag, declared: Yaml) -> Flag:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from guild_sync.config.texts import is_one_line
 from guild_sync.declarations import destinations, operation_keys
+from guild_sync.declarations.destinations import ProgramSource
 from guild_sync.declarations.flags import flags_of
 from guild_sync.declarations.package import package
 from guild_sync.declarations.requirements import add_flags, requirements_of
@@ -49,10 +50,11 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     place = Spot(path.name)
-    flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place, folder)
+    main = shlex.quote(path.stem)
+    flags, dest = flags_of({}, None, ProgramSource(main, folder, folder), place)
     operation = Operation(
         path.name,
-        main=shlex.quote(path.stem),
+        main=main,
         flags=flags,
         flags_dest=dest,
         warnings=tuple(place.warnings),
@@ -186,9 +188,8 @@ class _Reader:
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
         try:
             root = operation_keys.module_root(self.folder / source_code.root, entry, main)
-            flags, dest = flags_of(
-                entry, main, str(dest) if dest else None, root, place, self.folder
-            )
+            program = ProgramSource(main, root, self.folder)
+            flags, dest = flags_of(entry, str(dest) if dest else None, program, place)
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
             return found

@@ -112,6 +112,6 @@ def test_what_a_file_holds_becomes_a_value_or_is_refused() -> None:
     endless.append(endless)
     wide = [[0] * 9] * 9
     for found, most in ((endless, 10**6), (wide, 90), (b"x", 9), ({"a": {1}}, 9)):
-        with pytest.raises(ValueError, match="too large, or nested|of the kind"):
+        with pytest.raises(ValueError, match=r"too large, or nested|of the kind"):
             as_value(found, most)
     assert as_value(wide, 91) == wide
