@@ -117,7 +117,8 @@ def _between(
     for flag in flags.values():
         value = values[flag.name]
         is_same_place = flag.spelling.before == greedy.spelling.before and flag not in passed
-        is_firm = flag.switch is None and not flag.several and flag.spelling.words is None
+        is_plain = not flag.several and not flag.spelling.counted
+        is_firm = flag.switch is None and is_plain and flag.spelling.words is None
         if is_same_place and is_firm and type(value) is kinds.get(flag.type or ""):
             return words_of_flag(flag, value, dest)
     raise GuildError(
