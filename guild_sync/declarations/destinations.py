@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from guild_sync.config.faults import Place
 from guild_sync.config.texts import is_one_line
@@ -37,7 +38,7 @@ class ProgramSource:
         return find_module(self.words[0], [self.root]) if self.words else None
 
 
-def is_destination(dest: Yaml) -> bool:
+def is_destination(dest: Yaml) -> TypeGuard[str]:
     """Whether it is one of FORMS."""
     if not isinstance(dest, str):
         return False
@@ -49,17 +50,15 @@ def is_destination(dest: Yaml) -> bool:
     return is_one_line(name) and kind in ("args", "config")
 
 
-def config_of(dest: Yaml, folder: Path) -> ConfigFile | None:
+def config_of(dest: str, folder: Path) -> ConfigFile | None:
     """The config file that flags go to, None where they go elsewhere."""
-    if not isinstance(dest, str) or not dest.startswith("config:"):
-        return None
-    return config_files.config_file(dest.partition(":")[2], folder)
+    kind, _, path = dest.partition(":")
+    return config_files.config_file(path, folder) if kind == "config" else None
 
 
-def is_nested(dest: Yaml) -> bool:
+def is_nested(dest: str) -> bool:
     """Whether flags go into one thing that holds them all."""
-    kind = dest.partition(":")[0] if isinstance(dest, str) else None
-    return kind == "config" or kind in _OF_MODULE
+    return dest.partition(":")[0] in ("config", *_OF_MODULE)
 
 
 def offered(dest: str, program: ProgramSource, place: Place) -> dict[str, Flag]:

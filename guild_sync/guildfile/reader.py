@@ -173,23 +173,15 @@ class _Reader:
             default=entry.get("default") is True,
         )
         main, command, steps = self._what_runs(found.name, entry, place)
-        dest = entry.get("flags-dest")
-        if dest is not None and not destinations.is_destination(dest):
-            place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
-        try:
-            flags_entry = self.models.section("flags", entry.get("flags"), place.at("flags"))
-        except Unresolved as e:
-            place.fault_at_its_line(f"flags: {e}")
-        else:
-            if isinstance(entry.get("flags"), dict):
-                entry["flags"] = flags_entry
+        dest = self._flags_dest(entry, place)
+        self._include_flags(entry, place)
         if place.faults:
             return found
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
         try:
             root = operation_keys.module_root(self.folder / source_code.root, entry, main)
             program = ProgramSource(main, root, self.folder)
-            flags, dest = flags_of(entry, str(dest) if dest else None, program, place)
+            flags, dest = flags_of(entry, dest, program, place)
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
             return found
@@ -213,6 +205,23 @@ class _Reader:
         )
         found = operation_keys.with_keys(found, entry, place)
         return replace(found, flags=flags) if not place.faults else found
+
+    def _flags_dest(self, entry: Mapped, place: Spot) -> str | None:
+        dest = entry.get("flags-dest")
+        if dest is None or destinations.is_destination(dest):
+            return dest
+        place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
+        return None
+
+    def _include_flags(self, entry: Mapped, place: Spot) -> None:
+        """Put what `$include` in the flags names in its place."""
+        try:
+            flags = self.models.section("flags", entry.get("flags"), place.at("flags"))
+        except Unresolved as e:
+            place.fault_at_its_line(f"flags: {e}")
+        else:
+            if isinstance(entry.get("flags"), dict):
+                entry["flags"] = flags
 
     def _what_runs(
         self, name: str, entry: Mapped, place: Spot
