@@ -9,7 +9,7 @@ from schema import And, Or, Schema, SchemaError
 
 from guild_sync.config.faults import Place
 from guild_sync.config.selection import AT_END, is_pattern, size
-from guild_sync.config.texts import is_one_line
+from guild_sync.config.texts import is_one_line, short
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
 # be read as an option, a path, a pattern of ssh_config, or a second word. A host may be an
@@ -107,7 +107,7 @@ def fits(
     try:
         keys[key].validate(value)
     except SchemaError as e:
-        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {short(value)}")
         return False
     return True
 
@@ -118,8 +118,3 @@ def _near(key: object, keys: Mapping[str, Schema]) -> str:
     more = ("type", "extends") if keys is REMOTE_KEYS else ()
     near = get_close_matches(str(key), [*keys, *more], 1)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -19,6 +19,12 @@ def plain_name(name: object) -> str:
     return name if isinstance(name, str) and name.isprintable() and name else repr(name)
 
 
+def short(value: object) -> str:
+    """What was found, on a short line of a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def is_expression(text: str) -> bool:
     """Whether it is a regular expression."""
     try:

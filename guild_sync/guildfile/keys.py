@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guild_sync.config.texts import short
 from guild_sync.project.definitions import Yaml
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> None:
         elif name in _SAY_IT_THEMSELVES:
             continue
         elif value is not None and not is_one_of(value, key.takes):
-            place.fault(f"{name}: {expected(key.takes)}, not {shown(value)}")
+            place.fault(f"{name}: {expected(key.takes)}, not {short(value)}")
 
 
 def is_one_of(value: Yaml, takes: Iterable[str]) -> bool:
@@ -276,9 +277,3 @@ def expected(takes: Iterable[str]) -> str:
     """`must be text`, `must be text or a list`."""
     *others, last = takes
     return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
-
-
-def shown(value: Yaml) -> str:
-    """What was found, on a short line."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

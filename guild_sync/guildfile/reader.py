@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from guild_sync.config.texts import is_one_line
+from guild_sync.config.texts import is_one_line, short
 from guild_sync.declarations import destinations, operation_keys
 from guild_sync.declarations.destinations import ProgramSource
 from guild_sync.declarations.flags import flags_of
@@ -136,7 +136,7 @@ class _Reader:
         """An operation; one that has faults says them, and what it is called."""
         place = Spot(_full_name(name, model.name), where=where)
         if not is_one_line(name):
-            name = keys.shown(name)
+            name = short(name)
             place = Spot(_full_name(name, model.name), where=where)
             place.fault("an operation's name is text on one line")
         place.faults += model.faults
@@ -147,7 +147,7 @@ class _Reader:
             place = Spot(place.name, place, entry, where, "an operation")
             found = self._read(found, entry, model, place)
         else:
-            place.fault(f"must be a mapping, or text, not {keys.shown(value)}")
+            place.fault(f"must be a mapping, or text, not {short(value)}")
         return replace(found, faults=tuple(place.faults), warnings=tuple(place.warnings))
 
     def _whole(self, value: Yaml, model: _Model) -> Mapped:
@@ -210,7 +210,7 @@ class _Reader:
         dest = entry.get("flags-dest")
         if dest is None or destinations.is_destination(dest):
             return dest
-        place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
+        place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {short(dest)}")
         return None
 
     def _include_flags(self, entry: Mapped, place: Spot) -> None:
@@ -240,7 +240,7 @@ class _Reader:
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None
         if not words_of(value):
-            place.fault(f"{given[0]}: must be a line of words, not {keys.shown(value)}")
+            place.fault(f"{given[0]}: must be a line of words, not {short(value)}")
         return (value, None, None) if given[0] == "main" else (None, value, None)
 
 

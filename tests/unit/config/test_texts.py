@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guild_sync.config.texts import is_expression, is_one_line, plain_name
+from guild_sync.config.texts import is_expression, is_one_line, plain_name, short
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,8 @@ def test_a_name_is_shown_on_one_line() -> None:
 def test_what_is_no_regular_expression(text: str) -> None:
     assert is_expression("a.*(b|c)")
     assert not is_expression(text)
+
+
+def test_long_values_are_cut_in_messages() -> None:
+    assert short("a\n") == "'a\\n'"
+    assert len(short("x" * 1000)) == 60
