@@ -26,6 +26,7 @@ _MAX_NODES = 1_000_000
 _MAX_DEPTH = 100
 _JSON, _YAML, _TOML, _INI = (".json",), (".yml", ".yaml"), (".toml",), (".ini", ".cfg")
 SUFFIXES = (*_JSON, *_YAML, *_TOML, *_INI)
+_HALVES = re.compile("[\ud800-\udfff]")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")  # a key of TOML that needs no quotes
 
 
@@ -150,13 +151,17 @@ def _own(node: Yaml | Value, left: list[int], depth: int = 0) -> Yaml:
 
 def _text(data: dict[Yaml, Yaml], suffix: str) -> str:
     if suffix in _JSON:
-        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        # Half a character, which JSON can spell, and no file can have.
+        return json.dumps(data, indent=2) + "\n" if _HALVES.search(text) else text
     if suffix in _TOML:
         return "\n".join(_toml_lines(data, [])).strip() + "\n"
     import yaml
 
-    text: str = yaml.safe_dump(data, default_flow_style=False, sort_keys=False, allow_unicode=True)
-    return text
+    dumped: str = yaml.safe_dump(
+        data, default_flow_style=False, sort_keys=False, allow_unicode=True
+    )
+    return dumped
 
 
 # TOML, which the standard library reads and does not write.

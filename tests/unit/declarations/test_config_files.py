@@ -70,6 +70,8 @@ def test_json_keeps_its_order_and_its_characters() -> None:
     text = with_values(ConfigFile("c.json", '{"z": "é", "a": [{"b": 1}]}'), {"n": None, "z": 2})
     assert list(json.loads(text).items()) == [("z", 2), ("a", [{"b": 1}]), ("n", None)]
     assert "é" in with_values(ConfigFile("c.json", '{"z": "é"}'), {})
+    halves = with_values(ConfigFile("c.json", '{"z": "\\ud800"}'), {})
+    assert json.loads(halves.encode()) == {"z": "\ud800"}
 
 
 TOML = 'a = 1\nf = 1e3\nt = "x\\ny"\ni = {x = 1}\n[b.c]\nl = [1, 2]\nd = 2026-01-01\n[[p]]\nq = 1\n'
