@@ -20,8 +20,6 @@ from guild_sync.config.schema import (
     USER,
     fits,
     is_home,
-    is_one_line,
-    plain_name,
 )
 from guild_sync.config.selection import (
     DEFAULT_LARGE,
@@ -29,6 +27,7 @@ from guild_sync.config.selection import (
     Selection,
     size,
 )
+from guild_sync.config.texts import is_one_line, plain_name
 from guild_sync.errors import RemoteNotFound
 
 SANDBOX = "sandbox"

@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from schema import And, Or, Schema, SchemaError
 
 from guild_sync.config.faults import Place
-from guild_sync.config.selection import (
-    AT_END,
-    is_pattern,
-    size,
-)
+from guild_sync.config.selection import AT_END, is_pattern, size
+from guild_sync.config.texts import is_one_line, short
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
 # be read as an option, a path, a pattern of ssh_config, or a second word. A host may be an
@@ -26,13 +23,9 @@ _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
 
 
-def is_one_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and not re.search(r"[\x00-\x1f\x7f]", value)
-
-
 def is_home(value: object) -> bool:
     """Whether it can be the guild home of a remote: `~`, which a shell would read, is `~/...`."""
-    if not isinstance(value, str) or not is_one_line(value):
+    if not is_one_line(value):
         return False
     return not value.startswith("~") or bool(re.match("~/.", value))
 
@@ -114,14 +107,9 @@ def fits(
     try:
         keys[key].validate(value)
     except SchemaError as e:
-        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {short(value)}")
         return False
     return True
-
-
-def plain_name(name: object) -> str:
-    """A name that is part of a message, on one line."""
-    return name if isinstance(name, str) and name.isprintable() and name else repr(name)
 
 
 def _near(key: object, keys: Mapping[str, Schema]) -> str:
@@ -130,8 +118,3 @@ def _near(key: object, keys: Mapping[str, Schema]) -> str:
     more = ("type", "extends") if keys is REMOTE_KEYS else ()
     near = get_close_matches(str(key), [*keys, *more], 1)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -70,14 +70,14 @@ def parsed(path: Path, text: str, shown: str = "") -> Yaml:
     """
     import yaml
 
+    from guild_sync.config.file import NO_VALUE, yaml_error
+
     try:
         # Not libyaml's loader: deep nesting ends the process.
         loader = _loader()(text)
         node = loader.get_single_node()
         return None if node is None else _Builder(loader, shown).value(node, 0)
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
-        from guild_sync.config.file import yaml_error
-
+    except (yaml.YAMLError, RecursionError, *NO_VALUE) as e:
         raise yaml_error(path, e) from None
 
 

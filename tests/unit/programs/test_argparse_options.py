@@ -194,6 +194,7 @@ def test_a_subcommand_offers_its_options_and_those_before_it_alone(tmp_path: Pat
 
 def test_values_that_would_swallow_a_subcommand_are_refused(tmp_path: Path) -> None:
     source = f"{HEADER}p.add_argument('--ids', nargs='+')\n"
+    source += "p.add_argument('-v', action='count', default=0)\n"  # 0 has no words
     source += "p.add_subparsers().add_parser('train')\n"
     operation = only(tmp_path, "op: {main: module train}", module=source)
     assert job(operation)["args"] == ["train"]
