@@ -59,7 +59,10 @@ class Functions:
     delete_runs = Function("catalog.trash.delete", protocol.Changed, slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
+    expect = Function("copies.expected.expect", Nothing)
+    expected = Function("copies.expected.expected", List[protocol.Expected])
     find_again = Function("copies.marks.find_again", protocol.Found)
+    forget_expected = Function("copies.expected.forget", Nothing)
     info = Function("catalog.describe.info", protocol.Info)
     install = Function("staging.install.install", Nothing, slow=True)
     installed_packages = Function(
@@ -78,6 +81,7 @@ class Functions:
     mend = Function("copies.tracked.mend", List[protocol.RunId])
     merge_notes = Function("copies.notes.merge_notes", Dict[protocol.RunId, List[str]])
     note_copied = Function("copies.copied.note_copied", Nothing)
+    note_begun = Function("copies.expected.note_begun", Nothing)
     notes_to_send = Function("copies.notes.notes_to_send", Dict[protocol.RunId, protocol.SentNotes])
     offer = Function("copies.offer.offer", protocol.Offer)
     of_process = Function("catalog.ranking.of_process", protocol.RunId)

@@ -472,6 +472,20 @@ class Found(TypedDict):
     remote: str
 
 
+class Expected(TypedDict):
+    """A run that was started from here on `remote`, and is to come home.
+
+    `time`: when it was started. `begun`: the remote has said that it is there. `starting`: the
+    guild that starts it still lives.
+    """
+
+    run: RunId
+    remote: str
+    time: Count
+    begun: bool
+    starting: bool
+
+
 class Overview(TypedDict):
     """Of the runs of one remote: how many have which status; id, status and last word of the
     open ones."""

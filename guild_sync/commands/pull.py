@@ -109,11 +109,14 @@ def _pull(
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     named = [run_id for run_id in states if any(survey.is_id_of(spec, run_id) for spec in specs)]
+    expected = {run["run"] for run in here.expected() if run["remote"] == host.name}
     pulled = pull.pull(
         *(host, here, states, say, delete, journal.Journal(here), copy_links),
         delete_copied=selection.delete,
         named=named,
+        expected=expected,
     )
+    here.forget_expected([r for r in expected & states.keys() if r not in pulled.faults])
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)

@@ -56,6 +56,7 @@ Options:
   --fail-on-trial-error
                       End the batch with the first trial that fails.
   --force-flags       Take flags and values that the operation does not define.
+  --no-track          Do not bring the run of a remote home by itself: 'guild pull' does.
   --print-cmd         Show the command that would run, and run nothing.
   --keep-run          Keep the run, though 'delete-on-success' of its operation says otherwise.
   -y, --yes           Do not ask.
@@ -78,7 +79,8 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
-from guild_sync.errors import Exit, UsageError
+from guild_sync.config.home import guild_home
+from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
@@ -86,7 +88,7 @@ from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
 from guild_sync.output import console, runs, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.project import values
-from guild_sync.runs import start
+from guild_sync.runs import start, tracking
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
 from guild_sync.runs.resolve import Request
@@ -131,15 +133,18 @@ def main(argv: Sequence[str]) -> int:
             "runs that are waited for",
             "yellow",
         )
+    track = target.track and not args.is_set("--no-track")
     if args.is_set("--stage"):
-        return _stage(prepared, target)
+        return _stage(prepared, target, track)
     if isinstance(target, LocalHost) and wait:
-        code = _here(prepared, target)
+        code: int | None = _here(prepared, target)
     else:
-        code = _detached(prepared, target, wait)
+        code = _detached(prepared, target, wait, track)
     if is_interim and wait and code == 0:
         _delete_interim(prepared, target)
-    return code
+    elif track and wait and code is not None:
+        _bring_home(prepared.run_id)
+    return Exit.INTERRUPTED if code is None else code
 
 
 def _request(args: Arguments) -> Request:
@@ -238,19 +243,20 @@ def _show_required(prepared: Launch, target: Host) -> None:
         say(line)
 
 
-def _stage(prepared: Launch, target: Host) -> int:
-    start.stage(prepared, target, say)
+def _stage(prepared: Launch, target: Host, track: bool) -> int:
+    start.stage(prepared, target, say, track)
     say(f"{terminal.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
     say(f"To start the operation, use 'guild run{option(target.name)} --start {prepared.run_id}'")
     return Exit.OK
 
 
-def _detached(prepared: Launch, target: Host, wait: bool) -> int:
-    start.start(prepared, target, say)
+def _detached(prepared: Launch, target: Host, wait: bool, track: bool) -> int | None:
+    """Guild's exit status; None where the user has stopped waiting."""
+    start.start(prepared, target, say, track)
     say(f"{prepared.run_id} is running{on(target)}")
     if wait:
         run = watch(target, prepared.run_id)
-        return exit_status(run["exit_status"]) if run else Exit.INTERRUPTED
+        return exit_status(run["exit_status"]) if run else None
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")
     else:
@@ -263,8 +269,33 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
     name = terminal.clean(prepared.name)
     say(f"Deleting run {prepared.run_id}{on(target)}: {name} has delete-on-success")
     refused = target.delete_runs([prepared.run_id])["refused"]
+    if not refused:
+        tracking.forget([prepared.run_id], target)
     for why in refused.values():
         console.complain(f"guild: it was not deleted: {terminal.clean(why)}")
+
+
+def _bring_home(run_id: str) -> None:
+    """Bring here a run that was waited for; where that fails, one line tells of it."""
+    from guild_sync.hooks import delivery, journal
+    from guild_sync.sync import engine
+    from guild_sync.sync.request import Visit
+
+    here = LocalHost(str(guild_home()))
+    faults: list[GuildError] = []
+    # Scripts read what a run prints: only people are told what is done beside.
+    told = say if sys.stdout.isatty() else lambda text: None
+    try:
+        engine.sync(
+            Visit(here, told, faults.append, journal=journal.Journal(here)), [run_id], {}, 1
+        )
+        delivery.deliver(here, faults.append)
+    except GuildError as e:
+        faults.append(e)
+    except KeyboardInterrupt:
+        faults.append(GuildError("interrupted"))
+    if faults:
+        console.complain(f"guild: {run_id} is not home whole: {terminal.clean(faults[0].message)}")
 
 
 def _here(prepared: Launch, here: LocalHost) -> int:

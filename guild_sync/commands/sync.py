@@ -64,6 +64,7 @@ from guild_sync.cli.arguments import Arguments
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hooks import journal
+from guild_sync.hooks.events import EXPECTED
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.output.log import Log
@@ -219,7 +220,7 @@ def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
         rows = [
             (
                 f"  {run.run}",
-                run.after if run.before == run.after else f"{run.before} -> {run.after}",
+                _change(run),
                 f"{run.files} files",
                 formats.size(run.bytes),
             )
@@ -227,6 +228,10 @@ def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
         ]
         yield from tables.table(rows)
         yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
+
+
+def _change(run: Planned) -> str:
+    return run.after if run.before == run.after else f"{run.before or EXPECTED} -> {run.after}"
 
 
 def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> records.PlanRecord:

@@ -65,6 +65,7 @@ class Remote:
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
+    track: bool = True  # whether runs that are started there are brought home
     pull: Selection = EVERYTHING
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 

@@ -83,6 +83,7 @@ REMOTE_KEYS: dict[str, Schema] = {
         error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
     ),
     "compress": Schema(bool, error="must be yes or no"),
+    "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
 }
 _PATTERNS = Schema(

@@ -377,6 +377,18 @@ class AgentClient(ABC):
     def tracked(self) -> list[tuple[RunId, str]]:
         return self.ask(Functions.tracked)
 
+    def expect(self, run_id: RunId, remote: str) -> None:
+        self.ask(Functions.expect, run_id=run_id, remote=remote)
+
+    def note_begun(self, run_id: RunId) -> None:
+        self.ask(Functions.note_begun, run_id=run_id)
+
+    def expected(self) -> list[protocol.Expected]:
+        return self.ask(Functions.expected)
+
+    def forget_expected(self, ids: Sequence[RunId]) -> None:
+        self.ask(Functions.forget_expected, ids=list(ids))
+
     def absent(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.absent, ids=list(ids))
 

@@ -36,6 +36,7 @@ class RemoteHost(Host):
         self.remote = remote
         self._make_home = make_home
         self.name = remote.name
+        self.track = remote.track
         self.home = ""  # the guild home there, absolute; known after the first answer
 
     def environment(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
@@ -17,6 +17,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
 from guild_sync.project.sourcecode import Source
+from guild_sync.runs import tracking
 from guild_sync.runs.launch import Launch, opref_on
 
 Say = Callable[[str], None]
@@ -48,25 +49,27 @@ def earlier_run(launch: Launch, host: Host) -> Run | None:
     return host.matching(opref_on(launch, host), plain_values(launch.values), statuses)
 
 
-def stage(launch: Launch, host: Host, say: Say) -> None:
-    """Make the run on the host, where it waits to be started."""
+def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
+    """Make the run on the host, where it waits to be started; `track` as `start` has it."""
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
-        host.mark_staged(run_id=launch.run_id)
+        with _expected(launch, host, track):
+            host.mark_staged(run_id=launch.run_id)
 
 
-def start(launch: Launch, host: Host, say: Say) -> None:
+def start(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host and start its operation, detached; returns once it runs.
 
     Where anything fails before that, nothing of it stays there; a run that was there
-    already is staged then.
+    already is staged then. With `track`, syncs bring home what is started on a remote.
     """
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
-        host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
+        with _expected(launch, host, track):
+            host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
     # A sync may have been there since, and have found the run before it was started again.
     _reopen_copy(launch, host)
 
@@ -184,4 +187,9 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
         if launch.run_dir is None:
             with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
                 host.discard(run_id=launch.run_id)
+                tracking.forget([launch.run_id], host)
         raise
+
+
+def _expected(launch: Launch, host: Host, track: bool) -> AbstractContextManager[None]:
+    return tracking.expected(launch.run_id, host) if track else nullcontext()

@@ -12,6 +12,7 @@ from guild_sync.agent.protocol import Filters
 from guild_sync.errors import GuildError
 from guild_sync.hosts.choose import remote_host
 from guild_sync.sync import engine, request
+from guild_sync.sync.awaited import Awaited
 
 
 class Planned(NamedTuple):
@@ -44,7 +45,7 @@ class Plan(NamedTuple):
 def plans(visit: request.Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list[Plan]:
     """What a sync of these runs would do with each remote; nothing is changed, here or there."""
     grouped, _ = request.wanted(visit.here, runs, filters)
-    work = [partial(_plan, visit, name, wanted.ids) for name, wanted in grouped.items()]
+    work = [partial(_plan, visit, name, wanted) for name, wanted in grouped.items()]
     return engine.side_by_side(work, jobs)
 
 
@@ -55,16 +56,18 @@ def free_bytes(home: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
+def _plan(visit: request.Visit, name: str, wanted: request.Wanted) -> Plan:
     from guild_sync.config import remotes
     from guild_sync.transfer import survey
     from guild_sync.transport import rsync
 
     here = visit.here
+    awaited = Awaited(here, name, wanted)
     try:
         host = remote_host(remotes.remote(name), make_home=False)
         selection = visit.selected(host.remote.pull)
-        states = survey.with_children(host, here, ids, selection, look_only=True)[0].states
+        asked = [*wanted.ids, *awaited.ids]
+        states = survey.with_children(host, here, asked, selection, look_only=True)[0].states
         found = {run_id: state for run_id, state in states.items() if state}
         same = here.unchanged(states=found, remote=name)
         changed = [run_id for run_id in found if run_id not in same]
@@ -81,4 +84,5 @@ def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
         )
         for i in changed
     ]
-    return Plan(name, planned, [run_id for run_id in ids if run_id not in found])
+    known = [*wanted.ids, *awaited.begun]
+    return Plan(name, planned, [run_id for run_id in known if run_id not in found])

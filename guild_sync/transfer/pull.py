@@ -7,13 +7,13 @@ given the status that was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import State
-from guild_sync.hooks.events import Change, ChangeListener
+from guild_sync.hooks.events import EXPECTED, Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transfer.copying import Say, copy_runs
@@ -46,6 +46,7 @@ def pull(
     copy_links: bool = False,
     delete_copied: bool = False,
     named: Sequence[str] | None = None,
+    expected: Collection[str] = (),
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
@@ -54,7 +55,7 @@ def pull(
     here alone are removed; with `delete_copied` those that came from there before. With
     `copy_links` what links out of the runs lead to comes in their place. `journal` is told
     what changes here. With `named`, a run here that is none of the remote's, and not one of
-    these, stays as it is.
+    these, stays as it is. Of those that are `expected` from the remote, their start is news too.
     """
     begun = here.begin_copy(states, host.name, named)
     foreign = begun["foreign"]
@@ -97,16 +98,17 @@ def pull(
         for run_id, state in states.items()
         if run_id not in faults
     }
+    befores = {i: EXPECTED if i in expected else before for i, before in begun["before"].items()}
     changes = [
-        Change(run_id, host.name, before, state["status"] or "")
+        Change(run_id, host.name, befores[run_id], state["status"] or "")
         for run_id, state in whole.items()
-        if (before := begun["before"][run_id]) != state["status"]
+        if befores[run_id] != state["status"]
     ]
     if journal:
         journal.expect(changes)
     faults.update(here.settle_copy(whole, host.name, begun["began"]))
-    expected, changes = changes, [change for change in changes if change.run not in faults]
+    foreseen, changes = changes, [change for change in changes if change.run not in faults]
     if journal:
-        journal.happened(expected, changes)
+        journal.happened(foreseen, changes)
     unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
     return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign)
