@@ -56,7 +56,8 @@ Options:
   --fail-on-trial-error
                       End the batch with the first trial that fails.
   --force-flags       Take flags and values that the operation does not define.
-  --no-track          Do not bring the run of a remote home by itself: 'guild pull' does.
+  --no-track          Do not have 'guild sync' bring the run home from its remote, nor bring
+                      it when it was waited for. The same as 'track: no' of the remote.
   --print-cmd         Show the command that would run, and run nothing.
   --keep-run          Keep the run, though 'delete-on-success' of its operation says otherwise.
   -y, --yes           Do not ask.
@@ -88,7 +89,7 @@ from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
 from guild_sync.output import console, runs, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.project import values
-from guild_sync.runs import start, tracking
+from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
 from guild_sync.runs.resolve import Request
@@ -269,7 +270,9 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
     name = terminal.clean(prepared.name)
     say(f"Deleting run {prepared.run_id}{on(target)}: {name} has delete-on-success")
     refused = target.delete_runs([prepared.run_id])["refused"]
-    if not refused:
+    if not refused and target.name is not None:
+        from guild_sync.runs import tracking
+
         tracking.forget([prepared.run_id], target)
     for why in refused.values():
         console.complain(f"guild: it was not deleted: {terminal.clean(why)}")

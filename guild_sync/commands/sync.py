@@ -10,6 +10,11 @@ meant, or with filters those of them that they leave. Where there are none, noth
 said. A remote that cannot be reached, or that hangs, keeps no other waiting. Labels, tags,
 comments and marks are merged as 'guild pull' does.
 
+A run that was started from here with 'guild run -r' comes home as if it had been pulled,
+and so do trials and steps that start later. Until then it is 'not here yet' in 'guild
+status', and its id names it here. 'guild run --no-track' and 'track: no' of a remote leave
+it out.
+
 A run that its remote says it has no more becomes 'lost' when it says so again, at a sync
 a minute later or more. Nothing of it is removed here.
 

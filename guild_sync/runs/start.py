@@ -17,7 +17,6 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
 from guild_sync.project.sourcecode import Source
-from guild_sync.runs import tracking
 from guild_sync.runs.launch import Launch, opref_on
 
 Say = Callable[[str], None]
@@ -187,9 +186,16 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
         if launch.run_dir is None:
             with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
                 host.discard(run_id=launch.run_id)
-                tracking.forget([launch.run_id], host)
+                if host.name is not None:
+                    from guild_sync.runs import tracking
+
+                    tracking.forget([launch.run_id], host)
         raise
 
 
 def _expected(launch: Launch, host: Host, track: bool) -> AbstractContextManager[None]:
-    return tracking.expected(launch.run_id, host) if track else nullcontext()
+    if not track:
+        return nullcontext()
+    from guild_sync.runs import tracking  # a run here has no use for it
+
+    return tracking.expected(launch.run_id, host)
