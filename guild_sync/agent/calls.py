@@ -56,6 +56,7 @@ class Functions:
     confirm_unchanged = Function("copies.marks.confirm_unchanged", List[protocol.RunId])
     copied_files = Function("copies.copied.copied_files", Dict[protocol.RunId, List[str]])
     copy_source = Function("staging.source.copy_source", str)
+    deleted = Function("copies.tracked.deleted", List[protocol.RunId])
     delete_runs = Function("catalog.trash.delete", protocol.Changed, slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])

@@ -392,6 +392,9 @@ class AgentClient(ABC):
     def absent(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.absent, ids=list(ids))
 
+    def deleted(self, ids: Sequence[RunId]) -> list[RunId]:
+        return self.ask(Functions.deleted, ids=list(ids))
+
     def overview(self) -> dict[str, protocol.Overview]:
         return self.ask(Functions.overview)
 

@@ -34,6 +34,7 @@ class Pulled(NamedTuple):
     conflicts: Mapping[str, Sequence[str]] = {}
     unreadable: Mapping[str, Sequence[str]] = {}
     foreign: Mapping[str, str] = {}  # run id -> whose it is; such a run stays as it is
+    came: Collection[str] = ()  # runs of which something has come that was not here
 
 
 def pull(
@@ -111,4 +112,5 @@ def pull(
     if journal:
         journal.happened(foreseen, changes)
     unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
-    return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign)
+    came = {*copied.files, *(change.run for change in changes)}
+    return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign, came)
