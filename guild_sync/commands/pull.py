@@ -3,14 +3,15 @@
 Usage:
   guild pull [options] REMOTE [RUN]...
 
-RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or the
-beginning of one. Without RUN, all of the remote's runs are copied, or with filters all
-that they leave, but for those that were deleted here: how many these are is said. What
-is here already is not copied again; on a terminal it is said how many those are. A run here that was made here, or came from another remote, is replaced
-only where RUN is its id or the beginning of that. A run that is running there is shown as
-such here, until 'guild sync' learns that it has ended. Labels, tags, comments and marks
-that were changed here since are kept; where a label was changed on both sides, the one
-here stays, and a line says so.
+RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or
+the beginning of one. Without RUN, all of the remote's runs are copied, or with filters
+all that they leave, but for those that were deleted here: how many these are is said.
+What is here already is not copied again; on a terminal it is said how many those are. A
+run here that was made here, or came from another remote, is replaced only where RUN is
+its id or the beginning of that. A run that is running there is shown as such here,
+until 'guild sync' learns that it has ended. Labels, tags, comments and marks that were
+changed here since are kept; where a label was changed on both sides, the one here
+stays, and a line says so.
 
 'guild-pull' is the same command by itself.
 
