@@ -211,6 +211,7 @@ class State(TypedDict):
     notes: Notes
     unreadable: List[str]  # paths that its remote may not read
     children: List[RunId]  # the runs that it consists of, by now
+    bytes: Optional[Count]  # of its files; None: they fit in the room that was told, or not known
 
 
 if TYPE_CHECKING:

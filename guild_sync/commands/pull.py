@@ -40,6 +40,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from guild_sync.agent.protocol import Run, State
 from guild_sync.cli import arguments
@@ -58,6 +59,7 @@ from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger
 from guild_sync.transfer import copying, pull, survey
+from guild_sync.transfer.room import Room
 
 _SHOWN = 5  # ids in a message
 
@@ -78,7 +80,9 @@ def main(argv: Sequence[str]) -> int:
             say(f"Getting run info on {host.name}")
         filters = arguments.filters_for(args, host, changes=True)
         selection, specs = selected(remote.pull), args.texts("RUN")
-        runs, found = survey.offer(host, here, specs, filters, selection)
+        room = Room()
+        free = room.left(Path(here.home, "runs"))
+        runs, found = survey.offer(host, here, specs, filters, selection, free)
         if not specs and not args.is_set("--deleted"):
             runs = _without_deleted(here, host, runs, silent=as_json)
         states = {run["id"]: found.states[run["id"]] for run in runs}
@@ -92,14 +96,15 @@ def main(argv: Sequence[str]) -> int:
             if not _confirmed(runs, host, args.is_set("--delete")):
                 return Exit.OK
             # The status must be from just before the copy.
-            states = dict(survey.survey(host, here, list(states), selection, stamps=False).states)
+            told = survey.survey(host, here, list(states), selection, False, room=free)
+            states = dict(told.states)
         delete, links = args.is_set("--delete"), args.is_set("--copy-links")
         begun = time.monotonic()
-        pulled, gone = _pull(host, here, states, selection, delete, links, specs)
+        pulled, gone = _pull(host, here, states, selection, delete, links, specs, room)
         _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(states, pulled)
-    is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or gone)
+    is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
     status = Exit.OK if is_whole else Exit.INCOMPLETE
     return max(status, delivery.deliver(here, console.warn))
 
@@ -157,6 +162,7 @@ def _pull(
     delete: bool,
     copy_links: bool,
     specs: Sequence[str],
+    room: Room,
 ) -> tuple[pull.Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
     gone = [run_id for run_id, state in found.items() if state is None]
@@ -170,12 +176,14 @@ def _pull(
         delete_copied=selection.delete,
         named=named,
         expected=expected,
+        room=room,
     )
     here.forget_expected([r for r in expected & states.keys() if r not in pulled.faults])
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
     copying.warn_of_unreadable(pulled.unreadable, host, console.warn)
+    copying.warn_of_cramped(pulled.cramped, host, console.warn)
     if pulled.foreign:
         console.warn(_not_its_own(host.name, pulled.foreign))
     return pulled, gone

@@ -288,10 +288,9 @@ def _bring_home(run_id: str) -> None:
     faults: list[GuildError] = []
     # Scripts read what a run prints: only people are told what is done beside.
     told = say if sys.stdout.isatty() else lambda text: None
+    visit = Visit(here, told, faults.append, journal=journal.Journal(here))
     try:
-        engine.sync(
-            Visit(here, told, faults.append, journal=journal.Journal(here)), [run_id], {}, 1
-        )
+        engine.sync(visit, [run_id], {}, jobs=1)
         delivery.deliver(here, faults.append)
     except GuildError as e:
         faults.append(e)

@@ -357,6 +357,7 @@ class AgentClient(ABC):
         stamps: bool,
         look_only: bool,
         selection: protocol.SelectionForm | None,
+        room: int | None = None,
     ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
@@ -364,6 +365,7 @@ class AgentClient(ABC):
             stamps=stamps,
             look_only=look_only,
             selection=selection,
+            room=room,
         )
 
     def offer(
@@ -371,8 +373,11 @@ class AgentClient(ABC):
         specs: Sequence[str],
         filters: Filters | None,
         selection: protocol.SelectionForm | None,
+        room: int | None = None,
     ) -> protocol.Offer:
-        return self.ask(Functions.offer, specs=list(specs), filters=filters, selection=selection)
+        return self.ask(
+            Functions.offer, specs=list(specs), filters=filters, selection=selection, room=room
+        )
 
     def tracked(self) -> list[tuple[RunId, str]]:
         return self.ask(Functions.tracked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from guild_sync.agent.protocol import Expected, Filters
@@ -12,7 +13,7 @@ from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
     from guild_sync.config.selection import Selection
-
+    from guild_sync.transfer.room import Room
 
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
@@ -40,6 +41,14 @@ class Visit(NamedTuple):
     journal: ChangeListener | None = None
     selected: Callable[[Selection], Selection] = lambda configured: configured
     limit: float | None = None  # seconds after which all that still goes on is ended
+    room: Room | None = None  # here, for all remotes together; a sync looks at it
+    remotes: int = 1  # that are visited, and share the room
+
+    def share(self) -> int | None:
+        """The bytes that a remote may send without its being asked how much it is."""
+        if self.room is None:
+            return None
+        return self.room.left(Path(self.here.home, "runs")) // self.remotes
 
 
 def wanted(

@@ -27,7 +27,9 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     asked = [*ids, *awaited.ids]
     visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
     selection = visit.selected(host.remote.pull)
-    survey, children = surveys.with_children(host, here, [*asked, *wanted.strays], selection)
+    survey, children = surveys.with_children(
+        host, here, [*asked, *wanted.strays], selection, room=visit.share()
+    )
     found = {run_id: state for run_id, state in survey.states.items() if state}
     gone = [run_id for run_id in (*ids, *awaited.begun) if run_id not in found]
     lost = lost_by_now(host, wanted, awaited.begun, survey, gone, entry)
@@ -43,11 +45,13 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
             delete_copied=selection.delete,
             # Nobody has asked for these: one that came here meanwhile stays as it is.
             named=[run_id for run_id in changed if run_id not in {*children, *awaited.ids}],
+            room=visit.room,
             expected={*children, *(run["run"] for run in wanted.expected)},
         )
     copying.warn_of(pulled.faults, host, visit.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)
     copying.warn_of_lost(pulled.changes, name, visit.warn)
+    copying.warn_of_cramped(pulled.cramped, host, visit.warn)
     copying.warn_of_unreadable(pulled.unreadable, host, visit.warn)
     changes = [
         *pulled.changes,
@@ -69,4 +73,5 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         missing,
         bytes=pulled.bytes,
         unreadable=pulled.unreadable,
+        cramped=pulled.cramped,
     )
