@@ -44,6 +44,9 @@ else:
 
 
 Filters = Dict[str, Value]  # which runs are meant: agent/catalog/filters.py
+# What the names of variables begin with among the keys of an environment: those of a remote, which
+# operations there have, and those of one run, which count more than all others.
+ENV, RUN_ENV = "env.", "run-env."
 # What people wrote of a run, by the names in NOTES: None where nothing; without what is unreadable.
 Notes = Dict[str, Value]
 
@@ -519,6 +522,7 @@ class Checkup(TypedDict):
     python: Python
     rsync: Optional[str]
     home: HomeState
+    ended: bool  # whether runs are ended when their user logs out
 
 
 class Activated(TypedDict):

@@ -1,7 +1,7 @@
 """Run an operation, here or on a remote.
 
 Usage:
-  guild run [options] [-t TAG]... [OPERATION] [FLAG]...
+  guild run [options] [-t TAG]... [--env VARIABLE]... [OPERATION] [FLAG]...
 
 OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or 'queue', or, here
 only, the path of a Python script. PACKAGE/OPERATION and MODEL:OPERATION may also be what
@@ -55,6 +55,9 @@ Options:
                       draws the same. Without it all are run.
   --fail-on-trial-error
                       End the batch with the first trial that fails.
+  --env NAME=VALUE    Give the operation a variable, and those of its steps and trials; may be
+                      given several times. The run keeps it: for what is secret there is
+                      env-secrets in guild.yml.
   --force-flags       Take flags and values that the operation does not define.
   --no-track          Do not have 'guild sync' bring the run home from its remote, nor bring
                       it when it was waited for. The same as 'track: no' of the remote.
@@ -81,6 +84,7 @@ from pathlib import Path
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
+from guild_sync.config.variables import VARIABLE, is_value
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
@@ -185,7 +189,16 @@ def _request(args: Arguments) -> Request:
             args.is_set("--needed"),
         ),
         is_staged=args.is_set("--stage"),
+        env=_env(args),
     )
+
+
+def _env(args: Arguments) -> dict[str, str]:
+    pairs = [text.partition("=") for text in args.texts("--env")]
+    for name, sign, value in pairs:
+        if not sign or not VARIABLE.match(name) or not is_value(value):
+            raise UsageError(f"--env takes NAME=VALUE, not {name + sign + value!r}")
+    return {name: value for name, _, value in pairs}
 
 
 def _seed(args: Arguments) -> int | None:

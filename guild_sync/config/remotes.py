@@ -62,6 +62,10 @@ class Remote:
     venv_activate: str | None = None
     python: str | None = None
     init: str | None = None
+    setup: str = ""  # lines of sh, before anything else there
+    login_shell: bool = False  # whether the login's profile is read before
+    env: tuple[tuple[str, str], ...] = ()  # variables of operations there
+    rsync_path: str | None = None
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
@@ -229,6 +233,9 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         return None
     if "host" in values:  # an address in brackets, as URLs have it
         values["host"] = values["host"].strip("[]")
+    if isinstance(values.get("setup"), list):
+        values["setup"] = "\n".join(values["setup"])
+    values["env"] = tuple((name, str(value)) for name, value in values.get("env", {}).items())
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     if sourced := _SOURCE.match(values.get("venv_activate", "")):

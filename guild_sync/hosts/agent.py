@@ -469,8 +469,8 @@ class AgentClient(ABC):
     def clock(self) -> float:
         return self.ask(Functions.clock)
 
-    def checkup(self) -> protocol.Checkup:
-        return self.ask(Functions.checkup)
+    def checkup(self, rsync: str = "rsync") -> protocol.Checkup:
+        return self.ask(Functions.checkup, rsync=rsync)
 
     def try_environment(self, spec: Mapping[str, str]) -> protocol.Activated:
         return self.ask(Functions.try_environment, spec=dict(spec))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from guild_sync.agent.protocol import Job, Run
+from guild_sync.agent.protocol import RUN_ENV, Job, Run
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
@@ -165,9 +165,10 @@ def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:
 
 
 def _job_on(launch: Launch, host: Host) -> Job:
-    environment = host.environment() or launch.job.get("environment") or {}
+    kept = launch.job.get("environment") or {}
+    given = {key: value for key, value in kept.items() if key.startswith(RUN_ENV)}
     job: Job = with_oprefs(launch.job, opref_on(launch, host))
-    job["environment"] = {} if launch.is_builtin else environment
+    job["environment"] = {} if launch.is_builtin else {**(host.environment() or kept), **given}
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
     return job
