@@ -84,7 +84,6 @@ from pathlib import Path
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
-from guild_sync.config.variables import VARIABLE, is_value
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
@@ -194,6 +193,10 @@ def _request(args: Arguments) -> Request:
 
 
 def _env(args: Arguments) -> dict[str, str]:
+    if not args.texts("--env"):
+        return {}
+    from guild_sync.config.variables import VARIABLE, is_value
+
     pairs = [text.partition("=") for text in args.texts("--env")]
     for name, sign, value in pairs:
         if not sign or not VARIABLE.match(name) or not is_value(value):
