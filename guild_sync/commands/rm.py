@@ -31,12 +31,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync.agent.protocol import RUNNING, Run
+from guild_sync.agent.protocol import RUNNING, Changed, Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Action, Chosen, counted
 from guild_sync.errors import Exit
 from guild_sync.hosts import locking
+from guild_sync.hosts.base import Host
 from guild_sync.output.console import say
+from guild_sync.runs import tracking
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,8 +66,14 @@ def _is_running(run: Run, force: bool) -> bool:
 def _change(permanent: bool, chosen: Chosen, force: bool) -> Action:
     how = "permanently delete" if permanent else "delete"
     copies = [run["id"] for run in chosen.runs if run["remote"]]
+
+    def delete(host: Host, ids: Sequence[str]) -> Changed:
+        changed = host.delete_runs(ids, permanent, copies, force)
+        tracking.forget(changed["done"], host)
+        return changed
+
     return Action(
-        lambda host, ids: host.delete_runs(ids, permanent, copies, force),
+        delete,
         verb="delete",
         intent=how,
         done="Permanently deleted" if permanent else "Deleted",

@@ -61,9 +61,14 @@ class Remote:
     venv_activate: str | None = None
     python: str | None = None
     init: str | None = None
+    setup: str = ""  # lines of sh, before anything else there
+    login_shell: bool = False  # whether the login's profile is read before
+    env: tuple[tuple[str, str], ...] = ()  # variables of operations there
+    rsync_path: str | None = None
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
+    track: bool = True  # whether runs that are started there are brought home
     pull: Selection = EVERYTHING
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
@@ -227,6 +232,9 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         return None
     if "host" in values:  # an address in brackets, as URLs have it
         values["host"] = values["host"].strip("[]")
+    if isinstance(values.get("setup"), list):
+        values["setup"] = "\n".join(values["setup"])
+    values["env"] = tuple((name, str(value)) for name, value in values.get("env", {}).items())
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     if sourced := _SOURCE.match(values.get("venv_activate", "")):

@@ -10,6 +10,7 @@ from schema import And, Or, Schema, SchemaError
 from guild_sync.config.faults import Place
 from guild_sync.config.selection import AT_END, is_pattern, size
 from guild_sync.config.texts import is_one_line, short
+from guild_sync.config.variables import is_env, is_value
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
 # be read as an option, a path, a pattern of ssh_config, or a second word. A host may be an
@@ -19,6 +20,7 @@ HOST = re.compile(
 )
 USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
+PROGRAM = re.compile(r"(?!-)[A-Za-z0-9_./~+@-]+\Z")  # rsync hands it to a shell there
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
 
@@ -28,6 +30,11 @@ def is_home(value: object) -> bool:
     if not is_one_line(value):
         return False
     return not value.startswith("~") or bool(re.match("~/.", value))
+
+
+def is_setup(value: object) -> bool:
+    lines = value if isinstance(value, list) else [value]
+    return all(isinstance(line, str) and is_value(line) for line in lines)
 
 
 def _ssh_option(value: object) -> bool:
@@ -76,6 +83,15 @@ REMOTE_KEYS: dict[str, Schema] = {
         error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
     ),
     "compress": Schema(bool, error="must be yes or no"),
+    "rsync-path": Schema(
+        And(str, PROGRAM.match), error="must be the path of a program there, without spaces"
+    ),
+    "login-shell": Schema(bool, error="must be yes or no"),
+    "setup": Schema(is_setup, error="must be a line of sh, or a list of them"),
+    "env": Schema(
+        is_env, error="must be a mapping of names of variables to text or numbers (yes in quotes)"
+    ),
+    "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
 }
 _PATTERNS = Schema(

@@ -217,16 +217,28 @@ def _clock(host: Host) -> Line:
 
 def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
     if parts & {BASICS, SPACE}:
-        found = host.checkup()
+        found = host.checkup(_rsync_of(host))
         if BASICS in parts:
             python = found["python"]
             yield Line("Python", f"{python['version']} ({python['executable']})")
             yield _rsync(found["rsync"])
+            if found["ended"]:
+                yield _to_do(
+                    "login",
+                    "systemd ends all that a user runs at logout (KillUserProcesses), runs too",
+                    "Have it let yours be, there: loginctl enable-linger",
+                )
             yield from _home(found["home"])
         if SPACE in parts:
             yield from _space(found["home"])
     if ENVIRONMENT in parts:
         yield from _environment(host)
+
+
+def _rsync_of(host: Host) -> str:
+    """The rsync that copies use there."""
+    remote = getattr(host, "remote", None)
+    return (remote.rsync_path if remote else None) or "rsync"
 
 
 def _rsync(version: str | None) -> Line:

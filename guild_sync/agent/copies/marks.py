@@ -208,7 +208,7 @@ def _is_left(name: str, path: str) -> bool:
         return False
     here, place = identity.place(), identity.ProcessPlace(*found.group(1, 2, 3))
     if place == here or place.host is None:
-        return _is_dead(found.group(4))
+        return identity.is_gone(found.group(4))
     if place.host == here.host and place.boot != here.boot:
         return True
     try:  # elsewhere: only its age tells
@@ -280,12 +280,7 @@ def _remove_unfinished(directory: str) -> None:
     guild = rundir.guild_dir(directory)
     for name in (".", "attrs"):
         if inside.is_folder(guild, name):
-            atomic.remove_unfinished(guild, name, _is_dead)
-
-
-def _is_dead(pid: str) -> bool:
-    """Whether the end of a file's name is the number of a process or thread that is no more."""
-    return pid.isdigit() and identity.start_time(int(pid)) is None
+            atomic.remove_unfinished(guild, name, identity.is_gone)
 
 
 def _set_waiting(directory: str, state: State) -> None:

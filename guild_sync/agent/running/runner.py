@@ -13,9 +13,10 @@ import subprocess
 import time
 from typing import Callable, Dict, List, Optional, Tuple
 
+from .. import protocol
 from ..errors import AgentError, is_exhaustion
 from ..machine.children import agent_argv
-from ..machine.environment import Environment, user_name
+from ..machine.environment import Environment, user_name, variables_of
 from ..protocol import WAITING, Job, Plain, now
 from ..store import inside, locks, rundir
 from ..store.job import read_job
@@ -180,7 +181,7 @@ def _write_start(directory: str, argv: List[str], job: Job, facts: Dict[str, Pla
     attributes: Dict[str, Plain] = {
         **facts,
         "cmd": argv,
-        "env": job.get("env") or {},
+        "env": {**(job.get("env") or {}), **_given(job)},
         "host": socket.gethostname(),
         "user": user_name(),
         "started": now(),
@@ -233,7 +234,13 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
     if "PYTHONPYCACHEPREFIX" not in variables:
         variables.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     variables.update(own)
+    variables.update(_given(job))
     return variables
+
+
+def _given(job: Job) -> Dict[str, str]:
+    """The variables that this run was given, and no other."""
+    return variables_of(job.get("environment") or {}, protocol.RUN_ENV)
 
 
 def _id(directory: str) -> str:

@@ -493,6 +493,7 @@ def state(directory: str) -> State:
         "notes": {},
         "unreadable": [],
         "children": [],
+        "bytes": None,
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)
