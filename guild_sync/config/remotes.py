@@ -18,6 +18,7 @@ from guild_sync.config.schema import (
     PULL_KEYS,
     REMOTE_KEYS,
     USER,
+    duration,
     fits,
     is_home,
     is_one_line,
@@ -52,6 +53,7 @@ class Remote:
     private_key: str | None = None
     connect_timeout: int | None = None
     timeout: int | None = None
+    keep_open: int | None = None  # seconds without use after which its connection closes
     proxy: str | None = None
     proxy_jump: str | None = None
     known_hosts: str | None = None
@@ -228,6 +230,8 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         return None
     if "host" in values:  # an address in brackets, as URLs have it
         values["host"] = values["host"].strip("[]")
+    if "keep_open" in values:
+        values["keep_open"] = duration(values["keep_open"])
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     if sourced := _SOURCE.match(values.get("venv_activate", "")):
