@@ -135,15 +135,19 @@ def _logout(names: Sequence[str]) -> int:
     for name in names:
         if name not in noted:  # one that the config file has no more can be logged out of
             remotes.remote(name)
+    closed = False
     for name in names or sorted({*noted, *remotes.usable()[0]}):
         remote = _over_ssh(name)
         was_open = connection.close_logins(name)
         if (remote and ssh.disconnect(remote)) or was_open:
-            say(f"{name}: logged out")
+            say(f"{name}: the connection is closed")
+            closed = True
         elif names and remote and ssh.is_connected(remote):
             say(f"{name}: the connection that is open is one of your own ssh, and stays")
         elif names:
             say(f"{name}: no connection is open")
+    if not closed and not names:
+        say("No connection is open.")
     return Exit.OK
 
 

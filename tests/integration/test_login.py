@@ -137,7 +137,7 @@ def test_after_a_login_no_command_needs_anybody_until_the_logout(
     assert re.fullmatch(rf"x: {SINCE}10h \(--force logs in anew\)", again[0])
     assert (tmp_path / "asking/log").read_text() == log, "nobody has knocked there again"
 
-    assert guild.ok("remote", "logout", "x").out == "x: logged out\n"
+    assert guild.ok("remote", "logout", "x").out == "x: the connection is closed\n"
     assert guild.ok("remote", "logout", "x").out == "x: no connection is open\n"
     assert guild("runs", "-r", "x").code == 3
 
@@ -265,9 +265,10 @@ def test_a_login_to_a_spec_is_closed_by_the_logout_from_all(
     with typing(guild, "remote", "login", spec) as terminal:
         assert terminal.end() == 0, terminal.shown
     assert guild.ok("remote", "status", spec).lines[1].startswith(f"{spec}: logged in since ")
-    assert f"{spec}: logged out\n" in guild.ok("remote", "logout").out
-    assert len(guild.ok("remote", "status", spec).lines) == 1
-    assert f"{spec}: logged out\n" in guild.ok("remote", "logout", spec).out
+    assert f"{spec}: the connection is closed\n" in guild.ok("remote", "logout").out
+    assert len(guild.ok("remote", "status", spec).lines) == 1, "a connection, and no login"
+    assert f"{spec}: the connection is closed\n" in guild.ok("remote", "logout", spec).out
+    assert guild.ok("remote", "logout").out == "No connection is open.\n"
 
 
 def test_a_connection_whose_remote_was_changed_since_is_closed_too(
@@ -278,7 +279,7 @@ def test_a_connection_whose_remote_was_changed_since_is_closed_too(
         assert terminal.end() == 0, terminal.shown
     master = master_pid("x")
     guild.configure(x=sshd.keys(there, connect_timeout=7))
-    assert guild.ok("remote", "logout", "x").out == "x: logged out\n"
+    assert guild.ok("remote", "logout", "x").out == "x: the connection is closed\n"
     wait_until(lambda: not Path(f"/proc/{master}").exists(), "the end of the connection")
     guild.configure(z=sshd.keys(there))
     assert complaint(guild("remote", "logout", "x"), 1)[0] == "guild: remote 'x' is not defined"
@@ -295,7 +296,7 @@ def test_a_users_own_connection_is_taken_and_left(
     assert "one of your own ssh, and stays" in guild.ok("remote", "logout", "x").out
     with typing(guild, "remote", "login", "--force", "x") as terminal:
         assert terminal.end() == 0, terminal.shown
-    assert guild.ok("remote", "logout", "x").out == "x: logged out\n"
+    assert guild.ok("remote", "logout", "x").out == "x: the connection is closed\n"
 
 
 @pytest.mark.parametrize("option", ["ControlPersist=no", "ControlPath=none"])
