@@ -29,6 +29,7 @@ KEY_AND_CODE = (
     "KbdInteractiveAuthentication yes",
     "AuthenticationMethods publickey,keyboard-interactive",
     "MaxSessions 2",
+    "AllowTcpForwarding yes",  # it is a jump host too
 )
 PAM = """\
 auth requisite pam_exec.so quiet expose_authtok {program}
@@ -226,6 +227,21 @@ def test_where_nobody_can_be_asked_there_is_one_line(
     assert without_terminal(guild, "remote", "login", "y").code == 0, "it is open"
 
 
+def test_a_jump_host_on_the_way_may_ask_too(
+    guild: Guild, asking: Server, sshd: Server, there: Path, tmp_path: Path, own_connections: None
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host gate\n  HostName 127.0.0.1\n  Port {asking.state.port}\n"
+        f"  IdentityFile {asking.remote.private_key}\n"
+        f"  UserKnownHostsFile {asking.remote.known_hosts}\n"
+    )
+    guild.configure(x=sshd.keys(there, ssh_config=str(config), proxy_jump="gate"))
+    assert complaint(guild("runs", "-r", "x"), 3)[-1] == "  guild remote login x"
+    logged_in(guild, "x")
+    assert guild.ok("runs", "-r", "x").out == ""
+
+
 # ---- what needs no root
 
 
@@ -297,6 +313,19 @@ def test_a_users_own_connection_is_taken_and_left(
     with typing(guild, "remote", "login", "--force", "x") as terminal:
         assert terminal.end() == 0, terminal.shown
     assert guild.ok("remote", "logout", "x").out == "x: the connection is closed\n"
+
+
+def test_a_connection_after_that_of_a_login_has_closed_is_no_login(
+    guild: Guild, sshd: Server, there: Path, own_connections: None
+) -> None:
+    guild.configure(x=sshd.keys(there, connect_timeout=8))
+    with typing(guild, "remote", "login", "x") as terminal:
+        assert terminal.end() == 0, terminal.shown
+    # As it does once nothing has used it for long.
+    closing = [*ssh_argv("x"), "-O", "exit", "127.0.0.1"]
+    subprocess.run(closing, check=True, stderr=subprocess.DEVNULL)
+    assert len(guild.ok("remote", "status", "x").lines) == 1
+    assert "x: a connection is open already (" in guild.ok("remote", "login", "x").out
 
 
 @pytest.mark.parametrize("option", ["ControlPersist=no", "ControlPath=none"])
