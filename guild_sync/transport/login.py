@@ -65,12 +65,12 @@ def argv(remote: Remote, settings: Mapping[str, str]) -> tuple[str, ...]:
 
 def idle_seconds(remote: Remote, settings: Mapping[str, str]) -> int:
     """The seconds without use after which the connection will close, by ssh's own settings."""
-    keeps = settings.get("controlpersist", "no")
-    if keeps == "no" or settings.get("controlpath", "none") == "none":
-        raise GuildError(
-            f"no connection to remote {remote.name!r} is kept: ControlPath or ControlPersist is "
-            "'no' or 'none'",
-            "See 'ssh-options' of the remote, and your ssh configuration. 'keep-open: 10h' of the "
-            "remote keeps one, whatever\nControlPersist of the latter says.",
-        )
+    for option, off in (("ControlPersist", "no"), ("ControlPath", "none")):
+        if settings.get(option.lower(), off) == off:
+            raise GuildError(
+                f"no connection to remote {remote.name!r} is kept: ssh has {option} {off}",
+                "See 'ssh-options' of the remote, and your ssh configuration. 'keep-open: 10h' of "
+                "the remote\nstands for ControlPersist, and counts before the latter.",
+            )
+    keeps = settings["controlpersist"]
     return int(keeps) if keeps.isdecimal() else 0

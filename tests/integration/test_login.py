@@ -335,7 +335,8 @@ def test_a_connection_that_would_not_be_kept_is_not_asked_for(
     guild.configure(x=sshd.keys(there, ssh_options=[option]))
     with typing(guild, "remote", "login", "x") as terminal:
         assert terminal.end() == 1
-        assert terminal.shown.startswith("guild: no connection to remote 'x' is kept: ")
+        has = f"ssh has {option.replace('=', ' ')}"
+        assert terminal.shown.startswith(f"guild: no connection to remote 'x' is kept: {has}\n")
 
 
 def test_a_sandbox_needs_no_login_and_can_have_one(guild: Guild) -> None:
