@@ -18,6 +18,7 @@ from guild_sync.config.schema import (
     PULL_KEYS,
     REMOTE_KEYS,
     USER,
+    duration,
     fits,
     is_home,
 )
@@ -51,6 +52,7 @@ class Remote:
     private_key: str | None = None
     connect_timeout: int | None = None
     timeout: int | None = None
+    keep_open: int | None = None  # seconds without use after which its connection closes
     proxy: str | None = None
     proxy_jump: str | None = None
     known_hosts: str | None = None
@@ -235,6 +237,8 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
     if isinstance(values.get("setup"), list):
         values["setup"] = "\n".join(values["setup"])
     values["env"] = tuple((name, str(value)) for name, value in values.get("env", {}).items())
+    if "keep_open" in values:
+        values["keep_open"] = duration(values["keep_open"])
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     if sourced := _SOURCE.match(values.get("venv_activate", "")):

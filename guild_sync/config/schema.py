@@ -22,6 +22,9 @@ USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
 PROGRAM = re.compile(r"(?!-)[A-Za-z0-9_./~+@-]+\Z")  # rsync hands it to a shell there
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _SECONDS) + r"\Z")
+_LONGEST = 365 * 86400  # seconds
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
 
 
@@ -40,6 +43,15 @@ def is_setup(value: object) -> bool:
 def _ssh_option(value: object) -> bool:
     match = isinstance(value, str) and _SSH_OPTION.match(value)
     return bool(match) and match["key"].lower() not in _STRUCTURAL_OPTIONS  # type: ignore[index]
+
+
+def duration(value: object) -> int | None:
+    """The seconds that a whole number, or text such as `10h`, `30m` and `1h30m`, stands for."""
+    if isinstance(value, str) and (match := _DURATION.match(value)):
+        value = sum(int(match[unit] or 0) * seconds for unit, seconds in _SECONDS.items())
+    if not _whole(value) or not isinstance(value, int):
+        return None
+    return value if 0 < value <= _LONGEST else None
 
 
 def _whole(value: object) -> bool:
@@ -62,6 +74,9 @@ REMOTE_KEYS: dict[str, Schema] = {
     "private-key": _TEXT,
     "connect-timeout": WHOLE_SECONDS,
     "timeout": WHOLE_SECONDS,
+    "keep-open": Schema(
+        lambda value: duration(value) is not None, error="must be a time such as 30m or 10h"
+    ),
     "proxy": _TEXT,
     "proxy-jump": _TEXT,
     "known-hosts": _TEXT,
