@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from ..errors import refuse_exhaustion
 from ..protocol import RUN_ID, Expected, now
@@ -22,15 +22,15 @@ def expect(home: str, run_id: str, remote: str) -> None:
     """Expect a run from `remote`, which this process is about to start there."""
     os.makedirs(home, exist_ok=True)
     inside.make(home, FOLDER)
-    _write(home, run_id, {"remote": remote, "time": now(), "begun": False})
+    _write(home, run_id, remote, now(), begun=False)
 
 
 def note_begun(home: str, run_id: str) -> None:
     """Keep of an expected run that it is there: should it be gone, it was removed there."""
     found = _read(home, run_id)
     if found is not None:
-        told = {"remote": found["remote"], "time": found["time"], "begun": True}
-        _write(home, run_id, told, flushed=False)  # lost in a power cut, it is asked for anew
+        # Lost in a power cut, it is asked for anew.
+        _write(home, run_id, found["remote"], found["time"], begun=True)
 
 
 def forget(home: str, ids: Sequence[str]) -> None:
@@ -52,9 +52,10 @@ def expected(home: str) -> List[Expected]:
     return sorted((e for e in found if e is not None), key=lambda e: (e["time"], e["run"]))
 
 
-def _write(home: str, run_id: str, told: Dict[str, object], flushed: bool = True) -> None:
-    record = {**told, **identity.of(os.getpid())._asdict()}
-    atomic.write_in(home, os.path.join(FOLDER, run_id), json.dumps(record), flushed)
+def _write(home: str, run_id: str, remote: str, at: int, begun: bool) -> None:
+    who = identity.of(os.getpid())._asdict()
+    record = json.dumps({"remote": remote, "time": at, "begun": begun, **who})
+    atomic.write_in(home, os.path.join(FOLDER, run_id), record, flushed=not begun)
 
 
 def _read(home: str, run_id: str) -> Optional[Expected]:
