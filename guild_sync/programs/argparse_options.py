@@ -18,6 +18,7 @@ _SWITCHES = {"store_true": True, "store_false": False}
 _CONSTANTS = frozenset({"store_const", "append_const"})
 _SILENT = frozenset({"help", "version"})  # what says something and exits
 _GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
+_ALL_THAT_FOLLOWS = frozenset({"REMAINDER", "...", "PARSER", "A..."})  # values of nargs
 _MOST_CALLS = 200  # of functions that are followed, each with the parser that it is given
 
 
@@ -30,6 +31,7 @@ class _Parser:
     commands: dict[str, _Parser] = field(default_factory=dict)
     parents: list[_Parser] = field(default_factory=list)
     function: str = ""  # whose parameter it is
+    takes_rest: bool = False  # an argument of it takes all words that follow
 
     def whole(self) -> Iterator[_Parser]:
         """It, and the parsers whose options it takes over."""
@@ -190,6 +192,8 @@ class _Reader(ast.NodeVisitor):
             parser.set_defaults.update(
                 {k.arg: self._value(k.value) for k in node.keywords if k.arg}
             )
+        elif name_or_text(_keywords(node).get("nargs")) in _ALL_THAT_FOLLOWS:
+            parser.takes_rest = True
         elif option := self._option(node):
             parser.options.append(((node.lineno, node.col_offset), *option))
         return None
@@ -239,23 +243,23 @@ class _Reader(ast.NodeVisitor):
         """The option's dest, and the flag that it is; None for what is none, or is not known."""
         names = [name for name in map(literals.text_of, call.args) if name]
         names = [name for name in names if name.startswith("-") and name.strip("-")]
-        keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        keywords = _keywords(call)
         action = name_or_text(keywords.get("action"))
         if not names or action in _SILENT:
             return None
         longs = [name for name in names if name.startswith("--")]
         option = (longs or names)[0]
         dest = literals.text_of(keywords.get("dest")) or option.lstrip("-").replace("-", "_")
-        required = self._value(keywords.get("required"))
+        is_required = self._value(keywords.get("required")) == Evaluated(True)
         flag = ImportedFlag(
             name=option.lstrip("-"),
             type=TYPES.get(name_or_text(keywords.get("type"))),
             choices=self._choices(keywords.get("choices")),
-            required=required == Evaluated(True),
+            required=is_required,
             help=literals.text_of(keywords.get("help")) or "",
         )
         default = self._value(keywords.get("default")) or Evaluated(None)
-        spelling = Spelling(option=option)
+        spelling = Spelling(option=option, names=tuple(names), is_asked_for=is_required)
         if action in _SWITCHES:
             switch = _SWITCHES[action]
             if "default" not in keywords:
@@ -321,7 +325,7 @@ def _program(parsers: list[_Parser], depth: int) -> Program:
     """What parsers that are one program offer, in the order of the source."""
     whole = [part for parser in parsers for part in parser.whole()]
     defaults = {dest: value for part in whole for dest, value in part.set_defaults.items()}
-    made = Program()
+    made = Program(takes_rest=any(part.takes_rest for part in whole))
     first: dict[str, str] = {}  # the option that a dest has its default from
     for _, dest, flag in sorted((o for part in whole for o in part.options), key=lambda o: o[0]):
         if dest in defaults:
@@ -385,11 +389,15 @@ def name_or_text(node: ast.expr | None) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def _keywords(call: ast.Call) -> dict[str, ast.expr]:
+    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
 def _truth(kind: ast.expr | None) -> tuple[str, str]:
     """How yes and no are written to an option of this type."""
-    name = name_or_text(kind)
+    name = "" if isinstance(kind, ast.Constant) else name_or_text(kind)
     if kind is None or name in ("str", "bool"):
         return "1", ""
     if name in ("int", "float"):
         return "1", "0"
-    return "True", "False"  # a function that reads words
+    return "True", "False"  # a function that reads words; a text names one that is registered

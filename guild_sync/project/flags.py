@@ -98,7 +98,8 @@ def flag_values(
         if name not in texts or values.get(name) is None:
             values[name] = value
     for name, flag in operation.flags.items():
-        if flag.required and values.get(name) in (None, ""):
+        # What none asks for is left to the program, that may have it from elsewhere.
+        if flag.required and name in values and values[name] in (None, ""):
             raise GuildError(f"flag {name!r} needs a value", f"Give it as {name}=VALUE.")
     return values
 

@@ -124,6 +124,8 @@ TABLE = [
     ("'--x', choices=range(3), type=int", "x=2", "--x 2"),
     ("'--x', dest='y', default=1, type=int", "x=2", "--x 2"),
     ("'--x', required=True", "x=2", "--x 2"),
+    ("'--x', required=True, default='a'", "x=a", "--x a"),
+    ("'--x', required=True, type=int, default=1", "x=1", "--x 1"),
     ("'--x', default=argparse.SUPPRESS", "", ""),
 ]
 
@@ -190,6 +192,100 @@ def test_a_subcommand_offers_its_options_and_those_before_it_alone(tmp_path: Pat
     assert flags("train") == [*above, "rate", "seed-too", "shared"]
     assert flags("train deep") == [*above, "rate", "seed-too", "shared", "depth"]
     assert flags("test") == [*above, "strict", "shared"]
+
+
+def test_what_ends_several_values_before_a_subcommand_is_an_option_that_says_something(
+    tmp_path: Path,
+) -> None:
+    source = """
+p.add_argument("-v", action="count", default=0)
+p.add_argument("--ids", nargs="+", type=int)
+p.add_argument("--seed", type=int, default=1)
+p.add_subparsers().add_parser("train")
+"""
+    ours, pythons = both(tmp_path, source, "ids=[1]", "--ids 1 --seed 1 train", main="train")
+    assert ours == pythons
+
+
+LAUNCHER = """
+p.add_argument("-n", "--number", type=int, default=1)
+p.add_argument("--level", nargs="?", type=int)
+p.add_argument("--debug", action=argparse.BooleanOptionalAction)
+p.add_argument("script")
+p.add_argument("rest", nargs={0})
+"""
+
+
+@pytest.mark.parametrize("nargs", ["argparse.REMAINDER", "'...'", "'A...'"])
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        ("train.py --lr 1", "--number 2 --no-debug train.py --lr 1"),
+        ("-n 3 train.py", "-n 3 --number 2 --no-debug train.py"),
+        ("--debug --level=3 train.py a", "--debug --level=3 --number 2 --no-debug train.py a"),
+        ("train.py --number 4", "--number 2 --no-debug train.py --number 4"),
+    ],
+)
+def test_options_stand_before_an_argument_that_takes_all_that_follows(
+    tmp_path: Path, nargs: str, main: str, words: str
+) -> None:
+    source = LAUNCHER.format(nargs)
+    if nargs == "'A...'":  # takes a word at least
+        main, words = f"{main} end", f"{words} end"
+    ours, pythons = both(tmp_path, source, "number=2 debug=no", words, main=main)
+    assert ours == pythons
+
+
+def test_an_option_of_a_program_that_is_launched_is_not_the_launchers(tmp_path: Path) -> None:
+    guildfile = "op: {main: module train.py --number 4, flags: {number: 2}}"
+    source = HEADER + LAUNCHER.format("'...'")
+    words = ["--number", "2", "train.py", "--number", "4"]
+    assert job(only(tmp_path, guildfile, module=source))["args"] == words
+
+
+@pytest.mark.parametrize(("flags", "words"), [("x=yes", "--x True"), ("x=no", "--x False")])
+def test_a_type_that_a_text_names_is_a_function_that_reads_words(
+    tmp_path: Path, flags: str, words: str
+) -> None:
+    source = """
+p.register("type", "bool", lambda text: text.lower() == "true")
+p.add_argument("--x", type="bool", default=None)
+"""
+    ours, pythons = both(tmp_path, source, flags, words)
+    assert ours == pythons
+
+
+REQUIRED = "p.add_argument('-x', '--extent', required=True)\n"
+
+
+@pytest.mark.parametrize("imported", ["", ", flags-import: all"])
+@pytest.mark.parametrize("words", ["--extent 1", "--extent=1", "-x 1", "-x1", "--ext 1"])
+def test_a_required_option_that_main_has_is_not_asked_for(
+    tmp_path: Path, words: str, imported: str
+) -> None:
+    guildfile = f"op: {{main: module {words}{imported}}}"
+    operation = only(tmp_path, guildfile, module=HEADER + REQUIRED)
+    assert job(operation)["args"] == words.split()
+    assert job(operation, "extent=2")["args"] == [*words.split(), "--extent", "2"]
+
+
+def test_a_required_option_that_is_no_flag_of_runs_is_left_to_the_program(tmp_path: Path) -> None:
+    source = HEADER.replace("()", "(fromfile_prefix_chars='@')") + REQUIRED
+    assert job(only(tmp_path, "op: {main: module @words}", module=source))["args"] == ["@words"]
+    operation = only(tmp_path, "op: {main: module, flags-import: all}", module=source)
+    with pytest.raises(GuildError, match="flag 'extent' needs a value"):
+        job(operation)
+
+
+@pytest.mark.parametrize("words", ["-l 3", "--lr=3", "--l 3"])
+def test_an_option_that_main_has_by_another_name_is_not_passed_again(
+    tmp_path: Path, words: str
+) -> None:
+    source = f"{HEADER}p.add_argument('-l', '--lr', type=float, default=1.0)\n"
+    guildfile = f"op: {{main: module {words}, flags: {{lr: 2.0}}}}"
+    operation = only(tmp_path, guildfile, module=source)
+    assert job(operation)["args"] == words.split()
+    assert job(operation, "lr=4.0")["args"] == [*words.split(), "--lr", "4.0"]
 
 
 def test_values_that_would_swallow_a_subcommand_are_refused(tmp_path: Path) -> None:
