@@ -1,40 +1,26 @@
 """An operation's argparse, held against Python: what guild passes is what its author would type.
 
 Each declaration is executed twice: with the words that guild's job has, and with those that a
-person types.
+person types. So it is with the other Pythons that are here, which may be those of operations.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from namespaces import namespace, namespaces, other_pythons
 from projects import job, only
 
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Operation
 
 HEADER = "import argparse\nfrom pathlib import Path\np = argparse.ArgumentParser()\n"
-
-
-def namespace(source: str, words: Sequence[str]) -> str:
-    """What the module's parser makes of these words, or what it says of them."""
-    names: dict[str, object] = {}
-    exec(compile(source, "module", "exec"), names)
-    parser = names["p"]
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return repr(parser.parse_args(list(words)))  # type: ignore[attr-defined]
-    except SystemExit:
-        return f"{words}: {said.getvalue()}"
 
 
 def operation_of(folder: Path, source: str, main: str = "") -> Operation:
@@ -44,9 +30,31 @@ def operation_of(folder: Path, source: str, main: str = "") -> Operation:
 
 def both(folder: Path, source: str, flags: str, words: str, main: str = "") -> tuple[str, str]:
     """What the module sees when guild runs it, and when a person does."""
-    source = HEADER + source
+    case = case_of(folder, HEADER + source, flags, words, main)
+    return namespace(case.source, case.ours), namespace(case.source, case.typed)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module, the words that guild passes it, and those that a person types."""
+
+    source: str
+    ours: Sequence[str]
+    typed: Sequence[str]
+
+
+def case_of(folder: Path, source: str, flags: str, words: str, main: str = "") -> Case:
     args = job(operation_of(folder, source, main), *shlex.split(flags))["args"]
-    return namespace(source, args), namespace(source, shlex.split(words))
+    return Case(source, args, shlex.split(words))
+
+
+def compare_in_others(cases: Sequence[Case]) -> None:
+    """Each of the other Pythons makes the same of guild's words and of a person's."""
+    asked = [(case.source, words) for case in cases for words in (case.ours, case.typed)]
+    for python in other_pythons():
+        answers = namespaces(python, asked)
+        pairs = zip(cases, answers[::2], answers[1::2], strict=True)
+        assert [(case, ours, typed) for case, ours, typed in pairs if ours != typed] == []
 
 
 # By hand: the arguments of one add_argument, flags for guild, words for Python.
@@ -138,6 +146,15 @@ def test_what_is_passed_is_what_its_author_would_type(
     assert ours == pythons
 
 
+def test_other_pythons_see_what_their_argparse_makes_of_it(tmp_path: Path) -> None:
+    compare_in_others(
+        [
+            case_of(tmp_path, f"{HEADER}p.add_argument({call})\n", flags, words)
+            for call, flags, words in TABLE
+        ]
+    )
+
+
 COMMANDS = """
 p.add_argument("--seed", type=int, default=1)
 p.add_argument("--ids", nargs="+", type=int)
@@ -158,28 +175,35 @@ for q in (t, e):
 """
 
 
-@pytest.mark.parametrize(
-    ("main", "flags", "words"),
-    [
-        ("", "seed=2", "--seed 2"),
-        ("train", "", "train"),
-        ("train", "rate=0.5 seed=2 seed-too=yes", "--seed 2 train --rate 0.5 --seed-too"),
-        ("t", "rate=0.5", "t --rate 0.5"),
-        ("test", "strict=yes shared=x", "test --strict --shared x"),
-        ("train", "ids='1 2'", "--ids 1 2 --seed 1 train"),
-        ("train", "ids=[1,2] level=2", "--level --ids 1 2 --seed 1 train"),
-        ("--level 3 train", "ids=[1,2] seed=4", "--level 3 --ids 1 2 --seed 4 train"),
-        ("train here", "rate=0.5", "train here --rate 0.5"),
-        ("--seed 5 train", "rate=0.5", "--seed 5 train --rate 0.5"),
-        ("--seed 5 train", "seed=6", "--seed 6 train"),
-        ("train x deep", "depth=4 rate=0.2", "train --rate 0.2 x deep --depth 4"),
-    ],
-)
+COMMAND_LINES = [
+    ("", "seed=2", "--seed 2"),
+    ("train", "", "train"),
+    ("train", "rate=0.5 seed=2 seed-too=yes", "--seed 2 train --rate 0.5 --seed-too"),
+    ("t", "rate=0.5", "t --rate 0.5"),
+    ("test", "strict=yes shared=x", "test --strict --shared x"),
+    ("train", "ids='1 2'", "--ids 1 2 --seed 1 train"),
+    ("train", "ids=[1,2] level=2", "--level --ids 1 2 --seed 1 train"),
+    ("--level 3 train", "ids=[1,2] seed=4", "--level 3 --ids 1 2 --seed 4 train"),
+    ("train here", "rate=0.5", "train here --rate 0.5"),
+    ("--seed 5 train", "rate=0.5", "--seed 5 train --rate 0.5"),
+    ("--seed 5 train", "seed=6", "--seed 6 train"),
+    ("train x deep", "depth=4 rate=0.2", "train --rate 0.2 x deep --depth 4"),
+]
+
+
+@pytest.mark.parametrize(("main", "flags", "words"), COMMAND_LINES)
 def test_options_stand_before_and_behind_the_word_of_a_subcommand(
     tmp_path: Path, main: str, flags: str, words: str
 ) -> None:
     ours, pythons = both(tmp_path, COMMANDS, flags, words, main=main)
     assert ours == pythons
+
+
+def test_other_pythons_find_the_word_of_a_subcommand(tmp_path: Path) -> None:
+    source = HEADER + COMMANDS
+    compare_in_others(
+        [case_of(tmp_path, source, flags, words, main) for main, flags, words in COMMAND_LINES]
+    )
 
 
 def test_a_subcommand_offers_its_options_and_those_before_it_alone(tmp_path: Path) -> None:
@@ -498,13 +522,22 @@ def declarations(draw: st.DrawFn) -> list[tuple[Option, bool, str]]:
     ]
 
 
-@settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(declarations())
-def test_any_declaration_sees_what_python_gives_it(
-    tmp_path: Path, declared: list[tuple[Option, bool, str]]
-) -> None:
+def test_any_declaration_sees_what_python_gives_it(tmp_path: Path) -> None:
+    cases: list[Case] = []
+
+    @settings(max_examples=250, deadline=None)
+    @given(declarations())
+    def see(declared: list[tuple[Option, bool, str]]) -> None:
+        for case in cases_of(tmp_path, declared):
+            assert namespace(case.source, case.ours) == namespace(case.source, case.typed)
+            cases.append(case)
+
+    see()
+    compare_in_others(cases)
+
+
+def cases_of(folder: Path, declared: list[tuple[Option, bool, str]]) -> Iterator[Case]:
+    """A module with these options, without any of their flags and with those that are given."""
     source = f"{HEADER}g = p.add_argument_group('g')\n"
     source += "p.add_argument('--last', type=int, default=0)\n"
     source += "t = p.add_subparsers().add_parser('train')\n"
@@ -513,6 +546,6 @@ def test_any_declaration_sees_what_python_gives_it(
     before = [w for o, is_given, place in declared if is_given and place != "t" for w in o.words]
     behind = [w for o, is_given, place in declared if is_given and place == "t" for w in o.words]
     words = [*before, "--last=0", "train", *behind]
-    operation = operation_of(tmp_path, source, main="train")
-    assert namespace(source, job(operation)["args"]) == namespace(source, ["train"])
-    assert namespace(source, job(operation, *flags)["args"]) == namespace(source, words)
+    operation = operation_of(folder, source, main="train")
+    yield Case(source, job(operation)["args"], ["train"])
+    yield Case(source, job(operation, *flags)["args"], words)
