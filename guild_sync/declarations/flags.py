@@ -59,7 +59,7 @@ def flags_of(
     elif main and words_of(main) and wanted not in ("no", False):
         path = find_module(words_of(main)[0], [root])
         if path is not None:
-            imported, dest = _imported(path, words_of(main)[1:], dest, place)
+            imported, dest = _imported(path, root, words_of(main), dest, place)
     there.update((name, imported_flag(found)) for name, found in imported.items())
     flags = {}
     for name, flag in there.items():
@@ -84,12 +84,14 @@ def flags_of(
 
 
 def _imported(
-    path: Path, words: Sequence[str], dest: str | None, place: Place
+    path: Path, root: Path, words: Sequence[str], dest: str | None, place: Place
 ) -> tuple[Mapping[str, ImportedFlag], str | None]:
     from guild_sync.project.module_flags import module_flags  # commands have no module
 
     try:
-        found = module_flags(path.read_text(encoding="utf-8"), str(path), words)
+        below, _, module = words[0].rpartition("/")
+        text = path.read_text(encoding="utf-8")
+        found = module_flags(text, str(path), words[1:], module, (root, root / below))
     except (SyntaxError, ValueError, OSError) as e:
         place.warn(f"cannot read flags from {path.name}: {e}")
         return {}, dest

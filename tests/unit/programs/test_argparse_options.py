@@ -304,6 +304,15 @@ def build():
 
 p = build()
 """,
+    "either of two": """
+def add(q, more=None):
+    (more or q).add_argument("--x", type=int, default=1)
+    (q if more is None else more).add_argument("--on", action="store_true")
+
+add(p)
+other = argparse.ArgumentParser()
+add(other, other.add_argument_group("a"))
+""",
     "set_defaults": """
 p.add_argument("--x", type=int, default=1)
 p.add_argument("--on", action="store_true")
