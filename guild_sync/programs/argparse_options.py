@@ -65,6 +65,8 @@ class _Reader(ast.NodeVisitor):
         self._modules: set[str] = set()  # what argparse is called here
         self._classes: set[str] = set()  # and argparse.ArgumentParser
         self._functions = _functions(source.tree)
+        self._methods = _methods(source.tree)
+        self._class = ""  # whose method is being read
         self._imported: dict[str, tuple[str, str]] = {}  # names: a module, and what of it
         self._names: dict[str, _Meaning] = {}
         self._returned: list[_Meaning] = []
@@ -105,7 +107,9 @@ class _Reader(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._add_class(node)
+        outside, self._class = self._class, node.name
         self.generic_visit(node)
+        self._class = outside
 
     def _add_class(self, node: ast.ClassDef) -> None:
         if any(map(self._is_parser_class, node.bases)):
@@ -247,10 +251,13 @@ class _Reader(ast.NodeVisitor):
         place = self._seen.place
         if reader is not self:
             self._seen.place = (*place, node.lineno, node.col_offset)
+        outside = reader._class
+        reader._class = next((c for (c, _), m in reader._methods.items() if m is function), "")
         with reader._scope(parsers):
             for statement in function.body:
                 reader.visit(statement)
             returned = reader._returned[-1:]
+        reader._class = outside
         self._seen.active.pop()
         self._seen.place = place
         return returned[0] if returned else None
@@ -268,8 +275,16 @@ class _Reader(ast.NodeVisitor):
 
     def _function(self, node: ast.expr) -> tuple[_Reader, ast.FunctionDef | None]:
         """The function that is called, and the reader of its module."""
-        if (function := self._functions.get(_called(node))) is not None:
+        called = _called(node)
+        own = self._methods.get((self._class, called)) if isinstance(node, ast.Attribute) else None
+        if (function := own or self._functions.get(called)) is not None:
             return self, function
+        if isinstance(node, ast.Attribute):  # of a class, or of what it makes
+            owner = node.value.func if isinstance(node.value, ast.Call) else node.value
+            reader, name = self._exporter(owner)
+            name, reader = (name, reader) if reader is not None else (ast.unparse(owner), self)
+            if (method := reader._methods.get((name, node.attr))) is not None:
+                return reader, method
         reader, name = self._exporter(node)
         return (reader, reader._functions.get(name)) if reader is not None else (self, None)
 
@@ -394,10 +409,24 @@ class _Reader(ast.NodeVisitor):
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
-    """The functions and methods of a module by their names, those whose name is theirs alone."""
+    """The functions of a module by their names, and the methods whose name is theirs alone."""
     found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     counts = Counter(function.name for function in found)
-    return {function.name: function for function in found if counts[function.name] == 1}
+    at_top = [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]
+    top_counts = Counter(function.name for function in at_top)
+    alone = {function.name: function for function in found if counts[function.name] == 1}
+    return {**alone, **{f.name: f for f in at_top if top_counts[f.name] == 1}}
+
+
+def _methods(tree: ast.Module) -> dict[tuple[str, str], ast.FunctionDef]:
+    """The methods of a module's classes by the names of both."""
+    return {
+        (statement.name, method.name): method
+        for statement in tree.body
+        if isinstance(statement, ast.ClassDef)
+        for method in statement.body
+        if isinstance(method, ast.FunctionDef)
+    }
 
 
 def _is_for_main(statement: ast.stmt) -> bool:

@@ -34,6 +34,21 @@ def parse():
 class Parser(argparse.ArgumentParser):
     pass
 
+class Model:
+    @staticmethod
+    def add_own(parser):
+        add_options(parser)
+        return parser
+
+class Options:
+    def add_own(self, parser):
+        add_options(parser)
+
+    def parse(self):
+        self.parser = argparse.ArgumentParser()
+        self.add_own(self.parser)
+        return self.parser.parse_args()
+
 parser = Parser()
 add_options(parser)
 
@@ -68,6 +83,13 @@ p = Parser()
 add_options(p)
 args = p.parse_args()
 """,
+    "a method of a class": """
+import options
+from options import Model
+args = options.Model.add_own(Model.add_own(argparse.ArgumentParser(conflict_handler="resolve")))
+args = args.parse_args()
+""",
+    "a method of what a class makes": "from options import Options\nargs = Options().parse()",
     "another class": """
 import options
 class Mine(options.Parser):
