@@ -6,21 +6,15 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from guild_sync.programs import literals
-from guild_sync.programs.literals import Constant, Evaluated
+from guild_sync.programs.argparse_calls import option_of, takes_rest
 from guild_sync.programs.module_sources import Find, ModuleSource, no_other
-from guild_sync.programs.offered import ImportedFlag, Program, literal_choices
+from guild_sync.programs.offered import Program
 from guild_sync.programs.parsers import Commands, Parser, Place, below, program_of
-from guild_sync.programs.spelling import SHELL, Spelling
 
-TYPES = {"int": "int", "float": "float", "str": "string", "bool": "boolean"}
-_SWITCHES = {"store_true": True, "store_false": False}
-_CONSTANTS = frozenset({"store_const", "append_const"})
-_SILENT = frozenset({"help", "version"})  # what says something and exits
 _GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
-_ALL_THAT_FOLLOWS = frozenset({"REMAINDER", "...", "PARSER", "A..."})  # values of nargs
 _MOST_CALLS = 200  # of functions that are followed, each with the parser that it is given
 _MOST_IMPORTS = 5  # from module to module, for one name
 
@@ -209,11 +203,11 @@ class _Reader(ast.NodeVisitor):
             return self._command(parser, node)
         if func.attr == "set_defaults":
             parser.set_defaults.update(
-                {k.arg: self._value(k.value) for k in node.keywords if k.arg}
+                {k.arg: self._source.value(k.value) for k in node.keywords if k.arg}
             )
-        elif name_or_text(_keywords(node).get("nargs")) in _ALL_THAT_FOLLOWS:
+        elif takes_rest(node):
             parser.takes_rest = True
-        elif option := self._option(node):
+        elif option := option_of(node, self._source):
             place = (*self._seen.place, node.lineno, node.col_offset)
             parser.options.append((place, *option))
         return None
@@ -324,89 +318,6 @@ class _Reader(ast.NodeVisitor):
                 reader.read_names()
         return readers[module]
 
-    # Options.
-
-    def _option(self, call: ast.Call) -> tuple[str, ImportedFlag] | None:
-        """The option's dest, and the flag that it is; None for what is none, or is not known."""
-        names = [name for name in map(literals.text_of, call.args) if name]
-        names = [name for name in names if name.startswith("-") and name.strip("-")]
-        keywords = _keywords(call)
-        action = name_or_text(keywords.get("action"))
-        if not names or action in _SILENT:
-            return None
-        longs = [name for name in names if name.startswith("--")]
-        option = (longs or names)[0]
-        dest = literals.text_of(keywords.get("dest")) or option.lstrip("-").replace("-", "_")
-        is_required = self._value(keywords.get("required")) == Evaluated(True)
-        flag = ImportedFlag(
-            name=option.lstrip("-"),
-            type=TYPES.get(name_or_text(keywords.get("type"))),
-            choices=self._choices(keywords.get("choices")),
-            required=is_required,
-            help=literals.text_of(keywords.get("help")) or "",
-        )
-        default = self._value(keywords.get("default")) or Evaluated(None)
-        spelling = Spelling(option=option, names=tuple(names), is_asked_for=is_required)
-        if action in _SWITCHES:
-            switch = _SWITCHES[action]
-            if "default" not in keywords:
-                default = Evaluated(not switch)  # argparse has this default without a word
-            return dest, replace(flag, default=default.value, switch=switch, spelling=spelling)
-        if action in _CONSTANTS:  # giving it means the constant, which may be anything
-            return dest, replace(
-                flag, default=False, type="boolean", switch=True, spelling=spelling
-            )
-        flag = replace(flag, default=default.value)
-        if action == "BooleanOptionalAction":
-            if not longs:  # there is no form that says no
-                return dest, replace(flag, type="boolean", switch=True, spelling=spelling)
-            spelling = replace(spelling, negative=f"--no-{option[2:]}")
-            return dest, replace(flag, type="boolean", spelling=spelling)
-        if action == "count":
-            return dest, replace(flag, type="int", spelling=replace(spelling, counted=True))
-        return dest, self._with_values(flag, spelling, action, keywords)
-
-    def _with_values(
-        self,
-        flag: ImportedFlag,
-        spelling: Spelling,
-        action: str,
-        keywords: Mapping[str, ast.expr],
-    ) -> ImportedFlag:
-        """The flag of an option that takes values."""
-        nargs = self._value(keywords.get("nargs"))
-        words = nargs.value if nargs and isinstance(nargs.value, (int, str)) else None
-        repeated = action == "append" or (action == "extend" and words is None)
-        many = words in ("+", "*") or (isinstance(words, int) and words > 1)
-        bare: Constant = [] if words == "*" else None
-        if words == "?":
-            bare = (self._value(keywords.get("const")) or Evaluated(None)).value
-        yes, no = _truth(keywords.get("type"))
-        spelling = replace(
-            spelling,
-            repeated=repeated,
-            words=words,
-            bare=literals.recorded(bare),
-            split=SHELL if many else None,
-            yes=yes,
-            no=no,
-        )
-        several = repeated or many or words == 1
-        return replace(flag, several=several, spelling=spelling)
-
-    def _value(self, node: ast.expr | None) -> Evaluated | None:
-        """The value of a literal, or of a name that the module gives one and no other."""
-        if isinstance(node, ast.Name):
-            return self._source.constants.get(node.id)
-        return literals.evaluated(node)
-
-    def _choices(self, node: ast.expr | None) -> tuple[Constant, ...]:
-        """The choices in their order; none unless all of them are known."""
-        if isinstance(node, ast.Set):
-            node = ast.List(node.elts, ast.Load())
-        known = self._value(node)
-        return literal_choices(known.value) if known else ()
-
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
     """The functions of a module by their names, and the methods whose name is theirs alone."""
@@ -444,26 +355,3 @@ def _called(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "cls"):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def name_or_text(node: ast.expr | None) -> str:
-    """`x` for the name `x`, the attribute `module.x` and the text "x"; else nothing."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _keywords(call: ast.Call) -> dict[str, ast.expr]:
-    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-
-
-def _truth(kind: ast.expr | None) -> tuple[str, str]:
-    """How yes and no are written to an option of this type."""
-    name = "" if isinstance(kind, ast.Constant) else name_or_text(kind)
-    if kind is None or name in ("str", "bool"):
-        return "1", ""
-    if name in ("int", "float"):
-        return "1", "0"
-    return "True", "False"  # a function that reads words; a text names one that is registered

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from guild_sync.programs import literals
-from guild_sync.programs.argparse_options import TYPES, name_or_text
+from guild_sync.programs.argparse_calls import TYPES, name_or_text
 from guild_sync.programs.literals import Constant, Evaluated
 from guild_sync.programs.offered import ImportedFlag, Program, literal_choices
 from guild_sync.programs.spelling import SHELL, Spelling

@@ -28,6 +28,12 @@ class ModuleSource:
     name: str = ""  # dotted; empty for the program's own
     package: str = ""  # what its relative imports are relative to
 
+    def value(self, node: ast.expr | None) -> Evaluated | None:
+        """The value of a literal, or of a name that the module gives one and no other."""
+        if isinstance(node, ast.Name):
+            return self.constants.get(node.id)
+        return literals.evaluated(node)
+
     def absolute(self, module: str | None, level: int) -> str | None:
         """The dotted name of what it imports from; None where that is above its package."""
         if not level:
