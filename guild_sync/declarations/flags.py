@@ -76,7 +76,9 @@ def _there(
     from guild_sync.project.module_flags import module_flags  # commands have no module
 
     try:
-        found = module_flags(path.read_text(encoding="utf-8"), str(path), program.words[1:])
+        below, _, module = program.words[0].rpartition("/")
+        text, roots = path.read_text(encoding="utf-8"), (program.root, program.root / below)
+        found = module_flags(text, str(path), program.words[1:], module, roots)
     except (SyntaxError, ValueError, OSError) as e:
         place.warn(f"cannot read flags from {path.name}: {e}")
         return {}, dest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from guild_sync.agent.protocol import Value
@@ -25,14 +25,15 @@ _CLICK, _FIRE = "args:click", "args:fire"
 def arguments(operation: Operation, values: Mapping[str, Value], words: Sequence[str]) -> list[str]:
     """The words of `main`, and in their places among them those of the flags.
 
-    A value that is the source's own default is not written: nor is one of guild.yml for an option
-    that `main` has.
+    A value that is the source's own default is not written, unless its parser asks for the option:
+    nor is one of guild.yml for an option that `main` has.
     """
     flags = {name: operation.flags.get(name, forced(name)) for name in values}
     passed = [
         flag
         for name, flag in flags.items()
-        if not is_own(flag, values[name]) and not _is_in_main(flag, values[name], words)
+        if flag.spelling.is_asked_for or not is_own(flag, values[name])
+        if not _is_in_main(flag, values[name], words)
     ]
     offered = {name: flag for name, flag in operation.flags.items() if name not in values}
     defaults = {name: plain(flag.default) for name, flag in offered.items()}
@@ -72,10 +73,9 @@ def option_of(flag: Flag) -> str:
 
 def _is_in_main(flag: Flag, value: Value, words: Sequence[str]) -> bool:
     """Whether `main` has the option already, and nobody asks for another value than guild.yml."""
-    options = {option_of(flag), flag.spelling.negative}
-    return any(word.partition("=")[0] in options for word in words) and literals.same(
-        plain(flag.default), value
-    )
+    spelling = replace(flag.spelling, option=option_of(flag))
+    own_words = words[: spelling.before]
+    return any(map(spelling.is_in, own_words)) and literals.same(plain(flag.default), value)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ class _Reader(ast.NodeVisitor):
             required=self._is_true(keywords.get("required")),
             help=literals.text_of(keywords.get("help")) or "",
         )
-        spelling = Spelling(option=option, yes="True", no="False")
+        both = (*positive, *negative)
+        spelling = Spelling(option=option, names=both, yes="True", no="False")
         if negative:
             spelling = replace(spelling, negative=_first_long(negative))
             return replace(flag, type="boolean", spelling=spelling)
