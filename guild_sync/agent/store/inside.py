@@ -8,12 +8,12 @@ of which nothing may be one. The folder's own path may have links: a run may lie
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat as modes
 from contextlib import contextmanager
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
+from .. import json_text
 from ..errors import refuse_exhaustion
 from ..protocol import Value
 
@@ -110,8 +110,8 @@ def read(folder: str, name: str, most: int) -> bytes:
 def read_json(folder: str, name: str, most: int) -> Value:
     """The value that a file of at most `most` bytes holds; None where it cannot be read as one."""
     try:
-        found: Value = json.loads(read(folder, name, most))
-    except (OSError, ValueError, RecursionError):
+        found: Value = json_text.read(read(folder, name, most))
+    except (OSError, ValueError):
         return None
     return found
 
