@@ -214,12 +214,13 @@ def flush(paths: Iterable[str]) -> None:
     for path in seen.values():
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         try:
-            _sync(handle, path)
+            flush_disk(handle, path)
         finally:
             os.close(handle)
 
 
-def _sync(handle: int, path: str) -> None:
+def flush_disk(handle: int, path: str) -> None:
+    """Have all that was written to the file system of an open file, `path`, be on its disk."""
     try:
         import ctypes  # rarely needed, and some Pythons are built without it
 
