@@ -144,7 +144,8 @@ def _line(text: str) -> bytes:
 @contextmanager
 def _unstoppable() -> Iterator[None]:
     """Have no signal that tells a run to end keep its end, which has come, from being kept."""
-    handlers = {s: signal.signal(s, signal.SIG_IGN) for s in processes.ENDING}
+    ending = (*processes.ENDING, signal.SIGQUIT)
+    handlers = {s: signal.signal(s, signal.SIG_IGN) for s in ending}
     try:
         yield
     finally:

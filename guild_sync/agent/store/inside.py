@@ -13,7 +13,6 @@ import stat as modes
 from contextlib import contextmanager
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from .. import json_text
 from ..errors import refuse_exhaustion
 from ..protocol import Value
 
@@ -109,6 +108,8 @@ def read(folder: str, name: str, most: int) -> bytes:
 
 def read_json(folder: str, name: str, most: int) -> Value:
     """The value that a file of at most `most` bytes holds; None where it cannot be read as one."""
+    from .. import json_text  # no listing needs it
+
     try:
         found: Value = json_text.read(read(folder, name, most))
     except (OSError, ValueError):

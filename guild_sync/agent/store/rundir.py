@@ -334,6 +334,19 @@ def why_linked(directory: str) -> str:
     return ""
 
 
+def why_not_followed(home: str, link: str) -> str:
+    """Why a link in a run's place is none that its user made to have the run on another disk."""
+    target = os.path.realpath(link)
+    tops = (os.path.realpath(runs_dir(home, deleted)) for deleted in (False, True))
+    if (target + os.sep).startswith(tuple(top + os.sep for top in tops)):
+        return "in its place is a link to another run, which guild does not follow"
+    if os.lstat(link).st_uid != os.geteuid():
+        return "in its place is a link of another user's, which guild does not follow"
+    if not os.path.isdir(target):
+        return "its directory is a link to %s, which is not there" % shown(target)
+    return ""
+
+
 def is_there(directory: str) -> bool:
     """Whether there is a run that guild may write to: its folders are no links."""
     return inside.is_folder(guild_dir(directory)) and not why_linked(directory)

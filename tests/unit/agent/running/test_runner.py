@@ -48,7 +48,7 @@ def test_what_a_run_has_written_is_on_the_disk_before_its_end_shows(
     assert rundir.status(str(run)).text == "completed"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_that_comes_when_the_operation_has_ended_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
 ) -> None:
