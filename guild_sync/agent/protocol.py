@@ -257,11 +257,17 @@ class Begun(TypedDict):
     moved: Dict[RunId, str]
 
 
-class Changed(TypedDict):
+class Done(TypedDict):
     """Runs that something was done to, and why not to the others."""
 
     done: List[RunId]
     refused: Dict[RunId, str]
+
+
+class Changed(Done, total=False):
+    """As Done; of those that were removed for good, what of them lies elsewhere and was left."""
+
+    left: Dict[RunId, str]
 
 
 class Picked(TypedDict):

@@ -11,6 +11,9 @@ deleted runs back, 'guild runs purge' removes them for good.
 A run that is running is not deleted: stop it first. Of a run that is running on a remote
 and was pulled, the copy here is deleted, and the run goes on.
 
+A run that you have moved to another disk, with a link in its place, is removed for good where
+it lies. Where the link leads to anything else, only the link is removed, and a line says so.
+
 Where several machines share the guild home, a run that another one runs is shown as
 'running (on MACHINE)', and is not deleted either. Only you can know that it is over.
 

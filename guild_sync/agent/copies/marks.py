@@ -94,7 +94,7 @@ def _why_not(home: str, directory: str, state: State) -> str:
     if linked:
         return "here " + linked
     if os.path.islink(directory):
-        why = _why_not_followed(home, directory)
+        why = rundir.why_not_followed(home, directory)
         if why:
             return why
     if locks.holder(rundir.guild_dir(directory)) is not None:
@@ -102,18 +102,6 @@ def _why_not(home: str, directory: str, state: State) -> str:
     is_begun_only = state["status"] == "running" and state["started"] is None
     if state["remote"] and (is_begun_only or state["remote"].startswith(protocol.PUSH)):
         return "it is not there whole yet (%s)" % state["remote"]
-    return ""
-
-
-def _why_not_followed(home: str, link: str) -> str:
-    """Why a link in a run's place is none that its user made to have the run on another disk."""
-    target = os.path.realpath(link)
-    if (target + os.sep).startswith(os.path.realpath(rundir.runs_dir(home)) + os.sep):
-        return "in its place is a link to another run, which guild does not follow"
-    if os.lstat(link).st_uid != os.geteuid():
-        return "in its place is a link of another user's, which guild does not follow"
-    if not os.path.isdir(target):
-        return "its directory is a link to %s, which is not there" % rundir.shown(target)
     return ""
 
 
@@ -388,7 +376,7 @@ def end(home: str, incoming: str, ids: Sequence[str], remote: str = "") -> Dict[
         directory = rundir.run_dir(home, run_id)
         guild = rundir.guild_dir(directory)
         if os.path.islink(directory):
-            if _why_not_followed(home, directory):
+            if rundir.why_not_followed(home, directory):
                 os.unlink(directory)
                 linked[run_id] = "a link came in place of its directory, and was removed"
         elif os.path.islink(guild):
