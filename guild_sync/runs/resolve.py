@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ class Request:
     options: BatchOptions = field(default_factory=BatchOptions)
     is_staged: bool = False
     run_dir: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,13 @@ def test_folders_of_the_operation_count_before_those_of_its_model() -> None:
         ([{"include": {"fir": "a"}}], "fir is not one of text, binary, dir"),
         (
             [{"inclued": "a"}],
-            "an item must be a pattern, or a mapping of either include or exclude",
+            "an item must be a pattern, or a mapping of either include or exclude, "
+            "not {'inclued': 'a'}",
         ),
         (
             [{"include": "a", "exclude": "b"}],
-            "an item must be a pattern, or a mapping of either include or exclude",
+            "an item must be a pattern, or a mapping of either include or exclude, "
+            "not {'include': 'a', 'exclude': 'b'}",
         ),
         ({"root": 3}, "root: must be a folder"),
         ({"root": "a\nb"}, "root: must be a folder"),

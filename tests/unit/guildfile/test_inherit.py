@@ -317,7 +317,7 @@ def test_an_include_may_be_a_param_and_go_round(tmp_path: Path) -> None:
     [
         ("nope", "there is no model or config 'nope'"),
         ("'d:nope'", "d has no operation 'nope'"),
-        ("odd", "flags of odd: must be a mapping"),
+        ("odd", "flags of odd: must be a mapping, not ['x']"),
         ("{c: 1}", "must be a name or a list of names, not {'c': 1}"),
     ],
 )

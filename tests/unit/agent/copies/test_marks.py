@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rundirs import state
+from rundirs import make, state
 from support import at_every_line
 
 from guild_sync.agent.catalog import find
@@ -568,3 +568,20 @@ def test_what_a_remote_may_not_read_is_written_down_until_it_may(home: str) -> N
     assert rundir.unreadable(directory) == ["a", "b/"]
     assert settle(home, COMPLETED) == {}
     assert rundir.unreadable(directory) == []
+
+
+@pytest.mark.parametrize(
+    ("mine", "whose"), [({}, ""), ({"LOCK.confirmed": "1 other\n"}, "other"), (None, None)]
+)
+def test_a_run_that_was_not_named_is_copied_only_over_a_copy_of_the_same_remotes(
+    home: str, mine: dict[str, str] | None, whose: str | None
+) -> None:
+    """A remote may offer any id, and that of a run which was made here."""
+    marked = {"LOCK.confirmed": "1 gpu\n"} if mine is None else mine
+    run = make(Path(home), A, marked, exit_status=0, started=1, stopped=2)
+    told = {A: state("running", started=3)}
+    begun = marks.begin(home, told, "gpu", named=[])
+    assert begun["foreign"] == ({} if whose is None else {A: whose})
+    assert (rundir.status(str(run)).remote is None) == (whose is not None)
+    assert marks.begin(home, told, "gpu", named=[A])["foreign"] == {}
+    assert rundir.status(str(run)) == rundir.Status("running", "gpu")
