@@ -31,6 +31,7 @@ from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
+from guild_sync.hosts.base import option
 from guild_sync.hosts.choose import host
 from guild_sync.output import terminal
 
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     if args.text("--min") and args.text("--max"):
         raise UsageError("--min and --max exclude each other")
-    if sum(args.is_set(option) for option in ("--short-id", "--attr", "--path")) > 1:
+    if sum(args.is_set(form) for form in ("--short-id", "--attr", "--path")) > 1:
         raise UsageError("--short-id, --attr and --path exclude each other")
     ranked = args.text("--min") or args.text("--max")
     target = host(args.text("--remote"))
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         whole=args.is_set("--all"),
     )
     if not found:
-        raise RunNotFound("no run matches", "Show runs with 'guild runs'.")
+        raise RunNotFound("no run matches", f"Show runs with 'guild runs{option(target.name)}'.")
     for line in [line for run in found for line in _shown(run, args)]:
         print(terminal.clean(line))
     return Exit.OK

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError, RunNotFound
 from guild_sync.hosts.agent import AgentClient
+
+# A command of those that hints of the agent name, with the run that may follow.
+_COMMAND = re.compile(
+    r"\bguild (?:runs (?:info|rm)|runs|stop|ls|run --start)(?: [0-9a-f]{32})?(?![\w-]| -r)"
+)
 
 
 class FileMissing(GuildError):
@@ -28,6 +34,11 @@ class Host(AgentClient):
 def option(host: str | None) -> str:
     """What a command line needs to mean that host: ` -r NAME`, or nothing for this machine."""
     return f" -r {host}" if host else ""
+
+
+def from_here(hint: str, host: str) -> str:
+    """An agent's hint, its commands as they are typed here to mean that host."""
+    return _COMMAND.sub(lambda command: command[0] + option(host), hint)
 
 
 def on(host: Host) -> str:

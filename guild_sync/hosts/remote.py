@@ -11,7 +11,7 @@ from guild_sync.agent.calls import Function, Functions, Stream
 from guild_sync.agent.protocol import ENV
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.answers import Misread, read
-from guild_sync.hosts.base import Host, error_of_kind
+from guild_sync.hosts.base import Host, error_of_kind, from_here
 from guild_sync.hosts.bootstrap import (
     ABSENT,
     AGENT,
@@ -175,7 +175,7 @@ class RemoteHost(Host):
             raise error_of_kind(
                 str(error.get("kind")),
                 f"{where}: {error.get('message')}",
-                str(error.get("hint") or ""),
+                from_here(str(error.get("hint") or ""), self.name),
             )
         if answer.get("no_python"):
             raise RemoteError(

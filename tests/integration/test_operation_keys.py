@@ -158,6 +158,8 @@ def test_a_staged_run_whose_secret_is_not_there_says_so_in_a_line(place: Place) 
     assert place.status(run_id) == "staged"
     refused = place("run", "--start", run_id, "-y")
     assert line in refused.err
+    option = f" -r {place.remote}" if place.remote else ""
+    assert refused.err.endswith(f"start the run from here: guild run --start {run_id}{option}\n")
     assert place.status(run_id) == "staged"
 
 

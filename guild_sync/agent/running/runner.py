@@ -187,7 +187,7 @@ def _facts(
                 "run %s needs %s, which is not set where it starts: guild keeps no value of "
                 "env-secrets" % (_id(directory), name),
                 "Set it there; or here, in the project's folder, and start the run from here: "
-                "guild run --start",
+                "guild run --start %s" % _id(directory),
                 "refused",
             )
     wanted = job.get("python_requires")
