@@ -51,6 +51,11 @@ Options:
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
                       there is a random one.
+  --gpus LIST         Have the run, and all that it consists of, see these GPUs alone: LIST
+                      becomes CUDA_VISIBLE_DEVICES in its environment, as in '--gpus 0,1'.
+                      Started again, or as --proto, it sees the same. A step with '--gpus' of
+                      its own has those. Of a queue, also for the runs that it starts.
+  --no-gpus           Have it see none.
   --max-trials N      Of a batch's trials run N, drawn at random; the same --random-seed
                       draws the same. Without it all are run.
   --fail-on-trial-error
@@ -101,6 +106,7 @@ _EXCLUSIVE = (
     ("--run-dir", "--start"),
     ("--run-dir", "--restart"),
     ("--force", "--proto"),
+    ("--gpus", "--no-gpus"),
     ("--needed", "--start"),
     ("--needed", "--restart"),
 )
@@ -179,7 +185,17 @@ def _request(args: Arguments) -> Request:
             args.is_set("--needed"),
         ),
         is_staged=args.is_set("--stage"),
+        gpus=_gpus(args),
     )
+
+
+def _gpus(args: Arguments) -> str | None:
+    if args.is_set("--no-gpus"):
+        return ""
+    text = args.text("--gpus")
+    if text is not None and not text.isprintable():
+        raise UsageError(f"--gpus takes devices as CUDA_VISIBLE_DEVICES has them, not {text!r}")
+    return text
 
 
 def _seed(args: Arguments) -> int | None:

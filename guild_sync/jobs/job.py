@@ -64,7 +64,7 @@ def job_of(
         return _batch(operation, values, seed, notes, options)
     if operation.steps:
         single = plain_values(values)
-        children = [_step(step, single, notes, options) for step in operation.steps]
+        children = [_step(step, operation, single, notes, options) for step in operation.steps]
         return {**_series(operation, children), "is_pipeline": True, "stops": True}
     return single_job(operation, plain_values(values), seed)
 
@@ -123,7 +123,13 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
     return made
 
 
-def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchOptions) -> Child:
+def _step(
+    step: Step,
+    pipeline: Operation,
+    values: Mapping[str, Value],
+    notes: Notes,
+    options: BatchOptions,
+) -> Child:
     """A step's run. What the user says of the pipeline holds where the step says nothing."""
     assert step.operation is not None  # operations.with_steps
     words = [f"{name}={text}" for name, text in command.step_flags(step, values).items()]
@@ -133,6 +139,7 @@ def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchO
         found = batches.with_rows(flags.flag_values(supplied, words, step.force_flags), rows)
         label = None if step.label is None else command.with_values(step.label, values)
         tags = tuple(command.with_values(tag, values) for tag in step.tags)
+        gpus = pipeline.gpus if step.gpus is None else command.with_values(step.gpus, values)
     except GuildError as e:
         raise GuildError(f"step {step.name}: {e.message}", e.hint) from None
     own_notes = Notes(
@@ -146,25 +153,12 @@ def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchO
         step.needed or options.needed,
         rows,
     )
-    operation = _seeing(step.operation, step.gpus)
+    operation = step.operation if gpus is None else replace(step.operation, gpus=gpus)
     made = _child(step.name, operation, found, own_notes, own_options)
     made["needed"] = step.needed
     made["isolated"] = step.isolated
     made["expect"] = [expectation.as_request() for expectation in step.expect]
     return made
-
-
-def _seeing(operation: Operation, gpus: str | None) -> Operation:
-    """The operation, and those of its steps, with these devices alone."""
-    if gpus is None:
-        return operation
-    steps = [
-        replace(step, operation=_seeing(step.operation, gpus if step.gpus is None else step.gpus))
-        for step in operation.steps
-        if step.operation is not None
-    ]
-    env = {**operation.env, _DEVICES: gpus}
-    return replace(operation, env=env, steps=tuple(steps))
 
 
 def _child(
@@ -201,4 +195,6 @@ def single_job(
     else:
         made = command.command_of(operation, values)
     env = {**seed_variable(seed), **made["env"]}
+    if operation.gpus is not None:
+        env[_DEVICES] = operation.gpus
     return {**made, "env": env, "operation": recipe.definition(operation)}

@@ -34,10 +34,13 @@ def plan(request: Request, host: Host) -> Launch:
     asked = request
     if host.name is not None:
         meant = replace(meant, operation=with_folder(meant.operation, None))
+    if request.gpus is not None:
+        meant = replace(meant, operation=replace(meant.operation, gpus=request.gpus))
     meant, request = _with_trials(meant, request)
     values = _with_runs(meant.operation, _values(meant, request), request, host)
     seed = _seed(meant, request.notes)
-    is_as_it_was = request.flags == asked.flags  # but for flags, which `values` has
+    # But for flags, which `values` has.
+    is_as_it_was = request.flags == asked.flags and request.gpus is None
     job = _job(meant, values, seed, request, is_as_it_was)
     given = secrets_given(meant, host)
     return launch_of(meant, values, seed, job, request.notes, request.run_dir, given)

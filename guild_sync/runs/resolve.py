@@ -36,6 +36,7 @@ class Request:
     notes: Notes = field(default_factory=Notes)
     options: BatchOptions = field(default_factory=BatchOptions)
     is_staged: bool = False
+    gpus: str | None = None  # the devices that the run sees; None: those that it would see
     run_dir: Path | None = None
 
 
@@ -149,6 +150,7 @@ def _offered(spec: str, host: Host) -> Meant | None:
     recipe = of_earlier_run(spec, host)
     operation = operation_of(recipe) if recipe is not None else None
     if operation is not None:
+        operation = replace(operation, gpus=None)  # that run's own
         return Meant(operation, recipe=recipe, anew=True)
     if is_project:
         return None

@@ -156,11 +156,12 @@ def test_the_copy_of_a_staged_run_is_not_started_here(
     assert guild.status(run_id) == f"staged ({remote})"
 
 
-def test_runs_of_a_queue_have_the_environment_of_their_own(place: Place) -> None:
+def test_runs_of_a_queue_have_the_environment_of_their_own_and_its_gpus(place: Place) -> None:
     project(place.guild.folder, "shows: {exec: 'sh -c env'}")
     run_id = place.staged(op="shows")
-    place.ok("run", "queue", "run-once=yes", "-y")
+    place.ok("run", "queue", "run-once=yes", "--gpus", "5", "-y")
     lines = place.output(run_id).splitlines()
+    assert "CUDA_VISIBLE_DEVICES=5" in lines
     assert f"RUN_ID={run_id}" in lines
     assert not [line for line in lines if "POLL_INTERVAL" in line or "RUN_ONCE" in line]
     (path,) = [line for line in lines if line.startswith("PYTHONPATH=")]

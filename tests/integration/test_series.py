@@ -286,7 +286,7 @@ def test_all_runs_are_deleted_and_restored_with_their_batches(place: Place) -> N
 
 
 def test_steps_have_options_of_run(place: Place) -> None:
-    place.ok("run", "options", "-y", "-l", "mine", "-t", "all")
+    place.ok("run", "options", "-y", "-l", "mine", "-t", "all", "--gpus", "7")
     (pipe,) = latest(place, "options")
     steps = links(place, pipe)
     assert {name: place.attr(run, "label") for name, run in steps.items()} == {
@@ -297,6 +297,7 @@ def test_steps_have_options_of_run(place: Place) -> None:
     assert place.attr(steps["train"], "tags") == ["all"]
     trials = links(place, steps["train"]).values()
     assert [place.attr(run, "env")["CUDA_VISIBLE_DEVICES"] for run in trials] == ["3", "3"]
+    assert place.attr(steps["prepare"], "env")["CUDA_VISIBLE_DEVICES"] == "7"
 
 
 def test_a_step_that_is_not_needed_is_not_run(place: Place) -> None:

@@ -158,6 +158,31 @@ def test_a_run_that_starts_again_as_it_was_keeps_its_job(here: LocalHost, earlie
     assert plan(Request(again=earlier), here).job == kept
 
 
+def devices(request: Request, here: LocalHost) -> str | None:
+    return plan(request, here).job["env"].get("CUDA_VISIBLE_DEVICES")
+
+
+def test_a_run_sees_the_gpus_that_are_asked_for_and_again_when_it_is_made_again(
+    here: LocalHost, guild: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert devices(Request("op"), here) is None
+    assert devices(Request("op", gpus=""), here) == ""
+    assert devices(Request("queue", gpus="1"), here) == "1"
+    guild.ok("run", "op", "--gpus", "0,1", "-y")
+    (run,) = here.list_runs()["runs"]
+    changed, more = [Request(again=run["id"], flags=["x=9"]), Request(again=run["id"], gpus="${x}")]
+    for request, seen in (
+        (Request(again=run["id"]), "0,1"),
+        (Request(like=run["id"]), "0,1"),
+        (changed, "0,1"),
+        (more, "${x}"),
+    ):
+        assert devices(request, here) == seen
+    (guild.folder / "guild.yml").unlink()
+    monkeypatch.chdir(guild.folder.parent)
+    assert devices(Request(":op"), here) is None, "an earlier run offers its operation alone"
+
+
 def test_a_run_like_another_is_new_and_takes_its_source_code(here: LocalHost, earlier: str) -> None:
     launch = plan(Request(like=earlier, flags=["x=5"]), here)
     assert launch.run_id != earlier
