@@ -157,6 +157,8 @@ def _step(
     made = _child(step.name, operation, found, own_notes, own_options)
     made["needed"] = step.needed
     made["isolated"] = step.isolated
+    if step.source_part is not None:
+        made["source"] = step.source_part
     made["expect"] = [expectation.as_request() for expectation in step.expect]
     return made
 

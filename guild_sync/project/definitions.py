@@ -122,6 +122,7 @@ class Step:
     # pipeline where it has such a run.
     isolated: bool | None = None
     expect: tuple[Expectation, ...] = ()
+    source_part: int | None = None  # which part of the pipeline's source code it has; None: all
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class Series:
         self._done: Dict[str, str] = dict(job.get("done") or {})
         self._within: Dict[str, str] = {}  # likewise, of the steps and trials of steps
         self._isolated = job.get("isolated")
+        self._sources = job.get("sources") or []
 
     def run(self) -> int:
         for signum in ENDING:
@@ -124,13 +125,16 @@ class Series:
 
     def _make(self, run_id: str, child: Child) -> None:
         job: Job = {**child["job"], "environment": self._environment}
+        part = self._sources[child["source"]] if "source" in child else None
         if job.get("children"):
             job["done"] = {**self._within, **self._done}
             if not job.get("is_pipeline"):
                 job["isolated"] = self._is_isolated(child)
+            if self._sources and part is None:
+                job["sources"] = self._sources
         attributes = {**child["attributes"], "flags": self._flags_of(child)}
         stage.stage(self._home, run_id, child["opref"], attributes, job)
-        adopt_source(self._home, run_id, os.path.basename(self._directory))
+        adopt_source(self._home, run_id, os.path.basename(self._directory), part=part)
         for line in requirements.add_files(self._home, run_id, job.get("requires", ())):
             say("%s: %s" % (child["operation"], line))
 

@@ -131,6 +131,7 @@ def test_every_run_goes_the_same_way_and_no_step_twice(
         "_values",
         "_with_runs",
         "_seed",
+        "given_of",
         "_job",
         "secrets_given",
         "launch_of",
