@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from types import FrameType
@@ -9,7 +10,7 @@ from types import FrameType
 import pytest
 from support import Guild, project
 
-from guild_sync.errors import UsageError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.runs.launch import Launch
@@ -91,6 +92,30 @@ def test_an_earlier_run_takes_the_project_where_it_is_asked_to(
     other = resolve(Request("other", like=earlier), here)
     assert (anew.operation.exec, other.operation.exec) == ("echo new", "echo other")
     assert None not in (anew.project, other.project)
+
+
+@pytest.mark.parametrize("spec", ["other/op", "./op", "gpkg.other/op", "other/guild.pass"])
+def test_an_operation_of_another_package_is_none_of_this_project(
+    here: LocalHost, earlier: str, spec: str
+) -> None:
+    said = f"^{re.escape(spec)} is no operation of this project, of a package or of an earlier run$"
+    for request in (Request(spec), Request(spec, like=earlier)):
+        with pytest.raises(GuildError, match=said):
+            resolve(request, here)
+
+
+def test_an_operation_may_be_named_with_the_projects_own_package(
+    here: LocalHost, guild: Guild
+) -> None:
+    assert resolve(Request("gpkg.anonymous-0123abcd/op"), here).operation.name == "op"
+    for name in ("mine", "gpkg.mine"):
+        text = (
+            f"- package: {name}\n- operations: {{op: {{exec: echo own}}, a/b: {{exec: echo b}}}}\n"
+        )
+        project(guild.folder, text)
+        for spec in ("mine/op", "gpkg.mine/op", "op"):
+            assert resolve(Request(spec), here).operation.exec == "echo own"
+        assert resolve(Request("a/b"), here).operation.exec == "echo b"
 
 
 # What becomes of it.
