@@ -198,6 +198,7 @@ def test_needed_trials_are_those_that_no_run_has_completed(place: Place) -> None
     place.ok("run", "grid", "x=[1,2]", "-y")
     place.ok("run", "grid", "x=[1,2,3]", "-y", "--needed")
     assert len(latest(place, "grid", 9)) == 3
+    assert len(links(place, latest(place, "grid+")[0])) == 3
 
 
 def test_a_batch_that_is_stopped_stops_its_trial_and_starts_no_other(place: Place) -> None:
@@ -305,8 +306,10 @@ def test_a_step_that_is_not_needed_is_not_run(place: Place) -> None:
     (made,) = latest(place, "prepare", 9)
     (pipe,) = latest(place, "again")
     assert f"Step 2 of 2, prepare_2 has completed: {made}" in place.output(pipe)
+    assert links(place, pipe) == {"prepare": made, "prepare_2": made}
     place.ok("run", "again", "-y")
     assert latest(place, "prepare", 9) == [made]
+    assert links(place, latest(place, "again")[0]) == {"prepare": made, "prepare_2": made}
 
 
 def test_an_isolated_step_takes_runs_of_its_pipeline_alone(place: Place) -> None:
