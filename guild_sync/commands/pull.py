@@ -9,7 +9,8 @@ that they leave. A run here that was made here, or came from another remote, is 
 only where RUN is its id or the beginning of that. A run that is running there is shown as
 such here, until 'guild sync' learns that it has ended. Labels, tags, comments and marks
 that were changed here since are kept; where a label was changed on both sides, the one
-here stays, and a line says so.
+here stays, and a line says so. With a batch or a pipeline come the runs that it consists
+of, but for those that were deleted here.
 
 'guild-pull' is the same command by itself.
 
@@ -66,15 +67,16 @@ def main(argv: Sequence[str]) -> int:
         filters = arguments.filters_for(args, host, changes=True)
         selection, specs = selected(remote.pull), args.texts("RUN")
         runs, found = survey.offer(host, here, specs, filters, selection)
+        found, children = survey.and_children(host, here, found, selection, stamps=False)
         if not runs:
             say("Nothing to copy.")
             _reached(here, remote.name, 0, time.monotonic() - started)
             return max(Exit.OK, delivery.deliver(here, console.warn))
         if not args.is_set("--yes"):
-            if not _confirmed(runs, host, args.is_set("--delete")):
+            if not _confirmed(runs, len(children), host, args.is_set("--delete")):
                 return Exit.OK
             # The status must be from just before the copy.
-            found = survey.survey(host, here, [r["id"] for r in runs], selection, stamps=False)
+            found = survey.survey(host, here, list(found.states), selection, stamps=False)
         delete, links = args.is_set("--delete"), args.is_set("--copy-links")
         begun = time.monotonic()
         pulled, gone = _pull(host, here, found.states, selection, delete, links, specs)
@@ -84,11 +86,13 @@ def main(argv: Sequence[str]) -> int:
     return max(status, delivery.deliver(here, console.warn))
 
 
-def _confirmed(runs: Sequence[Run], host: RemoteHost, delete: bool) -> bool:
+def _confirmed(runs: Sequence[Run], children: int, host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs from {host.name}:")
     rows = [("", *run_row(index, run)) for index, run in enumerate(runs, 1)]
     for line in tables.table(rows):
         say(line)
+    if children:
+        say(f"With {'1 run' if children == 1 else f'{children} runs'} that these consist of.")
     if delete:
         say(f"Files of these runs that are not on {host.name} will be deleted here.")
     return console.confirm()
