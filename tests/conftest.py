@@ -31,6 +31,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "user").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("GUILD_HOME", str(tmp_path / "here"))
+    (tmp_path / "config.yml").touch()
     monkeypatch.setenv("GUILD_CONFIG", str(tmp_path / "config.yml"))
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)

@@ -388,6 +388,16 @@ class Job(TypedDict, total=False):
     isolated: Optional[bool]  # of a batch: whose runs its trials take, as of a child
 
 
+def said_of(status: str) -> str:
+    """What is said of a run with a status that is not `running`: `it has completed`."""
+    ends = {
+        "completed": "completed",
+        "terminated": "been terminated",
+        "error": "ended with an error",
+    }
+    return "it has %s" % ends[status] if status in ends else "it is %s" % status
+
+
 class SourcePart(TypedDict):
     """Files of a run's source code that a run which it consists of has as its own."""
 

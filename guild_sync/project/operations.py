@@ -45,6 +45,9 @@ def find(project: Project, spec: str | None) -> Operation:
     It may have faults (`with_steps`).
     """
     offered = Offered(project)
+    if not project.operations and spec != PASS.name:
+        refuse(project.guildfile, project.faults)
+        raise GuildError(f"{project.guildfile} defines no operation")
     if spec is None:
         return _default(project, offered.in_order)
     if (found := offered.named(spec)) is not None:

@@ -189,6 +189,20 @@ def test_the_file_is_in_the_users_home_unless_guild_config_names_another(
     assert file.config_path() == tmp_path / "user" / ".guild" / "config.yml"
 
 
+def test_a_file_that_guild_config_names_has_to_be_there(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.unlink()
+    with pytest.raises(ConfigError) as error:
+        remotes.remote("sandbox")
+    assert error.value.message == f"there is no {path}, which GUILD_CONFIG names"
+    for value in ("", None):
+        monkeypatch.setenv("GUILD_CONFIG", value) if value is not None else monkeypatch.delenv(
+            "GUILD_CONFIG"
+        )
+        assert remotes.remote("sandbox").name == "sandbox"
+
+
 # Remotes that extend others.
 
 
@@ -426,6 +440,7 @@ def test_a_file_that_is_not_utf8_is_a_fault(path: Path) -> None:
 
 
 def test_a_folder_in_the_files_place_is_a_fault(path: Path) -> None:
+    path.unlink()
     path.mkdir()
     assert message().startswith(f"cannot read {path}: ")
 
@@ -586,6 +601,7 @@ def test_a_guild_home_of_somebody_else_is_refused_and_no_folder_of_that_name(
 
 
 def test_a_config_file_that_is_a_pipe_is_not_waited_for(path: Path) -> None:
+    path.unlink()
     os.mkfifo(path)
     assert message() == f"cannot read {path}: it is a pipe\n"
 

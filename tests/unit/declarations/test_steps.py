@@ -127,6 +127,17 @@ def test_an_option_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, fault: s
     assert f"op: steps, entry 2: {fault}" in faults(tmp_path, steps=["fine", entry])
 
 
+def test_each_fault_of_a_step_is_told_once_with_all_others(tmp_path: Path) -> None:
+    entry = {"run": "--what 3 --stop-after 2", "expect": 5, "needed": 1}
+    told = faults(tmp_path, steps=["fine", entry]).splitlines()
+    assert [line.split(": ", 2)[2].split(" (line")[0] for line in told] == [
+        "run: --what is no option that a step can have",
+        "run: --stop-after is no option that a step can have",
+        "expect: must have one of file and output",
+        "needed: must be yes or no",
+    ]
+
+
 @pytest.mark.parametrize(
     ("entry", "passed_over"),
     [

@@ -31,6 +31,15 @@ def test_an_operation_that_is_not_there_is_answered_with_the_near_ones(tmp_path:
     ]
 
 
+@pytest.mark.parametrize("spec", [None, "train"])
+@pytest.mark.parametrize("text", ["- package: demo\n", "# nothing\n"])
+def test_a_file_that_defines_no_operation_says_so(
+    tmp_path: Path, text: str, spec: str | None
+) -> None:
+    with pytest.raises(GuildError, match=r"guild\.yml defines no operation$"):
+        operations.find(several(tmp_path, text), spec)
+
+
 def test_the_default_operation_is_the_one_that_says_so(tmp_path: Path) -> None:
     found = several(tmp_path, "a: x\nb: {main: y, default: yes}\n")
     assert operations.find(found, None).name == "b"

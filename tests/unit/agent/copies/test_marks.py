@@ -568,3 +568,30 @@ def test_what_a_remote_may_not_read_is_written_down_until_it_may(home: str) -> N
     assert rundir.unreadable(directory) == ["a", "b/"]
     assert settle(home, COMPLETED) == {}
     assert rundir.unreadable(directory) == []
+
+
+# Lost, and found again.
+
+
+@pytest.mark.parametrize(
+    ("attributes", "found"),
+    [
+        ({"staged": 5}, "staged"),
+        ({"staged": 5, "started": 3}, "staged"),
+        ({"staged": 5, "started": 7}, "running"),
+        ({"started": 7}, "running"),
+        ({}, "running"),
+        ({"staged": "x"}, "running"),
+    ],
+)
+def test_a_lost_run_is_again_what_it_was_when_it_was_copied(
+    home: str, attributes: dict[str, int | str], found: str
+) -> None:
+    begin(home, STAGED if found == "staged" else RUNNING)
+    copy(home, STAGED if found == "staged" else RUNNING)
+    for name, value in attributes.items():
+        (guild(home) / "attrs" / name).write_text(attrs.encode(value))
+    assert marks.lose(home, [A], "gpu") == [A]
+    assert status(home) == ("lost", "gpu")
+    marks.find_again(home, A)
+    assert status(home) == (found, "gpu")
