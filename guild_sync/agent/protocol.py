@@ -388,6 +388,9 @@ class Job(TypedDict, total=False):
     isolated: Optional[bool]  # of a batch: whose runs its trials take, as of a child
 
 
+DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
+
+
 def said_of(status: str) -> str:
     """What is said of a run with a status that is not `running`: `it has completed`."""
     ends = {

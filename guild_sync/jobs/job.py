@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from guild_sync.agent.protocol import Child, Job, Value
+from guild_sync.agent.protocol import DEVICES, Child, Job, Value
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import batch_files
 from guild_sync.jobs import command, recipe
@@ -17,8 +17,6 @@ from guild_sync.jobs.notes import BatchOptions, Notes, random_seed_of, seed_vari
 from guild_sync.project import batches, builtin, flags
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import FlagValue, Several
-
-_DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
 
 
 def plain_values(values: Mapping[str, FlagValue]) -> dict[str, Value]:
@@ -114,13 +112,17 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
         "op": operation.full_name,
         "builtin": "series",
         "children": list(children),
-        "env": {},
+        "env": _devices(operation),
         "operation": recipe.definition(operation),
     }
     secrets = [name for child in children for name in child["job"].get("secrets", ())]
     if secrets:  # it passes them on
         made["secrets"] = list(dict.fromkeys(secrets))
     return made
+
+
+def _devices(operation: Operation) -> dict[str, str]:
+    return {} if operation.gpus is None else {DEVICES: operation.gpus}
 
 
 def _step(
@@ -196,7 +198,5 @@ def single_job(
         made = builtin.agent_command(operation, values)
     else:
         made = command.command_of(operation, values)
-    env = {**seed_variable(seed), **made["env"]}
-    if operation.gpus is not None:
-        env[_DEVICES] = operation.gpus
+    env = {**seed_variable(seed), **made["env"], **_devices(operation)}
     return {**made, "env": env, "operation": recipe.definition(operation)}

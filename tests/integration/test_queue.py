@@ -168,6 +168,18 @@ def test_runs_of_a_queue_have_the_environment_of_their_own_and_its_gpus(place: P
     assert path.count("job-packages") == 1
 
 
+def test_a_queue_for_gpus_starts_no_run_that_was_staged_for_others(place: Place) -> None:
+    project(place.guild.folder, "shows: {exec: 'printenv CUDA_VISIBLE_DEVICES'}")
+    one, two, any_of_them = (
+        place.staged(*words, op="shows") for words in (("--gpus", "1"), ("--gpus", "2"), ())
+    )
+    place.ok("run", "queue", "run-once=yes", "gpus=1", "-y")
+    assert [place.output(run).strip() for run in (one, any_of_them)] == ["1", "1"]
+    assert place.status(two) == "staged"
+    place.ok("run", "queue", "run-once=yes", "--gpus", "3", "-y")
+    assert place.output(two).strip() == "2"
+
+
 @pytest.mark.parametrize("flag", ["poll-interval=0", "poll-interval=x", "run-once=7", "x=1"])
 def test_a_wrong_flag_is_one_line(place: Place, flag: str) -> None:
     refused = place("run", "queue", flag, "-y")

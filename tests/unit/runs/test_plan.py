@@ -193,7 +193,10 @@ def test_a_run_sees_the_gpus_that_are_asked_for_and_again_when_it_is_made_again(
 ) -> None:
     assert devices(Request("op"), here) is None
     assert devices(Request("op", gpus=""), here) == ""
-    assert devices(Request("queue", gpus="1"), here) == "1"
+    for request in (Request("queue", gpus="1"), Request("queue", ["gpus=1"])):
+        assert devices(request, here) == "1"
+    for request in (Request("pipe", gpus="1"), Request("op", ["x=[1,2]"], gpus="1")):
+        assert devices(request, here) == "1", "a queue looks for it there"
     guild.ok("run", "op", "--gpus", "0,1", "-y")
     (run,) = here.list_runs()["runs"]
     changed, more = [Request(again=run["id"], flags=["x=9"]), Request(again=run["id"], gpus="${x}")]
