@@ -31,7 +31,6 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "user").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("GUILD_HOME", str(tmp_path / "here"))
-    (tmp_path / "config.yml").touch()
     monkeypatch.setenv("GUILD_CONFIG", str(tmp_path / "config.yml"))
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
@@ -43,6 +42,7 @@ def guild(tmp_path: Path) -> Iterator[Guild]:
     """guild in a copy of the example project `parallel-runs`."""
     folder = tmp_path / "parallel-runs"
     shutil.copytree(EXAMPLES / "parallel-runs", folder)
+    (tmp_path / "config.yml").touch()
     yield Guild(folder, os.environ)
     end_runs(tmp_path)
 
