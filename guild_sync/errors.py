@@ -60,7 +60,11 @@ class Unreachable(GuildError):
     exit = Exit.UNREACHABLE
 
 
-class PersonNeeded(Unreachable):
+class LoginRefused(Unreachable):
+    """The remote answers, and lets nobody in with the keys that guild has."""
+
+
+class PersonNeeded(LoginRefused):
     """The remote asks for what only a person can type: a second factor, or a password."""
 
 

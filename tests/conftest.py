@@ -20,8 +20,8 @@ from guild_sync.agent.store import locks
 
 # The same examples each time, so that a test that passed fails by what was changed alone; `make
 # fuzz` is where examples are drawn at random.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("random")
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 

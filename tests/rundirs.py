@@ -39,5 +39,6 @@ def state(status: str | None, **known: Value) -> State:
         "notes": dict.fromkeys(NOTES) if status else {},
         "unreadable": [],
         "children": [],
+        "bytes": None,
     }
     return {**found, **known}  # type: ignore[typeddict-item]

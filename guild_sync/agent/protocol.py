@@ -44,6 +44,9 @@ else:
 
 
 Filters = Dict[str, Value]  # which runs are meant: agent/catalog/filters.py
+# What the names of variables begin with among the keys of an environment: those of a remote, which
+# operations there have, and those of one run, which count more than all others.
+ENV, RUN_ENV = "env.", "run-env."
 # What people wrote of a run, by the names in NOTES: None where nothing; without what is unreadable.
 Notes = Dict[str, Value]
 
@@ -211,6 +214,7 @@ class State(TypedDict):
     notes: Notes
     unreadable: List[str]  # paths that its remote may not read
     children: List[RunId]  # the runs that it consists of, by now
+    bytes: Optional[Count]  # of its files; None: they fit in the room that was told, or not known
 
 
 if TYPE_CHECKING:
@@ -253,11 +257,17 @@ class Begun(TypedDict):
     moved: Dict[RunId, str]
 
 
-class Changed(TypedDict):
+class Done(TypedDict):
     """Runs that something was done to, and why not to the others."""
 
     done: List[RunId]
     refused: Dict[RunId, str]
+
+
+class Changed(Done, total=False):
+    """As Done; of those that were removed for good, what of them lies elsewhere and was left."""
+
+    left: Dict[RunId, str]
 
 
 class Picked(TypedDict):
@@ -494,6 +504,20 @@ class Found(TypedDict):
     remote: str
 
 
+class Expected(TypedDict):
+    """A run that was started from here on `remote`, and is to come home.
+
+    `time`: when it was started. `begun`: the remote has said that it is there. `starting`: the
+    guild that starts it still lives.
+    """
+
+    run: RunId
+    remote: str
+    time: Count
+    begun: bool
+    starting: bool
+
+
 class Overview(TypedDict):
     """Of the runs of one remote: how many have which status; id, status and last word of the
     open ones."""
@@ -526,6 +550,7 @@ class Checkup(TypedDict):
     python: Python
     rsync: Optional[str]
     home: HomeState
+    ended: bool  # whether runs are ended when their user logs out
 
 
 class Activated(TypedDict):

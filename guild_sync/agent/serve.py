@@ -7,7 +7,7 @@ import os
 import sys
 from typing import BinaryIO, Dict, NamedTuple, Optional
 
-from . import calls
+from . import calls, json_text
 from .errors import AgentError
 from .protocol import END, FRAME, header
 
@@ -97,8 +97,10 @@ def _failure(error: Exception) -> Dict[str, object]:
 def _request(line: bytes) -> Asked:
     """The request on a line. Raises AgentError where it is none."""
     try:
-        request = json.loads(line)
-    except (ValueError, RecursionError):
+        request = json_text.read(line)
+    except json_text.TooMuch as e:
+        raise AgentError("the request cannot be read: %s" % e) from None
+    except ValueError:
         raise _NotWhole from None
     try:
         found = Asked(request["home"], request["function"], request["args"])

@@ -111,6 +111,8 @@ def carry_out(
         say(f"{change.done} {counted(len(answer['done']))}{chosen.where}")
     for run_id, why in answer["refused"].items():
         refuse(change, chosen, run_id, why)
+    for run_id, what in answer.get("left", {}).items():
+        console.warn(GuildError(f"of run {run_id}{chosen.where} {terminal.clean(what)}"))
     return Exit.ERROR if answer["refused"] else Exit.OK
 
 

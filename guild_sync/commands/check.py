@@ -5,7 +5,8 @@ Usage:
 
 Without -r: this machine, its config file, and the names of its remotes, which are not
 asked. With -r: this machine, and the remote. For that guild connects to it anew, which
-shows its host key and its server, and then uses the connection that is kept open.
+shows its host key and its server, and then uses the connection that is kept open. Where
+'guild remote login' has opened one, that alone is used.
 
 Options:
   -r, --remote NAME  Check this remote too.

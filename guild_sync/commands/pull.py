@@ -3,18 +3,25 @@
 Usage:
   guild pull [options] REMOTE [RUN]...
 
-RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or the
-beginning of one. Without RUN, all of the remote's runs are copied, or with filters all
-that they leave. A run here that was made here, or came from another remote, is replaced
-only where RUN is its id or the beginning of that. A run that is running there is shown as
-such here, until 'guild sync' learns that it has ended. Labels, tags, comments and marks
-that were changed here since are kept; where a label was changed on both sides, the one
-here stays, and a line says so. With a batch or a pipeline come the runs that it consists
-of, but for those that were deleted here.
+RUN is an index of 'guild runs -r REMOTE' (1 is the latest), a range 1:5, a run id or
+the beginning of one. Without RUN, all of the remote's runs are copied, or with filters
+all that they leave, but for those that were deleted here: how many these are is said.
+What is here already is not copied again; on a terminal it is said how many those are. A
+run here that was made here, or came from another remote, is replaced only where RUN is
+its id or the beginning of that. A run that is running there is shown as such here,
+until 'guild sync' learns that it has ended. Labels, tags, comments and marks that were
+changed here since are kept; where a label was changed on both sides, the one here
+stays, and a line says so. With a batch or a pipeline come the runs that it consists of,
+but for those that were deleted here.
 
 'guild-pull' is the same command by itself.
 
 Options:
+  --deleted     Copy runs too that were deleted here: else these stay deleted, unless RUN
+                says which to copy.
+  --plan        Show what would be copied, and whether there is room for it here; change
+                nothing. 1 where there is no room.
+  --json        With --plan: as JSON.
   -d, --delete  Remove files of these runs that are here alone. No run is removed.
   --copy-links  Copy what links lead to that lead out of the runs, in place of them. Without
                 it they are not copied, and 'guild ls' tells where they lead.
@@ -31,15 +38,18 @@ not be reached, 4 if a run was not copied whole.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from guild_sync.agent.protocol import Run, State
 from guild_sync.cli import arguments
+from guild_sync.cli.choosing import counted
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
-from guild_sync.errors import Exit, GuildError, Incomplete
+from guild_sync.errors import Exit, GuildError, Incomplete, UsageError
 from guild_sync.hooks import delivery, journal
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
@@ -50,6 +60,7 @@ from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger
 from guild_sync.transfer import copying, pull, survey
+from guild_sync.transfer.room import Room
 
 _SHOWN = 5  # ids in a message
 
@@ -58,16 +69,28 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     arguments.filters(args)  # faults are said before anybody is asked
     selected = arguments.selection(args)
+    as_json = bool(args.is_set("--json"))
+    if as_json and not args.is_set("--plan"):
+        raise UsageError("--json belongs to --plan")
     remote = remotes.remote(args.word("REMOTE"))
     here = LocalHost(str(guild_home()))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         started = time.monotonic()
         host = remote_host(remote)
-        say(f"Getting run info on {host.name}")
+        if not as_json:
+            say(f"Getting run info on {host.name}")
         filters = arguments.filters_for(args, host, changes=True)
         selection, specs = selected(remote.pull), args.texts("RUN")
-        runs, found = survey.offer(host, here, specs, filters, selection)
-        found, children = survey.and_children(host, here, found, selection, stamps=False)
+        room = Room()
+        free = room.left(Path(here.home, "runs"))
+        runs, found = survey.offer(host, here, specs, filters, selection, free)
+        if not specs and not args.is_set("--deleted"):
+            runs = _without_deleted(here, host, runs, silent=as_json)
+        meant = survey.Survey({run["id"]: found.states[run["id"]] for run in runs}, found.home_id)
+        found, children = survey.and_children(host, here, meant, selection, False, room=free)
+        states = dict(found.states)
+        if args.is_set("--plan"):
+            return _plan(host, here, states, as_json)
         if not runs:
             say("Nothing to copy.")
             _reached(here, remote.name, 0, time.monotonic() - started)
@@ -76,14 +99,52 @@ def main(argv: Sequence[str]) -> int:
             if not _confirmed(runs, len(children), host, args.is_set("--delete")):
                 return Exit.OK
             # The status must be from just before the copy.
-            found = survey.survey(host, here, list(found.states), selection, stamps=False)
+            told = survey.survey(host, here, list(states), selection, False, room=free)
+            states = dict(told.states)
         delete, links = args.is_set("--delete"), args.is_set("--copy-links")
         begun = time.monotonic()
-        pulled, gone = _pull(host, here, found.states, selection, delete, links, specs)
+        pulled, gone = _pull(host, here, states, selection, delete, links, specs, room)
         _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
-    is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or gone)
+    if sys.stdout.isatty():
+        _tell(states, pulled)
+    is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
     status = Exit.OK if is_whole else Exit.INCOMPLETE
     return max(status, delivery.deliver(here, console.warn))
+
+
+def _without_deleted(
+    here: LocalHost, host: RemoteHost, runs: Sequence[Run], silent: bool
+) -> list[Run]:
+    """The runs that were not deleted here; how many others there are is said."""
+    deleted = set(here.deleted([run["id"] for run in runs]))
+    if deleted and not silent:
+        were, them = ("was", "it") if len(deleted) == 1 else ("were", "them")
+        say(
+            f"{counted(len(deleted))} {were} deleted here: "
+            f"'guild pull {host.name} --deleted' copies {them}"
+        )
+    return [run for run in runs if run["id"] not in deleted]
+
+
+def _plan(
+    host: RemoteHost, here: LocalHost, states: Mapping[str, State | None], as_json: bool
+) -> int:
+    from guild_sync.sync import plan_report, preview
+
+    found = {run_id: state for run_id, state in states.items() if state}
+    planned = preview.copies(host, here, found)
+    news = [run for run in planned if run.files or run.before != run.after]
+    return plan_report.show([preview.Plan(host.name, news)], here, as_json)
+
+
+def _tell(states: Mapping[str, State | None], pulled: pull.Pulled) -> None:
+    """Say to a person how many of the runs were here already."""
+    there = [run_id for run_id, state in states.items() if state]
+    settled = [run_id for run_id in there if run_id not in pulled.faults]
+    came = sum(run_id in pulled.came for run_id in settled)
+    rest = len([run_id for run_id in settled if run_id not in pulled.foreign]) - came
+    here = f", {rest} {'is' if rest == 1 else 'are'} here already" if rest else ""
+    say(f"{came} copied{here}")
 
 
 def _confirmed(runs: Sequence[Run], children: int, host: RemoteHost, delete: bool) -> bool:
@@ -106,6 +167,7 @@ def _pull(
     delete: bool,
     copy_links: bool,
     specs: Sequence[str],
+    room: Room,
 ) -> tuple[pull.Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
     gone = [run_id for run_id, state in found.items() if state is None]
@@ -113,15 +175,20 @@ def _pull(
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     named = [run_id for run_id in states if any(survey.is_id_of(spec, run_id) for spec in specs)]
+    expected = {run["run"] for run in here.expected() if run["remote"] == host.name}
     pulled = pull.pull(
         *(host, here, states, say, delete, journal.Journal(here), copy_links),
         delete_copied=selection.delete,
         named=named,
+        expected=expected,
+        room=room,
     )
+    here.forget_expected([r for r in expected & states.keys() if r not in pulled.faults])
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
     copying.warn_of_unreadable(pulled.unreadable, host, console.warn)
+    copying.warn_of_cramped(pulled.cramped, host, console.warn)
     if pulled.foreign:
         console.warn(_not_its_own(host.name, pulled.foreign))
     return pulled, gone

@@ -1,9 +1,11 @@
-"""Start, stop or look at a sandbox, see whether a remote answers, or make one ready.
+"""Start, stop or look at a sandbox, see whether a remote answers, log in, or make one ready.
 
 Usage:
   guild remote start NAME
   guild remote stop [-y] NAME
   guild remote status NAME
+  guild remote login [--force] NAME...
+  guild remote logout [NAME]...
   guild remote reinit [-y] NAME
   guild remote --help
 
@@ -11,36 +13,54 @@ A sandbox is a remote on this machine: an ssh server of your own on a free port,
 its own keys, home and runs. The one called 'sandbox' is always there; others are
 remotes of type 'sandbox' in the config file.
 
+'login' opens the connection that guild uses, on the terminal, where ssh can ask for a
+password, a code or a passphrase, and show a host key. From then on no other command
+needs you, cron's neither, until nothing has used it for the time that the remote's
+'keep-open' says ('10h'; without it for 10 minutes, or as your ssh configuration says).
+'logout' closes it; without NAME, those of all remotes.
+
 'reinit' runs the remote's 'init', a shell script of the config file, on the remote. It
 is run by sh in the login's home, where nothing can be typed; GUILD_HOME names the guild
 home, which is made if it is not there. What it prints is shown as it comes. It has an
 hour, and ends with Ctrl-C and with the connection.
 
 Options:
+  --force    Log in anew, also where a connection is open. What uses that goes on.
   -y, --yes  Do not ask.
   --help     Show this help and exit.
 
 Exit status of 'reinit': 0 if 'init' ended with 0, or if there is none; 1 if it failed,
-and a line tells its own status; 3 if the remote is unreachable.
+and a line tells its own status; 3 if the remote is unreachable. That of 'login': 3 if
+a remote did not let you in, or is unreachable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import Exit, GuildError
+from guild_sync.errors import Busy, ConfigError, Exit, GuildError, Unreachable
 from guild_sync.hosts import sandbox
 from guild_sync.hosts.choose import remote_host
-from guild_sync.output.console import confirm, say, to_stdout
+from guild_sync.output.console import confirm, say, to_stdout, warn
+from guild_sync.output.formats import open_since
 from guild_sync.output.terminal import clean
+from guild_sync.transport import connection, ssh
+from guild_sync.transport.connection import Login
+from guild_sync.transport.login import log_in, need_somebody
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    remote = remotes.remote(args.word("NAME"))
+    names = list(dict.fromkeys(args.texts("NAME")))
+    if args.is_set("login"):
+        return _login([remotes.remote(name) for name in names], args.is_set("--force"))
+    if args.is_set("logout"):
+        return _logout(names)
+    remote = remotes.remote(names[0])
     if args.is_set("status"):
         return _status(remote)
     if args.is_set("reinit"):
@@ -73,7 +93,70 @@ def _status(remote: Remote) -> int:
     host = remote_host(remote)
     python = host.python()
     say(f"{remote.name} answers: Python {python['version']}, guild home {host.home}")
+    if login := connection.login_of(host.remote):
+        say(_logged_in(remote.name, login))
     return Exit.OK
+
+
+def _login(wanted: Sequence[Remote], anew: bool) -> int:
+    """Log in to each remote; one that lets nobody in keeps nobody from the next."""
+    reached = [_over_ssh(remote.name) for remote in wanted]
+    if anew or not all(remote and ssh.is_connected(remote) for remote in reached):
+        need_somebody()
+    worst = Exit.OK
+    for remote in wanted:
+        try:
+            _log_in(remote.name, remote_host(remote).remote, anew)
+        except GuildError as e:
+            warn(e)
+            worst = max(worst, e.exit)
+    return worst
+
+
+def _log_in(name: str, remote: Remote, anew: bool) -> None:
+    if not anew and ssh.is_connected(remote):
+        login = connection.login_of(remote)
+        what = _logged_in(name, login) if login else f"{name}: a connection is open already"
+        say(f"{what} (--force logs in anew)")
+        return
+    from guild_sync.sync import ledger
+
+    say(_logged_in(name, log_in(remote)))
+    with suppress(Busy):  # who works with it sees by itself that it answers
+        ledger.try_soon(name)
+
+
+def _logged_in(name: str, login: Login) -> str:
+    return f"{name}: logged in {open_since(login.since, login.idle)}"
+
+
+def _logout(names: Sequence[str]) -> int:
+    noted = connection.logins()
+    for name in names:
+        if name not in noted:  # one that the config file has no more can be logged out of
+            remotes.remote(name)
+    closed = False
+    for name in names or sorted({*noted, *remotes.usable()[0]}):
+        remote = _over_ssh(name)
+        was_open = connection.close_logins(name)
+        if (remote and ssh.disconnect(remote)) or was_open:
+            say(f"{name}: the connection is closed")
+            closed = True
+        elif names and remote and ssh.is_connected(remote):
+            say(f"{name}: the connection that is open is one of your own ssh, and stays")
+        elif names:
+            say(f"{name}: no connection is open")
+    if not closed and not names:
+        say("No connection is open.")
+    return Exit.OK
+
+
+def _over_ssh(name: str) -> Remote | None:
+    """The remote as ssh reaches it; None where it does not, or is in the config file no more."""
+    try:
+        return remote_host(remotes.remote(name)).remote
+    except (ConfigError, Unreachable):
+        return None
 
 
 def _reinit(remote: Remote, yes: bool) -> int:

@@ -18,7 +18,8 @@ this machine ('guild remote start sandbox').
 
 Options:
   --status  Ask each remote whether guild can work there, all of them at once, and show
-            what it says in place of its description.
+            what it says in place of its description, and since when you are logged in
+            there ('guild remote login').
   --json    Print JSON.
   --help    Show this help and exit.
 
@@ -40,7 +41,7 @@ from guild_sync.config import remotes as configured
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
 from guild_sync.hooks import hook
-from guild_sync.output import console, records, tables, terminal
+from guild_sync.output import console, formats, records, tables, terminal
 
 if TYPE_CHECKING:
     from guild_sync.monitoring.reach import Answer
@@ -92,7 +93,9 @@ def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:
 
 def _words(answer: Answer) -> str:
     if answer.status == "answers":
-        return f"answers: Python {answer.python}, guild home {answer.home}"
+        since = answer.login and formats.open_since(answer.login.since, answer.login.idle)
+        logged_in = f"; logged in {since}" if since else ""
+        return f"answers: Python {answer.python}, guild home {answer.home}{logged_in}"
     return ": ".join(filter(None, (answer.status, answer.message or answer.hint)))
 
 
@@ -117,4 +120,6 @@ def _asked_as_json(answer: Answer) -> records.AskedRemote:
         "hint": answer.hint or None,
         "python": answer.python or None,
         "home": answer.home or None,
+        "logged_in": answer.login.since if answer.login else None,
+        "keep_open": answer.login.idle if answer.login else None,
     }

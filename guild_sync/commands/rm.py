@@ -11,6 +11,9 @@ deleted runs back, 'guild runs purge' removes them for good.
 A run that is running is not deleted: stop it first. Of a run that is running on a remote
 and was pulled, the copy here is deleted, and the run goes on.
 
+A run that you have moved to another disk, with a link in its place, is removed for good where
+it lies. Where the link leads to anything else, only the link is removed, and a line says so.
+
 Where several machines share the guild home, a run that another one runs is shown as
 'running (on MACHINE)', and is not deleted either. Only you can know that it is over.
 
@@ -31,12 +34,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync.agent.protocol import RUNNING, Run
+from guild_sync.agent.protocol import RUNNING, Changed, Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Action, Chosen, counted
 from guild_sync.errors import Exit
 from guild_sync.hosts import locking
+from guild_sync.hosts.base import Host
 from guild_sync.output.console import say
+from guild_sync.runs import tracking
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,8 +69,14 @@ def _is_running(run: Run, force: bool) -> bool:
 def _change(permanent: bool, chosen: Chosen, force: bool) -> Action:
     how = "permanently delete" if permanent else "delete"
     copies = [run["id"] for run in chosen.runs if run["remote"]]
+
+    def delete(host: Host, ids: Sequence[str]) -> Changed:
+        changed = host.delete_runs(ids, permanent, copies, force)
+        tracking.forget(changed["done"], host)
+        return changed
+
     return Action(
-        lambda host, ids: host.delete_runs(ids, permanent, copies, force),
+        delete,
         verb="delete",
         intent=how,
         done="Permanently deleted" if permanent else "Deleted",

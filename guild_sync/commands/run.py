@@ -1,7 +1,7 @@
 """Run an operation, here or on a remote.
 
 Usage:
-  guild run [options] [-t TAG]... [OPERATION] [FLAG]...
+  guild run [options] [-t TAG]... [--env VARIABLE]... [OPERATION] [FLAG]...
 
 OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or 'queue', or, here
 only, the path of a Python script. PACKAGE/OPERATION and MODEL:OPERATION may also be what
@@ -61,7 +61,12 @@ Options:
                       draws the same. Without it all are run.
   --fail-on-trial-error
                       End the batch with the first trial that fails.
+  --env NAME=VALUE    Give the operation a variable, and those of its steps and trials; may be
+                      given several times. The run keeps it: for what is secret there is
+                      env-secrets in guild.yml.
   --force-flags       Take flags and values that the operation does not define.
+  --no-track          Do not have 'guild sync' bring the run home from its remote, nor bring
+                      it when it was waited for. The same as 'track: no' of the remote.
   --print-cmd         Show the command that would run, and run nothing.
   --keep-run          Keep the run, though 'delete-on-success' of its operation says otherwise.
   -y, --yes           Do not ask.
@@ -84,7 +89,8 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
-from guild_sync.errors import Exit, UsageError
+from guild_sync.config.home import guild_home
+from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
@@ -138,15 +144,18 @@ def main(argv: Sequence[str]) -> int:
             "runs that are waited for",
             "yellow",
         )
+    track = target.track and not args.is_set("--no-track")
     if args.is_set("--stage"):
-        return _stage(prepared, target)
+        return _stage(prepared, target, track)
     if isinstance(target, LocalHost) and wait:
-        code = _here(prepared, target)
+        code: int | None = _here(prepared, target)
     else:
-        code = _detached(prepared, target, wait)
+        code = _detached(prepared, target, wait, track)
     if is_interim and wait and code == 0:
         _delete_interim(prepared, target)
-    return code
+    elif track and wait and code is not None:
+        _bring_home(prepared.run_id)
+    return Exit.INTERRUPTED if code is None else code
 
 
 def _request(args: Arguments) -> Request:
@@ -187,6 +196,7 @@ def _request(args: Arguments) -> Request:
         ),
         is_staged=args.is_set("--stage"),
         gpus=_gpus(args),
+        env=_env(args),
     )
 
 
@@ -197,6 +207,18 @@ def _gpus(args: Arguments) -> str | None:
     if text is not None and not text.isprintable():
         raise UsageError(f"--gpus takes devices as CUDA_VISIBLE_DEVICES has them, not {text!r}")
     return text
+
+
+def _env(args: Arguments) -> dict[str, str]:
+    if not args.texts("--env"):
+        return {}
+    from guild_sync.config.variables import VARIABLE, is_value
+
+    pairs = [text.partition("=") for text in args.texts("--env")]
+    for name, sign, value in pairs:
+        if not sign or not VARIABLE.match(name) or not is_value(value):
+            raise UsageError(f"--env takes NAME=VALUE, not {name + sign + value!r}")
+    return {name: value for name, _, value in pairs}
 
 
 def _seed(args: Arguments) -> int | None:
@@ -255,19 +277,20 @@ def _show_required(prepared: Launch, target: Host) -> None:
         say(line)
 
 
-def _stage(prepared: Launch, target: Host) -> int:
-    start.stage(prepared, target, say)
+def _stage(prepared: Launch, target: Host, track: bool) -> int:
+    start.stage(prepared, target, say, track)
     say(f"{terminal.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
     say(f"To start the operation, use 'guild run{option(target.name)} --start {prepared.run_id}'")
     return Exit.OK
 
 
-def _detached(prepared: Launch, target: Host, wait: bool) -> int:
-    start.start(prepared, target, say)
+def _detached(prepared: Launch, target: Host, wait: bool, track: bool) -> int | None:
+    """Guild's exit status; None where the user has stopped waiting."""
+    start.start(prepared, target, say, track)
     say(f"{prepared.run_id} is running{on(target)}")
     if wait:
         run = watch(target, prepared.run_id)
-        return exit_status(run["exit_status"]) if run else Exit.INTERRUPTED
+        return exit_status(run["exit_status"]) if run else None
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")
     else:
@@ -280,8 +303,34 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
     name = terminal.clean(prepared.name)
     say(f"Deleting run {prepared.run_id}{on(target)}: {name} has delete-on-success")
     refused = target.delete_runs([prepared.run_id])["refused"]
+    if not refused and target.name is not None:
+        from guild_sync.runs import tracking
+
+        tracking.forget([prepared.run_id], target)
     for why in refused.values():
         console.complain(f"guild: it was not deleted: {terminal.clean(why)}")
+
+
+def _bring_home(run_id: str) -> None:
+    """Bring here a run that was waited for; where that fails, one line tells of it."""
+    from guild_sync.hooks import delivery, journal
+    from guild_sync.sync import engine
+    from guild_sync.sync.request import Visit
+
+    here = LocalHost(str(guild_home()))
+    faults: list[GuildError] = []
+    # Scripts read what a run prints: only people are told what is done beside.
+    told = say if sys.stdout.isatty() else lambda text: None
+    visit = Visit(here, told, faults.append, journal=journal.Journal(here))
+    try:
+        engine.sync(visit, [run_id], {}, jobs=1)
+        delivery.deliver(here, faults.append)
+    except GuildError as e:
+        faults.append(e)
+    except KeyboardInterrupt:
+        faults.append(GuildError("interrupted"))
+    if faults:
+        console.complain(f"guild: {run_id} is not home whole: {terminal.clean(faults[0].message)}")
 
 
 def _here(prepared: Launch, here: LocalHost) -> int:

@@ -6,7 +6,8 @@ Usage:
 Nothing is asked of a remote. Of each it is shown whether the last sync reached it, or
 since when none did; how many of its runs are here with which status; when a sync last
 succeeded; and when 'guild-sync', as cron calls it, tries again. A remote that cannot be
-reached changes the status of no run: it is shown with when that was last confirmed.
+reached changes the status of no run: it is shown with when that was last confirmed. What
+was started from here, and no sync has brought yet, is counted as 'not here yet'.
 
 Options:
   --stale AGE     End with 2 if a run that is not over has not been confirmed for longer

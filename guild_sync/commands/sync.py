@@ -10,6 +10,11 @@ meant, or with filters those of them that they leave. Where there are none, noth
 said. A remote that cannot be reached, or that hangs, keeps no other waiting. Labels, tags,
 comments and marks are merged as 'guild pull' does.
 
+A run that was started from here with 'guild run -r' comes home as if it had been pulled,
+and so do trials and steps that start later. Until then it is 'not here yet' in 'guild
+status', and its id names it here. 'guild run --no-track' and 'track: no' of a remote leave
+it out.
+
 A run that its remote says it has no more becomes 'lost' when it says so again, at a sync
 a minute later or more. Nothing of it is removed here.
 
@@ -52,9 +57,8 @@ not be reached, 4 if a run was not copied whole. The highest of them counts.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,9 +75,7 @@ from guild_sync.sync import engine, request
 from guild_sync.sync.report import Report
 
 if TYPE_CHECKING:
-    from guild_sync.output import records
     from guild_sync.sync.outcomes import Outcome
-    from guild_sync.sync.preview import Plan, Planned
 
 
 def main(argv: Sequence[str]) -> int:
@@ -184,71 +186,6 @@ def _plan(
     jobs: int,
     as_json: bool,
 ) -> int:
-    from guild_sync.output import formats
-    from guild_sync.sync import preview
+    from guild_sync.sync import plan_report, preview
 
-    plans = preview.plans(visit, runs, filters, jobs)
-    needed, free = sum(plan.bytes for plan in plans), preview.free_bytes(Path(visit.here.home))
-    if as_json:
-        print(json.dumps(_plan_as_json(plans, needed, free), indent=2))
-    else:
-        for line in _plan_as_text(plans):
-            console.say(line)
-        if plans and needed <= free:
-            console.say(f"There is room here: {formats.size(free)} are free")
-    for plan in plans:
-        if plan.error:
-            console.warn(plan.error)
-    if needed > free:
-        console.complain(
-            f"there is no room here for {formats.size(needed)}: {formats.size(free)} are free",
-            hint="Make room, or leave files out.",
-        )
-    worst = max((plan.error.exit for plan in plans if plan.error), default=Exit.OK)
-    return max(worst, Exit.ERROR if needed > free else Exit.OK)
-
-
-def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
-    from guild_sync.output import formats, tables
-
-    for plan in plans:
-        if plan.error:
-            continue
-        total = f"{plan.files} files, {formats.size(plan.bytes)}" if plan.files else "nothing"
-        yield terminal.clean(f"{plan.remote}: {total} to copy")
-        rows = [
-            (
-                f"  {run.run}",
-                run.after if run.before == run.after else f"{run.before} -> {run.after}",
-                f"{run.files} files",
-                formats.size(run.bytes),
-            )
-            for run in plan.runs
-        ]
-        yield from tables.table(rows)
-        yield from (f"  {run_id}  is not there any more" for run_id in plan.missing)
-
-
-def _plan_as_json(plans: Sequence[Plan], needed: int, free: int) -> records.PlanRecord:
-    remotes: list[records.RemotePlan] = [
-        {
-            "remote": plan.remote,
-            "error": plan.error.message if plan.error else None,
-            "runs": list(map(_planned_as_json, plan.runs)),
-            "missing": list(plan.missing),
-            "files": plan.files,
-            "bytes": plan.bytes,
-        }
-        for plan in plans
-    ]
-    return {"remotes": remotes, "bytes": needed, "free": free, "fits": needed <= free}
-
-
-def _planned_as_json(run: Planned) -> records.PlannedRun:
-    return {
-        "run": run.run,
-        "before": run.before,
-        "after": run.after,
-        "files": run.files,
-        "bytes": run.bytes,
-    }
+    return plan_report.show(preview.plans(visit, runs, filters, jobs), visit.here, as_json)

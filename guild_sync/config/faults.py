@@ -40,6 +40,14 @@ class Place:
         return f"{self.name}: {text}" if self.name else text
 
 
+def yes_or_no(value: object, key: str, place: Place) -> bool | None:
+    """What a key of that place says; anything else is a fault, and says nothing."""
+    if value is None or isinstance(value, bool):
+        return value
+    place.fault(f"{key}: must be yes or no")
+    return None
+
+
 def refuse(path: Path, faults: Sequence[str]) -> None:
     """Raise ConfigError with these faults of the file, if there are any."""
     if faults:

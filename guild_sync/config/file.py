@@ -13,6 +13,8 @@ import yaml
 from guild_sync.errors import ConfigError
 
 _MAX_BYTES = 1 << 24
+# What PyYAML raises for a value that its tag does not fit: `!!int x`, `!!bool x`, `!!timestamp x`.
+NO_VALUE = (ValueError, LookupError, AttributeError)
 reading = threading.RLock()  # one thread reads, and the others take what it has read
 
 
@@ -40,15 +42,23 @@ def load(path: Path) -> object:
         return _loaded(path, identity(path))
 
 
-def text_of(path: Path) -> str:
-    """The text of a file of such a size as people write, which is no pipe to be waited for."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
+def text_of(path: Path, most: int = _MAX_BYTES) -> str:
+    """The text of a file of at most so many bytes, which is no pipe to be waited for.
+
+    Raises OSError, or ValueError, with a message of one line, for what is no such text.
+    """
+    if "\0" in str(path):
+        raise ValueError("its name has a NUL character")
+    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as f:
         if stat.S_ISFIFO(os.fstat(f.fileno()).st_mode):
             raise ValueError("it is a pipe")
-        data = f.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise ValueError(f"it has more than {_MAX_BYTES >> 20} MB")
-    return data.decode("utf-8")
+        data = f.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most >> 20} MB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
 
 
 @lru_cache(maxsize=1)
@@ -63,7 +73,7 @@ def _loaded(path: Path, _: tuple[int, ...]) -> object:
         raise ConfigError(f"cannot read {path}: {e}") from None
     try:
         return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
+    except (yaml.YAMLError, RecursionError, *NO_VALUE) as e:
         raise yaml_error(path, e) from None
 
 

@@ -18,10 +18,9 @@ from guild_sync.config.schema import (
     PULL_KEYS,
     REMOTE_KEYS,
     USER,
+    duration,
     fits,
     is_home,
-    is_one_line,
-    plain_name,
 )
 from guild_sync.config.selection import (
     DEFAULT_LARGE,
@@ -29,6 +28,7 @@ from guild_sync.config.selection import (
     Selection,
     size,
 )
+from guild_sync.config.texts import is_one_line, plain_name
 from guild_sync.errors import RemoteNotFound
 
 SANDBOX = "sandbox"
@@ -52,6 +52,7 @@ class Remote:
     private_key: str | None = None
     connect_timeout: int | None = None
     timeout: int | None = None
+    keep_open: int | None = None  # seconds without use after which its connection closes
     proxy: str | None = None
     proxy_jump: str | None = None
     known_hosts: str | None = None
@@ -62,9 +63,14 @@ class Remote:
     venv_activate: str | None = None
     python: str | None = None
     init: str | None = None
+    setup: str = ""  # lines of sh, before anything else there
+    login_shell: bool = False  # whether the login's profile is read before
+    env: tuple[tuple[str, str], ...] = ()  # variables of operations there
+    rsync_path: str | None = None
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
+    track: bool = True  # whether runs that are started there are brought home
     pull: Selection = EVERYTHING
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
@@ -228,6 +234,11 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         return None
     if "host" in values:  # an address in brackets, as URLs have it
         values["host"] = values["host"].strip("[]")
+    if isinstance(values.get("setup"), list):
+        values["setup"] = "\n".join(values["setup"])
+    values["env"] = tuple((name, str(value)) for name, value in values.get("env", {}).items())
+    if "keep_open" in values:
+        values["keep_open"] = duration(values["keep_open"])
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     if sourced := _SOURCE.match(values.get("venv_activate", "")):

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from schema import And, Or, Schema, SchemaError
 
 from guild_sync.config.faults import Place
-from guild_sync.config.selection import (
-    AT_END,
-    is_pattern,
-    size,
-)
+from guild_sync.config.selection import AT_END, is_pattern, size
+from guild_sync.config.texts import is_one_line, short
+from guild_sync.config.variables import is_env, is_value
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
 # be read as an option, a path, a pattern of ssh_config, or a second word. A host may be an
@@ -22,24 +20,38 @@ HOST = re.compile(
 )
 USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
+PROGRAM = re.compile(r"(?!-)[A-Za-z0-9_./~+@-]+\Z")  # rsync hands it to a shell there
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _SECONDS) + r"\Z")
+_LONGEST = 365 * 86400  # seconds
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
-
-
-def is_one_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and not re.search(r"[\x00-\x1f\x7f]", value)
 
 
 def is_home(value: object) -> bool:
     """Whether it can be the guild home of a remote: `~`, which a shell would read, is `~/...`."""
-    if not isinstance(value, str) or not is_one_line(value):
+    if not is_one_line(value):
         return False
     return not value.startswith("~") or bool(re.match("~/.", value))
+
+
+def is_setup(value: object) -> bool:
+    lines = value if isinstance(value, list) else [value]
+    return all(isinstance(line, str) and is_value(line) for line in lines)
 
 
 def _ssh_option(value: object) -> bool:
     match = isinstance(value, str) and _SSH_OPTION.match(value)
     return bool(match) and match["key"].lower() not in _STRUCTURAL_OPTIONS  # type: ignore[index]
+
+
+def duration(value: object) -> int | None:
+    """The seconds that a whole number, or text such as `10h`, `30m` and `1h30m`, stands for."""
+    if isinstance(value, str) and (match := _DURATION.match(value)):
+        value = sum(int(match[unit] or 0) * seconds for unit, seconds in _SECONDS.items())
+    if not _whole(value) or not isinstance(value, int):
+        return None
+    return value if 0 < value <= _LONGEST else None
 
 
 def _whole(value: object) -> bool:
@@ -62,6 +74,9 @@ REMOTE_KEYS: dict[str, Schema] = {
     "private-key": _TEXT,
     "connect-timeout": WHOLE_SECONDS,
     "timeout": WHOLE_SECONDS,
+    "keep-open": Schema(
+        lambda value: duration(value) is not None, error="must be a time such as 30m or 10h"
+    ),
     "proxy": _TEXT,
     "proxy-jump": _TEXT,
     "known-hosts": _TEXT,
@@ -83,6 +98,15 @@ REMOTE_KEYS: dict[str, Schema] = {
         error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
     ),
     "compress": Schema(bool, error="must be yes or no"),
+    "rsync-path": Schema(
+        And(str, PROGRAM.match), error="must be the path of a program there, without spaces"
+    ),
+    "login-shell": Schema(bool, error="must be yes or no"),
+    "setup": Schema(is_setup, error="must be a line of sh, or a list of them"),
+    "env": Schema(
+        is_env, error="must be a mapping of names of variables to text or numbers (yes in quotes)"
+    ),
+    "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
 }
 _PATTERNS = Schema(
@@ -114,14 +138,9 @@ def fits(
     try:
         keys[key].validate(value)
     except SchemaError as e:
-        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {_shown(value)}")
+        place.fault(f"{key}: {e.code.splitlines()[-1]}, not {short(value)}")
         return False
     return True
-
-
-def plain_name(name: object) -> str:
-    """A name that is part of a message, on one line."""
-    return name if isinstance(name, str) and name.isprintable() and name else repr(name)
 
 
 def _near(key: object, keys: Mapping[str, Schema]) -> str:
@@ -130,8 +149,3 @@ def _near(key: object, keys: Mapping[str, Schema]) -> str:
     more = ("type", "extends") if keys is REMOTE_KEYS else ()
     near = get_close_matches(str(key), [*keys, *more], 1)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -14,36 +14,46 @@ from pathlib import Path, PurePosixPath
 
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.running.nested import NestedError, put
+from guild_sync.config import file
 from guild_sync.declarations import nested_flags
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import ConfigFile, Yaml
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import argument_text, plain_value
 
-_MAX_BYTES = 1 << 20
-_MAX_NODES = 100_000
-_MAX_DEPTH = 50
+_MAX_BYTES = 1 << 22  # it travels with the request for a run
+_MAX_NODES = 1_000_000
+_MAX_DEPTH = 100
 _JSON, _YAML, _TOML, _INI = (".json",), (".yml", ".yaml"), (".toml",), (".ini", ".cfg")
-_SUFFIXES = (*_JSON, *_YAML, *_TOML, *_INI)
+SUFFIXES = (*_JSON, *_YAML, *_TOML, *_INI)
+_HALVES = re.compile("[\ud800-\udfff]")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")  # a key of TOML that needs no quotes
 
 
 def config_file(path: str, folder: Path) -> ConfigFile:
     """The config file of a project; what keeps it from being read is kept with it."""
     try:
-        file = folder / path
-        if not file.is_file():
+        text = text_of(path, folder)
+        if text is None:
             return ConfigFile(path, problem=f"the config file {path} is not there")
-        with file.open("rb") as f:
-            data = f.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-        found = ConfigFile(path, text=data.decode("utf-8-sig"))
+        found = ConfigFile(path, text)
         flags_in(found)
-    except (OSError, ValueError) as e:
-        first = str(e).splitlines()[0] if str(e) else type(e).__name__
-        return ConfigFile(path, problem=f"the config file {path} cannot be read: {first}")
+    except ValueError as e:
+        return ConfigFile(path, problem=_unreadable(path, e))
     return found
+
+
+def text_of(path: str, folder: Path) -> str | None:
+    """The text of a config file of a project, None where there is none.
+
+    Raises ValueError, with a message of one line, where it cannot be read.
+    """
+    try:
+        if not (folder / path).is_file():
+            return None
+        return file.text_of(folder / path, _MAX_BYTES).removeprefix("\ufeff")
+    except OSError as e:
+        raise ValueError(e.strerror or type(e).__name__) from None
 
 
 def flags_in(config: ConfigFile) -> dict[str, Flag]:
@@ -51,29 +61,38 @@ def flags_in(config: ConfigFile) -> dict[str, Flag]:
     if _suffix(config) not in _INI:
         return nested_flags.flags_in(_parsed(config))
     values: dict[Yaml, Yaml] = {}
-    for section in _ini(config):
+    parser = _ini(config)
+    for section in parser.sections():
         prefix = "" if section == configparser.DEFAULTSECT else f"{section}."
-        own = _ini_items(config, section)
         # As configparser has it, `Key` and `key` are one.
-        for key, text in own.items():
-            value = plain_value(text)
-            values[f"{prefix}{key.lower()}"] = text if isinstance(value, (list, dict)) else value
+        for key, text in parser.items(section):
+            if text is not None:
+                value = plain_value(text)
+                name = f"{prefix}{key.lower()}"
+                values[name] = text if isinstance(value, (list, dict)) else value
     return nested_flags.flags_in(values)
 
 
 def with_values(config: ConfigFile, values: Mapping[str, Value]) -> str:
-    """The text of the config file with these values in it. Raises GuildError where it cannot be."""
+    """The text of the config file with these values in it: `a.b` is `b` of its mapping `a`.
+
+    Raises GuildError where it cannot be read, or has no place for a value.
+    """
     try:
         if _suffix(config) in _INI:
             return _ini_text(config, values)
         data = _parsed(config)
         for name, value in values.items():
-            put(data, name, value)
+            put(data, name, _own(value, [_MAX_NODES]))
         return _text(data, _suffix(config))
     except NestedError as e:
         raise GuildError(f"{config.path} cannot take a flag: {e}") from None
     except ValueError as e:
-        raise GuildError(f"the config file {config.path} cannot be written: {e}") from None
+        raise GuildError(_unreadable(config.path, e)) from None
+
+
+def _unreadable(path: str, error: ValueError) -> str:
+    return f"the config file {path} cannot be read: {str(error).splitlines()[0]}"
 
 
 def _suffix(config: ConfigFile) -> str:
@@ -81,7 +100,7 @@ def _suffix(config: ConfigFile) -> str:
 
 
 def _parsed(config: ConfigFile) -> dict[Yaml, Yaml]:
-    suffix, text = _suffix(config), config.text or ""
+    suffix, text = _suffix(config), config.text
     try:
         if suffix in _JSON:
             data: Yaml = json.loads(text)
@@ -90,7 +109,7 @@ def _parsed(config: ConfigFile) -> dict[Yaml, Yaml]:
         elif suffix in _TOML:
             data = _toml(text)
         else:
-            raise ValueError(f"its name ends with none of {', '.join(_SUFFIXES)}")
+            raise ValueError(f"its name ends with none of {', '.join(SUFFIXES)}")
         data = {} if data is None else _own(data, [_MAX_NODES])
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -103,8 +122,8 @@ def _yaml(text: str) -> Yaml:
     import yaml
 
     try:
-        data: Yaml = yaml.safe_load(text)
-    except yaml.YAMLError as e:
+        data: Yaml = yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
+    except (yaml.YAMLError, *file.NO_VALUE) as e:
         raise ValueError(" ".join(str(e).split())) from None
     return data
 
@@ -120,7 +139,7 @@ def _toml(text: str) -> Yaml:
     return found
 
 
-def _own(node: Yaml, left: list[int], depth: int = 0) -> Yaml:
+def _own(node: Yaml | Value, left: list[int], depth: int = 0) -> Yaml:
     """The data with nothing in it twice: what an alias of YAML names is a value of its own."""
     left[0] -= 1
     if left[0] < 0 or depth > _MAX_DEPTH:
@@ -132,13 +151,17 @@ def _own(node: Yaml, left: list[int], depth: int = 0) -> Yaml:
 
 def _text(data: dict[Yaml, Yaml], suffix: str) -> str:
     if suffix in _JSON:
-        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        # Half a character, which JSON can spell, and no file can have.
+        return json.dumps(data, indent=2) + "\n" if _HALVES.search(text) else text
     if suffix in _TOML:
         return "\n".join(_toml_lines(data, [])).strip() + "\n"
     import yaml
 
-    text: str = yaml.safe_dump(data, default_flow_style=False, sort_keys=False, allow_unicode=True)
-    return text
+    dumped: str = yaml.safe_dump(
+        data, default_flow_style=False, sort_keys=False, allow_unicode=True
+    )
+    return dumped
 
 
 # TOML, which the standard library reads and does not write.
@@ -198,34 +221,24 @@ class _Parser(configparser.RawConfigParser):
 
 
 def _ini(config: ConfigFile) -> configparser.RawConfigParser:
-    parser = _Parser(strict=False, allow_no_value=True)
+    # DEFAULT is a section like the others: none has what it says among its own.
+    parser = _Parser(strict=False, allow_no_value=True, default_section="")
     try:
-        parser.read_string(config.text or "")
+        parser.read_string(config.text)
     except configparser.Error as e:
         raise ValueError(str(e).splitlines()[0]) from None
     return parser
 
 
-def _ini_items(config: ConfigFile, section: str) -> dict[str, str]:
-    """What the section itself has, without what it takes from DEFAULT."""
-    parser = _ini(config)
-    found: dict[str, str | None] = dict(parser.defaults())
-    if section != parser.default_section:
-        for key in found:
-            parser.remove_option(parser.default_section, key)
-        found = dict(parser[section])
-    return {key: text for key, text in found.items() if text is not None}
-
-
 def _ini_text(config: ConfigFile, values: Mapping[str, Value]) -> str:
     parser = _ini(config)
     for name, value in values.items():
-        sections = [s for s in parser.sections() if name.startswith(f"{s}.")]
-        section = max(sections, key=len) if sections else name.rpartition(".")[0].split(".")[0]
-        key = name.removeprefix(f"{section}.") if section else name
-        if section and not parser.has_section(section):
+        found = [s for s in parser.sections() if name.startswith(f"{s}.")]
+        named = max(found, key=len) if found else name.rpartition(".")[0].split(".")[0]
+        section, key = named or configparser.DEFAULTSECT, name.removeprefix(f"{named}.")
+        if not parser.has_section(section):
             parser.add_section(section)
-        known = parser[section or parser.default_section]
+        known = parser[section]
         key = next((k for k in known if k.lower() == key.lower()), key)
         text = _ini_value(value)
         if any(c in key + text for c in "\n\r") or not key:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_one_line
 from guild_sync.declarations import config_files, nested_flags
 from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import ConfigFile, Yaml
@@ -16,7 +19,26 @@ _OF_MODULE = ("global", "dict", "namespace")  # with the name of a global
 FORMS = "args, args:NAME, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env"
 
 
-def is_destination(dest: Yaml) -> bool:
+@dataclass(frozen=True)
+class ProgramSource:
+    """Where the source of an operation's program is: flags are read from it, nothing is run."""
+
+    main: str | None
+    root: Path  # the folder that has the module
+    folder: Path  # the project's
+
+    @property
+    def words(self) -> list[str]:
+        """The words of `main`, the first of them the module."""
+        return words_of(self.main or "")
+
+    @property
+    def path(self) -> Path | None:
+        """The module's file, None where there is none."""
+        return find_module(self.words[0], [self.root]) if self.words else None
+
+
+def is_destination(dest: Yaml) -> TypeGuard[str]:
     """Whether it is one of FORMS."""
     if not isinstance(dest, str):
         return False
@@ -25,33 +47,26 @@ def is_destination(dest: Yaml) -> bool:
         return kind in _PLAIN
     if kind in _OF_MODULE:
         return name.isidentifier()
-    usable = bool(name.strip()) and "\0" not in name and "\n" not in name
-    return usable and kind in ("args", "config")
+    return is_one_line(name) and kind in ("args", "config")
 
 
-def config_of(dest: Yaml, folder: Path) -> ConfigFile | None:
+def config_of(dest: str, folder: Path) -> ConfigFile | None:
     """The config file that flags go to, None where they go elsewhere."""
-    if not isinstance(dest, str) or not dest.startswith("config:"):
-        return None
-    return config_files.config_file(dest.partition(":")[2], folder)
+    kind, _, path = dest.partition(":")
+    return config_files.config_file(path, folder) if kind == "config" else None
 
 
-def is_nested(dest: Yaml) -> bool:
+def is_nested(dest: str) -> bool:
     """Whether flags go into one thing that holds them all."""
-    kind = dest.partition(":")[0] if isinstance(dest, str) else None
-    return kind == "config" or kind in _OF_MODULE
+    return dest.partition(":")[0] in ("config", *_OF_MODULE)
 
 
-def offered(dest: str, main: str | None, root: Path, folder: Path, place: Place) -> dict[str, Flag]:
-    """The flags that are there to be set in a nested destination: of the project in `folder`.
-
-    `root` is the folder that has the module of `main`.
-    """
-    config = config_of(dest, folder)
+def offered(dest: str, program: ProgramSource, place: Place) -> dict[str, Flag]:
+    """The flags that are there to be set in a nested destination."""
+    config = config_of(dest, program.folder)
     if config is not None:
         return {} if config.problem else config_files.flags_in(config)
-    words = words_of(main or "")
-    path = find_module(words[0], [root]) if words else None
+    path = program.path
     if path is None:
         return {}
     try:

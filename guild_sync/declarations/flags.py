@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from guild_sync.agent.protocol import Value
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.declarations import destinations
+from guild_sync.declarations.destinations import ProgramSource
 from guild_sync.declarations.spellings import (
     as_written,
     imported_flag,
     recorded_default,
     skipped,
 )
-from guild_sync.programs.modules import find_module
-from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.definitions import NAME, Yaml
 from guild_sync.project.flags import PATH_TYPES, Choice, Flag
-from guild_sync.project.values import FlagValue, Several, is_number, shown, variable_text, words_of
+from guild_sync.project.values import (
+    FlagValue,
+    Several,
+    as_value,
+    is_number,
+    shown,
+    variable_text,
+)
 
 _FLAG_KEYS = {
     "default", "choices", "type", "required", "min", "max", "arg-name", "arg-switch",
@@ -33,121 +37,100 @@ _NAMES = ("alias", "env-name", "null-label")
 
 
 def flags_of(
-    entry: Mapping[Any, Any],
-    main: str | None,
-    dest: str | None,
-    root: Path,
-    place: Place,
-    folder: Path,
+    entry: Mapping[Yaml, Yaml], dest: str | None, program: ProgramSource, place: Place
 ) -> tuple[dict[str, Flag], str]:
-    """The flags that an operation declares and imports from its module, and where they go.
-
-    `root` is the folder that has the module, `folder` the project's.
-    """
-    declared = entry.get("flags") or {}
-    if not isinstance(declared, dict):
+    """The flags that an operation declares and imports from its program, and where they go."""
+    given = entry.get("flags") or {}
+    if not isinstance(given, dict):
         place.fault("flags: must be a mapping")
-        declared = {}
-    wanted, left_out = entry.get("flags-import"), _listed(entry.get("flags-import-skip"))
+        given = {}
+    declared = {str(name): value for name, value in given.items()}
     if entry.get("flag-encoder"):
         place.fault("flag-encoder: guild runs no code of a project to make the values of flags")
-    imported: Mapping[str, ImportedFlag] = {}
-    there: dict[str, Flag] = {}
-    if destinations.is_nested(dest):
-        assert dest is not None
-        there = destinations.offered(dest, main, root, folder, place)
-    elif main and words_of(main) and wanted not in ("no", False):
-        path = find_module(words_of(main)[0], [root])
-        if path is not None:
-            imported, dest = _imported(path, words_of(main)[1:], dest, place)
-    there.update((name, imported_flag(found)) for name, found in imported.items())
-    flags = {}
-    for name, flag in there.items():
-        is_left_out = name in left_out or not _is_wanted(name, wanted)
-        if name in declared or not is_left_out:
-            flags[name] = replace(flag, offered=wanted is None and name not in declared)
+    there, dest = _there(entry.get("flags-import"), dest, program, place)
+    flags = _imported(there, entry, declared)
+    within = place.at("flags")
     for name, value in declared.items():
-        if str(name).startswith("$"):
-            place.at("flags").pass_over(name)
-            continue
-        flags[str(name)] = _declared(
-            str(name), value, flags.get(str(name)), dest, place.at("flags").at(str(name))
-        )
-    if not isinstance(skip := entry.get("default-flag-arg-skip", False), bool):
-        place.fault("default-flag-arg-skip: must be yes or no")
-    elif skip:
+        if name.startswith("$"):
+            within.pass_over(name)
+        else:
+            flags[name] = _declared(name, value, flags.get(name), dest, within.at(name))
+    skip = entry.get("default-flag-arg-skip")
+    if yes_or_no(skip, "default-flag-arg-skip", place):
         flags = {name: skipped(flag, declared.get(name)) for name, flag in flags.items()}
     for name, flag in flags.items():
         if flag.type in PATH_TYPES:
-            flags[name] = replace(flag, folder=str(folder))
+            flags[name] = replace(flag, folder=str(program.folder))
     return flags, dest or "args"
 
 
-def _imported(
-    path: Path, words: Sequence[str], dest: str | None, place: Place
-) -> tuple[Mapping[str, ImportedFlag], str | None]:
+def _there(
+    wanted: Yaml, dest: str | None, program: ProgramSource, place: Place
+) -> tuple[dict[str, Flag], str | None]:
+    """The flags that there are to be set in the program, and where they go."""
+    if dest is not None and destinations.is_nested(dest):
+        return destinations.offered(dest, program, place), dest
+    path = program.path if wanted not in ("no", False) else None
+    if path is None:
+        return {}, dest
     from guild_sync.project.module_flags import module_flags  # commands have no module
 
     try:
-        found = module_flags(path.read_text(encoding="utf-8"), str(path), words)
+        below, _, module = program.words[0].rpartition("/")
+        text, roots = path.read_text(encoding="utf-8"), (program.root, program.root / below)
+        found = module_flags(text, str(path), program.words[1:], module, roots)
     except (SyntaxError, ValueError, OSError) as e:
         place.warn(f"cannot read flags from {path.name}: {e}")
         return {}, dest
-    if dest in (None, found.dest, found.dest.partition(":")[0]):
-        return found.flags, found.dest
-    return {}, dest
+    if dest not in (None, found.dest, found.dest.partition(":")[0]):
+        return {}, dest
+    return {name: imported_flag(flag) for name, flag in found.flags.items()}, found.dest
 
 
-def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place: Place) -> Flag:
-    given = value if isinstance(value, dict) else {"default": value}
+def _imported(
+    there: Mapping[str, Flag], entry: Mapping[Yaml, Yaml], declared: Collection[str]
+) -> dict[str, Flag]:
+    """Those of the flags that are there which the operation has: it declares or imports them."""
+    wanted, left_out = entry.get("flags-import"), _listed(entry.get("flags-import-skip"))
+    flags = {}
+    for name, flag in there.items():
+        is_imported = name not in left_out and _is_wanted(name, wanted)
+        if name in declared or is_imported:
+            flags[name] = replace(flag, offered=wanted is None and name not in declared)
+    return flags
+
+
+def _declared(name: str, value: Yaml, base: Flag | None, dest: str | None, place: Place) -> Flag:
+    """A flag as guild.yml declares it, over what its source says (`base`)."""
+    given: Mapping[Yaml, Yaml] = value if isinstance(value, dict) else {"default": value}
     # One with a variable of its own needs no global.
     is_global = dest == "globals" and not given.get("env-name")
     base = base or Flag(name, global_name=name.replace("-", "_") if is_global else None)
-    for key in given:
-        if key not in _FLAG_KEYS:
-            place.pass_over(key)
-    for key in ("min", "max"):
-        if not is_number(given.get(key, 0)):
-            place.fault(f"{key}: must be a number")
-    choices = given.get("choices", list(base.choices))
-    if not isinstance(choices, list):
-        place.fault("choices: must be a list")
-        choices = []
+    try:
+        as_value(value)
+    except ValueError as e:
+        place.fault(str(e))
+        return base
+    _check(given, place)
+    choices, details = _choices(given, base, place)
     kind = given.get("type", base.type)
-    if not isinstance(kind, (str, type(None))):
-        place.fault("type: must be text")
-    elif kind not in (None, "auto", *_TYPES):
-        place.warn(f"type: {kind} is none of {', '.join(_TYPES)}: its values are taken as they are")
-    for key in _NAMES:
-        if key in given and not isinstance(given[key], (str, int, float, bool, type(None))):
-            place.fault(f"{key}: must be text")
-    texts = given.get("env-encoding")
-    if not isinstance(texts, (dict, type(None))):
-        place.fault("env-encoding: must be a mapping of values to texts")
-        texts = None
-    if not _is_option_name(given.get("arg-name", "x")):
-        place.fault("arg-name: must be an option's name without dashes")
-    return Flag(
+    return replace(
+        base,
         name=name,
-        default=_default(recorded_default(given, base, place), base),
+        default=_default(recorded_default(given, base), base),
         type=base.type if "type" not in given else kind if kind in _TYPES else None,
-        choices=tuple(c["value"] if isinstance(c, dict) and "value" in c else c for c in choices),
+        choices=choices,
         required=bool(given.get("required", base.required)),
-        minimum=given.get("min"),
-        maximum=given.get("max"),
-        arg_name=given.get("arg-name", base.arg_name),
-        switch=given.get("arg-switch", base.switch),
-        several=base.several,
-        global_name=base.global_name,
+        minimum=_number(given.get("min")),
+        maximum=_number(given.get("max")),
+        arg_name=_text(given.get("arg-name", base.arg_name)),
+        switch=as_value(given["arg-switch"]) if "arg-switch" in given else base.switch,
         description=str(given.get("description", base.description)),
         spelling=as_written(base.spelling, given, place),
-        own=base.own,
-        details=tuple(_choices(choices, place)) or base.details,
+        details=details,
         allow_other=given.get("allow-other") is True,
         checked=given.get("default") is not None and bool(_CONSTRAINTS & given.keys()),
-        env_texts=None if texts is None else {shown(k): variable_text(v) for k, v in texts.items()},
-        is_words=base.is_words,
-        there=base.there,
+        env_texts=_env_texts(given.get("env-encoding"), place),
         alias=_text(given.get("alias")),
         env_name=_text(given.get("env-name")),
         null_label=_text(given.get("null-label")),
@@ -166,37 +149,83 @@ def _default(value: FlagValue, base: Flag) -> FlagValue:
     return value
 
 
-def _choices(choices: list[Value], place: Place) -> Iterator[Choice]:
-    """What is said of the choices that are mappings."""
-    for given in choices:
-        if not isinstance(given, dict) or "value" not in given:
-            continue
-        flags, alias = given.get("flags") or {}, given.get("alias")
-        if not isinstance(flags, dict):
-            place.fault("choices: the flags of a choice must be a mapping")
-            flags = {}
-        yield Choice(
-            given["value"],
-            None if alias is None else _text(alias),
-            str(given.get("description") or ""),
-            {str(name): value for name, value in flags.items()},
-        )
+def _check(given: Mapping[Yaml, Yaml], place: Place) -> None:
+    """Tell what is wrong with the keys of a flag that are read as they are."""
+    for key in given:
+        if key not in _FLAG_KEYS:
+            place.pass_over(key)
+    for key in ("min", "max"):
+        if not is_number(given.get(key, 0)):
+            place.fault(f"{key}: must be a number")
+    kind = given.get("type")
+    if not isinstance(kind, (str, type(None))):
+        place.fault("type: must be text")
+    elif kind not in (None, "auto", *_TYPES):
+        place.warn(f"type: {kind} is none of {', '.join(_TYPES)}: its values are taken as they are")
+    for key in _NAMES:
+        if isinstance(given.get(key), (list, dict)):
+            place.fault(f"{key}: must be text")
+    option = given.get("arg-name", "x")
+    if not isinstance(option, str) or not NAME.match(option):
+        place.fault("arg-name: must be an option's name without dashes")
+
+
+def _choices(
+    given: Mapping[Yaml, Yaml], base: Flag, place: Place
+) -> tuple[tuple[Value, ...], tuple[Choice, ...]]:
+    """The values that the flag can have, and what is said of those that are mappings."""
+    if "choices" not in given:
+        return base.choices, base.details
+    choices = given["choices"]
+    if not isinstance(choices, list):
+        place.fault("choices: must be a list")
+        return (), base.details
+    values, details = [], []
+    for item in choices:
+        if isinstance(item, dict) and "value" in item:
+            details.append(_choice(item, place))
+            values.append(details[-1].value)
+        else:
+            values.append(as_value(item))
+    return tuple(values), tuple(details) or base.details
+
+
+def _choice(given: Mapping[Yaml, Yaml], place: Place) -> Choice:
+    flags = given.get("flags") or {}
+    if not isinstance(flags, dict):
+        place.fault("choices: the flags of a choice must be a mapping")
+        flags = {}
+    return Choice(
+        as_value(given["value"]),
+        _text(given.get("alias")),
+        str(given.get("description") or ""),
+        {str(name): as_value(value) for name, value in flags.items()},
+    )
+
+
+def _env_texts(value: Yaml, place: Place) -> dict[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        place.fault("env-encoding: must be a mapping of values to texts")
+        return None
+    return {shown(as_value(k)): variable_text(as_value(v)) for k, v in value.items()}
+
+
+def _number(value: Yaml) -> float | None:
+    return value if isinstance(value, (int, float)) else None
 
 
 def _listed(value: Yaml) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
-def _text(value: Value) -> str | None:
+def _text(value: Yaml) -> str | None:
     """A name as YAML has it: `yes` is one too."""
-    return value if isinstance(value, str) or value is None else shown(value)
+    return value if isinstance(value, str) or value is None else shown(as_value(value))
 
 
-def _is_option_name(value: object) -> bool:
-    return isinstance(value, str) and bool(NAME.match(value))
-
-
-def _is_wanted(name: str, wanted: Any) -> bool:
+def _is_wanted(name: str, wanted: Yaml) -> bool:
     if wanted is None or wanted in ("all", True):
         return True
     return name in wanted if isinstance(wanted, list) else name == wanted

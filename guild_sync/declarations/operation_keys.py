@@ -11,10 +11,11 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import SPECIFIER, Value
 from guild_sync.agent.store import attrs
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
+from guild_sync.config.texts import is_one_line
 from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import NAME, Operation, Yaml
-from guild_sync.project.values import words_of
+from guild_sync.project.values import as_value, words_of
 
 # They say nothing that a run depends on: they are kept with it.
 KEPT = ("output-scalars", "output-attrs", "objective", "compare")
@@ -44,16 +45,16 @@ def with_keys(operation: Operation, entry: Mapping[Yaml, Yaml], place: Place) ->
     for key in ("objective", "compare", "output-scalars", "output-attrs"):
         if key in entry:
             _check_kept(key, entry[key], place)
-    flags = {key: _yes_or_no(entry.get(key), place.at(key)) for key in _YES_OR_NO}
+    is_set = {key: yes_or_no(entry.get(key), key, place) is True for key in _YES_OR_NO}
     return replace(
         operation,
         tags=_texts(entry.get("tags"), place.at("tags")),
         env_secrets=_secrets(entry.get("env-secrets"), place.at("env-secrets")),
         python_path=python_path_of(entry, place),
         python_requires=_python_requires(entry.get("python-requires"), place.at("python-requires")),
-        stoppable=flags["stoppable"],
-        delete_on_success=flags["delete-on-success"],
-        pip_freeze=flags["pip-freeze"],
+        stoppable=is_set["stoppable"],
+        delete_on_success=is_set["delete-on-success"],
+        pip_freeze=is_set["pip-freeze"],
         run_attrs=_run_attrs(entry.get("run-attrs"), place.at("run-attrs")),
         kept={key: _plain(entry[key], place.at(key)) for key in KEPT if key in entry},
     )
@@ -81,7 +82,7 @@ def python_path_of(entry: Mapping[Yaml, Yaml], place: Place) -> tuple[str, ...]:
         path = os.path.normpath(folder)
         if path == ".." or path.startswith("../"):
             place.fault(f"{folder!r} is not in the project")
-        elif os.pathsep in folder or "\0" in folder or "\n" in folder:
+        elif os.pathsep in folder or not is_one_line(folder):
             place.fault(f"{folder!r} cannot be in a path")
         else:
             found.append(path)
@@ -111,12 +112,6 @@ def _texts(value: Yaml, place: Place) -> tuple[str, ...]:
 
 def _is_no_text(value: Yaml) -> bool:
     return isinstance(value, bool) or not isinstance(value, (str, int, float))
-
-
-def _yes_or_no(value: Yaml, place: Place) -> bool:
-    if value is not None and not isinstance(value, bool):
-        place.fault("must be yes or no")
-    return value is True
 
 
 def _secrets(value: Yaml, place: Place) -> tuple[str, ...]:
@@ -162,27 +157,9 @@ def _run_attrs(value: Yaml, place: Place) -> dict[str, Value]:
 
 
 def _plain(value: Yaml, place: Place) -> Value:
-    """A value of a YAML file as an attribute has it: with texts as keys.
-
-    A fault where it holds what no attribute can, or, through its anchors, itself.
-    """
-    left = _MOST_VALUES
-
-    def copied(value: Yaml, depth: int) -> Value:
-        nonlocal left
-        left -= 1
-        if left < 0 or depth > attrs.MAX_DEPTH:
-            raise ValueError("it is too large")
-        if isinstance(value, list):
-            return [copied(item, depth + 1) for item in value]
-        if isinstance(value, dict):
-            return {str(key): copied(item, depth + 1) for key, item in value.items()}
-        if value is None or isinstance(value, (bool, int, float, str)):
-            return value
-        raise ValueError("it has a value of a kind that no attribute can have")
-
+    """A value of a YAML file as an attribute has it; a fault where it holds what none can."""
     try:
-        found = copied(value, 0)
+        found = as_value(value, _MOST_VALUES)
         attrs.encode(found)
     except ValueError as e:
         place.fault(str(e))

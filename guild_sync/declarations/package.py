@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import is_one_line
 from guild_sync.project.definitions import NAME, Package, Yaml
 
 _KEYS = frozenset({
@@ -28,7 +29,7 @@ def package(entry: Mapping[Yaml, Yaml], place: Place) -> Package:
     if not _is_version(version):
         place.fault("version: must be a version, such as 1.0")
     python_requires = entry.get("python-requires")
-    if python_requires is not None and not _one_line(python_requires):
+    if python_requires is not None and not is_one_line(python_requires):
         place.fault("python-requires: must be text, such as '>=3.8'")
     tag = entry.get("python-tag") or "py3"
     if not isinstance(tag, str) or not _TAG.match(tag):
@@ -53,7 +54,7 @@ def _texts(entry: Mapping[Yaml, Yaml], key: str, what: str, place: Place) -> tup
     """The texts of a list, or one text, each of one line."""
     value = entry.get(key)
     values = value if isinstance(value, list) else [] if value is None else [value]
-    found = tuple(text for text in values if isinstance(text, str) and _one_line(text))
+    found = tuple(text for text in values if is_one_line(text))
     if len(found) < len(values):
         place.fault(f"{key}: must be {what}")
         return ()
@@ -63,7 +64,7 @@ def _texts(entry: Mapping[Yaml, Yaml], key: str, what: str, place: Place) -> tup
 def _data_files(entry: Mapping[Yaml, Yaml], place: Place) -> tuple[str, ...]:
     found = _texts(entry, "data-files", "a list of files or patterns", place)
     for path in found:
-        if path[0] == "/" or "\0" in path or ".." in path.split("/"):
+        if path[0] == "/" or ".." in path.split("/"):
             place.fault(f"data-files: {path!r} must be a path in the project")
     return found
 
@@ -81,7 +82,3 @@ def _is_version(text: str) -> bool:
     except InvalidVersion:
         return False
     return True
-
-
-def _one_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and "\n" not in value and "\r" not in value

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from guild_sync.config.faults import Place
-from guild_sync.declarations.sources import KINDS, SOURCE_KEYS, one_line, source_of
+from guild_sync.config.texts import is_one_line
+from guild_sync.declarations.sources import KINDS, SOURCE_KEYS, source_of
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.flags import Flag
 
@@ -85,7 +86,7 @@ def _named(entry: Yaml) -> str | None:
     """The name of the resource that an entry is, where it is one."""
     if isinstance(entry, dict) and set(entry) == {"resource"}:
         entry = entry["resource"]
-    if not isinstance(entry, str) or not one_line(entry):
+    if not is_one_line(entry):
         return None
     is_source = entry.partition(":")[0] in KINDS or "://" in entry
     return None if is_source else entry.strip()
@@ -112,7 +113,7 @@ def _of_resource(
 
 def _resource(entry: Mapping[Yaml, Yaml], name: Yaml, place: Place) -> list[Requirement]:
     """The sources of a mapping with `sources`, which have its name where it has one."""
-    if name is not None and not one_line(name):
+    if name is not None and not is_one_line(name):
         place.fault("name: must be text on one line")
     for key in entry:
         if key in SOURCE_KEYS and key not in _RESOURCE_KEYS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
+from guild_sync.config.texts import is_one_line
 from guild_sync.project.definitions import SourceCode, SourceRule, Yaml
 
 _KEYS = ("select", "root", "dest", "digest", "include", "exclude")
@@ -31,8 +32,7 @@ def source_code_of(values: Sequence[Yaml], place: Place) -> SourceCode:
             rules += [NOTHING, *_rules(True, given["include"], place)]
         if given.get("exclude") is not None:
             rules += _rules(False, given["exclude"], place)
-        if not isinstance(given.get("digest"), (bool, type(None))):
-            place.fault("digest: must be yes or no")
+        yes_or_no(given.get("digest"), "digest", place)
         root = _folder("root", given.get("root"), root, place)
         dest = _folder("dest", given.get("dest"), dest, place)
     if os.path.isabs(dest) or dest.split("/")[0] == "..":
@@ -46,7 +46,7 @@ def _folder(key: str, value: Yaml, before: str, place: Place) -> str:
     """A path, without `.` and `..` where there may be none."""
     if value is None:
         return before
-    if not isinstance(value, str) or not value or any(c in value for c in "\0\n\r"):
+    if not is_one_line(value):
         place.fault(f"{key}: must be a folder")
         return before
     return os.path.normpath(value)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import TypeGuard
 
 from guild_sync.agent.protocol import Value
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
+from guild_sync.config.texts import is_expression, is_one_line
+from guild_sync.declarations import config_files
 from guild_sync.project.definitions import Requirement, Yaml
-from guild_sync.project.values import words_of
+from guild_sync.project.values import as_value, words_of
 
 KINDS = ("file", "operation", "config", "module", "url")
 SOURCE_KEYS = {
@@ -27,11 +27,6 @@ _SWITCHES = (
 )  # fmt: skip
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
-
-
-def one_line(value: Yaml) -> TypeGuard[str]:
-    """Whether it is text that can be told on one line."""
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def source_of(
@@ -70,10 +65,49 @@ def _of_text(text: str, text_is: str) -> Yaml:
 
 def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement | None:
     before = len(place.faults)
-    source, name = entry[kind], entry.get("name", entry[kind])
+    _check_texts(kind, entry, place)
+    source, name = str(entry[kind]), str(entry.get("name", entry[kind]))
+    _check_source(kind, source, place)
+    says = {key: yes_or_no(entry.get(key), key, place) for key in _SWITCHES}
+    target_type = entry.get("target-type")
+    if target_type not in (None, *_TARGET_TYPES):
+        place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
+    keep = says["preserve-path"] is True
+    target_path = _target_path(entry.get("target-path", entry.get("path")), place)
+    if keep and target_path:
+        place.warn("target-path is passed over: preserve-path says where the files go")
+    found = Requirement(
+        kind,
+        _path(source) if kind in ("file", "config") else source.strip(),
+        name,
+        select=_patterns("select", entry, place),
+        rename=_rename(entry.get("rename"), place),
+        target_path="" if keep else target_path,
+        copy=target_type == "copy",
+        keep_folders=keep,
+        flag=_flag(kind, entry, name),
+        least=_patterns("select-min", entry, place),
+        greatest=_patterns("select-max", entry, place),
+        unpack=says["unpack"] is not False,
+        optional=says["optional"] is True,
+        if_empty=_if_empty(says),
+        sha256=_digest(entry.get("sha256"), place),
+        replace=says["replace-existing"] is True,
+        help=str(entry.get("help", "")),
+        post_process=str(entry.get("post-process", "")).strip(),
+        always=says["always-resolve"] is True,
+        link=target_type == "link",
+        params=_params(entry.get("params"), kind, place),
+    )
+    return None if len(place.faults) > before else found
+
+
+def _check_texts(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> None:
+    """Tell what is wrong with the source and what it is called, and with texts for people."""
+    name = entry.get("name", entry[kind])
     flag = entry.get("flag-name", "x")
-    for key, text in ((kind, source), ("name", name), ("flag-name", flag)):
-        if not one_line(text):
+    for key, text in ((kind, entry[kind]), ("name", name), ("flag-name", flag)):
+        if not is_one_line(text):
             if key == kind or key in entry:
                 place.fault(f"{key}: must be text on one line")
         elif "=" in text and key != kind and (key in entry or kind == "operation"):
@@ -82,48 +116,6 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
         text = entry.get(key, "")
         if not isinstance(text, str) or "\0" in text:
             place.fault(f"{key}: must be text")
-    for key in _SWITCHES:
-        if not isinstance(entry.get(key, False), bool):
-            place.fault(f"{key}: must be yes or no")
-    _check_source(kind, source, place)
-    select, least, greatest = (
-        _patterns(key, entry.get(key), place) for key in ("select", "select-min", "select-max")
-    )
-    rename = _rename(entry.get("rename"), place)
-    target_type = entry.get("target-type")
-    if target_type not in (None, *_TARGET_TYPES):
-        place.fault(f"target-type: must be one of {', '.join(_TARGET_TYPES)}")
-    digest = _digest(entry.get("sha256"), place)
-    params = _params(entry.get("params"), kind, place)
-    keep = entry.get("preserve-path") is True
-    target_path = _target_path(entry.get("target-path", entry.get("path")), place)
-    if keep and target_path:
-        place.warn("target-path is passed over: preserve-path says where the files go")
-    if len(place.faults) > before or not isinstance(source, str) or not isinstance(name, str):
-        return None
-    return Requirement(
-        kind,
-        _path(source) if kind in ("file", "config") else source.strip(),
-        name,
-        select,
-        rename,
-        "" if keep else target_path,
-        target_type == "copy",
-        keep,
-        flag=_flag(kind, entry, name),
-        least=least,
-        greatest=greatest,
-        unpack=entry.get("unpack", True) is True,
-        optional=entry.get("optional") is True,
-        if_empty=_if_empty(entry),
-        sha256=digest,
-        replace=entry.get("replace-existing") is True,
-        help=str(entry.get("help", "")),
-        post_process=str(entry.get("post-process", "")).strip(),
-        always=entry.get("always-resolve") is True,
-        link=target_type == "link",
-        params=params,
-    )
 
 
 def _path(source: str) -> str:
@@ -131,14 +123,13 @@ def _path(source: str) -> str:
     return posixpath.normpath(source) if "${" not in source else source.rstrip("/") or source
 
 
-def _check_source(kind: str, source: Yaml, place: Place) -> None:
-    text = source if isinstance(source, str) else ""
+def _check_source(kind: str, text: str, place: Place) -> None:
     if kind == "operation" and not all(_is_pattern(part.strip()) for part in text.split(",")):
         place.fault(f"operation: {text!r} is no name, and no regular expression")
     if kind == "url" and "${" not in text and not re.match(r"(?i)(https?|ftp)://[^/]", text):
         place.fault("url: must begin with http://, https:// or ftp://")
-    if kind == "config" and "${" not in text and not text.endswith((".json", ".yml", ".yaml")):
-        place.fault("config: must be a JSON or YAML file: its name ends with .json, .yml or .yaml")
+    if kind == "config" and "${" not in text and not text.lower().endswith(config_files.SUFFIXES):
+        place.fault(f"config: must end with one of {', '.join(config_files.SUFFIXES)}")
 
 
 def _flag(kind: str, entry: Mapping[Yaml, Yaml], name: str) -> str:
@@ -147,10 +138,10 @@ def _flag(kind: str, entry: Mapping[Yaml, Yaml], name: str) -> str:
     return str(given) if given is not None else ""
 
 
-def _if_empty(entry: Mapping[Yaml, Yaml]) -> str:
-    if entry.get("fail-if-empty") is True:
+def _if_empty(says: Mapping[str, bool | None]) -> str:
+    if says["fail-if-empty"]:
         return "fail"
-    return "pass" if entry.get("warn-if-empty") is False else "warn"
+    return "pass" if says["warn-if-empty"] is False else "warn"
 
 
 def _digest(value: Yaml, place: Place) -> str:
@@ -166,17 +157,21 @@ def _params(value: Yaml, kind: str, place: Place) -> Mapping[str, Value]:
     """Values for a configuration, which those of flags of their names are put over."""
     if value is None:
         return {}
-    if not isinstance(value, dict) or not all(one_line(name) for name in value):
+    if not isinstance(value, dict) or not all(is_one_line(name) for name in value):
         place.fault("params: must be a mapping of names to values")
         return {}
     if kind != "config":
         place.warn("params is passed over: it is a key of config")
         return {}
-    made: dict[str, Value] = json.loads(json.dumps(value, default=str))
-    return made
+    try:
+        return {str(name): as_value(param) for name, param in value.items()}
+    except ValueError as e:
+        place.fault(f"params: {e}")
+        return {}
 
 
-def _patterns(key: str, value: Yaml, place: Place) -> tuple[str, ...]:
+def _patterns(key: str, entry: Mapping[Yaml, Yaml], place: Place) -> tuple[str, ...]:
+    value = entry.get(key)
     patterns = [] if value is None else value if isinstance(value, list) else [value]
     for pattern in patterns:
         if not isinstance(pattern, str) or not _is_pattern(pattern):
@@ -211,7 +206,7 @@ def _rename(value: Yaml, place: Place) -> tuple[tuple[str, str], ...]:
 def _target_path(value: Yaml, place: Place) -> str:
     if value is None:
         return ""
-    if not one_line(value) or value.startswith("/") or ".." in value.split("/"):
+    if not is_one_line(value) or value.startswith("/") or ".." in value.split("/"):
         place.fault("target-path: must be a path in the run")
         return ""
     if posixpath.normpath(value).split("/")[0] == ".guild":
@@ -221,11 +216,7 @@ def _target_path(value: Yaml, place: Place) -> str:
 
 def _is_pattern(text: str) -> bool:
     """Whether it is a regular expression, whatever value a flag in it has."""
-    try:
-        re.compile(_VARIABLE.sub("x", text))
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
+    return is_expression(_VARIABLE.sub("x", text))
 
 
 def _is_replacement(pattern: str, text: str) -> bool:

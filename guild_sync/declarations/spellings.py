@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from guild_sync.agent.protocol import Value
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.programs import literals
 from guild_sync.programs.literals import Constant
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.programs.spelling import PLAIN, SHELL, Spelling
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.flags import Flag
-from guild_sync.project.values import FlagValue
+from guild_sync.project.values import FlagValue, as_value
 
 
 def as_written(base: Spelling, given: Mapping[Yaml, Yaml], place: Place) -> Spelling:
@@ -23,10 +22,7 @@ def as_written(base: Spelling, given: Mapping[Yaml, Yaml], place: Place) -> Spel
         made = replace(made, negative=f"--no-{name}")
     if not _is_scalar(given.get("arg-switch")):
         place.fault("arg-switch: must be yes, no or another single value")
-    if isinstance(skip := given.get("arg-skip", False), bool):
-        made = replace(made, skip=skip)
-    else:
-        place.fault("arg-skip: must be yes or no")
+    made = replace(made, skip=yes_or_no(given.get("arg-skip"), "arg-skip", place) is True)
     if "arg-split" in given:
         split = given["arg-split"]
         if not _is_scalar(split):
@@ -39,27 +35,17 @@ def as_written(base: Spelling, given: Mapping[Yaml, Yaml], place: Place) -> Spel
     ):
         place.fault("arg-encoding: must be a mapping of values to texts")
         return made
-    pairs = tuple((_value(key), _value(value)) for key, value in encoding.items())
+    pairs = tuple((as_value(key), as_value(value)) for key, value in encoding.items())
     return replace(made, encoding=pairs)
-
-
-def _value(value: Yaml) -> Value:
-    return literals.recorded(literals.constant(value))
 
 
 def _is_scalar(value: Yaml) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def recorded_default(given: Mapping[Yaml, Yaml], base: Flag, place: Place) -> FlagValue:
+def recorded_default(given: Mapping[Yaml, Yaml], base: Flag) -> FlagValue:
     """The default that guild.yml gives, else the source's, as a run records it."""
-    if given.get("default") is None:
-        return base.default
-    try:
-        return _value(given["default"])
-    except TypeError as e:  # `!!set` and `!!binary` are YAML too
-        place.fault(f"default: {e}")
-        return None
+    return base.default if given.get("default") is None else as_value(given["default"])
 
 
 def skipped(flag: Flag, declared: Yaml) -> Flag:

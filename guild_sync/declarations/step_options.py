@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
-from guild_sync.agent.protocol import Value
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
+from guild_sync.config.texts import is_one_line
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.values import shown
 
-_MAX_VALUES = 1_000_000  # in one file; aliases of YAML count each time
 _MOST = 2**32 - 1  # the largest seed that numpy takes
 
 
@@ -168,7 +167,7 @@ def fields_of(options: dict[str, Yaml], place: Place) -> Fields:
 def _text(value: Yaml, name: str, place: Place) -> str:
     """A text on one line, or a number as one."""
     text = shown(value) if isinstance(value, (bool, int, float)) else value
-    if isinstance(text, str) and (text.isprintable() or not text):
+    if isinstance(text, str) and (not text or is_one_line(text)):
         return text
     place.fault(f"{name}: must be text on one line")
     return ""
@@ -189,29 +188,5 @@ def default_max_trials(entry: Mapping[Yaml, Yaml], place: Place) -> int | None:
     return None if value is None else whole_number(value, "default-max-trials", 1, place)
 
 
-def _is_on(options: dict[str, Yaml], name: str, place: Place) -> bool:
-    value = options.get(name, False)
-    if not isinstance(value, bool):
-        place.fault(f"{name}: must be yes or no")
-        return False
-    return value
-
-
-def as_value(found: Yaml) -> Value:
-    """What a YAML or JSON file holds, as a flag's value; keys become text.
-
-    Raises ValueError for what none can be, such as bytes, and for what is endless.
-    """
-    return _as_value(found, iter(range(_MAX_VALUES)))
-
-
-def _as_value(found: Yaml, left: Iterator[int]) -> Value:
-    if next(left, None) is None:
-        raise ValueError(f"it has more than {_MAX_VALUES} values")
-    if isinstance(found, dict):
-        return {str(key): _as_value(item, left) for key, item in found.items()}
-    if isinstance(found, list):
-        return [_as_value(item, left) for item in found]
-    if found is None or isinstance(found, (bool, int, float, str)):
-        return found
-    raise ValueError(f"{type(found).__name__} is no value of a flag")
+def _is_on(options: Mapping[str, Yaml], name: str, place: Place) -> bool:
+    return yes_or_no(options.get(name), name, place) is True

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import Value
-from guild_sync.config.faults import Place
+from guild_sync.config.faults import Place, yes_or_no
+from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import step_options
 from guild_sync.declarations.requirements import numbered
 from guild_sync.project.definitions import NAME, Expectation, Step, Yaml
-from guild_sync.project.values import shown
+from guild_sync.project.values import as_value, shown
 
 _OWN_KEYS = ("run", "name", "flags", "isolate-runs", "expect")
 _EXPECTATION_KEYS = ("file", "compare-to", "contains", "output")
@@ -57,7 +58,7 @@ def _step(entry: Yaml, place: Place) -> Step | None:
         read.spec,
         {**read.flags, **_flags(given.get("flags"), place)},
         batch_files=read.files,
-        isolated=_yes_or_no(given, "isolate-runs", place),
+        isolated=yes_or_no(given.get("isolate-runs"), "isolate-runs", place),
         expect=_expectations(given.get("expect"), place),
         **step_options.fields_of(options, place),
     )
@@ -84,7 +85,7 @@ def _line(text: str, place: Place) -> _Line | None:
     words, options = step_options.taken_from(words, place)
     if len(place.faults) > before:
         return None  # what follows an option that is none may be its value
-    if not words or "=" in words[0] or words[0].startswith("@") or not words[0].isprintable():
+    if not words or "=" in words[0] or words[0].startswith("@") or not is_one_line(words[0]):
         place.fault("run: must be a line of words, the first of them an operation")
         return None
     flags, files = {}, []
@@ -134,10 +135,8 @@ def _flags(value: Yaml, place: Place) -> dict[str, str]:
         place.fault("flags: must be a mapping")
         return {}
     try:
-        return {
-            str(name): _word_for(step_options.as_value(of_flag)) for name, of_flag in value.items()
-        }
-    except (ValueError, RecursionError) as e:
+        return {str(name): _word_for(as_value(of_flag)) for name, of_flag in value.items()}
+    except ValueError as e:
         place.fault(f"flags: {e}")
         return {}
 
@@ -145,14 +144,6 @@ def _flags(value: Yaml, place: Place) -> dict[str, str]:
 def _word_for(value: Value) -> str:
     """A value as it is written behind `FLAG=`."""
     return value if isinstance(value, str) and "${" in value else shown(value)
-
-
-def _yes_or_no(given: Mapping[Yaml, Yaml], key: str, place: Place) -> bool | None:
-    value = given.get(key)
-    if value is None or isinstance(value, bool):
-        return value
-    place.fault(f"{key}: must be yes or no")
-    return None
 
 
 def _expectations(value: Yaml, place: Place) -> tuple[Expectation, ...]:
@@ -195,22 +186,14 @@ def _of_output(entry: Mapping[Yaml, Yaml]) -> Yaml:
 
 def _pattern(value: Yaml, place: Place) -> str:
     text = str(value) if isinstance(value, (int, float)) else value
-    if not isinstance(text, str) or isinstance(value, bool) or not _compiles(text):
+    if not isinstance(text, str) or isinstance(value, bool) or not is_expression(text):
         place.fault(f"contains: {value!r} is not a regular expression")
         return ""
     return text
 
 
-def _compiles(text: str) -> bool:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
-
-
 def _path(value: Yaml, key: str, place: Place) -> str:
-    if isinstance(value, str) and value.isprintable() and value and ".." not in value.split("/"):
+    if is_one_line(value) and ".." not in value.split("/"):
         return value
     place.fault(f"{key}: must be a path without '..'")
     return ""

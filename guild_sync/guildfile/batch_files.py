@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guild_sync.agent.protocol import Value
-from guild_sync.declarations.step_options import as_value
+from guild_sync.config.file import text_of
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile.lines import parsed
 from guild_sync.project.batches import MAX_TRIALS
 from guild_sync.project.definitions import Operation, Yaml
 from guild_sync.project.flags import Flag, did_you_mean, flag_values
-from guild_sync.project.values import FlagValue, shown
+from guild_sync.project.values import FlagValue, as_value, shown
 
 Row = Mapping[str, FlagValue]
 
@@ -121,36 +119,18 @@ class _Cell(str):
 
 
 def _read(path: Path, name: str) -> Sequence[Mapping[str, Value]]:
-    text = _text(path, name)
     kind = path.suffix.lower()
     if kind not in (".csv", ".json", ".yml", ".yaml"):
         raise GuildError(f"batch file {shown(name)} is none of .csv, .json, .yml and .yaml", _HINT)
     try:
+        text = text_of(path, _MAX_BYTES)
         return _of_csv(text) if kind == ".csv" else _items(_parsed(path, text, kind))
-    except (ValueError, csv.Error, RecursionError) as e:
-        reason = " ".join(str(e).split())[:200] if not isinstance(e, RecursionError) else ""
-        why = reason or "it is nested too deeply"
-        raise GuildError(f"cannot read batch file {shown(name)}: {why}", _HINT) from None
-
-
-def _text(path: Path, name: str) -> str:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may be a pipe
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise GuildError(f"batch file {shown(name)} is no file")
-            data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         raise GuildError(f"batch file {shown(name)} does not exist") from None
-    except (OSError, ValueError) as e:
-        why = e.strerror if isinstance(e, OSError) else "its name has a NUL character"
-        raise GuildError(f"cannot read batch file {shown(name)}: {why}") from None
-    if len(data) > _MAX_BYTES:
-        raise GuildError(f"batch file {shown(name)} is larger than {_MAX_BYTES >> 20} MB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise GuildError(f"batch file {shown(name)} is not UTF-8 text") from None
+    except (OSError, ValueError, csv.Error, RecursionError) as e:
+        why = e.strerror if isinstance(e, OSError) else " ".join(str(e).split())[:200]
+        why = "it is nested too deeply" if isinstance(e, RecursionError) else why
+        raise GuildError(f"cannot read batch file {shown(name)}: {why}", _HINT) from None
 
 
 def _of_csv(text: str) -> list[dict[str, Value]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guild_sync.config.file import text_of
+from guild_sync.config.texts import is_one_line, short
 from guild_sync.errors import ConfigError
 from guild_sync.guildfile import keys
 from guild_sync.guildfile.lines import Listed, Mapped, Spot, mapped, parsed
@@ -88,8 +89,8 @@ class ProjectEntries:
         else:
             value = data.get(kind)
             name = "" if value is None else value if isinstance(value, str) else str(value)
-            if isinstance(value, (dict, list)) or not name.isprintable():
-                spot.fault(f"{kind}: must be a name, not {keys.shown(value)}")
+            if isinstance(value, (dict, list)) or (name and not is_one_line(name)):
+                spot.fault(f"{kind}: must be a name, not {short(value)}")
             elif kind == "config" and not name:
                 spot.fault("config: must be a name")
             else:
@@ -99,8 +100,8 @@ class ProjectEntries:
         self, value: Yaml, spot: Spot, path: Path, above: tuple[Path, ...]
     ) -> Iterator[ProjectEntry]:
         for name in value if isinstance(value, list) else [value]:
-            if not isinstance(name, str) or not name or not name.isprintable():
-                spot.fault(f"include: must be the path of a file or folder, not {keys.shown(name)}")
+            if not is_one_line(name):
+                spot.fault(f"include: must be the path of a file or folder, not {short(name)}")
                 continue
             found = path.parent / name
             if found.is_dir():
@@ -128,4 +129,4 @@ class ProjectEntries:
 def _listed(data: Mapped) -> str:
     """The keys that an entry has, for a message."""
     names = [data.name_of(key) for key in data]
-    return keys.shown(", ".join(names)) if names else "none of them"
+    return short(", ".join(names)) if names else "none of them"

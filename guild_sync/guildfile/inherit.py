@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from guild_sync.config.faults import Place
+from guild_sync.config.texts import short
 from guild_sync.guildfile.entries import ProjectEntry
-from guild_sync.guildfile.keys import shown
 from guild_sync.guildfile.lines import MOST_DEPTH, MOST_VALUES, Listed, Mapped, mapped
 from guild_sync.project.definitions import Yaml
 
@@ -158,7 +158,7 @@ def _texts(value: Yaml, key: str, where: str) -> list[str]:
     values = [] if value is None else value if isinstance(value, list) else [value]
     for item in values:
         if not isinstance(item, (str, int, float)):
-            raise Unresolved(f"{key}: must be a name or a list of names, not {shown(item)}", where)
+            raise Unresolved(f"{key}: must be a name or a list of names, not {short(item)}", where)
     return [item if isinstance(item, str) else str(item) for item in values]
 
 
@@ -203,7 +203,7 @@ class _Params:
                 found = self._text(key, line, within, depth)
                 name = found if isinstance(found, str) else str(found)
             if name in made:
-                raise Unresolved(f"params: {shown(name)} stands twice with them", line)
+                raise Unresolved(f"params: {short(name)} stands twice with them", line)
             made[name] = self._value(item, line, within, depth + 1)
             made.where[name] = line
         return made

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guild_sync.config.texts import short
 from guild_sync.project.definitions import Yaml
 
 if TYPE_CHECKING:
@@ -141,8 +142,13 @@ FLAG: Mapping[str, Key] = {
     "null-label": Key(_PLAIN, "What is shown for no value before a run."),
     "distribution": Key((TEXT,), "How an optimizer draws its values: kept."),
 }
-_SOURCE_KEYS: Mapping[str, Key] = {
-    "name": _first(*_PLAIN, about="What it is called, and the flag that says which run or file."),
+SOURCE: Mapping[str, Key] = {
+    "file": _first(TEXT, about="A file or folder of the project."),
+    "operation": _first(TEXT, about="An operation, whose latest run is taken."),
+    "config": Key((TEXT,), "A config file, written into the run with the flags' values."),
+    "module": Key((TEXT,), "A Python module that can be imported."),
+    "url": Key((TEXT,), "What is fetched from there."),
+    "name": _first(TEXT, about="What it is called, and the flag that says which run or file."),
     "flag-name": Key((TEXT,), "The name of its flag, where that is another."),
     "select": _first(TEXT, LIST, about="Regular expressions: which files are taken."),
     "select-min": Key((TEXT, LIST), "The file whose first group is the least number."),
@@ -162,22 +168,20 @@ _SOURCE_KEYS: Mapping[str, Key] = {
     "help": Key((TEXT,), "What to do where it is missing."),
     "post-process": Key((TEXT,), "A command that is run in the run's folder."),
     "always-resolve": Key((SWITCH,), "Whether it is looked for anew in each run."),
-    "default-unpack": Key((SWITCH,), "What unpack is where a source does not say."),
+    "description": Key(_PLAIN, "What it is."),
     "private": Key((SWITCH,), "Whether listings leave it out."),
     "references": Key(ANY, "Pages to read."),
 }
-SOURCE: Mapping[str, Key] = {
-    "file": _first(TEXT, about="A file or folder of the project."),
-    "operation": _first(TEXT, LIST, about="An operation, whose latest run is taken."),
-    "config": Key((TEXT,), "A config file, written into the run with the flags' values."),
-    "module": Key((TEXT,), "A Python module that can be imported."),
-    "url": Key((TEXT,), "What is fetched from there."),
-    **_SOURCE_KEYS,
-}
 RESOURCE: Mapping[str, Key] = {
-    "sources": Key((LIST, TEXT, MAPPING), "What it consists of."),
-    "description": Key(_PLAIN, "What it is."),
-    **_SOURCE_KEYS,
+    "sources": Key((LIST, TEXT, MAPPING), "What a resource consists of: it has no source itself."),
+    "default-unpack": Key((SWITCH,), "What unpack is where one of its sources does not say."),
+    **{
+        name: SOURCE[name]
+        for name in (
+            *("name", "target-path", "path", "target-type", "preserve-path"),
+            *("help", "description", "private", "references"),
+        )
+    },
 }
 STEP: Mapping[str, Key] = {
     "run": _first(TEXT, about="The operation, its flags and options."),
@@ -187,6 +191,12 @@ STEP: Mapping[str, Key] = {
     "tags": Key((TEXT, LIST), "The tags of its run."),
     "isolate-runs": Key((SWITCH,), "Whether it requires runs of this pipeline only."),
     "needed": Key((SWITCH,), "Whether it runs only where no run has its flags."),
+    "max-trials": Key((NUMBER,), "How many trials its batch has at most."),
+    "random-seed": Key((NUMBER,), "The seed of its run, and of the trials that are drawn."),
+    "force-flags": Key((SWITCH,), "Whether it takes flags that its operation does not have."),
+    "fail-on-trial-error": Key((SWITCH,), "Whether its batch ends with a trial that fails."),
+    "gpus": Key((TEXT, NUMBER), "The devices that it sees: CUDA_VISIBLE_DEVICES."),
+    "no-gpus": Key((SWITCH,), "Whether it sees none of them."),
     "expect": Key((MAPPING, LIST), "What its run must have made."),
 }
 GROUPS: Mapping[str, Mapping[str, Key]] = {
@@ -195,8 +205,7 @@ GROUPS: Mapping[str, Mapping[str, Key]] = {
     "an include": INCLUDE,
     "an operation": OPERATION,
     "a flag": FLAG,
-    "a source": {**SOURCE, "sources": RESOURCE["sources"]},
-    "a resource": RESOURCE,
+    "a source": {**SOURCE, **RESOURCE},  # an entry is the one or the other
     "a step": STEP,
 }
 _FLAGS = "the flags"  # a mapping of names to flags
@@ -208,7 +217,6 @@ _BELOW: Mapping[tuple[str, str], str] = {
     ("a model", "operation-defaults"): "an operation",
     ("a model", "resources"): _RESOURCES,
     ("a model", "flags"): _FLAGS,
-    ("a resource", "sources"): "a source",
     ("a source", "sources"): "a source",
 }
 
@@ -216,7 +224,7 @@ _BELOW: Mapping[tuple[str, str], str] = {
 def group_below(group: str, key: str) -> str:
     """Whose keys stand below a key: those of `an operation` below `flags` are the flags'."""
     if group in (_FLAGS, _RESOURCES):
-        return "a flag" if group == _FLAGS else "a resource"
+        return "a flag" if group == _FLAGS else "a source"
     return _BELOW.get((group, key), "")
 
 
@@ -255,7 +263,7 @@ def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> None:
         elif name in _SAY_IT_THEMSELVES:
             continue
         elif value is not None and not is_one_of(value, key.takes):
-            place.fault(f"{name}: {expected(key.takes)}, not {shown(value)}")
+            place.fault(f"{name}: {expected(key.takes)}, not {short(value)}")
 
 
 def is_one_of(value: Yaml, takes: Iterable[str]) -> bool:
@@ -269,9 +277,3 @@ def expected(takes: Iterable[str]) -> str:
     """`must be text`, `must be text or a list`."""
     *others, last = takes
     return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
-
-
-def shown(value: Yaml) -> str:
-    """What was found, on a short line."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

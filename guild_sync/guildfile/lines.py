@@ -70,14 +70,14 @@ def parsed(path: Path, text: str, shown: str = "") -> Yaml:
     """
     import yaml
 
+    from guild_sync.config.file import NO_VALUE, yaml_error
+
     try:
         # Not libyaml's loader: deep nesting ends the process.
         loader = _loader()(text)
         node = loader.get_single_node()
         return None if node is None else _Builder(loader, shown).value(node, 0)
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
-        from guild_sync.config.file import yaml_error
-
+    except (yaml.YAMLError, RecursionError, *NO_VALUE) as e:
         raise yaml_error(path, e) from None
 
 
@@ -89,7 +89,14 @@ def _loader() -> type[yaml.SafeLoader]:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        pass
+        count = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            node = super().compose_node(parent, index)
+            self.count += 1
+            if node is not None and self.count > MOST_VALUES:
+                raise _too_many(node)  # not once there are more: each takes a kilobyte
+            return node
 
     Loader.yaml_implicit_resolvers = {
         first: [
@@ -122,14 +129,14 @@ class _Builder:
         found = self.loader.construct_object(node) if isinstance(node.value, str) else ...
         if found is None or isinstance(found, (bool, int, float, str)):
             return found
-        raise self._error(node, f"nothing is read from a value of the kind {node.tag!r}")
+        raise _error(node, f"nothing is read from a value of the kind {node.tag!r}")
 
     def _mapping(self, node: yaml.Node, depth: int) -> Mapped:
         made = Mapped()
         for key_node, value_node in self._pairs(node, depth):
             key = self.value(key_node, depth + 1)
             if isinstance(key, (dict, list)):
-                raise self._error(key_node, "a list or mapping is no key")
+                raise _error(key_node, "a list or mapping is no key")
             text = key_node.value
             if not isinstance(key, str) and made.texts.setdefault(key, text) != text:
                 key = str(text)  # `1` and `yes` are one key to Python
@@ -146,7 +153,7 @@ class _Builder:
                 sources = value.value[::-1] if value.tag == f"{_TAG}seq" else [value]
                 for source in sources:
                     if source.tag != f"{_TAG}map" or not isinstance(source.value, list):
-                        raise self._error(value, "'<<' takes a mapping, or a list of some")
+                        raise _error(value, "'<<' takes a mapping, or a list of some")
                     yield from self._pairs(source, depth + 1)
         for key, value in node.value:
             if key.tag != _MERGE:
@@ -159,14 +166,19 @@ class _Builder:
     def _spend(self, node: yaml.Node, depth: int) -> None:
         self.count += 1
         if self.count > MOST_VALUES:
-            raise self._error(node, f"it has more than {MOST_VALUES} values")
+            raise _too_many(node)
         if depth > MOST_DEPTH:
-            raise self._error(node, f"it is nested more than {MOST_DEPTH} deep")
+            raise _error(node, f"it is nested more than {MOST_DEPTH} deep")
 
-    def _error(self, node: yaml.Node, problem: str) -> Exception:
-        import yaml
 
-        return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+def _too_many(node: yaml.Node) -> Exception:
+    return _error(node, f"it has more than {MOST_VALUES} values")
+
+
+def _error(node: yaml.Node, problem: str) -> Exception:
+    import yaml
+
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 class Spot(Place):

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from guild_sync.config.texts import is_one_line, short
 from guild_sync.declarations import destinations, operation_keys
+from guild_sync.declarations.destinations import ProgramSource
 from guild_sync.declarations.flags import flags_of
 from guild_sync.declarations.package import package
 from guild_sync.declarations.requirements import add_flags, requirements_of
@@ -48,10 +50,11 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     place = Spot(path.name)
-    flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place, folder)
+    main = shlex.quote(path.stem)
+    flags, dest = flags_of({}, None, ProgramSource(main, folder, folder), place)
     operation = Operation(
         path.name,
-        main=shlex.quote(path.stem),
+        main=main,
         flags=flags,
         flags_dest=dest,
         warnings=tuple(place.warnings),
@@ -138,8 +141,8 @@ class _Reader:
     def _operation(self, name: str, value: Yaml, where: str, model: _Model) -> Operation:
         """An operation; one that has faults says them, and what it is called."""
         place = Spot(_full_name(name, model.name), where=where)
-        if not name.isprintable() or not name.strip():
-            name = keys.shown(name)
+        if not is_one_line(name):
+            name = short(name)
             place = Spot(_full_name(name, model.name), where=where)
             place.fault("an operation's name is text on one line")
         place.faults += model.faults
@@ -150,7 +153,7 @@ class _Reader:
             place = Spot(place.name, place, entry, where, "an operation")
             found = self._read(found, entry, model, place)
         else:
-            place.fault(f"must be a mapping, or text, not {keys.shown(value)}")
+            place.fault(f"must be a mapping, or text, not {short(value)}")
         self.places[found.full_name] = place
         return replace(found, faults=tuple(place.faults), warnings=tuple(place.warnings))
 
@@ -177,24 +180,15 @@ class _Reader:
             default=entry.get("default") is True,
         )
         main, command, steps = self._what_runs(found.name, entry, place)
-        dest = entry.get("flags-dest")
-        if dest is not None and not destinations.is_destination(dest):
-            place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
-        try:
-            flags_entry = self.models.section("flags", entry.get("flags"), place.at("flags"))
-        except Unresolved as e:
-            place.fault_at_its_line(f"flags: {e}")
-        else:
-            if isinstance(entry.get("flags"), dict):
-                entry["flags"] = flags_entry
+        dest = self._flags_dest(entry, place)
+        self._include_flags(entry, place)
         if place.faults:
             return found
         source_code = source_code_of([model.data.get("sourcecode"), entry.get("sourcecode")], place)
         try:
             root = operation_keys.module_root(self.folder / source_code.root, entry, main)
-            flags, dest = flags_of(
-                entry, main, str(dest) if dest else None, root, place, self.folder
-            )
+            program = ProgramSource(main, root, self.folder)
+            flags, dest = flags_of(entry, dest, program, place)
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
             return found
@@ -219,6 +213,23 @@ class _Reader:
         found = operation_keys.with_keys(found, entry, place)
         return replace(found, flags=flags) if not place.faults else found
 
+    def _flags_dest(self, entry: Mapped, place: Spot) -> str | None:
+        dest = entry.get("flags-dest")
+        if dest is None or destinations.is_destination(dest):
+            return dest
+        place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {short(dest)}")
+        return None
+
+    def _include_flags(self, entry: Mapped, place: Spot) -> None:
+        """Put what `$include` in the flags names in its place."""
+        try:
+            flags = self.models.section("flags", entry.get("flags"), place.at("flags"))
+        except Unresolved as e:
+            place.fault_at_its_line(f"flags: {e}")
+        else:
+            if isinstance(entry.get("flags"), dict):
+                entry["flags"] = flags
+
     def _what_runs(
         self, name: str, entry: Mapped, place: Spot
     ) -> tuple[str | None, str | None, Yaml]:
@@ -236,7 +247,7 @@ class _Reader:
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None
         if not words_of(value):
-            place.fault(f"{given[0]}: must be a line of words, not {keys.shown(value)}")
+            place.fault(f"{given[0]}: must be a line of words, not {short(value)}")
         return (value, None, None) if given[0] == "main" else (None, value, None)
 
 

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.protocol import FINAL, Run, State
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.faults import refusal
 from guild_sync.errors import Busy, Exit, GuildError
-from guild_sync.hooks.events import EVENTS, OF_REMOTES, Event
+from guild_sync.hooks.events import EVENTS, OF_REMOTES, STARTED, Event
 from guild_sync.hooks.hook import Hook, all_faults, usable
-from guild_sync.hooks.journal import EXPECTED, FOLDER, QUEUED, names
+from guild_sync.hooks.journal import FOLDER, FORESEEN, QUEUED, names
 from guild_sync.hosts.local import LocalHost
 
 _LONGEST_VALUE = 1 << 15  # characters of a variable; the kernel takes 128 KiB
@@ -63,7 +63,7 @@ class _Delivery:
         while new := [name for name in names(self._folder) if name not in self._seen]:
             self._seen.update(new)
             for path in sorted((self._folder / name for name in new), key=_age):
-                self._settle(path) if path.suffix == EXPECTED else self._tell(path)
+                self._settle(path) if path.suffix == FORESEEN else self._tell(path)
         if self._faults:
             from guild_sync.config import file  # it reads YAML: not for each sync
 
@@ -81,8 +81,7 @@ class _Delivery:
         try:
             with remote_lock(event["remote"], wait=False):
                 state = self._here.states(ids=[event["run"]])[event["run"]]
-                is_settled = state["remote"] is None or event["event"] == "lost"
-                if state["status"] == event["event"] and is_settled:
+                if _was_made(event, state):
                     path.rename(path.with_suffix(QUEUED))
                 else:
                     path.unlink(missing_ok=True)
@@ -146,6 +145,14 @@ class _Delivery:
             return self._here.list_runs([event["run"]])["runs"][0]
         except (GuildError, IndexError):
             return None  # it was removed since
+
+
+def _was_made(event: Event, state: State) -> bool:
+    """Whether what an event tells of has come to be in its run."""
+    if event["event"] == STARTED:
+        return state["status"] in ("running", *FINAL)
+    is_settled = state["remote"] is None or event["event"] == "lost"
+    return state["status"] == event["event"] and is_settled
 
 
 def _age(path: Path) -> float:

@@ -8,12 +8,17 @@ from typing import Any, NamedTuple, Protocol
 UNREACHABLE = "unreachable"
 REACHABLE = "reachable"  # again
 OF_REMOTES = (UNREACHABLE, REACHABLE)
-EVENTS = ("completed", "error", "terminated", "lost", *OF_REMOTES)
+STARTED = "started"
+EXPECTED = "expected"  # what a run is that was started from here and was not here yet
+EVENTS = (STARTED, "completed", "error", "terminated", "lost", *OF_REMOTES)
 Event = Mapping[str, Any]
 
 
 class Change(NamedTuple):
-    """A run's status here has changed. `before` is None for a run that was not here."""
+    """A run's status here has changed.
+
+    `before` is None for a run that was not here, and EXPECTED where it had been started from here.
+    """
 
     run: str
     remote: str

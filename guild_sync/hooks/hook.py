@@ -54,10 +54,10 @@ def usable() -> tuple[tuple[Hook, ...], tuple[str, ...]]:
 
 
 def all_faults() -> tuple[str, ...]:
-    """Every fault of the config file, of remotes and of hooks, each with its place."""
-    from guild_sync.config import remotes
+    """Every fault of the config file, of remotes, of hooks and others, each with its place."""
+    from guild_sync.config import limits, remotes
 
-    return (*remotes.usable()[1], *usable()[1])
+    return (*remotes.usable()[1], *usable()[1], *limits.faults())
 
 
 def _hook(given: object, place: Place) -> Hook | None:

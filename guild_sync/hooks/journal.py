@@ -10,22 +10,31 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guild_sync.agent.protocol import FINAL
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.errors import ConfigError
-from guild_sync.hooks.events import EVENTS, REACHABLE, UNREACHABLE, Change, Event
+from guild_sync.hooks.events import (
+    EVENTS,
+    EXPECTED,
+    REACHABLE,
+    STARTED,
+    UNREACHABLE,
+    Change,
+    Event,
+)
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
     from guild_sync.hooks.hook import Hook
 
 FOLDER = "hooks"
-EXPECTED, QUEUED = ".expected", ".json"
+FORESEEN, QUEUED = ".expected", ".json"
 
 
 def names(folder: Path) -> list[str]:
     """The files of the events that wait in the journal's folder."""
     try:
-        return [name for name in os.listdir(folder) if name.endswith((EXPECTED, QUEUED))]
+        return [name for name in os.listdir(folder) if name.endswith((FORESEEN, QUEUED))]
     except OSError:
         return []
 
@@ -40,11 +49,11 @@ class Journal:
 
     def expect(self, changes: Sequence[Change]) -> None:
         for event in self._events(changes):
-            self._write(event, EXPECTED)
+            self._write(event, FORESEEN)
 
     def happened(self, expected: Sequence[Change], changes: Sequence[Change]) -> None:
         for event in self._events(expected):
-            path = self._folder / (event["id"] + EXPECTED)
+            path = self._folder / (event["id"] + FORESEEN)
             with suppress(FileNotFoundError):
                 if any(change.run == event["run"] for change in changes):
                     path.rename(path.with_suffix(QUEUED))
@@ -82,26 +91,37 @@ class Journal:
 
     def _events(self, changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
         for change in changes:
-            event = {
-                "id": f"{change.after}-{change.run}",
-                "event": change.after,
-                "remote": change.remote,
-                "run": change.run,
-                "before": change.before,
-                "reason": "",
-                "at": time.time(),
-            }
-            # A run that was not here comes with its past, which is no news.
-            if change.before is not None and self._wanted(event):
-                yield event
+            for name in _news(change):
+                event = {
+                    "id": f"{name}-{change.run}",
+                    "event": name,
+                    "remote": change.remote,
+                    "run": change.run,
+                    "before": change.before,
+                    "reason": "",
+                    "at": time.time(),
+                }
+                if self._wanted(event):
+                    yield event
 
     def _write(self, event: Event, suffix: str) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / (event["id"] + suffix)
-        if suffix == EXPECTED and path.with_suffix(QUEUED).exists():
+        if suffix == FORESEEN and path.with_suffix(QUEUED).exists():
             # The same run has become the same before, and no hook was told of it yet.
             os.replace(path.with_suffix(QUEUED), self._folder / f"{event['id']}+{_stamp()}.json")
         write_atomically(str(path), json.dumps({**event, "done": [], "tries": 0}))
+
+
+def _news(change: Change) -> Iterator[str]:
+    """What there is to be told of a change: of one that was missed, its start too."""
+    if change.before is None:
+        return  # a run that was not here comes with its past
+    has_waited = change.before in (EXPECTED, "pending", "staged")
+    is_begun = change.after == "running" or (has_waited and change.after in FINAL)
+    if is_begun and (has_waited or change.before in FINAL):
+        yield STARTED
+    yield change.after
 
 
 def _stamp() -> str:

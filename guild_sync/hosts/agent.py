@@ -357,6 +357,7 @@ class AgentClient(ABC):
         stamps: bool,
         look_only: bool,
         selection: protocol.SelectionForm | None,
+        room: int | None = None,
     ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
@@ -364,6 +365,7 @@ class AgentClient(ABC):
             stamps=stamps,
             look_only=look_only,
             selection=selection,
+            room=room,
         )
 
     def offer(
@@ -371,14 +373,32 @@ class AgentClient(ABC):
         specs: Sequence[str],
         filters: Filters | None,
         selection: protocol.SelectionForm | None,
+        room: int | None = None,
     ) -> protocol.Offer:
-        return self.ask(Functions.offer, specs=list(specs), filters=filters, selection=selection)
+        return self.ask(
+            Functions.offer, specs=list(specs), filters=filters, selection=selection, room=room
+        )
 
     def tracked(self) -> list[tuple[RunId, str]]:
         return self.ask(Functions.tracked)
 
+    def expect(self, run_id: RunId, remote: str) -> None:
+        self.ask(Functions.expect, run_id=run_id, remote=remote)
+
+    def note_begun(self, run_id: RunId) -> None:
+        self.ask(Functions.note_begun, run_id=run_id)
+
+    def expected(self) -> list[protocol.Expected]:
+        return self.ask(Functions.expected)
+
+    def forget_expected(self, ids: Sequence[RunId]) -> None:
+        self.ask(Functions.forget_expected, ids=list(ids))
+
     def absent(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.absent, ids=list(ids))
+
+    def deleted(self, ids: Sequence[RunId]) -> list[RunId]:
+        return self.ask(Functions.deleted, ids=list(ids))
 
     def overview(self) -> dict[str, protocol.Overview]:
         return self.ask(Functions.overview)
@@ -449,8 +469,8 @@ class AgentClient(ABC):
     def clock(self) -> float:
         return self.ask(Functions.clock)
 
-    def checkup(self) -> protocol.Checkup:
-        return self.ask(Functions.checkup)
+    def checkup(self, rsync: str = "rsync") -> protocol.Checkup:
+        return self.ask(Functions.checkup, rsync=rsync)
 
     def try_environment(self, spec: Mapping[str, str]) -> protocol.Activated:
         return self.ask(Functions.try_environment, spec=dict(spec))

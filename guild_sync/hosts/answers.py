@@ -21,7 +21,10 @@ class Misread(ValueError):
 
 
 def read(form: type[T], answer: object) -> T:
-    """`answer` as that form has it. Raises Misread where it cannot be."""
+    """`answer`, changed to what that form has: a copy of a large one would take as much again.
+
+    Raises Misread where it cannot be.
+    """
     try:
         found: T = _reader(form)(answer)
     except RecursionError:
@@ -118,7 +121,11 @@ def _of_mapping(form: type) -> Reader:
         for key in required:
             if key not in value:
                 raise Misread(f"{key}: is missing")
-        return {key: _within(key, readers[key], value[key]) for key in readers if key in value}
+        for key in [key for key in value if key not in readers]:
+            del value[key]
+        for key, item in value.items():
+            value[key] = _within(key, readers[key], item)
+        return value
 
     return checked
 
@@ -137,7 +144,9 @@ def _of_list(reader: Reader) -> Reader:
     def checked(value: object) -> object:
         if not isinstance(value, list):
             raise Misread("is not a list")
-        return [_within(at, reader, item) for at, item in enumerate(value)]
+        for at, item in enumerate(value):
+            value[at] = _within(at, reader, item)
+        return value
 
     return checked
 
@@ -146,9 +155,10 @@ def _of_dict(keys: Reader, values: Reader) -> Reader:
     def checked(value: object) -> object:
         if not isinstance(value, dict):
             raise Misread("is not a mapping")
-        return {
-            _within("key", keys, key): _within(key, values, item) for key, item in value.items()
-        }
+        for key, item in value.items():
+            _within("key", keys, key)
+            value[key] = _within(key, values, item)
+        return value
 
     return checked
 

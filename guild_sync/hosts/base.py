@@ -18,6 +18,7 @@ class Host(AgentClient):
 
     name: str | None = None  # the remote's name, None for this machine
     home: str  # the guild home there
+    track: bool = False  # whether runs that are started there are brought here by themselves
 
     @abstractmethod
     def environment(self) -> dict[str, str]:

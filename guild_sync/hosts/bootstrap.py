@@ -14,6 +14,8 @@ AGENT = Path(__file__).parents[1] / "agent"
 # What the script says once it has a Python and an agent's folder: if no answer follows, it is one
 # of these two that does not work.
 REACHED = "GUILD-AGENT"
+# A word that `printf %b` makes nothing of, where an empty one would be lost.
+NOTHING = "'\\c'"
 # In place of a digest: an agent that is nowhere, so that the answer tells the guild home.
 ABSENT = "none"
 
@@ -24,14 +26,25 @@ def one_line(script: str) -> str:
     return " ".join(line for line in lines if line and not line.startswith("#"))
 
 
+def _script(name: str) -> str:
+    return one_line(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
 def _bootstrap() -> str:
-    script = Path(__file__).with_name("bootstrap.sh").read_text(encoding="utf-8")
-    command = one_line(script).replace("@FRAME@", FRAME).replace("@REACHED@", REACHED)
-    return f"sh -c '{command}' guild"
+    return _script("bootstrap.sh").replace("@FRAME@", FRAME).replace("@REACHED@", REACHED)
 
 
 # The one script that a remote's login shell is given, whichever that is; its words follow.
-BOOTSTRAP = _bootstrap()
+BOOTSTRAP = f"sh -c '{_bootstrap()}' guild"
+
+
+def in_login(profile: bool) -> str:
+    """The script for a remote that has `setup`, or whose login's profile is to be read.
+
+    None of its words may be empty (NOTHING).
+    """
+    how = "login" if profile else "plain"
+    return f"sh -c '{_script('bootstrap_login.sh')}' '{_bootstrap()}' {how}"
 
 
 def home_words(home: str, quote: Callable[[str], str]) -> Iterator[str]:

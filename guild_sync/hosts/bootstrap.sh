@@ -9,6 +9,7 @@
 # $2: the agent's digest, which its folder is called after
 # $3: the folder in which a newly sent agent lies, or nothing, in the same form
 # $4: `no` where no guild home may be made
+# $5: lines of sh that come before Python is looked for, in the same form
 # then the parts of the guild home, relative to the login's home unless it is absolute
 # (bootstrap.home_words): `t` and text in that form, or `v` and the name of a variable there
 #
@@ -21,7 +22,10 @@ a() { printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0; };
 
 # A start-up file of the login's may have gone elsewhere.
 cd || a "{\"no_home\": true}";
-_p=$(d "$1"); _p=${_p%.}; _i=$2; _s=$(d "$3"); _s=${_s%.}; _m=$4; shift 4; _h=;
+_p=$(d "$1"); _p=${_p%.}; _i=$2; _s=$(d "$3"); _s=${_s%.}; _m=$4;
+_e=$(d "$5"); _e=${_e%.}; shift 5; _h=;
+# It gets nothing to read, as what comes there is the request; and says nothing on stdout.
+[ -z "$_e" ] || eval "$_e" </dev/null >&2 || a "{\"no_setup\": true}";
 for _w; do
     case $_w in
         v*)

@@ -8,10 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.calls import Function, Functions, Stream
+from guild_sync.agent.protocol import ENV
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.answers import Misread, read
 from guild_sync.hosts.base import Host, error_of_kind
-from guild_sync.hosts.bootstrap import ABSENT, AGENT, BOOTSTRAP, agent_digest, home_words
+from guild_sync.hosts.bootstrap import (
+    ABSENT,
+    AGENT,
+    BOOTSTRAP,
+    NOTHING,
+    agent_digest,
+    home_words,
+    in_login,
+)
 from guild_sync.hosts.frames import MOST_BEFORE, FrameReader, PacketReader
 
 if TYPE_CHECKING:
@@ -36,12 +45,14 @@ class RemoteHost(Host):
         self.remote = remote
         self._make_home = make_home
         self.name = remote.name
+        self.track = remote.track
         self.home = ""  # the guild home there, absolute; known after the first answer
 
     def environment(self) -> dict[str, str]:
         keys = ("venv_path", "conda_env", "venv_activate", "python")
         values = {key.replace("_", "-"): getattr(self.remote, key) for key in keys}
-        return {key: value for key, value in values.items() if value}
+        values.update({f"{ENV}{name}": value for name, value in self.remote.env})
+        return {key: value for key, value in values.items() if value is not None}
 
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
@@ -118,6 +129,8 @@ class RemoteHost(Host):
             )
             frame = FrameReader()
             frame.feed(done.stdout)
+            if frame.answer is not None and frame.answer.get("no_setup"):
+                raise self._setup_failed(done.stderr)
             if frame.answer is not None and frame.answer.get("no_agent"):
                 self.home = frame.rest.decode("utf-8", "surrogateescape")
                 agent, sent = agent_digest(), self._send_agent()
@@ -142,8 +155,12 @@ class RemoteHost(Host):
         # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
         python = f".{python[1:]}" if python.startswith("~/") else python
-        words = (quote(python), agent, quote(sent), "yes" if self._make_home else "no")
-        return " ".join([BOOTSTRAP, *words, *home_words(home, quote)])
+        setup, profile = self.remote.setup, self.remote.login_shell
+        script = in_login(profile) if setup or profile else BOOTSTRAP
+        make_home = "yes" if self._make_home else "no"
+        sent_word, setup_word = (quote(text) if text else NOTHING for text in (sent, setup))
+        words = (quote(python), agent, sent_word, make_home, setup_word)
+        return " ".join([script, *words, *home_words(home, quote)])
 
     def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
         home = self.remote.guild_home.removeprefix("~/")
@@ -201,6 +218,11 @@ class RemoteHost(Host):
                 "\n".join([*said, f"Look at {self.home}/agent there: is its disk faulty?"]),
             )
         raise RemoteError(f"the agent on {where} failed", str(answer.get("bug", answer))[-2000:])
+
+    def _setup_failed(self, stderr: str) -> GuildError:
+        said = [line for line in stderr.splitlines() if line.strip()][-3:]
+        hint = "Correct 'setup' of the remote in the config file."
+        return RemoteError(f"the setup of remote {self.name!r} failed", "\n".join([*said, hint]))
 
     def _too_old(self, version: str) -> GuildError:
         return RemoteError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from guild_sync.agent.protocol import Value
@@ -24,27 +25,25 @@ _CLICK, _FIRE = "args:click", "args:fire"
 def arguments(operation: Operation, values: Mapping[str, Value], words: Sequence[str]) -> list[str]:
     """The words of `main`, and in their places among them those of the flags.
 
-    A value that is the source's own default is not written: nor is one of guild.yml for an option
-    that `main` has.
+    A value that is the source's own default is not written, unless its parser asks for the option:
+    nor is one of guild.yml for an option that `main` has.
     """
     flags = {name: operation.flags.get(name, forced(name)) for name in values}
     passed = [
         flag
         for name, flag in flags.items()
-        if not is_own(flag, values[name]) and not _is_in_main(flag, values[name], words)
+        if flag.spelling.is_asked_for or not is_own(flag, values[name])
+        if not _is_in_main(flag, values[name], words)
     ]
     offered = {name: flag for name, flag in operation.flags.items() if name not in values}
-    all_flags = {**flags, **offered}
-    all_values = {**{name: plain(flag.default) for name, flag in offered.items()}, **values}
-    made: list[str] = []
-    for place, word in enumerate(words):
-        before = [flag for flag in passed if flag.spelling.before == place]
-        made += _before_a_command(before, all_flags, all_values, operation.flags_dest, word)
-        made.append(word)
-    for flag in passed:
-        if flag.spelling.before is None or flag.spelling.before >= len(words):
-            made += words_of_flag(flag, values[flag.name], operation.flags_dest)
-    return made
+    defaults = {name: plain(flag.default) for name, flag in offered.items()}
+    line = _Line(
+        passed,
+        others=[flag for flag in (*flags.values(), *offered.values()) if flag not in passed],
+        values={**defaults, **values},
+        dest=operation.flags_dest,
+    )
+    return line.with_options(words)
 
 
 def is_own(flag: Flag, value: Value) -> bool:
@@ -74,26 +73,59 @@ def option_of(flag: Flag) -> str:
 
 def _is_in_main(flag: Flag, value: Value, words: Sequence[str]) -> bool:
     """Whether `main` has the option already, and nobody asks for another value than guild.yml."""
-    options = {option_of(flag), flag.spelling.negative}
-    return any(word.partition("=")[0] in options for word in words) and literals.same(
-        plain(flag.default), value
-    )
+    spelling = replace(flag.spelling, option=option_of(flag))
+    own_words = words[: spelling.before]
+    return any(map(spelling.is_in, own_words)) and literals.same(plain(flag.default), value)
 
 
-def _before_a_command(
-    passed: Sequence[Flag],
-    flags: Mapping[str, Flag],
-    values: Mapping[str, Value],
-    dest: str,
-    command: str,
-) -> list[str]:
-    """The words of options that a subcommand follows, which none of them may take for a value."""
-    found = [(flag, words_of_flag(flag, values[flag.name], dest)) for flag in passed]
-    greedy = [(f, words) for f, words in found if words and _is_greedy(f, words)]
-    firm = [words for pair in found if pair not in greedy for words in pair[1:]]
-    if greedy and not any(firm):
-        firm = [_between(greedy[0][0], passed, flags, values, dest, command)]
-    return [word for _, words in greedy for word in words] + [w for words in firm for w in words]
+@dataclass(frozen=True)
+class _Line:
+    """A command line that is to be: the flags that are written, the others, all their values."""
+
+    passed: Sequence[Flag]
+    others: Sequence[Flag]
+    values: Mapping[str, Value]
+    dest: str
+
+    def with_options(self, words: Sequence[str]) -> list[str]:
+        """The words of `main` with the options among them."""
+        made: list[str] = []
+        for place, word in enumerate(words):
+            made += self._before(place, word)
+            made.append(word)
+        for flag in self.passed:
+            if flag.spelling.before is None or flag.spelling.before >= len(words):
+                made += self._words(flag)
+        return made
+
+    def _words(self, flag: Flag) -> list[str]:
+        return words_of_flag(flag, self.values[flag.name], self.dest)
+
+    def _before(self, place: int, command: str) -> list[str]:
+        """The words of options that a subcommand follows, which none may take for a value."""
+        found = [(f, self._words(f)) for f in self.passed if f.spelling.before == place]
+        greedy = [(f, words) for f, words in found if words and _is_greedy(f, words)]
+        firm = [words for pair in found if pair not in greedy for words in pair[1:]]
+        if greedy and not any(firm):
+            firm = [self._between(greedy[0][0], command)]
+        return [word for _, words in greedy for word in words] + [
+            w for words in firm for w in words
+        ]
+
+    def _between(self, greedy: Flag, command: str) -> list[str]:
+        """An option that says what is the case anyway, to end the values of the one before it."""
+        kinds = {"int": int, "float": float, "string": str}
+        for flag in self.others:
+            value = self.values[flag.name]
+            is_plain = not flag.several and not flag.spelling.counted
+            is_firm = flag.switch is None and is_plain and flag.spelling.words is None
+            is_same_place = flag.spelling.before == greedy.spelling.before
+            if is_same_place and is_firm and type(value) is kinds.get(flag.type or ""):
+                return self._words(flag)
+        raise GuildError(
+            f"flag {greedy.name!r}: {option_of(greedy)} would take {command!r} for one more value",
+            f"Write it into main, with another option between it and {command}.",
+        )
 
 
 def _is_greedy(flag: Flag, words: Sequence[str]) -> bool:
@@ -102,28 +134,6 @@ def _is_greedy(flag: Flag, words: Sequence[str]) -> bool:
         return False
     is_alone = words[-1] == option_of(flag)
     return flag.spelling.words in ("+", "*") or (flag.spelling.words == "?" and is_alone)
-
-
-def _between(
-    greedy: Flag,
-    passed: Sequence[Flag],
-    flags: Mapping[str, Flag],
-    values: Mapping[str, Value],
-    dest: str,
-    command: str,
-) -> list[str]:
-    """An option that says what is the case anyway, to end the values of the one before it."""
-    kinds = {"int": int, "float": float, "string": str}
-    for flag in flags.values():
-        value = values[flag.name]
-        is_same_place = flag.spelling.before == greedy.spelling.before and flag not in passed
-        is_firm = flag.switch is None and not flag.several and flag.spelling.words is None
-        if is_same_place and is_firm and type(value) is kinds.get(flag.type or ""):
-            return words_of_flag(flag, value, dest)
-    raise GuildError(
-        f"flag {greedy.name!r}: {option_of(greedy)} would take {command!r} for one more value",
-        f"Write it into main, with another option between it and {command}.",
-    )
 
 
 def words_of_flag(flag: Flag, value: Value, dest: str = "args") -> list[str]:

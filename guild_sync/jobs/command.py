@@ -12,7 +12,7 @@ from guild_sync.agent.protocol import ConfigForm, Job, Value
 from guild_sync.declarations import config_files, destinations
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.jobs.arguments import arguments, forced, global_form, is_own
-from guild_sync.jobs.needs import VARIABLE, request_of
+from guild_sync.jobs.needs import VARIABLE, put_in, request_of
 from guild_sync.project.batches import plain
 from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import ConfigFile, Operation, Step
@@ -52,13 +52,7 @@ def step_flags(step: Step, values: Mapping[str, Value]) -> dict[str, str]:
 
 def with_values(text: str, values: Mapping[str, Value]) -> str:
     """A text about a step, `${flag}` in it replaced by the pipeline's values."""
-
-    def value_of(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise ConfigError(f"the pipeline has no flag {match[1]!r}")
-        return variable_text(values[match[1]])
-
-    return VARIABLE.sub(value_of, text)
+    return put_in(text, values, lambda m: ConfigError(f"the pipeline has no flag {m[1]!r}"))
 
 
 def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
@@ -71,20 +65,7 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     all_values = values
     values = own_values(operation, values)
     requires = [request_of(needed, all_values, values) for needed in operation.requires]
-    env = {
-        **_flag_variables(operation, values),
-        "GUILD_FLAGS_DEST": operation.flags_dest,
-        **{
-            name: _with_flags(text, values, f"env: {name}", text)
-            for name, text in operation.env.items()
-        },
-        **_flag_variables(operation, values, named=True),
-    }
-    for name, value in env.items():
-        if "\0" in name + value:
-            raise GuildError(f"a value of {name} has a NUL character in it")
-        if not name or "=" in name:
-            raise GuildError(f"{name!r} cannot be the name of an environment variable")
+    env = _environment(operation, values)
     made: Job = {"op": operation.full_name, "env": env, **_run_keys(operation)}
     if operation.sourcecode.dest != ".":
         made["source_dest"] = operation.sourcecode.dest
@@ -112,6 +93,25 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     elif destinations.is_nested(operation.flags_dest) and operation.config is None:
         env["GUILD_NESTED"] = json.dumps(nested_values(operation, values))
     return made
+
+
+def _environment(operation: Operation, values: Mapping[str, Value]) -> dict[str, str]:
+    """The variables that say the flags' values, and those of `env`."""
+    env = {
+        **_flag_variables(operation, values),
+        "GUILD_FLAGS_DEST": operation.flags_dest,
+        **{
+            name: _with_flags(text, values, f"env: {name}", text)
+            for name, text in operation.env.items()
+        },
+        **_flag_variables(operation, values, named=True),
+    }
+    for name, value in env.items():
+        if "\0" in name + value:
+            raise GuildError(f"a value of {name} has a NUL character in it")
+        if not name or "=" in name:
+            raise GuildError(f"{name!r} cannot be the name of an environment variable")
+    return env
 
 
 def nested_values(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -194,13 +194,11 @@ def _with_flags(text: str, values: Mapping[str, Value], where: str, line: str) -
     Raises ConfigError for one that is not there; `line` is what people wrote.
     """
 
-    def value_of(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            hint = ALONE if match[0] == FLAG_ARGS and where == "exec" else ""
-            raise ConfigError(f"{where}: there is no flag {match[1]!r}: {line}", hint)
-        return variable_text(values[match[1]])
+    def unknown(match: re.Match[str]) -> ConfigError:
+        hint = ALONE if match[0] == FLAG_ARGS and where == "exec" else ""
+        return ConfigError(f"{where}: there is no flag {match[1]!r}: {line}", hint)
 
-    return VARIABLE.sub(value_of, text)
+    return put_in(text, values, unknown)
 
 
 def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from guild_sync.agent.protocol import RequirementForm, Value
+from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Requirement
 from guild_sync.project.values import variable_text
 
@@ -47,6 +48,19 @@ def request_of(
         params = {name: _param(value, values) for name, value in requirement.params.items()}
         made["values"] = {**params, **(own or {})}
     return made
+
+
+def put_in(
+    text: str, values: Mapping[str, Value], unknown: Callable[[re.Match[str]], GuildError]
+) -> str:
+    """A text with the values of flags in it. Raises `unknown` for a flag that is not there."""
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise unknown(match)
+        return variable_text(values[match[1]])
+
+    return VARIABLE.sub(value_of, text)
 
 
 def _param(value: Value, values: Mapping[str, Value]) -> Value:

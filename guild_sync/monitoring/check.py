@@ -18,7 +18,7 @@ from guild_sync.errors import (
     ConfigError,
     Exit,
     GuildError,
-    PersonNeeded,
+    LoginRefused,
     RemoteError,
     Unreachable,
 )
@@ -28,8 +28,8 @@ from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.monitoring import probe as probing
-from guild_sync.output.formats import size
-from guild_sync.transport import process, rsync, ssh, ssh_failures
+from guild_sync.output.formats import open_since, size
+from guild_sync.transport import connection, process, rsync, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
 LOW_INODES = 10_000
@@ -96,7 +96,7 @@ def _to_do(name: str, text: str, hint: str) -> Line:
 
 def _ssh() -> Line:
     try:
-        done = process.run(("ssh", "-V"), timeout=ssh.MASTER_TIMEOUT)
+        done = process.run(("ssh", "-V"), timeout=connection.MASTER_TIMEOUT)
     except GuildError as e:
         return _fault("ssh", e)
     return Line("ssh", (done.stderr or "?").splitlines()[0].split(",")[0])
@@ -149,18 +149,13 @@ def _keys_on_file(settings: dict[str, str]) -> str:
 
 def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
     """What is between here and the agent there. Raises _TheWayIsBarred where it ends before."""
-    reused = ssh.is_connected(host.remote)
-    probe = probing.probe(host.remote)
-    yield _host_key(host.remote, probe, on_file)
-    needs_you = reused and isinstance(probe.failure, PersonNeeded)
-    if probe.failure and not needs_you:
-        yield _fault("connection", probe.failure)
-        raise _TheWayIsBarred
-    another = "; for another you would be asked for a second factor, or a password"
-    yield Line("connection", f"reused: one was open{another * needs_you}" if reused else "new")
-    yield Line("ssh server", probe.server or "it does not tell its version")
-    if not needs_you:
-        yield _login_shell(probe)
+    if login := connection.login_of(host.remote):
+        # By itself, guild has no other connection to look at.
+        yield Line("host key", on_file)
+        yield Line("connection", f"logged in {open_since(login.since, login.idle)}")
+        yield _login_shell(ssh.run(host.remote, ("exit 0",)).stdout.decode("utf-8", "replace"))
+    else:
+        yield from _probed(host.remote, on_file)
     try:
         host.clock()  # sends the agent, so that the next call need not wait for that
     except GuildError as e:
@@ -168,6 +163,22 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
         raise _TheWayIsBarred from None
     yield Line("agent", f"guild {__version__}, the same as here")
     yield _clock(host)
+
+
+def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
+    """What a connection of its own shows. Raises _TheWayIsBarred where there can be none."""
+    reused = ssh.is_connected(remote)
+    probe = probing.probe(remote)
+    yield _host_key(remote, probe, on_file)
+    needs_you = reused and isinstance(probe.failure, LoginRefused)
+    if probe.failure and not needs_you:
+        yield _fault("connection", probe.failure)
+        raise _TheWayIsBarred
+    another = "; for another you would have to log in"
+    yield Line("connection", f"reused: one was open{another * needs_you}" if reused else "new")
+    yield Line("ssh server", probe.server or "it does not tell its version")
+    if not needs_you:
+        yield _login_shell(probe.printed)
 
 
 def _host_key(remote: Remote, probe: probing.Probe, on_file: str) -> Line:
@@ -191,10 +202,10 @@ _MEND = {
 }
 
 
-def _login_shell(probe: probing.Probe) -> Line:
-    if not probe.printed:
+def _login_shell(printed: str) -> Line:
+    if not printed.strip():
         return Line("login shell", "prints nothing by itself")
-    first = probe.printed.splitlines()[0]
+    first = printed.strip().splitlines()[0]
     return _to_do(
         "login shell",
         f"it prints text where no person is watching: {first[:60]}",
@@ -217,16 +228,28 @@ def _clock(host: Host) -> Line:
 
 def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
     if parts & {BASICS, SPACE}:
-        found = host.checkup()
+        found = host.checkup(_rsync_of(host))
         if BASICS in parts:
             python = found["python"]
             yield Line("Python", f"{python['version']} ({python['executable']})")
             yield _rsync(found["rsync"])
+            if found["ended"]:
+                yield _to_do(
+                    "login",
+                    "systemd ends all that a user runs at logout (KillUserProcesses), runs too",
+                    "Have it let yours be, there: loginctl enable-linger",
+                )
             yield from _home(found["home"])
         if SPACE in parts:
             yield from _space(found["home"])
     if ENVIRONMENT in parts:
         yield from _environment(host)
+
+
+def _rsync_of(host: Host) -> str:
+    """The rsync that copies use there."""
+    remote = getattr(host, "remote", None)
+    return (remote.rsync_path if remote else None) or "rsync"
 
 
 def _rsync(version: str | None) -> Line:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from guild_sync import __version__
 from guild_sync.agent.protocol import FINAL
-from guild_sync.monitoring.standings import NEVER, REACHABLE, Standing
+from guild_sync.monitoring.standings import NEVER, NOT_HERE_YET, REACHABLE, Standing
 
-_STATUSES = ("running", "pending", "staged", "lost", *FINAL)
+_STATUSES = ("running", "pending", "staged", "lost", *FINAL, NOT_HERE_YET)
 _MODE = 0o644  # node_exporter is another user
 
 Value = Callable[[Standing, float], float | None]
@@ -129,7 +129,7 @@ def _lines(standings: Sequence[Standing], now: float) -> Iterator[str]:
         for s in standings
         for status in _STATUSES
     ]
-    yield from _family("guild_runs", "gauge", "Runs here that came from the remote.", runs)
+    yield from _family("guild_runs", "gauge", "Runs that came from the remote, or are to.", runs)
 
 
 def _family(

@@ -13,6 +13,7 @@ from guild_sync.errors import Exit, GuildError, Unreachable
 from guild_sync.hosts import sandbox
 from guild_sync.hosts.choose import remote_host
 from guild_sync.transport.background import begun
+from guild_sync.transport.connection import Login, login_of
 
 ANSWER_SECONDS = 20.0  # for an answer once it is connected; the agent may have to be sent
 
@@ -30,6 +31,7 @@ class Answer(NamedTuple):
     hint: str = ""
     python: str = ""
     home: str = ""
+    login: Login | None = None  # by which its connection is open
 
     @property
     def exit(self) -> Exit:
@@ -73,8 +75,9 @@ def _answer(remote: Remote) -> Answer:
     try:
         host = remote_host(remote)
         python = host.python()
+        login = login_of(host.remote)
     except Unreachable as e:
         return Answer(remote, "unreachable", e.message, e.hint)
     except GuildError as e:
         return Answer(remote, "error", e.message, e.hint)
-    return Answer(remote, "answers", python=str(python["version"]), home=host.home)
+    return Answer(remote, "answers", "", "", str(python["version"]), host.home, login)

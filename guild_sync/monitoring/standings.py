@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from guild_sync.agent.protocol import Expected
 from guild_sync.errors import Exit
 from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.local import LocalHost
@@ -14,10 +15,14 @@ from guild_sync.sync.outcomes import FAILED
 
 REACHABLE = "reachable"
 NEVER = "not synced yet"
+NOT_HERE_YET = "not here yet"  # the status here of a run that was started there from here
 
 
 class Open(NamedTuple):
-    """A run here that is not over, and when its remote last gave its word for it."""
+    """A run that is not over here, and when its remote last gave its word for it.
+
+    Of one that is not here yet: when it was started.
+    """
 
     run: str
     status: str
@@ -55,6 +60,10 @@ class Standing:
 def standings(here: LocalHost, names: Iterable[str]) -> list[Standing]:
     """How the remotes of these names stand, and all others that runs here came from, by name."""
     seen = here.overview()
+    for run in _not_here_yet(here):
+        of_remote = seen.setdefault(run["remote"], {"runs": {}, "open": []})
+        of_remote["runs"][NOT_HERE_YET] = of_remote["runs"].get(NOT_HERE_YET, 0) + 1
+        of_remote["open"].append((run["run"], NOT_HERE_YET, run["time"]))
     entries = ledger.entries()
     found = []
     for name in sorted({*names, *seen, *entries}):
@@ -63,3 +72,9 @@ def standings(here: LocalHost, names: Iterable[str]) -> list[Standing]:
         entry = entries.get(name) or ledger.Entry(name)
         found.append(Standing(entry, of_remote["runs"], runs))
     return found
+
+
+def _not_here_yet(here: LocalHost) -> list[Expected]:
+    expected = here.expected()
+    states = here.states(ids=[run["run"] for run in expected]) if expected else {}
+    return [run for run in expected if states[run["run"]]["status"] is None]

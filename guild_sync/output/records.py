@@ -36,13 +36,19 @@ class RemoteRecord(TypedDict):
 
 
 class AskedRemote(RemoteRecord):
-    """A remote, and what it said: `guild remotes --status`."""
+    """A remote, and what it said: `guild remotes --status`.
+
+    `logged_in` is when a login opened its connection, which closes after `keep_open` idle seconds;
+    0 stands for never.
+    """
 
     status: str
     message: str | None
     hint: str | None
     python: str | None
     home: str | None
+    logged_in: int | None
+    keep_open: int | None
 
 
 class OperationRecord(TypedDict):

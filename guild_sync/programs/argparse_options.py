@@ -6,104 +6,115 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from guild_sync.programs import literals
-from guild_sync.programs.literals import Constant, Evaluated
-from guild_sync.programs.offered import ImportedFlag, Program, literal_choices
-from guild_sync.programs.spelling import SHELL, Spelling
+from guild_sync.programs.argparse_calls import option_of, takes_rest
+from guild_sync.programs.module_sources import Find, ModuleSource, no_other
+from guild_sync.programs.offered import Program
+from guild_sync.programs.parsers import Commands, Parser, Place, below, program_of
 
-TYPES = {"int": "int", "float": "float", "str": "string", "bool": "boolean"}
-_SWITCHES = {"store_true": True, "store_false": False}
-_CONSTANTS = frozenset({"store_const", "append_const"})
-_SILENT = frozenset({"help", "version"})  # what says something and exits
 _GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
 _MOST_CALLS = 200  # of functions that are followed, each with the parser that it is given
+_MOST_IMPORTS = 5  # from module to module, for one name
+
+_Meaning = Parser | Commands
+
+
+def options(source: ModuleSource, find: Find = no_other) -> Program | None:
+    """The options of the parsers that a module builds; None where it builds none.
+
+    `find` tells of the other modules of the project: what they do with parsers is followed.
+    """
+    seen = _Seen(find)
+    reader = _Reader(source, seen)
+    reader.visit(source.tree)
+    return reader.program() if seen.found else None
 
 
 @dataclass
-class _Parser:
-    """A parser as far as the source is read; groups of its options are the parser itself."""
+class _Seen:
+    """What the readers of a program's modules have seen together."""
 
-    options: list[tuple[tuple[int, int], str, ImportedFlag]] = field(default_factory=list)
-    set_defaults: dict[str, Evaluated | None] = field(default_factory=dict)
-    commands: dict[str, _Parser] = field(default_factory=dict)
-    parents: list[_Parser] = field(default_factory=list)
-    function: str = ""  # whose parameter it is
-
-    def whole(self) -> Iterator[_Parser]:
-        """It, and the parsers whose options it takes over."""
-        yield self
-        for parent in self.parents:
-            yield from parent.whole()
-
-
-@dataclass(frozen=True)
-class _Commands:
-    """What `add_subparsers` of a parser returns."""
-
-    parser: _Parser
-
-
-_Meaning = _Parser | _Commands
-
-
-def options(tree: ast.Module, constants: Mapping[str, Evaluated]) -> Program | None:
-    """The options of the parsers that a module builds; None where it builds none."""
-    reader = _Reader(tree, constants)
-    reader.visit(tree)
-    return reader.program() if reader.found else None
+    find: Find
+    found: bool = False  # a parser
+    main: Parser = field(default_factory=Parser)
+    roots: list[Parser] = field(default_factory=list)
+    active: list[str] = field(default_factory=list)  # functions that are just followed
+    followed: set[str] = field(default_factory=set)  # those that were given a parser
+    calls: int = 0
+    place: Place = ()  # the calls that lead from the main module to where options are read now
+    readers: dict[str, _Reader | None] = field(default_factory=dict)  # of other modules
 
 
 class _Reader(ast.NodeVisitor):
-    """Follows what names stand for, from assignment to assignment and into the module's functions.
+    """Follows what names stand for, from assignment to assignment and into functions.
 
     A parser whose origin is not seen counts as the main one.
     """
 
-    def __init__(self, tree: ast.Module, constants: Mapping[str, Evaluated]) -> None:
-        self.found = False
-        self._constants = constants
+    def __init__(self, source: ModuleSource, seen: _Seen) -> None:
+        self._source = source
+        self._seen = seen
         self._modules: set[str] = set()  # what argparse is called here
         self._classes: set[str] = set()  # and argparse.ArgumentParser
-        self._functions = _functions(tree)
-        self._main = _Parser()
-        self._roots: list[_Parser] = [self._main]
+        self._functions = _functions(source.tree)
+        self._methods = _methods(source.tree)
+        self._class = ""  # whose method is being read
+        self._imported: dict[str, tuple[str, str]] = {}  # names: a module, and what of it
         self._names: dict[str, _Meaning] = {}
         self._returned: list[_Meaning] = []
-        self._active: list[str] = []
-        self._followed: set[str] = set()  # functions that were given a parser
-        self._calls = 0
+        self._own: list[Parser] = []  # the parsers that another module than the main one has
 
     def program(self) -> Program:
-        taken = {id(parent) for root in self._roots for p in _below(root) for parent in p.parents}
+        seen = self._seen
+        roots = [seen.main, *seen.roots]
+        taken = {id(parent) for root in roots for p in below(root) for parent in p.parents}
         roots = [
-            root
-            for root in self._roots
-            if id(root) not in taken and root.function not in self._followed
+            root for root in roots if id(root) not in taken and root.function not in seen.followed
         ]
-        return _program(roots, 0)
+        return program_of(roots, 0)
+
+    def read_names(self) -> None:
+        """Read what the names of another module stand for: its own parsers are no one's yet."""
+        found, main, roots = self._seen.found, self._seen.main, self._seen.roots
+        self._seen.main, self._seen.roots = Parser(), self._own
+        for statement in self._source.tree.body:
+            if isinstance(statement, ast.ClassDef):
+                self._add_class(statement)
+            elif not isinstance(statement, ast.FunctionDef) and not _is_for_main(statement):
+                self.visit(statement)
+        self._seen.found, self._seen.main, self._seen.roots = found, main, roots
 
     # What names stand for.
 
     def visit_Import(self, node: ast.Import) -> None:
         self._modules.update(a.asname or a.name for a in node.names if a.name == "argparse")
+        self._imported.update({a.asname or a.name: (a.name, "") for a in node.names})
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if node.module == "argparse" and not node.level:
             names = (a.asname or a.name for a in node.names if a.name in ("ArgumentParser", "*"))
             self._classes.update("ArgumentParser" if name == "*" else name for name in names)
+        elif (module := self._source.absolute(node.module, node.level)) is not None:
+            self._imported.update({a.asname or a.name: (module, a.name) for a in node.names})
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._add_class(node)
+        outside, self._class = self._class, node.name
+        self.generic_visit(node)
+        self._class = outside
+
+    def _add_class(self, node: ast.ClassDef) -> None:
         if any(map(self._is_parser_class, node.bases)):
             self._classes.add(node.name)
-        self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         unknown: dict[str, _Meaning] = {}
         for name in _parameters(node):
-            self._roots.append(_Parser(function=f"{node.name} {name}"))
-            unknown[name] = self._roots[-1]
+            parser = Parser(function=f"{self._source.name} {node.name} {name}")
+            self._seen.roots.append(parser)
+            unknown[name] = parser
         with self._scope(unknown):
             self.generic_visit(node)
 
@@ -126,7 +137,7 @@ class _Reader(ast.NodeVisitor):
         meanings = [meaning for item in items if (meaning := self._meaning(item))]
         name = ast.unparse(node.target)
         # Where a loop's parsers are not known, neither is whose options these are.
-        for meaning in meanings or [_Parser()]:
+        for meaning in meanings or [Parser()]:
             self._names[name] = meaning
             for statement in node.body:
                 self.visit(statement)
@@ -157,15 +168,19 @@ class _Reader(ast.NodeVisitor):
             and (name := ast.unparse(node)) in self._names
         ):
             return self._names[name]
+        if isinstance(node, (ast.BoolOp, ast.IfExp)):
+            parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+            meanings = [self._meaning(part) for part in parts]
+            return next((meaning for meaning in meanings if meaning is not None), None)
         if not isinstance(node, ast.Call):
             self.generic_visit(node)
-            return None
+            return self._of_another(node)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         known = {id(n): self._meaning(n) for n in arguments if not isinstance(n, ast.Starred)}
         if self._is_parser_class(node.func):
-            self.found = True
-            self._roots.append(_Parser(parents=self._parents(node)))
-            return self._roots[-1]
+            self._seen.found = True
+            self._seen.roots.append(Parser(parents=self._parents(node)))
+            return self._seen.roots[-1]
         followed = self._follow(node, known)
         if followed is not None or not isinstance(node.func, ast.Attribute):
             return followed
@@ -176,41 +191,47 @@ class _Reader(ast.NodeVisitor):
         if func.attr not in (
             *_GROUPS, "add_argument", "set_defaults", "add_subparsers", "add_parser",
         ):  # fmt: skip
-            self.visit(func.value)
+            self._meaning(func.value)
             return None
-        owner = self._meaning(func.value) or self._main
-        parser = owner.parser if isinstance(owner, _Commands) else owner
+        owner = self._meaning(func.value) or self._seen.main
+        parser = owner.parser if isinstance(owner, Commands) else owner
         if func.attr in _GROUPS:
             return parser
         if func.attr == "add_subparsers":
-            return _Commands(parser)
+            return Commands(parser)
         if func.attr == "add_parser":
             return self._command(parser, node)
         if func.attr == "set_defaults":
             parser.set_defaults.update(
-                {k.arg: self._value(k.value) for k in node.keywords if k.arg}
+                {k.arg: self._source.value(k.value) for k in node.keywords if k.arg}
             )
-        elif option := self._option(node):
-            parser.options.append(((node.lineno, node.col_offset), *option))
+        elif takes_rest(node):
+            parser.takes_rest = True
+        elif option := option_of(node, self._source):
+            place = (*self._seen.place, node.lineno, node.col_offset)
+            parser.options.append((place, *option))
         return None
 
-    def _command(self, parser: _Parser, node: ast.Call) -> _Parser:
-        made = _Parser(parents=self._parents(node))
+    def _command(self, parser: Parser, node: ast.Call) -> Parser:
+        made = Parser(parents=self._parents(node))
         aliases = next((k.value for k in node.keywords if k.arg == "aliases"), None)
         others = aliases.elts if isinstance(aliases, (ast.Tuple, ast.List)) else []
         for word in filter(None, map(literals.text_of, [*node.args[:1], *others])):
             parser.commands[word] = made
         return made
 
-    def _parents(self, node: ast.Call) -> list[_Parser]:
+    def _parents(self, node: ast.Call) -> list[Parser]:
         given = next((k.value for k in node.keywords if k.arg == "parents"), None)
         items = given.elts if isinstance(given, (ast.Tuple, ast.List)) else []
-        return [p for item in items if isinstance(p := self._meaning(item), _Parser)]
+        return [p for item in items if isinstance(p := self._meaning(item), Parser)]
 
     def _follow(self, node: ast.Call, known: Mapping[int, _Meaning | None]) -> _Meaning | None:
-        """What a function of the module returns, read with the parsers that it is given."""
-        function = self._functions.get(_called(node.func))
-        if function is None or function.name in self._active or self._calls >= _MOST_CALLS:
+        """What a function of the project returns, read with the parsers that it is given."""
+        reader, function = self._function(node.func)
+        if function is None or self._seen.calls >= _MOST_CALLS:
+            return None
+        name = f"{reader._source.name} {function.name}"
+        if name in self._seen.active:
             return None
         names = _parameters(function)
         if isinstance(node.func, ast.Attribute) and names[:1] in (["self"], ["cls"]):
@@ -218,150 +239,110 @@ class _Reader(ast.NodeVisitor):
         given = {n: known.get(id(argument)) for n, argument in zip(names, node.args, strict=False)}
         given.update({k.arg: known.get(id(k.value)) for k in node.keywords if k.arg in names})
         parsers = {name: meaning for name, meaning in given.items() if meaning is not None}
-        self._followed.update(f"{function.name} {name}" for name in parsers)
-        self._calls += 1
-        self._active.append(function.name)
-        with self._scope(parsers):
+        self._seen.followed.update(f"{name} {parameter}" for parameter in parsers)
+        self._seen.calls += 1
+        self._seen.active.append(name)
+        place = self._seen.place
+        if reader is not self:
+            self._seen.place = (*place, node.lineno, node.col_offset)
+        outside = reader._class
+        reader._class = next((c for (c, _), m in reader._methods.items() if m is function), "")
+        with reader._scope(parsers):
             for statement in function.body:
-                self.visit(statement)
-            returned = self._returned[-1:]
-        self._active.pop()
+                reader.visit(statement)
+            returned = reader._returned[-1:]
+        reader._class = outside
+        self._seen.active.pop()
+        self._seen.place = place
         return returned[0] if returned else None
 
     def _is_parser_class(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            return node.attr == "ArgumentParser" and node.value.id in self._modules
-        return isinstance(node, ast.Name) and node.id in self._classes
+            if node.attr == "ArgumentParser" and node.value.id in self._modules:
+                return True
+        elif isinstance(node, ast.Name) and node.id in self._classes:
+            return True
+        reader, name = self._exporter(node)
+        return reader is not None and name in reader._classes
 
-    # Options.
+    # Other modules of the project.
 
-    def _option(self, call: ast.Call) -> tuple[str, ImportedFlag] | None:
-        """The option's dest, and the flag that it is; None for what is none, or is not known."""
-        names = [name for name in map(literals.text_of, call.args) if name]
-        names = [name for name in names if name.startswith("-") and name.strip("-")]
-        keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-        action = name_or_text(keywords.get("action"))
-        if not names or action in _SILENT:
+    def _function(self, node: ast.expr) -> tuple[_Reader, ast.FunctionDef | None]:
+        """The function that is called, and the reader of its module."""
+        called = _called(node)
+        own = self._methods.get((self._class, called)) if isinstance(node, ast.Attribute) else None
+        if (function := own or self._functions.get(called)) is not None:
+            return self, function
+        if isinstance(node, ast.Attribute):  # of a class, or of what it makes
+            owner = node.value.func if isinstance(node.value, ast.Call) else node.value
+            reader, name = self._exporter(owner)
+            name, reader = (name, reader) if reader is not None else (ast.unparse(owner), self)
+            if (method := reader._methods.get((name, node.attr))) is not None:
+                return reader, method
+        reader, name = self._exporter(node)
+        return (reader, reader._functions.get(name)) if reader is not None else (self, None)
+
+    def _of_another(self, node: ast.expr) -> _Meaning | None:
+        """The parser of another module that a name stands for."""
+        reader, name = self._exporter(node)
+        if reader is None or name not in reader._names:
             return None
-        longs = [name for name in names if name.startswith("--")]
-        option = (longs or names)[0]
-        dest = literals.text_of(keywords.get("dest")) or option.lstrip("-").replace("-", "_")
-        required = self._value(keywords.get("required"))
-        flag = ImportedFlag(
-            name=option.lstrip("-"),
-            type=TYPES.get(name_or_text(keywords.get("type"))),
-            choices=self._choices(keywords.get("choices")),
-            required=required == Evaluated(True),
-            help=literals.text_of(keywords.get("help")) or "",
-        )
-        default = self._value(keywords.get("default")) or Evaluated(None)
-        spelling = Spelling(option=option)
-        if action in _SWITCHES:
-            switch = _SWITCHES[action]
-            if "default" not in keywords:
-                default = Evaluated(not switch)  # argparse has this default without a word
-            return dest, replace(flag, default=default.value, switch=switch, spelling=spelling)
-        if action in _CONSTANTS:  # giving it means the constant, which may be anything
-            return dest, replace(
-                flag, default=False, type="boolean", switch=True, spelling=spelling
-            )
-        flag = replace(flag, default=default.value)
-        if action == "BooleanOptionalAction":
-            if not longs:  # there is no form that says no
-                return dest, replace(flag, type="boolean", switch=True, spelling=spelling)
-            spelling = replace(spelling, negative=f"--no-{option[2:]}")
-            return dest, replace(flag, type="boolean", spelling=spelling)
-        if action == "count":
-            return dest, replace(flag, type="int", spelling=replace(spelling, counted=True))
-        return dest, self._with_values(flag, spelling, action, keywords)
+        self._seen.found = True
+        known = set(map(id, self._seen.roots))
+        self._seen.roots += [parser for parser in reader._own if id(parser) not in known]
+        return reader._names[name]
 
-    def _with_values(
-        self,
-        flag: ImportedFlag,
-        spelling: Spelling,
-        action: str,
-        keywords: Mapping[str, ast.expr],
-    ) -> ImportedFlag:
-        """The flag of an option that takes values."""
-        nargs = self._value(keywords.get("nargs"))
-        words = nargs.value if nargs and isinstance(nargs.value, (int, str)) else None
-        repeated = action == "append" or (action == "extend" and words is None)
-        many = words in ("+", "*") or (isinstance(words, int) and words > 1)
-        bare: Constant = [] if words == "*" else None
-        if words == "?":
-            bare = (self._value(keywords.get("const")) or Evaluated(None)).value
-        yes, no = _truth(keywords.get("type"))
-        spelling = replace(
-            spelling,
-            repeated=repeated,
-            words=words,
-            bare=literals.recorded(bare),
-            split=SHELL if many else None,
-            yes=yes,
-            no=no,
-        )
-        several = repeated or many or words == 1
-        return replace(flag, several=several, spelling=spelling)
+    def _exporter(self, node: ast.expr) -> tuple[_Reader | None, str]:
+        """The reader of the module that an imported name is of, and what it is called there."""
+        if isinstance(node, ast.Name) and node.id in self._imported:
+            module, name = self._imported[node.id]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in self._imported:
+            module, part = self._imported[ast.unparse(node.value)]
+            module, name = f"{module}.{part}".rstrip("."), node.attr
+        else:
+            return None, ""
+        for _ in range(_MOST_IMPORTS):  # a package may have it from another module
+            reader = self._reader(module)
+            if reader is None or name not in reader._imported:
+                return reader, name
+            module, name = reader._imported[name]
+        return None, ""
 
-    def _value(self, node: ast.expr | None) -> Evaluated | None:
-        """The value of a literal, or of a name that the module gives one and no other."""
-        return (
-            self._constants.get(node.id) if isinstance(node, ast.Name) else literals.evaluated(node)
-        )
-
-    def _choices(self, node: ast.expr | None) -> tuple[Constant, ...]:
-        """The choices in their order; none unless all of them are known."""
-        if isinstance(node, ast.Set):
-            node = ast.List(node.elts, ast.Load())
-        known = self._value(node)
-        return literal_choices(known.value) if known else ()
-
-
-def _program(parsers: list[_Parser], depth: int) -> Program:
-    """What parsers that are one program offer, in the order of the source."""
-    whole = [part for parser in parsers for part in parser.whole()]
-    defaults = {dest: value for part in whole for dest, value in part.set_defaults.items()}
-    made = Program()
-    first: dict[str, str] = {}  # the option that a dest has its default from
-    for _, dest, flag in sorted((o for part in whole for o in part.options), key=lambda o: o[0]):
-        if dest in defaults:
-            flag = replace(flag, default=(defaults[dest] or Evaluated(None)).value)
-        elif first.setdefault(dest, flag.name) != flag.name and flag.switch is None:
-            flag = replace(flag, default=None)
-        made.flags[flag.name] = _agreed(made.flags.get(flag.name), flag)
-    words = {word for part in whole for word in part.commands}
-    for word in sorted(words) if depth < 20 else ():
-        made.commands[word] = _program([p.commands[word] for p in whole if word in p.commands],
-                                       depth + 1)  # fmt: skip
-    return made
-
-
-def _agreed(known: ImportedFlag | None, flag: ImportedFlag) -> ImportedFlag:
-    """The flag of an option that may be there already: its default is known where both agree."""
-    if known is None:
-        return flag
-    if _is_long(known) and not _is_long(flag):  # `-x` beside `--x` is another's
-        return known
-    if literals.same(literals.tagged(known.default), literals.tagged(flag.default)):
-        return flag
-    return flag if flag.switch is not None else replace(flag, default=None)
-
-
-def _is_long(flag: ImportedFlag) -> bool:
-    return flag.spelling is not None and (flag.spelling.option or "").startswith("--")
-
-
-def _below(parser: _Parser) -> Iterator[_Parser]:
-    yield parser
-    for command in parser.commands.values():
-        yield from _below(command)
+    def _reader(self, module: str) -> _Reader | None:
+        readers = self._seen.readers
+        if module not in readers:
+            readers[module] = None  # while it is being read, and where there is none
+            source = self._seen.find(module)
+            if source is not None:
+                readers[module] = reader = _Reader(source, self._seen)
+                reader.read_names()
+        return readers[module]
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
-    """The functions and methods of a module by their names, those whose name is theirs alone."""
+    """The functions of a module by their names, and the methods whose name is theirs alone."""
     found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     counts = Counter(function.name for function in found)
-    return {function.name: function for function in found if counts[function.name] == 1}
+    at_top = [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]
+    top_counts = Counter(function.name for function in at_top)
+    alone = {function.name: function for function in found if counts[function.name] == 1}
+    return {**alone, **{f.name: f for f in at_top if top_counts[f.name] == 1}}
+
+
+def _methods(tree: ast.Module) -> dict[tuple[str, str], ast.FunctionDef]:
+    """The methods of a module's classes by the names of both."""
+    return {
+        (statement.name, method.name): method
+        for statement in tree.body
+        if isinstance(statement, ast.ClassDef)
+        for method in statement.body
+        if isinstance(method, ast.FunctionDef)
+    }
+
+
+def _is_for_main(statement: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which no module does that is imported."""
+    return isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
 
 
 def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
@@ -374,22 +355,3 @@ def _called(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "cls"):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def name_or_text(node: ast.expr | None) -> str:
-    """`x` for the name `x`, the attribute `module.x` and the text "x"; else nothing."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _truth(kind: ast.expr | None) -> tuple[str, str]:
-    """How yes and no are written to an option of this type."""
-    name = name_or_text(kind)
-    if kind is None or name in ("str", "bool"):
-        return "1", ""
-    if name in ("int", "float"):
-        return "1", "0"
-    return "True", "False"  # a function that reads words

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from guild_sync.programs import literals
-from guild_sync.programs.argparse_options import TYPES, name_or_text
-from guild_sync.programs.literals import Constant, Evaluated
+from guild_sync.programs.argparse_calls import TYPES
+from guild_sync.programs.literals import Constant, Evaluated, name_or_text, value_of
 from guild_sync.programs.offered import ImportedFlag, Program, literal_choices
 from guild_sync.programs.spelling import SHELL, Spelling
 
@@ -127,7 +127,8 @@ class _Reader(ast.NodeVisitor):
             required=self._is_true(keywords.get("required")),
             help=literals.text_of(keywords.get("help")) or "",
         )
-        spelling = Spelling(option=option, yes="True", no="False")
+        both = (*positive, *negative)
+        spelling = Spelling(option=option, names=both, yes="True", no="False")
         if negative:
             spelling = replace(spelling, negative=_first_long(negative))
             return replace(flag, type="boolean", spelling=spelling)
@@ -154,9 +155,7 @@ class _Reader(ast.NodeVisitor):
         return self._value(node) == Evaluated(True)
 
     def _value(self, node: ast.expr | None) -> Evaluated | None:
-        return (
-            self._constants.get(node.id) if isinstance(node, ast.Name) else literals.evaluated(node)
-        )
+        return value_of(node, self._constants)
 
     def _choices(self, kind: ast.expr | None) -> tuple[Constant, ...]:
         """The choices of `click.Choice(...)`, where all of them are known."""

@@ -93,10 +93,10 @@ def _arguments(node: ast.FunctionDef, constants: Mapping[str, Evaluated]) -> Ite
     missing: list[ast.expr | None] = [None] * (len(plain) - len(node.args.defaults))
     defaults = [*missing, *node.args.defaults, *node.args.kw_defaults]
     for argument, default in zip([*plain, *node.args.kwonlyargs], defaults, strict=True):
-        spelling = Spelling(option=f"--{argument.arg}", yes="True", no="False")
+        option = f"--{argument.arg}"
+        spelling = Spelling(option=option, names=(option,), yes="True", no="False")
         flag = ImportedFlag(argument.arg, spelling=spelling)
-        known = constants.get(default.id) if isinstance(default, ast.Name) else None
-        known = known or literals.evaluated(default)
+        known = literals.value_of(default, constants)
         value = known.value if known else None
         # What has no value, or one that is not known, is what its text looks like.
         kind = "auto" if value is None else None

@@ -37,6 +37,11 @@ def evaluated(node: ast.expr | None) -> Evaluated | None:
     return None if is_long else Evaluated(value)
 
 
+def value_of(node: ast.expr | None, constants: Mapping[str, Evaluated]) -> Evaluated | None:
+    """The value of a literal, or of a name: `constants` are those of one value and no other."""
+    return constants.get(node.id) if isinstance(node, ast.Name) else evaluated(node)
+
+
 def constant(value: object) -> Constant:
     """The value itself. Raises TypeError for what no flag can hold."""
     if isinstance(value, dict):
@@ -54,6 +59,15 @@ def text_of(node: ast.expr | None) -> str | None:
     """The text that an expression is; None where it is anything else."""
     known = evaluated(node)
     return known.value if known is not None and isinstance(known.value, str) else None
+
+
+def name_or_text(node: ast.expr | None) -> str:
+    """`x` for the name `x`, the attribute `module.x` and the text "x"; else nothing."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def recorded(value: Constant) -> Value:

@@ -29,3 +29,16 @@ def find_module(name: str, roots: Sequence[Path]) -> Path | None:
             if path.is_file() and path.resolve().is_relative_to(root.resolve()):
                 return path
     return None
+
+
+def find_imported(name: str, roots: Sequence[Path]) -> Path | None:
+    """The file of the module that `import name` would find first in these folders, else None."""
+    parts = name.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    for root in roots:
+        folder = root.joinpath(*parts)
+        for path in (folder / "__init__.py", folder.with_name(f"{parts[-1]}.py")):
+            if path.is_file() and path.resolve().is_relative_to(root.resolve()):
+                return path
+    return None

@@ -30,36 +30,64 @@ class Program:
 
     flags: dict[str, ImportedFlag] = field(default_factory=dict)
     commands: dict[str, Program] = field(default_factory=dict)
+    takes_rest: bool = False  # all behind its first argument is another program's
 
     def chosen(self, words: Sequence[str]) -> dict[str, ImportedFlag]:
-        """The flags that there are with these words of `main`, each where it belongs among them."""
+        """The flags that there are with these words of `main`, each where it belongs among them.
+
+        What is required is not required any more where the words have it.
+        """
         found: dict[str, ImportedFlag] = {}
         program, start = self, 0
         while (place := program._command_in(words, start)) is not None:
             # Behind an argument that is no option, argparse takes none for it any more.
             is_option = words[start].startswith("-")
-            found.update(program._placed(place if is_option else start))
+            found.update(program._placed(words[start:place], place if is_option else start))
             program, start = program.commands[words[place]], place + 1
-        found.update(program._placed(None))
+        first = program._first_argument(words, start)
+        found.update(program._placed(words[start:first], first))
         return found
 
     def _command_in(self, words: Sequence[str], start: int) -> int | None:
         """Which word names a subcommand; the value of an option is none."""
-        takes_value = {
-            flag.spelling.option
-            for flag in self.flags.values()
-            if flag.spelling and flag.switch is None and not flag.spelling.counted
-        }
+        takes_value = self._with_values()
         for place in range(start, len(words)):
             is_value = place > start and words[place - 1] in takes_value
             if words[place] in self.commands and not is_value:
                 return place
         return None
 
-    def _placed(self, before: int | None) -> Iterator[tuple[str, ImportedFlag]]:
+    def _first_argument(self, words: Sequence[str], start: int) -> int | None:
+        """The word that options have to stand before, where what follows is another program's."""
+        if not self.takes_rest:
+            return None
+        takes_value = self._with_values()
+        place = start
+        while place < len(words) and words[place].startswith("-"):
+            place += 2 if words[place] in takes_value else 1
+        return place
+
+    def _with_values(self) -> set[str]:
+        """The options that a value follows."""
+        return {
+            name
+            for flag in self.flags.values()
+            if flag.spelling and flag.switch is None
+            if not flag.spelling.counted and not flag.spelling.negative
+            for name in flag.spelling.names
+        }
+
+    def _placed(
+        self, words: Sequence[str], before: int | None
+    ) -> Iterator[tuple[str, ImportedFlag]]:
         for name, flag in self.flags.items():
-            if flag.spelling is not None:
-                yield name, replace(flag, spelling=replace(flag.spelling, before=before))
+            if flag.spelling is None:
+                continue
+            spelling = replace(flag.spelling, before=before)
+            if any(map(spelling.is_in, words)):
+                spelling = replace(spelling, is_asked_for=False)
+                flag = replace(flag, required=False)
+            yield name, replace(flag, spelling=spelling)
 
 
 def literal_choices(value: Constant) -> tuple[Constant, ...]:

@@ -98,7 +98,8 @@ def flag_values(
         if name not in texts or values.get(name) is None:
             values[name] = value
     for name, flag in operation.flags.items():
-        if flag.required and values.get(name) in (None, ""):
+        # What none asks for is left to the program, that may have it from elsewhere.
+        if flag.required and name in values and values[name] in (None, ""):
             raise GuildError(f"flag {name!r} needs a value", f"Give it as {name}=VALUE.")
     return values
 
@@ -205,15 +206,23 @@ def possible_texts(flag: Flag) -> list[str]:
 def _value_or_several(flag: Flag, text: str, force: bool) -> FlagValue:
     """The value that `text` stands for, or the values that a list or a range stands for.
 
-    Of a flag whose values are lists, a list is one value, and a list of lists several.
+    Of a flag whose values are lists, a list is one value, and a list of lists several; so it is,
+    a level deeper, where an option comes again and again with several words each.
     """
     items = listed(text)
     takes_lists = flag.several or isinstance(flag.default, list)
-    if not items or (takes_lists and not all(isinstance(item, list) for item in items)):
+    if not items or (takes_lists and not _are_lists(items)):
         return _typed(flag, text, force)
-    if takes_lists:
-        return Several(tuple(items))
-    return Several(tuple(_typed(flag, _item_text(item), force) for item in items))
+    if not takes_lists:
+        return Several(tuple(_typed(flag, _item_text(item), force) for item in items))
+    is_deep = flag.spelling.repeated and flag.spelling.words not in (None, "?")
+    if is_deep and not all(isinstance(item, list) and _are_lists(item) for item in items):
+        return _typed(flag, text, force)
+    return Several(tuple(items))
+
+
+def _are_lists(items: Sequence[Value]) -> bool:
+    return bool(items) and all(isinstance(item, list) for item in items)
 
 
 def _item_text(item: Value) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from guild_sync.programs import argparse_options, literals
-from guild_sync.programs.literals import Evaluated
+from guild_sync.programs import argparse_options, module_sources
 from guild_sync.programs.offered import ImportedFlag
 
 
@@ -22,29 +20,35 @@ class ModuleFlags:
     flags: Mapping[str, ImportedFlag]
 
 
-def module_flags(source: str, filename: str, words: Sequence[str] = ()) -> ModuleFlags:
+def module_flags(
+    source: str,
+    filename: str,
+    words: Sequence[str] = (),
+    name: str = "",
+    roots: Sequence[Path] = (),
+) -> ModuleFlags:
     """The flags of a module that is run with these words: the options of its parser, else globals.
 
-    Its parser is argparse's, click's or fire's. Raises SyntaxError for what is not Python,
-    ValueError for what cannot be parsed.
+    Its parser is argparse's, click's or fire's. What argparse's gets from other modules, in the
+    folders `roots`, is seen where the module imports argparse; `name` is its own name, dotted.
+    Raises SyntaxError for what is not Python, ValueError for what cannot be parsed.
     """
-    if "\0" in source:
-        raise ValueError(f"{filename}: source code with NUL bytes")
+    tree = module_sources.parsed(source, filename)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # those on the user's code are for its run
-            tree = ast.parse(source.removeprefix("\ufeff"), filename)
-            return _flags_of(tree, words)
-    except (RecursionError, MemoryError):  # the parser's own word for too deep is either
+        return _flags_of(tree, words, name.rpartition(".")[0], module_sources.other_modules(roots))
+    except (RecursionError, MemoryError):
         raise ValueError(f"{filename}: source code is nested too deeply") from None
 
 
-def _flags_of(tree: ast.Module, words: Sequence[str]) -> ModuleFlags:
-    assigned = _constants(tree)
-    constant = {name: assigned[name] for name in assigned.keys() & _assigned_once(tree)}
-    if program := argparse_options.options(tree, constant):
-        return ModuleFlags("args", program.chosen(words))
+def _flags_of(
+    tree: ast.Module, words: Sequence[str], package: str, find: module_sources.Find
+) -> ModuleFlags:
+    constant = module_sources.constants_of(tree)
     imported = set(_imported(tree))
+    own = module_sources.ModuleSource(tree, constant, package=package)
+    others = find if "argparse" in imported else module_sources.no_other
+    if program := argparse_options.options(own, others):
+        return ModuleFlags("args", program.chosen(words))
     if "click" in imported:
         from guild_sync.programs import click_options
 
@@ -55,7 +59,8 @@ def _flags_of(tree: ast.Module, words: Sequence[str]) -> ModuleFlags:
 
         if program := fire_arguments.arguments(tree, constant):
             return ModuleFlags("args:fire", program.chosen(words))
-    public = {name: value for name, value in assigned.items() if not name.startswith("_")}
+    assigned = module_sources.assigned(tree).items()
+    public = {name: value for name, value in assigned if not name.startswith("_")}
     flags = {name: ImportedFlag(name, found.value) for name, found in public.items()}
     return ModuleFlags("globals", flags)
 
@@ -67,36 +72,3 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
-
-
-def _constants(tree: ast.Module) -> dict[str, Evaluated]:
-    """The names that are assigned a literal at top level, with the last one that they get."""
-    known: dict[str, Evaluated] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
-        else:
-            continue
-        if value := literals.evaluated(statement.value):
-            known.update((t.id, value) for t in targets if isinstance(t, ast.Name))
-    return known
-
-
-def _assigned_once(tree: ast.Module) -> set[str]:
-    """The names that mean one thing throughout the module, whatever is executed of it."""
-    counts = Counter(name for node in ast.walk(tree) for name in _bound(node))
-    return {name for name, count in counts.items() if count == 1}
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that a node gives a meaning."""
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.arg):
-        yield node.arg
-    elif isinstance(node, ast.alias):
-        yield (node.asname or node.name).partition(".")[0]
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from guild_sync.agent.protocol import Value
@@ -21,6 +22,7 @@ class Several:
 FlagValue = Value | Several
 
 
+MOST_VALUES = 1_000_000  # in one file; aliases of YAML count each time
 SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
 TIME_OF_DAY = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a number to YAML 1.1
 _QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could misread
@@ -28,6 +30,27 @@ _QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could m
 
 def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def as_value(found: object, most: int = MOST_VALUES) -> Value:
+    """What a YAML or JSON file holds, as a flag or an attribute has it: keys become text.
+
+    Raises ValueError, with a message of one line, for what no flag can have, such as bytes, and
+    for what is larger than that, or endless.
+    """
+    return _as_value(found, iter(range(most)), 0)
+
+
+def _as_value(found: object, left: Iterator[int], depth: int) -> Value:
+    if next(left, None) is None or depth > attrs.MAX_DEPTH:
+        raise ValueError("it is too large, or nested too deeply")
+    if isinstance(found, dict):
+        return {str(key): _as_value(item, left, depth + 1) for key, item in found.items()}
+    if isinstance(found, list):
+        return [_as_value(item, left, depth + 1) for item in found]
+    if found is None or isinstance(found, (bool, int, float, str)):
+        return found
+    raise ValueError(f"it has a value of the kind {type(found).__name__}, which no flag can have")
 
 
 def plain_value(text: str) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import Job, rank_of
+from guild_sync.agent.protocol import RUN_ENV, Job, rank_of
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
@@ -201,4 +201,6 @@ def _job(
     job = with_configs(job, meant.project.folder if meant.project else None, kept)
     # What was set when it was made it needs to start; what was not, it may lack again.
     needed = {*os.environ, *(kept.get("secrets", ()) if meant.again else ())}
-    return {**with_secrets(job, needed), "environment": kept.get("environment") or {}}
+    own = {f"{RUN_ENV}{name}": value for name, value in request.env.items()}
+    environment = {**(kept.get("environment") or {}), **own}
+    return {**with_secrets(job, needed), "environment": environment}

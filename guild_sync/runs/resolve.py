@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ class Request:
     is_staged: bool = False
     gpus: str | None = None  # the devices that the run sees; None: those that it would see
     run_dir: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
 
 
 @dataclass(frozen=True)

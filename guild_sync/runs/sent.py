@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import Child, Job, RequirementForm, Value
+from guild_sync.agent.protocol import Child, Job, RequirementForm
+from guild_sync.declarations import config_files
 from guild_sync.errors import GuildError
-from guild_sync.project.definitions import Operation, Yaml
-
-_MOST_BYTES = 1 << 22  # of a configuration: it travels with the request
+from guild_sync.project.definitions import ConfigFile, Operation
 
 
 def all_requirements(job: Job) -> Iterator[RequirementForm]:
@@ -94,58 +92,14 @@ def _with_config(
             if folder
             else "In its project's folder, --force-sourcecode takes it from there.",
         )
-    values = needed["values"]
-    made: RequirementForm = {**needed, "config": text, "content": configured(source, text, values)}
+    content = config_files.with_values(ConfigFile(source, text), needed["values"])
+    made: RequirementForm = {**needed, "config": text, "content": content}
     del made["values"]
     return made
 
 
 def _read(folder: Path, source: str) -> str | None:
-    path = folder / source
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise GuildError(f"{path} is larger than 4 MB: it cannot be a configuration")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except OSError as e:
-        raise GuildError(f"cannot read {path}: {e.strerror}") from None
-    except UnicodeDecodeError:
-        raise GuildError(f"cannot read {path}: it is not UTF-8 text") from None
-
-
-def configured(source: str, text: str, values: Mapping[str, Value]) -> str:
-    """A configuration's text with flags' values in it: `a.b` is what `b` is within `a`."""
-    import yaml
-
-    is_json = source.endswith(".json")
-    if not is_json and not source.endswith((".yml", ".yaml")):
-        raise GuildError(f"{source} is no configuration: its name ends with none of .json, .yml")
-    try:
-        data: Yaml = json.loads(text) if is_json else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError, RecursionError) as e:
-        why = " ".join(str(e).split())
-        raise GuildError(f"cannot read the configuration {source}: {why}") from None
-    data = {} if data is None else data
-    if not isinstance(data, dict):
-        raise GuildError(f"the configuration {source} is no mapping: flags have no place in it")
-    for name, value in values.items():
-        _put(data, name, json.loads(json.dumps(value)), source)
-    if is_json:
-        return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
-    made: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=False)
-    return made
-
-
-def _put(data: dict[Yaml, Yaml], name: str, value: Yaml, source: str) -> None:
-    """Put a value where its name leads; a key with dots in it that is there is meant itself."""
-    *above, last = [name] if name in data else name.split(".")
-    for number, part in enumerate(above):
-        inner = data.setdefault(part, {})
-        if inner is None:
-            inner = data[part] = {}
-        if not isinstance(inner, dict):
-            place = ".".join(above[: number + 1])
-            raise GuildError(f"flag {name!r}: {place} is no mapping in {source}")
-        data = inner
-    data[last] = value
+        return config_files.text_of(source, folder)
+    except ValueError as e:
+        raise GuildError(f"cannot read {folder / source}: {e}") from None

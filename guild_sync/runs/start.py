@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from guild_sync.agent.protocol import Job, Run
+from guild_sync.agent.protocol import RUN_ENV, Job, Run
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
@@ -48,25 +48,27 @@ def earlier_run(launch: Launch, host: Host) -> Run | None:
     return host.matching(opref_on(launch, host), plain_values(launch.values), statuses)
 
 
-def stage(launch: Launch, host: Host, say: Say) -> None:
-    """Make the run on the host, where it waits to be started."""
+def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
+    """Make the run on the host, where it waits to be started; `track` as `start` has it."""
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
-        host.mark_staged(run_id=launch.run_id)
+        with _expected(launch, host, track):
+            host.mark_staged(run_id=launch.run_id)
 
 
-def start(launch: Launch, host: Host, say: Say) -> None:
+def start(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host and start its operation, detached; returns once it runs.
 
     Where anything fails before that, nothing of it stays there; a run that was there
-    already is staged then.
+    already is staged then. With `track`, syncs bring home what is started on a remote.
     """
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
-        host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
+        with _expected(launch, host, track):
+            host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
     # A sync may have been there since, and have found the run before it was started again.
     _reopen_copy(launch, host)
 
@@ -163,9 +165,10 @@ def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:
 
 
 def _job_on(launch: Launch, host: Host) -> Job:
-    environment = host.environment() or launch.job.get("environment") or {}
+    kept = launch.job.get("environment") or {}
+    given = {key: value for key, value in kept.items() if key.startswith(RUN_ENV)}
     job: Job = with_oprefs(launch.job, opref_on(launch, host))
-    job["environment"] = {} if launch.is_builtin else environment
+    job["environment"] = {} if launch.is_builtin else {**(host.environment() or kept), **given}
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
     return job
@@ -184,4 +187,16 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
         if launch.run_dir is None:
             with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
                 host.discard(run_id=launch.run_id)
+                if host.name is not None:
+                    from guild_sync.runs import tracking
+
+                    tracking.forget([launch.run_id], host)
         raise
+
+
+def _expected(launch: Launch, host: Host, track: bool) -> AbstractContextManager[None]:
+    if not track:
+        return nullcontext()
+    from guild_sync.runs import tracking  # a run here has no use for it
+
+    return tracking.expected(launch.run_id, host)

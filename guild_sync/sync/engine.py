@@ -30,6 +30,10 @@ def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list
     for run_id in mended:
         visit.say(f"Mended {run_id}: it has ended, and waits no more")
     strays = [run_id for run_id in strays if run_id not in mended]
+    if grouped:
+        from guild_sync.transfer.room import Room
+
+        visit = visit._replace(room=Room(), remotes=len(grouped))
     deadline = None if visit.limit is None else time.monotonic() + visit.limit
     work = [
         partial(_outcome, visit, name, group._replace(strays=strays), deadline)

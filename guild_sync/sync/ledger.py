@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from guild_sync.agent.store.atomic import write_atomically
@@ -117,6 +117,19 @@ def read(remote: str) -> Entry:
     """The entry of a remote, an empty one where there is none that can be read."""
     found = _read(_path(remote))
     return found if found is not None and found.remote == remote else Entry(remote)
+
+
+def try_soon(remote: str) -> None:
+    """Have the next `sync --cron` try a remote that failed, which can be reached now.
+
+    Raises Busy where another guild works with it.
+    """
+    if read(remote).next_try is None:
+        return
+    from guild_sync.hosts.locking import remote_lock  # who only reads needs no lock
+
+    with remote_lock(remote, wait=False):
+        write(replace(read(remote), next_try=None))
 
 
 def entries() -> dict[str, Entry]:

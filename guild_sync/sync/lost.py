@@ -14,18 +14,31 @@ from guild_sync.transfer.survey import Survey
 
 
 def lost_by_now(
-    host: RemoteHost, wanted: Wanted, survey: Survey, missing: Sequence[str], entry: Entry
+    host: RemoteHost,
+    wanted: Wanted,
+    begun: Sequence[str],
+    survey: Survey,
+    missing: Sequence[str],
+    entry: Entry,
 ) -> list[str]:
     """Those of the missing runs that are lost by now; the entry learns of the others.
 
+    They are copies here, or were `begun` from here and have not come home.
     Raises RemoteError where the guild home there is not the one in which the runs were.
     """
+    asked = [*wanted.ids, *begun]
     if wanted.is_all:
-        entry.missing = {i: at for i, at in entry.missing.items() if i in wanted.ids}
-    if len(missing) == len(wanted.ids):
+        entry.missing = {i: at for i, at in entry.missing.items() if i in asked}
+    if asked and len(missing) == len(asked):
         _check_home(host, survey.home_id, entry)
-    entry.home_id = survey.home_id or entry.home_id
-    return entry.lost(missing, wanted.ids, time.time())
+    if is_same_home(survey.home_id, entry) or asked:
+        entry.home_id = survey.home_id or entry.home_id
+    return entry.lost(missing, asked, time.time())
+
+
+def is_same_home(home_id: str | None, entry: Entry) -> bool:
+    """Whether the guild home there may be the one in which the remote's runs were found."""
+    return entry.home_id in (None, home_id)
 
 
 def _check_home(host: RemoteHost, home_id: str | None, entry: Entry) -> None:
@@ -58,16 +71,18 @@ def lose(visit: Visit, name: str, lost: Sequence[str]) -> list[Change]:
     return changes
 
 
-def missing_error(run_id: str, name: str) -> RunNotFound:
+def missing_error(run_id: str, name: str, is_here: bool) -> RunNotFound:
+    what = "What is here of it is kept" if is_here else "It was started from here"
     return RunNotFound(
         f"run {run_id} is not on {name} any more",
-        "What is here of it is kept. It becomes lost if that is still so at a sync a minute "
-        "from now, or later.",
+        f"{what}. It becomes lost if that is still so at a sync a minute from now, or later.",
     )
 
 
-def lost_error(run_id: str, name: str) -> RunNotFound:
-    return RunNotFound(
-        f"run {run_id} is lost: {name} has it no more",
-        f"What is here of it is kept. If it is there again: guild sync --restore {run_id}",
+def lost_error(run_id: str, name: str, is_here: bool) -> RunNotFound:
+    hint = (
+        f"What is here of it is kept. If it is there again: guild sync --restore {run_id}"
+        if is_here
+        else f"Nothing of it has come home. If it is there again: guild pull {name} {run_id}"
     )
+    return RunNotFound(f"run {run_id} is lost: {name} has it no more", hint)

@@ -30,6 +30,7 @@ class Outcome(NamedTuple):
     is_news: bool = False  # whether the remote can be reached has changed
     # run id -> what of it its remote may not read; all else of it is here
     unreadable: Mapping[str, Sequence[str]] = MappingProxyType({})
+    cramped: Mapping[str, int] = MappingProxyType({})  # run id -> bytes that did not fit here
 
     @property
     def exit(self) -> Exit:
@@ -40,4 +41,4 @@ class Outcome(NamedTuple):
             return self.error.exit
         lost = any(change.after == "lost" for change in self.changes)
         missing = Exit.ERROR if self.missing or lost else Exit.OK
-        return Exit.INCOMPLETE if self.faults or self.unreadable else missing
+        return Exit.INCOMPLETE if self.faults or self.unreadable or self.cramped else missing

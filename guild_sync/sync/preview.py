@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Filters
+from guild_sync.agent.protocol import Filters, State
 from guild_sync.errors import GuildError
 from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
 from guild_sync.sync import engine, request
+from guild_sync.sync.awaited import Awaited
 
 
 class Planned(NamedTuple):
@@ -44,7 +47,7 @@ class Plan(NamedTuple):
 def plans(visit: request.Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list[Plan]:
     """What a sync of these runs would do with each remote; nothing is changed, here or there."""
     grouped, _ = request.wanted(visit.here, runs, filters)
-    work = [partial(_plan, visit, name, wanted.ids) for name, wanted in grouped.items()]
+    work = [partial(_plan, visit, name, wanted) for name, wanted in grouped.items()]
     return engine.side_by_side(work, jobs)
 
 
@@ -55,30 +58,39 @@ def free_bytes(home: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _plan(visit: request.Visit, name: str, ids: Sequence[str]) -> Plan:
+def _plan(visit: request.Visit, name: str, wanted: request.Wanted) -> Plan:
     from guild_sync.config import remotes
     from guild_sync.transfer import survey
-    from guild_sync.transport import rsync
 
     here = visit.here
+    awaited = Awaited(here, name, wanted)
     try:
         host = remote_host(remotes.remote(name), make_home=False)
         selection = visit.selected(host.remote.pull)
-        states = survey.with_children(host, here, ids, selection, look_only=True)[0].states
+        asked = [*wanted.ids, *awaited.ids]
+        states = survey.with_children(host, here, asked, selection, look_only=True)[0].states
         found = {run_id: state for run_id, state in states.items() if state}
         same = here.unchanged(states=found, remote=name)
-        changed = [run_id for run_id in found if run_id not in same]
-        folder = Path(here.home, "runs")
-        left_out = {i: survey.paths_left_out(found[i]) for i in changed}
-        there = f"{host.home}/runs"
-        amounts = rsync.plan(host.remote, there, changed, folder, left_out) if changed else {}
+        changed = {run_id: state for run_id, state in found.items() if run_id not in same}
+        planned = copies(host, here, changed)
     except GuildError as e:
         return Plan(name, error=e)
-    before = here.states(ids=changed)
-    planned = [
-        Planned(
-            i, before[i]["status"], found[i]["status"] or "", amounts[i].files, amounts[i].bytes
-        )
-        for i in changed
+    known = [*wanted.ids, *awaited.begun]
+    return Plan(name, planned, [run_id for run_id in known if run_id not in found])
+
+
+def copies(host: RemoteHost, here: LocalHost, states: Mapping[str, State]) -> list[Planned]:
+    """What a copy of these runs, whose states there were just read, would bring."""
+    from guild_sync.transfer import survey
+    from guild_sync.transport import rsync
+
+    if not states:
+        return []
+    left_out = {run_id: survey.paths_left_out(state) for run_id, state in states.items()}
+    folder = Path(here.home, "runs")
+    amounts = rsync.plan(host.remote, f"{host.home}/runs", list(states), folder, left_out)
+    before = here.states(ids=list(states))
+    return [
+        Planned(i, before[i]["status"], state["status"] or "", amounts[i].files, amounts[i].bytes)
+        for i, state in states.items()
     ]
-    return Plan(name, planned, [run_id for run_id in ids if run_id not in found])

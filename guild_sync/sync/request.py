@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync.agent.protocol import Filters
+from guild_sync.agent.protocol import Expected, Filters
 from guild_sync.errors import GuildError
 from guild_sync.hooks.events import ChangeListener
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
     from guild_sync.config.selection import Selection
-
+    from guild_sync.transfer.room import Room
 
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
 
 
 class Wanted(NamedTuple):
-    """The runs to ask a remote for: its own, and those that may be of any remote."""
+    """The runs to ask a remote for: copies of its own, and those that may be of any remote.
+
+    And those that were started there from here, whether they have come home by now or not.
+    """
 
     ids: list[str]
+    expected: list[Expected]
     is_all: bool = True  # whether the remote has no other run that is not over
     strays: Sequence[str] = ()
 
@@ -36,24 +41,53 @@ class Visit(NamedTuple):
     journal: ChangeListener | None = None
     selected: Callable[[Selection], Selection] = lambda configured: configured
     limit: float | None = None  # seconds after which all that still goes on is ended
+    room: Room | None = None  # here, for all remotes together; a sync looks at it
+    remotes: int = 1  # that are visited, and share the room
+
+    def share(self) -> int | None:
+        """The bytes that a remote may send without its being asked how much it is."""
+        if self.room is None:
+            return None
+        return self.room.left(Path(self.here.home, "runs")) // self.remotes
 
 
 def wanted(
     here: LocalHost, runs: Sequence[str], filters: Filters
 ) -> tuple[dict[str, Wanted], list[str]]:
-    """The runs here that each remote is to be asked for, and those that any may be asked for."""
-    chosen = None
-    if runs or filters:  # else no run but those that are synced need be looked at
-        chosen = {
-            run["id"] for run in here.list_runs(specs=runs, filters=filters, whole=True)["runs"]
-        }
+    """The runs that each remote is to be asked for, and those that any may be asked for.
+
+    A run that is still being started is none of them: there may be nothing of it yet.
+    """
+    expected = [e for e in here.expected() if e["begun"] or not e["starting"]]
+    chosen = _chosen(here, expected, runs, filters) if runs or filters else None
     grouped: dict[str, Wanted] = {}
     strays: list[str] = []
+
+    def of(remote: str) -> Wanted:
+        return grouped.setdefault(remote, Wanted([], [], chosen is None))
+
     for run_id, remote in here.tracked():
         if chosen is not None and run_id not in chosen:
             continue
         if remote:
-            grouped.setdefault(remote, Wanted([], chosen is None)).ids.append(run_id)
+            of(remote).ids.append(run_id)
         else:
             strays.append(run_id)
+    for run in expected:
+        if chosen is None or run["run"] in chosen:
+            of(run["remote"]).expected.append(run)
     return grouped, strays
+
+
+def _chosen(
+    here: LocalHost, expected: Sequence[Expected], runs: Sequence[str], filters: Filters
+) -> set[str]:
+    """The runs that are named, or that filters leave: these know nothing of what is not here."""
+    from guild_sync.transfer.survey import is_id_of
+
+    awaited = {run["run"]: spec for run in expected for spec in runs if is_id_of(spec, run["run"])}
+    specs = [spec for spec in runs if spec not in awaited.values()]
+    if runs and not specs:
+        return set(awaited)
+    listed = here.list_runs(specs=specs, filters=filters, whole=True)["runs"]
+    return {*awaited, *(run["id"] for run in listed)}

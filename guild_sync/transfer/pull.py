@@ -7,16 +7,17 @@ given the status that was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import State
-from guild_sync.hooks.events import Change, ChangeListener
+from guild_sync.hooks.events import EXPECTED, Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transfer.copying import Say, copy_runs
+from guild_sync.transfer.room import Room
 from guild_sync.transfer.survey import paths_left_out
 from guild_sync.transport import rsync
 
@@ -34,6 +35,8 @@ class Pulled(NamedTuple):
     conflicts: Mapping[str, Sequence[str]] = {}
     unreadable: Mapping[str, Sequence[str]] = {}
     foreign: Mapping[str, str] = {}  # run id -> whose it is; such a run stays as it is
+    came: Collection[str] = ()  # runs of which something has come that was not here
+    cramped: Mapping[str, int] = {}  # run id -> bytes for which there is no room here
 
 
 def pull(
@@ -46,6 +49,8 @@ def pull(
     copy_links: bool = False,
     delete_copied: bool = False,
     named: Sequence[str] | None = None,
+    expected: Collection[str] = (),
+    room: Room | None = None,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
@@ -54,7 +59,8 @@ def pull(
     here alone are removed; with `delete_copied` those that came from there before. With
     `copy_links` what links out of the runs lead to comes in their place. `journal` is told
     what changes here. With `named`, a run here that is none of the remote's, and not one of
-    these, stays as it is.
+    these, stays as it is. Of those that are `expected` from the remote, their start is news too.
+    What there is no `room` for stays there, but for metadata and output, and is not settled.
     """
     begun = here.begin_copy(states, host.name, named)
     foreign = begun["foreign"]
@@ -77,9 +83,14 @@ def pull(
         removable=removable,
         moved=begun["moved"],
     )
+    plan = partial(rsync.plan, host.remote, source, ids, target, left_out)
+    places = {run_id: Path(begun["moved"].get(run_id, target)) for run_id in ids}
+    sizes = {i: size for i in ids if (size := states[i]["bytes"]) is not None}
     linked: dict[str, str] = {}
     try:
-        copied = copy_runs(ids, f"from {host.name}", copy, say, delete)
+        needs = _needs(room, sizes, places, plan) if room is not None and sizes else {}
+        with (room or Room(0)).promised(needs, places) as cramped:
+            copied = copy_runs(ids, f"from {host.name}", partial(copy, bare=cramped), say, delete)
     finally:
         linked = here.end_copy(begun["incoming"], ids, host.name)
     faults.update(copied.faults)
@@ -95,18 +106,36 @@ def pull(
             "unreadable": copied.unreadable.get(run_id, []),
         }
         for run_id, state in states.items()
-        if run_id not in faults
+        if run_id not in faults and run_id not in cramped
     }
+    befores = {i: EXPECTED if i in expected else before for i, before in begun["before"].items()}
     changes = [
-        Change(run_id, host.name, before, state["status"] or "")
+        Change(run_id, host.name, befores[run_id], state["status"] or "")
         for run_id, state in whole.items()
-        if (before := begun["before"][run_id]) != state["status"]
+        if befores[run_id] != state["status"]
     ]
     if journal:
         journal.expect(changes)
     faults.update(here.settle_copy(whole, host.name, begun["began"]))
-    expected, changes = changes, [change for change in changes if change.run not in faults]
+    foreseen, changes = changes, [change for change in changes if change.run not in faults]
     if journal:
-        journal.happened(expected, changes)
+        journal.happened(foreseen, changes)
     unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
-    return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign)
+    came = {*copied.files, *(change.run for change in changes)}
+    no_room = {run_id: needs[run_id] for run_id in cramped}
+    return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign, came, no_room)
+
+
+def _needs(
+    room: Room,
+    sizes: Mapping[str, int],
+    places: Mapping[str, Path],
+    plan: Callable[[], Mapping[str, rsync.Amount]],
+) -> Mapping[str, int]:
+    """The bytes that each run takes here: as told, or where these may not fit, as rsync finds."""
+    needed: dict[Path, int] = {}
+    for run_id, size in sizes.items():
+        needed[places[run_id]] = needed.get(places[run_id], 0) + size
+    if all(size <= room.left(place) for place, size in needed.items()):
+        return sizes
+    return {run_id: amount.own for run_id, amount in plan().items()}

@@ -36,11 +36,13 @@ def survey(
     selection: Selection,
     stamps: bool,
     look_only: bool = False,
+    room: int | None = None,
 ) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
 
     A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy.
-    With `look_only`, nothing is written there.
+    With `look_only`, nothing is written there. With `room`, the bytes that are free here, it has
+    `bytes` where it may take more.
 
     Raises Unreachable and the like, RemoteError where the answer makes no sense, and
     GuildError where the guild home there is this machine's own: nothing can be copied then.
@@ -50,6 +52,7 @@ def survey(
         stamps=stamps,
         look_only=look_only,
         selection=selection.as_request(),
+        room=room,
     )
     return _checked(host, here, ids, answer)
 
@@ -60,10 +63,11 @@ def with_children(
     ids: Sequence[str],
     selection: Selection,
     look_only: bool = False,
+    room: int | None = None,
 ) -> tuple[Survey, list[str]]:
     """As `survey` with stamps, and with the runs that these consist of, as `and_children`."""
-    found = survey(host, here, ids, selection, stamps=True, look_only=look_only)
-    return and_children(host, here, found, selection, stamps=True, look_only=look_only)
+    found = survey(host, here, ids, selection, True, look_only, room)
+    return and_children(host, here, found, selection, True, look_only, room)
 
 
 def and_children(
@@ -73,6 +77,7 @@ def and_children(
     selection: Selection,
     stamps: bool,
     look_only: bool = False,
+    room: int | None = None,
 ) -> tuple[Survey, list[str]]:
     """What is found, and of the runs that these consist of, those that are not here; their ids.
 
@@ -88,7 +93,7 @@ def and_children(
         new = here.absent(unknown)[: MOST - len(children)] if unknown else []
         if not new:
             break
-        latest = survey(host, here, new, selection, stamps, look_only).states
+        latest = survey(host, here, new, selection, stamps, look_only, room).states
         there = [run_id for run_id in new if latest[run_id]]
         states.update({run_id: latest[run_id] for run_id in there})
         children += there
@@ -101,9 +106,10 @@ def offer(
     specs: Sequence[str],
     filters: Filters,
     selection: Selection,
+    room: int | None = None,
 ) -> tuple[list[Run], Survey]:
     """The runs that are meant there, and what the remote says of them, as `survey`."""
-    answer = host.offer(specs, filters, selection.as_request())
+    answer = host.offer(specs, filters, selection.as_request(), room)
     ids = [run["id"] for run in answer["runs"]]
     _check_asked_for(host, ids, specs)
     return answer["runs"], _checked(host, here, ids, answer)

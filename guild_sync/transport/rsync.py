@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -70,17 +70,19 @@ def pull(
     copy_links: bool = False,
     removable: Mapping[str, Sequence[str]] | None = None,
     moved: Mapping[str, str] = {},
+    bare: Collection[str] = (),
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
     Where `removable` has paths of a run, these are removed that it has no more there.
-    `on_progress` is told how far it is. `moved` has where a run lies that is a link here.
+    `on_progress` is told how far it is. `moved` has where a run lies that is a link here. Of runs
+    that are `bare` metadata and output come, and nothing else.
     Raises Unreachable where the connection fails, RemoteError and GuildError for what
     stops all of them.
     """
     done = []
     for part in _parts(ids, moved, str(runs_here)):
-        with _listed(left_out or {}, part) as file, _rules(removable or {}, part) as rules:
+        with _listed(left_out or {}, part, bare) as file, _rules(removable or {}, part) as rules:
             argv = pull_argv(
                 remote,
                 runs_there,
@@ -133,9 +135,14 @@ def _together(parts: Sequence[Copied]) -> Copied:
     return Copied(faults, sum(part.bytes for part in parts), links, files, unread)
 
 
-def _listed(left_out: LeftOut, part: Part) -> AbstractContextManager[Path | None]:
+def _listed(
+    left_out: LeftOut, part: Part, bare: Collection[str] = ()
+) -> AbstractContextManager[Path | None]:
     """A file with what is left out, as patterns of rsync's for these paths and no others."""
     patterns = [_pattern(f"{part.top(i)}/{path}") for i in part.ids for path in left_out.get(i, ())]
+    for run_id in part.ids:
+        if run_id in bare:
+            patterns += [f"+ {part.top(run_id)}/.guild", f"- {part.top(run_id)}/*"]
     for pattern in patterns:  # another NUL in one would make two rules of it (--from0)
         if "\0" in pattern:
             raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
@@ -174,10 +181,14 @@ def _pattern(path: str) -> str:
 
 
 class Amount(NamedTuple):
-    """Files that a copy would bring, and their sizes together, in bytes."""
+    """Files that a copy would bring, and their sizes together, in bytes.
+
+    `own`: of these, what is neither metadata nor output.
+    """
 
     files: int = 0
     bytes: int = 0
+    own: int = 0
 
 
 def plan(
@@ -202,10 +213,11 @@ def plan(
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
         for match in map(_PLANNED.match, done.stdout.decode("utf-8", "replace").splitlines()):
-            run_id = part.found(match["name"])[0] if match else ""
+            run_id, path = part.found(match["name"]) if match else ("", "")
             if match and run_id in found:
-                before = found[run_id]
-                found[run_id] = Amount(before.files + 1, before.bytes + int(match["size"]))
+                before, size = found[run_id], int(match["size"])
+                own = 0 if path.startswith(".guild/") else size
+                found[run_id] = Amount(before.files + 1, before.bytes + size, before.own + own)
     return found
 
 

@@ -52,6 +52,8 @@ def base_argv(remote: Remote) -> tuple[str, ...]:
     argv += ["-e", ssh_config.rsync_shell(remote)]
     if remote.bwlimit:
         argv.append(f"--bwlimit={remote.bwlimit}")
+    if remote.rsync_path:
+        argv.append(f"--rsync-path={remote.rsync_path}")
     if remote.compress:
         argv.append("--compress")
     return tuple(argv)

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
-from guild_sync.transport import process
+from guild_sync.transport import connection, process
 from guild_sync.transport.ssh_config import PLAIN, config_file, paths
 from guild_sync.transport.ssh_failures import CONNECTION_FAILED, check, last_line
 
 CALL_TIMEOUT = 60.0  # seconds for one short request
-MASTER_TIMEOUT = 5.0  # seconds for a word with our own ssh that holds a connection
 
 
 def argv(remote: Remote, *command: str) -> tuple[str, ...]:
@@ -47,6 +46,7 @@ def run(
 ) -> process.Completed:
     """Run `command` (words safe for any shell) on `remote`; a dead connection is replaced.
 
+    One that a person has opened is where it is dead alone: guild can make no other.
     `command` may be run twice, so it must be one that can be.
     Raises Unreachable, with what to do, where ssh itself fails.
     """
@@ -54,7 +54,8 @@ def run(
     shared = socket.exists()
     words = argv(remote, *command)
     done = process.run(words, stdin=stdin, timeout=timeout)
-    if shared and (done.code == CONNECTION_FAILED or done.timed_out):
+    failed = done.code == CONNECTION_FAILED or done.timed_out
+    if shared and failed and connection.login_of(remote) is None:
         disconnect(remote)
         done = process.run(words, stdin=stdin, timeout=timeout)
     check(remote, done)
@@ -66,8 +67,7 @@ def is_connected(remote: Remote) -> bool:
 
     It is ours, or one that the user's own configuration keeps.
     """
-    argv_of_check = ("ssh", "-F", str(config_file(remote)), "-O", "check", "--", remote.host)
-    return process.run(argv_of_check, timeout=MASTER_TIMEOUT).code == 0
+    return connection.master_of(remote) is not None
 
 
 def probe_argv(remote: Remote, *command: str) -> tuple[str, ...]:
@@ -92,12 +92,7 @@ def settings(remote: Remote) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def disconnect(remote: Remote) -> None:
-    """Close the open connection to `remote`, if there is one, without asking the remote."""
+def disconnect(remote: Remote) -> bool:
+    """Close our own connection to `remote`, without asking the remote; whether it was open."""
     _, socket = paths(remote)
-    if socket.exists():
-        process.run(
-            ("ssh", "-F", str(config_file(remote)), "-O", "exit", "--", remote.host),
-            timeout=MASTER_TIMEOUT,
-        )
-        socket.unlink(missing_ok=True)
+    return socket.exists() and connection.close(config_file(remote), remote.host)

@@ -9,6 +9,7 @@ import stat
 import tempfile
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from guild_sync.config.remotes import DEFAULT_CONNECT_TIMEOUT, Remote
@@ -39,8 +40,11 @@ def rsync_shell(remote: Remote) -> str:
     return f"ssh -F {config_file(remote)}"
 
 
-def config_text(remote: Remote, control_path: str) -> str:
-    """The ssh configuration for `remote`, in the order of precedence."""
+def config_text(remote: Remote, control_path: str, *, asking: bool = False) -> str:
+    """The ssh configuration for `remote`, in the order of precedence.
+
+    With `asking`, ssh may ask a person, and so may that of a jump host, which reads this too.
+    """
     explicit = {
         "User": remote.user,
         "Port": remote.port,
@@ -50,10 +54,11 @@ def config_text(remote: Remote, control_path: str) -> str:
         "ProxyCommand": remote.proxy,
         "ProxyJump": remote.proxy_jump,
         "UserKnownHostsFile": _value(remote.known_hosts),
+        "ControlPersist": remote.keep_open,
     }
     lines = [
         "# Made by guild: its remote's settings, then your own, then guild's defaults.",
-        "BatchMode yes",
+        f"BatchMode {'no' if asking else 'yes'}",
         f"Host {remote.host}",
         *(f"  {_option_line(option)}" for option in remote.ssh_options),
         *(f"  {key} {value}" for key, value in explicit.items() if value is not None),
@@ -135,15 +140,22 @@ def private_folder() -> Path:
 
 
 def paths(remote: Remote) -> tuple[Path, Path]:
-    """The remote's configuration file and its connection's socket."""
+    """The remote's configuration file and its connection's socket.
+
+    How long that is kept is no part of their name: an open one is used until it closes.
+    """
     folder = private_folder()
-    digest = hashlib.sha256(config_text(remote, "").encode("utf-8", "surrogateescape")).hexdigest()
+    text = config_text(replace(remote, keep_open=None), "")
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     return folder / f"{digest[:12]}.conf", folder / digest[:12]
 
 
-def config_file(remote: Remote) -> Path:
+def config_file(remote: Remote, *, asking: bool = False) -> Path:
+    """The file with `config_text` in it, for the connection of all that guild does there."""
     path, socket = paths(remote)
-    text = config_text(remote, str(socket)).encode("utf-8", "surrogateescape")
+    if asking:
+        path = path.with_suffix(".asking.conf")
+    text = config_text(remote, str(socket), asking=asking).encode("utf-8", "surrogateescape")
     if not path.exists() or path.read_bytes() != text:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
             f.write(text)

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import PersonNeeded, RemoteError, Unreachable
+from guild_sync.errors import LoginRefused, PersonNeeded, RemoteError, Unreachable
 from guild_sync.transport import process
 from guild_sync.transport.ssh_config import PLAIN, config_file
 
@@ -44,7 +44,7 @@ def failure(remote: Remote, stderr: str) -> Unreachable:
     for meaning in (_at_a_proxy, _of_the_host_key, _of_the_login, _of_the_network):
         if error := meaning(remote, stderr):
             return error
-    hint = f"Try '{_by_hand(remote)}'."
+    hint = f"Try '{by_hand(remote)}'."
     if any(option.lower().startswith("loglevel") for option in remote.ssh_options):
         hint += "\n'ssh-options' of the remote has a LogLevel, which may keep ssh from saying why."
     reason = last_line(stderr) or "the connection was lost"
@@ -59,8 +59,14 @@ def _address(remote: Remote) -> str:
     return f"{remote.host}:{remote.port}" if remote.port else remote.host
 
 
-def _by_hand(remote: Remote) -> str:
+def by_hand(remote: Remote) -> str:
+    """The command that logs in there in the way that guild does."""
     return f"ssh {_destination(remote)}"
+
+
+def _login(remote: Remote) -> str:
+    """The command with which a person opens the connection that guild uses."""
+    return shlex.join(["guild", "remote", "login", remote.name])
 
 
 def _at_a_proxy(remote: Remote, stderr: str) -> Unreachable | None:
@@ -72,7 +78,8 @@ def _at_a_proxy(remote: Remote, stderr: str) -> Unreachable | None:
     return Unreachable(
         f"cannot reach {_where(remote)}: the proxy on the way failed" + (reason and f": {reason}"),
         "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration."
-        f"{see}\nTry by hand:\n  {_by_hand(remote)}",
+        f"{see}\nTry by hand:\n  {by_hand(remote)}\n"
+        f"Where it wants to be told a password or a code:\n  {_login(remote)}",
     )
 
 
@@ -87,7 +94,7 @@ def _of_the_host_key(remote: Remote, stderr: str) -> Unreachable | None:
     if "Host key verification failed" in stderr:
         return Unreachable(
             f"{whose} is not known",
-            f"Connect once by hand to check and accept it:\n  {_by_hand(remote)}",
+            f"Connect once by hand to check and accept it:\n  {by_hand(remote)}",
         )
     return None
 
@@ -106,19 +113,25 @@ def _of_the_login(remote: Remote, stderr: str) -> Unreachable | None:
         )
     if not (denied := _DENIED.search(stderr)):
         return None
+    if "Session open refused by peer" in stderr:  # and ssh has tried to connect anew
+        return Unreachable(
+            f"{_where(remote)} takes no more sessions at once on the connection that is open",
+            "Try again when another guild is done there. 'MaxSessions' of its ssh server says how "
+            "many it takes.",
+        )
     ways = (denied["ways"] or "publickey").split(",")
     if "publickey" not in ways and {"keyboard-interactive", "password"} & set(ways):
         return PersonNeeded(
             f"{_where(remote)} asks for a second factor, or a password, which only you can type: "
             f"{last_line(stderr)}",
-            "Log in by hand, and guild uses that connection until it was idle for 10 minutes:\n"
-            f"  {_to_stay(remote)}\n"
-            "For longer, keep one of your own open: see 'A second factor' in the README.",
+            f"Log in, and guild uses that connection from then on:\n  {_login(remote)}",
         )
-    return Unreachable(
+    return LoginRefused(
         f"{refused}: {last_line(stderr)}",
         "Check 'user' and 'private-key' of the remote, or install your key there:\n"
-        f"  ssh-copy-id {_destination(remote)}",
+        f"  ssh-copy-id {_destination(remote)}\n"
+        "Where a key's passphrase, or a password, is to be typed:\n"
+        f"  {_login(remote)}",
     )
 
 
@@ -150,7 +163,7 @@ def expired(remote: Remote, stderr: str) -> RemoteError | None:
         return None
     return RemoteError(
         f"the password on {_where(remote)} has expired",
-        f"Log in by hand, where you are asked for a new one:\n  {_by_hand(remote)}",
+        f"Log in by hand, where you are asked for a new one:\n  {by_hand(remote)}",
     )
 
 
@@ -175,11 +188,6 @@ def _destination(remote: Remote) -> str:
 
 def _with_our_configuration(remote: Remote) -> str:
     return shlex.join(["-oBatchMode=no", "-F", str(config_file(remote)), remote.host])
-
-
-def _to_stay(remote: Remote) -> str:
-    """The command that opens the connection which guild uses."""
-    return f"ssh {_with_our_configuration(remote)} true"
 
 
 def _quoted(path: str) -> str:

@@ -188,6 +188,8 @@ def test_where_no_word_can_follow_options_are_offered(guild: Guild) -> None:
 def test_the_subcommands_of_runs_and_remote_are_offered(guild: Guild) -> None:
     assert {"list", "rm", "delete", "label"} <= {*offered(guild, "runs", "")}
     assert offered(guild, "remote", "st") == ["start", "stop", "status"]
+    assert offered(guild, "remote", "lo") == ["login", "logout"]
+    assert offered(guild, "remote", "login", "-") == ["--force", "--yes", "--help"]
 
 
 def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
@@ -197,6 +199,9 @@ def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
         ["push", ""],
         ["remote", "start", ""],
         ["remote", "stop", "-y", ""],
+        ["remote", "login", "--force", ""],
+        ["remote", "login", "gpu1", ""],
+        ["remote", "logout", ""],
     ):
         assert offered(project, *words) == remotes, words
     for words in (["runs", "-r", ""], ["run", "-y", "-r", ""], ["ls", "-ar", ""]):

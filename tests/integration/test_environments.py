@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import venv
@@ -14,13 +15,15 @@ from support import Guild, Server, project
 from test_bad_input import complaint, runs_in
 from test_unreachable import another_sshd, own_connections
 
+from guild_sync.agent.store import rundir
+
 # Fixtures of other modules, for here too.
 __all__ = ["own_connections"]
 
 SHOWS = """\
 import os, sys
 import only_here
-names = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "GREETING", "ORDER")
+names = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "GREETING", "ORDER", "N")
 print("from", only_here.__file__)
 print("python", sys.executable)
 for name in names:
@@ -52,7 +55,7 @@ def environment(path: Path) -> Path:
     return path
 
 
-def shown(guild: Guild, login: Server, there: Path, **keys: str) -> dict[str, str]:
+def shown(guild: Guild, login: Server, there: Path, **keys: object) -> dict[str, str]:
     """What an operation on a remote with these keys says of its environment."""
     guild.configure(x=login.keys(there, **keys))
     project(guild.folder, "op: {main: shows}\n", shows=SHOWS)
@@ -336,3 +339,74 @@ def test_a_gate_that_lets_nobody_through_is_told(
     assert "host key     ok     not seen; on file: ssh-ed25519" in done.out
     assert f"cannot reach remote 'x': the proxy on the way failed: {told}\n" in done.out
     assert "guild check" not in done.out
+
+
+def test_setup_and_the_profile_count_for_operations_and_for_guilds_own_python(
+    guild: Guild, login: Server, home: Path, there: Path
+) -> None:
+    env = environment(home / "env")
+    (home / ".bash_profile").write_text("export ORDER=profile\n")
+    setup = ["module() { export GREETING=$1; }", f"module 'a b'; PATH={env}/bin:$PATH"]
+    found = shown(guild, login, there, setup=setup, login_shell=True)
+    assert (found["GREETING"], found["python"]) == ("a b", f"{env}/bin/python3")
+    assert found["ORDER"] == "profile"
+
+
+def test_setup_that_fails_is_one_line_and_what_it_said(
+    guild: Guild, login: Server, there: Path
+) -> None:
+    guild.configure(x=login.keys(there, setup="echo no such module >&2; false"))
+    said = complaint(guild("run", "op", "-r", "x", "-y"))
+    assert said[0] == "guild: the setup of remote 'x' failed"
+    assert "no such module" in said[1]
+    assert runs_in(there) == []
+
+
+def test_variables_of_a_remote_of_guild_yml_and_of_a_run(
+    guild: Guild, login: Server, home: Path, there: Path
+) -> None:
+    """Of several the run's own counts, then the operation's, then the remote's."""
+    env = environment(home / "env")
+    keys = login.keys(
+        there, venv_path=str(env), env={"GREETING": "$HOME", "ORDER": "remote", "N": 1}
+    )
+    guild.configure(x=keys)
+    project(guild.folder, "op: {main: shows, env: {ORDER: operation, N: 2}}\n", shows=SHOWS)
+    words = ("run", "op", "-r", "x", "-y", "--env", "N=a=b", "--env", "MORE=")
+    found = dict(line.split(" ", 1) for line in guild.ok(*words).lines if " " in line)
+    assert (found["GREETING"], found["ORDER"], found["N"]) == ("$HOME", "operation", "a=b")
+    (run,) = json.loads(guild.ok("runs", "--json").out)
+    kept = rundir.read_attr(str(guild.home / "runs" / run["id"]), "env")
+    assert isinstance(kept, dict)
+    assert (kept["N"], kept["MORE"]) == ("a=b", "")
+    again = guild.ok("run", "--restart", run["id"], "-r", "x", "-y", "--env", "MORE=2").lines
+    assert "N a=b" in again, "a run that starts again has them, too"
+
+
+def test_trials_and_steps_have_the_variables_of_the_run(guild: Guild) -> None:
+    project(
+        guild.folder, "op: {exec: 'sh -c \"echo $N ${x}\"', flags: {x: 0}}\np: {steps: [op x=3]}\n"
+    )
+    assert "7 1" in guild.ok("run", "op", "x=[1,2]", "--env", "N=7", "-y").out
+    assert "7 3" in guild.ok("run", "p", "--env", "N=7", "-y").out
+
+
+@pytest.mark.parametrize("word", ["N", "1N=2", "=2", "A B=2"])
+def test_what_is_no_variable_is_refused(guild: Guild, word: str) -> None:
+    done = guild("run", "op", "--env", word, "-y")
+    assert (done.code, done.err.splitlines()[0]) == (
+        1,
+        f"guild: --env takes NAME=VALUE, not {word!r}",
+    )
+
+
+def test_rsync_path(guild: Guild, login: Server, home: Path, there: Path) -> None:
+    (home / "bin").mkdir()
+    (home / "bin/rsync").write_text('#!/bin/sh\ntouch "$HOME/used"\nexec rsync "$@"\n')
+    (home / "bin/rsync").chmod(0o755)
+    guild.configure(x=login.keys(there, rsync_path="~/bin/rsync"))
+    guild.ok("run", "op", "sleep=0", "-r", "x", "-y")
+    assert (home / "used").exists()
+    guild.configure(x=login.keys(there, rsync_path="rsync; touch canary"))
+    done = guild("check", "-r", "x")
+    assert "rsync-path: must be the path of a program there" in done.err + done.out

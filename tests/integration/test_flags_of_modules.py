@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from declared import as_one_parser
 from support import Place, project
 
 OPTIONS = """
@@ -73,6 +74,14 @@ def test_options_that_are_given_arrive_as_typed_and_so_they_do_when_the_run_star
     assert place.output(run) == as_python(
         place, "options.py", *words.split(), "train", "--rate", "0.5"
     )
+
+
+def test_each_way_to_declare_an_option_sees_what_python_gives_it(place: Place) -> None:
+    source, flags, words = as_one_parser()
+    project(place.guild.folder, "op: {main: options}", options=source)
+    run = place.started(*flags)
+    place.wait_for_end(run)
+    assert place.output(run) == as_python(place, "options.py", *words)
 
 
 def test_globals_that_are_not_given_are_left_to_the_module(place: Place) -> None:

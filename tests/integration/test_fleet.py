@@ -14,7 +14,7 @@ from test_interrupted import TWO_HALVES, assert_same_run, go_on, kill
 
 def pulled(guild: Guild, remote: str) -> str:
     """A run that is running on `remote`, and here; its id."""
-    run_id = guild.started("sleep=0", remote=remote)
+    run_id = guild.started("sleep=0", "--no-track", remote=remote)
     wait_until(lambda: guild("pull", remote, run_id, "-y").code == 0)
     return run_id
 

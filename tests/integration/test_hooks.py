@@ -96,8 +96,8 @@ ENDS = "import os, sys, time\nif how == 'error': sys.exit(3)\ntime.sleep(600)\nh
 
 def test_each_way_to_end_is_told_once(guild: Guild, remote: str, there: Path, told: Told) -> None:
     project(guild.folder, "op: {main: ends, flags: {how: x}}", ends="how = ''\n" + ENDS[:-8])
-    failed = guild.started("how=error", remote=remote)
-    stopped = guild.started("how=stop", remote=remote)
+    failed = guild.started("how=error", "--no-track", remote=remote)
+    stopped = guild.started("how=stop", "--no-track", remote=remote)
     guild.ok("pull", remote, "-y")
     for run_id in (failed, stopped):
         bind(guild, run_id, remote)
@@ -276,8 +276,14 @@ FAULTS: list[tuple[Any, str]] = [
     (["x"], "hooks: 1: must be a mapping"),
     ([{"on": ["completed"]}], "hooks: 1: command: is missing"),
     ([{"command": "x"}], "hooks: 1: on: is missing"),
-    ([{"on": ["done"], "command": "x"}], "hooks: 1: on: must be a list of completed, error"),
-    ([{"on": "error", "command": "x"}], "hooks: 1: on: must be a list of completed, error"),
+    (
+        [{"on": ["done"], "command": "x"}],
+        "hooks: 1: on: must be a list of started, completed",
+    ),
+    (
+        [{"on": "error", "command": "x"}],
+        "hooks: 1: on: must be a list of started, completed",
+    ),
     ([{"on": ["error"], "command": []}], "hooks: 1: command: must be a command for sh, or a"),
     ([{"on": ["error"], "command": "x", "timeout": 0}], "hooks: 1: timeout: must be a whole"),
     (
@@ -331,7 +337,7 @@ def faulty(guild: Guild, *hooks: dict[str, Any]) -> None:
 THREE_FAULTS = [
     "  remotes: bad: port: must be a number from 1 to 65535, not 0",
     "  remotes: bad: host: is missing",
-    "  hooks: 2: on: must be a list of completed, error, terminated, lost, unreachable, "
+    "  hooks: 2: on: must be a list of started, completed, error, terminated, lost, unreachable, "
     "reachable, not ['never']",
 ]
 

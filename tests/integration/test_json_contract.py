@@ -58,6 +58,8 @@ ASKED_REMOTE = {
     **REMOTE,
     "status": "text",
     **dict.fromkeys(("message", "hint", "python", "home"), "text or nothing"),
+    "logged_in": "whole or nothing",
+    "keep_open": "whole or nothing",
 }
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
 STANDING = {

@@ -106,7 +106,7 @@ def test_a_second_factor_is_no_missing_key(
         guild.configure(x=server.keys(there))
         said = complaint(guild("runs", "-r", "x"), 3)
         assert said[0].startswith(ASKS)
-        assert "ssh -oBatchMode=no -F " in said[2]
+        assert said[2] == "  guild remote login x"
         found = checked(guild, "-r", "x", code=3)
         assert not found["x"]["connection"][0]
         key = key_pair(tmp_path / "stranger")
@@ -128,8 +128,7 @@ def test_a_connection_that_a_person_has_opened_is_used_and_checked(
         found = checked(guild, "-r", "x")
         assert found["x"]["connection"][:2] == (
             True,
-            "reused: one was open; for another you would be asked for a second factor, or a "
-            "password",
+            "reused: one was open; for another you would have to log in",
         )
 
 

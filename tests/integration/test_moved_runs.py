@@ -94,6 +94,11 @@ def test_a_run_that_was_moved_is_pushed_and_pulled_as_any_other(
     guild.ok("pull", remote, A, "-y")
     assert differences(guild.home / "runs" / A, moved_there) == []
     assert guild.status(A) == "completed"
+    (moved_there.parent / ".home-id").touch()
+    done = guild("rm", A, "-r", remote, "-p", "-y")
+    left = f"{moved_there} is left: it is a run of another guild home"
+    assert (done.code, done.err) == (0, f"guild: of run {A} on {remote} {left}\n")
+    assert (moved_there / "new").exists()
 
 
 def test_a_moved_run_whose_disk_is_not_mounted_is_left_as_it_is(

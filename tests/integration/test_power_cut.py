@@ -6,6 +6,7 @@ on a disk, and all else is in memory; so a copy of the file is what a power cut 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -165,6 +166,10 @@ def test_what_is_written_of_a_run_is_on_the_disk(guild: Guild, here: Disk) -> No
     os.sync()
     guild.ok("label", A, "-s", "mine", "-y")
     staged = guild.ok("run", "op", "--stage", "-y").lines[-2].split()[-1]
+    made = "import pathlib; pathlib.Path('made').write_text('x' * 300_000); print('made')"
+    guild.folder.joinpath("make.py").write_text(made)
+    guild.ok("run", "make.py", "-y")
+    (ended,) = json.loads(guild.ok("runs", "-Fo", "make.py", "--json").out)
     here.cut()
     for home in here.left():
         assert rundir.read_attr(str(home / "runs" / A), "label") == "mine"
@@ -173,6 +178,11 @@ def test_what_is_written_of_a_run_is_on_the_disk(guild: Guild, here: Disk) -> No
         empty = [p.name for p in (run / ".guild/attrs").iterdir() if p.stat().st_size == 0]
         assert empty == []
         assert (run / ".guild/job.json").stat().st_size
+        run = home / "runs" / ended["id"]
+        assert rundir.status(str(run)) == rundir.Status("completed")
+        assert (run / ".guild/output").read_text() == "made\n"
+        assert (run / "made").stat().st_size == 300_000
+        assert (run / "made").read_text() == "x" * 300_000
         assert (home / "runs/.home-id").stat().st_size
 
 

@@ -235,6 +235,12 @@ def test_a_module_that_a_page_names_by_its_path_is_there(page: str) -> None:
     assert {name for name in told if "/" in name} == set()
 
 
+def test_a_file_of_tests_has_some() -> None:
+    """One that was emptied by a slip passes every other check."""
+    paths = Path(__file__).parents[1].rglob("test_*.py")
+    assert [path.name for path in paths if "\ndef test_" not in path.read_text("utf-8")] == []
+
+
 def pointing_up(module: str, places: Mapping[str, int]) -> set[str]:
     """What a module imports of its own line in the list, or of one above it."""
     return {
@@ -312,13 +318,14 @@ def test_what_is_no_type_gets_only_rarer() -> None:
         for word in ("Any", "object", "cast", "type: ignore")
         if re.search(rf"(?<!\.)\b{word}\b", re.sub(r'"[^"]*"', "", line))
     )
-    most = {"Any": 75, "object": 101, "cast": 0, "type: ignore": 5}
+    most = {"Any": 50, "object": 95, "cast": 0, "type: ignore": 5}
     assert {word: lines[word] for word in most if lines[word] > most[word]} == {}
 
 
 # What of the agent's insides the others may reach: all else is asked for through `calls`.
 OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
+    "agent.json_text",  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest

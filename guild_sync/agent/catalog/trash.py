@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import Callable, Sequence
+from typing import Callable, Dict, Sequence
 
 from .. import protocol
 from ..errors import AgentError
 from ..protocol import Changed
 from ..store import inside, rundir
+from ..store.home import HOME_ID
 from ..store.rest import AtRest
 from . import changes
 
@@ -116,14 +117,59 @@ def _with_dump(home: str, top: str, ids: Sequence[str], act: Callable[[str, str]
         ]
         dump = tempfile.mkdtemp(prefix=rundir.DELETING, dir=top)
         result = changes.each(ids, lambda run_id: act(run_id, dump))
+    kept: Dict[str, str] = {}
     for path in left:
+        kept.update(_removed_elsewhere(home, path))
         _remove_tree(path)
+    kept.update(_removed_elsewhere(home, dump))
     if not _remove_tree(dump):
         raise AgentError(
             "could not remove all of %s" % dump,
             "Its runs are deleted, and shown nowhere. Remove what is left of them yourself.",
         )
+    if kept:
+        result["left"] = kept
     return result
+
+
+def _removed_elsewhere(home: str, dump: str) -> Dict[str, str]:
+    """Remove the runs that links in `dump` lead to, where those are their users' own.
+
+    What is left of which run, and why. The links stay, for what a kill leaves to be found.
+    """
+    kept = {}
+    for run_id in [] if os.path.islink(dump) else os.listdir(dump):
+        link = os.path.join(dump, run_id)
+        target = os.path.realpath(link)
+        if not os.path.islink(link) or not os.path.lexists(target):
+            continue
+        why = rundir.why_not_followed(home, link) or _why_another(home, run_id, target)
+        if not why:
+            why = "" if _remove_run(target) else "not all of it can be removed"
+        if why:
+            kept[run_id] = "%s is left: %s" % (target, why)
+    return kept
+
+
+def _why_another(home: str, run_id: str, target: str) -> str:
+    """Why a directory elsewhere is not the run itself, which nobody else needs."""
+    if rundir.why_linked(target) or rundir.read_attr(target, "id") != run_id:
+        return "no run of this id is there"
+    if os.path.lexists(os.path.join(os.path.dirname(target), HOME_ID)):
+        return "it is a run of another guild home"
+    places = (rundir.run_dir(home, run_id, deleted) for deleted in (False, True))
+    if target in map(os.path.realpath, places):
+        return "another link leads there"
+    return ""
+
+
+def _remove_run(directory: str) -> bool:
+    """Remove a run, what tells that it is this one last: a kill may come meanwhile."""
+    for name in os.listdir(_opened(directory)):
+        path = os.path.join(directory, name)
+        if name != ".guild" and os.path.isdir(path) and not os.path.islink(path):
+            _remove_tree(path)
+    return _remove_tree(directory)
 
 
 def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:

@@ -1,6 +1,7 @@
 """Copies of a remote's runs: their marks, their stamps, and who is to be asked.
 
 `marks` is written before and after a copy, `survey` asks a remote, `tracked` tells which runs
-here are to be asked for; `notes` merges what people wrote, `copied` tells which files came from
-there. All are called by name alone. `stamps` tells whether a run has changed.
+here are to be asked for, `expected` which are to come here; `notes` merges what people wrote,
+`copied` tells which files came from there. All are called by name alone. `stamps` tells whether a
+run has changed.
 """

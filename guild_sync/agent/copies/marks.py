@@ -94,7 +94,7 @@ def _why_not(home: str, directory: str, state: State) -> str:
     if linked:
         return "here " + linked
     if os.path.islink(directory):
-        why = _why_not_followed(home, directory)
+        why = rundir.why_not_followed(home, directory)
         if why:
             return why
     if locks.holder(rundir.guild_dir(directory)) is not None:
@@ -102,18 +102,6 @@ def _why_not(home: str, directory: str, state: State) -> str:
     is_begun_only = state["status"] == "running" and state["started"] is None
     if state["remote"] and (is_begun_only or state["remote"].startswith(protocol.PUSH)):
         return "it is not there whole yet (%s)" % state["remote"]
-    return ""
-
-
-def _why_not_followed(home: str, link: str) -> str:
-    """Why a link in a run's place is none that its user made to have the run on another disk."""
-    target = os.path.realpath(link)
-    if (target + os.sep).startswith(os.path.realpath(rundir.runs_dir(home)) + os.sep):
-        return "in its place is a link to another run, which guild does not follow"
-    if os.lstat(link).st_uid != os.geteuid():
-        return "in its place is a link of another user's, which guild does not follow"
-    if not os.path.isdir(target):
-        return "its directory is a link to %s, which is not there" % rundir.shown(target)
     return ""
 
 
@@ -208,7 +196,7 @@ def _is_left(name: str, path: str) -> bool:
         return False
     here, place = identity.place(), identity.ProcessPlace(*found.group(1, 2, 3))
     if place == here or place.host is None:
-        return _is_dead(found.group(4))
+        return identity.is_gone(found.group(4))
     if place.host == here.host and place.boot != here.boot:
         return True
     try:  # elsewhere: only its age tells
@@ -280,12 +268,7 @@ def _remove_unfinished(directory: str) -> None:
     guild = rundir.guild_dir(directory)
     for name in (".", "attrs"):
         if inside.is_folder(guild, name):
-            atomic.remove_unfinished(guild, name, _is_dead)
-
-
-def _is_dead(pid: str) -> bool:
-    """Whether the end of a file's name is the number of a process or thread that is no more."""
-    return pid.isdigit() and identity.start_time(int(pid)) is None
+            atomic.remove_unfinished(guild, name, identity.is_gone)
 
 
 def _set_waiting(directory: str, state: State) -> None:
@@ -401,7 +384,7 @@ def end(home: str, incoming: str, ids: Sequence[str], remote: str = "") -> Dict[
         directory = rundir.run_dir(home, run_id)
         guild = rundir.guild_dir(directory)
         if os.path.islink(directory):
-            if _why_not_followed(home, directory):
+            if rundir.why_not_followed(home, directory):
                 os.unlink(directory)
                 linked[run_id] = "a link came in place of its directory, and was removed"
         elif os.path.islink(guild):

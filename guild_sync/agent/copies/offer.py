@@ -14,8 +14,10 @@ def offer(
     specs: Sequence[str],
     filters: Optional[Filters] = None,
     selection: Optional[SelectionForm] = None,
+    room: Optional[int] = None,
 ) -> Offer:
     """The runs that are meant, and how they are, as survey."""
     runs = describe.list_runs(home, specs, filters=filters, whole=True)["runs"]
-    told = survey(home, [run["id"] for run in runs], stamps=False, selection=selection)
+    ids = [run["id"] for run in runs]
+    told = survey(home, ids, stamps=False, selection=selection, room=room)
     return {"runs": runs, "states": told["states"], "home_id": told["home_id"]}

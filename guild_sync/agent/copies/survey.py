@@ -12,7 +12,7 @@ from ..files.left_out import left_out
 from ..protocol import MOST
 from ..store import inside, locks, rundir
 from ..store.home import home_id
-from .stamps import stamp
+from .stamps import size_of, stamp
 
 # A run that nobody is making any more: longer than the largest package takes to install.
 ABANDONED_SECONDS = 24 * 3600
@@ -25,6 +25,7 @@ def survey(
     stamps: bool = True,
     look_only: bool = False,
     selection: Optional[protocol.SelectionForm] = None,
+    room: Optional[int] = None,
 ) -> protocol.SurveyForm:
     """How the runs are here, where they were made: `states`, as rundir.states, and `home_id`.
 
@@ -33,10 +34,12 @@ def survey(
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
     no `stamps`, none has. `look_only`: nothing is written.
     With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
+    With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that.
     """
     until = time.monotonic() + STAMP_SECONDS
     states: Dict[str, protocol.State] = {}
-    room = MOST
+    most = MOST
+    may_exceed = room is not None and _used(rundir.runs_dir(home)) > room
     for run_id in ids:
         directory = rundir.run_dir(home, run_id)
         if not look_only:
@@ -48,11 +51,23 @@ def survey(
             found["stamp"] = stamp(directory, until, json.dumps(selection))
         if selection and found["status"] is not None:
             is_over = found["status"] in protocol.FINAL
-            found["left_out"] = left_out(directory, selection, is_over, room)
-            room -= len(found["left_out"])
+            found["left_out"] = left_out(directory, selection, is_over, most)
+            most -= len(found["left_out"])
+        if room is not None and found["status"] is not None:
+            if may_exceed or os.path.islink(directory):
+                found["bytes"] = size_of(directory, until)
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
+
+
+def _used(folder: str) -> int:
+    """The bytes that are in use on the disk of a folder; 0 where there is none."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return 0
+    return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
 
 
 def _children(directory: str) -> List[str]:

@@ -71,6 +71,11 @@ def absent(home: str, ids: Sequence[str]) -> List[str]:
     return [run_id for run_id in ids if not any(_is_in(home, run_id, d) for d in (False, True))]
 
 
+def deleted(home: str, ids: Sequence[str]) -> List[str]:
+    """Those of the runs that were deleted here: they are in the trash."""
+    return [i for i in ids if _is_in(home, i, True) and not _is_in(home, i, False)]
+
+
 def _is_in(home: str, run_id: str, deleted: bool) -> bool:
     return os.path.lexists(rundir.run_dir(home, run_id, deleted))
 

@@ -14,6 +14,7 @@ from typing import List, Mapping, Optional
 from ..errors import AgentError
 from ..protocol import Activated, Checkup, HomeState
 from ..store import locks
+from . import logins
 from .children import said
 from .environment import Environment
 
@@ -27,22 +28,23 @@ def clock(_home: str) -> float:
     return time.time()
 
 
-def checkup(home: str) -> Checkup:
-    """The Python that the agent runs on, the rsync, and the guild home's state.
+def checkup(home: str, rsync: str = "rsync") -> Checkup:
+    """The Python that the agent runs on, the rsync, the guild home's state, and the login.
 
     `rsync` is its version, empty where it does not tell one, None where there is none.
     """
     return {
         "python": {"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable},
-        "rsync": _rsync(),
+        "rsync": _rsync(os.path.expanduser(rsync)),
         "home": _home_state(home),
+        "ended": logins.are_runs_ended(),
     }
 
 
-def _rsync() -> Optional[str]:
-    if shutil.which("rsync") is None:
+def _rsync(program: str) -> Optional[str]:
+    if shutil.which(program) is None:
         return None
-    text = said(["rsync", "--version"], _SECONDS) or ""
+    text = said([program, "--version"], _SECONDS) or ""
     found = re.search(r"\brsync +version v?(\d[\w.]*)", text)
     return found.group(1) if found else ""
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import Dict, List, Mapping, Sequence
 
+from .. import protocol
 from ..errors import AgentError
 
 ACTIVATE_TIMEOUT = 120  # seconds
@@ -39,16 +40,23 @@ class Environment:
     def load(cls, spec: Mapping[str, str]) -> Environment:
         """The environment that a remote's keys describe; `{}` is the login's own.
 
-        Keys: venv-path, conda-env, venv-activate, python; the first of them counts.
+        Keys: venv-path, conda-env, venv-activate, python; the first of them counts. And
+        variables (protocol.ENV), which activation sees and does not change.
         Raises AgentError, naming the key, where there is no such environment.
         """
-        base = dict(os.environ)
+        own = variables_of(spec, protocol.ENV)
+        found = cls._activated(spec, {**os.environ, **own})
+        found.variables.update(own)
+        return found
+
+    @classmethod
+    def _activated(cls, spec: Mapping[str, str], base: Dict[str, str]) -> Environment:
         if spec.get("venv-path"):
             return cls._of_prefix(_expand(spec["venv-path"]), base, "venv-path", "VIRTUAL_ENV")
         if spec.get("conda-env"):
             return cls._of_conda(_conda_prefix(spec["conda-env"]), base)
         if spec.get("venv-activate"):
-            base = _activated(_expand(spec["venv-activate"]))
+            base = _activated(_expand(spec["venv-activate"]), base)
         found = _find_python(spec.get("python") or "", base)
         return cls(base, found)
 
@@ -82,6 +90,11 @@ class Environment:
         uv = shutil.which("uv", path=self.variables.get("PATH"))
         pip = [self.python, "-m", "pip", "install"]
         return [[uv, "pip", "install", "--python", self.python], pip] if uv else [pip]
+
+
+def variables_of(spec: Mapping[str, str], kind: str) -> Dict[str, str]:
+    """The variables among the keys of an environment that begin with `kind`, by their names."""
+    return {key[len(kind) :]: value for key, value in spec.items() if key.startswith(kind)}
 
 
 def user_name() -> str:
@@ -151,14 +164,14 @@ def _conda_roots() -> List[str]:
     return [os.path.expanduser(root) for root in _CONDA_ROOTS]
 
 
-def _activated(script: str) -> Dict[str, str]:
+def _activated(script: str, base: Dict[str, str]) -> Dict[str, str]:
     """The variables after `. script`."""
     if not os.path.isfile(script):
         raise AgentError(
             "there is no file %s" % script, "Correct venv-activate in the config file.", "python"
         )
     command = '. "$1" >&2 && exec env -0'
-    return _sourced(command, [script], dict(os.environ), "venv-activate")
+    return _sourced(command, [script], base, "venv-activate")
 
 
 def _sourced(

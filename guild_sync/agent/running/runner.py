@@ -8,14 +8,18 @@ whole.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
-from typing import Callable, Dict, List, Optional, Tuple
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
+from .. import protocol
 from ..errors import AgentError, is_exhaustion
+from ..machine import processes
 from ..machine.children import agent_argv
-from ..machine.environment import Environment, user_name
+from ..machine.environment import Environment, user_name, variables_of
 from ..protocol import WAITING, Job, Plain, now
 from ..store import inside, locks, rundir
 from ..store.job import read_job
@@ -124,7 +128,10 @@ def run(
                     ends_its_own=is_own,
                     is_stoppable=bool(job.get("stoppable")),
                 )
-        _write_end(directory, code)
+            stopped = now()
+            with _unstoppable():
+                _flush(output.fileno(), directory, pass_on)
+                _write_end(directory, code, stopped)
         return code
     finally:
         locks.release(guild, lock)
@@ -135,10 +142,29 @@ def _line(text: str) -> bytes:
     return b"guild: %s\n" % text.encode("utf-8", "replace")
 
 
-def _write_end(directory: str, code: int) -> None:
+@contextmanager
+def _unstoppable() -> Iterator[None]:
+    """Have no signal that tells a run to end keep its end, which has come, from being kept."""
+    ending = (*processes.ENDING, signal.SIGQUIT)
+    handlers = {s: signal.signal(s, signal.SIG_IGN) for s in ending}
+    try:
+        yield
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+
+
+def _flush(handle: int, directory: str, pass_on: Output) -> None:
+    """Have what the run has written be on the disk: its end says that all of it is there."""
+    try:
+        inside.flush_disk(handle, directory)
+    except OSError as e:  # of whichever file: it is no reason to call the operation failed
+        pass_on(_line("the disk may not have all that this run has written: %s" % e.strerror))
+
+
+def _write_end(directory: str, code: int, stopped: int) -> None:
     """Write down how the run ended: where nothing can be opened for now, once something can."""
     deadline = time.monotonic() + _PATIENCE
-    stopped = now()
     while True:
         try:
             if not locks.is_taken_over(rundir.guild_dir(directory)):  # else it is another start's
@@ -180,7 +206,7 @@ def _write_start(directory: str, argv: List[str], job: Job, facts: Dict[str, Pla
     attributes: Dict[str, Plain] = {
         **facts,
         "cmd": argv,
-        "env": job.get("env") or {},
+        "env": {**(job.get("env") or {}), **_given(job)},
         "host": socket.gethostname(),
         "user": user_name(),
         "started": now(),
@@ -233,7 +259,13 @@ def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, 
     if "PYTHONPYCACHEPREFIX" not in variables:
         variables.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     variables.update(own)
+    variables.update(_given(job))
     return variables
+
+
+def _given(job: Job) -> Dict[str, str]:
+    """The variables that this run was given, and no other."""
+    return variables_of(job.get("environment") or {}, protocol.RUN_ENV)
 
 
 def _id(directory: str) -> str:

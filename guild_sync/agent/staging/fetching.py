@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import AgentError
 from ..store import rundir
+from .placing import digest_of
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
@@ -45,14 +46,18 @@ def fetched(home: str, url: str, sha256: str = "", again: bool = False) -> str:
     folder = os.path.join(home, _CACHE, hashlib.sha256(url.encode("utf-8")).hexdigest())
     path = os.path.join(folder, _name(url))
     # Without a digest what is kept stands for what is there, as Guild AI has it.
-    if not again and os.path.isfile(path) and (not sha256 or _digest(path) == sha256.lower()):
+    if (
+        not again
+        and os.path.isfile(path)
+        and (not sha256 or digest_of(path, "sha256") == sha256.lower())
+    ):
         return path
     os.makedirs(folder, exist_ok=True)
     fd, temporary = tempfile.mkstemp(prefix=".fetching-", dir=folder)
     try:
         with os.fdopen(fd, "wb") as f:
             _fetch(url, f)
-        found = _digest(temporary)
+        found = digest_of(temporary, "sha256")
         if sha256 and found != sha256.lower():
             raise AgentError(
                 "%s has the SHA-256 %s, and not %s" % (rundir.shown(url), found, sha256.lower())
@@ -121,11 +126,3 @@ def _opener() -> OpenerDirector:
     if hasattr(request, "HTTPSHandler"):  # not in a Python without ssl
         opener.add_handler(request.HTTPSHandler())
     return opener
-
-
-def _digest(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as f:
-        for chunk in iter(lambda: f.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()

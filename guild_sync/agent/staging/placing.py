@@ -66,7 +66,7 @@ def _check_digest(requirement: RequirementForm, source: str) -> None:
     shown = rundir.shown(requirement["source"])
     if not os.path.isfile(source):
         raise AgentError("%s is a folder, which has no SHA-256: select its files" % shown)
-    found = _digest(source, "sha256")
+    found = digest_of(source, "sha256")
     if found != wanted:
         raise AgentError("%s has the SHA-256 %s, and not %s" % (shown, found, wanted))
 
@@ -112,7 +112,7 @@ class _Placing:
         top = os.path.realpath(self._directory)
         with os.fdopen(inside.create(top, name), "w", encoding="utf-8") as f:
             f.write(text)
-        self._note(name, _digest(os.path.join(top, name)), "")
+        self._note(name, digest_of(os.path.join(top, name)), "")
         self._write_down([name])
         return self._said
 
@@ -143,8 +143,8 @@ class _Placing:
                     self._put(os.path.join(name, entry), os.path.join(path, entry), below)
             return
         if not self._is_link and os.path.isfile(target) and os.path.isfile(path):
-            digest = _digest(target)
-            if digest == _digest(path):  # source code, which the operation requires as well
+            digest = digest_of(target)
+            if digest == digest_of(path):  # source code, which the operation requires as well
                 self._note(name, digest, within)
                 return
         if not self._make_free(name):
@@ -163,7 +163,7 @@ class _Placing:
             digest = _NO_DIGEST
         else:
             copy_file(path, os.path.realpath(self._directory), name)
-            digest = _digest(target)
+            digest = digest_of(target)
         self._note(name, digest, within)
 
     def _make_free(self, name: str) -> bool:
@@ -227,7 +227,8 @@ def copy_file(source: str, top: str, name: str) -> None:
         shutil.copyfileobj(f, copy, 1 << 20)
 
 
-def _digest(path: str, kind: str = "sha1") -> str:
+def digest_of(path: str, kind: str = "sha1") -> str:
+    """The digest of a file's contents, in hexadecimal digits."""
     digest = hashlib.new(kind)
     with open(path, "rb") as f:
         for chunk in iter(lambda: f.read(1 << 20), b""):

@@ -105,6 +105,11 @@ def send(who: Identity, signum: int) -> None:
             os.close(handle)
 
 
+def is_gone(pid: str) -> bool:
+    """Whether a part of a file's name is the number of a process or thread that is no more."""
+    return pid.isdigit() and start_time(int(pid)) is None
+
+
 class ProcessPlace(NamedTuple):
     """Where the numbers of processes count, as a part of a file's name."""
 

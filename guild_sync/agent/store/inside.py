@@ -8,7 +8,6 @@ of which nothing may be one. The folder's own path may have links: a run may lie
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat as modes
 from contextlib import contextmanager
@@ -109,9 +108,11 @@ def read(folder: str, name: str, most: int) -> bytes:
 
 def read_json(folder: str, name: str, most: int) -> Value:
     """The value that a file of at most `most` bytes holds; None where it cannot be read as one."""
+    from .. import json_text  # no listing needs it
+
     try:
-        found: Value = json.loads(read(folder, name, most))
-    except (OSError, ValueError, RecursionError):
+        found: Value = json_text.read(read(folder, name, most))
+    except (OSError, ValueError):
         return None
     return found
 
@@ -214,12 +215,13 @@ def flush(paths: Iterable[str]) -> None:
     for path in seen.values():
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         try:
-            _sync(handle, path)
+            flush_disk(handle, path)
         finally:
             os.close(handle)
 
 
-def _sync(handle: int, path: str) -> None:
+def flush_disk(handle: int, path: str) -> None:
+    """Have all that was written to the file system of an open file, `path`, be on its disk."""
     try:
         import ctypes  # rarely needed, and some Pythons are built without it
 

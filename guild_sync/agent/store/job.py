@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 
+from .. import json_text
 from ..errors import AgentError
 from ..protocol import Job
 from . import atomic, inside, rundir
 
 JOB = "job.json"
+_MAX_JOB = 1 << 28  # bytes: what one request can bring
 
 
 def write_job(directory: str, job: Job) -> None:
@@ -21,9 +22,7 @@ def write_job(directory: str, job: Job) -> None:
 def read_job(directory: str) -> Job:
     """What the run is to do, as `stage` wrote it."""
     try:
-        fd = inside.open_file(rundir.guild_dir(directory), JOB)
-        with os.fdopen(fd, encoding="utf-8") as f:
-            job: Job = json.load(f)
+        job: Job = json_text.read(inside.read(rundir.guild_dir(directory), JOB, _MAX_JOB))
     except FileNotFoundError:
         raise AgentError("the run has no job: another program made it", kind="refused") from None
     except (OSError, ValueError) as e:

@@ -15,7 +15,6 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
-    Tuple,
 )
 
 from ..errors import AgentError, refuse_exhaustion
@@ -103,22 +102,46 @@ def status(directory: str) -> Status:
     except OSError:
         return Status("error")
     try:
-        remote = _read_at(handle, LOCK_REMOTE)
-        waits = _waiting(handle)
-        if remote is not None:
-            return Status(waits or "running", remote.strip() or _remote_of_copy(handle))
-        if waits:
-            return Status(waits)
-        lost = _read_at(handle, LOCK_LOST)
-        if lost is not None:
-            return Status("lost", lost.strip() or _remote_of_copy(handle))
-        ended = _status_at_exit(handle)
-        if ended is None and locks.holder(guild) is not None:
-            return Status("running")
-        # The runner may have ended between the two looks: it writes its exit status first.
-        return Status(ended or _status_at_exit(handle) or "error")
+        remote, waits = _read_at(handle, LOCK_REMOTE), _waiting(handle)
+        (ended,) = _read_attrs(handle, END[:1])
+        return _status(guild, handle, _Marks(remote, waits, ended))
     finally:
         os.close(handle)
+
+
+class _Marks(NamedTuple):
+    """What says whether it is the same start, and the same end, of a run as a moment ago.
+
+    Each start has a time of its own, and a run that is about to be started has a mark.
+    """
+
+    remote: Optional[str]
+    waits: Optional[str]
+    exit_status: Optional[str]
+    started: Optional[str] = None
+    stopped: Optional[str] = None
+
+
+def _marks(handle: int) -> _Marks:
+    remote, waits = _read_at(handle, LOCK_REMOTE), _waiting(handle)
+    return _Marks(remote, waits, *_read_attrs(handle, ("exit_status", "started", "stopped")))
+
+
+def _status(guild: str, handle: int, marks: _Marks) -> Status:
+    """The status of a run, of whose `.guild` there is a handle, with these marks."""
+    if marks.remote is not None:
+        remote = marks.remote.strip() or _remote_of_copy(handle)
+        return Status(marks.waits or "running", remote)
+    if marks.waits:
+        return Status(marks.waits)
+    lost = _read_at(handle, LOCK_LOST)
+    if lost is not None:
+        return Status("lost", lost.strip() or _remote_of_copy(handle))
+    ended = _status_at_exit(marks.exit_status)
+    if ended is None and locks.holder(guild) is not None:
+        return Status("running")
+    # The runner may have ended between the two looks: it writes its exit status first.
+    return Status(ended or _status_at_exit(_read_attrs(handle, END[:1])[0]) or "error")
 
 
 def is_indexed(directory: str) -> bool:
@@ -150,8 +173,7 @@ def _waiting(handle: int) -> Optional[str]:
     return None
 
 
-def _status_at_exit(handle: int) -> Optional[str]:
-    text = _read_attrs(handle, ["exit_status"])[0]
+def _status_at_exit(text: Optional[str]) -> Optional[str]:
     if text is None:
         return None
     try:
@@ -181,32 +203,24 @@ def view(directory: str) -> View:
 
     One that changes as often as it is looked at is running, as far as can be told.
     """
-    before = _end_and_marks(directory)
-    for _ in range(_LOOKS):
-        seen = status(directory)
-        after = _end_and_marks(directory)
-        if after == before:
-            break
-        before = after
-    else:
-        seen = Status("running")
-    return View(seen, *map(_decoded, after[:3]))
-
-
-def _end_and_marks(directory: str) -> Tuple[Optional[str], ...]:
-    """What of a run says whether it is the same start, and the same end, as a moment ago.
-
-    Each start has a time of its own, and a run that is about to be started has a mark.
-    """
+    guild = guild_dir(directory)
     try:
-        handle = inside.opened(guild_dir(directory))
+        handle = inside.opened(guild)
     except OSError:
-        return (None,) * 5
+        return View(Status("error"), None, None, None)
     try:
-        texts = _read_attrs(handle, ("exit_status", "started", "stopped"))
-        return (*texts, _waiting(handle), _read_at(handle, LOCK_REMOTE))
+        before = _marks(handle)
+        for _ in range(_LOOKS):
+            seen = _status(guild, handle, before)
+            after = _marks(handle)
+            if after == before:
+                break
+            before = after
+        else:
+            seen = Status("running")
     finally:
         os.close(handle)
+    return View(seen, *map(_decoded, (after.exit_status, after.started, after.stopped)))
 
 
 def read_attr(directory: str, name: str) -> Value:
@@ -254,17 +268,30 @@ def _decoded(text: Optional[str]) -> Value:
 def notes(directory: str) -> Notes:
     """What people wrote of the run, None where nothing; without what is there and unreadable."""
     found: Notes = {}
-    if why_linked(directory):
-        return found
-    for name, text in zip(NOTES, attr_texts(directory, NOTES)):
-        if text is None and not inside.exists(guild_dir(directory), "attrs/" + name):
-            found[name] = None
-        elif text and text.strip():
-            try:
-                found[name] = attrs.decode(text)
-            except attrs.AttrError:
-                pass
+    try:
+        with inside.holding(guild_dir(directory), "attrs/.") as (handle, _):
+            for name in NOTES:
+                text = _read_at(handle, name)
+                if text is None and not _is_there(handle, name):
+                    found[name] = None
+                elif text and text.strip():
+                    try:
+                        found[name] = attrs.decode(text)
+                    except attrs.AttrError:
+                        pass
+    except inside.Linked:
+        return {}
+    except OSError:
+        return dict.fromkeys(NOTES)
     return found
+
+
+def _is_there(handle: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=handle, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def mapping(value: Value) -> Dict[str, Value]:
@@ -331,6 +358,19 @@ def why_linked(directory: str) -> str:
     for name, path in ((".guild", guild), (".guild/attrs", os.path.join(guild, "attrs"))):
         if os.path.islink(path):
             return "its %s is a link, and guild follows no link in a run" % name
+    return ""
+
+
+def why_not_followed(home: str, link: str) -> str:
+    """Why a link in a run's place is none that its user made to have the run on another disk."""
+    target = os.path.realpath(link)
+    tops = (os.path.realpath(runs_dir(home, deleted)) for deleted in (False, True))
+    if (target + os.sep).startswith(tuple(top + os.sep for top in tops)):
+        return "in its place is a link to another run, which guild does not follow"
+    if os.lstat(link).st_uid != os.geteuid():
+        return "in its place is a link of another user's, which guild does not follow"
+    if not os.path.isdir(target):
+        return "its directory is a link to %s, which is not there" % shown(target)
     return ""
 
 
@@ -493,6 +533,7 @@ def state(directory: str) -> State:
         "notes": {},
         "unreadable": [],
         "children": [],
+        "bytes": None,
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)

@@ -69,6 +69,7 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
         "port: 2222",
         "private-key: keys/gpu",
         "connect-timeout: 5",
+        "keep-open: 10h",
         "proxy: nc %h %p",
         "proxy-jump: gate",
         "known-hosts: known",
@@ -92,6 +93,7 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
         port=2222,
         private_key=f"{tmp_path}/keys/gpu",
         connect_timeout=5,
+        keep_open=36000,
         proxy="nc %h %p",
         proxy_jump="gate",
         known_hosts=f"{tmp_path}/known",
@@ -278,6 +280,15 @@ def test_a_key_that_is_like_no_other_is_named_alone(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("90", 90), ("45s", 45), ("30m", 1800), ("1d", 86400), ("1h30m", 5400), ("365d", 31536000)],
+)
+def test_the_time_that_a_connection_is_kept(path: Path, given: str, seconds: int) -> None:
+    keys(path, f"keep-open: {given}")
+    assert remotes.remote("gpu").keep_open == seconds
+
+
+@pytest.mark.parametrize(
     ("line", "what"),
     [
         ("port: '22'", "port: must be a number from 1 to 65535, not '22'"),
@@ -285,6 +296,15 @@ def test_a_key_that_is_like_no_other_is_named_alone(path: Path) -> None:
         ("port: yes", "port: must be a number from 1 to 65535, not True"),
         ("connect-timeout: 0", "connect-timeout: must be a whole number of seconds, at least 1"),
         ("connect-timeout: 1.5", "connect-timeout: must be a whole number of seconds, at least 1"),
+        ("keep-open: 0", "keep-open: must be a time such as 30m or 10h, not 0"),
+        ("keep-open: yes", "keep-open: must be a time such as 30m or 10h, not True"),
+        ("keep-open: ''", "keep-open: must be a time such as 30m or 10h, not ''"),
+        ("keep-open: 5x", "keep-open: must be a time such as 30m or 10h, not '5x'"),
+        ("keep-open: 1m1h", "keep-open: must be a time such as 30m or 10h, not '1m1h'"),
+        ("keep-open: -5m", "keep-open: must be a time such as 30m or 10h, not '-5m'"),
+        ("keep-open: 366d", "keep-open: must be a time such as 30m or 10h, not '366d'"),
+        ("keep-open: [1]", "keep-open: must be a time such as 30m or 10h, not [1]"),
+        ("keep-open: \u0661h", "keep-open: must be a time such as 30m or 10h, not"),
         ("compress: 'yes'", "compress: must be yes or no, not 'yes'"),
         ("user: 7", "user: must be a user name, not 7"),
         ("private-key: []", "private-key: must be text on one line, not []"),

@@ -140,7 +140,7 @@ LAUGHS = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n
         ("a.csv", "n\n" + "9" * 200_000, "cannot read"),
         ("a.csv", "n\n" + "1\n" * (MAX_TRIALS + 1), f"has more than {MAX_TRIALS} trials"),
         ("a.csv", "n\n\udcff\n", "is not UTF-8 text"),
-        ("a.csv", "n\n" + "x" * (5 << 20), "is larger than 4 MB"),
+        ("a.csv", "n\n" + "x" * (5 << 20), "it has more than 4 MB"),
         ("a.json", "{", "cannot read"),
         ("a.json", NESTED, "nested too deeply"),
         ("a.json", "[1]", "trial 1 is no mapping of flags to values"),
@@ -149,6 +149,7 @@ LAUGHS = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n
         ("a.yml", "n: [1", "cannot read"),
         ("a.yml", NESTED, "is not valid YAML: maximum recursion depth exceeded"),
         ("a.yml", "n: !!python/name:os.system", "cannot read"),
+        ("a.yml", "n: !!timestamp x", "is not valid YAML"),
         ("a.yml", "n: !!binary aGk=", "nothing is read from a value of the kind"),
         ("a.yml", LAUGHS, "it has more than 100000 values"),
         ("a.yml", "a: &a [*a]", "it is nested more than 60 deep"),
@@ -169,7 +170,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for name, fault in [
         ("none.csv", "does not exist"),
-        ("pipe.csv", "is no file"),
+        ("pipe.csv", "it is a pipe"),
         ("folder.csv", "Is a directory"),
         ("a\0.csv", "its name has a NUL"),
         ("a\n.csv", "does not exist"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from guild_sync.errors import ConfigError
+from guild_sync.guildfile import lines
 from guild_sync.guildfile.lines import Listed, Mapped, Spot, parsed
 
 HERE = Path("guild.yml")
@@ -28,6 +30,16 @@ def test_anchors_and_merges_are_put_in() -> None:
     assert isinstance(value, dict)
     assert value["c"] == {"x": 1, "y": 1, "z": 3}
     assert value["d"] == {"x": 1, "y": 1, "w": 0}
+
+
+def test_a_file_of_too_many_values_is_not_read_any_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MOST_VALUES", 500)
+    text = f"[{'[],' * 20_000}]"
+    tracemalloc.start()
+    with pytest.raises(ConfigError, match="it has more than 500 values"):
+        parsed(HERE, text)
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

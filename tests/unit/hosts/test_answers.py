@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from copy import deepcopy
+
 import pytest
 
 from guild_sync.agent import protocol
@@ -28,7 +31,17 @@ def test_keys_that_a_form_does_not_have_are_dropped_at_any_depth() -> None:
 
 
 def test_a_list_becomes_the_tuple_that_a_form_has() -> None:
-    assert read(protocol.State, STATE)["left_out"] == [("data/x", 3)]
+    assert read(protocol.State, deepcopy(STATE))["left_out"] == [("data/x", 3)]
+
+
+def test_what_is_read_takes_no_second_copy_in_memory() -> None:
+    told = {"states": {A: deepcopy(STATE)}, "home_id": None, "more": 1}
+    files: list[object] = [{"path": str(number), "size": number} for number in range(10_000)]
+    tracemalloc.start()
+    assert read(protocol.SurveyForm, told) is told
+    assert read(list[protocol.ListedFile], files) is files
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
 
 
 def test_keys_that_a_form_may_have_are_read_where_they_are_there() -> None:
@@ -53,7 +66,7 @@ def test_keys_that_a_form_may_have_are_read_where_they_are_there() -> None:
 )
 def test_what_is_not_of_the_form_is_said_with_its_place(told: object, where: str) -> None:
     with pytest.raises(Misread) as e:
-        read(protocol.State, told)
+        read(protocol.State, deepcopy(told))
     assert str(e.value) == where
 
 

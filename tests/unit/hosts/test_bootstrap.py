@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from guild_sync.hosts.bootstrap import BOOTSTRAP, home_words, one_line
+from guild_sync.hosts.bootstrap import BOOTSTRAP, NOTHING, home_words, in_login, one_line
 from guild_sync.hosts.frames import FrameReader
 from guild_sync.transport.ssh import quote
 
@@ -45,6 +45,10 @@ class Remote:
         self.argv = [found(login), *(["sh"] if login == "busybox" else []), "-c"]
         for folder in (self.home, top / "bin"):
             folder.mkdir()
+        self.shell = self.argv[0]
+        if login == "busybox":
+            self.shell = str(top / "bin" / "ash")
+            (top / "bin" / "ash").symlink_to(self.argv[0])
         if sh != "sh":
             (top / "bin" / "sh").symlink_to(found(sh))
 
@@ -61,12 +65,16 @@ class Remote:
         python: str = sys.executable,
         sent: str = "",
         may_make: bool = True,
+        setup: str = "",
+        script: str = BOOTSTRAP,
     ) -> tuple[dict[str, Any] | None, bytes]:
         """The answer and what is behind it; without an answer, all that was printed."""
-        given = (quote(python), "DIGEST", quote(sent), "yes" if may_make else "no")
+        made = "yes" if may_make else "no"
+        of_sent, of_setup = (quote(text) if text else NOTHING for text in (sent, setup))
+        given = (quote(python), "DIGEST", of_sent, made, of_setup)
         words = (*given, *home_words(home, quote))
         done = subprocess.run(
-            [*self.argv, " ".join([BOOTSTRAP, *words])],
+            [*self.argv, " ".join([script, *words])],
             input=b"request\n",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -74,6 +82,7 @@ class Remote:
             env={
                 "HOME": str(self.home),
                 "LOGIN_NAME": "login",
+                "SHELL": self.shell,
                 "NAME_OF_HOME": "guild",
                 "PATH": f"{self.top / 'bin'}:{os.environ['PATH']}",
             },
@@ -167,6 +176,51 @@ def test_a_guild_home_and_a_python_of_any_name_are_words(remote: Remote, is_abso
     assert not list(remote.top.rglob("x"))
 
 
+# What comes before: lines of the config file's, the login's profile.
+
+
+def shows(remote: Remote, name: str) -> Path:
+    """An agent that shows a variable; a Python that is found by that alone."""
+    path = remote.agent()
+    (path / "__main__.py").write_text(f"import os; print(os.environ.get({name!r}))\n")
+    return path
+
+
+@pytest.mark.parametrize("profile", [False, True])
+def test_lines_of_setup_count_for_the_agent_and_its_python(remote: Remote, profile: bool) -> None:
+    shows(remote, "GREETING")
+    (remote.top / "py").symlink_to(sys.executable)
+    setup = f'read nothing; echo noise\nexport GREETING="it\'s" PATH={remote.top}:$PATH\n'
+    answer, said = remote(python="py", setup=setup, script=in_login(profile))
+    assert (answer, said.splitlines()[-1]) == (None, b"it's")
+
+
+def test_setup_that_fails_is_said(remote: Remote) -> None:
+    remote.agent()
+    answer, _ = remote(setup="echo why >&2; false", script=in_login(False))
+    assert answer == {"no_setup": True}
+
+
+PROFILES = {
+    "fish": ".config/fish/config.fish",
+    "csh": ".login",
+    "tcsh": ".login",
+    "zsh": ".zprofile",
+}
+
+
+def test_what_the_profile_sets_is_there(remote: Remote) -> None:
+    shell = Path(remote.argv[0]).name
+    shows(remote, "GREETING")
+    path = remote.home / PROFILES.get(shell, ".profile")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = dict.fromkeys(("csh", "tcsh"), "setenv GREETING hello")
+    line["fish"] = "set -gx GREETING hello"
+    path.write_text(line.get(shell, "export GREETING=hello") + "\n")
+    assert remote(script=in_login(True))[1].splitlines()[-1] == b"hello"
+    assert remote()[1].splitlines()[-1] != b"hello" or shell == "fish"
+
+
 # The file, and the line that it becomes.
 
 
@@ -182,6 +236,8 @@ def test_the_line_is_one_word_to_every_shell() -> None:
     assert not re.search(r"['!\n]|\\\\|\\'", script)
     assert " #" not in script, "a comment that shares its line would be all that follows"
     assert "@" not in script
+    before = in_login(True).partition("' '")[0].removeprefix("sh -c '")
+    assert not re.search(r"['!\n]|\\\\|\\'", before)
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "busybox"])

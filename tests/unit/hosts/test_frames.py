@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from guild_sync.agent import json_text
 from guild_sync.agent.protocol import CHUNK, DATA, END, FRAME, header
 from guild_sync.errors import RemoteError
-from guild_sync.hosts import frames
 from guild_sync.hosts.frames import FrameReader, PacketReader
 
 LINE = b'\nGUILD-ANSWER {"ok": null}\n'
@@ -54,14 +54,13 @@ def test_an_end_that_is_no_object_is_a_fault_of_the_agents(end: bytes) -> None:
     assert packets.end is not None and "ok" not in packets.end
 
 
-def test_an_answer_of_more_values_than_any_has_is_not_read(
+def test_an_answer_whose_values_would_take_too_much_memory_is_a_fault_of_the_agents(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each takes many times its text in memory: a remote could have guild take all there is."""
-    monkeypatch.setattr(frames, "_MOST_VALUES", 100)
-    for most, is_read in ((99, True), (100, False)):
+    monkeypatch.setattr(json_text, "_ALWAYS", 0)
+    for values, is_read in (("0," * 10, True), ("[]," * 1000, False)):
         frame = FrameReader()
-        frame.feed(b"\n" + FRAME.encode() + b' {"ok":' + b"[" * most + b"]" * most + b"}\n")
+        frame.feed(f'\n{FRAME} {{"ok": [{values}"{"x" * 1000}"]}}\n'.encode())
         assert frame.answer is not None and ("ok" in frame.answer) == is_read
 
 

@@ -27,6 +27,20 @@ def test_a_time_is_shown_to_the_second_whatever_a_run_says(
     assert formats.date(value) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (45, "45s"), (600, "10m"), (5400, "1h30m"), (36000, "10h"), (90061, "1d1h1m1s")],
+)
+def test_a_time_span_is_shown_as_the_config_file_has_it(seconds: int, text: str) -> None:
+    assert formats.duration(seconds) == text
+
+
+def test_an_open_connection_says_since_when_and_until_when(utc: None) -> None:
+    since = "since 1970-01-01 00:00:01, until"
+    assert formats.open_since(1, 36000) == f"{since} nothing has used it for 10h"
+    assert formats.open_since(1, 0) == f"{since} it is closed"
+
+
 @given(st.integers())
 def test_no_number_is_too_large_for_a_time(value: int) -> None:
     assert isinstance(formats.date(value), str)

@@ -1,40 +1,27 @@
 """An operation's argparse, held against Python: what guild passes is what its author would type.
 
 Each declaration is executed twice: with the words that guild's job has, and with those that a
-person types.
+person types. So it is with the other Pythons that are here, which may be those of operations.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from declared import HEADER, TABLE
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from namespaces import namespace, namespaces, other_pythons
 from projects import job, only
 
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Operation
-
-HEADER = "import argparse\nfrom pathlib import Path\np = argparse.ArgumentParser()\n"
-
-
-def namespace(source: str, words: Sequence[str]) -> str:
-    """What the module's parser makes of these words, or what it says of them."""
-    names: dict[str, object] = {}
-    exec(compile(source, "module", "exec"), names)
-    parser = names["p"]
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return repr(parser.parse_args(list(words)))  # type: ignore[attr-defined]
-    except SystemExit:
-        return f"{words}: {said.getvalue()}"
+from guild_sync.project.flags import flag_values
+from guild_sync.project.values import FlagValue, Several
 
 
 def operation_of(folder: Path, source: str, main: str = "") -> Operation:
@@ -44,88 +31,31 @@ def operation_of(folder: Path, source: str, main: str = "") -> Operation:
 
 def both(folder: Path, source: str, flags: str, words: str, main: str = "") -> tuple[str, str]:
     """What the module sees when guild runs it, and when a person does."""
-    source = HEADER + source
+    case = case_of(folder, HEADER + source, flags, words, main)
+    return namespace(case.source, case.ours), namespace(case.source, case.typed)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module, the words that guild passes it, and those that a person types."""
+
+    source: str
+    ours: Sequence[str]
+    typed: Sequence[str]
+
+
+def case_of(folder: Path, source: str, flags: str, words: str, main: str = "") -> Case:
     args = job(operation_of(folder, source, main), *shlex.split(flags))["args"]
-    return namespace(source, args), namespace(source, shlex.split(words))
+    return Case(source, args, shlex.split(words))
 
 
-# By hand: the arguments of one add_argument, flags for guild, words for Python.
-TABLE = [
-    ("'--x', type=bool, default=False", "", ""),
-    ("'--x', type=bool, default=False", "x=yes", "--x 1"),
-    ("'--x', type=bool, default=True", "x=no", "--x ''"),
-    ("'--x', default=False", "", ""),
-    ("'--x', default=False", "x=/path", "--x /path"),
-    ("'--x', type=float, default=False", "x=0.5", "--x 0.5"),
-    ("'--x', type=float, default=1", "x=1e-7", "--x 1e-7"),
-    ("'--x', type=float, default=1", "x=-1e-7", "--x=-1e-7"),
-    ("'--x', type=int, default='5'", "", ""),
-    ("'--x', type=int, default='5'", "x=6", "--x 6"),
-    ("'--x', type=Path, default=Path('a')", "", ""),
-    ("'--x', type=Path, default=Path('a')", "x=12", "--x 12"),
-    ("'--x', type=lambda s: s == 'True', default=False", "x=True", "--x True"),
-    ("'--x', type=eval, default=(1, 2)", "", ""),
-    ("'--x', type=eval, default=(1, 2)", "x='(3, 4)'", "--x '(3, 4)'"),
-    ("'--x', default=len('abc')", "", ""),
-    ("'--x', default=len('abc')", "x=4", "--x 4"),
-    ("'--x', default={0: 'cat'}", "", ""),
-    ("'--x', default=None", "x=-a", "--x=-a"),
-    ("'--x', default='a'", "x=", "--x ''"),
-    ("'--x', action=argparse.BooleanOptionalAction, default=True", "", ""),
-    ("'--x', action=argparse.BooleanOptionalAction, default=True", "x=no", "--no-x"),
-    ("'--x', action=argparse.BooleanOptionalAction", "x=no", "--no-x"),
-    ("'--x', action=argparse.BooleanOptionalAction", "x=yes", "--x"),
-    ("'--x', action='store_true'", "x=yes", "--x"),
-    ("'--x', action='store_true'", "x=no", ""),
-    ("'--x', action='store_true', default=None", "", ""),
-    ("'--x', action='store_false'", "x=no", "--x"),
-    ("'--no-x', dest='x', action='store_false'", "no-x=no", "--no-x"),
-    ("'--x', action='store_const', const=sum, default=max", "", ""),
-    ("'--x', action='store_const', const=sum, default=max", "x=yes", "--x"),
-    ("'--x', action='append_const', const=3", "x=yes", "--x"),
-    ("'-v', '--verbose', action='count'", "", ""),
-    ("'-v', '--verbose', action='count'", "verbose=3", "-vvv"),
-    ("'-v', '--verbose', action='count', default=1", "verbose=3", "-vv"),
-    ("'-v', action='count', default=0", "v=2", "-vv"),
-    ("'--x', action='append', default=[]", "", ""),
-    ("'--x', action='append', default=[]", "x=a", "--x a"),
-    ("'--x', action='append', default=[]", "x='a b'", "--x 'a b'"),
-    ("'--x', action='append'", "x=[a,b]", "--x a --x b"),
-    ("'--x', action='append', type=int", "x=[1,-2]", "--x 1 --x=-2"),
-    ("'--x', action='append'", "'x=[a,-b]'", "--x a --x=-b"),
-    ("'--x', action='append', nargs=2", "x='a b'", "--x a b"),
-    ("'--x', action='append', nargs='+'", "x=[[a,b],[c]]", "--x a b --x c"),
-    ("'--x', action='extend', nargs='+', default=['z']", "x=[a,b]", "--x a b"),
-    ("'--x', nargs='+', type=int, default=[1, 2]", "", ""),
-    ("'--x', nargs='+', type=int, default=[1, 2]", "x=[3,4]", "--x 3 4"),
-    ("'--x', nargs='+', type=int, default=[1, 2]", "x='3 4'", "--x 3 4"),
-    ("'--x', nargs='+', type=int, default=[1, 2]", "x=3", "--x 3"),
-    ("'--x', nargs='+', type=float", "x=[-1,-0.5]", "--x -1 -0.5"),
-    ("'--x', nargs='+', type=float", "x=[1.5,-1.0e-05]", "--x 1.5 -0.00001"),
-    ("'--x', nargs='+', default='small.pt'", "", ""),
-    ("'--x', nargs='+', default='small.pt'", "x='a b'", "--x a b"),
-    ("'--x', nargs='+', default='small.pt'", "'x=\"a b\" c'", "--x 'a b' c"),
-    ("'--x', nargs='+', default=[]", "x=-a", "--x=-a"),
-    ("'--x', nargs='*', default=[1]", "x=[]", "--x"),
-    ("'--x', nargs='*', default=(1, 2)", "", ""),
-    ("'--x', nargs=1, default=['a']", "", ""),
-    ("'--x', nargs=1, default=['a']", "x=b", "--x b"),
-    ("'--x', nargs=3, type=int", "x=[1,2,3]", "--x 1 2 3"),
-    ("'--x', nargs='?', const=True, default=False", "", ""),
-    ("'--x', nargs='?', const=True, default=False", "x=yes", "--x"),
-    ("'--x', nargs='?', const=True, default=False", "x=last", "--x last"),
-    ("'--x', nargs='?', const='best'", "x=best", "--x"),
-    ("'-x'", "x=3", "-x 3"),
-    ("'-x', type=int, default=2", "x=-3", "-x -3"),
-    ("'-x', default='a'", "x=-b", "-x=-b"),
-    ("'-lr', type=float", "lr=0.1", "-lr 0.1"),
-    ("'-x', '--long', '--longer'", "long=3", "--longer 3"),
-    ("'--x', choices=['a', 'b']", "x=b", "--x b"),
-    ("'--x', choices=range(3), type=int", "x=2", "--x 2"),
-    ("'--x', dest='y', default=1, type=int", "x=2", "--x 2"),
-    ("'--x', required=True", "x=2", "--x 2"),
-    ("'--x', default=argparse.SUPPRESS", "", ""),
-]
+def compare_in_others(cases: Sequence[Case]) -> None:
+    """Each of the other Pythons makes the same of guild's words and of a person's."""
+    asked = [(case.source, words) for case in cases for words in (case.ours, case.typed)]
+    for python in other_pythons():
+        answers = namespaces(python, asked)
+        pairs = zip(cases, answers[::2], answers[1::2], strict=True)
+        assert [(case, ours, typed) for case, ours, typed in pairs if ours != typed] == []
 
 
 @pytest.mark.parametrize(("call", "flags", "words"), TABLE)
@@ -134,6 +64,28 @@ def test_what_is_passed_is_what_its_author_would_type(
 ) -> None:
     ours, pythons = both(tmp_path, f"p.add_argument({call})\n", flags, words)
     assert ours == pythons
+
+
+def test_an_option_that_comes_again_with_several_words_has_one_value_of_lists(
+    tmp_path: Path,
+) -> None:
+    operation = operation_of(tmp_path, f"{HEADER}p.add_argument('--x', action='append', nargs=2)\n")
+
+    def value(text: str) -> FlagValue:
+        return flag_values(operation, [f"x={text}"])["x"]
+
+    assert value("[[a,b],[c,d]]") == [["a", "b"], ["c", "d"]]
+    assert value("[[[a,b],[c,d]],[[e,f]]]") == Several(([["a", "b"], ["c", "d"]], [["e", "f"]]))
+    assert value("[a,b]") == ["a", "b"]
+
+
+def test_other_pythons_see_what_their_argparse_makes_of_it(tmp_path: Path) -> None:
+    compare_in_others(
+        [
+            case_of(tmp_path, f"{HEADER}p.add_argument({call})\n", flags, words)
+            for call, flags, words in TABLE
+        ]
+    )
 
 
 COMMANDS = """
@@ -156,28 +108,35 @@ for q in (t, e):
 """
 
 
-@pytest.mark.parametrize(
-    ("main", "flags", "words"),
-    [
-        ("", "seed=2", "--seed 2"),
-        ("train", "", "train"),
-        ("train", "rate=0.5 seed=2 seed-too=yes", "--seed 2 train --rate 0.5 --seed-too"),
-        ("t", "rate=0.5", "t --rate 0.5"),
-        ("test", "strict=yes shared=x", "test --strict --shared x"),
-        ("train", "ids='1 2'", "--ids 1 2 --seed 1 train"),
-        ("train", "ids=[1,2] level=2", "--level --ids 1 2 --seed 1 train"),
-        ("--level 3 train", "ids=[1,2] seed=4", "--level 3 --ids 1 2 --seed 4 train"),
-        ("train here", "rate=0.5", "train here --rate 0.5"),
-        ("--seed 5 train", "rate=0.5", "--seed 5 train --rate 0.5"),
-        ("--seed 5 train", "seed=6", "--seed 6 train"),
-        ("train x deep", "depth=4 rate=0.2", "train --rate 0.2 x deep --depth 4"),
-    ],
-)
+COMMAND_LINES = [
+    ("", "seed=2", "--seed 2"),
+    ("train", "", "train"),
+    ("train", "rate=0.5 seed=2 seed-too=yes", "--seed 2 train --rate 0.5 --seed-too"),
+    ("t", "rate=0.5", "t --rate 0.5"),
+    ("test", "strict=yes shared=x", "test --strict --shared x"),
+    ("train", "ids='1 2'", "--ids 1 2 --seed 1 train"),
+    ("train", "ids=[1,2] level=2", "--level --ids 1 2 --seed 1 train"),
+    ("--level 3 train", "ids=[1,2] seed=4", "--level 3 --ids 1 2 --seed 4 train"),
+    ("train here", "rate=0.5", "train here --rate 0.5"),
+    ("--seed 5 train", "rate=0.5", "--seed 5 train --rate 0.5"),
+    ("--seed 5 train", "seed=6", "--seed 6 train"),
+    ("train x deep", "depth=4 rate=0.2", "train --rate 0.2 x deep --depth 4"),
+]
+
+
+@pytest.mark.parametrize(("main", "flags", "words"), COMMAND_LINES)
 def test_options_stand_before_and_behind_the_word_of_a_subcommand(
     tmp_path: Path, main: str, flags: str, words: str
 ) -> None:
     ours, pythons = both(tmp_path, COMMANDS, flags, words, main=main)
     assert ours == pythons
+
+
+def test_other_pythons_find_the_word_of_a_subcommand(tmp_path: Path) -> None:
+    source = HEADER + COMMANDS
+    compare_in_others(
+        [case_of(tmp_path, source, flags, words, main) for main, flags, words in COMMAND_LINES]
+    )
 
 
 def test_a_subcommand_offers_its_options_and_those_before_it_alone(tmp_path: Path) -> None:
@@ -192,8 +151,103 @@ def test_a_subcommand_offers_its_options_and_those_before_it_alone(tmp_path: Pat
     assert flags("test") == [*above, "strict", "shared"]
 
 
+def test_what_ends_several_values_before_a_subcommand_is_an_option_that_says_something(
+    tmp_path: Path,
+) -> None:
+    source = """
+p.add_argument("-v", action="count", default=0)
+p.add_argument("--ids", nargs="+", type=int)
+p.add_argument("--seed", type=int, default=1)
+p.add_subparsers().add_parser("train")
+"""
+    ours, pythons = both(tmp_path, source, "ids=[1]", "--ids 1 --seed 1 train", main="train")
+    assert ours == pythons
+
+
+LAUNCHER = """
+p.add_argument("-n", "--number", type=int, default=1)
+p.add_argument("--level", nargs="?", type=int)
+p.add_argument("--debug", action=argparse.BooleanOptionalAction)
+p.add_argument("script")
+p.add_argument("rest", nargs={0})
+"""
+
+
+@pytest.mark.parametrize("nargs", ["argparse.REMAINDER", "'...'", "'A...'"])
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        ("train.py --lr 1", "--number 2 --no-debug train.py --lr 1"),
+        ("-n 3 train.py", "-n 3 --number 2 --no-debug train.py"),
+        ("--debug --level=3 train.py a", "--debug --level=3 --number 2 --no-debug train.py a"),
+        ("train.py --number 4", "--number 2 --no-debug train.py --number 4"),
+    ],
+)
+def test_options_stand_before_an_argument_that_takes_all_that_follows(
+    tmp_path: Path, nargs: str, main: str, words: str
+) -> None:
+    source = LAUNCHER.format(nargs)
+    if nargs == "'A...'":  # takes a word at least
+        main, words = f"{main} end", f"{words} end"
+    ours, pythons = both(tmp_path, source, "number=2 debug=no", words, main=main)
+    assert ours == pythons
+
+
+def test_an_option_of_a_program_that_is_launched_is_not_the_launchers(tmp_path: Path) -> None:
+    guildfile = "op: {main: module train.py --number 4, flags: {number: 2}}"
+    source = HEADER + LAUNCHER.format("'...'")
+    words = ["--number", "2", "train.py", "--number", "4"]
+    assert job(only(tmp_path, guildfile, module=source))["args"] == words
+
+
+@pytest.mark.parametrize(("flags", "words"), [("x=yes", "--x True"), ("x=no", "--x False")])
+def test_a_type_that_a_text_names_is_a_function_that_reads_words(
+    tmp_path: Path, flags: str, words: str
+) -> None:
+    source = """
+p.register("type", "bool", lambda text: text.lower() == "true")
+p.add_argument("--x", type="bool", default=None)
+"""
+    ours, pythons = both(tmp_path, source, flags, words)
+    assert ours == pythons
+
+
+REQUIRED = "p.add_argument('-x', '--extent', required=True)\n"
+
+
+@pytest.mark.parametrize("imported", ["", ", flags-import: all"])
+@pytest.mark.parametrize("words", ["--extent 1", "--extent=1", "-x 1", "-x1", "--ext 1"])
+def test_a_required_option_that_main_has_is_not_asked_for(
+    tmp_path: Path, words: str, imported: str
+) -> None:
+    guildfile = f"op: {{main: module {words}{imported}}}"
+    operation = only(tmp_path, guildfile, module=HEADER + REQUIRED)
+    assert job(operation)["args"] == words.split()
+    assert job(operation, "extent=2")["args"] == [*words.split(), "--extent", "2"]
+
+
+def test_a_required_option_that_is_no_flag_of_runs_is_left_to_the_program(tmp_path: Path) -> None:
+    source = HEADER.replace("()", "(fromfile_prefix_chars='@')") + REQUIRED
+    assert job(only(tmp_path, "op: {main: module @words}", module=source))["args"] == ["@words"]
+    operation = only(tmp_path, "op: {main: module, flags-import: all}", module=source)
+    with pytest.raises(GuildError, match="flag 'extent' needs a value"):
+        job(operation)
+
+
+@pytest.mark.parametrize("words", ["-l 3", "--lr=3", "--l 3"])
+def test_an_option_that_main_has_by_another_name_is_not_passed_again(
+    tmp_path: Path, words: str
+) -> None:
+    source = f"{HEADER}p.add_argument('-l', '--lr', type=float, default=1.0)\n"
+    guildfile = f"op: {{main: module {words}, flags: {{lr: 2.0}}}}"
+    operation = only(tmp_path, guildfile, module=source)
+    assert job(operation)["args"] == words.split()
+    assert job(operation, "lr=4.0")["args"] == [*words.split(), "--lr", "4.0"]
+
+
 def test_values_that_would_swallow_a_subcommand_are_refused(tmp_path: Path) -> None:
     source = f"{HEADER}p.add_argument('--ids', nargs='+')\n"
+    source += "p.add_argument('-v', action='count', default=0)\n"  # 0 has no words
     source += "p.add_subparsers().add_parser('train')\n"
     operation = only(tmp_path, "op: {main: module train}", module=source)
     assert job(operation)["args"] == ["train"]
@@ -250,6 +304,15 @@ def build():
     return parser
 
 p = build()
+""",
+    "either of two": """
+def add(q, more=None):
+    (more or q).add_argument("--x", type=int, default=1)
+    (q if more is None else more).add_argument("--on", action="store_true")
+
+add(p)
+other = argparse.ArgumentParser()
+add(other, other.add_argument_group("a"))
 """,
     "set_defaults": """
 p.add_argument("--x", type=int, default=1)
@@ -402,13 +465,22 @@ def declarations(draw: st.DrawFn) -> list[tuple[Option, bool, str]]:
     ]
 
 
-@settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(declarations())
-def test_any_declaration_sees_what_python_gives_it(
-    tmp_path: Path, declared: list[tuple[Option, bool, str]]
-) -> None:
+def test_any_declaration_sees_what_python_gives_it(tmp_path: Path) -> None:
+    cases: list[Case] = []
+
+    @settings(max_examples=250, deadline=None)
+    @given(declarations())
+    def see(declared: list[tuple[Option, bool, str]]) -> None:
+        for case in cases_of(tmp_path, declared):
+            assert namespace(case.source, case.ours) == namespace(case.source, case.typed)
+            cases.append(case)
+
+    see()
+    compare_in_others(cases)
+
+
+def cases_of(folder: Path, declared: list[tuple[Option, bool, str]]) -> Iterator[Case]:
+    """A module with these options, without any of their flags and with those that are given."""
     source = f"{HEADER}g = p.add_argument_group('g')\n"
     source += "p.add_argument('--last', type=int, default=0)\n"
     source += "t = p.add_subparsers().add_parser('train')\n"
@@ -417,6 +489,6 @@ def test_any_declaration_sees_what_python_gives_it(
     before = [w for o, is_given, place in declared if is_given and place != "t" for w in o.words]
     behind = [w for o, is_given, place in declared if is_given and place == "t" for w in o.words]
     words = [*before, "--last=0", "train", *behind]
-    operation = operation_of(tmp_path, source, main="train")
-    assert namespace(source, job(operation)["args"]) == namespace(source, ["train"])
-    assert namespace(source, job(operation, *flags)["args"]) == namespace(source, words)
+    operation = operation_of(folder, source, main="train")
+    yield Case(source, job(operation)["args"], ["train"])
+    yield Case(source, job(operation, *flags)["args"], words)

@@ -151,7 +151,7 @@ def test_an_option_has_what_its_call_says() -> None:
         required=True,
         switch=None,
         several=False,
-        spelling=Spelling("--batch-size", no="0"),
+        spelling=Spelling("--batch-size", names=("-b", "--batch-size"), is_asked_for=True, no="0"),
         help="a",
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guild_sync.project.values import FlagValue, plain_value, shown
+from guild_sync.project.values import FlagValue, as_value, plain_value, shown
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,14 @@ def test_a_list_is_shown_with_its_items_unchanged() -> None:
 )
 def test_a_value_is_shown_as_people_write_it(value: FlagValue, text: str) -> None:
     assert shown(value) == text
+
+
+def test_what_a_file_holds_becomes_a_value_or_is_refused() -> None:
+    assert as_value({1: [None, True, {"a": 0.5}]}) == {"1": [None, True, {"a": 0.5}]}
+    endless: list[object] = []
+    endless.append(endless)
+    wide = [[0] * 9] * 9
+    for found, most in ((endless, 10**6), (wide, 90), (b"x", 9), ({"a": {1}}, 9)):
+        with pytest.raises(ValueError, match=r"too large, or nested|of the kind"):
+            as_value(found, most)
+    assert as_value(wide, 91) == wide

@@ -1,64 +1,15 @@
-"""What of a project travels with a run, and configurations with flags' values in them."""
+"""What of a project travels with a run."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from guild_sync.agent.protocol import Job, RequirementForm, Value
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Operation, Requirement, Step
 from guild_sync.runs import sent
-
-YAML = "lr: 0.1\nnested: {x: 1, y: two}\nwhen: 2026-01-01\na.b: 3\n"
-
-
-def put(source: str, text: str, **values: Value) -> Value:
-    """What a configuration says once values are in it."""
-    made = sent.configured(source, text, {k.replace("__", "."): v for k, v in values.items()})
-    found: Value = json.loads(made) if source.endswith("json") else yaml.safe_load(made)
-    return found
-
-
-def test_values_go_where_their_names_lead() -> None:
-    found = put("c.yml", YAML, lr=0.5, nested__x=7, new__deep__z=[1], none=None, a__b=4)
-
-    assert isinstance(found, dict)
-    assert str(found.pop("when")) == "2026-01-01"
-    assert found == {
-        "lr": 0.5, "nested": {"x": 7, "y": "two"}, "new": {"deep": {"z": [1]}}, "none": None,
-        "a.b": 4,
-    }  # fmt: skip
-
-
-def test_a_json_file_stays_one() -> None:
-    text = '{"b": {"c": "\\u00e9"}, "a": 1}'
-    assert put("c.json", text, b__c="x", d=True) == {"b": {"c": "x"}, "a": 1, "d": True}
-    assert list(json.loads(sent.configured("c.json", text, {}))) == ["b", "a"]
-    assert put("c.yaml", "") == {}
-
-
-@pytest.mark.parametrize(
-    ("source", "text", "why"),
-    [
-        ("c.json", "{", "cannot read the configuration c.json: "),
-        ("c.yml", "a: [", "cannot read the configuration c.yml: "),
-        ("c.yml", "a: !!python/object:os.system {}", "cannot read the configuration"),
-        ("c.json", "[" * 100_000, "cannot read the configuration"),
-        ("c.yml", "- a", "is no mapping: flags have no place in it"),
-        ("c.yml", "x: 1", "flag 'x.y': x is no mapping in c.yml"),
-        ("c.ini", "", "is no configuration"),
-    ],
-)
-def test_a_configuration_that_is_none_is_one_line(source: str, text: str, why: str) -> None:
-    with pytest.raises(GuildError) as error:
-        sent.configured(source, text, {"x.y": 1})
-
-    assert why in error.value.message
-    assert "\n" not in error.value.message
 
 
 def form(kind: str, source: str, **values: Value) -> RequirementForm:
@@ -90,6 +41,12 @@ def test_a_configuration_that_is_not_there_is_said(tmp_path: Path) -> None:
         sent.with_configs(job, tmp_path, {})
     with pytest.raises(GuildError, match=r"requires c.yml, which is not in the run"):
         sent.with_configs(job, None, {})
+    (tmp_path / "bad.yml").write_bytes(b"a: \xff")
+    with pytest.raises(GuildError, match=r"cannot read .*/bad.yml: it is not UTF-8 text"):
+        sent.with_configs({"requires": [form("config", "bad.yml")]}, tmp_path, {})
+    (tmp_path / "bad.yml").write_text("a: [")
+    with pytest.raises(GuildError, match=r"the config file bad.yml cannot be read: while parsing"):
+        sent.with_configs({"requires": [form("config", "bad.yml")]}, tmp_path, {})
     optional: RequirementForm = {**form("config", "c.yml"), "optional": True}
     assert sent.with_configs({"requires": [optional]}, tmp_path, {})["requires"] == []
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.errors import Unreachable
+from guild_sync.errors import Busy, Unreachable
+from guild_sync.hosts import locking
 from guild_sync.sync import ledger
 
 A, B = "a" * 32, "b" * 32
@@ -52,6 +53,20 @@ def test_a_remote_is_left_alone_until_its_next_try() -> None:
     entry.failed(NOW, DOWN)
     assert entry.is_left_alone(NOW + 50)
     assert not entry.is_left_alone(NOW + 70)
+
+
+def test_a_remote_that_can_be_reached_now_is_tried_soon() -> None:
+    ledger.try_soon("gpu")
+    assert ledger.entries() == {}
+    entry = ledger.Entry("gpu")
+    entry.failed(NOW, DOWN)
+    ledger.write(entry)
+    with locking.remote_lock("gpu", wait=False), pytest.raises(Busy):
+        ledger.try_soon("gpu")
+    ledger.try_soon("gpu")
+    found = ledger.read("gpu")
+    assert not found.is_left_alone(NOW)
+    assert (found.failures, found.down_since) == (1, NOW), "it has not answered yet"
 
 
 def test_a_clock_that_was_set_back_keeps_no_remote_waiting() -> None:

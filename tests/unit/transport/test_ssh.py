@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import stat
@@ -128,6 +129,30 @@ def test_ssh_reads_the_remotes_keys_before_the_users_configuration(tmp_path: Pat
     assert found["batchmode"] == "yes"
 
 
+def test_the_time_that_a_connection_is_kept_is_the_remotes_before_the_users(
+    tmp_path: Path,
+) -> None:
+    users = tmp_path / "config"
+    users.write_text("ControlPersist 77\n")
+    remote = Remote("gpu", "ssh", host="g", ssh_config=str(users), keep_open=36000)
+    assert as_ssh_reads(remote)["controlpersist"] == "36000"
+    option = dataclasses.replace(remote, ssh_options=("ControlPersist=1h",))
+    assert as_ssh_reads(option)["controlpersist"] == "3600"
+
+
+def test_where_somebody_can_answer_ssh_may_ask_and_so_may_that_of_a_jump_host() -> None:
+    remote = Remote("gpu", "ssh", host="gpu.example.com", proxy_jump="gate")
+    asking = ssh_config.config_file(remote, asking=True)
+    usual = ssh_config.config_file(remote)
+    assert asking != usual
+    for host in ("gpu.example.com", "gate"):
+        for path, batch in ((usual, "yes"), (asking, "no")):
+            argv = ["ssh", "-G", "-F", str(path), host]
+            done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+            assert f"batchmode {batch}\n" in done.stdout
+    assert asking.read_text().splitlines()[2:] == usual.read_text().splitlines()[2:]
+
+
 def test_an_ssh_option_of_the_remote_wins_over_all_else(tmp_path: Path) -> None:
     users = tmp_path / "config"
     users.write_text("ControlPersist 77\n")
@@ -198,6 +223,12 @@ def test_remotes_that_differ_in_what_ssh_sees_share_no_connection() -> None:
 def test_remotes_that_differ_in_nothing_that_ssh_sees_share_one() -> None:
     same = Remote("other", "ssh", host="gpu.example.com", guild_home="/data", python="python3.12")
     assert ssh.argv(GPU)[2] == ssh.argv(same)[2]
+
+
+def test_a_remote_that_is_to_keep_its_connection_for_longer_uses_the_one_that_is_open() -> None:
+    longer = dataclasses.replace(GPU, keep_open=7200)
+    assert ssh.argv(GPU)[2] == ssh.argv(longer)[2]
+    assert "\n  ControlPersist 7200\n" in Path(ssh.argv(longer)[2]).read_text()
 
 
 def test_a_configuration_that_changed_on_disk_is_written_anew() -> None:
@@ -426,13 +457,20 @@ Host key verification failed.
             "ann@gpu: Permission denied (keyboard-interactive).\n",
             "remote 'gpu' asks for a second factor, or a password, which only you can type: "
             "ann@gpu: Permission denied (keyboard-interactive).",
-            "ssh -oBatchMode=no -F ",
+            "Log in, and guild uses that connection from then on:\n  guild remote login gpu",
         ),
         (
             "ann@gpu: Permission denied (publickey,keyboard-interactive).\n",
             "remote 'gpu' refused the login: "
             "ann@gpu: Permission denied (publickey,keyboard-interactive).",
-            "ssh-copy-id -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com",
+            "ssh-copy-id -p 22 -i /keys/gpu -oUserKnownHostsFile=/keys/known ann@gpu.example.com\n"
+            "Where a key's passphrase, or a password, is to be typed:\n  guild remote login gpu",
+        ),
+        (
+            "mux_client_request_session: session request failed: Session open refused by peer\n"
+            "ann@gpu: Permission denied (keyboard-interactive).\n",
+            "remote 'gpu' takes no more sessions at once on the connection that is open",
+            "Try again when another guild is done there.",
         ),
         (
             "Your account has expired; please contact your system administrator.\n"

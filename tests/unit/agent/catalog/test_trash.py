@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,13 +153,111 @@ def test_a_link_in_a_run_is_removed_and_not_followed(home: Path, tmp_path: Path)
     assert kept.stat().st_mode & 0o777 != 0o700
 
 
-def test_a_run_that_is_a_link_is_removed_as_a_link(home: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    make(home).rename(elsewhere)
-    (home / "runs" / A).symlink_to(elsewhere)
-    assert trash.delete(str(home), [A], permanent=True)["done"] == [A]
-    assert (elsewhere / "out.txt").exists()
-    assert ids(home) == []
+def moved(home: Path, place: Path, run_id: str = A, is_relative: bool = False) -> Path:
+    """A run that lies elsewhere, with a link in its place; the link."""
+    link = make(home, run_id)
+    rundir.write_attr(str(link), "id", run_id)
+    (link / "deep/er").mkdir(parents=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    link.rename(place)
+    link.symlink_to(os.path.relpath(place, link.parent) if is_relative else place)
+    return link
+
+
+@pytest.mark.parametrize("is_relative", [True, False])
+@pytest.mark.parametrize("by_trash", [True, False])
+def test_a_run_that_was_moved_is_removed_for_good_where_it_lies(
+    home: Path, tmp_path: Path, by_trash: bool, is_relative: bool
+) -> None:
+    place = tmp_path / "disk" / "any-name"
+    moved(home, place, is_relative=is_relative)
+    kept = tmp_path / "kept"
+    (kept / "folder").mkdir(parents=True)
+    (place / "link").symlink_to(kept)
+    if by_trash:
+        trash.delete(str(home), [A])
+        assert (place / "out.txt").exists()
+    done = trash.purge(str(home), [A]) if by_trash else trash.delete(str(home), [A], permanent=True)
+    assert done == {"done": [A], "refused": {}}
+    assert (list(place.parent.iterdir()), ids(home), ids(home, deleted=True)) == ([], [], [])
+    assert litter(home) == []
+    assert (kept / "folder").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda link, place: rundir.write_attr(str(place), "id", B), "no run of this id is there"),
+        (lambda link, place: (place / ".guild/attrs/id").unlink(), "no run of this id is there"),
+        (
+            lambda link, place: (place.parent / ".home-id").touch(),
+            "it is a run of another guild home",
+        ),
+        (lambda link, place: os.lchown(link, 12345, 12345), "a link of another user's"),
+    ],
+)
+def test_of_a_link_to_what_is_not_the_run_itself_only_the_link_is_removed(
+    home: Path, tmp_path: Path, spoil: Callable[[Path, Path], None], why: str
+) -> None:
+    place = tmp_path / "disk" / A
+    try:
+        spoil(moved(home, place), place)
+    except PermissionError:
+        pytest.skip("only root can make a link another user's")
+    done = trash.delete(str(home), [A], permanent=True)
+    assert done["done"] == [A]
+    assert " is left: " in done["left"][A]
+    assert why in done["left"][A]
+    assert (place / "out.txt").exists()
+    assert (place / "deep/er").is_dir()
+    assert ids(home) + litter(home) == []
+
+
+def test_a_run_to_which_two_links_lead_is_removed_with_the_second(
+    home: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "disk" / A
+    link = moved(home, place)
+    trash.delete(str(home), [A])
+    link.symlink_to(place)
+    assert "another link leads there" in trash.purge(str(home), [A])["left"][A]
+    assert (place / "out.txt").exists()
+    assert "left" not in trash.delete(str(home), [A], permanent=True)
+    assert not place.exists()
+
+
+def test_a_link_to_another_run_is_removed_alone(home: Path) -> None:
+    make(home, B)
+    rundir.write_attr(str(home / "runs" / B), "id", A)
+    (home / "runs" / A).symlink_to(B)
+    left = trash.delete(str(home), [A], permanent=True)["left"][A]
+    assert "a link to another run" in left
+    assert (home / "runs" / B / "out.txt").exists()
+
+
+@pytest.mark.parametrize("calls", range(1, 6))
+def test_a_kill_while_a_moved_run_is_removed_is_made_good_by_the_next_delete(
+    home: Path, tmp_path: Path, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "disk" / A
+    moved(home, place)
+    make(home, B)
+    removed = shutil.rmtree
+    left = [calls]
+
+    def killed(path: str, ignore_errors: bool) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        removed(path, ignore_errors)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", killed)
+        trash.delete(str(home), [A], permanent=True)
+    assert A not in ids(home)
+    assert trash.delete(str(home), [B], permanent=True) == {"done": [B], "refused": {}}
+    assert litter(home) == []
+    assert not place.exists()
 
 
 def test_what_killed_deletes_left_is_removed_by_the_next_one(home: Path) -> None:

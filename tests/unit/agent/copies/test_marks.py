@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rundirs import state
+from rundirs import make, state
 from support import at_every_line
 
 from guild_sync.agent.catalog import find
@@ -570,28 +570,21 @@ def test_what_a_remote_may_not_read_is_written_down_until_it_may(home: str) -> N
     assert rundir.unreadable(directory) == []
 
 
-# Lost, and found again.
-
-
 @pytest.mark.parametrize(
-    ("attributes", "found"),
-    [
-        ({"staged": 5}, "staged"),
-        ({"staged": 5, "started": 3}, "staged"),
-        ({"staged": 5, "started": 7}, "running"),
-        ({"started": 7}, "running"),
-        ({}, "running"),
-        ({"staged": "x"}, "running"),
-    ],
+    ("mine", "whose"), [({}, ""), ({"LOCK.confirmed": "1 other\n"}, "other"), (None, None)]
 )
-def test_a_lost_run_is_again_what_it_was_when_it_was_copied(
-    home: str, attributes: dict[str, int | str], found: str
+def test_a_run_that_was_not_named_is_copied_only_over_a_copy_of_the_same_remotes(
+    home: str, mine: dict[str, str] | None, whose: str | None
 ) -> None:
-    begin(home, STAGED if found == "staged" else RUNNING)
-    copy(home, STAGED if found == "staged" else RUNNING)
-    for name, value in attributes.items():
-        (guild(home) / "attrs" / name).write_text(attrs.encode(value))
-    assert marks.lose(home, [A], "gpu") == [A]
-    assert status(home) == ("lost", "gpu")
-    marks.find_again(home, A)
-    assert status(home) == (found, "gpu")
+    """A remote may offer any id, and that of a run which was made here."""
+    marked = {"LOCK.confirmed": "1 gpu\n"} if mine is None else mine
+    run = make(Path(home), A, marked, exit_status=0, started=1, stopped=2)
+    told = {A: state("running", started=3)}
+    begun = marks.begin(home, told, "gpu", named=[])
+    assert begun["foreign"] == ({} if whose is None else {A: whose})
+    assert (rundir.status(str(run)).remote is None) == (whose is not None)
+    assert marks.begin(home, told, "gpu", named=[A])["foreign"] == {}
+    assert rundir.status(str(run)) == rundir.Status("running", "gpu")
+
+
+#

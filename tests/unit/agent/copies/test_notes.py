@@ -13,7 +13,7 @@ from support import at_every_line
 
 from guild_sync.agent import protocol
 from guild_sync.agent.copies import notes
-from guild_sync.agent.store import attrs, rundir
+from guild_sync.agent.store import attrs, inside, rundir
 
 REMOTE = "gpu"
 NOTHING: dict[str, Any] = dict.fromkeys(protocol.NOTES)
@@ -200,3 +200,19 @@ def test_many_tags_are_merged_at_once(home: Path) -> None:
     merge(home, tags=names[40_000:])
     assert time.process_time() - before < 15, "it grew with the square"
     assert here(home)["tags"] == names
+
+
+def test_the_notes_of_many_runs_are_flushed_to_the_disk_at_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An fsync of each attribute would take a first pull of thousands of runs minutes."""
+    ids = [f"{number:032x}" for number in range(50)]
+    for run_id in ids:
+        make(tmp_path, run_id)
+    flushes: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: pytest.fail("one file by itself"))
+    monkeypatch.setattr(inside, "flush", lambda paths: flushes.append(list(paths)))
+    said = {**NOTHING, "label": "theirs", "tags": ["a"], "marked": True}
+    notes.merge_notes(str(tmp_path), dict.fromkeys(ids, said), REMOTE)
+    assert [len(paths) for paths in flushes] == [len(ids)]
+    assert rundir.read_attr(str(tmp_path / "runs" / ids[-1]), "label") == "theirs"

@@ -65,5 +65,5 @@ def test_a_runs_end_is_written_once_something_can_be_opened(
         monkeypatch.setattr(os, "replace", replace)
     else:
         monkeypatch.setattr(inside, "opened", Exhausted(inside.opened, 3))
-    runner._write_end(str(run), 7)
+    runner._write_end(str(run), 7, 1)
     assert rundir.read_attr(str(run), "exit_status") == 7

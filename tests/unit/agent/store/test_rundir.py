@@ -323,13 +323,13 @@ def test_a_run_that_changes_at_each_look_is_not_called_ended(
 ) -> None:
     run = make(home, exit_status=0, started=1, stopped=2)
     times = iter(range(10, 10**6))
-    whole = rundir.status
+    whole = rundir._status
 
-    def status_of_another_start(directory: str) -> rundir.Status:
-        rundir.write_attr(directory, "started", next(times))
-        return whole(directory)
+    def status_of_another_start(guild: str, handle: int, marks: rundir._Marks) -> rundir.Status:
+        rundir.write_attr(str(run), "started", next(times))
+        return whole(guild, handle, marks)
 
-    monkeypatch.setattr(rundir, "status", status_of_another_start)
+    monkeypatch.setattr(rundir, "_status", status_of_another_start)
     assert rundir.state(str(run))["status"] == "running"
 
 

@@ -1,0 +1,33 @@
+"""How much of the disk here stays free, as the config file says."""
+
+from __future__ import annotations
+
+from guild_sync.config.faults import Place
+from guild_sync.config.file import config_path, load
+from guild_sync.config.selection import size
+
+KEY = "keep-free"
+_DEFAULT = 1 << 30  # bytes
+
+
+def keep_free() -> int:
+    """The bytes of each disk that copies leave free: `keep-free: 20G`, else a GiB.
+
+    A value that is none counts as none given, and is a fault that others tell (`faults`).
+    Raises ConfigError where the file cannot be read, or is not YAML.
+    """
+    found = size(_given())
+    return _DEFAULT if found is None else found
+
+
+def faults() -> tuple[str, ...]:
+    """What is wrong with the key; raises as `keep_free` does."""
+    given, place = _given(), Place()
+    if given is not None and size(given) is None:
+        place.fault(f"{KEY}: must be a size, such as 500M or 20G, not {given!r}")
+    return tuple(place.faults)
+
+
+def _given() -> object:
+    data = load(config_path())
+    return data.get(KEY) if isinstance(data, dict) else None

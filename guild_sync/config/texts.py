@@ -1,0 +1,34 @@
+"""Text that people write in files: whether it is one line, a name, a regular expression."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeGuard
+
+# Control characters, what ends a line to Unicode, and halves of characters, which no file has.
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def is_one_line(value: object) -> TypeGuard[str]:
+    """Whether it is text on one line, and not blank."""
+    return isinstance(value, str) and bool(value.strip()) and not _NO_TEXT.search(value)
+
+
+def plain_name(name: object) -> str:
+    """A name that is part of a message, on one line."""
+    return name if isinstance(name, str) and name.isprintable() and name else repr(name)
+
+
+def short(value: object) -> str:
+    """What was found, on a short line of a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_expression(text: str) -> bool:
+    """Whether it is a regular expression."""
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True

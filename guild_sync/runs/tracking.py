@@ -1,0 +1,32 @@
+"""Runs that are started on a remote are written down here, so that they are brought home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from guild_sync.config.home import guild_home
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.local import LocalHost
+
+
+@contextmanager
+def expected(run_id: str, host: Host) -> Iterator[None]:
+    """Have the run be expected here from before it is started on the host.
+
+    Where that fails, whoever cleared it away says so by `forget`; else the next sync asks the
+    remote what has become of it. One that has a copy here is asked for anyway.
+    """
+    here = LocalHost(str(guild_home()))
+    if host.name is None or here.states(ids=[run_id])[run_id]["status"] is not None:
+        yield
+        return
+    here.expect(run_id, host.name)
+    yield
+    here.note_begun(run_id)
+
+
+def forget(ids: Sequence[str], host: Host) -> None:
+    """Expect these runs no more: there is nothing of them on the host."""
+    if host.name is not None:
+        LocalHost(str(guild_home())).forget_expected(ids)

@@ -1,0 +1,287 @@
+"""Runs that were started from here come home without being pulled, and their end is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from support import Guild, Place, Server, project
+from test_hooks import ALL, TELL, Told
+from test_interrupted import assert_same_run
+from test_lost import a_minute_later
+
+from guild_sync.agent.store import identity
+
+WAITS = """
+import pathlib, time
+pathlib.Path("begun").touch()
+while not pathlib.Path("go-on").exists():
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def place(guild: Guild, remote: str, there: Path) -> Place:
+    """A remote whose operation runs until it is told to go on."""
+    project(guild.folder, "op: {main: waits}", waits=WAITS)
+    return Place(guild, there, remote)
+
+
+def go_on(place: Place, run_id: str) -> None:
+    (place.run_dir(run_id) / "go-on").touch()
+    place.wait_for_end(run_id)
+    place.wait_until_dead(run_id)
+
+
+def listed(guild: Guild) -> dict[str, str]:
+    """The runs here and their statuses."""
+    return {run["id"]: run["status"] for run in json.loads(guild.ok("runs", "--json", "-a").out)}
+
+
+def expected(guild: Guild) -> list[str]:
+    folder = guild.home / "expected"
+    return sorted(os.listdir(folder)) if folder.exists() else []
+
+
+def not_here_yet(guild: Guild) -> int:
+    (status,) = json.loads(guild.ok("status", "--json").out)
+    return int(status["runs"].get("not here yet", 0))
+
+
+def told_of(guild: Guild, tmp_path: Path) -> Told:
+    told = Told(guild, tmp_path / "told")
+    told.hooks({"on": ["started", *ALL], "command": TELL})
+    return told
+
+
+def test_a_sync_brings_what_was_started_from_here_and_hooks_tell_of_it(
+    guild: Guild, place: Place, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    run_id = place.started()
+    assert listed(guild) == {}, "nothing of it is here"
+    assert not_here_yet(guild) == 1
+    assert f"  {run_id}  not here yet" not in guild.ok("status").out, "its remote is not down"
+    assert "1 not here yet" in guild.ok("status").out
+    assert guild.ok("sync").lines[:2] == [
+        f"Resolving run on {place.remote}",
+        f"Syncing {run_id}",
+    ]
+    assert listed(guild) == {run_id: "running"}
+    assert (told.events(), expected(guild), not_here_yet(guild)) == (["started"], [], 0)
+    go_on(place, run_id)
+    guild.ok("sync")
+    assert listed(guild) == {run_id: "completed"}
+    assert told.events() == ["completed", "started"]
+    assert_same_run(guild.home / "runs" / run_id, place.run_dir(run_id))
+    assert guild.ok("sync").lines == []
+    assert told.events() == ["completed", "started"]
+
+
+def test_a_run_that_is_over_before_the_first_sync_is_told_of_from_its_start(
+    guild: Guild, place: Place, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    run_id = place.started()
+    go_on(place, run_id)
+    done = guild.ok("sync", "--cron")
+    assert done.lines == [f"{run_id} on {place.remote}: expected -> completed"]
+    assert told.events() == ["completed", "started"]
+    assert {data["before"] for _, data in told.all()} == {"expected"}
+
+
+def test_a_pull_is_told_of_too_and_is_all_that_is_needed(
+    guild: Guild, place: Place, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    run_id = place.started()
+    guild.ok("pull", str(place.remote), "-y")
+    assert (told.events(), expected(guild)) == (["started"], [])
+    assert listed(guild) == {run_id: "running"}
+
+
+def test_a_staged_run_comes_home_as_it_waits_and_when_it_is_started(
+    guild: Guild, place: Place, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    run_id = place.staged()
+    guild.ok("sync")
+    assert (listed(guild), told.events()) == ({run_id: "staged"}, [])
+    guild.ok("run", "--start", run_id, "-r", str(place.remote), "-y", "-n")
+    guild.ok("sync")
+    assert (listed(guild), told.events()) == ({run_id: "running"}, ["started"])
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_a_run_that_was_waited_for_comes_home_at_its_end_and_says_no_word_of_it(
+    guild: Guild, remote: str, there: Path, tmp_path: Path, code: int
+) -> None:
+    project(guild.folder, "op: {exec: 'sh -c \"echo done; exit ${code}\"', flags: {code: 0}}")
+    told = told_of(guild, tmp_path)
+    done = guild("run", "op", f"code={code}", "-r", remote, "-y")
+    untracked = guild("run", "op", f"code={code}", "-r", remote, "-y", "--no-track")
+    assert (done.code, done.err) == (untracked.code, untracked.err) == (code, "")
+    kept = [line for line in done.lines if not any(map(str.isdigit, line))]
+    assert kept == [line for line in untracked.lines if not any(map(str.isdigit, line))]
+    assert len(done.lines) == len(untracked.lines)
+    ended = "completed" if code == 0 else "error"
+    assert list(listed(guild).values()) == [ended]
+    assert (told.events(), expected(guild)) == (sorted([ended, "started"]), [])
+
+
+def test_where_bringing_it_home_fails_one_line_tells_and_the_exit_status_stays(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    project(guild.folder, "op: {exec: 'sh -c \"exit 5\"'}")
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin/rsync"
+    real = shutil.which("rsync")
+    # It sends the package, and brings nothing home.
+    fake.write_text(f'#!/bin/sh\ncase "$*" in *--files-from*) exit 12;; esac\nexec {real} "$@"\n')
+    fake.chmod(0o755)
+    path = guild.env["PATH"]
+    guild.env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{path}"
+    done = guild("run", "op", "-r", remote, "-y")
+    assert done.code == 5
+    assert len(done.err.splitlines()) == 1
+    assert "is not home whole" in done.err
+    guild.env["PATH"] = path
+    guild.ok("sync")
+    assert list(listed(guild).values()) == ["error"]
+
+
+def test_what_is_not_to_be_tracked_is_not(
+    guild: Guild, sshd: Server, remote: str, there: Path
+) -> None:
+    guild.started("--no-track", remote=remote)
+    guild.configure(guild_uat=sshd.keys(there, track=False))
+    guild.started(remote=remote)
+    guild.ok("run", "op", "--stage", "-r", remote, "-y")
+    guild.ok("run", "op", "sleep=0", "-r", remote, "-y")
+    assert expected(guild) == []
+    assert guild.ok("sync").lines == []
+
+
+def test_a_start_that_fails_is_not_expected(guild: Guild, sshd: Server, there: Path) -> None:
+    guild.configure(guild_uat=sshd.keys(there, python="/nowhere/python"))
+    assert guild("run", "op", "-r", "guild-uat", "-y", "-n").code != 0
+    assert expected(guild) == []
+
+
+def made_of(guild: Guild, run_id: str, **changes: object) -> None:
+    """Have a guild that was killed have left that this run is expected."""
+    path = guild.home / "expected" / run_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"remote": "guild-uat", "time": time.time_ns() // 1000, "begun": False, "pid": 1}
+    path.write_text(json.dumps({**record, **changes}))
+
+
+def an_hour_ago() -> int:
+    return time.time_ns() // 1000 - 3600_000_000
+
+
+def test_a_run_whose_start_never_happened_is_forgotten_on_the_remotes_word(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    run_id = "a" * 32
+    made_of(guild, run_id)
+    guild.ok("sync")
+    assert expected(guild) == [run_id], "what was asked for last may be being done"
+    made_of(guild, run_id, time=an_hour_ago())
+    assert guild.ok("sync").lines == [
+        f"Resolving run on {remote}",
+        f"Run {run_id} was never started on {remote}",
+    ]
+    assert expected(guild) == []
+    assert guild.ok("sync").lines == []
+
+
+def test_a_guild_that_still_starts_a_run_is_not_asked_after(guild: Guild, remote: str) -> None:
+    made_of(guild, "a" * 32, time=an_hour_ago(), **identity.of(os.getpid())._asdict())
+    assert guild.ok("sync").lines == []
+    assert expected(guild) == ["a" * 32]
+
+
+def test_a_remote_that_is_down_says_nothing_of_what_is_expected(
+    guild: Guild, place: Place, sshd: Server, tmp_path: Path
+) -> None:
+    run_id = place.started()
+    config = guild.config.read_text()
+    guild.configure(guild_uat={**sshd.keys(place.home), "port": 1})
+    assert guild("sync").code == 3
+    assert not_here_yet(guild) == 1
+    assert guild("status", "--stale", "1s").code in (0, 2)
+    guild.config.write_text(config)
+    guild.ok("sync")
+    assert listed(guild) == {run_id: "running"}
+
+
+def test_a_run_that_has_gone_before_it_came_home_is_lost_once(
+    guild: Guild, place: Place, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    gone, stays = place.started(), place.started()
+    guild.ok("stop", gone, "-y", *place.args)
+    shutil.rmtree(place.run_dir(gone))
+    done = guild("sync")
+    assert (done.code, listed(guild)) == (1, {stays: "running"})
+    assert done.err.startswith(f"guild: run {gone} is not on {place.remote} any more\n")
+    a_minute_later(guild)
+    assert f"guild: run {gone} is lost: {place.remote} has it no more" in guild("sync").err
+    guild.ok("sync")
+    assert told.events() == ["lost", "started"]
+
+
+def test_a_guild_home_that_is_not_mounted_loses_no_run_that_is_expected(
+    guild: Guild, place: Place, tmp_path: Path
+) -> None:
+    run_id = place.started()
+    os.rename(place.home, tmp_path / "elsewhere")
+    for _ in range(2):
+        assert guild("sync").code != 0
+    assert expected(guild) == [run_id]
+    assert not place.home.exists(), "nothing is made in its place"
+    os.rename(tmp_path / "elsewhere", place.home)
+    guild.ok("sync")
+    assert listed(guild) == {run_id: "running"}
+
+
+def test_a_run_that_is_deleted_there_is_expected_no_more(guild: Guild, place: Place) -> None:
+    run_id = place.started()
+    guild.ok("stop", run_id, "-y", *place.args)
+    guild.ok("rm", run_id, "-y", *place.args)
+    assert guild.ok("sync").lines == []
+
+
+def test_the_id_of_a_run_that_is_not_here_names_it(guild: Guild, place: Place) -> None:
+    one, other = place.started(), place.started()
+    guild.ok("sync", one[:12])
+    assert listed(guild) == {one: "running"}
+    assert guild("sync", "0" * 12).code == 1
+    guild.ok("sync", "--running")
+    assert list(listed(guild)) == [one], "filters know nothing of what is not here"
+    assert f"{other}  expected -> running" in " ".join(
+        guild.ok("sync", "--plan").out.split(" ")[2:]
+    )
+
+
+def test_trials_and_steps_come_with_what_they_belong_to_also_those_that_start_later(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    place = Place(guild, there, remote)
+    batch = place.started("sleep=[0,0.01]")
+    pipeline = place.started(op="steps")
+    place.wait_for_output(batch, "starting")
+    guild.ok("sync")
+    place.wait_for_end(batch)
+    place.wait_for_end(pipeline)
+    guild.ok("sync")
+    found = listed(guild)
+    assert len(found) == 6
+    assert set(found.values()) == {"completed"}
+    assert told.events() == ["completed"] * 6 + ["started"] * 6
