@@ -51,9 +51,7 @@ def _step(entry: Yaml, place: Place) -> Step | None:
         place.fault("must be 'OPERATION FLAG=VALUE ...', or have run")
         return None
     before = len(place.faults)
-    read = _line(line, place)
-    if read is None:
-        return None
+    read = _line(line, place) or _Line("_", {}, (), {})  # what else is wrong is told as well
     options = {**read.options, **_options_of_keys(given, place)}
     step = Step(
         _name(given, read.spec, place),
@@ -77,13 +75,16 @@ class _Line(NamedTuple):
 
 
 def _line(text: str, place: Place) -> _Line | None:
-    """A line as it could follow `guild run`; None where it names no operation."""
+    """A line as it could follow `guild run`; None where it is none."""
     try:
         words = shlex.split(text)
     except ValueError as e:
         place.fault(f"run: {str(e).lower()}: {shown(text)}")
         return None
+    before = len(place.faults)
     words, options = step_options.taken_from(words, place)
+    if len(place.faults) > before:
+        return None  # what follows an option that is none may be its value
     if not words or "=" in words[0] or words[0].startswith("@") or not is_one_line(words[0]):
         place.fault("run: must be a line of words, the first of them an operation")
         return None

@@ -81,6 +81,7 @@ class _Reader:
         self.folder = path.parent
         self.file = Spot()
         self.models = Models(())
+        self.places: dict[str, Spot] = {}  # of operations
 
     def project(self, data: Yaml) -> Project:
         if data is not None and not isinstance(data, (dict, list)):
@@ -93,13 +94,18 @@ class _Reader:
         if not operations:
             self.file.faults += of_package.faults
         defaults = [e.name for e in found if e.kind == "model" and e.data.get("default") is True]
-        return Project(
+        project = Project(
             self.folder,
             tuple(_with_those_of(of_package, o) for o in _told_apart(operations)),
             own_package,
             faults=tuple(self.file.faults),
             default_model=defaults[0] if defaults else None,
         )
+        if not any(operation.steps for operation in operations):
+            return project
+        from guild_sync.guildfile import pipelines  # most projects have none
+
+        return pipelines.checked(project, self.places)
 
     def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
         """The project's own package, or else the first that it includes; and its place."""
@@ -148,6 +154,7 @@ class _Reader:
             found = self._read(found, entry, model, place)
         else:
             place.fault(f"must be a mapping, or text, not {short(value)}")
+        self.places[found.full_name] = place
         return replace(found, faults=tuple(place.faults), warnings=tuple(place.warnings))
 
     def _whole(self, value: Yaml, model: _Model) -> Mapped:

@@ -115,13 +115,14 @@ class Step:
     fail_on_trial_error: bool = False
     max_trials: int | None = None
     random_seed: int | None = None
-    gpus: str | None = None  # the devices that it sees; None: all that there are
+    gpus: str | None = None  # the devices that it sees; None: those of its pipeline
     batch_files: tuple[str, ...] = ()
     rows: tuple[Mapping[str, FlagValue], ...] = ()  # of these files: what trials have
     # Whether what it requires of another operation is of this pipeline alone; None: of this
     # pipeline where it has such a run.
     isolated: bool | None = None
     expect: tuple[Expectation, ...] = ()
+    source_part: int | None = None  # which part of the pipeline's source code it has; None: all
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ class Operation:
     # Keys that mean nothing to a run.
     kept: Mapping[str, Value] = field(default_factory=dict)
     config: ConfigFile | None = None
+    gpus: str | None = None  # the devices that its runs see; None: all that there are
 
     @property
     def full_name(self) -> str:

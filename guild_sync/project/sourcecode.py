@@ -23,6 +23,11 @@ MAX_BYTES = 1 << 20  # a larger file is data rather than source code
 _NAMEABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+\Z")
 
 
+def is_nameable(name: str) -> bool:
+    """Whether a package, and a run's manifest, can have a file of that name."""
+    return bool(_NAMEABLE.match(name))
+
+
 @dataclass(frozen=True)
 class Source:
     """The files that are a project's source code, relative to `root`, and what was left out."""
@@ -69,7 +74,7 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
         is_own = name.startswith(".guild/")  # a guild home; in a run it would be the run's own
         if is_own or choice is False or (not is_tracked and is_in_cache(root, name)):
             continue
-        if not _NAMEABLE.match(name):
+        if not is_nameable(name):
             left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"
             continue
         is_asked_for = bool(choice) or name in listing.of_git
@@ -144,7 +149,7 @@ def with_data(found: Source, package: Package) -> Source:
                 is_beside = True
                 continue
             name = str(path.relative_to(found.root))
-            if _NAMEABLE.match(name):
+            if is_nameable(name):
                 names[name] = None
             else:
                 said.append(f"{name!r} is left out: a package cannot have a file of that name")
