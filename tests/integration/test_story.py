@@ -70,7 +70,7 @@ def test_a_run_that_completes_is_completed_here_after_a_sync(
     assert guild.status(run_id) == f"running ({remote})"
     guild.ok("sync")
     assert guild.status(run_id) == "completed"
-    assert guild.ok("cat", "-O").out == "Sleeping for 1 second(s)\nDone\n"
+    assert guild.ok("cat", "-O").out == "Sleeping for 6 second(s)\nDone\n"
 
 
 def test_several_runs_are_resolved_together(guild: Guild, remote: str) -> None:
