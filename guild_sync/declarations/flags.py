@@ -62,7 +62,12 @@ def flags_of(
             imported, dest = _imported(path, words_of(main)[1:], dest, place)
     there.update((name, imported_flag(found)) for name, found in imported.items())
     flags = {}
+    renamed = {arg: str(name) for name, value in declared.items() if (arg := _arg_name(value))}
+    renamed = {arg: name for arg, name in renamed.items() if arg in there and name not in there}
     for name, flag in there.items():
+        if name in renamed:
+            flags[renamed[name]] = _called(flag, renamed[name])
+            continue
         is_left_out = name in left_out or not _is_wanted(name, wanted)
         if name in declared or not is_left_out:
             flags[name] = replace(flag, offered=wanted is None and name not in declared)
@@ -102,7 +107,8 @@ def _declared(name: str, value: Any, base: Flag | None, dest: str | None, place:
     given = value if isinstance(value, dict) else {"default": value}
     # One with a variable of its own needs no global.
     is_global = dest == "globals" and not given.get("env-name")
-    base = base or Flag(name, global_name=name.replace("-", "_") if is_global else None)
+    called = (_arg_name(value) or name).replace("-", "_")
+    base = base or Flag(name, global_name=called if is_global else None)
     for key in given:
         if key not in _FLAG_KEYS:
             place.pass_over(key)
@@ -181,6 +187,18 @@ def _choices(choices: list[Value], place: Place) -> Iterator[Choice]:
             str(given.get("description") or ""),
             {str(name): value for name, value in flags.items()},
         )
+
+
+def _arg_name(declared: Any) -> str | None:
+    """What the flag is called where it goes, if guild.yml says that."""
+    name = declared.get("arg-name") if isinstance(declared, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _called(flag: Flag, name: str) -> Flag:
+    """The flag that is there, as guild.yml calls it."""
+    option = flag.spelling.option or f"--{flag.name}"
+    return replace(flag, name=name, spelling=replace(flag.spelling, option=option))
 
 
 def _listed(value: Yaml) -> list[str]:

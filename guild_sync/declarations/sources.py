@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
-from guild_sync.project.definitions import Requirement, Yaml
+from guild_sync.project.definitions import TEMPLATE, Requirement, Yaml
 from guild_sync.project.values import words_of
 
 KINDS = ("file", "operation", "config", "module", "url")
@@ -70,6 +70,8 @@ def _of_text(text: str, text_is: str) -> Yaml:
 
 def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement | None:
     before = len(place.faults)
+    if entry.get("flag-name") is False:  # as if it were not there, to Guild AI too
+        entry = {key: value for key, value in entry.items() if key != "flag-name"}
     source, name = entry[kind], entry.get("name", entry[kind])
     flag = entry.get("flag-name", "x")
     for key, text in ((kind, source), ("name", name), ("flag-name", flag)):
@@ -108,9 +110,10 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
         select,
         rename,
         "" if keep else target_path,
-        target_type == "copy",
+        target_type == "copy" or (kind == "operation" and target_type is None),
         keep,
         flag=_flag(kind, entry, name),
+        has_flag="flag-name" in entry and kind != "config",
         least=least,
         greatest=greatest,
         unpack=entry.get("unpack", True) is True,
@@ -137,7 +140,8 @@ def _check_source(kind: str, source: Yaml, place: Place) -> None:
         place.fault(f"operation: {text!r} is no name, and no regular expression")
     if kind == "url" and "${" not in text and not re.match(r"(?i)(https?|ftp)://[^/]", text):
         place.fault("url: must begin with http://, https:// or ftp://")
-    if kind == "config" and "${" not in text and not text.endswith((".json", ".yml", ".yaml")):
+    is_known = text.removesuffix(TEMPLATE).endswith((".json", ".yml", ".yaml"))
+    if kind == "config" and "${" not in text and not is_known:
         place.fault("config: must be a JSON or YAML file: its name ends with .json, .yml or .yaml")
 
 

@@ -118,7 +118,7 @@ def _name(given: Mapping[Yaml, Yaml], spec: str, place: Place) -> str:
     """What the step is called: a link in the pipeline's run has this name."""
     name = given.get("name")
     if name is None and spec:
-        own = re.sub(r"[^A-Za-z0-9_.-]", "_", spec.strip(":"))
+        own = re.sub(r"[^A-Za-z0-9_.-]", "_", spec.strip(":").replace(":", "-"))
         name = own if NAME.match(own) else f"_{own}"
     if not isinstance(name, str) or not NAME.match(name):
         place.fault(f"name: {name!r} is none: it has letters, digits, '-', '_', '.'")

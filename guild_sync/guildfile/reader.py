@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,8 +95,16 @@ class _Reader:
             tuple(_with_those_of(of_package, o) for o in _told_apart(operations)),
             own_package,
             faults=tuple(self.file.faults),
+            scripts=tuple(self._scripts(operations)),
             default_model=defaults[0] if defaults else None,
         )
+
+    def _scripts(self, operations: Sequence[Operation]) -> Iterator[Operation]:
+        """The scripts in the project's folder that are steps, and no operation is called so."""
+        specs = {step.spec for operation in operations for step in operation.steps}
+        for spec in sorted(specs - {operation.full_name for operation in operations}):
+            if spec.endswith(".py") and "/" not in spec and (self.folder / spec).is_file():
+                yield of_script(self.folder / spec)[1]
 
     def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
         """The project's own package, or else the first that it includes; and its place."""
@@ -170,7 +178,7 @@ class _Reader:
             default=entry.get("default") is True,
         )
         main, command, steps = self._what_runs(found.name, entry, place)
-        dest = entry.get("flags-dest")
+        dest = destinations.destination(entry.get("flags-dest"))
         if dest is not None and not destinations.is_destination(dest):
             place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {keys.shown(dest)}")
         try:
@@ -194,7 +202,7 @@ class _Reader:
         requires = requirements_of(
             entry.get("requires"), place, resources=model.resources, model=model.name
         )
-        add_flags(requires, flags)
+        add_flags(requires, flags, mapped(entry.get("flags")))
         found = replace(
             found,
             main=main,

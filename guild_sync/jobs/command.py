@@ -123,7 +123,7 @@ def nested_values(operation: Operation, values: Mapping[str, Value]) -> dict[str
     for name, value in values.items():
         flag = operation.flags.get(name, Flag(name))
         if type(value) is not type(flag.there) or value != flag.there:
-            found[name] = plain(words_in(value)) if flag.is_words else value
+            found[flag.arg_name or name] = plain(words_in(value)) if flag.is_words else value
     return found
 
 

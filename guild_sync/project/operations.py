@@ -93,6 +93,9 @@ def _of_step(project: Project, step: Step, operation: Operation) -> Operation:
     except ConfigError:
         raise
     except GuildError as e:
+        for script in project.scripts:
+            if script.name == step.spec:
+                return script
         raise GuildError(f"{operation.full_name}: step {step.name}: {e.message}", e.hint) from None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Child, Job, RequirementForm, Value
 from guild_sync.errors import GuildError
-from guild_sync.project.definitions import Operation, Yaml
+from guild_sync.project.definitions import TEMPLATE, Operation, Yaml
 
 _MOST_BYTES = 1 << 22  # of a configuration: it travels with the request
 
@@ -118,8 +118,9 @@ def configured(source: str, text: str, values: Mapping[str, Value]) -> str:
     """A configuration's text with flags' values in it: `a.b` is what `b` is within `a`."""
     import yaml
 
-    is_json = source.endswith(".json")
-    if not is_json and not source.endswith((".yml", ".yaml")):
+    name = source.removesuffix(TEMPLATE)
+    is_json = name.endswith(".json")
+    if not is_json and not name.endswith((".yml", ".yaml")):
         raise GuildError(f"{source} is no configuration: its name ends with none of .json, .yml")
     try:
         data: Yaml = json.loads(text) if is_json else yaml.safe_load(text)

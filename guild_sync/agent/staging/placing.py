@@ -66,7 +66,7 @@ def _check_digest(requirement: RequirementForm, source: str) -> None:
     shown = rundir.shown(requirement["source"])
     if not os.path.isfile(source):
         raise AgentError("%s is a folder, which has no SHA-256: select its files" % shown)
-    found = _digest(source, "sha256")
+    found = file_digest(source, "sha256")
     if found != wanted:
         raise AgentError("%s has the SHA-256 %s, and not %s" % (shown, found, wanted))
 
@@ -112,7 +112,7 @@ class _Placing:
         top = os.path.realpath(self._directory)
         with os.fdopen(inside.create(top, name), "w", encoding="utf-8") as f:
             f.write(text)
-        self._note(name, _digest(os.path.join(top, name)), "")
+        self._note(name, file_digest(os.path.join(top, name)), "")
         self._write_down([name])
         return self._said
 
@@ -132,19 +132,21 @@ class _Placing:
         if not is_inside(self._directory, name):
             raise AgentError("the required file %s would be outside the run" % rundir.shown(name))
 
-    def _put(self, name: str, path: str, within: str) -> None:
-        """Link or copy `path` to `name` in the run."""
+    def _put(self, name: str, path: str, within: str, top: str = "") -> None:
+        """Link or copy `path` to `name` in the run; `top` is the run's folder that it is in."""
         self._check_inside(name)
         target = os.path.join(self._directory, name)
-        if not os.path.islink(target) and os.path.isdir(target) and os.path.isdir(path):
+        is_kept = bool(top) and os.path.islink(path)  # a link as it is, which may go round
+        is_folder = os.path.isdir(path) and not is_kept
+        if not os.path.islink(target) and os.path.isdir(target) and is_folder:
             for entry in sorted(os.listdir(path)):  # into the folder that is there
                 if entry != CACHE:
                     below = os.path.join(within, entry)
-                    self._put(os.path.join(name, entry), os.path.join(path, entry), below)
+                    self._put(os.path.join(name, entry), os.path.join(path, entry), below, top)
             return
-        if not self._is_link and os.path.isfile(target) and os.path.isfile(path):
-            digest = _digest(target)
-            if digest == _digest(path):  # source code, which the operation requires as well
+        if not (self._is_link or is_kept) and os.path.isfile(target) and os.path.isfile(path):
+            digest = file_digest(target)
+            if digest == file_digest(path):  # source code, which the operation requires as well
                 self._note(name, digest, within)
                 return
         if not self._make_free(name):
@@ -158,12 +160,19 @@ class _Placing:
         if self._is_link:
             os.symlink(os.path.relpath(path, folder) if self._run_id else path, target)
             digest = _NO_DIGEST
-        elif os.path.isdir(path):
+        elif is_kept:
+            os.symlink(_kept_link(path, top), target)
+            digest = _NO_DIGEST
+        elif is_folder and self._run_id:  # a line for each file: they may be forgotten again
+            os.mkdir(target)
+            self._put(name, path, within, top or path)
+            return
+        elif is_folder:
             shutil.copytree(path, target, symlinks=False, ignore=_CACHES)
             digest = _NO_DIGEST
         else:
             copy_file(path, os.path.realpath(self._directory), name)
-            digest = _digest(target)
+            digest = file_digest(target)
         self._note(name, digest, within)
 
     def _make_free(self, name: str) -> bool:
@@ -221,13 +230,19 @@ def _within(path: str, folder: str) -> str:
     return "" if within == "." else within  # a whole folder
 
 
+def _kept_link(path: str, top: str) -> str:
+    """What a link in a folder says that is copied: the place itself, where it leads out of that."""
+    place, folder = os.path.realpath(path), os.path.realpath(top)
+    return os.readlink(path) if place == folder or place.startswith(folder + "/") else place
+
+
 def copy_file(source: str, top: str, name: str) -> None:
     """Copy the contents of a file to `name`, a path in a folder of a run."""
     with open(source, "rb") as f, os.fdopen(inside.create(top, name), "wb") as copy:
         shutil.copyfileobj(f, copy, 1 << 20)
 
 
-def _digest(path: str, kind: str = "sha1") -> str:
+def file_digest(path: str, kind: str = "sha1") -> str:
     digest = hashlib.new(kind)
     with open(path, "rb") as f:
         for chunk in iter(lambda: f.read(1 << 20), b""):

@@ -282,6 +282,16 @@ def test_flags_of_others_are_included(
     assert found.warnings == ()
 
 
+def test_flags_of_an_operation_of_the_model_without_a_name_are_included(tmp_path: Path) -> None:
+    text = """
+a: {exec: 'true', flags: {x: 1, y: 2}}
+b: {exec: 'true', flags: {$include: ':a'}}
+c: {exec: 'true', flags: {$include: ':a#y', z: 3}}
+"""
+    found = {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, "c": {"y": 2, "z": 3}}
+    assert defaults(load(tmp_path, text)) == found
+
+
 def test_operations_of_others_are_included(tmp_path: Path) -> None:
     text = f"""{INCLUDED}
 - model: m

@@ -62,6 +62,9 @@ def test_a_script_is_a_project_of_its_own(here: LocalHost, guild: Guild) -> None
     assert meant.script == guild.folder / "say.py"
     assert meant.project is not None
     assert (meant.operation.name, meant.is_builtin) == ("say.py", False)
+    project(guild.folder, GUILDFILE + "say.py: {exec: echo mine}\n")
+    meant = resolve(Request("say.py"), here)
+    assert (meant.script, meant.operation.exec) == (None, "echo mine")
 
 
 def test_queue_is_guilds_own_unless_the_project_has_one(here: LocalHost, guild: Guild) -> None:

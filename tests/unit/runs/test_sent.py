@@ -39,6 +39,7 @@ def test_a_json_file_stays_one() -> None:
     assert put("c.json", text, b__c="x", d=True) == {"b": {"c": "x"}, "a": 1, "d": True}
     assert list(json.loads(sent.configured("c.json", text, {}))) == ["b", "a"]
     assert put("c.yaml", "") == {}
+    assert put("c.json.in", text, b__c="x") == {"b": {"c": "x"}, "a": 1}
 
 
 @pytest.mark.parametrize(

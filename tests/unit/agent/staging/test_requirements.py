@@ -430,6 +430,39 @@ def test_the_files_of_a_run_are_copied_on_request(home: Path, run: Path, made: P
     assert f"d logs/a.txt {sha1('logs/a.txt')} operation:train/logs/a.txt" in manifest(run)
 
 
+def test_links_in_a_folder_that_is_copied_stay_links_and_lead_where_they_led(
+    home: Path, run: Path, made: Path
+) -> None:
+    for name, leads in {"in": "a.txt", "up": "../model.bin", "round": ".", "no": "nowhere"}.items():
+        (made / "logs" / name).symlink_to(leads)
+    resolve(home, run, of_run(select=["logs"], copy=True))
+
+    assert files(run) == {
+        "logs/a.txt": "logs/a.txt",
+        "logs/deep/a.txt": "logs/deep/a.txt",
+        "logs/in": "-> a.txt",
+        "logs/up": f"-> {made / 'model.bin'}",
+        "logs/round": "-> .",
+        "logs/no": "-> nowhere",
+    }
+
+
+def test_copies_of_another_run_take_the_place_of_those_that_the_operation_left_alone(
+    home: Path, run: Path, made: Path
+) -> None:
+    older = new_run(home, OLDER, "train", 1_000_000)
+    for name in ("model.bin", "logs/a.txt", "logs/deep/a.txt"):
+        (older / name).parent.mkdir(parents=True, exist_ok=True)
+        (older / name).write_text("older")
+    resolve(home, run, of_run(copy=True))
+    (run / "logs" / "a.txt").write_text("mine")
+    rundir.write_attr(str(run), "flags", {"train": OLDER})
+    resolve(home, run, of_run(copy=True))
+
+    found = {"model.bin": "older", "logs/a.txt": "mine", "logs/deep/a.txt": "older"}
+    assert files(run) == found
+
+
 def test_what_a_run_was_given_cannot_be_selected(home: Path, run: Path, made: Path) -> None:
     with pytest.raises(AgentError, match="there are none"):
         resolve(home, run, of_run(select=[r".*\.py", r"\.guild/.*"]))
