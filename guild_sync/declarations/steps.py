@@ -12,6 +12,7 @@ from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place
 from guild_sync.declarations import step_options
 from guild_sync.declarations.requirements import numbered
+from guild_sync.project.batches import is_range
 from guild_sync.project.definitions import NAME, Expectation, Step, Yaml
 from guild_sync.project.values import shown
 
@@ -143,7 +144,9 @@ def _flags(value: Yaml, place: Place) -> dict[str, str]:
 
 def _word_for(value: Value) -> str:
     """A value as it is written behind `FLAG=`."""
-    return value if isinstance(value, str) and "${" in value else shown(value)
+    if isinstance(value, str) and ("${" in value or is_range(value)):
+        return value
+    return shown(value)
 
 
 def _yes_or_no(given: Mapping[Yaml, Yaml], key: str, place: Place) -> bool | None:

@@ -232,7 +232,7 @@ class _Reader:
         if given[:1] == ["exec"] and isinstance(entry["exec"], list):
             place.fault("exec: must be text or a list of words")
         if not given and not entry.get("notebook"):
-            return shlex.quote(name.replace("-", "_")), None, None
+            return shlex.quote(name.removesuffix(".py").replace("-", "_")), None, None
         value = entry.get(given[0]) if given else None
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None

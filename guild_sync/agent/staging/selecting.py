@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Collection, Dict, Iterator, List, Pattern, Set, Tuple
+from typing import Collection, Dict, Iterator, List, Pattern, Tuple
 
 from ..errors import AgentError
 from ..protocol import CACHE, RequirementForm
@@ -51,18 +51,18 @@ def _meant(
     if not os.path.isdir(source) or not (is_selected or run_id or is_archive):
         yield (above if keep else os.path.basename(source)), source
         return
-    # Of another run what it made, and not what it was given.
-    given = set(manifest.given_files(source)) if run_id else set()
     if not is_selected:
+        # Of another run what it made, and not what it was given.
+        given = set(manifest.given_files(source)) if run_id else set()
         for path in _paths(source, given, whole_folders=True):
             yield path, os.path.join(source, path)
         return
     numbers = _Numbers(least, greatest)
-    for path in _paths(source, given, whole_folders=False):
+    for path in _paths(source, (), whole_folders=False):
         numbers.see(path)
         if any(pattern.fullmatch(path) for pattern in select):
             yield _place(above, path, keep), os.path.join(source, path)
-    for path in sorted(_folders(source, given, select)):
+    for path in sorted(_folders(source, select)):
         yield _place(above, path, keep), os.path.join(source, path)
     for path in numbers.found():
         yield _place(above, path, keep), os.path.join(source, path)
@@ -110,17 +110,16 @@ class _Numbers:
         return [path for _, path in self._best.values()]
 
 
-def _folders(source: str, given: Set[str], select: List[Pattern[str]]) -> Iterator[str]:
-    """The folders that a pattern matches as a whole, and that have nothing of `given` in them."""
+def _folders(source: str, select: List[Pattern[str]]) -> Iterator[str]:
+    """The folders that a pattern matches as a whole."""
     if not select:
         return
-    kept = {above for path in given for above in _above(os.path.dirname(path))}
     for top, names, _ in os.walk(source):
         here = "" if top == source else os.path.relpath(top, source)
         names[:] = [name for name in names if name not in (".guild", CACHE)]
         for name in names:
             path = os.path.join(here, name)
-            if path not in kept and any(pattern.fullmatch(path) for pattern in select):
+            if any(pattern.fullmatch(path) for pattern in select):
                 yield path
 
 

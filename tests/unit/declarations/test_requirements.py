@@ -380,6 +380,17 @@ def test_params_are_put_into_a_configuration_and_flags_over_them(tmp_path: Path)
     }  # fmt: skip
 
 
+def test_a_configuration_has_what_flags_are_called_there_and_keeps_what_has_no_value(
+    tmp_path: Path,
+) -> None:
+    own = {"lr": None, "depth": {"default": 3, "arg-name": "net.depth"}}
+    operation = read(tmp_path, requires={"config": "c.yml"}, flags=own)
+    values = plain_values(flags.flag_values(operation, []))
+    (form,) = command.command_of(operation, values)["requires"]
+
+    assert form["values"] == {"net.depth": 3}
+
+
 def test_params_of_another_source_mean_nothing(tmp_path: Path) -> None:
     operation = read(tmp_path, requires={"file": "a", "params": {"x": 1}})
     assert operation.warnings == ("op: requires: params is passed over: it is a key of config",)
@@ -419,6 +430,10 @@ def test_values_of_flags_stand_in_what_is_required(tmp_path: Path) -> None:
             Step("train", "train", {"x": "[1, 2]", "y": "2", "z": "yes", "3": "null"}),
         ),
         ({"run": "train", "flags": {"x": "${y}"}}, Step("train", "train", {"x": "${y}"})),
+        (
+            {"run": "train", "flags": {"x": "logspace[-2:0:3]", "y": "a b"}},
+            Step("train", "train", {"x": "logspace[-2:0:3]", "y": "'a b'"}),
+        ),
     ],
 )
 def test_a_step_is_an_operation_and_its_flags(tmp_path: Path, entry: Any, found: Step) -> None:

@@ -463,9 +463,11 @@ def test_copies_of_another_run_take_the_place_of_those_that_the_operation_left_a
     assert files(run) == found
 
 
-def test_what_a_run_was_given_cannot_be_selected(home: Path, run: Path, made: Path) -> None:
-    with pytest.raises(AgentError, match="there are none"):
-        resolve(home, run, of_run(select=[r".*\.py", r"\.guild/.*"]))
+def test_what_a_run_was_given_is_taken_where_it_is_selected_and_guilds_own_is_not(
+    home: Path, run: Path, made: Path
+) -> None:
+    resolve(home, run, of_run(select=[r".*\.py", r"\.guild/.*", r"\.guild"], copy=True))
+    assert files(run) == {"train.py": "train.py", "lib.py": "src/lib.py"}
 
 
 def test_the_latest_completed_run_is_taken_or_the_one_that_the_flag_says(
