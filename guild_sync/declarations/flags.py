@@ -63,10 +63,12 @@ def flags_of(
     there.update((name, imported_flag(found)) for name, found in imported.items())
     flags = {}
     renamed = {arg: str(name) for name, value in declared.items() if (arg := _arg_name(value))}
-    renamed = {arg: name for arg, name in renamed.items() if arg in there and name not in there}
+    renamed = {arg: name for arg, name in renamed.items() if arg in there}
     for name, flag in there.items():
         if name in renamed:
             flags[renamed[name]] = _called(flag, renamed[name])
+            continue
+        if name in renamed.values():  # it is another one's here
             continue
         is_left_out = name in left_out or not _is_wanted(name, wanted)
         if name in declared or not is_left_out:

@@ -179,12 +179,18 @@ def _expectation(entry: Yaml, place: Place) -> Expectation | None:
     else:
         found = Expectation(
             _path(entry["file"], "file", place),
-            _path(entry["compare-to"], "compare-to", place) if "compare-to" in entry else "",
+            _of_project(entry["compare-to"], place) if "compare-to" in entry else "",
             _pattern(entry["contains"], place) if "contains" in entry else "",
         )
         if found.file.startswith("/"):
             place.fault("file: must be a path in the run")
     return None if len(place.faults) > before else found
+
+
+def _of_project(value: Yaml, place: Place) -> str:
+    """A path of the project, which may be written with the variable that names its folder."""
+    found = value.removeprefix("${PROJECT_DIR}/") if isinstance(value, str) else value
+    return _path(found, "compare-to", place)
 
 
 def _of_output(entry: Mapping[Yaml, Yaml]) -> Yaml:

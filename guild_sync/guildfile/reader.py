@@ -48,7 +48,8 @@ def of_script(path: Path) -> tuple[Project, Operation]:
         raise GuildError(f"there is no script {path}", "Give the path of a Python file.")
     folder = path.absolute().parent
     place = Spot(path.name)
-    flags, dest = flags_of({}, shlex.quote(path.stem), None, folder, place, folder)
+    all_flags = {"flags-import": "all"}
+    flags, dest = flags_of(all_flags, shlex.quote(path.stem), None, folder, place, folder)
     operation = Operation(
         path.name,
         main=shlex.quote(path.stem),

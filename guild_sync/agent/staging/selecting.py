@@ -10,6 +10,7 @@ from ..errors import AgentError
 from ..protocol import CACHE, RequirementForm
 from ..store import manifest, rundir
 
+_GUILD = ".guild"
 Chosen = Tuple[str, str]  # the path in the run, and the path to take
 
 
@@ -63,6 +64,8 @@ def _meant(
         if any(pattern.fullmatch(path) for pattern in select):
             yield _place(above, path, keep), os.path.join(source, path)
     for path in sorted(_folders(source, select)):
+        yield _place(above, path, keep), os.path.join(source, path)
+    for path in _own_files(source, select) if run_id else ():
         yield _place(above, path, keep), os.path.join(source, path)
     for path in numbers.found():
         yield _place(above, path, keep), os.path.join(source, path)
@@ -120,6 +123,16 @@ def _folders(source: str, select: List[Pattern[str]]) -> Iterator[str]:
         for name in names:
             path = os.path.join(here, name)
             if any(pattern.fullmatch(path) for pattern in select):
+                yield path
+
+
+def _own_files(source: str, select: List[Pattern[str]]) -> Iterator[str]:
+    """What a pattern that begins with `.guild` matches of what guild keeps of a run."""
+    of_guild = [p for p in select if p.pattern.startswith((_GUILD, "\\" + _GUILD))]
+    for top, _, names in os.walk(os.path.join(source, _GUILD)) if of_guild else ():
+        here = os.path.relpath(top, source)
+        for path in [here, *(os.path.join(here, name) for name in sorted(names))]:
+            if any(pattern.fullmatch(path) for pattern in of_guild):
                 yield path
 
 

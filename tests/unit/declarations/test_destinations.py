@@ -66,7 +66,7 @@ def test_a_flag_may_be_called_otherwise_than_the_option_that_it_is(tmp_path: Pat
 
 
 def test_a_flag_may_be_called_otherwise_than_what_it_is_in_a_config_file(tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_text('{"d": {"a": 1, "b": [true, 1.5, "x y"]}}')
+    (tmp_path / "c.json").write_text('{"a": 0, "d": {"a": 1, "b": [true, 1.5, "x y"]}}')
     text = (
         "op: {main: module, flags-dest: 'config:c.json', flags-import: all, "
         "flags: {a: {arg-name: d.a, default: 2}}}"
@@ -76,7 +76,7 @@ def test_a_flag_may_be_called_otherwise_than_what_it_is_in_a_config_file(tmp_pat
     written = command.command_of(operation, values)["config"]["text"]
 
     assert values == {"a": 2, "d.b": "true 1.5 'x y'"}
-    assert json.loads(written) == {"d": {"a": 2, "b": [True, 1.5, "x y"]}}
+    assert json.loads(written) == {"a": 0, "d": {"a": 2, "b": [True, 1.5, "x y"]}}
 
 
 def test_a_config_file_may_be_a_template(tmp_path: Path) -> None:

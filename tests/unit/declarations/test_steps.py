@@ -68,7 +68,7 @@ def faults(folder: Path, **entry: Any) -> str:
             {
                 "run": "op",
                 "expect": [
-                    {"file": "a", "compare-to": "refs/a"},
+                    {"file": "a", "compare-to": "${PROJECT_DIR}/refs/a"},
                     {"output": "done"},
                     {"output": {"contains": "d"}},
                     {"output": True, "contains": 1},

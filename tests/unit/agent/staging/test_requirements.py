@@ -463,11 +463,29 @@ def test_copies_of_another_run_take_the_place_of_those_that_the_operation_left_a
     assert files(run) == found
 
 
-def test_what_a_run_was_given_is_taken_where_it_is_selected_and_guilds_own_is_not(
+def test_what_a_run_was_given_is_taken_where_it_is_selected(
     home: Path, run: Path, made: Path
 ) -> None:
-    resolve(home, run, of_run(select=[r".*\.py", r"\.guild/.*", r"\.guild"], copy=True))
+    resolve(home, run, of_run(select=[r".*\.py", ".*[.]d"], copy=True))
     assert files(run) == {"train.py": "train.py", "lib.py": "src/lib.py"}
+
+
+@pytest.mark.parametrize("pattern", [".guild/attrs/flags", r"\.guild/attrs/fl.*"])
+def test_what_guild_keeps_of_a_run_is_taken_where_it_is_named(
+    home: Path, run: Path, made: Path, pattern: str
+) -> None:
+    rundir.write_attr(str(made), "flags", {"x": 1})
+    resolve(home, run, of_run(select=[pattern, ".*none"], rename=[("flags", "own.yml")], copy=True))
+    assert files(run) == {"own.yml": "x: 1\n"}
+
+
+def test_all_that_guild_keeps_of_a_run_may_be_taken_but_never_into_its_own(
+    home: Path, run: Path, made: Path
+) -> None:
+    resolve(home, run, of_run(select=[".guild"], target_path="of", copy=True))
+    assert (run / "of/.guild/opref").read_text() == (made / ".guild/opref").read_text()
+    with pytest.raises(AgentError, match="would be outside the run"):
+        resolve(home, run, of_run(select=[".guild"], name="again", copy=True))
 
 
 def test_the_latest_completed_run_is_taken_or_the_one_that_the_flag_says(
