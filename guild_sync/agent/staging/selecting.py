@@ -153,7 +153,9 @@ def _paths(source: str, given: Collection[str], whole_folders: bool) -> Iterator
                 yield path
         for name in list(names):
             path = os.path.join(here, name)
-            if os.path.islink(os.path.join(source, path)) or (
+            if path in given:  # a folder that was required as a whole
+                names.remove(name)
+            elif os.path.islink(os.path.join(source, path)) or (
                 whole_folders and path not in folders
             ):
                 names.remove(name)

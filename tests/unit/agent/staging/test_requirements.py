@@ -416,6 +416,14 @@ def test_what_a_run_made_is_linked_and_not_what_it_was_given(
     assert sorted(map(str, paths)) == [f"../{MADE}/logs", f"../{MADE}/model.bin"]
 
 
+def test_a_folder_that_a_run_was_given_is_nothing_that_it_made(
+    home: Path, run: Path, made: Path
+) -> None:
+    (made / ".guild" / "manifest").write_text("d logs - file:logs\n")
+    resolve(home, run, of_run(copy=True))
+    assert set(files(run)) == {"model.bin", "train.py", "src/lib.py"}
+
+
 def test_a_link_leads_to_the_run_from_a_folder_too(home: Path, run: Path, made: Path) -> None:
     resolve(home, run, of_run(select=["model.*"], target_path="in/here"))
 
