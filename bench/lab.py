@@ -72,6 +72,7 @@ class Lab:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self._stack.enter_context(mock.patch.dict(os.environ, variables))
         (self.folder / "user").mkdir()
+        (self.folder / "config.yml").touch()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -42,6 +42,7 @@ def guild(tmp_path: Path) -> Iterator[Guild]:
     """guild in a copy of the example project `parallel-runs`."""
     folder = tmp_path / "parallel-runs"
     shutil.copytree(EXAMPLES / "parallel-runs", folder)
+    (tmp_path / "config.yml").touch()
     yield Guild(folder, os.environ)
     end_runs(tmp_path)
 

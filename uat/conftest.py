@@ -86,6 +86,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         return
     top = tmp_path_factory.mktemp("uat")
     env["GUILD_CONFIG"] = str(top / "config.yml")
+    (top / "config.yml").touch()
     with _sandbox(top) as remote:
         (top / "config.yml").write_text(f"remotes:\n  {REMOTE}: {remote}\n")
         yield env

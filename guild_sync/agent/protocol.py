@@ -393,8 +393,29 @@ class Job(TypedDict, total=False):
     is_pipeline: bool
     stops: bool  # at the first child that fails
     needed: bool  # it runs only what has not run elsewhere
+    sources: List[SourcePart]  # where its children have not all the same
     done: Dict[str, RunId]  # of operations that ran before it in its pipeline
     isolated: Optional[bool]  # of a batch: whose runs its trials take, as of a child
+
+
+DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
+
+
+def said_of(status: str) -> str:
+    """What is said of a run with a status that is not `running`: `it has completed`."""
+    ends = {
+        "completed": "completed",
+        "terminated": "been terminated",
+        "error": "ended with an error",
+    }
+    return "it has %s" % ends[status] if status in ends else "it is %s" % status
+
+
+class SourcePart(TypedDict):
+    """Files of a run's source code that a run which it consists of has as its own."""
+
+    root: str  # the folder that they are in, from that of all source code
+    files: List[str]
 
 
 class ExpectationForm(TypedDict):
@@ -417,6 +438,7 @@ class Child(TypedDict, total=False):
     needed: bool  # it is not run where a run has done the same
     isolated: Optional[bool]  # whose runs it takes: project/definitions.py has it
     expect: List[ExpectationForm]
+    source: int  # which of the series' `sources` it has; absent: all
 
 
 class Recipe(Run):

@@ -167,7 +167,9 @@ def parse(usage: str, argv: Sequence[str]) -> Arguments:
 
     usage = whole(usage)
     before, dashes, behind = _split_at_double_dash(argv)
-    options = _with_long_names(before, _options_with_values(usage))
+    known = {name for option in usages.options(usage) for name in option.names}
+    asks = {"--help", "-h"} - (known - {"--help"})
+    options = _with_long_names(before, _options_with_values(usage), asks)
     if options is None:
         print(console.help_text(usage.strip()))
         raise SystemExit(0)
@@ -237,8 +239,10 @@ def _split_at_double_dash(words: Sequence[str]) -> tuple[list[str], list[str], l
     return list(words[:at]), list(words[at : at + 1]), list(words[at + 1 :])
 
 
-def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | None:
-    """`argv` with two-letter options as docopt knows them; None where it asks for help."""
+def _with_long_names(
+    argv: Sequence[str], with_values: set[str], asks: set[str]
+) -> list[str] | None:
+    """`argv` with two-letter options as docopt knows them; None where one of `asks` is in it."""
     words: list[str] = []
     is_value = False
     for word in argv:
@@ -246,7 +250,7 @@ def _with_long_names(argv: Sequence[str], with_values: set[str]) -> list[str] | 
             words.append(word)
             is_value = False
             continue
-        if word == "--help":
+        if word in asks:
             return None
         if re.match(r"-S[rcetpsl]{2,}\Z", word):
             words += [_STATUS_LETTERS[letter] for letter in word[2:]]

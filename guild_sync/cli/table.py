@@ -69,7 +69,8 @@ Commands:
 
 Environment:
   GUILD_HOME    Where runs live, instead of ~/.guild.
-  GUILD_CONFIG  The file that defines remotes, instead of ~/.guild/config.yml.
+  GUILD_CONFIG  The file that defines remotes, instead of ~/.guild/config.yml. It has to
+                be there.
   NO_COLOR      Where it is not empty, there are no colours. FORCE_COLOR asks for them
                 where there is no terminal.
 

@@ -11,7 +11,8 @@ run here that was made here, or came from another remote, is replaced only where
 its id or the beginning of that. A run that is running there is shown as such here,
 until 'guild sync' learns that it has ended. Labels, tags, comments and marks that were
 changed here since are kept; where a label was changed on both sides, the one here
-stays, and a line says so.
+stays, and a line says so. With a batch or a pipeline come the runs that it consists of,
+but for those that were deleted here.
 
 'guild-pull' is the same command by itself.
 
@@ -85,7 +86,9 @@ def main(argv: Sequence[str]) -> int:
         runs, found = survey.offer(host, here, specs, filters, selection, free)
         if not specs and not args.is_set("--deleted"):
             runs = _without_deleted(here, host, runs, silent=as_json)
-        states = {run["id"]: found.states[run["id"]] for run in runs}
+        meant = survey.Survey({run["id"]: found.states[run["id"]] for run in runs}, found.home_id)
+        found, children = survey.and_children(host, here, meant, selection, False, room=free)
+        states = dict(found.states)
         if args.is_set("--plan"):
             return _plan(host, here, states, as_json)
         if not runs:
@@ -93,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
             _reached(here, remote.name, 0, time.monotonic() - started)
             return max(Exit.OK, delivery.deliver(here, console.warn))
         if not args.is_set("--yes"):
-            if not _confirmed(runs, host, args.is_set("--delete")):
+            if not _confirmed(runs, len(children), host, args.is_set("--delete")):
                 return Exit.OK
             # The status must be from just before the copy.
             told = survey.survey(host, here, list(states), selection, False, room=free)
@@ -144,11 +147,13 @@ def _tell(states: Mapping[str, State | None], pulled: pull.Pulled) -> None:
     say(f"{came} copied{here}")
 
 
-def _confirmed(runs: Sequence[Run], host: RemoteHost, delete: bool) -> bool:
+def _confirmed(runs: Sequence[Run], children: int, host: RemoteHost, delete: bool) -> bool:
     say(f"You are about to copy the following runs from {host.name}:")
     rows = [("", *run_row(index, run)) for index, run in enumerate(runs, 1)]
     for line in tables.table(rows):
         say(line)
+    if children:
+        say(f"With {'1 run' if children == 1 else f'{children} runs'} that these consist of.")
     if delete:
         say(f"Files of these runs that are not on {host.name} will be deleted here.")
     return console.confirm()

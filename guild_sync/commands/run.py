@@ -10,8 +10,9 @@ NAME=VALUE, of a pipeline also STEP:NAME=VALUE, or @FILE, a batch file. The run'
 status is guild's, unless it is not waited for.
 
 'guild run queue' starts the staged runs of its host one at a time, in the order in which
-they were staged. It takes poll-interval=SECONDS (10) and run-once=yes, to end when no run
-is staged. Stopped, it lets the run that it started finish first.
+they were staged. It takes poll-interval=SECONDS (10), run-once=yes, to end when no run is
+staged, and gpus=LIST: as --gpus LIST, and runs that were staged with another --gpus are
+left to other queues. Stopped, it lets the run that it started finish first.
 
 A list, FLAG=[1,2,3], or a range, FLAG=[1:5] or FLAG=[0:1:0.1], makes a batch: one run for
 each combination, one after the other, under a run that is called OPERATION+. So does @FILE,
@@ -51,6 +52,11 @@ Options:
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
                       there is a random one.
+  --gpus LIST         Have the run, and all that it consists of, see these GPUs alone: LIST
+                      becomes CUDA_VISIBLE_DEVICES in its environment, as in '--gpus 0,1'.
+                      Started again, or as --proto, it sees the same. A step with '--gpus' of
+                      its own has those. Of a queue, also for the runs that it starts.
+  --no-gpus           Have it see none.
   --max-trials N      Of a batch's trials run N, drawn at random; the same --random-seed
                       draws the same. Without it all are run.
   --fail-on-trial-error
@@ -107,6 +113,7 @@ _EXCLUSIVE = (
     ("--run-dir", "--start"),
     ("--run-dir", "--restart"),
     ("--force", "--proto"),
+    ("--gpus", "--no-gpus"),
     ("--needed", "--start"),
     ("--needed", "--restart"),
 )
@@ -188,8 +195,18 @@ def _request(args: Arguments) -> Request:
             args.is_set("--needed"),
         ),
         is_staged=args.is_set("--stage"),
+        gpus=_gpus(args),
         env=_env(args),
     )
+
+
+def _gpus(args: Arguments) -> str | None:
+    if args.is_set("--no-gpus"):
+        return ""
+    text = args.text("--gpus")
+    if text is not None and not text.isprintable():
+        raise UsageError(f"--gpus takes devices as CUDA_VISIBLE_DEVICES has them, not {text!r}")
+    return text
 
 
 def _env(args: Arguments) -> dict[str, str]:

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.protocol import Run, said_of
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import Chosen
@@ -104,7 +104,8 @@ def _why_not(run: Run, chosen: Chosen) -> GuildError:
             f"run {run['id']} is running on {remote}",
             f"To stop it, use 'guild stop {run['id']}{option(remote)}'.",
         )
-    return GuildError(f"run {run['id']}{chosen.where} is not running: it is {run['status']}")
+    why = said_of(run["status"])
+    return GuildError(f"run {run['id']}{chosen.where} is not running: {why}")
 
 
 def _confirmed(chosen: Chosen) -> bool:

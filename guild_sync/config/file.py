@@ -36,7 +36,7 @@ def identity(path: Path) -> tuple[int, ...]:
 def load(path: Path) -> object:
     """What the config file holds, unchecked; None where there is none.
 
-    Raises ConfigError where it cannot be read, or is not YAML.
+    Raises ConfigError where it cannot be read, is not YAML, or is not there though it is named.
     """
     with reading:
         return _loaded(path, identity(path))
@@ -66,6 +66,8 @@ def _loaded(path: Path, _: tuple[int, ...]) -> object:
     try:
         text = text_of(path)
     except FileNotFoundError:
+        if os.environ.get("GUILD_CONFIG"):  # a broken setting is not taken for an empty file
+            raise ConfigError(f"there is no {path}, which GUILD_CONFIG names") from None
         return None
     except (OSError, ValueError) as e:
         raise ConfigError(f"cannot read {path}: {e}") from None

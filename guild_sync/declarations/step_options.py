@@ -154,7 +154,9 @@ def fields_of(options: dict[str, Yaml], place: Place) -> Fields:
         found["random_seed"] = whole_number(options["random-seed"], "random-seed", 0, place)
     if _is_on(options, "no-gpus", place):
         found["gpus"] = ""
-    if "gpus" in options:
+    if options.get("gpus") is not None:
+        if "gpus" in found:
+            place.fault("gpus and no-gpus exclude each other")
         found["gpus"] = _text(options["gpus"], "gpus", place)
     found["needed"] = _is_on(options, "needed", place)
     found["force_flags"] = _is_on(options, "force-flags", place)

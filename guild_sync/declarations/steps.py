@@ -13,6 +13,7 @@ from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import step_options
 from guild_sync.declarations.requirements import numbered
+from guild_sync.project.batches import is_range
 from guild_sync.project.definitions import NAME, Expectation, Step, Yaml
 from guild_sync.project.values import as_value, shown
 
@@ -51,9 +52,7 @@ def _step(entry: Yaml, place: Place) -> Step | None:
         place.must_be("'OPERATION FLAG=VALUE ...', or have run")
         return None
     before = len(place.faults)
-    read = _line(line, place)
-    if read is None:
-        return None
+    read = _line(line, place) or _Line("_", {}, (), {})  # what else is wrong is told as well
     options = {**read.options, **_options_of_keys(given, place)}
     step = Step(
         _name(given, read.spec, place),
@@ -77,13 +76,16 @@ class _Line(NamedTuple):
 
 
 def _line(text: str, place: Place) -> _Line | None:
-    """A line as it could follow `guild run`; None where it names no operation."""
+    """A line as it could follow `guild run`; None where it is none."""
     try:
         words = shlex.split(text)
     except ValueError as e:
         place.fault(f"run: {str(e).lower()}: {shown(text)}")
         return None
+    before = len(place.faults)
     words, options = step_options.taken_from(words, place)
+    if len(place.faults) > before:
+        return None  # what follows an option that is none may be its value
     if not words or "=" in words[0] or words[0].startswith("@") or not is_one_line(words[0]):
         place.must_be("a line of words, the first of them an operation", "run")
         return None
@@ -119,7 +121,7 @@ def _name(given: Mapping[Yaml, Yaml], spec: str, place: Place) -> str:
     """What the step is called: a link in the pipeline's run has this name."""
     name = given.get("name")
     if name is None and spec:
-        own = re.sub(r"[^A-Za-z0-9_.-]", "_", spec.strip(":"))
+        own = re.sub(r"[^A-Za-z0-9_.-]", "_", spec.strip(":").replace(":", "-"))
         name = own if NAME.match(own) else f"_{own}"
     if not isinstance(name, str) or not NAME.match(name):
         place.fault(f"name: {name!r} is none: it has letters, digits, '-', '_', '.'")
@@ -142,7 +144,9 @@ def _flags(value: Yaml, place: Place) -> dict[str, str]:
 
 def _word_for(value: Value) -> str:
     """A value as it is written behind `FLAG=`."""
-    return value if isinstance(value, str) and "${" in value else shown(value)
+    if isinstance(value, str) and ("${" in value or is_range(value)):
+        return value
+    return shown(value)
 
 
 def _expectations(value: Yaml, place: Place) -> tuple[Expectation, ...]:
@@ -167,12 +171,18 @@ def _expectation(entry: Yaml, place: Place) -> Expectation | None:
     else:
         found = Expectation(
             _path(entry["file"], "file", place),
-            _path(entry["compare-to"], "compare-to", place) if "compare-to" in entry else "",
+            _of_project(entry["compare-to"], place) if "compare-to" in entry else "",
             _pattern(entry["contains"], place) if "contains" in entry else "",
         )
         if found.file.startswith("/"):
             place.must_be("a path in the run", "file")
     return None if len(place.faults) > before else found
+
+
+def _of_project(value: Yaml, place: Place) -> str:
+    """A path of the project, which may be written with the variable that names its folder."""
+    found = value.removeprefix("${PROJECT_DIR}/") if isinstance(value, str) else value
+    return _path(found, "compare-to", place)
 
 
 def _of_output(entry: Mapping[Yaml, Yaml]) -> Yaml:

@@ -100,6 +100,8 @@ def _typed(operation: Operation, row: Mapping[str, Value], file: str, force: boo
 
 
 def _value(one: _One, name: str, value: Value, force: bool) -> FlagValue:
+    if value == "" and isinstance(value, _Cell) and not one.flags[name].required:
+        return ""  # an empty cell is the empty text, whatever the flag takes, as in Guild AI 0.9
     if isinstance(value, str) and not isinstance(value, _Cell):
         # A text of JSON or YAML stays one where the flag takes it: "1" is no number.
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +51,9 @@ def of_script(path: Path) -> tuple[Project, Operation]:
     folder = path.absolute().parent
     place = Spot(path.name)
     main = shlex.quote(path.stem)
-    flags, dest = flags_of({}, None, ProgramSource(main, folder, folder), place)
+    flags, dest = flags_of(
+        {"flags-import": "all"}, None, ProgramSource(main, folder, folder), place
+    )
     operation = Operation(
         path.name,
         main=main,
@@ -81,6 +83,7 @@ class _Reader:
         self.folder = path.parent
         self.file = Spot()
         self.models = Models(())
+        self.places: dict[str, Spot] = {}  # of operations
 
     def project(self, data: Yaml) -> Project:
         if data is not None and not isinstance(data, (dict, list)):
@@ -93,13 +96,26 @@ class _Reader:
         if not operations:
             self.file.faults += of_package.faults
         defaults = [e.name for e in found if e.kind == "model" and e.data.get("default") is True]
-        return Project(
+        project = Project(
             self.folder,
             tuple(_with_those_of(of_package, o) for o in _told_apart(operations)),
             own_package,
             faults=tuple(self.file.faults),
+            scripts=tuple(self._scripts(operations)),
             default_model=defaults[0] if defaults else None,
         )
+        if not any(operation.steps for operation in operations):
+            return project
+        from guild_sync.guildfile import pipelines  # most projects have none
+
+        return pipelines.checked(project, self.places)
+
+    def _scripts(self, operations: Sequence[Operation]) -> Iterator[Operation]:
+        """The scripts in the project's folder that are steps, and no operation is called so."""
+        specs = {step.spec for operation in operations for step in operation.steps}
+        for spec in sorted(specs - {operation.full_name for operation in operations}):
+            if spec.endswith(".py") and "/" not in spec and (self.folder / spec).is_file():
+                yield of_script(self.folder / spec)[1]
 
     def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
         """The project's own package, or else the first that it includes; and its place."""
@@ -148,6 +164,7 @@ class _Reader:
             found = self._read(found, entry, model, place)
         else:
             place.fault(f"must be a mapping, or text, not {short(value)}")
+        self.places[found.full_name] = place
         return replace(found, faults=tuple(place.faults), warnings=tuple(place.warnings))
 
     def _whole(self, value: Yaml, model: _Model) -> Mapped:
@@ -193,7 +210,7 @@ class _Reader:
         requires = requirements_of(
             entry.get("requires"), place, resources=model.resources, model=model.name
         )
-        add_flags(requires, flags)
+        add_flags(requires, flags, mapped(entry.get("flags")))
         found = replace(
             found,
             main=main,
@@ -212,7 +229,7 @@ class _Reader:
         return replace(found, flags=flags) if not place.faults else found
 
     def _flags_dest(self, entry: Mapped, place: Spot) -> str | None:
-        dest = entry.get("flags-dest")
+        dest = destinations.destination(entry.get("flags-dest"))
         if dest is None or destinations.is_destination(dest):
             return dest
         place.must_be(f"one of {destinations.FORMS}", "flags-dest")
@@ -240,7 +257,7 @@ class _Reader:
         if given[:1] == ["exec"] and isinstance(entry["exec"], list):
             place.must_be("text or a list of words", "exec")
         if not given and not entry.get("notebook"):
-            return shlex.quote(name.replace("-", "_")), None, None
+            return shlex.quote(name.removesuffix(".py").replace("-", "_")), None, None
         value = entry.get(given[0]) if given else None
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None

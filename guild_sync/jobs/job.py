@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from guild_sync.agent.protocol import Child, Job, Value
+from guild_sync.agent.protocol import DEVICES, Child, Job, Value
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import batch_files
 from guild_sync.jobs import command, recipe
@@ -17,8 +17,6 @@ from guild_sync.jobs.notes import BatchOptions, Notes, random_seed_of, seed_vari
 from guild_sync.project import batches, builtin, flags
 from guild_sync.project.definitions import Operation, Step
 from guild_sync.project.values import FlagValue, Several
-
-_DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
 
 
 def plain_values(values: Mapping[str, FlagValue]) -> dict[str, Value]:
@@ -64,7 +62,7 @@ def job_of(
         return _batch(operation, values, seed, notes, options)
     if operation.steps:
         single = plain_values(values)
-        children = [_step(step, single, notes, options) for step in operation.steps]
+        children = [_step(step, operation, single, notes, options) for step in operation.steps]
         return {**_series(operation, children), "is_pipeline": True, "stops": True}
     return single_job(operation, plain_values(values), seed)
 
@@ -114,7 +112,7 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
         "op": operation.full_name,
         "builtin": "series",
         "children": list(children),
-        "env": {},
+        "env": _devices(operation),
         "operation": recipe.definition(operation),
     }
     secrets = [name for child in children for name in child["job"].get("secrets", ())]
@@ -123,7 +121,17 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
     return made
 
 
-def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchOptions) -> Child:
+def _devices(operation: Operation) -> dict[str, str]:
+    return {} if operation.gpus is None else {DEVICES: operation.gpus}
+
+
+def _step(
+    step: Step,
+    pipeline: Operation,
+    values: Mapping[str, Value],
+    notes: Notes,
+    options: BatchOptions,
+) -> Child:
     """A step's run. What the user says of the pipeline holds where the step says nothing."""
     assert step.operation is not None  # operations.with_steps
     words = [f"{name}={text}" for name, text in command.step_flags(step, values).items()]
@@ -133,6 +141,7 @@ def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchO
         found = batches.with_rows(flags.flag_values(supplied, words, step.force_flags), rows)
         label = None if step.label is None else command.with_values(step.label, values)
         tags = tuple(command.with_values(tag, values) for tag in step.tags)
+        gpus = pipeline.gpus if step.gpus is None else command.with_values(step.gpus, values)
     except GuildError as e:
         raise GuildError(f"step {step.name}: {e.message}", e.hint) from None
     own_notes = Notes(
@@ -146,25 +155,14 @@ def _step(step: Step, values: Mapping[str, Value], notes: Notes, options: BatchO
         step.needed or options.needed,
         rows,
     )
-    operation = _seeing(step.operation, step.gpus)
+    operation = step.operation if gpus is None else replace(step.operation, gpus=gpus)
     made = _child(step.name, operation, found, own_notes, own_options)
     made["needed"] = step.needed
     made["isolated"] = step.isolated
+    if step.source_part is not None:
+        made["source"] = step.source_part
     made["expect"] = [expectation.as_request() for expectation in step.expect]
     return made
-
-
-def _seeing(operation: Operation, gpus: str | None) -> Operation:
-    """The operation, and those of its steps, with these devices alone."""
-    if gpus is None:
-        return operation
-    steps = [
-        replace(step, operation=_seeing(step.operation, gpus if step.gpus is None else step.gpus))
-        for step in operation.steps
-        if step.operation is not None
-    ]
-    env = {**operation.env, _DEVICES: gpus}
-    return replace(operation, env=env, steps=tuple(steps))
 
 
 def _child(
@@ -200,5 +198,5 @@ def single_job(
         made = builtin.agent_command(operation, values)
     else:
         made = command.command_of(operation, values)
-    env = {**seed_variable(seed), **made["env"]}
+    env = {**seed_variable(seed), **made["env"], **_devices(operation)}
     return {**made, "env": env, "operation": recipe.definition(operation)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guild_sync.agent.protocol import Job, Run, Value
+from guild_sync.agent.protocol import DEVICES, Job, Run, Value
 from guild_sync.project.definitions import Operation
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import shown
@@ -28,6 +28,11 @@ QUEUE = Operation(
             required=True,
             description="End when no run is staged",
         ),
+        "gpus": Flag(
+            "gpus",
+            type="string",
+            description="GPUs for the runs that it starts: as --gpus, but none that has others",
+        ),
     },
     label=None,
 )
@@ -50,5 +55,9 @@ def is_queue(run: Run) -> bool:
 
 def agent_command(operation: Operation, values: Mapping[str, Value]) -> Job:
     """What runs for it, as `jobs.command` has it for others: the agent itself, with these words."""
-    words = [shown(values[name]) for name in operation.flags]
-    return {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}
+    words = [shown(values[name]) for name in ("poll-interval", "run-once")]
+    made: Job = {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}
+    if (gpus := values.get("gpus")) is not None:
+        made["args"].append(str(gpus))
+        made["env"][DEVICES] = str(gpus)
+    return made

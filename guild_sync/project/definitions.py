@@ -12,6 +12,7 @@ from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue
 
 GUILDFILE = "guild.yml"
+TEMPLATE = ".in"  # ends the name of a config file that is only there to be written anew
 # What an operation, a model, a package or a step is called.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
@@ -61,9 +62,10 @@ class Requirement:
     select: tuple[str, ...] = ()  # of which one has to match
     rename: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement)
     target_path: str = ""
-    copy: bool = False  # of a run's files; a project's are always copied
+    copy: bool = False  # and no link, to a run's files or an absolute path; a project's are copied
     keep_folders: bool = False  # what is selected keeps the folders that it is in
     flag: str = ""  # whose value says the run, or stands for `source`
+    has_flag: bool = False  # though the operation declares none of that name
     least: tuple[str, ...] = ()  # of each the file whose first group is the least number
     greatest: tuple[str, ...] = ()
     unpack: bool = True  # an archive
@@ -115,13 +117,14 @@ class Step:
     fail_on_trial_error: bool = False
     max_trials: int | None = None
     random_seed: int | None = None
-    gpus: str | None = None  # the devices that it sees; None: all that there are
+    gpus: str | None = None  # the devices that it sees; None: those of its pipeline
     batch_files: tuple[str, ...] = ()
     rows: tuple[Mapping[str, FlagValue], ...] = ()  # of these files: what trials have
     # Whether what it requires of another operation is of this pipeline alone; None: of this
     # pipeline where it has such a run.
     isolated: bool | None = None
     expect: tuple[Expectation, ...] = ()
+    source_part: int | None = None  # which part of the pipeline's source code it has; None: all
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class Operation:
     # Keys that mean nothing to a run.
     kept: Mapping[str, Value] = field(default_factory=dict)
     config: ConfigFile | None = None
+    gpus: str | None = None  # the devices that its runs see; None: all that there are
 
     @property
     def full_name(self) -> str:
@@ -198,6 +202,7 @@ class Project:
     package: Package = Package()
     faults: tuple[str, ...] = ()  # of entries that offer no operation for it
     default_model: str | None = None  # the one that says so
+    scripts: tuple[Operation, ...] = ()  # that are steps, without an operation that runs them
 
     @property
     def warnings(self) -> tuple[str, ...]:

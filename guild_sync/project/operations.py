@@ -6,42 +6,62 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from guild_sync.config.faults import refuse
-from guild_sync.errors import ConfigError, GuildError, UsageError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import Operation, Project, Requirement, Step
 from guild_sync.project.flags import did_you_mean
 
 
-def find(project: Project, spec: str | None, model: str | None = None) -> Operation:
-    """The operation that `spec`, `[PACKAGE/][MODEL:]NAME`, names, or the default one.
+class Offered:
+    """The operations of a project by their names.
 
-    Where several models have one of that name, that of `model` is meant, or else that of the
-    default model, of the model without a name, or the first. It may have faults (`with_steps`).
+    Where several models have one of that name, that of the model that asks is meant, or else that
+    of the default model, of the model without a name, or the first.
     """
-    offered = sorted(project.operations, key=lambda o: _rank(project, o, model))
+
+    def __init__(self, project: Project) -> None:
+        self.in_order = sorted(
+            project.operations, key=lambda o: (o.model != project.default_model, o.model != "")
+        )
+        self._scripts = {script.name: script for script in project.scripts}
+        self._of_any: dict[str, Operation] = {}
+        self._of_model: dict[tuple[str | None, str], Operation] = {}
+        for each in self.in_order:
+            for name in (each.name, each.full_name, f"{each.model}:{each.name}"):
+                self._of_any.setdefault(name, each)
+                self._of_model.setdefault((each.model, name), each)
+
+    def named(self, spec: str, model: str | None = None) -> Operation | None:
+        """The operation that `[PACKAGE/][MODEL:]NAME` means where `model` asks, if there is one."""
+        for wanted in (spec, spec.rpartition("/")[2]):  # a name may have a slash
+            found = self._of_model.get((model, wanted)) or self._of_any.get(wanted)
+            if found is not None:
+                return found
+        return PASS if spec.rpartition("/")[2] == PASS.name else None
+
+    def of_step(self, spec: str, model: str) -> Operation | None:
+        """What a step of that model runs: an operation, else a script of the project."""
+        return self.named(spec, model) or self._scripts.get(spec)
+
+
+def find(project: Project, spec: str | None) -> Operation:
+    """The operation that `spec` names (`Offered`), or the default one.
+
+    It may have faults (`with_steps`).
+    """
+    offered = Offered(project)
+    if not project.operations and spec != PASS.name:
+        refuse(project.guildfile, project.faults)
+        raise GuildError(f"{project.guildfile} defines no operation")
     if spec is None:
-        return _default(project, offered)
-    for wanted in (spec, spec.rpartition("/")[2]):  # a name may have a slash
-        for operation in offered:
-            short, full = operation.name, operation.full_name
-            if wanted in (short, full, f"{operation.model}:{short}"):
-                return operation
-    if spec.rpartition("/")[2] == PASS.name:
-        return PASS
+        return _default(project, offered.in_order)
+    if (found := offered.named(spec)) is not None:
+        return found
     refuse(project.guildfile, project.faults)  # perhaps it would be one of those
     raise GuildError(
         f"operation {spec!r} is not defined for this project",
         did_you_mean(spec.rpartition("/")[2], [o.full_name for o in project.operations])
         + "Try 'guild operations' for a list of available operations.",
-    )
-
-
-def _rank(project: Project, operation: Operation, model: str | None) -> tuple[bool, bool, bool]:
-    """What is meant rather has less of it."""
-    return (
-        model is not None and operation.model != model,
-        operation.model != project.default_model,
-        operation.model != "",
     )
 
 
@@ -65,35 +85,23 @@ def _default(project: Project, offered: Sequence[Operation]) -> Operation:
 def with_steps(project: Project, operation: Operation) -> Operation:
     """The operation, with the operations of its steps, and of theirs.
 
-    Raises ConfigError with all the faults of these, and where a step is the pipeline itself,
-    or one that it is in.
+    Raises ConfigError with all the faults of these: a pipeline without any has its steps.
     """
-    found = _with_steps(project, operation, ())
+    found = _with_steps(Offered(project), operation)
     faults = [fault for each in with_those_of_steps(found) for fault in each.faults]
     refuse(project.guildfile, list(dict.fromkeys(faults)))
     return found
 
 
-def _with_steps(project: Project, operation: Operation, above: tuple[str, ...]) -> Operation:
-    if not operation.steps:
+def _with_steps(offered: Offered, operation: Operation) -> Operation:
+    if not operation.steps or operation.faults:
         return operation
-    names = (*above, operation.full_name)
     steps = []
     for step in operation.steps:
-        found = _of_step(project, step, operation)
-        if found.full_name in names:
-            raise ConfigError(f"steps: {' -> '.join([*names, found.full_name])} goes round")
-        steps.append(replace(step, operation=_with_steps(project, found, names)))
+        found = offered.of_step(step.spec, operation.model)
+        assert found is not None  # guildfile/pipelines.py
+        steps.append(replace(step, operation=_with_steps(offered, found)))
     return replace(operation, steps=tuple(steps))
-
-
-def _of_step(project: Project, step: Step, operation: Operation) -> Operation:
-    try:
-        return find(project, step.spec, operation.model)
-    except ConfigError:
-        raise
-    except GuildError as e:
-        raise GuildError(f"{operation.full_name}: step {step.name}: {e.message}", e.hint) from None
 
 
 def with_folder(operation: Operation, folder: str | None) -> Operation:

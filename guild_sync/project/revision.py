@@ -63,7 +63,7 @@ def revision(folder: Path, source: Source) -> Revision | None:
     changed = tree.diff(())
     name = "" if folder == top else folder.relative_to(top).as_posix()
     own = changed if not name else tree.diff((name,))
-    pieces = [own.decode("utf-8", "surrogateescape"), *_new_source(folder, name, source, new)]
+    pieces = [own.decode("utf-8", "surrogateescape"), *_new_source(top, source, new)]
     return Revision(found[1].decode(), bool(changed or new), _cut("".join(pieces)))
 
 
@@ -106,11 +106,13 @@ class _Tree:
                 yield from ("-c", f"filter.{name}.{setting}")
 
 
-def _new_source(folder: Path, prefix: str, source: Source, new: set[str]) -> Iterator[str]:
+def _new_source(top: Path, source: Source, new: set[str]) -> Iterator[str]:
     """The source files that git does not have, as git tells of new files."""
-    left = MAX_DIFF
+    left, root = MAX_DIFF, source.root.resolve()
+    if not root.is_relative_to(top):  # it may be beside the project
+        return
     for name in source.files:
-        path = f"{prefix}/{name}" if prefix else name
+        path = (root.relative_to(top) / name).as_posix()
         if path in new and left > 0:
             with (source.root / name).open("rb") as f:
                 content = f.read(left + 1)

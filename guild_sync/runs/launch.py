@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import shlex
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import COMMIT, Child, Job, Value
+from guild_sync.agent.protocol import COMMIT, Child, Job, SourcePart, Value
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
@@ -19,13 +19,64 @@ from guild_sync.jobs.notes import Notes
 from guild_sync.jobs.opref import opref_of
 from guild_sync.jobs.recipe import new_label
 from guild_sync.project import builtin
-from guild_sync.project.definitions import Operation, Package, Project, SourceCode
+from guild_sync.project.definitions import Operation, Package, Project
 from guild_sync.project.operations import warnings_of
 from guild_sync.project.revision import Revision, revision
 from guild_sync.project.sourcecode import Source, package_name, required_files, source, with_data
 from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
 from guild_sync.runs.sent import all_requirements
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a run is given of its project, or of its package.
+
+    The steps of `operation` say which of `parts` they have; there are none where all have the same.
+    """
+
+    operation: Operation
+    source: Source | None = None  # None: what an earlier run has
+    package: Package = field(default_factory=Package)
+    parts: tuple[SourcePart, ...] = ()
+
+
+def given_of(meant: Meant, run_dir: Path | None) -> Given:
+    """The source code of what is meant: of its operation, or of each step's, every file once.
+
+    Raises GuildError where a folder that it is in is not there.
+    """
+    project, installed = meant.project, meant.installed
+    if project is not None:
+        folder, package = project.folder, project.package
+        return _given(
+            meant.operation,
+            folder,
+            package,
+            lambda o: _without(run_dir, with_data(source(folder, o.sourcecode), package)),
+        )
+    if installed is not None:
+        return _given(meant.operation, installed.folder, installed.package, installed.source_of)
+    return Given(meant.operation)
+
+
+def _given(
+    operation: Operation, folder: Path, package: Package, source_of: Callable[[Operation], Source]
+) -> Given:
+    if not operation.steps:
+        return Given(operation, source_of(operation), package)
+    from guild_sync.runs.source_parts import gathered  # most operations have no steps
+
+    operation, found, parts = gathered(operation, folder, source_of)
+    return Given(operation, found, package, parts)
+
+
+def _without(run_dir: Path | None, found: Source) -> Source:
+    """The source code without a run within it: that is none of it, nor is it copied into itself."""
+    if run_dir is None or not run_dir.is_relative_to(found.root):
+        return found
+    below = f"{run_dir.relative_to(found.root)}/"
+    return replace(found, files=tuple(name for name in found.files if not name.startswith(below)))
 
 
 @dataclass(frozen=True)
@@ -84,6 +135,7 @@ class Launch:
 
 def launch_of(
     meant: Meant,
+    given: Given,
     values: Mapping[str, FlagValue],
     seed: int | None,
     job: Job,
@@ -96,10 +148,9 @@ def launch_of(
     Raises GuildError where the project lacks a file, or where there can be no such `run_dir`.
     """
     operation, project, recipe = meant.operation, meant.project, meant.recipe
-    found, package = _package(meant, run_dir)
     if run_dir is not None and meant.is_builtin and recipe is None:
         raise GuildError(f"{operation.name} has no files: it takes no --run-dir")
-    at, problem = _revision(project, found)
+    at, problem = _revision(project, given.source)
     # A run that starts again has its tags, or had them taken away.
     tagged = replace(operation, tags=()) if meant.again else operation
     launch = Launch(
@@ -111,8 +162,8 @@ def launch_of(
         },
         job,
         opref=_opref(meant),
-        source=found,
-        package=package,
+        source=given.source,
+        package=given.package,
         like=None if recipe is None or meant.again or meant.is_builtin else recipe["id"],
         again=meant.again,
         force=meant.force,
@@ -140,51 +191,11 @@ def _label(meant: Meant, values: Mapping[str, FlagValue], notes: Notes) -> str |
     return str(kept) if made is None and kept is not None else made
 
 
-def _package(meant: Meant, run_dir: Path | None) -> tuple[Source | None, Package]:
-    """The source code of a project, or of an installed package, and what that is called."""
-    if meant.project is not None:
-        return _source(meant.project, meant.operation, run_dir), meant.project.package
-    if meant.installed is not None:
-        return meant.installed.source, meant.installed.package
-    return None, Package()
-
-
 def _files(meant: Meant, job: Job) -> tuple[str, ...]:
     """The files of the project, or of the package, that the operation and its steps require."""
     if meant.project is not None:
         return required_files(meant.project.folder, list(all_requirements(job)))
     return meant.installed.files if meant.installed is not None else ()
-
-
-def _selections(operation: Operation) -> dict[SourceCode, Operation]:
-    """What is source code to the operation, and for a pipeline to its steps -> one that says so."""
-    if not operation.steps:
-        return {replace(operation.sourcecode, dest="."): operation}
-    below = [_selections(step.operation) for step in operation.steps if step.operation]
-    return {selection: who for found in below for selection, who in found.items()}
-
-
-def _source(project: Project, operation: Operation, run_dir: Path | None) -> Source:
-    """The files of which the run, and each step of it, finds its own."""
-    selections = _selections(operation)
-    if len({selection.root for selection in selections}) > 1:
-        who = " and ".join(each.full_name for each in selections.values())
-        raise GuildError(
-            f"{operation.full_name} cannot run: 'root' of 'sourcecode' is not the same for {who}",
-            "Run them one by one, or give them one root.",
-        )
-    found, *others = [source(project.folder, selection) for selection in selections]
-    for other in others:
-        files = tuple(sorted({*found.files, *other.files}))
-        said = tuple(dict.fromkeys((*found.left_out, *other.left_out)))
-        found = replace(found, files=files, left_out=said)
-    found = with_data(found, project.package)
-    if run_dir is None or not run_dir.is_relative_to(found.root):
-        return found
-    # A run within the project is none of its source code, nor is it copied into itself.
-    below = f"{run_dir.relative_to(found.root)}/"
-    files = tuple(name for name in found.files if not name.startswith(below))
-    return replace(found, files=files)
 
 
 def _revision(

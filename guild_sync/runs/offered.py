@@ -28,8 +28,16 @@ class Installed:
 
     operation: Operation
     package: Package
-    source: Source  # on the host
-    files: tuple[str, ...]  # of the package, which the operation requires
+    folder: Path  # of the package, on the host
+    names: tuple[str, ...]  # of all its files
+    files: tuple[str, ...]  # of these, those that the operation requires
+
+    def source_of(self, operation: Operation) -> Source:
+        """All files of the package that are below the operation's root."""
+        root = PurePosixPath(operation.sourcecode.root)
+        below = (PurePosixPath(name) for name in self.names)
+        found = sorted(str(path.relative_to(root)) for path in below if path.is_relative_to(root))
+        return Source(self.folder / root, tuple(found), folder=self.folder)
 
 
 def of_package(spec: str, host: Host) -> Installed | None:
@@ -94,7 +102,8 @@ def _read(package: InstalledPackage, wanted: str, is_named: bool, host: Host) ->
     return Installed(
         operation,
         Package(package["name"], package["version"]),
-        _source(operation, folder, names),
+        Path(folder),
+        tuple(names),
         files,
     )
 
@@ -116,11 +125,3 @@ def mirrored(files: Sequence[PackageFile], here: Path) -> Iterator[str]:
         except OSError as e:
             raise GuildError(f"the package's file {str(path)!r} cannot be: {e.strerror}") from None
         yield str(path)
-
-
-def _source(operation: Operation, folder: str, names: Sequence[str]) -> Source:
-    """All files of the package that are below the operation's root."""
-    root = PurePosixPath(operation.sourcecode.root)
-    below = (PurePosixPath(name) for name in names)
-    found = sorted(str(path.relative_to(root)) for path in below if path.is_relative_to(root))
-    return Source(Path(folder) / root, tuple(found), folder=Path(folder))

@@ -20,7 +20,7 @@ from guild_sync.project.definitions import Operation, Requirement
 from guild_sync.project.flags import flag_values
 from guild_sync.project.operations import with_folder, with_step_flags, with_those_of_steps
 from guild_sync.project.values import FlagValue, Several
-from guild_sync.runs.launch import Launch, launch_of
+from guild_sync.runs.launch import Given, Launch, given_of, launch_of
 from guild_sync.runs.resolve import Meant, Request, resolve, secrets_given
 from guild_sync.runs.sent import with_configs
 
@@ -34,13 +34,17 @@ def plan(request: Request, host: Host) -> Launch:
     asked = request
     if host.name is not None:
         meant = replace(meant, operation=with_folder(meant.operation, None))
+    if request.gpus is not None:
+        meant = replace(meant, operation=replace(meant.operation, gpus=request.gpus))
     meant, request = _with_trials(meant, request)
     values = _with_runs(meant.operation, _values(meant, request), request, host)
     seed = _seed(meant, request.notes)
-    is_as_it_was = request.flags == asked.flags  # but for flags, which `values` has
-    job = _job(meant, values, seed, request, is_as_it_was)
-    given = secrets_given(meant, host)
-    return launch_of(meant, values, seed, job, request.notes, request.run_dir, given)
+    # But for flags, which `values` has.
+    is_as_it_was = request.flags == asked.flags and request.gpus is None
+    given = given_of(meant, request.run_dir)
+    job = _job(meant, given, values, seed, request, is_as_it_was)
+    secrets = secrets_given(meant, host)
+    return launch_of(meant, given, values, seed, job, request.notes, request.run_dir, secrets)
 
 
 def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:
@@ -169,6 +173,7 @@ def _seed(meant: Meant, notes: Notes) -> int | None:
 
 def _job(
     meant: Meant,
+    given: Given,
     values: Mapping[str, FlagValue],
     seed: int | None,
     request: Request,
@@ -183,7 +188,10 @@ def _job(
     elif meant.is_builtin:
         job = single_job(meant.operation, plain_values(values), seed, is_builtin=True)
     else:
-        job = job_of(meant.operation, values, seed, request.notes, request.options)
+        job = job_of(given.operation, values, seed, request.notes, request.options)
+        parts = [*given.parts] if given.source is not None else kept.get("sources")
+        if parts:
+            job["sources"] = parts
     is_other = bool(kept.get("children")) != bool(job.get("children"))
     if recipe is not None and meant.again and is_other:
         raise UsageError(
@@ -193,6 +201,6 @@ def _job(
     job = with_configs(job, meant.project.folder if meant.project else None, kept)
     # What was set when it was made it needs to start; what was not, it may lack again.
     needed = {*os.environ, *(kept.get("secrets", ()) if meant.again else ())}
-    given = {f"{RUN_ENV}{name}": value for name, value in request.env.items()}
-    environment = {**(kept.get("environment") or {}), **given}
+    own = {f"{RUN_ENV}{name}": value for name, value in request.env.items()}
+    environment = {**(kept.get("environment") or {}), **own}
     return {**with_secrets(job, needed), "environment": environment}

@@ -36,6 +36,7 @@ class Request:
     notes: Notes = field(default_factory=Notes)
     options: BatchOptions = field(default_factory=BatchOptions)
     is_staged: bool = False
+    gpus: str | None = None  # the devices that the run sees; None: those that it would see
     run_dir: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
 
@@ -118,12 +119,15 @@ def _builtin(spec: str | None) -> Operation | None:
 def _of_project(spec: str | None, host: Host) -> Meant:
     """The operation of the project here, the script, or what the host offers that `spec` names."""
     script = Path(spec) if spec is not None and spec.endswith(".py") else None
+    if script is not None and (Path.cwd() / GUILDFILE).exists():
+        project = reader.load(Path.cwd())
+        if any(operation.full_name == spec for operation in project.operations):
+            script = None
     if script is None:
         if spec is not None and (offered := _offered(spec, host)) is not None:
             return offered
         project = reader.load(Path.cwd())
-        found = operations.find(project, spec)
-        return Meant(operations.with_steps(project, found), project)
+        return Meant(operations.with_steps(project, _found(project, spec)), project)
     if host.name is not None:
         raise GuildError(
             "cannot run scripts remotely",
@@ -132,6 +136,18 @@ def _of_project(spec: str | None, host: Host) -> Meant:
         )
     project, operation = reader.of_script(script)
     return Meant(operation, project, script.absolute())
+
+
+def _found(project: Project, spec: str | None) -> Operation:
+    """The operation of the project that is named. Raises GuildError for another package's."""
+    if spec is None or "/" not in spec or _is_own(project, spec):
+        return operations.find(project, spec)
+    wanted = spec.rpartition("/")[2]
+    known = [o.full_name for o in project.operations]
+    raise GuildError(
+        f"{clean(spec)} is no operation of this project, of a package or of an earlier run",
+        f"This project's own is called {clean(wanted)}." if wanted in known else "",
+    )
 
 
 def _offered(spec: str, host: Host) -> Meant | None:
@@ -150,6 +166,7 @@ def _offered(spec: str, host: Host) -> Meant | None:
     recipe = of_earlier_run(spec, host)
     operation = operation_of(recipe) if recipe is not None else None
     if operation is not None:
+        operation = replace(operation, gpus=None)  # that run's own
         return Meant(operation, recipe=recipe, anew=True)
     if is_project:
         return None
@@ -163,8 +180,8 @@ def _offered(spec: str, host: Host) -> Meant | None:
 def _is_own(project: Project, spec: str) -> bool:
     """Whether it is an operation of the project, without a package or with the project's own."""
     package, _, wanted = spec.rpartition("/")
-    own = (project.package.name, f"gpkg.{project.package.name}")
-    is_own = not package or package in own or package.startswith("gpkg.anonymous-")
+    plain, own = package.removeprefix("gpkg."), (project.package.name or "").removeprefix("gpkg.")
+    is_own = not package or plain == own or plain.startswith("anonymous-")
     names = {spec, wanted} if is_own else {spec}
     return any({o.name, o.full_name, f"{o.model}:{o.name}"} & names for o in project.operations)
 
@@ -211,7 +228,8 @@ def _as_earlier(
     needs_project = needs_project or bool(request.operation) or request.new_source
     if needs_project and not is_builtin(recipe):
         project = reader.load(Path.cwd())
-        found = operations.find(project, request.operation or name_of(recipe))
+        named = request.operation
+        found = _found(project, named) if named else operations.find(project, name_of(recipe))
         return Meant(operations.with_steps(project, found), project, recipe=recipe, again=again)
     operation = operation_of(recipe)
     if operation is None:

@@ -14,24 +14,16 @@ from guild_sync.transfer.survey import Survey
 
 
 def lost_by_now(
-    host: RemoteHost,
-    wanted: Wanted,
-    begun: Sequence[str],
-    survey: Survey,
-    missing: Sequence[str],
-    entry: Entry,
+    wanted: Wanted, begun: Sequence[str], survey: Survey, missing: Sequence[str], entry: Entry
 ) -> list[str]:
     """Those of the missing runs that are lost by now; the entry learns of the others.
 
     They are copies here, or were `begun` from here and have not come home.
-    Raises RemoteError where the guild home there is not the one in which the runs were.
     """
     asked = [*wanted.ids, *begun]
     if wanted.is_all:
         entry.missing = {i: at for i, at in entry.missing.items() if i in asked}
-    if asked and len(missing) == len(asked):
-        _check_home(host, survey.home_id, entry)
-    if is_same_home(survey.home_id, entry) or asked:
+    if asked or is_same_home(survey.home_id, entry):
         entry.home_id = survey.home_id or entry.home_id
     return entry.lost(missing, asked, time.time())
 
@@ -41,20 +33,29 @@ def is_same_home(home_id: str | None, entry: Entry) -> bool:
     return entry.home_id in (None, home_id)
 
 
-def _check_home(host: RemoteHost, home_id: str | None, entry: Entry) -> None:
-    """Raise RemoteError unless a home in which no run was found may be believed."""
+def doubt(
+    host: RemoteHost,
+    home_id: str | None,
+    entry: Entry,
+    asked: Sequence[str],
+    missing: Sequence[str],
+) -> RemoteError | None:
+    """Why the guild home there is not to be believed, in which none of the runs was found."""
     where = f"guild home of remote {host.name!r} ({host.home})"
+    if not asked or not set(asked) <= set(missing):
+        return None
     if home_id is None:
-        raise RemoteError(
+        return RemoteError(
             f"the {where} is empty, or another than before",
             "Is a disk not mounted there? Nothing was changed here.",
         )
-    if entry.home_id not in (None, home_id):
-        raise RemoteError(
-            f"the {where} is another than before, and has none of the runs",
-            "Is another disk mounted there? Nothing was changed here. If the runs are gone "
-            "for good, remove what is here of them with 'guild runs rm'.",
-        )
+    if is_same_home(home_id, entry):
+        return None
+    return RemoteError(
+        f"the {where} is another than before, and has none of the runs",
+        "Is another disk mounted there? Nothing was changed here. If the runs are gone "
+        "for good, remove what is here of them with 'guild runs rm'.",
+    )
 
 
 def lose(visit: Visit, name: str, lost: Sequence[str]) -> list[Change]:

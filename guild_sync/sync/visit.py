@@ -6,7 +6,7 @@ from guild_sync.config import remotes
 from guild_sync.hosts.choose import remote_host
 from guild_sync.sync.awaited import Awaited
 from guild_sync.sync.ledger import Entry
-from guild_sync.sync.lost import is_same_home, lose, lost_by_now, lost_error, missing_error
+from guild_sync.sync.lost import doubt, is_same_home, lose, lost_by_now, lost_error, missing_error
 from guild_sync.sync.outcomes import SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted
 from guild_sync.transfer import copying, pull
@@ -32,7 +32,10 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     )
     found = {run_id: state for run_id, state in survey.states.items() if state}
     gone = [run_id for run_id in (*ids, *awaited.begun) if run_id not in found]
-    lost = lost_by_now(host, wanted, awaited.begun, survey, gone, entry)
+    doubted = doubt(host, survey.home_id, entry, ids or awaited.begun, gone)
+    if doubted and not found:
+        raise doubted
+    lost = [] if doubted else lost_by_now(wanted, awaited.begun, survey, gone, entry)
     for run_id in found:
         visit.say(f"Syncing {run_id}")
     unchanged = here.confirm_unchanged(states=found, remote=name)
@@ -61,7 +64,9 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     for run_id in awaited.forget(found, pulled.faults, is_same_home(survey.home_id, entry)):
         visit.say(f"Run {run_id} was never started on {name}")
     missing = [run_id for run_id in gone if run_id not in lost]
-    for run_id in missing:
+    if doubted:
+        visit.warn(doubted)
+    for run_id in () if doubted else missing:
         visit.warn(missing_error(run_id, name, is_here=run_id in ids))
     for run_id in lost:
         visit.warn(lost_error(run_id, name, is_here=run_id in ids))

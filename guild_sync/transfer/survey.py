@@ -65,12 +65,25 @@ def with_children(
     look_only: bool = False,
     room: int | None = None,
 ) -> tuple[Survey, list[str]]:
-    """As `survey` with stamps, and of the runs that these consist of, those that are not here.
-
-    The ids of the latter: trials and steps that started since their batch or pipeline was
-    copied. What was deleted here is none of them.
-    """
+    """As `survey` with stamps, and with the runs that these consist of, as `and_children`."""
     found = survey(host, here, ids, selection, True, look_only, room)
+    return and_children(host, here, found, selection, True, look_only, room)
+
+
+def and_children(
+    host: RemoteHost,
+    here: LocalHost,
+    found: Survey,
+    selection: Selection,
+    stamps: bool,
+    look_only: bool = False,
+    room: int | None = None,
+) -> tuple[Survey, list[str]]:
+    """What is found, and of the runs that these consist of, those that are not here; their ids.
+
+    They are trials and steps that were not copied with their batch or pipeline. What was deleted
+    here is none of them.
+    """
     states = dict(found.states)
     latest: Mapping[str, State | None] = found.states
     children: list[str] = []
@@ -80,7 +93,7 @@ def with_children(
         new = here.absent(unknown)[: MOST - len(children)] if unknown else []
         if not new:
             break
-        latest = survey(host, here, new, selection, True, look_only, room).states
+        latest = survey(host, here, new, selection, stamps, look_only, room).states
         there = [run_id for run_id in new if latest[run_id]]
         states.update({run_id: latest[run_id] for run_id in there})
         children += there

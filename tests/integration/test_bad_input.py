@@ -133,6 +133,7 @@ def test_a_config_file_that_cannot_be_used(guild: Guild, text: str, told: str) -
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", None], ids=["not text", "a folder"])
 def test_a_config_file_that_cannot_be_read(guild: Guild, content: bytes | None) -> None:
     if content is None:
+        guild.config.unlink()
         guild.config.mkdir()
     else:
         guild.config.write_bytes(content)

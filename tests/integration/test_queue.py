@@ -156,15 +156,28 @@ def test_the_copy_of_a_staged_run_is_not_started_here(
     assert guild.status(run_id) == f"staged ({remote})"
 
 
-def test_runs_of_a_queue_have_the_environment_of_their_own(place: Place) -> None:
+def test_runs_of_a_queue_have_the_environment_of_their_own_and_its_gpus(place: Place) -> None:
     project(place.guild.folder, "shows: {exec: 'sh -c env'}")
     run_id = place.staged(op="shows")
-    place.ok("run", "queue", "run-once=yes", "-y")
+    place.ok("run", "queue", "run-once=yes", "--gpus", "5", "-y")
     lines = place.output(run_id).splitlines()
+    assert "CUDA_VISIBLE_DEVICES=5" in lines
     assert f"RUN_ID={run_id}" in lines
     assert not [line for line in lines if "POLL_INTERVAL" in line or "RUN_ONCE" in line]
     (path,) = [line for line in lines if line.startswith("PYTHONPATH=")]
     assert path.count("job-packages") == 1
+
+
+def test_a_queue_for_gpus_starts_no_run_that_was_staged_for_others(place: Place) -> None:
+    project(place.guild.folder, "shows: {exec: 'printenv CUDA_VISIBLE_DEVICES'}")
+    one, two, any_of_them = (
+        place.staged(*words, op="shows") for words in (("--gpus", "1"), ("--gpus", "2"), ())
+    )
+    place.ok("run", "queue", "run-once=yes", "gpus=1", "-y")
+    assert [place.output(run).strip() for run in (one, any_of_them)] == ["1", "1"]
+    assert place.status(two) == "staged"
+    place.ok("run", "queue", "run-once=yes", "--gpus", "3", "-y")
+    assert place.output(two).strip() == "2"
 
 
 @pytest.mark.parametrize("flag", ["poll-interval=0", "poll-interval=x", "run-once=7", "x=1"])

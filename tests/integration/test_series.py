@@ -198,6 +198,7 @@ def test_needed_trials_are_those_that_no_run_has_completed(place: Place) -> None
     place.ok("run", "grid", "x=[1,2]", "-y")
     place.ok("run", "grid", "x=[1,2,3]", "-y", "--needed")
     assert len(latest(place, "grid", 9)) == 3
+    assert len(links(place, latest(place, "grid+")[0])) == 3
 
 
 def test_a_batch_that_is_stopped_stops_its_trial_and_starts_no_other(place: Place) -> None:
@@ -286,7 +287,7 @@ def test_all_runs_are_deleted_and_restored_with_their_batches(place: Place) -> N
 
 
 def test_steps_have_options_of_run(place: Place) -> None:
-    place.ok("run", "options", "-y", "-l", "mine", "-t", "all")
+    place.ok("run", "options", "-y", "-l", "mine", "-t", "all", "--gpus", "7")
     (pipe,) = latest(place, "options")
     steps = links(place, pipe)
     assert {name: place.attr(run, "label") for name, run in steps.items()} == {
@@ -297,6 +298,7 @@ def test_steps_have_options_of_run(place: Place) -> None:
     assert place.attr(steps["train"], "tags") == ["all"]
     trials = links(place, steps["train"]).values()
     assert [place.attr(run, "env")["CUDA_VISIBLE_DEVICES"] for run in trials] == ["3", "3"]
+    assert place.attr(steps["prepare"], "env")["CUDA_VISIBLE_DEVICES"] == "7"
 
 
 def test_a_step_that_is_not_needed_is_not_run(place: Place) -> None:
@@ -304,8 +306,10 @@ def test_a_step_that_is_not_needed_is_not_run(place: Place) -> None:
     (made,) = latest(place, "prepare", 9)
     (pipe,) = latest(place, "again")
     assert f"Step 2 of 2, prepare_2 has completed: {made}" in place.output(pipe)
+    assert links(place, pipe) == {"prepare": made, "prepare_2": made}
     place.ok("run", "again", "-y")
     assert latest(place, "prepare", 9) == [made]
+    assert links(place, latest(place, "again")[0]) == {"prepare": made, "prepare_2": made}
 
 
 def test_an_isolated_step_takes_runs_of_its_pipeline_alone(place: Place) -> None:

@@ -1,8 +1,9 @@
-"""Copies of pipelines and batches: the runs that they start later come home with a sync."""
+"""Copies of pipelines and batches: the runs that they consist of come home with them."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,22 +51,33 @@ def here(guild: Guild, *filters: str) -> dict[object, str]:
 
 
 def started(guild: Guild, remote: str, there: Path, op: str, *flags: str) -> tuple[Place, str]:
-    """Start it on the remote, and bring it home, and no run that it consists of."""
+    """Start it on the remote, and bring it home with the first run that it consists of."""
     place = Place(guild, there, remote)
     run = place.started(*flags, op=op)
     place.wait_for_output(run, "starting")
     guild.ok("pull", remote, run, "-y")
     assert os.listdir(guild.home / "runs").count(run) == 1
-    assert here(guild) == {}
+    assert here(guild) == {("trial", 1): f"running ({remote})"}
     return place, run
+
+
+def bring_home_alone(guild: Guild, remote: str, batch: str) -> None:
+    """Pull a batch that is over to a home that has nothing: all its trials come with it."""
+    shutil.rmtree(guild.home / "runs")
+    said = guild.ok("pull", remote, batch, stdin="n\n").out
+    assert "With 4 runs that these consist of." in said
+    guild.ok("pull", remote, batch, "-y")
+    assert here(guild) == {("trial", n): "completed" for n in (1, 2, 3)}
+    guild.ok("rm", "-y", "-Fo", "trial")
+    guild.ok("pull", remote, batch, "-y")
+    assert here(guild) == {}, "what was deleted here stays so"
+    guild.ok("restore", "-y")
 
 
 def test_trials_that_start_after_a_pull_of_their_batch_come_home(
     guild: Guild, remote: str, there: Path, tmp_path: Path, end: Callable[[int, int], None]
 ) -> None:
     place, batch = started(guild, remote, there, "trial", "n=[1:3]", f"folder={tmp_path}")
-    guild.ok("sync")
-    assert here(guild) == {("trial", 1): f"running ({remote})"}
     end(1, 0)
     place.wait_for_output(batch, "Trial 2 of 3: starting")
     guild.ok("sync")
@@ -84,7 +96,7 @@ def test_trials_that_start_after_a_pull_of_their_batch_come_home(
     assert guild.ok("sync").lines == []
 
 
-def test_a_batch_that_ended_before_the_sync_brings_all_its_trials(
+def test_a_batch_that_is_over_brings_all_its_trials(
     guild: Guild, remote: str, there: Path, tmp_path: Path, end: Callable[[int, int], None]
 ) -> None:
     place, batch = started(guild, remote, there, "pipe", f"folder={tmp_path}")
@@ -94,6 +106,7 @@ def test_a_batch_that_ended_before_the_sync_brings_all_its_trials(
     plan = guild.ok("sync", "--plan").out
     guild.ok("sync")
     assert here(guild) == {("trial", n): "completed" for n in (1, 2, 3)}
+    bring_home_alone(guild, remote, batch)
     trials = guild.ok("select", "--all", "-Fo", "trial").lines
     assert all(run[:8] in plan for run in trials)
 

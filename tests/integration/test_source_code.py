@@ -9,6 +9,7 @@ from guild_ai import GuildAi
 from support import Guild, Place, project
 from trees import fill
 
+from guild_sync.agent.store import rundir
 from guild_sync.agent.store.manifest import fields, manifest_lines
 
 SAY = """
@@ -112,20 +113,51 @@ def test_each_step_finds_its_own_source_code(place: Place) -> None:
     assert "lr 1 __main__ code/say.py" in out
 
 
-def test_steps_of_several_roots_are_refused_in_a_line(guild: Guild) -> None:
-    write(
-        guild.folder,
-        """
-all: {steps: [one, two]}
-one: {main: say}
-two: {main: say, sourcecode: {root: src}}
-""",
-    )
-    refused = guild("run", "all", "-y")
-    assert (refused.code, refused.out) == (1, "")
-    assert refused.err.splitlines()[0] == (
-        "guild: all cannot run: 'root' of 'sourcecode' is not the same for one and two"
-    )
+SEVERAL_ROOTS = """
+all: {steps: [one, 'mixed x=[1]', 'two lr=[1]']}
+mixed: {flags: {x: 1}, steps: ['two lr=${x}', three]}
+one: {main: scripts/talk, sourcecode: 'scripts/*.py'}
+two: {main: say, sourcecode: {root: src, select: '*.py'}}
+three: {main: talk, sourcecode: {root: ../beside, dest: code}}
+"""
+
+
+def files_and_digest(run_dir: Path) -> tuple[set[str], object]:
+    return sources(run_dir), rundir.read_attr(str(run_dir), "sourcecode_digest")
+
+
+def steps_below(run_dir: Path) -> dict[str, Path]:
+    """The runs of single operations that a run consists of, at any depth, by their names."""
+    links = [path for path in run_dir.iterdir() if path.is_symlink() and path.is_dir()]
+    below = {name: path for link in links for name, path in steps_below(link.resolve()).items()}
+    return below if links else {rundir.opref(str(run_dir))["name"]: run_dir}
+
+
+def test_each_step_has_the_files_that_it_has_by_itself_whatever_its_root(place: Place) -> None:
+    folder = place.guild.folder
+    write(folder, SEVERAL_ROOTS)
+    fill(folder.parent / "beside", "talk.py", content=SAY.encode())
+    alone = {}
+    for name in ("one", "two", "three"):
+        place.ok("run", name, "-y")
+        alone[name] = files_and_digest(last(place))
+    assert [files for files, _ in alone.values()] == [
+        {"scripts/talk.py"},
+        {"say.py"},
+        {"code/talk.py"},
+    ]
+    place.ok("run", "all", "-y")
+    made = place.run_dir(place.ok("select", "--operation", "all").lines[0])
+    (folder / "guild.yml").unlink()
+    place.ok("run", "--proto", made.name, "three:lr=5", "-y")
+    again = place.run_dir(place.ok("select", "--operation", "all").lines[0])
+    assert made != again
+    for run in (made, again):
+        found = {name: files_and_digest(step) for name, step in steps_below(run).items()}
+        assert found == alone
+        sent = ("beside/talk.py", f"{folder.name}/scripts/talk.py", f"{folder.name}/src/say.py")
+        assert sources(run) == {f".guild/sourcecode/{name}" for name in sent}
+    assert rundir.read_attr(str(steps_below(again)["three"]), "flags") == {"lr": 5}
 
 
 # Beside Guild AI.

@@ -40,7 +40,9 @@ second = subprocess.Popen([sys.executable, "-c", "import signal, time; " + deaf]
 print("children", first.pid, second.pid, flush=True)
 first.wait()
 """
-GUILDFILE = "polite: {main: polite}\ndeaf: {main: deaf}\nparent: {main: parent}"
+GUILDFILE = (
+    "polite: {main: polite}\ndeaf: {main: deaf}\nparent: {main: parent}\nwrong: {exec: 'false'}"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +139,10 @@ def test_what_does_not_run_is_not_stopped(place: Place) -> None:
     assert refused.code == 1
     assert refused.err == f"guild: run {staged}{place.on} is not running: it is staged\n"
     assert place.status(staged) == "staged"
+    wrong = place("run", "wrong", "-y")
+    assert wrong.code == 1
+    refused = place("stop", "1", "-y")
+    assert refused.err.endswith(f"{place.on} is not running: it has ended with an error\n")
 
 
 def test_one_that_does_not_run_stops_not_the_others(place: Place) -> None:

@@ -64,13 +64,13 @@ def end_operation(there: Path, run_id: str, signum: int) -> None:
 def test_a_run_that_completes_is_completed_here_after_a_sync(
     guild: Guild, remote: str, there: Path
 ) -> None:
-    run_id = guild.started("sleep=1", remote=remote)
+    run_id = guild.started("sleep=6", remote=remote)
     guild.ok("pull", remote, run_id, "-y")
     wait_until(lambda: ended(there, run_id))
     assert guild.status(run_id) == f"running ({remote})"
     guild.ok("sync")
     assert guild.status(run_id) == "completed"
-    assert guild.ok("cat", "-O").out == "Sleeping for 1 second(s)\nDone\n"
+    assert guild.ok("cat", "-O").out == "Sleeping for 6 second(s)\nDone\n"
 
 
 def test_several_runs_are_resolved_together(guild: Guild, remote: str) -> None:

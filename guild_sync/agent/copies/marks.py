@@ -344,8 +344,16 @@ def find_again(home: str, run: str) -> Found:
             "Show lost runs with 'guild runs --lost'.",
         )
     atomic.write_in(rundir.guild_dir(directory), rundir.LOCK_REMOTE, now.remote + "\n")
+    if _was_staged(directory):
+        rundir.mark(directory, rundir.STAGED)
     rundir.unmark(directory, rundir.LOCK_LOST)
     return {"id": run_id, "remote": now.remote}
+
+
+def _was_staged(directory: str) -> bool:
+    """Whether the run waited to be started when it was copied last."""
+    staged, started = rundir.read_attrs(directory, ("staged", "started")).values()
+    return isinstance(staged, int) and not (isinstance(started, int) and started > staged)
 
 
 def _has_ended_as(directory: str, state: State) -> bool:

@@ -32,7 +32,7 @@ def survey(
     `home_id` tells this guild home from any other, and from the empty folder that is left
     where its disk is not mounted; None where it has none and none can be made. A state has
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
-    no `stamps`, none has, nor `children`. `look_only`: nothing is written.
+    no `stamps`, none has. `look_only`: nothing is written.
     With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
     With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that.
     """
@@ -45,7 +45,7 @@ def survey(
         if not look_only:
             _end_if_abandoned(directory)
         found = rundir.state(directory)
-        if stamps and found["status"] is not None:
+        if found["status"] is not None:
             found["children"] = _children(directory)  # after its status: it has all by its end
         if stamps and found["status"] not in (None, *protocol.FINAL):
             found["stamp"] = stamp(directory, until, json.dumps(selection))

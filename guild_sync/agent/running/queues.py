@@ -10,12 +10,14 @@ import os
 import select
 import signal
 import subprocess
-from typing import Any, Iterator, List, NamedTuple, Set
+from typing import Any, Iterator, List, NamedTuple, Optional, Set
 
 from ..errors import AgentError
 from ..machine.processes import ENDING
+from ..protocol import DEVICES
 from ..staging import spawn
 from ..store import inside, locks, rundir
+from ..store.job import read_job
 from .saying import say
 
 
@@ -55,16 +57,25 @@ def _since(directory: str) -> int:
     return 0
 
 
-def main(home: str, interval: float, once: bool) -> int:
-    """Be a queue until told to end, or with `once` until no run waits; the exit status."""
-    return Queue(home, interval, once).run()
+def _gpus_of(directory: str, default: str) -> str:
+    """The GPUs that a run was staged to see."""
+    return str((read_job(directory).get("env") or {}).get(DEVICES, default))
+
+
+def main(home: str, interval: float, once: bool, gpus: Optional[str] = None) -> int:
+    """Be a queue until told to end, or with `once` until no run waits; the exit status.
+
+    A queue for `gpus` starts no run that was staged to see others.
+    """
+    return Queue(home, interval, once, gpus).run()
 
 
 class Queue:
     """What a queue knows: whether it is to end, and which runs it cannot start."""
 
-    def __init__(self, home: str, interval: float, once: bool) -> None:
+    def __init__(self, home: str, interval: float, once: bool, gpus: Optional[str] = None) -> None:
         self._home = home
+        self._gpus = gpus
         self._interval = interval
         self._once = once
         self._ending = False
@@ -109,6 +120,8 @@ class Queue:
             if staged in self._passed_over:
                 continue
             directory = rundir.run_dir(self._home, staged.run_id)
+            if self._gpus is not None and self._gpus != _gpus_of(directory, self._gpus):
+                continue
             try:
                 runner = spawn.start_runner(directory, only="staged")
             except (AgentError, OSError) as e:

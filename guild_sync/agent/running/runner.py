@@ -93,6 +93,9 @@ def run(
 
             home = job.get("guild_home") or _home_of(directory)
             said = meeting.meet(home, directory, job["requires"], environment.python, variables)
+            of_flags = meeting.variables(directory, job["requires"])
+            variables.update(of_flags)
+            job["env"] = {**(job.get("env") or {}), **of_flags}
             before = meeting.commands(directory, job["requires"])
         if job.get("config") or job.get("paths"):
             from . import flag_files  # most operations have neither
@@ -239,9 +242,9 @@ def _argv(directory: str, job: Job, environment: Environment) -> List[str]:
 def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, str]:
     """The operation's environment: the host's, the activated one's, then the run's own."""
     variables = dict(environment.variables)
-    if job.get("builtin"):  # what it starts gets the same as if it were started by itself
-        return variables
     own = {str(k): str(v) for k, v in (job.get("env") or {}).items()}
+    if job.get("builtin"):  # what it starts gets the same as if it were started by itself
+        return {**variables, **own}
     packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
     base = os.path.join(directory, job.get("source_dest") or "")
     path = [base if job.get("source_dest") else ""]

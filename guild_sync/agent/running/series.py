@@ -52,6 +52,7 @@ class Series:
         self._done: Dict[str, str] = dict(job.get("done") or {})
         self._within: Dict[str, str] = {}  # likewise, of the steps and trials of steps
         self._isolated = job.get("isolated")
+        self._sources = job.get("sources") or []
 
     def run(self) -> int:
         for signum in ENDING:
@@ -63,6 +64,10 @@ class Series:
             run_id = self._completed_before(child)
             if run_id:
                 say("%s has completed: %s" % (title, run_id))
+                try:
+                    self._link(child, run_id)
+                except OSError as e:
+                    say("%s: there can be no link to it: %s" % (title, e.strerror))
                 self._remember(run_id)
                 continue
             code = self._run_child(title, child)
@@ -94,9 +99,7 @@ class Series:
         link = os.path.join(self._directory, child["name"] or run_id)
         try:
             self._make(run_id, child)
-            if os.path.islink(link):  # of an earlier start, which failed
-                os.unlink(link)
-            os.symlink(os.path.relpath(directory, self._directory), link)
+            self._link(child, run_id)
             say("%s: starting %s" % (title, run_id))
             self._runner = spawn.start_runner(directory, echo=True)
         except (AgentError, OSError) as e:
@@ -122,15 +125,28 @@ class Series:
         say("%s failed: run %s ended with %s (exit status %s)" % (title, run_id, state, code))
         return code if isinstance(code, int) and code > 0 else 1
 
+    def _link(self, child: Child, run_id: str) -> None:
+        """Have the run that is the child's among the files of this one."""
+        link = os.path.join(self._directory, child["name"] or run_id)
+        target = os.path.relpath(rundir.run_dir(self._home, run_id), self._directory)
+        if os.path.islink(link):  # of an earlier start
+            if os.readlink(link) == target:
+                return
+            os.unlink(link)
+        os.symlink(target, link)
+
     def _make(self, run_id: str, child: Child) -> None:
         job: Job = {**child["job"], "environment": self._environment}
+        part = self._sources[child["source"]] if "source" in child else None
         if job.get("children"):
             job["done"] = {**self._within, **self._done}
             if not job.get("is_pipeline"):
                 job["isolated"] = self._is_isolated(child)
+            if self._sources and part is None:
+                job["sources"] = self._sources
         attributes = {**child["attributes"], "flags": self._flags_of(child)}
         stage.stage(self._home, run_id, child["opref"], attributes, job)
-        adopt_source(self._home, run_id, os.path.basename(self._directory))
+        adopt_source(self._home, run_id, os.path.basename(self._directory), part=part)
         for line in requirements.add_files(self._home, run_id, job.get("requires", ())):
             say("%s: %s" % (child["operation"], line))
 

@@ -14,7 +14,7 @@ from typing import Dict, List, Optional, Sequence
 from ..catalog import changes
 from ..errors import AgentError
 from ..machine import operation_process, processes
-from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited, now
+from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited, now, said_of
 from ..store import identity, inside, locks, rundir
 from ..store.identity import Identity
 
@@ -38,7 +38,7 @@ def _end(directory: str, how: str) -> None:
         raise AgentError("it is %s on %s" % (state.text, state.remote))
     holder = locks.held_by(guild)
     if holder is None:
-        raise AgentError("it is not running: it is %s" % state.text)
+        raise AgentError("it is not running: %s" % said_of(state.text))
     if holder.machine is not None:
         raise AgentError("it is running on %s, and can be stopped there" % holder.machine)
     if holder.pid == 0:

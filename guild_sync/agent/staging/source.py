@@ -7,15 +7,22 @@ import os
 import shlex
 import shutil
 import stat
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
+from ..protocol import SourcePart
 from ..store import inside, manifest, revision, rundir
 from ..store.job import read_job
 from ..store.manifest import SOURCE_FOLDER, write_manifest
 
 
-def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None:
-    """Give a pending run the source code and the packages of the run `source`."""
+def adopt_source(
+    home: str,
+    run_id: str,
+    source: str,
+    run_dir: str = "",
+    part: Optional[SourcePart] = None,
+) -> None:
+    """Give a pending run the source code, or a part of it, and the packages of the run `source`."""
     directory = run_dir or rundir.run_dir(home, run_id)
     origin = rundir.existing(rundir.run_dir(home, source))
     packages = os.path.join(rundir.guild_dir(origin), rundir.JOB_PACKAGES)
@@ -24,6 +31,8 @@ def adopt_source(home: str, run_id: str, source: str, run_dir: str = "") -> None
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(packages, target, symlinks=True, copy_function=_link)
     root, names = _source(origin)
+    if part is not None:
+        root, names = _part_of(root, names, part)
     copy_source(home, run_id, root, names, run_dir)
     revision.adopt(origin, directory)
     from . import given  # a new run does not need it
@@ -47,6 +56,13 @@ def _source(directory: str) -> Tuple[str, List[str]]:
     root = os.path.join(directory, folder)
     names = [name for name in names if not name.startswith((".guild", "/", ".."))]
     return root, [name for name in names if os.path.isfile(os.path.join(root, name))]
+
+
+def _part_of(root: str, names: List[str], part: SourcePart) -> Tuple[str, List[str]]:
+    """Where a part of the source code is, and its files, of those that there are."""
+    known, folder = set(names), part["root"]
+    above = "" if folder == "." else folder + "/"
+    return os.path.join(root, folder), [name for name in part["files"] if above + name in known]
 
 
 # Of a digest of source code, as Guild AI 0.9 writes it; nothing rests on its strength.

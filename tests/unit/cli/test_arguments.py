@@ -129,7 +129,7 @@ def test_a_value_may_be_called_help() -> None:
 # Help.
 
 
-@pytest.mark.parametrize("argv", [("--help",), ("-y", "a", "--help"), ("--wrong", "--help")])
+@pytest.mark.parametrize("argv", [("--help",), ("-y", "a", "--help"), ("--wrong", "-h"), ("-h",)])
 def test_help_is_shown_wherever_it_is_asked_for(
     argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +137,11 @@ def test_help_is_shown_wherever_it_is_asked_for(
         values(*argv)
     assert end.value.code == 0
     assert capsys.readouterr().out == arguments.whole(USAGE).strip() + "\n"
+
+
+def test_h_is_an_option_where_a_command_has_it() -> None:
+    usage = "Usage:\n  guild x [options]\n\nOptions:\n  -h, --human  Sizes for people.\n"
+    assert arguments.parse(usage, ["x", "-h"]).is_set("--human")
 
 
 # What does not fit.

@@ -191,6 +191,16 @@ def test_the_file_is_in_the_users_home_unless_guild_config_names_another(
     assert file.config_path() == tmp_path / "user" / ".guild" / "config.yml"
 
 
+def test_a_file_that_guild_config_names_has_to_be_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        remotes.remote("sandbox")
+    assert error.value.message == f"there is no {path}, which GUILD_CONFIG names"
+    monkeypatch.setenv("GUILD_CONFIG", "")
+    assert remotes.remote("sandbox").name == "sandbox"
+
+
 # Remotes that extend others.
 
 
@@ -472,7 +482,10 @@ def test_whatever_a_file_says_is_read_or_refused(data: object) -> None:
 # No file, an empty one, and the sandbox.
 
 
-def test_no_file_is_no_error_and_a_sandbox_is_there_anyway() -> None:
+def test_no_file_is_no_error_and_a_sandbox_is_there_anyway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GUILD_CONFIG")
     assert list(remotes.usable()[0]) == ["sandbox"]
     assert remotes.remote("sandbox").type == "sandbox"
 
@@ -505,7 +518,8 @@ def test_using_a_type_that_is_not_supported_is_an_error(path: Path) -> None:
     assert error.value.hint == "Supported types: ssh, sandbox."
 
 
-def test_a_remote_that_is_not_defined_is_an_error_that_says_where_to_look() -> None:
+def test_a_remote_that_is_not_defined_is_an_error_that_says_where_to_look(path: Path) -> None:
+    path.touch()
     with pytest.raises(ConfigError) as error:
         remotes.remote("x")
     assert error.value.message == "remote 'x' is not defined"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def faults(folder: Path, **entry: Any) -> str:
         ("op --fail-on-trial-error", Step("op", "op", fail_on_trial_error=True)),
         ("op @a.csv x=1 @b.json", Step("op", "op", {"x": "1"}, batch_files=("a.csv", "b.json"))),
         ("""op x='a  "b"' y=c\\ d""", Step("op", "op", {"x": 'a  "b"', "y": "c d"})),
-        ("m:op", Step("m_op", "m:op")),
-        ("gpkg.x/m:op", Step("gpkg.x_m_op", "gpkg.x/m:op")),
+        ("m:op", Step("m-op", "m:op")),
+        ("gpkg.x/m:op", Step("gpkg.x_m-op", "gpkg.x/m:op")),
         ({"run": "op", "label": 3}, Step("op", "op", label="3")),
         ({"run": "op", "tags": "a"}, Step("op", "op", tags=("a",))),
         ({"run": "op -t a", "tags": ["b", 1]}, Step("op", "op", tags=("b", "1"))),
@@ -68,7 +69,7 @@ def faults(folder: Path, **entry: Any) -> str:
             {
                 "run": "op",
                 "expect": [
-                    {"file": "a", "compare-to": "refs/a"},
+                    {"file": "a", "compare-to": "${PROJECT_DIR}/refs/a"},
                     {"output": "done"},
                     {"output": {"contains": "d"}},
                     {"output": True, "contains": 1},
@@ -106,6 +107,7 @@ def test_a_step_has_options_of_run(tmp_path: Path, entry: Any, found: Step) -> N
         ({"run": "a", "label": ["x"]}, "label: must be text on one line"),
         ({"run": "a", "label": "x\ny"}, "label: must be text on one line"),
         ({"run": "a", "gpus": "0\0"}, "gpus: must be text on one line"),
+        ("a --gpus 1 --no-gpus", "gpus and no-gpus exclude each other"),
         ({"run": "a", "tags": [{}]}, "tags: must be text on one line"),
         ({"run": "a", "needed": 1}, "needed: must be yes or no"),
         ({"run": "a", "isolate-runs": "x"}, "isolate-runs: must be yes or no"),
@@ -123,6 +125,17 @@ def test_a_step_has_options_of_run(tmp_path: Path, entry: Any, found: Step) -> N
 )
 def test_an_option_that_is_wrong_is_a_fault(tmp_path: Path, entry: Any, fault: str) -> None:
     assert f"op: steps, entry 2: {fault}" in faults(tmp_path, steps=["fine", entry])
+
+
+def test_each_fault_of_a_step_is_told_once_with_all_others(tmp_path: Path) -> None:
+    entry = {"run": "--what 3 --stop-after 2", "expect": 5, "needed": 1}
+    told = faults(tmp_path, steps=["fine", entry]).splitlines()
+    assert [line.split(": ", 2)[2].split(" (line")[0] for line in told] == [
+        "run: --what is no option that a step can have",
+        "run: --stop-after is no option that a step can have",
+        "expect: must be a mapping with one of file and output, not 5",
+        "needed: must be yes or no, not 1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +188,18 @@ def test_the_devices_of_a_step_are_those_of_all_that_it_consists_of(tmp_path: Pa
     assert seen not in first["env"]
     assert [trial["job"]["env"][seen] for trial in batch["children"]] == ["1", "1"]
     assert [step["job"]["env"][seen] for step in nested["children"]] == ["", "3"]
-    assert nested["children"][1]["job"]["operation"]["env"] == {seen: "3"}, "for a restart"
+    assert nested["children"][1]["job"]["operation"]["gpus"] == "3", "for a restart"
+
+
+def test_the_devices_of_a_pipeline_are_those_of_steps_that_say_nothing(tmp_path: Path) -> None:
+    a = {"exec": "true", "env": {"CUDA_VISIBLE_DEVICES": "9"}}
+    data = {"op": {"flags": {"z": 3}, "steps": ["a", "a --gpus ${z}", "a --no-gpus", "in"]}}
+    project = load(tmp_path, {**data, "in": {"steps": ["a"]}, "a": a})
+    op = operations.with_steps(project, project.operations[0])
+    *jobs, nested = (child["job"] for child in children(replace(op, gpus="0,1")))
+    found = [job["env"]["CUDA_VISIBLE_DEVICES"] for job in (*jobs, nested["children"][0]["job"])]
+    assert found == ["0,1", "3", "", "0,1"]
+    assert children(op)[0]["job"]["env"]["CUDA_VISIBLE_DEVICES"] == "9"
 
 
 def test_a_batch_of_a_step_has_its_own_trials_and_seed(tmp_path: Path) -> None:

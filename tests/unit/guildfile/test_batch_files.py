@@ -26,10 +26,34 @@ OPERATION = Operation(
 )
 
 
+TYPED = Operation(
+    "op",
+    exec="true",
+    flags={
+        "i": Flag("i", default=1, type="int", minimum=1),
+        "b": Flag("b", default=True, type="boolean"),
+        "c": Flag("c", default="x", choices=("x", "y")),
+    },
+)
+
+
 def rows(folder: Path, *files: tuple[str, str], force: bool = False) -> Any:
     for name, text in files:
         (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     return batch_files.rows_of(OPERATION, [name for name, _ in files], folder, force)
+
+
+def test_an_empty_cell_is_the_empty_text_whatever_the_flag_takes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('i,b,c\n,,\n2,no,y\n3,"",\n4\n')
+    assert list(batch_files.rows_of(TYPED, ["a.csv"], tmp_path)) == [
+        {"i": "", "b": "", "c": ""},
+        {"i": 2, "b": False, "c": "y"},
+        {"i": 3, "b": "", "c": ""},
+        {"i": 4, "b": True, "c": "x"},
+    ]
+    (tmp_path / "a.csv").write_text("i\n' '\n")
+    with pytest.raises(GuildError, match="not a whole number"):
+        batch_files.rows_of(TYPED, ["a.csv"], tmp_path)
 
 
 def made(found: Any, *words: str) -> list[Any]:
@@ -43,7 +67,7 @@ def made(found: Any, *words: str) -> list[Any]:
     ("name", "text", "found"),
     [
         ("a.csv", "n,s\n1,x\n2,007\n", [{"n": 1, "s": "x"}, {"n": 2, "s": "007"}]),
-        ("a.CSV", "n,s\r\nyes,'1'\r\n", [{"n": True, "s": "'1'"}]),
+        ("a.CSV", "n,s\r\nyes,'1'\r\n", [{"n": True, "s": "1"}]),
         ("a.csv", "\ufeffn\n1e3\n", [{"n": 1000.0}]),
         ("a.csv", 'n,s\n,"a,""b"""\n', [{"n": "", "s": 'a,"b"'}]),
         ("a.csv", "n,s\n5\n\n6,\n", [{"n": 5, "s": "a"}, {"n": 6, "s": ""}]),

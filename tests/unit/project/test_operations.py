@@ -31,14 +31,25 @@ def test_an_operation_that_is_not_there_is_answered_with_the_near_ones(tmp_path:
     ]
 
 
-def test_a_step_whose_operation_is_not_there_is_named_with_its_pipeline(tmp_path: Path) -> None:
-    found = several(tmp_path, "all: {steps: [train, {run: tset, name: last}]}\ntrain: x\ntest: y\n")
-    with pytest.raises(GuildError) as error:
-        operations.with_steps(found, operations.find(found, "all"))
-    assert error.value.message == (
-        "all: step last: operation 'tset' is not defined for this project"
-    )
-    assert "Did you mean test?" in error.value.hint
+@pytest.mark.parametrize("spec", [None, "train"])
+@pytest.mark.parametrize("text", ["- package: demo\n", "# nothing\n"])
+def test_a_file_that_defines_no_operation_says_so(
+    tmp_path: Path, text: str, spec: str | None
+) -> None:
+    with pytest.raises(GuildError, match=r"guild\.yml defines no operation$"):
+        operations.find(several(tmp_path, text), spec)
+
+
+def test_a_step_may_be_a_script_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "say.py").write_text("x = 1\n")
+    (tmp_path / "own.py").write_text("")
+    found = several(tmp_path, "all: {steps: [say.py x=2, own.py]}\nown.py: {exec: echo}\n")
+    script, own = operations.with_steps(found, operations.find(found, "all")).steps
+    assert script.operation is not None and own.operation is not None
+    assert (script.operation.main, list(script.operation.flags)) == ("say", ["x"])
+    assert own.operation.exec == "echo"
+    with pytest.raises(GuildError):
+        operations.find(found, "say.py")
 
 
 def test_the_default_operation_is_the_one_that_says_so(tmp_path: Path) -> None:

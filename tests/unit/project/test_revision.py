@@ -106,6 +106,22 @@ def test_the_diff_makes_the_tree_from_the_commit(tree: Path, tmp_path: Path) -> 
     assert (other / "sub" / "new.py").stat().st_mode & 0o111
 
 
+def test_a_new_source_file_is_told_of_by_its_path_whatever_the_root_of_the_source_code(
+    tree: Path,
+) -> None:
+    for name in ("sub/src/new.py", "sub/new.py", "lib/new.py"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text(f"# {name}\n")
+    for root, name in (("src", "sub/src/new.py"), ("../lib", "lib/new.py"), (".", "sub/new.py")):
+        selection = source_code_of([{"root": root, "select": "new.py"}], Place())
+        found = revision.revision(tree / "sub", source(tree / "sub", selection))
+        assert found is not None
+        assert f"+++ b/{name}\n@@ -0,0 +1 @@\n+# {name}\n" in found.diff
+    outside = source_code_of([{"root": str(tree.parent)}], Place())
+    found = revision.revision(tree / "sub", source(tree / "sub", outside))
+    assert found is not None
+
+
 def test_a_new_file_that_is_no_source_code_is_not_in_the_diff(tree: Path) -> None:
     folder = tree / "sub"
     (folder / "new.py").write_text("x\n")

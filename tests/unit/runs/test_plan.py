@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from types import FrameType
@@ -9,9 +10,10 @@ from types import FrameType
 import pytest
 from support import Guild, project
 
-from guild_sync.errors import UsageError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import BatchOptions, Notes
+from guild_sync.project.flags import flag_values
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
 from guild_sync.runs.resolve import Request, resolve
@@ -62,6 +64,10 @@ def test_a_script_is_a_project_of_its_own(here: LocalHost, guild: Guild) -> None
     assert meant.script == guild.folder / "say.py"
     assert meant.project is not None
     assert (meant.operation.name, meant.is_builtin) == ("say.py", False)
+    assert flag_values(meant.operation, []) == {"x": 1}
+    project(guild.folder, GUILDFILE + "say.py: {exec: echo mine}\n")
+    meant = resolve(Request("say.py"), here)
+    assert (meant.script, meant.operation.exec) == (None, "echo mine")
 
 
 def test_queue_is_guilds_own_unless_the_project_has_one(here: LocalHost, guild: Guild) -> None:
@@ -91,6 +97,30 @@ def test_an_earlier_run_takes_the_project_where_it_is_asked_to(
     other = resolve(Request("other", like=earlier), here)
     assert (anew.operation.exec, other.operation.exec) == ("echo new", "echo other")
     assert None not in (anew.project, other.project)
+
+
+@pytest.mark.parametrize("spec", ["other/op", "./op", "gpkg.other/op", "other/guild.pass"])
+def test_an_operation_of_another_package_is_none_of_this_project(
+    here: LocalHost, earlier: str, spec: str
+) -> None:
+    said = f"^{re.escape(spec)} is no operation of this project, of a package or of an earlier run$"
+    for request in (Request(spec), Request(spec, like=earlier)):
+        with pytest.raises(GuildError, match=said):
+            resolve(request, here)
+
+
+def test_an_operation_may_be_named_with_the_projects_own_package(
+    here: LocalHost, guild: Guild
+) -> None:
+    assert resolve(Request("gpkg.anonymous-0123abcd/op"), here).operation.name == "op"
+    for name in ("mine", "gpkg.mine"):
+        text = (
+            f"- package: {name}\n- operations: {{op: {{exec: echo own}}, a/b: {{exec: echo b}}}}\n"
+        )
+        project(guild.folder, text)
+        for spec in ("mine/op", "gpkg.mine/op", "op"):
+            assert resolve(Request(spec), here).operation.exec == "echo own"
+        assert resolve(Request("a/b"), here).operation.exec == "echo b"
 
 
 # What becomes of it.
@@ -131,6 +161,7 @@ def test_every_run_goes_the_same_way_and_no_step_twice(
         "_values",
         "_with_runs",
         "_seed",
+        "given_of",
         "_job",
         "secrets_given",
         "launch_of",
@@ -156,6 +187,34 @@ def test_a_run_that_starts_again_keeps_its_id_and_its_seed(here: LocalHost, earl
 def test_a_run_that_starts_again_as_it_was_keeps_its_job(here: LocalHost, earlier: str) -> None:
     kept = here.recipe(earlier)["job"]
     assert plan(Request(again=earlier), here).job == kept
+
+
+def devices(request: Request, here: LocalHost) -> str | None:
+    return plan(request, here).job["env"].get("CUDA_VISIBLE_DEVICES")
+
+
+def test_a_run_sees_the_gpus_that_are_asked_for_and_again_when_it_is_made_again(
+    here: LocalHost, guild: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert devices(Request("op"), here) is None
+    assert devices(Request("op", gpus=""), here) == ""
+    for request in (Request("queue", gpus="1"), Request("queue", ["gpus=1"])):
+        assert devices(request, here) == "1"
+    for request in (Request("pipe", gpus="1"), Request("op", ["x=[1,2]"], gpus="1")):
+        assert devices(request, here) == "1", "a queue looks for it there"
+    guild.ok("run", "op", "--gpus", "0,1", "-y")
+    (run,) = here.list_runs()["runs"]
+    changed, more = [Request(again=run["id"], flags=["x=9"]), Request(again=run["id"], gpus="${x}")]
+    for request, seen in (
+        (Request(again=run["id"]), "0,1"),
+        (Request(like=run["id"]), "0,1"),
+        (changed, "0,1"),
+        (more, "${x}"),
+    ):
+        assert devices(request, here) == seen
+    (guild.folder / "guild.yml").unlink()
+    monkeypatch.chdir(guild.folder.parent)
+    assert devices(Request(":op"), here) is None, "an earlier run offers its operation alone"
 
 
 def test_a_run_like_another_is_new_and_takes_its_source_code(here: LocalHost, earlier: str) -> None:

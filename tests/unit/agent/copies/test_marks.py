@@ -585,3 +585,6 @@ def test_a_run_that_was_not_named_is_copied_only_over_a_copy_of_the_same_remotes
     assert (rundir.status(str(run)).remote is None) == (whose is not None)
     assert marks.begin(home, told, "gpu", named=[A])["foreign"] == {}
     assert rundir.status(str(run)) == rundir.Status("running", "gpu")
+
+
+#
