@@ -1,7 +1,7 @@
 """List the operations of the project in this folder.
 
-One that cannot run is listed with its faults; the others run. 'guild help --man guild.yml'
-tells what the project's guild.yml may say.
+One that cannot run is listed with its faults, a pipeline with those of its steps; the others
+run. 'guild help --man guild.yml' tells what the project's guild.yml may say.
 
 Usage:
   guild operations [options]
@@ -26,6 +26,7 @@ from guild_sync.errors import Exit
 from guild_sync.guildfile import reader, schema
 from guild_sync.output import console, records, tables, terminal
 from guild_sync.project import batches, flags, values
+from guild_sync.project.operations import with_faults_of_steps
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(schema.schema(), indent=2))
         return Exit.OK
     project = reader.load(Path.cwd())
-    found = project.operations
+    found = with_faults_of_steps(project)
     if project.faults:
         console.warn(refusal(project.guildfile, project.faults))
     if args.is_set("--json"):

@@ -88,9 +88,20 @@ def with_steps(project: Project, operation: Operation) -> Operation:
     Raises ConfigError with all the faults of these: a pipeline without any has its steps.
     """
     found = _with_steps(Offered(project), operation)
-    faults = [fault for each in with_those_of_steps(found) for fault in each.faults]
-    refuse(project.guildfile, list(dict.fromkeys(faults)))
+    refuse(project.guildfile, _faults(found))
     return found
+
+
+def with_faults_of_steps(project: Project) -> list[Operation]:
+    """The operations of a project, each with all that keeps it from running."""
+    offered = Offered(project)
+    return [replace(o, faults=_faults(_with_steps(offered, o))) for o in project.operations]
+
+
+def _faults(operation: Operation) -> tuple[str, ...]:
+    """The faults of an operation, and those of its steps, each once."""
+    found = (fault for each in with_those_of_steps(operation) for fault in each.faults)
+    return tuple(dict.fromkeys(found))
 
 
 def _with_steps(offered: Offered, operation: Operation) -> Operation:

@@ -201,10 +201,13 @@ def test_the_other_operations_of_a_file_with_faults_are_listed_and_run(guild: Gu
         "worse",
         "  cannot run: worse: must be a mapping, or text, not 3 (line 6)",
         "all",
+        "  cannot run: bad: main: must be text, not ['a'] (line 4)",
+        "  cannot run: bad: env: must be a mapping, not 'text' (line 5)",
         "odd",
     ]
     found = {o["name"]: o["faults"] for o in json.loads(guild.ok("operations", "--json").out)}
     assert found["good"] == found["odd"] == []
+    assert found["all"] == found["bad"] != []
     assert found["worse"] == ["worse: must be a mapping, or text, not 3 (line 6)"]
     done = guild.ok("run", "good", "x=2", "-y")
     assert (done.lines, done.err) == (["fine"], "")

@@ -65,3 +65,18 @@ def test_where_several_operations_could_be_meant_one_must_be_named(tmp_path: Pat
     with pytest.raises(UsageError) as error:
         operations.find(several(tmp_path), None)
     assert error.value.message == "which operation?"
+
+
+def test_a_pipeline_has_the_faults_of_its_steps_at_any_depth(tmp_path: Path) -> None:
+    text = """
+bad: {main: [x]}
+good: x
+inner: {steps: [good, bad, bad]}
+outer: {steps: [inner, bad]}
+fine: {steps: [good]}
+"""
+    found = several(tmp_path, text)
+    faults = {o.name: o.faults for o in operations.with_faults_of_steps(found)}
+    of_bad = ("bad: main: must be text, not ['x'] (line 2)",)
+    assert faults["bad"] == faults["inner"] == faults["outer"] == of_bad
+    assert faults["good"] == faults["fine"] == ()
