@@ -10,9 +10,7 @@ from guild_sync.errors import GuildError, RunNotFound
 from guild_sync.hosts.agent import AgentClient
 
 # A command of those that hints of the agent name, with the run that may follow.
-_COMMAND = re.compile(
-    r"\bguild (?:runs (?:info|rm)|runs|stop|ls|run --start)(?: [0-9a-f]{32})?(?![\w-]| -r)"
-)
+_COMMAND = r"\bguild (?:runs (?:info|rm)|runs|stop|ls|run --start)(?: [0-9a-f]{32})?(?![\w-]| -r)"
 
 
 class FileMissing(GuildError):
@@ -38,7 +36,7 @@ def option(host: str | None) -> str:
 
 def from_here(hint: str, host: str) -> str:
     """An agent's hint, its commands as they are typed here to mean that host."""
-    return _COMMAND.sub(lambda command: command[0] + option(host), hint)
+    return re.sub(_COMMAND, lambda command: command[0] + option(host), hint)
 
 
 def on(host: Host) -> str:
