@@ -372,7 +372,7 @@ def test_a_later_copy_of_a_deleted_run_takes_its_place_in_the_trash(
     (there / "runs" / run_id / "out").write_text("1")
     for text in ("1", "2"):
         (there / "runs" / run_id / "out").write_text(text)
-        guild.ok("pull", remote, "-y")
+        guild.ok("pull", remote, "--deleted", "-y")
         guild.ok("rm", "-y")
     assert (guild.home / "trash/runs" / run_id / "out").read_text() == "2"
 

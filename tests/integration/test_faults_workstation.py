@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,8 @@ def far(guild: Guild, sshd: Server, there: Path) -> str:
         write_run(there, run_id, sizes=SIZES)
     guild.configure(far=sshd.keys(there))
     guild.ok("runs", "-r", "far")
+    with open(guild.config, "a") as config:  # the disks of these tests are small
+        config.write("keep-free: 0\n")
     return "far"
 
 
@@ -233,16 +236,23 @@ def disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_disk_here_that_is_full(guild: Guild, there: Path, far: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "code", "said"),
+    [("2m", 4, "no room: "), ("64m,nr_inodes=40", 1, "is full|No space left")],
+)
+def test_a_disk_here_that_is_full(
+    guild: Guild, there: Path, far: str, limit: str, code: int, said: str
+) -> None:
     for run_id in RUNS:
         (there / "runs" / run_id / "large").write_bytes(os.urandom(1_000_000))
-    with disk(guild.home, "2m"):
+    with disk(guild.home, limit):
         marked_here(guild, there)
         done = guild("sync")
         check_between(guild, there, done)
-        assert done.code == 1
-        assert "is full" in done.err or "No space left" in done.err
-        subprocess.run(["mount", "-o", "remount,size=64m", str(guild.home)], check=True)
+        assert done.code == code
+        assert re.search(said, done.err), done.err
+        larger = "remount,size=64m,nr_inodes=4000"
+        subprocess.run(["mount", "-o", larger, str(guild.home)], check=True)
         check_after(guild, there, far)
 
 

@@ -167,6 +167,7 @@ RUNNING: dict[str, Any] = {
     "unreadable": [],
     "left_out": [],
     "links": [],
+    "bytes": None,
 }
 
 
