@@ -54,6 +54,9 @@ _REPEATED = (
     ("--digest", "digest"),
 )
 
+# These, and two of FILE_OPTIONS.
+_SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include"}
+
 # What the line `[filters]` in a usage stands for, that of every command that chooses runs.
 FILTER_OPTIONS = """\
 Only some runs:
@@ -175,7 +178,7 @@ def parse(usage: str, argv: Sequence[str]) -> Arguments:
         raise SystemExit(0)
     words = [*options, *dashes, *behind]
     try:
-        read = dict(docopt(_with_repeats(usage), words, default_help=False))
+        read = dict(docopt(_for_docopt(usage, options), words, default_help=False))
     except DocoptExit as e:
         command = re.search(r"usage:\s+(guild(?:-[a-z]+)?(?: [a-z]+)?)", usage, re.I)
         name = command[1] if command else "guild"
@@ -198,12 +201,28 @@ def _options_with_values(usage: str) -> set[str]:
     return {name for option in usages.options(usage) if option.value for name in option.names}
 
 
-def _with_repeats(usage: str) -> str:
-    """`usage` as docopt takes it: in `[options]` alone an option comes once."""
-    repeated = [option for option, _ in _REPEATED] if FILTER_OPTIONS in usage else []
-    repeated += ["--exclude", "--include"] if FILE_OPTIONS in usage else []
-    repeats = "".join(f"[{option} X]... " for option in repeated)
-    return usage.replace("[options]", f"{repeats}[options]")
+def _for_docopt(usage: str, words: Sequence[str]) -> str:
+    """`usage` with those of its options that `words` may mean, or that have a default.
+
+    docopt compares all options with one another, which is most of what it does otherwise.
+    """
+    parts = usages.sections(usage)
+    lines = "\n".join(line for part in parts if part.heading == "Usage" for line in part.lines)
+    begun = tuple(word.partition("=")[0] for word in words if word.startswith("--"))
+    has_short = any(word.startswith("-") and not word.startswith("--") for word in words)
+    meant = [
+        option
+        for option in usages.options(usage)
+        if any(
+            name.startswith(begun) or (has_short and name[1] != "-") or name in lines
+            for name in option.names
+        )
+        or "[default: " in option.about
+    ]
+    # In `[options]` alone an option comes once.
+    repeats = "".join(f"[{o.names[-1]} X]... " for o in meant if o.names[-1] in _SEVERAL_TIMES)
+    listed = "\n".join(f"  {' '.join(o.names)} {o.value}  {o.about}" for o in meant)
+    return f"Usage:\n{lines.replace('[options]', f'{repeats}[options]')}\n\nOptions:\n{listed}\n"
 
 
 def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:

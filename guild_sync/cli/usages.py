@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-_HEADING = re.compile(r"([A-Z][\w ,]*):\Z")
-_ITEM = re.compile(r"  (\S.*?)(?:\s{2,}(\S.*))?\Z")
-_OPTION_NAME = re.compile(r"(?<!\S)(--?[A-Za-z][\w-]*)")
-_OPTION_VALUE = re.compile(r"[ =]([A-Z]+)\b")
+# Without patterns: to compile them would take longer than to read a usage, which each command does.
 
 
 class Item(NamedTuple):
@@ -29,9 +25,9 @@ class Section(NamedTuple):
         """The list that this section is; empty where it is something else."""
         found: list[Item] = []
         for line in self.lines:
-            match = _ITEM.match(line)
-            if match and not line.startswith("   "):
-                found.append(Item(match[1], match[2] or ""))
+            if line.startswith("  ") and not line.startswith("   ") and line.strip():
+                name, _, about = line.strip().partition("  ")
+                found.append(Item(name, about.strip()))
             elif found and line.startswith("   "):
                 name, about = found[-1]
                 found[-1] = Item(name, f"{about} {line.strip()}".strip())
@@ -53,10 +49,9 @@ def sections(text: str) -> list[Section]:
     found = [Section("", ())]
     lines = text.strip("\n").split("\n")
     for number, line in enumerate(lines):
-        heading = _HEADING.match(line)
         below = lines[number + 1] if number + 1 < len(lines) else ""
-        if heading and below.startswith("  ") and not below.startswith("    "):
-            found.append(Section(heading[1], ()))
+        if _is_heading(line) and below.startswith("  ") and not below.startswith("    "):
+            found.append(Section(line[:-1], ()))
             continue
         if found[-1].heading and line and not line.startswith(" "):
             found.append(Section("", ()))
@@ -65,16 +60,23 @@ def sections(text: str) -> list[Section]:
     return [section for section in found if any(section.lines)]
 
 
+def _is_heading(line: str) -> bool:
+    is_words = all(character.isalnum() or character in " ,()" for character in line[:-1])
+    return line.endswith(":") and line[0].isupper() and is_words
+
+
 def options(text: str) -> list[Option]:
     """All options of a usage, of whatever section."""
     return [
-        Option(tuple(_OPTION_NAME.findall(item.name)), _value_of(item.name), item.about)
+        Option(*_names_and_value(item.name), item.about)
         for section in sections(text)
         for item in section.items
         if item.name.startswith("-")
     ]
 
 
-def _value_of(name: str) -> str:
-    match = _OPTION_VALUE.search(name)
-    return match[1] if match else ""
+def _names_and_value(item: str) -> tuple[tuple[str, ...], str]:
+    """The names in `-n, --limit N`, and the word for the value, which is in capitals."""
+    words = item.replace(",", " ").replace("=", " ").split()
+    names = tuple(word for word in words if word.startswith("-"))
+    return names, next((word for word in words if word.isupper() and word.isalpha()), "")

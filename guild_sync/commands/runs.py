@@ -25,7 +25,6 @@ Options:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
@@ -57,6 +56,8 @@ def main(argv: Sequence[str]) -> int:
     else:
         found = target.list_runs(*which)
     if args.is_set("--json"):
+        import json
+
         print(json.dumps(found["runs"]))
         return Exit.OK
     for line in _lines(found["runs"], details, args):

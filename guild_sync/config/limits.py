@@ -16,18 +16,18 @@ def keep_free() -> int:
     A value that is none counts as none given, and is a fault that others tell (`faults`).
     Raises ConfigError where the file cannot be read, or is not YAML.
     """
-    found = size(_given())
-    return _DEFAULT if found is None else found
+    return _read()[0]
 
 
 def faults() -> tuple[str, ...]:
     """What is wrong with the key; raises as `keep_free` does."""
-    given, place = _given(), Place()
-    if given is not None and size(given) is None:
+    return _read()[1]
+
+
+def _read() -> tuple[int, tuple[str, ...]]:
+    data, place = load(config_path()), Place()
+    given = data.get(KEY) if isinstance(data, dict) else None
+    found = size(given)
+    if given is not None and found is None:
         place.fault(f"{KEY}: must be a size, such as 500M or 20G, not {given!r}")
-    return tuple(place.faults)
-
-
-def _given() -> object:
-    data = load(config_path())
-    return data.get(KEY) if isinstance(data, dict) else None
+    return _DEFAULT if found is None else found, tuple(place.faults)

@@ -17,7 +17,7 @@ from guild_sync.agent.running.nested import NestedError, put
 from guild_sync.config import file
 from guild_sync.declarations import nested_flags
 from guild_sync.errors import GuildError
-from guild_sync.project.definitions import ConfigFile, Yaml
+from guild_sync.project.definitions import TEMPLATE, ConfigFile, Yaml
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import argument_text, plain_value
 
@@ -96,7 +96,7 @@ def _unreadable(path: str, error: ValueError) -> str:
 
 
 def _suffix(config: ConfigFile) -> str:
-    return PurePosixPath(config.path).suffix.lower()
+    return PurePosixPath(config.path.removesuffix(TEMPLATE)).suffix.lower()
 
 
 def _parsed(config: ConfigFile) -> dict[Yaml, Yaml]:

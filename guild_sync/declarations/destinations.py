@@ -14,9 +14,16 @@ from guild_sync.project.definitions import ConfigFile, Yaml
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import words_of
 
-_PLAIN = ("args", "globals", "env")
+_ENVIRONMENT = "env"
+_NOWHERE = ("no", "off", "none")  # but into the environment, which has all
+_PLAIN = ("args", "globals", _ENVIRONMENT)
 _OF_MODULE = ("global", "dict", "namespace")  # with the name of a global
-FORMS = "args, args:NAME, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env"
+FORMS = "args, args:NAME, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env, no"
+
+
+def destination(value: Yaml) -> Yaml:
+    """Where flags go: one of FORMS, or what has been written in its place."""
+    return _ENVIRONMENT if value is False or value in _NOWHERE else value
 
 
 @dataclass(frozen=True)

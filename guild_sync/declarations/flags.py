@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from guild_sync.agent.protocol import Value
@@ -88,12 +88,22 @@ def _there(
 
 
 def _imported(
-    there: Mapping[str, Flag], entry: Mapping[Yaml, Yaml], declared: Collection[str]
+    there: Mapping[str, Flag], entry: Mapping[Yaml, Yaml], declared: Mapping[str, Yaml]
 ) -> dict[str, Flag]:
-    """Those of the flags that are there which the operation has: it declares or imports them."""
+    """Those of the flags that are there which the operation has: it declares or imports them.
+
+    What `arg-name` of one says is there under the name that guild.yml gives it.
+    """
     wanted, left_out = entry.get("flags-import"), _listed(entry.get("flags-import-skip"))
+    renamed = {arg: name for name, value in declared.items() if (arg := _arg_name(value))}
+    renamed = {arg: name for arg, name in renamed.items() if arg in there}
     flags = {}
     for name, flag in there.items():
+        if name in renamed:
+            flags[renamed[name]] = _called(flag, renamed[name])
+            continue
+        if name in renamed.values():  # it is another one's here
+            continue
         is_imported = name not in left_out and _is_wanted(name, wanted)
         if name in declared or is_imported:
             flags[name] = replace(flag, offered=wanted is None and name not in declared)
@@ -105,7 +115,8 @@ def _declared(name: str, value: Yaml, base: Flag | None, dest: str | None, place
     given: Mapping[Yaml, Yaml] = value if isinstance(value, dict) else {"default": value}
     # One with a variable of its own needs no global.
     is_global = dest == "globals" and not given.get("env-name")
-    base = base or Flag(name, global_name=name.replace("-", "_") if is_global else None)
+    called = (_arg_name(value) or name).replace("-", "_")
+    base = base or Flag(name, global_name=called if is_global else None)
     try:
         as_value(value)
     except ValueError as e:
@@ -214,6 +225,18 @@ def _env_texts(value: Yaml, place: Place) -> dict[str, str] | None:
 
 def _number(value: Yaml) -> float | None:
     return value if isinstance(value, (int, float)) else None
+
+
+def _arg_name(declared: Yaml) -> str | None:
+    """What the flag is called where it goes, if guild.yml says that."""
+    name = declared.get("arg-name") if isinstance(declared, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _called(flag: Flag, name: str) -> Flag:
+    """The flag that is there, as guild.yml calls it."""
+    option = flag.spelling.option or f"--{flag.name}"
+    return replace(flag, name=name, spelling=replace(flag.spelling, option=option))
 
 
 def _listed(value: Yaml) -> list[str]:

@@ -12,7 +12,7 @@ from guild_sync.agent.running.nested import NestedError, Node, leaves, put
 from guild_sync.agent.store import attrs
 from guild_sync.project.definitions import Yaml
 from guild_sync.project.flags import Flag
-from guild_sync.project.values import is_number, shown
+from guild_sync.project.values import argument_text, is_number
 
 _MAX_FLAGS = 2000
 _UNKEPT = re.compile("[\0\ud800-\udfff]")  # in a text that is no flag's value
@@ -39,7 +39,7 @@ def flags_in(data: Mapping[Yaml, Yaml]) -> dict[str, Flag]:
             continue
         if isinstance(value, (list, tuple)):
             if all(map(_is_flag_value, value)):
-                text = shlex.join(v if isinstance(v, str) else shown(v) for v in value)
+                text = shlex.join(map(argument_text, value))
                 found[name] = Flag(name, text, several=True, is_words=True, there=text)
         elif _is_flag_value(value):
             found[name] = Flag(name, value, type=_type_of(value), there=value)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from guild_sync.config.faults import Place
 from guild_sync.config.texts import is_one_line
 from guild_sync.declarations.sources import KINDS, SOURCE_KEYS, source_of
+from guild_sync.declarations.spellings import skipped
 from guild_sync.project.definitions import Requirement, Yaml
 from guild_sync.project.flags import Flag
 
@@ -36,23 +37,30 @@ def requirements_of(
     )
 
 
-def add_flags(requires: tuple[Requirement, ...], flags: dict[str, Flag]) -> None:
+def add_flags(
+    requires: tuple[Requirement, ...], flags: dict[str, Flag], declared: Mapping[Yaml, Yaml]
+) -> None:
     """Add the flags that say which runs, and which files, are required.
 
-    One that the operation has already says it, too.
+    One that the operation has `declared` says it, too, and is no argument unless it says so.
     """
     for requirement in requires:
         is_run, name = requirement.kind == "operation", requirement.flag
-        # The name of a file is no flag of its own.
-        if not name or name in flags or (not is_run and name == requirement.name):
+        if not name:
             continue
-        what = f"the run of {requirement.source} to take; the latest completed one"
-        flags[name] = Flag(
-            name,
-            type="string",
-            is_run=True,
-            description=what if is_run else f"what to take in place of {requirement.source}",
-        )
+        default = None if is_run or "${" in requirement.source else requirement.source
+        if name not in flags and (is_run or requirement.has_flag):
+            what = f"the run of {requirement.source} to take; the latest completed one"
+            flags[name] = Flag(
+                name,
+                default,
+                type="string",
+                is_run=True,
+                description=what if is_run else f"what to take in place of {requirement.source}",
+            )
+        elif name in flags and not flags[name].is_run and (is_run or requirement.has_flag):
+            flag = skipped(flags[name], declared.get(name))
+            flags[name] = replace(flag, default=default) if flag.default is None else flag
 
 
 def numbered(value: Yaml) -> list[tuple[str, Yaml]]:
@@ -66,7 +74,7 @@ def _required(
     entry: Yaml, place: Place, resources: Mapping[str, Yaml], above: tuple[str, ...] = ()
 ) -> list[Requirement]:
     """The sources of one entry: a source, a resource, or the name of one."""
-    name = _named(entry)
+    name = _named(entry, resources)
     if name is not None:
         if name not in resources:
             known = f": it has {', '.join(map(str, resources))}" if resources else ""
@@ -82,12 +90,14 @@ def _required(
     return [] if found is None else [found]
 
 
-def _named(entry: Yaml) -> str | None:
+def _named(entry: Yaml, resources: Mapping[str, Yaml]) -> str | None:
     """The name of the resource that an entry is, where it is one."""
     if isinstance(entry, dict) and set(entry) == {"resource"}:
         entry = entry["resource"]
     if not is_one_line(entry):
         return None
+    if entry in resources and ":" not in entry:
+        return entry  # it may be called `file`
     is_source = entry.partition(":")[0] in KINDS or "://" in entry
     return None if is_source else entry.strip()
 

@@ -10,7 +10,7 @@ from guild_sync.agent.protocol import Value
 from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import config_files
-from guild_sync.project.definitions import Requirement, Yaml
+from guild_sync.project.definitions import TEMPLATE, Requirement, Yaml
 from guild_sync.project.values import as_value, words_of
 
 KINDS = ("file", "operation", "config", "module", "url")
@@ -65,6 +65,8 @@ def _of_text(text: str, text_is: str) -> Yaml:
 
 def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement | None:
     before = len(place.faults)
+    if entry.get("flag-name") is False:  # as if it were not there, to Guild AI too
+        entry = {key: value for key, value in entry.items() if key != "flag-name"}
     _check_texts(kind, entry, place)
     source, name = str(entry[kind]), str(entry.get("name", entry[kind]))
     _check_source(kind, source, place)
@@ -83,9 +85,10 @@ def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement 
         select=_patterns("select", entry, place),
         rename=_rename(entry.get("rename"), place),
         target_path="" if keep else target_path,
-        copy=target_type == "copy",
+        copy=target_type == "copy" or (kind == "operation" and target_type is None),
         keep_folders=keep,
         flag=_flag(kind, entry, name),
+        has_flag="flag-name" in entry and kind != "config",
         least=_patterns("select-min", entry, place),
         greatest=_patterns("select-max", entry, place),
         unpack=says["unpack"] is not False,
@@ -128,7 +131,8 @@ def _check_source(kind: str, text: str, place: Place) -> None:
         place.fault(f"operation: {text!r} is no name, and no regular expression")
     if kind == "url" and "${" not in text and not re.match(r"(?i)(https?|ftp)://[^/]", text):
         place.fault("url: must begin with http://, https:// or ftp://")
-    if kind == "config" and "${" not in text and not text.lower().endswith(config_files.SUFFIXES):
+    is_known = text.removesuffix(TEMPLATE).lower().endswith(config_files.SUFFIXES)
+    if kind == "config" and "${" not in text and not is_known:
         place.fault(f"config: must end with one of {', '.join(config_files.SUFFIXES)}")
 
 

@@ -13,6 +13,7 @@ from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import step_options
 from guild_sync.declarations.requirements import numbered
+from guild_sync.project.batches import is_range
 from guild_sync.project.definitions import NAME, Expectation, Step, Yaml
 from guild_sync.project.values import as_value, shown
 
@@ -120,7 +121,7 @@ def _name(given: Mapping[Yaml, Yaml], spec: str, place: Place) -> str:
     """What the step is called: a link in the pipeline's run has this name."""
     name = given.get("name")
     if name is None and spec:
-        own = re.sub(r"[^A-Za-z0-9_.-]", "_", spec.strip(":"))
+        own = re.sub(r"[^A-Za-z0-9_.-]", "_", spec.strip(":").replace(":", "-"))
         name = own if NAME.match(own) else f"_{own}"
     if not isinstance(name, str) or not NAME.match(name):
         place.fault(f"name: {name!r} is none: it has letters, digits, '-', '_', '.'")
@@ -143,7 +144,9 @@ def _flags(value: Yaml, place: Place) -> dict[str, str]:
 
 def _word_for(value: Value) -> str:
     """A value as it is written behind `FLAG=`."""
-    return value if isinstance(value, str) and "${" in value else shown(value)
+    if isinstance(value, str) and ("${" in value or is_range(value)):
+        return value
+    return shown(value)
 
 
 def _expectations(value: Yaml, place: Place) -> tuple[Expectation, ...]:
@@ -168,12 +171,18 @@ def _expectation(entry: Yaml, place: Place) -> Expectation | None:
     else:
         found = Expectation(
             _path(entry["file"], "file", place),
-            _path(entry["compare-to"], "compare-to", place) if "compare-to" in entry else "",
+            _of_project(entry["compare-to"], place) if "compare-to" in entry else "",
             _pattern(entry["contains"], place) if "contains" in entry else "",
         )
         if found.file.startswith("/"):
             place.fault("file: must be a path in the run")
     return None if len(place.faults) > before else found
+
+
+def _of_project(value: Yaml, place: Place) -> str:
+    """A path of the project, which may be written with the variable that names its folder."""
+    found = value.removeprefix("${PROJECT_DIR}/") if isinstance(value, str) else value
+    return _path(found, "compare-to", place)
 
 
 def _of_output(entry: Mapping[Yaml, Yaml]) -> Yaml:

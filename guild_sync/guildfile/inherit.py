@@ -39,7 +39,7 @@ class Models:
     def __init__(self, entries: Iterable[ProjectEntry]) -> None:
         self.by_name: dict[str, list[ProjectEntry]] = {}
         for entry in entries:
-            if entry.name and entry.kind in ("model", "config"):
+            if entry.kind in ("model", "config"):  # that without a name is `:OPERATION`
                 self.by_name.setdefault(entry.name, []).append(entry)
 
     def whole(self, entry: ProjectEntry) -> Mapped:

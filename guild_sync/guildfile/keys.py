@@ -94,7 +94,9 @@ OPERATION: Mapping[str, Key] = {
         SWITCH, TEXT, LIST, about="Which of the flags that there are a run has."
     ),
     "flags-import-skip": Key((TEXT, LIST), "Which of them it has not."),
-    "flags-dest": _first(TEXT, about="Where flags go: args, globals, dict:NAME, config:FILE."),
+    "flags-dest": _first(
+        TEXT, SWITCH, about="Where flags go: args, globals, dict:NAME, config:FILE, no."
+    ),
     "default-flag-arg-skip": Key((SWITCH,), "What a flag's arg-skip is where it does not say."),
     "flag-encoder": Key((TEXT,), "Refused: guild runs no code to make a flag's value."),
     "requires": _first(TEXT, LIST, MAPPING, about="What it needs: files, other runs."),

@@ -27,7 +27,7 @@ def checked(project: Project, places: Mapping[str, Spot]) -> Project:
             place = places[operation.full_name]
             before = len(place.faults)
             for number, step in enumerate(operation.steps, 1):
-                if offered.named(step.spec, operation.model) is None:
+                if offered.of_step(step.spec, operation.model) is None:
                     _fault(step, place.at(f"steps, entry {number}"), project)
             if operation.full_name in circles:
                 place.fault(f"steps: {' -> '.join(circles[operation.full_name])} goes round")
@@ -73,5 +73,5 @@ def _circles(project: Project, offered: Offered) -> Iterator[tuple[str, list[str
 
 
 def _below(operation: Operation, offered: Offered) -> Iterator[Operation]:
-    found = (offered.named(step.spec, operation.model) for step in operation.steps)
+    found = (offered.of_step(step.spec, operation.model) for step in operation.steps)
     return (each for each in found if each is not None and each.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +51,9 @@ def of_script(path: Path) -> tuple[Project, Operation]:
     folder = path.absolute().parent
     place = Spot(path.name)
     main = shlex.quote(path.stem)
-    flags, dest = flags_of({}, None, ProgramSource(main, folder, folder), place)
+    flags, dest = flags_of(
+        {"flags-import": "all"}, None, ProgramSource(main, folder, folder), place
+    )
     operation = Operation(
         path.name,
         main=main,
@@ -99,6 +101,7 @@ class _Reader:
             tuple(_with_those_of(of_package, o) for o in _told_apart(operations)),
             own_package,
             faults=tuple(self.file.faults),
+            scripts=tuple(self._scripts(operations)),
             default_model=defaults[0] if defaults else None,
         )
         if not any(operation.steps for operation in operations):
@@ -106,6 +109,13 @@ class _Reader:
         from guild_sync.guildfile import pipelines  # most projects have none
 
         return pipelines.checked(project, self.places)
+
+    def _scripts(self, operations: Sequence[Operation]) -> Iterator[Operation]:
+        """The scripts in the project's folder that are steps, and no operation is called so."""
+        specs = {step.spec for operation in operations for step in operation.steps}
+        for spec in sorted(specs - {operation.full_name for operation in operations}):
+            if spec.endswith(".py") and "/" not in spec and (self.folder / spec).is_file():
+                yield of_script(self.folder / spec)[1]
 
     def _package(self, found: Sequence[ProjectEntry]) -> tuple[Package, Spot]:
         """The project's own package, or else the first that it includes; and its place."""
@@ -195,7 +205,7 @@ class _Reader:
         requires = requirements_of(
             entry.get("requires"), place, resources=model.resources, model=model.name
         )
-        add_flags(requires, flags)
+        add_flags(requires, flags, mapped(entry.get("flags")))
         found = replace(
             found,
             main=main,
@@ -214,7 +224,7 @@ class _Reader:
         return replace(found, flags=flags) if not place.faults else found
 
     def _flags_dest(self, entry: Mapped, place: Spot) -> str | None:
-        dest = entry.get("flags-dest")
+        dest = destinations.destination(entry.get("flags-dest"))
         if dest is None or destinations.is_destination(dest):
             return dest
         place.fault(f"flags-dest: must be one of {destinations.FORMS}, not {short(dest)}")
@@ -242,7 +252,7 @@ class _Reader:
         if given[:1] == ["exec"] and isinstance(entry["exec"], list):
             place.fault("exec: must be text or a list of words")
         if not given and not entry.get("notebook"):
-            return shlex.quote(name.replace("-", "_")), None, None
+            return shlex.quote(name.removesuffix(".py").replace("-", "_")), None, None
         value = entry.get(given[0]) if given else None
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None

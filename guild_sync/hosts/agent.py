@@ -463,6 +463,9 @@ class AgentClient(ABC):
 
     # ---- the host itself
 
+    def known_home(self) -> str | None:
+        return self.ask(Functions.known_home)["home_id"]
+
     def python(self) -> protocol.Python:
         return self.ask(Functions.python)
 

@@ -31,7 +31,7 @@ def arguments(operation: Operation, values: Mapping[str, Value], words: Sequence
     flags = {name: operation.flags.get(name, forced(name)) for name in values}
     passed = [
         flag
-        for name, flag in flags.items()
+        for name, flag in sorted(flags.items())  # as Guild AI has them
         if flag.spelling.is_asked_for or not is_own(flag, values[name])
         if not _is_in_main(flag, values[name], words)
     ]
@@ -66,9 +66,10 @@ def global_form(flag: Flag, value: Value) -> Value:
 
 def option_of(flag: Flag) -> str:
     """The option that a flag is, with its dashes."""
-    if flag.arg_name:
+    option = flag.spelling.option
+    if flag.arg_name and (option or "").lstrip("-") != flag.arg_name:
         return f"--{flag.arg_name}"
-    return flag.spelling.option or f"--{flag.name}"
+    return option or f"--{flag.name}"
 
 
 def _is_in_main(flag: Flag, value: Value, words: Sequence[str]) -> bool:

@@ -64,7 +64,8 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
         )
     all_values = values
     values = own_values(operation, values)
-    requires = [request_of(needed, all_values, values) for needed in operation.requires]
+    placed = _placed(operation, values) if operation.requires else {}
+    requires = [request_of(needed, all_values, placed) for needed in operation.requires]
     env = _environment(operation, values)
     made: Job = {"op": operation.full_name, "env": env, **_run_keys(operation)}
     if operation.sourcecode.dest != ".":
@@ -119,11 +120,23 @@ def nested_values(operation: Operation, values: Mapping[str, Value]) -> dict[str
 
     No value is left as it is, unless there is one in its place.
     """
+    changed = {}
+    for name, value in values.items():
+        there = operation.flags.get(name, Flag(name)).there
+        if type(value) is not type(there) or value != there:
+            changed[name] = value
+    return _placed(operation, changed, with_none=True)
+
+
+def _placed(
+    operation: Operation, values: Mapping[str, Value], with_none: bool = False
+) -> dict[str, Value]:
+    """The values by the names that they have where they go, a list where words stand for one."""
     found: dict[str, Value] = {}
     for name, value in values.items():
         flag = operation.flags.get(name, Flag(name))
-        if type(value) is not type(flag.there) or value != flag.there:
-            found[name] = plain(words_in(value)) if flag.is_words else value
+        if value is not None or with_none:
+            found[flag.arg_name or name] = plain(words_in(value)) if flag.is_words else value
     return found
 
 

@@ -9,12 +9,12 @@ import sys
 from guild_sync.errors import GuildError
 from guild_sync.output.terminal import clean, styled
 
-_HEADING = re.compile(r"^[A-Z][\w ,]*:$", re.M)
+_HEADING = r"(?m)^[A-Z][\w ,]*:$"
 
 
 def help_text(text: str) -> str:
     """A usage as stdout is to get it: its headings stand out on a terminal."""
-    return _HEADING.sub(lambda found: styled(found[0], "bold", sys.stdout), text)
+    return re.sub(_HEADING, lambda found: styled(found[0], "bold", sys.stdout), text)
 
 
 def say(text: str) -> None:

@@ -7,8 +7,8 @@ import re
 import sys
 from typing import TextIO
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that was not UTF-8
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SURROGATE = "[\ud800-\udfff]"  # a byte that was not UTF-8
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 
 _STYLES = {
     "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
@@ -32,14 +32,16 @@ def clean(value: object) -> str:
 
     Labels and names come from remotes: what a terminal would obey is shown as `?`.
     """
-    text = _SURROGATE.sub("\ufffd", str(value))
-    return _CONTROL.sub("?", text)
+    text = str(value)
+    if text.isprintable():  # as most is, and then there is nothing of either in it
+        return text
+    return re.sub(_CONTROL, "?", re.sub(_SURROGATE, "\ufffd", text))
 
 
 def clean_lines(text: str) -> str:
     """As `clean`, with the lines and tabs that `text` has."""
-    text = _SURROGATE.sub("\ufffd", text)
-    return _CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
+    text = re.sub(_SURROGATE, "\ufffd", text)
+    return re.sub(_CONTROL, lambda found: found[0] if found[0] in "\n\t" else "?", text)
 
 
 def has_colours(stream: TextIO) -> bool:

@@ -46,6 +46,11 @@ def listed(text: str) -> list[Value] | None:
     return value if isinstance(value, list) else None
 
 
+def is_range(text: str) -> bool:
+    """Whether it stands for the values of a range."""
+    return _RANGE.match(text) is not None
+
+
 def _values(match: re.Match[str], text: str) -> Iterator[int | float]:
     first, last = _number(match["first"]), _number(match["last"])
     third = _number(match["third"]) if match["third"] else None

@@ -12,6 +12,7 @@ from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue
 
 GUILDFILE = "guild.yml"
+TEMPLATE = ".in"  # ends the name of a config file that is only there to be written anew
 # What an operation, a model, a package or a step is called.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
@@ -61,9 +62,10 @@ class Requirement:
     select: tuple[str, ...] = ()  # of which one has to match
     rename: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement)
     target_path: str = ""
-    copy: bool = False  # of a run's files; a project's are always copied
+    copy: bool = False  # and no link, to a run's files or an absolute path; a project's are copied
     keep_folders: bool = False  # what is selected keeps the folders that it is in
     flag: str = ""  # whose value says the run, or stands for `source`
+    has_flag: bool = False  # though the operation declares none of that name
     least: tuple[str, ...] = ()  # of each the file whose first group is the least number
     greatest: tuple[str, ...] = ()
     unpack: bool = True  # an archive
@@ -200,6 +202,7 @@ class Project:
     package: Package = Package()
     faults: tuple[str, ...] = ()  # of entries that offer no operation for it
     default_model: str | None = None  # the one that says so
+    scripts: tuple[Operation, ...] = ()  # that are steps, without an operation that runs them
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -250,12 +250,18 @@ def _typed(flag: Flag, text: str, force: bool) -> Value:
         flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
     )
     by_alias = [choice.value for choice in flag.details if choice.alias == text]
-    value: Value = by_alias[0] if by_alias else text if of_text else plain_value(text)
+    value: Value = by_alias[0] if by_alias else _unquoted(text) if of_text else plain_value(text)
     if _is_float(flag, value):
         value = float(shown(value))
     if flag.type in PATH_TYPES and flag.folder is not None and text and not by_alias:
         value = os.path.normpath(os.path.join(flag.folder, os.path.expanduser(text)))
     return _checked(flag, value, text, force)
+
+
+def _unquoted(text: str) -> str:
+    """A text as it is, or what is in the quotes that it is in, as a value of YAML may be."""
+    value = plain_value(text) if text[:1] in ("'", '"') and text[-1:] == text[0] else text
+    return value if isinstance(value, str) else text
 
 
 def _checked(flag: Flag, value: Value, text: str, force: bool) -> Value:

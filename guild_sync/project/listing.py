@@ -30,6 +30,8 @@ _GIT_ENVIRONMENT = {
     "LC_ALL": "C",
 }
 _GIT_SECONDS = 60.0
+_EACH = ("--others", "--cached")
+IGNORE = ".guildignore"
 
 
 class TreeFiles:
@@ -107,10 +109,25 @@ def git_files(folder: Path) -> dict[str, bool] | None:
     """
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return None
-    others, known = _ls_files(folder, "--others"), _ls_files(folder, "--cached")
+    others, known = (_ls_files(folder, which, ("--exclude-standard",)) for which in _EACH)
     if others is None or known is None:
         return None
     return {**dict.fromkeys(others, False), **dict.fromkeys(known, True)}
+
+
+def guild_ignored(folder: Path, root: Path) -> frozenset[str]:
+    """The files below `root` that .guildignore in `folder` names, which is like .gitignore."""
+    own = folder / IGNORE
+    if not own.is_file():
+        return frozenset()
+    found = (_ls_files(root, which, ("-i", f"-X{own.resolve()}")) for which in _EACH)
+    return frozenset(name for names in found for name in names or ())
+
+
+def is_of_git(name: str) -> bool:
+    """Whether it says which files git and guild look at, and is no part of a program."""
+    base = name.rpartition("/")[2]
+    return base.startswith(".git") or base == IGNORE
 
 
 def git(folder: Path, words: Sequence[str], most: int | None = None) -> process.Completed:
@@ -130,8 +147,8 @@ def git(folder: Path, words: Sequence[str], most: int | None = None) -> process.
     return process.Completed(done.code, bytes(kept), done.stderr)
 
 
-def _ls_files(folder: Path, which: str) -> list[str] | None:
-    done = git(folder, ("ls-files", "-z", "--exclude-standard", which))
+def _ls_files(folder: Path, which: str, excluded: Sequence[str]) -> list[str] | None:
+    done = git(folder, ("ls-files", "-z", which, *excluded))
     if done.code == 0:
         return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
     if "not a git repository" in done.stderr:

@@ -23,6 +23,7 @@ class Offered:
         self.in_order = sorted(
             project.operations, key=lambda o: (o.model != project.default_model, o.model != "")
         )
+        self._scripts = {script.name: script for script in project.scripts}
         self._of_any: dict[str, Operation] = {}
         self._of_model: dict[tuple[str | None, str], Operation] = {}
         for each in self.in_order:
@@ -37,6 +38,10 @@ class Offered:
             if found is not None:
                 return found
         return PASS if spec.rpartition("/")[2] == PASS.name else None
+
+    def of_step(self, spec: str, model: str) -> Operation | None:
+        """What a step of that model runs: an operation, else a script of the project."""
+        return self.named(spec, model) or self._scripts.get(spec)
 
 
 def find(project: Project, spec: str | None) -> Operation:
@@ -93,7 +98,7 @@ def _with_steps(offered: Offered, operation: Operation) -> Operation:
         return operation
     steps = []
     for step in operation.steps:
-        found = offered.named(step.spec, operation.model)
+        found = offered.of_step(step.spec, operation.model)
         assert found is not None  # guildfile/pipelines.py
         steps.append(replace(step, operation=_with_steps(offered, found)))
     return replace(operation, steps=tuple(steps))

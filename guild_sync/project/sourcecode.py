@@ -13,7 +13,7 @@ from pathlib import Path
 from guild_sync.agent.protocol import RequirementForm
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Package, SourceCode, SourceRule
-from guild_sync.project.listing import TreeFiles, is_in_cache
+from guild_sync.project.listing import TreeFiles, guild_ignored, is_in_cache, is_of_git
 from guild_sync.project.selecting import Rules, is_text
 
 _BY_DEFAULT = SourceCode()
@@ -54,9 +54,9 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
     """The source code of the project in `folder`, as `sourcecode` in guild.yml selects it.
 
     Without a rule for a file: in a git work tree what git tracks, and what it neither tracks nor
-    ignores; elsewhere all but caches, virtual environments and files over 1 MB, and of more than
-    100 files the first 100 that Guild AI would take. Submodules, and packages that are links,
-    are part of it (`listing`).
+    ignores, but for git's own files and what the project's .guildignore names; elsewhere all but
+    caches, virtual environments and files over 1 MB, and of more than 100 files the first 100
+    that Guild AI would take. Submodules, and packages that are links, are part of it (`listing`).
     """
     root = Path(os.path.normpath(folder / selection.root))
     if not root.is_dir():
@@ -68,9 +68,12 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
         return Source(root, (), (), elsewhere)
     rules = Rules(root, selection.rules)
     listing = TreeFiles(root, rules.named)
+    ignored = guild_ignored(folder, root) if listing.of_git else frozenset()
     names, left_out = dict[str, bool](), dict(listing.left_out)
     for name, is_tracked in listing.files.items():
         choice = rules.choice(name)
+        if choice is None and name in listing.of_git and (name in ignored or is_of_git(name)):
+            continue
         is_own = name.startswith(".guild/")  # a guild home; in a run it would be the run's own
         if is_own or choice is False or (not is_tracked and is_in_cache(root, name)):
             continue

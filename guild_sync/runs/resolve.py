@@ -119,6 +119,10 @@ def _builtin(spec: str | None) -> Operation | None:
 def _of_project(spec: str | None, host: Host) -> Meant:
     """The operation of the project here, the script, or what the host offers that `spec` names."""
     script = Path(spec) if spec is not None and spec.endswith(".py") else None
+    if script is not None and (Path.cwd() / GUILDFILE).exists():
+        project = reader.load(Path.cwd())
+        if any(operation.full_name == spec for operation in project.operations):
+            script = None
     if script is None:
         if spec is not None and (offered := _offered(spec, host)) is not None:
             return offered

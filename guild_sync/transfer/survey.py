@@ -155,19 +155,15 @@ def _check_asked_for(host: RemoteHost, ids: Sequence[str], specs: Sequence[str])
 
 
 def _checked(host: RemoteHost, here: LocalHost, ids: Sequence[str], answer: SurveyForm) -> Survey:
-    home_id = answer["home_id"]
-    if _is_name(home_id) and home_id == _own_home_id(here):
+    told = answer["home_id"]
+    if _is_name(told) and told == here.known_home():
         raise GuildError(
             f"the guild home of remote {host.name!r} ({host.home}) is this machine's own",
             "Its runs are here already. If it is only a copy of it, remove the file runs/.home-id "
             "in one of the two.",
         )
     states = {run_id: _state(host, run_id, answer["states"].get(run_id)) for run_id in ids}
-    return Survey(states, home_id if _is_name(home_id) else None)
-
-
-def _own_home_id(here: LocalHost) -> str | None:
-    return here.survey(ids=[], stamps=False, look_only=True, selection=None)["home_id"]
+    return Survey(states, told if _is_name(told) else None)
 
 
 def _state(host: RemoteHost, run_id: str, told: object) -> State | None:

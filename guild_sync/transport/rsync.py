@@ -43,19 +43,15 @@ class Copied(NamedTuple):
 
 # What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
 _OUT_FORMAT = "%i %l %n"
-_PLANNED = re.compile(r"[<>]f\S* (?P<size>\d+) (?P<name>.*)")
-_UNSAFE = re.compile(
-    r'^ignoring unsafe symlink "(?P<name>.*)" '
-    r'-> "(?P<target>.*)"$',
-    re.M,
-)
+_PLANNED = r"[<>]f\S* (?P<size>\d+) (?P<name>.*)"
+_UNSAFE = r'(?m)^ignoring unsafe symlink "(?P<name>.*)" -> "(?P<target>.*)"$'
 # What comes: files, further names of them, links.
 _CAME = re.compile(rb"^(?:>f|hf|cL)\S* \d+ (?P<name>.*)$", re.M)
 _TOLD = (b"sent ", b"ignoring unsafe symlink ", b">f", b"hf", b"cL")
 _MOST_LINKS = 1000  # of a run
 _TRAFFIC = re.compile(rb"^sent (\d+) bytes  received (\d+) bytes", re.M)
 # What --info=progress2 shows; its separators are those of the locale.
-_PROGRESS = re.compile(rb"\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
+_PROGRESS = rb"\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)"
 
 
 def pull(
@@ -212,7 +208,8 @@ def plan(
             done = _tried(argv, part.ids, None, is_moved, kept=(b"<f", b">f"))
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
-        for match in map(_PLANNED.match, done.stdout.decode("utf-8", "replace").splitlines()):
+        for line in done.stdout.decode("utf-8", "replace").splitlines():
+            match = re.match(_PLANNED, line)
             run_id, path = part.found(match["name"]) if match else ("", "")
             if match and run_id in found:
                 before, size = found[run_id], int(match["size"])
@@ -300,7 +297,9 @@ def _links(stdout: bytes, part: Part) -> dict[str, list[tuple[str, str]]]:
     """The links that rsync says it has left out, as they lead out of the runs."""
     ids = frozenset(part.ids)
     found: dict[str, list[tuple[str, str]]] = {}
-    for match in _UNSAFE.finditer(stdout.decode("utf-8", "replace")):
+    if b"ignoring unsafe symlink " not in stdout:  # as most say nothing of them
+        return found
+    for match in re.finditer(_UNSAFE, stdout.decode("utf-8", "replace")):
         run_id, path = part.found(match["name"])
         if run_id in ids and len(of_run := found.setdefault(run_id, [])) < _MOST_LINKS:
             of_run.append((path, match["target"]))
@@ -343,7 +342,7 @@ class _Lines:
         for line in lines:
             if line.startswith(self._wanted):
                 self.kept.append(line)
-            elif self._on_progress and (match := _PROGRESS.match(line)):
+            elif self._on_progress and (match := re.match(_PROGRESS, line)):
                 self._on_progress(_figures(match))
 
 

@@ -20,7 +20,7 @@ _INTERRUPTED = (19, 20)
 
 
 # A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
-_MAY_NOT_READ = re.compile(
+_MAY_NOT_READ = (
     r'rsync: (?:\[sender\] )?(?:send_files failed to open "(?P<file>.*)": |'
     r'opendir "(?P<folder>.*)" failed: |readlink_stat\("(?P<name>.*)"\) failed: )'
     r"Permission denied \(13\)\Z"
@@ -52,7 +52,7 @@ def unreadable(
 
 
 def _unreadable_path(line: str, of_run: re.Pattern[str]) -> tuple[str, str]:
-    said = _MAY_NOT_READ.match(line)
+    said = re.match(_MAY_NOT_READ, line)
     path: str = (said["file"] or said["name"] or f"{said['folder']}/") if said else ""
     place = of_run.fullmatch(path)
     return (place["run"], place["path"]) if place else ("", "")

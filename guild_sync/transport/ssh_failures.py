@@ -33,10 +33,8 @@ def check(remote: Remote, done: process.Completed) -> None:
 # What ssh says when the program that is its way to the host ends: it knows no address.
 BEHIND_A_PROXY = "by UNKNOWN port 65535"
 _AFTER_A_PROXY = re.compile(rf"^(kex_exchange_identification:|.*{BEHIND_A_PROXY}).*", re.M)
-_DENIED = re.compile(r"Permission denied(?: \((?P<ways>[^)]*)\))?")
-_EXPIRED = re.compile(
-    "password has expired|password change required|required to change your password", re.I
-)
+_DENIED = r"Permission denied(?: \((?P<ways>[^)]*)\))?"
+_EXPIRED = "(?i)password has expired|password change required|required to change your password"
 
 
 def failure(remote: Remote, stderr: str) -> Unreachable:
@@ -111,7 +109,7 @@ def _of_the_login(remote: Remote, stderr: str) -> Unreachable | None:
             "Your ssh agent and ssh configuration have more keys than the server hears out. Name "
             "the right one with\n'private-key' of the remote: then no other is offered.",
         )
-    if not (denied := _DENIED.search(stderr)):
+    if not (denied := re.search(_DENIED, stderr)):
         return None
     if "Session open refused by peer" in stderr:  # and ssh has tried to connect anew
         return Unreachable(
@@ -159,7 +157,7 @@ def _of_the_network(remote: Remote, stderr: str) -> Unreachable | None:
 
 def expired(remote: Remote, stderr: str) -> RemoteError | None:
     """What to do where the server let us in and wants a new password first; None elsewhere."""
-    if not _EXPIRED.search(stderr):
+    if not re.search(_EXPIRED, stderr):
         return None
     return RemoteError(
         f"the password on {_where(remote)} has expired",

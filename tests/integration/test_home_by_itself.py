@@ -6,16 +6,18 @@ import json
 import os
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from faults import held, mark, write_run
 from filelock import FileLock
 from support import Guild, Place, Server, project
 from test_hooks import ALL, TELL, Told
 from test_interrupted import assert_same_run
 from test_lost import a_minute_later
 
-from guild_sync.agent.store import identity
+from guild_sync.agent.store import identity, rundir
 from guild_sync.config.home import file_name
 
 WAITS = """
@@ -361,3 +363,38 @@ def test_a_run_that_ends_while_another_guild_works_with_its_remote_says_that_it_
     assert " is not home whole: " in said
     guild.ok("sync")
     assert list(listed(guild).values()) == ["error"]
+
+
+def test_ten_remotes_with_expected_running_and_waiting_runs_two_of_them_down(
+    guild: Guild, sshd: Server, tmp_path: Path
+) -> None:
+    homes = {f"r{number}": tmp_path / f"there-{number}" for number in range(10)}
+    down = ("r3", "r7")
+    known = {name: sshd.keys(home) for name, home in homes.items()}
+    guild.configure(**known)
+    runs: dict[str, dict[str, str]] = {}
+    with ExitStack() as stack:
+        for number, (name, home) in enumerate(homes.items()):
+            coming, running, staged = (f"{number * 10 + kind:032x}" for kind in (1, 2, 3))
+            stack.enter_context(held(write_run(home, coming, sizes=(10,), ended=False)))
+            stack.enter_context(held(write_run(home, running, sizes=(10,), ended=False)))
+            rundir.mark_staged(str(write_run(home, staged, ended=False)))
+            made_of(guild, coming, remote=name, begun=True)
+            mark(guild.home, running, name)
+            made_of(guild, staged, remote=name, begun=True)
+            runs[name] = {coming: "running", running: "running", staged: "staged"}
+        unreachable = {name: {**known[name], "port": 1} for name in down}
+        guild.configure(**{**known, **unreachable})
+        assert guild("sync").code == 3
+        here = listed(guild)
+        for name, of_remote in runs.items():
+            if name in down:
+                assert of_remote.keys() & here.keys() == {list(of_remote)[1]}
+            else:
+                assert {run: here[run] for run in of_remote} == of_remote
+        for each in json.loads(guild.ok("status", "--json").out):
+            assert each["runs"].get("not here yet", 0) == (2 if each["remote"] in down else 0)
+        guild.configure(**known)
+        guild.ok("sync")
+    assert expected(guild) == []
+    assert len(listed(guild)) == 30

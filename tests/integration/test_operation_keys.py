@@ -264,7 +264,7 @@ def test_guild_pass_does_nothing(place: Place) -> None:
 
 
 def test_exec_may_be_a_list(place: Place) -> None:
-    assert "a  b --n 1 --b 1 --f " in place.ok("run", "list", "-y").out
+    assert "a  b --b 1 --f  --n 1" in place.ok("run", "list", "-y").out
 
 
 def test_keys_of_other_programs_are_one_warning_of_the_run_alone(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from support import Guild, imported_by, imported_by_python, project, wait_until
 
 from guild_sync import __version__
 from guild_sync import main as cli
+from guild_sync.agent import calls
 from guild_sync.cli import arguments, table
 from guild_sync.errors import (
     ConfigError,
@@ -29,6 +31,7 @@ from guild_sync.errors import (
 )
 
 Command = Callable[[Sequence[str]], int]
+AGENT = Path(calls.__file__).parent
 
 
 @pytest.fixture
@@ -363,6 +366,29 @@ def test_a_sync_that_has_nothing_to_do_costs_no_more_than_it_once_did(guild: Gui
     imported = imported_by(guild, "sync") - imported_by_python(guild)
     assert len(imported) <= 64, sorted(imported)
     assert not imported & {"dataclasses", "hashlib", "inspect", "shutil"}
+
+
+WATCHED = """
+import atexit, gc, runpy, sys
+seen = []
+gc.callbacks.append(lambda phase, about: seen.append(phase))
+atexit.register(lambda: print(len(seen), gc.get_freeze_count() > 5000, file=sys.stderr))  # last
+"""
+
+
+def test_python_looks_for_no_garbage_among_what_a_command_loads(guild: Guild) -> None:
+    code = f"{WATCHED}from guild_sync.main import main\nseen.clear()\nmain(['runs'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=guild.env)
+    assert done.stderr.split() == [b"0", b"True"]
+
+
+def test_nor_among_what_the_agent_loads(guild: Guild) -> None:
+    code = f"{WATCHED}runpy.run_path(sys.argv.pop(), run_name='__main__')"
+    request = json.dumps({"home": str(guild.home), "function": "list_runs", "args": {}})
+    argv = [sys.executable, "-I", "-S", "-c", code, str(AGENT)]
+    done = subprocess.run(argv, input=f"{request}\n", capture_output=True, text=True)
+    assert '"total": 0' in done.stdout
+    assert done.stderr.split()[1] == "True"
 
 
 @pytest.mark.parametrize("name", ["guild-pull", "guild-sync"])

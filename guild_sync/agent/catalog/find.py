@@ -10,9 +10,9 @@ from ..errors import AgentError
 from ..protocol import RUN_ID, Filters
 from ..store import rundir
 
-_RUN_PREFIX = re.compile(r"[0-9a-f]{1,32}\Z")
-_INDEX = re.compile(r"[0-9]{1,7}\Z")
-_RANGE = re.compile(r"([0-9]{0,7}):([0-9]{0,7})\Z")
+_RUN_PREFIX = r"[0-9a-f]{1,32}\Z"
+_INDEX = r"[0-9]{1,7}\Z"
+_RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
 
 
 def run_ids(home: str, deleted: bool = False) -> List[str]:
@@ -22,8 +22,11 @@ def run_ids(home: str, deleted: bool = False) -> List[str]:
     """
     top = rundir.runs_dir(home, deleted)
     # Newest first, and by id where two began in the same microsecond.
-    keyed = [(rundir.time_of(top + "/" + name), name) for name in rundir.names(top)]
-    keyed = [pair for pair in keyed if pair[0] is not None]
+    keyed = [
+        (time, name)
+        for name in rundir.names(top)
+        if (time := rundir.time_of(top + "/" + name)) is not None
+    ]
     keyed.sort(reverse=True)
     return [name for _, name in keyed]
 
@@ -48,8 +51,7 @@ def select(
     every = _filtered(home, run_ids(home, deleted), filters, deleted)
     if not specs and whole:
         return every
-    top = rundir.runs_dir(home) + "/"
-    ids = every if deleted else [run_id for run_id in every if rundir.is_indexed(top + run_id)]
+    ids = every if deleted else rundir.indexed(rundir.runs_dir(home), every)
     if not specs:
         return ids
     hint = "Show runs with 'guild runs%s'." % (" --deleted" if deleted else "")
@@ -70,19 +72,19 @@ def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bo
 def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Sequence[str]:
     """The ids that a spec names: indexes are those of `ids`, and any of `every` has an id."""
     # An index first: `1` is the latest run, not a run whose id begins with 1.
-    if _INDEX.match(spec) and int(spec) <= max(len(ids), 999):
+    if re.match(_INDEX, spec) and int(spec) <= max(len(ids), 999):
         index = int(spec)
         if 1 <= index <= len(ids):
             return ids[index - 1 : index]
         raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
-    match = _RANGE.match(spec)
+    match = re.match(_RANGE, spec)
     if match:
         first = int(match.group(1) or 1)
         found = ids[max(first - 1, 0) : int(match.group(2) or len(ids))]
         if not found:
             raise _no_such_run(spec, hint, "there are %d" % len(ids) if ids else "there are none")
         return found
-    matching = [i for i in every if i.startswith(spec)] if _RUN_PREFIX.match(spec) else []
+    matching = [i for i in every if i.startswith(spec)] if re.match(_RUN_PREFIX, spec) else []
     if len(matching) > 1:
         raise AgentError(
             "%s is the beginning of %d run ids" % (rundir.shown(spec), len(matching)),

@@ -23,12 +23,16 @@ def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
         if not rundir.is_there(directory):
             continue
         known = _known(directory)
+        left: Dict[str, Value] = {}
         for path in paths:
-            is_inside = path[:1] != "/" and ".." not in path.split("/")
-            now = _as_it_is(directory, path) if is_inside else None
-            if now is not None and path.split("/")[0] != ".guild":
-                known[path] = now
-        left = {path: came for path, came in known.items() if _as_it_is(directory, path)}
+            known.pop(path, None)
+            parts = path.split("/")
+            if parts[0] in ("", ".guild") or ".." in parts:
+                continue
+            now = _as_it_is(directory, path)
+            if now is not None:
+                left[path] = now
+        left.update((path, came) for path, came in known.items() if _as_it_is(directory, path))
         guild = rundir.guild_dir(directory)
         if left or inside.exists(guild, COPIED):
             # Not flushed: torn it is none, and then nothing is removed.

@@ -33,16 +33,18 @@ def merge_notes(home: str, theirs: Dict[str, Notes], remote: str) -> Dict[str, L
         sent[run_id] = {"notes": notes, "base": known}
     found = take_notes(home, sent)
     told = {}
+    bases: Dict[str, Notes] = {}
     for run_id, parts in sent.items():
         notes, known = parts["notes"], parts["base"]
         conflicts = found.get(run_id, [])
-        mine = rundir.notes(rundir.run_dir(home, run_id))
+        mine = rundir.notes(rundir.run_dir(home, run_id)) if conflicts else {}
         pairs: Dict[str, Value] = {name: [mine.get(name), notes[name]] for name in conflicts}
         said = rundir.mapping(known.get(_SAID))
         new = [name for name in conflicts if said.get(name) != pairs[name]]
         if new:
             told[run_id] = new
-        _keep(home, run_id, remote, dict(_base(known, notes, conflicts), **{_SAID: pairs}))
+        bases[run_id] = dict(_base(known, notes, conflicts), **{_SAID: pairs})
+    _keep(home, bases, remote)
     return told
 
 
@@ -81,10 +83,12 @@ def keep_sent(
     home: str, sent: Dict[str, SentNotes], conflicts: Dict[str, List[str]], remote: str
 ) -> None:
     """Write down what `remote` has taken: all that was sent, but for the conflicts."""
+    found: Dict[str, Notes] = {}
     for run_id, parts in sent.items():
         known = parts["base"]
         base = _base(known, parts["notes"], conflicts.get(run_id, ()))
-        _keep(home, run_id, remote, dict(base, **{_SAID: known.get(_SAID) or {}}))
+        found[run_id] = dict(base, **{_SAID: known.get(_SAID) or {}})
+    _keep(home, found, remote)
 
 
 def _taken(directory: str, theirs: Notes, base: Notes) -> Tuple[List[str], Notes]:
@@ -168,13 +172,15 @@ def _bases(directory: str) -> Dict[str, Value]:
     return inside.read_mapping(rundir.guild_dir(directory), BASE, _MAX_BASE)
 
 
-def _keep(home: str, run_id: str, remote: str, base: Notes) -> None:
-    directory = rundir.run_dir(home, run_id)
-    if not rundir.is_there(directory):
-        return
+def _keep(home: str, found: Dict[str, Notes], remote: str) -> None:
+    """Keep with each run what `remote` and it have in common."""
     with changing(home):  # the bases of all remotes are in one file
-        bases = _bases(directory)
-        if bases.get(remote) != base:
-            text = json.dumps(dict(bases, **{remote: base}))
-            # Not flushed: torn it is none, and then nothing counts as removed.
-            atomic.write_in(rundir.guild_dir(directory), BASE, text, flushed=False)
+        for run_id, base in found.items():
+            directory = rundir.run_dir(home, run_id)
+            if not rundir.is_there(directory):
+                continue
+            bases = _bases(directory)
+            if bases.get(remote) != base:
+                text = json.dumps(dict(bases, **{remote: base}))
+                # Not flushed: torn it is none, and then nothing counts as removed.
+                atomic.write_in(rundir.guild_dir(directory), BASE, text, flushed=False)

@@ -124,5 +124,5 @@ def _is_readable(compiled: str) -> bool:
 
 
 def _content(path: str) -> bytes:
-    with open(path, "rb") as f:
+    with open(path, "rb", buffering=0) as f:  # whole: each call to a remote reads all of the files
         return f.read()

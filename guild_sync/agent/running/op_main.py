@@ -105,12 +105,12 @@ def main() -> None:
         name, sys.argv[:] = sys.argv[1], ["-m", *sys.argv[2:]]
         values = _values()
         spec = _find(name.rpartition("/")[2])
-        parts = _parts(spec, values)
+        given, parts = _parts(spec, values)
         sys.argv[0] = spec.origin or name
         if values or _NESTED:
             os.environ[_MAIN_NAME] = name
             _follow_spawned(spec.name)
-        _execute("__main__", spec, parts)
+        _execute("__main__", spec, given, parts)
     except SystemExit:
         raise
     except OperationError as e:
@@ -128,7 +128,7 @@ def spawned_main() -> ModuleType:
     values = _values()
     spec = _find(os.environ[_MAIN_NAME].rpartition("/")[2])
     _follow_spawned(spec.name)
-    return _execute("__mp_main__", spec, _parts(spec, values))
+    return _execute("__mp_main__", spec, *_parts(spec, values))
 
 
 def _values() -> _Values:
@@ -174,14 +174,17 @@ def _find(name: str) -> importlib.machinery.ModuleSpec:
     return spec
 
 
-def _parts(spec: importlib.machinery.ModuleSpec, values: _Values) -> list[CodeType]:
-    """The module's code, cut behind each statement that assigns the global that flags go into."""
+def _parts(spec: importlib.machinery.ModuleSpec, values: _Values) -> tuple[_Values, list[CodeType]]:
+    """The globals that flags set and the module does not, and its code.
+
+    That is cut behind each statement that assigns the global that flags go into.
+    """
     if not _NESTED:
-        return [_code(spec, values)]
+        given, code = _code(spec, values)
+        return given, [code]
     tree, origin = _tree(spec), spec.origin or ""
     ends = [number for number, node in enumerate(tree.body, 1) if _assigns(node, _NAME)]
-    if not ends and _nested_values():
-        raise OperationError(f"module {spec.name!r} has no global {_NAME!r}")
+    given = {} if ends else {_NAME: {}}
     parts: list[CodeType] = []
     futures = 0
     for start, end in zip([0, *ends], [*ends, len(tree.body)]):
@@ -192,7 +195,7 @@ def _parts(spec: importlib.machinery.ModuleSpec, values: _Values) -> list[CodeTy
         assert isinstance(code, CodeType)
         futures = code.co_flags & _FUTURES
         parts.append(code)
-    return parts
+    return given, parts
 
 
 def _assigns(statement: ast.stmt, name: str) -> bool:
@@ -243,23 +246,20 @@ def _tree(spec: importlib.machinery.ModuleSpec) -> ast.Module:
     return ast.parse(source, origin)
 
 
-def _code(spec: importlib.machinery.ModuleSpec, values: _Values) -> CodeType:
-    """The module's code, with these values in its globals."""
+def _code(spec: importlib.machinery.ModuleSpec, values: _Values) -> tuple[_Values, CodeType]:
+    """Those of these globals that the module never assigns, and its code, with the others in it."""
     loader: Any = spec.loader  # what PEP 451 promises of it is less than what it has
     origin = spec.origin or ""
     if not values:
         code = loader.get_code(spec.name) if hasattr(loader, "get_code") else None
         if not isinstance(code, CodeType):
             raise OperationError(f"module {spec.name!r} cannot be run: it has no code")
-        return code
+        return {}, code
     tree = _tree(spec)
-    missing = set_globals(tree, values)
-    if missing:
-        lines = [f"module {spec.name!r} has no global {name!r}" for name in missing]
-        raise OperationError("\n".join(lines))
+    never = set_globals(tree, values)
     code = compile(tree, origin, "exec", dont_inherit=True)  # the future import here is ours
     assert isinstance(code, CodeType)
-    return code
+    return {name: values[name] for name in never}, code
 
 
 def set_globals(tree: ast.Module, values: _Values) -> list[str]:
@@ -331,10 +331,16 @@ def _node(value: object) -> ast.expr:
 
 
 def _execute(
-    name: str, spec: importlib.machinery.ModuleSpec, parts: Sequence[CodeType]
+    name: str, spec: importlib.machinery.ModuleSpec, given: _Values, parts: Sequence[CodeType]
 ) -> ModuleType:
-    """Execute the code as a new module of this name, which stays the module of this name."""
+    """Execute the code as a new module of this name, which stays the module of this name.
+
+    `given` are globals that it has from the start.
+    """
     module = ModuleType(name)
+    vars(module).update(given)
+    if given and _NESTED:
+        _put_nested(vars(module))
     vars(module).update(
         __file__=spec.origin,
         __cached__=spec.cached,

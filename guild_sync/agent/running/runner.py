@@ -93,6 +93,9 @@ def run(
 
             home = job.get("guild_home") or _home_of(directory)
             said = meeting.meet(home, directory, job["requires"], environment.python, variables)
+            of_flags = meeting.variables(directory, job["requires"])
+            variables.update(of_flags)
+            job["env"] = {**(job.get("env") or {}), **of_flags}
             before = meeting.commands(directory, job["requires"])
         if job.get("config") or job.get("paths"):
             from . import flag_files  # most operations have neither

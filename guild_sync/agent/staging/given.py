@@ -9,7 +9,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..protocol import RequirementForm, Value
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
-from .placing import copy_file, is_inside
+from .placing import copy_file, digest_of, is_inside
 
 POST_PROCESS = "post-process"  # in `deps`, of a source whose command was run
 
@@ -51,20 +51,22 @@ def forget(directory: str, requirement: RequirementForm) -> None:
 
 
 def _forget_origin(directory: str, origin: str) -> None:
-    paths, others = _split(directory, origin)
-    for path in paths:
+    found, others = _split(directory, origin)
+    for path, digest in found:
         # A copy of another run's file may be the operation's own by now.
-        is_copy = os.path.isfile(path) and not origin.startswith("operation:")
-        if os.path.islink(path) or is_copy:
+        is_own = origin.startswith("operation:")
+        if os.path.islink(path) or (
+            os.path.isfile(path) and not (is_own and digest_of(path) != digest)
+        ):
             os.unlink(path)
-    if paths:
+    if found:
         write_manifest(directory, others)
 
 
 def forget_all(directory: str) -> None:
     """Remove all that was put into the run for its operation's requirements."""
-    paths, others = _split(directory)
-    for path in paths:
+    found, others = _split(directory)
+    for path, _ in found:
         if os.path.islink(path) or os.path.isfile(path):
             os.unlink(path)
         else:
@@ -73,17 +75,17 @@ def forget_all(directory: str) -> None:
     rundir.remove_attrs(directory, ["deps"])
 
 
-def _split(directory: str, origin: str = "") -> Tuple[List[str], List[str]]:
-    """Paths of the dependencies that come from where `origin` is the beginning of; the lines of
-    the manifest that are about other things."""
-    paths, others = [], []
+def _split(directory: str, origin: str = "") -> Tuple[List[Tuple[str, str]], List[str]]:
+    """Paths and digests of the dependencies that come from where `origin` is the beginning of;
+    the lines of the manifest that are about other things."""
+    found, others = [], []
     for line in manifest_lines(directory):
         name, place = _dependency(directory, line) or ("", "")
         if name and (not origin or place == origin or place.startswith(origin + "/")):
-            paths.append(os.path.join(directory, name))
+            found.append((os.path.join(directory, name), manifest.fields(line)[2]))
         else:
             others.append(line)
-    return paths, others
+    return found, others
 
 
 def adopt_files(origin: str, directory: str) -> None:

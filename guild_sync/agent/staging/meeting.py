@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -40,6 +41,17 @@ def meet(
         if requirement["kind"] == "module" and not requirement.get("optional"):
             _check_module(directory, requirement, python, variables)
     return requirements.resolve(home, directory, requires)
+
+
+def variables(directory: str, requires: Sequence[RequirementForm]) -> Dict[str, str]:
+    """The variables that say which runs and files were taken, of the flags that say it."""
+    flags = rundir.mapping(rundir.read_attr(directory, "flags"))
+    names = {requirement.get("flag") or "" for requirement in requires}
+    return {
+        "FLAG_%s" % re.sub(r"[^A-Za-z0-9_]", "_", name).upper(): str(flags[name])
+        for name in sorted(names)
+        if name and flags.get(name) not in (None, "") and not isinstance(flags[name], (list, dict))
+    }
 
 
 def _check_module(

@@ -132,17 +132,19 @@ class _Placing:
         if not is_inside(self._directory, name):
             raise AgentError("the required file %s would be outside the run" % rundir.shown(name))
 
-    def _put(self, name: str, path: str, within: str) -> None:
-        """Link or copy `path` to `name` in the run."""
+    def _put(self, name: str, path: str, within: str, top: str = "") -> None:
+        """Link or copy `path` to `name` in the run; `top` is the run's folder that it is in."""
         self._check_inside(name)
         target = os.path.join(self._directory, name)
-        if not os.path.islink(target) and os.path.isdir(target) and os.path.isdir(path):
+        is_kept = bool(top) and os.path.islink(path)  # a link as it is, which may go round
+        is_folder = os.path.isdir(path) and not is_kept
+        if not os.path.islink(target) and os.path.isdir(target) and is_folder:
             for entry in sorted(os.listdir(path)):  # into the folder that is there
                 if entry != CACHE:
                     below = os.path.join(within, entry)
-                    self._put(os.path.join(name, entry), os.path.join(path, entry), below)
+                    self._put(os.path.join(name, entry), os.path.join(path, entry), below, top)
             return
-        if not self._is_link and os.path.isfile(target) and os.path.isfile(path):
+        if not (self._is_link or is_kept) and os.path.isfile(target) and os.path.isfile(path):
             digest = digest_of(target)
             if digest == digest_of(path):  # source code, which the operation requires as well
                 self._note(name, digest, within)
@@ -158,7 +160,14 @@ class _Placing:
         if self._is_link:
             os.symlink(os.path.relpath(path, folder) if self._run_id else path, target)
             digest = _NO_DIGEST
-        elif os.path.isdir(path):
+        elif is_kept:
+            os.symlink(_kept_link(path, top), target)
+            digest = _NO_DIGEST
+        elif is_folder and self._run_id:  # a line for each file: they may be forgotten again
+            os.mkdir(target)
+            self._put(name, path, within, top or path)
+            return
+        elif is_folder:
             shutil.copytree(path, target, symlinks=False, ignore=_CACHES)
             digest = _NO_DIGEST
         else:
@@ -219,6 +228,12 @@ class _Placing:
 def _within(path: str, folder: str) -> str:
     within = os.path.relpath(path, folder) if os.path.isdir(folder) else ""
     return "" if within == "." else within  # a whole folder
+
+
+def _kept_link(path: str, top: str) -> str:
+    """What a link in a folder says that is copied: the place itself, where it leads out of that."""
+    place, folder = os.path.realpath(path), os.path.realpath(top)
+    return os.readlink(path) if place == folder or place.startswith(folder + "/") else place
 
 
 def copy_file(source: str, top: str, name: str) -> None:

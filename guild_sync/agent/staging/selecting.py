@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Collection, Dict, Iterator, List, Pattern, Set, Tuple
+from typing import Collection, Dict, Iterator, List, Pattern, Tuple
 
 from ..errors import AgentError
 from ..protocol import CACHE, RequirementForm
 from ..store import manifest, rundir
 
+_GUILD = ".guild"
 Chosen = Tuple[str, str]  # the path in the run, and the path to take
 
 
@@ -51,18 +52,20 @@ def _meant(
     if not os.path.isdir(source) or not (is_selected or run_id or is_archive):
         yield (above if keep else os.path.basename(source)), source
         return
-    # Of another run what it made, and not what it was given.
-    given = set(manifest.given_files(source)) if run_id else set()
     if not is_selected:
+        # Of another run what it made, and not what it was given.
+        given = set(manifest.given_files(source)) if run_id else set()
         for path in _paths(source, given, whole_folders=True):
             yield path, os.path.join(source, path)
         return
     numbers = _Numbers(least, greatest)
-    for path in _paths(source, given, whole_folders=False):
+    for path in _paths(source, (), whole_folders=False):
         numbers.see(path)
         if any(pattern.fullmatch(path) for pattern in select):
             yield _place(above, path, keep), os.path.join(source, path)
-    for path in sorted(_folders(source, given, select)):
+    for path in sorted(_folders(source, select)):
+        yield _place(above, path, keep), os.path.join(source, path)
+    for path in _own_files(source, select) if run_id else ():
         yield _place(above, path, keep), os.path.join(source, path)
     for path in numbers.found():
         yield _place(above, path, keep), os.path.join(source, path)
@@ -110,17 +113,26 @@ class _Numbers:
         return [path for _, path in self._best.values()]
 
 
-def _folders(source: str, given: Set[str], select: List[Pattern[str]]) -> Iterator[str]:
-    """The folders that a pattern matches as a whole, and that have nothing of `given` in them."""
+def _folders(source: str, select: List[Pattern[str]]) -> Iterator[str]:
+    """The folders that a pattern matches as a whole."""
     if not select:
         return
-    kept = {above for path in given for above in _above(os.path.dirname(path))}
     for top, names, _ in os.walk(source):
         here = "" if top == source else os.path.relpath(top, source)
         names[:] = [name for name in names if name not in (".guild", CACHE)]
         for name in names:
             path = os.path.join(here, name)
-            if path not in kept and any(pattern.fullmatch(path) for pattern in select):
+            if any(pattern.fullmatch(path) for pattern in select):
+                yield path
+
+
+def _own_files(source: str, select: List[Pattern[str]]) -> Iterator[str]:
+    """What a pattern that begins with `.guild` matches of what guild keeps of a run."""
+    of_guild = [p for p in select if p.pattern.startswith((_GUILD, "\\" + _GUILD))]
+    for top, _, names in os.walk(os.path.join(source, _GUILD)) if of_guild else ():
+        here = os.path.relpath(top, source)
+        for path in [here, *(os.path.join(here, name) for name in sorted(names))]:
+            if any(pattern.fullmatch(path) for pattern in of_guild):
                 yield path
 
 
@@ -141,7 +153,9 @@ def _paths(source: str, given: Collection[str], whole_folders: bool) -> Iterator
                 yield path
         for name in list(names):
             path = os.path.join(here, name)
-            if os.path.islink(os.path.join(source, path)) or (
+            if path in given:  # a folder that was required as a whole
+                names.remove(name)
+            elif os.path.islink(os.path.join(source, path)) or (
                 whole_folders and path not in folders
             ):
                 names.remove(name)

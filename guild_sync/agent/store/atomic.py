@@ -9,7 +9,7 @@ from typing import Callable
 from . import inside
 
 # Of a file that is being written: its name, chance (not in earlier versions), the process.
-_UNFINISHED = re.compile(r"\..+?(?:\.[0-9a-f]{16})?\.(\d{1,10})\Z")
+_UNFINISHED = r"\..+?(?:\.[0-9a-f]{16})?\.(\d{1,10})\Z"
 
 
 def write_atomically(path: str, text: str) -> None:
@@ -43,6 +43,6 @@ def write_in(top: str, name: str, text: str, flushed: bool = True) -> None:
 def remove_unfinished(top: str, name: str, is_dead: Callable[[str], bool]) -> None:
     """Remove what killed processes had not finished writing in a folder of a run."""
     for found in inside.names(top, name):
-        match = _UNFINISHED.match(found)
+        match = re.match(_UNFINISHED, found)
         if match and is_dead(match[1]):
             inside.remove(top, os.path.join(name, found))

@@ -11,7 +11,6 @@ and that a key is always text: ``no: 1`` is about "no", as it would be in JSON.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Dict, List, Match, NoReturn, Optional, Pattern, Tuple, Type, Union
 
@@ -41,10 +40,10 @@ _CONSTANTS: Dict[str, Optional[bool]] = {
     for word in words.split()
     for form in (word, word.capitalize(), word.upper())
 }
-_INT = re.compile(
-    r"[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)"
-)
-_FLOAT = re.compile(
+# Patterns that are text are compiled where they are first needed: in a process that reads two
+# attributes, compiling all of them would take longer than all else.
+_INT = r"[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)"
+_FLOAT = (
     r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
     r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
@@ -58,7 +57,7 @@ def _resolve(text: str) -> Value:
         raise AttrError(f"{text} is a key with a meaning of its own in YAML, and none here")
     if text[0] not in "+-.0123456789":
         return text
-    kind = int if _INT.fullmatch(text) else float if _FLOAT.fullmatch(text) else None
+    kind = int if re.fullmatch(_INT, text) else float if re.fullmatch(_FLOAT, text) else None
     if kind is None:
         return text
     if len(text) > _MAX_NUMBER:
@@ -91,12 +90,9 @@ def _number(text: str, kind: Union[Type[int], Type[float]]) -> Union[int, float]
 # Strings that no YAML reader takes for anything else, once _CONSTANTS are ruled out. No
 # digit comes first, and a space or colon stays within.
 _PLAIN = r"(?![yYnN]\Z)[A-Za-z_/](?:[\w./+@%=~(),-]|[ :](?=[\w./(]))*"
-_IS_PLAIN = re.compile(_PLAIN, re.ASCII)
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 # What YAML calls non-printable, its rarer line breaks, and the byte order mark.
-_UNPRINTABLE = re.compile(
-    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-)
+_UNPRINTABLE = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 
 
 def encode(value: Plain) -> str:
@@ -169,12 +165,14 @@ def _scalar(value: Plain) -> str:
         return text if "." in text else text.replace("e", ".0e")
     if not isinstance(value, str):
         raise TypeError(f"an attribute cannot hold a {type(value).__name__}")
-    if _IS_PLAIN.fullmatch(value) and value not in _CONSTANTS:
+    if re.fullmatch(_PLAIN, value, re.ASCII) and value not in _CONSTANTS:
         return value
-    if _SURROGATE.search(value):
+    if re.search(_SURROGATE, value):
         raise ValueError(f"a lone surrogate cannot be written: {value[:40]!a}")
+    import json  # a listing, which only reads, has no use for it
+
     quoted = json.dumps(value, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return re.sub(_UNPRINTABLE, lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 # One integer or one plain string, as most attributes are, and what PyYAML puts after it.
@@ -188,15 +186,13 @@ _COLON = re.compile(r" *:(?=[ \t\n]|\Z)")
 _FLOW_COLON = re.compile(r" *:")
 _NEVER_FIRST = ",[]{}#&*!|>'\"%@`\t\n"  # in a plain scalar
 _STOP = re.compile(r"[\t\n]|:(?=[ \t\n]|\Z)|(?<=[ \n])#|\Z")
-_FLOW_STOP = re.compile(r"[\t\n,?\[\]{}]|:(?=[ \t\n,\[\]{}]|\Z)|(?<=[ \n])#|\Z")
-_SINGLE = re.compile(r"'([^']*(?:''[^']*)*)'(?!')")
-_SINGLE_PART = re.compile(r"''|[ \t\n]+")
-_DOUBLE = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
-_DOUBLE_PART = re.compile(
-    r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)|[ \t\n]+"
-)
+_FLOW_STOP = r"[\t\n,?\[\]{}]|:(?=[ \t\n,\[\]{}]|\Z)|(?<=[ \n])#|\Z"
+_SINGLE = r"'([^']*(?:''[^']*)*)'(?!')"
+_SINGLE_PART = r"''|[ \t\n]+"
+_DOUBLE = r'(?s)"([^"\\]*(?:\\.[^"\\]*)*)"'
+_DOUBLE_PART = r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)|[ \t\n]+"
 _ESCAPES = dict(zip('0abt\tnvfre "\\/N_LP', '\0\a\b\t\t\n\v\f\r\x1b "\\/\x85\xa0\u2028\u2029'))
-_HEADER = re.compile(r"([|>])(?:([-+]?)([1-9]?)|([1-9])([-+]))(?: +#[^\n]*| *)(?:\n|\Z)")
+_HEADER = r"([|>])(?:([-+]?)([1-9]?)|([1-9])([-+]))(?: +#[^\n]*| *)(?:\n|\Z)"
 
 
 def decode(text: str) -> Value:
@@ -210,7 +206,8 @@ def decode(text: str) -> Value:
     if simple:
         number, word = simple.groups()
         return int(number) if number else _CONSTANTS.get(word, word)
-    unprintable = _UNPRINTABLE.search(text)
+    # What Python calls printable has none of them, and is seldom more than text without breaks.
+    unprintable = not text.replace("\n", "").isprintable() and re.search(_UNPRINTABLE, text)
     if unprintable:
         raise AttrError(f"the character U+{ord(unprintable[0]):04X} is not printable")
     body, explicit = _document(text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -428,11 +425,11 @@ class _Reader:
         """The scalar that was just read, as a key: its text, whatever it means as a value."""
         return value if isinstance(value, str) else self.plain_text
 
-    def quoted(self, whole: Pattern[str], part: Pattern[str]) -> str:
-        match = whole.match(self.text, self.pos)
+    def quoted(self, whole: str, part: str) -> str:
+        match = re.compile(whole).match(self.text, self.pos)
         if not match:
             self.fail("a quoted string without its end")
-        value = part.sub(self.unquoted, match[1])
+        value = re.sub(part, self.unquoted, match[1])
         self.pos = match.end()
         return value
 
@@ -458,7 +455,7 @@ class _Reader:
         first = self.text[self.pos : self.pos + 1]
         if first in _NEVER_FIRST or (flow and first in "?:") or self.end_of(_INDICATOR):
             self.fail(f"no value starts with {first!a}" if first else "a value is missing")
-        stop = _FLOW_STOP if flow else _STOP
+        stop = re.compile(_FLOW_STOP) if flow else _STOP
         parts: List[str] = []
         while True:
             match = stop.search(self.text, self.pos)
@@ -478,7 +475,7 @@ class _Reader:
 
     def block_scalar(self, parent: int) -> str:
         """The lines of a literal "|" or folded ">" scalar, further in than the parent."""
-        header = _HEADER.match(self.text, self.pos)
+        header = re.compile(_HEADER).match(self.text, self.pos)
         if not header:
             self.fail("a block scalar with a wrong first line")
         self.pos = header.end()

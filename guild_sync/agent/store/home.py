@@ -6,6 +6,7 @@ import os
 from typing import Optional
 
 from ..errors import refuse_exhaustion
+from ..protocol import HomeForm
 from . import atomic, inside, rundir
 
 # In the runs' own folder, which may be a disk of its own: where it is gone, the disk is.
@@ -13,13 +14,18 @@ HOME_ID = ".home-id"
 _HOME_ID_BYTES = 16
 
 
+def known_home(home: str) -> HomeForm:
+    """Which guild home this is, and nothing is written."""
+    return {"home_id": home_id(home, make=False)}
+
+
 def home_id(home: str, make: bool) -> Optional[str]:
     """The guild home's own name, made once where `make`; None where there is none."""
     path = os.path.join(rundir.runs_dir(home), HOME_ID)
     for _ in range(2):
         try:
-            with os.fdopen(os.open(path, inside.READ), encoding="ascii", errors="replace") as f:
-                return f.readline().strip() or None
+            with os.fdopen(os.open(path, inside.READ), "rb") as f:
+                return f.readline().decode("ascii", "replace").strip() or None
         except OSError as e:
             refuse_exhaustion(e)
             if not make or not _give_id(path):

@@ -181,8 +181,8 @@ def _namespace() -> Optional[int]:
 
 def first_line(path: str) -> Optional[str]:
     try:
-        with open(path, encoding="ascii") as f:
-            return f.readline().strip()
+        with open(path, "rb") as f:  # as text it would take a module for its encoding
+            return f.readline().decode("ascii", "replace").strip()
     except OSError as e:
         refuse_exhaustion(e)
         return None

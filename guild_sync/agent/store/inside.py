@@ -10,8 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from contextlib import contextmanager
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from ..errors import refuse_exhaustion
 from ..protocol import Value
@@ -54,24 +53,31 @@ def _explained(error: OSError, path: str, within: Optional[int]) -> OSError:
     return error
 
 
-@contextmanager
-def holding(folder: str, name: str, make: bool = False) -> Iterator[Tuple[int, str]]:
+class holding:
     """A handle on the folder in which `name`, a path in `folder`, is; and its name there.
 
-    With `make`, the folders on the way are made.
+    With `make`, the folders on the way are made. A class, as a copy does this a thousand times.
     """
-    *above, base = name.split("/")
-    handle = opened(folder)
-    try:
-        for part in above:
-            if make:
-                _made(part, handle)
-            inner = opened(part, handle)
-            os.close(handle)
-            handle = inner
-        yield handle, base
-    finally:
-        os.close(handle)
+
+    def __init__(self, folder: str, name: str, make: bool = False) -> None:
+        *above, self._base = name.split("/")
+        self._handle = opened(folder)
+        try:
+            for part in above:
+                if make:
+                    _made(part, self._handle)
+                inner = opened(part, self._handle)
+                os.close(self._handle)
+                self._handle = inner
+        except BaseException:
+            os.close(self._handle)
+            raise
+
+    def __enter__(self) -> Tuple[int, str]:
+        return self._handle, self._base
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
 
 
 def _made(name: str, within: int) -> None:
@@ -127,7 +133,15 @@ def status(folder: str, name: str) -> Optional[os.stat_result]:
     """What a file or folder is, or the link that is there; None where there is nothing."""
     try:
         with holding(folder, name) as (handle, base):
-            return os.stat(base, dir_fd=handle, follow_symlinks=False)
+            return status_at(handle, base)
+    except OSError:
+        return None
+
+
+def status_at(handle: int, name: str) -> Optional[os.stat_result]:
+    """As `status`, of what is in an open folder."""
+    try:
+        return os.stat(name, dir_fd=handle, follow_symlinks=False)
     except OSError:
         return None
 
@@ -172,16 +186,19 @@ def write(handle: int, name: str, text: str, flushed: bool) -> None:
 
     With `flushed` it is on the disk then, and so is its name.
     """
+    data = text.encode("utf-8", "surrogateescape")
     # A name that no attribute has and nobody can foresee; with whose number it is, for a kill
     # may leave it (`remove_unfinished`).
     temporary = ".%s.%s.%d" % (name, os.urandom(8).hex(), os.getpid())
     try:
         fd = os.open(temporary, _NEW, 0o666, dir_fd=handle)
-        with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as f:
-            f.write(text)
-            f.flush()
+        try:
+            while data:
+                data = data[os.write(fd, data) :]
             if flushed:
-                os.fsync(f.fileno())
+                os.fsync(fd)
+        finally:
+            os.close(fd)
         os.replace(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
     except OSError:
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import stat
 import time
@@ -92,6 +91,8 @@ def _put_away(path: str, fd: int) -> None:
 
 
 def _write_record(guild_dir: str, fd: int, flocked: bool) -> None:
+    import json  # a listing, which asks for holders, has no use for it
+
     inside.remove(guild_dir, OPERATION)  # of a runner that was killed
     record = json.dumps(dict(identity.of(os.getpid())._asdict(), flock=flocked))
     write_in(guild_dir, OWNER, record, flushed=False)  # of no use after a power cut

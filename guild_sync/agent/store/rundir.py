@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -146,10 +145,20 @@ def _status(guild: str, handle: int, marks: _Marks) -> Status:
 
 def is_indexed(directory: str) -> bool:
     """Whether the run has an index: a batch that has ended well has none."""
-    # One system call for all other runs: a listing asks it of 10,000.
-    return not os.access(directory + "/.guild/" + BATCH, os.F_OK) or (
-        status(directory).text != "completed"
-    )
+    above, name = os.path.split(directory)
+    return bool(indexed(above, [name]))
+
+
+def indexed(top: str, ids: Iterable[str]) -> List[str]:
+    """Those of the runs in the folder `top` that have an index."""
+    # One system call for all but batches: a listing asks it of 10,000.
+    mark, access, exists = "/.guild/" + BATCH, os.access, os.F_OK
+    return [
+        run_id
+        for run_id in ids
+        if not access(top + "/" + run_id + mark, exists)
+        or status(os.path.join(top, run_id)).text != "completed"
+    ]
 
 
 def machine(directory: str) -> Optional[str]:
@@ -458,6 +467,8 @@ def time_of(directory: str) -> Optional[int]:
 def note_unreadable(directory: str, paths: Sequence[str]) -> None:
     """Write down in a copy what its remote may not read of the run; nothing where it can all."""
     if paths:
+        import json  # rarely needed
+
         text = json.dumps(list(paths))
         atomic.write_in(guild_dir(directory), LOCK_UNREADABLE, text, flushed=False)
     else:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from typing import Any
 
 import pytest
+from docopt import DocoptExit, docopt
 from hypothesis import given
 from hypothesis import strategies as st
 
 from guild_sync.agent import protocol
-from guild_sync.cli import arguments
+from guild_sync.cli import arguments, table, usages
 from guild_sync.cli.arguments import Arguments, parse
 from guild_sync.errors import UsageError
 
@@ -77,9 +80,9 @@ def test_an_option_may_be_given_several_times_where_the_usage_says_so() -> None:
 
 
 def test_behind_two_dashes_all_are_arguments() -> None:
-    args = values("--", "-y", "-Sr", "--help")
-    assert args["NAME"] == ["-y", "-Sr", "--help"]
-    assert (args["--yes"], args["--running"]) == (False, False)
+    args = read("--", "-y", "-Sr", "--help")
+    assert args.texts("NAME") == ["-y", "-Sr", "--help"]
+    assert not any(args.is_given(name) for name in ("--yes", "--running", "--help"))
 
 
 @pytest.mark.parametrize("value", ["", " ", "a b", "a=b", "é", "$(touch x)", "x" * 100_000])
@@ -203,6 +206,42 @@ def test_any_line_is_read_or_refused_on_one_line(argv: list[str]) -> None:
         assert len(e.message.splitlines()) == 1
     except SystemExit as e:
         assert e.code == 0
+
+
+def docopts(usage: str, words: list[str]) -> dict[str, object] | str:
+    """What docopt reads, or the first line that it says."""
+    try:
+        read = docopt(usage, words, default_help=False)
+    except DocoptExit as e:
+        return str(e.args[0]).splitlines()[0]
+    # What is false or empty stands for an option that is not given, or is not there at all.
+    return {name: value for name, value in read.items() if value}
+
+
+@given(st.data())
+def test_docopt_reads_the_same_from_the_options_that_may_be_meant(data: st.DataObject) -> None:
+    command = data.draw(st.sampled_from(sorted(table.COMMANDS)))
+    usage = arguments.whole(
+        import_module(f"guild_sync.commands.{table.module_of(command)}").__doc__ or ""
+    )
+    names = [name for option in usages.options(usage) for name in option.names]
+    name = st.sampled_from(names)
+    beginning = st.builds(lambda whole, length: whole[: length + 1], name, st.integers(1, 8))
+    valued = st.builds(lambda whole, value: f"{whole}{value}", name, st.sampled_from(["=x", "1"]))
+    plain = st.sampled_from(["x", "1", "--", "-", "list", command])
+    words = [command, *data.draw(st.lists(name | beginning | valued | plain, max_size=6))]
+    several = sorted(name for name in names if name in arguments._SEVERAL_TIMES)
+    repeats = "".join(f"[{option} X]... " for option in several)
+    as_it_is = docopts(usage.replace("[options]", f"{repeats}[options]"), words)
+    assert docopts(arguments._for_docopt(usage, words), words) == as_it_is
+
+
+@pytest.mark.parametrize("command", table.COMMANDS)
+def test_no_option_of_a_usage_is_overlooked(command: str) -> None:
+    usage = arguments.usage_of(table.file_of(command))
+    listed = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", usage, re.M)
+    known = {name for option in usages.options(usage) for name in option.names}
+    assert listed and set(listed) <= known
 
 
 # What is made of it.

@@ -54,7 +54,7 @@ def test_flags_are_its_values_with_their_types() -> None:
 def test_a_list_is_a_text_of_words_and_one_of_other_things_is_no_flag() -> None:
     source = "p = {'l': [1, 'a b', True], 't': (1, 2), 'e': [], 'deep': [{'a': 1}], 'm': {}}"
     found = flags_in(data_of(source, "m.py", "p"))
-    assert {f.name: f.default for f in found.values()} == {"l": "1 'a b' yes", "t": "1 2", "e": ""}
+    assert {f.name: f.default for f in found.values()} == {"l": "1 'a b' true", "t": "1 2", "e": ""}
     assert all(flag.is_words for flag in found.values())
 
 

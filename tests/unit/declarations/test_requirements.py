@@ -57,6 +57,10 @@ def step(folder: Path, entry: Any) -> Step:
     return found
 
 
+def of_run(source: str) -> Requirement:
+    return Requirement("operation", source, source, copy=True, flag=source)
+
+
 def faults(folder: Path, **entry: Any) -> str:
     with pytest.raises(ConfigError) as error:
         refuse(folder / "guild.yml", read(folder, **entry).faults)
@@ -71,8 +75,8 @@ def faults(folder: Path, **entry: Any) -> str:
     ("entry", "found"),
     [
         ("file:data.csv", Requirement("file", "data.csv", "data.csv")),
-        ("operation:m:train", Requirement("operation", "m:train", "m:train", flag="m:train")),
-        ("operation:a, b.*", Requirement("operation", "a, b.*", "a, b.*", flag="a, b.*")),
+        ("operation:m:train", of_run("m:train")),
+        ("operation:a, b.*", of_run("a, b.*")),
         ("config:c.yml", Requirement("config", "c.yml", "c.yml")),
         ("config:d/c.INI", Requirement("config", "d/c.INI", "d/c.INI")),
         ("module:a.b", Requirement("module", "a.b", "a.b")),
@@ -84,7 +88,7 @@ def faults(folder: Path, **entry: Any) -> str:
         ({"file": "a=b"}, Requirement("file", "a=b", "a=b")),
         ({"file": "${f}"}, Requirement("file", "${f}", "${f}")),
         ({"file": "a b", "name": "x"}, Requirement("file", "a b", "x", flag="x")),
-        ({"file": "a", "flag-name": "x"}, Requirement("file", "a", "a", flag="x")),
+        ({"file": "a", "flag-name": "x"}, Requirement("file", "a", "a", flag="x", has_flag=True)),
         ({"file": "d", "select-max": "(.)"}, Requirement("file", "d", "d", greatest=("(.)",))),
         ({"file": "d", "select-min": ["(.)"]}, Requirement("file", "d", "d", least=("(.)",))),
         ({"file": "d", "unpack": False}, Requirement("file", "d", "d", unpack=False)),
@@ -106,6 +110,10 @@ def faults(folder: Path, **entry: Any) -> str:
         ({"file": "d", "select": ["a", "b"]}, Requirement("file", "d", "d", ("a", "b"))),
         ({"file": "d", "target-path": "x/y/"}, Requirement("file", "d", "d", target_path="x/y")),
         ({"file": "d", "path": "x"}, Requirement("file", "d", "d", target_path="x")),
+        (
+            {"operation": "t", "target-type": "link"},
+            Requirement("operation", "t", "t", flag="t", link=True),
+        ),
         ({"file": "d", "target-type": "copy"}, Requirement("file", "d", "d", copy=True)),
         ({"file": "d", "target-type": "link"}, Requirement("file", "d", "d", link=True)),
         ({"file": "d", "preserve-path": True}, Requirement("file", "d", "d", keep_folders=True)),
@@ -264,6 +272,12 @@ def test_a_resource_is_required_by_its_name(tmp_path: Path, resource: Any) -> No
     assert of_resources(tmp_path, {"r": resource}, {"resource": "r"}) == found
 
 
+def test_a_resource_may_be_called_as_a_kind_of_source_is(tmp_path: Path) -> None:
+    resources = {"file": {"file": "a"}, "url": ["file:b"]}
+    found = of_resources(tmp_path, resources, ["file", "url", "file:c"])
+    assert [(r.name, r.source) for r in found] == [("file", "a"), ("url", "b"), ("c", "c")]
+
+
 def test_a_resource_may_be_one_source(tmp_path: Path) -> None:
     assert of_resources(tmp_path, {"r": {"file": "a"}}) == [Requirement("file", "a", "r")]
     assert of_resources(tmp_path, {"r": "file:a"}) == [Requirement("file", "a", "r")]
@@ -330,6 +344,29 @@ def test_a_flag_that_the_operation_has_says_the_run_or_the_file(tmp_path: Path) 
     assert "FLAG_G" not in job["env"]
 
 
+def test_the_flag_of_a_file_has_its_path_and_is_no_argument_unless_it_says_so(
+    tmp_path: Path,
+) -> None:
+    requires = [
+        {"file": "a.txt", "flag-name": "f"},
+        {"file": "b.txt", "flag-name": "g"},
+        {"file": "c.txt", "flag-name": "h"},
+        {"file": "${f}.d", "flag-name": "i"},
+        {"name": "r", "sources": [{"file": "d.txt", "name": "no"}]},
+        {"operation": "t", "flag-name": False},
+    ]
+    own = {"g": {"description": "which"}, "h": {"default": "x", "arg-skip": False}}
+    entry = {"main": "m", "flags": own, "flags-dest": "args", "requires": requires}
+    (operation,) = load(tmp_path, {"op": entry}).operations
+    values = plain_values(flags.flag_values(operation, []))
+    job = command.command_of(operation, values)
+
+    assert values == {"g": "b.txt", "h": "x", "f": "a.txt", "i": None, "t": None}
+    assert job["args"] == ["--h", "x"]
+    found = [form["source"] for form in job["requires"]]
+    assert found == ["a.txt", "b.txt", "x", "a.txt.d", "d.txt", "t"]
+
+
 def test_params_are_put_into_a_configuration_and_flags_over_them(tmp_path: Path) -> None:
     params = {"lr": 7, "net.size": 3, "day": datetime.date(2026, 1, 2), "n": "${k}", "t": "k ${k}"}
     requires = {"config": "c.yml", "params": params}
@@ -342,6 +379,17 @@ def test_params_are_put_into_a_configuration_and_flags_over_them(tmp_path: Path)
     assert form["values"] == {
         "lr": 0.1, "net.size": 3, "day": "2026-01-02", "n": 4, "t": "k 4", "k": 4
     }  # fmt: skip
+
+
+def test_a_configuration_has_what_flags_are_called_there_and_keeps_what_has_no_value(
+    tmp_path: Path,
+) -> None:
+    own = {"lr": None, "depth": {"default": 3, "arg-name": "net.depth"}}
+    operation = read(tmp_path, requires={"config": "c.yml"}, flags=own)
+    values = plain_values(flags.flag_values(operation, []))
+    (form,) = command.command_of(operation, values)["requires"]
+
+    assert form["values"] == {"net.depth": 3}
 
 
 def test_params_of_another_source_mean_nothing(tmp_path: Path) -> None:
@@ -376,13 +424,17 @@ def test_values_of_flags_stand_in_what_is_required(tmp_path: Path) -> None:
     ("entry", "found"),
     [
         ("train", Step("train", "train", {})),
-        ("m:train x=1 y='a b' z=", Step("m_train", "m:train", {"x": "1", "y": "a b", "z": ""})),
+        ("m:train x=1 y='a b' z=", Step("m-train", "m:train", {"x": "1", "y": "a b", "z": ""})),
         ({"run": "p/train", "name": "first"}, Step("first", "p/train", {})),
         (
             {"run": "train x=1 y=2", "flags": {"x": [1, 2], "z": True, 3: None}},
             Step("train", "train", {"x": "[1, 2]", "y": "2", "z": "yes", "3": "null"}),
         ),
         ({"run": "train", "flags": {"x": "${y}"}}, Step("train", "train", {"x": "${y}"})),
+        (
+            {"run": "train", "flags": {"x": "logspace[-2:0:3]", "y": "a b"}},
+            Step("train", "train", {"x": "logspace[-2:0:3]", "y": "'a b'"}),
+        ),
     ],
 )
 def test_a_step_is_an_operation_and_its_flags(tmp_path: Path, entry: Any, found: Step) -> None:

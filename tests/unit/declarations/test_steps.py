@@ -53,8 +53,8 @@ def faults(folder: Path, **entry: Any) -> str:
         ("op --fail-on-trial-error", Step("op", "op", fail_on_trial_error=True)),
         ("op @a.csv x=1 @b.json", Step("op", "op", {"x": "1"}, batch_files=("a.csv", "b.json"))),
         ("""op x='a  "b"' y=c\\ d""", Step("op", "op", {"x": 'a  "b"', "y": "c d"})),
-        ("m:op", Step("m_op", "m:op")),
-        ("gpkg.x/m:op", Step("gpkg.x_m_op", "gpkg.x/m:op")),
+        ("m:op", Step("m-op", "m:op")),
+        ("gpkg.x/m:op", Step("gpkg.x_m-op", "gpkg.x/m:op")),
         ({"run": "op", "label": 3}, Step("op", "op", label="3")),
         ({"run": "op", "tags": "a"}, Step("op", "op", tags=("a",))),
         ({"run": "op -t a", "tags": ["b", 1]}, Step("op", "op", tags=("b", "1"))),
@@ -69,7 +69,7 @@ def faults(folder: Path, **entry: Any) -> str:
             {
                 "run": "op",
                 "expect": [
-                    {"file": "a", "compare-to": "refs/a"},
+                    {"file": "a", "compare-to": "${PROJECT_DIR}/refs/a"},
                     {"output": "done"},
                     {"output": {"contains": "d"}},
                     {"output": True, "contains": 1},

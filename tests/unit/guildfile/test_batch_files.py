@@ -67,7 +67,7 @@ def made(found: Any, *words: str) -> list[Any]:
     ("name", "text", "found"),
     [
         ("a.csv", "n,s\n1,x\n2,007\n", [{"n": 1, "s": "x"}, {"n": 2, "s": "007"}]),
-        ("a.CSV", "n,s\r\nyes,'1'\r\n", [{"n": True, "s": "'1'"}]),
+        ("a.CSV", "n,s\r\nyes,'1'\r\n", [{"n": True, "s": "1"}]),
         ("a.csv", "\ufeffn\n1e3\n", [{"n": 1000.0}]),
         ("a.csv", 'n,s\n,"a,""b"""\n', [{"n": "", "s": 'a,"b"'}]),
         ("a.csv", "n,s\n5\n\n6,\n", [{"n": 5, "s": "a"}, {"n": 6, "s": ""}]),

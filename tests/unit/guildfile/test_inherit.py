@@ -282,6 +282,16 @@ def test_flags_of_others_are_included(
     assert found.warnings == ()
 
 
+def test_flags_of_an_operation_of_the_model_without_a_name_are_included(tmp_path: Path) -> None:
+    text = """
+a: {exec: 'true', flags: {x: 1, y: 2}}
+b: {exec: 'true', flags: {$include: ':a'}}
+c: {exec: 'true', flags: {$include: ':a#y', z: 3}}
+"""
+    found = {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, "c": {"y": 2, "z": 3}}
+    assert defaults(load(tmp_path, text)) == found
+
+
 def test_operations_of_others_are_included(tmp_path: Path) -> None:
     text = f"""{INCLUDED}
 - model: m
@@ -378,13 +388,16 @@ def test_an_operation_has_the_defaults_that_it_does_not_say_otherwise(tmp_path: 
 
 
 def test_main_is_the_operations_name_as_a_module(tmp_path: Path) -> None:
-    text = "train: {}\npre-pare: {flags: {x: 1}}\nyes: {steps: []}\na b: {main: ''}\n"
+    text = (
+        "train: {}\npre-pare: {flags: {x: 1}}\nyes: {steps: []}\na b: {main: ''}\nsay-it.py: {}\n"
+    )
     found = load(tmp_path, text, train="lr = 1\n")
     assert [(o.name, o.main) for o in found.operations] == [
         ("train", "train"),
         ("pre-pare", "pre_pare"),
         ("yes", "yes"),
         ("a b", "'a b'"),
+        ("say-it.py", "say_it"),
     ]
     assert list(found.operations[0].flags) == ["lr"]
 

@@ -92,7 +92,7 @@ train:
                 "size",
                 choices=("s", "l"),
                 arg_name="the-size",
-                global_name="size",
+                global_name="the_size",
                 details=(Choice("l", description="large"),),
             ),
         },
@@ -193,7 +193,7 @@ six: {main: a, env: [x], default: maybe}
         "  three: main: must be text, not ['x'] (line 4)",
         "  three: label: must be text, not [3] (line 5)",
         "  five: flags-dest: must be one of args, args:NAME, globals, global:NAME, dict:NAME, "
-        "namespace:NAME, config:FILE, env, not 'nowhere' (line 8)",
+        "namespace:NAME, config:FILE, env, no, not 'nowhere' (line 8)",
         "  six: env: must be a mapping, not ['x'] (line 9)",
         "  six: default: must be yes or no, not 'maybe' (line 9)",
     ]

@@ -37,8 +37,8 @@ def test_flags_go_to_arguments(tmp_path: Path) -> None:
     assert made["module"] == "train"
     assert made["args"] == [
         *("--fast", "a b"),
-        *("--lr", "0.1", "--name", "cnn", "--the-size", "3"),
-        *("--on", "--loud", "1", "--layers", "1", "2"),
+        *("--layers", "1", "2", "--loud", "1", "--lr", "0.1", "--name", "cnn"),
+        *("--on", "--the-size", "3"),  # by the names of the flags, as Guild AI has them
     ]
 
 

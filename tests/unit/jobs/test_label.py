@@ -21,7 +21,22 @@ def test_an_operations_own_label_has_the_values_in_it() -> None:
 
 def test_a_label_does_not_read_a_value_as_a_variable() -> None:
     operation = Operation("op", label="${a}")
-    assert label.label_of(operation, {"a": "${b}", "b": "secret"}) == "'${b}'"
+    assert label.label_of(operation, {"a": "${b}", "b": "secret"}) == "${b}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        *((text, text) for text in ("a*b", "/x/*.jpg", "1,2", "it's", "a=b", "a:b", "a;b", "$x")),
+        *((text, f"'{text}'") for text in ("a b", 'say "hi"', "a: b", "#x", "- a", "[1]", "yes")),
+        *((text, f"'{text}'") for text in ("10", "?", "", " lead", "null", '"q"')),
+        ("1 2 'a b'", "\"1 2 'a b'\""),
+        ("a 'b' \"c\"", "'a \\'b\\' \"c\"'"),
+        ("'q'", "'''q'''"),
+    ],
+)
+def test_a_text_is_in_the_quotes_that_guild_ai_gives_it(text: str, shown: str) -> None:
+    assert label.label_of(op(), {"a": text}) == f"a={shown}"
 
 
 def test_a_long_label_of_flags_is_cut() -> None:

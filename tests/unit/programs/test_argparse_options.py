@@ -177,10 +177,10 @@ p.add_argument("rest", nargs={0})
 @pytest.mark.parametrize(
     ("main", "words"),
     [
-        ("train.py --lr 1", "--number 2 --no-debug train.py --lr 1"),
-        ("-n 3 train.py", "-n 3 --number 2 --no-debug train.py"),
-        ("--debug --level=3 train.py a", "--debug --level=3 --number 2 --no-debug train.py a"),
-        ("train.py --number 4", "--number 2 --no-debug train.py --number 4"),
+        ("train.py --lr 1", "--no-debug --number 2 train.py --lr 1"),
+        ("-n 3 train.py", "-n 3 --no-debug --number 2 train.py"),
+        ("--debug --level=3 train.py a", "--debug --level=3 --no-debug --number 2 train.py a"),
+        ("train.py --number 4", "--no-debug --number 2 train.py --number 4"),
     ],
 )
 def test_options_stand_before_an_argument_that_takes_all_that_follows(

@@ -117,7 +117,7 @@ def test_a_click_command_sees_what_its_author_would_type(python: Path, tmp_path:
         ("ann", "", "ann"),
         ("", "count=3 rate=0.5", "--count 3 --rate 0.5"),
         ("", "count=-3", "--count -3"),
-        ("", "shout=yes loud=no", "--shout --quiet"),
+        ("", "shout=yes loud=no", "--quiet --shout"),
         ("", "shout=no loud=yes", ""),
         ("", "fast=yes", "--fast"),
         ("", "size=5", "-s 5"),

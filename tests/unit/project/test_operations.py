@@ -40,6 +40,18 @@ def test_a_file_that_defines_no_operation_says_so(
         operations.find(several(tmp_path, text), spec)
 
 
+def test_a_step_may_be_a_script_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "say.py").write_text("x = 1\n")
+    (tmp_path / "own.py").write_text("")
+    found = several(tmp_path, "all: {steps: [say.py x=2, own.py]}\nown.py: {exec: echo}\n")
+    script, own = operations.with_steps(found, operations.find(found, "all")).steps
+    assert script.operation is not None and own.operation is not None
+    assert (script.operation.main, list(script.operation.flags)) == ("say", ["x"])
+    assert own.operation.exec == "echo"
+    with pytest.raises(GuildError):
+        operations.find(found, "say.py")
+
+
 def test_the_default_operation_is_the_one_that_says_so(tmp_path: Path) -> None:
     found = several(tmp_path, "a: x\nb: {main: y, default: yes}\n")
     assert operations.find(found, None).name == "b"

@@ -161,7 +161,28 @@ def test_a_package_that_is_a_link_is_part_of_it(plain: Path, tmp_path: Path, in_
 def test_what_git_tracks_and_what_it_does_not_ignore_is_source_code(tracked: Path) -> None:
     fill(tracked, "new.py", "data/big.csv", "notes.txt")
     (tracked / ".gitignore").write_text("data/\nnotes.txt\n")
-    assert source(tracked).files == (".gitignore", "guild.yml", "lib/util.py", "new.py", "train.py")
+    assert source(tracked).files == ("guild.yml", "lib/util.py", "new.py", "train.py")
+
+
+def test_what_guildignore_names_is_left_out_unless_sourcecode_asks_for_it(tracked: Path) -> None:
+    for folder in (tracked, tracked / "lib"):
+        fill(folder, "a.log", "kept.log", "data/one.csv", "data/two.csv", "sub/.gitkeep", "new.txt")
+    (tracked / ".guildignore").write_text("# what is made\n*.log\n!kept.log\ndata\n/new.txt\n")
+    (tracked / "lib/.guildignore").write_text("*\n")  # that of the project's folder alone counts
+    own = ("guild.yml", "kept.log", "lib/kept.log", "lib/new.txt", "lib/util.py", "train.py")
+
+    assert source(tracked).files == own
+    git(tracked, "add", "-A")
+    assert source(tracked).files == own
+    asked = selected(tracked, [{"include": ["data/one.csv", ".guildignore"]}]).files
+    assert set(asked) == {*own, "data/one.csv", ".guildignore", "lib/.guildignore"}
+    assert selected(tracked, {"root": "lib"}).files == ("kept.log", "new.txt", "util.py")
+
+
+def test_outside_git_guildignore_means_nothing(plain: Path) -> None:
+    (plain / ".guildignore").write_text("*.py\n")
+    found = (".guildignore", "guild.yml", "lib/util.py", "train.py")
+    assert source(plain).files == found
 
 
 def test_a_tracked_file_is_taken_though_it_is_ignored_or_large(tracked: Path) -> None:
@@ -177,7 +198,7 @@ def test_an_untracked_file_over_1_mb_is_taken_unless_git_ignores_it(tracked: Pat
     fill(tracked, "model.bin", content=BIG)
     assert source(tracked).files == ("guild.yml", "lib/util.py", "model.bin", "train.py")
     (tracked / ".gitignore").write_text("*.bin\n")
-    assert source(tracked).files == (".gitignore", "guild.yml", "lib/util.py", "train.py")
+    assert source(tracked).files == ("guild.yml", "lib/util.py", "train.py")
 
 
 def test_a_tracked_file_that_is_gone_is_passed_over(tracked: Path) -> None:
@@ -217,8 +238,8 @@ def test_the_files_of_a_submodule_are_part_of_it(tracked: Path, tmp_path: Path) 
     added = ("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "sub")
     git(tracked, *added)
     fill(tracked, "sub/new.py", "sub/secret.txt")
-    of_sub = ("sub/.gitignore", "sub/__init__.py", "sub/deep/x.py", "sub/new.py")
-    assert source(tracked).files == (".gitmodules", "guild.yml", "lib/util.py", *of_sub, "train.py")
+    of_sub = ("sub/__init__.py", "sub/deep/x.py", "sub/new.py")
+    assert source(tracked).files == ("guild.yml", "lib/util.py", *of_sub, "train.py")
     git(tracked, "submodule", "deinit", "--force", "sub")
     assert source(tracked).left_out == (
         "sub is left out: it is empty; for a submodule: git submodule update --init",
@@ -232,7 +253,7 @@ def ignoring(tracked: Path) -> Path:
     return fill(tracked, "secret.txt", "new.py")
 
 
-IGNORING = (".gitignore", "guild.yml", "lib/util.py", "new.py", "train.py")
+IGNORING = ("guild.yml", "lib/util.py", "new.py", "train.py")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +299,7 @@ def test_no_program_that_the_trees_configuration_names_is_run(
     ):
         git(ignoring, "config", key, str(program))
     git(ignoring, "config", "pager.ls-files", "true")
-    assert source(ignoring).files == (".gitattributes", *IGNORING)
+    assert source(ignoring).files == IGNORING
     assert not canary.exists()
 
 

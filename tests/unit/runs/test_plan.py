@@ -13,6 +13,7 @@ from support import Guild, project
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import BatchOptions, Notes
+from guild_sync.project.flags import flag_values
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
 from guild_sync.runs.resolve import Request, resolve
@@ -63,6 +64,10 @@ def test_a_script_is_a_project_of_its_own(here: LocalHost, guild: Guild) -> None
     assert meant.script == guild.folder / "say.py"
     assert meant.project is not None
     assert (meant.operation.name, meant.is_builtin) == ("say.py", False)
+    assert flag_values(meant.operation, []) == {"x": 1}
+    project(guild.folder, GUILDFILE + "say.py: {exec: echo mine}\n")
+    meant = resolve(Request("say.py"), here)
+    assert (meant.script, meant.operation.exec) == (None, "echo mine")
 
 
 def test_queue_is_guilds_own_unless_the_project_has_one(here: LocalHost, guild: Guild) -> None:

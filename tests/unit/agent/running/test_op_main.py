@@ -407,16 +407,14 @@ def test_a_module_that_is_not_there_is_one_line(operation: Operation, name: str)
     assert (done.returncode, done.stderr) == (1, f"guild: cannot find module {reported!r}\n")
 
 
-def test_a_global_that_is_not_there_is_one_line_and_nothing_is_executed(
+def test_a_global_that_the_module_never_assigns_is_there_from_the_start(
     operation: Operation,
 ) -> None:
-    operation.module("train.py", "print('executed')\nx = 1\ny: int\ndef f():\n    z = 1")
-    flags, globals = "{x: 2, y: 2, z: 2}", {"x": "x", "y": "y", "z": "z"}
+    source = "print(x, z, globals().get('y'))\nx = 1\ny: int\ndef f():\n    z = 1\nprint(x)"
+    operation.module("train.py", "x = 0\n" + source)
+    flags, globals = "{x: 2, y: 3, z: 4, __name__: n}", {n: n for n in ("x", "y", "z", "__name__")}
     done = operation.run("train", flags=flags, globals=globals)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "guild: module 'train' has no global 'y'\nguild: module 'train' has no global 'z'\n"
-    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 4 3\n2\n", "")
 
 
 @pytest.mark.parametrize("flags", ["- 1\n", "x: &a 1\n", "\x01"])
@@ -560,6 +558,16 @@ def test_a_mapping_is_a_namespace_where_that_is_asked_for_and_no_flag_is_given(
     assert nested(operation, "p = {'a': {'b': 1}}\nprint(p.a.b)", "namespace:p") == "1\n"
 
 
+@pytest.mark.parametrize(
+    ("dest", "shown"), [("dict:p", "{'x': 5}"), ("namespace:p", "namespace(x=5)")]
+)
+def test_what_holds_the_flags_is_made_where_the_module_does_not(
+    operation: Operation, dest: str, shown: str
+) -> None:
+    operation.module("train.py", "print(p)")
+    assert operation.run("train", nested=(dest, {"x": 5})).stdout == f"{shown}\n"
+
+
 def test_future_imports_hold_for_the_whole_module_and_lines_stay_the_users(
     operation: Operation,
 ) -> None:
@@ -573,7 +581,6 @@ def test_future_imports_hold_for_the_whole_module_and_lines_stay_the_users(
 @pytest.mark.parametrize(
     ("source", "values", "line"),
     [
-        ("x = 1", {"a": 5}, "module 'train' has no global 'p'"),
         ("p = {'a': 1}", {"a.b": 5}, "cannot set flags in p: a.b: int cannot hold it"),
         (
             "import dataclasses\n@dataclasses.dataclass(frozen=True)\n"

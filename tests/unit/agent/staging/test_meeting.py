@@ -63,3 +63,12 @@ def test_a_command_is_run_once_for_what_the_run_was_given(run: Path) -> None:
 
     meeting.note_done(str(run), both)
     assert meeting.commands(str(run), both) == []
+
+
+def test_what_was_taken_is_a_variable_of_each_flag_that_says_it(run: Path) -> None:
+    named: RequirementForm = {**of_module("x"), "kind": "operation", "flag": "the-run"}
+    unset: RequirementForm = {**of_module("y"), "kind": "file", "flag": "which"}
+    rundir.write_attr(str(run), "flags", {"the-run": "b" * 32, "which": None, "lr": 1})
+
+    found = meeting.variables(str(run), [named, unset, of_module("lr")])
+    assert found == {"FLAG_THE_RUN": "b" * 32}

@@ -416,6 +416,14 @@ def test_what_a_run_made_is_linked_and_not_what_it_was_given(
     assert sorted(map(str, paths)) == [f"../{MADE}/logs", f"../{MADE}/model.bin"]
 
 
+def test_a_folder_that_a_run_was_given_is_nothing_that_it_made(
+    home: Path, run: Path, made: Path
+) -> None:
+    (made / ".guild" / "manifest").write_text("d logs - file:logs\n")
+    resolve(home, run, of_run(copy=True))
+    assert set(files(run)) == {"model.bin", "train.py", "src/lib.py"}
+
+
 def test_a_link_leads_to_the_run_from_a_folder_too(home: Path, run: Path, made: Path) -> None:
     resolve(home, run, of_run(select=["model.*"], target_path="in/here"))
 
@@ -430,9 +438,62 @@ def test_the_files_of_a_run_are_copied_on_request(home: Path, run: Path, made: P
     assert f"d logs/a.txt {sha1('logs/a.txt')} operation:train/logs/a.txt" in manifest(run)
 
 
-def test_what_a_run_was_given_cannot_be_selected(home: Path, run: Path, made: Path) -> None:
-    with pytest.raises(AgentError, match="there are none"):
-        resolve(home, run, of_run(select=[r".*\.py", r"\.guild/.*"]))
+def test_links_in_a_folder_that_is_copied_stay_links_and_lead_where_they_led(
+    home: Path, run: Path, made: Path
+) -> None:
+    for name, leads in {"in": "a.txt", "up": "../model.bin", "round": ".", "no": "nowhere"}.items():
+        (made / "logs" / name).symlink_to(leads)
+    resolve(home, run, of_run(select=["logs"], copy=True))
+
+    assert files(run) == {
+        "logs/a.txt": "logs/a.txt",
+        "logs/deep/a.txt": "logs/deep/a.txt",
+        "logs/in": "-> a.txt",
+        "logs/up": f"-> {made / 'model.bin'}",
+        "logs/round": "-> .",
+        "logs/no": "-> nowhere",
+    }
+
+
+def test_copies_of_another_run_take_the_place_of_those_that_the_operation_left_alone(
+    home: Path, run: Path, made: Path
+) -> None:
+    older = new_run(home, OLDER, "train", 1_000_000)
+    for name in ("model.bin", "logs/a.txt", "logs/deep/a.txt"):
+        (older / name).parent.mkdir(parents=True, exist_ok=True)
+        (older / name).write_text("older")
+    resolve(home, run, of_run(copy=True))
+    (run / "logs" / "a.txt").write_text("mine")
+    rundir.write_attr(str(run), "flags", {"train": OLDER})
+    resolve(home, run, of_run(copy=True))
+
+    found = {"model.bin": "older", "logs/a.txt": "mine", "logs/deep/a.txt": "older"}
+    assert files(run) == found
+
+
+def test_what_a_run_was_given_is_taken_where_it_is_selected(
+    home: Path, run: Path, made: Path
+) -> None:
+    resolve(home, run, of_run(select=[r".*\.py", ".*[.]d"], copy=True))
+    assert files(run) == {"train.py": "train.py", "lib.py": "src/lib.py"}
+
+
+@pytest.mark.parametrize("pattern", [".guild/attrs/flags", r"\.guild/attrs/fl.*"])
+def test_what_guild_keeps_of_a_run_is_taken_where_it_is_named(
+    home: Path, run: Path, made: Path, pattern: str
+) -> None:
+    rundir.write_attr(str(made), "flags", {"x": 1})
+    resolve(home, run, of_run(select=[pattern, ".*none"], rename=[("flags", "own.yml")], copy=True))
+    assert files(run) == {"own.yml": "x: 1\n"}
+
+
+def test_all_that_guild_keeps_of_a_run_may_be_taken_but_never_into_its_own(
+    home: Path, run: Path, made: Path
+) -> None:
+    resolve(home, run, of_run(select=[".guild"], target_path="of", copy=True))
+    assert (run / "of/.guild/opref").read_text() == (made / ".guild/opref").read_text()
+    with pytest.raises(AgentError, match="would be outside the run"):
+        resolve(home, run, of_run(select=[".guild"], name="again", copy=True))
 
 
 def test_the_latest_completed_run_is_taken_or_the_one_that_the_flag_says(

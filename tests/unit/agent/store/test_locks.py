@@ -338,7 +338,7 @@ def test_the_start_of_a_process_is_told_whatever_its_name_is(tmp_path: Path) -> 
 
 
 STRANGER = """
-import encodings.ascii, os, sys  # before it is a user who may not read this Python
+import encodings.ascii, json, os, sys  # before it is a user who may not read this Python
 sys.path.insert(0, sys.argv[2])
 from guild_sync.agent.store import locks
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -366,9 +366,10 @@ def test_who_may_not_open_a_lock_goes_by_what_its_holder_wrote_down() -> None:
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "file"
     atomic.write_atomically(str(path), "old")
-    with pytest.raises(TypeError):
-        atomic.write_atomically(str(path), b"new")  # type: ignore[arg-type]
-    assert path.read_text() == "old"
+    with pytest.raises(UnicodeEncodeError):
+        atomic.write_atomically(str(path), "new \ud800")
+    files = [file for file in tmp_path.iterdir() if file.is_file()]
+    assert (files, path.read_text()) == ([path], "old")
 
 
 def test_names_that_are_not_utf8_are_written_as_they_are(tmp_path: Path) -> None:
