@@ -30,6 +30,12 @@ class GuildError(Exception):
         self.hint = hint
 
 
+def refused(error: OSError) -> GuildError:
+    """What this machine refused: a full disk, a folder that may not be read."""
+    place = f" ({error.filename})" if error.filename else ""
+    return GuildError(f"{error.strerror or error}{place}")
+
+
 class UsageError(GuildError):
     """The command line is not one that the command takes."""
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 from guild_sync import __version__
 from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, file_of, module_of, usage
-from guild_sync.errors import Exit, GuildError
+from guild_sync.errors import Exit, GuildError, refused
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
@@ -151,11 +151,9 @@ def _print_manual(words: list[str]) -> int:
 
 
 def _report_failure(error: OSError) -> int:
-    """Say what this machine refused: a full disk, a folder that may not be read."""
-    place = f" ({error.filename})" if error.filename else ""
     from guild_sync.output.console import complain
 
-    complain(f"{error.strerror or error}{place}")
+    complain(refused(error).message)
     # What could not be written to stdout would be tried, and complained of, once more.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return Exit.ERROR

@@ -176,11 +176,13 @@ def _pull(
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     named = [run_id for run_id in states if any(survey.is_id_of(spec, run_id) for spec in specs)]
     expected = {run["run"] for run in here.expected() if run["remote"] == host.name}
+    children = survey.consisting(expected, states) - expected
     pulled = pull.pull(
         *(host, here, states, say, delete, journal.Journal(here), copy_links),
         delete_copied=selection.delete,
         named=named,
-        expected=expected,
+        # Trials and steps that are not here yet were started from here, too.
+        expected={*expected, *(here.absent(sorted(children)) if children else ())},
         room=room,
     )
     here.forget_expected([r for r in expected & states.keys() if r not in pulled.faults])

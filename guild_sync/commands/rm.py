@@ -14,6 +14,9 @@ and was pulled, the copy here is deleted, and the run goes on.
 A run that you have moved to another disk, with a link in its place, is removed for good where
 it lies. Where the link leads to anything else, only the link is removed, and a line says so.
 
+A run that was started on a remote and is not here yet is named by its id: it is expected no
+more, and stays there as it is. So is one of a remote that you have no more.
+
 Where several machines share the guild home, a run that another one runs is shown as
 'running (on MACHINE)', and is not deleted either. Only you can know that it is over.
 
@@ -34,19 +37,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from guild_sync.agent.protocol import RUNNING, Changed, Run
+from guild_sync.agent.protocol import RUNNING, Changed, Expected, Run
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.choosing import Action, Chosen, counted
-from guild_sync.errors import Exit
+from guild_sync.config.home import guild_home
+from guild_sync.errors import Exit, RunNotFound
 from guild_sync.hosts import locking
 from guild_sync.hosts.base import Host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.runs import tracking
+from guild_sync.transfer.survey import is_id_of
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    chosen = choosing.choose(args, changes=True, all_runs=True)
+    try:
+        chosen = choosing.choose(args, changes=True, all_runs=True)
+    except RunNotFound:
+        if not (awaited := _awaited(args)):
+            raise
+        return _forget(awaited, ask=not args.is_set("--yes"))
     force = args.is_set("--force")
     change = _change(args.is_set("--permanent"), chosen, force)
     running = [run for run in chosen.runs if _is_running(run, force)]
@@ -58,6 +70,30 @@ def main(argv: Sequence[str]) -> int:
         return Exit.ERROR
     done = choosing.carry_out(change, rest, not args.is_set("--yes"), during=_nobody_copies(rest))
     return Exit.ERROR if running else done
+
+
+def _awaited(args: arguments.Arguments) -> list[Expected]:
+    """The runs that are named, where each of them is expected and not here; else none."""
+    if args.text("--remote"):
+        return []
+    here = LocalHost(str(guild_home()))
+    expected = here.expected()
+    states = here.states(ids=[run["run"] for run in expected])
+    absent = [run for run in expected if states[run["run"]]["status"] is None]
+    named = [[run for run in absent if is_id_of(spec, run["run"])] for spec in args.texts("RUN")]
+    return [run for (run,) in named] if all(len(runs) == 1 for runs in named) else []
+
+
+def _forget(awaited: Sequence[Expected], ask: bool) -> Exit:
+    if ask:
+        say("You are about to expect these runs here no more, which stay on their remotes:")
+        for line in tables.table([("", run["run"], f"({run['remote']})") for run in awaited]):
+            say(terminal.clean(line))
+        if not console.confirm():
+            return Exit.OK
+    tracking.forget([run["run"] for run in awaited])
+    say(f"Expecting {counted(len(awaited))} no more")
+    return Exit.OK
 
 
 def _is_running(run: Run, force: bool) -> bool:
@@ -72,7 +108,7 @@ def _change(permanent: bool, chosen: Chosen, force: bool) -> Action:
 
     def delete(host: Host, ids: Sequence[str]) -> Changed:
         changed = host.delete_runs(ids, permanent, copies, force)
-        tracking.forget(changed["done"], host)
+        tracking.forget(changed["done"])
         return changed
 
     return Action(

@@ -84,13 +84,14 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
-from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.errors import Exit, GuildError, UsageError, refused
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
@@ -306,31 +307,46 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
     if not refused and target.name is not None:
         from guild_sync.runs import tracking
 
-        tracking.forget([prepared.run_id], target)
+        tracking.forget([prepared.run_id])
     for why in refused.values():
-        console.complain(f"guild: it was not deleted: {terminal.clean(why)}")
+        console.complain(f"it was not deleted: {why}")
 
 
 def _bring_home(run_id: str) -> None:
     """Bring here a run that was waited for; where that fails, one line tells of it."""
     from guild_sync.hooks import delivery, journal
     from guild_sync.sync import engine
+    from guild_sync.sync.outcomes import BUSY
     from guild_sync.sync.request import Visit
 
     here = LocalHost(str(guild_home()))
     faults: list[GuildError] = []
+    untold: list[GuildError] = []
     # Scripts read what a run prints: only people are told what is done beside.
     told = say if sys.stdout.isatty() else lambda text: None
     visit = Visit(here, told, faults.append, journal=journal.Journal(here))
+    with _errors_in(faults):
+        outcomes = engine.sync(visit, [run_id], {}, jobs=1)
+        faults += [o.error for o in outcomes if o.error and o.state == BUSY]
+    with _errors_in(untold):
+        delivery.deliver(here, untold.append)
+    if faults:
+        console.complain(f"{run_id} is not home whole: {faults[0].message}")
+    for fault in untold:
+        console.complain(fault.message)
+
+
+@contextmanager
+def _errors_in(faults: list[GuildError]) -> Iterator[None]:
+    """Keep what goes wrong: guild's exit status is that of the operation, which has ended."""
     try:
-        engine.sync(visit, [run_id], {}, jobs=1)
-        delivery.deliver(here, faults.append)
+        yield
     except GuildError as e:
         faults.append(e)
+    except OSError as e:
+        faults.append(refused(e))
     except KeyboardInterrupt:
         faults.append(GuildError("interrupted"))
-    if faults:
-        console.complain(f"guild: {run_id} is not home whole: {terminal.clean(faults[0].message)}")
 
 
 def _here(prepared: Launch, here: LocalHost) -> int:

@@ -21,7 +21,10 @@ def plain_name(name: object) -> str:
 
 def short(value: object) -> str:
     """What was found, on a short line of a message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes none of thousands of digits
+        text = "a number of so many digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -24,8 +24,14 @@ a() { printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0; };
 cd || a "{\"no_home\": true}";
 _p=$(d "$1"); _p=${_p%.}; _i=$2; _s=$(d "$3"); _s=${_s%.}; _m=$4;
 _e=$(d "$5"); _e=${_e%.}; shift 5; _h=;
-# It gets nothing to read, as what comes there is the request; and says nothing on stdout.
-[ -z "$_e" ] || eval "$_e" </dev/null >&2 || a "{\"no_setup\": true}";
+# It gets nothing to read, as what comes there is the request; and says nothing on stdout. It sees
+# none of the words, which files that it reads would take for theirs, and moves nothing of ours: a
+# folder that it goes to, words that it sets and a trap that it leaves are its own.
+[ -z "$_e" ] || {
+    _c=$PWD; _q="$*"; set --;
+    eval "$_e" </dev/null >&2 || a "{\"no_setup\": true}";
+    trap - EXIT; cd "$_c"; unset IFS; set -f; set -- $_q;
+};
 for _w; do
     case $_w in
         v*)

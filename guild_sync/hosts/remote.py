@@ -238,9 +238,11 @@ class RemoteHost(Host):
         said = [line for line in stderr.splitlines() if line.strip()][-3:]
         if "nknown option: -I" in stderr:  # Python 2
             return self._too_old("2")
+        hint = "Is it the machine that you mean? Try 'ssh HOST true'."
+        if self.remote.setup:
+            hint = "Does its 'setup' in the config file end the shell, or become another program?"
         return RemoteError(
-            f"remote {self.name!r} gave no answer that guild understands",
-            "\n".join(said) or "Is it the machine that you mean? Try 'ssh HOST true'.",
+            f"remote {self.name!r} gave no answer that guild understands", "\n".join(said) or hint
         )
 
     def _send_agent(self) -> str:

@@ -190,7 +190,7 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
                 if host.name is not None:
                     from guild_sync.runs import tracking
 
-                    tracking.forget([launch.run_id], host)
+                    tracking.forget([launch.run_id])
         raise
 
 

@@ -26,7 +26,6 @@ def expected(run_id: str, host: Host) -> Iterator[None]:
     here.note_begun(run_id)
 
 
-def forget(ids: Sequence[str], host: Host) -> None:
-    """Expect these runs no more: there is nothing of them on the host."""
-    if host.name is not None:
-        LocalHost(str(guild_home())).forget_expected(ids)
+def forget(ids: Sequence[str]) -> None:
+    """Expect these runs no more: nothing of them is there, or they are not wanted here."""
+    LocalHost(str(guild_home())).forget_expected(ids)

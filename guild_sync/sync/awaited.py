@@ -20,12 +20,9 @@ class Awaited:
     def __init__(self, here: LocalHost, remote: str, wanted: Wanted) -> None:
         self._here = here
         self._remote = remote
-        expected = [run for run in wanted.expected if run["run"] not in wanted.ids]
-        states = here.states(ids=[run["run"] for run in expected]) if expected else {}
-        # One that has come home and is over, of which a kill has left that it is expected.
-        self._arrived = [run_id for run_id, state in states.items() if state["status"]]
-        self._runs = [run for run in expected if run["run"] not in self._arrived]
-        self._copies = [run["run"] for run in wanted.expected if run["run"] in wanted.ids]
+        copies = set(wanted.ids)
+        self._runs = [run for run in wanted.expected if run["run"] not in copies]
+        self._copies = [run["run"] for run in wanted.expected if run["run"] in copies]
 
     @property
     def ids(self) -> list[str]:
@@ -42,9 +39,9 @@ class Awaited:
         changes = [Change(run_id, self._remote, EXPECTED, "lost") for run_id in lost]
         if journal:
             journal.expect(changes)
-        self._here.forget_expected(lost)
-        if journal:
             journal.happened(changes, changes)
+        # Last: a kill between has it told again, and not for ever unknown.
+        self._here.forget_expected(lost)
         return changes
 
     def forget(
@@ -61,7 +58,7 @@ class Awaited:
             and is_same_home
         ]
         home = [r for r in (*self.ids, *self._copies) if r in found and r not in unfinished]
-        forgotten = [*self._arrived, *home, *unstarted]
+        forgotten = [*home, *unstarted]
         if forgotten:
             self._here.forget_expected(forgotten)
         return unstarted

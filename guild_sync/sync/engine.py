@@ -25,7 +25,9 @@ def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list
     What became of each remote; `jobs` of them are worked on at a time. One that fails or
     hangs stops no other: its error goes to `warn` too. Ctrl-C ends all of them with guild.
     """
-    grouped, strays = wanted(visit.here, runs, filters)
+    grouped, strays, arrived = wanted(visit.here, runs, filters)
+    if arrived:
+        visit.here.forget_expected(arrived)
     mended = visit.here.mend(ids=strays) if strays else []
     for run_id in mended:
         visit.say(f"Mended {run_id}: it has ended, and waits no more")

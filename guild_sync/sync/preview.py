@@ -46,8 +46,8 @@ class Plan(NamedTuple):
 
 def plans(visit: request.Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list[Plan]:
     """What a sync of these runs would do with each remote; nothing is changed, here or there."""
-    grouped, _ = request.wanted(visit.here, runs, filters)
-    work = [partial(_plan, visit, name, wanted) for name, wanted in grouped.items()]
+    asked = request.wanted(visit.here, runs, filters).of
+    work = [partial(_plan, visit, name, wanted) for name, wanted in asked.items()]
     return engine.side_by_side(work, jobs)
 
 

@@ -51,14 +51,24 @@ class Visit(NamedTuple):
         return self.room.left(Path(self.here.home, "runs")) // self.remotes
 
 
-def wanted(
-    here: LocalHost, runs: Sequence[str], filters: Filters
-) -> tuple[dict[str, Wanted], list[str]]:
-    """The runs that each remote is to be asked for, and those that any may be asked for.
+class Grouped(NamedTuple):
+    """The runs that each remote is to be asked for, and those that any may be asked for."""
 
-    A run that is still being started is none of them: there may be nothing of it yet.
+    of: dict[str, Wanted]
+    strays: list[str]
+    arrived: Sequence[str] = ()  # are here, and no remote is to be asked where they are
+
+
+def wanted(here: LocalHost, runs: Sequence[str], filters: Filters) -> Grouped:
+    """The runs that remotes are to be asked for.
+
+    A run that is still being started is none of them: there may be nothing of it yet. Nor is one
+    that has come home, of which a kill or a pull from elsewhere has left that it is expected.
     """
     expected = [e for e in here.expected() if e["begun"] or not e["starting"]]
+    tracked = here.tracked()
+    arrived = _arrived(here, expected, tracked) if expected else set()
+    expected = [run for run in expected if run["run"] not in arrived]
     chosen = _chosen(here, expected, runs, filters) if runs or filters else None
     grouped: dict[str, Wanted] = {}
     strays: list[str] = []
@@ -66,7 +76,7 @@ def wanted(
     def of(remote: str) -> Wanted:
         return grouped.setdefault(remote, Wanted([], [], chosen is None))
 
-    for run_id, remote in here.tracked():
+    for run_id, remote in tracked:
         if chosen is not None and run_id not in chosen:
             continue
         if remote:
@@ -76,7 +86,19 @@ def wanted(
     for run in expected:
         if chosen is None or run["run"] in chosen:
             of(run["remote"]).expected.append(run)
-    return grouped, strays
+    return Grouped(grouped, strays, sorted(arrived))
+
+
+def _arrived(
+    here: LocalHost, expected: Sequence[Expected], tracked: Sequence[tuple[str, str]]
+) -> set[str]:
+    copies = set(tracked)
+    states = here.states(ids=[run["run"] for run in expected])
+    return {
+        run["run"]
+        for run in expected
+        if states[run["run"]]["status"] and (run["run"], run["remote"]) not in copies
+    }
 
 
 def _chosen(

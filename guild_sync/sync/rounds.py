@@ -49,7 +49,7 @@ def watch(
         on_round(outcomes)
         if told.done():
             told = begun(partial(delivery.deliver, here, visit.warn))
-        grouped, _ = request.wanted(here, runs, filters)
+        grouped = request.wanted(here, runs, filters).of
         if until_done and not grouped:
             told.result()
             delivery.deliver(here, visit.warn)

@@ -41,13 +41,14 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     unchanged = here.confirm_unchanged(states=found, remote=name)
     changed = {run_id: state for run_id, state in found.items() if run_id not in unchanged}
     pulled = pull.Pulled({})
+    unasked = {*children, *awaited.ids}
     if changed:
         pulled = pull.pull(
             *(host, here, changed, visit.say),
             journal=visit.journal,
             delete_copied=selection.delete,
             # Nobody has asked for these: one that came here meanwhile stays as it is.
-            named=[run_id for run_id in changed if run_id not in {*children, *awaited.ids}],
+            named=[run_id for run_id in changed if run_id not in unasked],
             room=visit.room,
             expected={*children, *(run["run"] for run in wanted.expected)},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import MOST, Filters, Notes, Run, State, SurveyForm, Value
@@ -98,6 +98,17 @@ def and_children(
         states.update({run_id: latest[run_id] for run_id in there})
         children += there
     return Survey(states, found.home_id), children
+
+
+def consisting(ids: Iterable[str], states: Mapping[str, State | None]) -> set[str]:
+    """These runs, and those that they consist of, as far as their states tell."""
+    found: set[str] = set()
+    latest = set(ids)
+    while latest:
+        found |= latest
+        told = [states.get(run_id) for run_id in latest]
+        latest = {child for state in told if state for child in state["children"]} - found
+    return found
 
 
 def offer(

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from faults import held, mark, write_run
+from filelock import FileLock
 from support import Guild, Place, Server, project
 from test_hooks import ALL, TELL, Told
 from test_interrupted import assert_same_run
 from test_lost import a_minute_later
 
 from guild_sync.agent.store import identity, rundir
+from guild_sync.config.home import file_name
 
 WAITS = """
 import pathlib, time
@@ -287,6 +289,80 @@ def test_trials_and_steps_come_with_what_they_belong_to_also_those_that_start_la
     assert len(found) == 6
     assert set(found.values()) == {"completed"}
     assert told.events() == ["completed"] * 6 + ["started"] * 6
+
+
+def test_what_is_expected_of_a_remote_that_was_renamed_or_removed_ends_with_a_pull_or_an_rm(
+    guild: Guild, place: Place, sshd: Server
+) -> None:
+    one, other = place.started(), place.started()
+    guild.configure(renamed=sshd.keys(place.home))
+    assert "remote 'guild-uat' is not defined" in guild("sync").err
+    guild.ok("pull", "renamed", one, "-y")
+    assert guild("rm", other[:12], one[:12], "-y").code == 1, "one is here, and the other is not"
+    assert f"{other}  (guild-uat)" in guild.ok("rm", other[:12], stdin="n\n").out
+    assert expected(guild) == sorted([one, other])
+    assert guild.ok("rm", other[:12], "-y").lines == ["Expecting 1 run no more"]
+    guild.ok("sync")
+    assert (listed(guild), expected(guild)) == ({one: "running"}, [])
+
+
+def test_a_run_that_was_deleted_here_does_not_come_back_though_a_kill_left_it_expected(
+    guild: Guild, place: Place
+) -> None:
+    run_id = place.started()
+    guild.ok("sync")
+    made_of(guild, run_id, begun=True)
+    guild.ok("rm", run_id, "-y")
+    assert guild.ok("sync").lines == []
+    assert (listed(guild), expected(guild)) == ({}, [])
+
+
+def test_a_pull_tells_of_trials_too_as_a_sync_does(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    told = told_of(guild, tmp_path)
+    batch = guild.started("sleep=[0,0.01]", remote=remote)
+    Place(guild, there, remote).wait_for_end(batch)
+    guild.ok("pull", remote, "-y")
+    assert told.events() == ["completed"] * 3 + ["started"] * 3
+
+
+def ends_with_5(guild: Guild, remote: str) -> list[str]:
+    """What a run that is waited for, and ends with 5, says on stderr."""
+    done = guild("run", "op", "-r", remote, "-y")
+    assert done.code == 5
+    return done.err.splitlines()
+
+
+def test_no_fault_here_changes_the_exit_status_of_a_run_that_was_waited_for(
+    guild: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    project(guild.folder, "op: {exec: 'sh -c \"exit 5\"'}")
+    told = told_of(guild, tmp_path)
+    for name in ("remotes", "hooks"):
+        shutil.rmtree(guild.home, ignore_errors=True)
+        guild.home.mkdir()
+        (guild.home / name).touch()
+        (said,) = ends_with_5(guild, remote)
+        assert said.startswith("guild: ")
+        assert said.endswith(f" is not home whole: File exists ({guild.home / name})")
+    (guild.home / "hooks").unlink()
+    told.hooks({"on": ALL, "command": "exit 9"})
+    (said,) = ends_with_5(guild, remote)
+    assert said.startswith("guild: the hook 'exit 9' failed for ")
+    assert "error" in listed(guild).values()
+
+
+def test_a_run_that_ends_while_another_guild_works_with_its_remote_says_that_it_is_not_home(
+    guild: Guild, remote: str, there: Path
+) -> None:
+    project(guild.folder, "op: {exec: 'sh -c \"exit 5\"'}")
+    (guild.home / "locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(guild.home / "locks" / f"{file_name(remote)}.lock"):
+        (said,) = ends_with_5(guild, remote)
+    assert " is not home whole: " in said
+    guild.ok("sync")
+    assert list(listed(guild).values()) == ["error"]
 
 
 def test_ten_remotes_with_expected_running_and_waiting_runs_two_of_them_down(

@@ -29,7 +29,6 @@ def note_begun(home: str, run_id: str) -> None:
     """Keep of an expected run that it is there: should it be gone, it was removed there."""
     found = _read(home, run_id)
     if found is not None:
-        # Lost in a power cut, it is asked for anew.
         _write(home, run_id, found["remote"], found["time"], begun=True)
 
 
@@ -55,7 +54,8 @@ def expected(home: str) -> List[Expected]:
 def _write(home: str, run_id: str, remote: str, at: int, begun: bool) -> None:
     who = identity.of(os.getpid())._asdict()
     record = json.dumps({"remote": remote, "time": at, "begun": begun, **who})
-    atomic.write_in(home, os.path.join(FOLDER, run_id), record, flushed=not begun)
+    # Flushed, what replaces it too: of a file that is not, a power cut may leave an empty one.
+    atomic.write_in(home, os.path.join(FOLDER, run_id), record)
 
 
 def _read(home: str, run_id: str) -> Optional[Expected]:

@@ -12,7 +12,7 @@ from guild_sync.hosts.answers import Misread, read
 
 A = "a" * 32
 STATE: dict[str, object] = {
-    **dict.fromkeys(("status", "remote", "exit_status", "started", "stopped")),
+    **dict.fromkeys(("status", "remote", "exit_status", "started", "stopped", "bytes")),
     "stamp": "",
     "left_out": [["data/x", 3]],
     "links": [],

@@ -195,6 +195,23 @@ def test_lines_of_setup_count_for_the_agent_and_its_python(remote: Remote, profi
     assert (answer, said.splitlines()[-1]) == (None, b"it's")
 
 
+@pytest.mark.parametrize(
+    "setup",
+    [
+        "cd /",
+        "set -- one two",
+        '[ $# = 0 ] || false; [ -z "$*" ]',
+        "IFS=/",
+        "set -f -e",
+        "trap 'echo more' EXIT",
+    ],
+)
+def test_setup_moves_no_guild_home_and_sees_none_of_the_words(remote: Remote, setup: str) -> None:
+    home = "a b/*/$NAME_OF_HOME"
+    answer, rest = remote(home, setup=setup, script=in_login(False))
+    assert (answer, rest) == ({"no_agent": True}, str(remote.home / "a b/*/guild").encode())
+
+
 def test_setup_that_fails_is_said(remote: Remote) -> None:
     remote.agent()
     answer, _ = remote(setup="echo why >&2; false", script=in_login(False))

@@ -1,0 +1,22 @@
+"""What can be a variable of a run's environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from guild_sync.config.variables import is_env, is_value
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", "'\"!$`", "é日🙂", "x" * 100_000, 1, -0.5])
+def test_text_and_numbers_are_values(value: object) -> None:
+    assert is_value(value)
+    assert is_env({"NAME": value})
+
+
+HUGE = pytest.param(1 << 20_000, id="huge")  # Python writes no number of so many digits
+
+
+@pytest.mark.parametrize("value", [None, True, ["a"], b"a", "a\0b", "\ud800", HUGE])
+def test_what_no_variable_can_hold_is_none(value: object) -> None:
+    assert not is_value(value)
+    assert not is_env({"NAME": value})
