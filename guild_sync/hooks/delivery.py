@@ -16,6 +16,7 @@ from typing import Any
 from guild_sync.agent.protocol import FINAL, Run, State
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.faults import refusal
+from guild_sync.config.home import config_path
 from guild_sync.errors import Busy, Exit, GuildError
 from guild_sync.hooks.events import EVENTS, OF_REMOTES, STARTED, Event
 from guild_sync.hooks.hook import Hook, all_faults, usable
@@ -65,9 +66,7 @@ class _Delivery:
             for path in sorted((self._folder / name for name in new), key=_age):
                 self._settle(path) if path.suffix == FORESEEN else self._tell(path)
         if self._faults:
-            from guild_sync.config import file  # it reads YAML: not for each sync
-
-            self._warn(refusal(file.config_path(), all_faults()))
+            self._warn(refusal(config_path(), all_faults()))
         return Exit.ERROR if self._failed or self._faults else Exit.OK
 
     def _settle(self, path: Path) -> None:

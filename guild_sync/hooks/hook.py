@@ -39,9 +39,10 @@ def usable() -> tuple[tuple[Hook, ...], tuple[str, ...]]:
 
     Raises ConfigError where the file cannot be read, or is not YAML.
     """
-    from guild_sync.config import file
+    from guild_sync.config.file import load
+    from guild_sync.config.home import config_path
 
-    data = file.load(file.config_path())
+    data = load(config_path())
     given = data.get("hooks") if isinstance(data, dict) else None
     if given is None:
         return (), ()

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
-from guild_sync.config import faults, file, remotes
+from guild_sync.config import faults, remotes
+from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     ConfigError,
@@ -103,7 +104,7 @@ def _ssh() -> Line:
 
 
 def _config() -> Iterator[Line]:
-    path = file.config_path()
+    path = config_path()
     try:
         names = sorted(remotes.usable()[0])
         faults.refuse(path, hook.all_faults())

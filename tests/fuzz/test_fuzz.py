@@ -25,7 +25,8 @@ from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
 from guild_sync.agent.store import attrs
 from guild_sync.cli import expressions, timeranges
-from guild_sync.config import faults, file
+from guild_sync.config import faults
+from guild_sync.config.home import config_path
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import reader
 from guild_sync.hooks import hook
@@ -62,7 +63,7 @@ def read_config(text: str, folder: Path) -> None:
     (folder / "config.yml").write_text(text, encoding="utf-8", errors="replace")
     os.environ["GUILD_CONFIG"] = str(folder / "config.yml")
     try:
-        faults.refuse(file.config_path(), hook.all_faults())
+        faults.refuse(config_path(), hook.all_faults())
     except GuildError as e:
         assert "\n" not in e.message
 
