@@ -41,7 +41,7 @@ from guild_sync.config import remotes as configured
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
-from guild_sync.hooks import hook
+from guild_sync.hooks import configured as hooks
 from guild_sync.output import console, formats, records, tables, terminal
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _faults() -> Exit:
     """Tell every fault of the config file, of remotes and of hooks."""
-    if not (found := hook.all_faults()):
+    if not (found := hooks.all_faults()):
         return Exit.OK
     console.warn(faults.refusal(config_path(), found))
     return Exit.ERROR

@@ -29,6 +29,15 @@ def config_path() -> Path:
     return Path(named) if named else Path("~/.guild/config.yml").expanduser()
 
 
+def config_mentions(word: bytes) -> bool:
+    """Whether the config file may have that key: whoever has not is spared reading YAML."""
+    path = config_path()
+    try:
+        return path.is_file() and word in path.read_bytes()
+    except (OSError, ValueError):
+        return False
+
+
 def file_name(remote: str) -> str:
     """The name of what is kept in a file for a remote, whatever its own name is made of."""
     import hashlib  # it loads OpenSSL, and most commands need none
