@@ -131,7 +131,6 @@ class _Ear(logging.Handler):
 def _heard() -> Iterator[list[str]]:
     """What apprise says meanwhile: none of it is printed."""
     logger, ear = logging.getLogger("apprise"), _Ear()
-    logger.propagate = False
     logger.addHandler(ear)
     try:
         yield ear.heard

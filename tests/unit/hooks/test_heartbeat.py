@@ -107,11 +107,15 @@ def drip(listening: socket.socket) -> None:
             threading.Event().wait(0.1)
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "//[x", "data:,x"])
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://{place}/x", "//[x", "data:,x"])
 def test_it_is_led_to_web_servers_alone(location: str) -> None:
-    with web() as server:
-        server.status, server.location = 302, location
+    with web() as server, closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        place = f"127.0.0.1:{listening.getsockname()[1]}"
+        server.status, server.location = 302, location.format(place=place)
         assert not Heartbeat(f"{server.url}/x").call(START).ok
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has come
+            listening.accept()
 
 
 def test_it_follows_to_another_web_server() -> None:
