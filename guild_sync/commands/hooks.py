@@ -50,7 +50,6 @@ from guild_sync.output import console, records, tables
 from guild_sync.output.terminal import clean
 
 _HEADINGS = ("NAME", "TOLD OF", "REMOTES", "WAITING")
-_NOTHING = "There is no hook, notification or heartbeat in {}."
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,8 +62,12 @@ def main(argv: Sequence[str]) -> int:
     beat = Heartbeat(url) if url else None
     if all_faults := (*faults, *more_faults):
         console.warn(refusal(config_path(), all_faults))
+    as_json = args.is_set("--json")
+    if not (listeners or beat or all_faults or as_json):
+        console.say(f"There is no hook, notification or heartbeat in {clean(config_path())}.")
+        return Exit.OK
     work = _test if args.is_set("test") else _list
-    worst = work(listeners, beat, event, args.is_set("--json"))
+    worst = work(listeners, beat, event, as_json)
     return Exit.ERROR if all_faults else worst
 
 
@@ -80,8 +83,6 @@ def _list(
     elif found:
         for line in tables.table([_HEADINGS, *map(_row, found)]):
             print(line)
-    else:
-        print(_NOTHING.format(clean(config_path())))
     return Exit.OK
 
 
@@ -129,8 +130,6 @@ def _test(
         print(json.dumps(told))
     elif not told and event:
         print(f"Nobody is told of {event!r}.")
-    elif not told:
-        print(_NOTHING.format(clean(config_path())))
     return Exit.OK if all(result["ok"] for result in told) else Exit.ERROR
 
 

@@ -259,6 +259,8 @@ def test_a_fault_is_said_and_the_others_are_listed(guild: Guild) -> None:
             "  notify: 2: url: the variable NOT_SET is not set",
         ]
         assert done.out
+    configure(guild, notify=["$NOT_SET"])
+    assert guild("hooks").out == "", "there is one, and it has a fault"
 
 
 # The heartbeat.
