@@ -27,7 +27,7 @@ from bench.relay import Relay, delayed
 from guild_sync.agent.catalog import find
 from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
-from guild_sync.config.file import config_path
+from guild_sync.config.home import config_path
 from guild_sync.hosts import sandbox
 from guild_sync.transport import connection, process, ssh_config
 

@@ -93,6 +93,13 @@ def _runs(line: TypedLine) -> Found:
         yield Candidate(begin if plain else run["id"], about)
 
 
+def _events(line: TypedLine) -> Found:
+    from guild_sync.hooks.events import EVENTS
+
+    if line.words[1:2] == ("test",):
+        yield from map(Candidate, EVENTS)
+
+
 def _files_of_run(line: TypedLine) -> Found:
     """The files of the run that the line names, or of the latest."""
     if not line.is_here:
@@ -156,6 +163,7 @@ def _operation(line: TypedLine) -> Operation:
 # What a usage calls it -> what it could be.
 _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "DIR": _folders,
+    "EVENT": _events,
     "FLAG": _flags,
     "NAME": _remotes,
     "OP": _operations,

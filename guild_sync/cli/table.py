@@ -13,6 +13,7 @@ COMMANDS = {
     "comment": ("comment", "add comments to runs, list or delete them"),
     "completion": ("completion", "print a script that completes command lines in a shell"),
     "diff": ("diff", "show how two runs differ"),
+    "hooks": ("hooks", "list hooks and notifications, or test them"),
     "info": ("info", "show all that is known of a run"),
     "label": ("label", "set or change the label of runs"),
     "ls": ("ls", "list the files of a run"),

@@ -36,11 +36,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from guild_sync.cli.arguments import parse
-from guild_sync.config import faults, file
+from guild_sync.config import faults
 from guild_sync.config import remotes as configured
+from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit
-from guild_sync.hooks import hook
+from guild_sync.hooks import configured as hooks
 from guild_sync.output import console, formats, records, tables, terminal
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _faults() -> Exit:
     """Tell every fault of the config file, of remotes and of hooks."""
-    if not (found := hook.all_faults()):
+    if not (found := hooks.all_faults()):
         return Exit.OK
-    console.warn(faults.refusal(file.config_path(), found))
+    console.warn(faults.refusal(config_path(), found))
     return Exit.ERROR
 
 

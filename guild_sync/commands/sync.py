@@ -18,7 +18,8 @@ it out.
 A run that its remote says it has no more becomes 'lost' when it says so again, at a sync
 a minute later or more. Nothing of it is removed here.
 
-'guild-sync' is the same command for cron: 'guild sync --cron'.
+'guild-sync' is the same command for cron: 'guild sync --cron'. It calls the 'heartbeat' of
+the config file, a URL, where it starts and where it has ended, except with --watch or --plan.
 
 Options:
   --jobs N            Work on N remotes at a time [default: 8].
@@ -38,7 +39,8 @@ Options:
   --json              With --plan: as JSON.
   --cron              Be silent unless something has changed or failed, and leave a remote
                       that failed alone for a while: a minute, up to an hour if it goes on.
-  -v, --verbose       With --cron, say too which remotes were passed over, and why.
+  -v, --verbose       With --cron, say too which remotes were passed over, and why, and that
+                      the heartbeat could not be called.
   --log FILE          Write down in FILE what is done, and what became of it; with --cron
                       that is 'log/sync.log' in the guild home. Older ones are kept beside
                       it: FILE.1, up to FILE.5.
@@ -65,7 +67,7 @@ from typing import TYPE_CHECKING
 from guild_sync.agent.protocol import Filters
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
-from guild_sync.config.home import guild_home
+from guild_sync.config.home import config_mentions, guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hooks import journal
 from guild_sync.hosts.local import LocalHost
@@ -110,16 +112,36 @@ def main(argv: Sequence[str]) -> int:
         return _plan(visit, args.texts("RUN"), filters, jobs, args.is_set("--json"))
     if args.is_set("--watch"):
         return _watch(visit, args, filters, jobs, report)
+    if not args.is_set("--cron") or not config_mentions(b"heartbeat"):
+        return _sync(visit, args, filters, jobs, report)[0]
+    from guild_sync.hooks import heartbeat
+
+    with heartbeat.beating(report.mutter) as failed:
+        status, outcomes = _sync(visit, args, filters, jobs, report)
+        if status:
+            bad = [f"{outcome.remote} {outcome.state}" for outcome in outcomes if outcome.exit]
+            failed(f"exit status {status}: {', '.join(bad) or 'a hook, or the metrics'}")
+    return status
+
+
+def _sync(
+    visit: request.Visit,
+    args: Arguments,
+    filters: Filters,
+    jobs: int,
+    report: Report,
+) -> tuple[int, Sequence[Outcome]]:
+    """One sync with all that follows it: its exit status, and what became of each remote."""
     outcomes = engine.sync(visit, args.texts("RUN"), filters, jobs)
     report.outcomes(outcomes)
-    statuses = [_deliver(here, report), *(outcome.exit for outcome in outcomes)]
+    statuses = [_deliver(visit.here, report), *(outcome.exit for outcome in outcomes)]
     if path := args.text("--metrics"):
-        statuses.append(_write_metrics(here, Path(path), report))
-    return max(statuses)
+        statuses.append(_write_metrics(visit.here, Path(path), report))
+    return max(statuses), outcomes
 
 
 def _deliver(here: LocalHost, report: Report) -> Exit:
-    """Tell hooks of the events that wait for them, if any do."""
+    """Tell hooks and notifications of the events that wait for them, if any do."""
     if not journal.names(Path(here.home, journal.FOLDER)):
         return Exit.OK
     from guild_sync.hooks import delivery

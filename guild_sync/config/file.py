@@ -1,4 +1,4 @@
-"""The config file: found, and read anew only where it has changed."""
+"""The config file, read anew only where it has changed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,6 @@ _MAX_BYTES = 1 << 24
 # What PyYAML raises for a value that its tag does not fit: `!!int x`, `!!bool x`, `!!timestamp x`.
 NO_VALUE = (ValueError, LookupError, AttributeError)
 reading = threading.RLock()  # one thread reads, and the others take what it has read
-
-
-def config_path() -> Path:
-    """The config file: `GUILD_CONFIG`, else `~/.guild/config.yml`."""
-    named = os.environ.get("GUILD_CONFIG")
-    return Path(named) if named else Path("~/.guild/config.yml").expanduser()
 
 
 def identity(path: Path) -> tuple[int, ...]:

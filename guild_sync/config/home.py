@@ -1,4 +1,4 @@
-"""Where this machine's runs live."""
+"""Where this machine's runs live, and its config file."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ def guild_home() -> Path:
             "the guild home's path has a line break in it", "Set GUILD_HOME to another."
         )
     return path
+
+
+def config_path() -> Path:
+    """The config file: `GUILD_CONFIG`, else `~/.guild/config.yml`."""
+    named = os.environ.get("GUILD_CONFIG")
+    return Path(named) if named else Path("~/.guild/config.yml").expanduser()
+
+
+def config_mentions(word: bytes) -> bool:
+    """Whether the config file may have that key: whoever has not is spared reading YAML."""
+    path = config_path()
+    try:
+        return path.is_file() and word in path.read_bytes()
+    except (OSError, ValueError):
+        return False
 
 
 def file_name(remote: str) -> str:

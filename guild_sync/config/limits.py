@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from guild_sync.config.faults import Place
-from guild_sync.config.file import config_path, load
+from guild_sync.config.file import load
+from guild_sync.config.home import config_path
 from guild_sync.config.selection import size
 
 KEY = "keep-free"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from guild_sync.config.faults import Place, refuse
-from guild_sync.config.file import config_path, identity, load, reading
+from guild_sync.config.file import identity, load, reading
+from guild_sync.config.home import config_path
 from guild_sync.config.schema import (
     HOST,
     NAME,

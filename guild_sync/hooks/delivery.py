@@ -1,14 +1,14 @@
-"""Hooks are told of changes: events are kept on disk until they have been.
+"""Hooks and notifications are told of changes: events are kept on disk until they have been.
 
 Each event is a file in the guild home's folder `hooks`. It is written before its change is
 made here (`ID.expected`), and becomes `ID.json` once it was. What a kill leaves as expected
-is looked up in the run itself. The file goes when each hook that wants it has ended with 0.
+is looked up in the run itself. The file goes when each hook that wants it has ended with 0, and
+each notification has been sent.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,21 @@ from typing import Any
 from guild_sync.agent.protocol import FINAL, Run, State
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.faults import refusal
+from guild_sync.config.home import config_path
 from guild_sync.errors import Busy, Exit, GuildError
+from guild_sync.hooks.configured import all_faults, listeners
 from guild_sync.hooks.events import EVENTS, OF_REMOTES, STARTED, Event
-from guild_sync.hooks.hook import Hook, all_faults, usable
 from guild_sync.hooks.journal import FOLDER, FORESEEN, QUEUED, names
+from guild_sync.hooks.listener import Listener, News
 from guild_sync.hosts.local import LocalHost
-
-_LONGEST_VALUE = 1 << 15  # characters of a variable; the kernel takes 128 KiB
-_SHOWN = 60  # characters of a command in a message
 
 Warn = Callable[[GuildError], None]
 
 
 def deliver(here: LocalHost, warn: Warn) -> Exit:
-    """Tell hooks of the events that wait for them; ERROR where one of them failed.
+    """Tell hooks and notifications of the events that wait for them; ERROR where one failed.
 
-    Only one process does so at a time. A hook that fails is told of nothing more until the
+    Only one process does so at a time. One that fails is told of nothing more until the
     next time, so that it costs its time limit once.
     """
     folder = Path(here.home, FOLDER)
@@ -55,8 +54,9 @@ class _Delivery:
         self._here = here
         self._folder = folder
         self._warn = warn
-        self._hooks, self._faults = usable()
-        self._failed: set[str] = set()  # keys of hooks
+        self._listeners, self._faults = listeners()
+        self._failed: set[str] = set()  # keys of listeners
+        self._complaints: set[str] = set()
         self._seen: set[str] = set()
 
     def all(self) -> Exit:
@@ -65,9 +65,7 @@ class _Delivery:
             for path in sorted((self._folder / name for name in new), key=_age):
                 self._settle(path) if path.suffix == FORESEEN else self._tell(path)
         if self._faults:
-            from guild_sync.config import file  # it reads YAML: not for each sync
-
-            self._warn(refusal(file.config_path(), all_faults()))
+            self._warn(refusal(config_path(), all_faults()))
         return Exit.ERROR if self._failed or self._faults else Exit.OK
 
     def _settle(self, path: Path) -> None:
@@ -93,49 +91,39 @@ class _Delivery:
         if event is None:
             path.unlink(missing_ok=True)
             return
-        wanted = [hook for hook in self._hooks if hook.wants(event)]
+        wanted = [listener for listener in self._listeners if listener.wants(event)]
         done = [str(key) for key in event["done"]]
-        for hook in wanted:
-            if hook.key in done or hook.key in self._failed:
+        for listener in wanted:
+            if listener.key in done or listener.key in self._failed:
                 continue
-            if self._run(hook, event):
-                done.append(hook.key)
-        # A hook that has a fault may want it: once that is mended, it is told.
-        if not self._faults and all(hook.key in done for hook in wanted):
+            if self._is_told(listener, event):
+                done.append(listener.key)
+                # Before the next one, which may take its time: a kill has it told again.
+                write_atomically(str(path), json.dumps({**event, "done": done}))
+        # One that has a fault may want it: once that is mended, it is told.
+        if not self._faults and all(listener.key in done for listener in wanted):
             path.unlink(missing_ok=True)
         else:
             event = {**event, "done": done, "tries": event["tries"] + 1}
             write_atomically(str(path), json.dumps(event))
 
-    def _run(self, hook: Hook, event: Event) -> bool:
-        from guild_sync.transport import process
-
-        run = self._run_of(event)
-        told = {key: event[key] for key in ("event", "remote", "before", "at", "reason")}
-        stdin = json.dumps({**told, "run": run}).encode()
-        env = {**os.environ, **_variables(event, run)}
+    def _is_told(self, listener: Listener, event: Event) -> bool:
         try:
-            done = process.run(hook.argv, stdin=stdin, timeout=hook.timeout, env=env)
+            answer = listener.tell(News(event, self._run_of(event)))
         except GuildError as e:
-            why = e.message
+            complaint = e
         else:
-            if done.code == 0:
+            if answer.ok:
                 return True
-            why = f"exit status {done.code}"
-            if done.timed_out:
-                why = f"it took longer than {hook.timeout} s"
-            elif said := (done.stderr.strip() or done.stdout.decode("utf-8", "replace").strip()):
-                why += f": {said.splitlines()[-1]}"
-        self._failed.add(hook.key)
-        about = event["run"] or event["remote"]
-        command = hook.command if isinstance(hook.command, str) else " ".join(hook.command)
-        shown = " ".join(command.split())[:_SHOWN]
-        self._warn(
-            GuildError(
-                f"the hook {shown!r} failed for {about}, {event['event']}: {why}",
-                "It is tried again at the next sync, until it ends with 0.",
+            about = event["run"] or event["remote"]
+            complaint = GuildError(
+                f"the {listener.name} failed for {about}, {event['event']}: {answer.said}",
+                "It is tried again at the next sync, until it succeeds.",
             )
-        )
+        self._failed.add(listener.key)
+        if complaint.message not in self._complaints:
+            self._complaints.add(complaint.message)
+            self._warn(complaint)
         return False
 
     def _run_of(self, event: Event) -> Run | None:
@@ -145,6 +133,15 @@ class _Delivery:
             return self._here.list_runs([event["run"]])["runs"][0]
         except (GuildError, IndexError):
             return None  # it was removed since
+
+
+def waiting(home: str, listener: Listener) -> tuple[int, int]:
+    """How many events wait to be told to it, and how often the first of them was tried."""
+    folder = Path(home, FOLDER)
+    paths = sorted((folder / name for name in names(folder)), key=_age)
+    events = [event for path in paths if path.suffix == QUEUED and (event := _event(path))]
+    for_it = [e for e in events if listener.wants(e) and listener.key not in e["done"]]
+    return len(for_it), for_it[0]["tries"] if for_it else 0
 
 
 def _was_made(event: Event, state: State) -> bool:
@@ -178,29 +175,3 @@ def _event(path: Path) -> dict[str, Any] | None:
         and {"before", "reason", "at", "run"} <= found.keys()
     )
     return found if is_whole else None
-
-
-def _variables(event: Event, run: Run | None) -> dict[str, str]:
-    from guild_sync.output.runs import operation
-
-    values = {
-        "EVENT": event["event"],
-        "REMOTE": event["remote"],
-        "REASON": event["reason"],
-        "PREVIOUS_STATUS": event["before"],
-        "RUN": event["run"],
-        "RUN_DIR": run and run["run_dir"],
-        "STATUS": run and run["status"],
-        "OPERATION": operation(run) if run else None,
-        "LABEL": run and run["label"],
-        "EXIT_STATUS": run and run["exit_status"],
-        "STARTED": run and run["started"],
-        "STOPPED": run and run["stopped"],
-    }
-    return {f"GUILD_{name}": _value(value) for name, value in values.items()}
-
-
-def _value(value: object) -> str:
-    """A value as a variable of the environment can have it."""
-    text = "" if value is None else str(value).replace("\0", "")
-    return text[:_LONGEST_VALUE].encode("utf-8", "replace").decode()

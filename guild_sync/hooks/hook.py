@@ -1,25 +1,25 @@
-"""The hooks of the config file: commands, and the events that each is told of."""
+"""A hook: a command of the user's, which gets what it is told as variables and as JSON."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 
-from guild_sync.config.faults import Place
-from guild_sync.hooks.events import EVENTS, Event
+from guild_sync.errors import GuildError
+from guild_sync.hooks.listener import Listener, News, Reply
 
-DEFAULT_TIMEOUT = 60  # seconds
+_LONGEST_VALUE = 1 << 15  # characters of a variable; the kernel takes 128 KiB
+_SHOWN = 60  # characters of a command in a message
 
 
 @dataclass(frozen=True)
-class Hook:
+class Hook(Listener):
     """A command, and the events that it is told of."""
 
-    on: tuple[str, ...]
+    kind = "hook"
     command: str | tuple[str, ...]  # text is for sh
-    timeout: int = DEFAULT_TIMEOUT
-    remotes: tuple[str, ...] = ()  # none: of any
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -27,82 +27,54 @@ class Hook:
 
     @property
     def key(self) -> str:
-        """What tells it from other hooks, and is the same for the same command."""
         return hashlib.sha256(json.dumps(self.command).encode()).hexdigest()[:16]
 
-    def wants(self, event: Event) -> bool:
-        return event["event"] in self.on and (not self.remotes or event["remote"] in self.remotes)
+    @property
+    def name(self) -> str:
+        command = self.command if isinstance(self.command, str) else " ".join(self.command)
+        return f"hook {' '.join(command.split())[:_SHOWN]!r}"
+
+    def tell(self, news: News) -> Reply:
+        from guild_sync.transport import process
+
+        told = {key: news.event[key] for key in ("event", "remote", "before", "at", "reason")}
+        stdin = json.dumps({**told, "test": news.is_test, "run": news.run}).encode()
+        env = {**os.environ, **_variables(news)}
+        try:
+            done = process.run(self.argv, stdin=stdin, timeout=self.timeout, env=env)
+        except GuildError as e:
+            return Reply(False, e.message)
+        if done.timed_out:
+            return Reply(False, f"it took longer than {self.timeout} s")
+        why = f"exit status {done.code}"
+        if said := (done.stderr.strip() or done.stdout.decode("utf-8", "replace").strip()):
+            why += f": {said.splitlines()[-1]}"
+        return Reply(done.code == 0, why)
 
 
-def usable() -> tuple[tuple[Hook, ...], tuple[str, ...]]:
-    """The hooks in the config file that have no fault, and the faults of the others.
+def _variables(news: News) -> dict[str, str]:
+    from guild_sync.output.runs import operation
 
-    Raises ConfigError where the file cannot be read, or is not YAML.
-    """
-    from guild_sync.config import file
-
-    data = file.load(file.config_path())
-    given = data.get("hooks") if isinstance(data, dict) else None
-    if given is None:
-        return (), ()
-    place = Place("hooks")
-    if not isinstance(given, list):
-        place.fault("must be a list")
-        given = []
-    found = [_hook(value, place.at(str(number))) for number, value in enumerate(given, 1)]
-    return tuple(hook for hook in found if hook), tuple(place.faults)
-
-
-def all_faults() -> tuple[str, ...]:
-    """Every fault of the config file, of remotes, of hooks and others, each with its place."""
-    from guild_sync.config import limits, remotes
-
-    return (*remotes.usable()[1], *usable()[1], *limits.faults())
-
-
-def _hook(given: object, place: Place) -> Hook | None:
-    from schema import Or, Schema
-
-    from guild_sync.config.schema import WHOLE_SECONDS, fits
-
-    keys = {
-        "on": Schema(_are_events, error=f"must be a list of {', '.join(EVENTS)}"),
-        "command": Schema(
-            Or(_is_text, _are_texts),
-            error="must be a command for sh, or a list of words",
-        ),
-        "timeout": WHOLE_SECONDS,
-        "remotes": Schema(_are_texts, error="must be a list of names"),
+    event, run = news.event, news.run
+    values = {
+        "EVENT": event["event"],
+        "REMOTE": event["remote"],
+        "REASON": event["reason"],
+        "PREVIOUS_STATUS": event["before"],
+        "RUN": event["run"],
+        "RUN_DIR": run and run["run_dir"],
+        "STATUS": run and run["status"],
+        "OPERATION": operation(run) if run else None,
+        "LABEL": run and run["label"],
+        "EXIT_STATUS": run and run["exit_status"],
+        "STARTED": run and run["started"],
+        "STOPPED": run and run["stopped"],
+        "TEST": "yes" if news.is_test else None,
     }
-    if not isinstance(given, dict):
-        place.fault("must be a mapping")
-        return None
-    # YAML 1.1 reads the bare word `on` as true.
-    values = {"on" if key is True else key: value for key, value in given.items()}
-    before = len(place.faults)
-    for key, value in values.items():
-        fits(key, value, keys, place, "a hook")
-    for key in ("on", "command"):
-        if key not in values:
-            place.fault(f"{key}: is missing")
-    if len(place.faults) > before:
-        return None
-    command = values["command"]
-    return Hook(
-        tuple(values["on"]),
-        command if isinstance(command, str) else tuple(command),
-        values.get("timeout", DEFAULT_TIMEOUT),
-        tuple(values.get("remotes", ())),
-    )
+    return {f"GUILD_{name}": _value(value) for name, value in values.items()}
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
-
-
-def _are_events(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(event in EVENTS for event in value)
+def _value(value: object) -> str:
+    """A value as a variable of the environment can have it."""
+    text = "" if value is None else str(value).replace("\0", "")
+    return text[:_LONGEST_VALUE].encode("utf-8", "replace").decode()

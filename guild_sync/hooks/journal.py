@@ -25,7 +25,7 @@ from guild_sync.hooks.events import (
 from guild_sync.hosts.local import LocalHost
 
 if TYPE_CHECKING:
-    from guild_sync.hooks.hook import Hook
+    from guild_sync.hooks.listener import Listener
 
 FOLDER = "hooks"
 FORESEEN, QUEUED = ".expected", ".json"
@@ -45,7 +45,7 @@ class Journal:
     def __init__(self, here: LocalHost) -> None:
         self._here = here
         self._folder = Path(here.home, FOLDER)
-        self._hooks: tuple[Hook, ...] | None = None
+        self._listeners: tuple[Listener, ...] | None = None
 
     def expect(self, changes: Sequence[Change]) -> None:
         for event in self._events(changes):
@@ -77,17 +77,17 @@ class Journal:
     def _wanted(self, event: Event) -> bool:
         if event["event"] not in EVENTS:
             return False
-        if self._hooks is None:  # not before something has changed: the config file is read
-            from guild_sync.hooks.hook import usable
+        if self._listeners is None:  # not before something has changed: the config file is read
+            from guild_sync.hooks.configured import listeners
 
             try:
-                self._hooks, faults = usable()
+                self._listeners, faults = listeners()
             except ConfigError:
                 return True  # it must not keep runs from being settled; `deliver` raises it
             if faults:  # one of those that have one may want it
-                self._hooks = None
+                self._listeners = None
                 return True
-        return any(hook.wants(event) for hook in self._hooks)
+        return any(listener.wants(event) for listener in self._listeners)
 
     def _events(self, changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
         for change in changes:

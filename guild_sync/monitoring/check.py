@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
-from guild_sync.config import faults, file, remotes
+from guild_sync.config import faults, remotes
+from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     ConfigError,
@@ -22,7 +23,9 @@ from guild_sync.errors import (
     RemoteError,
     Unreachable,
 )
-from guild_sync.hooks import hook
+from guild_sync.hooks import configured
+from guild_sync.hooks.addresses import shown
+from guild_sync.hooks.notification import Notification, need_apprise
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
@@ -103,15 +106,35 @@ def _ssh() -> Line:
 
 
 def _config() -> Iterator[Line]:
-    path = file.config_path()
+    path = config_path()
     try:
         names = sorted(remotes.usable()[0])
-        faults.refuse(path, hook.all_faults())
+        faults.refuse(path, configured.all_faults())
     except ConfigError as e:
         yield _fault("config file", e)
         return
     yield Line("config file", str(path) if path.exists() else f"there is none ({path})")
     yield Line("remotes", ", ".join(names))
+    yield from _notifications()
+
+
+def _notifications() -> Iterator[Line]:
+    """Whether the notifications of the config file could be sent; the heartbeat is not called."""
+    found = [one for one in configured.listeners()[0] if isinstance(one, Notification)]
+    try:
+        if found:
+            need_apprise()
+    except GuildError as e:
+        yield _fault("notifications", e)
+    else:
+        for one in found:
+            if one.is_understood():
+                yield Line("notification", one.shown)
+            else:
+                hint = "Correct it in the config file: apprise's pages have the form of each."
+                yield _to_do("notification", f"apprise does not understand {one.shown}", hint)
+    if url := configured.heartbeat()[0]:
+        yield Line("heartbeat", shown(url))
 
 
 def _address(settings: dict[str, str]) -> str:

@@ -26,6 +26,27 @@ class Checks(TypedDict):
     checks: list[Check]
 
 
+class HookRecord(TypedDict):
+    """A hook, notification or heartbeat, as `guild hooks` lists it, and how many events wait."""
+
+    kind: str
+    name: str
+    on: Sequence[str]
+    remotes: Sequence[str]
+    waiting: int
+    tries: int
+
+
+class HookTest(TypedDict):
+    """What came back from one: `guild hooks test`; `event` is None for the heartbeat."""
+
+    kind: str
+    name: str
+    event: str | None
+    ok: bool
+    said: str
+
+
 class RemoteRecord(TypedDict):
     """A remote, as `guild remotes` lists it."""
 

@@ -33,6 +33,12 @@ class Report:
         console.warn(error)
         self._log.error(f"{error.message} {' '.join(error.hint.split())}".strip())
 
+    def mutter(self, text: str) -> None:
+        """What has failed, and is no failure of the sync."""
+        if self._verbose:
+            console.complain(text)
+        self._log.error(text)
+
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """What became of each remote: a line for each change, where `quiet`."""
         for outcome in outcomes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.store.atomic import write_atomically
-from guild_sync.config.file import config_path
+from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import process
 from guild_sync.transport.ssh_config import config_file, paths, private_folder

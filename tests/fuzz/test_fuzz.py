@@ -25,10 +25,11 @@ from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
 from guild_sync.agent.store import attrs
 from guild_sync.cli import expressions, timeranges
-from guild_sync.config import faults, file
+from guild_sync.config import faults
+from guild_sync.config.home import config_path
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import reader
-from guild_sync.hooks import hook
+from guild_sync.hooks import configured
 from guild_sync.hosts import answers, frames
 from guild_sync.runs.follow import Lines
 from guild_sync.sync import ledger
@@ -43,7 +44,22 @@ FUZZ = settings(
 )
 # Text that is near to what the readers know, cut and joined at random.
 WORDS = (
-    *("remotes:", "hooks:", "type: ssh", "host: x", "pull:", "exclude:", "on:", "op:", "main: x"),
+    *(
+        "remotes:",
+        "hooks:",
+        "notify:",
+        "heartbeat:",
+        "url:",
+        "json://x",
+        "$A",
+        "type: ssh",
+        "host: x",
+        "pull:",
+        "exclude:",
+        "on:",
+        "op:",
+        "main: x",
+    ),
     *("[", "]", "{", "}", "(", ")", "\n", "  ", "- ", ": ", "&a", "*a", "'", '"', "\\", "|", "%"),
     *("!!python/object:os.system", "flags:", "steps:", "requires:", "1e999", "0x", "~", "null"),
     *("=", "<", "and", "not", "in", "contains", "last 3 days", "before", "2026-01-01", "é"),
@@ -62,7 +78,7 @@ def read_config(text: str, folder: Path) -> None:
     (folder / "config.yml").write_text(text, encoding="utf-8", errors="replace")
     os.environ["GUILD_CONFIG"] = str(folder / "config.yml")
     try:
-        faults.refuse(file.config_path(), hook.all_faults())
+        faults.refuse(config_path(), configured.all_faults())
     except GuildError as e:
         assert "\n" not in e.message
 

@@ -51,6 +51,16 @@ DETAILED_RUN = {
 FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list"}
 CONFIRMED = {"time": "whole", "remote": "text", "stamp": "text"}
 COMMENT = {"body": "text", "user": "text", "host": "text", "time": "whole"}
+HOOK = {
+    **dict.fromkeys(("kind", "name"), "text"),
+    **dict.fromkeys(("on", "remotes"), "list"),
+    **dict.fromkeys(("waiting", "tries"), "whole"),
+}
+HOOK_TEST = {
+    **dict.fromkeys(("kind", "name", "said"), "text"),
+    "event": "text or nothing",
+    "ok": "flag",
+}
 CHECKS = {"host": "text or nothing", "checks": "list"}
 CHECK = {"name": "text", "ok": "flag", "text": "text", "hint": "text or nothing"}
 REMOTE = dict.fromkeys(("name", "type", "host", "description"), "text")
@@ -219,6 +229,14 @@ def test_checks_are_a_list_of_hosts(guild: Guild, remote: str) -> None:
     assert [section["host"] for section in found] == [None, remote]
     for section in found:
         assert list(all_keep(section["checks"], CHECK))
+
+
+def test_hooks_are_a_list_and_so_is_what_came_back_from_each(guild: Guild) -> None:
+    hook = "{on: [lost], command: 'true'}"
+    guild.config.write_text(f"hooks: [{hook}]\nheartbeat: http://127.0.0.1:1/x\n")
+    assert len(records(guild.ok("hooks", "--json").out, HOOK)) == 2
+    found = records(guild("hooks", "test", "--json").out, HOOK_TEST)
+    assert [one["ok"] for one in found] == [True, False]
 
 
 # Syncs.

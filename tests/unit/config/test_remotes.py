@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import Guild
 
-from guild_sync.config import file, remotes
+from guild_sync.config import remotes
 from guild_sync.config.faults import Place, refuse
+from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import ConfigError, Exit, RemoteNotFound
 
@@ -22,7 +23,7 @@ from guild_sync.errors import ConfigError, Exit, RemoteNotFound
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the config file is, in a test (see conftest.py)."""
-    assert file.config_path() == tmp_path / "config.yml"
+    assert config_path() == tmp_path / "config.yml"
     return tmp_path / "config.yml"
 
 
@@ -39,7 +40,7 @@ def keys(path: Path, *lines: str) -> None:
 def message() -> str:
     """All that is said when the config file is read."""
     with pytest.raises(ConfigError) as error:
-        refuse(file.config_path(), remotes.usable()[1])
+        refuse(config_path(), remotes.usable()[1])
     assert error.value.exit == Exit.ERROR
     return f"{error.value.message}\n{error.value.hint}"
 
@@ -188,7 +189,7 @@ def test_the_file_is_in_the_users_home_unless_guild_config_names_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GUILD_CONFIG")
-    assert file.config_path() == tmp_path / "user" / ".guild" / "config.yml"
+    assert config_path() == tmp_path / "user" / ".guild" / "config.yml"
 
 
 def test_a_file_that_guild_config_names_has_to_be_there(
