@@ -55,6 +55,18 @@ def text_of(path: Path, most: int = _MAX_BYTES) -> str:
         raise ValueError("it is not UTF-8 text") from None
 
 
+class ConfigLoader(yaml.SafeLoader):
+    """Takes no number that Python cannot write: one of thousands of digits, in hexadecimal."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        found: int = super().construct_yaml_int(node)
+        str(found)  # ValueError, as for one in decimals
+        return found
+
+
+ConfigLoader.add_constructor("tag:yaml.org,2002:int", ConfigLoader.construct_yaml_int)
+
+
 @lru_cache(maxsize=1)
 def _loaded(path: Path, _: tuple[int, ...]) -> object:
     try:
@@ -66,7 +78,7 @@ def _loaded(path: Path, _: tuple[int, ...]) -> object:
     except (OSError, ValueError) as e:
         raise ConfigError(f"cannot read {path}: {e}") from None
     try:
-        return yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
+        return yaml.load(text, ConfigLoader)  # not libyaml's: deep nesting ends the process
     except (yaml.YAMLError, RecursionError, *NO_VALUE) as e:
         raise yaml_error(path, e) from None
 

@@ -21,10 +21,7 @@ def plain_name(name: object) -> str:
 
 def short(value: object) -> str:
     """What was found, on a short line of a message."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes none of thousands of digits
-        text = "a number of so many digits"
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -19,9 +19,12 @@ def is_value(value: object) -> bool:
     """Whether it can be the value of a variable; `yes` without quotes is none, but true."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return False
+    return "\0" not in str(value) and _is_utf8(str(value))
+
+
+def _is_utf8(text: str) -> bool:
     try:
-        text = str(value)  # a number of thousands of digits has no text in Python
         text.encode()
-    except ValueError:
+    except UnicodeEncodeError:
         return False
-    return "\0" not in text
+    return True

@@ -89,7 +89,9 @@ def _loader() -> type[yaml.SafeLoader]:
     """
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    from guild_sync.config.file import ConfigLoader
+
+    class Loader(ConfigLoader):
         count = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:

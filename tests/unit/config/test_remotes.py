@@ -435,6 +435,12 @@ def test_no_python_object_is_made_from_a_file(path: Path, text: str, tmp_path: P
     assert not Path("x").exists()
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_that_python_cannot_write_is_a_fault(path: Path, number: str) -> None:
+    write(path, f"remotes: {{a: {{type: ssh, host: h, env: {{X: {number}}}}}}}")
+    assert message().startswith(f"{path} is not valid YAML: Exceeds the limit (4300 digits)")
+
+
 def test_endless_nesting_is_a_fault(path: Path, guild: Guild) -> None:
     path.write_text("[" * 100_000)
     done = guild("remotes")
@@ -577,13 +583,13 @@ def test_the_file_is_read_once_until_it_changes(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = []
-    parse = yaml.safe_load
+    parse = yaml.load
 
-    def noted(text: str) -> Any:
+    def noted(text: str, loader: type[yaml.SafeLoader]) -> Any:
         read.append(text)
-        return parse(text)
+        return parse(text, loader)
 
-    monkeypatch.setattr(yaml, "safe_load", noted)
+    monkeypatch.setattr(yaml, "load", noted)
     write(path, "remotes:\n  a: {type: ssh, host: x}\n  b: {type: ssh, host: y}\n")
     assert [remotes.remote(name).host for name in "abab"] == ["x", "y", "x", "y"]
     assert len(read) == 1

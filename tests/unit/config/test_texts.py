@@ -49,7 +49,3 @@ def test_what_is_no_regular_expression(text: str) -> None:
 def test_long_values_are_cut_in_messages() -> None:
     assert short("a\n") == "'a\\n'"
     assert len(short("x" * 1000)) == 60
-
-
-def test_a_number_that_python_does_not_write_is_shown_too() -> None:
-    assert short({"X": 1 << 20_000}) == "a number of so many digits"

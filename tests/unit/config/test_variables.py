@@ -13,10 +13,7 @@ def test_text_and_numbers_are_values(value: object) -> None:
     assert is_env({"NAME": value})
 
 
-HUGE = pytest.param(1 << 20_000, id="huge")  # Python writes no number of so many digits
-
-
-@pytest.mark.parametrize("value", [None, True, ["a"], b"a", "a\0b", "\ud800", HUGE])
+@pytest.mark.parametrize("value", [None, True, ["a"], b"a", "a\0b", "\ud800"])
 def test_what_no_variable_can_hold_is_none(value: object) -> None:
     assert not is_value(value)
     assert not is_env({"NAME": value})

@@ -24,6 +24,11 @@ def test_values_are_plain_and_know_their_lines() -> None:
     assert items.where == ["sub.yml, line 3", "sub.yml, line 4"]
 
 
+def test_a_number_that_python_cannot_write_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is not valid YAML: Exceeds the limit"):
+        parsed(HERE, f"a: 0x{'f' * 5000}\n")
+
+
 def test_anchors_and_merges_are_put_in() -> None:
     text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], z: 3}\nd: {w: 0, <<: *a}\n"
     value = parsed(HERE, text)
