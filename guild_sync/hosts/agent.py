@@ -463,6 +463,9 @@ class AgentClient(ABC):
 
     # ---- the host itself
 
+    def home_name(self, make: bool) -> str:
+        return self.ask(Functions.home_name, make=make)
+
     def python(self) -> protocol.Python:
         return self.ask(Functions.python)
 
