@@ -64,6 +64,7 @@ class Functions:
     expected = Function("copies.expected.expected", List[protocol.Expected])
     find_again = Function("copies.marks.find_again", protocol.Found)
     forget_expected = Function("copies.expected.forget", Nothing)
+    home_name = Function("store.home.home_name", str)
     info = Function("catalog.describe.info", protocol.Info)
     install = Function("staging.install.install", Nothing, slow=True)
     installed_packages = Function(

@@ -67,6 +67,10 @@ RUNNING = "it is running"  # why a run was not changed
 # The attributes that people write: a copy's are merged with its remote's (copies/notes.py).
 NOTES = ("label", "tags", "comments", "marked")
 
+# Who started a run, and from where: an attribute of ours, with what Starter has.
+STARTED_BY = "started_by"
+NAME_LENGTH = 255  # characters of a name in it, at most
+
 # How a run is told to end.
 TERM = "term"
 KILL = "kill"
@@ -119,6 +123,14 @@ class Opref(TypedDict):
     name: str
 
 
+class Starter(TypedDict):
+    """Who started a run: a user, on which machine, and the name of the guild home there."""
+
+    user: str
+    client: str
+    home: str
+
+
 class Run(TypedDict):
     """What a listing shows of a run. Times are in microseconds since 1970."""
 
@@ -140,6 +152,7 @@ class Run(TypedDict):
     marked: Value
     comments: Value
     cmd: Value
+    started_by: Optional[Starter]  # None: another program, or an earlier version, made it
 
 
 class Confirmed(TypedDict):

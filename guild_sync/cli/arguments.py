@@ -74,6 +74,9 @@ Only some runs:
   --digest DIGEST      Runs whose source code has this digest, or beginning of one (-Fd).
   --started RANGE      Runs that started within RANGE (-Fs): 'last 3 days', 'today',
                        'before 2026-01-01', 'after 10 minutes ago', 'between 9:00 and 12:00'.
+  --mine               Your own runs: those that you started from this guild home. Where
+                       no run says that somebody else started it, those too that do not
+                       say who has.
   --unlabeled          Runs without a label (-Fu).
   --marked             Marked runs (-Fm).
   --unmarked           Runs that are not marked (-Fn).
@@ -292,6 +295,8 @@ def filters(args: Arguments) -> Filters:
         found["status"] = [*statuses]
     if args.is_set("--unlabeled"):
         found["unlabeled"] = True
+    if args.is_set("--mine"):
+        found.update(mine())
     if args.is_set("--marked") or args.is_set("--unmarked"):
         if args.is_set("--marked") and args.is_set("--unmarked"):
             raise UsageError("--marked and --unmarked exclude each other")
@@ -305,6 +310,13 @@ def filters(args: Arguments) -> Filters:
 
         found["expression"] = parse_expression(expression)
     return found
+
+
+def mine() -> Filters:
+    """The filter that one's own runs meet."""
+    from guild_sync.runs import person
+
+    return {"mine": person.mine()}
 
 
 def filters_for(args: Arguments, target: Host, *, changes: bool, deleted: bool = False) -> Filters:

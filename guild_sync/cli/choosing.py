@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Run, Value
+from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Filters, Run, Value
 from guild_sync.cli import arguments
-from guild_sync.errors import Exit, GuildError
+from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
@@ -65,8 +65,9 @@ def choose(
 ) -> Chosen:
     """The runs that a command line means; without RUN the latest one, or all.
 
-    `otherwise` are filters that count only where there is no RUN; `changes` says whether the
-    runs are to be changed. Raises RunNotFound where RUN names none.
+    Of a remote's runs that are to be changed it is the latest of one's own, or all of these:
+    `of_own`. `otherwise` are filters that count only where there is no RUN; `changes` says
+    whether the runs are to be changed. Raises RunNotFound where RUN names none.
     """
     target = host(args.text("--remote"))
     specs = args.texts("RUN")
@@ -74,10 +75,29 @@ def choose(
     if not specs:
         wanted = {**otherwise, **wanted}
     limit = None if specs or all_runs else 1
-    found = target.list_runs(
-        specs=specs, limit=limit, filters=wanted, deleted=deleted, whole=all_runs
-    )
+    own = of_own(args, target, wanted) if changes else wanted
+    found = target.list_runs(specs=specs, limit=limit, filters=own, deleted=deleted, whole=all_runs)
+    if own is not wanted:
+        every = target.list_runs(limit=limit or 0, filters=wanted, deleted=deleted, whole=all_runs)
+        known = [run["id"] for run in found["runs"]]
+        latest = [run for run in every["runs"] if run["id"] not in known]
+        tell_of_others(target, len(latest) if limit else every["total"] - found["total"])
     return Chosen(target, found["runs"])
+
+
+def of_own(args: arguments.Arguments, target: Host, wanted: Filters) -> Filters:
+    """`wanted`, and one's own runs alone where none is named on a remote: others may use it."""
+    if args.is_set("--all-users") and args.is_set("--mine"):
+        raise UsageError("--all-users and --mine exclude each other")
+    is_meant = args.texts("RUN") or args.is_set("--all-users") or args.is_set("--mine")
+    return wanted if is_meant or target.name is None else {**wanted, **arguments.mine()}
+
+
+def tell_of_others(target: Host, count: int) -> None:
+    """Say how many runs would be meant, were they one's own."""
+    if count > 0:
+        were, them = ("was", "it") if count == 1 else ("were", "them")
+        say(f"{counted(count)} of others{on(target)} {were} left: name {them}, or use --all-users")
 
 
 def change_runs(

@@ -5,7 +5,8 @@ Usage:
   guild runs comment [options] [RUN]...
 
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
-RUN, the latest run is meant, or with filters the latest one that they leave.
+RUN, the latest run is meant, or with filters the latest one that they leave; with -r the
+latest of your own there, as --mine has them, but for --list.
 
 One of these says what to do:
   -l, --list         List the comments, with their numbers.
@@ -16,6 +17,7 @@ One of these says what to do:
 Options:
   -u, --user USER    Whose comment it is, USER or USER@HOST; you, if it is left out.
   -r, --remote NAME  Change or list runs of this remote.
+  --all-users        With -r and no RUN: change the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
 

@@ -46,7 +46,7 @@ from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
-from guild_sync.runs import archive
+from guild_sync.transfer import archive
 from guild_sync.transport import process
 
 _DIFF = ("diff", "-ru")

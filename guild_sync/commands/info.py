@@ -7,7 +7,8 @@ Usage:
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
 Of a run that came from a remote, 'confirmed' is when that remote last gave its word.
 'waits_for' has the processes that keep a run running whose operation has ended: those that
-it started, but for what has left its session and holds none of its output.
+it started, but for what has left its session and holds none of its output. 'started_by' is
+who started it, and from which machine.
 'vcs_commit' is the git commit that the project was at, with a star where its work tree
 differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.
 
@@ -90,6 +91,7 @@ def fields(run: Details) -> list[str]:
         "status": runs.status(run),
         "confirmed": runs.confirmed(run),
         "started": formats.date(run["started"]),
+        "started_by": runs.starter(run),
         "stopped": formats.date(run["stopped"]),
         "marked": "yes" if run["marked"] else "no",
         "label": run["label"] if run["label"] is not None else "",
@@ -104,10 +106,10 @@ def fields(run: Details) -> list[str]:
             f"{left['pid']} ({left['command']})" for left in run.get("waits_for") or ()
         ),
     }
-    if not found["waits_for"]:
-        del found["waits_for"]
-    if not found["confirmed"]:  # it is this machine's own, whose word needs no date
-        del found["confirmed"]
+    # This machine's own word needs no date; runs of earlier versions do not say who started them.
+    for name in ("waits_for", "confirmed", "started_by"):
+        if not found[name]:
+            del found[name]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
 
 

@@ -5,7 +5,8 @@ Usage:
   guild runs label [options] [--remove TEXT]... [RUN]...
 
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
-RUN, the latest run is meant, or with filters the latest one that they leave.
+RUN, the latest run is meant, or with filters the latest one that they leave; with -r the
+latest of your own there, as --mine has them.
 
 One of these says what to do:
   -s, --set TEXT      Make TEXT the label.
@@ -17,6 +18,7 @@ One of these says what to do:
 
 Options:
   -r, --remote NAME   Change runs of this remote.
+  --all-users         With -r and no RUN: change the runs of others too.
   -y, --yes           Do not ask.
   --help              Show this help and exit.
 

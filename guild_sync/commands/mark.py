@@ -6,11 +6,12 @@ Usage:
 
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
 RUN, the latest run is meant, or with filters the latest one that they leave, and all
-marked runs for --clear.
+marked runs for --clear; with -r your own there, as --mine has them.
 
 Options:
   -c, --clear        Unmark runs.
   -r, --remote NAME  Change runs of this remote.
+  --all-users        With -r and no RUN: change the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
 

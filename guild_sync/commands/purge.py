@@ -6,10 +6,11 @@ Usage:
 
 RUN is an index of 'guild runs --deleted' (1 is the latest), a range 1:5, a run id or the
 beginning of one. Without RUN, all deleted runs are meant, or with filters all that they
-leave.
+leave; with -r your own there, as --mine has them, and how many others there are is said.
 
 Options:
   -r, --remote NAME  Purge runs of this remote.
+  --all-users        With -r and no RUN: purge the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
 

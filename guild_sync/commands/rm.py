@@ -5,8 +5,9 @@ Usage:
   guild runs (rm|delete) [options] [RUN]...
 
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
-RUN, all runs are meant, or with filters all that they leave. 'guild runs restore' brings
-deleted runs back, 'guild runs purge' removes them for good.
+RUN, all runs are meant, or with filters all that they leave; with -r your own there, as
+--mine has them, and how many others there are is said. 'guild runs restore' brings deleted
+runs back, 'guild runs purge' removes them for good.
 
 A run that is running is not deleted: stop it first. Of a run that is running on a remote
 and was pulled, the copy here is deleted, and the run goes on.
@@ -25,6 +26,7 @@ Options:
                      that they ended.
   -p, --permanent    Remove the runs for good, not to the trash.
   -r, --remote NAME  Delete runs of this remote.
+  --all-users        With -r and no RUN: delete the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
 

@@ -15,7 +15,8 @@ Options:
   -d, --deleted      Show runs that were deleted and can be restored.
   -c, --comments     Show the runs' comments.
   -s, --simple       Show less: index, operation, status and label.
-  -v, --verbose      Show more: of a remote's run also when it was last confirmed.
+  -v, --verbose      Show more: also who started a run, and of a remote's run when it was
+                     last confirmed.
   -r, --remote NAME  Show the runs of this remote.
   --json             Print JSON.
   --help             Show this help and exit.

@@ -5,8 +5,8 @@ Usage:
   guild runs stop [options] [RUN]...
 
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
-RUN, all runs are meant that are running on this machine (with -r: on the remote), or with
-filters those of them that they leave.
+RUN, all runs are meant that are running on this machine, or with filters those of them that
+they leave; with -r your own there, as --mine has them, and how many others there are is said.
 
 An operation gets SIGTERM, and so does everything in its process group. What has not ended
 after SECONDS is killed. A queue is not killed: it ends when the run that it started has.
@@ -21,6 +21,7 @@ Options:
                      that it has ended.
   --timeout SECONDS  How long to wait before runs are killed [default: 30].
   -r, --remote NAME  Stop runs of this remote.
+  --all-users        With -r and no RUN: stop the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
 
@@ -74,9 +75,13 @@ def _chosen(args: Arguments) -> Chosen:
     wanted = arguments.filters_for(args, target, changes=True)
     if not args.texts("RUN"):
         wanted = {"status": ["running"], **wanted}
-    found = target.list_runs(specs=args.texts("RUN"), filters=wanted)["runs"]
-    own = [run for run in found if _runs_there(run)]
-    return Chosen(target, found if args.texts("RUN") or not own else own)
+    own = choosing.of_own(args, target, wanted)
+    found = target.list_runs(specs=args.texts("RUN"), filters=own)["runs"]
+    there = [run for run in found if _runs_there(run)]
+    if own is not wanted:
+        every = target.list_runs(filters=wanted)["runs"]
+        choosing.tell_of_others(target, len(list(filter(_runs_there, every))) - len(there))
+    return Chosen(target, found if args.texts("RUN") or not there else there)
 
 
 def _runs_there(run: Run) -> bool:

@@ -5,8 +5,8 @@ Usage:
   guild runs tag [options] [--add TAG]... [--delete TAG]... [RUN]...
 
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
-RUN, the latest run is meant, or with filters the latest one that they leave, and all
-runs for --list-all.
+RUN, the latest run is meant, or with filters the latest one that they leave; with -r the
+latest of your own there, as --mine has them. For --list-all all runs are meant.
 
 What to do:
   -a, --add TAG      Add TAG. May be given several times.
@@ -17,6 +17,7 @@ What to do:
 Options:
   -s, --sync-labels  Put added tags before the label, and take deleted ones out of it.
   -r, --remote NAME  Change runs of this remote.
+  --all-users        With -r and no RUN: change the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
 

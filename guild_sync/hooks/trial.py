@@ -66,6 +66,7 @@ def _run(home: str, name: str) -> Run:
         "indexed": True,
         "remote": None,
         "machine": None,
+        "started_by": None,
         "unreadable": [],
         "exit_status": _EXIT_STATUS.get(name),
         "initialized": now,

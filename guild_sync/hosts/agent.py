@@ -466,6 +466,9 @@ class AgentClient(ABC):
     def known_home(self) -> str | None:
         return self.ask(Functions.known_home)["home_id"]
 
+    def home_name(self, make: bool) -> str:
+        return self.ask(Functions.home_name, make=make)
+
     def python(self) -> protocol.Python:
         return self.ask(Functions.python)
 

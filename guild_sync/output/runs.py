@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from guild_sync.agent.protocol import Details, Run
+from guild_sync.agent.protocol import NAME_LENGTH, Details, Run
 from guild_sync.output.formats import date
 from guild_sync.output.terminal import Styled, clean
 
@@ -42,6 +42,12 @@ def confirmed(run: Details) -> str:
     """When a remote last gave its word for the run, and which: `2026-11-23 23:01:02 (gpu1)`."""
     found = run["confirmed"]
     return f"{date(found['time'])} ({found['remote']})" if found else ""
+
+
+def starter(run: Run) -> str:
+    """Who started the run, and from which machine: `ann@laptop`; empty where that is not known."""
+    who = run["started_by"]
+    return f"{who['user']}@{who['client']}"[:NAME_LENGTH] if who else ""
 
 
 def operation(run: Run) -> str:

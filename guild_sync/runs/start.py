@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from guild_sync.agent.protocol import RUN_ENV, Job, Run
+from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Run, Value
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
@@ -17,6 +17,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
 from guild_sync.project.sourcecode import Source
+from guild_sync.runs import person
 from guild_sync.runs.launch import Launch, opref_on
 
 Say = Callable[[str], None]
@@ -109,7 +110,7 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
 
 
 def _make_empty(launch: Launch, host: Host) -> str:
-    run_id, attributes, job = launch.run_id, launch.attributes, _job_on(launch, host)
+    run_id, attributes, job = launch.run_id, _attributes(launch), _job_on(launch, host)
     opref = opref_on(launch, host)
     if launch.again:
         _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
@@ -122,6 +123,13 @@ def _make_empty(launch: Launch, host: Host) -> str:
     else:
         made = host.stage(run_id, opref, attributes, job, launch.diff)
     return made["run_dir"]
+
+
+def _attributes(launch: Launch) -> dict[str, Value]:
+    """The run's attributes, and who starts it: of one that no listing shows, nobody asks."""
+    if launch.run_dir is not None:
+        return {**launch.attributes}
+    return {**launch.attributes, STARTED_BY: person.starter()}
 
 
 def _make_from_package(launch: Launch, found: Source, host: Host, say: Say) -> str:

@@ -112,4 +112,6 @@ def _chosen(
     if runs and not specs:
         return set(awaited)
     listed = here.list_runs(specs=specs, filters=filters, whole=True)["runs"]
+    if not runs and set(filters) == {"mine"}:  # what is expected was started from here
+        awaited = {run["run"]: run["remote"] for run in expected}
     return {*awaited, *(run["id"] for run in listed)}

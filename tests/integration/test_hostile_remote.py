@@ -25,7 +25,7 @@ A, B = "a" * 32, "b" * 32
 OPREF = {"type": "package", "package": "x", "version": "1", "model": "", "name": "op"}
 RUN: dict[str, Any] = {
     **dict.fromkeys(("exit_status", "initialized", "started", "stopped", "label", "flags")),
-    **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine")),
+    **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine", "started_by")),
     "unreadable": [],
     "indexed": True,
     "id": A,

@@ -39,6 +39,7 @@ RUN = {
     "marked": "flag or nothing",
     "comments": "list or nothing",
     "cmd": "list or nothing",
+    "started_by": "mapping or nothing",
 }
 DETAILED_RUN = {
     **RUN,
@@ -50,6 +51,7 @@ DETAILED_RUN = {
 }
 FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list"}
 CONFIRMED = {"time": "whole", "remote": "text", "stamp": "text"}
+STARTER = dict.fromkeys(("user", "client", "home"), "text")
 COMMENT = {"body": "text", "user": "text", "host": "text", "time": "whole"}
 HOOK = {
     **dict.fromkeys(("kind", "name"), "text"),
@@ -182,6 +184,7 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
         assert full[key] is not None, key
     assert breaches(full["opref"], OPREF) == []
     assert list(all_keep(full["comments"], COMMENT))
+    assert breaches(full["started_by"], STARTER) == []
     assert {type(value) for value in (*full["tags"], *full["cmd"], *full["manifest"])} == {str}
     record(place.ok("info", staged, "--json").out, FULL_RUN)
 

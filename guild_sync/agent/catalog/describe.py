@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 from ..protocol import (
+    STARTED_BY,
     DetailedListing,
     Details,
     Filters,
@@ -20,7 +21,7 @@ from ..store import identity, locks, rundir
 from . import find
 
 # What a listing shows of a run's attributes, beside what its view has.
-_SHOWN = ("initialized", "label", "flags", "tags", "marked", "comments", "cmd")
+_SHOWN = ("initialized", "label", "flags", "tags", "marked", "comments", "cmd", STARTED_BY)
 
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:
@@ -48,6 +49,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "marked": attributes["marked"],
         "comments": attributes["comments"],
         "cmd": attributes["cmd"],
+        "started_by": rundir.starter(attributes[STARTED_BY]),
     }
 
 

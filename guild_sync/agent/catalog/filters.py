@@ -20,7 +20,8 @@ def matches(directory: str, filters: Filters) -> bool:
 
     Filters: `status`, `operation`, `label`, `tag`, `comment`, `digest` (lists of texts),
     `unlabeled` (true), `marked` (true or false), `started` (two times in microseconds,
-    either may be null), `expression` (a tree, see cli/expressions.py).
+    either may be null), `expression` (a tree, see cli/expressions.py). `mine` (`user` and `home`)
+    is met or not by a run among all others: owners.py.
     """
     checks: Dict[str, Callable[[Any], bool]] = {
         "status": lambda wanted: rundir.status(directory).text in wanted,

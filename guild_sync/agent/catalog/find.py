@@ -66,7 +66,14 @@ def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bo
     from .filters import matches
 
     top = rundir.runs_dir(home, deleted)
-    return [run_id for run_id in ids if matches(os.path.join(top, run_id), filters)]
+    of_runs = {name: wanted for name, wanted in filters.items() if name != "mine"}
+    found = [run_id for run_id in ids if matches(os.path.join(top, run_id), of_runs)]
+    if "mine" not in filters:
+        return found
+    from .owners import Owner  # which takes more than the one run to tell
+
+    owner = Owner(home, filters["mine"])
+    return [run_id for run_id in found if owner.has(os.path.join(top, run_id))]
 
 
 def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Sequence[str]:

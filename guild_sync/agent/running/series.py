@@ -145,6 +145,9 @@ class Series:
             if self._sources and part is None:
                 job["sources"] = self._sources
         attributes = {**child["attributes"], "flags": self._flags_of(child)}
+        whose = rundir.read_attr(self._directory, protocol.STARTED_BY)
+        if whose is not None:  # read now: somebody else may have started the series again
+            attributes[protocol.STARTED_BY] = whose
         stage.stage(self._home, run_id, child["opref"], attributes, job)
         adopt_source(self._home, run_id, os.path.basename(self._directory), part=part)
         for line in requirements.add_files(self._home, run_id, job.get("requires", ())):

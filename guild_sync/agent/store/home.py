@@ -33,11 +33,17 @@ def home_id(home: str, make: bool) -> Optional[str]:
     return None
 
 
+def home_name(home: str, make: bool) -> str:
+    """As `home_id`, and empty where there is none."""
+    return home_id(home, make) or ""
+
+
 def _give_id(path: str) -> bool:
     """Write a new name whole, unless somebody else just has."""
     name = os.urandom(_HOME_ID_BYTES).hex()
     temporary = "%s.%s" % (path, os.urandom(_HOME_ID_BYTES).hex())
     try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         atomic.write_atomically(temporary, name + "\n")
         try:
             os.link(temporary, path)

@@ -17,7 +17,18 @@ from typing import (
 )
 
 from ..errors import AgentError, refuse_exhaustion
-from ..protocol import NOTES, RUN_ID, Confirmed, Notes, Opref, State, Value, now
+from ..protocol import (
+    NAME_LENGTH,
+    NOTES,
+    RUN_ID,
+    Confirmed,
+    Notes,
+    Opref,
+    Starter,
+    State,
+    Value,
+    now,
+)
 from . import atomic, attrs, inside, locks
 
 if TYPE_CHECKING:
@@ -306,6 +317,17 @@ def _is_there(handle: int, name: str) -> bool:
 def mapping(value: Value) -> Dict[str, Value]:
     """The value of an attribute that is to be a mapping; an empty one where it is none."""
     return value if isinstance(value, dict) else {}
+
+
+def starter(value: Value) -> Optional[Starter]:
+    """Who started a run, as its attribute STARTED_BY says it; None where that is no such thing."""
+    found = mapping(value)
+    user, client, home = (found.get(name) for name in ("user", "client", "home"))
+    if not (isinstance(user, str) and isinstance(client, str) and isinstance(home, str)):
+        return None
+    if max(len(user), len(client), len(home)) > NAME_LENGTH:
+        return None
+    return {"user": user, "client": client, "home": home}
 
 
 def write_attr(directory: str, name: str, value: Plain, flushed: bool = True) -> None:

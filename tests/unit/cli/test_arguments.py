@@ -273,6 +273,11 @@ def test_each_status_has_its_options() -> None:
         assert filters(f"--not-{status}") == {"status": others}
 
 
+def test_mine_is_the_user_at_this_guild_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    assert filters("--mine") == {"mine": {"user": "ann", "home": ""}}, "none yet"
+
+
 def test_no_option_is_no_filter() -> None:
     assert filters("a", "-n1") == {}
 

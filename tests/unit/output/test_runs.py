@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.agent.protocol import Opref, Run
+from guild_sync.agent.protocol import NAME_LENGTH, Opref, Run
 from guild_sync.output import runs
 
 RUN: Run = {
@@ -28,6 +28,7 @@ RUN: Run = {
     "marked": None,
     "comments": None,
     "cmd": None,
+    "started_by": None,
 }
 
 
@@ -96,3 +97,17 @@ def test_an_operation_without_a_name_is_shown_as_unknown() -> None:
 def test_an_operations_name_from_elsewhere_is_cleaned() -> None:
     assert runs.operation(opref("package", "a\x1b", name="b\n")) == "a?/b?"
     assert runs.operation(opref("guildfile", "/a\nb/guild.yml")) == "op (/a?b)"
+
+
+# Who started a run.
+
+
+def test_who_started_a_run_is_a_user_on_a_machine() -> None:
+    run: Run = {**RUN, "started_by": {"user": "ann", "client": "laptop", "home": "1" * 32}}
+    assert runs.starter(run) == "ann@laptop"
+    assert runs.starter(RUN) == ""
+
+
+def test_a_name_that_a_remote_has_made_up_takes_no_more_than_a_line_of_room() -> None:
+    run: Run = {**RUN, "started_by": {"user": "a" * 10**6, "client": "", "home": ""}}
+    assert runs.starter(run) == "a" * NAME_LENGTH

@@ -11,7 +11,7 @@ from rundirs import A as ID
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import archive as files_archive
-from guild_sync.runs.archive import into
+from guild_sync.transfer.archive import into
 
 
 def received(tmp_path: Path, home: str, **choice: Any) -> Path:

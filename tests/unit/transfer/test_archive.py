@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.errors import GuildError
-from guild_sync.runs.archive import into
+from guild_sync.transfer.archive import into
 
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil-of-guild", "a/../../evil", "a/.."])

@@ -1,0 +1,31 @@
+"""Who starts runs from here: the user, this machine, and this guild home's own name."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from guild_sync.agent.machine.environment import user_name
+from guild_sync.agent.protocol import NAME_LENGTH, Value
+from guild_sync.config.home import guild_home
+from guild_sync.hosts.local import LocalHost
+
+
+def starter() -> dict[str, Value]:
+    """Who starts a run now, as the run keeps it; the guild home gets a name if it has none."""
+    return {**_person(make=True), "client": _name(socket.gethostname())}
+
+
+def mine() -> dict[str, Value]:
+    """Whose runs one's own are, as the filter of that name takes it."""
+    return _person(make=False)
+
+
+def _person(make: bool) -> dict[str, Value]:
+    here = LocalHost(str(guild_home()))
+    return {"user": _name(user_name()), "home": here.home_name(make)}
+
+
+def _name(text: str) -> str:
+    """Text that the environment may have given us, fit to be kept."""
+    return os.fsencode(text).decode("utf-8", "replace")[:NAME_LENGTH]
