@@ -291,6 +291,7 @@ def test_a_connection_whose_remote_was_changed_since_is_closed_too(
     guild: Guild, sshd: Server, there: Path
 ) -> None:
     guild.configure(x=sshd.keys(there))
+    guild.ok("remote", "logout", "x")  # other tests may have left one open to the same server
     with typing(guild, "remote", "login", "x") as terminal:
         assert terminal.end() == 0, terminal.shown
     master = master_pid("x")

@@ -66,7 +66,7 @@ def test_filters_say_which_runs_are_pushed_and_pulled(
     assert guild.ok("push", "guild-uat", "-Fl", "best", "-y").lines == [f"Copying {best}"]
     assert far.ok("select", "-a").lines == [best]
     guild.ok("push", "guild-uat", "-y")
-    guild.ok("runs", "rm", best, "-y")  # else it is this machine's, and a filter names no run
+    guild.ok("runs", "rm", best, "-p", "-y")  # else it is this machine's, and a filter names no run
     pulled = guild.ok("pull", "guild-uat", "-F", "label contains best", "-y")
     assert pulled.lines == ["Getting run info on guild-uat", f"Copying {best}"]
 
