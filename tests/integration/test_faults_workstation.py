@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 from comparing import differences, faults, whole_or_marked
 from faults import check_after, check_between, end_run, forget, held, mark, rng, write_run
-from support import Guild, Place, Server, wait_until
+from support import Guild, Place, Server, keep_nothing_free, wait_until
 
 from guild_sync.agent.store import locks, rundir
 
@@ -34,8 +34,7 @@ def far(guild: Guild, sshd: Server, there: Path) -> str:
         write_run(there, run_id, sizes=SIZES)
     guild.configure(far=sshd.keys(there))
     guild.ok("runs", "-r", "far")
-    with open(guild.config, "a") as config:  # the disks of these tests are small
-        config.write("keep-free: 0\n")
+    keep_nothing_free(guild)
     return "far"
 
 

@@ -20,7 +20,7 @@ import pytest
 from comparing import differences, faults, whole_or_marked
 from faults import end_run, held, write_run
 from rundirs import state
-from support import Guild, Server
+from support import Guild, Server, keep_nothing_free
 
 from guild_sync.agent.copies import marks
 from guild_sync.agent.store import locks, rundir
@@ -88,6 +88,7 @@ def disk(folder: Path) -> Iterator[Disk]:
 def here(guild: Guild) -> Iterator[Disk]:
     """The disk that the guild home here is on."""
     with disk(guild.home) as found:
+        keep_nothing_free(guild)
         yield found
 
 
