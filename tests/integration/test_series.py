@@ -292,6 +292,7 @@ def test_steps_have_options_of_run(place: Place) -> None:
     steps = links(place, pipe)
     assert {name: place.attr(run, "label") for name, run in steps.items()} == {
         "prepare": "step-1",
+        "prepare_2": "step-1",
         "train": "mine",
     }
     assert place.attr(steps["prepare"], "tags") == ["first"]
