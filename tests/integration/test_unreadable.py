@@ -39,7 +39,7 @@ def run_with(user: Bound, script: str) -> tuple[str, Path]:
     """A run on the sandbox that does this and ends; its id, and its directory there."""
     project(user.folder, "op: {exec: sh script}")
     (user.folder / "script").write_text(script)
-    user.ok("run", "op", "-r", "box", "-y")
+    user.ok("run", "op", "-r", "box", "-y", "--no-track")
     there = next((user.home / "sandboxes/box/home/.guild/runs").glob("[0-9a-f]*"))
     return there.name, there
 
