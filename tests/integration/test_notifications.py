@@ -23,7 +23,7 @@ def service() -> Iterator[Web]:
 
 
 def configure(guild: Guild, **keys: Any) -> None:
-    found = yaml.safe_load(guild.config.read_text()) if guild.config.exists() else {}
+    found = yaml.safe_load(guild.config.read_text()) or {}
     guild.config.write_text(yaml.safe_dump({**found, **keys}))
 
 
