@@ -390,6 +390,7 @@ def test_a_script_is_not_run_remotely(guild: Guild, remote: str, there: Path) ->
 def test_runs_that_no_run_or_several_match(guild: Guild, remote: str, there: Path) -> None:
     run_id = guild.started("sleep=0", remote=remote)
     wait_until(lambda: (there / "runs" / run_id / ".guild/attrs/exit_status").exists())
+    wait_until(lambda: not (there / "runs" / run_id / ".guild/LOCK").exists())
     for home in (there, guild.home):
         for name in ("abc" + "0" * 29, "abc" + "1" * 29):
             shutil.copytree(there / "runs" / run_id, home / "runs" / name)

@@ -227,4 +227,5 @@ def _started_before_lock(guild_dir: str, pid: int) -> bool:
     if ticks is None or uptime is None:
         return False
     started = time.time() - float(uptime.split()[0]) + ticks / os.sysconf("SC_CLK_TCK")
-    return started <= os.stat(_path(guild_dir), follow_symlinks=False).st_mtime + 1
+    lock = inside.status(guild_dir, LOCK)  # it may have been given back since
+    return lock is not None and started <= lock.st_mtime + 1

@@ -474,3 +474,19 @@ def test_what_another_has_taken_by_force_is_not_given_back(guild: str) -> None:
     assert locks.is_taken_over(guild)
     locks.release(guild, fd)
     assert Path(guild, "LOCK.owner").exists()
+
+
+def test_a_lock_that_was_given_back_while_it_was_looked_at_is_held_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file and its record go once its number was read, and another process has that."""
+    (tmp_path / "LOCK").write_text(f"{os.getpid()}\n")
+    read = locks._pid
+
+    def then_gone(fd: int) -> int | None:
+        pid = read(fd)
+        (tmp_path / "LOCK").unlink()
+        return pid
+
+    monkeypatch.setattr(locks, "_pid", then_gone)
+    assert locks.holder(str(tmp_path)) is None
