@@ -207,7 +207,7 @@ def test_ctrl_c_at_the_question_ends_the_login(
     with typing(guild, "remote", "login", "x") as terminal:
         wait_until(lambda: PROMPT in terminal.shown, "the question")
         terminal.type("\x03")
-        assert terminal.end() == 130
+        assert terminal.end() == 130, terminal.shown
         assert terminal.shown.endswith("guild: interrupted\n")
     assert "no connection is open" in guild.ok("remote", "logout", "x").out
 
