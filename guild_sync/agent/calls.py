@@ -72,7 +72,6 @@ class Functions:
     )
     keep_files = Function("staging.requirements.keep_files", Nothing)
     keep_sent = Function("copies.notes.keep_sent", Nothing)
-    known_home = Function("store.home.known_home", protocol.HomeForm)
     label = Function("catalog.changes.label", protocol.Changed)
     list_details = Function("catalog.describe.list_details", protocol.DetailedListing)
     list_files = Function("files.tree.list_files", protocol.Files)

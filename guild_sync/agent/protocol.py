@@ -244,12 +244,6 @@ class SurveyForm(TypedDict):
     home_id: Optional[str]
 
 
-class HomeForm(TypedDict):
-    """A guild home's own name, None where it has none."""
-
-    home_id: Optional[str]
-
-
 class Offer(SurveyForm):
     """The runs that are meant, and how they are."""
 

@@ -463,9 +463,6 @@ class AgentClient(ABC):
 
     # ---- the host itself
 
-    def known_home(self) -> str | None:
-        return self.ask(Functions.known_home)["home_id"]
-
     def home_name(self, make: bool) -> str:
         return self.ask(Functions.home_name, make=make)
 

@@ -156,7 +156,7 @@ def _check_asked_for(host: RemoteHost, ids: Sequence[str], specs: Sequence[str])
 
 def _checked(host: RemoteHost, here: LocalHost, ids: Sequence[str], answer: SurveyForm) -> Survey:
     told = answer["home_id"]
-    if _is_name(told) and told == here.known_home():
+    if _is_name(told) and told == here.home_name(make=False):
         raise GuildError(
             f"the guild home of remote {host.name!r} ({host.home}) is this machine's own",
             "Its runs are here already. If it is only a copy of it, remove the file runs/.home-id "

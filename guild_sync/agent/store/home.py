@@ -6,17 +6,11 @@ import os
 from typing import Optional
 
 from ..errors import refuse_exhaustion
-from ..protocol import HomeForm
 from . import atomic, inside, rundir
 
 # In the runs' own folder, which may be a disk of its own: where it is gone, the disk is.
 HOME_ID = ".home-id"
 _HOME_ID_BYTES = 16
-
-
-def known_home(home: str) -> HomeForm:
-    """Which guild home this is, and nothing is written."""
-    return {"home_id": home_id(home, make=False)}
 
 
 def home_id(home: str, make: bool) -> Optional[str]:
