@@ -30,21 +30,19 @@ def _script(name: str) -> str:
     return one_line(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def _bootstrap() -> str:
-    return _script("bootstrap.sh").replace("@FRAME@", FRAME).replace("@REACHED@", REACHED)
-
-
+_BOOTSTRAP = _script("bootstrap.sh").replace("@FRAME@", FRAME).replace("@REACHED@", REACHED)
 # The one script that a remote's login shell is given, whichever that is; its words follow.
-BOOTSTRAP = f"sh -c '{_bootstrap()}' guild"
+BOOTSTRAP = f"sh -c '{_BOOTSTRAP}' guild"
 
 
+@cache
 def in_login(profile: bool) -> str:
     """The script for a remote that has `setup`, or whose login's profile is to be read.
 
     None of its words may be empty (NOTHING).
     """
     how = "login" if profile else "plain"
-    return f"sh -c '{_script('bootstrap_login.sh')}' '{_bootstrap()}' {how}"
+    return f"sh -c '{_script('bootstrap_login.sh')}' '{_BOOTSTRAP}' {how}"
 
 
 def home_words(home: str, quote: Callable[[str], str]) -> Iterator[str]:
