@@ -78,10 +78,7 @@ def _awaited(args: arguments.Arguments) -> list[Expected]:
     """The runs that are named, where each of them is expected and not here; else none."""
     if args.text("--remote"):
         return []
-    here = LocalHost(str(guild_home()))
-    expected = here.expected()
-    states = here.states(ids=[run["run"] for run in expected])
-    absent = [run for run in expected if states[run["run"]]["status"] is None]
+    absent = tracking.not_here_yet(LocalHost(str(guild_home())))
     named = [[run for run in absent if is_id_of(spec, run["run"])] for spec in args.texts("RUN")]
     return [run for (run,) in named] if all(len(runs) == 1 for runs in named) else []
 

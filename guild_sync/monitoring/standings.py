@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Expected
 from guild_sync.errors import Exit
 from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.local import LocalHost
+from guild_sync.runs import tracking
 from guild_sync.sync import ledger
 from guild_sync.sync.outcomes import FAILED
 
@@ -60,7 +60,7 @@ class Standing:
 def standings(here: LocalHost, names: Iterable[str]) -> list[Standing]:
     """How the remotes of these names stand, and all others that runs here came from, by name."""
     seen = here.overview()
-    for run in _not_here_yet(here):
+    for run in tracking.not_here_yet(here):
         of_remote = seen.setdefault(run["remote"], {"runs": {}, "open": []})
         of_remote["runs"][NOT_HERE_YET] = of_remote["runs"].get(NOT_HERE_YET, 0) + 1
         of_remote["open"].append((run["run"], NOT_HERE_YET, run["time"]))
@@ -72,9 +72,3 @@ def standings(here: LocalHost, names: Iterable[str]) -> list[Standing]:
         entry = entries.get(name) or ledger.Entry(name)
         found.append(Standing(entry, of_remote["runs"], runs))
     return found
-
-
-def _not_here_yet(here: LocalHost) -> list[Expected]:
-    expected = here.expected()
-    states = here.states(ids=[run["run"] for run in expected]) if expected else {}
-    return [run for run in expected if states[run["run"]]["status"] is None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from guild_sync.agent.protocol import Expected
 from guild_sync.config.home import guild_home
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
@@ -24,6 +25,13 @@ def expected(run_id: str, host: Host) -> Iterator[None]:
     here.expect(run_id, host.name)
     yield
     here.note_begun(run_id)
+
+
+def not_here_yet(here: LocalHost) -> list[Expected]:
+    """The runs that are expected here, and of which nothing has come."""
+    found = here.expected()
+    states = here.states(ids=[run["run"] for run in found]) if found else {}
+    return [run for run in found if states[run["run"]]["status"] is None]
 
 
 def forget(ids: Sequence[str]) -> None:
