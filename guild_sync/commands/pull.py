@@ -140,7 +140,7 @@ def _plan(
 def _tell(states: Mapping[str, State | None], pulled: pull.Pulled) -> None:
     """Say to a person how many of the runs were here already."""
     there = [run_id for run_id, state in states.items() if state]
-    settled = [run_id for run_id in there if run_id not in pulled.faults]
+    settled = [run_id for run_id in there if run_id not in pulled.unfinished]
     came = sum(run_id in pulled.came for run_id in settled)
     rest = len([run_id for run_id in settled if run_id not in pulled.foreign]) - came
     here = f", {rest} {'is' if rest == 1 else 'are'} here already" if rest else ""
@@ -185,7 +185,7 @@ def _pull(
         expected={*expected, *(here.absent(sorted(children)) if children else ())},
         room=room,
     )
-    here.forget_expected([r for r in expected & states.keys() if r not in pulled.faults])
+    here.forget_expected([*(expected & states.keys() - pulled.unfinished)])
     copying.warn_of(pulled.faults, host, console.warn)
     copying.warn_of_lost(pulled.changes, host.name, console.warn)
     copying.warn_of_conflicts(pulled.conflicts, host, console.warn)

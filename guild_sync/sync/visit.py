@@ -62,7 +62,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         *lose(visit, name, [run_id for run_id in lost if run_id in ids]),
         *awaited.lose([run_id for run_id in lost if run_id not in ids], visit.journal),
     ]
-    for run_id in awaited.forget(found, pulled.faults, is_same_home(survey.home_id, entry)):
+    for run_id in awaited.forget(found, pulled.unfinished, is_same_home(survey.home_id, entry)):
         visit.say(f"Run {run_id} was never started on {name}")
     missing = [run_id for run_id in gone if run_id not in lost]
     if doubted:

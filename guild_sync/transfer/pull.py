@@ -38,6 +38,11 @@ class Pulled(NamedTuple):
     came: Collection[str] = ()  # runs of which something has come that was not here
     cramped: Mapping[str, int] = {}  # run id -> bytes for which there is no room here
 
+    @property
+    def unfinished(self) -> set[str]:
+        """The runs that were not settled: they keep their marks until the next time."""
+        return {*self.faults, *self.cramped}
+
 
 def pull(
     host: RemoteHost,

@@ -13,6 +13,7 @@ from comparing import faults as differing
 from faults import held, write_run
 from support import Guild, Server
 from test_faults_workstation import disk
+from test_hooks import TELL, Told
 from test_interrupted import assert_same_run
 
 MB = 1_000_000
@@ -38,6 +39,15 @@ def room_for_all(guild: Guild) -> None:
     subprocess.run(["mount", "-o", "remount,size=640m", str(guild.home)], check=True)
 
 
+def expected_of_a_kill(guild: Guild, *runs: str) -> None:
+    """Have a guild that is no more have started these on the remote."""
+    (guild.home / "expected").mkdir(exist_ok=True)
+    for run_id in runs:
+        (guild.home / "expected" / run_id).write_text(
+            f'{{"remote": "far", "time": 1, "begun": true, "pid": 1, "start": {os.getpid()}}}'
+        )
+
+
 NO_ROOM = "guild: no room: 47.7M for 1 run of far"
 
 
@@ -46,11 +56,7 @@ def test_what_fits_comes_and_of_the_rest_metadata_and_output(
     guild: Guild, there: Path, small_disk: str, words: tuple[str, ...]
 ) -> None:
     if words == ("sync",):
-        for run_id in (LARGE, SMALL):
-            (guild.home / "expected").mkdir(exist_ok=True)
-            (guild.home / "expected" / run_id).write_text(
-                f'{{"remote": "far", "time": 1, "begun": true, "pid": 1, "start": {os.getpid()}}}'
-            )
+        expected_of_a_kill(guild, LARGE, SMALL)
     done = guild(*words)
     assert (done.code, done.err.splitlines()[0]) == (4, NO_ROOM)
     assert guild.status(SMALL) == "completed"
@@ -63,6 +69,19 @@ def test_what_fits_comes_and_of_the_rest_metadata_and_output(
     room_for_all(guild)
     guild.ok("sync")
     assert differing(guild.home, there, "far") == []
+
+
+def test_a_run_that_has_no_room_at_first_is_told_of_from_its_start(
+    guild: Guild, sshd: Server, there: Path, small_disk: str, tmp_path: Path
+) -> None:
+    told = Told(guild, tmp_path / "told")
+    told.hooks({"on": ["started", "completed"], "command": TELL})
+    expected_of_a_kill(guild, LARGE)
+    assert guild("sync").code == 4
+    assert told.events() == []
+    room_for_all(guild)
+    guild.ok("sync")
+    assert told.events() == ["completed", "started"]
 
 
 def test_a_run_that_grows_keeps_what_is_here(guild: Guild, there: Path, small_disk: str) -> None:
