@@ -59,7 +59,7 @@ from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger
-from guild_sync.transfer import copying, pull, survey
+from guild_sync.transfer import pull, survey
 from guild_sync.transfer.room import Room
 
 _SHOWN = 5  # ids in a message
@@ -186,11 +186,7 @@ def _pull(
         room=room,
     )
     here.forget_expected([*(expected & states.keys() - pulled.unfinished)])
-    copying.warn_of(pulled.faults, host, console.warn)
-    copying.warn_of_lost(pulled.changes, host.name, console.warn)
-    copying.warn_of_conflicts(pulled.conflicts, host, console.warn)
-    copying.warn_of_unreadable(pulled.unreadable, host, console.warn)
-    copying.warn_of_cramped(pulled.cramped, host, console.warn)
+    pull.warn_of(pulled, host, console.warn)
     if pulled.foreign:
         console.warn(_not_its_own(host.name, pulled.foreign))
     return pulled, gone

@@ -9,7 +9,7 @@ from guild_sync.sync.ledger import Entry
 from guild_sync.sync.lost import doubt, is_same_home, lose, lost_by_now, lost_error, missing_error
 from guild_sync.sync.outcomes import SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted
-from guild_sync.transfer import copying, pull
+from guild_sync.transfer import pull
 from guild_sync.transfer import survey as surveys
 
 
@@ -52,11 +52,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
             room=visit.room,
             expected={*children, *(run["run"] for run in wanted.expected)},
         )
-    copying.warn_of(pulled.faults, host, visit.warn)
-    copying.warn_of_conflicts(pulled.conflicts, host, visit.warn)
-    copying.warn_of_lost(pulled.changes, name, visit.warn)
-    copying.warn_of_cramped(pulled.cramped, host, visit.warn)
-    copying.warn_of_unreadable(pulled.unreadable, host, visit.warn)
+    pull.warn_of(pulled, host, visit.warn)
     changes = [
         *pulled.changes,
         *lose(visit, name, [run_id for run_id in lost if run_id in ids]),

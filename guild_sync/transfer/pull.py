@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import State
+from guild_sync.errors import GuildError
 from guild_sync.hooks.events import EXPECTED, Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.transfer import copying
 from guild_sync.transfer.copying import Say, copy_runs
 from guild_sync.transfer.room import Room
 from guild_sync.transfer.survey import paths_left_out
@@ -144,3 +146,12 @@ def _needs(
     if all(size <= room.left(place) for place, size in needed.items()):
         return sizes
     return {run_id: amount.own for run_id, amount in plan().items()}
+
+
+def warn_of(pulled: Pulled, host: RemoteHost, warn: Callable[[GuildError], None]) -> None:
+    """Say of each run what keeps it from being here as it is there, and what people must know."""
+    copying.warn_of(pulled.faults, host, warn)
+    copying.warn_of_conflicts(pulled.conflicts, host, warn)
+    copying.warn_of_lost(pulled.changes, host.name, warn)
+    copying.warn_of_cramped(pulled.cramped, host, warn)
+    copying.warn_of_unreadable(pulled.unreadable, host, warn)
