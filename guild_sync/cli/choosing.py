@@ -16,6 +16,7 @@ from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
+from guild_sync.output.formats import counted
 from guild_sync.output.runs import row_without_index
 
 
@@ -173,8 +174,3 @@ def being_pushed(run: Run) -> GuildError | None:
         f"run {run['id']} is just being copied ({terminal.clean(run['remote'])})",
         "If that was cut off, push it again on that machine.",
     )
-
-
-def counted(count: int) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{count} run" if count == 1 else f"{count} runs"

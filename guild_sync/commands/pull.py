@@ -45,7 +45,6 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Run, State
 from guild_sync.cli import arguments
-from guild_sync.cli.choosing import counted
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
@@ -57,6 +56,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console, tables
 from guild_sync.output.console import say
+from guild_sync.output.formats import counted
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger
 from guild_sync.transfer import pull, survey
@@ -153,7 +153,7 @@ def _confirmed(runs: Sequence[Run], children: int, host: RemoteHost, delete: boo
     for line in tables.table(rows):
         say(line)
     if children:
-        say(f"With {'1 run' if children == 1 else f'{children} runs'} that these consist of.")
+        say(f"With {counted(children)} that these consist of.")
     if delete:
         say(f"Files of these runs that are not on {host.name} will be deleted here.")
     return console.confirm()

@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guild_sync.cli import arguments
-from guild_sync.cli.choosing import Action, change_runs, counted
+from guild_sync.cli.choosing import Action, change_runs
+from guild_sync.output.formats import counted
 
 RESTORE = Action(
     lambda host, ids: host.restore_runs(ids),

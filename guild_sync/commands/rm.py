@@ -41,7 +41,7 @@ from dataclasses import replace
 
 from guild_sync.agent.protocol import RUNNING, Changed, Expected, Run
 from guild_sync.cli import arguments, choosing
-from guild_sync.cli.choosing import Action, Chosen, counted
+from guild_sync.cli.choosing import Action, Chosen
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, RunNotFound
 from guild_sync.hosts import locking
@@ -49,6 +49,7 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
+from guild_sync.output.formats import counted
 from guild_sync.runs import tracking
 from guild_sync.transfer.survey import is_id_of
 

@@ -26,7 +26,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from guild_sync.cli import arguments
-from guild_sync.cli.choosing import counted
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
@@ -75,11 +74,11 @@ def _age(text: str | None) -> float | None:
 def _verdict(age: str, stale: Sequence[tuple[Standing, standings.Open]], total: int) -> str:
     """The line that Nagios shows: it is the first, and has no `|`, which begins figures there."""
     if not stale:
-        return f"GUILD OK - {counted(total)} not over, confirmed within {age}"
+        return f"GUILD OK - {formats.counted(total)} not over, confirmed within {age}"
     remotes = sorted({s.remote for s, _ in stale})
     where = terminal.clean(", ".join(remotes)).replace("|", "?")
     oldest = formats.date(int(min(run.confirmed for _, run in stale) * 1e6))
-    what = f"{counted(len(stale))} not confirmed for {age}, since {oldest}"
+    what = f"{formats.counted(len(stale))} not confirmed for {age}, since {oldest}"
     return f"GUILD CRITICAL - {what}: {where}"
 
 

@@ -41,6 +41,7 @@ from guild_sync.hosts.base import option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
 from guild_sync.output.console import say
+from guild_sync.output.formats import counted
 from guild_sync.runs import stop
 
 
@@ -115,4 +116,4 @@ def _why_not(run: Run, chosen: Chosen) -> GuildError:
 
 def _confirmed(chosen: Chosen) -> bool:
     choosing.show("stop", chosen)
-    return console.confirm(f"Stop {choosing.counted(len(chosen.runs))}?", default=False)
+    return console.confirm(f"Stop {counted(len(chosen.runs))}?", default=False)

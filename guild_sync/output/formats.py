@@ -30,6 +30,11 @@ def duration(seconds: int) -> str:
     return "".join(parts) or "0s"
 
 
+def counted(count: int) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} run" if count == 1 else f"{count} runs"
+
+
 def size(count: int) -> str:
     """A number of bytes for people: `812`, `4.9K`, `3.2G` (powers of 1024)."""
     number = float(count)

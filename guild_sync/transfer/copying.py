@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from guild_sync.errors import GuildError, Incomplete, RunNotFound
 from guild_sync.hooks.events import Change
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.output.formats import size
+from guild_sync.output.formats import counted, size
 from guild_sync.output.progress import progress
 from guild_sync.output.terminal import clean
 from guild_sync.transport import rsync
@@ -73,10 +73,10 @@ def warn_of_cramped(
 ) -> None:
     """Say of how many runs the files did not fit on the disk here, and how much that is."""
     if cramped:
-        runs = "1 run" if len(cramped) == 1 else f"{len(cramped)} runs"
         warn(
             Incomplete(
-                f"no room: {size(sum(cramped.values()))} for {runs} of {host.name}",
+                f"no room: {size(sum(cramped.values()))} for {counted(len(cramped))} of "
+                f"{host.name}",
                 "Their metadata and output are here, and all that fits. Free some of the disk, or "
                 "have less of it stay free (keep-free in the config file), and sync again.",
             )
