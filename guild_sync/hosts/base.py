@@ -22,6 +22,7 @@ class Host(AgentClient):
 
     name: str | None = None  # the remote's name, None for this machine
     home: str  # the guild home there
+    rsync: str = "rsync"  # the program that copies use there
     track: bool = False  # whether runs that are started there are brought here by themselves
 
     @abstractmethod

@@ -45,6 +45,7 @@ class RemoteHost(Host):
         self.remote = remote
         self._make_home = make_home
         self.name = remote.name
+        self.rsync = remote.rsync_path or self.rsync
         self.track = remote.track
         self.home = ""  # the guild home there, absolute; known after the first answer
 

@@ -251,7 +251,7 @@ def _clock(host: Host) -> Line:
 
 def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
     if parts & {BASICS, SPACE}:
-        found = host.checkup(_rsync_of(host))
+        found = host.checkup(host.rsync)
         if BASICS in parts:
             python = found["python"]
             yield Line("Python", f"{python['version']} ({python['executable']})")
@@ -267,12 +267,6 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
             yield from _space(found["home"])
     if ENVIRONMENT in parts:
         yield from _environment(host)
-
-
-def _rsync_of(host: Host) -> str:
-    """The rsync that copies use there."""
-    remote = getattr(host, "remote", None)
-    return (remote.rsync_path if remote else None) or "rsync"
 
 
 def _rsync(version: str | None) -> Line:
