@@ -10,9 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from guild_sync.agent.protocol import Value
-from guild_sync.agent.store import attrs
 from guild_sync.errors import UsageError
-from guild_sync.project.values import FlagValue, Several
+from guild_sync.project.values import FlagValue, Several, list_in
 
 MAX_TRIALS = 10_000  # more is a slip of the keyboard
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -37,13 +36,7 @@ def listed(text: str) -> list[Value] | None:
             count = f"more than {MAX_TRIALS}" if found else "no"
             raise UsageError(f"{text!r} has {count} values", "A range is [FIRST:LAST:STEP].")
         return found
-    if not (text.startswith("[") and text.endswith("]")):
-        return None
-    try:
-        value = attrs.decode(text)
-    except attrs.AttrError:
-        return None
-    return value if isinstance(value, list) else None
+    return list_in(text)
 
 
 def is_range(text: str) -> bool:

@@ -72,13 +72,23 @@ def plain_value(text: str) -> Value:
 
 def mapping_in(text: str) -> dict[str, Value] | None:
     """The mapping that a word on the command line spells out; None for any other text."""
-    if not (text.startswith("{") and text.endswith("}")) or "\n" in text:
+    value = None if "\n" in text else _spelled_out(text, "{}")
+    return value if isinstance(value, dict) else None
+
+
+def list_in(text: str) -> list[Value] | None:
+    """The list that a word on the command line spells out; None for any other text."""
+    value = _spelled_out(text, "[]")
+    return value if isinstance(value, list) else None
+
+
+def _spelled_out(text: str, brackets: str) -> Value:
+    if not (text.startswith(brackets[0]) and text.endswith(brackets[1])):
         return None
     try:
-        value = attrs.decode(text)
+        return attrs.decode(text)
     except attrs.AttrError:
         return None
-    return value if isinstance(value, dict) else None
 
 
 def shown(value: FlagValue) -> str:
