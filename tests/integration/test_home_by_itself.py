@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from faults import held, mark, write_run
 from filelock import FileLock
-from support import Guild, Place, Server, project
+from support import Guild, Place, Server, project, wait_until
 from test_hooks import ALL, TELL, Told
 from test_interrupted import assert_same_run
 from test_lost import a_minute_later
@@ -244,6 +244,7 @@ def test_a_guild_home_that_is_not_mounted_loses_no_run_that_is_expected(
     guild: Guild, place: Place, tmp_path: Path
 ) -> None:
     run_id = place.started()
+    wait_until((place.run_dir(run_id) / "begun").exists, "the operation's start")
     os.rename(place.home, tmp_path / "elsewhere")
     for _ in range(2):
         assert guild("sync").code != 0

@@ -173,7 +173,7 @@ def forked(place: Place, before: str = "", code: int = 0) -> tuple[str, int]:
     run_id = place.started()
     run = place.run_dir(run_id)
     seen = run / "log" if before == _OWN_OUTPUT else run / ".guild/output"
-    wait_until(lambda: seen.exists() and "left" in seen.read_text(), "the process that is left")
+    wait_until(lambda: seen.exists() and "\n" in seen.read_text(), "the process that is left")
     left = int(seen.read_text().split()[1])
     wait_until(lambda: "waits_for" in place.ok("info", run_id).out, "the end of the first")
     return run_id, left
