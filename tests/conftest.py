@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from hypothesis import settings
 from support import BIN, EXAMPLES, Guild, Place, Server, server
 
 from guild_sync.agent.store import locks
+from guild_sync.hosts.bootstrap import AGENT, agent_digest
 
 # The same examples each time, so that a test that passed fails by what was changed alone; `make
 # fuzz` is where examples are drawn at random.
@@ -55,10 +57,27 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def agent_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent as a home has it after some use: its modules are compiled, half a second's work."""
+    folder = tmp_path_factory.mktemp("agent") / agent_digest()
+    shutil.copytree(AGENT, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(folder, quiet=1)
+    return folder
+
+
 @pytest.fixture
-def there(tmp_path: Path) -> Path:
-    """The guild home on the remote."""
-    return tmp_path / "there"
+def there(tmp_path: Path, agent_folder: Path) -> Path:
+    """The guild home on the remote, which was used before by this version of guild."""
+    there = tmp_path / "there"
+    shutil.copytree(agent_folder, there / "agent" / agent_folder.name)
+    return there
+
+
+@pytest.fixture
+def not_used_before(there: Path) -> None:
+    """There is no guild home on the remote yet: the first that connects sends the agent."""
+    shutil.rmtree(there)
 
 
 @pytest.fixture

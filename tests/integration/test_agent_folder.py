@@ -18,6 +18,8 @@ import guild_sync
 from guild_sync.agent.machine import folder
 from guild_sync.hosts.bootstrap import agent_digest
 
+pytestmark = pytest.mark.usefixtures("not_used_before")
+
 EIGHT_DAYS = 8 * 86400.0
 
 

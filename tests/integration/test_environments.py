@@ -23,6 +23,8 @@ __all__ = ["own_connections"]
 SHOWS = """\
 import os, sys
 import only_here
+
+pytestmark = pytest.mark.usefixtures("not_used_before")
 names = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "GREETING", "ORDER", "N")
 print("from", only_here.__file__)
 print("python", sys.executable)

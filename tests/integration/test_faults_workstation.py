@@ -21,6 +21,8 @@ from support import Guild, Place, Server, keep_nothing_free, wait_until
 
 from guild_sync.agent.store import locks, rundir
 
+pytestmark = pytest.mark.usefixtures("not_used_before")
+
 # Of each command; 200 each passed once (docs/reliability.md).
 KILLS = int(os.environ.get("FAULT_KILLS", "12"))
 RUNS = [f"{number:032x}" for number in range(1, 4)]

@@ -14,6 +14,8 @@ from support import BIN, Guild, Server, project
 
 from guild_sync.hosts.bootstrap import agent_digest
 
+pytestmark = pytest.mark.usefixtures("not_used_before")
+
 
 def agents(there: Path) -> set[str]:
     return {path.name for path in (there / "agent").iterdir()}

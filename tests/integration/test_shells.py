@@ -30,6 +30,8 @@ NOISE = "prints text where no person is watching"
 MODULE = """\
 import os, time
 
+pytestmark = pytest.mark.usefixtures("not_used_before")
+
 go = ""
 
 print("waiting", flush=True)

@@ -6,7 +6,10 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 from support import Guild, wait_until
+
+pytestmark = pytest.mark.usefixtures("not_used_before")
 
 RUN_ID = r"[0-9a-f]{32}"
 
