@@ -8,7 +8,8 @@ the beginning of one. Without RUN, all of the remote's runs are copied, or with 
 all that they leave, but for those that were deleted here: how many these are is said.
 What is here already is not copied again; on a terminal it is said how many those are. A
 run here that was made here, or came from another remote, is replaced only where RUN is
-its id or the beginning of that. A run that is running there is shown as such here,
+its id or the beginning of that, and so is one copied that was started on another remote
+from here and has not come home. A run that is running there is shown as such here,
 until 'guild sync' learns that it has ended. Labels, tags, comments and marks that were
 changed here since are kept; where a label was changed on both sides, the one here
 stays, and a line says so. With a batch or a pipeline come the runs that it consists of,
@@ -188,20 +189,25 @@ def _pull(
     here.forget_expected([*(expected & states.keys() - pulled.unfinished)])
     pull.warn_of(pulled, host, console.warn)
     if pulled.foreign:
-        console.warn(_not_its_own(host.name, pulled.foreign))
+        console.warn(_not_its_own(host.name, pulled.foreign, here.absent([*pulled.foreign])))
     return pulled, gone
 
 
-def _not_its_own(remote: str, foreign: Mapping[str, str]) -> Incomplete:
+def _not_its_own(remote: str, foreign: Mapping[str, str], coming: Sequence[str]) -> Incomplete:
+    """Say whose the runs are that stay as here; `coming` are expected, and not here yet."""
     one = next(iter(foreign)) if len(foreign) == 1 else ""
     what = f"run {one} is" if one else f"{len(foreign)} runs are"
-    whose = sorted({f"from {origin}" if origin else "made here" for origin in foreign.values()})
+    whose = sorted({_whose(origin, run_id in coming) for run_id, origin in foreign.items()})
     ids = ", ".join(list(foreign)[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
     return Incomplete(
         f"{what} not from {remote}, which has {'it' if one else 'them'} too, and stay"
         f"{'s' if one else ''} as here ({', '.join(whose)})",
         f"To replace one by the remote's, name it: guild pull {remote} RUN\nRUN: {ids}",
     )
+
+
+def _whose(origin: str, is_coming: bool) -> str:
+    return f"{'expected ' if is_coming else ''}from {origin}" if origin else "made here"
 
 
 def _reached(here: LocalHost, name: str, received: int, seconds: float) -> None:
