@@ -374,9 +374,15 @@ class AgentClient(ABC):
         filters: Filters | None,
         selection: protocol.SelectionForm | None,
         room: int | None = None,
+        look_only: bool = False,
     ) -> protocol.Offer:
         return self.ask(
-            Functions.offer, specs=list(specs), filters=filters, selection=selection, room=room
+            Functions.offer,
+            specs=list(specs),
+            filters=filters,
+            selection=selection,
+            room=room,
+            look_only=look_only,
         )
 
     def tracked(self) -> list[tuple[RunId, str]]:
@@ -399,6 +405,9 @@ class AgentClient(ABC):
 
     def deleted(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.deleted, ids=list(ids))
+
+    def foreign(self, ids: Sequence[RunId], remote: str) -> dict[RunId, str]:
+        return self.ask(Functions.foreign, ids=list(ids), remote=remote)
 
     def overview(self) -> dict[str, protocol.Overview]:
         return self.ask(Functions.overview)

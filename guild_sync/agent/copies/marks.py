@@ -49,7 +49,7 @@ def begin(
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
     incoming = _incoming(top, incoming)
-    foreign = {} if named is None else _foreign(home, set(states) - set(named), remote)
+    foreign = {} if named is None else foreign_to(home, set(states) - set(named), remote)
     refused = {}
     before = {}
     moved = {}
@@ -105,7 +105,7 @@ def _why_not(home: str, directory: str, state: State) -> str:
     return ""
 
 
-def _foreign(home: str, ids: Iterable[str], remote: str) -> Dict[str, str]:
+def foreign_to(home: str, ids: Iterable[str], remote: str) -> Dict[str, str]:
     """Of these runs, those that are none of `remote`'s here: the remote that each is of.
 
     It is empty for a run that was made here. One that is not here yet is of the remote that it is
