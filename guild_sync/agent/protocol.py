@@ -227,7 +227,7 @@ class State(TypedDict):
     notes: Notes
     unreadable: List[str]  # paths that its remote may not read
     children: List[RunId]  # the runs that it consists of, by now
-    bytes: Optional[Count]  # of its files; None: they fit in the room that was told, or not known
+    bytes: Optional[Count]  # of its files, at most; None: they fit in the room that was told
 
 
 if TYPE_CHECKING:

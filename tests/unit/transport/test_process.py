@@ -90,6 +90,15 @@ def test_it_is_ended_where_its_output_is_not_taken(tmp_path: Path) -> None:
     assert has_ended(int((tmp_path / "pid").read_text()))
 
 
+def test_it_is_ended_once_it_must_not_go_on(tmp_path: Path) -> None:
+    done = run(f"touch {tmp_path}/begun; sleep 600", forbidden=(tmp_path / "begun").exists)
+    assert (done.was_forbidden, done.timed_out) == (True, False)
+    (tmp_path / "begun").unlink()
+    assert run("exit 3", forbidden=(tmp_path / "begun").exists).code == 3
+    assert run(f"touch {tmp_path}/more", forbidden=lambda: True).was_forbidden
+    assert not (tmp_path / "more").exists(), "it is not begun"
+
+
 @pytest.mark.parametrize("program", ["no-such-program", "/etc/passwd", "/etc/passwd/x"])
 def test_a_program_that_is_not_installed_is_said(program: str) -> None:
     with pytest.raises(GuildError, match=f"{program} is not installed here"):
