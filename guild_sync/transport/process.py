@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from guild_sync.agent.machine.children import die_with_parent
+from guild_sync.agent.store import identity
 from guild_sync.errors import DeadlinePassed, GuildError
 
 TIMED_OUT = -1000
@@ -34,7 +35,7 @@ _ALL_EXIT_CODES = range(-64, 256)
 _CHUNK = 65536
 _MOST_STDERR = 1 << 20  # bytes that are kept of it
 END_SECONDS = 5.0
-_LOOK_SECONDS = 0.1  # between two looks at whether a program may go on
+_LOOK_SECONDS = 0.1  # between two looks at whether a program may go on, or has ended
 # For what is in a pipe still after its program has ended, where somebody else holds it open.
 _REST_OF_STDOUT, _REST_OF_STDERR = 2.0, 0.3  # seconds
 
@@ -349,12 +350,14 @@ def _ended_on_error(program: Any) -> Iterator[None]:
 
 def _has_ended(program: Any, seconds: float) -> bool:
     """Whether a program of subprocess's, or one of sh's, ends within so many seconds."""
-    of_subprocess = isinstance(program, subprocess.Popen)
-    too_late = subprocess.TimeoutExpired if of_subprocess else _sh().TimeoutException
-    try:
-        program.wait(timeout=seconds)
-    except too_late:
-        return False
-    except TypeError:  # sh, which a Ctrl-C has kept from learning how it ended
-        return True
+    if isinstance(program, subprocess.Popen):
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(timeout=seconds)
+        return program.returncode is not None
+    # Not as sh has it: what took us here may have kept it from learning of the end.
+    until, start = time.monotonic() + seconds, identity.start_time(program.pid)
+    while start is not None and identity.start_time(program.pid) == start:
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_SECONDS)
     return True
