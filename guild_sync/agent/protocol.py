@@ -188,10 +188,14 @@ class Info(Details):
 
 
 class Listing(TypedDict):
-    """The first of the runs that are meant, and how many there are in all."""
+    """The first of the runs that are meant, and how many there are in all.
+
+    `others`: how many of the first would be other people's, were they meant too.
+    """
 
     runs: List[Run]
     total: Count
+    others: Count
 
 
 class DetailedListing(TypedDict):

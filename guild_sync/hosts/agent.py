@@ -37,6 +37,7 @@ class AgentClient(ABC):
         filters: Filters | None = None,
         deleted: bool = False,
         whole: bool = False,
+        with_others: bool = False,
     ) -> protocol.Listing:
         return self.ask(
             Functions.list_runs,
@@ -45,6 +46,7 @@ class AgentClient(ABC):
             filters=filters,
             deleted=deleted,
             whole=whole,
+            with_others=with_others,
         )
 
     def list_details(
