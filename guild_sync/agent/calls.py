@@ -63,6 +63,7 @@ class Functions:
     expect = Function("copies.expected.expect", Nothing)
     expected = Function("copies.expected.expected", List[protocol.Expected])
     find_again = Function("copies.marks.find_again", protocol.Found)
+    foreign = Function("copies.marks.foreign_to", Dict[protocol.RunId, str])
     forget_expected = Function("copies.expected.forget", Nothing)
     home_name = Function("store.home.home_name", str)
     info = Function("catalog.describe.info", protocol.Info)

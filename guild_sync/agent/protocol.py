@@ -188,10 +188,14 @@ class Info(Details):
 
 
 class Listing(TypedDict):
-    """The first of the runs that are meant, and how many there are in all."""
+    """The first of the runs that are meant, and how many there are in all.
+
+    `others`: how many of the first would be other people's, were they meant too.
+    """
 
     runs: List[Run]
     total: Count
+    others: Count
 
 
 class DetailedListing(TypedDict):
@@ -227,7 +231,7 @@ class State(TypedDict):
     notes: Notes
     unreadable: List[str]  # paths that its remote may not read
     children: List[RunId]  # the runs that it consists of, by now
-    bytes: Optional[Count]  # of its files; None: they fit in the room that was told, or not known
+    bytes: Optional[Count]  # of its files, at most; None: they fit in the room that was told
 
 
 if TYPE_CHECKING:

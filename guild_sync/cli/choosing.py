@@ -77,12 +77,8 @@ def choose(
         wanted = {**otherwise, **wanted}
     limit = None if specs or all_runs else 1
     own = of_own(args, target, wanted) if changes else wanted
-    found = target.list_runs(specs=specs, limit=limit, filters=own, deleted=deleted, whole=all_runs)
-    if own is not wanted:
-        every = target.list_runs(limit=limit or 0, filters=wanted, deleted=deleted, whole=all_runs)
-        known = [run["id"] for run in found["runs"]]
-        latest = [run for run in every["runs"] if run["id"] not in known]
-        tell_of_others(target, len(latest) if limit else every["total"] - found["total"])
+    found = target.list_runs(specs, limit, own, deleted, all_runs, with_others=own is not wanted)
+    tell_of_others(target, found["others"])
     return Chosen(target, found["runs"])
 
 

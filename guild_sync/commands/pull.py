@@ -8,7 +8,8 @@ the beginning of one. Without RUN, all of the remote's runs are copied, or with 
 all that they leave, but for those that were deleted here: how many these are is said.
 What is here already is not copied again; on a terminal it is said how many those are. A
 run here that was made here, or came from another remote, is replaced only where RUN is
-its id or the beginning of that. A run that is running there is shown as such here,
+its id or the beginning of that, and so is one copied that was started on another remote
+from here and has not come home. A run that is running there is shown as such here,
 until 'guild sync' learns that it has ended. Labels, tags, comments and marks that were
 changed here since are kept; where a label was changed on both sides, the one here
 stays, and a line says so. With a batch or a pipeline come the runs that it consists of,
@@ -40,11 +41,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from guild_sync.agent.protocol import Run, State
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
@@ -65,51 +68,71 @@ from guild_sync.transfer.room import Room
 _SHOWN = 5  # ids in a message
 
 
+class _Meant(NamedTuple):
+    """The runs that a command line means there, how they are, and those that they consist of.
+
+    And what of their files is not copied, and the bytes that were free here.
+    """
+
+    runs: Sequence[Run]
+    states: Mapping[str, State | None]
+    children: Sequence[str]
+    selection: Selection
+    free: int
+
+
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     arguments.filters(args)  # faults are said before anybody is asked
     selected = arguments.selection(args)
-    as_json = bool(args.is_set("--json"))
-    if as_json and not args.is_set("--plan"):
+    if args.is_set("--json") and not args.is_set("--plan"):
         raise UsageError("--json belongs to --plan")
     remote = remotes.remote(args.word("REMOTE"))
-    here = LocalHost(str(guild_home()))
+    host, here = remote_host(remote), LocalHost(str(guild_home()))
+    selection, room = selected(remote.pull), Room()
+    if args.is_set("--plan"):
+        return _plan(args, host, here, _meant(args, host, here, selection, room))
     with locking.remote_lock(remote.name, wait=True, on_wait=say):
         started = time.monotonic()
-        host = remote_host(remote)
-        if not as_json:
-            say(f"Getting run info on {host.name}")
-        filters = arguments.filters_for(args, host, changes=True)
-        selection, specs = selected(remote.pull), args.texts("RUN")
-        room = Room()
-        free = room.left(Path(here.home, "runs"))
-        runs, found = survey.offer(host, here, specs, filters, selection, free)
-        if not specs and not args.is_set("--deleted"):
-            runs = _without_deleted(here, host, runs, silent=as_json)
-        meant = survey.Survey({run["id"]: found.states[run["id"]] for run in runs}, found.home_id)
-        found, children = survey.and_children(host, here, meant, selection, False, room=free)
-        states = dict(found.states)
-        if args.is_set("--plan"):
-            return _plan(host, here, states, as_json)
-        if not runs:
+        meant = _meant(args, host, here, selection, room)
+        states = meant.states
+        if not meant.runs:
             say("Nothing to copy.")
             _reached(here, remote.name, 0, time.monotonic() - started)
             return max(Exit.OK, delivery.deliver(here, console.warn))
         if not args.is_set("--yes"):
-            if not _confirmed(runs, len(children), host, args.is_set("--delete")):
+            if not _confirmed(meant.runs, len(meant.children), host, args.is_set("--delete")):
                 return Exit.OK
             # The status must be from just before the copy.
-            told = survey.survey(host, here, list(states), selection, False, room=free)
-            states = dict(told.states)
-        delete, links = args.is_set("--delete"), args.is_set("--copy-links")
+            told = survey.survey(host, here, list(states), selection, False, room=meant.free)
+            states = told.states
         begun = time.monotonic()
-        pulled, gone = _pull(host, here, states, selection, delete, links, specs, room)
+        pulled, gone = _pull(args, host, here, states, selection, room)
         _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(states, pulled)
     is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
     status = Exit.OK if is_whole else Exit.INCOMPLETE
     return max(status, delivery.deliver(here, console.warn))
+
+
+def _meant(
+    args: Arguments, host: RemoteHost, here: LocalHost, selection: Selection, room: Room
+) -> _Meant:
+    """The runs that are meant there; for a plan nothing is written there. Raises as `survey`."""
+    is_plan, silent = args.is_set("--plan"), args.is_set("--json")
+    if not silent:
+        say(f"Getting run info on {host.name}")
+    filters, specs = arguments.filters_for(args, host, changes=True), args.texts("RUN")
+    free = room.left(Path(here.home, "runs"))
+    runs, found = survey.offer(host, here, specs, filters, selection, free, look_only=is_plan)
+    if not specs and not args.is_set("--deleted"):
+        runs = _without_deleted(here, host, runs, silent)
+    named = survey.Survey({run["id"]: found.states[run["id"]] for run in runs}, found.home_id)
+    whole, children = survey.and_children(
+        host, here, named, selection, stamps=False, look_only=is_plan, room=free
+    )
+    return _Meant(runs, whole.states, children, selection, free)
 
 
 def _without_deleted(
@@ -126,15 +149,18 @@ def _without_deleted(
     return [run for run in runs if run["id"] not in deleted]
 
 
-def _plan(
-    host: RemoteHost, here: LocalHost, states: Mapping[str, State | None], as_json: bool
-) -> int:
+def _plan(args: Arguments, host: RemoteHost, here: LocalHost, meant: _Meant) -> int:
     from guild_sync.sync import plan_report, preview
 
-    found = {run_id: state for run_id, state in states.items() if state}
-    planned = preview.copies(host, here, found)
+    states = {run_id: state for run_id, state in meant.states.items() if state}
+    named = _named(states, args.texts("RUN"))
+    foreign = here.foreign([run_id for run_id in states if run_id not in named], host.name)
+    coming = {run_id: state for run_id, state in states.items() if run_id not in foreign}
+    planned = preview.copies(host, here, coming)
     news = [run for run in planned if run.files or run.before != run.after]
-    return plan_report.show([preview.Plan(host.name, news)], here, as_json)
+    status = plan_report.show([preview.Plan(host.name, news)], here, args.is_set("--json"))
+    _warn_of_foreign(host, here, foreign)
+    return status
 
 
 def _tell(states: Mapping[str, State | None], pulled: pull.Pulled) -> None:
@@ -160,13 +186,11 @@ def _confirmed(runs: Sequence[Run], children: int, host: RemoteHost, delete: boo
 
 
 def _pull(
+    args: Arguments,
     host: RemoteHost,
     here: LocalHost,
     found: Mapping[str, State | None],
     selection: Selection,
-    delete: bool,
-    copy_links: bool,
-    specs: Sequence[str],
     room: Room,
 ) -> tuple[pull.Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
@@ -174,34 +198,50 @@ def _pull(
     states = {run_id: state for run_id, state in found.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
-    named = [run_id for run_id in states if any(survey.is_id_of(spec, run_id) for spec in specs)]
     expected = {run["run"] for run in here.expected() if run["remote"] == host.name}
     children = survey.consisting(expected, states) - expected
     pulled = pull.pull(
-        *(host, here, states, say, delete, journal.Journal(here), copy_links),
+        *(host, here, states, say),
+        delete=args.is_set("--delete"),
+        journal=journal.Journal(here),
+        copy_links=args.is_set("--copy-links"),
         delete_copied=selection.delete,
-        named=named,
+        named=_named(states, args.texts("RUN")),
         # Trials and steps that are not here yet were started from here, too.
         expected={*expected, *(here.absent(sorted(children)) if children else ())},
         room=room,
     )
     here.forget_expected([*(expected & states.keys() - pulled.unfinished)])
     pull.warn_of(pulled, host, console.warn)
-    if pulled.foreign:
-        console.warn(_not_its_own(host.name, pulled.foreign))
+    _warn_of_foreign(host, here, pulled.foreign)
     return pulled, gone
 
 
-def _not_its_own(remote: str, foreign: Mapping[str, str]) -> Incomplete:
+def _named(ids: Iterable[str], specs: Sequence[str]) -> list[str]:
+    """The runs that the user has named, whosever they are here."""
+    return [run_id for run_id in ids if any(survey.is_id_of(spec, run_id) for spec in specs)]
+
+
+def _warn_of_foreign(host: RemoteHost, here: LocalHost, foreign: Mapping[str, str]) -> None:
+    if foreign:
+        console.warn(_not_its_own(host.name, foreign, here.absent([*foreign])))
+
+
+def _not_its_own(remote: str, foreign: Mapping[str, str], coming: Sequence[str]) -> Incomplete:
+    """Say whose the runs are that stay as here; `coming` are expected, and not here yet."""
     one = next(iter(foreign)) if len(foreign) == 1 else ""
     what = f"run {one} is" if one else f"{len(foreign)} runs are"
-    whose = sorted({f"from {origin}" if origin else "made here" for origin in foreign.values()})
+    whose = sorted({_whose(origin, run_id in coming) for run_id, origin in foreign.items()})
     ids = ", ".join(list(foreign)[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
     return Incomplete(
         f"{what} not from {remote}, which has {'it' if one else 'them'} too, and stay"
         f"{'s' if one else ''} as here ({', '.join(whose)})",
         f"To replace one by the remote's, name it: guild pull {remote} RUN\nRUN: {ids}",
     )
+
+
+def _whose(origin: str, is_coming: bool) -> str:
+    return f"{'expected ' if is_coming else ''}from {origin}" if origin else "made here"
 
 
 def _reached(here: LocalHost, name: str, received: int, seconds: float) -> None:

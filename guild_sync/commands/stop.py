@@ -77,9 +77,10 @@ def _chosen(args: Arguments) -> Chosen:
     if not args.texts("RUN"):
         wanted = {"status": ["running"], **wanted}
     own = choosing.of_own(args, target, wanted)
-    found = target.list_runs(specs=args.texts("RUN"), filters=own)["runs"]
+    listing = target.list_runs(args.texts("RUN"), filters=own, with_others=own is not wanted)
+    found = listing["runs"]
     there = [run for run in found if _runs_there(run)]
-    if own is not wanted:
+    if listing["others"]:  # of which some may be copies there, of runs that run elsewhere
         every = target.list_runs(filters=wanted)["runs"]
         choosing.tell_of_others(target, len(list(filter(_runs_there, every))) - len(there))
     return Chosen(target, found if args.texts("RUN") or not there else there)

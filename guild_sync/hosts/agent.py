@@ -37,6 +37,7 @@ class AgentClient(ABC):
         filters: Filters | None = None,
         deleted: bool = False,
         whole: bool = False,
+        with_others: bool = False,
     ) -> protocol.Listing:
         return self.ask(
             Functions.list_runs,
@@ -45,6 +46,7 @@ class AgentClient(ABC):
             filters=filters,
             deleted=deleted,
             whole=whole,
+            with_others=with_others,
         )
 
     def list_details(
@@ -374,9 +376,15 @@ class AgentClient(ABC):
         filters: Filters | None,
         selection: protocol.SelectionForm | None,
         room: int | None = None,
+        look_only: bool = False,
     ) -> protocol.Offer:
         return self.ask(
-            Functions.offer, specs=list(specs), filters=filters, selection=selection, room=room
+            Functions.offer,
+            specs=list(specs),
+            filters=filters,
+            selection=selection,
+            room=room,
+            look_only=look_only,
         )
 
     def tracked(self) -> list[tuple[RunId, str]]:
@@ -399,6 +407,9 @@ class AgentClient(ABC):
 
     def deleted(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.deleted, ids=list(ids))
+
+    def foreign(self, ids: Sequence[RunId], remote: str) -> dict[RunId, str]:
+        return self.ask(Functions.foreign, ids=list(ids), remote=remote)
 
     def overview(self) -> dict[str, protocol.Overview]:
         return self.ask(Functions.overview)

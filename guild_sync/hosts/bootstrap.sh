@@ -13,32 +13,33 @@
 # then the parts of the guild home, relative to the login's home unless it is absolute
 # (bootstrap.home_words): `t` and text in that form, or `v` and the name of a variable there
 #
-# The script's own variables begin with `_`, as those rarely do.
+# The script's own variables begin with `_`, as those rarely do; what is in use while the lines
+# of $5 are read begins with `_guild_`, and no option of the shell that they set counts after.
 
 # A word decoded. The full stop keeps the line breaks at its end, which $( ) would take away.
-d() { printf %b. "$1"; };
+_guild_word() { printf %b. "$1"; };
 # Answer $1, a JSON object, behind the word that begins an answer; then $2, as it is.
-a() { printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0; };
+_guild_answer() { printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0; };
 
 # A start-up file of the login's may have gone elsewhere.
-cd || a "{\"no_home\": true}";
-_p=$(d "$1"); _p=${_p%.}; _i=$2; _s=$(d "$3"); _s=${_s%.}; _m=$4;
-_e=$(d "$5"); _e=${_e%.}; shift 5; _h=;
+cd || _guild_answer "{\"no_home\": true}";
 # It gets nothing to read, as what comes there is the request; and says nothing on stdout. It sees
 # none of the words, which files that it reads would take for theirs, and moves nothing of ours: a
 # folder that it goes to, words that it sets and a trap that it leaves are its own.
-[ -z "$_e" ] || {
-    _c=$PWD; _q="$*"; set --;
-    eval "$_e" </dev/null >&2 || a "{\"no_setup\": true}";
-    trap - EXIT; cd "$_c"; unset IFS; set -f; set -- $_q;
+_guild_setup=$(_guild_word "$5"); _guild_setup=${_guild_setup%.};
+[ -z "$_guild_setup" ] || {
+    _guild_folder=$PWD; _guild_words="$*"; set --;
+    eval "$_guild_setup" </dev/null >&2 || _guild_answer "{\"no_setup\": true}";
+    trap - EXIT; set +eu; cd "$_guild_folder"; unset IFS; set -f; set -- $_guild_words;
 };
+_p=$(_guild_word "$1"); _p=${_p%.}; _i=$2; _s=$(_guild_word "$3"); _s=${_s%.}; _m=$4; shift 5; _h=;
 for _w; do
     case $_w in
         v*)
             _w=${_w#v}; eval "_v=\${$_w}";
-            [ -n "$_v" ] || a "{\"no_variable\": \"$_w\"}";
+            [ -n "$_v" ] || _guild_answer "{\"no_variable\": \"$_w\"}";
             _h=$_h$_v ;;
-        *) _v=$(d "$_w"); _v=${_v%.}; _h=$_h${_v#t} ;;
+        *) _v=$(_guild_word "$_w"); _v=${_v%.}; _h=$_h${_v#t} ;;
     esac;
 done;
 case $_h in
@@ -49,7 +50,7 @@ _g=$_h/agent/$_i; _n=$_h/agent/$_s;
 
 # Of a disk that is not mounted, nothing is made in its place.
 [ "$_m" = no ] && {
-    [ -d "$_h/runs" ] || a "{\"home_missing\": true}";
+    [ -d "$_h/runs" ] || _guild_answer "{\"home_missing\": true}";
 };
 # What was sent gets its name by one rename: an agent is there whole, or not at all. Where there is
 # a folder already it mends that; another may have sent it meanwhile, and then it changes nothing.
@@ -61,11 +62,11 @@ _g=$_h/agent/$_i; _n=$_h/agent/$_s;
 # Ask for the agent, and say where it goes.
 [ -s "$_g/__main__.py" ] || {
     # Else rsync, which sends the agent, would wait for what a start-up file reads.
-    read -r _v || a "{\"no_request\": true}";
-    mkdir -p "$_h/agent" && a "{\"no_agent\": true}" "$_h";
-    a "{\"no_folder\": true}" "$_h";
+    read -r _v || _guild_answer "{\"no_request\": true}";
+    mkdir -p "$_h/agent" && _guild_answer "{\"no_agent\": true}" "$_h";
+    _guild_answer "{\"no_folder\": true}" "$_h";
 };
-command -v "$_p" >/dev/null 2>&1 || a "{\"no_python\": true}";
+command -v "$_p" >/dev/null 2>&1 || _guild_answer "{\"no_python\": true}";
 # If no answer follows this line, the agent or its Python does not work.
 printf "\n%s\n" @REACHED@;
 # -I -S: nothing of the login's comes into it; -X utf8: names are UTF-8 whatever the locale.

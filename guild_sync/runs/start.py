@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
@@ -53,23 +53,26 @@ def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host, where it waits to be started; `track` as `start` has it."""
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
-        with _expected(launch, host, track):
-            host.mark_staged(run_id=launch.run_id)
+        _expect(launch, host, track)
+        host.mark_staged(run_id=launch.run_id)
+    _note_begun(launch, host, track)
 
 
 def start(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host and start its operation, detached; returns once it runs.
 
     Where anything fails before that, nothing of it stays there; a run that was there
-    already is staged then. With `track`, syncs bring home what is started on a remote.
+    already is staged then. With `track`, syncs bring home what is started on a remote: it is
+    expected here from then on, also where the answer was cut off.
     """
     with _discarded_on_error(launch, host):
         _make(launch, host, say)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
-        with _expected(launch, host, track):
-            host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
+        _expect(launch, host, track)
+        host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
+    _note_begun(launch, host, track)
     # A sync may have been there since, and have found the run before it was started again.
     _reopen_copy(launch, host)
 
@@ -198,13 +201,19 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
                 if host.name is not None:
                     from guild_sync.runs import tracking
 
-                    tracking.forget([launch.run_id])
+                    tracking.forget_if_gone(launch.run_id, host)
         raise
 
 
-def _expected(launch: Launch, host: Host, track: bool) -> AbstractContextManager[None]:
-    if not track:
-        return nullcontext()
-    from guild_sync.runs import tracking  # a run here has no use for it
+def _expect(launch: Launch, host: Host, track: bool) -> None:
+    if track:
+        from guild_sync.runs import tracking  # a run here has no use for it
 
-    return tracking.expected(launch.run_id, host)
+        tracking.expect(launch.run_id, host)
+
+
+def _note_begun(launch: Launch, host: Host, track: bool) -> None:
+    if track and host.name is not None:
+        from guild_sync.runs import tracking
+
+        tracking.note_begun(launch.run_id)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 
 from guild_sync.agent.protocol import Expected
 from guild_sync.config.home import guild_home
+from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 
 
-@contextmanager
-def expected(run_id: str, host: Host) -> Iterator[None]:
-    """Have the run be expected here from before it is started on the host.
+def expect(run_id: str, host: Host) -> None:
+    """Have the run be expected here, which is about to be started on the host.
 
-    Where that fails, whoever cleared it away says so by `forget`; else the next sync asks the
-    remote what has become of it. One that has a copy here is asked for anyway.
+    Where nothing comes of that, whoever finds it so calls `forget`; else the next sync asks the
+    remote what has become of it. One that has a copy here is asked for anyway. Raises GuildError
+    where it cannot be written down.
     """
     here = LocalHost(str(guild_home()))
-    if host.name is None or here.states(ids=[run_id])[run_id]["status"] is not None:
-        yield
-        return
-    here.expect(run_id, host.name)
-    yield
-    here.note_begun(run_id)
+    if host.name is not None and here.states(ids=[run_id])[run_id]["status"] is None:
+        here.expect(run_id, host.name)
+
+
+def note_begun(run_id: str) -> None:
+    """Keep of the run, if it is expected here, that it has been started."""
+    with suppress(GuildError):  # it runs, and comes home: only its loss would be taken for less
+        LocalHost(str(guild_home())).note_begun(run_id)
 
 
 def not_here_yet(here: LocalHost) -> list[Expected]:
@@ -37,3 +40,9 @@ def not_here_yet(here: LocalHost) -> list[Expected]:
 def forget(ids: Sequence[str]) -> None:
     """Expect these runs no more: nothing of them is there, or they are not wanted here."""
     LocalHost(str(guild_home())).forget_expected(ids)
+
+
+def forget_if_gone(run_id: str, host: Host) -> None:
+    """Expect the run no more where the host has nothing of it; raises as the host does."""
+    if host.states(ids=[run_id])[run_id]["status"] is None:
+        forget([run_id])

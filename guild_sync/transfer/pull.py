@@ -68,6 +68,7 @@ def pull(
     what changes here. With `named`, a run here that is none of the remote's, and not one of
     these, stays as it is. Of those that are `expected` from the remote, their start is news too.
     What there is no `room` for stays there, but for metadata and output, and is not settled.
+    Raises Incomplete where what comes is so much more that the copy had to be ended.
     """
     begun = here.begin_copy(states, host.name, named)
     foreign = begun["foreign"]
@@ -90,14 +91,18 @@ def pull(
         removable=removable,
         moved=begun["moved"],
     )
+    own_room = room or Room(0)
     plan = partial(rsync.plan, host.remote, source, ids, target, left_out)
     places = {run_id: Path(begun["moved"].get(run_id, target)) for run_id in ids}
     sizes = {i: size for i in ids if (size := states[i]["bytes"]) is not None}
     linked: dict[str, str] = {}
     try:
         needs = _needs(room, sizes, places, plan) if room is not None and sizes else {}
-        with (room or Room(0)).promised(needs, places) as cramped:
-            copied = copy_runs(ids, f"from {host.name}", partial(copy, bare=cramped), say, delete)
+        with own_room.promised(needs, places) as cramped:
+            # Whatever the remote has told of their sizes, and however they grow meanwhile.
+            is_full = partial(own_room.is_full, set(places.values()))
+            bounded = partial(copy, bare=cramped, is_full=is_full)
+            copied = copy_runs(ids, f"from {host.name}", bounded, say, delete)
     finally:
         linked = here.end_copy(begun["incoming"], ids, host.name)
     faults.update(copied.faults)
@@ -145,7 +150,8 @@ def _needs(
         needed[places[run_id]] = needed.get(places[run_id], 0) + size
     if all(size <= room.left(place) for place, size in needed.items()):
         return sizes
-    return {run_id: amount.own for run_id, amount in plan().items()}
+    # rsync counts holes in files too.
+    return {i: min(amount.own, sizes.get(i, amount.own)) for i, amount in plan().items()}
 
 
 def warn_of(pulled: Pulled, host: RemoteHost, warn: Callable[[GuildError], None]) -> None:

@@ -118,9 +118,10 @@ def offer(
     filters: Filters,
     selection: Selection,
     room: int | None = None,
+    look_only: bool = False,
 ) -> tuple[list[Run], Survey]:
     """The runs that are meant there, and what the remote says of them, as `survey`."""
-    answer = host.offer(specs, filters, selection.as_request(), room)
+    answer = host.offer(specs, filters, selection.as_request(), room, look_only)
     ids = [run["id"] for run in answer["runs"]]
     _check_asked_for(host, ids, specs)
     return answer["runs"], _checked(host, here, ids, answer)

@@ -24,15 +24,18 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from guild_sync.agent.machine.children import die_with_parent
+from guild_sync.agent.store import identity
 from guild_sync.errors import DeadlinePassed, GuildError
 
 TIMED_OUT = -1000
 TOO_MUCH = -1001
+FORBIDDEN = -1002
 MAX_OUTPUT = 1 << 28  # bytes; a program that is read whole and prints more is ended
 _ALL_EXIT_CODES = range(-64, 256)
 _CHUNK = 65536
 _MOST_STDERR = 1 << 20  # bytes that are kept of it
 END_SECONDS = 5.0
+_LOOK_SECONDS = 0.1  # between two looks at whether a program may go on, or has ended
 # For what is in a pipe still after its program has ended, where somebody else holds it open.
 _REST_OF_STDOUT, _REST_OF_STDERR = 2.0, 0.3  # seconds
 
@@ -51,6 +54,10 @@ class Completed(NamedTuple):
     @property
     def said_too_much(self) -> bool:
         return self.code == TOO_MUCH
+
+    @property
+    def was_forbidden(self) -> bool:
+        return self.code == FORBIDDEN
 
 
 class _Reader(threading.Thread):
@@ -121,14 +128,18 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     on_output: Callable[[bytes], None] | None = None,
+    forbidden: Callable[[], bool] | None = None,
 ) -> Completed:
     """Return how `argv` ended. After `timeout` seconds it is killed, and `timed_out` is set.
 
-    With `on_output`, that is handed each piece of stdout as it comes, and none is kept.
+    With `on_output`, that is handed each piece of stdout as it comes, and none is kept. It is not
+    begun, or is killed, where `forbidden` says so, and `was_forbidden` is set.
     Raises GuildError where the program is not installed, and DeadlinePassed (`deadline`).
     """
     left = _seconds_left()
     seconds = min((s for s in (timeout, left) if s is not None), default=None)
+    if forbidden and forbidden():
+        return Completed(FORBIDDEN, b"", "")
     try:
         program = subprocess.Popen(
             argv,
@@ -144,7 +155,11 @@ def run(
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         raise _not_installed(argv[0]) from None
     assert program.stdin and program.stdout and program.stderr
-    with _ended_on_error(program), _killed_after(program.pid, seconds) as timed_out:
+    with (
+        _ended_on_error(program),
+        _killed_after(program.pid, seconds) as timed_out,
+        _killed_where(program.pid, forbidden) as was_forbidden,
+    ):
         err = _Reader(program.stderr, _MOST_STDERR, lambda: None)
         threading.Thread(target=_feed, args=(program.stdin, stdin), daemon=True).start()
         if on_output is None:
@@ -161,6 +176,8 @@ def run(
     if timed_out.is_set():
         _seconds_left()
         code = TIMED_OUT
+    elif was_forbidden.is_set():
+        code = FORBIDDEN
     return Completed(code, stdout, stderr.decode("utf-8", "replace"))
 
 
@@ -289,6 +306,26 @@ def _killed_after(pid: int, seconds: float | None) -> Iterator[threading.Event]:
         timer.cancel()
 
 
+@contextmanager
+def _killed_where(pid: int, forbidden: Callable[[], bool] | None) -> Iterator[threading.Event]:
+    """Kill the program, and what it started, once `forbidden` says so; the event tells of it."""
+    was_forbidden, has_ended = threading.Event(), threading.Event()
+
+    def look(is_over: Callable[[], bool]) -> None:
+        while not has_ended.wait(_LOOK_SECONDS):
+            if is_over():
+                was_forbidden.set()
+                _signal(pid, signal.SIGKILL)
+                return
+
+    if forbidden:
+        threading.Thread(target=look, args=(forbidden,), daemon=True).start()
+    try:
+        yield was_forbidden
+    finally:
+        has_ended.set()
+
+
 def _signal(pid: int, number: int) -> None:
     """Send a signal to the program of a session of its own, and to what it started."""
     with suppress(ProcessLookupError):
@@ -313,12 +350,14 @@ def _ended_on_error(program: Any) -> Iterator[None]:
 
 def _has_ended(program: Any, seconds: float) -> bool:
     """Whether a program of subprocess's, or one of sh's, ends within so many seconds."""
-    of_subprocess = isinstance(program, subprocess.Popen)
-    too_late = subprocess.TimeoutExpired if of_subprocess else _sh().TimeoutException
-    try:
-        program.wait(timeout=seconds)
-    except too_late:
-        return False
-    except TypeError:  # sh, which a Ctrl-C has kept from learning how it ended
-        return True
+    if isinstance(program, subprocess.Popen):
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(timeout=seconds)
+        return program.returncode is not None
+    # Not as sh has it: what took us here may have kept it from learning of the end.
+    until, start = time.monotonic() + seconds, identity.start_time(program.pid)
+    while start is not None and identity.start_time(program.pid) == start:
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_SECONDS)
     return True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import GuildError
+from guild_sync.errors import GuildError, Incomplete
 from guild_sync.transport import process
 from guild_sync.transport.rsync_argv import base_argv, environment, place, pull_argv, push_argv
 from guild_sync.transport.rsync_failures import (
@@ -67,14 +67,16 @@ def pull(
     removable: Mapping[str, Sequence[str]] | None = None,
     moved: Mapping[str, str] = {},
     bare: Collection[str] = (),
+    is_full: Callable[[], bool] | None = None,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
     Where `removable` has paths of a run, these are removed that it has no more there.
     `on_progress` is told how far it is. `moved` has where a run lies that is a link here. Of runs
-    that are `bare` metadata and output come, and nothing else.
-    Raises Unreachable where the connection fails, RemoteError and GuildError for what
-    stops all of them.
+    that are `bare` metadata and output come, and nothing else. The copy is ended once `is_full`
+    says that there is no room here for more.
+    Raises Unreachable where the connection fails, Incomplete where there is no room, RemoteError
+    and GuildError for what stops all of them.
     """
     done = []
     for part in _parts(ids, moved, str(runs_here)):
@@ -92,7 +94,7 @@ def pull(
             )
             argv = (argv[0], f"--out-format={_OUT_FORMAT}", *argv[1:])
             folders = (runs_there, part.target)
-            done.append(_copy(remote, argv, part, folders, on_progress, sending=False))
+            done.append(_copy(remote, argv, part, folders, on_progress, is_full))
     return _together(done)
 
 
@@ -243,8 +245,9 @@ def _copy(
     part: Part,
     folders: Sequence[str],
     on_progress: OnProgress | None,
+    is_full: Callable[[], bool] | None = None,
     *,
-    sending: bool,
+    sending: bool = False,
 ) -> Copied:
     faults: dict[str, str] = {}
     links: dict[str, list[tuple[str, str]]] = {}
@@ -256,7 +259,13 @@ def _copy(
         if not groups:
             break
         group = groups.pop()
-        done = _tried(argv, group, on_progress, part.is_moved)
+        done = _tried(argv, group, on_progress, part.is_moved, is_full=is_full)
+        if done.was_forbidden:
+            raise Incomplete(
+                f"no room: a copy from {remote.name} was ended before the disk here was full",
+                "What has come is kept, and the next sync goes on. Free some of the disk, or have "
+                "less of it\nstay free (keep-free in the config file).",
+            )
         traffic += _traffic(done.stdout)
         links.update(_links(done.stdout, part))
         for run_id, path in _came(done.stdout, part):
@@ -312,6 +321,7 @@ def _tried(
     on_progress: OnProgress | None,
     is_moved: bool,
     kept: tuple[bytes, ...] = _TOLD,
+    is_full: Callable[[], bool] | None = None,
 ) -> process.Completed:
     """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
     # With the slash, the sender goes through a link of its own in a run's place; what comes
@@ -322,7 +332,9 @@ def _tried(
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):
         lines = _Lines(kept, on_progress)
-        done = process.run(argv, stdin=names, env=environment(), on_output=lines.feed)
+        done = process.run(
+            argv, stdin=names, env=environment(), on_output=lines.feed, forbidden=is_full
+        )
         if done.code != VANISHED:  # what vanished is looked for once more
             break
     return done._replace(stdout=b"\n".join(lines.kept))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from faults import write_run
+from filelock import FileLock
 from support import Guild, Server
 from terminal import on_terminal
+from test_plan import snapshot
+
+from guild_sync.config.home import file_name
 
 RUNS = [f"{number:032x}" for number in range(1, 4)]
+MINE = "f" * 32
 STAYS = "1 run was deleted here: 'guild pull far --deleted' copies it"
 
 
@@ -82,7 +88,19 @@ def test_a_plan_tells_what_would_come_and_changes_nothing(
 ) -> None:
     guild.ok("pull", far, RUNS[0], "-y")
     (there / "runs" / RUNS[0] / "more").write_bytes(b"x" * 1000)
-    plan = json.loads(guild.ok("pull", far, "--plan", "--json").out)
+    (there / "runs" / ".home-id").unlink()
+    abandoned = write_run(there, MINE, ended=False) / ".guild/PENDING"
+    abandoned.touch()
+    os.utime(abandoned, (1, 1))
+    write_run(guild.home, MINE)
+    with FileLock(guild.home / "locks" / f"{file_name(far)}.lock"):  # a sync may last for hours
+        before = snapshot(guild.home, there / "runs")
+        done = guild("pull", far, "--plan", "--json")
+        assert snapshot(guild.home, there / "runs") == before
+    assert done.err.startswith(f"guild: run {MINE} is not from far, which has it too, and stays")
+    for home in (guild.home, there):
+        shutil.rmtree(home / "runs" / MINE)
+    plan = json.loads(done.out)
     (of_far,) = plan["remotes"]
     assert {run["run"]: run["before"] for run in of_far["runs"]} == {
         **dict.fromkeys(RUNS, None),

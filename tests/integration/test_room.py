@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,37 @@ def test_a_run_that_grows_keeps_what_is_here(guild: Guild, there: Path, small_di
         assert (guild.home / "runs" / OTHER / "file-0").stat().st_size == MB
         assert not (guild.home / "runs" / OTHER / "more").exists()
         assert guild.ok("cat", "--output", OTHER).out.endswith("more\n")
+
+
+def test_a_remote_that_sends_more_than_it_has_told_does_not_fill_the_disk(
+    guild: Guild, sshd: Server, there: Path, small_disk: str, tmp_path: Path
+) -> None:
+    shutil.rmtree(there / "runs" / LARGE)
+    lying = tmp_path / "rsync"
+    more = there / "runs" / SMALL / "more"
+    grown = f"[ -e {more} ] || head -c {200 * MB} /dev/urandom >{more}"
+    lying.write_text(f'#!/bin/sh\ncase $* in *--sender*) {grown};; esac\nexec rsync "$@"\n')
+    lying.chmod(0o755)
+    configured(guild, sshd, far=there)
+    config = yaml.safe_load(guild.config.read_text())
+    config["remotes"]["far"].update({"rsync-path": str(lying), "bwlimit": 20_000})
+    guild.config.write_text(yaml.safe_dump(config))
+    for words in (("pull", "far", "-y"), ("sync",)):
+        more.unlink(missing_ok=True)
+        done = guild(*words)
+        assert (done.code, done.err.splitlines()[0]) == (
+            4,
+            "guild: no room: a copy from far was ended before the disk here was full",
+        )
+        free = os.statvfs(guild.home)
+        assert free.f_bavail * free.f_frsize > 5 * MB, "of 20 that are kept free"
+        assert guild.status(SMALL) == "running (far)"
+        assert list(guild.home.glob("runs/.incoming*")) == []
+    config["remotes"]["far"] = sshd.keys(there)
+    guild.config.write_text(yaml.safe_dump(config))
+    room_for_all(guild)
+    guild.ok("sync")
+    assert differing(guild.home, there, "far") == []
 
 
 def test_a_sparse_file_takes_no_more_room_than_it_has(

@@ -16,6 +16,13 @@ from guild_sync.agent.protocol import STARTED_BY
 from guild_sync.agent.store.home import home_id
 
 LEFT = "1 run of others on guild-uat was left: name it, or use --all-users"
+# What changes the latest run, the attribute that it changes, and what it says.
+CHANGES = [
+    (("label", "-s", "mine"), "label", "Labeled"),
+    (("tag", "-a", "mine"), "tags", "Changed the tags of"),
+    (("comment", "-a", "mine"), "comments", "Added a comment to"),
+    (("mark",), "marked", "Marked"),
+]
 
 
 def person(guild: Guild, name: str, home: Path) -> Guild:
@@ -55,9 +62,14 @@ def test_without_run_ones_own_are_changed_and_it_is_said_how_many_others_there_a
     assert f"  started_by: bob@{socket.gethostname()}" in bob.ok("runs", "-v").lines
 
     # The latest run is another's.
-    assert ann.ok("label", "-s", "mine", "-y").lines == [LEFT, "Labeled 1 run on guild-uat"]
-    assert (ann.attr(first, "label"), bob.attr(second, "label")) == ("mine", "sleep=600")
-    assert bob.ok("label", "-s", "bob's", "-y").lines == ["Labeled 1 run on guild-uat"]
+    for words, attribute, told in CHANGES:
+        before = bob.attr(second, attribute)
+        assert ann.ok(*words, "-y").lines == [LEFT, f"{told} 1 run on guild-uat"]
+        changed = ann.attr(first, attribute)
+        assert changed != before
+        assert bob.attr(second, attribute) == before
+        assert bob.ok(*words, "-y").lines == [f"{told} 1 run on guild-uat"]
+        assert bob.attr(second, attribute) != before
     ann.ok("label", "-s", "named", "1", "-y")
     assert bob.attr(second, "label") == "named"
     assert ann.ok("comment", "-l").lines[0].startswith(f"[{second[:8]}]"), "a look at the latest"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Set
 
 from ..protocol import (
     STARTED_BY,
@@ -60,10 +60,19 @@ def list_runs(
     filters: Optional[Filters] = None,
     deleted: bool = False,
     whole: bool = False,
+    with_others: bool = False,
 ) -> Listing:
-    """Summaries of the first `limit` runs that are meant, and how many there are in all."""
+    """Summaries of the first `limit` runs that are meant, and how many there are in all.
+
+    `with_others` has those counted that the filter `mine` alone leaves out.
+    """
     ids = find.select(home, specs, filters, deleted, whole)
-    return {"runs": [summary(home, i, deleted) for i in ids[:limit]], "total": len(ids)}
+    others: Set[str] = set()
+    if with_others:
+        of_all = {name: wanted for name, wanted in (filters or {}).items() if name != "mine"}
+        others = {*find.select(home, specs, of_all, deleted, whole)[:limit]} - {*ids}
+    runs = [summary(home, i, deleted) for i in ids[:limit]]
+    return {"runs": runs, "total": len(ids), "others": len(others)}
 
 
 def list_details(

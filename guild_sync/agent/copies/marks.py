@@ -21,7 +21,7 @@ from ..errors import AgentError
 from ..files import left_out
 from ..protocol import Begun, Found, State
 from ..store import atomic, identity, inside, locks, rundir
-from . import tracked
+from . import expected, tracked
 
 _INCOMING = ".incoming-"
 # The place where its thread has its number, which earlier versions did not name; the number.
@@ -49,7 +49,7 @@ def begin(
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
     incoming = _incoming(top, incoming)
-    foreign = {} if named is None else _foreign(home, set(states) - set(named), remote)
+    foreign = {} if named is None else foreign_to(home, set(states) - set(named), remote)
     refused = {}
     before = {}
     moved = {}
@@ -105,12 +105,14 @@ def _why_not(home: str, directory: str, state: State) -> str:
     return ""
 
 
-def _foreign(home: str, ids: Iterable[str], remote: str) -> Dict[str, str]:
-    """Of these runs, those here that are no copies of `remote`'s: the remote that each is of.
+def foreign_to(home: str, ids: Iterable[str], remote: str) -> Dict[str, str]:
+    """Of these runs, those that are none of `remote`'s here: the remote that each is of.
 
-    It is empty for a run that was made here. A remote may offer any id: it knows those of the
-    runs that were pushed there, or that its runs have links to.
+    It is empty for a run that was made here. One that is not here yet is of the remote that it is
+    expected from. A remote may offer any id: it knows those of the runs that were pushed there,
+    or that its runs have links to.
     """
+    coming = {run["run"]: run["remote"] for run in expected.expected(home)}
     found = {}
     for run_id in sorted(ids):
         directory = rundir.run_dir(home, run_id)
@@ -119,6 +121,8 @@ def _foreign(home: str, ids: Iterable[str], remote: str) -> Dict[str, str]:
             is_unnamed = rundir.status(directory).remote == ""  # a copy that a power cut left
             if origin != remote and not is_unnamed:
                 found[run_id] = origin or ""
+        elif coming.get(run_id, remote) != remote:
+            found[run_id] = coming[run_id]
     return found
 
 

@@ -34,7 +34,8 @@ def survey(
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
     no `stamps`, none has. `look_only`: nothing is written.
     With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
-    With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that.
+    With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that:
+    the most that a copy takes, which is all that is in use there where no time is left to look.
     """
     until = time.monotonic() + STAMP_SECONDS
     states: Dict[str, protocol.State] = {}
@@ -55,14 +56,15 @@ def survey(
             most -= len(found["left_out"])
         if room is not None and found["status"] is not None:
             if may_exceed or os.path.islink(directory):
-                found["bytes"] = size_of(directory, until)
+                size = size_of(directory, until)
+                found["bytes"] = _used(directory) if size is None else size
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
 
 
 def _used(folder: str) -> int:
-    """The bytes that are in use on the disk of a folder; 0 where there is none."""
+    """The bytes that are in use on the disk of a folder; 0 where that is not there."""
     try:
         disk = os.statvfs(folder)
     except OSError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from rundirs import A, B, C, make
 
+from guild_sync.agent.calls import Function
 from guild_sync.agent.protocol import Filters, Value
 from guild_sync.agent.store.home import home_id
 from guild_sync.cli import choosing
@@ -16,11 +18,21 @@ from guild_sync.errors import UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.runs import person
 
+T = TypeVar("T")
+
 
 class Remote(LocalHost):
     """A guild home as a remote of that name has it."""
 
     name = "gpu1"
+
+    def __init__(self, home: str) -> None:
+        super().__init__(home)
+        self.asked: list[str] = []
+
+    def ask(self, function: Function[T], **args: object) -> T:
+        self.asked.append(function.name)
+        return super().ask(function, **args)
 
 
 NONE: Filters = {}
@@ -32,7 +44,7 @@ def of_own(host: LocalHost, **options: object) -> Filters:
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> LocalHost:
+def remote(tmp_path: Path) -> Remote:
     return Remote(str(tmp_path / "there"))
 
 
@@ -92,10 +104,11 @@ def there(remote: LocalHost, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("whole", "others"), [(True, "2 runs of others"), (False, "1 run of others")]
 )
 def test_what_others_would_be_meant_is_counted(
-    there: Path, capsys: pytest.CaptureFixture[str], whole: bool, others: str
+    there: Path, remote: Remote, capsys: pytest.CaptureFixture[str], whole: bool, others: str
 ) -> None:
     args = Arguments({"--remote": "gpu1"})
     assert choosing.choose(args, changes=True, all_runs=whole).ids == [A]
+    assert remote.asked == ["list_runs"], "each question is an ssh"
     assert capsys.readouterr().out.startswith(others)
     assert len(choosing.choose(args, changes=False, all_runs=True).ids) == 3
     assert choosing.choose(args, changes=True, all_runs=whole, label=["none"]).ids == []

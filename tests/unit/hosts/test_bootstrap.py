@@ -204,12 +204,21 @@ def test_lines_of_setup_count_for_the_agent_and_its_python(remote: Remote, profi
         "IFS=/",
         "set -f -e",
         "trap 'echo more' EXIT",
+        "set -eu",
+        "a() { echo taken; }; d() { echo taken; }; _w=x _h=x _m=no _s=x _i=x _p=x",
     ],
 )
 def test_setup_moves_no_guild_home_and_sees_none_of_the_words(remote: Remote, setup: str) -> None:
     home = "a b/*/$NAME_OF_HOME"
     answer, rest = remote(home, setup=setup, script=in_login(False))
     assert (answer, rest) == ({"no_agent": True}, str(remote.home / "a b/*/guild").encode())
+
+
+def test_a_variable_that_is_not_set_is_said_whatever_setup_wants_of_the_shell(
+    remote: Remote,
+) -> None:
+    answer, _ = remote("$NOT_SET/guild", setup="set -eu", script=in_login(False))
+    assert answer == {"no_variable": "NOT_SET"}
 
 
 def test_setup_that_fails_is_said(remote: Remote) -> None:

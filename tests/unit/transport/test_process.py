@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,33 @@ def test_it_is_ended_where_its_output_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(f"echo $$ >{tmp_path}/pid; echo said; exec sleep 600", on_output=fail)
     assert has_ended(int((tmp_path / "pid").read_text()))
+
+
+def test_it_is_ended_once_it_must_not_go_on(tmp_path: Path) -> None:
+    done = run(f"touch {tmp_path}/begun; sleep 600", forbidden=(tmp_path / "begun").exists)
+    assert (done.was_forbidden, done.timed_out) == (True, False)
+    (tmp_path / "begun").unlink()
+    assert run("exit 3", forbidden=(tmp_path / "begun").exists).code == 3
+    assert run(f"touch {tmp_path}/more", forbidden=lambda: True).was_forbidden
+    assert not (tmp_path / "more").exists(), "it is not begun"
+
+
+@pytest.mark.parametrize("has_gone", [False, True])
+def test_what_is_watched_is_ended_where_its_output_is_not_taken(has_gone: bool) -> None:
+    """Ctrl-C may come where a program has ended, and sh has not noted that."""
+    pids: list[int] = []
+
+    def fail(said: bytes) -> None:
+        pids.append(int(said))
+        if has_gone:
+            os.kill(pids[0], signal.SIGKILL)
+            with suppress(ChildProcessError):  # sh's own thread was the first
+                os.waitpid(pids[0], 0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(("sh", "-c", "echo $$; exec sleep 600"), fail, first_line=b"")
+    assert has_ended(pids[0])
 
 
 @pytest.mark.parametrize("program", ["no-such-program", "/etc/passwd", "/etc/passwd/x"])

@@ -68,7 +68,7 @@ def test_a_run_whose_copy_has_just_begun_is_listed(home: Path) -> None:
 
 
 def test_a_home_without_runs_has_none(home: Path) -> None:
-    assert describe.list_runs(str(home)) == {"runs": [], "total": 0}
+    assert describe.list_runs(str(home)) == {"runs": [], "total": 0, "others": 0}
 
 
 # Which runs are meant.

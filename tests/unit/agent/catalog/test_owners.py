@@ -29,6 +29,23 @@ def test_ones_own_are_those_that_say_so(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "filters", "others"),
+    [(None, {}, 2), (1, {}, 1), (2, {}, 1), (None, {"label": ["x"]}, 1), (1, {"label": ["x"]}, 0)],
+)
+def test_with_ones_own_it_is_told_how_many_would_be_meant_of_others(
+    home: Path, limit: int | None, filters: Filters, others: int
+) -> None:
+    make(home, A, started=3, started_by=BOB)
+    make(home, B, started=2, started_by=ANN, label="x")
+    make(home, C, started=1, started_by=BOB, label="x")
+    wanted = {**MINE, **filters}
+    found = describe.list_runs(str(home), limit=limit, filters=wanted, with_others=True)
+    assert [run["id"] for run in found["runs"]] == [B]
+    assert (found["total"], found["others"]) == (1, others)
+    assert describe.list_runs(str(home), limit=limit, filters=wanted)["others"] == 0
+
+
+@pytest.mark.parametrize(
     ("more", "is_own"),
     [
         ({"client": "renamed"}, True),  # a laptop has another name in each network

@@ -15,7 +15,7 @@ from rundirs import make, state
 from support import at_every_line
 
 from guild_sync.agent.catalog import find
-from guild_sync.agent.copies import marks, tracked
+from guild_sync.agent.copies import expected, marks, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import Begun, State
 from guild_sync.agent.store import attrs, identity, rundir
@@ -585,6 +585,18 @@ def test_a_run_that_was_not_named_is_copied_only_over_a_copy_of_the_same_remotes
     assert (rundir.status(str(run)).remote is None) == (whose is not None)
     assert marks.begin(home, told, "gpu", named=[A])["foreign"] == {}
     assert rundir.status(str(run)) == rundir.Status("running", "gpu")
+
+
+def test_a_run_that_is_expected_from_another_remote_is_not_begun_unless_it_is_named(
+    home: str,
+) -> None:
+    for run_id, remote in ((A, "other"), (B, "gpu")):
+        expected.expect(home, run_id, remote)
+    told = {A: RUNNING, B: RUNNING}
+    begun = marks.begin(home, told, "gpu", named=[])
+    assert (begun["foreign"], list(begun["before"])) == ({A: "other"}, [B])
+    assert not guild(home).exists()
+    assert marks.begin(home, told, "gpu", named=[A])["foreign"] == {}
 
 
 #

@@ -31,6 +31,19 @@ def stamp(guild: Path) -> str:
     return stamps.stamp(str(guild.parent), NEVER)
 
 
+def test_a_run_for_whose_size_there_is_no_time_may_be_all_that_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    assert survey.survey(str(tmp_path), [A], room=1 << 60)["states"][A]["bytes"] is None
+    told = survey.survey(str(tmp_path), [A], room=0)["states"][A]["bytes"]
+    assert told is not None
+    monkeypatch.setattr(survey, "STAMP_SECONDS", -1.0)
+    most = survey.survey(str(tmp_path), [A], room=0)["states"][A]["bytes"]
+    assert most is not None
+    assert most > told
+
+
 # Whether a run has changed.
 
 
