@@ -301,6 +301,8 @@ def _detached(prepared: Launch, target: Host, wait: bool, track: bool) -> int | 
         say(f"Its directory is {prepared.run_dir}")
     else:
         say(f"To watch use 'guild watch {prepared.run_id}{option(target.name)}'")
+    if track and sys.stdout.isatty():
+        say("'guild sync' brings it home, while it runs and when it has ended")
     return Exit.OK
 
 

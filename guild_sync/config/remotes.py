@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -117,8 +117,8 @@ def remote(name: str) -> Remote:
             refuse(config_path(), faults)  # of this one, or of the file itself
         raise RemoteNotFound(
             f"remote {name!r} is not defined",
-            "Show remotes by running 'guild remotes' or 'guild remotes --help' "
-            "for more information.",
+            f"{_near(name, known)}Show remotes by running 'guild remotes' "
+            "or 'guild remotes --help' for more information.",
         )
     if found.type not in SUPPORTED_TYPES:
         raise RemoteNotFound(
@@ -126,6 +126,13 @@ def remote(name: str) -> Remote:
             f"Supported types: {', '.join(SUPPORTED_TYPES)}.",
         )
     return found
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*known], 1)
+    return f"Did you mean {near[0]}?\n" if near else ""
 
 
 def _remote_of_spec(spec: str) -> Remote:

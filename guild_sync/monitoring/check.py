@@ -255,7 +255,7 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
         if BASICS in parts:
             python = found["python"]
             yield Line("Python", f"{python['version']} ({python['executable']})")
-            yield _rsync(found["rsync"])
+            yield _rsync(found["rsync"], host.rsync)
             if found["ended"]:
                 yield _to_do(
                     "login",
@@ -269,8 +269,11 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
         yield from _environment(host)
 
 
-def _rsync(version: str | None) -> Line:
+def _rsync(version: str | None, program: str) -> Line:
     least = ".".join(map(str, rsync.LEAST_VERSION))
+    if version is None and program != "rsync":
+        hint = "Correct 'rsync-path' of the remote in the config file, or install rsync there."
+        return _to_do("rsync", f"there is no {program}", hint)
     if version is None:
         return _to_do("rsync", "it is not installed", "Install it, for example: apt install rsync")
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))

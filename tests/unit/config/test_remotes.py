@@ -537,6 +537,13 @@ def test_using_a_type_that_is_not_supported_is_an_error(path: Path) -> None:
     assert error.value.hint == "Supported types: ssh, sandbox."
 
 
+def test_a_name_that_is_nearly_right_is_proposed(path: Path) -> None:
+    keys(path)
+    with pytest.raises(ConfigError) as error:
+        remotes.remote("gpus")
+    assert error.value.hint.startswith("Did you mean gpu?\nShow remotes by")
+
+
 def test_a_remote_that_is_not_defined_is_an_error_that_says_where_to_look(path: Path) -> None:
     path.touch()
     with pytest.raises(ConfigError) as error:
