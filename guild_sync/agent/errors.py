@@ -20,6 +20,13 @@ class AgentError(Exception):
         self.kind = kind
 
 
+class NoSuchRun(AgentError):
+    """No run there is the one that was named, or meets the filters."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint, "not-found")
+
+
 class Exhausted(AgentError):
     """Nothing more can be opened for now: whoever has time may try again."""
 

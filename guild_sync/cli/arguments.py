@@ -185,7 +185,8 @@ def parse(usage: str, argv: Sequence[str]) -> Arguments:
     except DocoptExit as e:
         command = re.search(r"usage:\s+(guild(?:-[a-z]+)?(?: [a-z]+)?)", usage, re.I)
         name = command[1] if command else "guild"
-        raise UsageError(_problem(e, words, usage), f"Try '{name} --help'.") from None
+        hint = f"{_near(words, usage)}Try '{name} --help'."
+        raise UsageError(_problem(e, words, usage), hint) from None
     return Arguments(
         {name: _without_dashes(value) if dashes else value for name, value in read.items()}
     )
@@ -240,6 +241,21 @@ def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
     if "requires argument" in text or "must not have an argument" in text:
         return text
     return _missing(words, usage) or "the arguments do not fit"
+
+
+def _near(words: Sequence[str], usage: str) -> str:
+    """What the first word that the usage does not have could have been meant for."""
+    from difflib import get_close_matches
+
+    options = [name for option in usages.options(usage) for name in option.names]
+    fixed = usages.fixed_words(usage)
+    for word in _split_at_double_dash(words)[0]:
+        name = word.partition("=")[0]
+        known = options if name.startswith("--") else fixed
+        is_begun = any(one.startswith(name) for one in known)  # docopt takes beginnings
+        if not is_begun and (near := get_close_matches(name, known, 1, 0.7)):
+            return f"Did you mean {near[0]!r}? "
+    return ""
 
 
 def _missing(words: Sequence[str], usage: str) -> str:

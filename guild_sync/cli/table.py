@@ -22,7 +22,7 @@ COMMANDS = {
     "pull": ("pull", "copy runs from a remote to this machine"),
     "purge": ("purge", "remove deleted runs for good"),
     "push": ("push", "copy runs from this machine to a remote"),
-    "remote": ("remote", "start, stop or look at one, or run its init"),
+    "remote": ("remote", "log in to one, look at, start or stop it, run its init"),
     "remotes": ("remotes", "list the configured remotes, and which answer"),
     "restore": ("restore", "bring deleted runs back"),
     "rm": ("rm", "delete runs"),

@@ -75,6 +75,13 @@ def options(text: str) -> list[Option]:
     ]
 
 
+def fixed_words(text: str) -> list[str]:
+    """The words that its usage lines have as they are, such as `login` in `guild remote login`."""
+    lines = (line for part in sections(text) if part.heading == "Usage" for line in part.lines)
+    words = (word for line in lines for word in line.split()[1:])
+    return list(dict.fromkeys(word for word in words if word.isalpha() and word.islower()))
+
+
 def _names_and_value(item: str) -> tuple[tuple[str, ...], str]:
     """The names in `-n, --limit N`, and the word for the value, which is in capitals."""
     words = item.replace(",", " ").replace("=", " ").split()

@@ -40,9 +40,9 @@ from collections.abc import Iterator, Sequence
 from guild_sync.cli.arguments import parse
 from guild_sync.config.faults import refusal
 from guild_sync.config.home import config_path, guild_home
+from guild_sync.config.sections import HEARTBEAT
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hooks import configured, delivery, trial
-from guild_sync.hooks.configured import HEARTBEAT
 from guild_sync.hooks.events import EVENTS
 from guild_sync.hooks.heartbeat import Heartbeat
 from guild_sync.hooks.listener import Listener, Reply

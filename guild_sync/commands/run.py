@@ -213,12 +213,17 @@ def _gpus(args: Arguments) -> str | None:
 def _env(args: Arguments) -> dict[str, str]:
     if not args.texts("--env"):
         return {}
-    from guild_sync.config.variables import VARIABLE, is_value
+    from guild_sync.config.variables import is_value, is_variable
 
     pairs = [text.partition("=") for text in args.texts("--env")]
     for name, sign, value in pairs:
-        if not sign or not VARIABLE.match(name) or not is_value(value):
+        if not sign or not name or not is_value(value):
             raise UsageError(f"--env takes NAME=VALUE, not {name + sign + value!r}")
+        if not is_variable(name):
+            raise UsageError(
+                f"--env takes NAME=VALUE, and {name!r} is no name of a variable",
+                "One has letters, digits and '_', and begins with none of the digits.",
+            )
     return {name: value for name, _, value in pairs}
 
 
@@ -296,6 +301,8 @@ def _detached(prepared: Launch, target: Host, wait: bool, track: bool) -> int | 
         say(f"Its directory is {prepared.run_dir}")
     else:
         say(f"To watch use 'guild watch {prepared.run_id}{option(target.name)}'")
+    if track and sys.stdout.isatty():
+        say("'guild sync' brings it home, while it runs and when it has ended")
     return Exit.OK
 
 

@@ -74,6 +74,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.output.log import Log
 from guild_sync.sync import engine, request
+from guild_sync.sync.outcomes import LEFT_ALONE
 from guild_sync.sync.report import Report
 
 if TYPE_CHECKING:
@@ -118,10 +119,25 @@ def main(argv: Sequence[str]) -> int:
 
     with heartbeat.beating(report.mutter) as failed:
         status, outcomes = _sync(visit, args, filters, jobs, report)
-        if status:
-            bad = [f"{outcome.remote} {outcome.state}" for outcome in outcomes if outcome.exit]
-            failed(f"exit status {status}: {', '.join(bad) or 'a hook, or the metrics'}")
+        if failure := _failure(status, outcomes):
+            failed(failure)
     return status
+
+
+def _failure(status: int, outcomes: Sequence[Outcome]) -> str:
+    """What the heartbeat is told, empty where all is well.
+
+    A remote that is left alone, since it failed lately, is down still: a service that heard of a
+    success in between would tell people with every other sync that all is well again.
+    """
+    bad = [
+        f"{outcome.remote} {outcome.state}"
+        for outcome in outcomes
+        if outcome.exit or outcome.state == LEFT_ALONE
+    ]
+    if not status and not bad:
+        return ""
+    return f"exit status {status}: {', '.join(bad) or 'a hook, or the metrics'}"
 
 
 def _sync(

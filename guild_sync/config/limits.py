@@ -5,9 +5,9 @@ from __future__ import annotations
 from guild_sync.config.faults import Place
 from guild_sync.config.file import load
 from guild_sync.config.home import config_path
+from guild_sync.config.sections import KEEP_FREE, section
 from guild_sync.config.selection import size
 
-KEY = "keep-free"
 _DEFAULT = 1 << 30  # bytes
 
 
@@ -26,9 +26,9 @@ def faults() -> tuple[str, ...]:
 
 
 def _read() -> tuple[int, tuple[str, ...]]:
-    data, place = load(config_path()), Place()
-    given = data.get(KEY) if isinstance(data, dict) else None
+    place = Place()
+    given = section(load(config_path()), KEEP_FREE, place)
     found = size(given)
     if given is not None and found is None:
-        place.fault(f"{KEY}: must be a size, such as 500M or 20G, not {given!r}")
+        place.fault(f"{KEEP_FREE}: must be a size, such as 500M or 20G, not {given!r}")
     return _DEFAULT if found is None else found, tuple(place.faults)

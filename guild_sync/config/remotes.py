@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,15 +23,18 @@ from guild_sync.config.schema import (
     fits,
     is_home,
 )
+from guild_sync.config.sections import REMOTES, section
 from guild_sync.config.selection import (
     DEFAULT_LARGE,
     EVERYTHING,
     Selection,
     size,
 )
-from guild_sync.config.texts import is_one_line, plain_name
+from guild_sync.config.texts import is_one_line, plain_name, short
+from guild_sync.config.variables import is_value, is_variable
 from guild_sync.errors import RemoteNotFound
 
+Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
 SANDBOX = "sandbox"
 SUPPORTED_TYPES = ("ssh", SANDBOX)
 DEFAULT_CONNECT_TIMEOUT = 10  # seconds
@@ -114,8 +117,8 @@ def remote(name: str) -> Remote:
             refuse(config_path(), faults)  # of this one, or of the file itself
         raise RemoteNotFound(
             f"remote {name!r} is not defined",
-            "Show remotes by running 'guild remotes' or 'guild remotes --help' "
-            "for more information.",
+            f"{_near(name, known)}Show remotes by running 'guild remotes' "
+            "or 'guild remotes --help' for more information.",
         )
     if found.type not in SUPPORTED_TYPES:
         raise RemoteNotFound(
@@ -123,6 +126,13 @@ def remote(name: str) -> Remote:
             f"Supported types: {', '.join(SUPPORTED_TYPES)}.",
         )
     return found
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*known], 1)
+    return f"Did you mean {near[0]}?\n" if near else ""
 
 
 def _remote_of_spec(spec: str) -> Remote:
@@ -157,7 +167,7 @@ def _remotes_of(data: object, folder: Path, file: Place) -> dict[str, Remote]:
     if not isinstance(data, dict):
         file.fault("the file must be a mapping")
         return {}
-    defined = data.get("remotes")
+    defined = section(data, REMOTES, file)
     if defined is None:
         return {}
     if not isinstance(defined, dict):
@@ -178,7 +188,7 @@ def _remotes_of(data: object, folder: Path, file: Place) -> dict[str, Remote]:
     return found
 
 
-def _extended(name: str, defined: Mapping[Any, Any], place: Place) -> dict[Any, Any]:
+def _extended(name: str, defined: Keys, place: Place) -> dict[Any, Any]:
     """The remote's keys over those of the remotes that it extends."""
     merged: dict[Any, Any] = {}
     seen: list[str] = []
@@ -227,6 +237,7 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         if not fits(key, value, REMOTE_KEYS, place, "a remote"):
             continue
         values[key.replace("-", "_")] = _local_path(value, folder) if key in _LOCAL_PATHS else value
+    values["env"] = _env(values.get("env", {}), place.at("env"))
     if "pull" in values:
         values["pull"] = _selection(values["pull"], place.at("pull"))
     if kind == "ssh" and "host" not in attributes:
@@ -237,7 +248,6 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         values["host"] = values["host"].strip("[]")
     if isinstance(values.get("setup"), list):
         values["setup"] = "\n".join(values["setup"])
-    values["env"] = tuple((name, str(value)) for name, value in values.get("env", {}).items())
     if "keep_open" in values:
         values["keep_open"] = duration(values["keep_open"])
     if "bwlimit" in values:
@@ -249,7 +259,17 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
     return Remote(name, kind, **values)
 
 
-def _selection(given: Mapping[Any, Any], place: Place) -> Selection:
+def _env(given: Keys, place: Place) -> tuple[tuple[str, str], ...]:
+    """The variables of a mapping; each that can be none is a fault of its own."""
+    for name, value in given.items():
+        if not is_variable(name):
+            place.fault(f"{plain_name(name)}: is no name of a variable")
+        elif not is_value(value):
+            place.fault(f"{name}: must be text or a number (yes in quotes), not {short(value)}")
+    return tuple((str(name), str(value)) for name, value in given.items())
+
+
+def _selection(given: Keys, place: Place) -> Selection:
     before = len(place.faults)
     for key, value in given.items():
         fits(key, value, PULL_KEYS, place, "pull")

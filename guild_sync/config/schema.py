@@ -10,7 +10,7 @@ from schema import And, Or, Schema, SchemaError
 from guild_sync.config.faults import Place
 from guild_sync.config.selection import AT_END, is_pattern, size
 from guild_sync.config.texts import is_one_line, short
-from guild_sync.config.variables import is_env, is_value
+from guild_sync.config.variables import is_value
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
 # be read as an option, a path, a pattern of ssh_config, or a second word. A host may be an
@@ -103,9 +103,7 @@ REMOTE_KEYS: dict[str, Schema] = {
     ),
     "login-shell": Schema(bool, error="must be yes or no"),
     "setup": Schema(is_setup, error="must be a line of sh, or a list of them"),
-    "env": Schema(
-        is_env, error="must be a mapping of names of variables to text or numbers (yes in quotes)"
-    ),
+    "env": Schema(dict, error="must be a mapping of names of variables to text or numbers"),
     "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
 }

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def is_env(value: object) -> bool:
-    """Whether it is a mapping of variables to what their values are written as."""
-    return isinstance(value, dict) and all(
-        isinstance(name, str) and VARIABLE.match(name) and is_value(text)
-        for name, text in value.items()
-    )
+def is_variable(name: object) -> bool:
+    """Whether it can be the name of a variable."""
+    return isinstance(name, str) and bool(_NAME.match(name))
 
 
 def is_value(value: object) -> bool:

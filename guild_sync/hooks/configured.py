@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schema import Or, Schema
@@ -12,6 +12,7 @@ from guild_sync.config.faults import Place
 from guild_sync.config.file import load
 from guild_sync.config.home import config_path
 from guild_sync.config.schema import WHOLE_SECONDS, fits
+from guild_sync.config.sections import HEARTBEAT, HOOKS, NOTIFY, section
 from guild_sync.hooks import addresses
 from guild_sync.hooks.events import EVENTS, STARTED
 from guild_sync.hooks.hook import Hook
@@ -21,7 +22,6 @@ from guild_sync.hooks.notification import Notification
 Listeners = tuple[Listener, ...]
 Faults = tuple[str, ...]
 Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
-HEARTBEAT = "heartbeat"
 # Who writes no `on` is told how things have ended, not that they begin.
 BY_DEFAULT = tuple(event for event in EVENTS if event != STARTED)
 _WEB = re.compile(r"https?://[^\s/?#@]+(?:[/?][\x21-\x7e]*)?\Z", re.I | re.ASCII)
@@ -32,10 +32,9 @@ def listeners() -> tuple[Listeners, Faults]:
 
     Raises ConfigError where the file cannot be read, or is not YAML.
     """
-    hooks = Place("hooks")
-    notify = Place("notify", hooks)
-    found = (*_each(hooks, _hook), *_each(notify, _notification, text_is="url"))
-    return found, tuple(hooks.faults)
+    file = Place()
+    found = (*_each(HOOKS, _hook, file), *_each(NOTIFY, _notification, file, text_is="url"))
+    return found, tuple(file.faults)
 
 
 def heartbeat() -> tuple[str | None, Faults]:
@@ -43,10 +42,11 @@ def heartbeat() -> tuple[str | None, Faults]:
 
     With it come its faults. Raises ConfigError as `listeners` does.
     """
-    data, place = _data(), Place()
-    if data.get(HEARTBEAT) is None:
-        return None, ()
-    url = _url(data, HEARTBEAT, place)
+    place = Place()
+    given = section(load(config_path()), HEARTBEAT, place)
+    if given is None:
+        return None, tuple(place.faults)
+    url = _url({HEARTBEAT: given}, HEARTBEAT, place)
     if url is not None and not _WEB.match(url):
         # A user and password in it would be in messages of Python's libraries.
         place.fault(f"{HEARTBEAT}: must be http://HOST/... or https://HOST/..., without a user")
@@ -61,18 +61,18 @@ def all_faults() -> Faults:
     return (*remotes.usable()[1], *listeners()[1], *heartbeat()[1], *limits.faults())
 
 
-def _data() -> Keys:
-    data = load(config_path())
-    return data if isinstance(data, dict) else {}
-
-
 def _each(
-    place: Place, read: Callable[[Keys, int, Place], Listener | None], text_is: str = ""
+    name: str,
+    read: Callable[[Keys, int, Place], Listener | None],
+    file: Place,
+    text_is: str = "",
 ) -> Listeners:
     """What is read from each mapping of a list, in which mere text stands for that key."""
-    given = _data().get(place.name)
+    given, place = section(load(config_path()), name, file), file.at(name)
     if given is None:
         return ()
+    if text_is and isinstance(given, str):
+        given = [given]
     if not isinstance(given, list):
         place.fault("must be a list")
         return ()
@@ -102,9 +102,9 @@ def _hook(values: Keys, _: int, place: Place) -> Hook | None:
         return None
     command = values["command"]
     return Hook(
-        tuple(values["on"]),
+        _several(values["on"]),
         values.get("timeout", DEFAULT_TIMEOUT),
-        tuple(values.get("remotes", ())),
+        _several(values.get("remotes", ())),
         command if isinstance(command, str) else tuple(command),
     )
 
@@ -121,9 +121,9 @@ def _notification(values: Keys, number: int, place: Place) -> Notification | Non
     if url is None or len(place.faults) > before:
         return None
     return Notification(
-        tuple(values.get("on", BY_DEFAULT)),
+        _several(values.get("on", BY_DEFAULT)),
         values.get("timeout", DEFAULT_TIMEOUT),
-        tuple(values.get("remotes", ())),
+        _several(values.get("remotes", ())),
         number,
         url,
         values["url"],
@@ -150,17 +150,24 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
+def _several(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One word stands for a list of it."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def _are_texts(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_text, value))
 
 
 def _are_events(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(event in EVENTS for event in value)
+    return value in EVENTS or (
+        isinstance(value, list) and bool(value) and all(event in EVENTS for event in value)
+    )
 
 
 _OF_ALL = {
-    "on": Schema(_are_events, error=f"must be a list of {', '.join(EVENTS)}"),
+    "on": Schema(_are_events, error=f"must be one or a list of {', '.join(EVENTS)}"),
     "timeout": WHOLE_SECONDS,
-    "remotes": Schema(_are_texts, error="must be a list of names"),
+    "remotes": Schema(Or(_is_text, _are_texts), error="must be a name, or a list of them"),
 }
 _COMMAND = Schema(Or(_is_text, _are_texts), error="must be a command for sh, or a list of words")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from guild_sync.agent import calls
+from guild_sync.agent.errors import NoSuchRun
+from guild_sync.agent.protocol import Expected
 from guild_sync.hosts.base import Host, agent_errors
+from guild_sync.output.terminal import clean
 
 T = TypeVar("T")
 
@@ -20,13 +24,13 @@ class LocalHost(Host):
         self.home = home
 
     def ask(self, function: calls.Function[T], **args: object) -> T:
-        with agent_errors():
+        with agent_errors(), self._pointing_elsewhere():
             return calls.call(self.home, function, args)
 
     def stream(
         self, function: calls.Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
     ) -> T:
-        with agent_errors():
+        with agent_errors(), self._pointing_elsewhere():
             packets = calls.packets(self.home, function, args)
             while True:
                 try:
@@ -35,6 +39,20 @@ class LocalHost(Host):
                     ended: T = e.value
                     return ended
                 on_packet(*packet)
+
+    @contextmanager
+    def _pointing_elsewhere(self) -> Iterator[None]:
+        """Where no run here is the one that is meant, tell of those that are not here yet."""
+        try:
+            yield
+        except NoSuchRun as e:
+            expected = calls.call(self.home, calls.Functions.expected, {})
+            ids = calls.call(
+                self.home, calls.Functions.absent, {"ids": [run["run"] for run in expected]}
+            )
+            if ids:
+                e.hint += _not_here_yet([run for run in expected if run["run"] in ids])
+            raise
 
     def run(self, directory: str, echo: int) -> int:
         """Be the runner of a pending run, its output on `echo` too; its exit status.
@@ -48,6 +66,16 @@ class LocalHost(Host):
 
     def environment(self) -> dict[str, str]:
         return {"python": sys.executable}
+
+
+def _not_here_yet(runs: Sequence[Expected]) -> str:
+    remotes = sorted({clean(run["remote"]) for run in runs})
+    which, are, them = f"Run {runs[0]['run']}", "is", "it"
+    if len(runs) > 1:
+        which, are, them = f"{len(runs)} runs of {', '.join(remotes)}", "are", "them"
+    there = remotes[0] if len(remotes) == 1 else "REMOTE"
+    means = f"'guild sync' brings {them}, '-r {there}' means {them} there"
+    return f"\n{which} {are} not here yet: {means}."
 
 
 def _own_stdin() -> int | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
-from guild_sync.config import faults, remotes
+from guild_sync.config import faults, limits, remotes
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
@@ -255,7 +255,7 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
         if BASICS in parts:
             python = found["python"]
             yield Line("Python", f"{python['version']} ({python['executable']})")
-            yield _rsync(found["rsync"])
+            yield _rsync(found["rsync"], host.rsync)
             if found["ended"]:
                 yield _to_do(
                     "login",
@@ -264,13 +264,16 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
                 )
             yield from _home(found["home"])
         if SPACE in parts:
-            yield from _space(found["home"])
+            yield from _space(found["home"], _kept_free() if host.name is None else 0)
     if ENVIRONMENT in parts:
         yield from _environment(host)
 
 
-def _rsync(version: str | None) -> Line:
+def _rsync(version: str | None, program: str) -> Line:
     least = ".".join(map(str, rsync.LEAST_VERSION))
+    if version is None and program != "rsync":
+        hint = "Correct 'rsync-path' of the remote in the config file, or install rsync there."
+        return _to_do("rsync", f"there is no {program}", hint)
     if version is None:
         return _to_do("rsync", "it is not installed", "Install it, for example: apt install rsync")
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
@@ -290,10 +293,28 @@ def _home(home: HomeState) -> Iterator[Line]:
     yield Line("file system", flock)
 
 
-def _space(home: HomeState) -> Iterator[Line]:
+def _kept_free() -> int:
+    try:
+        return limits.keep_free()
+    except ConfigError:  # the line of the config file tells it
+        return 0
+
+
+def _space(home: HomeState, kept: int) -> Iterator[Line]:
+    """The room that is left; `kept` bytes of it are no copy's."""
     free, inodes = home["free"], home["inodes"]
     left = f"{size(free)} left for {home['path']}"
-    yield _to_do("space", left, "Make room.") if free < LOW_SPACE else Line("space", left)
+    if free < LOW_SPACE:
+        yield _to_do("space", left, "Make room.")
+    elif free < kept:
+        yield _to_do(
+            "space",
+            f"{left}, and {size(kept)} are to stay free",
+            "Runs come without their files until there is more. Make room, or have less of it\n"
+            "stay free: keep-free in the config file.",
+        )
+    else:
+        yield Line("space", left)
     if inodes is None:
         yield Line("inodes", "without a limit")
     elif inodes < LOW_INODES:

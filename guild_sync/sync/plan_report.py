@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from guild_sync.config import limits
 from guild_sync.errors import Exit
 from guild_sync.hooks.events import EXPECTED
 from guild_sync.hosts.local import LocalHost
@@ -23,14 +24,15 @@ def show(plans: Sequence[Plan], here: LocalHost, as_json: bool) -> int:
     else:
         for line in _plan_as_text(plans):
             console.say(line)
-        if plans and needed <= room:
+        if needed <= room and any(not plan.error for plan in plans):
             console.say(f"There is room here: {formats.size(free)} are free")
     for plan in plans:
         if plan.error:
             console.warn(plan.error)
     if needed > room:
         console.complain(
-            f"there is no room here for {formats.size(needed)}: {formats.size(free)} are free",
+            f"there is no room here for {formats.size(needed)}: {formats.size(free)} are free, "
+            f"and {formats.size(limits.keep_free())} are to stay so",
             hint="Make room, or leave files out; keep-free in the config says what stays free.",
         )
     worst = max((plan.error.exit for plan in plans if plan.error), default=Exit.OK)
@@ -57,7 +59,8 @@ def _plan_as_text(plans: Sequence[Plan]) -> Iterator[str]:
 
 
 def _change(run: Planned) -> str:
-    return run.after if run.before == run.after else f"{run.before or EXPECTED} -> {run.after}"
+    before = run.before or (EXPECTED if run.is_expected else "new")
+    return run.after if before == run.after else f"{before} -> {run.after}"
 
 
 def _plan_as_json(plans: Sequence[Plan], needed: int, free: int, fits: bool) -> records.PlanRecord:

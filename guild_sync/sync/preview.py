@@ -25,6 +25,7 @@ class Planned(NamedTuple):
     after: str
     files: int
     bytes: int
+    is_expected: bool = False  # whether it was started from here, and is not here yet
 
 
 class Plan(NamedTuple):
@@ -90,7 +91,11 @@ def copies(host: RemoteHost, here: LocalHost, states: Mapping[str, State]) -> li
     folder = Path(here.home, "runs")
     amounts = rsync.plan(host.remote, f"{host.home}/runs", list(states), folder, left_out)
     before = here.states(ids=list(states))
+    expected = {run["run"] for run in here.expected()}
     return [
-        Planned(i, before[i]["status"], state["status"] or "", amounts[i].files, amounts[i].bytes)
+        Planned(
+            *(i, before[i]["status"], state["status"] or "", amounts[i].files, amounts[i].bytes),
+            is_expected=i in expected,
+        )
         for i, state in states.items()
     ]

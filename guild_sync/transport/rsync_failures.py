@@ -85,6 +85,16 @@ def _top(folders: Sequence[str]) -> str:
     return "|".join(re.escape(folder.rstrip("/") + "/") for folder in folders)
 
 
+def missing(remote: Remote) -> str:
+    """What to do where a remote has no rsync."""
+    if remote.rsync_path:
+        return "Correct 'rsync-path' of the remote in the config file, or install rsync there."
+    return (
+        "Install it there, for example: apt install rsync\n"
+        "One that is not on the PATH there is named by 'rsync-path' of the remote."
+    )
+
+
 def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -> GuildError:
     """What a failed rsync means for the user, and what to do.
 
@@ -94,8 +104,7 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
     said = done.stderr
     if done.code == COMMAND_NOT_FOUND or re.search(r"rsync: (command )?not found", said):
         return RemoteError(
-            f"there is no rsync on {where}",
-            "Install it there, for example: apt install rsync",
+            f"there is no {remote.rsync_path or 'rsync'} on {where}", missing(remote)
         )
     if "No space left on device" in said or "Disk quota exceeded" in said:
         side = f"on {where}" if sending else "here"

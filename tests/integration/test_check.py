@@ -140,6 +140,13 @@ def test_a_disk_that_is_almost_full(guild: Guild) -> None:
     assert found["here"]["space"] == (False, f"10.0M left for {guild.home}", "Make room.")
 
 
+def test_a_disk_with_less_room_than_is_to_stay_free(guild: Guild) -> None:
+    guild.config.write_text("keep-free: 900000G\n")
+    ok, text, hint = checked(guild, "--space", code=1)["here"]["space"]
+    assert (ok, text.partition(", ")[2]) == (False, "and 878.9T are to stay free")
+    assert "keep-free in the config file" in hint
+
+
 def test_a_disk_without_room_for_more_files(guild: Guild) -> None:
     with small_disk(guild.home, "10M,nr_inodes=100"):
         found = checked(guild, "--space", code=1)

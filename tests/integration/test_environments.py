@@ -393,13 +393,18 @@ def test_trials_and_steps_have_the_variables_of_the_run(guild: Guild) -> None:
     assert "7 3" in guild.ok("run", "p", "--env", "N=7", "-y").out
 
 
-@pytest.mark.parametrize("word", ["N", "1N=2", "=2", "A B=2"])
-def test_what_is_no_variable_is_refused(guild: Guild, word: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("N", ", not 'N'"),
+        ("=2", ", not '=2'"),
+        ("1N=2", ", and '1N' is no name of a variable"),
+        ("A B=2", ", and 'A B' is no name of a variable"),
+    ],
+)
+def test_what_is_no_variable_is_refused(guild: Guild, word: str, why: str) -> None:
     done = guild("run", "op", "--env", word, "-y")
-    assert (done.code, done.err.splitlines()[0]) == (
-        1,
-        f"guild: --env takes NAME=VALUE, not {word!r}",
-    )
+    assert (done.code, done.err.splitlines()[0]) == (1, f"guild: --env takes NAME=VALUE{why}")
 
 
 def test_rsync_path(guild: Guild, login: Server, home: Path, there: Path) -> None:

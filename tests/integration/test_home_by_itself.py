@@ -13,6 +13,7 @@ import pytest
 from faults import held, mark, write_run
 from filelock import FileLock
 from support import Guild, Place, Server, project, wait_until
+from terminal import on_terminal
 from test_hooks import ALL, TELL, Told
 from test_interrupted import assert_same_run
 from test_lost import a_minute_later
@@ -255,6 +256,15 @@ def test_a_guild_home_that_is_not_mounted_loses_no_run_that_is_expected(
     assert listed(guild) == {run_id: "running"}
 
 
+def test_a_person_is_told_what_brings_it_home(guild: Guild, place: Place) -> None:
+    argv = guild.argv("run", "op", "-y", "--no-wait", *place.args)
+    last = "'guild sync' brings it home"
+    code, shown = on_terminal(argv, guild.env, guild.folder)
+    assert (code, shown.splitlines()[-1].startswith(last)) == (0, True)
+    code, shown = on_terminal([*argv, "--no-track"], guild.env, guild.folder)
+    assert (code, last in shown) == (0, False)
+
+
 def test_a_run_that_is_deleted_there_is_expected_no_more(guild: Guild, place: Place) -> None:
     run_id = place.started()
     guild.ok("stop", run_id, "-y", *place.args)
@@ -264,7 +274,12 @@ def test_a_run_that_is_deleted_there_is_expected_no_more(guild: Guild, place: Pl
 
 def test_the_id_of_a_run_that_is_not_here_names_it(guild: Guild, place: Place) -> None:
     one, other = place.started(), place.started()
+    assert guild("watch").err.splitlines()[-1] == (
+        "2 runs of x are not here yet: 'guild sync' brings them, '-r x' means them there."
+    ).replace("x", place.remote)
     guild.ok("sync", one[:12])
+    for argv in (["watch", other], ["info", other[:8]], ["cat", "-O", other]):
+        assert guild(*argv).err.splitlines()[-1].startswith(f"Run {other} is not here yet: ")
     assert listed(guild) == {one: "running"}
     assert guild("sync", "0" * 12).code == 1
     guild.ok("sync", "--running")

@@ -287,6 +287,9 @@ def test_a_sync_that_fails_is_told_with_its_exit_status_and_the_remote(
     assert guild("guild-sync").code == 3
     assert service.told == ["GET /abc/start", "POST /abc/fail"]
     assert service.calls[1].body.decode() == f"exit status 3: {remote} unreachable"
+    assert guild("guild-sync").code == 0  # for a while it is left alone, and is down still
+    assert service.told[2:] == ["GET /abc/start", "POST /abc/fail"]
+    assert service.calls[3].body.decode() == f"exit status 0: {remote} left alone"
 
 
 def test_a_heartbeat_that_fails_is_in_the_log_and_changes_nothing(

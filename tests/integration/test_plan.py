@@ -80,6 +80,7 @@ def test_a_copy_for_which_there_is_no_room_is_foretold(
     done = guild("sync", "--plan")
     assert done.code == 1
     assert done.err.startswith("guild: there is no room here for 8.0T: ")
+    assert "are free, and 1.0G are to stay so" in done.err
     assert json.loads(guild("sync", "--plan", "--json").out)["fits"] is False
 
 
@@ -94,6 +95,8 @@ def test_a_plan_goes_on_where_one_remote_is_down(
     assert done.code == 3
     assert done.lines[0] == f"{remote}: 2 files, 5.0K to copy"
     assert "cannot reach remote 'down'" in done.err
+    guild.configure(**{remote: down, "down": down})
+    assert guild("sync", "--plan").lines == [], "of room there is nothing to say"
 
 
 def test_where_nothing_runs_there_is_nothing_to_plan(guild: Guild) -> None:

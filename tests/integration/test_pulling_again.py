@@ -111,6 +111,7 @@ def test_a_plan_tells_what_would_come_and_changes_nothing(
     assert here(guild) == RUNS[:1]
     shown = guild.ok("pull", far, "--plan").out
     assert "far: " in shown
+    assert f"{RUNS[1]}  new -> completed" in shown, "nobody here has started it"
     assert "There is room here" in shown
     guild.ok("pull", far, "-y")
     assert json.loads(guild.ok("pull", far, "--plan", "--json").out)["remotes"][0]["runs"] == []

@@ -6,7 +6,7 @@ import os
 import re
 from typing import List, Optional, Sequence
 
-from ..errors import AgentError
+from ..errors import AgentError, NoSuchRun
 from ..protocol import RUN_ID, Filters
 from ..store import rundir
 
@@ -56,7 +56,7 @@ def select(
         return ids
     hint = "Show runs with 'guild runs%s'." % (" --deleted" if deleted else "")
     if filters and not every:
-        raise AgentError("no run meets the filters", hint, "not-found")
+        raise NoSuchRun("no run meets the filters", hint)
     return _unique([run_id for spec in specs for run_id in _named(spec, ids, every, hint)])
 
 
@@ -103,11 +103,10 @@ def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Se
     return matching
 
 
-def _no_such_run(spec: str, hint: str, why: str = "") -> AgentError:
-    return AgentError(
+def _no_such_run(spec: str, hint: str, why: str = "") -> NoSuchRun:
+    return NoSuchRun(
         "could not find a run matching %s" % rundir.shown(spec) + (" (%s)" % why if why else ""),
         hint,
-        "not-found",
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from guild_sync.agent import protocol
 from guild_sync.cli import arguments, table, usages
 from guild_sync.cli.arguments import Arguments, parse
+from guild_sync.commands import remote
 from guild_sync.errors import UsageError
 
 USAGE = """Show things.
@@ -46,6 +47,24 @@ def message(*argv: str) -> str:
         read(*argv)
     assert error.value.hint == "Try 'guild show --help'."
     return error.value.message
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (["remote", "lgoin", "x"], "login"),
+        (["remote", "login", "--froce", "x"], "--force"),
+        (["remote", "login", "--froce=1", "x"], "--force"),
+        (["remote", "--", "lgoin"], None),
+        (["remote", "dance", "x"], None),
+        (["remote", "start", "x", "-q"], None),
+    ],
+)
+def test_what_is_nearly_right_is_proposed(argv: list[str], meant: str | None) -> None:
+    with pytest.raises(UsageError) as error:
+        parse(remote.__doc__ or "", argv)
+    did_you_mean = f"Did you mean {meant!r}? " if meant else ""
+    assert error.value.hint == f"{did_you_mean}Try 'guild remote --help'."
 
 
 # What fits.

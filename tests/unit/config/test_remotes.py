@@ -435,6 +435,18 @@ def test_no_python_object_is_made_from_a_file(path: Path, text: str, tmp_path: P
     assert not Path("x").exists()
 
 
+def test_each_variable_that_can_be_none_is_a_fault_by_its_name(path: Path) -> None:
+    keys(path, "env: {A: 1, B: yes, 'C D': x, E: 1.50, 2: y, F: }")
+    assert message().splitlines()[1:] == [
+        "  remotes: gpu: env: B: must be text or a number (yes in quotes), not True",
+        "  remotes: gpu: env: C D: is no name of a variable",
+        "  remotes: gpu: env: 2: is no name of a variable",
+        "  remotes: gpu: env: F: must be text or a number (yes in quotes), not None",
+    ]
+    keys(path, "env: [A=1]")
+    assert "env: must be a mapping of names of variables" in message()
+
+
 @pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
 def test_a_number_that_python_cannot_write_is_a_fault(path: Path, number: str) -> None:
     write(path, f"remotes: {{a: {{type: ssh, host: h, env: {{X: {number}}}}}}}")
@@ -523,6 +535,13 @@ def test_using_a_type_that_is_not_supported_is_an_error(path: Path) -> None:
         remotes.remote("s")
     assert error.value.message == "remote 's' is of type 's3', which is not supported"
     assert error.value.hint == "Supported types: ssh, sandbox."
+
+
+def test_a_name_that_is_nearly_right_is_proposed(path: Path) -> None:
+    keys(path)
+    with pytest.raises(ConfigError) as error:
+        remotes.remote("gpus")
+    assert error.value.hint.startswith("Did you mean gpu?\nShow remotes by")
 
 
 def test_a_remote_that_is_not_defined_is_an_error_that_says_where_to_look(path: Path) -> None:

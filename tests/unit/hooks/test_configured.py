@@ -54,8 +54,19 @@ def test_a_url_is_the_same_one_when_the_value_of_its_variable_changes(
     assert len(keys) == 1
 
 
+def test_one_word_stands_for_a_list_of_it(tmp_path: Path) -> None:
+    hook = {"on": "error", "command": "mail", "remotes": "gpu1"}
+    found, faults = read(tmp_path, hooks=[hook], notify="ntfy://x")
+    assert faults == ()
+    assert [(one.on, one.remotes) for one in found] == [
+        (("error",), ("gpu1",)),
+        (configured.BY_DEFAULT, ()),
+    ]
+
+
 SECRETS: list[tuple[Any, str]] = [
-    ("slack://SECRET", "notify: must be a list"),
+    ({"url": "slack://SECRET"}, "notify: must be a list"),
+    ("SECRET", "notify: 1: url: must be a URL such as SCHEME://..., on one line"),
     ([{}], "notify: 1: url: is missing"),
     ([["slack://SECRET"]], "notify: 1: must be a mapping"),
     (["SECRET"], "notify: 1: url: must be a URL such as SCHEME://..., on one line"),
@@ -63,10 +74,10 @@ SECRETS: list[tuple[Any, str]] = [
     ([{"url": ["slack://SECRET"]}], "notify: 1: url: must be text"),
     ([{"slack": "//SECRET"}], "notify: 1: url: is missing"),
     ([{"url": "x://a", "slack://SECRET": "y"}], "notify: 1: has a key that is none of url, on"),
-    ([{"url": "slack://SECRET", "on": ["done"]}], "notify: 1: on: must be a list of started"),
-    ([{"url": "slack://SECRET", "on": []}], "notify: 1: on: must be a list of started"),
+    ([{"url": "slack://SECRET", "on": ["done"]}], "notify: 1: on: must be one or a list of"),
+    ([{"url": "slack://SECRET", "on": []}], "notify: 1: on: must be one or a list of"),
     ([{"url": "slack://SECRET", "timeout": 0}], "notify: 1: timeout: must be a whole number"),
-    ([{"url": "slack://SECRET", "remotes": "a"}], "notify: 1: remotes: must be a list of names"),
+    ([{"url": "slack://SECRET", "remotes": [2]}], "notify: 1: remotes: must be a name, or a list"),
     (["slack://SECRET/$NOT_SET"], "notify: 1: url: the variable NOT_SET is not set"),
 ]
 

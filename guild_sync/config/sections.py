@@ -1,0 +1,36 @@
+"""What stands at the top of the config file, and what can only have been meant for it."""
+
+from __future__ import annotations
+
+from guild_sync.config.faults import Place
+from guild_sync.config.texts import plain_name
+
+REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE = SECTIONS = (
+    "remotes",
+    "hooks",
+    "notify",
+    "heartbeat",
+    "keep-free",
+)
+_ALIKE = 0.8  # `keepfree`, `notfy`, `Hooks`; not what Guild AI has there, `diff` and the like
+
+
+def section(data: object, name: str, file: Place) -> object:
+    """What the config file has under a name of SECTIONS; None where that is nothing.
+
+    A key that nothing knows may be Guild AI's. One that is nearly this name is a slip of the pen,
+    for which nobody would be told of anything: that is a fault.
+    """
+    if not isinstance(data, dict):
+        return None
+    for key in data:
+        if key not in SECTIONS and isinstance(key, str) and _nearest(key) == name:
+            file.fault(f"{plain_name(key)}: is not a key of the config file (did you mean {name}?)")
+    return data.get(name)
+
+
+def _nearest(key: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key.lower(), SECTIONS, 1, _ALIKE)
+    return near[0] if near else ""
