@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schema import Or, Schema
@@ -11,7 +11,8 @@ from schema import Or, Schema
 from guild_sync.config.faults import Place
 from guild_sync.config.file import load
 from guild_sync.config.home import config_path
-from guild_sync.config.schema import WHOLE_SECONDS, fits
+from guild_sync.config.schema import WHOLE_SECONDS, fits, near
+from guild_sync.config.texts import plain_name
 from guild_sync.hooks import addresses
 from guild_sync.hooks.events import EVENTS, STARTED
 from guild_sync.hooks.hook import Hook
@@ -58,7 +59,22 @@ def all_faults() -> Faults:
     """Every fault of the config file, of remotes, of hooks and others, each with its place."""
     from guild_sync.config import limits, remotes
 
-    return (*remotes.usable()[1], *listeners()[1], *heartbeat()[1], *limits.faults())
+    known = ("remotes", "hooks", "notify", HEARTBEAT, limits.KEY)
+    return (
+        *_slips(known),
+        *remotes.usable()[1],
+        *listeners()[1],
+        *heartbeat()[1],
+        *limits.faults(),
+    )
+
+
+def _slips(known: Sequence[str]) -> Faults:
+    """The keys of the file that are nearly these; any other may be one of Guild AI's own."""
+    found = {plain_name(key): near(key, known) for key in _data() if key not in known}
+    return tuple(
+        f"{key}: is not a key of the config file{like}" for key, like in found.items() if like
+    )
 
 
 def _data() -> Keys:
