@@ -374,7 +374,7 @@ def test_all_faults_are_told_where_one_is_looked_for(guild: Guild, remote: str, 
     assert [line.strip() for line in THREE_FAULTS] == [
         line.strip() for line in checked.lines if line.strip().startswith(("remotes: b", "hooks"))
     ]
-    for words in (["runs", "-r", "bad"], ["pull", "bad", "-y"]):
+    for words in (["runs", "-r", "bad"], ["pull", "bad", "-y"], ["hooks"]):
         needed = guild(*words)
         assert (needed.code, needed.err.splitlines()) == (1, expected)
     guild.ok("runs", "-r", remote)
