@@ -44,6 +44,10 @@ class ConfigError(GuildError):
     """The config file or guild.yml has faults; the message names every one."""
 
 
+class FaultyRemote(ConfigError):
+    """A remote that is meant has faults; with them goes what else is wrong in the config file."""
+
+
 class RemoteNotFound(ConfigError):
     """No remote that guild can use is what the user named, whatever else the file defines."""
 

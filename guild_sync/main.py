@@ -13,7 +13,7 @@ from importlib import import_module
 
 from guild_sync import __version__
 from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, file_of, module_of, usage
-from guild_sync.errors import Exit, GuildError, refused
+from guild_sync.errors import Exit, FaultyRemote, GuildError, refused
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = int(e.code or 0)
         sys.stdout.flush()  # here, where it is seen that nobody reads or the disk is full
         return status
+    except FaultyRemote:
+        return _tell_faults()
     except GuildError as e:
         from guild_sync.output.console import warn
 
@@ -148,6 +150,17 @@ def _print_manual(words: list[str]) -> int:
         name = f"guild-{words[0]}.1"
     print(pages()[name], end="")
     return Exit.OK
+
+
+def _tell_faults() -> int:
+    """Tell all faults of the config file, of which one is in the way: they are mended at once."""
+    from guild_sync.config.faults import refusal
+    from guild_sync.config.home import config_path
+    from guild_sync.hooks.configured import all_faults
+    from guild_sync.output.console import warn
+
+    warn(refusal(config_path(), all_faults()))
+    return Exit.ERROR
 
 
 def _report_failure(error: OSError) -> int:

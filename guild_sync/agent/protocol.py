@@ -100,6 +100,7 @@ CHUNK = 1 << 16  # bytes of data in a packet, at most
 DATA = b"d"  # bytes of a file, of an output
 RUN_DATA = b"r"  # likewise, behind the id of the run whose output it is
 RUN_END = b"x"  # the id of a run that has ended
+RUN_FAULT = b"f"  # why the output cannot be read of the run whose id is before it
 END = b"e"  # JSON: how the stream ended, as the answer to a request
 
 Packet = Tuple[bytes, bytes]

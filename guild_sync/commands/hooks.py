@@ -29,7 +29,7 @@ Options:
   --json  Print JSON.
   --help  Show this help and exit.
 
-Exit status: 0; 1 if one of them failed, or the config file has a fault in them.
+Exit status: 0; 1 if one of them failed, or the config file has a fault.
 """
 
 from __future__ import annotations
@@ -57,18 +57,17 @@ def main(argv: Sequence[str]) -> int:
     event = args.text("EVENT")
     if event and event not in EVENTS:
         raise UsageError(f"{event!r} is no event", f"Events are {', '.join(EVENTS)}.")
-    listeners, faults = configured.listeners()
-    url, more_faults = configured.heartbeat()
+    listeners, (url, _) = configured.listeners()[0], configured.heartbeat()
     beat = Heartbeat(url) if url else None
-    if all_faults := (*faults, *more_faults):
-        console.warn(refusal(config_path(), all_faults))
+    if faults := configured.all_faults():
+        console.warn(refusal(config_path(), faults))
     as_json = args.is_set("--json")
-    if not (listeners or beat or all_faults or as_json):
+    if not (listeners or beat or faults or as_json):
         console.say(f"There is no hook, notification or heartbeat in {clean(config_path())}.")
         return Exit.OK
     work = _test if args.is_set("test") else _list
     worst = work(listeners, beat, event, as_json)
-    return Exit.ERROR if all_faults else worst
+    return Exit.ERROR if faults else worst
 
 
 def _list(

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from guild_sync.config.faults import Place, refuse
+from guild_sync.config.faults import Place, refusal
 from guild_sync.config.file import identity, load, reading
 from guild_sync.config.home import config_path
 from guild_sync.config.schema import (
@@ -32,7 +32,7 @@ from guild_sync.config.selection import (
 )
 from guild_sync.config.texts import is_one_line, plain_name, short
 from guild_sync.config.variables import is_value, is_variable
-from guild_sync.errors import RemoteNotFound
+from guild_sync.errors import FaultyRemote, RemoteNotFound
 
 Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
 SANDBOX = "sandbox"
@@ -105,7 +105,7 @@ def remote(name: str) -> Remote:
     """The remote called `name`, or the one that a spec describes.
 
     A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises RemoteNotFound for any other name;
-    ConfigError for that of a remote which has a fault, with every fault of the file. Faults of
+    FaultyRemote for that of a remote which has a fault, with those of all remotes. Faults of
     others are theirs.
     """
     if name.startswith("ssh:"):
@@ -113,8 +113,9 @@ def remote(name: str) -> Remote:
     known, faults = usable()
     found = known.get(name)
     if found is None:
-        if _is_defined(name) or not known.keys() - {SANDBOX}:
-            refuse(config_path(), faults)  # of this one, or of the file itself
+        if faults and (_is_defined(name) or not known.keys() - {SANDBOX}):
+            told = refusal(config_path(), faults)  # of this one, or of the file itself
+            raise FaultyRemote(told.message, told.hint)
         raise RemoteNotFound(
             f"remote {name!r} is not defined",
             f"{_near(name, known)}Show remotes by running 'guild remotes' "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from schema import And, Or, Schema, SchemaError
 
@@ -131,7 +131,8 @@ def fits(
 ) -> bool:
     """Whether it is one of `keys`, and `value` one for it; else that is a fault there."""
     if not isinstance(key, str) or key not in keys:
-        place.fault(f"{key}: is not a key of {whose}{_near(key, keys)}")
+        more = ("type", "extends") if keys is REMOTE_KEYS else ()
+        place.fault(f"{key}: is not a key of {whose}{near(key, (*keys, *more))}")
         return False
     try:
         keys[key].validate(value)
@@ -141,9 +142,9 @@ def fits(
     return True
 
 
-def _near(key: object, keys: Mapping[str, Schema]) -> str:
+def near(key: object, keys: Sequence[str]) -> str:
+    """Which of the keys could be meant, in words; empty where none is like it."""
     from difflib import get_close_matches
 
-    more = ("type", "extends") if keys is REMOTE_KEYS else ()
-    near = get_close_matches(str(key), [*keys, *more], 1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    found = get_close_matches(str(key), keys, 1)
+    return f" (did you mean {found[0]}?)" if found else ""

@@ -94,7 +94,7 @@ class TreeFiles:
         return any(pattern == name or pattern.startswith(f"{name}/") for pattern in self._named)
 
     def _leave_out(self, name: str, why: str) -> None:
-        self.left_out[name] = f"{name} is left out: {why}"
+        self.left_out[name] = why
 
 
 def _has_modules(folder: Path) -> bool:

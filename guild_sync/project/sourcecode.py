@@ -84,25 +84,31 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
         if is_own or choice is False or (not is_tracked and is_in_cache(root, name)):
             continue
         if not is_nameable(name):
-            left_out[name] = f"{name!r} is left out: a package cannot have a file of that name"
+            left_out[name] = "a package cannot have a file of that name"
             continue
         is_asked_for = bool(choice) or name in listing.of_git
         size = 0 if is_asked_for else (root / name).stat().st_size
         if size > MAX_BYTES:
             left_out[name] = (
-                f"{name} is left out: it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in "
-                "guild.yml does not name it"
+                f"it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in guild.yml does not name it"
             )
         else:
             names[name] = is_asked_for
-    said = [text for name, text in left_out.items() if rules.choice(name) is not False]
-    said += _ignored(root, rules, listing)
+    told = {name: why for name, why in left_out.items() if rules.choice(name) is not False}
+    told.update(_ignored(root, rules, listing))
+    said = [f"{_shown(root, folder, name)} is left out: {why}" for name, why in told.items()]
     taken, passed_over = _at_most_100(root, names)
     return Source(root, tuple(sorted(taken)), (*said, *passed_over), elsewhere)
 
 
-def _ignored(root: Path, rules: Rules, listing: TreeFiles) -> Iterator[str]:
-    """What is said of files and folders that `sourcecode` names, and that git ignores."""
+def _shown(root: Path, folder: Path, name: str) -> str:
+    """A file's name as people know it: from the project's folder, whatever the root is."""
+    known = os.path.relpath(root / name, folder)
+    return known if is_nameable(known) else repr(known)
+
+
+def _ignored(root: Path, rules: Rules, listing: TreeFiles) -> Iterator[tuple[str, str]]:
+    """Files and folders that `sourcecode` names, and that git ignores, with what is said of it."""
     for pattern in dict.fromkeys(rules.named) if listing.is_in_git else ():
         name = os.path.normpath(pattern.strip("/"))
         path = root / name
@@ -112,7 +118,7 @@ def _ignored(root: Path, rules: Rules, listing: TreeFiles) -> Iterator[str]:
         is_known = any(f == name or f.startswith(f"{name}/") for f in listing.files)
         is_wanted = rules.choice(name if path.is_file() else f"{name}/x") is not False
         if is_wanted and not is_known and name not in listing.left_out:
-            yield f"{name} is left out: 'sourcecode' in guild.yml names it, and git ignores it"
+            yield name, "'sourcecode' in guild.yml names it, and git ignores it"
 
 
 def _at_most_100(root: Path, names: Mapping[str, bool]) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from guild_sync.agent.protocol import RUN_DATA, RUN_END
+from guild_sync.agent.protocol import RUN_DATA, RUN_END, RUN_FAULT
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.choose import remote_host
@@ -16,6 +16,7 @@ _ID_LENGTH = 32
 _LONGEST_LINE = 1 << 16  # bytes of a line that is shown in one piece
 
 OnLine = Callable[[str, bytes], None]
+OnFault = Callable[[str, str], None]
 
 
 class Outputs:
@@ -47,7 +48,11 @@ class Outputs:
                 begun(lambda remote=remote, new=new: self._stream(remote, new))  # type: ignore[misc]
 
     def _stream(self, remote: str, ids: list[str]) -> None:
-        lines = Lines(ids, self._on_line, lambda run_id: self._on_end())
+
+        def warn(run_id: str, why: str) -> None:
+            self._warn(GuildError(f"cannot read the output of run {run_id} on {remote}: {why}"))
+
+        lines = Lines(ids, self._on_line, lambda run_id: self._on_end(), warn)
         positions = {run_id: self._size(run_id) for run_id in ids}
         try:
             host = remote_host(remotes.remote(remote), make_home=False)
@@ -70,20 +75,30 @@ class Outputs:
 class Lines:
     """Takes the packets of the agent's `follow`, and hands their lines over."""
 
-    def __init__(self, ids: Iterable[str], on_line: OnLine, on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ids: Iterable[str],
+        on_line: OnLine,
+        on_end: Callable[[str], None],
+        on_fault: OnFault,
+    ) -> None:
+        """`on_fault` gets the id of a run whose output cannot be read, and why."""
         self._ids = frozenset(ids)
         self._on_line = on_line
         self._on_end = on_end
+        self._on_fault = on_fault
         self._begun: dict[str, bytes] = {}  # of each run, the line that is not at its end yet
 
     def take(self, kind: bytes, data: bytes) -> None:
         """Take a packet. Raises RemoteError where it is none of `follow`'s."""
         run_id = data[:_ID_LENGTH].decode("ascii", "replace")
-        if run_id not in self._ids or kind not in (RUN_DATA, RUN_END):
+        if run_id not in self._ids or kind not in (RUN_DATA, RUN_END, RUN_FAULT):
             raise RemoteError("the remote sent something else than output of these runs")
         if kind == RUN_END:
             self._show(run_id, self._begun.pop(run_id, b""))
             self._on_end(run_id)
+        elif kind == RUN_FAULT:
+            self._on_fault(run_id, data[_ID_LENGTH:].decode("utf-8", "replace"))
         else:
             self._add(run_id, data[_ID_LENGTH:])
 

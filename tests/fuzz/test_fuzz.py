@@ -117,7 +117,7 @@ def read_rsync(text: str, folder: Path) -> None:
 
 
 def read_frames(text: str, folder: Path) -> None:
-    lines = Lines(["a" * 32], lambda *line: None, lambda run: None)
+    lines = Lines(["a" * 32], lambda *line: None, lambda run: None, lambda *fault: None)
     packets = frames.PacketReader(lines.take)
     reader = frames.FrameReader(packets.feed, frames.MOST_BEFORE)
     reader.feed(text.encode("utf-8", "replace"))

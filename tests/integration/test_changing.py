@@ -187,6 +187,22 @@ def test_a_name_that_no_run_has_changes_nothing(place: Place) -> None:
     assert place.ok("restore", "-F", "lr = 0.1", "-y") == [f"Restored 1 run{place.on}"]
 
 
+def test_a_name_that_no_run_has_copies_nothing(place: Place) -> None:
+    place.make(1, flags={"lr": 0.1})
+    if place.remote:
+        commands = [["pull", place.remote]]
+    else:
+        place.guild.configure(x={"type": "ssh", "host": "nowhere.invalid"})
+        commands = [["push", "x"], ["sync"]]
+    for command in commands:
+        done = place.guild(*command, "-F", "lrr != 0.1", *(["-y"] if len(command) == 2 else []))
+        assert done.code == 1
+        assert done.err.splitlines()[0] == (
+            f"guild: the filter asks for 'lrr', which no run{place.on} has"
+        )
+    assert not place.remote or not list((place.guild.home / "runs").glob("[0-9a-f]*"))
+
+
 def test_an_operation_is_meant_by_whole_parts_of_its_name(place: Place) -> None:
     for number, name in enumerate(("train", "pretrain", "train-final"), 1):
         run_dir = place.home / "runs" / place.make(number)

@@ -276,7 +276,7 @@ def test_the_id_of_a_run_that_is_not_here_names_it(guild: Guild, place: Place) -
     one, other = place.started(), place.started()
     assert guild("watch").err.splitlines()[-1] == (
         "2 runs of x are not here yet: 'guild sync' brings them, '-r x' means them there."
-    ).replace("x", place.remote)
+    ).replace("x", str(place.remote))
     guild.ok("sync", one[:12])
     for argv in (["watch", other], ["info", other[:8]], ["cat", "-O", other]):
         assert guild(*argv).err.splitlines()[-1].startswith(f"Run {other} is not here yet: ")

@@ -374,8 +374,8 @@ def test_all_faults_are_told_where_one_is_looked_for(guild: Guild, remote: str, 
     assert [line.strip() for line in THREE_FAULTS] == [
         line.strip() for line in checked.lines if line.strip().startswith(("remotes: b", "hooks"))
     ]
-    asked = guild("runs", "-r", "bad")
-    assert asked.code == 1
-    assert [line for line in THREE_FAULTS if "remotes" in line] == asked.err.splitlines()[1:]
+    for words in (["runs", "-r", "bad"], ["pull", "bad", "-y"], ["hooks"]):
+        needed = guild(*words)
+        assert (needed.code, needed.err.splitlines()) == (1, expected)
     guild.ok("runs", "-r", remote)
     guild.ok("status")

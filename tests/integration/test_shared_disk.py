@@ -53,6 +53,8 @@ def test_a_run_of_another_machine_runs_until_that_says_otherwise(
     (run,) = json.loads(place.ok("runs", elsewhere, "--json").out)
     assert (run["status"], run["machine"]) == ("running", "login1")
     assert "pid:" in place.ok("info", elsewhere).lines, "its number means nothing here"
+    rundir.write_attr(str(place.run_dir(elsewhere)), "exit_status", 0)  # as its runner does there
+    assert place.status(elsewhere) == "completed"
 
 
 def test_a_sync_that_lands_on_another_machine_settles_nothing(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import Guild, project
+from support import Guild, project, wait_until
 
 _BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
@@ -97,3 +97,26 @@ def test_an_end_that_cannot_be_read_is_none(bound: Bound) -> None:
     done = bound("pull", "box", run_id, "-y")
     assert done.code == 4
     assert "was not copied whole" in done.err
+
+
+def test_an_output_that_cannot_be_read_is_an_error_and_no_output(bound: Bound) -> None:
+    project(bound.folder, "op: {exec: sh script}")
+    (bound.folder / "script").write_text("echo x; chmod 0 .guild/output; sleep 600\n")
+    run_id = bound.started(remote="box")
+    there = bound.home / "sandboxes/box/home/.guild/runs" / run_id / ".guild/output"
+    wait_until(lambda: there.stat().st_mode & 0o777 == 0, "the run")
+    for words in (["watch", run_id], ["cat", "-O", run_id]):
+        done = bound(*words, "-r", "box")
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("guild: remote 'box': ") and "Permission denied" in done.err
+    bound("sync")
+    done = bound("diff", "-O", run_id, f"box:{run_id}")
+    assert done.code == 1
+    assert "cannot read .guild/output: Permission denied" in done.err
+    with bound.popen("sync", "--watch", "--until-done", "-n", "1") as watching:
+        assert watching.stdout is not None
+        said = map(bytes.decode, watching.stdout)
+        fault = f"guild: cannot read the output of run {run_id} on box: Permission denied\n"
+        assert fault in said
+        bound.ok("stop", run_id, "-r", "box", "-y")
+        assert f"{run_id} on box: running -> terminated" in "".join(said)

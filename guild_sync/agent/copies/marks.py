@@ -97,8 +97,9 @@ def _why_not(home: str, directory: str, state: State) -> str:
         why = rundir.why_not_followed(home, directory)
         if why:
             return why
-    if locks.holder(rundir.guild_dir(directory)) is not None:
-        return "it is running on this machine"
+    holder = locks.held_by(rundir.guild_dir(directory))
+    if holder is not None:
+        return "it is running on %s" % (holder.machine or "this machine")
     is_begun_only = state["status"] == "running" and state["started"] is None
     if state["remote"] and (is_begun_only or state["remote"].startswith(protocol.PUSH)):
         return "it is not there whole yet (%s)" % state["remote"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import select
-from typing import Dict, Generator, Iterator, Optional
+from typing import Dict, Generator, Iterator, Optional, Set
 
 from ..catalog import find
-from ..protocol import DATA, RUN_DATA, RUN_END, Packet
+from ..protocol import DATA, RUN_DATA, RUN_END, RUN_FAULT, Packet
 from ..store import inside, rundir
 from .reading import chunks
 
@@ -43,17 +43,24 @@ def follow_all(
 ) -> Generator[Packet, None, None]:
     """The outputs of several runs behind these positions, as they are made, until all have ended.
 
-    Each piece comes behind the id of its run.
+    Each piece comes behind the id of its run. An output that cannot be read is told once, and
+    keeps none of the others from coming.
     """
     at = {rundir.run_dir(home, run_id): position for run_id, position in positions.items()}
+    faulty: Set[str] = set()
     for look in itertools.count():
         over = set()
         if look % _LOOKS_A_STATUS == 0:  # before the output, as in `follow`
             over = {path for path in at if rundir.status(path).text != "running"}
         for directory in sorted(at):
             run_id = os.path.basename(directory).encode()
-            for data in _new_output(directory, at):
-                yield RUN_DATA, run_id + data
+            try:
+                for data in _new_output(directory, at):
+                    yield RUN_DATA, run_id + data
+            except OSError as e:
+                if directory not in faulty:
+                    yield RUN_FAULT, run_id + str(e.strerror).encode()
+                faulty.add(directory)
             if directory in over:
                 del at[directory]
                 yield RUN_END, run_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -161,6 +162,7 @@ def test_a_large_diff_is_cut_at_a_line(tree: Path, names: list[str]) -> None:
         "diff.evil.command",
         "diff.external",
         "core.fsmonitor",
+        "core.hooksPath",
         "core.pager",
         "pager.diff",
         "include.path",
@@ -177,6 +179,11 @@ def test_nothing_that_the_tree_names_is_run(tree: Path, tmp_path: Path, setting:
     if setting == "include.path":
         value = str(tmp_path / "more")
         Path(value).write_text(f'[filter "evil"]\n\tclean = {program}\n\trequired = true\n')
+    elif setting == "core.hooksPath":
+        value = str(tmp_path / "hooks")
+        Path(value).mkdir()
+        (Path(value) / "post-index-change").symlink_to(program)
+        os.utime(tree / "beside", (1, 1))  # git would note in its index that it is unchanged
     git(tree, "config", setting, value)
     git(tree, "config", "filter.evil.required", "true")
     (tree / "sub" / "train.py").write_text("lr = 2\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guild_sync.agent.protocol import RUN_DATA, RUN_END
+from guild_sync.agent.protocol import RUN_DATA, RUN_END, RUN_FAULT
 from guild_sync.errors import RemoteError
 from guild_sync.runs.follow import Lines
 
@@ -16,8 +16,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, bytes] | str] = []
+        self.faults: list[tuple[str, str]] = []
         self.lines = Lines(
-            [A, B], lambda run_id, line: self.events.append((run_id, line)), self.events.append
+            [A, B],
+            lambda run_id, line: self.events.append((run_id, line)),
+            self.events.append,
+            lambda run_id, why: self.faults.append((run_id, why)),
         )
 
     def take(self, kind: bytes, run_id: str, data: bytes = b"") -> None:
@@ -44,6 +48,7 @@ def test_lines_come_out_whole_however_they_are_cut() -> None:
         (RUN_DATA, b"\xff" * 32),
         (RUN_DATA, b"c" * 32 + b"another run's\n"),
         (RUN_DATA, f"../../{A[:26]} 1\nx".encode()),
+        (RUN_FAULT, b"c" * 32 + b"why"),
         (b"d", A.encode() + b"of no run\n"),
     ],
 )
@@ -51,7 +56,16 @@ def test_what_is_none_of_these_runs_is_refused(kind: bytes, data: bytes) -> None
     heard = Heard()
     with pytest.raises(RemoteError):
         heard.lines.take(kind, data)
-    assert heard.events == []
+    assert (heard.events, heard.faults) == ([], [])
+
+
+def test_why_an_output_cannot_be_read_is_none_of_it() -> None:
+    heard = Heard()
+    heard.take(RUN_DATA, A, b"a line's beg")
+    heard.take(RUN_FAULT, A, b"Permission denied")
+    heard.take(RUN_DATA, A, b"inning\n")
+    assert heard.events == [(A, b"a line's beginning")]
+    assert heard.faults == [(A, "Permission denied")]
 
 
 def test_a_line_without_an_end_is_shown_in_pieces() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_steps_have_each_its_part_and_every_file_is_there_once(folder: Path) -> 
     )
     assert numbers(found.operation) == [0, 0, 1], "of a pipeline whose steps are alike, too"
     assert numbers(given(folder, "deep").operation) == [0, [0, 0, 1]]
+
+
+@pytest.mark.parametrize("pipeline", ["alike", "other", "deep"])
+def test_what_is_left_out_of_several_steps_is_said_once(folder: Path, pipeline: str) -> None:
+    os.mkfifo(folder / "a/pipe")
+    found = given(folder, pipeline).source
+    assert found is not None
+    assert found.left_out == ("a/pipe is left out: it is no file",)
 
 
 def test_the_job_of_a_pipeline_says_which_part_is_whose(folder: Path) -> None:

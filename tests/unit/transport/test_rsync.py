@@ -119,7 +119,7 @@ def test_an_address_with_colons_is_in_brackets() -> None:
 
 def test_an_rsync_that_is_named_and_not_there_is_called_by_that_name() -> None:
     remote = Remote("gpu", "ssh", host="g", rsync_path="/opt/rsync")
-    done = Completed(127, "", "sh: 1: /opt/rsync: not found\n")
+    done = Completed(127, b"", "sh: 1: /opt/rsync: not found\n")
     error = rsync_failures.failure(remote, done)
     assert error.message == "there is no /opt/rsync on remote 'gpu'"
     assert error.hint.startswith("Correct 'rsync-path'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -542,6 +543,15 @@ def _of_place(home: str, place: identity.ProcessPlace, pid: int) -> Path:
     folder = Path(home, "runs", f".incoming-{place}-{pid}")
     folder.mkdir(parents=True)
     return folder
+
+
+def test_a_run_of_another_machine_on_this_disk_is_not_copied_over(home: str) -> None:
+    who = identity.of(os.getpid())._replace(host="login1", boot="another")
+    guild(home).mkdir(parents=True)
+    (guild(home) / "LOCK").write_text(f"{who.pid}\n")
+    (guild(home) / "LOCK.owner").write_text(json.dumps({**who._asdict(), "flock": True}))
+    assert begin(home, COMPLETED)["refused"] == {A: "it is running on login1"}
+    assert not (guild(home) / "LOCK.remote").exists()
 
 
 def test_what_copies_of_another_container_or_machine_have_is_left_alone(home: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,21 @@ def test_the_hosts_name_decides_nothing(child: subprocess.Popen[bytes]) -> None:
 )
 def test_a_record_without_a_number_is_nobodys(record: dict[str, Value]) -> None:
     assert identity.recorded(record) is None
+
+
+_PRINT_PLACE = "from guild_sync.agent.store import identity; print(identity.place(), end='')"
+
+
+@pytest.mark.parametrize("container", [(), ("unshare", "--pid", "--fork")])
+def test_numbers_of_a_container_count_in_another_place(container: tuple[str, ...]) -> None:
+    argv = [*container, sys.executable, "-c", _PRINT_PLACE]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    if container and done.returncode:
+        pytest.skip("no namespaces without root")
+    host, boot, namespace = done.stdout.split(".")
+    here = identity.place()
+    assert (host, boot) == (here.host, here.boot)
+    assert (namespace == here.namespace) is (not container)
 
 
 def test_a_process_works_in_a_run_where_it_is_or_which_it_was_told_of(tmp_path: Path) -> None:
