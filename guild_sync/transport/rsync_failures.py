@@ -17,7 +17,7 @@ VANISHED = 24  # normal for a run that is running
 COMMAND_NOT_FOUND = 127
 _CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh_failures.CONNECTION_FAILED)
 _INTERRUPTED = (19, 20)
-
+WRONG_PATH = "Correct 'rsync-path' of the remote in the config file."
 
 # A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
 _MAY_NOT_READ = (
@@ -93,6 +93,8 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
     where = f"remote {remote.name!r}"
     said = done.stderr
     if done.code == COMMAND_NOT_FOUND or re.search(r"rsync: (command )?not found", said):
+        if remote.rsync_path:
+            return RemoteError(f"there is no {remote.rsync_path} on {where}", WRONG_PATH)
         return RemoteError(
             f"there is no rsync on {where}",
             "Install it there, for example: apt install rsync",
