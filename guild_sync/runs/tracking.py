@@ -7,24 +7,34 @@ from contextlib import contextmanager
 
 from guild_sync.agent.protocol import Expected
 from guild_sync.config.home import guild_home
+from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 
 
 @contextmanager
 def expected(run_id: str, host: Host) -> Iterator[None]:
-    """Have the run be expected here from before it is started on the host.
+    """Have the run be expected here from before it is made on the host, which the block does.
 
-    Where that fails, whoever cleared it away says so by `forget`; else the next sync asks the
-    remote what has become of it. One that has a copy here is asked for anyway.
+    Should guild end before the run has begun, the next sync brings what it has left there, or
+    hears that there is nothing. A run that has a copy here is asked for anyway.
     """
     here = LocalHost(str(guild_home()))
-    if host.name is None or here.states(ids=[run_id])[run_id]["status"] is not None:
+    is_here = here.states(ids=[run_id])[run_id]["status"] is not None
+    if host.name is None or is_here or any(e["run"] == run_id for e in here.expected()):
         yield
         return
     here.expect(run_id, host.name)
-    yield
-    here.note_begun(run_id)
+    try:
+        yield
+    except GuildError:  # it was not made, and whoever wanted it is told so
+        here.forget_expected([run_id])
+        raise
+
+
+def note_begun(run_id: str) -> None:
+    """Keep of a run that is expected that it was there: should it be gone, it is lost."""
+    LocalHost(str(guild_home())).note_begun(run_id)
 
 
 def not_here_yet(here: LocalHost) -> list[Expected]:
