@@ -22,6 +22,7 @@ from pathlib import Path
 import yaml
 from comparing import faults, whole_or_marked
 from faults import end_run, write_run
+from starts import Starts
 from support import BIN
 
 from guild_sync.agent.store import locks, rundir
@@ -40,6 +41,7 @@ class Soak:
         self.injected: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.held: dict[Path, int] = {}
+        self.starts = Starts(folder / "project", self.random)
         self.env = {
             **os.environ,
             "HOME": str(folder / "user"),
@@ -55,6 +57,8 @@ class Soak:
             self.guild("remote", "start", box)
         for number in range(count):
             self.begin(self.boxes[number % SANDBOXES], f"{number + 1:032x}")
+        for box in self.boxes:
+            self.guild(*self.pull(box))
 
     def there(self, box: str) -> Path:
         return self.folder / "there" / box
@@ -65,6 +69,25 @@ class Soak:
         if done.returncode not in (0, 1, 3, 4) or b"internal error" in done.stderr:
             self.wrong.append(f"{words}: {done}")
         return done
+
+    def pull(self, box: str) -> tuple[str, ...]:
+        """What brings home the runs that were not started from here: the others are expected."""
+        return ("pull", box, "-Fo", "op", "-y")
+
+    def note(self, text: str) -> None:
+        """Keep what is done, beside the guild's own log, for whoever asks what went wrong."""
+        with open(self.folder / "steps", "a") as steps:
+            steps.write(f"{time.strftime('%F %T')} {text}\n")
+
+    def popen(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [str(BIN / "guild"), *words],
+            env=self.env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     # What goes on.
 
@@ -95,18 +118,47 @@ class Soak:
     # Faults.
 
     def kill_guild(self) -> None:
-        words = self.random.choice([("sync",), ("pull", self.random.choice(self.boxes), "-y")])
-        process = subprocess.Popen(
-            [str(BIN / "guild"), *words],
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        words = self.random.choice([("sync",), self.pull(self.random.choice(self.boxes))])
+        self._end_within(1.5, self.popen(*words))
+
+    def _end_within(self, seconds: float, process: subprocess.Popen[bytes]) -> None:
+        """Kill the process at a random moment, where it has not ended by then."""
         try:
-            process.wait(self.random.uniform(0, 1.5))
+            process.wait(self.random.uniform(0, seconds))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def kill_start(self) -> None:
+        _, process = self._start()
+        self._end_within(self.starts.seconds, process)
+
+    def cut_start(self) -> None:
+        box, process = self._start()
+        time.sleep(self.random.uniform(0, self.starts.seconds))
+        self._end_sessions(box)
+        process.wait(300)
+
+    def start_while_syncing(self) -> None:
+        """Half of these starts go well."""
+        _, process = self._start()
+        syncing = self.popen("sync")
+        self._end_within(2 * self.starts.seconds, process)
+        syncing.wait(300)
+
+    def start_one(self) -> None:
+        """Start a run undisturbed, to know how long that takes."""
+        began = time.monotonic()
+        _, process = self._start()
+        if process.wait(300) not in (0, 7):
+            self.wrong.append("a start that was not disturbed failed")
+        self.starts.seconds = time.monotonic() - began
+
+    def _start(self) -> tuple[str, subprocess.Popen[bytes]]:
+        box = self.random.choice(self.boxes)
+        words = self.starts.words(box)
+        self.note(" ".join(words))
+        return box, self.popen(*words, cwd=self.starts.project)
 
     def cut_connections(self) -> None:
         self._while_syncing(lambda: self._end_sessions(self.random.choice(self.boxes)))
@@ -127,20 +179,17 @@ class Soak:
         self.guild("remote", "start", box)
 
     def _while_syncing(self, act: Callable[[], None]) -> None:
-        process = subprocess.Popen(
-            [str(BIN / "guild"), "sync"],
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = self.popen("sync")
         time.sleep(self.random.uniform(0, 1.0))
         act()
         process.wait(300)
 
     def delete_and_put_back(self) -> None:
-        alive = [run for run in sorted(self.held) if run.exists()]
-        if alive:
-            run = self.random.choice(alive)
+        runs = [run for run in sorted(self.held) if run.exists()]
+        runs += [run for box in self.boxes for run in self.starts.at_rest(self.there(box))]
+        if runs:
+            run = self.random.choice(runs)
+            self.note(f"away: {run}")
             away = self.folder / "away"
             shutil.move(run, away)
             self.guild("sync")
@@ -156,15 +205,14 @@ class Soak:
         shutil.move(away, self.there(box))
 
     def several_at_once(self) -> None:
-        argv = [str(BIN / "guild"), "sync"]
-        quiet = subprocess.DEVNULL
-        many = [subprocess.Popen(argv, env=self.env, stdout=quiet, stderr=quiet) for _ in range(3)]
+        many = [self.popen("sync") for _ in range(3)]
         for process in many:
             process.wait(300)
 
     FAULTS = (
         *("kill_guild", "kill_guild", "cut_connections", "restart_server"),
         *("delete_and_put_back", "move_home", "several_at_once"),
+        *("kill_start", "kill_start", "cut_start", "start_while_syncing"),
     )
 
     def step(self) -> None:
@@ -172,6 +220,7 @@ class Soak:
         self.go_on()
         name = self.random.choice(self.FAULTS)
         self.injected[name] += 1
+        self.note(name)
         getattr(self, name)()
         for box in self.boxes:
             self.wrong += [f"after {name}: {line}" for line in self._of(box, whole_or_marked)]
@@ -187,7 +236,9 @@ class Soak:
         for run in sorted(self.held):
             self.end(run)
         for box in self.boxes:
-            self.guild("pull", box, "-y")
+            self.guild(*self.pull(box))
+            self.starts.wait_for_ends(self.there(box))
+        self.starts.age(self.home)
         last = self.guild("sync")
         if last.returncode:
             self.wrong.append(f"the last sync: {last}")
@@ -197,6 +248,10 @@ class Soak:
                 p.name for p in (self.home / "runs").glob("[0-9a-f]*")
             }
             self.wrong += [f"{run_id} has not come" for run_id in lacking]
+            self.wrong += self.starts.untrue(self.there(box))
+        self.wrong += [f"{run_id} is still expected" for run_id in self.starts.expected(self.home)]
+        if (self.home / "error.log").exists():
+            self.wrong.append((self.home / "error.log").read_text())
         return self.wrong
 
     def close(self) -> None:
@@ -209,18 +264,20 @@ def soak(seconds: float, count: int, seed: int) -> list[str]:
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     print(f"seed {seed}, {count} runs, {SANDBOXES} sandboxes, {seconds:g} s", flush=True)
     world = Soak(folder, count, seed)
+    wrong = [f"it did not end: see {folder}"]
     try:
-        for box in world.boxes:
-            world.guild("pull", box, "-y")
+        world.start_one()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             world.step()
         wrong = world.finish()
+        started = dict(sum(map(world.starts.ended, map(world.there, world.boxes)), Counter()))
     finally:
         world.close()
-        shutil.rmtree(folder, ignore_errors=True)
-    print(dict(world.injected), f"{len(wrong)} wrong", flush=True)
-    return wrong
+        if not wrong:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(dict(world.injected), f"started: {started}, {len(wrong)} wrong", flush=True)
+    return wrong and [*wrong, f"all of it is in {folder}"]
 
 
 def main() -> int:

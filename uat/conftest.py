@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ class Session:
     def __init__(self, env: dict[str, str], folder: Path) -> None:
         self._env = env
         self._folder = folder
+        self._own_config = folder / "config.yml"
+        self._config = Path(env.get("GUILD_CONFIG") or Path.home() / ".guild/config.yml")
 
     def cd(self, folder: str | Path) -> None:
         self._folder = self._folder / folder
@@ -41,6 +44,12 @@ class Session:
 
     def write(self, file: str, text: str) -> None:
         (self._folder / file).write_text(text)
+
+    def configure(self, remotes: str) -> None:
+        """Have a config file of the document's own, with these remotes beside `guild-uat`."""
+        text = self._config.read_text() + textwrap.indent(remotes, "  ")
+        self._own_config.write_text(text)
+        self._env["GUILD_CONFIG"] = str(self._own_config)
 
     def run(self, command: str, stdin: str = "") -> None:
         """Print what the command prints, and how it ends."""
@@ -60,6 +69,7 @@ class Session:
     def names(self) -> dict[str, Callable[..., Any]]:
         own: dict[str, Callable[..., Any]] = {
             "cd": self.cd,
+            "configure": self.configure,
             "copied": self.copied,
             "run": self.run,
             "write": self.write,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Run, Value
+from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Made, Run, Value
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
@@ -52,8 +52,7 @@ def earlier_run(launch: Launch, host: Host) -> Run | None:
 def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host, where it waits to be started; `track` as `start` has it."""
     with _discarded_on_error(launch, host):
-        _make(launch, host, say)
-        _expect(launch, host, track)
+        _make(launch, host, say, track)
         host.mark_staged(run_id=launch.run_id)
     _note_begun(launch, host, track)
 
@@ -66,11 +65,10 @@ def start(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     expected here from then on, also where the answer was cut off.
     """
     with _discarded_on_error(launch, host):
-        _make(launch, host, say)
+        _make(launch, host, say, track)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
-        _expect(launch, host, track)
         host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
     _note_begun(launch, host, track)
     # A sync may have been there since, and have found the run before it was started again.
@@ -90,11 +88,11 @@ def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
         return host.run(_make(launch, host, say), echo)
 
 
-def _make(launch: Launch, host: Host, say: Say) -> str:
+def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:
     """Make the run, pending, with its source code; its directory."""
     if host.name is not None and launch.source is not None and not launch.is_installed:
-        return _make_from_package(launch, launch.source, host, say)
-    directory = _make_empty(launch, host)
+        return _make_from_package(launch, launch.source, host, say, track)
+    directory = _make_empty(launch, host, track)
     if launch.source is not None:
         found, root = launch.source, str(launch.source.project)
         host.copy_source(
@@ -112,20 +110,23 @@ def _make(launch: Launch, host: Host, say: Say) -> str:
     return directory
 
 
-def _make_empty(launch: Launch, host: Host) -> str:
+def _make_empty(launch: Launch, host: Host, track: bool) -> str:
+    with _expected(launch, host, track):
+        return _made(launch, host)["run_dir"]
+
+
+def _made(launch: Launch, host: Host) -> Made:
     run_id, attributes, job = launch.run_id, _attributes(launch), _job_on(launch, host)
     opref = opref_on(launch, host)
     if launch.again:
         _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
         is_new = launch.source is not None
-        made = host.restage(
+        return host.restage(
             run_id, attributes, job, opref if is_new else None, is_new, launch.force, launch.diff
         )
-    elif launch.run_dir is not None:
-        made = host.stage_in(run_id, str(launch.run_dir), opref, attributes, job, launch.diff)
-    else:
-        made = host.stage(run_id, opref, attributes, job, launch.diff)
-    return made["run_dir"]
+    if launch.run_dir is not None:
+        return host.stage_in(run_id, str(launch.run_dir), opref, attributes, job, launch.diff)
+    return host.stage(run_id, opref, attributes, job, launch.diff)
 
 
 def _attributes(launch: Launch) -> dict[str, Value]:
@@ -135,7 +136,7 @@ def _attributes(launch: Launch) -> dict[str, Value]:
     return {**launch.attributes, STARTED_BY: person.starter()}
 
 
-def _make_from_package(launch: Launch, found: Source, host: Host, say: Say) -> str:
+def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, track: bool) -> str:
     """Bring the project to the remote and install it there; the run's directory."""
     import tempfile
 
@@ -147,7 +148,7 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say) -> s
     say("Building package")
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
         built = wheel.build(found, launch.package, Path(folder), launch.files)
-        directory = _make_empty(launch, host)
+        directory = _make_empty(launch, host, track)
         say(f"Copying package to {host.name}")
         rsync.send_file(host.remote, built.wheel, f"{directory}/.guild/job-packages")
         say(
@@ -205,11 +206,12 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
         raise
 
 
-def _expect(launch: Launch, host: Host, track: bool) -> None:
-    if track:
-        from guild_sync.runs import tracking  # a run here has no use for it
+def _expected(launch: Launch, host: Host, track: bool) -> AbstractContextManager[None]:
+    if not track or host.name is None:
+        return nullcontext()
+    from guild_sync.runs import tracking  # a run here has no use for it
 
-        tracking.expect(launch.run_id, host)
+    return tracking.expected(launch.run_id, host)
 
 
 def _note_begun(launch: Launch, host: Host, track: bool) -> None:

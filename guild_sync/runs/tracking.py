@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from guild_sync.agent.protocol import Expected
 from guild_sync.config.home import guild_home
@@ -12,20 +12,28 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 
 
-def expect(run_id: str, host: Host) -> None:
-    """Have the run be expected here, which is about to be started on the host.
+@contextmanager
+def expected(run_id: str, host: Host) -> Iterator[None]:
+    """Have the run be expected here from before it is made on the host, which the block does.
 
-    Where nothing comes of that, whoever finds it so calls `forget`; else the next sync asks the
-    remote what has become of it. One that has a copy here is asked for anyway. Raises GuildError
-    where it cannot be written down.
+    Should guild end before the run has begun, the next sync brings what it has left there, or
+    hears that there is nothing. A run that has a copy here is asked for anyway.
     """
     here = LocalHost(str(guild_home()))
-    if host.name is not None and here.states(ids=[run_id])[run_id]["status"] is None:
-        here.expect(run_id, host.name)
+    is_here = here.states(ids=[run_id])[run_id]["status"] is not None
+    if host.name is None or is_here or any(run["run"] == run_id for run in here.expected()):
+        yield
+        return
+    here.expect(run_id, host.name)
+    try:
+        yield
+    except GuildError:  # it was not made, and whoever wanted it is told so
+        here.forget_expected([run_id])
+        raise
 
 
 def note_begun(run_id: str) -> None:
-    """Keep of the run, if it is expected here, that it has been started."""
+    """Keep of a run that is expected that it was there: should it be gone, it is lost."""
     with suppress(GuildError):  # it runs, and comes home: only its loss would be taken for less
         LocalHost(str(guild_home())).note_begun(run_id)
 

@@ -17,7 +17,7 @@ VANISHED = 24  # normal for a run that is running
 COMMAND_NOT_FOUND = 127
 _CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh_failures.CONNECTION_FAILED)
 _INTERRUPTED = (19, 20)
-
+WRONG_PATH = "Correct 'rsync-path' of the remote in the config file."
 
 # A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
 _MAY_NOT_READ = (
@@ -88,7 +88,7 @@ def _top(folders: Sequence[str]) -> str:
 def missing(remote: Remote) -> str:
     """What to do where a remote has no rsync."""
     if remote.rsync_path:
-        return "Correct 'rsync-path' of the remote in the config file, or install rsync there."
+        return WRONG_PATH
     return (
         "Install it there, for example: apt install rsync\n"
         "One that is not on the PATH there is named by 'rsync-path' of the remote."

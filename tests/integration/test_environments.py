@@ -414,6 +414,11 @@ def test_rsync_path(guild: Guild, login: Server, home: Path, there: Path) -> Non
     guild.configure(x=login.keys(there, rsync_path="~/bin/rsync"))
     guild.ok("run", "op", "sleep=0", "-r", "x", "-y")
     assert (home / "used").exists()
+    guild.configure(x=login.keys(there, rsync_path="~/no/rsync"))
+    for words in (("check", "-r", "x"), ("run", "op", "sleep=0", "-r", "x", "-y")):
+        done = guild(*words)
+        assert "there is no ~/no/rsync" in done.err + done.out
+        assert "Correct 'rsync-path' of the remote in the config file." in done.err + done.out
     guild.configure(x=login.keys(there, rsync_path="rsync; touch canary"))
     done = guild("check", "-r", "x")
     assert "rsync-path: must be the path of a program there" in done.err + done.out

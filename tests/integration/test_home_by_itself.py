@@ -177,6 +177,29 @@ def test_a_start_that_fails_is_not_expected(guild: Guild, sshd: Server, there: P
     assert expected(guild) == []
 
 
+def test_a_staged_run_that_fails_to_start_is_expected_as_it_was(guild: Guild, place: Place) -> None:
+    project(guild.folder, "op: {main: waits, env-secrets: [TOKEN]}", waits=WAITS)
+    guild.env["TOKEN"] = "open-sesame"
+    tracked, other = place.staged(), place.staged("--no-track")
+    del guild.env["TOKEN"]
+    for run_id in (tracked, other):
+        done = guild("run", "--start", run_id, "-r", str(place.remote), "-y", "-n")
+        assert (done.code, "needs TOKEN" in done.err) == (1, True), done
+        assert place.status(run_id) == "staged"
+    assert tracked in expected(guild)
+
+
+def test_what_a_killed_start_has_made_comes_home_as_it_waits(guild: Guild, place: Place) -> None:
+    guild.ok("runs", *place.args)  # sends the agent
+    process = guild.popen("run", "op", *place.args, "--no-wait", "-y")
+    (run,) = wait_until(lambda: list(place.home.glob("runs/[0-9a-f]*")), "a run to be made")
+    process.kill()
+    process.wait()
+    assert expected(guild) == [run.name]
+    guild.ok("sync")
+    assert (list(listed(guild)), expected(guild)) == ([run.name], [])
+
+
 def made_of(guild: Guild, run_id: str, **changes: object) -> None:
     """Have a guild that was killed have left that this run is expected."""
     path = guild.home / "expected" / run_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,14 +118,6 @@ def test_an_address_with_colons_is_in_brackets() -> None:
 # Exit codes.
 
 
-def test_an_rsync_that_is_named_and_not_there_is_called_by_that_name() -> None:
-    remote = Remote("gpu", "ssh", host="g", rsync_path="/opt/rsync")
-    done = Completed(127, b"", "sh: 1: /opt/rsync: not found\n")
-    error = rsync_failures.failure(remote, done)
-    assert error.message == "there is no /opt/rsync on remote 'gpu'"
-    assert error.hint.startswith("Correct 'rsync-path'")
-
-
 @pytest.mark.parametrize(
     ("code", "stderr", "kind", "message", "hint"),
     [
@@ -214,6 +207,14 @@ def test_an_exit_code_becomes_what_it_means_and_what_to_do(
     error = rsync_failures.failure(GPU, Completed(code, b"", stderr))
     assert (type(error), error.message) == (kind, message)
     assert hint in error.hint
+
+
+def test_an_rsync_that_the_config_names_and_that_is_not_there_is_named() -> None:
+    elsewhere = replace(GPU, rsync_path="/opt/rsync")
+    said = "bash: line 1: /opt/rsync: No such file or directory\n"
+    error = rsync_failures.failure(elsewhere, Completed(127, b"", said))
+    assert error.message == "there is no /opt/rsync on remote 'gpu'"
+    assert error.hint == "Correct 'rsync-path' of the remote in the config file."
 
 
 def done(code: int, stderr: str = "") -> Completed:
