@@ -90,7 +90,7 @@ def of_a_run(package: str, argv: "List[str]") -> int:
         return int(runner.main(argv[1], int(argv[2]), *argv[3:5]))
     if argv[0] == "queue":
         queues = importlib.import_module(package + ".running.queues")
-        return int(queues.main(argv[1], float(argv[2]), argv[3] == "yes", *argv[4:5]))
+        return int(queues.main(argv[1], float(argv[2]), argv[3] == "yes", *argv[4:]))
     series = importlib.import_module(package + ".running.series")
     return int(series.main(argv[1], argv[2]))
 

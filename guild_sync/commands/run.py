@@ -11,8 +11,9 @@ status is guild's, unless it is not waited for.
 
 'guild run queue' starts the staged runs of its host one at a time, in the order in which
 they were staged. It takes poll-interval=SECONDS (10), run-once=yes, to end when no run is
-staged, and gpus=LIST: as --gpus LIST, and runs that were staged with another --gpus are
-left to other queues. Stopped, it lets the run that it started finish first.
+staged, wait-for-running=yes, to start none while others but queues run there, and
+gpus=LIST: as --gpus LIST, and runs that were staged with another --gpus are left to other
+queues. Stopped, it lets the run that it started finish first.
 
 A list, FLAG=[1,2,3], or a range, FLAG=[1:5] or FLAG=[0:1:0.1], makes a batch: one run for
 each combination, one after the other, under a run that is called OPERATION+. So does @FILE,

@@ -11,6 +11,7 @@ from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.config.texts import is_expression, is_one_line
 from guild_sync.declarations import config_files
 from guild_sync.project.definitions import TEMPLATE, Requirement, Yaml
+from guild_sync.project.flags import OF_RUN
 from guild_sync.project.values import as_value, words_of
 
 KINDS = ("file", "operation", "config", "module", "url")
@@ -138,7 +139,8 @@ def _check_source(kind: str, text: str, place: Place) -> None:
 
 def _flag(kind: str, entry: Mapping[Yaml, Yaml], name: str) -> str:
     """The flag that says what is taken: any requirement can have one, an operation always has."""
-    given = entry.get("flag-name", entry.get("name", name if kind == "operation" else None))
+    usual = OF_RUN + name if kind == "operation" else None
+    given = entry.get("flag-name", entry.get("name", usual))
     return str(given) if given is not None else ""
 
 

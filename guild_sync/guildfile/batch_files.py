@@ -15,7 +15,7 @@ from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile.lines import parsed
 from guild_sync.project.batches import MAX_TRIALS
 from guild_sync.project.definitions import Operation, Yaml
-from guild_sync.project.flags import Flag, did_you_mean, flag_values
+from guild_sync.project.flags import Flag, did_you_mean, flag_values, own_name
 from guild_sync.project.values import FlagValue, as_value, shown
 
 Row = Mapping[str, FlagValue]
@@ -46,9 +46,9 @@ def rows_of(
     return tuple({**dict.fromkeys(every), **usual, **row} for row in rows)
 
 
-def without(rows: Iterable[Row], words: Iterable[str]) -> tuple[Row, ...]:
+def without(operation: Operation, rows: Iterable[Row], words: Iterable[str]) -> tuple[Row, ...]:
     """The rows without the flags that `FLAG=VALUE` words give: these hold for all trials."""
-    given = {word.partition("=")[0] for word in words}
+    given = {own_name(operation, word.partition("=")[0]) for word in words}
     return tuple({n: value for n, value in row.items() if n not in given} for row in rows)
 
 
@@ -85,12 +85,13 @@ class _One:
 def _typed(operation: Operation, row: Mapping[str, Value], file: str, force: bool) -> Row:
     found: dict[str, FlagValue] = {}
     for name, value in row.items():
-        if name not in operation.flags and not force:
+        if own_name(operation, name) not in operation.flags and not force:
             raise GuildError(
                 f"batch file {shown(file)} has {name!r}, which is no flag of {operation.full_name}",
                 did_you_mean(name, operation.flags)
                 + "Try 'guild operations -v' for the flags, or --force-flags to skip this check.",
             )
+        name = own_name(operation, name)
         one = _One(operation.full_name, {name: operation.flags.get(name, Flag(name))})
         try:
             found[name] = _value(one, name, value, force)

@@ -66,7 +66,7 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     values = own_values(operation, values)
     placed = _placed(operation, values) if operation.requires else {}
     requires = [request_of(needed, all_values, placed) for needed in operation.requires]
-    env = _environment(operation, values)
+    env = _environment(operation, values, all_values)
     made: Job = {"op": operation.full_name, "env": env, **_run_keys(operation)}
     if operation.sourcecode.dest != ".":
         made["source_dest"] = operation.sourcecode.dest
@@ -77,7 +77,7 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     if requires:
         made["requires"] = requires
     if operation.exec:
-        made["argv"] = _exec_argv(operation, operation.exec, values)
+        made["argv"] = _exec_argv(operation, operation.exec, values, all_values)
         return made
     words = words_of(operation.main or "")
     if not words:
@@ -85,7 +85,7 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     if words[0] == PASS.main:
         made["argv"] = ["true"]
         return made
-    words = [_with_flags(word, values, "main", operation.main or "") for word in words]
+    words = [_with_flags(word, all_values, "main", operation.main or "") for word in words]
     made["module"], *made["args"] = words
     if operation.flags_dest.partition(":")[0] == "args":
         made["args"] = arguments(operation, values, made["args"])
@@ -96,13 +96,15 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     return made
 
 
-def _environment(operation: Operation, values: Mapping[str, Value]) -> dict[str, str]:
-    """The variables that say the flags' values, and those of `env`."""
+def _environment(
+    operation: Operation, values: Mapping[str, Value], all_values: Mapping[str, Value]
+) -> dict[str, str]:
+    """The variables that say the flags' values, and those of `env`, with any flag's in them."""
     env = {
         **_flag_variables(operation, values),
         "GUILD_FLAGS_DEST": operation.flags_dest,
         **{
-            name: _with_flags(text, values, f"env: {name}", text)
+            name: _with_flags(text, all_values, f"env: {name}", text)
             for name, text in operation.env.items()
         },
         **_flag_variables(operation, values, named=True),
@@ -214,8 +216,13 @@ def _with_flags(text: str, values: Mapping[str, Value], where: str, line: str) -
     return put_in(text, values, unknown)
 
 
-def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) -> list[str]:
-    """The words of an `exec`, each `${flag}` replaced within its word: no value adds a word."""
+def _exec_argv(
+    operation: Operation, command: str, own: Mapping[str, Value], values: Mapping[str, Value]
+) -> list[str]:
+    """The words of an `exec`, each `${flag}` replaced within its word: no value adds a word.
+
+    Its `own` flags are arguments; all `values` can be named, those that say a run too.
+    """
     try:
         words = shlex.split(command)
     except ValueError as e:
@@ -225,7 +232,7 @@ def _exec_argv(operation: Operation, command: str, values: Mapping[str, Value]) 
     argv: list[str] = []
     for word in words:
         if word == FLAG_ARGS:
-            argv += arguments(operation, values, ())
+            argv += arguments(operation, own, ())
         else:
             argv.append(_with_flags(word, values, "exec", command))
     return argv

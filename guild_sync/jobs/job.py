@@ -136,7 +136,7 @@ def _step(
     assert step.operation is not None  # operations.with_steps
     words = [f"{name}={text}" for name, text in command.step_flags(step, values).items()]
     try:
-        rows = batch_files.without(step.rows, words)
+        rows = batch_files.without(step.operation, step.rows, words)
         supplied = batch_files.supplied(step.operation, rows)
         found = batches.with_rows(flags.flag_values(supplied, words, step.force_flags), rows)
         label = None if step.label is None else command.with_values(step.label, values)

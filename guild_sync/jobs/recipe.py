@@ -93,6 +93,8 @@ def _requirement(data: Mapping[str, Any]) -> Requirement:
     known = {f.name: data[f.name] for f in fields(Requirement) if f.name in data}
     if "if_empty" not in data:  # as the version that knew nothing of it had it
         known.update(if_empty="fail", unpack=False)
+    if "flag" not in data and data["kind"] == "operation":  # whose flag was called as it is itself
+        known["flag"] = data["name"]
     rename = tuple((pattern, text) for pattern, text in data["rename"])
     patterns = {key: tuple(data.get(key, ())) for key in ("select", "least", "greatest")}
     return Requirement(**{**known, **patterns, "rename": rename})

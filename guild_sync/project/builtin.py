@@ -28,6 +28,13 @@ QUEUE = Operation(
             required=True,
             description="End when no run is staged",
         ),
+        "wait-for-running": Flag(
+            "wait-for-running",
+            default=False,
+            type="boolean",
+            required=True,
+            description="Start none while other runs run there",
+        ),
         "gpus": Flag(
             "gpus",
             type="string",
@@ -57,6 +64,8 @@ def agent_command(operation: Operation, values: Mapping[str, Value]) -> Job:
     """What runs for it, as `jobs.command` has it for others: the agent itself, with these words."""
     words = [shown(values[name]) for name in ("poll-interval", "run-once")]
     made: Job = {"op": operation.name, "builtin": operation.name, "args": words, "env": {}}
+    if values.get("wait-for-running"):
+        made["args"].append("wait-for-running")
     if (gpus := values.get("gpus")) is not None:
         made["args"].append(str(gpus))
         made["env"][DEVICES] = str(gpus)

@@ -37,6 +37,9 @@ class Choice:
     flags: Mapping[str, Value] = field(default_factory=dict)  # what choosing it sets
 
 
+OF_RUN = "operation:"  # and what is required: the flag that says which run is taken
+
+
 @dataclass(frozen=True)
 class Flag:
     """One flag of an operation, and how its value reaches what runs."""
@@ -105,9 +108,24 @@ def flag_values(
     return values
 
 
+def own_name(operation: Flagged, name: str) -> str:
+    """The name of the flag that a word means: `prepare` is `operation:prepare`, an alias its flag.
+
+    So it is for Guild AI 0.9, also where the operation has a flag of its own of that name.
+    """
+    of_run = OF_RUN + name
+    if of_run in operation.flags and operation.flags[of_run].is_run:
+        return of_run
+    if name in operation.flags:
+        return name
+    plain = name.removeprefix(OF_RUN)  # as guild 0.1 calls it, in the runs that it made
+    if plain in operation.flags and operation.flags[plain].is_run:
+        return plain
+    return next((flag.name for flag in operation.flags.values() if flag.alias == name), name)
+
+
 def _assigned(operation: Flagged, assignments: Sequence[str], force: bool) -> dict[str, str]:
     """The text of each flag that is given, by the flag's own name."""
-    aliases = {flag.alias: name for name, flag in operation.flags.items() if flag.alias}
     texts = {}
     for word in assignments:
         name, equals, text = word.partition("=")
@@ -115,8 +133,7 @@ def _assigned(operation: Flagged, assignments: Sequence[str], force: bool) -> di
             raise UsageError(f"{word!r} is not a flag: a flag is NAME=VALUE")
         if any("\ud800" <= character <= "\udfff" for character in word):
             raise GuildError(f"flag {name!r}: its value is not UTF-8 text")
-        if name not in operation.flags and name in aliases:
-            name = aliases[name]
+        name = own_name(operation, name)
         if name not in operation.flags and not force:
             raise GuildError(
                 f"unsupported flag {name!r} for {operation.full_name}",

@@ -9,7 +9,7 @@ from guild_sync.config.faults import refuse
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import Operation, Project, Requirement, Step
-from guild_sync.project.flags import did_you_mean
+from guild_sync.project.flags import did_you_mean, own_name
 
 
 class Offered:
@@ -151,11 +151,9 @@ def with_step_flags(operation: Operation, words: Sequence[str]) -> tuple[Operati
     own: list[str] = []
     for word in words:
         name, equals, text = word.partition("=")
-        wanted, colon, flag = name.rpartition(":")
-        if (
-            not (operation.steps and equals and colon and wanted and flag)
-            or name in operation.flags
-        ):
+        wanted, flag = _split(operation, name)
+        is_own = own_name(operation, name) in operation.flags
+        if is_own or not (operation.steps and equals and wanted and flag):
             own.append(word)
             continue
         if not _has_step(operation, wanted):
@@ -166,6 +164,14 @@ def with_step_flags(operation: Operation, words: Sequence[str]) -> tuple[Operati
             )
         operation = _with_flag(operation, wanted, flag, text)
     return operation, own
+
+
+def _split(operation: Operation, name: str) -> tuple[str, str]:
+    """The step and the flag of STEP:FLAG, each of which may have colons in its name."""
+    parts = name.split(":")
+    halves = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(len(parts) - 1, 0, -1)]
+    found = (half for half in halves if _has_step(operation, half[0]))
+    return next(found, halves[0] if halves else ("", name))
 
 
 def _with_flag(operation: Operation, wanted: str, flag: str, text: str) -> Operation:

@@ -17,7 +17,7 @@ from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, rows_of, with_values
 from guild_sync.project.batches import is_batch, plain, with_rows
 from guild_sync.project.definitions import Operation, Requirement
-from guild_sync.project.flags import flag_values
+from guild_sync.project.flags import OF_RUN, flag_values, own_name
 from guild_sync.project.operations import with_folder, with_step_flags, with_those_of_steps
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Given, Launch, given_of, launch_of
@@ -62,7 +62,7 @@ def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:
         rows = batch_files.rows_of(operation, files, Path.cwd(), request.force_flags)
     elif meant.recipe is not None and request.operation is None:
         rows = rows_of(meant.recipe)
-    options = replace(request.options, rows=batch_files.without(rows, words))
+    options = replace(request.options, rows=batch_files.without(operation, rows, words))
     return (
         replace(meant, operation=operation),
         replace(request, flags=tuple(words), options=options),
@@ -73,29 +73,21 @@ def _values(meant: Meant, request: Request) -> dict[str, FlagValue]:
     """The value of every flag: as it is asked for, else the earlier run's, else its default."""
     operation = meant.operation
     if meant.recipe is not None and not meant.anew:
-        known = flags_of(meant.recipe)
+        known = {
+            name if name in operation.flags else own_name(operation, name): value
+            for name, value in flags_of(meant.recipe).items()
+        }
         if request.operation is not None:  # another operation takes the flags that it has
             known = {name: value for name, value in known.items() if name in operation.flags}
         operation = with_values(operation, known)
     rows = request.options.rows
-    words = _plain_names(operation, request.flags)
-    values = with_rows(
-        flag_values(batch_files.supplied(operation, rows), words, request.force_flags), rows
-    )
+    supplied = batch_files.supplied(operation, rows)
+    values = with_rows(flag_values(supplied, request.flags, request.force_flags), rows)
     if meant.is_builtin and (rows or is_batch(values)):
         raise UsageError(
             f"{operation.full_name} cannot be a batch", "Give each of its flags one value."
         )
     return values
-
-
-def _plain_names(operation: Operation, words: Sequence[str]) -> list[str]:
-    """`FLAG=VALUE` words, in which `operation:NAME` is NAME, as Guild AI 0.9 calls a run's flag."""
-    of_runs = {name for name, flag in operation.flags.items() if flag.is_run}
-    return [
-        short if (short := word.removeprefix("operation:")).partition("=")[0] in of_runs else word
-        for word in words
-    ]
 
 
 def _with_runs(
@@ -114,7 +106,8 @@ def _with_runs(
     for step in operation.steps:
         assert step.operation is not None
         needed = [r for r in step.operation.requires if r.kind == "operation"]
-        outside = [r for r in needed if not _is_produced(r, produced) and r.flag not in step.flags]
+        said = {own_name(step.operation, name) for name in step.flags}
+        outside = [r for r in needed if not _is_produced(r, produced) and r.flag not in said]
         if step.isolated and outside:
             raise GuildError(
                 f"step {step.name} requires {outside[0].source}, which no step before it runs",
@@ -149,7 +142,7 @@ def _check(
             raise GuildError(
                 f"{operation.full_name} cannot run{on(host)}: {problem}",
                 f"Run it first: guild run {_spec(requirement)}{option(host.name)}\n"
-                f"Or name a run that has ended: {requirement.flag}=RUN",
+                f"Or name a run that has ended: {requirement.flag.removeprefix(OF_RUN)}=RUN",
             )
     return {name: answer["run"]["id"] for name, answer in found.items() if answer["run"]}
 

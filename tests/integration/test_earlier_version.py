@@ -447,6 +447,28 @@ def test_two_versions_that_take_turns_lose_nothing(
         assert_same_run(guild.home / "runs" / run_id, there / "runs" / run_id)
 
 
+def test_a_run_that_an_earlier_version_gave_what_it_requires_keeps_it(
+    guild: Guild, earlier: EarlierGuild
+) -> None:
+    """Whose flag it called otherwise."""
+    guildfile = """
+prepare: {exec: 'sh -c "echo ${n} > made.txt"', flags: {n: 1}}
+train: {exec: cat made.txt, requires: {operation: prepare}}
+"""
+    project(guild.folder, guildfile)
+    place = Place(earlier, guild.home)
+    place.ok("run", "prepare", "-y")
+    first = latest(place, "prepare")
+    place.ok("run", "prepare", "n=2", "-y")
+    place.ok("run", "train", f"prepare={first}", "-y")
+    run = latest(place, "train")
+    assert place.attr(run, "flags") == {"prepare": first}
+    for words in ([], ["operation:prepare=2"], ["operation:prepare=3"], ["--force-sourcecode"]):
+        guild.ok("run", "--restart", run, *words, "-y")
+        assert place.output(run) == ("2\n" if words == ["operation:prepare=2"] else "1\n")
+    assert place.attr(run, "flags") == {"operation:prepare": first}
+
+
 def test_both_versions_sync_one_home_at_once_and_nothing_is_torn(
     guild: Guild, earlier: EarlierGuild, remote: str, there: Path
 ) -> None:

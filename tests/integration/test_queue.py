@@ -56,7 +56,7 @@ def test_a_queue_needs_no_project_and_is_a_run_itself(place: Place) -> None:
     place.ok("run", "queue", "run-once=yes", "-y")
     (line,) = place.ok("runs").lines
     assert "  queue  " in line
-    assert "completed  poll-interval=10 run-once=yes" in line
+    assert "completed  poll-interval=10 run-once=yes wait-for-running=no" in line
     assert "The queue has ended: it started 0 runs" in place.ok("cat", "-O").out
 
 
@@ -96,6 +96,22 @@ def test_a_killed_queue_leaves_its_run_running(place: Place) -> None:
     go_on(place, run_id)
     place.wait_for_end(run_id)
     assert place.status(run_id) == "completed"
+
+
+def test_a_queue_may_wait_until_no_other_run_runs(place: Place) -> None:
+    running, other_queue = place.started(op="until"), started_queue(place, "gpus=6")
+    place.wait_for_output(running, "up")
+    waits = place.staged("--gpus", "5", op="quick")  # not for the other queue
+    said = place.ok("run", "queue", "wait-for-running=yes", "run-once=yes", "-y").lines
+    assert f"Waiting for runs to end: {running}" in said
+    assert "The queue has ended: it started 0 runs" in said
+    queue = started_queue(place, "wait-for-running=yes")
+    place.wait_for_output(queue, f"Waiting for runs to end: {running}\n")
+    assert place.status(waits) == "staged"
+    go_on(place, running)
+    place.wait_for_output(queue, f"Run {waits} ended: completed\nWaiting for staged runs\n")
+    assert place.status(other_queue) == "running"
+    place.ok("stop", "-y")
 
 
 def test_several_queues_never_start_the_same_run(place: Place) -> None:

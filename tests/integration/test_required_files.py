@@ -61,8 +61,8 @@ def test_a_run_takes_the_files_of_the_latest_completed_run(place: Place) -> None
     run = ran(place, "train")
     assert place.output(run) == "model 2\n1,2\n"
     assert not (place.run_dir(run) / "model.bin").is_symlink()  # it may change what it has
-    assert place.attr(run, "env")["FLAG_PREPARE"] == latest
-    assert place.attr(run, "flags")["prepare"] == latest
+    assert place.attr(run, "env")["FLAG_OPERATION_PREPARE"] == latest
+    assert place.attr(run, "flags")["operation:prepare"] == latest
     assert not (place.run_dir(run) / "in/data.csv").is_symlink()
 
 

@@ -99,7 +99,7 @@ def test_the_steps_of_a_pipeline_are_runs_that_it_links_to(place: Place) -> None
     steps = links(place, pipe)
     assert set(steps) == {"prepare", "last"}
     assert place.output(steps["last"]) == "0.7\nmodel 5\n"
-    assert place.attr(steps["last"], "flags")["prepare"] == steps["prepare"]
+    assert place.attr(steps["last"], "flags")["operation:prepare"] == steps["prepare"]
     assert "prepared 5" in place.output(pipe)
     assert {place.status(run) for run in (pipe, *steps.values())} == {"completed"}
 

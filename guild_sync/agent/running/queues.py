@@ -20,6 +20,9 @@ from ..store import inside, locks, rundir
 from ..store.job import read_job
 from .saying import say
 
+# A word of the command line of a queue; one of an earlier version does not have it.
+WAITS = "wait-for-running"
+
 
 class Staged(NamedTuple):
     """A run that waits to be started, and since when (microseconds since 1970)."""
@@ -57,27 +60,47 @@ def _since(directory: str) -> int:
     return 0
 
 
+def running_runs(home: str) -> List[str]:
+    """The ids of the runs that run on this machine and are no queues."""
+    top = rundir.runs_dir(home)
+    return [name for name in rundir.names(top) if _runs_here(os.path.join(top, name))]
+
+
+def _runs_here(directory: str) -> bool:
+    if rundir.status(directory) != rundir.Status("running"):
+        return False
+    opref = rundir.opref(directory)
+    is_queue = (opref["type"], opref["name"]) == ("builtin", "queue")  # of Guild AI's, too
+    return not is_queue and rundir.machine(directory) is None
+
+
 def _gpus_of(directory: str, default: str) -> str:
     """The GPUs that a run was staged to see."""
     return str((read_job(directory).get("env") or {}).get(DEVICES, default))
 
 
-def main(home: str, interval: float, once: bool, gpus: Optional[str] = None) -> int:
-    """Be a queue until told to end, or with `once` until no run waits; the exit status.
+def main(home: str, interval: float, once: bool, *more: str) -> int:
+    """Be a queue until told to end, or with `once` until no run can be started; the exit status.
 
-    A queue for `gpus` starts no run that was staged to see others.
+    `more` is WAITS, for one that starts none while others run, and behind it the GPUs of one
+    that starts no run which was staged to see others.
     """
-    return Queue(home, interval, once, gpus).run()
+    waits = more[:1] == (WAITS,)
+    return Queue(home, interval, once, waits, *more[waits : waits + 1]).run()
 
 
 class Queue:
     """What a queue knows: whether it is to end, and which runs it cannot start."""
 
-    def __init__(self, home: str, interval: float, once: bool, gpus: Optional[str] = None) -> None:
+    def __init__(
+        self, home: str, interval: float, once: bool, waits: bool, gpus: Optional[str] = None
+    ) -> None:
         self._home = home
         self._gpus = gpus
         self._interval = interval
         self._once = once
+        self._waits = waits
+        self._waiting_for: List[str] = []
         self._ending = False
         self._current = ""
         self._started = 0
@@ -98,7 +121,7 @@ class Queue:
             elif self._once:
                 break
             else:
-                if not waiting:
+                if not waiting and not self._waiting_for:
                     say("Waiting for staged runs")
                 waiting = True
                 select.select([wake], [], [], self._interval)
@@ -122,6 +145,8 @@ class Queue:
             directory = rundir.run_dir(self._home, staged.run_id)
             if self._gpus is not None and self._gpus != _gpus_of(directory, self._gpus):
                 continue
+            if self._waits and self._others_run():
+                return False
             try:
                 runner = spawn.start_runner(directory, only="staged")
             except (AgentError, OSError) as e:
@@ -131,6 +156,14 @@ class Queue:
             self._wait_for(staged.run_id, directory, runner)
             return True
         return False
+
+    def _others_run(self) -> bool:
+        """Whether a run is to end before the next one starts; which, is said once."""
+        found = running_runs(self._home)
+        if found and found != self._waiting_for:
+            say("Waiting for runs to end: %s" % ", ".join(found))
+        self._waiting_for = found
+        return bool(found)
 
     def _wait_for(self, run_id: str, directory: str, runner: "subprocess.Popen[bytes]") -> None:
         self._current = run_id

@@ -58,7 +58,7 @@ def step(folder: Path, entry: Any) -> Step:
 
 
 def of_run(source: str) -> Requirement:
-    return Requirement("operation", source, source, copy=True, flag=source)
+    return Requirement("operation", source, source, copy=True, flag=f"operation:{source}")
 
 
 def faults(folder: Path, **entry: Any) -> str:
@@ -112,7 +112,7 @@ def faults(folder: Path, **entry: Any) -> str:
         ({"file": "d", "path": "x"}, Requirement("file", "d", "d", target_path="x")),
         (
             {"operation": "t", "target-type": "link"},
-            Requirement("operation", "t", "t", flag="t", link=True),
+            Requirement("operation", "t", "t", flag="operation:t", link=True),
         ),
         ({"file": "d", "target-type": "copy"}, Requirement("file", "d", "d", copy=True)),
         ({"file": "d", "target-type": "link"}, Requirement("file", "d", "d", link=True)),
@@ -303,7 +303,8 @@ def test_each_run_that_a_resource_requires_has_a_flag_of_its_own(tmp_path: Path)
     resource = {"sources": [{"operation": "a"}, {"operation": "b", "name": "c"}]}
     found = of_resources(tmp_path, {"r": resource})
 
-    assert [(r.name, r.flag, r.model) for r in found] == [("r", "a", "m"), ("r", "c", "m")]
+    found_flags = [(r.name, r.flag, r.model) for r in found]
+    assert found_flags == [("r", "operation:a", "m"), ("r", "c", "m")]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +334,8 @@ def test_a_required_run_has_a_flag_that_is_not_the_operations_own(tmp_path: Path
 
 
 def test_a_flag_that_the_operation_has_says_the_run_or_the_file(tmp_path: Path) -> None:
-    requires = ["operation:train", {"file": "a", "name": "f"}, {"file": "b", "flag-name": "g"}]
+    of_run = {"operation": "train", "name": "train"}
+    requires = [of_run, {"file": "a", "name": "f"}, {"file": "b", "flag-name": "g"}]
     operation = read(tmp_path, requires=requires, flags={"train": None, "f": "x"})
     values = plain_values(flags.flag_values(operation, ["train=12345678", "g=y"]))
     job = command.command_of(operation, values)
@@ -342,6 +344,22 @@ def test_a_flag_that_the_operation_has_says_the_run_or_the_file(tmp_path: Path) 
     assert [form["source"] for form in job["requires"]] == ["train", "x", "y"]
     assert job["env"]["FLAG_TRAIN"] == "12345678"  # a flag of the operation's own
     assert "FLAG_G" not in job["env"]
+
+
+def test_a_flag_of_the_operations_name_is_another_than_that_of_its_run(tmp_path: Path) -> None:
+    """So it is for Guild AI 0.9, which gives `train=RUN` to the latter."""
+    operation = read(tmp_path, requires="operation:train", flags={"train": 5})
+    for words in (["train=12345678"], ["operation:train=12345678"]):
+        values = plain_values(flags.flag_values(operation, words))
+        assert values == {"train": 5, "operation:train": "12345678"}
+        assert command.command_of(operation, values)["env"]["FLAG_TRAIN"] == "5"
+
+
+def test_a_command_may_name_the_run_that_is_taken(tmp_path: Path) -> None:
+    text = "echo ${operation:train}"
+    operation = read(tmp_path, requires="operation:train", exec=text, label=text)
+    values: dict[str, Value] = {"operation:train": "a" * 32}
+    assert command.command_of(operation, values)["argv"] == ["echo", "a" * 32]
 
 
 def test_the_flag_of_a_file_has_its_path_and_is_no_argument_unless_it_says_so(
@@ -361,7 +379,7 @@ def test_the_flag_of_a_file_has_its_path_and_is_no_argument_unless_it_says_so(
     values = plain_values(flags.flag_values(operation, []))
     job = command.command_of(operation, values)
 
-    assert values == {"g": "b.txt", "h": "x", "f": "a.txt", "i": None, "t": None}
+    assert values == {"g": "b.txt", "h": "x", "f": "a.txt", "i": None, "operation:t": None}
     assert job["args"] == ["--h", "x"]
     found = [form["source"] for form in job["requires"]]
     assert found == ["a.txt", "b.txt", "x", "a.txt.d", "d.txt", "t"]

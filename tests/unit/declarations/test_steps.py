@@ -221,6 +221,16 @@ def test_flags_of_steps_are_given_by_the_names_of_steps_or_operations(tmp_path: 
     assert deep == [{"x": 8, "y": 2}, {"x": 8, "y": 7}]
 
 
+def test_the_run_that_a_step_requires_is_said_by_either_name_of_its_flag(tmp_path: Path) -> None:
+    b = {"exec": "true", "requires": {"operation": "m:a"}}
+    data: dict[str, Any] = {"op": {"steps": ["b"], "flags": {"z": 3}}, "b": b}
+    for word in ("b:m:a=7", "b:operation:m:a=7"):
+        project = load(tmp_path, data)
+        whole = operations.with_steps(project, project.operations[0])
+        found, own = operations.with_step_flags(whole, [word])
+        assert (own, children(found)[0]["attributes"]["flags"]) == ([], {"operation:m:a": "7"})
+
+
 def test_a_flag_of_a_step_that_is_not_there_is_refused(tmp_path: Path) -> None:
     op = pipeline(tmp_path, "a")
     with pytest.raises(GuildError, match="op has no step 'b': 'b:x' is no flag of it"):

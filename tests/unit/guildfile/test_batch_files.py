@@ -58,7 +58,7 @@ def test_an_empty_cell_is_the_empty_text_whatever_the_flag_takes(tmp_path: Path)
 
 def made(found: Any, *words: str) -> list[Any]:
     """The flags of each trial that the rows make with these words."""
-    found = batch_files.without(found, words)
+    found = batch_files.without(OPERATION, found, words)
     values = flag_values(batch_files.supplied(OPERATION, found), words)
     return trials(with_rows(values, found), rows=found)
 

@@ -211,6 +211,27 @@ def test_a_flag_has_its_alias_too() -> None:
     assert values(Flag("x", 1, alias="y"), Flag("y", 1), given="y=2") == {"x": 1, "y": 2}
 
 
+@pytest.mark.parametrize(
+    ("named", "flag"),
+    [
+        ("operation:a", "operation:a"),
+        ("a", "operation:a"),
+        ("b", "b"),
+        ("operation:b", "b"),
+        ("c", "c"),
+        ("operation:c", "operation:c"),
+        ("d", "d"),
+        ("see", "c"),
+        ("operation:x", "operation:x"),
+    ],
+)
+def test_a_word_names_a_flag_by_any_of_its_names(named: str, flag: str) -> None:
+    """`b` is a run's flag as guild 0.1 called it: the runs that it made are started again."""
+    found = (Flag("operation:a", is_run=True), Flag("a"), Flag("b", is_run=True))
+    operation = Operation("op", flags={f.name: f for f in (*found, Flag("c", alias="see"))})
+    assert flags.own_name(operation, named) == flag
+
+
 CHOICES = Flag(
     "x",
     choices=("a", "b", 3),

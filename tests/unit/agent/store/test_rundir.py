@@ -318,6 +318,26 @@ def _looked(look: Any, run: Path, at: dict[int, list[Any]]) -> Any:
         return look(str(run))
 
 
+@pytest.mark.parametrize(
+    ("opref", "marks", "code", "has_index"),
+    [
+        ("guildfile:g.yml 1 '' op", {}, 0, True),
+        ("guildfile:g.yml 1 '' op+", {"BATCH": ""}, 0, False),
+        ("guildfile:g.yml 1 '' op+", {"BATCH": ""}, 1, True),
+        ("guildfile:g.yml 1 '' op+", {"BATCH": "", "LOCK.remote": "gpu"}, 0, True),
+        ("guildfile:g.yml 1 '' op+", {}, 0, True),  # of guild 0.1
+        ("builtin:guildai 0.9.0 '' +", {}, 0, True),  # of Guild AI, which lists it, too
+    ],
+)
+def test_a_batch_that_ended_well_has_no_index_and_what_had_one_keeps_it(
+    home: Path, opref: str, marks: dict[str, str], code: int, has_index: bool
+) -> None:
+    run = make(home, marks=marks, exit_status=code)
+    (run / ".guild/opref").write_text(opref)
+    assert rundir.is_indexed(str(run)) == has_index
+    assert rundir.indexed(str(home / "runs"), [A]) == [A] * has_index
+
+
 def test_a_run_that_changes_at_each_look_is_not_called_ended(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
