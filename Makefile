@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.dev uat/acceptance
 	$(VENV)/bin/python -m pytest -n $(JOBS) tests
-	$(VENV)/bin/python -m pytest --doctest-glob='*.md' uat
+	$(VENV)/bin/python -m pytest -n 2 --doctest-glob='*.md' uat
 
 uat: $(VENV)/.dev
 	PYTHON=$(VENV)/bin/python uat/container/run

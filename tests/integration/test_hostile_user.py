@@ -60,7 +60,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 # A label's `${NAME}` is the value of a flag, and no text where there is no such flag.
 LABELS = TEXTS.filter(lambda text: "${" not in text)
 SLOW = settings(
-    max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "12")),
+    max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "6")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
