@@ -108,7 +108,7 @@ def _change(permanent: bool, chosen: Chosen, force: bool) -> Action:
 
     def delete(host: Host, ids: Sequence[str]) -> Changed:
         changed = host.delete_runs(ids, permanent, copies, force)
-        tracking.forget(changed["done"])
+        tracking.forget_deleted(changed["done"], host)
         return changed
 
     return Action(

@@ -315,7 +315,7 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
     if not refused and target.name is not None:
         from guild_sync.runs import tracking
 
-        tracking.forget([prepared.run_id])
+        tracking.forget_deleted([prepared.run_id], target)
     for why in refused.values():
         console.complain(f"it was not deleted: {why}")
 

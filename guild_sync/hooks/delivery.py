@@ -39,14 +39,19 @@ def deliver(here: LocalHost, warn: Warn) -> Exit:
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return Exit.OK  # who holds it delivers these too
-    try:
-        return _Delivery(here, folder, warn).all()
-    finally:
-        lock.release()
+    delivery: _Delivery | None = None
+    # Once more after the lock was given back: who has come by meanwhile relies on us.
+    while delivery is None or delivery.has_news():
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            break  # who holds it delivers these too
+        try:
+            delivery = delivery or _Delivery(here, folder, warn)
+            delivery.all()
+        finally:
+            lock.release()
+    return Exit.ERROR if delivery and delivery.has_failed else Exit.OK
 
 
 class _Delivery:
@@ -59,14 +64,31 @@ class _Delivery:
         self._complaints: set[str] = set()
         self._seen: set[str] = set()
 
-    def all(self) -> Exit:
-        while new := [name for name in names(self._folder) if name not in self._seen]:
+    @property
+    def has_failed(self) -> bool:
+        return bool(self._failed or self._faults)
+
+    def has_news(self) -> bool:
+        """Whether there are events that it has not looked at."""
+        return bool(self._new())
+
+    def all(self) -> None:
+        """Tell of all events, each once, and of those that come meanwhile."""
+        while new := self._new():
             self._seen.update(new)
             for path in sorted((self._folder / name for name in new), key=_age):
                 self._settle(path) if path.suffix == FORESEEN else self._tell(path)
         if self._faults:
-            self._warn(refusal(config_path(), all_faults()))
-        return Exit.ERROR if self._failed or self._faults else Exit.OK
+            self._complain(refusal(config_path(), all_faults()))
+
+    def _complain(self, complaint: GuildError) -> None:
+        """Warn of it, once."""
+        if complaint.message not in self._complaints:
+            self._complaints.add(complaint.message)
+            self._warn(complaint)
+
+    def _new(self) -> list[str]:
+        return [name for name in names(self._folder) if name not in self._seen]
 
     def _settle(self, path: Path) -> None:
         """Look up in its run whether a change was made whose guild was killed."""
@@ -121,9 +143,7 @@ class _Delivery:
                 "It is tried again at the next sync, until it succeeds.",
             )
         self._failed.add(listener.key)
-        if complaint.message not in self._complaints:
-            self._complaints.add(complaint.message)
-            self._warn(complaint)
+        self._complain(complaint)
         return False
 
     def _run_of(self, event: Event) -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Notification(Listener):
 
     def is_understood(self) -> bool:
         """Whether apprise knows what to do with the URL."""
-        with _heard():
+        with heard():
             return _apprise(self.url) is not None
 
 
@@ -83,7 +84,7 @@ def need_apprise() -> None:
 
 
 def _sent(url: str, news: News) -> Reply:
-    with _heard() as said:
+    with heard() as said:
         try:
             sender = _apprise(url)
             ok = sender is not None and sender.notify(
@@ -122,14 +123,17 @@ class _Ear(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.heard: list[str] = []
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
+        # Another's, whose time is over, may have a URL in it that is not known here.
+        if record.thread == self._thread:
+            self.heard.append(record.getMessage())
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
-    """What apprise says meanwhile: none of it is printed."""
+def heard() -> Iterator[list[str]]:
+    """What apprise says meanwhile in this thread: none of it is printed."""
     logger, ear = logging.getLogger("apprise"), _Ear()
     logger.addHandler(ear)
     try:

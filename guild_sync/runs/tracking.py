@@ -50,6 +50,17 @@ def forget(ids: Sequence[str]) -> None:
     LocalHost(str(guild_home())).forget_expected(ids)
 
 
+def forget_deleted(ids: Sequence[str], host: Host) -> None:
+    """Expect these runs no more, which were deleted on the host: those that were to come from it.
+
+    What is deleted here is to come from nowhere. A remote may say that it deleted any run.
+    """
+    if host.name is not None and ids:
+        coming = LocalHost(str(guild_home())).expected()
+        ids = [run["run"] for run in coming if run["run"] in ids and run["remote"] == host.name]
+    forget(ids)
+
+
 def forget_if_gone(run_id: str, host: Host) -> None:
     """Expect the run no more where the host has nothing of it; raises as the host does."""
     if host.states(ids=[run_id])[run_id]["status"] is None:

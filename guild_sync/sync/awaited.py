@@ -48,13 +48,14 @@ class Awaited:
         self, found: Collection[str], unfinished: Collection[str], is_same_home: bool
     ) -> list[str]:
         """Expect no more what has come home, nor what was never started; the latter's ids."""
-        latest = (time.time() - _START_SECONDS) * 1e6
+        now = time.time()
+        may_begin = range(int((now - _START_SECONDS) * 1e6), int(now * 1e6) + 1)
         unstarted = [
             run["run"]
             for run in self._runs
             if run["run"] not in found
             and not run["begun"]
-            and run["time"] < latest
+            and run["time"] not in may_begin  # nor later: the clock was set back
             and is_same_home
         ]
         home = [r for r in (*self.ids, *self._copies) if r in found and r not in unfinished]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from guild_sync.agent.protocol import State
 from guild_sync.config import remotes
+from guild_sync.errors import RemoteError
 from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.remote import RemoteHost
 from guild_sync.sync.awaited import Awaited
 from guild_sync.sync.ledger import Entry
 from guild_sync.sync.lost import doubt, is_same_home, lose, lost_by_now, lost_error, missing_error
@@ -13,67 +19,105 @@ from guild_sync.transfer import pull
 from guild_sync.transfer import survey as surveys
 
 
+class _Told(NamedTuple):
+    """A remote's word: how the runs are that it has, and which it has not.
+
+    `doubted`: why it is not to be believed that it has none. Of those that are `gone`, the `lost`
+    were so a while ago too.
+    """
+
+    host: RemoteHost
+    found: Mapping[str, State]
+    children: Sequence[str]  # of the found, those that nobody has asked for
+    gone: Sequence[str]
+    doubted: RemoteError | None
+    lost: Sequence[str]
+    is_same_home: bool
+    deletes: bool  # whether what was copied, and is there no more, is removed here
+
+    @property
+    def missing(self) -> list[str]:
+        return [run_id for run_id in self.gone if run_id not in self.lost]
+
+
 def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     """Ask the remote once for all runs, copy at one go those that changed, settle them.
 
     Of a batch or a pipeline the runs that it started since come too, and runs that were started
-    there from here come as if they had been pulled.
+    there from here come as if they had been pulled. Raises Unreachable and the like, RemoteError
+    where the remote has none of the runs and is not to be believed, and Incomplete where what
+    came had to be cut off.
     """
-    here, ids = visit.here, wanted.ids
-    awaited = Awaited(here, name, wanted)
-    # Nothing is made in place of a home that is not mounted; where none was seen, there is none.
-    is_known = bool(ids or awaited.begun or entry.home_id)
-    host = remote_host(remotes.remote(name), make_home=not is_known)
-    asked = [*ids, *awaited.ids]
-    visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
-    selection = visit.selected(host.remote.pull)
-    survey, children = surveys.with_children(
-        host, here, [*asked, *wanted.strays], selection, room=visit.share()
-    )
-    found = {run_id: state for run_id, state in survey.states.items() if state}
-    gone = [run_id for run_id in (*ids, *awaited.begun) if run_id not in found]
-    doubted = doubt(host, survey.home_id, entry, ids or awaited.begun, gone)
-    if doubted and not found:
-        raise doubted
-    lost = [] if doubted else lost_by_now(wanted, awaited.begun, survey, gone, entry)
-    for run_id in found:
-        visit.say(f"Syncing {run_id}")
-    unchanged = here.confirm_unchanged(states=found, remote=name)
-    changed = {run_id: state for run_id, state in found.items() if run_id not in unchanged}
-    pulled = pull.Pulled({})
-    unasked = {*children, *awaited.ids}
-    if changed:
-        pulled = pull.pull(
-            *(host, here, changed, visit.say),
-            journal=visit.journal,
-            delete_copied=selection.delete,
-            # Nobody has asked for these: one that came here meanwhile stays as it is.
-            named=[run_id for run_id in changed if run_id not in unasked],
-            room=visit.room,
-            expected={*children, *(run["run"] for run in wanted.expected)},
-        )
-    pull.warn_of(pulled, host, visit.warn)
+    awaited = Awaited(visit.here, name, wanted)
+    told = _told(visit, name, wanted, awaited, entry)
+    pulled = _copied(visit, wanted, awaited, told)
+    pull.warn_of(pulled, told.host, visit.warn)
+    copies = set(wanted.ids)
     changes = [
         *pulled.changes,
-        *lose(visit, name, [run_id for run_id in lost if run_id in ids]),
-        *awaited.lose([run_id for run_id in lost if run_id not in ids], visit.journal),
+        *lose(visit, name, [run_id for run_id in told.lost if run_id in copies]),
+        *awaited.lose([run_id for run_id in told.lost if run_id not in copies], visit.journal),
     ]
-    for run_id in awaited.forget(found, pulled.unfinished, is_same_home(survey.home_id, entry)):
+    for run_id in awaited.forget(told.found, pulled.unfinished, told.is_same_home):
         visit.say(f"Run {run_id} was never started on {name}")
-    missing = [run_id for run_id in gone if run_id not in lost]
-    if doubted:
-        visit.warn(doubted)
-    for run_id in () if doubted else missing:
-        visit.warn(missing_error(run_id, name, is_here=run_id in ids))
-    for run_id in lost:
-        visit.warn(lost_error(run_id, name, is_here=run_id in ids))
+    _warn_of_gone(visit, name, wanted, told)
     return Outcome(
         name,
         SYNCED,
         changes,
         pulled.faults,
-        missing,
+        told.missing,
         bytes=pulled.bytes,
         unreadable=pulled.unreadable,
         cramped=pulled.cramped,
     )
+
+
+def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entry) -> _Told:
+    """Ask the remote for all runs; the entry learns of what it has no more."""
+    # Nothing is made in place of a home that is not mounted; where none was seen, there is none.
+    is_known = bool(wanted.ids or awaited.begun or entry.home_id)
+    host = remote_host(remotes.remote(name), make_home=not is_known)
+    asked = [*wanted.ids, *awaited.ids]
+    visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
+    selection = visit.selected(host.remote.pull)
+    survey, children = surveys.with_children(
+        host, visit.here, [*asked, *wanted.strays], selection, room=visit.share()
+    )
+    found = {run_id: state for run_id, state in survey.states.items() if state}
+    gone = [run_id for run_id in (*wanted.ids, *awaited.begun) if run_id not in found]
+    doubted = doubt(host, survey.home_id, entry, wanted.ids or awaited.begun, gone)
+    if doubted and not found:
+        raise doubted
+    lost = [] if doubted else lost_by_now(wanted, awaited.begun, survey, gone, entry)
+    is_same = is_same_home(survey.home_id, entry)
+    return _Told(host, found, children, gone, doubted, lost, is_same, selection.delete)
+
+
+def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told) -> pull.Pulled:
+    """Copy what has changed of the runs that were found; the others are as they are here."""
+    for run_id in told.found:
+        visit.say(f"Syncing {run_id}")
+    same = visit.here.confirm_unchanged(states=told.found, remote=told.host.name)
+    changed = {run_id: state for run_id, state in told.found.items() if run_id not in same}
+    if not changed:
+        return pull.Pulled({})
+    unasked = {*told.children, *awaited.ids}
+    return pull.pull(
+        *(told.host, visit.here, changed, visit.say),
+        journal=visit.journal,
+        delete_copied=told.deletes,
+        # Nobody has asked for these: one that came here meanwhile stays as it is.
+        named=[run_id for run_id in changed if run_id not in unasked],
+        room=visit.room,
+        expected={*told.children, *(run["run"] for run in wanted.expected)},
+    )
+
+
+def _warn_of_gone(visit: Visit, name: str, wanted: Wanted, told: _Told) -> None:
+    if told.doubted:
+        visit.warn(told.doubted)
+    for run_id in () if told.doubted else told.missing:
+        visit.warn(missing_error(run_id, name, is_here=run_id in wanted.ids))
+    for run_id in told.lost:
+        visit.warn(lost_error(run_id, name, is_here=run_id in wanted.ids))

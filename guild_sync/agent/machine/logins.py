@@ -33,8 +33,8 @@ def are_runs_ended(root: str = "/") -> bool:
 
 def _files(root: str) -> Iterator[str]:
     """The files that count, the one that counts most last."""
-    for folder in _FOLDERS:
-        yield os.path.join(root, folder, "logind.conf")
+    paths = [os.path.join(root, folder, "logind.conf") for folder in _FOLDERS]
+    yield from [path for path in paths if os.path.exists(path)][-1:]  # one alone is read
     parts: Dict[str, str] = {}
     for folder in _FOLDERS:
         below = os.path.join(root, folder, "logind.conf.d")

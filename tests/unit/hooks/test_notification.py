@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from receivers import web
 from guild_sync.hooks import trial
 from guild_sync.hooks.events import EVENTS
 from guild_sync.hooks.listener import News
-from guild_sync.hooks.notification import Notification, lines, title
+from guild_sync.hooks.notification import Notification, heard, lines, title
+from guild_sync.transport.background import begun
 
 
 def news(event: str = "error", **run: Any) -> News:
@@ -100,6 +102,14 @@ def test_a_url_that_apprise_does_not_understand_is_said_to_be_none() -> None:
     assert not unknown.is_understood()
     assert unknown.tell(news()) == (False, "apprise does not understand the URL")
     assert notification("json://127.0.0.1/x").is_understood()
+
+
+def test_what_apprise_says_of_another_that_hangs_is_not_taken_for_ones_own() -> None:
+    apprise = logging.getLogger("apprise")
+    with heard() as said:
+        begun(lambda: apprise.warning("the other's secret")).result()
+        apprise.warning("one's own")
+    assert said == ["one's own"]
 
 
 def test_one_that_hangs_is_left_after_its_time() -> None:

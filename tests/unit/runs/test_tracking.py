@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from rundirs import A, B, C
 from support import Guild, project
 
 from guild_sync.agent.protocol import Started
 from guild_sync.errors import GuildError
 from guild_sync.hosts.local import LocalHost
-from guild_sync.runs import start
+from guild_sync.runs import start, tracking
 from guild_sync.runs.plan import plan
 from guild_sync.runs.resolve import Request
 
@@ -84,3 +85,14 @@ def test_a_run_that_did_not_come_to_be_is_expected_no_more(
     with pytest.raises(GuildError, match="no"):
         start.start(launch, far, lambda _: None, track=True)
     assert (status(far, launch.run_id), expected(here)) == (None, [])
+
+
+def test_a_run_that_one_host_has_deleted_is_expected_from_another_as_before(
+    here: LocalHost, far: Far
+) -> None:
+    for run_id, remote in ((A, "far"), (B, "other"), (C, "other")):
+        here.expect(run_id, remote)
+    tracking.forget_deleted([A, B], far)
+    assert expected(here) == [B, C]
+    tracking.forget_deleted([B], here)
+    assert expected(here) == [C]

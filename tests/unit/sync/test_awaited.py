@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,3 +46,17 @@ def test_a_lost_run_is_expected_until_that_is_written_down_for_hooks(tmp_path: P
     assert [run["run"] for run in here.expected()] == [A]
     awaited.lose([A], None)
     assert here.expected() == []
+
+
+@pytest.mark.parametrize(("ago", "is_forgotten"), [(3600, True), (30, False), (-3600, True)])
+def test_a_start_that_never_happened_is_waited_for_a_minute_whatever_the_clock_does(
+    tmp_path: Path, ago: int, is_forgotten: bool
+) -> None:
+    here = LocalHost(str(tmp_path))
+    expected.expect(here.home, A, "gpu")
+    path = tmp_path / "expected" / A
+    record = {**json.loads(path.read_text()), "pid": 1, "time": int((time.time() - ago) * 1e6)}
+    path.write_text(json.dumps(record))
+    awaited = Awaited(here, "gpu", request.wanted(here, [], {}).of["gpu"])
+    assert awaited.forget([], [], is_same_home=True) == ([A] if is_forgotten else [])
+    assert (here.expected() == []) == is_forgotten

@@ -32,6 +32,18 @@ def test_a_later_file_counts_more(tmp_path: Path) -> None:
     assert not logins.are_runs_ended(system(tmp_path, logind_conf=KILLS, **later))
 
 
+def test_what_the_distribution_has_counts_where_the_machine_has_no_file_of_its_own(
+    tmp_path: Path,
+) -> None:
+    top, shipped = system(tmp_path), tmp_path / "usr/lib/systemd/logind.conf"
+    shipped.parent.mkdir(parents=True)
+    shipped.write_text(KILLS)
+    assert logins.are_runs_ended(top)
+    (tmp_path / "etc/systemd").mkdir(parents=True)
+    (tmp_path / "etc/systemd/logind.conf").write_text("[Login]\n")
+    assert not logins.are_runs_ended(top)
+
+
 @pytest.mark.parametrize(
     ("keys", "ended"),
     [
