@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from guild_sync.agent.protocol import Run, State
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
             return _plan(host, here, states, as_json)
         if not runs:
             say("Nothing to copy.")
-            _reached(here, remote.name, 0, time.monotonic() - started)
+            _reached(here, remote.name, pull.Pulled({}), states, time.monotonic() - started)
             return max(Exit.OK, delivery.deliver(here, console.warn))
         if not args.is_set("--yes"):
             if not _confirmed(runs, len(children), host, args.is_set("--delete")):
@@ -104,7 +104,7 @@ def main(argv: Sequence[str]) -> int:
         delete, links = args.is_set("--delete"), args.is_set("--copy-links")
         begun = time.monotonic()
         pulled, gone = _pull(host, here, states, selection, delete, links, specs, room)
-        _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
+        _reached(here, remote.name, pulled, states, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(states, pulled)
     is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
@@ -204,9 +204,12 @@ def _not_its_own(remote: str, foreign: Mapping[str, str]) -> Incomplete:
     )
 
 
-def _reached(here: LocalHost, name: str, received: int, seconds: float) -> None:
+def _reached(
+    here: LocalHost, name: str, pulled: pull.Pulled, asked: Collection[str], seconds: float
+) -> None:
     """Write down that the remote answered, as a sync does."""
     entry = ledger.read(name)
     ledger.tell_up(entry, journal.Journal(here))
-    entry.was_reached(time.time(), received, seconds)
+    entry.note_room(asked, pulled.cramped)
+    entry.was_reached(time.time(), pulled.bytes, seconds)
     ledger.write(entry)
