@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,7 +98,7 @@ def main(argv: Sequence[str]) -> int:
         states = meant.states
         if not meant.runs:
             say("Nothing to copy.")
-            _reached(here, remote.name, 0, time.monotonic() - started)
+            _reached(here, remote.name, pull.Pulled({}), states, time.monotonic() - started)
             return max(Exit.OK, delivery.deliver(here, console.warn))
         if not args.is_set("--yes"):
             if not _confirmed(meant.runs, len(meant.children), host, args.is_set("--delete")):
@@ -108,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
             states = told.states
         begun = time.monotonic()
         pulled, gone = _pull(args, host, here, states, selection, room)
-        _reached(here, remote.name, pulled.bytes, time.monotonic() - begun)
+        _reached(here, remote.name, pulled, states, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(states, pulled)
     is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
@@ -244,9 +244,12 @@ def _whose(origin: str, is_coming: bool) -> str:
     return f"{'expected ' if is_coming else ''}from {origin}" if origin else "made here"
 
 
-def _reached(here: LocalHost, name: str, received: int, seconds: float) -> None:
+def _reached(
+    here: LocalHost, name: str, pulled: pull.Pulled, asked: Collection[str], seconds: float
+) -> None:
     """Write down that the remote answered, as a sync does."""
     entry = ledger.read(name)
     ledger.tell_up(entry, journal.Journal(here))
-    entry.was_reached(time.time(), received, seconds)
+    entry.note_room(asked, pulled.cramped)
+    entry.was_reached(time.time(), pulled.bytes, seconds)
     ledger.write(entry)

@@ -94,6 +94,13 @@ def _page(found: Sequence[Standing]) -> Iterator[str]:
         for run in standing.open if standing.entry.failures else ():
             status = terminal.clean(f"{run.status} ({standing.remote})")
             yield f"  {run.run}  {status}  last confirmed {_date(run.confirmed)}"
+        if cramped := standing.cramped:
+            yield ""
+            yield terminal.clean(
+                f"{standing.remote}: no room here for {formats.size(sum(cramped.values()))} of "
+                f"{formats.counted(len(cramped))} (keep-free in the config file)"
+            )
+            yield from (f"  {run}  {formats.size(size)}" for run, size in cramped.items())
 
 
 def _row(standing: Standing) -> tuple[str, ...]:
@@ -130,6 +137,7 @@ def _as_json(standing: Standing, now: float, limit: float | None) -> records.Sta
             for run in standing.open
         ],
         "missing": dict(entry.missing),
+        "no_room": standing.cramped,
         "lag": standing.lag(now),
         "stale": [run.run for run in standing.stale(now, limit)] if limit else [],
     }

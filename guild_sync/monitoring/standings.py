@@ -48,6 +48,12 @@ class Standing:
             return UNREACHABLE if self.entry.exit == Exit.UNREACHABLE else FAILED
         return REACHABLE if self.entry.succeeded else NEVER
 
+    @property
+    def cramped(self) -> dict[str, int]:
+        """The open runs whose files had no room here at the last sync, and their bytes."""
+        sizes = self.entry.cramped
+        return {run.run: sizes[run.run] for run in self.open if run.run in sizes}
+
     def lag(self, now: float) -> float:
         """Seconds since the last word for the open run that waits longest for one; 0 for none."""
         return max((now - run.confirmed for run in self.open), default=0.0)

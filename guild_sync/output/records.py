@@ -103,6 +103,7 @@ class StandingRecord(TypedDict):
     runs: Mapping[str, int]
     open: list[OpenRun]
     missing: Mapping[str, float]
+    no_room: Mapping[str, int]
     lag: float
     stale: list[str]
 

@@ -117,5 +117,7 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
     ledger.tell_up(entry, visit.journal)
+    asked = {*wanted.ids, *(run["run"] for run in wanted.expected)}
+    entry.note_room(asked, outcome.cramped)
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
     return outcome._replace(seconds=seconds, is_news=is_news)

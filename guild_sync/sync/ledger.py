@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Entry:
     next_try: float | None = None
     home_id: str | None = None  # of the guild home there, when a run was last found in it
     missing: dict[str, float] = field(default_factory=dict)  # run id -> when first not found
+    cramped: dict[str, int] = field(default_factory=dict)  # run id -> bytes without room here
     syncs: int = 0  # since the entry was begun, as the next three
     failed_syncs: int = 0
     bytes: int = 0
@@ -77,6 +78,11 @@ class Entry:
         self.seconds += seconds
         self.last_bytes, self.last_seconds = received, seconds
         return was_down
+
+    def note_room(self, asked: Collection[str], cramped: Mapping[str, int]) -> None:
+        """Take down for which of the runs that were asked for there was no room, in bytes."""
+        rest = {run_id: size for run_id, size in self.cramped.items() if run_id not in asked}
+        self.cramped = {**rest, **cramped}
 
     def lost(self, missing: Iterable[str], asked: Iterable[str], now: float) -> list[str]:
         """Take down which of the runs that were asked for are missing; those twice so by now."""

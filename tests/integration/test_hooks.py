@@ -278,11 +278,11 @@ FAULTS: list[tuple[Any, str]] = [
     ([{"command": "x"}], "hooks: 1: on: is missing"),
     (
         [{"on": ["done"], "command": "x"}],
-        "hooks: 1: on: must be a list of started, completed",
+        "hooks: 1: on: must be one or a list of started, completed",
     ),
     (
-        [{"on": "error", "command": "x"}],
-        "hooks: 1: on: must be a list of started, completed",
+        [{"on": "errors", "command": "x"}],
+        "hooks: 1: on: must be one or a list of started, completed",
     ),
     ([{"on": ["error"], "command": []}], "hooks: 1: command: must be a command for sh, or a"),
     ([{"on": ["error"], "command": "x", "timeout": 0}], "hooks: 1: timeout: must be a whole"),
@@ -337,8 +337,8 @@ def faulty(guild: Guild, *hooks: dict[str, Any]) -> None:
 THREE_FAULTS = [
     "  remotes: bad: port: must be a number from 1 to 65535, not 0",
     "  remotes: bad: host: is missing",
-    "  hooks: 2: on: must be a list of started, completed, error, terminated, lost, unreachable, "
-    "reachable, not ['never']",
+    "  hooks: 2: on: must be one or a list of started, completed, error, terminated, lost, "
+    "unreachable, reachable, not ['never']",
 ]
 
 

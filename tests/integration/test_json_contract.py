@@ -86,6 +86,7 @@ STANDING = {
     "runs": "mapping",
     "open": "list",
     "missing": "mapping",
+    "no_room": "mapping",
     "lag": "number",
     "stale": "list",
 }

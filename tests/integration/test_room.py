@@ -63,12 +63,17 @@ def test_what_fits_comes_and_of_the_rest_metadata_and_output(
     assert guild.status(SMALL) == "completed"
     assert_same_run(guild.home / "runs" / SMALL, there / "runs" / SMALL)
     assert guild.status(LARGE) == "running (far)", "it is not here whole"
+    assert guild.ok("status").lines[-2:] == [
+        "far: no room here for 47.7M of 1 run (keep-free in the config file)",
+        f"  {LARGE}  47.7M",
+    ]
     assert guild.ok("cat", "--output", LARGE).out == "begun\nended\n"
     assert sorted(os.listdir(guild.home / "runs" / LARGE)) == [".guild"]
     again = guild("sync")
     assert (again.code, again.err.splitlines()[0]) == (4, NO_ROOM)
     room_for_all(guild)
     guild.ok("sync")
+    assert "no room" not in guild.ok("status").out
     assert differing(guild.home, there, "far") == []
 
 

@@ -35,6 +35,14 @@ def test_what_is_written_is_read() -> None:
     assert ledger.entries() == {"gpu ü/..": entry}
 
 
+def test_what_had_no_room_is_kept_until_it_is_asked_for_again() -> None:
+    entry = ledger.Entry("gpu")
+    entry.note_room([A, B], {A: 10, B: 20})
+    entry.note_room([A], {})
+    ledger.write(entry)
+    assert ledger.read("gpu").cramped == {B: 20}
+
+
 def test_the_wait_doubles_from_a_minute_to_an_hour_and_varies_by_a_tenth() -> None:
     entry = ledger.Entry("gpu")
     waits = []
