@@ -120,6 +120,10 @@ def test_after_a_login_no_command_needs_anybody_until_the_logout(
         answer(terminal, PROMPT, "wrong", CODE)
         assert terminal.end() == 0, terminal.shown
         assert re.search(rf"^x: {SINCE}10h$", terminal.shown, re.M), terminal.shown
+    assert CODE not in terminal.shown
+    kept = [path for path in guild.home.rglob("*") if path.is_file()]
+    typed = rf"\b(wrong|{CODE})\b".encode()
+    assert not [path for path in kept if re.search(typed, path.read_bytes())], "what was typed"
     log = (tmp_path / "asking/log").read_text()
 
     run_id = guild.started("sleep=0", remote="x")

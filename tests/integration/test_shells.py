@@ -92,10 +92,12 @@ def test_a_run_is_started_pulled_watched_and_synced(
     assert guild.status(run_id) == "completed"
 
 
+@pytest.mark.parametrize("reads", ["read answer\n", "read -n 5 answer\n"])
 def test_a_start_up_file_that_reads_what_is_meant_for_guild_is_said(
-    guild: Guild, login: Login, there: Path
+    guild: Guild, login: Login, there: Path, reads: str
 ) -> None:
-    guild.configure(x=login("bash", "read answer\n").keys(there))
+    """All of it, or the beginning."""
+    guild.configure(x=login("bash", reads).keys(there))
     for _ in range(2):  # without the agent, then with it
         said = complaint(guild("runs", "-r", "x"))
         assert said == [

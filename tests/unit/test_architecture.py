@@ -12,6 +12,7 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -233,6 +234,34 @@ def test_a_module_that_a_comment_names_is_there() -> None:
 def test_a_module_that_a_page_names_by_its_path_is_there(page: str) -> None:
     told = gone((TOPS[0] / page).read_text(encoding="utf-8"), PACKAGE)
     assert {name for name in told if "/" in name} == set()
+
+
+def missing_tests(text: str) -> set[str]:
+    """The tests that a page names and that are not there: files, and functions or `...` of them."""
+    top = Path(__file__).parents[1]
+    functions = {
+        name
+        for path in top.rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M)
+    }
+    places = (top.parent, top, top / "integration", top / "unit")
+    return {
+        name
+        for name in re.findall(r"`((?:[\w/]+/|\.\.\.)?_?(?:test_)?[\w.]+(?:\[\w+\])?)`", text)
+        if "test_" in name or name.startswith("...")
+        if not any((place / name).is_file() for place in places)
+        and not any(fnmatchcase(f, name.partition("[")[0].replace("...", "*")) for f in functions)
+    }
+
+
+def test_a_test_that_is_not_there_is_found_in_a_text() -> None:
+    text = "`test_story.py` `unit/test_gone.py` `test_a_test_that_is...` `..._a_text` `test_no`"
+    assert missing_tests(text) == {"unit/test_gone.py", "test_no"}
+
+
+@pytest.mark.parametrize("page", ["docs/reliability.md", "docs/design.md", "CONTRIBUTING.md"])
+def test_a_test_that_a_page_names_is_there(page: str) -> None:
+    assert missing_tests((TOPS[0] / page).read_text(encoding="utf-8")) == set()
 
 
 def test_a_file_of_tests_has_some() -> None:

@@ -41,10 +41,12 @@ def _give_id(path: str) -> bool:
         atomic.write_atomically(temporary, name + "\n")
         try:
             os.link(temporary, path)
-        finally:
-            os.unlink(temporary)
-    except FileExistsError:
-        return True
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links: of two at once the later one names it
+            os.rename(temporary, path)
+            return True
+        os.unlink(temporary)
     except OSError:
-        return False  # a home that is only read, or a file system without links
+        return False  # a home that is only read
     return True

@@ -657,3 +657,17 @@ def test_what_python_has_cached_is_nothing_that_a_run_made(
     assert named == ["cache.pyc"]
     chosen = [name for name, _ in selecting.chosen(every, str(made), MADE)]
     assert sorted(chosen) == ["cache.pyc", "logs", "model.bin"]
+
+
+def test_what_python_has_cached_comes_with_no_folder_that_is_copied(
+    home: Path, run: Path, made: Path, root: Path
+) -> None:
+    for folder in (root / "data", root / "data/deep", made / "logs", made / "logs/deep"):
+        (folder / "__pycache__").mkdir()
+        (folder / "__pycache__/a.pyc").touch()
+    add(home, root, of_file("data"))
+    resolve(home, run, of_run(select=["logs"], copy=True))
+    assert sorted(files(run)) == [
+        *("data/a.csv", "data/a.csv.bak", "data/deep/b.csv"),
+        *("logs/a.txt", "logs/deep/a.txt"),
+    ]
