@@ -368,6 +368,9 @@ def test_a_command_may_name_the_run_that_is_taken(tmp_path: Path) -> None:
     operation = read(tmp_path, requires="operation:train", exec=text, label=text)
     values: dict[str, Value] = {"operation:train": "a" * 32}
     assert command.command_of(operation, values)["argv"] == ["echo", "a" * 32]
+    with pytest.raises(ConfigError, match="there is no flag 'operation:train'") as error:
+        command.command_of(operation, {"operation:train": None})  # of a step, before it starts
+    assert error.value.hint.endswith("FLAG_OPERATION_TRAIN has it then.")
 
 
 def test_the_flag_of_a_file_has_its_path_and_is_no_argument_unless_it_says_so(
