@@ -85,7 +85,7 @@ def _there(
         return {}, dest
     if dest not in (None, found.dest, found.dest.partition(":")[0]):
         return {}, dest
-    return {name: imported_flag(flag) for name, flag in found.flags.items()}, found.dest
+    return {name: imported_flag(flag, found.dest) for name, flag in found.flags.items()}, found.dest
 
 
 def _imported(
@@ -113,7 +113,8 @@ def _imported(
 
 def _declared(name: str, value: Yaml, base: Flag | None, dest: str | None, place: Place) -> Flag:
     """A flag as guild.yml declares it, over what its source says (`base`)."""
-    given: Mapping[Yaml, Yaml] = value if isinstance(value, dict) else {"default": value}
+    said: Mapping[Yaml, Yaml] = value if isinstance(value, dict) else {"default": value}
+    given = {key: item for key, item in said.items() if item is not None}
     # One with a variable of its own needs no global.
     is_global = dest == "globals" and not given.get("env-name")
     called = (_arg_name(value) or name).replace("-", "_")

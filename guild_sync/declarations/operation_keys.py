@@ -43,7 +43,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 def with_keys(operation: Operation, entry: Mapping[Yaml, Yaml], place: Place) -> Operation:
     """The operation with what `entry` says by these keys; faults and warnings go to `place`."""
     for key in ("objective", "compare", "output-scalars", "output-attrs"):
-        if key in entry:
+        if entry.get(key) is not None:
             _check_kept(key, entry[key], place)
     is_set = {key: yes_or_no(entry.get(key), key, place) is True for key in _YES_OR_NO}
     return replace(

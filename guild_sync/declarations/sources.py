@@ -66,6 +66,7 @@ def _of_text(text: str, text_is: str) -> Yaml:
 
 def _source(kind: str, entry: Mapping[Yaml, Yaml], place: Place) -> Requirement | None:
     before = len(place.faults)
+    entry = {key: value for key, value in entry.items() if value is not None or key == kind}
     if entry.get("flag-name") is False:  # as if it were not there, to Guild AI too
         entry = {key: value for key, value in entry.items() if key != "flag-name"}
     _check_texts(kind, entry, place)

@@ -11,7 +11,7 @@ from guild_sync.programs.literals import Constant
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.programs.spelling import PLAIN, SHELL, Spelling
 from guild_sync.project.definitions import Yaml
-from guild_sync.project.flags import Flag
+from guild_sync.project.flags import AS_TYPED, Flag
 from guild_sync.project.values import FlagValue, as_value
 
 
@@ -54,12 +54,12 @@ def skipped(flag: Flag, declared: Yaml) -> Flag:
     return flag if says is not None else replace(flag, spelling=replace(flag.spelling, skip=True))
 
 
-def imported_flag(found: ImportedFlag) -> Flag:
-    """The flag that a module offers."""
+def imported_flag(found: ImportedFlag, dest: str) -> Flag:
+    """The flag that a module offers, whose flags go to `dest`."""
     return Flag(
         name=found.name,
         default=literals.recorded(found.default),
-        type=found.type or _kind_of(found),
+        type=_kind_of(found, dest),
         choices=tuple(map(literals.recorded, found.choices)),
         required=found.required,
         switch=found.switch,
@@ -71,14 +71,20 @@ def imported_flag(found: ImportedFlag) -> Flag:
     )
 
 
-def _kind_of(found: ImportedFlag) -> str | None:
-    """The type of a flag whose source does not say one."""
+def _kind_of(found: ImportedFlag, dest: str) -> str | None:
+    """The flag's type: as the source says it, or else as its default tells."""
     default: Constant = found.default
-    if isinstance(default, str):
-        return "string"
-    if found.spelling is not None and found.switch is None:
-        # What argparse makes of an option without a type; but 3 is 3 where the default is 2.
-        return "string" if default is None and not found.several else None
+    if found.type not in (None, "string"):
+        return found.type
+    option = found.spelling if found.switch is None else None
+    is_one = option is not None and not found.several
+    if found.type or isinstance(default, str) or (is_one and default is None):
+        return AS_TYPED if is_one and dest != "args:fire" else "string"
+    is_number = isinstance(default, (int, float)) and not isinstance(default, bool)
+    if option is not None:
+        # argparse makes text of an option without a type, though its default is a number.
+        is_untyped = dest == "args" and option.yes == "1" and option.bare is None
+        return AS_TYPED if is_one and is_number and is_untyped else None
     if isinstance(default, bool):
         return "boolean"
-    return "number" if isinstance(default, (int, float)) else None
+    return "number" if is_number else None

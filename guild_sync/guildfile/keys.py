@@ -20,6 +20,15 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 # Whose modules say what is wrong with their values.
 _SAY_IT_THEMSELVES = frozenset({"flags", "requires", "steps", "sourcecode", "package", "include"})
 
+# Keys of an operation for which `no`, or an empty text, is as if they were not there: so one has
+# nothing of what its model, or a parent of that, says.
+_NO_IS_NONE = frozenset(
+    {
+        *("requires", "env", "env-secrets", "flags-import-skip", "python-path", "run-attrs"),
+        *("python-requires", "objective", "compare", "default-max-trials"),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Key:
@@ -256,19 +265,21 @@ def why_unknown(group: str, name: str) -> str:
 
 
 def check(entry: Mapping[Yaml, Yaml], group: str, place: Place) -> list[str]:
-    """The keys whose value is none for them, each of them a fault; a warning for one without
-    meaning."""
-    wrong = []
+    """The keys that are not to be read: each whose value is none for it, which is a fault, and
+    those with `no` for nothing. A warning for a key without meaning."""
+    unread = []
     for name, value in entry.items():
         key = GROUPS[group].get(name) if isinstance(name, str) else None
         if key is None or not isinstance(name, str) or (not key.means and value is not None):
             place.pass_over(name)
+        elif name in _NO_IS_NONE and (value is False or value == ""):
+            unread.append(name)
         elif name in _SAY_IT_THEMSELVES:
             continue
         elif value is not None and not is_one_of(value, key.takes):
             place.must_be(expected(key.takes), name)
-            wrong.append(name)
-    return wrong
+            unread.append(name)
+    return unread
 
 
 def is_one_of(value: Yaml, takes: Iterable[str]) -> bool:

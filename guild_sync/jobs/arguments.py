@@ -13,7 +13,7 @@ from guild_sync.programs import literals
 from guild_sync.programs.literals import Constant
 from guild_sync.project.batches import plain
 from guild_sync.project.definitions import Operation
-from guild_sync.project.flags import Flag
+from guild_sync.project.flags import AS_TYPED, Flag
 from guild_sync.project.values import argument_text, shown
 
 _NEGATIVE_NUMBER = re.compile(r"-(\d+|\d*\.\d+)\Z")  # what argparse takes for one, and no option
@@ -115,7 +115,7 @@ class _Line:
 
     def _between(self, greedy: Flag, command: str) -> list[str]:
         """An option that says what is the case anyway, to end the values of the one before it."""
-        kinds = {"int": int, "float": float, "string": str}
+        kinds = {"int": int, "float": float, "string": str, AS_TYPED: str}
         for flag in self.others:
             value = self.values[flag.name]
             is_plain = not flag.several and not flag.spelling.counted

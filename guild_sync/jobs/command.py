@@ -16,7 +16,7 @@ from guild_sync.jobs.needs import VARIABLE, put_in, request_of
 from guild_sync.project.batches import plain
 from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import ConfigFile, Operation, Step
-from guild_sync.project.flags import Flag, words_in
+from guild_sync.project.flags import OF_RUN, Flag, words_in
 from guild_sync.project.values import shown, variable_text, words_of
 
 FLAG_ARGS = "${flag_args}"  # in an `exec`: each flag as `--name value`
@@ -62,11 +62,11 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
         raise GuildError(
             f"operation {operation.full_name!r} has none of main, exec and steps{keys}"
         )
-    all_values = values
+    all_values, named = values, _named(operation, values)
     values = own_values(operation, values)
     placed = _placed(operation, values) if operation.requires else {}
     requires = [request_of(needed, all_values, placed) for needed in operation.requires]
-    env = _environment(operation, values, all_values)
+    env = _environment(operation, values, named)
     made: Job = {"op": operation.full_name, "env": env, **_run_keys(operation)}
     if operation.sourcecode.dest != ".":
         made["source_dest"] = operation.sourcecode.dest
@@ -77,7 +77,7 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     if requires:
         made["requires"] = requires
     if operation.exec:
-        made["argv"] = _exec_argv(operation, operation.exec, values, all_values)
+        made["argv"] = _exec_argv(operation, operation.exec, values, named)
         return made
     words = words_of(operation.main or "")
     if not words:
@@ -85,7 +85,7 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     if words[0] == PASS.main:
         made["argv"] = ["true"]
         return made
-    words = [_with_flags(word, all_values, "main", operation.main or "") for word in words]
+    words = [_with_flags(word, named, "main", operation.main or "") for word in words]
     made["module"], *made["args"] = words
     if operation.flags_dest.partition(":")[0] == "args":
         made["args"] = arguments(operation, values, made["args"])
@@ -96,15 +96,21 @@ def command_of(operation: Operation, values: Mapping[str, Value]) -> Job:
     return made
 
 
+def _named(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values that texts can name: all but the run of a requirement that is not known yet."""
+    needed = {r.flag for r in operation.requires if r.kind == "operation" and not r.optional}
+    return {n: v for n, v in values.items() if n not in needed or v not in (None, "")}
+
+
 def _environment(
-    operation: Operation, values: Mapping[str, Value], all_values: Mapping[str, Value]
+    operation: Operation, values: Mapping[str, Value], named: Mapping[str, Value]
 ) -> dict[str, str]:
     """The variables that say the flags' values, and those of `env`, with any flag's in them."""
     env = {
         **_flag_variables(operation, values),
         "GUILD_FLAGS_DEST": operation.flags_dest,
         **{
-            name: _with_flags(text, all_values, f"env: {name}", text)
+            name: _with_flags(text, named, f"env: {name}", text)
             for name, text in operation.env.items()
         },
         **_flag_variables(operation, values, named=True),
@@ -211,6 +217,11 @@ def _with_flags(text: str, values: Mapping[str, Value], where: str, line: str) -
 
     def unknown(match: re.Match[str]) -> ConfigError:
         hint = ALONE if match[0] == FLAG_ARGS and where == "exec" else ""
+        if match[1].startswith(OF_RUN):
+            variable = f"FLAG_{_variable_name(match[1])}"
+            hint = (
+                f"Of a step, or a staged run, it is known when that starts: {variable} has it then."
+            )
         return ConfigError(f"{where}: there is no flag {match[1]!r}: {line}", hint)
 
     return put_in(text, values, unknown)

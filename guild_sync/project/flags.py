@@ -25,6 +25,9 @@ from guild_sync.project.values import (
 
 PATH_TYPES = ("path", "existing-path")
 _TEXT_TYPES = ("string", *PATH_TYPES, "filename")
+# Of an option whose program makes text of it: what is typed arrives as it is, and is recorded
+# as a number where it is one.
+AS_TYPED = "as typed"
 
 
 @dataclass(frozen=True)
@@ -281,10 +284,14 @@ def _typed(flag: Flag, text: str, force: bool) -> Value:
             _typed(_of_item(flag, word), word, force)
         return text
     of_text = flag.type in _TEXT_TYPES or (
-        flag.type is None and bool(flag.choices) and all(isinstance(c, str) for c in flag.choices)
+        flag.type in (None, AS_TYPED)
+        and bool(flag.choices)
+        and all(isinstance(c, str) for c in flag.choices)
     )
     by_alias = [choice.value for choice in flag.details if choice.alias == text]
     value: Value = by_alias[0] if by_alias else _unquoted(text) if of_text else plain_value(text)
+    if flag.type == AS_TYPED and not (by_alias or of_text or _is_as_typed(flag, value, text)):
+        value = _unquoted(text)
     if flag.global_name and isinstance(flag.default, dict):
         mapping = None if by_alias else mapping_in(text)
         value = value if mapping is None else mapping
@@ -293,6 +300,20 @@ def _typed(flag: Flag, text: str, force: bool) -> Value:
     if flag.type in PATH_TYPES and flag.folder is not None and text and not by_alias:
         value = os.path.normpath(os.path.join(flag.folder, os.path.expanduser(text)))
     return _checked(flag, value, text, force)
+
+
+def _is_as_typed(flag: Flag, value: Value, text: str) -> bool:
+    """Whether a value that a text is read as will be that text again for the program.
+
+    Where a number is the default, or asked for, any form of one does, and null is no value.
+    """
+    if value is None or isinstance(value, bool) or not is_number(value):
+        return value is None and is_number(flag.default)
+    return _is_bounded(flag) or is_number(flag.default) or argument_text(value) == text
+
+
+def _is_bounded(flag: Flag) -> bool:
+    return flag.minimum is not None or flag.maximum is not None
 
 
 def _unquoted(text: str) -> str:
@@ -319,12 +340,11 @@ def _of_item(flag: Flag, item: Value) -> Flag:
 
 def _problem(flag: Flag, value: FlagValue) -> str | None:
     """What keeps `value` from being one of the flag's, None where nothing does."""
-    bounded = flag.minimum is not None or flag.maximum is not None
     if flag.type == "boolean" and not isinstance(value, bool):
         return "neither yes nor no"
     if flag.type == "int" and (not isinstance(value, int) or isinstance(value, bool)):
         return "not a whole number"
-    if (flag.type in ("number", "float") or bounded) and not is_number(value):
+    if (flag.type in ("number", "float") or _is_bounded(flag)) and not is_number(value):
         return "not a number"
     # Written so that nan, which no comparison holds for, is out of bounds.
     number = value if isinstance(value, (int, float)) else math.nan

@@ -13,8 +13,9 @@ import yaml
 
 from guild_sync.agent.protocol import Job, Recipe, Value
 from guild_sync.config.faults import refuse
+from guild_sync.declarations import sources
 from guild_sync.errors import ConfigError, GuildError
-from guild_sync.guildfile import reader
+from guild_sync.guildfile import keys, reader
 from guild_sync.jobs import command
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.recipe import definition, flags_of, operation_of
@@ -144,6 +145,14 @@ def test_rename_is_a_pattern_and_what_takes_its_place(
     assert requirement(tmp_path, {"file": "x", "rename": rename}).rename == tuple(pairs)
 
 
+@pytest.mark.parametrize("key", sorted({*keys.SOURCE, *keys.RESOURCE} - {"sources"}))
+def test_a_key_without_a_value_is_as_if_it_were_not_there(tmp_path: Path, key: str) -> None:
+    for entry in ({"file": "a"}, {"sources": ["a"]}):
+        if key in entry or (key in sources.KINDS and "file" in entry):
+            continue
+        assert requirement(tmp_path, {**entry, key: None}) == requirement(tmp_path, entry)
+
+
 def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, requires=None).requires == ()
     assert read(tmp_path, requires=[]).requires == ()
@@ -178,7 +187,6 @@ def test_an_operation_may_require_nothing(tmp_path: Path) -> None:
         ({"file": "a\nb"}, "file: must be text on one line"),
         ({"file": "a\0b"}, "file: must be text on one line"),
         ({"operation": "a\x1b[2J"}, "operation: must be text on one line"),
-        ({"file": "a", "name": None}, "name: must be text on one line"),
         ({"file": "a", "name": 1}, "name: must be text on one line"),
         ({"file": "a", "name": "a=b"}, "name: must have no '='"),
         ({"operation": "a=b"}, "name: must have no '='"),
@@ -360,6 +368,9 @@ def test_a_command_may_name_the_run_that_is_taken(tmp_path: Path) -> None:
     operation = read(tmp_path, requires="operation:train", exec=text, label=text)
     values: dict[str, Value] = {"operation:train": "a" * 32}
     assert command.command_of(operation, values)["argv"] == ["echo", "a" * 32]
+    with pytest.raises(ConfigError, match="there is no flag 'operation:train'") as error:
+        command.command_of(operation, {"operation:train": None})  # of a step, before it starts
+    assert error.value.hint.endswith("FLAG_OPERATION_TRAIN has it then.")
 
 
 def test_the_flag_of_a_file_has_its_path_and_is_no_argument_unless_it_says_so(

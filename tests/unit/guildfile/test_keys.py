@@ -39,14 +39,49 @@ def test_a_key_takes_what_the_table_says_and_nothing_else(group: str, kind: str)
             continue
         for value in [*SAMPLES[kind], None]:
             place = Spot("op", None, Mapped({name: value}.items()))
-            keys.check({name: value}, group, place)
+            unread = keys.check({name: value}, group, place)
             assert place.warnings == []
-            if value is None or kind in key.takes:
+            if value is False and name in keys._NO_IS_NONE:
+                assert unread == [name]
+            elif value is None or kind in key.takes:
                 assert place.faults == []
             else:
                 (fault,) = place.faults
                 assert fault.startswith(f"op: {name}: must be ")
                 assert fault.endswith(f", not {value!r}")
+
+
+@pytest.mark.parametrize("name", sorted(keys._NO_IS_NONE))
+@pytest.mark.parametrize("none", ["no", "''", "~"])
+def test_no_takes_away_what_a_parent_says_and_an_empty_key_is_none(
+    tmp_path: Path, name: str, none: str
+) -> None:
+    """So it is for Guild AI 0.9."""
+    said = "requires: file:x, env: {A: 1}, objective: loss, compare: [a], run-attrs: {a: 1}"
+    text = f"- {{config: c, operations: {{op: {{exec: a, {said}}}}}}}\n- model: m\n  extends: c\n"
+    (expected,) = load(
+        tmp_path, f"- model: m\n  operations: {{op: {{exec: a, {name}: ~}}}}"
+    ).operations
+    (found,) = load(tmp_path, f"{text}  operations: {{op: {{{name}: {none}}}}}").operations
+    assert found.faults == ()
+    field = name.replace("-", "_")
+    if hasattr(found, field):
+        assert getattr(found, field) == getattr(expected, field)
+    else:
+        assert not found.kept.get(name)
+
+
+@pytest.mark.parametrize("name", sorted(keys.FLAG))
+def test_a_key_of_a_flag_without_a_value_is_as_if_it_were_not_there(
+    tmp_path: Path, name: str
+) -> None:
+    given = "" if name == "default" else "default: 5, "
+    alone, beside = (
+        load(tmp_path, f"op: {{exec: a, flags: {{x: {{{given}{more}}}}}}}").operations[0]
+        for more in ("", f"{name}: ~")
+    )
+    assert beside == alone
+    assert beside.faults == ()
 
 
 def test_a_key_that_would_change_what_is_computed_is_honoured_or_a_fault(tmp_path: Path) -> None:

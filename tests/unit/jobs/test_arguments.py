@@ -12,6 +12,7 @@ from guild_sync.agent.protocol import Value
 from guild_sync.errors import ConfigError
 from guild_sync.jobs import recipe
 from guild_sync.jobs.arguments import arguments
+from guild_sync.project import flags
 
 
 def words(folder: Path, flag: str, *assignments: str, main: str = "module") -> list[str]:
@@ -114,6 +115,57 @@ def test_flags_may_be_left_out_of_the_arguments_by_default(tmp_path: Path) -> No
     assert made["args"] == ["--z", "2"]
     assert made["env"]["FLAG_X"] == "1"
     assert "default-flag-arg-skip" in message(tmp_path, "op: {main: a, default-flag-arg-skip: 7}")
+
+
+# What is typed for an option of which argparse makes text.
+
+NUMERIC, TEXT = ", default=5", ", type=str"
+
+
+@pytest.mark.parametrize(
+    ("option", "flag", "given", "value", "word"),
+    [
+        (NUMERIC, "{}", "x=yes", "yes", "yes"),
+        (NUMERIC, "{}", "x=no", "no", "no"),
+        (NUMERIC, "{}", "x=many", "many", "many"),
+        (NUMERIC, "{}", "x=6", 6, "6"),
+        (NUMERIC, "{}", "x=1e3", 1000.0, "1000.0"),
+        (NUMERIC, "{}", "x=null", None, None),
+        (NUMERIC, "{default: yes}", "", True, "1"),
+        (TEXT, "{}", "x=6", 6, "6"),
+        (TEXT, "{}", "x=0.10", "0.10", "0.10"),
+        (TEXT, "{}", "x=007", "007", "007"),
+        (TEXT, "{}", "x=yes", "yes", "yes"),
+        (TEXT, "{}", "x=null", "null", "null"),
+        (TEXT, "{}", "x='6'", "6", "6"),
+        (TEXT, "5", "", 5, "5"),
+        (TEXT, "{default: 5, min: 3}", "", 5, "5"),
+        (TEXT, "{min: 3}", "x=4e1", 40.0, "40.0"),
+        (TEXT, "{default: 5, choices: [5, 6]}", "x=6", 6, "6"),
+        (TEXT, "{default: 5, choices: [5, 6]}", "", 5, "5"),
+        ("", "{choices: [1, 2]}", "x=2", 2, "2"),
+        (", default='a'", "{max: 9}", "x=2", 2, "2"),
+        (", choices=['a', '6']", "{}", "x=6", "6", "6"),
+        (", type=int", "{}", "x=6", 6, "6"),
+        (", type=open, default=5", "{}", "x=yes", True, "True"),
+        (", nargs='?', const=True, default=5", "{}", "x=yes", True, ""),
+    ],
+)
+def test_what_is_typed_arrives_and_is_recorded_as_a_number_where_it_is_one(
+    tmp_path: Path, option: str, flag: str, given: str, value: Value, word: str | None
+) -> None:
+    source = f"import argparse\np = argparse.ArgumentParser()\np.add_argument('--x'{option})\n"
+    operation = only(tmp_path, f"op: {{main: module, flags: {{x: {flag}}}}}", module=source)
+    found = flags.flag_values(operation, given.split())["x"]
+    assert (type(found), found) == (type(value), value)
+    expected = [] if word is None else ["--x", *([word] if word else [])]
+    assert job(operation, *given.split())["args"] == expected
+
+
+def test_fire_reads_values_by_itself_and_gets_text_in_quotes(tmp_path: Path) -> None:
+    source = "import fire\ndef f(x='a'): pass\nfire.Fire(f)\n"
+    operation = only(tmp_path, "op: {main: module, flags: {x: {}}}", module=source)
+    assert job(operation, "x=6")["args"] == ["--x", "'6'"]
 
 
 # What `main` says itself.

@@ -130,6 +130,9 @@ def test_a_required_flag_needs_a_value() -> None:
     with pytest.raises(GuildError) as error:
         flags.flag_values(operation, [])
     assert error.value.message == "flag 'data' needs a value"
+    for none in ("data=", "data=null"):  # as for Guild AI 0.9
+        with pytest.raises(GuildError, match=r"^flag 'data' needs a value$"):
+            flags.flag_values(operation, [none])
     assert flags.flag_values(operation, ["data=x"]) == {"data": "x"}
 
 
