@@ -7,6 +7,7 @@ import errno
 import gc
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,11 +18,14 @@ from guild_sync.errors import Exit, FaultyRemote, GuildError, refused
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
+_SOON = 0.05  # seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status. Every error ends here, in one line."""
     _seldom_look_for_garbage()
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _hear_again
     words = list(sys.argv[1:] if argv is None else argv)
     _have_streams()
     os.umask(os.umask(0o077) | 0o002)  # no file of ours is everybody's to change
@@ -74,6 +78,22 @@ def _seldom_look_for_garbage() -> None:
     if sys.implementation.name == "cpython":
         gc.set_threshold(_GARBAGE)
         atexit.register(gc.freeze)
+
+
+def _hear_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more where a Ctrl-C came at a place whose exceptions Python drops.
+
+    Such a place is what modules do right after a fork: a Ctrl-C there would be lost, while guild
+    waits for the program that it has just started.
+    """
+    if ignored.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(ignored)
+        return
+    import threading
+
+    again = threading.Timer(_SOON, os.kill, (os.getpid(), signal.SIGINT))
+    again.daemon = True
+    again.start()
 
 
 def _have_streams() -> None:

@@ -324,6 +324,21 @@ def test_a_full_disk_behind_stdout_is_told(guild: Guild) -> None:
     assert b"No space left on device" in done.stderr
 
 
+def test_a_ctrl_c_right_after_a_fork_is_not_lost(guild: Guild) -> None:
+    """What modules do after a fork is a place whose exceptions Python drops."""
+    hook = {"on": ["error"], "command": "exec sleep 20", "timeout": 30}
+    guild.config.write_text(json.dumps({"hooks": [hook]}))
+    lines = (
+        "import os, signal, sys",
+        "from guild_sync.main import main",
+        "once = iter([signal.SIGINT])",
+        "os.register_at_fork(after_in_parent=lambda: [signal.raise_signal(s) for s in once])",
+        "sys.exit(main(['hooks', 'test']))",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=guild.env, text=True)
+    assert done.returncode == Exit.INTERRUPTED
+
+
 def test_a_full_disk_behind_stdout_is_no_bug(guild: Guild) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(guild.argv("--help"), stdout=full, stderr=subprocess.PIPE)
