@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Filters
 from guild_sync.cli import usages
+from guild_sync.config.texts import nearest
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.output import console
 
@@ -245,16 +246,14 @@ def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
 
 def _near(words: Sequence[str], usage: str) -> str:
     """What the first word that the usage does not have could have been meant for."""
-    from difflib import get_close_matches
-
     options = [name for option in usages.options(usage) for name in option.names]
     fixed = usages.fixed_words(usage)
     for word in _split_at_double_dash(words)[0]:
         name = word.partition("=")[0]
         known = options if name.startswith("--") else fixed
         is_begun = any(one.startswith(name) for one in known)  # docopt takes beginnings
-        if not is_begun and (near := get_close_matches(name, known, 1, 0.7)):
-            return f"Did you mean {near[0]!r}? "
+        if not is_begun and (near := nearest(name, known, 0.7)):
+            return f"Did you mean {near!r}? "
     return ""
 
 

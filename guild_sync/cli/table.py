@@ -93,7 +93,7 @@ def file_of(name: str) -> Path:
 
 
 def _near(name: str) -> str:
-    from difflib import get_close_matches
+    from guild_sync.config.texts import nearest
 
-    near = get_close_matches(name, COMMANDS, 1)
-    return f"Did you mean 'guild {near[0]}'? " if near else ""
+    near = nearest(name, COMMANDS)
+    return f"Did you mean 'guild {near}'? " if near else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from guild_sync.config.selection import (
     Selection,
     size,
 )
-from guild_sync.config.texts import is_one_line, plain_name, short
+from guild_sync.config.texts import is_one_line, nearest, plain_name, short
 from guild_sync.config.variables import is_value, is_variable
 from guild_sync.errors import FaultyRemote, RemoteNotFound
 
@@ -116,9 +116,11 @@ def remote(name: str) -> Remote:
         if faults and (_is_defined(name) or not known.keys() - {SANDBOX}):
             told = refusal(config_path(), faults)  # of this one, or of the file itself
             raise FaultyRemote(told.message, told.hint)
+        like = nearest(name, known)
+        near = f"Did you mean {like}?\n" if like else ""
         raise RemoteNotFound(
             f"remote {name!r} is not defined",
-            f"{_near(name, known)}Show remotes by running 'guild remotes' "
+            f"{near}Show remotes by running 'guild remotes' "
             "or 'guild remotes --help' for more information.",
         )
     if found.type not in SUPPORTED_TYPES:
@@ -127,13 +129,6 @@ def remote(name: str) -> Remote:
             f"Supported types: {', '.join(SUPPORTED_TYPES)}.",
         )
     return found
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [*known], 1)
-    return f"Did you mean {near[0]}?\n" if near else ""
 
 
 def _remote_of_spec(spec: str) -> Remote:

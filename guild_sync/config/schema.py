@@ -9,7 +9,7 @@ from schema import And, Or, Schema, SchemaError
 
 from guild_sync.config.faults import Place
 from guild_sync.config.selection import AT_END, is_pattern, size
-from guild_sync.config.texts import is_one_line, short
+from guild_sync.config.texts import is_one_line, nearest, short
 from guild_sync.config.variables import is_value
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could
@@ -144,7 +144,5 @@ def fits(
 
 def near(key: object, keys: Sequence[str]) -> str:
     """Which of the keys could be meant, in words; empty where none is like it."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(str(key), keys, 1)
-    return f" (did you mean {found[0]}?)" if found else ""
+    like = nearest(str(key), keys)
+    return f" (did you mean {like}?)" if like else ""

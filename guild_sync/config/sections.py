@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guild_sync.config.faults import Place
-from guild_sync.config.texts import plain_name
+from guild_sync.config.texts import nearest, plain_name
 
 REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE = SECTIONS = (
     "remotes",
@@ -24,13 +24,8 @@ def section(data: object, name: str, file: Place) -> object:
     if not isinstance(data, dict):
         return None
     for key in data:
-        if key not in SECTIONS and isinstance(key, str) and _nearest(key) == name:
+        if key in SECTIONS or not isinstance(key, str):
+            continue
+        if nearest(key.lower(), SECTIONS, _ALIKE) == name:
             file.fault(f"{plain_name(key)}: is not a key of the config file (did you mean {name}?)")
     return data.get(name)
-
-
-def _nearest(key: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key.lower(), SECTIONS, 1, _ALIKE)
-    return near[0] if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TypeGuard
 
 # Control characters, what ends a line to Unicode, and halves of characters, which no file has.
@@ -23,6 +24,14 @@ def short(value: object) -> str:
     """What was found, on a short line of a message."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The one that is most like the word; empty where none is as like, which 1 is for the same."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, [*known], 1, likeness)
+    return found[0] if found else ""
 
 
 def is_expression(text: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guild_sync.config.texts import nearest
 from guild_sync.project.definitions import Yaml
 
 if TYPE_CHECKING:
@@ -248,15 +249,13 @@ def about(group: str, name: str) -> str:
 
 def why_unknown(group: str, name: str) -> str:
     """What is said of a key that is not read there: whose key it is, or what was meant."""
-    from difflib import get_close_matches
-
     known = GROUPS.get(group, {})
     if name in known:
         return "it means nothing to guild" if not known[name].means else "guild does not know it"
-    near = get_close_matches(name, list(known), 1)
+    near = nearest(name, known)
     owners = [other for other in ("an operation", "a model", "a flag") if name in GROUPS[other]]
     if near:
-        more = f" (did you mean {near[0]}?)"
+        more = f" (did you mean {near}?)"
     elif group and owners:
         more = f" here: it is a key of {owners[0]}, not of {group}"
     else:
