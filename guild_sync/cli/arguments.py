@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Filters
 from guild_sync.cli import usages
-from guild_sync.config.texts import nearest
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.output import console
 
@@ -246,6 +245,8 @@ def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
 
 def _near(words: Sequence[str], usage: str) -> str:
     """What the first word that the usage does not have could have been meant for."""
+    from guild_sync.config.texts import nearest
+
     options = [name for option in usages.options(usage) for name in option.names]
     fixed = usages.fixed_words(usage)
     for word in _split_at_double_dash(words)[0]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TookTooLong
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ _KINDS = {
     UNREACHABLE: "failure",
 }
 _MOST = 200  # characters of a line
+_given_up: list[Future[Reply]] = []  # what took too long, and may say something yet
 # What runs and remotes say of themselves is text: no mention of anybody, no link, no code.
 _MARKUP = str.maketrans({"<": "\u2039", ">": "\u203a", "@": "\uff20", "`": "'"})
 
@@ -59,14 +61,14 @@ class Notification(Listener):
         return f"notification by {self.shown} (notify: {self.number})"
 
     def tell(self, news: News) -> Reply:
-        from concurrent.futures import TimeoutError
-
         from guild_sync.transport.background import begun
 
         need_apprise()
+        sending = begun(partial(_sent, self.url, news))
         try:
-            return begun(partial(_sent, self.url, news)).result(self.timeout)
-        except TimeoutError:
+            return sending.result(self.timeout)
+        except TookTooLong:
+            _given_up.append(sending)
             return Reply(False, f"it took longer than {self.timeout} s")
 
     def is_understood(self) -> bool:
@@ -84,6 +86,7 @@ def need_apprise() -> None:
 
 
 def _sent(url: str, news: News) -> Reply:
+    is_alone = all(other.done() for other in _given_up)
     with heard() as said:
         try:
             sender = _apprise(url)
@@ -99,7 +102,9 @@ def _sent(url: str, news: News) -> Reply:
         return Reply(True, "sent")
     if sender is None:
         return Reply(False, "apprise does not understand the URL")
-    return Reply(False, addresses.masked(said[-1] if said else "apprise tells no reason", url))
+    # What another says, whose time is over, may have a URL in it that is not known here.
+    why = said[-1] if said and is_alone else "apprise tells no reason"
+    return Reply(False, addresses.masked(why, url))
 
 
 def _apprise(url: str) -> Any:
@@ -123,17 +128,14 @@ class _Ear(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.heard: list[str] = []
-        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Another's, whose time is over, may have a URL in it that is not known here.
-        if record.thread == self._thread:
-            self.heard.append(record.getMessage())
+        self.heard.append(record.getMessage())
 
 
 @contextmanager
 def heard() -> Iterator[list[str]]:
-    """What apprise says meanwhile in this thread: none of it is printed."""
+    """What apprise says meanwhile, in any of its threads: none of it is printed."""
     logger, ear = logging.getLogger("apprise"), _Ear()
     logger.addHandler(ear)
     try:

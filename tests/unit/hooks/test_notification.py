@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
 from receivers import web
+from support import wait_until
 
 from guild_sync.hooks import trial
 from guild_sync.hooks.events import EVENTS
 from guild_sync.hooks.listener import News
-from guild_sync.hooks.notification import Notification, heard, lines, title
-from guild_sync.transport.background import begun
+from guild_sync.hooks.notification import Notification, lines, title
 
 
 def news(event: str = "error", **run: Any) -> News:
@@ -104,18 +103,12 @@ def test_a_url_that_apprise_does_not_understand_is_said_to_be_none() -> None:
     assert notification("json://127.0.0.1/x").is_understood()
 
 
-def test_what_apprise_says_of_another_that_hangs_is_not_taken_for_ones_own() -> None:
-    apprise = logging.getLogger("apprise")
-    with heard() as said:
-        begun(lambda: apprise.warning("the other's secret")).result()
-        apprise.warning("one's own")
-    assert said == ["one's own"]
-
-
-def test_one_that_hangs_is_left_after_its_time() -> None:
-    with web() as server:
+def test_one_that_hangs_is_left_after_its_time_and_its_words_are_not_taken_for_anothers() -> None:
+    with web() as server, web() as other:
         server.answers.clear()
-        assert notification(server.json, timeout=1).tell(news()) == (
-            False,
-            "it took longer than 1 s",
-        )
+        hangs, fails = notification(server.json, timeout=1), notification(other.json)
+        assert hangs.tell(news()) == (False, "it took longer than 1 s")
+        other.status = 500
+        assert fails.tell(news()) == (False, "apprise tells no reason")
+        server.answers.set()
+        wait_until(lambda: "500" in fails.tell(news()).said)
