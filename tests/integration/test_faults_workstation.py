@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import pytest
 from comparing import differences, faults, whole_or_marked
-from faults import check_after, check_between, end_run, forget, held, mark, rng, write_run
+from faults import check_after, check_between, end_run, forget, held, ids_of, mark, rng, write_run
 from support import Guild, Place, Server, keep_nothing_free, wait_until
 
+from guild_sync.agent.copies import expected
 from guild_sync.agent.store import locks, rundir
 
 # Of each command; 200 each passed once (docs/reliability.md).
@@ -58,6 +59,14 @@ def marked_here(guild: Guild, there: Path) -> None:
         mark(guild.home, run_id, "far")
 
 
+def marked_or_expected_here(guild: Guild, there: Path) -> None:
+    forget(guild.home)
+    mark(guild.home, RUNS[0], "far")
+    for run_id in RUNS[1:]:
+        expected.expect(str(guild.home), run_id, "far")
+        expected.note_begun(str(guild.home), run_id)
+
+
 def nothing_there(guild: Guild, there: Path) -> None:
     shutil.rmtree(there / "runs")
     for run_id in RUNS:
@@ -78,6 +87,12 @@ def whole(guild: Guild, there: Path) -> list[str]:
 
 def as_there(guild: Guild, there: Path) -> list[str]:
     return faults(guild.home, there, "far")
+
+
+def all_come(guild: Guild, there: Path) -> list[str]:
+    lacking = ids_of(there) - ids_of(guild.home)
+    waiting = [run["run"] for run in expected.expected(str(guild.home))]
+    return [*as_there(guild, there), *lacking, *waiting]
 
 
 def pushed_whole_or_marked(guild: Guild, there: Path) -> list[str]:
@@ -124,7 +139,7 @@ def in_the_trash(guild: Guild, there: Path) -> list[str]:
 
 KILLED = {
     "pull": Killed(("pull", "far", "-y"), nothing_here, whole, ("pull", "far", "-y"), as_there),
-    "sync": Killed(("sync",), marked_here, whole, ("sync",), as_there),
+    "sync": Killed(("sync",), marked_or_expected_here, whole, ("sync",), all_come),
     "push": Killed(
         ("push", "far", *RUNS, "-y"),
         nothing_there,
