@@ -49,8 +49,10 @@ class Killed(NamedTuple):
     after: Callable[[Guild, Path], list[str]]
 
 
-def nothing_here(guild: Guild, there: Path) -> None:
+def one_in_the_trash(guild: Guild, there: Path) -> None:
     forget(guild.home)
+    shutil.rmtree(guild.home / "trash", ignore_errors=True)
+    write_run(guild.home / "trash", RUNS[0], sizes=SIZES)
 
 
 def marked_here(guild: Guild, there: Path) -> None:
@@ -79,6 +81,12 @@ def all_here(guild: Guild, there: Path) -> None:
         shutil.rmtree(guild.home / folder, ignore_errors=True)
     for run_id in RUNS:
         write_run(guild.home, run_id, sizes=SIZES)
+
+
+def all_in_the_trash(guild: Guild, there: Path) -> None:
+    all_here(guild, there)
+    (guild.home / "trash").mkdir()
+    (guild.home / "runs").rename(guild.home / "trash" / "runs")
 
 
 def whole(guild: Guild, there: Path) -> list[str]:
@@ -137,8 +145,18 @@ def in_the_trash(guild: Guild, there: Path) -> list[str]:
     return [run_id for run_id in RUNS if (guild.home / "runs" / run_id).exists()]
 
 
+def restored(guild: Guild, there: Path) -> list[str]:
+    return [run_id for run_id in RUNS if not (guild.home / "runs" / run_id).exists()]
+
+
 KILLED = {
-    "pull": Killed(("pull", "far", "-y"), nothing_here, whole, ("pull", "far", "-y"), as_there),
+    "pull": Killed(
+        ("pull", "far", "--deleted", "-y"),
+        one_in_the_trash,
+        whole,
+        ("pull", "far", "--deleted", "-y"),
+        all_come,
+    ),
     "sync": Killed(("sync",), marked_or_expected_here, whole, ("sync",), all_come),
     "push": Killed(
         ("push", "far", *RUNS, "-y"),
@@ -155,6 +173,9 @@ KILLED = {
         labelled,
     ),
     "rm": Killed(("rm", "-y"), all_here, here_or_in_the_trash, ("rm", "-y"), in_the_trash),
+    "restore": Killed(
+        ("restore", "-y"), all_in_the_trash, here_or_in_the_trash, ("restore", "-y"), restored
+    ),
 }
 
 
@@ -179,7 +200,7 @@ def test_a_command_that_is_killed_at_any_moment(
             process.wait()
         assert killed.between(guild, there) == []
         done = guild(*killed.again)
-        if name == "rm" and done.code == 1:
+        if name in ("rm", "restore") and done.code == 1:
             assert "no runs" in done.err.lower() or "could not find" in done.err, done
         else:
             assert (done.code, done.err) == (0, "")
