@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import pytest
 from comparing import differences, faults, whole_or_marked
-from faults import check_after, check_between, end_run, forget, held, mark, rng, write_run
+from faults import check_after, check_between, end_run, forget, held, ids_of, mark, rng, write_run
 from support import Guild, Place, Server, keep_nothing_free, wait_until
 
+from guild_sync.agent.copies import expected
 from guild_sync.agent.store import locks, rundir
 
 pytestmark = pytest.mark.usefixtures("not_used_before")
@@ -50,14 +51,24 @@ class Killed(NamedTuple):
     after: Callable[[Guild, Path], list[str]]
 
 
-def nothing_here(guild: Guild, there: Path) -> None:
+def one_in_the_trash(guild: Guild, there: Path) -> None:
     forget(guild.home)
+    shutil.rmtree(guild.home / "trash", ignore_errors=True)
+    write_run(guild.home / "trash", RUNS[0], sizes=SIZES)
 
 
 def marked_here(guild: Guild, there: Path) -> None:
     forget(guild.home)
     for run_id in RUNS:
         mark(guild.home, run_id, "far")
+
+
+def marked_or_expected_here(guild: Guild, there: Path) -> None:
+    forget(guild.home)
+    mark(guild.home, RUNS[0], "far")
+    for run_id in RUNS[1:]:
+        expected.expect(str(guild.home), run_id, "far")
+        expected.note_begun(str(guild.home), run_id)
 
 
 def nothing_there(guild: Guild, there: Path) -> None:
@@ -74,12 +85,24 @@ def all_here(guild: Guild, there: Path) -> None:
         write_run(guild.home, run_id, sizes=SIZES)
 
 
+def all_in_the_trash(guild: Guild, there: Path) -> None:
+    all_here(guild, there)
+    (guild.home / "trash").mkdir()
+    (guild.home / "runs").rename(guild.home / "trash" / "runs")
+
+
 def whole(guild: Guild, there: Path) -> list[str]:
     return whole_or_marked(guild.home, there)
 
 
 def as_there(guild: Guild, there: Path) -> list[str]:
     return faults(guild.home, there, "far")
+
+
+def all_come(guild: Guild, there: Path) -> list[str]:
+    lacking = ids_of(there) - ids_of(guild.home)
+    waiting = [run["run"] for run in expected.expected(str(guild.home))]
+    return [*as_there(guild, there), *lacking, *waiting]
 
 
 def pushed_whole_or_marked(guild: Guild, there: Path) -> list[str]:
@@ -124,9 +147,19 @@ def in_the_trash(guild: Guild, there: Path) -> list[str]:
     return [run_id for run_id in RUNS if (guild.home / "runs" / run_id).exists()]
 
 
+def restored(guild: Guild, there: Path) -> list[str]:
+    return [run_id for run_id in RUNS if not (guild.home / "runs" / run_id).exists()]
+
+
 KILLED = {
-    "pull": Killed(("pull", "far", "-y"), nothing_here, whole, ("pull", "far", "-y"), as_there),
-    "sync": Killed(("sync",), marked_here, whole, ("sync",), as_there),
+    "pull": Killed(
+        ("pull", "far", "--deleted", "-y"),
+        one_in_the_trash,
+        whole,
+        ("pull", "far", "--deleted", "-y"),
+        all_come,
+    ),
+    "sync": Killed(("sync",), marked_or_expected_here, whole, ("sync",), all_come),
     "push": Killed(
         ("push", "far", *RUNS, "-y"),
         nothing_there,
@@ -142,6 +175,9 @@ KILLED = {
         labelled,
     ),
     "rm": Killed(("rm", "-y"), all_here, here_or_in_the_trash, ("rm", "-y"), in_the_trash),
+    "restore": Killed(
+        ("restore", "-y"), all_in_the_trash, here_or_in_the_trash, ("restore", "-y"), restored
+    ),
 }
 
 
@@ -166,7 +202,7 @@ def test_a_command_that_is_killed_at_any_moment(
             process.wait()
         assert killed.between(guild, there) == []
         done = guild(*killed.again)
-        if name == "rm" and done.code == 1:
+        if name in ("rm", "restore") and done.code == 1:
             assert "no runs" in done.err.lower() or "could not find" in done.err, done
         else:
             assert (done.code, done.err) == (0, "")

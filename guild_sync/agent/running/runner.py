@@ -27,7 +27,7 @@ from .operation import Output, operate
 
 # Operations that are the agent itself, by the name of its argument (__main__.py).
 BUILTINS = ("queue", "series")
-_PATIENCE = 600.0  # seconds in which a run's end is to be written where nothing can be opened
+_PATIENCE = 600.0  # seconds in which a run's end is to be written where that cannot be done at once
 _PAUSE = 0.5
 
 
@@ -166,7 +166,10 @@ def _flush(handle: int, directory: str, pass_on: Output) -> None:
 
 
 def _write_end(directory: str, code: int, stopped: int) -> None:
-    """Write down how the run ended: where nothing can be opened for now, once something can."""
+    """Write down how the run ended: where nothing can be opened for now, once something can.
+
+    So where the guild home is away, as while it is moved, or its disk is not mounted.
+    """
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -175,7 +178,9 @@ def _write_end(directory: str, code: int, stopped: int) -> None:
                 rundir.write_attr(directory, "exit_status", code)
             return
         except (AgentError, OSError) as e:
-            if not is_exhaustion(e) or time.monotonic() > deadline:
+            # Where the run alone is gone somebody has removed it.
+            is_away = not os.path.isdir(os.path.dirname(directory))
+            if not (is_exhaustion(e) or is_away) or time.monotonic() > deadline:
                 raise
         time.sleep(_PAUSE)
 

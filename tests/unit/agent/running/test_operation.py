@@ -1,9 +1,11 @@
-"""An operation, followed to its end: that no more files may be open for a while is no end."""
+"""An operation, followed to its end, and that end, written down where it cannot be at once."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,21 @@ def test_a_runs_end_is_written_once_something_can_be_opened(
         monkeypatch.setattr(inside, "opened", Exhausted(inside.opened, 3))
     runner._write_end(str(run), 7, 1)
     assert rundir.read_attr(str(run), "exit_status") == 7
+
+
+def test_a_runs_end_is_written_once_its_guild_home_is_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    run = make(home)
+    home.rename(away)
+    monkeypatch.setattr(time, "sleep", lambda _: away.rename(home))
+    runner._write_end(str(run), 7, 1)
+    assert rundir.read_attr(str(run), "exit_status") == 7
+
+
+def test_a_runs_end_is_not_waited_for_where_the_run_was_removed(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    shutil.rmtree(run)
+    with pytest.raises(FileNotFoundError):
+        runner._write_end(str(run), 7, 1)
