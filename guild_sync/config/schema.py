@@ -132,7 +132,7 @@ def fits(
     """Whether it is one of `keys`, and `value` one for it; else that is a fault there."""
     if not isinstance(key, str) or key not in keys:
         more = ("type", "extends") if keys is REMOTE_KEYS else ()
-        place.fault(f"{key}: is not a key of {whose}{near(key, (*keys, *more))}")
+        place.fault(f"{key}: is not a key of {whose}{_near(key, (*keys, *more))}")
         return False
     try:
         keys[key].validate(value)
@@ -142,7 +142,6 @@ def fits(
     return True
 
 
-def near(key: object, keys: Sequence[str]) -> str:
-    """Which of the keys could be meant, in words; empty where none is like it."""
+def _near(key: object, keys: Sequence[str]) -> str:
     like = nearest(str(key), keys)
     return f" (did you mean {like}?)" if like else ""
