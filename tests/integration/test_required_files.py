@@ -187,6 +187,7 @@ def test_a_pulled_run_can_be_required_here(guild: Guild, remote: str) -> None:
 
 def test_python_caches_nothing_in_a_run_that_is_linked_into_another(place: Place) -> None:
     """What one run made is imported by the next through a link."""
+    place.guild.env.pop("PYTHONDONTWRITEBYTECODE", None)  # as whoever runs the tests may have it
     project(
         place.guild.folder,
         "makes: {main: makes}\n"
