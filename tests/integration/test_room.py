@@ -71,6 +71,8 @@ def test_what_fits_comes_and_of_the_rest_metadata_and_output(
     assert sorted(os.listdir(guild.home / "runs" / LARGE)) == [".guild"]
     again = guild("sync")
     assert (again.code, again.err.splitlines()[0]) == (4, NO_ROOM)
+    by_cron = guild("guild-sync")
+    assert (by_cron.code, by_cron.out, by_cron.err) == (4, "", ""), "it was said"
     room_for_all(guild)
     guild.ok("sync")
     assert "no room" not in guild.ok("status").out
