@@ -19,12 +19,11 @@ from guild_sync.agent.store import rundir
 
 # Fixtures of other modules, for here too.
 __all__ = ["own_connections"]
+pytestmark = pytest.mark.usefixtures("not_used_before")
 
 SHOWS = """\
 import os, sys
 import only_here
-
-pytestmark = pytest.mark.usefixtures("not_used_before")
 names = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "GREETING", "ORDER", "N")
 print("from", only_here.__file__)
 print("python", sys.executable)

@@ -15,6 +15,7 @@ from test_unreachable import another_sshd, own_connections
 
 # Fixtures of other modules, for here too.
 __all__ = ["no_canary", "own_connections"]
+pytestmark = pytest.mark.usefixtures("not_used_before")
 
 SHELLS = ["bash", "dash", "fish", "rbash", "tcsh", "zsh"]
 # The file, below the home, that a shell reads before a command that ssh gives it.
@@ -29,8 +30,6 @@ NOISE = "prints text where no person is watching"
 # Waits until the test lets it end.
 MODULE = """\
 import os, time
-
-pytestmark = pytest.mark.usefixtures("not_used_before")
 
 go = ""
 
