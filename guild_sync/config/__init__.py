@@ -2,6 +2,6 @@
 
 Others call `remotes.remote` and `remotes.usable` for frozen `Remote` records, `file.load`,
 `schema.fits` for other parts of the file, `faults.Place` for what is wrong in one,
-`faults.refusal` to say so, `texts.is_one_line`, `selection.Selection`, `limits.keep_free`,
-`variables.is_value`, and `home.guild_home`.
+`faults.refusal` to say so, `texts.is_one_line`, `durations.seconds_of`, `selection.Selection`,
+`limits.keep_free`, `variables.is_value`, and `home.guild_home`.
 """

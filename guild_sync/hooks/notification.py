@@ -151,6 +151,8 @@ def title(news: News) -> str:
 
 def lines(news: News) -> Iterator[str]:
     """What there is to know of it, a line each."""
+    from guild_sync.output.formats import span
+
     event, run = news.event, news.run
     if news.is_test:
         yield "This is a test: nothing of it has happened."
@@ -161,7 +163,7 @@ def lines(news: News) -> Iterator[str]:
         "status": event["event"] if event["run"] else None,
         "label": run and run["label"],
         "exit status": run and run["exit_status"],
-        "duration": _duration(run) if run else None,
+        "duration": run and span(run["started"], run["stopped"]),
         "reason": event["reason"],
     }
     for name, value in facts.items():
@@ -174,15 +176,6 @@ def _operation(event: Event, run: Run | None) -> str:
         return _plain(f"run {event['run'][:8]}")
     model, name = run["opref"]["model"], run["opref"]["name"]
     return _plain(f"{model}:{name}" if model else name) or "?"
-
-
-def _duration(run: Run) -> str | None:
-    from guild_sync.output.formats import duration
-
-    begun, ended = run["started"], run["stopped"]
-    if not isinstance(begun, int) or not isinstance(ended, int) or ended < begun:
-        return None
-    return duration((ended - begun) // 1_000_000)
 
 
 def _plain(text: str) -> str:

@@ -67,6 +67,8 @@ def _run(home: str, name: str) -> Run:
         "remote": None,
         "machine": None,
         "started_by": None,
+        "attempt": 1,
+        "ended_by": None,
         "unreadable": [],
         "exit_status": _EXIT_STATUS.get(name),
         "initialized": now,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import subprocess
 import time
-from types import FrameType
-from typing import BinaryIO, Callable, Dict, List, Optional
+from types import FrameType, TracebackType
+from typing import BinaryIO, Callable, Dict, List, NamedTuple, Optional, Type
 
 from ..errors import Exhausted
 from ..machine import operation_process, processes
@@ -20,6 +21,14 @@ _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
 _POLL = 0.05  # seconds between looks where no event tells of an end
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
+
+
+class Ended(NamedTuple):
+    """How an operation has ended; a negative exit status is the signal that ended it."""
+
+    code: int
+    is_told: bool = False  # by a signal that this process got
+    ended_by: str = ""  # the limit that it has reached
 
 
 class Output:
@@ -45,6 +54,48 @@ class Output:
             except OSError:  # the terminal is gone; the operation goes on
                 self._echo = None
 
+    def line(self, text: str) -> None:
+        """What guild itself says in the output of a run."""
+        self(b"guild: %s\n" % text.encode("utf-8", "replace"))
+
+
+class Told:
+    """Whether this process was told to end while no operation was there to be told."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __enter__(self) -> "Told":
+        self._wake, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        ending = (*processes.ENDING, signal.SIGQUIT)
+        self._handlers = {s: signal.signal(s, self._note) for s in ending}
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        for signum, handler in self._handlers.items():
+            signal.signal(signum, handler)
+        os.close(self._wake)
+        os.close(self._waker)
+
+    def _note(self, signum: int, _frame: Optional[FrameType]) -> None:
+        self.signal = self.signal or (signal.SIGKILL if signum == signal.SIGQUIT else signum)
+        try:
+            os.write(self._waker, b"x")
+        except BlockingIOError:
+            pass
+
+    def wait(self, seconds: float) -> None:
+        """Return after so long, or when told to end."""
+        until = time.monotonic() + seconds
+        while not self.signal and (left := until - time.monotonic()) > 0:
+            select.select([self._wake], [], [], left)
+
 
 def operate(
     directory: str,
@@ -55,8 +106,8 @@ def operate(
     stdin: int = subprocess.DEVNULL,
     ends_its_own: bool = False,
     is_stoppable: bool = False,
-) -> int:
-    """Start the operation, pass its output on until all of it has ended; its exit status.
+) -> Ended:
+    """Start the operation, pass its output on until all of it has ended; how it did.
 
     `ends_its_own`: what it started in sessions of their own, it ends by itself.
     `is_stoppable`: told to end, or ended as one tells a process to, it has done its work: 0.
@@ -84,10 +135,9 @@ def operate(
                 preexec_fn=die_with_parent(),
             )
         except OSError as e:
-            line = "guild: cannot run %s: %s\n" % (argv[0], e.strerror)
-            pass_on(line.encode("utf-8", "replace"))
+            pass_on.line("cannot run %s: %s" % (argv[0], e.strerror))
             on_start()
-            return COMMAND_NOT_FOUND
+            return Ended(COMMAND_NOT_FOUND, bool(work.stopped_by))
         finally:
             os.close(write_end)
         work.began(operation.pid)
@@ -102,9 +152,11 @@ def operate(
         for fd in (read_end, wake_read, wake_write):
             os.close(fd)
     if is_stoppable and (work.stopped_by or -code in processes.ENDING):
-        return 0
-    # An operation that was told to end is terminated, however politely it ended.
-    return -work.stopped_by[0] if work.stopped_by and code >= 0 else code
+        code = 0
+    elif work.stopped_by and code >= 0:
+        # An operation that was told to end is terminated, however politely it ended.
+        code = -work.stopped_by[0]
+    return Ended(code, bool(work.stopped_by))
 
 
 class _Work:
