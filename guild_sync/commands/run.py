@@ -67,6 +67,10 @@ Options:
                       is seconds. Without it there is no wait.
   --retry-on PATTERN  Try it again only where a line of its output has what this regular
                       expression fits.
+  --time-limit TIME   End an attempt that takes longer, as 'guild stop' does. It is not tried
+                      again unless --retry-on says so.
+  --stall TIME        End one that prints nothing and uses no CPU for so long, with all that
+                      it has started; it is tried again. 0 is no limit, here as above.
   --env NAME=VALUE    Give the operation a variable, and those of its steps and trials; may be
                       given several times. The run keeps it: for what is secret there is
                       env-secrets in guild.yml.
@@ -245,6 +249,10 @@ def _supervision(args: Arguments) -> SupervisionGiven:
         if why := why_no_pattern(pattern):
             raise UsageError(f"--retry-on: {why}")
         found["retry_on"] = pattern
+    if (limit := _time(args, "--time-limit")) is not None:
+        found["time_limit"] = limit
+    if (stall := _time(args, "--stall")) is not None:
+        found["stall"] = stall
     return found
 
 

@@ -153,6 +153,8 @@ def _supervision(entry: Mapping[Yaml, Yaml], place: Place) -> Supervision:
         retry=retry if isinstance(retry, int) and is_count else 0,
         retry_delay=_time(entry, "retry-delay", place),
         retry_on=pattern if isinstance(pattern, str) and not why else "",
+        time_limit=_time(entry, "time-limit", place),
+        stall=_time(entry, "stall", place),
     )
 
 

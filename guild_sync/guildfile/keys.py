@@ -110,6 +110,8 @@ OPERATION: Mapping[str, Key] = {
     "retry": Key((NUMBER,), "How many times it is tried again where it fails."),
     "retry-delay": Key((NUMBER, TEXT), "How long that waits: 30s, 2m, 4:00:00."),
     "retry-on": Key((TEXT,), "A pattern that a line of its output has to have for that."),
+    "time-limit": Key((NUMBER, TEXT), "How long an attempt may take: 12h, 4:00:00."),
+    "stall": Key((NUMBER, TEXT), "How long it may print nothing and use no CPU: 30m."),
     "delete-on-success": Key((SWITCH,), "Its run is deleted once it completed."),
     "can-stage-trials": Key((SWITCH,), "Whether trials may be staged.", means=False),
     "default-max-trials": Key((NUMBER,), "How many trials a batch of it has."),

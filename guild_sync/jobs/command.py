@@ -211,6 +211,10 @@ def supervision_of(operation: Operation) -> Job:
             "delay": given.retry_delay,
             "pattern": given.retry_on,
         }
+    if given.time_limit:
+        made["time_limit"] = given.time_limit
+    if given.stall:
+        made["stall"] = given.stall
     return made
 
 

@@ -149,6 +149,8 @@ class Supervision:
     retry: int = 0  # attempts after the first, at most
     retry_delay: float = 0.0  # before each of them
     retry_on: str = ""  # a regular expression: a line of the output has to have it
+    time_limit: float = 0.0
+    stall: float = 0.0  # how long it may print nothing and use no CPU
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class SupervisionGiven(TypedDict, total=False):
     retry: int
     retry_delay: float
     retry_on: str
+    time_limit: float
+    stall: float
 
 
 @dataclass(frozen=True)

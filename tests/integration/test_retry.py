@@ -134,6 +134,22 @@ def test_a_stop_ends_the_wait_for_another_attempt(place: Place) -> None:
     assert place.status(run_id) == "terminated"
 
 
+def test_a_limit_of_time_is_told_and_ends_what_a_pipeline_runs(place: Place) -> None:
+    guildfile = """
+op: {exec: 'sleep 600'}
+pipe: {steps: [op]}
+"""
+    project(place.guild.folder, guildfile)
+    done = place("run", "pipe", "--time-limit", "1s", "--retry", "2", "-y")
+    assert "guild: time limit 1s: told to end" in done.lines
+    place.wait_for_end(json.loads(place.ok("runs", "--json").out)[-1]["id"])
+    runs = json.loads(place.ok("runs", "--json").out)
+    found = sorted((run["opref"]["name"], run["status"], run["ended_by"]) for run in runs)
+    assert found == [("op", "terminated", None), ("pipe", "terminated", "time limit 1s")]
+    info = place.ok("info", next(r["id"] for r in runs if r["ended_by"])).lines
+    assert "ended_by: time limit 1s" in info
+
+
 def test_a_trial_and_a_step_are_tried_again_by_themselves(guild: Guild) -> None:
     guildfile = """
 flaky: {exec: 'sh flaky ${n}', flags: {n: 1}, retry: 2}
@@ -176,6 +192,8 @@ pipe: {steps: [first, second], retry: 1}
         (("--retry", "1001"), "--retry takes a number up to 1000"),
         (("--retry", "1", "--retry-on", "x("), "--retry-on: 'x(' is no regular expression:"),
         (("--retry", "1", "--retry-on", "a\nb"), "--retry-on: must be a regular expression on"),
+        (("--time-limit", "soon"), "--time-limit takes a time such as 30s, 2m, 12h or 4:00:00,"),
+        (("--stall", "-1"), "--stall takes a time such as 30s,"),
         (("--retry", "1", "--retry-delay", "-2m"), "--retry-delay takes a time such as 30s,"),
     ],
 )

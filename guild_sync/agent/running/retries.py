@@ -29,13 +29,16 @@ class Retries:
     def is_due(self, ended: Ended, say: Output) -> bool:
         """Whether another attempt follows this one; the output says so, or why not.
 
-        None follows where somebody has told the run to end.
+        None follows where somebody has told the run to end, nor, unless the pattern says
+        otherwise, where its time was over: whoever limits that wants the machine back.
         """
         if ended.code == 0 or ended.is_told:
             return False
         how = ended.ended_by or "exit status %d" % ended.code
         if self._made >= self._form["count"]:
             say.line("%s: not tried again, after %s" % (how, _counted(self._made)))
+            return False
+        if ended.is_out_of_time and not self._form["pattern"]:
             return False
         why = self._why_not_met(self._form["pattern"])
         if why:

@@ -26,6 +26,7 @@ from ..store.job import read_job
 from .operation import Ended, Output, Told, operate
 
 if TYPE_CHECKING:
+    from .limits import Limits
     from .retries import Retries
 
 # Operations that are the agent itself, by the name of its argument (__main__.py).
@@ -200,7 +201,18 @@ def _attempt(
         subprocess.DEVNULL if stdin is None else stdin,
         ends_its_own=is_own,
         is_stoppable=bool(work.job.get("stoppable")),
+        limits=_limits(work),
     )
+
+
+def _limits(work: _Work) -> Optional[Limits]:
+    """The limits of an attempt that begins now; None where there are none."""
+    time_limit, stall = work.job.get("time_limit", 0), work.job.get("stall", 0)
+    if not time_limit and not stall:
+        return None
+    from .limits import Limits  # most operations have none
+
+    return Limits(work.directory, time_limit, stall)
 
 
 def _is_begun_again(

@@ -147,14 +147,14 @@ def supervised(tmp_path: Path, keys: str) -> Supervision:
 
 
 def test_how_attempts_are_looked_after(tmp_path: Path) -> None:
-    keys = "retry: 3, retry-delay: 2m, retry-on: 'CUDA|NCCL'"
-    assert supervised(tmp_path, keys) == Supervision(3, 120.0, "CUDA|NCCL")
-    assert supervised(tmp_path, "retry: 0, retry-delay: 0") == Supervision()
+    keys = "retry: 3, retry-delay: 2m, retry-on: 'CUDA|NCCL', time-limit: 12h, stall: 0.3s"
+    assert supervised(tmp_path, keys) == Supervision(3, 120.0, "CUDA|NCCL", 43200.0, 0.3)
+    assert supervised(tmp_path, "retry: 0, retry-delay: 0, stall: 0") == Supervision()
     assert supervised(tmp_path, "retry-delay: 0.5").retry_delay == 0.5
 
 
 def test_a_time_with_colons_is_one_though_yaml_reads_a_number(tmp_path: Path) -> None:
-    assert supervised(tmp_path, "retry-delay: 4:00:00").retry_delay == 14400
+    assert supervised(tmp_path, "time-limit: 4:00:00").time_limit == 14400
     assert supervised(tmp_path, "retry-delay: '4:00:00'").retry_delay == 14400
 
 
@@ -175,7 +175,7 @@ TIMES = "a time such as 30s, 2m, 12h or 4:00:00"
         ('retry-on: "a\\0b"', "retry-on: must be a regular expression on one line, not"),
         *(
             (f"{key}: {value}", f"{key}: must be {TIMES}, not {shown}")
-            for key in ("retry-delay",)
+            for key in ("retry-delay", "time-limit", "stall")
             for value, shown in (
                 *(("-5", "-5"), ("soon", "'soon'"), ("2:00", "'2:00'"), ("-4:00:00", "'-4:00:00'")),
                 *((".inf", "inf"), ("366d", "'366d'")),
@@ -198,7 +198,7 @@ def test_a_run_keeps_them_all(tmp_path: Path) -> None:
         """
 op: {main: m, tags: [a], env-secrets: [B], python-path: [c], python-requires: '>=3', stoppable: yes,
      delete-on-success: yes, pip-freeze: yes, run-attrs: {d: [1]}, objective: e, retry: 2,
-     retry-delay: 1s, retry-on: x}
+     retry-delay: 1s, retry-on: x, time-limit: 2h, stall: 3m}
 """,
     )
     assert _kept(made) == made

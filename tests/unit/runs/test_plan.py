@@ -287,6 +287,18 @@ def test_the_command_line_says_how_attempts_are_looked_after_and_guild_yml_the_r
     assert retry_of(plan(Request("plain"), supervised).job) is None
 
 
+def test_limits_of_time_go_to_the_runner_by_the_same_rules(supervised: LocalHost) -> None:
+    given: SupervisionGiven = {"time_limit": 60, "stall": 0.3}
+    made = plan(Request("op", ["x=[1,2]"], supervision=given), supervised)
+    assert "time_limit" not in made.job and "stall" not in made.job
+    jobs = [child["job"] for child in made.children]
+    assert [(job["time_limit"], job["stall"]) for job in jobs] == [(60, 0.3)] * 2
+    pipe = plan(Request("pipe", supervision=given), supervised)
+    assert (pipe.job["time_limit"], pipe.job["stall"]) == (60, 0.3)
+    assert "stall" not in pipe.children[0]["job"]
+    assert "stall" not in plan(Request("op", supervision={"stall": 0}), supervised).job
+
+
 def test_a_batchs_trials_are_looked_after_and_not_the_batch(supervised: LocalHost) -> None:
     made = plan(Request("op", ["x=[1,2]"], supervision={"retry": 3}), supervised)
     assert retry_of(made.job) is None
