@@ -13,12 +13,13 @@ from typing import Any
 from guild_sync.agent.protocol import Run
 from guild_sync.errors import GuildError
 from guild_sync.hooks import addresses
-from guild_sync.hooks.events import OF_REMOTES, REACHABLE, STARTED, UNREACHABLE, Event
+from guild_sync.hooks.events import OF_REMOTES, REACHABLE, RETRIED, STARTED, UNREACHABLE, Event
 from guild_sync.hooks.listener import Listener, News, Reply
 
 INSTALL = "pip install 'guild-sync[notify]'"
 _KINDS = {
     STARTED: "info",
+    RETRIED: "info",
     REACHABLE: "info",
     "completed": "success",
     "error": "failure",
@@ -161,6 +162,8 @@ def lines(news: News) -> Iterator[str]:
         "operation": _operation(event, run) if event["run"] else None,
         "remote": event["remote"],
         "status": event["event"] if event["run"] else None,
+        "attempt": run["attempt"] if run and run["attempt"] > 1 else None,
+        "ended by": run and run["ended_by"],
         "label": run and run["label"],
         "exit status": run and run["exit_status"],
         "duration": run and span(run["started"], run["stopped"]),
