@@ -71,16 +71,7 @@ def begin(
         if os.path.islink(directory):
             moved[run_id] = os.path.realpath(directory)
         if not _is_settled(directory, here, state):
-            if here is None:
-                _make(directory, remote, incoming)
-            elif here.remote != remote:
-                _write_remote(guild, remote)
-            if state["status"] not in protocol.FINAL:
-                _set_waiting(directory, state)
-            # An end from before the run was restarted there: a copy removes nothing.
-            told = zip(rundir.END, (state["exit_status"], state["stopped"]))
-            gone = [name for name, value in told if value is None]
-            rundir.remove_attrs(directory, [*gone, protocol.ENDED_BY])
+            _open(directory, here, state, remote, incoming)
     inside.flush([top, *moved.values()])  # the marks, before the first byte
     return {
         "runs_dir": top,
@@ -92,6 +83,22 @@ def begin(
         "moved": moved,
         "counts": counts,
     }
+
+
+def _open(
+    directory: str, here: Optional[rundir.Status], state: State, remote: str, incoming: str
+) -> None:
+    """Mark a run here, whose status is `here`, as one that is being copied."""
+    if here is None:
+        _make(directory, remote, incoming)
+    elif here.remote != remote:
+        _write_remote(rundir.guild_dir(directory), remote)
+    if state["status"] not in protocol.FINAL:
+        _set_waiting(directory, state)
+    # An end from before the run was restarted there: a copy removes nothing.
+    told = zip(rundir.END, (state["exit_status"], state["stopped"]))
+    gone = [name for name, value in told if value is None]
+    rundir.remove_attrs(directory, [*gone, protocol.ENDED_BY])
 
 
 def _why_not(home: str, directory: str, state: State) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
 _POLL = 0.05  # seconds between looks where no event tells of an end
+LONGEST_WAIT = 3600.0  # seconds; the kernel counts milliseconds, up to 24 days
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
 
@@ -105,8 +106,10 @@ class Told:
     def wait(self, seconds: float) -> None:
         """Return after so long, or when told to end."""
         until = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
         while not self.signal and (left := until - time.monotonic()) > 0:
-            select.select([self._wake], [], [], left)
+            poll.poll(min(left, LONGEST_WAIT) * 1000)
 
 
 def operate(
@@ -167,7 +170,12 @@ def operate(
             signal.signal(signum, handler)
         for fd in (read_end, wake_read, wake_write):
             os.close(fd)
-    ended = Ended(code, work.is_told, limits.ended_by if limits else "")
+    return _ended(code, work, limits.ended_by if limits else "", is_stoppable)
+
+
+def _ended(code: int, work: _Work, ended_by: str, is_stoppable: bool) -> Ended:
+    """How an operation has ended, whose first process ended so."""
+    ended = Ended(code, work.is_told, ended_by)
     if is_stoppable and not ended.has_stalled and (work.stopped_by or -code in processes.ENDING):
         return ended._replace(code=0)
     # An operation that was told to end is terminated, however politely it ended.

@@ -80,6 +80,12 @@ def test_what_ends_in_time_has_reached_no_limit(tmp_path: Path) -> None:
     assert info(tmp_path)["ended_by"] is None
 
 
+def test_a_limit_may_be_a_year(tmp_path: Path) -> None:
+    """A wait in the kernel may not."""
+    run = staged(tmp_path, "sleep 0.2", time_limit=365 * 86400.0, stall=365 * 86400.0)
+    assert runner.run(str(run)) == 0
+
+
 def test_one_that_ends_politely_when_it_is_told_to_is_terminated_all_the_same(
     tmp_path: Path,
 ) -> None:

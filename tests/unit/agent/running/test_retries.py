@@ -136,7 +136,7 @@ class Waiting:
 
     def __init__(self, home: Path, script: str = "echo out; exit 5") -> None:
         self.home = home
-        self.run = staged(home, script, delay=600)
+        self.run = staged(home, script, delay=365 * 86400)
         self.runner = spawn.start_runner(str(self.run))
         path = self.run / ".guild/attempts/1/attempt.json"
         wait_until(path.exists, "the end of the first attempt")
@@ -159,7 +159,7 @@ def test_between_two_attempts_it_is_running_and_its_output_is_the_last_ones(
 ) -> None:
     assert waiting.status == "running"
     assert locks.holder(str(waiting.run / ".guild")) == waiting.runner.pid
-    assert output(waiting.run) == "out\nguild: exit status 5: tried again in 10m (1 of 3)\n"
+    assert output(waiting.run) == "out\nguild: exit status 5: tried again in 365d (1 of 3)\n"
     found = info(waiting.home)
     assert (found["exit_status"], found["attempt"], found["attempts"]) == (None, 1, [])
 

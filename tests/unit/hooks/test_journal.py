@@ -1,4 +1,4 @@
-"""Events of a run's attempts: once each, whatever a kill has left of them."""
+"""The journal of changes: events of a run and its attempts, once each, whatever a kill leaves."""
 
 from __future__ import annotations
 
