@@ -13,6 +13,7 @@ from rundirs import A, make
 from support import wait_until, wait_until_gone
 
 from guild_sync.agent.catalog import describe
+from guild_sync.agent.machine import operation_process
 from guild_sync.agent.protocol import Info, Job
 from guild_sync.agent.running import runner, stop
 from guild_sync.agent.staging import restage, spawn
@@ -209,6 +210,39 @@ def test_a_runner_that_is_killed_during_a_retry_leaves_both_attempts(tmp_path: P
     assert runner.run(str(run)) == 0
     assert (info(tmp_path)["attempt"], ends(tmp_path)) == (3, [5, None])
     assert (run / ".guild/attempts/2/output").read_text() == "second\n"
+
+
+def test_runners_that_are_killed_whenever_lose_no_attempt_and_make_none_up(tmp_path: Path) -> None:
+    """Each attempt that began is there, once, with its own output, in its order."""
+    run = staged(tmp_path, "echo x >> n; wc -l < n; exit 1", count=1000)
+    begun = 0
+    for more in (1, 2, 0, 3, 1, 0, 2, 1):
+        process = spawn.start_runner(str(run))
+        wait_until(lambda wanted=begun + more: lines(run / "n") >= wanted)  # type: ignore[misc]
+        process.kill()
+        process.wait()
+        wait_until(lambda: not living(run), "the operation's end")
+        begun = lines(run / "n")
+        restage.restage(str(tmp_path), A, {}, read_job(str(run)))
+        found = [path.read_text().splitlines()[:1] for path in outputs(run)]
+        printed = [int(first[0]) for first in found if first]
+        assert printed == sorted(set(printed))
+        assert len(found) >= begun  # one may have been killed before it began
+        assert len(found) - begun <= 8
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def outputs(run: Path) -> list[Path]:
+    found = run.glob(".guild/attempts/*/output")
+    return sorted(found, key=lambda path: int(path.parent.name))
+
+
+def living(run: Path) -> bool:
+    known = operation_process.of_run(str(run / ".guild"))
+    return bool(known and operation_process.living(known))
 
 
 def again(waiting: Waiting, script: str) -> None:

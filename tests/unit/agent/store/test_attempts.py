@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from rundirs import A, make, state
+from support import at_every_line
 
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.copies import marks
+from guild_sync.agent.staging import restage
 from guild_sync.agent.store import attempts, rundir
 from guild_sync.agent.store.attempts import Counts
 
@@ -140,3 +143,37 @@ def test_a_copy_forgets_what_has_ended_an_earlier_attempt(tmp_path: Path) -> Non
     there = state("completed", started=20, stopped=21, exit_status=0)
     marks.begin(str(tmp_path), {A: there}, "gpu1")
     assert rundir.read_attr(str(run), "ended_by") is None
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_kill_at_any_moment_leaves_what_the_next_start_sorts_out(
+    tmp_path: Path, again: bool
+) -> None:
+    """Each attempt is there once, with its own output, however far the first one came."""
+    run = failed(tmp_path)
+    homes: list[Path] = []
+    seen = set()
+
+    def cut_off() -> None:
+        there = tuple(sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*")))
+        if there in seen:
+            return
+        seen.add(there)
+        home = tmp_path / f"cut{len(homes)}"
+        shutil.copytree(run, home / "runs" / A)
+        homes.append(home)
+
+    with at_every_line(cut_off):
+        attempts.note_end(str(run / ".guild"), attempts.AttemptEnd(10, 11, 3))
+        rundir.put_attempt_aside(str(run), again)
+        rundir.write_attrs(str(run), {"started": 20})
+    for home in (*homes, tmp_path):
+        restage.restage(str(home), A, {}, {"op": "op", "argv": ["true"]})
+        found = describe.info(str(home), A)
+        outputs = [
+            path.read_text() for path in sorted(home.glob("runs/*/.guild/attempts/*/output"))
+        ]
+        started = [each["started"] for each in found["attempts"]]
+        assert (started, outputs) in (([10], ["first\n"]), ([10, 20], ["first\n", ""]))
+        assert found["attempts"][0]["exit_status"] == 3
+    assert len(homes) > 5
