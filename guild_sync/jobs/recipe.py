@@ -86,7 +86,13 @@ def _operation(data: Mapping[str, Any]) -> Operation:
 def _supervision(data: Any) -> Supervision:
     """How attempts are looked after; an earlier version knew nothing of it."""
     given = data or {}
-    return Supervision(**{f.name: given[f.name] for f in fields(Supervision) if f.name in given})
+    found = Supervision(**{f.name: given[f.name] for f in fields(Supervision) if f.name in given})
+    times = (found.retry_delay, found.time_limit, found.stall)
+    if not all(isinstance(time, (int, float)) and time >= 0 for time in (found.retry, *times)):
+        raise TypeError("supervision has numbers")
+    if not isinstance(found.retry_on, str):
+        raise TypeError("retry_on is text")
+    return found
 
 
 def _source_code(data: object) -> SourceCode:

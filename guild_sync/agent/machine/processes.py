@@ -15,6 +15,7 @@ from ..store.identity import Identity
 # What tells a process to end, and it may refuse.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLICE = 0.5  # seconds after which a wait looks again, where a process may outlive its run
+LONGEST_WAIT = 3600.0  # seconds in one call: the kernel counts milliseconds, up to 24 days
 _POLL = 0.05  # where the kernel tells no end of a process
 
 

@@ -9,7 +9,6 @@ from typing import NamedTuple, Optional
 from ..errors import Exhausted
 from ..machine import processes
 from ..protocol import STALLED, TIME_LIMIT, lasting
-from .operation import LONGEST_WAIT
 
 _PATIENCE = 30.0  # seconds for what was told to end, as `guild stop` has them
 _IDLE = 0.001  # of a CPU: less is what threads take that only wait
@@ -56,7 +55,9 @@ class Limits:
         """How long nothing is to be looked at, `most` at most; None: until something happens."""
         times = [self._ends] if self._ends is not None else []
         times += [self._looks] if self._stall and not self.ended_by else []
-        waits = [min(max(0.0, moment - time.monotonic()), LONGEST_WAIT) for moment in times]
+        waits = [
+            min(max(0.0, moment - time.monotonic()), processes.LONGEST_WAIT) for moment in times
+        ]
         return min(waits + ([] if most is None else [most]), default=None)
 
     def reached(self) -> Optional[Reached]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
 _POLL = 0.05  # seconds between looks where no event tells of an end
-LONGEST_WAIT = 3600.0  # seconds; the kernel counts milliseconds, up to 24 days
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
 
@@ -109,7 +108,7 @@ class Told:
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         while not self.signal and (left := until - time.monotonic()) > 0:
-            poll.poll(min(left, LONGEST_WAIT) * 1000)
+            poll.poll(min(left, processes.LONGEST_WAIT) * 1000)
 
 
 def operate(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from projects import load, message, only
 
+from guild_sync.errors import GuildError
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.recipe import definition, operation_of
 from guild_sync.project.definitions import Operation, Supervision
@@ -211,6 +212,14 @@ def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
         del data[key]
     recipe = {"job": {"operation": data}, "id": "x"}
     assert operation_of(recipe) == Operation("op", main="m")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"retry": "x"}, {"stall": -1}, {"retry_on": 3}])
+def test_a_run_whose_job_is_not_ours_is_said_not_to_be_read(wrong: object) -> None:
+    data = {**definition(Operation("op", main="m")), "supervision": wrong}
+    recipe = {"job": {"operation": data}, "id": "x"}
+    with pytest.raises(GuildError, match="job of run x cannot be read"):
+        operation_of(recipe)  # type: ignore[arg-type]
 
 
 def _kept(operation: Operation) -> Operation | None:
