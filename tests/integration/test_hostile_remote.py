@@ -172,6 +172,8 @@ RUNNING: dict[str, Any] = {
     "left_out": [],
     "links": [],
     "bytes": None,
+    "retries": 0,
+    "stalls": 0,
 }
 
 
