@@ -94,5 +94,4 @@ class Limits:
         used = usage.seconds - self._used
         if usage.is_suspended or not 0 <= used <= self._stall * _IDLE:
             self._quiet_since, self._used = now, usage.seconds
-        self._looks = min(self._looks, max(now, self._quiet_since + self._stall))
         return now - self._quiet_since >= self._stall

@@ -133,6 +133,8 @@ def test_a_copy_has_the_counts_with_which_it_was_settled(tmp_path: Path) -> None
     there = state("running", started=20, retries=1, stalls=0)
     assert marks.begin(str(tmp_path), {A: there}, "gpu1")["counts"] == {A: (0, 0)}
     assert marks.settle(str(tmp_path), {A: there}, "gpu1", 1) == {}
+    (run / ".guild/attempts/2").mkdir()
+    (run / ".guild/attempts/2/attempt.json").write_text('{"started": 15, "retried": true}')
     assert rundir.attempt_counts(str(run), 20) == Counts(1, 0)
     assert marks.begin(str(tmp_path), {A: there}, "gpu1")["counts"] == {A: (1, 0)}
 
