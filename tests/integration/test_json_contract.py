@@ -40,6 +40,8 @@ RUN = {
     "comments": "list or nothing",
     "cmd": "list or nothing",
     "started_by": "mapping or nothing",
+    "attempt": "whole",
+    "ended_by": "text or nothing",
 }
 DETAILED_RUN = {
     **RUN,
@@ -49,7 +51,14 @@ DETAILED_RUN = {
     "sourcecode_digest": "text or nothing",
     "host": "text or nothing",
 }
-FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list"}
+FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list", "attempts": "list"}
+ATTEMPT = {
+    "number": "whole",
+    "status": "text",
+    **dict.fromkeys(("started", "stopped", "exit_status"), "whole or nothing"),
+    "ended_by": "text or nothing",
+    "retried": "flag",
+}
 CONFIRMED = {"time": "whole", "remote": "text", "stamp": "text"}
 STARTER = dict.fromkeys(("user", "client", "home"), "text")
 COMMENT = {"body": "text", "user": "text", "host": "text", "time": "whole"}
@@ -188,6 +197,9 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
     assert breaches(full["started_by"], STARTER) == []
     assert {type(value) for value in (*full["tags"], *full["cmd"], *full["manifest"])} == {str}
     record(place.ok("info", staged, "--json").out, FULL_RUN)
+    place.ok("run", "--restart", full["id"], "-y")
+    again = record(place.ok("info", full["id"], "--json").out, FULL_RUN)
+    assert list(all_keep(again["attempts"], ATTEMPT))
 
 
 def test_a_deleted_run_is_as_another_is(place: Place) -> None:

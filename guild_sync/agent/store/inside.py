@@ -181,6 +181,15 @@ def remove(folder: str, name: str) -> None:
         pass
 
 
+def move(folder: str, name: str, to: str) -> None:
+    """Move a file, or a link itself, to another path in the folder; where none is, a new one."""
+    with holding(folder, name) as (source, old), holding(folder, to, make=True) as (target, new):
+        try:
+            os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
+        except FileNotFoundError:
+            os.close(os.open(new, _NEW, 0o644, dir_fd=target))
+
+
 def write(handle: int, name: str, text: str, flushed: bool) -> None:
     """Write a file in an open folder so that a reader, or a crash, sees all of it or nothing.
 
