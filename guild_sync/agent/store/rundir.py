@@ -46,6 +46,9 @@ LOCK_CONFIRMED = "LOCK.confirmed"
 LOCK_LOST = "LOCK.lost"
 # Of a copy: the paths that its remote may not read, a JSON list.
 LOCK_UNREADABLE = "LOCK.unreadable"
+# Of a staged run that came out of an archive: no queue starts it, for its command is that of
+# whoever made the archive.
+LOCK_IMPORTED = "LOCK.imported"
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.

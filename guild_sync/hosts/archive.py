@@ -1,0 +1,73 @@
+"""An archive of runs as a host: what lists and shows runs is asked of it as of any other."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from typing import TypeVar
+
+from guild_sync.agent import protocol
+from guild_sync.agent.calls import Function
+from guild_sync.agent.protocol import Filters
+from guild_sync.config import limits
+from guild_sync.errors import GuildError
+from guild_sync.hosts.agent import OnBytes
+from guild_sync.hosts.local import LocalHost
+from guild_sync.output import formats, terminal
+
+T = TypeVar("T")
+
+
+class ArchiveHost(LocalHost):
+    """The runs of an archive, in a guild home that is made of it, and goes with this process.
+
+    What its files hold is put there once it is asked for.
+    """
+
+    def __init__(self, file: str, files: bool = False) -> None:
+        """With `files` it is known which there are. Raises GuildError for what is no archive."""
+        if not os.path.exists(file):
+            raise GuildError(f"there is no archive {terminal.clean(file)!r}")
+        self.file = os.path.abspath(file)
+        home = tempfile.mkdtemp(prefix="guild-archive-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        super().__init__(home)
+        self.contents = self.look_into(self.file, files)
+
+    def ask(self, function: Function[T], **args: object) -> T:
+        answer = super().ask(function, **args)
+        rows = answer["runs"] if isinstance(answer, dict) and "runs" in answer else answer
+        for row in rows if isinstance(rows, list) else [rows]:
+            if isinstance(row, dict) and "run_dir" in row:
+                row["run_dir"] = os.path.join(self.file, os.path.basename(row["run_dir"]))
+        return answer
+
+    def cat(
+        self,
+        on_bytes: OnBytes,
+        run: str,
+        path: str,
+        filters: Filters | None = None,
+        sourcecode: bool = False,
+    ) -> None:
+        for found in self.choose(specs=[run], filters=filters):
+            self._fill(found["id"], ".guild" if path.startswith(".guild/") else "")
+        super().cat(on_bytes, run, path, filters, sourcecode)
+
+    def archive(
+        self, on_bytes: OnBytes, run: str, pattern: str | None = None, kind: str | None = None
+    ) -> protocol.Sent:
+        self._fill(run, ".guild" if (pattern or "").startswith(".guild/") else "")
+        return super().archive(on_bytes, run, pattern, kind)
+
+    def _fill(self, run_id: str, below: str) -> None:
+        needed = self.contents["runs"][run_id]["bytes"]
+        free = shutil.disk_usage(self.home).free - limits.keep_free()
+        if not below and needed > free:
+            raise GuildError(
+                f"there is no room in {tempfile.gettempdir()} for {formats.size(needed)}",
+                "TMPDIR names another folder for temporary files.",
+            )
+        self.fill_listed(self.file, run_id, below)
