@@ -43,7 +43,7 @@ SUBCOMMANDS = {
     "delete": "rm",
     "diff": "diff",
     "export": "export",
-    "import": "import_",
+    "import": "import",
     "info": "info",
     "label": "label",
     "mark": "mark",

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode"))
     ):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    target = host(args.text("--remote"), args.text("--archive"), files=True)
+    target = host(args.text("--remote"), args.text("--archive"))
     target.cat(
         _show,
         run=args.text("RUN") or "1",

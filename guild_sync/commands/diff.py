@@ -118,7 +118,7 @@ def _archive(args: Arguments) -> Host | None:
     """The archive of which both runs are, None where none is given; it is looked into once."""
     if args.text("--archive") is None:
         return None
-    return host(args.text("--remote"), args.text("--archive"), files=True)
+    return host(args.text("--remote"), args.text("--archive"))
 
 
 def _named(spec: str, args: Arguments, archive: Host | None) -> Side:

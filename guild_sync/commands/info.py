@@ -49,7 +49,7 @@ from guild_sync.project.values import shown
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"), args.text("--archive"), files=args.is_set("--manifest"))
+    target = host(args.text("--remote"), args.text("--archive"))
     filters = arguments.filters_for(args, target, changes=False)
     run = target.info(spec=args.text("RUN") or "1", filters=filters)
     if args.is_set("--vcs-diff"):

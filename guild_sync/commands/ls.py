@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     kinds = [kind for kind in KINDS if args.is_set(f"--{kind}")]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
-    target = host(args.text("--remote"), args.text("--archive"), files=True)
+    target = host(args.text("--remote"), args.text("--archive"))
     found = target.list_files(
         run=args.text("RUN") or "1",
         filters=arguments.filters_for(args, target, changes=False),

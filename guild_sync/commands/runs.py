@@ -34,7 +34,7 @@ from importlib import import_module
 from guild_sync.agent.protocol import DetailedListing, Details, Listing, Run
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
-from guild_sync.cli.table import SUBCOMMANDS
+from guild_sync.cli.table import SUBCOMMANDS, module_of
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host
 from guild_sync.output import tables
@@ -45,7 +45,8 @@ PAGE = 20
 
 def main(argv: Sequence[str]) -> int:
     if argv[1:2] and argv[1] in SUBCOMMANDS:
-        return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
+        module = module_of(SUBCOMMANDS[argv[1]])
+        return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
     target = host(args.text("--remote"), args.text("--archive"))
     deleted = args.is_set("--deleted")

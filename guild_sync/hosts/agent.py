@@ -243,10 +243,10 @@ class AgentClient(ABC):
             room=room,
         )
 
-    def look_into(self, file: str, files: bool = False) -> protocol.Contents:
-        return self.ask(Functions.look_into, file=file, files=files)
+    def look_into(self, file: str) -> protocol.Contents:
+        return self.ask(Functions.look_into, file=file)
 
-    def fill_listed(self, file: str, run: RunId, below: str = "") -> None:
+    def fill_listed(self, file: str, run: RunId, below: str | None = None) -> None:
         self.ask(Functions.fill_listed, file=file, run=run, below=below)
 
     def import_runs(

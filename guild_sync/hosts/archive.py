@@ -26,15 +26,15 @@ class ArchiveHost(LocalHost):
     What its files hold is put there once it is asked for.
     """
 
-    def __init__(self, file: str, files: bool = False) -> None:
-        """With `files` it is known which there are. Raises GuildError for what is no archive."""
+    def __init__(self, file: str) -> None:
+        """Raises GuildError for what is no archive."""
         if not os.path.exists(file):
             raise GuildError(f"there is no archive {terminal.clean(file)!r}")
         self.file = os.path.abspath(file)
         home = tempfile.mkdtemp(prefix="guild-archive-")
         atexit.register(shutil.rmtree, home, ignore_errors=True)
         super().__init__(home)
-        self.contents = self.look_into(self.file, files)
+        self.contents = self.look_into(self.file)
 
     def ask(self, function: Function[T], **args: object) -> T:
         answer = super().ask(function, **args)
@@ -43,6 +43,19 @@ class ArchiveHost(LocalHost):
             if isinstance(row, dict) and "run_dir" in row:
                 row["run_dir"] = os.path.join(self.file, os.path.basename(row["run_dir"]))
         return answer
+
+    def list_files(
+        self,
+        run: str,
+        filters: Filters | None = None,
+        pattern: str | None = None,
+        kind: str | None = None,
+        everything: bool = False,
+        follow: bool = False,
+    ) -> protocol.Files:
+        for found in self.choose(specs=[run], filters=filters):
+            self.fill_listed(self.file, found["id"])
+        return super().list_files(run, filters, pattern, kind, everything, follow)
 
     def cat(
         self,
@@ -53,19 +66,20 @@ class ArchiveHost(LocalHost):
         sourcecode: bool = False,
     ) -> None:
         for found in self.choose(specs=[run], filters=filters):
-            self._fill(found["id"], ".guild" if path.startswith(".guild/") else "")
+            self._unpack(found["id"], path)
         super().cat(on_bytes, run, path, filters, sourcecode)
 
     def archive(
         self, on_bytes: OnBytes, run: str, pattern: str | None = None, kind: str | None = None
     ) -> protocol.Sent:
-        self._fill(run, ".guild" if (pattern or "").startswith(".guild/") else "")
+        self._unpack(run, pattern or "")
         return super().archive(on_bytes, run, pattern, kind)
 
-    def _fill(self, run_id: str, below: str) -> None:
-        needed = self.contents["runs"][run_id]["bytes"]
-        free = shutil.disk_usage(self.home).free - limits.keep_free()
-        if not below and needed > free:
+    def _unpack(self, run_id: str, path: str) -> None:
+        """Have what is at a path of a run be there; a link may lead anywhere in the run."""
+        below = ".guild" if path.startswith(".guild/") else ""
+        needed = 0 if below else self.contents["runs"][run_id]["bytes"]
+        if needed > shutil.disk_usage(self.home).free - limits.keep_free():
             raise GuildError(
                 f"there is no room in {tempfile.gettempdir()} for {formats.size(needed)}",
                 "TMPDIR names another folder for temporary files.",

@@ -14,17 +14,14 @@ if TYPE_CHECKING:
     from guild_sync.hosts.remote import RemoteHost
 
 
-def host(remote: str | None, archive: str | None = None, files: bool = False) -> Host:
-    """The host that the user named with `-r`, the archive named with `-A`, or this machine.
-
-    Of an archive it is known which files its runs have, where `files` are asked for.
-    """
+def host(remote: str | None, archive: str | None = None) -> Host:
+    """The host that the user named with `-r`, the archive named with `-A`, or this machine."""
     if archive is not None:
         if remote is not None:
             raise UsageError("--archive and --remote exclude each other")
         from guild_sync.hosts.archive import ArchiveHost
 
-        return ArchiveHost(archive, files)
+        return ArchiveHost(archive)
     if remote is None:
         return LocalHost(str(guild_home()))
     from guild_sync.config import remotes

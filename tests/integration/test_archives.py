@@ -61,7 +61,7 @@ def test_runs_go_into_an_archive_are_looked_at_there_and_come_out(guild: Guild) 
     assert elsewhere(guild, "import", "x.tar.zst", "2", "-y").lines == [
         "Imported 1 run from x.tar.zst"
     ]
-    assert elsewhere(guild, "import", "x.tar.zst", "-y").lines == [
+    assert elsewhere(guild, "runs", "import", "x.tar.zst", "-y").lines == [
         f"run {second} is here already, and was left as it is",
         "Imported 1 run from x.tar.zst",
     ]

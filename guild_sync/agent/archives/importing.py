@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..catalog import changes, trash
 from ..copies import expected, marks
@@ -19,7 +19,7 @@ from .members import Member
 
 # What a listing needs to know of a run; each file of it is small, or no file of guild's.
 _ATTRIBUTES = ".guild/attrs"
-_MARKS = {".guild/" + name for name in ("opref", rundir.STAGED, rundir.BATCH, *NOTES)}
+_MARKS = {".guild/" + name for name in ("opref", "manifest", rundir.STAGED, rundir.BATCH, *NOTES)}
 _MOST_SMALL = 1 << 20
 _MOST_MEMBERS = 5_000_000
 # Errors of one member's name or place, which say nothing of the others.
@@ -37,11 +37,8 @@ _OF_MEMBER = {
 # ---- looked into
 
 
-def look(home: str, file: str, files: bool = False) -> Contents:
-    """Have a guild home be what a listing of an archive's runs is made of; which there are.
-
-    With `files` all of them are there, as large as they are, and with nothing in them.
-    """
+def look(home: str, file: str) -> Contents:
+    """Have a guild home be what a listing of an archive's runs is made of; which there are."""
     found: Contents = {"runs": {}, "strange": 0}
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
@@ -56,7 +53,8 @@ def look(home: str, file: str, files: bool = False) -> Contents:
             run = found["runs"].setdefault(run_id, {"files": 0, "bytes": 0})
             run["files"] += member.kind == members.FILE
             run["bytes"] += member.size
-            _put_listed(top, member, path, files)
+            if _is_listed(member, path):
+                _put_if_possible(top, member)
     return found
 
 
@@ -65,42 +63,40 @@ def _is_strange(member: Member) -> bool:
     return bool(member.path) and not os.path.basename(member.path).startswith(".guild-")
 
 
-def _put_listed(top: str, member: Member, path: str, files: bool) -> None:
+def _is_listed(member: Member, path: str) -> bool:
     above, _, name = path.rpartition("/")
+    if member.kind == members.FOLDER:
+        return path in ("", ".guild", _ATTRIBUTES)
     is_attribute = above == _ATTRIBUTES and rundir.is_attr_name(name)
-    is_small = member.kind == members.FILE and (path in _MARKS or is_attribute)
-    is_needed = is_small or (member.kind == members.FOLDER and path in ("", ".guild", _ATTRIBUTES))
-    is_shown = files and member.kind in (members.FILE, members.FOLDER, members.LINK)
-    if _is_untrusted(path) or not (is_needed or is_shown):
-        return
-    try:
-        if member.kind == members.FILE and not (is_small and member.size <= _MOST_SMALL):
-            fd = inside.create(top, member.path, replace=False)
-            try:
-                os.ftruncate(fd, member.size)
-            finally:
-                os.close(fd)
-        elif member.kind != members.LINK or _is_within(member):
-            unpacking.put(top, member._replace(mode=0o700))
-    except OSError as e:
-        if e.errno not in _OF_MEMBER and e.errno != errno.EFBIG:
-            raise
+    is_small = member.kind == members.FILE and member.size <= _MOST_SMALL
+    return is_small and (path in _MARKS or is_attribute)
 
 
-def fill(home: str, file: str, run: str, below: str = "") -> None:
-    """Give the files of one run in such a guild home what they hold: those `below` a folder."""
-    directory = rundir.run_dir(home, run)
+def fill(home: str, file: str, run: str, below: Optional[str] = None) -> None:
+    """Have such a guild home tell of all files of one run: what they are called, how large.
+
+    Those in the folder `below` have their contents too; in all folders, where it is empty.
+    """
+    directory = rundir.existing(rundir.run_dir(home, run))
     with members.making_sense(file):
         for member in members.of_runs(file):
             run_id, path = members.of_run(member)
-            if run_id != run or member.kind != members.FILE or _is_untrusted(path):
+            if run_id != run or not path or _is_untrusted(path):
                 continue
-            if not below or path.startswith(below + "/"):
-                try:
-                    unpacking.put(directory, member, path, replace=True)
-                except OSError as e:
-                    if e.errno not in _OF_MEMBER:
-                        raise
+            is_file = member.kind == members.FILE
+            if is_file and (below is None or (below and not path.startswith(below + "/"))):
+                _put_if_possible(directory, member, path, hollow=True)
+            elif member.kind in (members.FILE, members.FOLDER) or _is_within(member):
+                _put_if_possible(directory, member, path)
+
+
+def _put_if_possible(top: str, member: Member, path: str = "", hollow: bool = False) -> None:
+    """Put a member where it is only looked at: one that cannot be there is not shown."""
+    try:
+        unpacking.put(top, member, path, replace=True, hollow=hollow)
+    except OSError as e:
+        if e.errno not in _OF_MEMBER and e.errno != errno.EFBIG:
+            raise
 
 
 # ---- imported
@@ -145,7 +141,11 @@ def import_runs(
             for member in members.of_runs(file):
                 brought.take(member)
         for run_id in wanted:
-            _finish(brought, run_id)
+            try:
+                _finish(brought, run_id)
+            except OSError as e:  # a mark that is a folder, say
+                refuse_exhaustion(e)
+                found["refused"][run_id] = "it is no run: %s" % e.strerror
         if copy_resources:
             _copy_resources(top, brought, room - most)
         inside.flush([incoming])

@@ -71,6 +71,8 @@ def kind_of(path: str) -> str:
     name = path.lower()
     if os.path.isdir(path):
         return PLAIN
+    if os.path.lexists(path) and not os.path.isfile(path):  # a pipe, say, which can be read once
+        raise AgentError("%s is neither a file nor a folder" % rundir.shown(path))
     for kind in (ZIP, TAR, TAR_ZST):
         if name.endswith(kind):
             return kind

@@ -16,8 +16,12 @@ _OWNERS = {members.FILE: 0o600, members.FOLDER: 0o700}
 _MODE = 0o775
 
 
-def put(folder: str, member: Member, path: str = "", replace: bool = False) -> None:
+def put(
+    folder: str, member: Member, path: str = "", replace: bool = False, hollow: bool = False
+) -> None:
     """Make what a member is, at `path` in the folder, or else at its own; no link is followed.
+
+    A file that is `hollow` is as large as it is, and has nothing in it.
 
     Raises OSError where it cannot be there, as where two members have one name and it is not to
     `replace` the first; EOFError for one that is shorter than it says. What is neither a file nor
@@ -29,11 +33,17 @@ def put(folder: str, member: Member, path: str = "", replace: bool = False) -> N
         inside.set_mode(folder, path, mode(member))
     elif member.kind == members.LINK:
         with inside.holding(folder, path, make=True) as (handle, base):
+            if replace:
+                inside.remove_at(handle, base)
             os.symlink(member.target, base, dir_fd=handle)
     elif member.kind == members.FILE:
         fd = inside.create(folder, path, 0o600, replace)
-        with os.fdopen(fd, "wb") as f, member.content() as content:
-            _copy(content, f, member.size)
+        with os.fdopen(fd, "wb") as f:
+            if hollow:
+                f.truncate(member.size)
+            else:
+                with member.content() as content:
+                    _copy(content, f, member.size)
             os.fchmod(f.fileno(), mode(member))
             set_time(f.fileno(), member.time)
 

@@ -14,10 +14,11 @@ from contextlib import ExitStack, contextmanager
 from typing import IO, Iterator, NamedTuple, Optional, Protocol, Set, Tuple
 
 from ..errors import AgentError
+from ..protocol import RUN_ID
 from ..store import inside, rundir
 from . import members, zstd
 
-# Of a folder and its runs Guild AI makes no source code: it looks for this file.
+# A folder with this file is no source code, for Guild AI neither: one of nothing but runs gets it.
 _NO_SOURCE = ".guild-nocopy"
 _UNFINISHED = ".guild-export-"
 _CHUNK = 1 << 20
@@ -65,8 +66,6 @@ def writing(path: str, kind: str, ids: Set[str]) -> Iterator[Writer]:
             yield _Folder(folder)
             _settle(folder, path, ids)
         return
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise AgentError("%s is no file" % rundir.shown(path))
     with _alone(above), _new_folder(above, "%s-" % name) as folder, ExitStack() as stack:
         before = _stamp(path)
         made = os.path.join(folder, name)
@@ -160,8 +159,9 @@ def _settle(folder: str, path: str, ids: Set[str]) -> None:
     inside.flush([folder])
     for run_id in sorted(ids):
         os.rename(os.path.join(folder, run_id), os.path.join(path, run_id))
-    with open(os.path.join(path, _NO_SOURCE), "ab"):
-        pass
+    if all(RUN_ID.match(name) or name.startswith(".guild-") for name in os.listdir(path)):
+        with open(os.path.join(path, _NO_SOURCE), "ab"):
+            pass
     inside.flush_folder(path)
 
 

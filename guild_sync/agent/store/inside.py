@@ -102,11 +102,8 @@ def create(folder: str, name: str, mode: int = 0o644, replace: bool = True) -> i
     Unless it is to `replace` that: then it raises FileExistsError.
     """
     with holding(folder, name, make=True) as (handle, base):
-        try:
-            if replace:
-                os.unlink(base, dir_fd=handle)
-        except FileNotFoundError:
-            pass
+        if replace:
+            remove_at(handle, base)
         return os.open(base, _NEW, mode, dir_fd=handle)
 
 
@@ -190,7 +187,15 @@ def remove(folder: str, name: str) -> None:
     """Remove a file, or a link itself; nothing where there is none."""
     try:
         with holding(folder, name) as (handle, base):
-            os.unlink(base, dir_fd=handle)
+            remove_at(handle, base)
+    except FileNotFoundError:
+        pass
+
+
+def remove_at(handle: int, name: str) -> None:
+    """As `remove`, of what is in an open folder."""
+    try:
+        os.unlink(name, dir_fd=handle)
     except FileNotFoundError:
         pass
 

@@ -382,6 +382,7 @@ def was_ready(directory: str) -> bool:
 def mark_staged(directory: str) -> None:
     """Have a pending run wait to be started."""
     write_attr(directory, "staged", now())
+    unmark(directory, LOCK_IMPORTED)  # its command is what was meant here
     mark(directory, STAGED)
     unmark(directory, PENDING)
 

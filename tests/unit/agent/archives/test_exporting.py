@@ -271,6 +271,14 @@ def test_what_a_killed_export_has_left_goes_with_the_next(
     assert not list(above.glob(f"{writing._UNFINISHED}*"))
 
 
+def test_a_folder_of_something_else_stays_what_it_is(home: Path, tmp_path: Path) -> None:
+    ended(home)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "guild.yml").touch()
+    export(home, tmp_path / "project")
+    assert {p.name for p in (tmp_path / "project").iterdir()} == {A, "guild.yml"}
+
+
 def test_one_guild_at_a_time_writes_into_a_folders_archives(home: Path, tmp_path: Path) -> None:
     ended(home)
     handle = os.open(tmp_path, os.O_RDONLY)

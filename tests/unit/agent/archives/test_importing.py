@@ -333,6 +333,28 @@ def test_a_staged_run_is_started_by_no_queue_and_asked_of_no_remote(
     assert tracked.tracked(str(home)) == []
 
 
+def test_a_run_that_is_staged_anew_is_started_by_queues(home: Path, tmp_path: Path) -> None:
+    tar(tmp_path / "x.tar", (f"{B}/.guild/opref", OPREF.encode()), (f"{B}/.guild/STAGED", b""))
+    import_(home, tmp_path / "x.tar", [B])
+    (home / "runs" / B / ".guild" / "attrs").mkdir()
+    rundir.mark_staged(str(home / "runs" / B))
+    assert [run.run_id for run in queues.staged_runs(str(home))] == [B]
+
+
+@pytest.mark.parametrize("mark", ["PENDING", "LOCK.links", "attrs/exit_status", "opref"])
+def test_a_mark_that_is_a_folder_refuses_its_run_at_most(
+    home: Path, tmp_path: Path, mark: str
+) -> None:
+    tar(
+        tmp_path / "x.tar",
+        (f"{B}/.guild/{mark}/x", b""),
+        *([] if mark == "opref" else [(f"{B}/.guild/opref", OPREF.encode())]),
+        link(f"{B}/out", "/etc/passwd"),
+    )
+    found = import_(home, tmp_path / "x.tar", [A, B])
+    assert A in found["done"] and {*found["done"], *found["refused"]} == {A, B}
+
+
 def test_a_run_that_was_just_being_made_waits_for_nobody(home: Path, tmp_path: Path) -> None:
     tar(
         tmp_path / "x.tar",
@@ -421,8 +443,34 @@ def test_a_sparse_member_which_may_be_of_any_size_is_left_out(home: Path, tmp_pa
 
 def test_a_listing_of_files_of_any_size_takes_no_room(home: Path, tmp_path: Path) -> None:
     large = (f"{A}/.guild/attrs/large", b"x" * (2 << 20))
-    importing.look(str(home), str(tar(tmp_path / "x.tar", large)), files=True)
+    path = str(tar(tmp_path / "x.tar", large))
+    importing.look(str(home), path)
+    assert not (home / "runs" / A / ".guild" / "attrs" / "large").exists()
+    importing.fill(str(home), path, A)
+    assert (home / "runs" / A / ".guild" / "attrs" / "large").stat().st_size == 2 << 20
     assert (home / "runs" / A / ".guild" / "attrs" / "large").stat().st_blocks == 0
+
+
+@kinds
+def test_what_is_looked_at_comes_and_no_more(home: Path, tmp_path: Path, name: str) -> None:
+    run = make(home, A, {"output": "said"}, id=A)
+    (run / "model").write_text("large")
+    (run / "latest").symlink_to("model")
+    (run / "away").symlink_to("/etc/passwd")
+    export(home, tmp_path / name)
+    there = tmp_path / "there"
+
+    importing.look(str(there), str(tmp_path / name))
+    seen = there / "runs" / A
+    assert names_in(seen) == {".guild", ".guild/opref", ".guild/attrs", ".guild/attrs/id"}
+    importing.fill(str(there), str(tmp_path / name), A)
+    assert names_in(seen) == names_in(run) - {"away"}
+    assert (seen / "model").read_bytes() == bytes(5)
+    importing.fill(str(there), str(tmp_path / name), A, ".guild")
+    assert (seen / ".guild" / "output").read_text() == "said"
+    assert (seen / "model").read_bytes() == bytes(5)
+    importing.fill(str(there), str(tmp_path / name), A, "")
+    assert (seen / "latest").read_text() == "large"
 
 
 # Folders, moved, and resources.
@@ -499,6 +547,11 @@ def test_what_is_no_archive_is_one_line(tmp_path: Path, name: str, data: bytes) 
     (tmp_path / name).write_bytes(data)
     said = bad_path(members.of_runs, tmp_path / name)
     assert said.startswith(f"cannot unpack '{name}': ") and "\n" not in said
+
+
+def test_an_archive_that_can_be_read_once_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.tar")
+    assert "is neither a file nor a folder" in bad_path(members.of_runs, tmp_path / "x.tar")
 
 
 def test_where_zstd_is_missing_that_is_one_line(
