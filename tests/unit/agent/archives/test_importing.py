@@ -172,20 +172,31 @@ def test_devices_and_the_like_are_left_out_and_told(
 
 
 @pytest.mark.parametrize(
-    "target", ["/etc/passwd", f"{B}/file", "../x", f"{A}/link", f"{A}/gone", f"{A}/.guild"]
+    "target",
+    [
+        *("/etc/passwd", "../x", f"{B}/file", f"{C}/file"),
+        *(f"{A}/link", f"{A}/folder/file", f"{A}/gone", f"{A}/.guild"),
+    ],
 )
 def test_a_hard_link_to_anything_but_a_file_of_its_run_is_refused(
     home: Path, tmp_path: Path, target: str
 ) -> None:
     (make(home, B) / "file").write_text("mine")
-    hard = member(f"{A}/hard", tarfile.LNKTYPE, linkname=target)
-    tar(tmp_path / "x.tar", link(f"{A}/link", f"../{B}/file"), hard)
+    tar(
+        tmp_path / "x.tar",
+        (f"{C}/.guild/opref", OPREF.encode()),
+        (f"{C}/file", b"another run of the archive"),
+        link(f"{A}/link", f"../{B}/file"),
+        link(f"{A}/folder", f"../{C}"),
+        member(f"{A}/hard", tarfile.LNKTYPE, linkname=target),
+    )
     try:
-        refused = import_(home, tmp_path / "x.tar")["refused"]
+        refused = import_(home, tmp_path / "x.tar", [A, C])["refused"]
     except AgentError as e:
         assert "has a file outside itself" in e.message
     else:
         assert refused == {A: "its file 'hard' is not there"}
+        assert (home / "runs" / C / "file").stat().st_nlink == 1
     assert not (home / "runs" / A).exists()
     assert (home / "runs" / B / "file").stat().st_nlink == 1
 
