@@ -16,7 +16,7 @@ from ..store import inside, locks, rundir
 from ..store.inside import READ
 from . import members
 from .members import Member
-from .writing import Piece, Writer, writing
+from .writing import Piece, Writer, clear, writing
 
 # What says of a copy that it is not all of its run. Other marks are of this machine and its
 # remotes, and an archive is not believed in them.
@@ -69,6 +69,8 @@ def export(
         with members.making_sense(file, "write"), writing(file, kind, set(packed)) as writer:
             for run_id, items in packed.items():
                 _write(writer, rundir.run_dir(home, run_id), run_id, items, copy_resources)
+    elif there:
+        clear(file, kind)
     found["done"] = [run_id for run_id in ids if run_id in packed or run_id in same]
     if move:
         _remove(home, before, found)

@@ -86,6 +86,13 @@ def writing(path: str, kind: str, ids: Set[str]) -> Iterator[Writer]:
         inside.flush_folder(above)
 
 
+def clear(path: str, kind: str) -> None:
+    """Remove what killed exports have left where an archive is written."""
+    path = os.path.abspath(path)
+    with _alone(path if kind == members.PLAIN else os.path.dirname(path)):
+        pass
+
+
 def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
     try:
         found = os.stat(path)

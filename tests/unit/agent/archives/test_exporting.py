@@ -267,7 +267,9 @@ def test_what_a_killed_export_has_left_goes_with_the_next(
     (above / f"{writing._UNFINISHED}1" / A).mkdir(parents=True)
 
     export(home, tmp_path / name)
-
+    assert not list(above.glob(f"{writing._UNFINISHED}*"))
+    (above / f"{writing._UNFINISHED}2").mkdir()
+    assert export(home, tmp_path / name)["there"] == [A]
     assert not list(above.glob(f"{writing._UNFINISHED}*"))
 
 
