@@ -248,10 +248,10 @@ def _finish(brought: _Brought, run_id: str) -> None:
     directory = os.path.join(brought.folder, run_id)
     guild = rundir.guild_dir(directory)
     linked = rundir.why_linked(directory)
-    named = rundir.read_attr(directory, "id")
+    (named,) = rundir.attr_texts(directory, ["id"])  # as text: one of digits may be a number there
     if linked or not inside.is_folder(guild) or not inside.exists(guild, "opref"):
         found["refused"][run_id] = linked or "it is no run: it has no .guild/opref"
-    elif named is not None and named != run_id:
+    elif named is not None and run_id not in named:
         found["refused"][run_id] = "by its attribute id it is another one"
     else:
         trash.make_wait_no_more(directory)

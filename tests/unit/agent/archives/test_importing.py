@@ -276,6 +276,19 @@ def test_a_run_that_is_no_run_is_refused(home: Path, tmp_path: Path) -> None:
     assert found["refused"] == {B: "it is no run: it has no .guild/opref"}
 
 
+@pytest.mark.parametrize("run_id", ["0" * 31 + "1", "1e" + "5" * 30, "f" * 32])
+@pytest.mark.parametrize("written", ["%s", "%s\n", "'%s'\n"])
+def test_an_id_of_digits_is_the_runs_own(
+    home: Path, tmp_path: Path, run_id: str, written: str
+) -> None:
+    tar(
+        tmp_path / "x.tar",
+        (f"{run_id}/.guild/opref", OPREF.encode()),
+        (f"{run_id}/.guild/attrs/id", (written % run_id).encode()),
+    )
+    assert import_(home, tmp_path / "x.tar", [run_id])["done"] == [run_id]
+
+
 def test_a_run_that_says_that_it_is_another_is_refused(home: Path, tmp_path: Path) -> None:
     tar(
         tmp_path / "x.tar",
