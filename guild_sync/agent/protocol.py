@@ -312,6 +312,49 @@ class Changed(Done, total=False):
     left: Dict[RunId, str]
 
 
+class Exported(Done):
+    """Runs that were put into an archive, and `there` those that were in it already.
+
+    `running`: the status of those that were not over. `others`: what of them is neither a file
+    nor a folder nor a link, and was left out. Unless all `bytes` of them fit, nothing was done.
+    """
+
+    there: List[RunId]
+    running: Dict[RunId, str]
+    others: Dict[RunId, List[str]]
+    bytes: Count
+    fits: bool
+
+
+class Packed(TypedDict):
+    """How much of a run an archive holds, by its own word."""
+
+    files: Count
+    bytes: Count
+
+
+class Contents(TypedDict):
+    """The runs of an archive, and how many of its members are of none."""
+
+    runs: Dict[RunId, Packed]
+    strange: Count
+
+
+class Imported(Done):
+    """Runs that were taken out of an archive, and `there` those that were here already.
+
+    `open`: those that had not ended when they were put into it. `links`: how many links of which
+    run lead out of the runs, and were not made; `others` as Exported has them. `kept`: why runs
+    that were to be moved are in the archive still.
+    """
+
+    there: List[RunId]
+    open: List[RunId]
+    links: Dict[RunId, Count]
+    others: Dict[RunId, List[str]]
+    kept: Dict[RunId, str]
+
+
 class Picked(TypedDict):
     """One run among many, and the value of it that was asked for."""
 

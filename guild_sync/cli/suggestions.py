@@ -48,7 +48,8 @@ class TypedLine:
     @property
     def is_here(self) -> bool:
         """Whether the runs that it is about are this machine's."""
-        return "--remote" not in self.given and self.words[:1] != ("pull",)
+        elsewhere = {"--remote", "--archive"} & self.given.keys()
+        return not elsewhere and not {"pull", "import"} & {*self.words[:2]}
 
 
 def suggestions(kind: str, line: TypedLine) -> list[Candidate | Names]:
@@ -66,6 +67,10 @@ def _shells(line: TypedLine) -> Found:
 
 def _folders(line: TypedLine) -> Found:
     yield Names("folders")
+
+
+def _files(line: TypedLine) -> Found:
+    yield Names("files")
 
 
 def _remotes(line: TypedLine) -> Found:
@@ -164,6 +169,7 @@ def _operation(line: TypedLine) -> Operation:
 _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "DIR": _folders,
     "EVENT": _events,
+    "FILE": _files,
     "FLAG": _flags,
     "NAME": _remotes,
     "OP": _operations,

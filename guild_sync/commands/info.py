@@ -22,6 +22,8 @@ Options:
   -e, --env          Show the environment variables that guild set for it.
   --vcs-diff         Show, and nothing else, how the project differed from its commit.
   -r, --remote NAME  Show a run of this remote.
+  -A, --archive FILE
+                     Show a run of this archive, such as 'guild export' makes.
   --json             Print JSON.
   --help             Show this help and exit.
 
@@ -50,7 +52,7 @@ from guild_sync.project.values import shown
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"))
+    target = host(args.text("--remote"), args.text("--archive"))
     filters = arguments.filters_for(args, target, changes=False)
     run = target.info(spec=args.text("RUN") or "1", filters=filters)
     if args.is_set("--vcs-diff"):

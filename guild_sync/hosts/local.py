@@ -25,7 +25,11 @@ class LocalHost(Host):
 
     def ask(self, function: calls.Function[T], **args: object) -> T:
         with agent_errors(), self._pointing_elsewhere():
-            return calls.call(self.home, function, args)
+            return self.answered(calls.call(self.home, function, args))
+
+    def answered(self, answer: T) -> T:
+        """An answer as others get it: where runs are may have another name for them."""
+        return answer
 
     def stream(
         self, function: calls.Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object

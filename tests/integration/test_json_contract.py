@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Guild, Place, Server
+from support import Guild, Place, Server, keep_nothing_free
 from test_fleet import bind, pulled
 from test_lost import a_minute_later
 
@@ -117,6 +117,18 @@ PLANNED_RUN = {
     "bytes": "whole",
 }
 
+EXPORTED = {
+    "file": "text",
+    **dict.fromkeys(("done", "there"), "list"),
+    **dict.fromkeys(("refused", "running"), "mapping"),
+    "bytes": "whole",
+}
+IMPORTED = {
+    "file": "text",
+    **dict.fromkeys(("done", "there", "open"), "list"),
+    **dict.fromkeys(("refused", "links", "kept"), "mapping"),
+}
+
 
 def kinds(value: object) -> set[str]:
     """What a contract calls a value."""
@@ -219,6 +231,22 @@ def test_a_copy_says_whose_it_is_and_since_when(guild: Guild, remote: str) -> No
     full = record(guild.ok("info", run_id, "--json").out, FULL_RUN)
     assert full["remote"] == remote
     assert breaches(full["confirmed"], CONFIRMED) == []
+
+
+def test_what_became_of_runs_that_are_exported_and_imported(guild: Guild) -> None:
+    keep_nothing_free(guild)
+    guild.ok("run", "op", "sleep=0", "-y")
+    (run,) = (guild.home / "runs").glob("[0-9a-f]*")
+    (run / "away").symlink_to("/etc/passwd")
+    found = record(guild.ok("export", "out", "--move", "--json").out, EXPORTED)
+    assert found["done"] == [run.name] and found["bytes"] > 0
+    done = guild("import", "out", "--json")
+    assert record(done.out, IMPORTED)["links"] == {run.name: 1}
+    assert done.err == (
+        f"guild: of run {run.name} 1 link leads out of the runs, and came not\n"
+        f"Show where: 'guild ls {run.name}'.\n"
+    )
+    assert record(guild.ok("import", "out", "--json").out, IMPORTED)["there"] == [run.name]
 
 
 # Operations, remotes, checks.

@@ -356,6 +356,7 @@ OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.json_text",  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
+    *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
     *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.machine.children"),

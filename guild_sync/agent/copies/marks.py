@@ -50,7 +50,7 @@ def begin(
     began = time.time_ns() // 1000
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
-    incoming = _incoming(top, incoming)
+    incoming = incoming_folder(top, incoming)
     foreign = {} if named is None else foreign_to(home, set(states) - set(named), remote)
     refused = {}
     before = {}
@@ -190,7 +190,7 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
     return True
 
 
-def _incoming(top: str, own: str) -> str:
+def incoming_folder(top: str, own: str = "") -> str:
     """An empty folder beside the runs; what killed copies left of theirs is removed.
 
     It has the number of the thread that copies, which for a process's first is its pid, and the

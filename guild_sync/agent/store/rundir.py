@@ -49,6 +49,9 @@ LOCK_ATTEMPTS = "LOCK.attempts"  # of a copy: agent/store/attempts.py has what i
 LOCK_LOST = "LOCK.lost"
 # Of a copy: the paths that its remote may not read, a JSON list.
 LOCK_UNREADABLE = "LOCK.unreadable"
+# Of a staged run that came out of an archive: no queue starts it, for its command is that of
+# whoever made the archive.
+LOCK_IMPORTED = "LOCK.imported"
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.
@@ -413,6 +416,7 @@ def was_ready(directory: str) -> bool:
 def mark_staged(directory: str) -> None:
     """Have a pending run wait to be started."""
     write_attr(directory, "staged", now())
+    unmark(directory, LOCK_IMPORTED)  # its command is what was meant here
     mark(directory, STAGED)
     unmark(directory, PENDING)
 
