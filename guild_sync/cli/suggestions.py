@@ -48,7 +48,8 @@ class TypedLine:
     @property
     def is_here(self) -> bool:
         """Whether the runs that it is about are this machine's."""
-        return "--remote" not in self.given and self.words[:1] != ("pull",)
+        command = self.words[:1]
+        return command == ("verify",) or ("--remote" not in self.given and command != ("pull",))
 
 
 def suggestions(kind: str, line: TypedLine) -> list[Candidate | Names]:
