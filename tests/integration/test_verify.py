@@ -178,6 +178,22 @@ def test_a_run_that_is_started_again_meanwhile_is_not_taken_for_one_that_differs
     ]
 
 
+def test_what_was_synced_is_told_where_the_rest_cannot_be_verified(
+    guild: Guild, sshd: Server, there: Path, far: str, tmp_path: Path
+) -> None:
+    fails = tmp_path / "fails-rsync"  # where it is asked to compare, and copy nothing
+    fails.write_text(
+        '#!/bin/sh\nfor w; do case $w in -[!-]*n*) exit 12;; esac; done\nexec rsync "$@"\n'
+    )
+    fails.chmod(0o755)
+    guild.configure(far={**sshd.keys(there), "rsync-path": str(fails)})
+    (guild.home / "runs" / RUNS[0] / ".guild/LOCK.remote").write_text("far\n")
+    done = guild("sync", "--verify", "--cron")
+    assert done.code == 3
+    assert done.lines == [f"{RUNS[0]} on far: running -> completed"]
+    assert done.err.startswith("guild: the connection to remote 'far' was lost")
+
+
 def test_several_remotes_each_with_its_own_fault(
     guild: Guild, sshd: Server, there: Path, far: str, tmp_path: Path
 ) -> None:
