@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import FINAL, State
+from guild_sync.agent.protocol import FINAL, State, Value
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import Exit, GuildError, Incomplete
 from guild_sync.hosts.local import LocalHost
@@ -192,5 +192,6 @@ def _changed(
     ]
 
 
-def _moment(state: State) -> tuple[object, ...]:
-    return tuple(state[key] for key in ("status", "remote", "exit_status", "started", "stopped"))
+def _moment(state: State) -> tuple[Value, ...]:
+    end = state["exit_status"], state["started"], state["stopped"]
+    return (state["status"], state["remote"], *end)
