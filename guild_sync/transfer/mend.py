@@ -62,29 +62,32 @@ def mended(
         return Mended({})
     say(verify.announced(host, ids))
     verdicts = verify.verified(host, here, verify.asked(host, here, ids, selection).states)
-    differing = [run_id for run_id, verdict in verdicts.items() if verdict.differing]
-    if not differing:
-        return Mended(verdicts)
-    # The status must be from just before the copy, and reading it all may have taken hours.
-    told = verify.asked(host, here, differing, selection).states
-    noted = here.copies(differing)
-    left_out = {i: noted[i]["left_out"] if i in noted else [] for i in differing}
-    states = {
-        run_id: _as_verified(state, left_out[run_id], verdicts[run_id])
-        for run_id, state in told.items()
-        if state and state["status"] in FINAL
-    }
-    if not states:
-        return Mended(verdicts)
+    states = _differing(host, here, verdicts, selection)
+    # With none of them, too: what a copy has left that was killed just before its end goes.
     pulled = pull.pull(
         *(host, here, states, say),
         journal=journal,
-        named=differing,
+        named=list(states),
         room=room,
         reading=verify.bytes_of(states.values()),
     )
     files = {i: verdicts[i].differing for i in states if i not in pulled.unfinished}
     return Mended(verdicts, pulled, files)
+
+
+def _differing(
+    host: RemoteHost, here: LocalHost, verdicts: Mapping[str, Verdict], selection: Selection
+) -> dict[str, State]:
+    """The states of the runs that differ, read anew: to verify them may have taken hours."""
+    ids = [run_id for run_id, verdict in verdicts.items() if verdict.differing]
+    told = verify.asked(host, here, ids, selection).states if ids else {}
+    copies = here.copies(ids)
+    left_out = {i: copies[i]["left_out"] if i in copies else [] for i in ids}
+    return {
+        run_id: _as_verified(state, left_out[run_id], verdicts[run_id])
+        for run_id, state in told.items()
+        if state and state["status"] in FINAL
+    }
 
 
 def lines(files: Mapping[str, Sequence[str]], remote: str) -> Iterator[str]:

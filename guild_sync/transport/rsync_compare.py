@@ -31,7 +31,9 @@ from guild_sync.transport.rsync_failures import (
 )
 
 # What rsync would do with which kind of thing, what of it differs, its size, its name.
-_TOLD = re.compile(rb"(?P<act>[<>ch.])(?P<kind>[fdL])(?P<what>.{9}) (?P<size>\d+) (?P<name>.+)")
+_TOLD = re.compile(
+    rb"(?P<act>[<>ch.])(?P<kind>[fdL])(?P<what>.{9}) (?P<size>\d{1,20}) (?P<name>.+)"
+)
 
 
 class Compared:
