@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bench import bare_loop, language
 from bench.fleet import CONNECT_TIMEOUT, DOWN, RUNS, SIZE, names
-from bench.lab import DELAYED, LOOPBACK, NETWORKS, Lab
+from bench.lab import DELAYED, LOOPBACK, NETWORKS, VERIFIED_RUNS, Lab
 from bench.measure import Aim, Case, Command, Work
 from bench.network import Network
 
@@ -60,6 +60,9 @@ def _remote(network: Network, quick: bool) -> Iterator[Case]:
     if not quick:
         yield _pull_one(network, "large", "a run of 1 GiB")
         yield _pull_one(network, "many", "a run of 20,000 files")
+    if not quick:
+        yield _verify(network, "copied", VERIFIED_RUNS, "200 runs of 60 files")
+        yield _verify(network, "large", 1, "a run of 1 GiB")
     for count in synced:
         for cold in (True, False):
             yield _sync(network, count, cold)
@@ -250,6 +253,33 @@ def _pull_one(network: Network, purpose: str, what: str) -> Case:
         None,
         _counted(network),
         rival=_rival(network, rival, prepare),
+    )
+
+
+def _verify(network: Network, purpose: str, count: int, what: str) -> Case:
+    home = f"{network.name}-{purpose}-verified"
+    name, runs = f"{network.name}-{purpose}", network.lab.folder / home / "runs"
+
+    def prepare() -> None:
+        assert getattr(network.lab, purpose)
+        network.connect(cold=True)
+        if not runs.exists():
+            words = ("pull", name, "-y")
+            network.lab.guild(*words, home=home, expect=("Copying", count)).seconds()
+        network.connect(cold=True)
+
+    def guild() -> list[Command]:
+        return [network.lab.guild("verify", home=home, expect=("none differs", 1))]
+
+    def bare() -> list[Command]:
+        return [network.rsync_checksums(purpose, count, runs)]
+
+    return Case(
+        Work(_named(network, f"guild verify {what}", cold=True), guild, prepare),
+        Work("rsync -c", bare, lambda: network.connect(cold=True)),
+        None,
+        _counted(network),
+        1,
     )
 
 

@@ -43,9 +43,17 @@ MOST_RUNS = 200
 MOST_ENDED = 50
 LARGE_BYTES = 1 << 30
 MANY_FILES = 20_000
+VERIFIED_RUNS, VERIFIED_FILES = 200, 60
 _SANDBOX = "bench"
 _SOCKET = re.compile(r"^ *ControlPath (\S+)$", re.M)
-_PURPOSES = ("ended", "running", "launch", "large", "many")  # a guild home on the remote for each
+_PURPOSES = (
+    "ended",
+    "running",
+    "launch",
+    "large",
+    "many",
+    "copied",
+)  # a guild home on the remote for each
 _EXAMPLE = {
     "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",
     "sleep.py": "import time\n\nsleep = 1\n\nprint('Sleeping', flush=True)\ntime.sleep(sleep)\n",
@@ -219,6 +227,17 @@ class Lab:
             folder = self.there("many") / "runs" / found[0] / f"part-{number // 100:03}"
             folder.mkdir(exist_ok=True)
             (folder / f"file-{number}").write_text(f"{number}\n")
+        return found
+
+    @cached_property
+    def copied(self) -> list[str]:
+        """The ids of 200 runs on the remote that have ended, of 60 files each."""
+        runs = self.there("copied") / "runs"
+        found = write_runs(runs, VERIFIED_RUNS, ended=True, seed=4)
+        for run_id in found:
+            present = sum(path.is_file() for path in (runs / run_id).rglob("*"))
+            for number in range(VERIFIED_FILES - present):
+                (runs / run_id / f"file-{number}").write_bytes(os.urandom(10_000))
         return found
 
     def set_aside(self, folder: Path) -> None:

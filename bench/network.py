@@ -8,7 +8,7 @@ from bench.lab import DELAYED, Lab
 from bench.measure import Command
 from guild_sync.config.remotes import Remote
 from guild_sync.hosts import sandbox
-from guild_sync.transport import rsync_argv, ssh
+from guild_sync.transport import rsync_argv, ssh, ssh_config
 
 _WHEEL_BYTES = 1500  # about what the example project's wheel has
 
@@ -50,6 +50,15 @@ class Network:
         target.mkdir(parents=True, exist_ok=True)
         (target / ".incoming").mkdir(exist_ok=True)
         argv = rsync_argv.pull_argv(self.remote(purpose), there, target, target / ".incoming")
+        return Command(argv, stdin="".join(f"{run_id}\0" for run_id in ids).encode())
+
+    def rsync_checksums(self, purpose: str, count: int, target: Path) -> Command:
+        """One `rsync -c` as a user would type it, which tells what of those runs differs here."""
+        ids: list[str] = getattr(self.lab, purpose)[:count]
+        remote = self.remote(purpose)
+        source = rsync_argv.place(remote, str(self.lab.there(purpose) / "runs"))
+        options = ("-e", ssh_config.rsync_shell(remote), "-rlnci", "--exclude=LOCK*")
+        argv = ("rsync", *options, "--files-from=-", "--from0", f"{source}/", f"{target}/")
         return Command(argv, stdin="".join(f"{run_id}\0" for run_id in ids).encode())
 
     def send_wheel(self) -> Command:

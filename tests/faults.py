@@ -57,6 +57,15 @@ def end_run(run: Path, exit_status: int = 0) -> None:
     rundir.write_attr(str(run), "exit_status", exit_status)
 
 
+def change_a_byte(path: Path, at: int = 0) -> None:
+    """Change one byte of a file, whose size and time stay as they are."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 @contextmanager
 def held(run: Path) -> Iterator[None]:
     """Have a run be running, by a lock of this process, within the block."""

@@ -54,6 +54,7 @@ class Functions:
     command = Function("running.runner.command", List[str])
     comment = Function("catalog.changes.comment", protocol.Changed)
     confirm_unchanged = Function("copies.marks.confirm_unchanged", List[protocol.RunId])
+    copies = Function("copies.tracked.copies", Dict[protocol.RunId, protocol.Copy])
     copied_files = Function("copies.copied.copied_files", Dict[protocol.RunId, List[str]])
     copy_source = Function("staging.source.copy_source", str)
     deleted = Function("copies.tracked.deleted", List[protocol.RunId])

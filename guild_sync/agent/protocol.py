@@ -614,6 +614,13 @@ class Expected(TypedDict):
     starting: bool
 
 
+class Copy(TypedDict):
+    """A run that is a copy: of which remote's, and path and size of what was left out of it."""
+
+    remote: str
+    left_out: List[Tuple[str, Count]]
+
+
 class Overview(TypedDict):
     """Of the runs of one remote: how many have which status; id, status and last word of the
     open ones."""

@@ -49,7 +49,8 @@ class TypedLine:
     def is_here(self) -> bool:
         """Whether the runs that it is about are this machine's."""
         elsewhere = {"--remote", "--archive"} & self.given.keys()
-        return not elsewhere and not {"pull", "import"} & {*self.words[:2]}
+        command = self.words[:1]
+        return command == ("verify",) or not (elsewhere or {"pull", "import"} & {*self.words[:2]})
 
 
 def suggestions(kind: str, line: TypedLine) -> list[Candidate | Names]:

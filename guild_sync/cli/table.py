@@ -35,6 +35,7 @@ COMMANDS = {
     "stop": ("stop", "stop runs"),
     "sync": ("sync", "bring running runs up to date with their remotes"),
     "tag": ("tag", "add tags to runs, or delete them"),
+    "verify": ("verify", "tell whether copies are the same as their remotes' runs"),
     "watch": ("watch", "show the output of a run as it is made"),
 }
 # `guild runs WORD` is `guild WORD`.

@@ -23,6 +23,8 @@ Options:
   --plan        Show what would be copied, and whether there is room for it here; change
                 nothing. 1 where there is no room.
   --json        With --plan: as JSON.
+  --verify      Read all files of these runs, here and there, and copy too what differs
+                though its size and time do not. 'guild verify' only tells what does.
   -d, --delete  Remove files of these runs that are here alone. No run is removed.
   --copy-links  Copy what links lead to that lead out of the runs, in place of them. Without
                 it they are not copied, and 'guild ls' tells where they lead.
@@ -45,7 +47,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Run, State
+from guild_sync.agent.protocol import FINAL, Run, State
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
@@ -62,7 +64,7 @@ from guild_sync.output.console import say
 from guild_sync.output.formats import counted
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger
-from guild_sync.transfer import pull, survey
+from guild_sync.transfer import mend, pull, survey
 from guild_sync.transfer.room import Room
 
 _SHOWN = 5  # ids in a message
@@ -87,6 +89,8 @@ def main(argv: Sequence[str]) -> int:
     selected = arguments.selection(args)
     if args.is_set("--json") and not args.is_set("--plan"):
         raise UsageError("--json belongs to --plan")
+    if args.is_set("--verify") and args.is_set("--plan"):
+        raise UsageError("--verify and --plan exclude each other", "See 'guild verify'.")
     remote = remotes.remote(args.word("REMOTE"))
     host, here = remote_host(remote), LocalHost(str(guild_home()))
     selection, room = selected(remote.pull), Room()
@@ -108,11 +112,18 @@ def main(argv: Sequence[str]) -> int:
             states = told.states
         begun = time.monotonic()
         pulled, gone = _pull(args, host, here, states, selection, room)
-        _reached(here, remote.name, pulled, states, time.monotonic() - begun)
+        verified = mend.Mended({})
+        if args.is_set("--verify"):
+            verified = _verify(host, here, states, pulled, selection, room)
+        both = pulled._replace(
+            bytes=pulled.bytes + verified.pulled.bytes,
+            cramped={**pulled.cramped, **verified.pulled.cramped},
+        )
+        _reached(here, remote.name, both, states, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(states, pulled)
     is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
-    status = Exit.OK if is_whole else Exit.INCOMPLETE
+    status = Exit.OK if is_whole and verified.is_whole else Exit.INCOMPLETE
     return max(status, delivery.deliver(here, console.warn))
 
 
@@ -215,6 +226,28 @@ def _pull(
     pull.warn_of(pulled, host, console.warn)
     _warn_of_foreign(host, here, pulled.foreign)
     return pulled, gone
+
+
+def _verify(
+    host: RemoteHost,
+    here: LocalHost,
+    found: Mapping[str, State | None],
+    pulled: pull.Pulled,
+    selection: Selection,
+    room: Room,
+) -> mend.Mended:
+    """Mend what of the runs differs that are over, and here as the remote has them."""
+    ids = [
+        run_id
+        for run_id, state in found.items()
+        if state and state["status"] in FINAL
+        if run_id not in pulled.unfinished and run_id not in pulled.foreign
+    ]
+    done = mend.mended(host, here, ids, selection, say, journal.Journal(here), room)
+    for line in mend.lines(done.files, host.name):
+        say(line)
+    mend.warn_of(done, host, console.warn)
+    return done
 
 
 def _named(ids: Iterable[str], specs: Sequence[str]) -> list[str]:

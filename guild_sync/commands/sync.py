@@ -33,6 +33,8 @@ Options:
   --delete            Remove files here that were copied from a remote and that it has no
                       more, such as rotated checkpoints, unless they were changed here. What
                       was made here stays. 'pull: {delete: yes}' in a remote's config, too.
+  --verify            Hold copies that are over against their remotes, too, as 'guild verify'
+                      does: all of their files are read, and what differs is copied.
   --restore           Have the lost RUNs be runs of their remotes again; the next sync asks.
   --plan              Show what would be copied from where, and whether there is room for it
                       here; change nothing. 1 where there is no room.
@@ -91,6 +93,9 @@ def main(argv: Sequence[str]) -> int:
         return Exit.OK
     if args.is_set("--restore"):
         return _restore(here, args.texts("RUN"))
+    for other in ("--plan", "--watch"):
+        if args.is_set("--verify") and args.is_set(other):
+            raise UsageError(f"--verify and {other} exclude each other", "See 'guild verify'.")
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
     filters = arguments.filters_for(args, here, changes=True)
@@ -108,6 +113,7 @@ def main(argv: Sequence[str]) -> int:
         if args.is_set("--delete")
         else selected,
         limit=arguments.whole_number(args, "--deadline", least=1),
+        verify=bool(args.is_set("--verify")),
     )
     if args.is_set("--plan"):
         return _plan(visit, args.texts("RUN"), filters, jobs, args.is_set("--json"))

@@ -404,6 +404,7 @@ class AgentClient(ABC):
         look_only: bool,
         selection: protocol.SelectionForm | None,
         room: int | None = None,
+        reading: bool = False,
     ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
@@ -412,6 +413,7 @@ class AgentClient(ABC):
             look_only=look_only,
             selection=selection,
             room=room,
+            reading=reading,
         )
 
     def offer(
@@ -457,6 +459,9 @@ class AgentClient(ABC):
 
     def overview(self) -> dict[str, protocol.Overview]:
         return self.ask(Functions.overview)
+
+    def copies(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Copy]:
+        return self.ask(Functions.copies, ids=list(ids))
 
     def mend(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.mend, ids=list(ids))

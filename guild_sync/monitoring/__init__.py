@@ -1,5 +1,5 @@
 """How remotes stand, asked or from memory.
 
-Others call `check.here` and `there`, `reach.answers`, `standings.standings` and
-`metrics.write`. `probe` looks at one new connection.
+Others call `check.here` and `there`, `reach.answers`, `standings.standings`,
+`verification.verifications` and `metrics.write`. `probe` looks at one new connection.
 """

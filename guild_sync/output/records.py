@@ -163,3 +163,38 @@ class ImportRecord(TypedDict):
     open: Sequence[str]
     links: Mapping[str, int]
     kept: Mapping[str, str]
+
+
+class VerifiedRun(TypedDict):
+    """A run here, held against its remote's. `verdict`: `same`, `differs` or `not checked`.
+
+    `differing`, `unreadable` and `left_out` have paths in the run, `files` and `bytes` what was
+    compared.
+    """
+
+    run: str
+    remote: str
+    verdict: str
+    why: str | None
+    differing: Sequence[str]
+    unreadable: Sequence[str]
+    left_out: Sequence[str]
+    files: int
+    bytes: int
+
+
+class FailedRemote(TypedDict):
+    """A remote that could not be asked, and why."""
+
+    remote: str
+    error: str
+
+
+class VerifyRecord(TypedDict):
+    """Which runs are here as their remotes have them: `guild verify`."""
+
+    runs: list[VerifiedRun]
+    remotes: list[FailedRemote]
+    files: int
+    bytes: int
+    differing: int

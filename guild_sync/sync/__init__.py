@@ -2,5 +2,5 @@
 
 Others call `engine.sync` with a `request.Visit`, `preview.plans` and `copies`,
 `plan_report.show`, `rounds.watch`, `report.Report`, `crontab.line`, `ledger.read` and
-`entries`, and read `outcomes.Outcome`.
+`entries`, `lost.doubt`, and read `outcomes.Outcome`.
 """

@@ -25,7 +25,7 @@ def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list
     What became of each remote; `jobs` of them are worked on at a time. One that fails or
     hangs stops no other: its error goes to `warn` too. Ctrl-C ends all of them with guild.
     """
-    grouped, strays, arrived = wanted(visit.here, runs, filters)
+    grouped, strays, arrived = wanted(visit.here, runs, filters, visit.verify)
     if arrived:
         visit.here.forget_expected(arrived)
     mended = visit.here.mend(ids=strays) if strays else []
@@ -95,11 +95,11 @@ def _left_alone(entry: Entry) -> GuildError:
 
 def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     from guild_sync.sync import ledger
-    from guild_sync.sync.visit import synced
+    from guild_sync.sync.visit import visited
 
     started = time.monotonic()
     try:
-        outcome = synced(visit, name, wanted, entry)
+        outcome = visited(visit, name, wanted, entry)
     except DeadlinePassed:
         e = DeadlinePassed(
             f"the deadline passed while guild worked with remote {name!r}",
@@ -117,7 +117,7 @@ def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
     ledger.tell_up(entry, visit.journal)
-    asked = {*wanted.ids, *(run["run"] for run in wanted.expected)}
+    asked = {*wanted.ids, *wanted.ended, *(run["run"] for run in wanted.expected)}
     entry.note_room(asked, outcome.cramped)
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)
     return outcome._replace(seconds=seconds, is_news=is_news)

@@ -31,6 +31,8 @@ class Outcome(NamedTuple):
     # run id -> what of it its remote may not read; all else of it is here
     unreadable: Mapping[str, Sequence[str]] = MappingProxyType({})
     cramped: Mapping[str, int] = MappingProxyType({})  # run id -> bytes that did not fit here
+    # run id -> what of it was not as its remote has it, and is now
+    mended: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     @property
     def exit(self) -> Exit:

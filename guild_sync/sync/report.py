@@ -40,16 +40,25 @@ class Report:
         self._log.error(text)
 
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
-        """What became of each remote: a line for each change, where `quiet`."""
+        """What became of each remote: what was mended, and each change, where `quiet`."""
         for outcome in outcomes:
             for change in outcome.changes:
                 if self._quiet:
                     console.say(_line(change))
                 self._log.notice(_line(change))
+            if outcome.mended:
+                self._mended(outcome)
             passed_over = outcome.state in (BUSY, LEFT_ALONE)
             if passed_over and outcome.error and self._quiet and self._verbose:
                 console.say(terminal.clean(outcome.error.message))
             self._log.info(_summary(outcome))
+
+    def _mended(self, outcome: Outcome) -> None:
+        from guild_sync.transfer import mend  # seldom needed
+
+        for line in mend.lines(outcome.mended, outcome.remote):
+            console.say(line)
+            self._log.notice(line)
 
 
 def _line(change: Change) -> str:
@@ -62,6 +71,7 @@ def _summary(outcome: Outcome) -> str:
         outcome.state,
         f"{len(outcome.changes)} changed" if outcome.changes else "",
         f"{len(outcome.faults)} not whole" if outcome.faults else "",
+        f"{len(outcome.mended)} mended" if outcome.mended else "",
         f"{len(outcome.missing)} missing" if outcome.missing else "",
         f"{outcome.bytes} bytes in {outcome.seconds:.2f} s" if outcome.seconds else "",
     ]

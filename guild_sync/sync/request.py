@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync.agent.protocol import Expected, Filters
+from guild_sync.agent.protocol import FINAL, Expected, Filters
 from guild_sync.errors import GuildError
 from guild_sync.hooks.events import ChangeListener
 from guild_sync.hosts.local import LocalHost
@@ -23,12 +23,19 @@ class Wanted(NamedTuple):
     """The runs to ask a remote for: copies of its own, and those that may be of any remote.
 
     And those that were started there from here, whether they have come home by now or not.
+    `ended`: its copies that are over, which are to be verified.
     """
 
     ids: list[str]
     expected: list[Expected]
     is_all: bool = True  # whether the remote has no other run that is not over
     strays: Sequence[str] = ()
+    ended: Sequence[str] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is any run of which the remote may have news."""
+        return bool(self.ids or self.expected)
 
 
 class Visit(NamedTuple):
@@ -43,6 +50,7 @@ class Visit(NamedTuple):
     limit: float | None = None  # seconds after which all that still goes on is ended
     room: Room | None = None  # here, for all remotes together; a sync looks at it
     remotes: int = 1  # that are visited, and share the room
+    verify: bool = False  # whether copies are verified, and mended
 
     def share(self) -> int | None:
         """The bytes that a remote may send without its being asked how much it is."""
@@ -59,8 +67,8 @@ class Grouped(NamedTuple):
     arrived: Sequence[str] = ()  # are here, and no remote is to be asked where they are
 
 
-def wanted(here: LocalHost, runs: Sequence[str], filters: Filters) -> Grouped:
-    """The runs that remotes are to be asked for.
+def wanted(here: LocalHost, runs: Sequence[str], filters: Filters, ended: bool = False) -> Grouped:
+    """The runs that remotes are to be asked for; with `ended`, copies that are over, too.
 
     A run that is still being started is none of them: there may be nothing of it yet. Nor is one
     that has come home, of which a kill or a pull from elsewhere has left that it is expected.
@@ -86,7 +94,20 @@ def wanted(here: LocalHost, runs: Sequence[str], filters: Filters) -> Grouped:
     for run in expected:
         if chosen is None or run["run"] in chosen:
             of(run["remote"]).expected.append(run)
+    if ended:
+        for remote, ids in _ended(here, chosen).items():
+            grouped[remote] = of(remote)._replace(ended=ids)
     return Grouped(grouped, strays, sorted(arrived))
+
+
+def _ended(here: LocalHost, chosen: Collection[str] | None) -> Mapping[str, list[str]]:
+    """Of each remote the copies here that are over."""
+    listed = here.list_runs(filters={"status": [*FINAL]}, whole=True)["runs"]
+    found: dict[str, list[str]] = {}
+    for run_id, copy in here.copies([run["id"] for run in listed]).items():
+        if chosen is None or run_id in chosen:
+            found.setdefault(copy["remote"], []).append(run_id)
+    return found
 
 
 def _arrived(

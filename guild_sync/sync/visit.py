@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import State
+from guild_sync.agent.protocol import FINAL, State
 from guild_sync.config import remotes
-from guild_sync.errors import RemoteError
+from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.sync.awaited import Awaited
@@ -38,6 +38,41 @@ class _Told(NamedTuple):
     @property
     def missing(self) -> list[str]:
         return [run_id for run_id in self.gone if run_id not in self.lost]
+
+
+def visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
+    """Sync the runs of which the remote may have news, and mend those that are over.
+
+    Where the latter fails, the outcome has what became of the others, and the error.
+    """
+    if not wanted.ended:
+        return synced(visit, name, wanted, entry)
+    if not wanted.is_open:
+        return _mended(visit, name, wanted.ended, Outcome(name, SYNCED))
+    outcome = synced(visit, name, wanted, entry)
+    came = [change.run for change in outcome.changes if change.after in FINAL]
+    try:
+        return _mended(visit, name, [*wanted.ended, *came], outcome)
+    except GuildError as e:
+        return outcome._replace(error=e)
+
+
+def _mended(visit: Visit, name: str, ids: Sequence[str], outcome: Outcome) -> Outcome:
+    """Verify the runs, which are over, copy what of them differs, and add to the outcome."""
+    from guild_sync.transfer import mend  # seldom needed
+
+    host = remote_host(remotes.remote(name), make_home=False)
+    selection = visit.selected(host.remote.pull)
+    done = mend.mended(host, visit.here, ids, selection, visit.say, visit.journal, visit.room)
+    mend.warn_of(done, host, visit.warn)
+    return outcome._replace(
+        changes=[*outcome.changes, *done.pulled.changes],
+        faults={**outcome.faults, **done.faults},
+        unreadable={**outcome.unreadable, **done.unreadable},
+        cramped={**outcome.cramped, **done.pulled.cramped},
+        bytes=outcome.bytes + done.pulled.bytes,
+        mended=done.files,
+    )
 
 
 def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:

@@ -1,5 +1,5 @@
 """Runs copied home or away: status, mark, copy, settle, in this order.
 
-Others call `survey.survey`, `pull.pull` and `warn_of`, `push.push`, `room.Room`, `archive.into`
-and `copying.warn_of`.
+Others call `survey.survey`, `pull.pull` and `warn_of`, `push.push`, `verify.asked` and `verified`,
+`mend.mended`, `room.Room`, `archive.into` and `copying.warn_of`.
 """

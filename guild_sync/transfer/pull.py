@@ -58,6 +58,7 @@ def pull(
     named: Sequence[str] | None = None,
     expected: Collection[str] = (),
     room: Room | None = None,
+    reading: int | None = None,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
@@ -68,6 +69,8 @@ def pull(
     what changes here. With `named`, a run here that is none of the remote's, and not one of
     these, stays as it is. Of those that are `expected` from the remote, their start is news too.
     What there is no `room` for stays there, but for metadata and output, and is not settled.
+    With `reading`, the bytes of the runs, what is in their files is compared: one comes that
+    differs though its size and time do not.
     Raises Incomplete where what comes is so much more that the copy had to be ended.
     """
     begun = here.begin_copy(states, host.name, named)
@@ -90,9 +93,10 @@ def pull(
         copy_links=copy_links,
         removable=removable,
         moved=begun["moved"],
+        reading=reading,
     )
     own_room = room or Room(0)
-    plan = partial(rsync.plan, host.remote, source, ids, target, left_out)
+    plan = partial(rsync.plan, host.remote, source, ids, target, left_out, reading)
     places = {run_id: Path(begun["moved"].get(run_id, target)) for run_id in ids}
     sizes = {i: size for i in ids if (size := states[i]["bytes"]) is not None}
     linked: dict[str, str] = {}

@@ -37,12 +37,13 @@ def survey(
     stamps: bool,
     look_only: bool = False,
     room: int | None = None,
+    reading: bool = False,
 ) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
 
     A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy.
     With `look_only`, nothing is written there. With `room`, the bytes that are free here, it has
-    `bytes` where it may take more.
+    `bytes` where it may take more; with `reading`, always, and `unreadable`.
 
     Raises Unreachable and the like, RemoteError where the answer makes no sense, and
     GuildError where the guild home there is this machine's own: nothing can be copied then.
@@ -53,6 +54,7 @@ def survey(
         look_only=look_only,
         selection=selection.as_request(),
         room=room,
+        reading=reading,
     )
     return _checked(host, here, ids, answer)
 

@@ -3,5 +3,5 @@
 Others call `process.run`, `stream`, `foreground` and `deadline`, the one gate to programs;
 `ssh.run` and its kin, `connection.login_of` and its kin, `login.log_in`,
 `ssh_config.plain_path`, `ssh_failures.failure`; `rsync.pull`, `push` and `plan`,
-`rsync_failures.WRONG_PATH`; `background.begun` and `in_turn`.
+`rsync_compare.compare`, `rsync_failures.WRONG_PATH`; `background.begun` and `in_turn`.
 """

@@ -13,7 +13,14 @@ from typing import NamedTuple
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError, Incomplete
 from guild_sync.transport import process
-from guild_sync.transport.rsync_argv import base_argv, environment, place, pull_argv, push_argv
+from guild_sync.transport.rsync_argv import (
+    OUT_FORMAT,
+    base_argv,
+    environment,
+    place,
+    pull_argv,
+    push_argv,
+)
 from guild_sync.transport.rsync_failures import (
     PARTIAL,
     VANISHED,
@@ -41,8 +48,6 @@ class Copied(NamedTuple):
     unreadable: Mapping[str, list[str]] = {}  # run id -> paths that their host may not read
 
 
-# What is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`.
-_OUT_FORMAT = "%i %l %n"
 _PLANNED = r"[<>]f\S* (?P<size>\d+) (?P<name>.*)"
 _UNSAFE = r'(?m)^ignoring unsafe symlink "(?P<name>.*)" -> "(?P<target>.*)"$'
 # What comes: files, further names of them, links.
@@ -68,19 +73,21 @@ def pull(
     moved: Mapping[str, str] = {},
     bare: Collection[str] = (),
     is_full: Callable[[], bool] | None = None,
+    reading: int | None = None,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
     Where `removable` has paths of a run, these are removed that it has no more there.
     `on_progress` is told how far it is. `moved` has where a run lies that is a link here. Of runs
-    that are `bare` metadata and output come, and nothing else. The copy is ended once `is_full`
-    says that there is no room here for more.
+    that are `bare` metadata and output come, and nothing else. With `reading`, their bytes, what
+    differs comes though its size and time do not. The copy is ended once `is_full` says that
+    there is no room here for more.
     Raises Unreachable where the connection fails, Incomplete where there is no room, RemoteError
     and GuildError for what stops all of them.
     """
     done = []
-    for part in _parts(ids, moved, str(runs_here)):
-        with _listed(left_out or {}, part, bare) as file, _rules(removable or {}, part) as rules:
+    for part in parts(ids, moved, str(runs_here)):
+        with listed(left_out or {}, part, bare) as file, _rules(removable or {}, part) as rules:
             argv = pull_argv(
                 remote,
                 runs_there,
@@ -91,8 +98,9 @@ def pull(
                 copy_links,
                 rules,
                 part.is_moved,
+                reading,
             )
-            argv = (argv[0], f"--out-format={_OUT_FORMAT}", *argv[1:])
+            argv = (argv[0], f"--out-format={OUT_FORMAT}", *argv[1:])
             folders = (runs_there, part.target)
             done.append(_copy(remote, argv, part, folders, on_progress, is_full))
     return _together(done)
@@ -117,7 +125,8 @@ class Part(NamedTuple):
         return run_id, path
 
 
-def _parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[Part]:
+def parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[Part]:
+    """What one rsync each copies of these runs: those in `target`, and each that was moved."""
     if others := [run_id for run_id in ids if run_id not in moved]:
         yield Part(others, target)
     for run_id in ids:
@@ -133,7 +142,7 @@ def _together(parts: Sequence[Copied]) -> Copied:
     return Copied(faults, sum(part.bytes for part in parts), links, files, unread)
 
 
-def _listed(
+def listed(
     left_out: LeftOut, part: Part, bare: Collection[str] = ()
 ) -> AbstractContextManager[Path | None]:
     """A file with what is left out, as patterns of rsync's for these paths and no others."""
@@ -195,6 +204,7 @@ def plan(
     ids: Sequence[str],
     runs_here: Path,
     left_out: LeftOut | None = None,
+    reading: int | None = None,
 ) -> dict[str, Amount]:
     """What `pull` would bring of each of the runs; nothing is changed.
 
@@ -202,11 +212,16 @@ def plan(
     """
     moved = {i: os.path.realpath(runs_here / i) for i in ids if (runs_here / i).is_symlink()}
     found = dict.fromkeys(ids, Amount())
-    for part in _parts(ids, moved, str(runs_here)):
-        with _listed(left_out or {}, part) as file:
+    for part in parts(ids, moved, str(runs_here)):
+        with listed(left_out or {}, part) as file:
             here, is_moved = Path(part.target), part.is_moved
-            argv = pull_argv(remote, runs_there, here, here, left_out=file, is_moved=is_moved)
-            argv = (argv[0], "--dry-run", f"--out-format={_OUT_FORMAT}", *argv[1:])
+            argv = pull_argv(
+                *(remote, runs_there, here, here),
+                left_out=file,
+                is_moved=is_moved,
+                reading=reading,
+            )
+            argv = (argv[0], "--dry-run", f"--out-format={OUT_FORMAT}", *argv[1:])
             done = _tried(argv, part.ids, None, is_moved, kept=(b"<f", b">f"))
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
@@ -232,7 +247,7 @@ def push(
 ) -> Copied:
     """As `pull`, from here to there; `moved` has where runs lie that are links there."""
     done = []
-    for part in _parts(ids, moved, runs_there):
+    for part in parts(ids, moved, runs_there):
         argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved)
         folders = (part.target, str(runs_here))
         done.append(_copy(remote, argv, part, folders, on_progress, sending=True))
@@ -295,11 +310,23 @@ def _came(stdout: bytes, part: Part) -> Iterator[tuple[str, str]]:
     """Run and path of each file that rsync says it has brought."""
     ids = frozenset(part.ids)  # a pull of thousands of runs names each of them many times
     for match in _CAME.finditer(stdout):
-        # It shows what is no printable character as `\#012`, its number in octal.
-        name = re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), match["name"])
-        run_id, path = part.found(os.fsdecode(name))
+        run_id, path = part.found(name_of(match["name"]))
         if run_id in ids:
             yield run_id, path
+
+
+def names_of(ids: Sequence[str], is_moved: bool) -> bytes:
+    """The runs that are meant, as rsync is told of them."""
+    # With the slash, the sender goes through a link of its own in a run's place; what comes
+    # before `/./` is none of the path at the receiver's end.
+    end = "/./" if is_moved else "/"
+    return "".join(f"{run_id}{end}\0" for run_id in ids).encode()
+
+
+def name_of(shown: bytes) -> str:
+    """The name of a file that rsync shows."""
+    # What is no printable character is `\#012`, its number in octal.
+    return os.fsdecode(re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), shown))
 
 
 def _links(stdout: bytes, part: Part) -> dict[str, list[tuple[str, str]]]:
@@ -324,10 +351,7 @@ def _tried(
     is_full: Callable[[], bool] | None = None,
 ) -> process.Completed:
     """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
-    # With the slash, the sender goes through a link of its own in a run's place; what comes
-    # before `/./` is none of the path at the receiver's end.
-    end = "/./" if is_moved else "/"
-    names = "".join(f"{run_id}{end}\0" for run_id in ids).encode()
+    names = names_of(ids, is_moved)
     if on_progress:
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):

@@ -10,6 +10,11 @@ from guild_sync.config.remotes import Remote
 from guild_sync.transport import ssh_config
 
 IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
+# Where files are compared rsync sends nothing while it reads them: at so many bytes a second at
+# least, and for so many seconds at most, as it is the remote that says how much there is.
+SLOWEST_READ = 10_000_000
+LONGEST_READ = 24 * 3600
+OUT_FORMAT = "%i %l %n"  # what is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`
 
 # What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
 # nothing that its owner could not read or change, no link out of the runs.
@@ -42,11 +47,12 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
 
 
-def base_argv(remote: Remote) -> tuple[str, ...]:
-    """What every rsync of ours has in common."""
+def base_argv(remote: Remote, reading: int = 0) -> tuple[str, ...]:
+    """What every rsync of ours has in common; `reading` has the bytes that it reads to compare."""
+    silent = (remote.timeout or IO_TIMEOUT) + min(reading // SLOWEST_READ, LONGEST_READ)
     argv = [
         "rsync",
-        f"--timeout={remote.timeout or IO_TIMEOUT}",
+        f"--timeout={silent}",
         "-s",
     ]  # -s: remote paths are not for a shell
     argv += ["-e", ssh_config.rsync_shell(remote)]
@@ -75,6 +81,7 @@ def pull_argv(
     copy_links: bool = False,
     rules: Path | None = None,
     is_moved: bool = False,
+    reading: int | None = None,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
@@ -83,13 +90,40 @@ def pull_argv(
     file with patterns of what is not copied, and not removed. With `copy_links` the file or
     folder that a link out of the runs leads to comes in its place. `rules` is a file with
     those by which it removes some of what else is in those runs here. With `is_moved`,
-    `runs_here` is the directory of the one run that is copied.
+    `runs_here` is the directory of the one run that is copied. With `reading`, the bytes of
+    those runs, what is in their files is compared, rather than their sizes and times.
     """
     source, target = place(remote, runs_there), str(runs_here)
     within = _within(str(temporary), target, is_moved)
-    argv = _copy_argv(remote, source, target, within, delete, left_out, rules, is_moved)
+    argv = _copy_argv(remote, source, target, within, delete, left_out, rules, is_moved, reading)
     # Beside --safe-links, which is what the receiver goes by: a sender may send what it likes.
     return (argv[0], "--copy-unsafe-links", *argv[1:]) if copy_links else argv
+
+
+def compare_argv(
+    remote: Remote,
+    runs_there: str,
+    runs_here: Path,
+    reading: int,
+    left_out: Path | None = None,
+    is_moved: bool = False,
+) -> tuple[str, ...]:
+    """The argv that names each file of those runs, and whether it is here as it is there.
+
+    As `pull_argv`, and it writes nothing.
+    """
+    program, *words = pull_argv(
+        remote,
+        runs_there,
+        runs_here,
+        runs_here,
+        left_out=left_out,
+        is_moved=is_moved,
+        reading=reading,
+    )
+    words.remove("--hard-links")  # of several names of one file it would compare the first alone
+    every = ("--itemize-changes", "--itemize-changes")  # twice: what is the same, too
+    return (program, "--dry-run", *every, f"--out-format={OUT_FORMAT}", *words)
 
 
 def push_argv(
@@ -122,11 +156,13 @@ def _copy_argv(
     left_out: Path | None = None,
     rules: Path | None = None,
     is_moved: bool = False,
+    reading: int | None = None,
 ) -> tuple[str, ...]:
     top = "/" if is_moved else "/*/"
     return (
-        *base_argv(remote),
+        *base_argv(remote, reading or 0),
         *_COPY_OPTIONS,
+        *(["--checksum"] if reading is not None else []),
         # With --files-from it looks into the folders that are named there alone: not at
         # other runs, nor at one that the source has no more. What is excluded stays.
         *(["--delete-delay"] if delete or rules else []),

@@ -35,7 +35,7 @@ from guild_sync.hooks import configured
 from guild_sync.hosts import answers, frames
 from guild_sync.runs.follow import Lines
 from guild_sync.sync import ledger
-from guild_sync.transport import rsync, rsync_failures
+from guild_sync.transport import rsync, rsync_compare, rsync_failures
 
 CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
@@ -66,6 +66,7 @@ WORDS = (
     *("!!python/object:os.system", "flags:", "steps:", "requires:", "1e999", "0x", "~", "null"),
     *("=", "<", "and", "not", "in", "contains", "last 3 days", "before", "2026-01-01", "é"),
     *("\u2028", "\x1b", "\0", "a" * 32, " 12 ", "100%", "1.00MB/s", "0:00:01", "rsync: "),
+    *(">fc........ ", ".f          ", "hf+++++++++ ", "9" * 5000, "\\#012", "\n"),
     *("sent 1 bytes", ">f+++ 1 ", "ignoring unsafe symlink ", " -> "),
 )
 TEXT = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(WORDS), max_size=30).map("".join))
@@ -113,6 +114,8 @@ def read_rsync(text: str, folder: Path) -> None:
     for is_moved in (False, True):
         part = rsync.Part(["a" * 32], "/here", is_moved)
         rsync._links(text.encode("utf-8", "replace"), part)
+        compared = rsync_compare._Reader(part, {}, lambda size: None)
+        compared.feed(text.encode("utf-8", "replace") + b"\n")
     lines = rsync._Lines((b"sent ",), lambda figures: None)
     lines.feed(text.encode("utf-8", "replace") + b"\n")
     rsync._traffic(b"\n".join(lines.kept))

@@ -210,6 +210,7 @@ def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
         assert offered(project, *words) == remotes, words
     assert offered(project, "runs", "--remote=gpu") == ["--remote=gpu1", "--remote=gpu2"]
     assert offered(project, "select", "--attr", "") == []
+    assert offered(project, "verify", "-r", "") == remotes
 
 
 def test_operations_beside_one_with_a_fault_are_offered(guild: Guild) -> None:
@@ -264,6 +265,7 @@ def test_runs_of_a_remote_are_not_asked_for(guild: Guild, tmp_path: Path) -> Non
     guild.env["PATH"] = f"{ssh.parent}:{guild.env['PATH']}"
     for words in (["pull", "gpu1", ""], ["cat", "-r", "gpu1", ""], ["cat", "-rgpu1", "-p", ""]):
         assert offered(guild, *words) == [], words
+    assert len(offered(guild, "verify", "-r", "gpu1", "")) == 1, "it takes copies, which are here"
     assert not canary.exists()
 
 

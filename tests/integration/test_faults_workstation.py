@@ -16,7 +16,18 @@ from typing import NamedTuple
 
 import pytest
 from comparing import differences, faults, whole_or_marked
-from faults import check_after, check_between, end_run, forget, held, ids_of, mark, rng, write_run
+from faults import (
+    change_a_byte,
+    check_after,
+    check_between,
+    end_run,
+    forget,
+    held,
+    ids_of,
+    mark,
+    rng,
+    write_run,
+)
 from packed import export, import_
 from support import Guild, Place, Server, keep_nothing_free, wait_until
 
@@ -216,6 +227,30 @@ def in_the_archive(guild: Guild, there: Path) -> list[str]:
 
 EXPORT, IMPORT = ("export", "out.zip", "-y"), ("import", "in.tar", "-y")
 MOVE = ("export", "out", "--move", "-y")
+
+
+def altered_here(guild: Guild, there: Path) -> None:
+    """All runs are here, each with a byte changed, of which size and time say nothing."""
+    if not (guild.home / "runs" / RUNS[0]).exists():
+        guild.ok("pull", "far", "-y")
+    for run_id in RUNS:
+        if not differences(guild.home / "runs" / run_id, there / "runs" / run_id):
+            change_a_byte(guild.home / "runs" / run_id / "file-0")
+
+
+def completed_and_no_worse(guild: Guild, there: Path) -> list[str]:
+    """Each run is shown as it has ended, and has its files, that one as it was or mended."""
+    found = []
+    for run_id in RUNS:
+        here = guild.home / "runs" / run_id
+        status = rundir.status(str(here))
+        found += [] if status == rundir.Status("completed") else [f"{run_id} is {status}"]
+        worse = differences(here, there / "runs" / run_id)
+        found += [line for line in worse if line != f"{run_id}: file-0 differs"]
+        found += [] if (here / "file-0").stat().st_size == SIZES[0] else [f"{run_id} was cut"]
+    return found
+
+
 KILLED = {
     "import": Killed(IMPORT, archive_of_there, whole_or_not_there, IMPORT, all_imported),
     "export": Killed(EXPORT, runs_to_export, an_archive_or_none, EXPORT, all_exported),
@@ -228,6 +263,9 @@ KILLED = {
         all_come,
     ),
     "sync": Killed(("sync",), marked_or_expected_here, whole, ("sync",), all_come),
+    "verify": Killed(
+        ("sync", "--verify"), altered_here, completed_and_no_worse, ("sync", "--verify"), as_there
+    ),
     "push": Killed(
         ("push", "far", *RUNS, "-y"),
         nothing_there,

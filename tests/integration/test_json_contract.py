@@ -100,6 +100,17 @@ STANDING = {
     "stale": "list",
 }
 OPEN_RUN = {"run": "text", "status": "text", "confirmed": "number"}
+VERIFY = {
+    **dict.fromkeys(("runs", "remotes"), "list"),
+    **dict.fromkeys(("files", "bytes", "differing"), "whole"),
+}
+VERIFIED_RUN = {
+    **dict.fromkeys(("run", "remote", "verdict"), "text"),
+    "why": "text or nothing",
+    **dict.fromkeys(("differing", "unreadable", "left_out"), "list"),
+    **dict.fromkeys(("files", "bytes"), "whole"),
+}
+FAILED_REMOTE = dict.fromkeys(("remote", "error"), "text")
 PLAN = {"remotes": "list", "bytes": "whole", "free": "whole", "fits": "flag"}
 REMOTE_PLAN = {
     "remote": "text",
@@ -320,3 +331,14 @@ def test_a_plan_is_a_mapping_with_a_list_of_remotes(guild: Guild, fleet: None) -
     assert (found["up"]["error"], bool(found["down"]["error"])) == (None, True)
     assert list(all_keep(found["up"]["runs"], PLANNED_RUN))
     assert {type(run) for run in found["up"]["missing"]} == {str}
+
+
+def test_what_was_verified_is_a_mapping_with_runs_and_the_remotes_that_failed(
+    guild: Guild, fleet: None
+) -> None:
+    assert guild("sync").code == 3
+    told = record(guild("verify", "--json").out, VERIFY)
+    found = {each["verdict"]: each for each in all_keep(told["runs"], VERIFIED_RUN)}
+    assert found["same"]["why"] is None
+    assert found["not checked"]["why"] == "it is not on up any more"
+    assert list(all_keep(told["remotes"], FAILED_REMOTE))

@@ -24,7 +24,7 @@ def stamp(directory: str, until: float, salt: str = "") -> str:
     With another `salt` it is another one.
     """
     digest = hashlib.sha256(salt.encode())  # not MD5, which a machine in FIPS mode refuses
-    for count, (path, status) in enumerate(_files(directory)):
+    for count, (path, status) in enumerate(files_of(directory)):
         if count % 256 == 0 and time.monotonic() > until:
             return ""
         known = "%d %d %o" % (status.st_size, status.st_mtime_ns, status.st_mode)
@@ -35,7 +35,7 @@ def stamp(directory: str, until: float, salt: str = "") -> str:
 def size_of(directory: str, until: float) -> Optional[int]:
     """The bytes that a copy of the run takes; None where the time `until` came first."""
     total = 0
-    for count, (_, status) in enumerate(_files(directory)):
+    for count, (_, status) in enumerate(files_of(directory)):
         if count % 256 == 0 and time.monotonic() > until:
             return None
         if stat.S_ISREG(status.st_mode):  # sparse files stay so
@@ -43,7 +43,8 @@ def size_of(directory: str, until: float) -> Optional[int]:
     return total
 
 
-def _files(top: str) -> Iterator[Tuple[str, os.stat_result]]:
+def files_of(top: str) -> Iterator[Tuple[str, os.stat_result]]:
+    """What a copy takes of the run: each path, behind a slash, and what is known of it."""
     folders = [top]
     while folders:
         folder = folders.pop()

@@ -12,6 +12,7 @@ from ..files.left_out import left_out
 from ..protocol import MOST
 from ..store import inside, locks, rundir
 from ..store.home import home_id
+from .readable import readable
 from .stamps import size_of, stamp
 
 # A run that nobody is making any more: longer than the largest package takes to install.
@@ -26,6 +27,7 @@ def survey(
     look_only: bool = False,
     selection: Optional[protocol.SelectionForm] = None,
     room: Optional[int] = None,
+    reading: bool = False,
 ) -> protocol.SurveyForm:
     """How the runs are here, where they were made: `states`, as rundir.states, and `home_id`.
 
@@ -36,6 +38,7 @@ def survey(
     With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
     With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that:
     the most that a copy takes, which is all that is in use there where no time is left to look.
+    With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
     """
     until = time.monotonic() + STAMP_SECONDS
     states: Dict[str, protocol.State] = {}
@@ -58,6 +61,8 @@ def survey(
             if may_exceed or os.path.islink(directory):
                 size = size_of(directory, until)
                 found["bytes"] = _used(directory) if size is None else size
+        if reading and found["status"] is not None:
+            found["bytes"], found["unreadable"] = readable(directory)
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}

@@ -118,6 +118,19 @@ def origin(directory: str) -> Tuple[Optional[str], int]:
     return remote, found.st_mtime_ns // 1000 if found is not None else 0
 
 
+def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
+    """Those of the runs that are copies: of which remote, and what of it a copy left out."""
+    from ..files.left_out import left_out_of  # most syncs have no use for it
+
+    found: Dict[str, protocol.Copy] = {}
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        remote = origin(directory)[0]
+        if remote is not None:
+            found[run_id] = {"remote": remote, "left_out": left_out_of(directory)}
+    return found
+
+
 def _mark_of_copy(guild: str) -> Optional[str]:
     """The first that there is of the marks that only a copy has."""
     try:

@@ -113,6 +113,14 @@ def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
 # Which guild home it is.
 
 
+def test_where_all_is_to_be_read_it_is_told_how_much_that_is(tmp_path: Path) -> None:
+    make(tmp_path, exit_status=0)
+    asked = survey.survey(str(tmp_path), [A, B], look_only=True, reading=True)["states"]
+    size = len("package:gpkg.demo 1.0 '' op") + len(attrs.encode(0))
+    assert (asked[A]["bytes"], asked[A]["unreadable"], asked[B]["bytes"]) == (size, [], None)
+    assert not (tmp_path / "runs" / ".home-id").exists()
+
+
 def test_a_home_in_which_a_run_is_found_gets_an_id_that_it_keeps(tmp_path: Path) -> None:
     make(tmp_path)
     first = survey.survey(str(tmp_path), [A])["home_id"]

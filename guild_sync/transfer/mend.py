@@ -1,0 +1,120 @@
+"""Copy runs anew that are not as their remote has them though their sizes and times are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from guild_sync.agent.protocol import FINAL, State
+from guild_sync.config.selection import Selection
+from guild_sync.errors import Exit, GuildError
+from guild_sync.hooks.events import ChangeListener
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.output.terminal import clean
+from guild_sync.transfer import pull, verify
+from guild_sync.transfer.copying import Say
+from guild_sync.transfer.room import Room
+from guild_sync.transfer.verify import Verdict
+
+
+class Mended(NamedTuple):
+    """What became of runs that were verified: what was found of each, and what was mended."""
+
+    verdicts: Mapping[str, Verdict]
+    pulled: pull.Pulled = pull.Pulled({})
+    files: Mapping[str, Sequence[str]] = {}  # run id -> the paths of it that are right again
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """Why each run is not known to be the same: it could not be compared, or not mended."""
+        why = {i: v.why for i, v in self.verdicts.items() if v.exit == Exit.INCOMPLETE and v.why}
+        return {**why, **self.pulled.faults}
+
+    @property
+    def unreadable(self) -> dict[str, Sequence[str]]:
+        """Of each run the paths that the remote may not read; all else of it is the same."""
+        unreadable = {i: v.unreadable for i, v in self.verdicts.items() if v.unreadable}
+        return {**unreadable, **self.pulled.unreadable}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the runs that are over are here as the remote has them."""
+        return not (self.faults or self.unreadable or self.pulled.cramped)
+
+
+def mended(
+    host: RemoteHost,
+    here: LocalHost,
+    ids: Sequence[str],
+    selection: Selection,
+    say: Say,
+    journal: ChangeListener | None = None,
+    room: Room | None = None,
+) -> Mended:
+    """Verify the runs, and copy of those that differ what does.
+
+    As a pull does it, so that a kill loses nothing: each file is put in its place when it is
+    whole, and a run that has ended here as it has there is shown so meanwhile.
+    Raises as `pull.pull`.
+    """
+    if not ids:
+        return Mended({})
+    say(verify.announced(host, ids))
+    verdicts = verify.verified(host, here, verify.asked(host, here, ids, selection).states)
+    states = _differing(host, here, verdicts, selection)
+    # With none of them, too: what a copy has left that was killed just before its end goes.
+    pulled = pull.pull(
+        *(host, here, states, say),
+        journal=journal,
+        named=list(states),
+        room=room,
+        reading=verify.bytes_of(states.values()),
+    )
+    files = {i: verdicts[i].differing for i in states if i not in pulled.unfinished}
+    return Mended(verdicts, pulled, files)
+
+
+def _differing(
+    host: RemoteHost, here: LocalHost, verdicts: Mapping[str, Verdict], selection: Selection
+) -> dict[str, State]:
+    """The states of the runs that differ, read anew: to verify them may have taken hours."""
+    ids = [run_id for run_id, verdict in verdicts.items() if verdict.differing]
+    told = verify.asked(host, here, ids, selection).states if ids else {}
+    copies = here.copies(ids)
+    left_out = {i: copies[i]["left_out"] if i in copies else [] for i in ids}
+    return {
+        run_id: _as_verified(state, left_out[run_id], verdicts[run_id])
+        for run_id, state in told.items()
+        if state and state["status"] in FINAL
+    }
+
+
+def lines(files: Mapping[str, Sequence[str]], remote: str) -> Iterator[str]:
+    """What is said of files that were mended."""
+    for run_id, paths in files.items():
+        yield from (clean(f"Mended {run_id}/{path}, as {remote} has it") for path in paths)
+
+
+def warn_of(done: Mended, host: RemoteHost, warn: Callable[[GuildError], None]) -> None:
+    """Say of each run what keeps it from being here as it is there.
+
+    A run that is there no more is no such thing: nothing of it is to be mended.
+    """
+    pull.warn_of(done.pulled, host, warn)
+    rest = {
+        run_id: verdict
+        for run_id, verdict in done.verdicts.items()
+        if verdict.exit == Exit.INCOMPLETE and run_id not in done.files
+    }
+    for error in verify.faults(rest, host.name):
+        warn(error)
+
+
+def _as_verified(state: State, noted: Sequence[tuple[str, int]], verdict: Verdict) -> State:
+    """The state of a run of which a copy leaves out what its verdict says is not here on purpose.
+
+    And nothing else: what is here comes, whatever a selection says by now.
+    """
+    sizes = dict([*noted, *state["left_out"]])
+    return {**state, "left_out": [(path, sizes.get(path, 0)) for path in verdict.left_out]}
