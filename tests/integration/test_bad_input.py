@@ -14,6 +14,8 @@ from support import Done, Guild, Server, project, wait_until
 
 from guild_sync.agent.store.home import HOME_ID
 
+pytestmark = pytest.mark.usefixtures("not_used_before")
+
 UNDEFINED = """\
 guild: remote 'x' is not defined
 Show remotes by running 'guild remotes' or 'guild remotes --help' for more information.
