@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Filters, Run, Value
 from guild_sync.cli import arguments
-from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
@@ -99,6 +99,14 @@ def choose_on(
     found = target.list_runs(specs, limit, own, deleted, all_runs, with_others=own is not wanted)
     tell_of_others(target, found["others"])
     return Chosen(target, found["runs"])
+
+
+def only(target: Host, spec: str, filters: Filters) -> Run:
+    """The one run that a word means. Raises RunNotFound where it means none, or several."""
+    found = target.list_runs([spec], filters=filters)["runs"]
+    if len(found) != 1:
+        raise RunNotFound(f"{spec!r} names {len(found)} runs", "Name one.")
+    return found[0]
 
 
 def of_own(args: arguments.Arguments, target: Host, wanted: Filters) -> Filters:

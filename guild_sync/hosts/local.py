@@ -68,6 +68,12 @@ class LocalHost(Host):
         with agent_errors():
             return runner.run(directory, echo, stdin=_own_stdin())
 
+    def enter(self, run_id: str, command: Sequence[str]) -> int:
+        from guild_sync.agent import shell
+
+        with agent_errors():
+            return shell.enter(self.home, run_id, command)
+
     def environment(self) -> dict[str, str]:
         return {"python": sys.executable}
 

@@ -108,7 +108,7 @@ def _prepared(directory: str) -> _Work:
     job = read_job(directory)
     environment = Environment.load(job.get("environment") or {})
     said: List[str] = []
-    variables = _variables(directory, job, environment)
+    variables = variables_of_operation(directory, job, environment)
     facts = _facts(directory, job, environment, variables)
     if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
         from ..staging import meeting  # most operations require nothing
@@ -339,7 +339,7 @@ def _argv(directory: str, job: Job, environment: Environment) -> List[str]:
     return list(job["argv"])
 
 
-def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, str]:
+def variables_of_operation(directory: str, job: Job, environment: Environment) -> Dict[str, str]:
     """The operation's environment: the host's, the activated one's, then the run's own."""
     variables = dict(environment.variables)
     own = {str(k): str(v) for k, v in (job.get("env") or {}).items()}
