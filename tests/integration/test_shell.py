@@ -67,7 +67,8 @@ def test_a_shell_in_a_run_is_a_persons(place: Place, sshd: Server) -> None:
     # On one: its size, its Ctrl-C, and the shell's own end.
     argv = guild.argv("shell", run_id, *place.args)
     with Terminal(argv, guild.env, guild.folder, columns=93) as terminal:
-        terminal.type("stty size; echo >sleeping; sleep 600\n")
+        # What Ctrl-C is for is in front once it works itself.
+        terminal.type("stty size; sh -c 'echo >sleeping; exec sleep 600'\n")
         terminal.wait_for(directory / "sleeping")
         terminal.type("\x03")
         terminal.type("echo $? >status\n")
