@@ -112,7 +112,7 @@ PRINTING = [
     ("purge", "-y"), ("push", "nobody"), ("remote", "status", "sandbox"), ("remotes",),
     ("restore", "-y"), ("rm", "4", "-y"), ("run", "op", "sleep=0", "-y"), ("runs", "-v", "-c"),
     ("select",), ("shell", "--", "true"), ("status",), ("stop", "-y"), ("sync",),
-    ("tag", "-a", "x", "-y"), ("watch", "1"),
+    ("tag", "-a", "x", "-y"), ("verify",), ("watch", "1"),
 ]  # fmt: skip
 
 
