@@ -191,7 +191,7 @@ def test_the_subcommands_of_runs_and_remote_are_offered(guild: Guild) -> None:
     assert offered(guild, "remote", "lo") == ["login", "logout"]
     assert offered(guild, "remote", "login", "-") == ["--force", "--yes", "--help"]
     assert offered(guild, "hooks", "te") == ["test"]
-    assert offered(guild, "hooks", "test", "re") == ["reachable"]
+    assert offered(guild, "hooks", "test", "re") == ["retried", "reachable"]
 
 
 def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:

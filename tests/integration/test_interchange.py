@@ -515,7 +515,7 @@ def both(
     guild.env["PATH"] = sshd.path_with_ssh(tmp_path / "bin", guild.env["PATH"])
     venv = str(guild_ai_program.parent.parent)
     guild.configure(far=sshd.keys(there, venv_path=venv))
-    there.mkdir()
+    there.mkdir(exist_ok=True)
     return GuildAi(guild_ai_program, guild.folder, guild.env, guild.home)
 
 

@@ -306,6 +306,7 @@ def programs(folder: Path, *names: str) -> str:
     return str(folder)
 
 
+@pytest.mark.usefixtures("not_used_before")
 def test_no_rsync_there(
     guild: Guild, sshd: Server, there: Path, tmp_path: Path, own_connections: None
 ) -> None:
@@ -321,7 +322,7 @@ def test_no_rsync_there(
         run = guild("run", "op", "sleep=1", "-r", "x", "--no-wait", "-y")
         assert complaint(run)[:1] == told
         assert runs_in(there) == [run_id]
-        assert complaint(guild("pull", "x", "-y"))[:1] == told
+        assert complaint(guild("pull", "x", run_id, "-y"))[:1] == told
         assert guild.ok("runs").out == "", "nothing of it is here"
         guild.ok("pull", "guild-uat", "-y")
         assert guild.status(run_id) == "running (guild-uat)"
@@ -406,7 +407,8 @@ def test_a_pull_that_copies_nothing_shows_no_run_as_running(
         guild.configure(x=bare.keys(there, python=python), guild_uat=sshd.keys(there))
         run_id = guild.started("sleep=0", remote="guild-uat")
         guild.ok("watch", run_id, "-r", "guild-uat")
-        assert complaint(guild("pull", "x", "-y"))[0].startswith("guild: there is no rsync")
+        said = complaint(guild("pull", "x", run_id, "-y"))
+        assert said[0].startswith("guild: there is no rsync")
     assert "running" not in guild.ok("runs").out
 
 
