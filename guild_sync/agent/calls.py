@@ -49,6 +49,7 @@ class Functions:
     candidates = Function("staging.requirements.candidates", Dict[str, protocol.RequiredRun])
     checkup = Function("machine.checkup.checkup", protocol.Checkup)
     choose = Function("catalog.ranking.choose", List[protocol.Picked])
+    clean = Function("copies.cleaned.clean", protocol.Changed, slow=True)
     clean_agents = Function("machine.upkeep.clean_agents", Nothing)
     clock = Function("machine.checkup.clock", protocol.Seconds)
     command = Function("running.runner.command", List[str])
@@ -66,6 +67,7 @@ class Functions:
     find_again = Function("copies.marks.find_again", protocol.Found)
     foreign = Function("copies.marks.foreign_to", Dict[protocol.RunId, str])
     forget_expected = Function("copies.expected.forget", Nothing)
+    home_ids = Function("copies.tracked.home_ids", List[protocol.RunId])
     home_name = Function("store.home.home_name", str)
     info = Function("catalog.describe.info", protocol.Info)
     install = Function("staging.install.install", Nothing, slow=True)
@@ -75,6 +77,9 @@ class Functions:
     keep_files = Function("staging.requirements.keep_files", Nothing)
     keep_sent = Function("copies.notes.keep_sent", Nothing)
     label = Function("catalog.changes.label", protocol.Changed)
+    linking = Function(
+        "copies.cleaned.linking", Dict[protocol.RunId, List[protocol.RunId]], slow=True
+    )
     list_details = Function("catalog.describe.list_details", protocol.DetailedListing)
     list_files = Function("files.tree.list_files", protocol.Files)
     list_runs = Function("catalog.describe.list_runs", protocol.Listing)
@@ -97,6 +102,7 @@ class Functions:
     reopen_copy = Function("copies.marks.reopen", bool)
     restage = Function("staging.restage.restage", protocol.Made)
     restore_runs = Function("catalog.trash.restore", protocol.Changed)
+    seals = Function("copies.cleaned.seals", Dict[protocol.RunId, str], slow=True)
     settle_copy = Function("copies.marks.settle", Dict[protocol.RunId, str])
     signal_runs = Function("running.stop.signal_runs", protocol.Changed)
     stage = Function("staging.stage.stage", protocol.Made)

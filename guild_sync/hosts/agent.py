@@ -419,6 +419,22 @@ class AgentClient(ABC):
     def copies(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Copy]:
         return self.ask(Functions.copies, ids=list(ids))
 
+    def home_ids(self, remote: str | None = None) -> list[RunId]:
+        return self.ask(Functions.home_ids, remote=remote)
+
+    def seals(self, ids: Sequence[RunId]) -> dict[RunId, str]:
+        return self.ask(Functions.seals, ids=list(ids))
+
+    def linking(self, ids: Sequence[RunId]) -> dict[RunId, list[RunId]]:
+        return self.ask(Functions.linking, ids=list(ids))
+
+    def clean(
+        self, verified: Mapping[RunId, str], home_name: str, permanent: bool
+    ) -> protocol.Changed:
+        return self.ask(
+            Functions.clean, verified=dict(verified), home_name=home_name, permanent=permanent
+        )
+
     def mend(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.mend, ids=list(ids))
 

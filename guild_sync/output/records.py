@@ -171,3 +171,24 @@ class VerifyRecord(TypedDict):
     files: int
     bytes: int
     differing: int
+
+
+class CleanedRun(TypedDict):
+    """A run of a remote: why it was kept there; None: it was removed, or would be."""
+
+    run: str
+    kept: str | None
+    bytes: int | None  # of one that is not kept
+
+
+class CleanRecord(TypedDict):
+    """What was removed from a remote, or with `plan` would be: `guild clean -r`.
+
+    `others`: how many runs of other people's nobody has looked at. `bytes`: of what goes.
+    """
+
+    remote: str
+    plan: bool
+    runs: list[CleanedRun]
+    others: int
+    bytes: int

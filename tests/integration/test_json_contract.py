@@ -95,6 +95,13 @@ VERIFY = {
     **dict.fromkeys(("runs", "remotes"), "list"),
     **dict.fromkeys(("files", "bytes", "differing"), "whole"),
 }
+CLEAN = {
+    **dict.fromkeys(("others", "bytes"), "whole"),
+    "remote": "text",
+    "plan": "flag",
+    "runs": "list",
+}
+CLEANED_RUN = {"run": "text", "kept": "text or nothing", "bytes": "whole or nothing"}
 VERIFIED_RUN = {
     **dict.fromkeys(("run", "remote", "verdict"), "text"),
     "why": "text or nothing",
@@ -302,3 +309,6 @@ def test_what_was_verified_is_a_mapping_with_runs_and_the_remotes_that_failed(
     assert found["same"]["why"] is None
     assert found["not checked"]["why"] == "it is not on up any more"
     assert list(all_keep(told["remotes"], FAILED_REMOTE))
+    cleaned = record(guild("clean", "-r", "up", "--plan", "--json").out, CLEAN)
+    reasons = {each["run"]: each["kept"] for each in all_keep(cleaned["runs"], CLEANED_RUN)}
+    assert {None, "not home"} == {*reasons.values()}

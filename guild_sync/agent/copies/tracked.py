@@ -130,6 +130,20 @@ def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
     return found
 
 
+def home_ids(home: str, remote: Optional[str] = None) -> List[str]:
+    """The runs here that are home: whole copies of runs that are over, of `remote` or of any."""
+    top = rundir.runs_dir(home)
+    found = []
+    for name in rundir.names(top):
+        directory = top + "/" + name
+        origin_of = origin(directory)[0]
+        if origin_of is not None and remote in (None, origin_of):
+            now = rundir.status(directory)
+            if now.remote is None and now.text in protocol.FINAL and not rundir.is_torn(directory):
+                found.append(name)
+    return found
+
+
 def _mark_of_copy(guild: str) -> Optional[str]:
     """The first that there is of the marks that only a copy has."""
     try:

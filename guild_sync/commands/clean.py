@@ -1,0 +1,173 @@
+"""Remove runs from a remote that are home: whole here, and the same byte for byte.
+
+Usage:
+  guild clean [options] -r NAME
+
+Of your own runs there, or with filters those of them that they leave, each that is over and
+home is held against its copy here, as 'guild verify' does: all files are read, here and
+there. What is the same goes to the trash there. All else stays, and why is said: what is not
+home, runs or waits, differs, was deleted here, lies on a disk that is not mounted, is linked
+to by a run that stays, has files that were left out of its copy, but for those that 'pull'
+in the remote's config leaves out, or changes before it is removed. What people wrote
+there is brought here before.
+
+The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild restore -r NAME'
+brings runs back.
+
+Options:
+  -r, --remote NAME  Clean this remote.
+  --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h.
+  --keep-last N      Keep the latest N of the runs that are meant, home or not.
+  -p, --permanent    Remove the runs for good, not to the trash.
+  --plan             Show what would be removed, and change nothing. All is verified, too.
+  --json             With --plan or --yes: as JSON.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+
+Exit status: 0 if all was done, 1 for an error that you can mend, such as a guild home there
+that is another than before, 3 if the remote could not be reached, 4 if a run differs, may
+not be read, or changed meanwhile.
+
+[filters]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+
+from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
+from guild_sync.config import remotes
+from guild_sync.config.home import guild_home
+from guild_sync.config.schema import duration
+from guild_sync.errors import Exit, GuildError, Incomplete, UsageError
+from guild_sync.hosts import locking
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.output import console, records, tables, terminal
+from guild_sync.output.console import say
+from guild_sync.output.formats import counted, size
+from guild_sync.output.runs import row_without_index
+from guild_sync.sync import ledger
+from guild_sync.transfer import clean, verify
+from guild_sync.transfer.clean import Cleaning, Wish
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(__doc__ or "", argv)
+    plan, yes, as_json = (args.is_set(name) for name in ("--plan", "--yes", "--json"))
+    if as_json and not (plan or yes):
+        raise UsageError("--json belongs to --plan or --yes")
+    before, keep = _ended_before(args), arguments.whole_number(args, "--keep-last") or 0
+    remote = remotes.remote(args.word("--remote"))
+    # Nothing is made in place of a home that is not mounted.
+    host, here = remote_host(remote, make_home=False), LocalHost(str(guild_home()))
+    filters = arguments.filters_for(args, host, changes=True)
+    wish = Wish(filters, before, keep, args.is_set("--permanent"))
+    if not (plan or yes) and not _confirmed(host, _sorted_out(host, here, wish), wish):
+        return Exit.OK
+    # A plan writes nothing, no lock either.
+    lock = nullcontext() if plan else locking.remote_lock(remote.name, wait=True, on_wait=say)
+    with lock:
+        found = _sorted_out(host, here, wish)
+        if found.going and not as_json:
+            say(verify.announced(host, [*found.going]))
+        seals = clean.verified(host, here, found, plan)
+        refused = {} if plan else clean.removed(host, found, seals, wish.permanent)
+        if not plan:
+            _keep_in_mind(host, found)
+    if as_json:
+        print(json.dumps(_as_json(host, found, plan), indent=2))
+    else:
+        for line in _lines(host, found, wish, plan):
+            say(terminal.clean(line))
+    errors = [*verify.faults(found.verdicts, host.name), *_refusals(host, refused)]
+    for error in errors:
+        console.warn(error)
+    verdicts = [verdict.exit for verdict in found.verdicts.values()]
+    return max([Exit.OK, *verdicts, *(error.exit for error in errors)])
+
+
+def _sorted_out(host: RemoteHost, here: LocalHost, wish: Wish) -> Cleaning:
+    known = ledger.read(host.name).home_id
+    return clean.sorted_out(host, here, wish, known, arguments.mine())
+
+
+def _keep_in_mind(host: RemoteHost, found: Cleaning) -> None:
+    """Write down which guild home the remote has, where no sync has yet."""
+    entry = ledger.read(host.name)
+    if entry.home_id is None and found.home_id:
+        ledger.write(replace(entry, home_id=found.home_id))
+
+
+def _ended_before(args: Arguments) -> int | None:
+    text = args.text("--older-than")
+    if text is None:
+        return None
+    seconds = duration(text)
+    if seconds is None:
+        raise UsageError(f"--older-than takes a time such as 30d or 12h, not {text!r}")
+    return clean.older_than(seconds)
+
+
+def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:
+    """Show the runs that will go if they are the same, and ask; with none there is no question."""
+    if not found.going:
+        for line in _lines(host, found, wish, plan=True):
+            say(terminal.clean(line))
+        return False
+    how = "permanently delete" if wish.permanent else "delete"
+    say(f"You are about to {how} the following runs on {host.name}, once they are verified:")
+    going = [run for run in found.runs if run["id"] in found.going]
+    for line in tables.table([("", *row_without_index(run)) for run in going]):
+        say(line)
+    if stay := clean.counts(found):
+        say(f"{stay}.")
+    return console.confirm(f"{how.capitalize()} {counted(len(going))}?", not wish.permanent)
+
+
+def _lines(host: RemoteHost, found: Cleaning, wish: Wish, plan: bool) -> Iterator[str]:
+    """What differs, and the sum: what goes, or has gone, and why the rest stays."""
+    for run_id, verdict in found.verdicts.items():
+        yield from (f"Differs: {run_id}/{path}" for path in verdict.differing)
+    kept = clean.counts(found)
+    more = f"; {kept}" if kept else ""
+    if not found.going:
+        yield f"Nothing to clean on {host.name}{more}"
+        return
+    runs, bytes_ = counted(len(found.going)), size(sum(found.going.values()))
+    if plan:
+        yield f"would free {bytes_}: {runs}, all home and verified{more}"
+    elif wish.permanent:
+        yield f"Freed {bytes_} on {host.name}: {runs}, all home and verified{more}"
+    else:
+        yield f"Deleted {runs} on {host.name} ({bytes_}), all home and verified{more}"
+    if not wish.permanent:
+        yield f"Until 'guild purge -r {host.name}' they take their room in the trash there."
+
+
+def _refusals(host: RemoteHost, refused: Mapping[str, str]) -> Iterator[GuildError]:
+    for run_id, why in refused.items():
+        what = f"run {run_id} on {host.name} was not deleted: {terminal.clean(why)}"
+        yield Incomplete(what)
+
+
+def _as_json(host: RemoteHost, found: Cleaning, plan: bool) -> records.CleanRecord:
+    return {
+        "remote": host.name,
+        "plan": plan,
+        "runs": [
+            {
+                "run": run["id"],
+                "kept": found.kept.get(run["id"]),
+                "bytes": found.going.get(run["id"]),
+            }
+            for run in found.runs
+        ],
+        "others": found.others,
+        "bytes": sum(found.going.values()),
+    }
