@@ -89,6 +89,7 @@ class Functions:
     matching = Function("catalog.describe.matching", protocol.MaybeRun)
     mend = Function("copies.tracked.mend", List[protocol.RunId])
     merge_notes = Function("copies.notes.merge_notes", Dict[protocol.RunId, List[str]])
+    note_cleaned = Function("copies.cleaned.note_cleaned", Nothing)
     note_copied = Function("copies.copied.note_copied", Nothing)
     note_begun = Function("copies.expected.note_begun", Nothing)
     notes_to_send = Function("copies.notes.notes_to_send", Dict[protocol.RunId, protocol.SentNotes])

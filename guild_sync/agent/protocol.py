@@ -537,10 +537,14 @@ class Expected(TypedDict):
 
 
 class Copy(TypedDict):
-    """A run that is a copy: of which remote's, and path and size of what was left out of it."""
+    """A run that is a copy: of which remote's, and path and size of what was left out of it.
+
+    `cleaned`: it was removed there, by guild, as it is here.
+    """
 
     remote: str
     left_out: List[Tuple[str, Count]]
+    cleaned: bool
 
 
 class Overview(TypedDict):

@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
         if found.going and not as_json:
             say(verify.announced(host, [*found.going]))
         seals = clean.verified(host, here, found, plan)
-        refused = {} if plan else clean.removed(host, found, seals, wish.permanent)
+        refused = {} if plan else clean.removed(host, here, found, seals, wish.permanent)
         if not plan:
             _keep_in_mind(host, found)
     if as_json:

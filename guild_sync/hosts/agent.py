@@ -435,6 +435,9 @@ class AgentClient(ABC):
             Functions.clean, verified=dict(verified), home_name=home_name, permanent=permanent
         )
 
+    def note_cleaned(self, ids: Sequence[RunId], remote: str) -> None:
+        self.ask(Functions.note_cleaned, ids=list(ids), remote=remote)
+
     def mend(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.mend, ids=list(ids))
 

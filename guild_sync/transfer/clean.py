@@ -111,7 +111,7 @@ def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> 
 
 
 def removed(
-    host: RemoteHost, found: Cleaning, seals: Mapping[str, str], permanent: bool
+    host: RemoteHost, here: LocalHost, found: Cleaning, seals: Mapping[str, str], permanent: bool
 ) -> Mapping[str, str]:
     """Remove there the runs that still have these seals; why others were not, in its words."""
     if not seals:
@@ -119,6 +119,7 @@ def removed(
     answer = host.clean(seals, found.home_id, permanent)
     done = {*answer["done"]}
     found.keep({run_id: "changed meanwhile" for run_id in seals if run_id not in done})
+    here.note_cleaned([*found.going], host.name)
     return {i: why for i, why in answer["refused"].items() if i in seals}
 
 

@@ -9,7 +9,7 @@ from .. import protocol
 from ..catalog import trash
 from ..errors import AgentError
 from ..protocol import Changed
-from ..store import rundir
+from ..store import atomic, inside, rundir
 from ..store.home import home_id
 from .stamps import seal
 
@@ -65,6 +65,14 @@ def clean(home: str, verified: Dict[str, str], home_name: str, permanent: bool =
                 raise AgentError("run %s has a link into it" % name)
 
     return trash.delete_checked(home, _linking_first(linked), permanent, check)
+
+
+def note_cleaned(home: str, ids: Sequence[str], remote: str) -> None:
+    """Write down in copies that their runs were removed from `remote`."""
+    for run_id in ids:
+        guild = rundir.guild_dir(rundir.run_dir(home, run_id))
+        if inside.is_folder(guild):
+            atomic.write_in(guild, rundir.LOCK_CLEANED, remote + "\n", flushed=False)
 
 
 def _linking_first(linked: Dict[str, List[str]]) -> List[str]:

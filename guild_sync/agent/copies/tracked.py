@@ -118,7 +118,8 @@ def origin(directory: str) -> Tuple[Optional[str], int]:
 
 
 def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
-    """Those of the runs that are copies: of which remote, and what of it a copy left out."""
+    """Those of the runs that are copies: of which remote, what of it a copy left out, and whether
+    it was removed there since, by `cleaned.clean`."""
     from ..files.left_out import left_out_of  # most syncs have no use for it
 
     found: Dict[str, protocol.Copy] = {}
@@ -126,7 +127,12 @@ def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
         directory = rundir.run_dir(home, run_id)
         remote = origin(directory)[0]
         if remote is not None:
-            found[run_id] = {"remote": remote, "left_out": left_out_of(directory)}
+            cleaned = rundir.read_text(rundir.guild_dir(directory), rundir.LOCK_CLEANED)
+            found[run_id] = {
+                "remote": remote,
+                "left_out": left_out_of(directory),
+                "cleaned": cleaned == remote + "\n",
+            }
     return found
 
 

@@ -46,6 +46,8 @@ LOCK_CONFIRMED = "LOCK.confirmed"
 LOCK_LOST = "LOCK.lost"
 # Of a copy: the paths that its remote may not read, a JSON list.
 LOCK_UNREADABLE = "LOCK.unreadable"
+# Of a copy: the remote that it was removed from once it was verified, as nobody misses it there.
+LOCK_CLEANED = "LOCK.cleaned"
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.

@@ -113,3 +113,10 @@ def test_links_are_followed_wherever_runs_were_moved(home: Path, tmp_path: Path)
     (home / "runs" / A / "data").unlink()
     (home / "runs" / A / "data").symlink_to(tmp_path / f"moved-{B}/file")
     assert cleaned.linking(str(home), [B]) == {B: [A]}
+
+
+def test_a_link_to_a_link_needs_both_runs(home: Path) -> None:
+    ended(home, A, B, C)
+    (home / "runs" / C / "data").symlink_to(f"../{A}/file")
+    (home / "runs" / B / "data").symlink_to(f"../{C}/data")
+    assert cleaned.linking(str(home), [A, B, C]) == {A: [B, C], B: [], C: [B]}
