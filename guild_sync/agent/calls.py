@@ -69,6 +69,7 @@ class Functions:
     forget_expected = Function("copies.expected.forget", Nothing)
     home_ids = Function("copies.tracked.home_ids", List[protocol.RunId])
     home_name = Function("store.home.home_name", str)
+    in_trash = Function("catalog.trash.in_trash", Dict[protocol.RunId, protocol.Deleted], slow=True)
     info = Function("catalog.describe.info", protocol.Info)
     install = Function("staging.install.install", Nothing, slow=True)
     installed_packages = Function(
@@ -77,6 +78,7 @@ class Functions:
     keep_files = Function("staging.requirements.keep_files", Nothing)
     keep_sent = Function("copies.notes.keep_sent", Nothing)
     label = Function("catalog.changes.label", protocol.Changed)
+    leavings = Function("machine.upkeep.leavings", List[protocol.Leaving])
     linking = Function(
         "copies.cleaned.linking", Dict[protocol.RunId, List[protocol.RunId]], slow=True
     )

@@ -562,6 +562,20 @@ class Python(TypedDict):
     executable: str
 
 
+class Leaving(TypedDict):
+    """What guild has left for itself and needs no more: a file or a folder, and its bytes."""
+
+    path: str
+    bytes: Count
+
+
+class Deleted(TypedDict):
+    """A run in the trash: when it was moved there (microseconds since 1970), and its bytes."""
+
+    time: Count
+    bytes: Count
+
+
 class HomeState(TypedDict):
     """A guild home, or the folder in which it would be made. Sizes in bytes."""
 

@@ -1,24 +1,29 @@
-"""Remove runs from a remote that are home: whole here, and the same byte for byte.
+"""Remove what is not needed: runs from a remote that are home, and here what was deleted.
 
 Usage:
-  guild clean [options] -r NAME
+  guild clean [options]
 
-Of your own runs there, or with filters those of them that they leave, each that is over and
-home is held against its copy here, as 'guild verify' does: all files are read, here and
-there. What is the same goes to the trash there. All else stays, and why is said: what is not
-home, runs or waits, differs, was deleted here, lies on a disk that is not mounted, is linked
-to by a run that stays, has files that were left out of its copy, but for those that 'pull'
-in the remote's config leaves out, or changes before it is removed. What people wrote
-there is brought here before.
+With -r NAME, of your own runs there, or with filters those of them that they leave, each
+that is over and home is held against its copy here, as 'guild verify' does: all files are
+read, here and there. What is the same goes to the trash there. All else stays, and why is
+said: what is not home, runs or waits, differs, was deleted here, lies on a disk that is not
+mounted, is linked to by a run that stays, has files that were left out of its copy, but for
+those that 'pull' in the remote's config leaves out, or changes before it is removed. What
+people wrote there is brought here before.
 
 The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild restore -r NAME'
 brings runs back.
 
+Without -r, the runs in the trash here are removed for good, or with filters those of them
+that they leave; and so are guild's logs, and agents of guilds to which this machine is a
+remote that nobody has used for a week. No run is touched that was not deleted.
+
 Options:
   -r, --remote NAME  Clean this remote.
-  --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h.
+  --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h;
+                     here, that were deleted, and logs that were last written.
   --keep-last N      Keep the latest N of the runs that are meant, home or not.
-  -p, --permanent    Remove the runs for good, not to the trash.
+  -p, --permanent    With -r: remove the runs for good, not to the trash.
   --plan             Show what would be removed, and change nothing. All is verified, too.
   --json             With --plan or --yes: as JSON.
   -y, --yes          Do not ask.
@@ -37,7 +42,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
+from guild_sync.agent.protocol import Leaving
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
@@ -63,7 +70,10 @@ def main(argv: Sequence[str]) -> int:
     if as_json and not (plan or yes):
         raise UsageError("--json belongs to --plan or --yes")
     before, keep = _ended_before(args), arguments.whole_number(args, "--keep-last") or 0
-    remote = remotes.remote(args.word("--remote"))
+    name = args.text("--remote")
+    if name is None:
+        return _clean_here(args, before, keep)
+    remote = remotes.remote(name)
     # Nothing is made in place of a home that is not mounted.
     host, here = remote_host(remote, make_home=False), LocalHost(str(guild_home()))
     filters = arguments.filters_for(args, host, changes=True)
@@ -81,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
         if not plan:
             _keep_in_mind(host, found)
     if as_json:
-        print(json.dumps(_as_json(host, found, plan), indent=2))
+        print(json.dumps(_as_json(host.name, found, plan), indent=2))
     else:
         for line in _lines(host, found, wish, plan):
             say(terminal.clean(line))
@@ -90,6 +100,60 @@ def main(argv: Sequence[str]) -> int:
         console.warn(error)
     verdicts = [verdict.exit for verdict in found.verdicts.values()]
     return max([Exit.OK, *verdicts, *(error.exit for error in errors)])
+
+
+def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
+    """Remove for good what was deleted here, and old logs and agents."""
+    if args.is_set("--permanent"):
+        raise UsageError("--permanent belongs to --remote", "What is removed here is so for good.")
+    here = LocalHost(str(guild_home()))
+    filters = arguments.filters_for(args, here, changes=True, deleted=True)
+    runs = here.list_runs(filters=filters, deleted=True, whole=True)["runs"]
+    told = here.in_trash([run["id"] for run in runs])
+    kept = {run["id"]: f"among the last {keep}" for run in runs[:keep]}
+    for run_id, deleted in told.items():
+        if before is not None and deleted["time"] >= before:
+            kept.setdefault(run_id, "not that old")
+    going = {i: deleted["bytes"] for i, deleted in told.items() if i not in kept}
+    found = Cleaning(runs, going, kept)
+    since = None if before is None else before / 1e6
+    plan = args.is_set("--plan")
+    files = here.leavings(since)
+    if not (plan or args.is_set("--yes")) and (going or files):
+        say(f"You are about to remove for good: {_sum_here(found, files)}")
+        if not console.confirm(default=False):
+            return Exit.OK
+    refused: Mapping[str, str] = {}
+    if not plan:
+        refused = here.purge_runs([*going])["refused"] if going else {}
+        found.keep(dict.fromkeys(refused, "not removed"))
+        files = here.leavings(since, remove=True)
+    if args.is_set("--json"):
+        print(json.dumps(_as_json(None, found, plan, files), indent=2))
+    elif found.going or files:
+        freed = sum(found.going.values()) + sum(file["bytes"] for file in files)
+        say(f"{'would free' if plan else 'Freed'} {size(freed)}: {_sum_here(found, files)}")
+    else:
+        say(f"Nothing to clean{_kept(found)}")
+    for run_id, why in refused.items():
+        console.warn(GuildError(f"run {run_id} was not removed: {terminal.clean(why)}"))
+    return Exit.ERROR if refused else Exit.OK
+
+
+def _sum_here(found: Cleaning, files: Sequence[Leaving]) -> str:
+    agents = sum(Path(file["path"]).parent.name == "agent" for file in files)
+    counts = (
+        (len(found.going), "deleted run"),
+        (len(files) - agents, "log"),
+        (agents, "unused agent"),
+    )
+    listed = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    return f"{listed}{_kept(found)}"
+
+
+def _kept(found: Cleaning) -> str:
+    kept = clean.counts(found)
+    return f"; {kept}" if kept else ""
 
 
 def _sorted_out(host: RemoteHost, here: LocalHost, wish: Wish) -> Cleaning:
@@ -134,8 +198,7 @@ def _lines(host: RemoteHost, found: Cleaning, wish: Wish, plan: bool) -> Iterato
     """What differs, and the sum: what goes, or has gone, and why the rest stays."""
     for run_id, verdict in found.verdicts.items():
         yield from (f"Differs: {run_id}/{path}" for path in verdict.differing)
-    kept = clean.counts(found)
-    more = f"; {kept}" if kept else ""
+    more = _kept(found)
     if not found.going:
         yield f"Nothing to clean on {host.name}{more}"
         return
@@ -156,9 +219,11 @@ def _refusals(host: RemoteHost, refused: Mapping[str, str]) -> Iterator[GuildErr
         yield Incomplete(what)
 
 
-def _as_json(host: RemoteHost, found: Cleaning, plan: bool) -> records.CleanRecord:
+def _as_json(
+    remote: str | None, found: Cleaning, plan: bool, files: Sequence[Leaving] = ()
+) -> records.CleanRecord:
     return {
-        "remote": host.name,
+        "remote": remote,
         "plan": plan,
         "runs": [
             {
@@ -168,6 +233,7 @@ def _as_json(host: RemoteHost, found: Cleaning, plan: bool) -> records.CleanReco
             }
             for run in found.runs
         ],
+        "files": [{"path": file["path"], "bytes": file["bytes"]} for file in files],
         "others": found.others,
-        "bytes": sum(found.going.values()),
+        "bytes": sum(found.going.values()) + sum(file["bytes"] for file in files),
     }

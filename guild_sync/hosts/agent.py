@@ -221,6 +221,9 @@ class AgentClient(ABC):
     def restore_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
         return self.ask(Functions.restore_runs, ids=list(ids))
 
+    def in_trash(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Deleted]:
+        return self.ask(Functions.in_trash, ids=list(ids))
+
     def purge_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
         return self.ask(Functions.purge_runs, ids=list(ids))
 
@@ -526,6 +529,9 @@ class AgentClient(ABC):
 
     def package_files(self, folder: str) -> list[protocol.PackageFile]:
         return self.ask(Functions.package_files, folder=folder)
+
+    def leavings(self, before: float | None = None, remove: bool = False) -> list[protocol.Leaving]:
+        return self.ask(Functions.leavings, before=before, remove=remove)
 
     def clean_agents(self, keep: str) -> None:
         self.ask(Functions.clean_agents, keep=keep)

@@ -266,3 +266,27 @@ def test_home_is_a_filter_here_and_there(guild: Guild, there: Path, far: str) ->
         f"Copying {RUNS[0]}",
     }
     assert listed("-r", far, "--not-home") == set()
+
+
+def test_what_was_deleted_here_is_removed_for_good_and_nothing_else(
+    guild: Guild, there: Path, far: str
+) -> None:
+    log = guild.home / "log/sync.log"
+    guild.ok("sync", "--log", str(log))
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("of a sync\n")
+    guild.ok("rm", *RUNS[:3], "-y")
+    assert guild("clean", "--permanent").code == 1
+    assert guild.ok("clean", "--plan", "--older-than", "1h").lines == [
+        "Nothing to clean; 3 kept: not that old"
+    ]
+    plan = guild.ok("clean", "--plan", "--keep-last", "1").lines
+    assert plan[0].startswith("would free ")
+    assert plan[0].endswith(": 2 deleted runs, 1 log; 1 kept: among the last 1")
+    assert guild("clean", "--keep-last", "1", stdin="\n").code == 0
+    assert ids_in(guild.home, deleted=True) == {*RUNS[:3]}, "a bare return is no"
+    done = guild.ok("clean", "--keep-last", "1", "-y").lines
+    assert done == [plan[0].replace("would free", "Freed")]
+    assert ids_in(guild.home, deleted=True) == {RUNS[2]}
+    assert (ids_in(guild.home), ids_in(there)) == ({RUNS[3]}, {*RUNS})
+    assert not log.exists()

@@ -13,7 +13,7 @@ from typing import Callable, Dict, Sequence
 
 from .. import protocol
 from ..errors import AgentError
-from ..protocol import Changed
+from ..protocol import Changed, Deleted
 from ..store import inside, rundir
 from ..store.home import HOME_ID
 from ..store.rest import AtRest
@@ -72,6 +72,19 @@ def _deleted(
                 raise
 
     return _with_dump(home, trash, ids, act)
+
+
+def in_trash(home: str, ids: Sequence[str]) -> Dict[str, Deleted]:
+    """When runs were deleted, and how much they are; of one that lies elsewhere, its link."""
+    found: Dict[str, Deleted] = {}
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id, deleted=True)
+        size = 0
+        for folder, _, names in os.walk(directory):
+            size += sum(os.lstat(os.path.join(folder, name)).st_size for name in names)
+        # A move changes nothing of it but this.
+        found[run_id] = {"time": os.lstat(directory).st_ctime_ns // 1000, "bytes": size}
+    return found
 
 
 def purge(home: str, ids: Sequence[str]) -> Changed:
