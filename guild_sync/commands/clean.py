@@ -41,7 +41,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from guild_sync.agent.protocol import Leaving
@@ -50,11 +49,12 @@ from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.schema import duration
-from guild_sync.errors import Exit, GuildError, Incomplete, UsageError
+from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.monitoring import cleaning
 from guild_sync.output import console, records, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.output.formats import counted, size
@@ -89,13 +89,13 @@ def main(argv: Sequence[str]) -> int:
         seals = clean.verified(host, here, found, plan)
         refused = {} if plan else clean.removed(host, here, found, seals, wish.permanent)
         if not plan:
-            _keep_in_mind(host, found)
+            cleaning.keep_in_mind(host.name, found)
     if as_json:
         print(json.dumps(_as_json(host.name, found, plan), indent=2))
     else:
         for line in _lines(host, found, wish, plan):
             say(terminal.clean(line))
-    errors = [*verify.faults(found.verdicts, host.name), *_refusals(host, refused)]
+    errors = [*verify.faults(found.verdicts, host.name), *clean.refusals(refused, host.name)]
     for error in errors:
         console.warn(error)
     verdicts = [verdict.exit for verdict in found.verdicts.values()]
@@ -134,7 +134,7 @@ def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
         freed = sum(found.going.values()) + sum(file["bytes"] for file in files)
         say(f"{'would free' if plan else 'Freed'} {size(freed)}: {_sum_here(found, files)}")
     else:
-        say(f"Nothing to clean{_kept(found)}")
+        say(f"Nothing to clean{clean.kept(found)}")
     for run_id, why in refused.items():
         console.warn(GuildError(f"run {run_id} was not removed: {terminal.clean(why)}"))
     return Exit.ERROR if refused else Exit.OK
@@ -148,24 +148,12 @@ def _sum_here(found: Cleaning, files: Sequence[Leaving]) -> str:
         (agents, "unused agent"),
     )
     listed = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
-    return f"{listed}{_kept(found)}"
-
-
-def _kept(found: Cleaning) -> str:
-    kept = clean.counts(found)
-    return f"; {kept}" if kept else ""
+    return f"{listed}{clean.kept(found)}"
 
 
 def _sorted_out(host: RemoteHost, here: LocalHost, wish: Wish) -> Cleaning:
     known = ledger.read(host.name).home_id
     return clean.sorted_out(host, here, wish, known, arguments.mine())
-
-
-def _keep_in_mind(host: RemoteHost, found: Cleaning) -> None:
-    """Write down which guild home the remote has, where no sync has yet."""
-    entry = ledger.read(host.name)
-    if entry.home_id is None and found.home_id:
-        ledger.write(replace(entry, home_id=found.home_id))
 
 
 def _ended_before(args: Arguments) -> int | None:
@@ -198,25 +186,9 @@ def _lines(host: RemoteHost, found: Cleaning, wish: Wish, plan: bool) -> Iterato
     """What differs, and the sum: what goes, or has gone, and why the rest stays."""
     for run_id, verdict in found.verdicts.items():
         yield from (f"Differs: {run_id}/{path}" for path in verdict.differing)
-    more = _kept(found)
-    if not found.going:
-        yield f"Nothing to clean on {host.name}{more}"
-        return
-    runs, bytes_ = counted(len(found.going)), size(sum(found.going.values()))
-    if plan:
-        yield f"would free {bytes_}: {runs}, all home and verified{more}"
-    elif wish.permanent:
-        yield f"Freed {bytes_} on {host.name}: {runs}, all home and verified{more}"
-    else:
-        yield f"Deleted {runs} on {host.name} ({bytes_}), all home and verified{more}"
-    if not wish.permanent:
+    yield clean.summary(found, host.name, wish.permanent, plan)
+    if found.going and not wish.permanent:
         yield f"Until 'guild purge -r {host.name}' they take their room in the trash there."
-
-
-def _refusals(host: RemoteHost, refused: Mapping[str, str]) -> Iterator[GuildError]:
-    for run_id, why in refused.items():
-        what = f"run {run_id} on {host.name} was not deleted: {terminal.clean(why)}"
-        yield Incomplete(what)
 
 
 def _as_json(

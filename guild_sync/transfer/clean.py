@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import FINAL, NOTES, Filters, Run, SentNotes, State, Value
-from guild_sync.errors import RemoteError
+from guild_sync.errors import GuildError, Incomplete, RemoteError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.formats import counted, size
+from guild_sync.output.terminal import clean
 from guild_sync.transfer import survey, verify
 from guild_sync.transfer.verify import DIFFERS, SAME, Verdict
 
@@ -123,6 +124,31 @@ def removed(
     return {i: why for i, why in answer["refused"].items() if i in seals}
 
 
+def summary(found: Cleaning, remote: str, permanent: bool, plan: bool) -> str:
+    """What goes, or has gone, and why the rest stays, in a line."""
+    if not found.going:
+        return f"Nothing to clean on {remote}{kept(found)}"
+    runs, freed = counted(len(found.going)), size(sum(found.going.values()))
+    if plan:
+        begun = f"would free {freed}: {runs}"
+    elif permanent:
+        begun = f"Freed {freed} on {remote}: {runs}"
+    else:
+        begun = f"Deleted {runs} on {remote} ({freed})"
+    return f"{begun}, all home and verified{kept(found)}"
+
+
+def refusals(refused: Mapping[str, str], remote: str) -> Iterator[GuildError]:
+    """What is said of runs that were verified, and not removed."""
+    for run_id, why in refused.items():
+        yield Incomplete(f"run {run_id} on {remote} was not deleted: {clean(why)}")
+
+
+def kept(found: Cleaning) -> str:
+    """How many runs stay, and why, behind what goes: `; 2 kept: not home`."""
+    return f"; {told}" if (told := counts(found)) else ""
+
+
 def counts(found: Cleaning) -> str:
     """How many runs stay, and why: `2 kept: not home`; empty where all go."""
     reasons = Counter(found.kept.values())
@@ -133,11 +159,6 @@ def counts(found: Cleaning) -> str:
         return f"{total} kept: {next(iter(reasons))}"
     listed = ", ".join(f"{count} {why}" for why, count in reasons.most_common())
     return f"{total} kept: {listed}" if total else ""
-
-
-def amount(found: Cleaning) -> str:
-    """The bytes of the runs that go, and how many these are: `212.0G: 41 runs`."""
-    return f"{size(sum(found.going.values()))}: {counted(len(found.going))}"
 
 
 _GONE = "there no more"

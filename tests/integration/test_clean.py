@@ -290,3 +290,35 @@ def test_what_was_deleted_here_is_removed_for_good_and_nothing_else(
     assert ids_in(guild.home, deleted=True) == {RUNS[2]}
     assert (ids_in(guild.home), ids_in(there)) == ({RUNS[3]}, {*RUNS})
     assert not log.exists()
+
+
+def test_guild_sync_does_once_a_day_what_the_config_says(
+    guild: Guild, sshd: Server, there: Path, far: str
+) -> None:
+    guild.configure(far=sshd.keys(there, clean={"keep-last": 1}))
+    change_a_byte(guild.home / "runs" / RUNS[0] / "file-0")
+    guild.ok("sync")
+    assert ids_in(there) == {*RUNS}, "not by hand"
+    done = guild("sync", "--cron")
+    assert done.code == 4
+    (line,) = done.lines
+    assert line.startswith("Deleted 2 runs on far (")
+    assert line.endswith(
+        "), all home and verified; 2 kept: 1 among the last 1, 1 not the same here"
+    )
+    assert done.err.splitlines() == [
+        f"guild: run {RUNS[0]} stays on far: file-0 is not the same here",
+        "See 'guild verify'.",
+    ]
+    assert ids_in(there, deleted=True) == {*RUNS[1:3]}
+    again = guild.ok("sync", "--cron")
+    assert again.lines == [], "not before tomorrow"
+
+    ledger = next((guild.home / "remotes").glob("*.json"))
+    entry = json.loads(ledger.read_text())
+    ledger.write_text(json.dumps({**entry, "cleaned": entry["cleaned"] - 86_401}))
+    (there / "runs/.home-id").write_text("0" * 32 + "\n")
+    done = guild("sync", "--cron")
+    assert (done.code, "is another than before" in done.err) == (1, True)
+    assert guild.ok("sync", "--cron").err == ""
+    assert ids_in(there) == {RUNS[0], RUNS[3]}
