@@ -81,11 +81,12 @@ def main(argv: Sequence[str]) -> int:
     if not (plan or yes) and not _confirmed(host, _sorted_out(host, here, wish), wish):
         return Exit.OK
     # A plan writes nothing, no lock either.
-    lock = nullcontext() if plan else locking.remote_lock(remote.name, wait=True, on_wait=say)
+    tell = (lambda text: None) if as_json else say
+    lock = nullcontext() if plan else locking.remote_lock(remote.name, wait=True, on_wait=tell)
     with lock:
         found = _sorted_out(host, here, wish)
-        if found.going and not as_json:
-            say(verify.announced(host, [*found.going]))
+        if found.going:
+            tell(verify.announced(host, [*found.going]))
         seals = clean.verified(host, here, found, plan)
         refused = {} if plan else clean.removed(host, here, found, seals, wish.permanent)
         if not plan:

@@ -97,6 +97,8 @@ def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> 
     if not plan:
         found.keep(_notes_not_here(host, here, {i: s for i in found.going if (s := told[i])}))
     mine = here.seals([*found.going])
+    # Its inodes are in a seal: what is here is only a link, or a mount, of what is there.
+    found.keep({i: "the very files that are here" for i in mine if mine[i] == seals[i]})
     found.verdicts = verify.verified(host, here, {i: told[i] for i in found.going})
     found.keep(
         {
@@ -135,7 +137,14 @@ def summary(found: Cleaning, remote: str, permanent: bool, plan: bool) -> str:
         begun = f"Freed {freed} on {remote}: {runs}"
     else:
         begun = f"Deleted {runs} on {remote} ({freed})"
-    return f"{begun}, all home and verified{kept(found)}"
+    return f"{begun}, all home and verified{_but_for(found)}{kept(found)}"
+
+
+def _but_for(found: Cleaning) -> str:
+    """What goes that is not here, as the config says: it is on the remote alone."""
+    paths = sum(len(found.verdicts[i].left_out) for i in found.going if i in found.verdicts)
+    things = "1 file or folder" if paths == 1 else f"{paths:,} files or folders"
+    return f" but for {things} that 'pull' of the config leaves out" if paths else ""
 
 
 def refusals(refused: Mapping[str, str], remote: str) -> Iterator[GuildError]:

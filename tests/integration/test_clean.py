@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_which_runs_are_meant(guild: Guild, there: Path, far: str) -> None:
 
 
 def test_all_that_has_to_stay(guild: Guild, there: Path, far: str, tmp_path: Path) -> None:
-    names = ["a", "b", "c", "d", "e", "f", "5", "6", "7"]
+    names = ["a", "b", "c", "d", "e", "f", "5", "6", "7", "8"]
     ids = {name: name * 32 for name in names}
     guild.env["LOGNAME"] = "ann"
     name = home_id(str(guild.home), make=True)
@@ -156,6 +157,9 @@ def test_all_that_has_to_stay(guild: Guild, there: Path, far: str, tmp_path: Pat
     guild.ok("pull", far, ids["e"], "--exclude", "file-1", "-y")
     (here / ids["e"] / "file-1").unlink()
     guild.ok("pull", far, ids["e"], "--exclude", "file-1", "-y")
+    shutil.rmtree(here / ids["8"])
+    (here / ids["8"]).symlink_to(away / ids["8"])
+    (away / ids["8"] / ".guild/LOCK.confirmed").write_text("5 far\n\n")
     (here / ids["f"] / ".guild/LOCK.remote").write_text("far\n")
     for home in (there, guild.home):
         rundir.write_attr(str(home / "runs" / ids["6"]), "label", f"of {home.name}")
@@ -171,6 +175,7 @@ def test_all_that_has_to_stay(guild: Guild, there: Path, far: str, tmp_path: Pat
         ids["f"]: "not home",
         ids["5"]: "not home",
         ids["6"]: "with a label or notes that are not here",
+        ids["8"]: "the very files that are here",
         RUNS[0]: "not the same here",
     }
     done = guild("clean", "-r", far, "-y", "--json")
@@ -179,6 +184,19 @@ def test_all_that_has_to_stay(guild: Guild, there: Path, far: str, tmp_path: Pat
     assert told["others"] == 1
     assert ids_in(there) == {*expected, ids["7"]}
     assert ids_in(there, deleted=True) == {*RUNS[1:]}
+
+
+def test_what_the_config_leaves_out_goes_with_its_run_and_is_told(
+    guild: Guild, sshd: Server, there: Path, far: str
+) -> None:
+    (there / "runs" / RUNS[0] / "a.ckpt").write_text("on the remote alone")
+    assert kept(guild)[RUNS[0]] == "not the same here"
+    guild.configure(far=sshd.keys(there, pull={"exclude": "*.ckpt"}))
+    done = guild.ok("clean", "-r", far, "-y", "--keep-last", "1")
+    assert done.lines[-2].endswith(
+        "), all home and verified but for 1 file or folder that 'pull' of the config leaves out; "
+        "1 kept: among the last 1"
+    )
 
 
 def test_what_changes_after_it_was_verified_stays(
