@@ -40,5 +40,7 @@ def state(status: str | None, **known: Value) -> State:
         "unreadable": [],
         "children": [],
         "bytes": None,
+        "retries": 0,
+        "stalls": 0,
     }
     return {**found, **known}  # type: ignore[typeddict-item]

@@ -2,7 +2,8 @@
 
 It is started as a folder, `python3 -I <guild home>/agent/<digest>`, or through its
 arguments `runner`, `queue` and `series` as the process of a run, and as the operation of
-a queue, a pipeline or a batch; through `mend`, as a new copy of a damaged folder.
+a queue, a pipeline or a batch; through `shell` to become a person's shell in a run; through
+`mend`, as a new copy of a damaged folder.
 Until the version check has passed, this file must be one that any Python 3 can read.
 """
 
@@ -28,6 +29,9 @@ def main(argv: "List[str]") -> int:
 
     if argv[:1] == ["mend"]:
         return int(importlib.import_module("machine.folder").mend(here, argv[1]))
+    if argv[:1] == ["shell"]:
+        shell = importlib.import_module(hold(here)[0] + ".shell")
+        return int(shell.main(os.path.dirname(os.path.dirname(here)), argv[1], argv[2:]))
     if argv:
         return of_a_run(hold(here)[0], argv)
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     RunId = str  # 32 hex digits
     StatusName = str  # one of STATUSES
     Count = int  # 0 or more
-    Seconds = float  # since 1970, as far as a calendar goes
+    Seconds = float  # since 1970, or how long something takes, as far as a calendar goes
 else:
 
     class TypedDict(dict):
@@ -70,6 +70,12 @@ NOTES = ("label", "tags", "comments", "marked")
 # Who started a run, and from where: an attribute of ours, with what Starter has.
 STARTED_BY = "started_by"
 NAME_LENGTH = 255  # characters of a name in it, at most
+
+# What has ended a run, or an attempt of one, where that is neither itself nor a person: an
+# attribute of ours, which begins so.
+ENDED_BY = "ended_by"
+TIME_LIMIT = "time limit"
+STALLED = "stalled"
 
 # How a run is told to end.
 TERM = "term"
@@ -154,6 +160,8 @@ class Run(TypedDict):
     comments: Value
     cmd: Value
     started_by: Optional[Starter]  # None: another program, or an earlier version, made it
+    attempt: Count  # which start of its operation its status is that of
+    ended_by: Optional[str]  # what has ended it, where a limit has
 
 
 class Confirmed(TypedDict):
@@ -181,9 +189,22 @@ class Details(Run):
     host: Value
 
 
-class Info(Details):
-    """All that is known of a run."""
+class Attempt(TypedDict):
+    """A start of a run's operation that another has followed; as far as is known how it ended."""
 
+    number: Count
+    status: StatusName
+    started: Value
+    stopped: Value
+    exit_status: Value
+    ended_by: Optional[str]
+    retried: bool  # its runner began the next one
+
+
+class Info(Details):
+    """All that is known of a run; of its attempts all but the last."""
+
+    attempts: List[Attempt]
     attrs: Dict[str, Value]
     manifest: List[str]
 
@@ -233,6 +254,8 @@ class State(TypedDict):
     unreadable: List[str]  # paths that its remote may not read
     children: List[RunId]  # the runs that it consists of, by now
     bytes: Optional[Count]  # of its files, at most; None: they fit in the room that was told
+    retries: Count  # attempts that its runner has begun again
+    stalls: Count  # attempts that have stalled
 
 
 if TYPE_CHECKING:
@@ -263,8 +286,8 @@ class SentNotes(TypedDict):
 
 
 class Begun(TypedDict):
-    """A copy that has begun: where it goes, the runs that may not be copied, and where those lie
-    that were moved."""
+    """A copy that has begun: where it goes, the runs that may not be copied, where those lie
+    that were moved, and what was known of them here."""
 
     runs_dir: str
     incoming: str
@@ -273,6 +296,7 @@ class Begun(TypedDict):
     before: Dict[RunId, Optional[StatusName]]
     began: Count
     moved: Dict[RunId, str]
+    counts: Dict[RunId, Tuple[Count, Count]]  # `retries` and `stalls` of State, before
 
 
 class Done(TypedDict):
@@ -286,6 +310,49 @@ class Changed(Done, total=False):
     """As Done; of those that were removed for good, what of them lies elsewhere and was left."""
 
     left: Dict[RunId, str]
+
+
+class Exported(Done):
+    """Runs that were put into an archive, and `there` those that were in it already.
+
+    `running`: the status of those that were not over. `others`: what of them is neither a file
+    nor a folder nor a link, and was left out. Unless all `bytes` of them fit, nothing was done.
+    """
+
+    there: List[RunId]
+    running: Dict[RunId, str]
+    others: Dict[RunId, List[str]]
+    bytes: Count
+    fits: bool
+
+
+class Packed(TypedDict):
+    """How much of a run an archive holds, by its own word."""
+
+    files: Count
+    bytes: Count
+
+
+class Contents(TypedDict):
+    """The runs of an archive, and how many of its members are of none."""
+
+    runs: Dict[RunId, Packed]
+    strange: Count
+
+
+class Imported(Done):
+    """Runs that were taken out of an archive, and `there` those that were here already.
+
+    `open`: those that had not ended when they were put into it. `links`: how many links of which
+    run lead out of the runs, and were not made; `others` as Exported has them. `kept`: why runs
+    that were to be moved are in the archive still.
+    """
+
+    there: List[RunId]
+    open: List[RunId]
+    links: Dict[RunId, Count]
+    others: Dict[RunId, List[str]]
+    kept: Dict[RunId, str]
 
 
 class Picked(TypedDict):
@@ -383,6 +450,14 @@ class ConfigForm(TypedDict):
     problem: str  # why there is none, and the run cannot start
 
 
+class RetryForm(TypedDict):
+    """When an operation that has failed is begun again: project/definitions.py has its meaning."""
+
+    count: int
+    delay: Seconds
+    pattern: str
+
+
 class Job(TypedDict, total=False):
     """What a runner is to do. It has one of argv, module, builtin."""
 
@@ -402,6 +477,9 @@ class Job(TypedDict, total=False):
     python_path: List[str]  # folders of the run, in front of the module path
     python_requires: List[str]  # versions of Python, all of which have to be met
     stoppable: bool  # stopped by a signal it has completed
+    retry: RetryForm  # absent: it is not begun again
+    time_limit: Seconds  # of each attempt; absent: none
+    stall: Seconds  # without output and CPU; absent: none
     pip_freeze: bool  # the run keeps which packages there are
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
@@ -633,6 +711,18 @@ def kept_name(path: str) -> str:
     return "/".join(
         "=up=" if part == ".." else part for part in posixpath.normpath(path).split("/")
     )
+
+
+def lasting(seconds: float) -> str:
+    """A length of time as people write it: `45s`, `10h`, `1h30m`, `0.3s`."""
+    whole = int(seconds)
+    parts = []
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        count, whole = divmod(whole, length)
+        parts += ["%d%s" % (count, unit)] if count else []
+    rest = whole + seconds % 1
+    parts += ["%.3g%s" % (rest, "s")] if rest or not parts else []
+    return "".join(parts)
 
 
 def now() -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Filters, Run, Value
 from guild_sync.cli import arguments
-from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, tables, terminal
@@ -20,15 +20,14 @@ from guild_sync.output.formats import counted
 from guild_sync.output.runs import row_without_index
 
 
-@dataclass(frozen=True)
-class Action:
-    """Something to do to runs, and how it is spoken of.
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """How something that is to be done to runs is spoken of.
 
     Nothing to VERB; You are about to INTENT the following run; DONE 1 run; run X was not
     REFUSED.
     """
 
-    act: Callable[[Host, Sequence[str]], Changed]
     verb: str
     intent: str
     done: str
@@ -38,6 +37,13 @@ class Action:
     note: str = ""
     # Said where the copy here of a run that is running on a remote is among the runs.
     on_copy: str = "Of a run that is running on {remote}, the copy here alone is changed."
+
+
+@dataclass(frozen=True)
+class Action(Intent):
+    """Something to do to runs."""
+
+    act: Callable[[Host, Sequence[str]], Changed]
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,26 @@ def choose(
     deleted: bool = False,
     **otherwise: Value,
 ) -> Chosen:
+    """The runs of the host that `-r` names which a command line means; as `choose_on`."""
+    target = host(args.text("--remote"))
+    return choose_on(target, args, changes=changes, all_runs=all_runs, deleted=deleted, **otherwise)
+
+
+def choose_on(
+    target: Host,
+    args: arguments.Arguments,
+    *,
+    changes: bool,
+    all_runs: bool = False,
+    deleted: bool = False,
+    **otherwise: Value,
+) -> Chosen:
     """The runs that a command line means; without RUN the latest one, or all.
 
     Of a remote's runs that are to be changed it is the latest of one's own, or all of these:
     `of_own`. `otherwise` are filters that count only where there is no RUN; `changes` says
     whether the runs are to be changed. Raises RunNotFound where RUN names none.
     """
-    target = host(args.text("--remote"))
     specs = args.texts("RUN")
     wanted = arguments.filters_for(args, target, changes=changes, deleted=deleted)
     if not specs:
@@ -80,6 +99,14 @@ def choose(
     found = target.list_runs(specs, limit, own, deleted, all_runs, with_others=own is not wanted)
     tell_of_others(target, found["others"])
     return Chosen(target, found["runs"])
+
+
+def only(target: Host, spec: str, filters: Filters) -> Run:
+    """The one run that a word means. Raises RunNotFound where it means none, or several."""
+    found = target.list_runs([spec], filters=filters)["runs"]
+    if len(found) != 1:
+        raise RunNotFound(f"{spec!r} names {len(found)} runs", "Name one.")
+    return found[0]
 
 
 def of_own(args: arguments.Arguments, target: Host, wanted: Filters) -> Filters:
@@ -120,7 +147,7 @@ def carry_out(
     if not chosen.runs:
         say(f"Nothing to {change.verb}.")
         return Exit.OK
-    if ask and not _confirmed(change, chosen):
+    if ask and not is_confirmed(change, chosen):
         return Exit.OK
     with during or nullcontext():
         answer = change.act(chosen.host, chosen.ids)
@@ -141,7 +168,8 @@ def show(intent: str, chosen: Chosen) -> None:
         say(line)
 
 
-def _confirmed(change: Action, chosen: Chosen) -> bool:
+def is_confirmed(change: Intent, chosen: Chosen) -> bool:
+    """Show the runs and what is about to become of them, and ask."""
     show(change.intent, chosen)
     if change.note:
         say(change.note)
@@ -150,7 +178,7 @@ def _confirmed(change: Action, chosen: Chosen) -> bool:
     return console.confirm(change.question(len(chosen.runs)), change.default)
 
 
-def refuse(change: Action, chosen: Chosen, run_id: str, why: str) -> None:
+def refuse(change: Intent, chosen: Chosen, run_id: str, why: str) -> None:
     """Say why a run was left as it is, and for one that is running how to stop it."""
     remote = option(chosen.host.name)
     hint = ""

@@ -48,8 +48,9 @@ class TypedLine:
     @property
     def is_here(self) -> bool:
         """Whether the runs that it is about are this machine's."""
+        elsewhere = {"--remote", "--archive"} & self.given.keys()
         command = self.words[:1]
-        return command == ("verify",) or ("--remote" not in self.given and command != ("pull",))
+        return command == ("verify",) or not (elsewhere or {"pull", "import"} & {*self.words[:2]})
 
 
 def suggestions(kind: str, line: TypedLine) -> list[Candidate | Names]:
@@ -67,6 +68,10 @@ def _shells(line: TypedLine) -> Found:
 
 def _folders(line: TypedLine) -> Found:
     yield Names("folders")
+
+
+def _files(line: TypedLine) -> Found:
+    yield Names("files")
 
 
 def _remotes(line: TypedLine) -> Found:
@@ -165,6 +170,7 @@ def _operation(line: TypedLine) -> Operation:
 _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "DIR": _folders,
     "EVENT": _events,
+    "FILE": _files,
     "FLAG": _flags,
     "NAME": _remotes,
     "OP": _operations,

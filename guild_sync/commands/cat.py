@@ -10,6 +10,8 @@ Options:
   -s, --sourcecode   Of the source code: PATH is relative to the source code's folder.
   -O, --output       The run's output.
   -r, --remote NAME  Show a file of a run of this remote.
+  -A, --archive FILE
+                     Show a file of a run of this archive, such as 'guild export' makes.
   --help             Show this help and exit.
 
 [filters]
@@ -32,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode"))
     ):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    target = host(args.text("--remote"))
+    target = host(args.text("--remote"), args.text("--archive"))
     target.cat(
         _show,
         run=args.text("RUN") or "1",

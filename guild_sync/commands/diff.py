@@ -24,6 +24,8 @@ Options:
   -p, --path PATH    Compare files at this path in the runs; can be given several times.
   -c, --cmd PROGRAM  Compare with this program, which may have options of its own.
   -r, --remote NAME  Compare runs of this remote.
+  -A, --archive FILE
+                     Compare runs of this archive, such as 'guild export' makes.
   --help             Show this help and exit.
 
 [filters]
@@ -95,14 +97,15 @@ def _program(text: str | None) -> Sequence[str]:
 
 def _two_runs(args: Arguments) -> tuple[Side, Side]:
     specs = args.texts("RUN")
+    archive = _archive(args)
     if len(specs) == 1:
         raise UsageError("give two runs, or none for the latest two", "Try 'guild diff --help'.")
     if specs:
-        one, other = [_named(spec, args) for spec in specs]
+        one, other = [_named(spec, args, archive) for spec in specs]
         if (one.host.name, one.run_id) == (other.host.name, other.run_id):
             raise RunNotFound("there must be two runs to compare, not 1")
         return one, other
-    there = host(args.text("--remote"))
+    there = archive or host(args.text("--remote"))
     filters = arguments.filters_for(args, there, changes=False)
     found = there.choose(filters=filters, limit=2)
     if len(found) != 2:
@@ -111,10 +114,17 @@ def _two_runs(args: Arguments) -> tuple[Side, Side]:
     return Side(there, found[1]["id"]), Side(there, found[0]["id"])
 
 
-def _named(spec: str, args: Arguments) -> Side:
+def _archive(args: Arguments) -> Host | None:
+    """The archive of which both runs are, None where none is given; it is looked into once."""
+    if args.text("--archive") is None:
+        return None
+    return host(args.text("--remote"), args.text("--archive"))
+
+
+def _named(spec: str, args: Arguments, archive: Host | None) -> Side:
     # The last colon: that of a range is never meant here, and a remote's spec may have some.
-    before, colon, run = spec.rpartition(":")
-    there = host(before if colon else args.text("--remote"))
+    before, colon, run = ("", "", spec) if archive else spec.rpartition(":")
+    there = archive or host(before if colon else args.text("--remote"))
     filters = arguments.filters_for(args, there, changes=False)
     found = there.choose(specs=[run], filters=filters)
     return Side(there, found[0]["id"])

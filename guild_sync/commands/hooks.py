@@ -23,7 +23,7 @@ Of a URL no more is shown than what it is for.
 'test' tells each of something made up, which is said to be a test, and shows what came
 back: of EVENT those that are told of it, else each of the first of its events, and the
 heartbeat (a start, and a success). EVENT is started, completed, error, terminated, lost,
-unreachable or reachable. A hook is run, with GUILD_TEST=yes.
+stalled, retried, unreachable or reachable. A hook is run, with GUILD_TEST=yes.
 
 Options:
   --json  Print JSON.

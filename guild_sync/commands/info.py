@@ -9,6 +9,9 @@ Of a run that came from a remote, 'confirmed' is when that remote last gave its 
 'waits_for' has the processes that keep a run running whose operation has ended: those that
 it started, but for what has left its session and holds none of its output. 'started_by' is
 who started it, and from which machine.
+'attempt' is which start of its operation the run's status is that of, where it was tried again
+or started again; 'attempts' has how the others ended. The output of one is
+'guild cat RUN -p .guild/attempts/1/output'. 'ended_by' is the limit that has ended it.
 'vcs_commit' is the git commit that the project was at, with a star where its work tree
 differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.
 
@@ -19,6 +22,8 @@ Options:
   -e, --env          Show the environment variables that guild set for it.
   --vcs-diff         Show, and nothing else, how the project differed from its commit.
   -r, --remote NAME  Show a run of this remote.
+  -A, --archive FILE
+                     Show a run of this archive, such as 'guild export' makes.
   --json             Print JSON.
   --help             Show this help and exit.
 
@@ -34,7 +39,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Details, Info, Run, Value
+from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Attempt, Details, Info, Run, Value
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit
@@ -47,7 +52,7 @@ from guild_sync.project.values import shown
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"))
+    target = host(args.text("--remote"), args.text("--archive"))
     filters = arguments.filters_for(args, target, changes=False)
     run = target.info(spec=args.text("RUN") or "1", filters=filters)
     if args.is_set("--vcs-diff"):
@@ -57,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps(run))
         return Exit.OK
-    for line in [*fields(run), *_commit(run), *_flags(run)]:
+    for line in [*fields(run), *_commit(run), *_flags(run), *_attempts(run)]:
         print(line)
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
@@ -100,6 +105,8 @@ def fields(run: Details) -> list[str]:
         "run_dir": run["run_dir"],
         "command": shlex.join(map(str, run["cmd"])) if isinstance(run["cmd"], list) else "",
         "exit_status": "" if run["exit_status"] is None else run["exit_status"],
+        "ended_by": run["ended_by"] or "",
+        "attempt": str(run["attempt"]) if run["attempt"] > 1 else "",
         "pid": run["pid"] or "",
         "host": run["host"] or "",
         "waits_for": ", ".join(
@@ -107,7 +114,7 @@ def fields(run: Details) -> list[str]:
         ),
     }
     # This machine's own word needs no date; runs of earlier versions do not say who started them.
-    for name in ("waits_for", "confirmed", "started_by"):
+    for name in ("waits_for", "confirmed", "started_by", "ended_by", "attempt"):
         if not found[name]:
             del found[name]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
@@ -130,6 +137,24 @@ def _flags(run: Run) -> list[str]:
     found = run["flags"] if isinstance(run["flags"], dict) else {}
     values = {name: shown(value) for name, value in found.items()}
     return runs.mapping("flags", values)
+
+
+def _attempts(run: Info) -> list[str]:
+    """A line for each attempt before the last one, whose end is the run's."""
+    return ["attempts:", *map(_attempt, run["attempts"])] if run["attempts"] else []
+
+
+def _attempt(attempt: Attempt) -> str:
+    """`  1: error (exit status 3), 2026-11-26 09:12:30, 45s`."""
+    code = attempt["exit_status"]
+    known = f"{attempt['status']} (exit status {'not known' if code is None else code})"
+    parts = [
+        known,
+        formats.date(attempt["started"]),
+        formats.span(attempt["started"], attempt["stopped"]),
+    ]
+    text = ", ".join(filter(None, [*parts, attempt["ended_by"]]))
+    return f"  {attempt['number']}: {terminal.clean(text)}"
 
 
 def _nested(value: Value) -> list[str]:

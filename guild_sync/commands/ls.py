@@ -19,6 +19,7 @@ Options:
   -n, --no-format       Show the names and nothing else.
   -h, --human-readable  Show sizes, in units for people.
   -r, --remote NAME     List the files of a run of this remote.
+  -A, --archive FILE    List the files of a run of this archive ('guild export').
   --help                Show this help and exit.
 
 [filters]
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     kinds = [kind for kind in KINDS if args.is_set(f"--{kind}")]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
-    target = host(args.text("--remote"))
+    target = host(args.text("--remote"), args.text("--archive"))
     found = target.list_files(
         run=args.text("RUN") or "1",
         filters=arguments.filters_for(args, target, changes=False),

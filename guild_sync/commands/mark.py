@@ -25,9 +25,15 @@ from collections.abc import Sequence
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import Action, change_runs
 
-MARK = Action(lambda host, ids: host.mark(ids), "mark", "mark", "Marked", "marked")
+MARK = Action(
+    lambda host, ids: host.mark(ids), verb="mark", intent="mark", done="Marked", refused="marked"
+)
 UNMARK = Action(
-    lambda host, ids: host.mark(ids, marked=False), "unmark", "unmark", "Unmarked", "unmarked"
+    lambda host, ids: host.mark(ids, marked=False),
+    verb="unmark",
+    intent="unmark",
+    done="Unmarked",
+    refused="unmarked",
 )
 
 

@@ -35,7 +35,7 @@ Options:
   --start RUN         Start a staged run.
   --restart RUN       Start a run that ended again, in its place: with its operation, its
                       source code, and its flags unless a FLAG changes them. What an
-                      earlier start wrote stays, but for its output and exit status.
+                      earlier start wrote stays; its output and end are kept as an attempt.
                       Both options start staged runs and runs that ended.
   --proto RUN         Make a new run with the operation, the flags and the source code of
                       RUN. A FLAG changes a flag; OPERATION takes this project's instead.
@@ -62,6 +62,16 @@ Options:
                       draws the same. Without it all are run.
   --fail-on-trial-error
                       End the batch with the first trial that fails.
+  --retry N           Where the operation fails, try it again in the same run, N times at
+                      most. Its files stay, so that it can go on from what it wrote.
+  --retry-delay TIME  Wait so long before that: 30s, 2m, 1h30m, 4:00:00, or a number, which
+                      is seconds. Without it there is no wait.
+  --retry-on PATTERN  Try it again only where a line of its output has what this regular
+                      expression fits.
+  --time-limit TIME   End an attempt that takes longer, as 'guild stop' does. It is not tried
+                      again unless --retry-on says so.
+  --stall TIME        End one that prints nothing and uses no CPU for so long, with all that
+                      it has started; it is tried again. 0 is no limit, here as above.
   --env NAME=VALUE    Give the operation a variable, and those of its steps and trials; may be
                       given several times. The run keeps it: for what is secret there is
                       env-secrets in guild.yml.
@@ -100,10 +110,11 @@ from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
 from guild_sync.output import console, runs, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.project import values
+from guild_sync.project.definitions import MOST_RETRIES
 from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
-from guild_sync.runs.resolve import Request
+from guild_sync.runs.resolve import Request, SupervisionGiven
 from guild_sync.runs.watch import exit_status, watch
 
 _MAKERS = ("--start", "--restart", "--proto")
@@ -199,6 +210,7 @@ def _request(args: Arguments) -> Request:
         is_staged=args.is_set("--stage"),
         gpus=_gpus(args),
         env=_env(args),
+        supervision=_supervision(args),
     )
 
 
@@ -226,6 +238,40 @@ def _env(args: Arguments) -> dict[str, str]:
                 "One has letters, digits and '_', and begins with none of the digits.",
             )
     return {name: value for name, _, value in pairs}
+
+
+def _supervision(args: Arguments) -> SupervisionGiven:
+    """What is said of how attempts are looked after; of guild.yml's word the rest holds."""
+    found: SupervisionGiven = {}
+    if (count := whole_number(args, "--retry")) is not None:
+        if count > MOST_RETRIES:
+            raise UsageError(f"--retry takes a number up to {MOST_RETRIES}")
+        found["retry"] = count
+    if (delay := _time(args, "--retry-delay")) is not None:
+        found["retry_delay"] = delay
+    if (pattern := args.text("--retry-on")) is not None:
+        from guild_sync.config.texts import why_no_pattern
+
+        if why := why_no_pattern(pattern):
+            raise UsageError(f"--retry-on: {why}")
+        found["retry_on"] = pattern
+    if (limit := _time(args, "--time-limit")) is not None:
+        found["time_limit"] = limit
+    if (stall := _time(args, "--stall")) is not None:
+        found["stall"] = stall
+    return found
+
+
+def _time(args: Arguments, option: str) -> float | None:
+    text = args.text(option)
+    if text is None:
+        return None
+    from guild_sync.config.durations import A_TIME, seconds_of
+
+    found = seconds_of(text)
+    if found is None:
+        raise UsageError(f"{option} takes {A_TIME}, not {text!r}")
+    return found
 
 
 def _seed(args: Arguments) -> int | None:

@@ -18,6 +18,8 @@ Options:
   -v, --verbose      Show more: also who started a run, and of a remote's run when it was
                      last confirmed.
   -r, --remote NAME  Show the runs of this remote.
+  -A, --archive FILE
+                     Show the runs of this archive, such as 'guild export' makes.
   --json             Print JSON.
   --help             Show this help and exit.
 
@@ -32,7 +34,7 @@ from importlib import import_module
 from guild_sync.agent.protocol import DetailedListing, Details, Listing, Run
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
-from guild_sync.cli.table import SUBCOMMANDS
+from guild_sync.cli.table import SUBCOMMANDS, module_of
 from guild_sync.errors import Exit
 from guild_sync.hosts.choose import host
 from guild_sync.output import tables
@@ -43,9 +45,10 @@ PAGE = 20
 
 def main(argv: Sequence[str]) -> int:
     if argv[1:2] and argv[1] in SUBCOMMANDS:
-        return int(import_module(f"guild_sync.commands.{SUBCOMMANDS[argv[1]]}").main(argv))
+        module = module_of(SUBCOMMANDS[argv[1]])
+        return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"))
+    target = host(args.text("--remote"), args.text("--archive"))
     deleted = args.is_set("--deleted")
     filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
     which = (args.texts("RUN"), _limit(args), filters, deleted, args.is_set("--all"))

@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from guild_sync.agent.protocol import Run
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
-from guild_sync.cli.choosing import being_pushed
-from guild_sync.errors import Exit, RunNotFound, UsageError
+from guild_sync.cli.choosing import being_pushed, only
+from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.runs.watch import watch
@@ -48,7 +48,4 @@ def _chosen(target: Host, args: Arguments) -> Run:
         if args.text("RUN") or filters:
             raise UsageError("--pid excludes RUN and filters")
         spec = target.of_process(process)
-    found = target.list_runs([spec], filters=filters)["runs"]
-    if len(found) != 1:
-        raise RunNotFound(f"{spec!r} names {len(found)} runs", "Name one.")
-    return found[0]
+    return only(target, spec, filters)

@@ -22,9 +22,6 @@ USER = re.compile(r"[^\s\x00-\x1f\x7f\"'\\@:-][^\s\x00-\x1f\x7f\"'\\@:]*\Z")
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
 PROGRAM = re.compile(r"(?!-)[A-Za-z0-9_./~+@-]+\Z")  # rsync hands it to a shell there
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
-_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _SECONDS) + r"\Z")
-_LONGEST = 365 * 86400  # seconds
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
 
 
@@ -47,11 +44,10 @@ def _ssh_option(value: object) -> bool:
 
 def duration(value: object) -> int | None:
     """The seconds that a whole number, or text such as `10h`, `30m` and `1h30m`, stands for."""
-    if isinstance(value, str) and (match := _DURATION.match(value)):
-        value = sum(int(match[unit] or 0) * seconds for unit, seconds in _SECONDS.items())
-    if not _whole(value) or not isinstance(value, int):
-        return None
-    return value if 0 < value <= _LONGEST else None
+    from guild_sync.config.durations import seconds_of  # few remotes have one
+
+    found = seconds_of(value) if isinstance(value, (str, int, float)) else None
+    return int(found) if found and found.is_integer() else None
 
 
 def _whole(value: object) -> bool:

@@ -36,8 +36,20 @@ def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
 
 def is_expression(text: str) -> bool:
     """Whether it is a regular expression."""
+    return not _why_no_expression(text)
+
+
+def why_no_pattern(value: str) -> str:
+    """Why it is no regular expression for a line of text; nothing where it is one."""
+    if not is_one_line(value):
+        return f"must be a regular expression on one line, not {short(value)}"
+    why = _why_no_expression(value)
+    return why and f"{short(value)} is no regular expression: {why}"
+
+
+def _why_no_expression(text: str) -> str:
     try:
         re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
+    except (re.error, RecursionError, OverflowError) as e:
+        return str(e) or type(e).__name__
+    return ""

@@ -12,9 +12,9 @@ from pathlib import Path
 from guild_sync.agent.protocol import SPECIFIER, Value
 from guild_sync.agent.store import attrs
 from guild_sync.config.faults import Place, yes_or_no
-from guild_sync.config.texts import is_one_line
+from guild_sync.config.texts import is_one_line, why_no_pattern
 from guild_sync.programs.modules import find_module
-from guild_sync.project.definitions import NAME, Operation, Yaml
+from guild_sync.project.definitions import MOST_RETRIES, NAME, Operation, Supervision, Yaml
 from guild_sync.project.values import as_value, words_of
 
 # They say nothing that a run depends on: they are kept with it.
@@ -28,7 +28,7 @@ _YES_OR_NO = (
 RESERVED = {
     "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
     "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
-    "staged", "started", "stopped", "tags", "user", "vcs_commit",
+    "ended_by", "staged", "started", "stopped", "tags", "user", "vcs_commit",
 }  # fmt: skip
 # What stands for the obvious in a pattern of an output scalar.
 _PLACEHOLDERS = {
@@ -55,6 +55,7 @@ def with_keys(operation: Operation, entry: Mapping[Yaml, Yaml], place: Place) ->
         stoppable=is_set["stoppable"],
         delete_on_success=is_set["delete-on-success"],
         pip_freeze=is_set["pip-freeze"],
+        supervision=_supervision(entry, place),
         run_attrs=_run_attrs(entry.get("run-attrs"), place.at("run-attrs")),
         kept={key: _plain(entry[key], place.at(key)) for key in KEPT if key in entry},
     )
@@ -138,6 +139,36 @@ def _python_requires(value: Yaml, place: Place) -> tuple[str, ...]:
         if not SPECIFIER.match(text):
             place.fault(f"{text!r} is no version, such as '>=3.8'")
     return found
+
+
+def _supervision(entry: Mapping[Yaml, Yaml], place: Place) -> Supervision:
+    """What is done about an attempt that fails, or goes on for too long."""
+    retry, pattern = entry.get("retry"), entry.get("retry-on")
+    is_count = isinstance(retry, int) and 0 <= retry <= MOST_RETRIES
+    if retry is not None and not is_count:
+        place.must_be(f"a whole number from 0 to {MOST_RETRIES}", "retry")
+    if why := why_no_pattern(pattern) if isinstance(pattern, str) else "":
+        place.fault(f"retry-on: {why}")
+    return Supervision(
+        retry=retry if isinstance(retry, int) and is_count else 0,
+        retry_delay=_time(entry, "retry-delay", place),
+        retry_on=pattern if isinstance(pattern, str) and not why else "",
+        time_limit=_time(entry, "time-limit", place),
+        stall=_time(entry, "stall", place),
+    )
+
+
+def _time(entry: Mapping[Yaml, Yaml], key: str, place: Place) -> float:
+    """The seconds that a key says; 0 where it is not there, or none."""
+    value = entry.get(key)
+    if value is None:
+        return 0.0
+    from guild_sync.config.durations import A_TIME, seconds_of  # few operations have one
+
+    found = seconds_of(value) if isinstance(value, (str, int, float)) else None
+    if found is None:
+        place.must_be(A_TIME, key)
+    return found or 0.0
 
 
 def _run_attrs(value: Yaml, place: Place) -> dict[str, Value]:

@@ -14,7 +14,7 @@ from guild_sync.config.home import config_path
 from guild_sync.config.schema import WHOLE_SECONDS, fits
 from guild_sync.config.sections import HEARTBEAT, HOOKS, NOTIFY, section
 from guild_sync.hooks import addresses
-from guild_sync.hooks.events import EVENTS, STARTED
+from guild_sync.hooks.events import EVENTS, OF_ATTEMPTS, STARTED
 from guild_sync.hooks.hook import Hook
 from guild_sync.hooks.listener import DEFAULT_TIMEOUT, Listener
 from guild_sync.hooks.notification import Notification
@@ -23,7 +23,7 @@ Listeners = tuple[Listener, ...]
 Faults = tuple[str, ...]
 Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
 # Who writes no `on` is told how things have ended, not that they begin.
-BY_DEFAULT = tuple(event for event in EVENTS if event != STARTED)
+BY_DEFAULT = tuple(event for event in EVENTS if event not in (STARTED, *OF_ATTEMPTS))
 _WEB = re.compile(r"https?://[^\s/?#@]+(?:[/?][\x21-\x7e]*)?\Z", re.I | re.ASCII)
 
 

@@ -19,7 +19,7 @@ from guild_sync.config.faults import refusal
 from guild_sync.config.home import config_path
 from guild_sync.errors import Busy, Exit, GuildError
 from guild_sync.hooks.configured import all_faults, listeners
-from guild_sync.hooks.events import EVENTS, OF_REMOTES, STARTED, Event
+from guild_sync.hooks.events import EVENTS, OF_ATTEMPTS, OF_REMOTES, RETRIED, STARTED, Event
 from guild_sync.hooks.journal import FOLDER, FORESEEN, QUEUED, names
 from guild_sync.hooks.listener import Listener, News
 from guild_sync.hosts.local import LocalHost
@@ -168,6 +168,10 @@ def _was_made(event: Event, state: State) -> bool:
     """Whether what an event tells of has come to be in its run."""
     if event["event"] == STARTED:
         return state["status"] in ("running", *FINAL)
+    if event["event"] in OF_ATTEMPTS:
+        count = event.get("count")
+        known = state["retries"] if event["event"] == RETRIED else state["stalls"]
+        return isinstance(count, int) and known >= count
     is_settled = state["remote"] is None or event["event"] == "lost"
     return state["status"] == event["event"] and is_settled
 

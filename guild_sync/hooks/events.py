@@ -10,12 +10,15 @@ REACHABLE = "reachable"  # again
 OF_REMOTES = (UNREACHABLE, REACHABLE)
 STARTED = "started"
 EXPECTED = "expected"  # what a run is that was started from here and was not here yet
-EVENTS = (STARTED, "completed", "error", "terminated", "lost", *OF_REMOTES)
+RETRIED = "retried"  # its runner has begun it again
+STALLED = "stalled"
+OF_ATTEMPTS = (STALLED, RETRIED)  # in the order in which they happen
+EVENTS = (STARTED, "completed", "error", "terminated", "lost", *OF_ATTEMPTS, *OF_REMOTES)
 Event = Mapping[str, Any]
 
 
 class Change(NamedTuple):
-    """A run's status here has changed.
+    """A run's status here has changed, or it was tried again, or has stalled.
 
     `before` is None for a run that was not here, and EXPECTED where it had been started from here.
     """
@@ -24,6 +27,7 @@ class Change(NamedTuple):
     remote: str
     before: str | None
     after: str
+    counts: Mapping[str, int] = {}  # of OF_ATTEMPTS, how often by now: those that have happened
 
 
 class ChangeListener(Protocol):

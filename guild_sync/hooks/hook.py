@@ -69,6 +69,8 @@ def _variables(news: News) -> dict[str, str]:
         "EXIT_STATUS": run and run["exit_status"],
         "STARTED": run and run["started"],
         "STOPPED": run and run["stopped"],
+        "ATTEMPT": run and run["attempt"],
+        "ENDED_BY": run and run["ended_by"],
         "TEST": "yes" if news.is_test else None,
     }
     return {f"GUILD_{name}": _value(value) for name, value in values.items()}

@@ -99,6 +99,7 @@ class Journal:
                     "run": change.run,
                     "before": change.before,
                     "reason": "",
+                    "count": change.counts.get(name, 0),
                     "at": time.time(),
                 }
                 if self._wanted(event):
@@ -121,7 +122,9 @@ def _news(change: Change) -> Iterator[str]:
     is_begun = change.after == "running" or (has_waited and change.after in FINAL)
     if is_begun and (has_waited or change.before in FINAL):
         yield STARTED
-    yield change.after
+    yield from change.counts
+    if change.before != change.after:
+        yield change.after
 
 
 def _stamp() -> str:

@@ -15,12 +15,13 @@ from typing import Any
 from guild_sync.agent.protocol import Run
 from guild_sync.errors import GuildError
 from guild_sync.hooks import addresses
-from guild_sync.hooks.events import OF_REMOTES, REACHABLE, STARTED, UNREACHABLE, Event
+from guild_sync.hooks.events import OF_REMOTES, REACHABLE, RETRIED, STARTED, UNREACHABLE, Event
 from guild_sync.hooks.listener import Listener, News, Reply
 
 INSTALL = "pip install 'guild-sync[notify]'"
 _KINDS = {
     STARTED: "info",
+    RETRIED: "info",
     REACHABLE: "info",
     "completed": "success",
     "error": "failure",
@@ -157,6 +158,8 @@ def title(news: News) -> str:
 
 def lines(news: News) -> Iterator[str]:
     """What there is to know of it, a line each."""
+    from guild_sync.output.formats import span
+
     event, run = news.event, news.run
     if news.is_test:
         yield "This is a test: nothing of it has happened."
@@ -165,9 +168,11 @@ def lines(news: News) -> Iterator[str]:
         "operation": _operation(event, run) if event["run"] else None,
         "remote": event["remote"],
         "status": event["event"] if event["run"] else None,
+        "attempt": run["attempt"] if run and run["attempt"] > 1 else None,
+        "ended by": run and run["ended_by"],
         "label": run and run["label"],
         "exit status": run and run["exit_status"],
-        "duration": _duration(run) if run else None,
+        "duration": run and span(run["started"], run["stopped"]),
         "reason": event["reason"],
     }
     for name, value in facts.items():
@@ -180,15 +185,6 @@ def _operation(event: Event, run: Run | None) -> str:
         return _plain(f"run {event['run'][:8]}")
     model, name = run["opref"]["model"], run["opref"]["name"]
     return _plain(f"{model}:{name}" if model else name) or "?"
-
-
-def _duration(run: Run) -> str | None:
-    from guild_sync.output.formats import duration
-
-    begun, ended = run["started"], run["stopped"]
-    if not isinstance(begun, int) or not isinstance(ended, int) or ended < begun:
-        return None
-    return duration((ended - begun) // 1_000_000)
 
 
 def _plain(text: str) -> str:

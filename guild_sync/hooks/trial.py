@@ -8,7 +8,7 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Run
 from guild_sync.errors import GuildError
-from guild_sync.hooks.events import OF_REMOTES, STARTED, Event
+from guild_sync.hooks.events import OF_ATTEMPTS, OF_REMOTES, RETRIED, STARTED, Event
 from guild_sync.hooks.heartbeat import START, SUCCESS, Heartbeat
 from guild_sync.hooks.listener import Listener, News, Reply
 
@@ -58,20 +58,23 @@ def made_up(home: str, name: str, remote: str) -> News:
 
 def _run(home: str, name: str) -> Run:
     now = time.time_ns() // 1000
+    is_running = name in (STARTED, *OF_ATTEMPTS)
     return {
         "id": _RUN,
         "run_dir": str(Path(home, "runs", _RUN)),
         "opref": {"type": "test", "package": "", "version": "", "model": "", "name": "test"},
-        "status": "running" if name == STARTED else name,
+        "status": "running" if is_running else name,
         "indexed": True,
         "remote": None,
         "machine": None,
         "started_by": None,
+        "attempt": 2 if name == RETRIED else 1,
+        "ended_by": None,
         "unreadable": [],
         "exit_status": _EXIT_STATUS.get(name),
         "initialized": now,
         "started": now,
-        "stopped": None if name == STARTED else now,
+        "stopped": None if is_running else now,
         "label": "test",
         "flags": {},
         "tags": [],

@@ -227,6 +227,50 @@ class AgentClient(ABC):
     def purge_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
         return self.ask(Functions.purge_runs, ids=list(ids))
 
+    # ---- archives
+
+    def export_runs(
+        self,
+        file: str,
+        ids: Sequence[RunId],
+        move: bool = False,
+        copy_resources: bool = False,
+        room: int | None = None,
+    ) -> protocol.Exported:
+        return self.ask(
+            Functions.export_runs,
+            file=file,
+            ids=list(ids),
+            move=move,
+            copy_resources=copy_resources,
+            room=room,
+        )
+
+    def look_into(self, file: str) -> protocol.Contents:
+        return self.ask(Functions.look_into, file=file)
+
+    def fill_listed(self, file: str, run: RunId, below: str | None = None) -> None:
+        self.ask(Functions.fill_listed, file=file, run=run, below=below)
+
+    def import_runs(
+        self,
+        file: str,
+        ids: Sequence[RunId],
+        most: int,
+        room: int,
+        copy_resources: bool = False,
+        move: bool = False,
+    ) -> protocol.Imported:
+        return self.ask(
+            Functions.import_runs,
+            file=file,
+            ids=list(ids),
+            most=most,
+            room=room,
+            copy_resources=copy_resources,
+            move=move,
+        )
+
     # ---- a run is made, and ends
 
     def stage(

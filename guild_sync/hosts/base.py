@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError, RunNotFound
@@ -28,6 +29,13 @@ class Host(AgentClient):
     @abstractmethod
     def environment(self) -> dict[str, str]:
         """The environment for operations there, in the agent's words."""
+
+    @abstractmethod
+    def enter(self, run_id: str, command: Sequence[str]) -> int:
+        """Become the user's shell in a run's directory there, or `command`, on our own terminal.
+
+        Returns an exit status only where there was nothing to become.
+        """
 
 
 def option(host: str | None) -> str:

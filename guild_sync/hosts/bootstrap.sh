@@ -8,10 +8,12 @@
 # $1: Python, in the form of `printf %b`: a name, or a path
 # $2: the agent's digest, which its folder is called after
 # $3: the folder in which a newly sent agent lies, or nothing, in the same form
-# $4: `no` where no guild home may be made
+# $4: `no` where no guild home may be made, `enter` where a person is to work with the agent
 # $5: lines of sh that come before Python is looked for, in the same form
 # then the parts of the guild home, relative to the login's home unless it is absolute
-# (bootstrap.home_words): `t` and text in that form, or `v` and the name of a variable there
+# (bootstrap.home_words): `t` and text in that form, or `v` and the name of a variable there;
+# and `a` and text in that form for each argument of the agent, where a person is to work with it
+# (remote.RemoteHost.enter): then stdin is theirs, and what is said here goes to stderr.
 #
 # The script's own variables begin with `_`, as those rarely do; what is in use while the lines
 # of $5 are read begins with `_guild_`, and no option of the shell that they set counts after.
@@ -19,7 +21,12 @@
 # A word decoded. The full stop keeps the line breaks at its end, which $( ) would take away.
 _guild_word() { printf %b. "$1"; };
 # Answer $1, a JSON object, behind the word that begins an answer; then $2, as it is.
-_guild_answer() { printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0; };
+_guild_answer() {
+    [ "$_guild_enters" ] && { printf "guild: it cannot be entered: %s\n" "$1" >&2; exit 1; };
+    printf "\n%s %s\n%s" @FRAME@ "$1" "$2"; exit 0;
+};
+_guild_enters=;
+[ "$4" = enter ] && _guild_enters=yes;
 
 # A start-up file of the login's may have gone elsewhere.
 cd || _guild_answer "{\"no_home\": true}";
@@ -34,7 +41,9 @@ _guild_setup=$(_guild_word "$5"); _guild_setup=${_guild_setup%.};
 };
 _p=$(_guild_word "$1"); _p=${_p%.}; _i=$2; _s=$(_guild_word "$3"); _s=${_s%.}; _m=$4; shift 5; _h=;
 for _w; do
+    shift;
     case $_w in
+        a*) _v=$(_guild_word "${_w#a}"); set -- "$@" "${_v%.}" ;;
         v*)
             _w=${_w#v}; eval "_v=\${$_w}";
             [ -n "$_v" ] || _guild_answer "{\"no_variable\": \"$_w\"}";
@@ -61,6 +70,7 @@ _g=$_h/agent/$_i; _n=$_h/agent/$_s;
 };
 # Ask for the agent, and say where it goes.
 [ -s "$_g/__main__.py" ] || {
+    [ "$_guild_enters" ] && _guild_answer "no agent is there any more";
     # Else rsync, which sends the agent, would wait for what a start-up file reads.
     read -r _v || _guild_answer "{\"no_request\": true}";
     mkdir -p "$_h/agent" && _guild_answer "{\"no_agent\": true}" "$_h";
@@ -68,6 +78,6 @@ _g=$_h/agent/$_i; _n=$_h/agent/$_s;
 };
 command -v "$_p" >/dev/null 2>&1 || _guild_answer "{\"no_python\": true}";
 # If no answer follows this line, the agent or its Python does not work.
-printf "\n%s\n" @REACHED@;
+[ "$_guild_enters" ] || printf "\n%s\n" @REACHED@;
 # -I -S: nothing of the login's comes into it; -X utf8: names are UTF-8 whatever the locale.
-exec "$_p" -I -S -X utf8 "$_g"
+exec "$_p" -I -S -X utf8 "$_g" "$@"

@@ -1,10 +1,11 @@
-"""The host that `-r NAME` means."""
+"""The host that `-r NAME` or `-A FILE` means."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from guild_sync.config.home import guild_home
+from guild_sync.errors import UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
     from guild_sync.hosts.remote import RemoteHost
 
 
-def host(remote: str | None) -> Host:
-    """The host that the user named with `-r`, or this machine."""
+def host(remote: str | None, archive: str | None = None) -> Host:
+    """The host that the user named with `-r`, the archive named with `-A`, or this machine."""
+    if archive is not None:
+        if remote is not None:
+            raise UsageError("--archive and --remote exclude each other")
+        from guild_sync.hosts.archive import ArchiveHost
+
+        return ArchiveHost(archive)
     if remote is None:
         return LocalHost(str(guild_home()))
     from guild_sync.config import remotes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.calls import Function, Functions, Stream
@@ -54,6 +54,14 @@ class RemoteHost(Host):
         values = {key.replace("_", "-"): getattr(self.remote, key) for key in keys}
         values.update({f"{ENV}{name}": value for name, value in self.remote.env})
         return {key: value for key, value in values.items() if value is not None}
+
+    def enter(self, run_id: str, command: Sequence[str]) -> int:
+        from guild_sync.transport import process, ssh
+
+        if not self.home:
+            self.python()  # sends the agent if it is not there, and says what else is in the way
+        there = self._command(agent_digest(), "", ("shell", run_id, *command))
+        return process.become(ssh.terminal_argv(self.remote, there))
 
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
@@ -149,7 +157,8 @@ class RemoteHost(Host):
             f"Look at {self.home}/agent there: is its disk full or faulty?",
         )
 
-    def _command(self, agent: str, sent: str) -> str:
+    def _command(self, agent: str, sent: str, arguments: Sequence[str] = ()) -> str:
+        """The words that become the agent there; with `arguments`, as one that asks for nothing."""
         from guild_sync.transport.ssh import quote
 
         home = self.remote.guild_home.removeprefix("~/")
@@ -158,10 +167,11 @@ class RemoteHost(Host):
         python = f".{python[1:]}" if python.startswith("~/") else python
         setup, profile = self.remote.setup, self.remote.login_shell
         script = in_login(profile) if setup or profile else BOOTSTRAP
-        make_home = "yes" if self._make_home else "no"
+        make_home = "enter" if arguments else "yes" if self._make_home else "no"
         sent_word, setup_word = (quote(text) if text else NOTHING for text in (sent, setup))
         words = (quote(python), agent, sent_word, make_home, setup_word)
-        return " ".join([script, *words, *home_words(home, quote)])
+        given = [quote(f"a{argument}") for argument in arguments]
+        return " ".join([script, *words, *home_words(home, quote), *given])
 
     def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
         home = self.remote.guild_home.removeprefix("~/")

@@ -42,7 +42,7 @@ KbdInteractiveAuthentication no
 UsePAM no
 StrictModes no
 PermitRootLogin prohibit-password
-AllowTcpForwarding no
+AllowTcpForwarding local
 X11Forwarding no
 AllowAgentForwarding no
 PrintMotd no

@@ -206,6 +206,23 @@ def _run_keys(operation: Operation) -> Job:
         made["pip_freeze"] = True
     if operation.env_secrets:
         made["secrets"] = [name for name in operation.env_secrets if name not in operation.env]
+    return {**made, **supervision_of(operation)}
+
+
+def supervision_of(operation: Operation) -> Job:
+    """What the job says of how the runner looks after the attempts."""
+    made: Job = {}
+    given = operation.supervision
+    if given.retry:
+        made["retry"] = {
+            "count": given.retry,
+            "delay": given.retry_delay,
+            "pattern": given.retry_on,
+        }
+    if given.time_limit:
+        made["time_limit"] = given.time_limit
+    if given.stall:
+        made["stall"] = given.stall
     return made
 
 

@@ -63,7 +63,8 @@ def job_of(
     if operation.steps:
         single = plain_values(values)
         children = [_step(step, operation, single, notes, options) for step in operation.steps]
-        return {**_series(operation, children), "is_pipeline": True, "stops": True}
+        made: Job = {**_series(operation, children), "is_pipeline": True, "stops": True}
+        return {**made, **command.supervision_of(operation)}
     return single_job(operation, plain_values(values), seed)
 
 

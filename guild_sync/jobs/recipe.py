@@ -20,6 +20,7 @@ from guild_sync.project.definitions import (
     SourceCode,
     SourceRule,
     Step,
+    Supervision,
 )
 from guild_sync.project.flags import Choice, Flag
 from guild_sync.project.values import FlagValue, Several
@@ -77,8 +78,21 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             "requires": tuple(_requirement(given) for given in data.get("requires", ())),
             "steps": tuple(_step(given) for given in data.get("steps", ())),
             "config": ConfigFile(**config) if config else None,
+            "supervision": _supervision(data.get("supervision")),
         }
     )
+
+
+def _supervision(data: Any) -> Supervision:
+    """How attempts are looked after; an earlier version knew nothing of it."""
+    given = data or {}
+    found = Supervision(**{f.name: given[f.name] for f in fields(Supervision) if f.name in given})
+    times = (found.retry_delay, found.time_limit, found.stall)
+    if not all(isinstance(time, (int, float)) and time >= 0 for time in (found.retry, *times)):
+        raise TypeError("supervision has numbers")
+    if not isinstance(found.retry_on, str):
+        raise TypeError("retry_on is text")
+    return found
 
 
 def _source_code(data: object) -> SourceCode:

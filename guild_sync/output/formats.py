@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from guild_sync.agent.protocol import Value, lasting
+
 
 def date(microseconds: object) -> str:
     """Local time, to the second, of a run's time; empty where there is none."""
@@ -17,17 +19,15 @@ def date(microseconds: object) -> str:
 
 def open_since(since: int, idle: int) -> str:
     """Since when a connection is open, and until when: `since 2026-11-26 09:12:30, until ...`."""
-    until = f"until nothing has used it for {duration(idle)}" if idle else "until it is closed"
+    until = f"until nothing has used it for {lasting(idle)}" if idle else "until it is closed"
     return f"since {date(since * 1_000_000)}, {until}"
 
 
-def duration(seconds: int) -> str:
-    """A time as the config file has it: `45s`, `10h`, `1h30m`."""
-    parts = []
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, length)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts) or "0s"
+def span(begun: Value, ended: Value) -> str:
+    """How long it is from one time of a run to another; empty where they tell of no such thing."""
+    if not isinstance(begun, int) or not isinstance(ended, int) or ended < begun:
+        return ""
+    return lasting((ended - begun) // 1_000_000)
 
 
 def counted(count: int) -> str:

@@ -138,6 +138,33 @@ class PlanRecord(TypedDict):
     fits: bool
 
 
+class ExportRecord(TypedDict):
+    """What became of runs: `guild export`. `there`: they were in the archive already."""
+
+    file: str
+    done: Sequence[str]
+    there: Sequence[str]
+    refused: Mapping[str, str]
+    running: Mapping[str, str]
+    bytes: int
+
+
+class ImportRecord(TypedDict):
+    """What became of runs: `guild import`. `there`: they were here already.
+
+    `open` had not ended; `links` has how many of which run lead out; `kept` why a run that was to
+    be moved is in the archive still.
+    """
+
+    file: str
+    done: Sequence[str]
+    there: Sequence[str]
+    refused: Mapping[str, str]
+    open: Sequence[str]
+    links: Mapping[str, int]
+    kept: Mapping[str, str]
+
+
 class VerifiedRun(TypedDict):
     """A run here, held against its remote's. `verdict`: `same`, `differs` or `not checked`.
 

@@ -136,6 +136,23 @@ class ConfigFile:
     problem: str = ""  # what keeps it from being read, and so the operation from running
 
 
+MOST_RETRIES = 1000
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What the runner does about an attempt that fails, or goes on for too long.
+
+    Times are in seconds, 0 where there is no limit. Each attempt has them anew.
+    """
+
+    retry: int = 0  # attempts after the first, at most
+    retry_delay: float = 0.0  # before each of them
+    retry_on: str = ""  # a regular expression: a line of the output has to have it
+    time_limit: float = 0.0
+    stall: float = 0.0  # how long it may print nothing and use no CPU
+
+
 @dataclass(frozen=True)
 class Operation:
     """An operation as guild.yml defines it, with the flags of its module."""
@@ -169,6 +186,7 @@ class Operation:
     kept: Mapping[str, Value] = field(default_factory=dict)
     config: ConfigFile | None = None
     gpus: str | None = None  # the devices that its runs see; None: all that there are
+    supervision: Supervision = Supervision()
 
     @property
     def full_name(self) -> str:

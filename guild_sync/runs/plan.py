@@ -21,7 +21,7 @@ from guild_sync.project.flags import OF_RUN, flag_values, own_name
 from guild_sync.project.operations import with_folder, with_step_flags, with_those_of_steps
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Given, Launch, given_of, launch_of
-from guild_sync.runs.resolve import Meant, Request, resolve, secrets_given
+from guild_sync.runs.resolve import Meant, Request, SupervisionGiven, resolve, secrets_given
 from guild_sync.runs.sent import with_configs
 
 
@@ -36,15 +36,38 @@ def plan(request: Request, host: Host) -> Launch:
         meant = replace(meant, operation=with_folder(meant.operation, None))
     if request.gpus is not None:
         meant = replace(meant, operation=replace(meant.operation, gpus=request.gpus))
+    if request.supervision:
+        meant = _supervised(meant, request.supervision)
     meant, request = _with_trials(meant, request)
     values = _with_runs(meant.operation, _values(meant, request), request, host)
     seed = _seed(meant, request.notes)
     # But for flags, which `values` has.
     is_as_it_was = request.flags == asked.flags and request.gpus is None
+    is_as_it_was = is_as_it_was and not request.supervision
     given = given_of(meant, request.run_dir)
     job = _job(meant, given, values, seed, request, is_as_it_was)
     secrets = secrets_given(meant, host)
     return launch_of(meant, given, values, seed, job, request.notes, request.run_dir, secrets)
+
+
+def _supervised(meant: Meant, given: SupervisionGiven) -> Meant:
+    """What is meant, looked after as the command line says where it says anything.
+
+    Raises UsageError where it says how to try again, and nothing says to do that.
+    """
+    if meant.is_builtin:
+        raise UsageError(f"{meant.operation.full_name} takes no --{_option(next(iter(given)))}")
+    found = replace(meant.operation.supervision, **given)
+    if not found.retry and (of_retry := {"retry_delay", "retry_on"} & given.keys()):
+        raise UsageError(
+            f"--{_option(min(of_retry))} belongs to --retry",
+            "Say how many times it is to be tried again: --retry 3",
+        )
+    return replace(meant, operation=replace(meant.operation, supervision=found))
+
+
+def _option(field: str) -> str:
+    return field.replace("_", "-")
 
 
 def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:

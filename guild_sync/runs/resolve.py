@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from guild_sync.agent.protocol import Recipe
 from guild_sync.errors import GuildError, UsageError
@@ -20,6 +20,16 @@ from guild_sync.runs.sent import with_links
 
 if TYPE_CHECKING:
     from guild_sync.runs.offered import Installed
+
+
+class SupervisionGiven(TypedDict, total=False):
+    """What the command line says of how attempts are looked after, as Supervision has it."""
+
+    retry: int
+    retry_delay: float
+    retry_on: str
+    time_limit: float
+    stall: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Request:
     gpus: str | None = None  # the devices that the run sees; None: those that it would see
     run_dir: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
+    supervision: SupervisionGiven = field(default_factory=SupervisionGiven)
 
 
 @dataclass(frozen=True)

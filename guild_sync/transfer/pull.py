@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import State
 from guild_sync.errors import GuildError
-from guild_sync.hooks.events import EXPECTED, Change, ChangeListener
+from guild_sync.hooks.events import EXPECTED, RETRIED, STALLED, Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transfer import copying
@@ -125,21 +125,32 @@ def pull(
         if run_id not in faults and run_id not in cramped
     }
     befores = {i: EXPECTED if i in expected else before for i, before in begun["before"].items()}
-    changes = [
-        Change(run_id, host.name, befores[run_id], state["status"] or "")
+    foreseen = [
+        Change(
+            *(run_id, host.name, befores[run_id], state["status"] or ""),
+            _attempts_since(begun["counts"][run_id], state),
+        )
         for run_id, state in whole.items()
-        if befores[run_id] != state["status"]
     ]
+    foreseen = [change for change in foreseen if change.before != change.after or change.counts]
     if journal:
-        journal.expect(changes)
+        journal.expect(foreseen)
     faults.update(here.settle_copy(whole, host.name, begun["began"]))
-    foreseen, changes = changes, [change for change in changes if change.run not in faults]
+    happened = [change for change in foreseen if change.run not in faults]
     if journal:
-        journal.happened(foreseen, changes)
+        journal.happened(foreseen, happened)
+    changes = [change for change in happened if change.before != change.after]
     unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
     came = {*copied.files, *(change.run for change in changes)}
     no_room = {run_id: needs[run_id] for run_id in cramped}
     return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign, came, no_room)
+
+
+def _attempts_since(before: tuple[int, int], state: State) -> dict[str, int]:
+    """What has happened to the attempts since the run was settled here, and how often by now."""
+    retries, stalls = before
+    counts = {STALLED: (stalls, state["stalls"]), RETRIED: (retries, state["retries"])}
+    return {name: now for name, (known, now) in counts.items() if now > known}
 
 
 def _needs(

@@ -1,7 +1,8 @@
 """Programs, ssh and rsync: argv, exit codes, time limits.
 
-Others call `process.run`, `stream`, `foreground` and `deadline`, the one gate to programs;
-`ssh.run` and its kin, `connection.login_of` and its kin, `login.log_in`,
+Others call `process.run`, `stream`, `foreground`, `become` and `deadline`, the one gate to
+programs; `ssh.run` and its kin, `connection.login_of` and its kin, `login.log_in`,
 `ssh_config.plain_path`, `ssh_failures.failure`; `rsync.pull`, `push` and `plan`,
-`rsync_compare.compare`, `rsync_failures.WRONG_PATH`; `background.begun` and `in_turn`.
+`rsync_compare.compare`, `rsync_failures.WRONG_PATH`; `background.begun` and `in_turn`;
+`ports.forward`.
 """

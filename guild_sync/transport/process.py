@@ -21,11 +21,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import ModuleType
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from guild_sync.agent.machine.children import die_with_parent
 from guild_sync.agent.store import identity
 from guild_sync.errors import DeadlinePassed, GuildError
+
+if TYPE_CHECKING:
+    import socket
 
 TIMED_OUT = -1000
 TOO_MUCH = -1001
@@ -242,6 +245,59 @@ def foreground(argv: Sequence[str], *, cwd: str | None = None) -> int:
     )
     with _ended_on_error(command):
         return _exit_code(command)
+
+
+def become(argv: Sequence[str]) -> NoReturn:
+    """Have `argv` in our place: on our own terminal, with its own exit status and signals."""
+    sys.stdout.flush()
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as in _end_where_nobody_reads
+    try:
+        os.execvp(argv[0], list(argv))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        raise _not_installed(argv[0]) from None
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+
+
+def join(argv: Sequence[str], connection: socket.socket) -> Completed:
+    """Run `argv` with what comes on `connection` as its stdin, and its stdout sent there.
+
+    Either direction ends by itself, as those of a connection do; the program is ended where
+    nobody is there any more to be sent to. `connection` is closed then.
+    """
+    import socket
+
+    with connection:
+        program = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+            start_new_session=True,
+        )
+        assert program.stdin and program.stdout and program.stderr
+        err = _Reader(program.stderr, _MOST_STDERR, lambda: None)
+        receiver = threading.Thread(target=_receive, args=(connection, program.stdin), daemon=True)
+        receiver.start()
+        try:
+            with program.stdout:
+                _hand_over(program.stdout, connection.sendall)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            _signal(program.pid, signal.SIGTERM)
+        code = program.wait()
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)  # what waits there for more to come goes on
+        receiver.join()
+    return Completed(code, b"", err.rest(_REST_OF_STDERR).decode("utf-8", "replace"))
+
+
+def _receive(connection: socket.socket, pipe: IO[bytes]) -> None:
+    with suppress(OSError), pipe:
+        while chunk := connection.recv(_CHUNK):
+            pipe.write(chunk)
+            pipe.flush()
 
 
 def _end_where_nobody_reads() -> None:

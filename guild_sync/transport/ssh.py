@@ -25,6 +25,24 @@ def argv(remote: Remote, *command: str) -> tuple[str, ...]:
     return ("ssh", "-F", str(config_file(remote)), "--", remote.host, *command)
 
 
+def terminal_argv(remote: Remote, command: str) -> tuple[str, ...]:
+    """As `argv`, for a person's work: on a terminal there, where stdin and stdout are one here."""
+    terminal = "-t" if os.isatty(0) and os.isatty(1) else "-T"
+    quiet = ("-o", "LogLevel=ERROR")  # no word of the end of a connection that others use too
+    program, *words = argv(remote, command)
+    return (program, terminal, *quiet, *words)
+
+
+def port_argv(remote: Remote, port: int) -> tuple[str, ...]:
+    """The argv that joins its stdin and stdout to a port of the remote's machine.
+
+    `-W`, since it asks for no other forwarding, whatever the user's own configuration says, and
+    nothing of it is left in the connection that all share.
+    """
+    _, *words = argv(remote)
+    return ("ssh", "-o", "ControlMaster=no", "-W", f"localhost:{port}", *words)
+
+
 def quote(text: str) -> str:
     """`text` as one word that no login shell changes: `printf %b` gives it back.
 

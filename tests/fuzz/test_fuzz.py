@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packed import KINDS, export, import_
+from rundirs import A, make
 
 from guild_sync.agent import protocol
 from guild_sync.agent.calls import TABLE
@@ -222,3 +224,42 @@ def is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+# Archives: of a whole one, some bytes are others.
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """An archive of each kind that is a file, of a run with a link and a hole."""
+    top = tmp_path_factory.mktemp("archives")
+    run = make(top / "home", A, id=A, exit_status=0)
+    (run / "link").symlink_to("model")
+    (run / "model").write_bytes(bytes(9000) + b"x")
+    for name in KINDS[1:]:
+        export(top / "home", top / name)
+    return {name: (top / name).read_bytes() for name in KINDS[1:]}
+
+
+@FUZZ
+@given(
+    st.sampled_from(KINDS[1:]),
+    st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_an_archive_that_is_damaged_makes_a_whole_run_or_none(
+    archives: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    changes: list[tuple[int, int]],
+) -> None:
+    top = tmp_path_factory.mktemp("damaged")
+    data = bytearray(archives[name])
+    for at, byte in changes:
+        data[at % len(data)] = byte
+    (top / name).write_bytes(data)
+    done = False
+    with suppress(AgentError):
+        done = import_(top / "home", top / name, most=1 << 20, room=1 << 20)["done"] == [A]
+    runs = top / "home" / "runs"
+    assert {p.name for p in runs.iterdir()} == ({A} if done else set())
+    assert {p.name for p in top.iterdir()} == {name, "home"}

@@ -19,6 +19,7 @@ from test_unreachable import another_sshd, closed_port, key_pair, own_connection
 
 # Fixtures of other modules, for here too.
 __all__ = ["closed_port", "login", "own_connections"]
+pytestmark = pytest.mark.usefixtures("not_used_before")
 
 HERE = [
     *("guild", "ssh", "Python", "rsync", "guild home", "file system", "space", "inodes"),

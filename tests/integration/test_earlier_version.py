@@ -132,6 +132,24 @@ def test_a_run_of_one_version_is_restarted_deleted_and_restored_by_the_other(
     assert len(place.ok("runs", "--completed").lines) == 2
 
 
+def test_a_run_with_attempts_is_read_copied_and_restarted_by_the_earlier_version(
+    guild: Guild, earlier: EarlierGuild, remote: str, there: Path
+) -> None:
+    new, old = Place(guild, there, remote), Place(earlier, there, remote)
+    assert new("run", "fails", "--retry", "2", "--time-limit", "1h", "-y").code == 1
+    run_id = latest(new, "fails")
+    assert "error" in old.ok("info", run_id).out
+    earlier.ok("pull", remote, run_id, "-y")
+    assert len(json.loads(guild.ok("info", run_id, "--json").out)["attempts"]) == 2
+    assert old("run", "--restart", run_id, "-y").code == 1  # it tries once, and drops an output
+    assert new("run", "--restart", run_id, "--retry", "0", "-y").code == 1
+    known = json.loads(new.ok("info", run_id, "--json").out)["attempts"]
+    assert [each["number"] for each in known] == [1, 2, 3]
+    guild.ok("sync")
+    ends = json.loads(guild.ok("info", run_id, "--json").out)["attempts"]
+    assert [each["exit_status"] for each in ends] == [1, 1, 1]
+
+
 def test_a_run_that_one_version_staged_is_started_by_the_other(place: Place, then: Place) -> None:
     staged, pending = place.staged("n=3", op="quick"), place.staged("n=4", op="quick")
     marks = then.run_dir(pending) / ".guild"

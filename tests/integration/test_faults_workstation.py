@@ -28,6 +28,7 @@ from faults import (
     rng,
     write_run,
 )
+from packed import export, import_
 from support import Guild, Place, Server, keep_nothing_free, wait_until
 
 from guild_sync.agent.copies import expected
@@ -162,6 +163,72 @@ def restored(guild: Guild, there: Path) -> list[str]:
     return [run_id for run_id in RUNS if not (guild.home / "runs" / run_id).exists()]
 
 
+def archive_of_there(guild: Guild, there: Path) -> None:
+    forget(guild.home)
+    if not (guild.folder / "in.tar").exists():
+        export(there, guild.folder / "in.tar", *RUNS)
+
+
+def runs_to_export(guild: Guild, there: Path) -> None:
+    for name in ("out.zip", "out"):
+        place = guild.folder / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        elif place.exists():
+            place.unlink()
+    all_here(guild, there)
+
+
+def whole_or_not_there(guild: Guild, there: Path) -> list[str]:
+    """Each run is here as it is there, or not at all; and nothing else is listed."""
+    here = {p.name for p in (guild.home / "runs").glob("[0-9a-f]*")}
+    found = [differences(guild.home / "runs" / i, there / "runs" / i) for i in sorted(here)]
+    return [line for lines in found for line in lines]
+
+
+def all_imported(guild: Guild, there: Path) -> list[str]:
+    lacking = [i for i in RUNS if not (guild.home / "runs" / i).exists()]
+    hidden = [p.name for p in (guild.home / "runs").iterdir() if p.name.startswith(".inc")]
+    return [*lacking, *hidden, *whole_or_not_there(guild, there)]
+
+
+def an_archive_or_none(guild: Guild, there: Path) -> list[str]:
+    path = guild.folder / "out.zip"
+    return as_in_the_archive(guild) if path.exists() else []
+
+
+def all_exported(guild: Guild, there: Path) -> list[str]:
+    left = [p.name for p in guild.folder.glob(".guild-export*")]
+    return [*left, *as_in_the_archive(guild)]
+
+
+def as_in_the_archive(guild: Guild) -> list[str]:
+    taken = guild.folder / "taken"
+    shutil.rmtree(taken, ignore_errors=True)
+    import_(taken, guild.folder / "out.zip", RUNS)
+    found = [differences(taken / "runs" / i, guild.home / "runs" / i) for i in RUNS]
+    return [line for lines in found for line in lines]
+
+
+def here_or_in_the_archive(guild: Guild, there: Path) -> list[str]:
+    found = []
+    for run_id in RUNS:
+        places = [guild.home / "runs" / run_id, guild.folder / "out" / run_id]
+        whole = [place for place in places if len(list(place.rglob("file-*"))) == len(SIZES)]
+        half = [place for place in places if place.exists() and place not in whole]
+        found += [] if whole and not half else [f"{run_id} is whole in {whole}, not in {half}"]
+    return found
+
+
+def in_the_archive(guild: Guild, there: Path) -> list[str]:
+    here = [i for i in RUNS if (guild.home / "runs" / i).exists()]
+    return [*here, *here_or_in_the_archive(guild, there)]
+
+
+EXPORT, IMPORT = ("export", "out.zip", "-y"), ("import", "in.tar", "-y")
+MOVE = ("export", "out", "--move", "-y")
+
+
 def altered_here(guild: Guild, there: Path) -> None:
     """All runs are here, each with a byte changed, of which size and time say nothing."""
     if not (guild.home / "runs" / RUNS[0]).exists():
@@ -218,6 +285,9 @@ KILLED = {
     "clean": Killed(
         ("clean", "-r", "far", "-y"), all_home, whole_here, ("clean", "-r", "far", "-y"), gone_there
     ),
+    "import": Killed(IMPORT, archive_of_there, whole_or_not_there, IMPORT, all_imported),
+    "export": Killed(EXPORT, runs_to_export, an_archive_or_none, EXPORT, all_exported),
+    "move": Killed(MOVE, runs_to_export, here_or_in_the_archive, MOVE, in_the_archive),
     "pull": Killed(
         ("pull", "far", "--deleted", "-y"),
         one_in_the_trash,

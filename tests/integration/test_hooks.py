@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from support import Guild, Server, project, wait_until
+from support import Guild, Place, Server, project, wait_until
 from test_fleet import bind, pulled
 from test_interrupted import kill
 from test_lost import a_minute_later
@@ -105,6 +105,34 @@ def test_each_way_to_end_is_told_once(guild: Guild, remote: str, there: Path, to
     guild("sync")
     guild("sync")
     assert told.events() == ["error", "terminated"]
+
+
+def test_a_stall_and_a_retry_are_told_once_while_the_run_goes_on(
+    guild: Guild, remote: str, there: Path, told: Told, tmp_path: Path
+) -> None:
+    told.hooks({"on": ["stalled", "retried", "completed"], "command": TELL})
+    project(guild.folder, "op: {exec: sh script, stall: 1s, retry: 2}")
+    until = "until test -e {}; do echo {}; sleep 0.05; done"
+    first, second = (until.format(tmp_path / word, word) for word in ("first", "second"))
+    script = f"test -e x || {{ touch x; {first}; exec sleep 600; }}\n{second}\n"
+    (guild.folder / "script").write_text(script)
+    run_id = guild.started(remote=remote)
+    place = Place(guild, there, remote)
+    guild.ok("sync")
+    assert told.events() == []
+    (tmp_path / "first").touch()
+    place.wait_for_output(run_id, "second")
+    for _ in range(2):
+        guild.ok("sync")
+        assert told.events() == ["retried", "stalled"]
+    variables, data = next(each for each in told.all() if each[0]["GUILD_EVENT"] == "retried")
+    assert (variables["GUILD_ATTEMPT"], variables["GUILD_STATUS"]) == ("2", "running")
+    assert (data["run"]["attempt"], data["before"]) == (2, "running")
+    (tmp_path / "second").touch()
+    place.wait_for_end(run_id)
+    guild.ok("sync")
+    assert told.events() == ["completed", "retried", "stalled"]
+    assert told.waiting() == []
 
 
 def test_a_lost_run_is_told_once(guild: Guild, remote: str, there: Path, told: Told) -> None:
@@ -338,7 +366,7 @@ THREE_FAULTS = [
     "  remotes: bad: port: must be a number from 1 to 65535, not 0",
     "  remotes: bad: host: is missing",
     "  hooks: 2: on: must be one or a list of started, completed, error, terminated, lost, "
-    "unreachable, reachable, not ['never']",
+    "stalled, retried, unreachable, reachable, not ['never']",
 ]
 
 

@@ -26,6 +26,8 @@ OPREF = {"type": "package", "package": "x", "version": "1", "model": "", "name":
 RUN: dict[str, Any] = {
     **dict.fromkeys(("exit_status", "initialized", "started", "stopped", "label", "flags")),
     **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine", "started_by")),
+    "attempt": 1,
+    "ended_by": None,
     "unreadable": [],
     "indexed": True,
     "id": A,
@@ -40,6 +42,8 @@ STATE: dict[str, Any] = {
     "links": [],
     "notes": {},
     "unreadable": [],
+    "retries": 0,
+    "stalls": 0,
 }
 
 
@@ -168,6 +172,8 @@ RUNNING: dict[str, Any] = {
     "left_out": [],
     "links": [],
     "bytes": None,
+    "retries": 0,
+    "stalls": 0,
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Guild, Place, Server
+from support import Guild, Place, Server, keep_nothing_free
 from test_fleet import bind, pulled
 from test_lost import a_minute_later
 
@@ -40,6 +40,8 @@ RUN = {
     "comments": "list or nothing",
     "cmd": "list or nothing",
     "started_by": "mapping or nothing",
+    "attempt": "whole",
+    "ended_by": "text or nothing",
 }
 DETAILED_RUN = {
     **RUN,
@@ -49,7 +51,14 @@ DETAILED_RUN = {
     "sourcecode_digest": "text or nothing",
     "host": "text or nothing",
 }
-FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list"}
+FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list", "attempts": "list"}
+ATTEMPT = {
+    "number": "whole",
+    "status": "text",
+    **dict.fromkeys(("started", "stopped", "exit_status"), "whole or nothing"),
+    "ended_by": "text or nothing",
+    "retried": "flag",
+}
 CONFIRMED = {"time": "whole", "remote": "text", "stamp": "text"}
 STARTER = dict.fromkeys(("user", "client", "home"), "text")
 COMMENT = {"body": "text", "user": "text", "host": "text", "time": "whole"}
@@ -125,6 +134,18 @@ PLANNED_RUN = {
     "after": "text",
     "files": "whole",
     "bytes": "whole",
+}
+
+EXPORTED = {
+    "file": "text",
+    **dict.fromkeys(("done", "there"), "list"),
+    **dict.fromkeys(("refused", "running"), "mapping"),
+    "bytes": "whole",
+}
+IMPORTED = {
+    "file": "text",
+    **dict.fromkeys(("done", "there", "open"), "list"),
+    **dict.fromkeys(("refused", "links", "kept"), "mapping"),
 }
 
 
@@ -207,6 +228,9 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
     assert breaches(full["started_by"], STARTER) == []
     assert {type(value) for value in (*full["tags"], *full["cmd"], *full["manifest"])} == {str}
     record(place.ok("info", staged, "--json").out, FULL_RUN)
+    place.ok("run", "--restart", full["id"], "-y")
+    again = record(place.ok("info", full["id"], "--json").out, FULL_RUN)
+    assert list(all_keep(again["attempts"], ATTEMPT))
 
 
 def test_a_deleted_run_is_as_another_is(place: Place) -> None:
@@ -226,6 +250,22 @@ def test_a_copy_says_whose_it_is_and_since_when(guild: Guild, remote: str) -> No
     full = record(guild.ok("info", run_id, "--json").out, FULL_RUN)
     assert full["remote"] == remote
     assert breaches(full["confirmed"], CONFIRMED) == []
+
+
+def test_what_became_of_runs_that_are_exported_and_imported(guild: Guild) -> None:
+    keep_nothing_free(guild)
+    guild.ok("run", "op", "sleep=0", "-y")
+    (run,) = (guild.home / "runs").glob("[0-9a-f]*")
+    (run / "away").symlink_to("/etc/passwd")
+    found = record(guild.ok("export", "out", "--move", "--json").out, EXPORTED)
+    assert found["done"] == [run.name] and found["bytes"] > 0
+    done = guild("import", "out", "--json")
+    assert record(done.out, IMPORTED)["links"] == {run.name: 1}
+    assert done.err == (
+        f"guild: of run {run.name} 1 link leads out of the runs, and came not\n"
+        f"Show where: 'guild ls {run.name}'.\n"
+    )
+    assert record(guild.ok("import", "out", "--json").out, IMPORTED)["there"] == [run.name]
 
 
 # Operations, remotes, checks.

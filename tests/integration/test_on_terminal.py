@@ -106,11 +106,13 @@ def test_a_label_from_elsewhere_colours_nothing(guild: Guild) -> None:
 PRINTING = [
     ("--help",), ("--version",), ("help", "run"), ("help", "--man"), ("xyzzy",), ("cat", "-O"),
     ("check", "--offline"), ("comment", "-l"), ("completion", "bash"), ("diff", "2", "1"),
-    ("hooks",), ("info",),
+    ("export", "out.zip", "-y"), ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
+    ("info",),
     ("label", "-s", "x", "-y"), ("ls",), ("mark", "-y"), ("operations", "-v"), ("pull", "nobody"),
     ("purge", "-y"), ("push", "nobody"), ("remote", "status", "sandbox"), ("remotes",),
     ("restore", "-y"), ("rm", "4", "-y"), ("run", "op", "sleep=0", "-y"), ("runs", "-v", "-c"),
-    ("select",), ("status",), ("stop", "-y"), ("sync",), ("tag", "-a", "x", "-y"), ("watch", "1"),
+    ("select",), ("shell", "--", "true"), ("status",), ("stop", "-y"), ("sync",),
+    ("tag", "-a", "x", "-y"), ("watch", "1"),
 ]  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def test_a_start_up_file_that_prints_is_not_in_what_is_shown(
     run_id = guild.started("sleep=0", remote="guild-uat")
     assert guild.ok("watch", run_id, "-r", "x").lines[:2] == ["Sleeping for 0 second(s)", "Done"]
     assert guild.ok("cat", "-O", "-r", "x").out == "Sleeping for 0 second(s)\nDone\n"
-    assert complaint(guild("pull", "x", "-y"))[0].endswith(NOISE)
+    assert complaint(guild("pull", "x", run_id, "-y"))[0].endswith(NOISE)
 
 
 def test_a_start_up_file_that_hides_all_programs(guild: Guild, login: Login, there: Path) -> None:

@@ -354,8 +354,10 @@ def test_what_is_no_type_gets_only_rarer() -> None:
 # What of the agent's insides the others may reach: all else is asked for through `calls`.
 OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
+    "agent.shell",  # which, as the runner, has this process
     "agent.json_text",  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
+    *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
     *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.machine.children"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence, Set
 
 from ..protocol import (
+    ENDED_BY,
+    NAME_LENGTH,
     STARTED_BY,
+    Attempt,
     DetailedListing,
     Details,
     Filters,
@@ -21,7 +24,17 @@ from ..store import identity, locks, rundir
 from . import find
 
 # What a listing shows of a run's attributes, beside what its view has.
-_SHOWN = ("initialized", "label", "flags", "tags", "marked", "comments", "cmd", STARTED_BY)
+_SHOWN = (
+    "initialized",
+    "label",
+    "flags",
+    "tags",
+    "marked",
+    "comments",
+    "cmd",
+    STARTED_BY,
+    ENDED_BY,
+)
 
 
 def summary(home: str, run_id: str, deleted: bool = False) -> Run:
@@ -50,6 +63,8 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "comments": attributes["comments"],
         "cmd": attributes["cmd"],
         "started_by": rundir.starter(attributes[STARTED_BY]),
+        "attempt": rundir.attempt(directory, found.started),
+        "ended_by": _text(attributes[ENDED_BY]),
     }
 
 
@@ -116,12 +131,37 @@ def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
     """All that is known of one run: its details and every attribute."""
     run_id = find.one(home, spec, filters)
     directory = rundir.run_dir(home, run_id)
-    manifest = rundir.read_text(rundir.guild_dir(directory), "manifest")
+    guild = rundir.guild_dir(directory)
+    manifest = rundir.read_text(guild, "manifest")
+    found = detailed(home, run_id)
     return {
-        **detailed(home, run_id),
+        **found,
+        "attempts": _earlier_attempts(guild, found["started"]),
         "attrs": rundir.read_attrs(directory, rundir.attr_names(directory)),
         "manifest": (manifest or "").splitlines(),
     }
+
+
+def _earlier_attempts(guild: str, started: Value) -> List[Attempt]:
+    from ..store import attempts  # a listing has no use for it
+
+    return [
+        {
+            "number": number,
+            "status": rundir.status_of(ended.exit_status),
+            "started": ended.started,
+            "stopped": ended.stopped,
+            "exit_status": ended.exit_status,
+            "ended_by": _text(ended.ended_by),
+            "retried": is_retried,
+        }
+        for number, ended, is_retried in attempts.earlier(guild, started)
+    ]
+
+
+def _text(value: Value) -> Optional[str]:
+    """A text of guild's own in an attribute; None where it is none."""
+    return value if isinstance(value, str) and len(value) <= NAME_LENGTH else None
 
 
 def waits_for(directory: str) -> List[WaitedFor]:

@@ -100,7 +100,7 @@ def restore(home: str, ids: Sequence[str]) -> Changed:
         target = rundir.run_dir(home, run_id)
         if os.path.lexists(target):
             raise AgentError("a run with its id is there already")
-        _make_wait_no_more(source)
+        make_wait_no_more(source)
         os.rename(source, target)
 
     os.makedirs(rundir.runs_dir(home), exist_ok=True)
@@ -108,7 +108,7 @@ def restore(home: str, ids: Sequence[str]) -> Changed:
         return changes.each(ids, act)
 
 
-def _make_wait_no_more(directory: str) -> None:
+def make_wait_no_more(directory: str) -> None:
     """Let a run that was deleted while it was being made, or made again, be what it can be now.
 
     Whoever made it has given up: it is staged where it was before, and else an error. What
@@ -154,9 +154,9 @@ def _with_dump(home: str, top: str, ids: Sequence[str], act: Callable[[str, str]
     kept: Dict[str, str] = {}
     for path in left:
         kept.update(_removed_elsewhere(home, path))
-        _remove_tree(path)
+        remove_tree(path)
     kept.update(_removed_elsewhere(home, dump))
-    if not _remove_tree(dump):
+    if not remove_tree(dump):
         raise AgentError(
             "could not remove all of %s" % dump,
             "Its runs are deleted, and shown nowhere. Remove what is left of them yourself.",
@@ -202,8 +202,8 @@ def _remove_run(directory: str) -> bool:
     for name in os.listdir(_opened(directory)):
         path = os.path.join(directory, name)
         if name != ".guild" and os.path.isdir(path) and not os.path.islink(path):
-            _remove_tree(path)
-    return _remove_tree(directory)
+            remove_tree(path)
+    return remove_tree(directory)
 
 
 def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
@@ -218,7 +218,7 @@ def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
     )
 
 
-def _remove_tree(path: str) -> bool:
+def remove_tree(path: str) -> bool:
     """Remove a folder, and in it folders that their owner made read-only."""
     if os.path.islink(path):  # a kill has left one that was about to take the place of another
         os.unlink(path)

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from functools import partial
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from .. import protocol
 from ..catalog import find
@@ -45,14 +45,17 @@ def begin(
     that may not be copied, as it runs on this machine. With `named` there is `foreign`: whose
     each run is that came from elsewhere than `remote`, and that is not one of these.
     """
+    from ..store import attempts  # a sync that copies nothing has no use for it
+
     began = time.time_ns() // 1000
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
-    incoming = _incoming(top, incoming)
+    incoming = incoming_folder(top, incoming)
     foreign = {} if named is None else foreign_to(home, set(states) - set(named), remote)
     refused = {}
     before = {}
     moved = {}
+    counts: Dict[str, Tuple[int, int]] = {}
     for run_id, state in states.items():
         if run_id in foreign:
             continue
@@ -60,6 +63,7 @@ def begin(
         guild = rundir.guild_dir(directory)
         here = rundir.status(directory) if inside.is_folder(guild) else None
         before[run_id] = here.text if here else None
+        counts[run_id] = attempts.settled_counts(guild)
         why = _why_not(home, directory, state)
         if why:
             refused[run_id] = why
@@ -67,15 +71,7 @@ def begin(
         if os.path.islink(directory):
             moved[run_id] = os.path.realpath(directory)
         if not _is_settled(directory, here, state):
-            if here is None:
-                _make(directory, remote, incoming)
-            elif here.remote != remote:
-                _write_remote(guild, remote)
-            if state["status"] not in protocol.FINAL:
-                _set_waiting(directory, state)
-            # An end from before the run was restarted there: a copy removes nothing.
-            told = zip(rundir.END, (state["exit_status"], state["stopped"]))
-            rundir.remove_attrs(directory, [name for name, value in told if value is None])
+            _open(directory, here, state, remote, incoming)
     inside.flush([top, *moved.values()])  # the marks, before the first byte
     return {
         "runs_dir": top,
@@ -85,7 +81,24 @@ def begin(
         "before": before,
         "began": began,
         "moved": moved,
+        "counts": counts,
     }
+
+
+def _open(
+    directory: str, here: Optional[rundir.Status], state: State, remote: str, incoming: str
+) -> None:
+    """Mark a run here, whose status is `here`, as one that is being copied."""
+    if here is None:
+        _make(directory, remote, incoming)
+    elif here.remote != remote:
+        _write_remote(rundir.guild_dir(directory), remote)
+    if state["status"] not in protocol.FINAL:
+        _set_waiting(directory, state)
+    # An end from before the run was restarted there: a copy removes nothing.
+    told = zip(rundir.END, (state["exit_status"], state["stopped"]))
+    gone = [name for name, value in told if value is None]
+    rundir.remove_attrs(directory, [*gone, protocol.ENDED_BY])
 
 
 def _why_not(home: str, directory: str, state: State) -> str:
@@ -177,7 +190,7 @@ def reopen(home: str, run_id: str, remote: str) -> bool:
     return True
 
 
-def _incoming(top: str, own: str) -> str:
+def incoming_folder(top: str, own: str = "") -> str:
     """An empty folder beside the runs; what killed copies left of theirs is removed.
 
     It has the number of the thread that copies, which for a process's first is its pid, and the
@@ -254,6 +267,8 @@ def _why_not_over(directory: str, state: State) -> str:
 
 
 def _write_notes(directory: str, state: State) -> None:
+    from ..store import attempts
+
     _set_waiting(directory, state)
     if state["status"] != "lost":
         rundir.unmark(directory, rundir.LOCK_LOST)
@@ -261,6 +276,8 @@ def _write_notes(directory: str, state: State) -> None:
     left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
     left_out.write_note(directory, left_out.LINKS, state["links"])
     rundir.note_unreadable(directory, state["unreadable"])
+    counts = attempts.Counts(state["retries"], state["stalls"])
+    attempts.settle_counts(rundir.guild_dir(directory), counts)
     _remove_unfinished(directory)
 
 

@@ -61,6 +61,7 @@ def _remote_of_waiting(directory: str) -> Optional[str]:
         return str(copied["remote"])
     host = rundir.read_attr(directory, "host")
     is_ours = host is None or host == os.uname().nodename
+    is_ours = is_ours or inside.exists(rundir.guild_dir(directory), rundir.LOCK_IMPORTED)
     if is_ours or locks.holder(rundir.guild_dir(directory)) is not None:
         return None
     return ""

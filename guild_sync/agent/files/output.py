@@ -9,7 +9,7 @@ from typing import Dict, Generator, Iterator, Optional, Set
 
 from ..catalog import find
 from ..protocol import DATA, RUN_DATA, RUN_END, RUN_FAULT, Packet
-from ..store import inside, rundir
+from ..store import attempts, inside, rundir
 from .reading import chunks
 
 POLL = 0.1  # seconds between looks at an output that grows
@@ -21,15 +21,16 @@ def follow(
 ) -> Generator[Packet, None, None]:
     """The run's output from its beginning, as it is made, until the run has ended.
 
+    Where its runner has tried it again, that is what the first of these attempts has printed.
+
     Where `hangup_fd` becomes readable nobody watches any more, and it ends too.
     """
     directory = rundir.run_dir(home, run_id)
-    position = 0
+    output = _Growing(directory, attempts.first_begun(rundir.guild_dir(directory)))
     while True:
         # The status first: what was written before the run ended is then all read.
         live = rundir.status(directory).text in ("running", "pending", "staged")
-        for data in _from(directory, position):
-            position += len(data)
+        for data in output.new():
             yield DATA, data
         if not live:
             return
@@ -46,49 +47,72 @@ def follow_all(
     Each piece comes behind the id of its run. An output that cannot be read is told once, and
     keeps none of the others from coming.
     """
-    at = {rundir.run_dir(home, run_id): position for run_id, position in positions.items()}
+    outputs = [_last(rundir.run_dir(home, i), positions[i]) for i in sorted(positions)]
     faulty: Set[str] = set()
     for look in itertools.count():
         over = set()
         if look % _LOOKS_A_STATUS == 0:  # before the output, as in `follow`
-            over = {path for path in at if rundir.status(path).text != "running"}
-        for directory in sorted(at):
-            run_id = os.path.basename(directory).encode()
+            found = (output.directory for output in outputs)
+            over = {path for path in found if rundir.status(path).text != "running"}
+        for output in list(outputs):
+            run_id = os.path.basename(output.directory).encode()
             try:
-                for data in _new_output(directory, at):
+                for data in output.new():
                     yield RUN_DATA, run_id + data
             except OSError as e:
-                if directory not in faulty:
+                if output.directory not in faulty:
                     yield RUN_FAULT, run_id + str(e.strerror).encode()
-                faulty.add(directory)
-            if directory in over:
-                del at[directory]
+                faulty.add(output.directory)
+            if output.directory in over:
+                outputs.remove(output)
                 yield RUN_END, run_id
-        if not at:
+        if not outputs:
             return
         if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
             return
 
 
-def _new_output(directory: str, at: Dict[str, int]) -> Iterator[bytes]:
-    found = inside.status(rundir.guild_dir(directory), rundir.OUTPUT)
-    if found is None:
-        return
-    if found.st_size < at[directory]:
-        at[directory] = 0  # it was restarted
-    for data in _from(directory, at[directory]):
-        at[directory] += len(data)
-        yield data
+class _Growing:
+    """The output of a run, of one attempt after the other, behind a position in the first."""
+
+    def __init__(self, directory: str, attempt: int, position: int = 0) -> None:
+        self.directory = directory
+        self._attempt = attempt
+        self._position = position
+
+    def new(self) -> Iterator[bytes]:
+        """What has come since it was asked last."""
+        guild = rundir.guild_dir(self.directory)
+        while True:
+            # Whether it is an earlier one by now, before it is read: then all of it is there.
+            name = attempts.output_of(guild, self._attempt)
+            yield from self._from(guild, name)
+            if attempts.output_of(guild, self._attempt) != name:
+                continue  # it was put aside meanwhile, and what was read may be the next one's
+            if name == rundir.OUTPUT:
+                return
+            self._attempt += 1
+            self._position = 0
+
+    def _from(self, guild: str, name: str) -> Iterator[bytes]:
+        """What the file holds behind the position; nothing where it is not there yet."""
+        try:
+            f = os.fdopen(inside.open_file(guild, name), "rb")
+        except FileNotFoundError:
+            return
+        if attempts.output_of(guild, self._attempt) != name:
+            f.close()
+            return
+        if os.fstat(f.fileno()).st_size < self._position:
+            self._position = 0  # it was started again by a guild that keeps no attempts
+        f.seek(self._position)
+        for data in chunks(f):
+            self._position += len(data)
+            yield data
 
 
-def _from(directory: str, position: int) -> Iterator[bytes]:
-    """What the output holds behind `position`; nothing where it is not there yet."""
-    try:
-        f = os.fdopen(inside.open_file(rundir.guild_dir(directory), rundir.OUTPUT), "rb")
-    except FileNotFoundError:
-        return
-    f.seek(position)
-    yield from chunks(f)
+def _last(directory: str, position: int) -> _Growing:
+    return _Growing(directory, attempts.begun(rundir.guild_dir(directory)), position)
 
 
 def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Generator[Packet, None, None]:

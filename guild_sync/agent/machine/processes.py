@@ -15,6 +15,7 @@ from ..store.identity import Identity
 # What tells a process to end, and it may refuse.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLICE = 0.5  # seconds after which a wait looks again, where a process may outlive its run
+LONGEST_WAIT = 3600.0  # seconds in one call: the kernel counts milliseconds, up to 24 days
 _POLL = 0.05  # where the kernel tells no end of a process
 
 
@@ -25,6 +26,7 @@ class _Process(NamedTuple):
     group: int
     session: int
     start: int
+    ticks: int  # of CPU, with those of the children that it has waited for
 
     @property
     def lives(self) -> bool:
@@ -117,6 +119,41 @@ def descendants(pid: int) -> List[int]:
     return found
 
 
+class Usage(NamedTuple):
+    """The CPU seconds that an operation has used, and whether a process of it is suspended."""
+
+    seconds: float
+    is_suspended: bool
+
+
+def usage(pid: int, run_dir: str) -> Usage:
+    """What an operation has used by now, whose first process is this one.
+
+    Its processes are those of its session, all below it, and wherever they went those that were
+    started with the run's directory as RUN_DIR.
+    """
+    below_it = {pid, *descendants(pid)}
+    found = [
+        process
+        for process in _processes()
+        if process.session == pid or process.pid in below_it or _is_of_run(process.pid, run_dir)
+    ]
+    ticks = sum(process.ticks for process in found)
+    is_suspended = any(process.state == "T" for process in found)
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), is_suspended)
+
+
+def _is_of_run(pid: int, run_dir: str) -> bool:
+    if pid == os.getpid():
+        return False
+    try:
+        with open("/proc/%d/environ" % pid, "rb") as f:
+            return b"\0RUN_DIR=%s\0" % os.fsencode(run_dir) in b"\0" + f.read()
+    except OSError as e:  # it is gone, or another user's
+        refuse_exhaustion(e)
+        return False
+
+
 def ancestors(pid: int) -> List[int]:
     """A process that lives, its parent, the parent of that, and so on; none for another."""
     parents = {process.pid: process.parent for process in _processes()}
@@ -128,7 +165,8 @@ def ancestors(pid: int) -> List[int]:
 
 
 def _processes() -> Iterator[_Process]:
-    """All processes. Source: proc(5): behind the name state, ppid, pgrp, session; 20th, start."""
+    """All processes. Source: proc(5): behind the name state, ppid, pgrp, session; from the 12th
+    on utime, stime, cutime, cstime; 20th, start."""
     try:
         names = os.listdir("/proc")
     except OSError as e:
@@ -139,9 +177,9 @@ def _processes() -> Iterator[_Process]:
             fields = identity.stat_of(int(name))
             if fields:  # else it ended
                 parent, group, session = map(int, fields[1:4])
-                yield _Process(
-                    int(name), fields[0].decode(), parent, group, session, int(fields[19])
-                )
+                ticks = sum(map(int, fields[11:15]))
+                state = fields[0].decode()
+                yield _Process(int(name), state, parent, group, session, int(fields[19]), ticks)
 
 
 def handle_of(who: Identity) -> Optional[int]:

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import subprocess
 import time
-from types import FrameType
-from typing import BinaryIO, Callable, Dict, List, Optional
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Type
 
 from ..errors import Exhausted
 from ..machine import operation_process, processes
 from ..machine.children import die_with_parent
+from ..protocol import STALLED, TIME_LIMIT
 from ..store import identity, rundir
 from ..store.identity import Identity
+
+if TYPE_CHECKING:
+    from .limits import Limits
 
 _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
 _POLL = 0.05  # seconds between looks where no event tells of an end
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
+
+
+class Ended(NamedTuple):
+    """How an operation has ended; a negative exit status is the signal that ended it."""
+
+    code: int
+    is_told: bool = False  # by a signal that this process got
+    ended_by: str = ""  # the limit that it has reached
+
+    @property
+    def is_out_of_time(self) -> bool:
+        return self.ended_by.startswith(TIME_LIMIT)
+
+    @property
+    def has_stalled(self) -> bool:
+        return self.ended_by.startswith(STALLED)
 
 
 class Output:
@@ -45,6 +66,50 @@ class Output:
             except OSError:  # the terminal is gone; the operation goes on
                 self._echo = None
 
+    def line(self, text: str) -> None:
+        """What guild itself says in the output of a run."""
+        self(b"guild: %s\n" % text.encode("utf-8", "replace"))
+
+
+class Told:
+    """Whether this process was told to end while no operation was there to be told."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __enter__(self) -> "Told":
+        self._wake, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        ending = (*processes.ENDING, signal.SIGQUIT)
+        self._handlers = {s: signal.signal(s, self._note) for s in ending}
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        for signum, handler in self._handlers.items():
+            signal.signal(signum, handler)
+        os.close(self._wake)
+        os.close(self._waker)
+
+    def _note(self, signum: int, _frame: Optional[FrameType]) -> None:
+        self.signal = self.signal or (signal.SIGKILL if signum == signal.SIGQUIT else signum)
+        try:
+            os.write(self._waker, b"x")
+        except BlockingIOError:
+            pass
+
+    def wait(self, seconds: float) -> None:
+        """Return after so long, or when told to end."""
+        until = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        while not self.signal and (left := until - time.monotonic()) > 0:
+            poll.poll(min(left, processes.LONGEST_WAIT) * 1000)
+
 
 def operate(
     directory: str,
@@ -55,11 +120,13 @@ def operate(
     stdin: int = subprocess.DEVNULL,
     ends_its_own: bool = False,
     is_stoppable: bool = False,
-) -> int:
-    """Start the operation, pass its output on until all of it has ended; its exit status.
+    limits: Optional[Limits] = None,
+) -> Ended:
+    """Start the operation, pass its output on until all of it has ended; how it did.
 
     `ends_its_own`: what it started in sessions of their own, it ends by itself.
-    `is_stoppable`: told to end, or ended as one tells a process to, it has done its work: 0.
+    `is_stoppable`: told to end, or ended as one tells a process to, it has done its work: 0;
+    not so one that has stalled.
     """
     # One pipe for stdout and stderr is what keeps them in their order.
     read_end, write_end = os.pipe()
@@ -84,16 +151,17 @@ def operate(
                 preexec_fn=die_with_parent(),
             )
         except OSError as e:
-            line = "guild: cannot run %s: %s\n" % (argv[0], e.strerror)
-            pass_on(line.encode("utf-8", "replace"))
+            pass_on.line("cannot run %s: %s" % (argv[0], e.strerror))
             on_start()
-            return COMMAND_NOT_FOUND
+            return Ended(COMMAND_NOT_FOUND, work.is_told)
         finally:
             os.close(write_end)
         work.began(operation.pid)
+        if limits:
+            limits.begin(operation.pid)
         operation_process.record(rundir.guild_dir(directory), operation.pid, work.pipe)
         on_start()
-        _pump(work, read_end, wake_read, pass_on)
+        _pump(work, read_end, wake_read, pass_on, limits)
         code = operation.wait()
     finally:
         signal.set_wakeup_fd(wakeup)
@@ -101,10 +169,16 @@ def operate(
             signal.signal(signum, handler)
         for fd in (read_end, wake_read, wake_write):
             os.close(fd)
-    if is_stoppable and (work.stopped_by or -code in processes.ENDING):
-        return 0
+    return _ended(code, work, limits.ended_by if limits else "", is_stoppable)
+
+
+def _ended(code: int, work: _Work, ended_by: str, is_stoppable: bool) -> Ended:
+    """How an operation has ended, whose first process ended so."""
+    ended = Ended(code, work.is_told, ended_by)
+    if is_stoppable and not ended.has_stalled and (work.stopped_by or -code in processes.ENDING):
+        return ended._replace(code=0)
     # An operation that was told to end is terminated, however politely it ended.
-    return -work.stopped_by[0] if work.stopped_by and code >= 0 else code
+    return ended._replace(code=-work.stopped_by[0]) if work.stopped_by and code >= 0 else ended
 
 
 class _Work:
@@ -113,6 +187,7 @@ class _Work:
     def __init__(self, pipe: int, ends_its_own: bool) -> None:
         self.pipe = pipe  # its inode: who holds it may still write output
         self.stopped_by: List[int] = []
+        self.is_told = False  # by a signal that this process got
         self._ends_its_own = ends_its_own
         self._pid: Optional[int] = None
         self._told_rest = 0  # the signals that what it left behind has got, too
@@ -125,12 +200,16 @@ class _Work:
 
     def forward(self, signum: int, _frame: Optional[FrameType]) -> None:
         """Pass a signal of the runner's on."""
+        self.is_told = True
         # A runner that is killed cannot tell how its operation ended: it kills it itself.
-        passed_on = signal.SIGKILL if signum == signal.SIGQUIT else signum
-        self.stopped_by.append(passed_on)
+        self.end(signal.SIGKILL if signum == signal.SIGQUIT else signum)
+
+    def end(self, signum: int) -> None:
+        """Tell the operation to end."""
+        self.stopped_by.append(signum)
         if self._pid is not None:
             # It is not waited for before all has ended: nobody else has its number meanwhile.
-            processes.signal_group(self._pid, passed_on)
+            processes.signal_group(self._pid, signum)
 
     @property
     def has_ended(self) -> bool:
@@ -164,7 +243,7 @@ class _Work:
         self._told_rest = told
 
 
-def _pump(work: _Work, output: int, wake: int, pass_on: Output) -> None:
+def _pump(work: _Work, output: int, wake: int, pass_on: Output, limits: Optional[Limits]) -> None:
     """Pass output on until the operation and all that it started have ended.
 
     That is when nobody lives in its session and nobody holds its output; what has left both
@@ -180,16 +259,23 @@ def _pump(work: _Work, output: int, wake: int, pass_on: Output) -> None:
             nonlocal is_open
             if also is not None:
                 selector.register(also, selectors.EVENT_READ)
-            for key, _ in selector.select(seconds):
+            for key, _ in selector.select(limits.seconds(seconds) if limits else seconds):
                 data = _read(key.fd) if key.fd != also else None
                 if key.fd == output:
                     if data:
                         pass_on(data)
+                        if limits:
+                            limits.heard()
                     elif data is not None:
                         selector.unregister(output)
                         is_open = False
             if also is not None:
                 selector.unregister(also)
+            # Whoever else tells it to end waits for that, and kills it where he has to.
+            reached = limits.reached() if limits and not work.is_told else None
+            if reached is not None:
+                pass_on.line(reached.text)
+                work.end(reached.signal)
 
         while not work.has_ended:
             pass_on_what_comes(None)

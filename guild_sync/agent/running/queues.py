@@ -34,7 +34,8 @@ class Staged(NamedTuple):
 def staged_runs(home: str) -> List[Staged]:
     """The runs that wait on this host, in the order in which they were staged.
 
-    A copy of a remote's staged run waits on that remote, and a pending one for its guild.
+    A copy of a remote's staged run waits on that remote, a pending one for its guild, and one
+    out of an archive for a person to start it.
     """
     return sorted(_staged(home))
 
@@ -48,6 +49,7 @@ def _staged(home: str) -> Iterator[Staged]:
         if (
             rundir.status(directory) == rundir.Status("staged")
             and rundir.confirmed(directory) is None
+            and not inside.exists(rundir.guild_dir(directory), rundir.LOCK_IMPORTED)
         ):
             yield Staged(_since(directory), name)
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from .. import protocol
 from ..errors import AgentError, is_exhaustion
@@ -23,7 +23,11 @@ from ..machine.environment import Environment, user_name, variables_of
 from ..protocol import WAITING, Job, Plain, now
 from ..store import inside, locks, rundir
 from ..store.job import read_job
-from .operation import Output, operate
+from .operation import Ended, Output, Told, operate
+
+if TYPE_CHECKING:
+    from .limits import Limits
+    from .retries import Retries
 
 # Operations that are the agent itself, by the name of its argument (__main__.py).
 BUILTINS = ("queue", "series")
@@ -82,67 +86,156 @@ def run(
         state = rundir.status(directory).text
         if state != only if only else state not in WAITING:
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
-        job = read_job(directory)
-        environment = Environment.load(job.get("environment") or {})
-        said: List[str] = []
-        before: List[Tuple[str, List[str]]] = []
-        variables = _variables(directory, job, environment)
-        facts = _facts(directory, job, environment, variables)
-        if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
-            from ..staging import meeting  # most operations require nothing
-
-            home = job.get("guild_home") or _home_of(directory)
-            said = meeting.meet(home, directory, job["requires"], environment.python, variables)
-            of_flags = meeting.variables(directory, job["requires"])
-            variables.update(of_flags)
-            job["env"] = {**(job.get("env") or {}), **of_flags}
-            before = meeting.commands(directory, job["requires"])
-        if job.get("config") or job.get("paths"):
-            from . import flag_files  # most operations have neither
-
-            flag_files.prepare(directory, job)
-        argv = _argv(directory, job, environment)
-        _write_start(directory, argv, job, facts)
-        rundir.remove_attrs(directory, rundir.END)  # of an earlier end: the mark hides it
-        rundir.unmark(directory, rundir.STAGED)
-        rundir.unmark(directory, rundir.PENDING)
-        with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
-            pass_on, is_own = Output(output, echo), bool(job.get("builtin"))
-            for line in said:
-                pass_on(_line(line))
-            code = 0
-            for name, words in before:
-                code = operate(directory, words, variables, pass_on, on_start)
-                if code != 0:
-                    pass_on(_line("post-process of %s failed (exit status %d)" % (name, code)))
-                    break
-            if before and code == 0:
-                from ..staging import meeting
-
-                meeting.note_done(directory, job["requires"])
-            if code == 0:
-                code = operate(
-                    directory,
-                    argv,
-                    variables,
-                    pass_on,
-                    on_start,
-                    subprocess.DEVNULL if stdin is None else stdin,
-                    ends_its_own=is_own,
-                    is_stoppable=bool(job.get("stoppable")),
-                )
-            stopped = now()
-            with _unstoppable():
-                _flush(output.fileno(), directory, pass_on)
-                _write_end(directory, code, stopped)
-        return code
+        work = _prepared(directory)
+        with Told() as told:
+            return _attempts(work, told, echo, on_start, stdin)
     finally:
         locks.release(guild, lock)
 
 
-def _line(text: str) -> bytes:
-    """What guild itself says in the output of a run."""
-    return b"guild: %s\n" % text.encode("utf-8", "replace")
+class _Work(NamedTuple):
+    """What is run, and what was said when it was made ready."""
+
+    directory: str
+    job: Job
+    argv: List[str]
+    variables: Dict[str, str]
+    said: List[str]
+
+
+def _prepared(directory: str) -> _Work:
+    """What the run's job is, once all that it requires is there; its start is written down."""
+    job = read_job(directory)
+    environment = Environment.load(job.get("environment") or {})
+    said: List[str] = []
+    variables = variables_of_operation(directory, job, environment)
+    facts = _facts(directory, job, environment, variables)
+    if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
+        from ..staging import meeting  # most operations require nothing
+
+        home = job.get("guild_home") or _home_of(directory)
+        said = meeting.meet(home, directory, job["requires"], environment.python, variables)
+        of_flags = meeting.variables(directory, job["requires"])
+        variables.update(of_flags)
+        job["env"] = {**(job.get("env") or {}), **of_flags}
+    if job.get("config") or job.get("paths"):
+        from . import flag_files  # most operations have neither
+
+        flag_files.prepare(directory, job)
+    argv = _argv(directory, job, environment)
+    _write_start(directory, argv, job, facts)
+    rundir.remove_attrs(directory, rundir.WHOLE_END)  # of an earlier end: the mark hides it
+    rundir.unmark(directory, rundir.STAGED)
+    rundir.unmark(directory, rundir.PENDING)
+    return _Work(directory, job, argv, variables, said)
+
+
+def _attempts(
+    work: _Work,
+    told: Told,
+    echo: Optional[int],
+    on_start: Callable[[], None],
+    stdin: Optional[int],
+) -> int:
+    """Run the operation until it has done its work, or is not to be tried again.
+
+    The exit status of the run is that of the last attempt.
+    """
+    directory = work.directory
+    guild = rundir.guild_dir(directory)
+    retries: Optional[Retries] = None
+    if "retry" in work.job:
+        from .retries import Retries  # most operations have none
+
+        retries = Retries(guild, work.job["retry"])
+    while True:
+        with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
+            pass_on = Output(output, echo)
+            ended = _attempt(work, told, pass_on, on_start, stdin)
+            stopped = now()
+            if retries and not told.signal and retries.is_due(ended, pass_on):
+                # On the disk is what the next one goes on from.
+                _flush(output.fileno(), directory, pass_on)
+                if _is_begun_again(directory, ended, stopped, told, retries.delay, pass_on):
+                    continue
+                if told.signal:
+                    ended, stopped = Ended(-told.signal), now()
+            with _unstoppable():
+                _flush(output.fileno(), directory, pass_on)
+                _write_end(directory, ended, stopped)
+            return ended.code
+
+
+def _attempt(
+    work: _Work,
+    told: Told,
+    pass_on: Output,
+    on_start: Callable[[], None],
+    stdin: Optional[int],
+) -> Ended:
+    """Run the operation once, after what is to be done before it; how it has ended."""
+    directory, requires = work.directory, work.job.get("requires")
+    is_own = bool(work.job.get("builtin"))
+    for line in work.said:
+        pass_on.line(line)
+    if requires and not is_own:
+        from ..staging import meeting
+
+        before = meeting.commands(directory, requires)
+        for name, words in before:
+            ended = operate(directory, words, work.variables, pass_on, on_start)
+            if ended.code != 0:
+                pass_on.line("post-process of %s failed (exit status %d)" % (name, ended.code))
+                return ended
+        if before:
+            meeting.note_done(directory, requires)
+    if told.signal:
+        on_start()
+        return Ended(-told.signal, True)
+    return operate(
+        directory,
+        work.argv,
+        work.variables,
+        pass_on,
+        on_start,
+        subprocess.DEVNULL if stdin is None else stdin,
+        ends_its_own=is_own,
+        is_stoppable=bool(work.job.get("stoppable")),
+        limits=_limits(work),
+    )
+
+
+def _limits(work: _Work) -> Optional[Limits]:
+    """The limits of an attempt that begins now; None where there are none."""
+    time_limit, stall = work.job.get("time_limit", 0), work.job.get("stall", 0)
+    if not time_limit and not stall:
+        return None
+    from .limits import Limits  # most operations have none
+
+    return Limits(work.directory, time_limit, stall)
+
+
+def _is_begun_again(
+    directory: str, ended: Ended, stopped: int, told: Told, delay: float, pass_on: Output
+) -> bool:
+    """Keep how an attempt ended, wait, and begin the next one; not where this is told to end.
+
+    What is kept is there before the wait, and the output stays in its place until it is over.
+    """
+    guild = rundir.guild_dir(directory)
+    try:
+        if not locks.is_taken_over(guild):
+            rundir.note_attempt(directory, stopped, ended.code, ended.ended_by)
+            told.wait(delay)
+        if told.signal:
+            pass_on.line("told to end: not tried again")
+        elif not locks.is_taken_over(guild):  # else another runner has begun it
+            rundir.put_attempt_aside(directory, again=True)
+            rundir.write_attrs(directory, {"started": now()})
+            return True
+    except (AgentError, OSError) as e:
+        pass_on.line("not tried again: %s" % e)
+    return False
 
 
 @contextmanager
@@ -162,10 +255,10 @@ def _flush(handle: int, directory: str, pass_on: Output) -> None:
     try:
         inside.flush_disk(handle, directory)
     except OSError as e:  # of whichever file: it is no reason to call the operation failed
-        pass_on(_line("the disk may not have all that this run has written: %s" % e.strerror))
+        pass_on.line("the disk may not have all that this run has written: %s" % e.strerror)
 
 
-def _write_end(directory: str, code: int, stopped: int) -> None:
+def _write_end(directory: str, ended: Ended, stopped: int) -> None:
     """Write down how the run ended: where nothing can be opened for now, once something can.
 
     So where the guild home is away, as while it is moved, or its disk is not mounted.
@@ -174,8 +267,10 @@ def _write_end(directory: str, code: int, stopped: int) -> None:
     while True:
         try:
             if not locks.is_taken_over(rundir.guild_dir(directory)):  # else it is another start's
+                if ended.ended_by:
+                    rundir.write_attr(directory, protocol.ENDED_BY, ended.ended_by)
                 rundir.write_attr(directory, "stopped", stopped)
-                rundir.write_attr(directory, "exit_status", code)
+                rundir.write_attr(directory, "exit_status", ended.code)
             return
         except (AgentError, OSError) as e:
             # Where the run alone is gone somebody has removed it.
@@ -244,7 +339,7 @@ def _argv(directory: str, job: Job, environment: Environment) -> List[str]:
     return list(job["argv"])
 
 
-def _variables(directory: str, job: Job, environment: Environment) -> Dict[str, str]:
+def variables_of_operation(directory: str, job: Job, environment: Environment) -> Dict[str, str]:
     """The operation's environment: the host's, the activated one's, then the run's own."""
     variables = dict(environment.variables)
     own = {str(k): str(v) for k, v in (job.get("env") or {}).items()}

@@ -1,6 +1,6 @@
 """A run made from an earlier one: started again in its place, or anew as it was.
 
-What an earlier end left is removed under the run's lock and after its mark PENDING, so
+What an earlier end left is put aside under the run's lock and after its mark PENDING, so
 that a kill at any moment leaves a pending or a staged run, never one with a wrong end.
 """
 
@@ -61,6 +61,7 @@ def restage(
                 "refused",
             )
         rundir.mark(directory, rundir.PENDING)
+        rundir.put_attempt_aside(directory)
         _forget_end(directory)
         guild = rundir.guild_dir(directory)
         write_job(directory, job)
@@ -100,7 +101,7 @@ def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:
 
 
 def _forget_end(directory: str) -> None:
-    rundir.remove_attrs(directory, rundir.END)
+    rundir.remove_attrs(directory, rundir.WHOLE_END)
     rundir.unmark(directory, rundir.OUTPUT)
 
 
@@ -130,6 +131,7 @@ def stage_in(
         rundir.mark(run_dir, rundir.PENDING)
         _forget_end(run_dir)
         given.forget_all(run_dir)
+        rundir.forget_attempts(run_dir)
         rundir.remove_attrs(run_dir, rundir.attr_names(run_dir))
         revision.forget(run_dir)
         stage.fill(run_dir, run_id, opref, attributes, job, diff)

@@ -96,13 +96,14 @@ def open_file(folder: str, name: str, flags: int = READ, mode: int = 0o644) -> i
             raise _explained(e, os.path.join(folder, name), None) from None
 
 
-def create(folder: str, name: str, mode: int = 0o644) -> int:
-    """A descriptor of a new file, in place of the file or link that was there before."""
+def create(folder: str, name: str, mode: int = 0o644, replace: bool = True) -> int:
+    """A descriptor of a new file, in place of the file or link that was there before.
+
+    Unless it is to `replace` that: then it raises FileExistsError.
+    """
     with holding(folder, name, make=True) as (handle, base):
-        try:
-            os.unlink(base, dir_fd=handle)
-        except FileNotFoundError:
-            pass
+        if replace:
+            remove_at(handle, base)
         return os.open(base, _NEW, mode, dir_fd=handle)
 
 
@@ -172,13 +173,40 @@ def make(folder: str, name: str) -> None:
         pass
 
 
+def set_mode(folder: str, name: str, mode: int) -> None:
+    """Give a folder in `folder` this mode."""
+    with holding(folder, name) as (handle, base):
+        inner = opened(base, handle, _FOLDER)
+    try:
+        os.fchmod(inner, mode)
+    finally:
+        os.close(inner)
+
+
 def remove(folder: str, name: str) -> None:
     """Remove a file, or a link itself; nothing where there is none."""
     try:
         with holding(folder, name) as (handle, base):
-            os.unlink(base, dir_fd=handle)
+            remove_at(handle, base)
     except FileNotFoundError:
         pass
+
+
+def remove_at(handle: int, name: str) -> None:
+    """As `remove`, of what is in an open folder."""
+    try:
+        os.unlink(name, dir_fd=handle)
+    except FileNotFoundError:
+        pass
+
+
+def move(folder: str, name: str, to: str) -> None:
+    """Move a file, or a link itself, to another path in the folder; where none is, a new one."""
+    with holding(folder, name) as (source, old), holding(folder, to, make=True) as (target, new):
+        try:
+            os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
+        except FileNotFoundError:
+            os.close(os.open(new, _NEW, 0o644, dir_fd=target))
 
 
 def write(handle: int, name: str, text: str, flushed: bool) -> None:
@@ -219,6 +247,15 @@ def _flush_folder(handle: int) -> None:
             raise
     finally:
         os.close(inner)
+
+
+def flush_folder(path: str) -> None:
+    """Have the names in a folder be on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        _flush_folder(handle)
+    finally:
+        os.close(handle)
 
 
 def flush(paths: Iterable[str]) -> None:

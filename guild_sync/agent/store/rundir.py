@@ -14,10 +14,12 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Tuple,
 )
 
 from ..errors import AgentError, refuse_exhaustion
 from ..protocol import (
+    ENDED_BY,
     NAME_LENGTH,
     NOTES,
     RUN_ID,
@@ -42,20 +44,27 @@ LOCK_REMOTE = "LOCK.remote"
 # When this machine last had a remote's word for the run, which remote, and the stamp of what
 # was copied (agent/copies/marks.py); as LOCK* it is never copied.
 LOCK_CONFIRMED = "LOCK.confirmed"
+LOCK_ATTEMPTS = "LOCK.attempts"  # of a copy: agent/store/attempts.py has what is in it
 # In place of LOCK.remote, of a run that its remote says it has no more: the remote's name.
 LOCK_LOST = "LOCK.lost"
 # Of a copy: the paths that its remote may not read, a JSON list.
 LOCK_UNREADABLE = "LOCK.unreadable"
 # Of a copy: the remote that it was removed from once it was verified, as nobody misses it there.
 LOCK_CLEANED = "LOCK.cleaned"
+# Of a staged run that came out of an archive: no queue starts it, for its command is that of
+# whoever made the archive.
+LOCK_IMPORTED = "LOCK.imported"
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.
 DELETING = ".deleting-"
 OUTPUT = "output"
+ATTEMPTS = "attempts"  # agent/store/attempts.py has what is in it
 JOB_PACKAGES = "job-packages"  # the project and what was installed for it
 # The attributes that a run has once it has ended.
 END = ("exit_status", "stopped")
+# All that an end writes.
+WHOLE_END = (*END, ENDED_BY)
 
 # Attributes in this file are read whole; a larger one is not one of ours.
 _MAX_ATTR = attrs.MAX_BYTES
@@ -332,6 +341,34 @@ def starter(value: Value) -> Optional[Starter]:
     return {"user": user, "client": client, "home": home}
 
 
+def note_attempt(directory: str, stopped: int, exit_status: int, ended_by: str) -> None:
+    """Write down how the run's last attempt ended, which another is to follow."""
+    from . import attempts  # most runs have but one
+
+    started = read_attr(directory, "started")
+    ended = attempts.AttemptEnd(started, stopped, exit_status, ended_by or None)
+    attempts.note_end(guild_dir(directory), ended)
+
+
+def put_attempt_aside(directory: str, again: bool = False) -> None:
+    """Keep how the run's last attempt ended, and its output, as another is about to begin.
+
+    `again`: its own runner begins it.
+    """
+    found = read_attrs(directory, ("started", "stopped", "exit_status", ENDED_BY))
+    if found["started"] is not None:
+        from . import attempts  # most runs have but one
+
+        attempts.put_aside(guild_dir(directory), attempts.AttemptEnd(*found.values()), again)
+
+
+def forget_attempts(directory: str) -> None:
+    """Remove the attempts of what is to be another run."""
+    import shutil  # no other start has a use for it
+
+    shutil.rmtree(os.path.join(guild_dir(directory), ATTEMPTS), ignore_errors=True)
+
+
 def write_attr(directory: str, name: str, value: Plain, flushed: bool = True) -> None:
     """Write an attribute, whole or not at all; on the disk then, or after `inside.flush`."""
     if not is_attr_name(name):
@@ -381,6 +418,7 @@ def was_ready(directory: str) -> bool:
 def mark_staged(directory: str) -> None:
     """Have a pending run wait to be started."""
     write_attr(directory, "staged", now())
+    unmark(directory, LOCK_IMPORTED)  # its command is what was meant here
     mark(directory, STAGED)
     unmark(directory, PENDING)
 
@@ -569,6 +607,8 @@ def state(directory: str) -> State:
         "unreadable": [],
         "children": [],
         "bytes": None,
+        "retries": 0,
+        "stalls": 0,
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)
@@ -576,9 +616,36 @@ def state(directory: str) -> State:
         found["exit_status"] = seen.exit_status
         found["started"], found["stopped"] = seen.started, seen.stopped
         found["notes"] = notes(directory)
+        found["retries"], found["stalls"] = attempt_counts(directory, seen.started)
     elif inside.exists(guild_dir(directory), LOCK_REMOTE):
         found["status"], found["remote"] = "running", status(directory).remote
     return found
+
+
+def attempt(directory: str, started: Value) -> int:
+    """Which start of its operation the run's last one is, which was then."""
+    if not inside.exists(guild_dir(directory), ATTEMPTS):
+        return 1
+    from . import attempts  # most runs have but one
+
+    return attempts.current(guild_dir(directory), started)
+
+
+def attempt_counts(directory: str, started: Value) -> Tuple[int, int]:
+    """How often the run, started last then, was begun again by its runner, and has stalled.
+
+    Of a copy: when it was settled last. Its files may be those of a later moment.
+    """
+    guild = guild_dir(directory)
+    is_copy = inside.exists(guild, LOCK_REMOTE) or inside.exists(guild, LOCK_CONFIRMED)
+    ended_by = None if is_copy else read_attr(directory, ENDED_BY)
+    if ended_by is None and not inside.exists(guild, LOCK_ATTEMPTS if is_copy else ATTEMPTS):
+        return 0, 0
+    from . import attempts  # most runs have but one
+
+    if is_copy:
+        return attempts.settled_counts(guild)
+    return attempts.counts(guild, started, ended_by)
 
 
 def shown(value: object) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from projects import load, message, only
 
+from guild_sync.errors import GuildError
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.recipe import definition, operation_of
-from guild_sync.project.definitions import Operation
+from guild_sync.project.definitions import Operation, Supervision
 
 
 def test_all_of_them_are_read(tmp_path: Path) -> None:
@@ -142,12 +143,63 @@ def test_the_module_is_looked_for_in_the_folders_of_the_path(tmp_path: Path) -> 
     assert list(only(tmp_path, text).flags) == ["rate"]
 
 
+def supervised(tmp_path: Path, keys: str) -> Supervision:
+    return only(tmp_path, f"op: {{main: m, {keys}}}").supervision
+
+
+def test_how_attempts_are_looked_after(tmp_path: Path) -> None:
+    keys = "retry: 3, retry-delay: 2m, retry-on: 'CUDA|NCCL', time-limit: 12h, stall: 0.3s"
+    assert supervised(tmp_path, keys) == Supervision(3, 120.0, "CUDA|NCCL", 43200.0, 0.3)
+    assert supervised(tmp_path, "retry: 0, retry-delay: 0, stall: 0") == Supervision()
+    assert supervised(tmp_path, "retry-delay: 0.5").retry_delay == 0.5
+
+
+def test_a_time_with_colons_is_one_though_yaml_reads_a_number(tmp_path: Path) -> None:
+    assert supervised(tmp_path, "time-limit: 4:00:00").time_limit == 14400
+    assert supervised(tmp_path, "retry-delay: '4:00:00'").retry_delay == 14400
+
+
+TIMES = "a time such as 30s, 2m, 12h or 4:00:00"
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("retry: -1", "retry: must be a whole number from 0 to 1000, not -1"),
+        ("retry: 1.5", "retry: must be a whole number from 0 to 1000, not 1.5"),
+        ("retry: 1001", "retry: must be a whole number from 0 to 1000, not 1001"),
+        ("retry: yes", "retry: must be a number"),
+        ("retry: three", "retry: must be a number"),
+        ("retry-on: 'x('", "retry-on: 'x(' is no regular expression: missing )"),
+        ("retry-on: [x]", "retry-on: must be text"),
+        ("retry-on: ''", "retry-on: must be a regular expression on one line, not ''"),
+        ('retry-on: "a\\0b"', "retry-on: must be a regular expression on one line, not"),
+        *(
+            (f"{key}: {value}", f"{key}: must be {TIMES}, not {shown}")
+            for key in ("retry-delay", "time-limit", "stall")
+            for value, shown in (
+                *(("-5", "-5"), ("soon", "'soon'"), ("2:00", "'2:00'"), ("-4:00:00", "'-4:00:00'")),
+                *((".inf", "inf"), ("366d", "'366d'")),
+            )
+        ),
+        ("retry-delay: yes", "retry-delay: must be a number or text"),
+    ],
+)
+def test_what_is_wrong_with_how_attempts_are_looked_after(
+    tmp_path: Path, key: str, fault: str
+) -> None:
+    lines = message(tmp_path, f"op: {{main: m, {key}}}").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"  op: {fault}")
+
+
 def test_a_run_keeps_them_all(tmp_path: Path) -> None:
     made = only(
         tmp_path,
         """
 op: {main: m, tags: [a], env-secrets: [B], python-path: [c], python-requires: '>=3', stoppable: yes,
-     delete-on-success: yes, pip-freeze: yes, run-attrs: {d: [1]}, objective: e}
+     delete-on-success: yes, pip-freeze: yes, run-attrs: {d: [1]}, objective: e, retry: 2,
+     retry-delay: 1s, retry-on: x, time-limit: 2h, stall: 3m}
 """,
     )
     assert _kept(made) == made
@@ -156,10 +208,18 @@ op: {main: m, tags: [a], env-secrets: [B], python-path: [c], python-requires: '>
 def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
     data = definition(Operation("op", main="m"))
     new = ("tags", "env_secrets", "python_path", "python_requires", "stoppable", "run_attrs")
-    for key in (*new, "delete_on_success", "pip_freeze", "kept"):
+    for key in (*new, "delete_on_success", "pip_freeze", "kept", "supervision"):
         del data[key]
     recipe = {"job": {"operation": data}, "id": "x"}
     assert operation_of(recipe) == Operation("op", main="m")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"retry": "x"}, {"stall": -1}, {"retry_on": 3}])
+def test_a_run_whose_job_is_not_ours_is_said_not_to_be_read(wrong: object) -> None:
+    data = {**definition(Operation("op", main="m")), "supervision": wrong}
+    recipe = {"job": {"operation": data}, "id": "x"}
+    with pytest.raises(GuildError, match="job of run x cannot be read"):
+        operation_of(recipe)  # type: ignore[arg-type]
 
 
 def _kept(operation: Operation) -> Operation | None:

@@ -19,6 +19,8 @@ STATE: dict[str, object] = {
     "unreadable": [],
     "children": [],
     "notes": {},
+    "retries": 0,
+    "stalls": 0,
 }
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,13 @@ class Remote:
         may_make: bool = True,
         setup: str = "",
         script: str = BOOTSTRAP,
+        arguments: Sequence[str] = (),
     ) -> tuple[dict[str, Any] | None, bytes]:
         """The answer and what is behind it; without an answer, all that was printed."""
-        made = "yes" if may_make else "no"
+        made = "enter" if arguments else "yes" if may_make else "no"
         of_sent, of_setup = (quote(text) if text else NOTHING for text in (sent, setup))
         given = (quote(python), "DIGEST", of_sent, made, of_setup)
-        words = (*given, *home_words(home, quote))
+        words = (*given, *home_words(home, quote), *(quote(f"a{word}") for word in arguments))
         done = subprocess.run(
             [*self.argv, " ".join([script, *words])],
             input=b"request\n",
@@ -104,6 +106,21 @@ def test_an_agent_that_is_there_is_become_with_nothing_of_the_logins_in_it(
 ) -> None:
     remote.agent()
     assert remote() == (None, AGENT)
+
+
+@pytest.mark.parametrize("setup", ["", "cd /; set -- x; IFS=0"])
+def test_an_agent_that_a_person_works_with_has_words_of_its_own_and_their_stdin(
+    remote: Remote, setup: str
+) -> None:
+    words = ["shell", HOSTILE, "", "tx", "vHOME", "-n"]
+    script = in_login(False) if setup else BOOTSTRAP
+    refused = b"guild: it cannot be entered: no agent is there any more\n"
+    assert remote(arguments=words, setup=setup, script=script) == (None, refused)
+    (remote.agent() / "__main__.py").write_text(
+        "import sys\nsys.stdout.write(ascii(sys.argv[1:]) + sys.stdin.read())\n"
+    )
+    said = f"{words!a}request\n".encode()
+    assert remote(arguments=words, setup=setup, script=script) == (None, said)
 
 
 def test_variables_in_the_guild_home_are_those_there(remote: Remote) -> None:
@@ -261,7 +278,7 @@ def test_the_line_is_one_word_to_every_shell() -> None:
     # reads these two backslashes.
     assert not re.search(r"['!\n]|\\\\|\\'", script)
     assert " #" not in script, "a comment that shares its line would be all that follows"
-    assert "@" not in script
+    assert not re.search("@[A-Z]", script), "what is put in for each"
     before = in_login(True).partition("' '")[0].removeprefix("sh -c '")
     assert not re.search(r"['!\n]|\\\\|\\'", before)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guild_sync.agent.protocol import lasting
 from guild_sync.output import formats
 
 
@@ -32,7 +33,7 @@ def test_a_time_is_shown_to_the_second_whatever_a_run_says(
     [(0, "0s"), (45, "45s"), (600, "10m"), (5400, "1h30m"), (36000, "10h"), (90061, "1d1h1m1s")],
 )
 def test_a_time_span_is_shown_as_the_config_file_has_it(seconds: int, text: str) -> None:
-    assert formats.duration(seconds) == text
+    assert lasting(seconds) == text
 
 
 def test_an_open_connection_says_since_when_and_until_when(utc: None) -> None:

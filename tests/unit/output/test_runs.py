@@ -29,6 +29,8 @@ RUN: Run = {
     "comments": None,
     "cmd": None,
     "started_by": None,
+    "attempt": 1,
+    "ended_by": None,
 }
 
 

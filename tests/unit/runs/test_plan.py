@@ -10,13 +10,14 @@ from types import FrameType
 import pytest
 from support import Guild, project
 
+from guild_sync.agent.protocol import Job
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.project.flags import flag_values
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import plan
-from guild_sync.runs.resolve import Request, resolve
+from guild_sync.runs.resolve import Request, SupervisionGiven, resolve
 
 GUILDFILE = """
 op:
@@ -254,3 +255,83 @@ def test_what_guild_brings_along_cannot_be_a_batch(here: LocalHost) -> None:
     with pytest.raises(UsageError) as error:
         plan(Request("queue", ["poll-interval=[1,2]"]), here)
     assert error.value.message == "queue cannot be a batch"
+
+
+# How attempts are looked after.
+
+SUPERVISED = """
+op: {exec: 'echo ${x}', flags: {x: 1}, retry: 2, retry-on: x}
+plain: {exec: echo}
+pipe: {steps: [op], retry: 5, flags: {x: 7}}
+"""
+
+
+@pytest.fixture
+def supervised(here: LocalHost, guild: Guild) -> LocalHost:
+    project(guild.folder, SUPERVISED)
+    return here
+
+
+def retry_of(job: Job) -> tuple[int, float, str] | None:
+    found = job.get("retry")
+    return (found["count"], found["delay"], found["pattern"]) if found else None
+
+
+def test_the_command_line_says_how_attempts_are_looked_after_and_guild_yml_the_rest(
+    supervised: LocalHost,
+) -> None:
+    assert retry_of(plan(Request("op"), supervised).job) == (2, 0, "x")
+    said = plan(Request("op", supervision={"retry": 3, "retry_delay": 2}), supervised)
+    assert retry_of(said.job) == (3, 2, "x")
+    assert retry_of(plan(Request("op", supervision={"retry": 0}), supervised).job) is None
+    assert retry_of(plan(Request("plain"), supervised).job) is None
+
+
+def test_limits_of_time_go_to_the_runner_by_the_same_rules(supervised: LocalHost) -> None:
+    given: SupervisionGiven = {"time_limit": 60, "stall": 0.3}
+    made = plan(Request("op", ["x=[1,2]"], supervision=given), supervised)
+    assert "time_limit" not in made.job and "stall" not in made.job
+    jobs = [child["job"] for child in made.children]
+    assert [(job["time_limit"], job["stall"]) for job in jobs] == [(60, 0.3)] * 2
+    pipe = plan(Request("pipe", supervision=given), supervised)
+    assert (pipe.job["time_limit"], pipe.job["stall"]) == (60, 0.3)
+    assert "stall" not in pipe.children[0]["job"]
+    assert "stall" not in plan(Request("op", supervision={"stall": 0}), supervised).job
+
+
+def test_a_batchs_trials_are_looked_after_and_not_the_batch(supervised: LocalHost) -> None:
+    made = plan(Request("op", ["x=[1,2]"], supervision={"retry": 3}), supervised)
+    assert retry_of(made.job) is None
+    assert [retry_of(child["job"]) for child in made.children] == [(3, 0, "x")] * 2
+
+
+def test_a_pipeline_is_looked_after_as_it_says_and_its_steps_as_they_say(
+    supervised: LocalHost,
+) -> None:
+    made = plan(Request("pipe", supervision={"retry": 4}), supervised)
+    assert retry_of(made.job) == (4, 0, "")
+    assert [retry_of(child["job"]) for child in made.children] == [(2, 0, "x")]
+
+
+def test_a_run_that_starts_again_is_looked_after_as_before_unless_it_is_said_otherwise(
+    supervised: LocalHost, guild: Guild
+) -> None:
+    staged = guild.ok("run", "op", "--retry", "7", "--stage", "-y").lines[-2].split()[-1]
+    assert retry_of(plan(Request(again=staged), supervised).job) == (7, 0, "x")
+    assert retry_of(plan(Request(like=staged), supervised).job) == (7, 0, "x")
+    changed = plan(Request(again=staged, supervision={"retry_on": "y"}), supervised)
+    assert retry_of(changed.job) == (7, 0, "y")
+
+
+@pytest.mark.parametrize("given", [{"retry_on": "x"}, {"retry_delay": 1.0}])
+def test_how_to_try_again_says_nothing_where_nothing_says_to(
+    supervised: LocalHost, given: SupervisionGiven
+) -> None:
+    name = next(iter(given)).replace("_", "-")
+    with pytest.raises(UsageError, match=f"^--{name} belongs to --retry$"):
+        plan(Request("plain", supervision=given), supervised)
+
+
+def test_a_queue_is_not_looked_after(here: LocalHost) -> None:
+    with pytest.raises(UsageError, match="queue takes no --retry"):
+        plan(Request("queue", supervision={"retry": 1}), here)

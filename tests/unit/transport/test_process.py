@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -130,3 +136,65 @@ def has_ended(pid: int) -> bool:
     except FileNotFoundError:
         return True
     return state == "Z"
+
+
+def joined(script: str) -> tuple[socket.socket, Future[process.Completed]]:
+    """The far end of a connection that a shell script is joined to, and how that ends."""
+    far, near = socket.socketpair()
+    end: Future[process.Completed] = Future()
+    work = partial(process.join, ("sh", "-c", script), near)
+    threading.Thread(target=lambda: end.set_result(work()), daemon=True).start()
+    far.settimeout(PATIENCE)
+    return far, end
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    with connection.makefile("rb") as file:
+        return file.read()
+
+
+def test_each_direction_of_a_joined_connection_ends_by_itself() -> None:
+    far, end = joined("cat; echo why >&2; exit 3")
+    with far, far.makefile("rb") as received:
+        data = os.urandom(1 << 20)
+        sender = threading.Thread(target=far.sendall, args=(data,))
+        sender.start()
+        assert received.read(len(data)) == data
+        sender.join()
+        far.shutdown(socket.SHUT_WR)
+        assert received.read() == b""
+        assert end.result(PATIENCE) == (3, b"", "why\n")
+    far, end = joined("echo answer; exec >&-; cat >/dev/null")
+    with far:
+        assert read_to_the_end(far) == b"answer\n"
+        far.sendall(b"more")  # the program reads on
+        assert not end.done()
+        far.shutdown(socket.SHUT_WR)
+        assert end.result(PATIENCE).code == 0
+
+
+def test_a_joined_connection_is_closed_with_its_program() -> None:
+    far, end = joined("exit 7")
+    with far:
+        assert read_to_the_end(far) == b""
+        assert end.result(PATIENCE).code == 7
+
+
+def test_a_program_that_sends_to_nobody_is_ended() -> None:
+    far, end = joined("trap '' PIPE; while :; do echo more; done")
+    far.recv(1)
+    far.close()
+    assert end.result(PATIENCE).code == -signal.SIGTERM
+
+
+def test_what_takes_our_place_is_the_process_that_we_were(tmp_path: Path) -> None:
+    become = "from guild_sync.transport import process; process.become"
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"print('first'); {become}(('sh', '-c', 'echo $$; kill -PIPE $$'))"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    out, _ = program.communicate(timeout=PATIENCE)
+    assert (out, program.returncode) == (b"first\n%d\n" % program.pid, -signal.SIGPIPE)
+    with pytest.raises(GuildError, match="no-such-program is not installed here"):
+        process.become(("no-such-program",))

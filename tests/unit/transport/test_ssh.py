@@ -205,6 +205,32 @@ def test_the_argv_names_the_configuration_and_the_host_and_then_the_command() ->
     assert argv == ("ssh", "-F", argv[2], "--", "gpu.example.com", "true", "'a'")
 
 
+def test_a_persons_work_has_a_terminal_where_there_is_one_here(tmp_path: Path) -> None:
+    quiet, (_, *rest) = ("-o", "LogLevel=ERROR"), ssh.argv(GPU, "true")
+    primary, terminal = os.openpty()
+    plain = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR)
+    kept = os.dup(0), os.dup(1)
+    try:
+        for stdin, stdout, asked in (
+            (terminal, terminal, "-t"), (plain, terminal, "-T"), (terminal, plain, "-T"),
+        ):  # fmt: skip
+            os.dup2(stdin, 0)
+            os.dup2(stdout, 1)
+            assert ssh.terminal_argv(GPU, "true") == ("ssh", asked, *quiet, *rest)
+    finally:
+        for number, fd in enumerate(kept):
+            os.dup2(fd, number)
+        for fd in (primary, terminal, plain, *kept):
+            os.close(fd)
+
+
+def test_a_port_is_joined_without_asking_for_a_persons_forwardings() -> None:
+    argv = ssh.port_argv(GPU, 6006)
+    config = ssh.argv(GPU)[2]
+    own = ("-o", "ControlMaster=no", "-W", "localhost:6006")
+    assert argv == ("ssh", *own, "-F", config, "--", "gpu.example.com")
+
+
 def test_the_configuration_is_written_where_the_argv_says() -> None:
     path = Path(ssh.argv(GPU)[2])
     assert path.parent == ssh_config.private_folder()

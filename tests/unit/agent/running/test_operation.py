@@ -45,7 +45,7 @@ def test_an_operation_is_followed_to_its_end_though_nothing_can_be_opened_for_a_
     with (run / ".guild/output").open("wb") as output:
         pass_on = operation.Output(output, None)
         argv = ["sh", "-c", LEAVES_A_CHILD]
-        assert operation.operate(str(run), argv, dict(os.environ), pass_on, begin) == 3
+        assert operation.operate(str(run), argv, dict(os.environ), pass_on, begin).code == 3
     assert looks.left == 0
     assert (run / ".guild/output").read_text() == "done\n"
 
@@ -67,7 +67,7 @@ def test_a_runs_end_is_written_once_something_can_be_opened(
         monkeypatch.setattr(os, "replace", replace)
     else:
         monkeypatch.setattr(inside, "opened", Exhausted(inside.opened, 3))
-    runner._write_end(str(run), 7, 1)
+    runner._write_end(str(run), operation.Ended(7), 1)
     assert rundir.read_attr(str(run), "exit_status") == 7
 
 
@@ -78,7 +78,7 @@ def test_a_runs_end_is_written_once_its_guild_home_is_there_again(
     run = make(home)
     home.rename(away)
     monkeypatch.setattr(time, "sleep", lambda _: away.rename(home))
-    runner._write_end(str(run), 7, 1)
+    runner._write_end(str(run), operation.Ended(7), 1)
     assert rundir.read_attr(str(run), "exit_status") == 7
 
 
@@ -86,4 +86,4 @@ def test_a_runs_end_is_not_waited_for_where_the_run_was_removed(tmp_path: Path) 
     run = make(tmp_path)
     shutil.rmtree(run)
     with pytest.raises(FileNotFoundError):
-        runner._write_end(str(run), 7, 1)
+        runner._write_end(str(run), operation.Ended(7), 1)

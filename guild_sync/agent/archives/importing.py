@@ -1,0 +1,327 @@
+"""Runs taken out of an archive whose maker is not trusted: each comes whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ..catalog import changes, trash
+from ..copies import expected, marks
+from ..errors import AgentError, refuse_exhaustion
+from ..files import left_out
+from ..protocol import Contents, Imported
+from ..store import inside, locks, rundir
+from . import members, unpacking
+from .exporting import NOTES
+from .members import Member
+
+# What a listing needs to know of a run; each file of it is small, or no file of guild's.
+_ATTRIBUTES = ".guild/attrs"
+_MARKS = {".guild/" + name for name in ("opref", "manifest", rundir.STAGED, rundir.BATCH, *NOTES)}
+_MOST_SMALL = 1 << 20
+_MOST_MEMBERS = 5_000_000
+# Errors of one member's name or place, which say nothing of the others.
+_OF_MEMBER = {
+    errno.EEXIST: "the archive has two members of the name %s",
+    errno.ENAMETOOLONG: "its file %s has too long a name",
+    errno.EILSEQ: "no file can have the name %s here",
+    errno.ENOTDIR: "its file %s is in what is no folder",
+    errno.ELOOP: "its file %s is behind a link",
+    errno.EISDIR: "its file %s is a folder too",
+    errno.ENOENT: "its file %s is not there",
+}
+
+
+# ---- looked into
+
+
+def look(home: str, file: str) -> Contents:
+    """Have a guild home be what a listing of an archive's runs is made of; which there are."""
+    found: Contents = {"runs": {}, "strange": 0}
+    top = rundir.runs_dir(home)
+    os.makedirs(top, exist_ok=True)
+    with members.making_sense(file):
+        for number, member in enumerate(members.of_runs(file)):
+            if number > _MOST_MEMBERS:
+                raise AgentError("%s has too many members" % rundir.shown(file))
+            run_id, path = members.of_run(member)
+            if not run_id:
+                found["strange"] += _is_strange(member)
+                continue
+            run = found["runs"].setdefault(run_id, {"files": 0, "bytes": 0})
+            run["files"] += member.kind == members.FILE
+            run["bytes"] += member.size
+            if _is_listed(member, path):
+                _put_if_possible(top, member)
+    return found
+
+
+def _is_strange(member: Member) -> bool:
+    """Whether a member is none that guild or Guild AI puts beside runs."""
+    return bool(member.path) and not os.path.basename(member.path).startswith(".guild-")
+
+
+def _is_listed(member: Member, path: str) -> bool:
+    above, _, name = path.rpartition("/")
+    if member.kind == members.FOLDER:
+        return path in ("", ".guild", _ATTRIBUTES)
+    is_attribute = above == _ATTRIBUTES and rundir.is_attr_name(name)
+    is_small = member.kind == members.FILE and member.size <= _MOST_SMALL
+    return is_small and (path in _MARKS or is_attribute)
+
+
+def fill(home: str, file: str, run: str, below: Optional[str] = None) -> None:
+    """Have such a guild home tell of all files of one run: what they are called, how large.
+
+    Those in the folder `below` have their contents too; in all folders, where it is empty.
+    """
+    directory = rundir.existing(rundir.run_dir(home, run))
+    with members.making_sense(file):
+        for member in members.of_runs(file):
+            run_id, path = members.of_run(member)
+            if run_id != run or not path or _is_untrusted(path):
+                continue
+            is_file = member.kind == members.FILE
+            if is_file and (below is None or (below and not path.startswith(below + "/"))):
+                _put_if_possible(directory, member, path, hollow=True)
+            elif member.kind in (members.FILE, members.FOLDER) or _is_within(member):
+                _put_if_possible(directory, member, path)
+
+
+def _put_if_possible(top: str, member: Member, path: str = "", hollow: bool = False) -> None:
+    """Put a member where it is only looked at: one that cannot be there is not shown."""
+    try:
+        unpacking.put(top, member, path, replace=True, hollow=hollow)
+    except OSError as e:
+        if e.errno not in _OF_MEMBER and e.errno != errno.EFBIG:
+            raise
+
+
+# ---- imported
+
+
+def import_runs(
+    home: str,
+    file: str,
+    ids: Sequence[str],
+    most: int,
+    room: int,
+    copy_resources: bool = False,
+    move: bool = False,
+) -> Imported:
+    """Take runs out of an archive; those that are here already are left as they are.
+
+    Nothing is there of a run before all is. `most`: the bytes that they have by what the archive
+    said before; `room`: those that there is room for. With `copy_resources` there is a copy of
+    what a link between runs leads to, in its place. With `move`, which takes a folder, they are
+    removed there.
+    """
+    if move and members.kind_of(file) != members.PLAIN:
+        raise AgentError("--move takes an archive that is a folder")
+    found: Imported = {
+        "done": [], "refused": {}, "there": [], "open": [], "links": {}, "others": {}, "kept": {},
+    }  # fmt: skip
+    awaited = {run["run"]: run["remote"] for run in expected.expected(home)}
+    wanted = []
+    for run_id in ids:
+        if os.path.lexists(rundir.run_dir(home, run_id)):
+            found["there"].append(run_id)
+        elif run_id in awaited:
+            found["refused"][run_id] = "it is to come from %s ('guild sync')" % awaited[run_id]
+        else:
+            wanted.append(run_id)
+    top = rundir.runs_dir(home)
+    os.makedirs(top, exist_ok=True)
+    incoming = marks.incoming_folder(top)
+    try:
+        brought = _Brought(incoming, set(wanted), min(most, room), found)
+        with members.making_sense(file):
+            for member in members.of_runs(file):
+                brought.take(member)
+        for run_id in wanted:
+            try:
+                _finish(brought, run_id)
+            except OSError as e:  # a mark that is a folder, say
+                refuse_exhaustion(e)
+                found["refused"][run_id] = "it is no run: %s" % e.strerror
+        if copy_resources:
+            _copy_resources(top, brought, room - most)
+        inside.flush([incoming])
+        _settle(home, incoming, wanted, found)
+    finally:
+        trash.remove_tree(incoming)
+    if move:
+        _remove(file, found)
+    return found
+
+
+class _Link(NamedTuple):
+    path: str
+    target: str
+
+
+class _Brought:
+    """What is unpacked of an archive, run by run, beside the runs that are here."""
+
+    def __init__(self, folder: str, wanted: Set[str], most: int, found: Imported) -> None:
+        self.folder = folder
+        self.found = found
+        self.links: Dict[str, List[Tuple[str, str]]] = {}  # those that were not made
+        self.made: Dict[str, List[_Link]] = {}  # those that were
+        self._wanted = wanted
+        self._left = most
+
+    def take(self, member: Member) -> None:
+        """Unpack a member of a run that is wanted, and against which nothing has been found."""
+        run_id, path = members.of_run(member)
+        if run_id not in self._wanted or run_id in self.found["refused"] or _is_untrusted(path):
+            return
+        self._left -= member.size
+        if self._left < 0:
+            raise EOFError("it has more than it said")
+        try:
+            self._put(member, run_id, path)
+        except OSError as e:
+            refuse_exhaustion(e)
+            if e.errno not in _OF_MEMBER:
+                raise
+            self.found["refused"][run_id] = _OF_MEMBER[e.errno] % rundir.shown(path)
+
+    def _put(self, member: Member, run_id: str, path: str) -> None:
+        if member.kind == members.OTHER:
+            self.found["others"].setdefault(run_id, []).append(path)
+        elif member.kind == members.HARD_LINK:
+            self._put_hard_link(member, run_id, path)
+        elif member.kind == members.LINK and not _is_within(member):
+            self.links.setdefault(run_id, []).append((path, member.target))
+        else:
+            unpacking.put(self.folder, member)
+            if member.kind == members.LINK:
+                self.made.setdefault(run_id, []).append(_Link(path, member.target))
+
+    def _put_hard_link(self, member: Member, run_id: str, path: str) -> None:
+        """Have a file of a run by another name too: one that has come already, of the same run."""
+        source = members.checked(member.target)
+        known = inside.status(self.folder, source)
+        # A link by another name could lead elsewhere.
+        is_file = known is not None and stat.S_ISREG(known.st_mode)
+        if not source.startswith(run_id + "/") or not is_file:
+            raise OSError(errno.ENOENT, "")
+        with inside.holding(self.folder, source) as (above, name):
+            self._link(above, name, member.path)
+
+    def _link(self, above: int, name: str, path: str) -> None:
+        with inside.holding(self.folder, path, make=True) as (folder, base):
+            os.link(name, base, src_dir_fd=above, dst_dir_fd=folder, follow_symlinks=False)
+
+
+def _is_untrusted(path: str) -> bool:
+    """Whether a path of a run is that of a mark which says how the run is on a host, or a remote.
+
+    An archive is no host: a run out of it is this machine's own, and at rest.
+    """
+    folder, _, name = path.partition("/")
+    return folder == ".guild" and name.startswith(locks.LOCK) and name not in NOTES
+
+
+def _is_within(member: Member) -> bool:
+    """Whether a link leads to a place in the runs, whatever other links there are.
+
+    Each `..` is at its beginning: behind a name, it would lead out of what a link leads to.
+    """
+    if member.target.startswith("/") or "\0" in member.target:
+        return False
+    parts = [part for part in member.target.split("/") if part not in ("", ".")]
+    ups = 0
+    while ups < len(parts) and parts[ups] == "..":
+        ups += 1
+    return ".." not in parts[ups:] and ups < len(parts) and ups < len(member.path.split("/"))
+
+
+def _finish(brought: _Brought, run_id: str) -> None:
+    """Make what has come of a run be one that is at rest here, or refuse it."""
+    found = brought.found
+    if run_id in found["refused"]:
+        return
+    directory = os.path.join(brought.folder, run_id)
+    guild = rundir.guild_dir(directory)
+    linked = rundir.why_linked(directory)
+    (named,) = rundir.attr_texts(directory, ["id"])  # as text: one of digits may be a number there
+    if linked or not inside.is_folder(guild) or not inside.exists(guild, "opref"):
+        found["refused"][run_id] = linked or "it is no run: it has no .guild/opref"
+    elif named is not None and run_id not in named:
+        found["refused"][run_id] = "by its attribute id it is another one"
+    else:
+        trash.make_wait_no_more(directory)
+        if inside.exists(guild, rundir.STAGED):
+            rundir.mark(directory, rundir.LOCK_IMPORTED, flushed=False)
+        elif rundir.status(directory).text == "error" and not _has_ended(directory):
+            found["open"].append(run_id)
+        out = [*left_out.links_of(directory), *brought.links.get(run_id, [])]
+        left_out.write_note(directory, left_out.LINKS, out)
+        if run_id in brought.links:
+            found["links"][run_id] = len(brought.links[run_id])
+
+
+def _copy_resources(top: str, brought: _Brought, room: int) -> None:
+    """Have files and folders in place of links to other runs, or to other places in a run."""
+    for run_id, links in brought.made.items():
+        if run_id in brought.found["refused"]:
+            continue
+        for link in links:
+            copied = _linked(top, brought.folder, run_id, link)
+            room -= sum(member.size for _, member in copied)
+            if room < 0:
+                raise AgentError("there is no room for copies of what links lead to")
+            directory = os.path.join(brought.folder, run_id)
+            if copied:
+                inside.remove(directory, link.path)
+            for path, member in copied:
+                unpacking.put(directory, member, path)
+
+
+def _linked(top: str, incoming: str, run_id: str, link: _Link) -> List[Tuple[str, Member]]:
+    """What a link leads to, each with the path that it gets; nothing where links are in it."""
+    place = os.path.normpath(os.path.join(run_id, os.path.dirname(link.path), link.target))
+    owner = place.partition("/")[0]
+    folder = incoming if os.path.lexists(os.path.join(incoming, owner)) else top
+    try:
+        found = list(members.at(folder, place))
+    except OSError:
+        return []
+    if any(member.kind not in (members.FILE, members.FOLDER) for member in found):
+        return []
+    return [(link.path + member.path[len(place) :], member) for member in found]
+
+
+def _has_ended(directory: str) -> bool:
+    return rundir.read_attr(directory, rundir.END[0]) is not None
+
+
+def _settle(home: str, incoming: str, ids: Sequence[str], found: Imported) -> None:
+    """Put the runs in their places, each by one rename."""
+    with changes.changing(home):
+        for run_id in ids:
+            if run_id in found["refused"]:
+                continue
+            target = rundir.run_dir(home, run_id)
+            if os.path.lexists(target):  # it has come meanwhile
+                found["there"].append(run_id)
+                continue
+            os.rename(os.path.join(incoming, run_id), target)
+            found["done"].append(run_id)
+        inside.flush_folder(rundir.runs_dir(home))
+
+
+def _remove(file: str, found: Imported) -> None:
+    """Remove the runs that are here now from the folder that they came from."""
+    for run_id in found["done"]:
+        directory = os.path.join(file, run_id)
+        if locks.holder(rundir.guild_dir(directory)) is not None:
+            found["kept"][run_id] = "it is running there"
+        elif run_id in found["links"] or run_id in found["others"]:
+            found["kept"][run_id] = "not all of it could be brought"
+        elif not trash.remove_tree(directory):
+            found["kept"][run_id] = "not all of it could be removed there"

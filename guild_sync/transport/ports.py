@@ -1,0 +1,95 @@
+"""A port of a remote's machine, opened here: what connects to it is joined to that one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from threading import BoundedSemaphore, Thread
+
+from guild_sync.config.remotes import Remote
+from guild_sync.errors import GuildError
+from guild_sync.transport import process, ssh
+from guild_sync.transport.ssh_failures import CONNECTION_FAILED
+
+_LOOPBACK = "127.0.0.1"  # nobody on another machine reaches it
+_MOST = 64  # connections at once, each of which has an ssh; more of them wait
+
+
+def listener(port: int) -> socket.socket:
+    """A socket that listens on that port of loopback; 0 is one that is free.
+
+    Raises GuildError where it cannot be had.
+    """
+    try:
+        return socket.create_server((_LOOPBACK, port))
+    except OSError as e:
+        why = os.strerror(e.errno or 0)  # Python's own text names the address too
+        raise GuildError(f"port {port} cannot be opened here: {why}") from None
+
+
+def forward(
+    listening: socket.socket, remote: Remote, port: int, on_fault: Callable[[GuildError], None]
+) -> None:
+    """Join what connects to `listening` to a port of `remote`, in threads, until that is closed.
+
+    `on_fault` is told once why nothing is joined, and not again until something has been.
+    """
+    forwarding = _Forwarding(listening, remote, port, on_fault)
+    Thread(target=forwarding.accept, daemon=True).start()
+
+
+class _Forwarding:
+    """Connections, each joined to the port by an ssh of its own over the one connection."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        remote: Remote,
+        port: int,
+        on_fault: Callable[[GuildError], None],
+    ) -> None:
+        self._listening = listening
+        self._remote = remote
+        self._port = port
+        self._on_fault = on_fault
+        self._room = BoundedSemaphore(_MOST)
+        self._was_told = False
+
+    def accept(self) -> None:
+        """Join each that connects."""
+        while True:
+            self._room.acquire()
+            try:
+                connection, _ = self._listening.accept()
+            except ConnectionAbortedError:  # it was given up before it was taken
+                self._room.release()
+                continue
+            except OSError as e:
+                if self._listening.fileno() >= 0:  # else it was closed, as all has ended
+                    self._tell(e.strerror or str(e))
+                return
+            Thread(target=self._join, args=(connection,), daemon=True).start()
+
+    def _join(self, connection: socket.socket) -> None:
+        try:
+            done = process.join(ssh.port_argv(self._remote, self._port), connection)
+        except OSError as e:
+            self._tell(e.strerror or str(e))
+        else:
+            if done.code != CONNECTION_FAILED:
+                self._was_told = False
+            else:
+                self._tell(
+                    "does the run listen there yet?",
+                    "If it does: the ssh server there has to allow it ('AllowTcpForwarding').",
+                )
+        finally:
+            self._room.release()
+
+    def _tell(self, why: str, hint: str = "") -> None:
+        """Who waits for a page tries it again and again."""
+        if not self._was_told:
+            self._was_told = True
+            what = f"port {self._port} of {self._remote.name} is not to be reached: {why}"
+            self._on_fault(GuildError(what, hint))
