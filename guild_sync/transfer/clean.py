@@ -100,13 +100,7 @@ def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> 
     # Its inodes are in a seal: what is here is only a link, or a mount, of what is there.
     found.keep({i: "the very files that are here" for i in mine if mine[i] == seals[i]})
     found.verdicts = verify.verified(host, here, {i: told[i] for i in found.going})
-    found.keep(
-        {
-            run_id: why
-            for run_id, verdict in found.verdicts.items()
-            if (why := _not_same(verdict, told[run_id]))
-        }
-    )
+    found.keep({i: why for i, verdict in found.verdicts.items() if (why := _not_same(verdict))})
     now = here.seals([*found.going])
     found.keep({i: "changed here meanwhile" for i in found.going if now.get(i) != mine.get(i)})
     found.keep(_linked(host, [*found.going]))
@@ -137,14 +131,7 @@ def summary(found: Cleaning, remote: str, permanent: bool, plan: bool) -> str:
         begun = f"Freed {freed} on {remote}: {runs}"
     else:
         begun = f"Deleted {runs} on {remote} ({freed})"
-    return f"{begun}, all home and verified{_but_for(found)}{kept(found)}"
-
-
-def _but_for(found: Cleaning) -> str:
-    """What goes that is not here, as the config says: it is on the remote alone."""
-    paths = sum(len(found.verdicts[i].left_out) for i in found.going if i in found.verdicts)
-    things = "1 file or folder" if paths == 1 else f"{paths:,} files or folders"
-    return f" but for {things} that 'pull' of the config leaves out" if paths else ""
+    return f"{begun}, all home and verified{kept(found)}"
 
 
 def refusals(refused: Mapping[str, str], remote: str) -> Iterator[GuildError]:
@@ -229,7 +216,7 @@ def _linked(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
     return {run_id: why for run_id in ids if run_id not in going}
 
 
-def _not_same(verdict: Verdict, theirs: State | None) -> str:
+def _not_same(verdict: Verdict) -> str:
     """Why a run stays on which there is this verdict; empty where it may go."""
     if verdict.word == DIFFERS:
         return "not the same here"
@@ -237,10 +224,7 @@ def _not_same(verdict: Verdict, theirs: State | None) -> str:
         return "not readable there"
     if verdict.word != SAME:
         return "not compared"
-    by_config = {*survey.paths_left_out(theirs)} if theirs else set()
-    if not all(verify.is_in(path, by_config) for path in verdict.left_out):
-        return "with files that were left out"
-    return ""
+    return "with files that were left out" if verdict.left_out else ""
 
 
 def _notes_not_here(

@@ -149,7 +149,7 @@ def _verdict(
     why = told.faults.get(run_id, "")
     if why or not compared or not compared.files:
         return Verdict(why=why or "rsync said nothing of it", exit=Exit.INCOMPLETE)
-    on_purpose = {path for path in compared.lacking if is_in(path, left_out)}
+    on_purpose = {path for path in compared.lacking if _is_in(path, left_out)}
     differing = {*compared.differing, *_lacking(compared, on_purpose)}
     # rsync takes what it may not read for what differs.
     unreadable = {*told.unreadable.get(run_id, ()), *(differing & {*theirs["unreadable"]})}
@@ -175,7 +175,7 @@ def _lacking(compared: Compared, on_purpose: Collection[str]) -> set[str]:
     return {*compared.lacking} - above - {*on_purpose}
 
 
-def is_in(path: str, places: Collection[str]) -> bool:
+def _is_in(path: str, places: Collection[str]) -> bool:
     """Whether a path is one of those, or in one of those that are folders."""
     if not places:
         return False
