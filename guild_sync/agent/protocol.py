@@ -615,10 +615,14 @@ class Expected(TypedDict):
 
 
 class Copy(TypedDict):
-    """A run that is a copy: of which remote's, and path and size of what was left out of it."""
+    """A run that is a copy: of which remote's, and path and size of what was left out of it.
+
+    `cleaned`: it was removed there, by guild, as it is here.
+    """
 
     remote: str
     left_out: List[Tuple[str, Count]]
+    cleaned: bool
 
 
 class Overview(TypedDict):
@@ -634,6 +638,20 @@ class Python(TypedDict):
 
     version: str
     executable: str
+
+
+class Leaving(TypedDict):
+    """What guild has left for itself and needs no more: a file or a folder, and its bytes."""
+
+    path: str
+    bytes: Count
+
+
+class Deleted(TypedDict):
+    """A run in the trash: when it was moved there (microseconds since 1970), and its bytes."""
+
+    time: Count
+    bytes: Count
 
 
 class HomeState(TypedDict):

@@ -37,13 +37,15 @@ LONG_NAMES = {
     "-Sp": "--pending",
     "-Ss": "--staged",
     "-Sl": "--lost",
+    "-Sh": "--home",
     "-rm": "--remove",
     "-min": "--min",
     "-max": "--max",
     "--simplified": "--simple",
 }
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
-STATUSES = tuple(option[2:] for option in _STATUS_LETTERS.values())
+_HOME = "--home"  # where a run is, beside its status
+STATUSES = tuple(option[2:] for option in _STATUS_LETTERS.values() if option != _HOME)
 
 # Options of a filter that may be given several times: a run meets any of their values.
 _REPEATED = (
@@ -87,6 +89,8 @@ Only some runs:
   --pending            Runs that are about to start (-Sp).
   --staged             Runs that wait to be started (-Ss). -Set is -Se and -St.
   --lost               Runs that their remote says it has no more (-Sl).
+  --home               Runs that are over and home (-Sh): whole copies here of a remote's;
+                       with -r those of that remote.
   --not-running        All but these; and so for the next ones.
   --not-completed
   --not-error
@@ -94,6 +98,7 @@ Only some runs:
   --not-pending
   --not-staged
   --not-lost
+  --not-home
 """
 
 # What `[files]` stands for, in the usages of the commands that copy runs here.
@@ -290,7 +295,7 @@ def _with_long_names(
             continue
         if word in asks:
             return None
-        if re.match(r"-S[rcetpsl]{2,}\Z", word):
+        if re.match(r"-S[rcetpslh]{2,}\Z", word):
             words += [_STATUS_LETTERS[letter] for letter in word[2:]]
         else:
             words.append(LONG_NAMES.get(word, word))
@@ -341,7 +346,7 @@ def filters_for(args: Arguments, target: Host, *, changes: bool, deleted: bool =
     A name in an expression that no run there has is warned of. Where runs are to change, it
     raises UsageError: `lrr != 0.1` holds for every run that has no `lrr`.
     """
-    found = filters(args)
+    found = {**filters(args), **_home(args, target)}
     if "expression" not in found:
         return found
     from guild_sync.hosts.base import on
@@ -354,6 +359,20 @@ def filters_for(args: Arguments, target: Host, *, changes: bool, deleted: bool =
             raise UsageError(message, hint or "See the names with 'guild runs info'.")
         console.warn(GuildError(message, hint))
     return found
+
+
+def _home(args: Arguments, target: Host) -> Filters:
+    """What --home and --not-home ask for: who has a run cannot tell whether it is home."""
+    is_home, is_not = args.is_set(_HOME), args.is_set("--not-home")
+    if not (is_home or is_not):
+        return {}
+    if is_home and is_not:
+        raise UsageError("--home and --not-home exclude each other")
+    from guild_sync.config.home import guild_home
+    from guild_sync.hosts.local import LocalHost
+
+    ids = LocalHost(str(guild_home())).home_ids(target.name)
+    return {"among" if is_home else "not_among": [*ids]}
 
 
 def selection(args: Arguments) -> Callable[[Selection], Selection]:

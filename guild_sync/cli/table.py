@@ -10,6 +10,7 @@ from guild_sync.errors import GuildError
 COMMANDS = {
     "cat": ("cat", "show a file of a run"),
     "check": ("check", "show what guild lacks, here or on a remote"),
+    "clean": ("clean", "remove from a remote what is home, or what was deleted here"),
     "comment": ("comment", "add comments to runs, list or delete them"),
     "completion": ("completion", "print a script that completes command lines in a shell"),
     "diff": ("diff", "show how two runs differ"),

@@ -19,7 +19,8 @@ A run that its remote says it has no more becomes 'lost' when it says so again, 
 a minute later or more. Nothing of it is removed here.
 
 'guild-sync' is the same command for cron: 'guild sync --cron'. It calls the 'heartbeat' of
-the config file, a URL, where it starts and where it has ended, except with --watch or --plan.
+the config file, a URL, where it starts and where it has ended, except with --watch or --plan,
+and once a day does what 'clean' of a remote says, as 'guild clean -r' does.
 
 Options:
   --jobs N            Work on N remotes at a time [default: 8].
@@ -143,7 +144,7 @@ def _failure(status: int, outcomes: Sequence[Outcome]) -> str:
     ]
     if not status and not bad:
         return ""
-    return f"exit status {status}: {', '.join(bad) or 'a hook, or the metrics'}"
+    return f"exit status {status}: {', '.join(bad) or 'a hook, the metrics, or a clean'}"
 
 
 def _sync(
@@ -159,6 +160,10 @@ def _sync(
     statuses = [_deliver(visit.here, report), *(outcome.exit for outcome in outcomes)]
     if path := args.text("--metrics"):
         statuses.append(_write_metrics(visit.here, Path(path), report))
+    if args.is_set("--cron") and config_mentions(b"clean"):
+        from guild_sync.monitoring import cleaning
+
+        statuses.append(cleaning.clean_all(visit.here, report.tell, report.warn))
     return max(statuses), outcomes
 
 

@@ -41,6 +41,7 @@ from guild_sync.errors import Exit, GuildError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring.verification import Verification, verifications
 from guild_sync.output import console, formats, records, terminal
+from guild_sync.output.formats import counted
 from guild_sync.transfer import verify
 from guild_sync.transfer.verify import Verdict
 
@@ -105,9 +106,12 @@ def _differing(found: Sequence[Verification]) -> list[str]:
 def _lines(found: Sequence[Verification]) -> Iterator[str]:
     """What was passed over, and the sum: in one line where no more than one file differs."""
     for one in found:
+        cleaned = [i for i, verdict in one.verdicts.items() if verdict.why == verify.CLEANED]
         for run_id, verdict in one.verdicts.items():
-            if verdict.why and not verdict.exit:
+            if verdict.why and not verdict.exit and (run_id not in cleaned or len(cleaned) == 1):
                 yield f"Passed over {run_id}: {verdict.why}"
+        if len(cleaned) > 1:
+            yield f"Passed over {counted(len(cleaned))} that 'guild clean' removed on {one.remote}"
     compared = [verdict for _, verdict in _compared(found)]
     if not compared:
         yield "Nothing was compared."

@@ -14,6 +14,7 @@ from guild_sync.config.faults import Place, refusal
 from guild_sync.config.file import identity, load, reading
 from guild_sync.config.home import config_path
 from guild_sync.config.schema import (
+    CLEAN_KEYS,
     HOST,
     NAME,
     PULL_KEYS,
@@ -41,6 +42,15 @@ DEFAULT_CONNECT_TIMEOUT = 10  # seconds
 _SPEC = re.compile(
     r"ssh:(?:(?P<user>[^@:]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?(?::(?P<path>.+))?\Z"
 )
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Which runs guild-sync removes from a remote, of those that are home."""
+
+    older_than: int | None = None  # seconds since they ended
+    keep_last: int = 0
+    permanent: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,7 @@ class Remote:
     compress: bool = False
     track: bool = True  # whether runs that are started there are brought home
     pull: Selection = EVERYTHING
+    clean: Clean | None = None  # None: none, but by 'guild clean'
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
 
@@ -236,6 +247,8 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
     values["env"] = _env(values.get("env", {}), place.at("env"))
     if "pull" in values:
         values["pull"] = _selection(values["pull"], place.at("pull"))
+    if "clean" in values:
+        values["clean"] = _clean(values["clean"], place.at("clean"))
     if kind == "ssh" and "host" not in attributes:
         place.fault("host: is missing")
     if len(place.faults) > before:
@@ -275,6 +288,18 @@ def _selection(given: Keys, place: Place) -> Selection:
     exclude, include = (_texts(given.get(key, [])) for key in ("exclude", "include"))
     limit = size(given["max-size"]) if "max-size" in given else None
     return Selection(exclude, include, limit, large, given.get("delete", False))
+
+
+def _clean(given: Keys, place: Place) -> Clean | None:
+    before = len(place.faults)
+    for key, value in given.items():
+        fits(key, value, CLEAN_KEYS, place, "clean")
+    if len(place.faults) == before and not {"older-than", "keep-last"} & given.keys():
+        place.fault("says neither older-than nor keep-last")
+    if len(place.faults) > before:
+        return None
+    age = duration(given["older-than"]) if "older-than" in given else None
+    return Clean(age, given.get("keep-last", 0), given.get("permanent", False))
 
 
 def _texts(value: str | list[str]) -> tuple[str, ...]:

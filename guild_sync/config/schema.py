@@ -102,6 +102,7 @@ REMOTE_KEYS: dict[str, Schema] = {
     "env": Schema(dict, error="must be a mapping of names of variables to text or numbers"),
     "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
+    "clean": Schema(dict, error="must be a mapping"),
 }
 _PATTERNS = Schema(
     Or(is_pattern, [is_pattern]), error="must be a pattern of paths in a run, or a list of them"
@@ -115,6 +116,18 @@ PULL_KEYS: dict[str, Schema] = {
     "large-files": Schema(AT_END, error=f"can be {AT_END!r}"),
     "large-files-over": _SIZE,
     "delete": Schema(bool, error="must be yes or no"),
+}
+
+
+# Which runs guild-sync removes from the remote that are home (transfer/clean.py).
+CLEAN_KEYS: dict[str, Schema] = {
+    "older-than": Schema(
+        lambda value: duration(value) is not None, error="must be a time such as 30d or 12h"
+    ),
+    "keep-last": Schema(
+        And(_whole, lambda n: 0 <= n < 10**9), error="must be a whole number from 0 on"
+    ),
+    "permanent": Schema(bool, error="must be yes or no"),
 }
 
 

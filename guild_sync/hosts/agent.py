@@ -221,6 +221,9 @@ class AgentClient(ABC):
     def restore_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
         return self.ask(Functions.restore_runs, ids=list(ids))
 
+    def in_trash(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Deleted]:
+        return self.ask(Functions.in_trash, ids=list(ids))
+
     def purge_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
         return self.ask(Functions.purge_runs, ids=list(ids))
 
@@ -463,6 +466,25 @@ class AgentClient(ABC):
     def copies(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Copy]:
         return self.ask(Functions.copies, ids=list(ids))
 
+    def home_ids(self, remote: str | None = None) -> list[RunId]:
+        return self.ask(Functions.home_ids, remote=remote)
+
+    def seals(self, ids: Sequence[RunId]) -> dict[RunId, str]:
+        return self.ask(Functions.seals, ids=list(ids))
+
+    def linking(self, ids: Sequence[RunId]) -> dict[RunId, list[RunId]]:
+        return self.ask(Functions.linking, ids=list(ids))
+
+    def clean(
+        self, verified: Mapping[RunId, str], home_name: str, permanent: bool
+    ) -> protocol.Changed:
+        return self.ask(
+            Functions.clean, verified=dict(verified), home_name=home_name, permanent=permanent
+        )
+
+    def note_cleaned(self, ids: Sequence[RunId], remote: str) -> None:
+        self.ask(Functions.note_cleaned, ids=list(ids), remote=remote)
+
     def mend(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.mend, ids=list(ids))
 
@@ -551,6 +573,9 @@ class AgentClient(ABC):
 
     def package_files(self, folder: str) -> list[protocol.PackageFile]:
         return self.ask(Functions.package_files, folder=folder)
+
+    def leavings(self, before: float | None = None, remove: bool = False) -> list[protocol.Leaving]:
+        return self.ask(Functions.leavings, before=before, remove=remove)
 
     def clean_agents(self, keep: str) -> None:
         self.ask(Functions.clean_agents, keep=keep)

@@ -2,4 +2,6 @@
 
 Others call `check.here` and `there`, `reach.answers`, `standings.standings`,
 `verification.verifications` and `metrics.write`. `probe` looks at one new connection.
+`cleaning.clean_all` removes from remotes what is home, as their config says; `keep_in_mind` writes
+down which guild home one has.
 """

@@ -198,3 +198,33 @@ class VerifyRecord(TypedDict):
     files: int
     bytes: int
     differing: int
+
+
+class CleanedRun(TypedDict):
+    """A run of a remote: why it was kept there; None: it was removed, or would be."""
+
+    run: str
+    kept: str | None
+    bytes: int | None  # of one that is not kept
+
+
+class CleanedFile(TypedDict):
+    """A file or folder of guild's own here that was removed, or would be."""
+
+    path: str
+    bytes: int
+
+
+class CleanRecord(TypedDict):
+    """What was removed from a remote, or with `plan` would be: `guild clean`.
+
+    `remote`: None for what was removed here, of the trash and `files`.
+    `others`: how many runs of other people's nobody has looked at. `bytes`: of what goes.
+    """
+
+    remote: str | None
+    plan: bool
+    runs: list[CleanedRun]
+    files: list[CleanedFile]
+    others: int
+    bytes: int

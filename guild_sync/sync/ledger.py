@@ -38,6 +38,7 @@ class Entry:
     reason: str = ""  # of the last failure
     exit: int = 0  # what the last failure ended with
     next_try: float | None = None
+    cleaned: float | None = None  # when guild-sync last removed there what is home, or tried to
     home_id: str | None = None  # of the guild home there, when a run was last found in it
     missing: dict[str, float] = field(default_factory=dict)  # run id -> when first not found
     cramped: dict[str, int] = field(default_factory=dict)  # run id -> bytes without room here

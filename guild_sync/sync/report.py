@@ -28,6 +28,11 @@ class Report:
             console.say(text)
         self._log.info(text)
 
+    def tell(self, text: str) -> None:
+        """What has changed."""
+        console.say(terminal.clean(text))
+        self._log.notice(text)
+
     def warn(self, error: GuildError) -> None:
         """What has failed."""
         console.warn(error)

@@ -18,6 +18,7 @@ from guild_sync.output.terminal import clean
 from guild_sync.transfer import survey
 from guild_sync.transport.rsync_compare import Compared, Comparison, compare
 
+CLEANED = "'guild clean' removed it there"  # why a run was not compared: it was, before
 SAME, DIFFERS, NOT_CHECKED = "same", "differs", "not checked"
 
 
@@ -63,7 +64,8 @@ def verified(
     """
     ours = here.survey(list(states), stamps=False, look_only=True, selection=None, reading=True)
     mine = {run_id: ours["states"][run_id] for run_id in states}
-    why_not = {i: _why_not(host.name, state, mine[i]) for i, state in states.items()}
+    cleaned = {run_id for run_id, copy in here.copies(list(states)).items() if copy["cleaned"]}
+    why_not = {i: _why_not(host.name, state, mine[i], i in cleaned) for i, state in states.items()}
     found = {run_id: verdict for run_id, verdict in why_not.items() if verdict}
     theirs = {i: state for i, state in states.items() if state and i not in found}
     if not theirs:
@@ -98,10 +100,12 @@ def faults(verdicts: Mapping[str, Verdict], remote: str) -> Iterator[GuildError]
             yield Incomplete(f"{compared} but for {what}")
 
 
-def _why_not(remote: str, theirs: State | None, mine: State) -> Verdict | None:
+def _why_not(remote: str, theirs: State | None, mine: State, is_cleaned: bool) -> Verdict | None:
     """Why a run is not compared at all; None where it is."""
     if mine["status"] is None:
         return Verdict(why="it is not here any more", exit=Exit.ERROR)
+    if theirs is None and is_cleaned:
+        return Verdict(why=CLEANED)
     if theirs is None:
         return Verdict(why=f"it is not on {remote} any more", exit=Exit.ERROR)
     if mine["status"] not in (*FINAL, "lost"):

@@ -210,7 +210,8 @@ def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
         assert offered(project, *words) == remotes, words
     assert offered(project, "runs", "--remote=gpu") == ["--remote=gpu1", "--remote=gpu2"]
     assert offered(project, "select", "--attr", "") == []
-    assert offered(project, "verify", "-r", "") == remotes
+    for command in ("verify", "clean"):
+        assert offered(project, command, "-r", "") == remotes
 
 
 def test_operations_beside_one_with_a_fault_are_offered(guild: Guild) -> None:

@@ -251,7 +251,40 @@ def completed_and_no_worse(guild: Guild, there: Path) -> list[str]:
     return found
 
 
+def all_home(guild: Guild, there: Path) -> None:
+    """All runs are here and there, as if none had been deleted."""
+    shutil.rmtree(there / "trash", ignore_errors=True)
+    for run_id in RUNS:
+        if not (there / "runs" / run_id).exists():
+            shutil.copytree(guild.home / "runs" / run_id, there / "runs" / run_id)
+            for mark in (there / "runs" / run_id / ".guild").glob("LOCK*"):
+                mark.unlink()
+    if not (guild.home / "runs" / RUNS[0]).exists():
+        guild.ok("pull", "far", "-y")
+
+
+def whole_here(guild: Guild, there: Path) -> list[str]:
+    """What of the runs is not whole here, as its end says that it is; or not whole there."""
+    found = []
+    for run_id in RUNS:
+        here = guild.home / "runs" / run_id
+        found += [] if rundir.status(str(here)) == rundir.Status("completed") else [run_id]
+        places = (there / "runs" / run_id, there / "trash/runs" / run_id)
+        whole = [place for place in places if place.exists()]
+        found += [] if len(whole) == 1 else [f"{run_id} is in {whole}"]
+        found += [line for place in whole for line in differences(here, place)]
+    return found
+
+
+def gone_there(guild: Guild, there: Path) -> list[str]:
+    left = [run_id for run_id in RUNS if (there / "runs" / run_id).exists()]
+    return [*left, *whole_here(guild, there)]
+
+
 KILLED = {
+    "clean": Killed(
+        ("clean", "-r", "far", "-y"), all_home, whole_here, ("clean", "-r", "far", "-y"), gone_there
+    ),
     "import": Killed(IMPORT, archive_of_there, whole_or_not_there, IMPORT, all_imported),
     "export": Killed(EXPORT, runs_to_export, an_archive_or_none, EXPORT, all_exported),
     "move": Killed(MOVE, runs_to_export, here_or_in_the_archive, MOVE, in_the_archive),

@@ -104,6 +104,14 @@ VERIFY = {
     **dict.fromkeys(("runs", "remotes"), "list"),
     **dict.fromkeys(("files", "bytes", "differing"), "whole"),
 }
+CLEAN = {
+    **dict.fromkeys(("others", "bytes"), "whole"),
+    "remote": "text or nothing",
+    "plan": "flag",
+    **dict.fromkeys(("runs", "files"), "list"),
+}
+CLEANED_FILE = {"path": "text", "bytes": "whole"}
+CLEANED_RUN = {"run": "text", "kept": "text or nothing", "bytes": "whole or nothing"}
 VERIFIED_RUN = {
     **dict.fromkeys(("run", "remote", "verdict"), "text"),
     "why": "text or nothing",
@@ -336,9 +344,14 @@ def test_a_plan_is_a_mapping_with_a_list_of_remotes(guild: Guild, fleet: None) -
 def test_what_was_verified_is_a_mapping_with_runs_and_the_remotes_that_failed(
     guild: Guild, fleet: None
 ) -> None:
-    assert guild("sync").code == 3
+    assert guild("sync", "--cron").code == 3
     told = record(guild("verify", "--json").out, VERIFY)
     found = {each["verdict"]: each for each in all_keep(told["runs"], VERIFIED_RUN)}
     assert found["same"]["why"] is None
     assert found["not checked"]["why"] == "it is not on up any more"
     assert list(all_keep(told["remotes"], FAILED_REMOTE))
+    cleaned = record(guild("clean", "-r", "up", "--plan", "--json").out, CLEAN)
+    reasons = {each["run"]: each["kept"] for each in all_keep(cleaned["runs"], CLEANED_RUN)}
+    assert {None, "not home"} == {*reasons.values()}
+    here = record(guild("clean", "--plan", "--json").out, CLEAN)
+    assert list(all_keep(here["files"], CLEANED_FILE)), "the log of the test's own syncs"

@@ -21,7 +21,8 @@ def matches(directory: str, filters: Filters) -> bool:
     Filters: `status`, `operation`, `label`, `tag`, `comment`, `digest` (lists of texts),
     `unlabeled` (true), `marked` (true or false), `started` (two times in microseconds,
     either may be null), `expression` (a tree, see cli/expressions.py). `mine` (`user` and `home`)
-    is met or not by a run among all others: owners.py.
+    is met or not by a run among all others: owners.py. `among` and `not_among` (ids) are looked at
+    by find.py.
     """
     checks: Dict[str, Callable[[Any], bool]] = {
         "status": lambda wanted: rundir.status(directory).text in wanted,

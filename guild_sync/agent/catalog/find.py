@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Set
 
 from ..errors import AgentError, NoSuchRun
-from ..protocol import RUN_ID, Filters
+from ..protocol import RUN_ID, Filters, Value
 from ..store import rundir
 
 _RUN_PREFIX = r"[0-9a-f]{1,32}\Z"
 _INDEX = r"[0-9]{1,7}\Z"
+# Filters that a look at the run alone does not tell: filters.py.
+_NOT_BY_ITSELF = ("mine", "among", "not_among")
 _RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
 
 
@@ -66,7 +68,11 @@ def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bo
     from .filters import matches
 
     top = rundir.runs_dir(home, deleted)
-    of_runs = {name: wanted for name, wanted in filters.items() if name != "mine"}
+    of_runs = {name: wanted for name, wanted in filters.items() if name not in _NOT_BY_ITSELF}
+    for name, is_meant in (("among", True), ("not_among", False)):
+        if name in filters:
+            named = _ids(filters[name])
+            ids = [run_id for run_id in ids if (run_id in named) is is_meant]
     found = [run_id for run_id in ids if matches(os.path.join(top, run_id), of_runs)]
     if "mine" not in filters:
         return found
@@ -74,6 +80,10 @@ def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bo
 
     owner = Owner(home, filters["mine"])
     return [run_id for run_id in found if owner.has(os.path.join(top, run_id))]
+
+
+def _ids(value: Value) -> Set[str]:
+    return {str(run_id) for run_id in value} if isinstance(value, list) else set()
 
 
 def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Sequence[str]:

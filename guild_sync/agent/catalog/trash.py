@@ -13,7 +13,7 @@ from typing import Callable, Dict, Sequence
 
 from .. import protocol
 from ..errors import AgentError
-from ..protocol import Changed
+from ..protocol import Changed, Deleted
 from ..store import inside, rundir
 from ..store.home import HOME_ID
 from ..store.rest import AtRest
@@ -33,8 +33,26 @@ def delete(
     runs, as far as it has said. `copies` are the ids of those known to be copies of a
     remote's running run; another one with that mark is just being copied, and refused too.
     """
+    return _deleted(home, ids, permanent, copies, force)
+
+
+def delete_checked(
+    home: str, ids: Sequence[str], permanent: bool, check: Callable[[str], None]
+) -> Changed:
+    """As `delete`, for runs of which `check` raises no AgentError while they are held."""
+    return _deleted(home, ids, permanent, check=check)
+
+
+def _deleted(
+    home: str,
+    ids: Sequence[str],
+    permanent: bool,
+    copies: Sequence[str] = (),
+    force: bool = False,
+    check: Callable[[str], None] = lambda run_id: None,
+) -> Changed:
     if permanent:
-        return _removed(home, ids, copies, force)
+        return _removed(home, ids, copies, force, check=check)
     trash = rundir.runs_dir(home, deleted=True)
     os.makedirs(trash, exist_ok=True)
 
@@ -42,6 +60,7 @@ def delete(
         target = os.path.join(trash, run_id)
         directory = rundir.existing(rundir.run_dir(home, run_id))
         with _at_rest(directory, run_id in copies, force) as run:
+            check(run_id)
             before = os.path.join(dump, run_id)
             if os.path.lexists(target):  # deleted before, and copied here again
                 os.rename(target, before)
@@ -53,6 +72,19 @@ def delete(
                 raise
 
     return _with_dump(home, trash, ids, act)
+
+
+def in_trash(home: str, ids: Sequence[str]) -> Dict[str, Deleted]:
+    """When runs were deleted, and how much they are; of one that lies elsewhere, its link."""
+    found: Dict[str, Deleted] = {}
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id, deleted=True)
+        size = 0
+        for folder, _, names in os.walk(directory):
+            size += sum(os.lstat(os.path.join(folder, name)).st_size for name in names)
+        # A move changes nothing of it but this.
+        found[run_id] = {"time": os.lstat(directory).st_ctime_ns // 1000, "bytes": size}
+    return found
 
 
 def purge(home: str, ids: Sequence[str]) -> Changed:
@@ -97,10 +129,12 @@ def _removed(
     copies: Sequence[str],
     force: bool = False,
     deleted: bool = False,
+    check: Callable[[str], None] = lambda run_id: None,
 ) -> Changed:
     def act(run_id: str, dump: str) -> None:
         directory = rundir.existing(rundir.run_dir(home, run_id, deleted))
         with _at_rest(directory, run_id in copies, force) as run:
+            check(run_id)
             run.move(os.path.join(dump, run_id))
 
     return _with_dump(home, rundir.runs_dir(home, deleted), ids, act)

@@ -272,6 +272,7 @@ def _write_notes(directory: str, state: State) -> None:
     _set_waiting(directory, state)
     if state["status"] != "lost":
         rundir.unmark(directory, rundir.LOCK_LOST)
+    rundir.unmark(directory, rundir.LOCK_CLEANED)  # it is there
     left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
     left_out.write_note(directory, left_out.LINKS, state["links"])
     rundir.note_unreadable(directory, state["unreadable"])

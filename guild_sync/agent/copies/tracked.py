@@ -119,7 +119,8 @@ def origin(directory: str) -> Tuple[Optional[str], int]:
 
 
 def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
-    """Those of the runs that are copies: of which remote, and what of it a copy left out."""
+    """Those of the runs that are copies: of which remote, what of it a copy left out, and whether
+    it was removed there since, by `cleaned.clean`."""
     from ..files.left_out import left_out_of  # most syncs have no use for it
 
     found: Dict[str, protocol.Copy] = {}
@@ -127,7 +128,26 @@ def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
         directory = rundir.run_dir(home, run_id)
         remote = origin(directory)[0]
         if remote is not None:
-            found[run_id] = {"remote": remote, "left_out": left_out_of(directory)}
+            cleaned = rundir.read_text(rundir.guild_dir(directory), rundir.LOCK_CLEANED)
+            found[run_id] = {
+                "remote": remote,
+                "left_out": left_out_of(directory),
+                "cleaned": cleaned == remote + "\n",
+            }
+    return found
+
+
+def home_ids(home: str, remote: Optional[str] = None) -> List[str]:
+    """The runs here that are home: whole copies of runs that are over, of `remote` or of any."""
+    top = rundir.runs_dir(home)
+    found = []
+    for name in rundir.names(top):
+        directory = top + "/" + name
+        origin_of = origin(directory)[0]
+        if origin_of is not None and remote in (None, origin_of):
+            now = rundir.status(directory)
+            if now.remote is None and now.text in protocol.FINAL and not rundir.is_torn(directory):
+                found.append(name)
     return found
 
 

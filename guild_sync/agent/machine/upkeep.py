@@ -1,13 +1,17 @@
-"""What the agent does for itself: say what it runs on, and remove its older versions."""
+"""What the agent does for itself: say what it runs on, remove its older versions and old logs."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import stat
 import sys
 import time
+from typing import List, Optional
 
+from .. import protocol
 from ..protocol import Python
 from ..store import inside
 from . import folder
@@ -15,6 +19,66 @@ from . import folder
 # Versions of guild on several workstations may share a remote: the agent of one that has been
 # used since is not another's to remove.
 UNUSED = 7 * folder.DAY
+
+
+def leavings(
+    home: str, before: Optional[float] = None, remove: bool = False
+) -> List[protocol.Leaving]:
+    """The logs of this guild home that were last written before a time, and agents that nobody
+    has used for a week; which with `remove` are no more."""
+    agents = os.path.join(home, "agent")
+    found = [path for path in _logs(home) if before is None or os.lstat(path).st_mtime < before]
+    for name in _names(agents):
+        path = os.path.join(agents, name)
+        if time.time() - folder.last_use(path) > UNUSED and _is_free(path):
+            found.append(path)
+    told: List[protocol.Leaving] = [{"path": path, "bytes": _bytes_of(path)} for path in found]
+    if remove:
+        for path in found:
+            if os.path.dirname(path) != agents:
+                os.unlink(path)
+        if agents in map(os.path.dirname, found):
+            clean_agents(home, "")
+    return told
+
+
+def _logs(home: str) -> List[str]:
+    """Files that guild writes what it has done to: those of syncs, and the reports of bugs."""
+    places = (
+        (home, r"error\.log(\.[0-9]+)?\Z"),
+        (os.path.join(home, "log"), r"sync\.log(\.[0-9]+)?\Z"),
+    )
+    paths = [os.path.join(top, n) for top, form in places for n in _names(top) if re.match(form, n)]
+    return [path for path in paths if stat.S_ISREG(os.lstat(path).st_mode)]
+
+
+def _names(top: str) -> List[str]:
+    try:
+        return sorted(os.listdir(top))
+    except OSError:
+        return []
+
+
+def _is_free(path: str) -> bool:
+    """Whether no process of an agent holds its folder."""
+    try:
+        with open(os.path.join(path, folder.MAIN), "rb") as f:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _bytes_of(path: str) -> int:
+    if not os.path.isdir(path):
+        return os.lstat(path).st_size
+    return sum(
+        os.lstat(os.path.join(top, name)).st_size
+        for top, _, names in os.walk(path)
+        for name in names
+    )
 
 
 def clean_agents(home: str, keep: str) -> None:

@@ -49,6 +49,8 @@ LOCK_ATTEMPTS = "LOCK.attempts"  # of a copy: agent/store/attempts.py has what i
 LOCK_LOST = "LOCK.lost"
 # Of a copy: the paths that its remote may not read, a JSON list.
 LOCK_UNREADABLE = "LOCK.unreadable"
+# Of a copy: the remote that it was removed from once it was verified, as nobody misses it there.
+LOCK_CLEANED = "LOCK.cleaned"
 # Of a staged run that came out of an archive: no queue starts it, for its command is that of
 # whoever made the archive.
 LOCK_IMPORTED = "LOCK.imported"

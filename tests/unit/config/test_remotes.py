@@ -289,6 +289,15 @@ def test_the_time_that_a_connection_is_kept(path: Path, given: str, seconds: int
     assert remotes.remote("gpu").keep_open == seconds
 
 
+def test_what_is_cleaned(path: Path) -> None:
+    keys(path, "port: 1")
+    assert remotes.remote("gpu").clean is None
+    keys(path, "clean: {older-than: 30d, keep-last: 5, permanent: yes}")
+    assert remotes.remote("gpu").clean == remotes.Clean(30 * 86400, 5, True)
+    keys(path, "clean: {keep-last: 0}")
+    assert remotes.remote("gpu").clean == remotes.Clean()
+
+
 @pytest.mark.parametrize(
     ("line", "what"),
     [
@@ -319,6 +328,15 @@ def test_the_time_that_a_connection_is_kept(path: Path, given: str, seconds: int
         ("bwlimit: fast", "bwlimit: must be a rate that rsync takes"),
         ("bwlimit: -1", "bwlimit: must be a rate that rsync takes"),
         ("bwlimit: '5 --rsh=x'", "bwlimit: must be a rate that rsync takes"),
+        ("clean: yes", "clean: must be a mapping, not True"),
+        ("clean: {}", "clean: says neither older-than nor keep-last"),
+        ("clean: {permanent: yes}", "clean: says neither older-than nor keep-last"),
+        ("clean: {older-than: soon}", "clean: older-than: must be a time such as 30d or 12h"),
+        ("clean: {older-than: 366d}", "clean: older-than: must be a time such as 30d or 12h"),
+        ("clean: {keep-last: -1}", "clean: keep-last: must be a whole number from 0 on, not -1"),
+        ("clean: {keep-last: yes}", "clean: keep-last: must be a whole number from 0 on, not True"),
+        ("clean: {keep-last: 1, permanent: 1}", "clean: permanent: must be yes or no, not 1"),
+        ("clean: {keep-last: 1, home: yes}", "clean: home: is not a key of clean"),
         ("guild-home: 3", "guild-home: must be text on one line, not 3"),
         ("type: 3", "type: must be text"),
     ],

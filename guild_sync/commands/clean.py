@@ -1,0 +1,211 @@
+"""Remove what is not needed: runs from a remote that are home, and here what was deleted.
+
+Usage:
+  guild clean [options]
+
+With -r NAME, of your own runs there, or with filters those of them that they leave, each
+that is over and home is held against its copy here, as 'guild verify' does: all files are
+read, here and there. What is the same goes to the trash there. All else stays, and why is
+said: what is not home, runs or waits, differs, was deleted here, lies on a disk that is not
+mounted, is linked to by a run that stays, has files that are left out of its copy, or changes
+before it is removed. What people wrote there is brought here before.
+
+The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild restore -r NAME'
+brings runs back.
+
+Without -r, the runs in the trash here are removed for good, or with filters those of them
+that they leave; and so are guild's logs, and agents of guilds to which this machine is a
+remote that nobody has used for a week. No run is touched that was not deleted.
+
+Options:
+  -r, --remote NAME  Clean this remote.
+  --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h;
+                     here, that were deleted, and logs that were last written.
+  --keep-last N      Keep the latest N of the runs that are meant, home or not.
+  -p, --permanent    With -r: remove the runs for good, not to the trash.
+  --plan             Show what would be removed, and change nothing. All is verified, too.
+  --json             With --plan or --yes: as JSON.
+  -y, --yes          Do not ask.
+  --help             Show this help and exit.
+
+Exit status: 0 if all was done, 1 for an error that you can mend, such as a guild home there
+that is another than before, 3 if the remote could not be reached, 4 if a run differs, may
+not be read, or changed meanwhile.
+
+[filters]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from guild_sync.agent.protocol import Leaving
+from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
+from guild_sync.config import remotes
+from guild_sync.config.home import guild_home
+from guild_sync.config.schema import duration
+from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.hosts import locking
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.monitoring import cleaning
+from guild_sync.output import console, records, tables, terminal
+from guild_sync.output.console import say
+from guild_sync.output.formats import counted, size
+from guild_sync.output.runs import row_without_index
+from guild_sync.sync import ledger
+from guild_sync.transfer import clean, verify
+from guild_sync.transfer.clean import Cleaning, Wish
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments.parse(__doc__ or "", argv)
+    plan, yes, as_json = (args.is_set(name) for name in ("--plan", "--yes", "--json"))
+    if as_json and not (plan or yes):
+        raise UsageError("--json belongs to --plan or --yes")
+    before, keep = _ended_before(args), arguments.whole_number(args, "--keep-last") or 0
+    name = args.text("--remote")
+    if name is None:
+        return _clean_here(args, before, keep)
+    remote = remotes.remote(name)
+    # Nothing is made in place of a home that is not mounted.
+    host, here = remote_host(remote, make_home=False), LocalHost(str(guild_home()))
+    filters = arguments.filters_for(args, host, changes=True)
+    wish = Wish(filters, before, keep, args.is_set("--permanent"))
+    if not (plan or yes) and not _confirmed(host, _sorted_out(host, here, wish), wish):
+        return Exit.OK
+    # A plan writes nothing, no lock either.
+    tell = (lambda text: None) if as_json else say
+    lock = nullcontext() if plan else locking.remote_lock(remote.name, wait=True, on_wait=tell)
+    with lock:
+        found = _sorted_out(host, here, wish)
+        if found.going:
+            tell(verify.announced(host, [*found.going]))
+        seals = clean.verified(host, here, found, plan)
+        refused = {} if plan else clean.removed(host, here, found, seals, wish.permanent)
+        if not plan:
+            cleaning.keep_in_mind(host.name, found)
+    if as_json:
+        print(json.dumps(_as_json(host.name, found, plan), indent=2))
+    else:
+        for line in _lines(host, found, wish, plan):
+            say(terminal.clean(line))
+    errors = [*verify.faults(found.verdicts, host.name), *clean.refusals(refused, host.name)]
+    for error in errors:
+        console.warn(error)
+    verdicts = [verdict.exit for verdict in found.verdicts.values()]
+    return max([Exit.OK, *verdicts, *(error.exit for error in errors)])
+
+
+def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
+    """Remove for good what was deleted here, and old logs and agents."""
+    if args.is_set("--permanent"):
+        raise UsageError("--permanent belongs to --remote", "What is removed here is so for good.")
+    here = LocalHost(str(guild_home()))
+    filters = arguments.filters_for(args, here, changes=True, deleted=True)
+    runs = here.list_runs(filters=filters, deleted=True, whole=True)["runs"]
+    told = here.in_trash([run["id"] for run in runs])
+    kept = {run["id"]: f"among the last {keep}" for run in runs[:keep]}
+    for run_id, deleted in told.items():
+        if before is not None and deleted["time"] >= before:
+            kept.setdefault(run_id, "not that old")
+    going = {i: deleted["bytes"] for i, deleted in told.items() if i not in kept}
+    found = Cleaning(runs, going, kept)
+    since = None if before is None else before / 1e6
+    plan = args.is_set("--plan")
+    files = here.leavings(since)
+    if not (plan or args.is_set("--yes")) and (going or files):
+        say(f"You are about to remove for good: {_sum_here(found, files)}")
+        if not console.confirm(default=False):
+            return Exit.OK
+    refused: Mapping[str, str] = {}
+    if not plan:
+        refused = here.purge_runs([*going])["refused"] if going else {}
+        found.keep(dict.fromkeys(refused, "not removed"))
+        files = here.leavings(since, remove=True)
+    if args.is_set("--json"):
+        print(json.dumps(_as_json(None, found, plan, files), indent=2))
+    elif found.going or files:
+        freed = sum(found.going.values()) + sum(file["bytes"] for file in files)
+        say(f"{'would free' if plan else 'Freed'} {size(freed)}: {_sum_here(found, files)}")
+    else:
+        say(f"Nothing to clean{clean.kept(found)}")
+    for run_id, why in refused.items():
+        console.warn(GuildError(f"run {run_id} was not removed: {terminal.clean(why)}"))
+    return Exit.ERROR if refused else Exit.OK
+
+
+def _sum_here(found: Cleaning, files: Sequence[Leaving]) -> str:
+    agents = sum(Path(file["path"]).parent.name == "agent" for file in files)
+    counts = (
+        (len(found.going), "deleted run"),
+        (len(files) - agents, "log"),
+        (agents, "unused agent"),
+    )
+    listed = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    return f"{listed}{clean.kept(found)}"
+
+
+def _sorted_out(host: RemoteHost, here: LocalHost, wish: Wish) -> Cleaning:
+    known = ledger.read(host.name).home_id
+    return clean.sorted_out(host, here, wish, known, arguments.mine())
+
+
+def _ended_before(args: Arguments) -> int | None:
+    text = args.text("--older-than")
+    if text is None:
+        return None
+    seconds = duration(text)
+    if seconds is None:
+        raise UsageError(f"--older-than takes a time such as 30d or 12h, not {text!r}")
+    return clean.older_than(seconds)
+
+
+def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:
+    """Show the runs that will go if they are the same, and ask; with none there is no question."""
+    if not found.going:
+        for line in _lines(host, found, wish, plan=True):
+            say(terminal.clean(line))
+        return False
+    how = "permanently delete" if wish.permanent else "delete"
+    say(f"You are about to {how} the following runs on {host.name}, once they are verified:")
+    going = [run for run in found.runs if run["id"] in found.going]
+    for line in tables.table([("", *row_without_index(run)) for run in going]):
+        say(line)
+    if stay := clean.counts(found):
+        say(f"{stay}.")
+    return console.confirm(f"{how.capitalize()} {counted(len(going))}?", not wish.permanent)
+
+
+def _lines(host: RemoteHost, found: Cleaning, wish: Wish, plan: bool) -> Iterator[str]:
+    """What differs, and the sum: what goes, or has gone, and why the rest stays."""
+    for run_id, verdict in found.verdicts.items():
+        yield from (f"Differs: {run_id}/{path}" for path in verdict.differing)
+    yield clean.summary(found, host.name, wish.permanent, plan)
+    if found.going and not wish.permanent:
+        yield f"Until 'guild purge -r {host.name}' they take their room in the trash there."
+
+
+def _as_json(
+    remote: str | None, found: Cleaning, plan: bool, files: Sequence[Leaving] = ()
+) -> records.CleanRecord:
+    return {
+        "remote": remote,
+        "plan": plan,
+        "runs": [
+            {
+                "run": run["id"],
+                "kept": found.kept.get(run["id"]),
+                "bytes": found.going.get(run["id"]),
+            }
+            for run in found.runs
+        ],
+        "files": [{"path": file["path"], "bytes": file["bytes"]} for file in files],
+        "others": found.others,
+        "bytes": sum(found.going.values()) + sum(file["bytes"] for file in files),
+    }

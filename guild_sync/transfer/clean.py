@@ -1,0 +1,253 @@
+"""Remove runs from a remote that are whole here, once they were verified; all others stay."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from guild_sync.agent.protocol import FINAL, NOTES, Filters, Run, SentNotes, State, Value
+from guild_sync.errors import GuildError, Incomplete, RemoteError
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.output.formats import counted, size
+from guild_sync.output.terminal import clean
+from guild_sync.transfer import survey, verify
+from guild_sync.transfer.verify import DIFFERS, SAME, Verdict
+
+NOT_HOME = "not home"
+
+
+class Wish(NamedTuple):
+    """Which runs of a remote are to go. Only what is home and the same there ever does."""
+
+    filters: Filters
+    ended_before: int | None = None  # microseconds since 1970
+    keep_last: int = 0  # of the runs that the filters leave
+    permanent: bool = False  # not to the trash there
+
+
+@dataclass
+class Cleaning:
+    """The runs of a remote that are to go or have gone, with their bytes, and why others stay."""
+
+    runs: Sequence[Run]  # all that were looked at, the latest first
+    going: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    others: int = 0  # of other people's, which nobody looks at
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    home_id: str = ""  # of the guild home there
+
+    def keep(self, why: Mapping[str, str]) -> None:
+        """Have these of the runs stay that were to go."""
+        for run_id, reason in why.items():
+            if self.going.pop(run_id, None) is not None:
+                self.kept[run_id] = reason
+
+
+def sorted_out(
+    host: RemoteHost, here: LocalHost, wish: Wish, home_id: str | None, mine: Filters
+) -> Cleaning:
+    """Which runs there could go, and why each other one stays, before any file is read.
+
+    `home_id` is the name of the guild home that the remote is known to have had. Nothing is
+    written. Raises RemoteError where it has another one by now, and as `survey.survey`.
+    """
+    wanted = {**wish.filters, **mine}
+    listed = host.list_runs(filters=wanted, whole=True, with_others=True)
+    runs = listed["runs"]
+    ids = [run["id"] for run in runs]
+    told = survey.survey(
+        host, here, ids, host.remote.pull, stamps=False, look_only=True, reading=True
+    )
+    is_nameless = bool(ids) and told.home_id is None
+    if is_nameless or home_id not in (None, told.home_id):
+        raise RemoteError(
+            f"the guild home of remote {host.name!r} ({host.home}) is another than before",
+            "Is another disk mounted there? Nothing was removed. 'guild sync' or 'guild pull' "
+            "brings home what it has.",
+        )
+    found = Cleaning(
+        runs, dict.fromkeys(ids, 0), others=listed["others"], home_id=told.home_id or ""
+    )
+    found.keep(_not_wished(runs, told.states, wish))
+    found.keep(_not_home(host, here, [*found.going], told.states))
+    found.keep(_linked(host, [*found.going]))
+    found.going = {i: verify.bytes_of([s]) for i in found.going if (s := told.states[i])}
+    return found
+
+
+def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> Mapping[str, str]:
+    """Keep of the runs that are to go all but those that are the same there, byte for byte.
+
+    The seal of each run there that is to go, which it had before it was looked at. With `plan`
+    nothing is written; else what people wrote there is merged into what is here before.
+    Raises as `verify.verified`.
+    """
+    ids = [*found.going]
+    if not ids:
+        return {}
+    seals = host.seals(ids)
+    told = verify.asked(host, here, ids, host.remote.pull).states
+    found.keep({i: _GONE for i in ids if i not in seals or told[i] is None})
+    if not plan:
+        found.keep(_notes_not_here(host, here, {i: s for i in found.going if (s := told[i])}))
+    mine = here.seals([*found.going])
+    # Its inodes are in a seal: what is here is only a link, or a mount, of what is there.
+    found.keep({i: "the very files that are here" for i in mine if mine[i] == seals[i]})
+    found.verdicts = verify.verified(host, here, {i: told[i] for i in found.going})
+    found.keep({i: why for i, verdict in found.verdicts.items() if (why := _not_same(verdict))})
+    now = here.seals([*found.going])
+    found.keep({i: "changed here meanwhile" for i in found.going if now.get(i) != mine.get(i)})
+    found.keep(_linked(host, [*found.going]))
+    return {run_id: seals[run_id] for run_id in found.going}
+
+
+def removed(
+    host: RemoteHost, here: LocalHost, found: Cleaning, seals: Mapping[str, str], permanent: bool
+) -> Mapping[str, str]:
+    """Remove there the runs that still have these seals; why others were not, in its words."""
+    if not seals:
+        return {}
+    answer = host.clean(seals, found.home_id, permanent)
+    done = {*answer["done"]}
+    found.keep({run_id: "changed meanwhile" for run_id in seals if run_id not in done})
+    here.note_cleaned([*found.going], host.name)
+    return {i: why for i, why in answer["refused"].items() if i in seals}
+
+
+def summary(found: Cleaning, remote: str, permanent: bool, plan: bool) -> str:
+    """What goes, or has gone, and why the rest stays, in a line."""
+    if not found.going:
+        return f"Nothing to clean on {remote}{kept(found)}"
+    runs, freed = counted(len(found.going)), size(sum(found.going.values()))
+    if plan:
+        begun = f"would free {freed}: {runs}"
+    elif permanent:
+        begun = f"Freed {freed} on {remote}: {runs}"
+    else:
+        begun = f"Deleted {runs} on {remote} ({freed})"
+    return f"{begun}, all home and verified{kept(found)}"
+
+
+def refusals(refused: Mapping[str, str], remote: str) -> Iterator[GuildError]:
+    """What is said of runs that were verified, and not removed."""
+    for run_id, why in refused.items():
+        yield Incomplete(f"run {run_id} on {remote} was not deleted: {clean(why)}")
+
+
+def kept(found: Cleaning) -> str:
+    """How many runs stay, and why, behind what goes: `; 2 kept: not home`."""
+    return f"; {told}" if (told := counts(found)) else ""
+
+
+def counts(found: Cleaning) -> str:
+    """How many runs stay, and why: `2 kept: not home`; empty where all go."""
+    reasons = Counter(found.kept.values())
+    if found.others > 0:
+        reasons["not your own"] += found.others
+    total = sum(reasons.values())
+    if len(reasons) == 1:
+        return f"{total} kept: {next(iter(reasons))}"
+    listed = ", ".join(f"{count} {why}" for why, count in reasons.most_common())
+    return f"{total} kept: {listed}" if total else ""
+
+
+_GONE = "there no more"
+
+
+def _not_wished(
+    runs: Sequence[Run], states: Mapping[str, State | None], wish: Wish
+) -> dict[str, str]:
+    """Why runs there stay, whatever is here of them."""
+    why = {run["id"]: f"among the last {wish.keep_last}" for run in runs[: wish.keep_last]}
+    for run in runs:
+        state = states[run["id"]]
+        if state is None:
+            why[run["id"]] = _GONE
+        elif state["status"] not in FINAL:
+            why[run["id"]] = state["status"] or _GONE
+        elif wish.ended_before is not None and run["id"] not in why:
+            at = _last_time(run, state)
+            if at is None or at >= wish.ended_before:
+                why[run["id"]] = "not that old" if at is not None else "of unknown age"
+    return why
+
+
+def _last_time(run: Run, state: State) -> int | None:
+    """When a run ended, or what is known of it instead, in microseconds since 1970."""
+    times: list[Value] = [state["stopped"], state["started"], run["initialized"]]
+    return next((time for time in times if type(time) is int), None)
+
+
+def _not_home(
+    host: RemoteHost, here: LocalHost, ids: Sequence[str], states: Mapping[str, State | None]
+) -> dict[str, str]:
+    """Why runs there are not whole here as that remote's."""
+    home = set(here.home_ids(host.name))
+    deleted = set(here.deleted(ids))
+    ours = here.states(ids)
+    return {
+        run_id: _why_not_home(here, run_id, run_id in deleted, ours[run_id]["status"])
+        for run_id in ids
+        if run_id not in home or ours[run_id]["status"] not in FINAL
+    }
+
+
+def _why_not_home(here: LocalHost, run_id: str, is_deleted: bool, status: str | None) -> str:
+    place = Path(here.home, "runs", run_id)
+    if is_deleted:
+        return "deleted here"
+    if os.path.islink(place) and not place.exists():
+        return "on a disk that is not mounted here"
+    return NOT_HOME
+
+
+def _linked(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
+    """Why runs stay that runs there have links into which stay themselves."""
+    linking = host.linking(ids) if ids else {}
+    going, why = set(ids), "linked to by runs that stay"
+    while held := [i for i in going if not going.issuperset(linking.get(i, ()))]:
+        going.difference_update(held)
+    return {run_id: why for run_id in ids if run_id not in going}
+
+
+def _not_same(verdict: Verdict) -> str:
+    """Why a run stays on which there is this verdict; empty where it may go."""
+    if verdict.word == DIFFERS:
+        return "not the same here"
+    if verdict.unreadable:
+        return "not readable there"
+    if verdict.word != SAME:
+        return "not compared"
+    return "with files that were left out" if verdict.left_out else ""
+
+
+def _notes_not_here(
+    host: RemoteHost, here: LocalHost, states: Mapping[str, State]
+) -> dict[str, str]:
+    """Merge what people wrote there into what is here; the runs of which not all of it is."""
+    here.merge_notes({i: state["notes"] for i, state in states.items()}, host.name)
+    kept = here.notes_to_send([*states], host.name)
+    why = "with a label or notes that are not here"
+    return {i: why for i, state in states.items() if not _is_known(state, kept[i])}
+
+
+def _is_known(theirs: State, ours: SentNotes) -> bool:
+    """Whether what is written there is here, or has been, and was changed here since."""
+    notes, base = theirs["notes"], ours["base"]
+    return all(
+        name in notes
+        and name in ours["notes"]
+        and (notes[name] or None) == (base.get(name) or None)
+        for name in NOTES
+    )
+
+
+def older_than(seconds: int) -> int:
+    """The time, in microseconds since 1970, that is so long ago."""
+    return time.time_ns() // 1000 - seconds * 1_000_000
