@@ -105,7 +105,8 @@ def test_a_label_from_elsewhere_colours_nothing(guild: Guild) -> None:
 
 PRINTING = [
     ("--help",), ("--version",), ("help", "run"), ("help", "--man"), ("xyzzy",), ("cat", "-O"),
-    ("check", "--offline"), ("comment", "-l"), ("completion", "bash"), ("diff", "2", "1"),
+    ("check", "--offline"), ("clean", "-y"), ("comment", "-l"), ("completion", "bash"),
+    ("diff", "2", "1"),
     ("export", "out.zip", "-y"), ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
     ("info",),
     ("label", "-s", "x", "-y"), ("ls",), ("mark", "-y"), ("operations", "-v"), ("pull", "nobody"),
