@@ -29,7 +29,7 @@ class Talking:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.id = place.started(op="talk")
+        self.id = place.started("--no-track", op="talk")
         place.wait_for_output(self.id, "begun")
         place.guild.ok("pull", str(place.remote), self.id, "-y")
 
