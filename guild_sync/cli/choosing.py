@@ -5,7 +5,7 @@ What `label`, `tag`, `comment`, `mark`, `rm`, `restore` and `purge` have in comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -188,6 +188,14 @@ def refuse(change: Intent, chosen: Chosen, run_id: str, why: str) -> None:
         hint = f"Stop it there. If that machine is gone: 'guild rm {run_id}{remote} --force'."
     what = f"run {run_id}{chosen.where} was not {change.refused}: {terminal.clean(why)}"
     console.warn(GuildError(what, hint))
+
+
+def warn_of_others(others: Mapping[str, Sequence[str]]) -> None:
+    """Say of each run at which paths there is what no archive takes: a pipe, a socket, a device."""
+    for run_id, paths in others.items():
+        names = ", ".join(map(terminal.clean, paths[:3])) + (", ..." if len(paths) > 3 else "")
+        what = f"of run {run_id} there is no file, folder or link at {names}: it was left out"
+        console.warn(GuildError(what))
 
 
 def being_pushed(run: Run) -> GuildError | None:

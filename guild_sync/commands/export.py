@@ -98,7 +98,4 @@ def _warn(change: Intent, chosen: Chosen, found: Exported) -> None:
         console.warn(GuildError(what))
     for run_id, why in found["refused"].items():
         choosing.refuse(change, chosen, run_id, why)
-    for run_id, paths in found["others"].items():
-        names = ", ".join(map(terminal.clean, paths[:3])) + (", ..." if len(paths) > 3 else "")
-        what = f"of run {run_id} there is no file, folder or link at {names}: it was left out"
-        console.warn(GuildError(what))
+    choosing.warn_of_others(found["others"])

@@ -113,10 +113,7 @@ def _warn(change: Intent, chosen: Chosen, found: Imported) -> None:
         links = "1 link leads" if count == 1 else f"{count} links lead"
         what = f"of run {run_id} {links} out of the runs, and came not"
         console.warn(GuildError(what, f"Show where: 'guild ls {run_id}'."))
-    for run_id, paths in found["others"].items():
-        names = ", ".join(map(terminal.clean, paths[:3])) + (", ..." if len(paths) > 3 else "")
-        what = f"of run {run_id} there is no file, folder or link at {names}: it was left out"
-        console.warn(GuildError(what))
+    choosing.warn_of_others(found["others"])
     for run_id, why in found["kept"].items():
         what = f"run {run_id} is here, and in the archive still: {terminal.clean(why)}"
         console.warn(GuildError(what))
