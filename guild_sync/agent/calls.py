@@ -81,7 +81,7 @@ class Functions:
     keep_files = Function("staging.requirements.keep_files", Nothing)
     keep_sent = Function("copies.notes.keep_sent", Nothing)
     label = Function("catalog.changes.label", protocol.Changed)
-    leavings = Function("machine.upkeep.leavings", List[protocol.Leaving])
+    leavings = Function("leavings.leavings", List[protocol.Leaving])
     linking = Function(
         "copies.cleaned.linking", Dict[protocol.RunId, List[protocol.RunId]], slow=True
     )

@@ -643,6 +643,7 @@ class Python(TypedDict):
 class Leaving(TypedDict):
     """What guild has left for itself and needs no more: a file or a folder, and its bytes."""
 
+    kind: str  # of those that agent/leavings.py has
     path: str
     bytes: Count
 

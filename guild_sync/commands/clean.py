@@ -14,8 +14,9 @@ The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild res
 brings runs back.
 
 Without -r, the runs in the trash here are removed for good, or with filters those of them
-that they leave; and so are guild's logs, and agents of guilds to which this machine is a
-remote that nobody has used for a week. No run is touched that was not deleted.
+that they leave; and so are guild's logs, and what nobody has used for a week of agents of
+guilds to which this machine is a remote, and of files that were fetched for runs, which none
+has a link to. No run is touched that was not deleted.
 
 Options:
   -r, --remote NAME  Clean this remote.
@@ -38,9 +39,9 @@ not be read, or changed meanwhile.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 
 from guild_sync.agent.protocol import Leaving
 from guild_sync.cli import arguments
@@ -61,6 +62,9 @@ from guild_sync.output.runs import row_without_index
 from guild_sync.sync import ledger
 from guild_sync.transfer import clean, verify
 from guild_sync.transfer.clean import Cleaning, Wish
+
+# What guild leaves for itself, by its kind, as it is counted.
+_LEFT = {"log": "log", "agent": "unused agent", "fetched": "fetched file"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -103,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
-    """Remove for good what was deleted here, and old logs and agents."""
+    """Remove for good what was deleted here, and what guild has left for itself."""
     if args.is_set("--permanent"):
         raise UsageError("--permanent belongs to --remote", "What is removed here is so for good.")
     here = LocalHost(str(guild_home()))
@@ -141,13 +145,9 @@ def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
 
 
 def _sum_here(found: Cleaning, files: Sequence[Leaving]) -> str:
-    agents = sum(Path(file["path"]).parent.name == "agent" for file in files)
-    counts = (
-        (len(found.going), "deleted run"),
-        (len(files) - agents, "log"),
-        (agents, "unused agent"),
-    )
-    listed = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    kinds = Counter(file["kind"] for file in files)
+    counts = {"deleted run": len(found.going), **{what: kinds[k] for k, what in _LEFT.items()}}
+    listed = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n)
     return f"{listed}{clean.kept(found)}"
 
 
@@ -205,7 +205,9 @@ def _as_json(
             }
             for run in found.runs
         ],
-        "files": [{"path": file["path"], "bytes": file["bytes"]} for file in files],
+        "files": [
+            {"kind": file["kind"], "path": file["path"], "bytes": file["bytes"]} for file in files
+        ],
         "others": found.others,
         "bytes": sum(found.going.values()) + sum(file["bytes"] for file in files),
     }

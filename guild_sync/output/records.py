@@ -211,6 +211,7 @@ class CleanedRun(TypedDict):
 class CleanedFile(TypedDict):
     """A file or folder of guild's own here that was removed, or would be."""
 
+    kind: str  # log, agent, fetched
     path: str
     bytes: int
 

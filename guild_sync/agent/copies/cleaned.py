@@ -26,20 +26,26 @@ def seals(home: str, ids: Sequence[str]) -> Dict[str, str]:
 
 def linking(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
     """The other runs here with links into each of these: it is part of them, or required."""
-    home = os.path.abspath(home)
-    top = rundir.runs_dir(home)
+    top = rundir.runs_dir(os.path.abspath(home))
     places: Dict[str, str] = {}
     for run_id in ids:
-        directory = rundir.run_dir(home, run_id)
+        directory = rundir.run_dir(os.path.abspath(home), run_id)
         through = os.path.join(os.path.realpath(top), run_id)
         places.update(dict.fromkeys((directory, through, os.path.realpath(directory)), run_id))
-    found: Dict[str, Set[str]] = {run_id: set() for run_id in ids}
-    for name in rundir.names(top) if ids else ():
-        for target in _targets(rundir.run_dir(home, name)):
-            run_id = _place_of(target, places)
-            if run_id not in ("", name):
-                found[run_id].add(name)
-    return {run_id: sorted(names) for run_id, names in found.items()}
+    found = linked(rundir.runs_dir(home), places) if ids else {}
+    return {run_id: sorted(found.get(run_id, set()) - {run_id}) for run_id in ids}
+
+
+def linked(top: str, places: Dict[str, str]) -> Dict[str, Set[str]]:
+    """The runs in a folder of runs with links into places, by the names that those have here."""
+    top = os.path.abspath(top)
+    found: Dict[str, Set[str]] = {}
+    for name in rundir.names(top):
+        for target in _targets(os.path.join(top, name)):
+            place = _place_of(target, places)
+            if place:
+                found.setdefault(place, set()).add(name)
+    return found
 
 
 def clean(home: str, verified: Dict[str, str], home_name: str, permanent: bool = False) -> Changed:

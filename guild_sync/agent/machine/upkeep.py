@@ -1,4 +1,4 @@
-"""What the agent does for itself: say what it runs on, remove its older versions and old logs."""
+"""What the agent does for itself: say what it runs on, find its logs, remove its older versions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import shutil
 import stat
 import sys
 import time
-from typing import List, Optional
+from typing import List
 
-from .. import protocol
 from ..protocol import Python
 from ..store import inside
 from . import folder
@@ -21,28 +20,14 @@ from . import folder
 UNUSED = 7 * folder.DAY
 
 
-def leavings(
-    home: str, before: Optional[float] = None, remove: bool = False
-) -> List[protocol.Leaving]:
-    """The logs of this guild home that were last written before a time, and agents that nobody
-    has used for a week; which with `remove` are no more."""
-    agents = os.path.join(home, "agent")
-    found = [path for path in _logs(home) if before is None or os.lstat(path).st_mtime < before]
-    for name in _names(agents):
-        path = os.path.join(agents, name)
-        if time.time() - folder.last_use(path) > UNUSED and _is_free(path):
-            found.append(path)
-    told: List[protocol.Leaving] = [{"path": path, "bytes": _bytes_of(path)} for path in found]
-    if remove:
-        for path in found:
-            if os.path.dirname(path) != agents:
-                os.unlink(path)
-        if agents in map(os.path.dirname, found):
-            clean_agents(home, "")
-    return told
+def unused_agents(home: str) -> List[str]:
+    """The folders of agents that nobody has used for a week, nor holds."""
+    top = os.path.join(home, "agent")
+    paths = [os.path.join(top, name) for name in _names(top)]
+    return [p for p in paths if time.time() - folder.last_use(p) > UNUSED and _is_free(p)]
 
 
-def _logs(home: str) -> List[str]:
+def logs(home: str) -> List[str]:
     """Files that guild writes what it has done to: those of syncs, and the reports of bugs."""
     places = (
         (home, r"error\.log(\.[0-9]+)?\Z"),
@@ -69,16 +54,6 @@ def _is_free(path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _bytes_of(path: str) -> int:
-    if not os.path.isdir(path):
-        return os.lstat(path).st_size
-    return sum(
-        os.lstat(os.path.join(top, name)).st_size
-        for top, _, names in os.walk(path)
-        for name in names
-    )
 
 
 def clean_agents(home: str, keep: str) -> None:

@@ -7,7 +7,8 @@ import os
 import re
 import tempfile
 import time
-from typing import IO, TYPE_CHECKING, Optional
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, List, Optional
 from urllib.parse import unquote, urlsplit
 
 from ..errors import AgentError
@@ -21,6 +22,7 @@ _SCHEMES = ("http", "https", "ftp")
 _CACHE = "cache/resources"
 _SILENCE = 60.0  # seconds without a byte
 _LONGEST = 6 * 3600.0  # seconds for all of it, however slowly it comes
+_KEPT = re.compile(r"[0-9a-f]{40,64}\Z")  # Guild AI's are shorter
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}\Z")
 
 
@@ -51,7 +53,9 @@ def fetched(home: str, url: str, sha256: str = "", again: bool = False) -> str:
         and os.path.isfile(path)
         and (not sha256 or digest_of(path, "sha256") == sha256.lower())
     ):
-        return path
+        with suppress(FileNotFoundError):  # removed just now, as nobody had used it for long
+            os.utime(folder)
+            return path
     os.makedirs(folder, exist_ok=True)
     fd, temporary = tempfile.mkstemp(prefix=".fetching-", dir=folder)
     try:
@@ -68,6 +72,15 @@ def fetched(home: str, url: str, sha256: str = "", again: bool = False) -> str:
         if os.path.exists(temporary):
             os.unlink(temporary)
     return path
+
+
+def kept(home: str) -> List[str]:
+    """The folders with what was fetched once, a folder an address; Guild AI keeps it there, too."""
+    top = os.path.join(home, _CACHE)
+    try:
+        return [os.path.join(top, name) for name in sorted(os.listdir(top)) if _KEPT.match(name)]
+    except OSError:
+        return []
 
 
 def _name(url: str) -> str:
