@@ -56,6 +56,10 @@ class RunNotFound(GuildError):
     """No run, or more than one, is what the user named."""
 
 
+class RunAmbiguous(RunNotFound):
+    """What the user named could be any of several runs."""
+
+
 class RemoteError(GuildError):
     """The remote was reached and cannot do what was asked, however often it is asked."""
 

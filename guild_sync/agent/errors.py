@@ -8,9 +8,10 @@ import errno
 class AgentError(Exception):
     """An error that the user can mend; `kind` tells callers what it is about.
 
-    Kinds: "error", "not-found" (no such run), "missing-file", "refused" (the run is in a
-    state that does not allow it), "busy" (another process has the run), "python" (no Python
-    for the operation), "unmet" (what the operation requires is not there).
+    Kinds: "error", "not-found" (no such run), "ambiguous" (several such runs), "missing-file",
+    "refused" (the run is in a state that does not allow it), "busy" (another process has the
+    run), "python" (no Python for the operation), "unmet" (what the operation requires is not
+    there).
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "error") -> None:

@@ -81,6 +81,23 @@ def _remotes(line: TypedLine) -> Found:
         yield Candidate(name, remote.description or remote.host)
 
 
+def _several_remotes(line: TypedLine) -> Found:
+    """Remotes, groups and `all`, behind the last comma; none that is there already."""
+    from guild_sync.config import groups
+    from guild_sync.config.schema import EVERY
+
+    before, comma, _ = line.current.rpartition(",")
+    given = before.split(",")
+    others = [
+        *_remotes(line),
+        *(Candidate(name, ", ".join(names)) for name, names in groups.groups().items()),
+        Candidate(EVERY[0], "all remotes"),
+    ]
+    for found in others:
+        if isinstance(found, Candidate) and found.word not in given:
+            yield Candidate(f"{before}{comma}{found.word}", found.about)
+
+
 def _runs(line: TypedLine) -> Found:
     """The latest runs of this machine whose ids begin so, as short as they are unique."""
     from guild_sync.output.runs import run_row
@@ -178,6 +195,8 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "PATH": _files_of_run,
     "PATTERN": _files_of_run,
     "REMOTE": _remotes,
+    "NAMES": _several_remotes,
+    "REMOTES": _several_remotes,
     "RUN": _runs,
     "SHELL": _shells,
 }

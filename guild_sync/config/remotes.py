@@ -16,13 +16,13 @@ from guild_sync.config.home import config_path
 from guild_sync.config.schema import (
     CLEAN_KEYS,
     HOST,
-    NAME,
     PULL_KEYS,
     REMOTE_KEYS,
     USER,
     duration,
     fits,
     is_home,
+    why_no_name,
 )
 from guild_sync.config.sections import REMOTES, section
 from guild_sync.config.selection import (
@@ -99,17 +99,20 @@ def usable() -> tuple[dict[str, Remote], tuple[str, ...]]:
     path = config_path()
     with reading:
         found, faults = _read(path, identity(path))
-    if SANDBOX in found or _is_defined(SANDBOX):
+    if SANDBOX in found or SANDBOX in defined():
         return dict(found), faults
     own = Remote(SANDBOX, SANDBOX, description="an ssh server of your own on this machine")
     return {**found, SANDBOX: own}, faults
 
 
-def _is_defined(name: str) -> bool:
-    """Whether the file has something of that name, be it a remote or not."""
+def defined() -> tuple[str, ...]:
+    """The names of what the file has below `remotes`, each a remote or at fault, in its order.
+
+    Raises as `usable` does.
+    """
     data = load(config_path())
-    defined = data.get("remotes") if isinstance(data, dict) else None
-    return isinstance(defined, dict) and name in defined
+    found = data.get(REMOTES) if isinstance(data, dict) else None
+    return tuple(name for name in found if isinstance(name, str)) if isinstance(found, dict) else ()
 
 
 def remote(name: str) -> Remote:
@@ -124,7 +127,7 @@ def remote(name: str) -> Remote:
     known, faults = usable()
     found = known.get(name)
     if found is None:
-        if faults and (_is_defined(name) or not known.keys() - {SANDBOX}):
+        if faults and (name in defined() or not known.keys() - {SANDBOX}):
             told = refusal(config_path(), faults)  # of this one, or of the file itself
             raise FaultyRemote(told.message, told.hint)
         like = nearest(name, known)
@@ -174,44 +177,44 @@ def _remotes_of(data: object, folder: Path, file: Place) -> dict[str, Remote]:
     if not isinstance(data, dict):
         file.fault("the file must be a mapping")
         return {}
-    defined = section(data, REMOTES, file)
-    if defined is None:
+    given = section(data, REMOTES, file)
+    if given is None:
         return {}
-    if not isinstance(defined, dict):
+    if not isinstance(given, dict):
         file.fault("remotes: must be a mapping of names to remotes")
         return {}
     found = {}
-    for name, attributes in defined.items():
+    for name, attributes in given.items():
         place = file.at("remotes").at(plain_name(name))
-        if not isinstance(name, str) or not NAME.match(name):
-            place.fault("a remote's name is one word that begins with neither '-' nor '.'")
+        if why := why_no_name(name, "remote"):
+            place.fault(why)
         elif not isinstance(attributes, dict):
             place.fault("must be a mapping")
         else:
-            merged = _extended(name, defined, place)
+            merged = _extended(name, given, place)
             remote = _checked(name, merged, place, folder)
             if remote:
                 found[name] = remote
     return found
 
 
-def _extended(name: str, defined: Keys, place: Place) -> dict[Any, Any]:
+def _extended(name: str, given: Keys, place: Place) -> dict[Any, Any]:
     """The remote's keys over those of the remotes that it extends."""
     merged: dict[Any, Any] = {}
     seen: list[str] = []
     current: object = name
     while current is not None:
-        if not isinstance(current, str) or not isinstance(defined.get(current), dict):
+        if not isinstance(current, str) or not isinstance(given.get(current), dict):
             place.fault(f"extends: there is no remote {current!r}")
             break
         if current in seen:
             place.fault(f"extends: {' -> '.join([*seen, current])} goes round in a circle")
             break
         seen.append(current)
-        merged = {**defined[current], **merged}
-        current = defined[current].get("extends")
+        merged = {**given[current], **merged}
+        current = given[current].get("extends")
     merged.pop("extends", None)
-    if seen[1:] and "description" not in defined[name]:
+    if seen[1:] and "description" not in given[name]:
         merged.pop("description", None)
     return merged
 

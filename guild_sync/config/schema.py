@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from schema import And, Or, Schema, SchemaError
 
@@ -23,6 +23,23 @@ NAME = re.compile(r"[^\s/\x00-\x1f\x7f.-][^\s/\x00-\x1f\x7f]*\Z")
 PROGRAM = re.compile(r"(?!-)[A-Za-z0-9_./~+@-]+\Z")  # rsync hands it to a shell there
 _SSH_OPTION = re.compile(r"(?P<key>[A-Za-z]+)\s*[=\s]\s*(?P<value>[^\x00-\x1f\x7f]+)\Z")
 _STRUCTURAL_OPTIONS = frozenset({"host", "match", "include"})
+
+
+EVERY = ("all", "any")  # what stands for all remotes, where one or several are named
+
+
+def why_no_name(name: Hashable, of: str) -> str:
+    """Why a remote or a group cannot be called so; empty where it can.
+
+    Where several are named, commas are between them, and a colon before a run.
+    """
+    if not isinstance(name, str) or not NAME.match(name):
+        return f"a {of}'s name is one word that begins with neither '-' nor '.'"
+    if name in EVERY:
+        return f"{name!r} means all remotes: rename it"
+    if "," in name or ":" in name:
+        return f"a {of}'s name has neither comma nor colon: rename it"
+    return ""
 
 
 def is_home(value: object) -> bool:

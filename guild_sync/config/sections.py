@@ -5,12 +5,13 @@ from __future__ import annotations
 from guild_sync.config.faults import Place
 from guild_sync.config.texts import nearest, plain_name
 
-REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE = SECTIONS = (
+REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE, GROUPS = SECTIONS = (
     "remotes",
     "hooks",
     "notify",
     "heartbeat",
     "keep-free",
+    "groups",
 )
 _ALIKE = 0.8  # `keepfree`, `notfy`, `Hooks`; not what Guild AI has there, `diff` and the like
 

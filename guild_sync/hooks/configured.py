@@ -56,9 +56,10 @@ def heartbeat() -> tuple[str | None, Faults]:
 
 def all_faults() -> Faults:
     """Every fault of the config file, of remotes, of hooks and others, each with its place."""
-    from guild_sync.config import limits, remotes
+    from guild_sync.config import groups, limits, remotes
 
-    return (*remotes.usable()[1], *listeners()[1], *heartbeat()[1], *limits.faults())
+    of_hooks = (*listeners()[1], *heartbeat()[1])
+    return (*remotes.usable()[1], *groups.faults(), *of_hooks, *limits.faults())
 
 
 def _each(

@@ -44,7 +44,7 @@ def select(
 
     Without specs: all that have an index, and with `whole` the others too. `filters`
     (filters.py) count before indexes do. What is deleted has indexes of its own.
-    Raises AgentError (kind "not-found") where a spec names no run, or several.
+    Raises NoSuchRun where a spec names no run, and AgentError (kind "ambiguous") for several.
     """
     if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:
         known = [spec for spec in specs if rundir.time_of(rundir.run_dir(home, spec)) is not None]
@@ -106,7 +106,7 @@ def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Se
         raise AgentError(
             "%s is the beginning of %d run ids" % (rundir.shown(spec), len(matching)),
             "It could be %s. Give more of it." % ", ".join(i[:12] for i in matching[:5]),
-            "not-found",
+            "ambiguous",
         )
     if not matching:
         raise _no_such_run(spec, hint)

@@ -698,3 +698,17 @@ def test_a_remote_without_a_fault_is_used_whatever_others_have(path: Path) -> No
         assert not isinstance(error.value, RemoteNotFound)
     with pytest.raises(RemoteNotFound, match="remote 'c' is not defined"):
         remotes.remote("c")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("all", "'all' means all remotes: rename it"),
+        ("any", "'any' means all remotes: rename it"),
+        ("a,b", "a remote's name has neither comma nor colon: rename it"),
+        ("a:b", "a remote's name has neither comma nor colon: rename it"),
+    ],
+)
+def test_a_name_that_could_mean_several_is_to_be_renamed(path: Path, name: str, fault: str) -> None:
+    path.write_text(yaml.safe_dump({"remotes": {name: {"type": "ssh", "host": "h"}}}))
+    assert message().splitlines()[1] == f"  remotes: {name}: {fault}"

@@ -15,12 +15,12 @@ def read(data: object) -> tuple[list[object], list[str]]:
 
 def test_each_section_is_what_stands_below_its_name() -> None:
     data = {name: number for number, name in enumerate(SECTIONS)}
-    assert read(data) == ([0, 1, 2, 3, 4], [])
+    assert read(data) == ([0, 1, 2, 3, 4, 5], [])
 
 
 @pytest.mark.parametrize("data", [None, 3, [], "remotes", {}])
 def test_a_file_without_them_has_nothing(data: object) -> None:
-    assert read(data) == ([None] * 5, [])
+    assert read(data) == ([None] * 6, [])
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_a_file_without_them_has_nothing(data: object) -> None:
         ("heart-beat", "heartbeat"),
         ("keepfree", "keep-free"),
         ("keep_free", "keep-free"),
+        ("group", "groups"),
     ],
 )
 def test_a_slip_of_the_pen_is_a_fault_once(key: str, meant: str) -> None:
@@ -42,4 +43,4 @@ def test_a_slip_of_the_pen_is_a_fault_once(key: str, meant: str) -> None:
 
 @pytest.mark.parametrize("key", ["diff", "run", "aws", "check", "view", 3, None, True, ""])
 def test_what_guild_ai_has_there_may_stay(key: object) -> None:
-    assert read({key: 1}) == ([None] * 5, [])
+    assert read({key: 1}) == ([None] * 6, [])

@@ -131,6 +131,7 @@ def test_a_beginning_that_several_ids_have_is_an_error_that_names_them(four: str
     with pytest.raises(AgentError) as error:
         find.select(four, ["00a"])
     assert error.value.message == "'00a' is the beginning of 2 run ids"
+    assert error.value.kind == "ambiguous"
     assert error.value.hint == "It could be 00ab00000000, 00ac00000000. Give more of it."
 
 

@@ -1,0 +1,77 @@
+"""Remotes asked side by side: what each answers, as soon as that is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, TypeVar
+
+from guild_sync.config import remotes
+from guild_sync.errors import Exit, GuildError, Unreachable
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.output import console
+from guild_sync.transport.background import begun
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Replies(Generic[T]):
+    """What remotes have answered, and why the others have not, each in the order of asking."""
+
+    answers: dict[str, T] = field(default_factory=dict)
+    errors: dict[str, GuildError] = field(default_factory=dict)
+
+    @property
+    def exit(self) -> Exit:
+        """The exit status that the errors stand for; of several the highest counts."""
+        return max((error.exit for error in self.errors.values()), default=Exit.OK)
+
+
+def asked(names: Sequence[str], question: Callable[[RemoteHost], T]) -> Replies[T]:
+    """What each remote answers, once all have, or cannot.
+
+    One that fails is named on stderr as soon as that is known; it keeps the others waiting for
+    no longer than its own time limits.
+    """
+    found: Replies[T] = Replies()
+    told: dict[tuple[str, str], str] = {}
+
+    def ask(name: str) -> T:
+        try:
+            return question(remote_host(remotes.remote(name)))
+        except GuildError as e:
+            if told.setdefault((e.message, e.hint), name) == name:  # as faults of the config
+                console.warn(e)
+            raise
+
+    for name, reply in replies({name: partial(ask, name) for name in names}):
+        if isinstance(reply, GuildError):
+            found.errors[name] = reply
+        else:
+            found.answers[name] = reply
+    return found
+
+
+def replies(
+    questions: Mapping[str, Callable[[], T]], within: Mapping[str, float] | None = None
+) -> Iterator[tuple[str, T | GuildError]]:
+    """What each of several remotes says to its question, in their order, each once it is known.
+
+    All are asked at once. One that has not replied in the seconds that `within` has for it is
+    unreachable. Ctrl-C waits for none.
+    """
+    begin = time.monotonic()
+    asked = {name: begun(question) for name, question in questions.items()}
+    for name, reply in asked.items():
+        wait([reply], None if within is None else max(0.0, begin + within[name] - time.monotonic()))
+        if not reply.done():
+            yield name, Unreachable(f"remote {name!r} did not answer in time")
+        elif isinstance(error := reply.exception(), GuildError):
+            yield name, error
+        else:
+            yield name, reply.result()

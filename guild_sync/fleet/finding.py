@@ -1,0 +1,112 @@
+"""Runs of several remotes, named by ids or as `gpu1:3`, each found on its remote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from guild_sync.agent.protocol import Filters
+from guild_sync.errors import Exit, RunAmbiguous, RunNotFound, UsageError
+from guild_sync.fleet.asking import asked
+from guild_sync.hosts.base import Host
+from guild_sync.hosts.remote import RemoteHost
+
+_INDEXES = re.compile(r"[0-9]{1,7}\Z|[0-9]{0,7}:[0-9]{0,7}\Z")  # an index, or a range
+
+FiltersOn = Callable[[Host], Filters]
+
+
+@dataclass(frozen=True)
+class Located:
+    """Which runs are meant on which remote, as words that it understands by itself.
+
+    And the exit status that stands for the remotes that could not be asked.
+    """
+
+    words: dict[str, list[str]]
+    exit: Exit = Exit.OK
+
+
+def located(
+    names: Sequence[str], specs: Sequence[str], filters: FiltersOn, deleted: bool = False
+) -> Located:
+    """On which of the remotes the runs are that `specs` name.
+
+    `gpu1:3` and `gpu1:1:5` say it; an id, or the beginning of one, is looked for on all of them.
+    Raises RunNotFound where it is on none, or on several, and UsageError for a mere index.
+    """
+    words, ids = _told_apart(names, specs)
+    if not ids:
+        return Located(words)
+
+    def look(host: RemoteHost) -> dict[str, Sequence[str] | RunAmbiguous]:
+        wanted = filters(host)
+        return {one: _matching(host, one, wanted, deleted) for one in ids}
+
+    replies = asked(names, look)
+    for one in ids:
+        found: dict[str, Sequence[str]] = {}
+        for name, reply in replies.answers.items():
+            matching = reply[one]
+            if isinstance(matching, RunAmbiguous):
+                raise matching
+            if matching:
+                found[name] = matching
+        if not found:
+            raise _nowhere(one, names, max(replies.exit, Exit.ERROR))
+        if len(found) > 1:
+            raise RunAmbiguous(
+                f"there is a run {one} on {' and on '.join(found)}",
+                f"Say which is meant: {' or '.join(f'{name}:{one}' for name in found)}.",
+            )
+        for name, run_ids in found.items():
+            words.setdefault(name, []).extend(run_ids)
+    return Located(words, replies.exit)
+
+
+def _told_apart(
+    names: Sequence[str], specs: Sequence[str]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """The words for runs of a remote that they name, and those that are looked for on all."""
+    words: dict[str, list[str]] = {}
+    ids: list[str] = []
+    for spec in specs:
+        # The longest: the spec of a remote may be the beginning of another one.
+        named = max((n for n in names if spec.startswith(f"{n}:")), key=len, default="")
+        if named:
+            words.setdefault(named, []).append(spec.removeprefix(f"{named}:"))
+        elif _INDEXES.match(spec):
+            raise UsageError(
+                f"{spec!r} has an index, of which each remote has its own",
+                f"Say of which one: {names[0]}:{spec}.",
+            )
+        elif ":" in spec:
+            raise UsageError(
+                f"{spec!r} is a run of none of the remotes that are meant",
+                f"These are {', '.join(names)}.",
+            )
+        else:
+            ids.append(spec)
+    return words, ids
+
+
+def _matching(
+    host: Host, spec: str, filters: Filters, deleted: bool
+) -> Sequence[str] | RunAmbiguous:
+    """The run that has the id, or the beginning of it; none; or why it is not one."""
+    try:
+        return [run["id"] for run in host.list_runs([spec], None, filters, deleted)["runs"]]
+    except RunAmbiguous as e:
+        return e
+    except RunNotFound:
+        return []
+
+
+def _nowhere(spec: str, names: Sequence[str], exit_status: Exit) -> RunNotFound:
+    error = RunNotFound(
+        f"could not find a run matching {spec!r} on {', '.join(names)}",
+        f"Show runs with 'guild runs -r {','.join(names)}'.",
+    )
+    error.exit = exit_status
+    return error
