@@ -475,12 +475,8 @@ class AgentClient(ABC):
     def linking(self, ids: Sequence[RunId]) -> dict[RunId, list[RunId]]:
         return self.ask(Functions.linking, ids=list(ids))
 
-    def clean(
-        self, verified: Mapping[RunId, str], home_name: str, permanent: bool
-    ) -> protocol.Changed:
-        return self.ask(
-            Functions.clean, verified=dict(verified), home_name=home_name, permanent=permanent
-        )
+    def clean(self, verified: Mapping[RunId, str], home_name: str) -> protocol.Changed:
+        return self.ask(Functions.clean, verified=dict(verified), home_name=home_name)
 
     def note_cleaned(self, ids: Sequence[RunId], remote: str) -> None:
         self.ask(Functions.note_cleaned, ids=list(ids), remote=remote)

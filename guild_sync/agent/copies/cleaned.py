@@ -42,15 +42,17 @@ def linking(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
     return {run_id: sorted(names) for run_id, names in found.items()}
 
 
-def clean(home: str, verified: Dict[str, str], home_name: str, permanent: bool = False) -> Changed:
-    """Move runs to the trash, or remove them for good, that still have the seals they had.
+def clean(home: str, verified: Dict[str, str], home_name: str) -> Changed:
+    """Move runs to the trash that still have the seals they had.
 
     Each is held meanwhile, so that it is not started. One that another run here has a link into
-    stays, unless that one goes too. Raises AgentError where the guild home has another name.
+    stays, unless that one goes too. One that is in the trash already, as an earlier call whose
+    answer was lost has left it, is done. Raises AgentError where the guild home has another name.
     """
     if not home_name or home_id(home, make=False) != home_name:
         raise AgentError("the guild home is another than the one that was verified")
-    linked = linking(home, [*verified])
+    gone = [run_id for run_id, sealed in verified.items() if _is_in_trash(home, run_id, sealed)]
+    linked = linking(home, [run_id for run_id in verified if run_id not in gone])
 
     def check(run_id: str) -> None:
         directory = rundir.run_dir(home, run_id)
@@ -64,7 +66,8 @@ def clean(home: str, verified: Dict[str, str], home_name: str, permanent: bool =
             if os.path.lexists(rundir.run_dir(home, name)):
                 raise AgentError("run %s has a link into it" % name)
 
-    return trash.delete_checked(home, _linking_first(linked), permanent, check)
+    changed = trash.delete_checked(home, _linking_first(linked), check)
+    return {**changed, "done": [*gone, *changed["done"]]}
 
 
 def note_cleaned(home: str, ids: Sequence[str], remote: str) -> None:
@@ -73,6 +76,13 @@ def note_cleaned(home: str, ids: Sequence[str], remote: str) -> None:
         guild = rundir.guild_dir(rundir.run_dir(home, run_id))
         if inside.is_folder(guild):
             atomic.write_in(guild, rundir.LOCK_CLEANED, remote + "\n", flushed=False)
+
+
+def _is_in_trash(home: str, run_id: str, sealed: str) -> bool:
+    """Whether a run is in the trash alone, with the seal that it had before."""
+    directory = rundir.run_dir(home, run_id, deleted=True)
+    is_there = os.path.lexists(directory) and not os.path.lexists(rundir.run_dir(home, run_id))
+    return is_there and sealed == seal(directory)
 
 
 def _linking_first(linked: Dict[str, List[str]]) -> List[str]:

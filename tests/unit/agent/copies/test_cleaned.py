@@ -39,15 +39,14 @@ def test_a_run_that_is_over_has_a_seal_which_no_set_time_hides_a_change_from(hom
     assert cleaned.seals(str(home), [A]) != before
 
 
-@pytest.mark.parametrize("permanent", [False, True])
-def test_what_has_its_seal_still_goes(home: Path, permanent: bool) -> None:
+def test_what_has_its_seal_still_goes(home: Path) -> None:
     name = ended(home, A, B, C)
     seals = cleaned.seals(str(home), [A, B, C])
     (home / "runs" / B / "new").touch()
-    done = cleaned.clean(str(home), seals, name, permanent)
+    done = cleaned.clean(str(home), seals, name)
     assert done["done"] == [A, C]
     assert done["refused"] == {B: "it changed after it was verified"}
-    assert in_trash(home) == (set() if permanent else {A, C})
+    assert in_trash(home) == {A, C}
     assert [path.name for path in (home / "runs").glob("[0-9a-f]*")] == [B]
 
 
