@@ -238,9 +238,9 @@ def _why_not_home(here: LocalHost, run_id: str, is_deleted: bool, status: str | 
 
 
 def _linked(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
-    """Why runs stay that runs there have links into which stay themselves."""
+    """Why runs stay that runs there need which stay themselves."""
     linking = host.linking(ids) if ids else {}
-    going, why = set(ids), "linked to by runs that stay"
+    going, why = set(ids), "linked to or required by runs that stay"
     while held := [i for i in going if not going.issuperset(linking.get(i, ()))]:
         going.difference_update(held)
     return {run_id: why for run_id in ids if run_id not in going}

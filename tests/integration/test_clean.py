@@ -170,7 +170,7 @@ def test_all_that_has_to_stay(guild: Guild, there: Path, far: str, tmp_path: Pat
         ids["a"]: "staged",
         ids["b"]: "deleted here",
         ids["c"]: "on a disk that is not mounted here",
-        ids["d"]: "linked to by runs that stay",
+        ids["d"]: "linked to or required by runs that stay",
         ids["e"]: "with files that were left out",
         ids["f"]: "not home",
         ids["5"]: "not home",

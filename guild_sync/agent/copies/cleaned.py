@@ -6,7 +6,7 @@ import os
 from typing import Dict, Iterator, List, Sequence, Set
 
 from .. import protocol
-from ..catalog import trash
+from ..catalog import required, trash
 from ..errors import AgentError
 from ..protocol import Changed
 from ..store import atomic, inside, rundir
@@ -25,7 +25,10 @@ def seals(home: str, ids: Sequence[str]) -> Dict[str, str]:
 
 
 def linking(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
-    """The other runs here with links into each of these: it is part of them, or required."""
+    """The other runs here that need each of these: they have links into it, or wait to be given it.
+
+    It is part of them, or required.
+    """
     home = os.path.abspath(home)
     top = rundir.runs_dir(home)
     places: Dict[str, str] = {}
@@ -39,15 +42,19 @@ def linking(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
             run_id = _place_of(target, places)
             if run_id not in ("", name):
                 found[run_id].add(name)
+        for run_id in required.awaited(home, name):
+            if run_id in found and run_id != name:
+                found[run_id].add(name)
     return {run_id: sorted(names) for run_id, names in found.items()}
 
 
 def clean(home: str, verified: Dict[str, str], home_name: str) -> Changed:
     """Move runs to the trash that still have the seals they had.
 
-    Each is held meanwhile, so that it is not started. One that another run here has a link into
-    stays, unless that one goes too. One that is in the trash already, as an earlier call whose
-    answer was lost has left it, is done. Raises AgentError where the guild home has another name.
+    Each is held meanwhile, so that it is not started. One that another run here needs, as
+    `linking` has it, stays, unless that one goes too. One that is in the trash already, as an
+    earlier call whose answer was lost has left it, is done. Raises AgentError where the guild
+    home has another name.
     """
     if not home_name or home_id(home, make=False) != home_name:
         raise AgentError("the guild home is another than the one that was verified")
@@ -64,7 +71,7 @@ def clean(home: str, verified: Dict[str, str], home_name: str) -> Changed:
             raise AgentError("it changed after it was verified")
         for name in linked[run_id]:
             if os.path.lexists(rundir.run_dir(home, name)):
-                raise AgentError("run %s has a link into it" % name)
+                raise AgentError("run %s has a link into it, or requires it" % name)
 
     changed = trash.delete_checked(home, _linking_first(linked), check)
     return {**changed, "done": [*gone, *changed["done"]]}
