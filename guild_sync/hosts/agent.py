@@ -162,8 +162,13 @@ class AgentClient(ABC):
     def watch(self, on_bytes: OnBytes, run: str) -> None:
         self.stream(Functions.watch, lambda _, data: on_bytes(data), run=run)
 
+    def positions(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Position]:
+        return self.ask(Functions.positions, ids=list(ids))
+
     def follow(
-        self, on_packet: Callable[[bytes, bytes], None], positions: Mapping[RunId, int]
+        self,
+        on_packet: Callable[[bytes, bytes], None],
+        positions: Mapping[RunId, protocol.Position],
     ) -> None:
         self.stream(Functions.follow, on_packet, positions=dict(positions))
 
