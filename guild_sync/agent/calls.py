@@ -103,6 +103,7 @@ class Functions:
     of_process = Function("catalog.ranking.of_process", protocol.RunId)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
+    positions = Function("files.output.positions", Dict[protocol.RunId, protocol.Position])
     purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)
     python = Function("machine.upkeep.python", protocol.Python)
     recipe = Function("staging.restage.recipe", protocol.Recipe)

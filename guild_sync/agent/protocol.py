@@ -110,6 +110,7 @@ RUN_FAULT = b"f"  # why the output cannot be read of the run whose id is before 
 END = b"e"  # JSON: how the stream ended, as the answer to a request
 
 Packet = Tuple[bytes, bytes]
+Position = Tuple[int, int]  # the number of an attempt, and bytes of its output
 
 
 def header(kind: bytes, length: int) -> bytes:

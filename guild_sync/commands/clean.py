@@ -7,8 +7,8 @@ With -r NAME, of your own runs there, or with filters those of them that they le
 that is over and home is held against its copy here, as 'guild verify' does: all files are
 read, here and there. What is the same goes to the trash there. All else stays, and why is
 said: what is not home, runs or waits, differs, was deleted here, lies on a disk that is not
-mounted, is linked to by a run that stays, has files that are left out of its copy, or changes
-before it is removed. What people wrote there is brought here before.
+mounted, is linked to or required by a run that stays, has files that are left out of its
+copy, or changes before it is removed. What people wrote there is brought here before.
 
 The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild restore -r NAME'
 brings runs back.

@@ -13,7 +13,8 @@ The environment is the one that the operation has there: that of the remote's 'v
 'conda-env' and the like, what its 'env', 'setup' and 'login-shell' say, RUN_DIR, and the
 values of flags as FLAG_NAME. guild keeps no value of 'env-secrets': those that are not set
 there are named. Start-up files of your shell are read after that. Of a copy here of a
-remote's run it is this machine's environment, RUN_DIR and FLAG_NAME alone.
+remote's run, and of one that came out of an archive and was not started here since, it is
+this machine's environment, RUN_DIR and FLAG_NAME alone.
 
 Exit status: that of the shell or of COMMAND; 127 if COMMAND is not there, and 255 if the
 connection was lost.

@@ -162,8 +162,13 @@ class AgentClient(ABC):
     def watch(self, on_bytes: OnBytes, run: str) -> None:
         self.stream(Functions.watch, lambda _, data: on_bytes(data), run=run)
 
+    def positions(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Position]:
+        return self.ask(Functions.positions, ids=list(ids))
+
     def follow(
-        self, on_packet: Callable[[bytes, bytes], None], positions: Mapping[RunId, int]
+        self,
+        on_packet: Callable[[bytes, bytes], None],
+        positions: Mapping[RunId, protocol.Position],
     ) -> None:
         self.stream(Functions.follow, on_packet, positions=dict(positions))
 
@@ -475,12 +480,8 @@ class AgentClient(ABC):
     def linking(self, ids: Sequence[RunId]) -> dict[RunId, list[RunId]]:
         return self.ask(Functions.linking, ids=list(ids))
 
-    def clean(
-        self, verified: Mapping[RunId, str], home_name: str, permanent: bool
-    ) -> protocol.Changed:
-        return self.ask(
-            Functions.clean, verified=dict(verified), home_name=home_name, permanent=permanent
-        )
+    def clean(self, verified: Mapping[RunId, str], home_name: str) -> protocol.Changed:
+        return self.ask(Functions.clean, verified=dict(verified), home_name=home_name)
 
     def note_cleaned(self, ids: Sequence[RunId], remote: str) -> None:
         self.ask(Functions.note_cleaned, ids=list(ids), remote=remote)

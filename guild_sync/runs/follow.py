@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_DATA, RUN_END, RUN_FAULT
 from guild_sync.config import remotes
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
 from guild_sync.transport.background import begun
 
 _ID_LENGTH = 32
@@ -24,13 +24,13 @@ class Outputs:
 
     def __init__(
         self,
-        home: Path,
+        here: LocalHost,
         on_line: OnLine,
         on_end: Callable[[], None],
         warn: Callable[[GuildError], None],
     ) -> None:
         """`on_line` gets a run's id and a line of its output; `on_end` is told of an end."""
-        self._home = home
+        self._here = here
         self._on_line = on_line
         self._on_end = on_end
         self._warn = warn
@@ -53,10 +53,9 @@ class Outputs:
             self._warn(GuildError(f"cannot read the output of run {run_id} on {remote}: {why}"))
 
         lines = Lines(ids, self._on_line, lambda run_id: self._on_end(), warn)
-        positions = {run_id: self._size(run_id) for run_id in ids}
         try:
             host = remote_host(remotes.remote(remote), make_home=False)
-            host.follow(lines.take, positions)
+            host.follow(lines.take, self._here.positions(ids))
         except Unreachable:
             pass  # the next sync asks it too, and says so
         except GuildError as e:
@@ -64,12 +63,6 @@ class Outputs:
         finally:
             with self._lock:
                 self._followed.difference_update(ids)
-
-    def _size(self, run_id: str) -> int:
-        try:
-            return (self._home / "runs" / run_id / ".guild" / "output").stat().st_size
-        except OSError:
-            return 0
 
 
 class Lines:

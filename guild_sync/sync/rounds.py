@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 
 from guild_sync.agent.protocol import Filters
 from guild_sync.errors import Exit
@@ -42,7 +41,7 @@ def watch(
     ended = threading.Event()
     told: Future[Exit] = Future()  # hooks take their time beside the next rounds
     told.set_result(Exit.OK)
-    outputs = Outputs(Path(here.home), _show, ended.set, visit.warn)
+    outputs = Outputs(here, _show, ended.set, visit.warn)
     while True:
         ended.clear()
         outcomes = engine.sync(visit, runs, filters, jobs)

@@ -31,6 +31,13 @@ class Wish(NamedTuple):
     permanent: bool = False  # not to the trash there
 
 
+class Seals(NamedTuple):
+    """What changes where anything of a run does, there and here, of each that was verified."""
+
+    there: Mapping[str, str]
+    here: Mapping[str, str]
+
+
 @dataclass
 class Cleaning:
     """The runs of a remote that are to go or have gone, with their bytes, and why others stay."""
@@ -81,16 +88,16 @@ def sorted_out(
     return found
 
 
-def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> Mapping[str, str]:
+def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> Seals:
     """Keep of the runs that are to go all but those that are the same there, byte for byte.
 
-    The seal of each run there that is to go, which it had before it was looked at. With `plan`
+    The seals of each run that is to go, which it had before it was looked at. With `plan`
     nothing is written; else what people wrote there is merged into what is here before.
     Raises as `verify.verified`.
     """
     ids = [*found.going]
     if not ids:
-        return {}
+        return Seals({}, {})
     seals = host.seals(ids)
     told = verify.asked(host, here, ids, host.remote.pull).states
     found.keep({i: _GONE for i in ids if i not in seals or told[i] is None})
@@ -102,22 +109,35 @@ def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> 
     found.verdicts = verify.verified(host, here, {i: told[i] for i in found.going})
     found.keep({i: why for i, verdict in found.verdicts.items() if (why := _not_same(verdict))})
     now = here.seals([*found.going])
-    found.keep({i: "changed here meanwhile" for i in found.going if now.get(i) != mine.get(i)})
+    found.keep({i: _CHANGED_HERE for i in found.going if i not in mine or now.get(i) != mine[i]})
     found.keep(_linked(host, [*found.going]))
-    return {run_id: seals[run_id] for run_id in found.going}
+    return Seals({i: seals[i] for i in found.going}, {i: mine[i] for i in found.going})
 
 
 def removed(
-    host: RemoteHost, here: LocalHost, found: Cleaning, seals: Mapping[str, str], permanent: bool
+    host: RemoteHost, here: LocalHost, found: Cleaning, seals: Seals, permanent: bool
 ) -> Mapping[str, str]:
-    """Remove there the runs that still have these seals; why others were not, in its words."""
-    if not seals:
+    """Remove there the runs that still have these seals; why others were not.
+
+    All go to the trash there first, and are looked at here once more: what was deleted or
+    changed here just before is brought back, and only the rest is removed for good.
+    """
+    if not seals.there:
         return {}
-    answer = host.clean(seals, found.home_id, permanent)
-    done = {*answer["done"]}
-    found.keep({run_id: "changed meanwhile" for run_id in seals if run_id not in done})
+    answer = host.clean(seals.there, found.home_id)
+    moved = [run_id for run_id in answer["done"] if run_id in seals.there]
+    refused = {i: why for i, why in answer["refused"].items() if i in seals.there}
+    found.keep({i: "changed meanwhile" for i in seals.there if i not in moved})
+    now = here.seals(moved)
+    changed = [run_id for run_id in moved if now.get(run_id) != seals.here[run_id]]
+    found.keep(dict.fromkeys(changed, _CHANGED_HERE))
+    refused.update(_brought_back(host, changed))
     here.note_cleaned([*found.going], host.name)
-    return {i: why for i, why in answer["refused"].items() if i in seals}
+    if permanent and found.going:
+        left = host.purge_runs([*found.going])["refused"]
+        refused.update({i: f"it is in the trash there: {why}" for i, why in left.items()})
+        found.keep(dict.fromkeys(left, "in the trash there"))
+    return refused
 
 
 def summary(found: Cleaning, remote: str, permanent: bool, plan: bool) -> str:
@@ -158,6 +178,16 @@ def counts(found: Cleaning) -> str:
 
 
 _GONE = "there no more"
+_CHANGED_HERE = "changed here meanwhile"
+
+
+def _brought_back(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
+    """Bring runs back out of the trash there that are not here any more as they were."""
+    if not ids:
+        return {}
+    back = {*host.restore_runs(ids)["done"]}
+    stays = f"it is in the trash there: 'guild restore -r {host.name}' brings it back"
+    return {i: "it changed here meanwhile" + ("" if i in back else f"; {stays}") for i in ids}
 
 
 def _not_wished(
@@ -208,9 +238,9 @@ def _why_not_home(here: LocalHost, run_id: str, is_deleted: bool, status: str | 
 
 
 def _linked(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
-    """Why runs stay that runs there have links into which stay themselves."""
+    """Why runs stay that runs there need which stay themselves."""
     linking = host.linking(ids) if ids else {}
-    going, why = set(ids), "linked to by runs that stay"
+    going, why = set(ids), "linked to or required by runs that stay"
     while held := [i for i in going if not going.issuperset(linking.get(i, ()))]:
         going.difference_update(held)
     return {run_id: why for run_id in ids if run_id not in going}

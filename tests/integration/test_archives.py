@@ -82,6 +82,15 @@ def test_a_run_that_is_moved_away_comes_back(guild: Guild) -> None:
     assert os.listdir(guild.folder / "out") == [".guild-nocopy"]
     assert guild.ok("import", "out", "-y").lines == ["Nothing to import."]
 
+    # What the archive says of its environment counts in a shell once it is started here.
+    job = json.loads((run / ".guild/job.json").read_text())
+    (run / ".guild/job.json").write_text(json.dumps({**job, "env": {"FLAG_X": "1", "OWN": "2"}}))
+    shell = ("shell", "--", "sh", "-c", "echo $FLAG_X $OWN")
+    assert guild.ok(*shell).lines == ["1"]
+    guild.ok("run", "--restart", run.name, "-y")
+    (run / ".guild/job.json").write_text(json.dumps({**job, "env": {"FLAG_X": "1", "OWN": "2"}}))
+    assert guild.ok(*shell).lines == ["1 2"]
+
 
 def test_where_there_is_no_room_nothing_is_written(guild: Guild) -> None:
     guild.ok("run", "op", "sleep=0", "-y")

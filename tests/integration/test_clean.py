@@ -170,7 +170,7 @@ def test_all_that_has_to_stay(guild: Guild, there: Path, far: str, tmp_path: Pat
         ids["a"]: "staged",
         ids["b"]: "deleted here",
         ids["c"]: "on a disk that is not mounted here",
-        ids["d"]: "linked to by runs that stay",
+        ids["d"]: "linked to or required by runs that stay",
         ids["e"]: "with files that were left out",
         ids["f"]: "not home",
         ids["5"]: "not home",
@@ -224,6 +224,74 @@ exit $code
     ]
     assert ids_in(there) == {*RUNS[:3]}
     assert (three / "file-0").exists()
+
+
+def around_the_removal(place: Path, before: str, after: str = "true") -> Path:
+    """A Python for a remote that runs these commands when the agent is asked to clean."""
+    python = place / "around-python"
+    python.write_text(
+        f"""#!/bin/sh
+IFS= read -r request
+case $request in *'"clean"'*) asked=yes;; esac
+[ "$asked" ] && {{ {before}
+}} >&2
+{{ printf '%s\\n' "$request"; cat; }} | python3 "$@"; code=$?
+[ "$asked" ] && {{ {after}
+}} >&2
+exit $code
+"""
+    )
+    python.chmod(0o755)
+    return python
+
+
+@pytest.mark.parametrize("words", [("-y",), ("-yp",)])
+def test_what_is_deleted_or_changed_while_it_is_removed_there_is_brought_back(
+    guild: Guild, sshd: Server, there: Path, far: str, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    rm = f"GUILD_HOME={guild.home} {' '.join(guild.argv('rm', '-yp'))}"
+    file = guild.home / "runs" / RUNS[2] / "file-0"
+    python = around_the_removal(
+        tmp_path,
+        f"{rm} {RUNS[0]}\nrm {there}/runs/{RUNS[3]}/.guild/attrs/exit_status",
+        f"{rm} {RUNS[1]}\nprintf x | dd of={file} conv=notrunc status=none",
+    )
+    guild.configure(far=sshd.keys(there, python=str(python)))
+    done = guild("clean", "-r", far, *words)
+    assert done.code == 4
+    assert done.lines[-1].startswith("Nothing to clean on far; 4 kept: ")
+    assert sorted(done.err.splitlines()) == sorted(
+        [
+            *(
+                f"guild: run {run_id} on far was not deleted: it changed here meanwhile"
+                for run_id in RUNS[:3]
+            ),
+            f"guild: run {RUNS[3]} on far was not deleted: it changed after it was verified",
+        ]
+    )
+    assert ids_in(there) == {*RUNS}
+    assert ids_in(there, deleted=True) == set()
+    assert [*guild.home.rglob("LOCK.cleaned")] == []
+
+
+@pytest.mark.parametrize("is_lost_again", [False, True])
+def test_a_clean_whose_connection_is_lost_has_all_in_the_trash_there(
+    guild: Guild, sshd: Server, there: Path, far: str, tmp_path: Path, is_lost_again: bool
+) -> None:
+    kill = "p=$$; until grep -q ^sshd /proc/$p/comm; do p=$(cut -d' ' -f4 /proc/$p/stat); done"
+    once = "true" if is_lost_again else f"mkdir {tmp_path}/lost"
+    python = around_the_removal(tmp_path, "true", f"{once} && {{ {kill}; kill -9 $p; }}")
+    guild.configure(far=sshd.keys(there, python=str(python)))
+    done = guild("clean", "-r", far, *(["-yp"] if is_lost_again else ["-y"]))
+    assert done.code == (3 if is_lost_again else 0), done
+    assert ids_in(there) == set()
+    assert ids_in(there, deleted=True) == {*RUNS}, "what was not looked at again is not gone"
+    for run_id in RUNS:
+        gone = there / "trash/runs" / run_id
+        assert differences(guild.home / "runs" / run_id, gone) == []
+    if not is_lost_again:
+        assert done.lines[1].startswith("Deleted 4 runs on far (")
+        assert len([*guild.home.rglob("LOCK.cleaned")]) == len(RUNS)
 
 
 def test_a_home_that_is_another_than_before_is_refused(

@@ -255,9 +255,8 @@ def _finish(brought: _Brought, run_id: str) -> None:
         found["refused"][run_id] = "by its attribute id it is another one"
     else:
         trash.make_wait_no_more(directory)
-        if inside.exists(guild, rundir.STAGED):
-            rundir.mark(directory, rundir.LOCK_IMPORTED, flushed=False)
-        elif rundir.status(directory).text == "error" and not _has_ended(directory):
+        rundir.mark(directory, rundir.LOCK_IMPORTED, flushed=False)
+        if rundir.status(directory).text == "error" and not _has_ended(directory):
             found["open"].append(run_id)
         out = [*left_out.links_of(directory), *brought.links.get(run_id, [])]
         left_out.write_note(directory, left_out.LINKS, out)

@@ -1,6 +1,6 @@
 """Which runs are meant, what is known of them, and what people change of them.
 
 Others call `find.select`, `one` and `run_ids`, `filters.operation_name`, `describe.summary` and
-`matching`, `changes.each`, `changing` and `write`, `trash.delete` and its parts. `names` and
-`ranking` are called by name alone.
+`matching`, `changes.each`, `changing` and `write`, `trash.delete` and its parts,
+`required.required_run` and `awaited`. `names` and `ranking` are called by name alone.
 """

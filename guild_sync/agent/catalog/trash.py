@@ -33,26 +33,22 @@ def delete(
     runs, as far as it has said. `copies` are the ids of those known to be copies of a
     remote's running run; another one with that mark is just being copied, and refused too.
     """
-    return _deleted(home, ids, permanent, copies, force)
+    if permanent:
+        return _removed(home, ids, copies, force)
+    return delete_checked(home, ids, lambda run_id: None, copies, force)
 
 
 def delete_checked(
-    home: str, ids: Sequence[str], permanent: bool, check: Callable[[str], None]
-) -> Changed:
-    """As `delete`, for runs of which `check` raises no AgentError while they are held."""
-    return _deleted(home, ids, permanent, check=check)
-
-
-def _deleted(
     home: str,
     ids: Sequence[str],
-    permanent: bool,
+    check: Callable[[str], None],
     copies: Sequence[str] = (),
     force: bool = False,
-    check: Callable[[str], None] = lambda run_id: None,
 ) -> Changed:
-    if permanent:
-        return _removed(home, ids, copies, force, check=check)
+    """Move runs to the trash of which `check` raises no AgentError while they are held.
+
+    `copies` and `force` are those of `delete`.
+    """
     trash = rundir.runs_dir(home, deleted=True)
     os.makedirs(trash, exist_ok=True)
 
@@ -129,12 +125,10 @@ def _removed(
     copies: Sequence[str],
     force: bool = False,
     deleted: bool = False,
-    check: Callable[[str], None] = lambda run_id: None,
 ) -> Changed:
     def act(run_id: str, dump: str) -> None:
         directory = rundir.existing(rundir.run_dir(home, run_id, deleted))
         with _at_rest(directory, run_id in copies, force) as run:
-            check(run_id)
             run.move(os.path.join(dump, run_id))
 
     return _with_dump(home, rundir.runs_dir(home, deleted), ids, act)

@@ -6,7 +6,7 @@ import os
 from typing import Dict, Iterator, List, Sequence, Set
 
 from .. import protocol
-from ..catalog import trash
+from ..catalog import required, trash
 from ..errors import AgentError
 from ..protocol import Changed
 from ..store import atomic, inside, rundir
@@ -25,14 +25,21 @@ def seals(home: str, ids: Sequence[str]) -> Dict[str, str]:
 
 
 def linking(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
-    """The other runs here with links into each of these: it is part of them, or required."""
-    top = rundir.runs_dir(os.path.abspath(home))
+    """The other runs here that need each of these: they have links into it, or wait to be given it.
+
+    It is part of them, or required.
+    """
+    home = os.path.abspath(home)
+    top = rundir.runs_dir(home)
     places: Dict[str, str] = {}
     for run_id in ids:
-        directory = rundir.run_dir(os.path.abspath(home), run_id)
+        directory = rundir.run_dir(home, run_id)
         through = os.path.join(os.path.realpath(top), run_id)
         places.update(dict.fromkeys((directory, through, os.path.realpath(directory)), run_id))
-    found = linked(rundir.runs_dir(home), places) if ids else {}
+    found = linked(top, places) if ids else {}
+    for name in rundir.names(top) if ids else ():
+        for run_id in required.awaited(home, name):
+            found.setdefault(run_id, set()).add(name)
     return {run_id: sorted(found.get(run_id, set()) - {run_id}) for run_id in ids}
 
 
@@ -48,15 +55,18 @@ def linked(top: str, places: Dict[str, str]) -> Dict[str, Set[str]]:
     return found
 
 
-def clean(home: str, verified: Dict[str, str], home_name: str, permanent: bool = False) -> Changed:
-    """Move runs to the trash, or remove them for good, that still have the seals they had.
+def clean(home: str, verified: Dict[str, str], home_name: str) -> Changed:
+    """Move runs to the trash that still have the seals they had.
 
-    Each is held meanwhile, so that it is not started. One that another run here has a link into
-    stays, unless that one goes too. Raises AgentError where the guild home has another name.
+    Each is held meanwhile, so that it is not started. One that another run here needs, as
+    `linking` has it, stays, unless that one goes too. One that is in the trash already, as an
+    earlier call whose answer was lost has left it, is done. Raises AgentError where the guild
+    home has another name.
     """
     if not home_name or home_id(home, make=False) != home_name:
         raise AgentError("the guild home is another than the one that was verified")
-    linked = linking(home, [*verified])
+    gone = [run_id for run_id, sealed in verified.items() if _is_in_trash(home, run_id, sealed)]
+    linked = linking(home, [run_id for run_id in verified if run_id not in gone])
 
     def check(run_id: str) -> None:
         directory = rundir.run_dir(home, run_id)
@@ -68,9 +78,10 @@ def clean(home: str, verified: Dict[str, str], home_name: str, permanent: bool =
             raise AgentError("it changed after it was verified")
         for name in linked[run_id]:
             if os.path.lexists(rundir.run_dir(home, name)):
-                raise AgentError("run %s has a link into it" % name)
+                raise AgentError("run %s has a link into it, or requires it" % name)
 
-    return trash.delete_checked(home, _linking_first(linked), permanent, check)
+    changed = trash.delete_checked(home, _linking_first(linked), check)
+    return {**changed, "done": [*gone, *changed["done"]]}
 
 
 def note_cleaned(home: str, ids: Sequence[str], remote: str) -> None:
@@ -79,6 +90,13 @@ def note_cleaned(home: str, ids: Sequence[str], remote: str) -> None:
         guild = rundir.guild_dir(rundir.run_dir(home, run_id))
         if inside.is_folder(guild):
             atomic.write_in(guild, rundir.LOCK_CLEANED, remote + "\n", flushed=False)
+
+
+def _is_in_trash(home: str, run_id: str, sealed: str) -> bool:
+    """Whether a run is in the trash alone, with the seal that it had before."""
+    directory = rundir.run_dir(home, run_id, deleted=True)
+    is_there = os.path.lexists(directory) and not os.path.lexists(rundir.run_dir(home, run_id))
+    return is_there and sealed == seal(directory)
 
 
 def _linking_first(linked: Dict[str, List[str]]) -> List[str]:

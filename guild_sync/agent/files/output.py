@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import select
-from typing import Dict, Generator, Iterator, Optional, Set
+from typing import Dict, Generator, Iterator, Optional, Sequence, Set
 
 from ..catalog import find
-from ..protocol import DATA, RUN_DATA, RUN_END, RUN_FAULT, Packet
+from ..protocol import DATA, RUN_DATA, RUN_END, RUN_FAULT, Packet, Position
 from ..store import attempts, inside, rundir
 from .reading import chunks
 
@@ -39,15 +39,28 @@ def follow(
             return
 
 
+def positions(home: str, ids: Sequence[str]) -> Dict[str, Position]:
+    """How far the outputs are that runs have here: the attempt, and how much of its output."""
+    found = {}
+    for run_id in ids:
+        guild = rundir.guild_dir(rundir.run_dir(home, run_id))
+        # The number first: where a copy brings another attempt meanwhile, it is shown from its
+        # beginning.
+        number = attempts.begun(guild)
+        output = inside.status(guild, attempts.output_of(guild, number))
+        found[run_id] = (number, output.st_size if output is not None else 0)
+    return found
+
+
 def follow_all(
-    home: str, positions: Dict[str, int], hangup_fd: Optional[int] = None
+    home: str, positions: Dict[str, Position], hangup_fd: Optional[int] = None
 ) -> Generator[Packet, None, None]:
     """The outputs of several runs behind these positions, as they are made, until all have ended.
 
-    Each piece comes behind the id of its run. An output that cannot be read is told once, and
-    keeps none of the others from coming.
+    What later attempts have printed comes from its beginning. Each piece comes behind the id of
+    its run. An output that cannot be read is told once, and keeps none of the others from coming.
     """
-    outputs = [_last(rundir.run_dir(home, i), positions[i]) for i in sorted(positions)]
+    outputs = [_behind(rundir.run_dir(home, i), *positions[i]) for i in sorted(positions)]
     faulty: Set[str] = set()
     for look in itertools.count():
         over = set()
@@ -111,8 +124,10 @@ class _Growing:
             yield data
 
 
-def _last(directory: str, position: int) -> _Growing:
-    return _Growing(directory, attempts.begun(rundir.guild_dir(directory)), position)
+def _behind(directory: str, attempt: int, position: int) -> _Growing:
+    begun = attempts.begun(rundir.guild_dir(directory))
+    # Fewer here: it was started again by a guild that keeps no attempts.
+    return _Growing(directory, min(attempt, begun), position)
 
 
 def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Generator[Packet, None, None]:

@@ -127,6 +127,7 @@ def _prepared(directory: str) -> _Work:
     rundir.remove_attrs(directory, rundir.WHOLE_END)  # of an earlier end: the mark hides it
     rundir.unmark(directory, rundir.STAGED)
     rundir.unmark(directory, rundir.PENDING)
+    rundir.unmark(directory, rundir.LOCK_IMPORTED)  # what an archive said of it was meant here
     return _Work(directory, job, argv, variables, said)
 
 

@@ -7,10 +7,10 @@ another run, and of an absolute path, there are links, made before the operation
 from __future__ import annotations
 
 import os
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Sequence
 
 from .. import protocol
-from ..catalog import describe, filters, find
+from ..catalog import describe, find, required
 from ..errors import AgentError
 from ..protocol import FILES, RequiredRun, RequirementForm, Value
 from ..store import rundir
@@ -24,70 +24,19 @@ def candidates(
     """For each run that is required, by its flag: `run`, its summary, or `problem`, why not."""
     found: Dict[str, RequiredRun] = {}
     for requirement in requires:
-        flag = _flag(requirement)
+        flag = required.flag_of(requirement)
         if requirement["kind"] != "operation" or (flag in found and found[flag]["problem"]):
             continue
         try:
-            run_id = _required_run(home, requirement, flags.get(flag), _is_shared(flag, requires))
+            run_id = required.required_run(
+                home, requirement, flags.get(flag), required.is_shared(flag, requires)
+            )
             if flag not in found:
                 found[flag] = {"run": describe.summary(home, run_id), "problem": ""}
         except AgentError as e:
             problem = "" if requirement.get("optional") else e.message
             found[flag] = {"run": None, "problem": problem}
     return found
-
-
-def _flag(requirement: RequirementForm) -> str:
-    return requirement.get("flag") or requirement["name"]
-
-
-def _is_shared(flag: str, requires: Sequence[RequirementForm]) -> bool:
-    """Whether several operations are required whose runs one flag says."""
-    return sum(r["kind"] == "operation" and _flag(r) == flag for r in requires) > 1
-
-
-def _required_run(
-    home: str, requirement: RequirementForm, wanted: Value, is_shared: bool = False
-) -> str:
-    """The id of the run that the flag names, or else of the latest completed one.
-
-    Of a flag that is shared the run counts for the requirement that it meets.
-    """
-    if wanted not in (None, ""):
-        run_id = find.one(home, str(wanted))
-        directory = rundir.run_dir(home, run_id)
-        state = rundir.status(directory)
-        if state.text not in protocol.FINAL:
-            raise AgentError("it requires run %s, which is %s" % (run_id, state.text))
-        if not is_shared or _rank(requirement, directory) is not None:
-            return run_id
-    latest = _latest(home, requirement)
-    if latest is None:
-        raise AgentError(
-            "it requires a completed run of %s, and there is none"
-            % rundir.shown(requirement["source"])
-        )
-    return latest
-
-
-def _latest(home: str, requirement: RequirementForm) -> Optional[str]:
-    """The latest completed run of the operation: of the model's own, if there is one."""
-    best: Optional[Tuple[int, str]] = None
-    for run_id in find.run_ids(home):
-        directory = rundir.run_dir(home, run_id)
-        rank = _rank(requirement, directory)
-        is_better = rank is not None and (best is None or rank < best[0])
-        if rank is not None and is_better and rundir.status(directory).text == "completed":
-            best = (rank, run_id)
-            if rank == 0:
-                break
-    return best[1] if best else None
-
-
-def _rank(requirement: RequirementForm, directory: str) -> Optional[int]:
-    # `MODEL:NAME` behind the package's name, which a change of the project changes.
-    name = filters.operation_name(directory).rpartition("/")[2]
-    return protocol.rank_of(requirement["source"], requirement.get("model", ""), name)
 
 
 def add_files(
@@ -187,10 +136,10 @@ def _required_runs(
     for index, requirement in enumerate(requires):
         if requirement["kind"] != "operation":
             continue
-        flag = _flag(requirement)
-        is_shared = _is_shared(flag, requires)
+        flag = required.flag_of(requirement)
+        is_shared = required.is_shared(flag, requires)
         try:
-            run_id = _required_run(home, requirement, flags.get(flag), is_shared)
+            run_id = required.required_run(home, requirement, flags.get(flag), is_shared)
         except AgentError:
             if requirement.get("optional"):
                 continue
@@ -219,7 +168,7 @@ def _is_latest_for(home: str, requirement: RequirementForm, wanted: Value) -> bo
     if wanted in (None, ""):
         return True
     directory = rundir.run_dir(home, find.one(home, str(wanted)))
-    return _rank(requirement, directory) is None
+    return required.rank_of(requirement, directory) is None
 
 
 def _add_run(home: str, directory: str, requirement: RequirementForm, run_id: str) -> List[str]:

@@ -357,6 +357,15 @@ def test_a_staged_run_is_started_by_no_queue_and_asked_of_no_remote(
     assert tracked.tracked(str(home)) == []
 
 
+def test_a_run_that_has_ended_is_not_taken_for_one_that_was_started_here(
+    home: Path, tmp_path: Path
+) -> None:
+    tar(tmp_path / "x.tar", (f"{B}/.guild/opref", OPREF.encode()))
+    import_(home, tmp_path / "x.tar", [B])
+    # What a shell in it does not get: test_shell.py.
+    assert (home / "runs" / B / ".guild" / rundir.LOCK_IMPORTED).exists()
+
+
 def test_a_run_that_is_staged_anew_is_started_by_queues(home: Path, tmp_path: Path) -> None:
     tar(tmp_path / "x.tar", (f"{B}/.guild/opref", OPREF.encode()), (f"{B}/.guild/STAGED", b""))
     import_(home, tmp_path / "x.tar", [B])

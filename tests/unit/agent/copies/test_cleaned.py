@@ -10,8 +10,10 @@ from rundirs import A, B, C, make
 
 from guild_sync.agent.copies import cleaned
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.protocol import Child, RequirementForm
 from guild_sync.agent.store import locks, rundir
 from guild_sync.agent.store.home import home_id
+from guild_sync.agent.store.job import write_job
 
 
 def ended(home: Path, *ids: str) -> str:
@@ -39,15 +41,14 @@ def test_a_run_that_is_over_has_a_seal_which_no_set_time_hides_a_change_from(hom
     assert cleaned.seals(str(home), [A]) != before
 
 
-@pytest.mark.parametrize("permanent", [False, True])
-def test_what_has_its_seal_still_goes(home: Path, permanent: bool) -> None:
+def test_what_has_its_seal_still_goes(home: Path) -> None:
     name = ended(home, A, B, C)
     seals = cleaned.seals(str(home), [A, B, C])
     (home / "runs" / B / "new").touch()
-    done = cleaned.clean(str(home), seals, name, permanent)
+    done = cleaned.clean(str(home), seals, name)
     assert done["done"] == [A, C]
     assert done["refused"] == {B: "it changed after it was verified"}
-    assert in_trash(home) == (set() if permanent else {A, C})
+    assert in_trash(home) == {A, C}
     assert [path.name for path in (home / "runs").glob("[0-9a-f]*")] == [B]
 
 
@@ -96,11 +97,41 @@ def test_a_run_that_another_has_a_link_into_goes_with_it_alone(home: Path, form:
     assert cleaned.linking(str(home), [A, B, C]) == {A: [B], B: [], C: []}
     seals = cleaned.seals(str(home), [A, B, C])
     done = cleaned.clean(str(home), {A: seals[A]}, name)
-    assert done["refused"] == {A: f"run {B} has a link into it"}
+    assert done["refused"] == {A: f"run {B} has a link into it, or requires it"}
     # One that stays after all, keeps what it needs.
     done = cleaned.clean(str(home), {A: seals[A], B: "other"}, name)
     assert done["done"] == []
     assert cleaned.clean(str(home), seals, name)["done"] == [B, C, A]
+
+
+def test_a_run_that_one_which_waits_would_be_given_stays(home: Path) -> None:
+    name = ended(home, A, B)
+    waiting = make(home, C, flags={"model": A[:10]}, marks={"STAGED": ""})
+    needed: RequirementForm = {
+        "kind": "operation",
+        "name": "m",
+        "source": "op",
+        "flag": "model",
+        "select": [],
+        "rename": [],
+        "target_path": "",
+        "keep_folders": False,
+        "copy": False,
+    }
+    write_job(str(waiting), {"requires": [needed]})
+    assert cleaned.linking(str(home), [A, B]) == {A: [C], B: []}
+    seals = cleaned.seals(str(home), [A, B])
+    done = cleaned.clean(str(home), {A: seals[A]}, name)
+    assert done["refused"] == {A: f"run {C} has a link into it, or requires it"}
+
+    rundir.write_attr(str(waiting), "flags", {})
+    assert cleaned.linking(str(home), [A, B]) == {A: [], B: [C]}, "it is given the latest"
+    trial = Child(attributes={"flags": {"model": A}}, job={"requires": [needed]})
+    write_job(str(waiting), {"children": [trial]})
+    assert cleaned.linking(str(home), [A, B]) == {A: [C], B: []}
+    (waiting / ".guild/STAGED").unlink()
+    rundir.write_attr(str(waiting), "exit_status", 0)
+    assert cleaned.linking(str(home), [A, B]) == {A: [], B: []}, "it has what it took"
 
 
 def test_links_are_followed_wherever_runs_were_moved(home: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_an_output_that_cannot_be_read_is_told_and_the_others_come(home: Path) -> None:
-    assert list(output.follow_all(str(home), {A: 0, B: 0, C: 3})) == [
+    assert list(output.follow_all(str(home), {A: (1, 0), B: (1, 0), C: (1, 3)})) == [
         (RUN_DATA, A.encode() + b"of a\n"),
         (RUN_END, A.encode()),
         (RUN_FAULT, B.encode() + b"Is a directory"),
@@ -69,7 +69,7 @@ class Followed:
     def __init__(self, home: Path) -> None:
         self.run = make(home, started=1)
         self.write("one\n")
-        self._growing = output._last(str(self.run), 0)
+        self._growing = output._behind(str(self.run), 1, 0)
 
     def write(self, text: str) -> None:
         with (self.run / ".guild/output").open("a") as f:
@@ -120,7 +120,7 @@ def test_following_begins_with_the_first_attempt_of_the_last_start(tmp_path: Pat
 
 def test_one_that_is_put_aside_while_it_is_read_is_read_once(tmp_path: Path) -> None:
     followed = Followed(tmp_path)
-    growing = output._last(str(followed.run), 0)
+    growing = output._behind(str(followed.run), 1, 0)
     reading = growing.new()
     assert next(reading) == b"one\n"
     followed.write("last\n")
@@ -133,5 +133,30 @@ def test_several_runs_are_followed_from_where_they_are(tmp_path: Path) -> None:
     followed = Followed(tmp_path)
     followed.write("more\n")
     rundir.write_attr(str(followed.run), "exit_status", 0)
-    packets: Iterator[Packet] = output.follow_all(str(tmp_path), {A: 4})
+    packets: Iterator[Packet] = output.follow_all(str(tmp_path), {A: (1, 4)})
     assert list(packets) == [(b"r", A.encode() + b"more\n"), (b"x", A.encode())]
+
+
+def test_what_comes_behind_a_copy_of_an_earlier_attempt_is_shown_whole(tmp_path: Path) -> None:
+    """However much longer the output of that attempt was than that of the next one is."""
+    there, here = Followed(tmp_path / "there"), Followed(tmp_path / "here")
+    here.write("of the first, a long line\n")
+    there.write("of the first, a long line\nits end\n")
+    there.begin_again()
+    there.write("two\n")
+    there.begin_again()
+    there.write("three, which is by far longer than all that the copy here has\n")
+    rundir.write_attr(str(there.run), "exit_status", 0)
+
+    def shown(at: dict[str, tuple[int, int]]) -> bytes:
+        found = output.follow_all(str(tmp_path / "there"), at)
+        return b"".join(data[32:] for kind, data in found if kind == RUN_DATA)
+
+    at = output.positions(str(tmp_path / "here"), [A, B])
+    assert at == {A: (1, 30), B: (1, 0)}
+    text = b"two\nthree, which is by far longer than all that the copy here has\n"
+    assert shown({A: at[A]}) == b"its end\n" + text
+    here.begin_again()
+    assert output.positions(str(tmp_path / "here"), [A]) == {A: (2, 0)}
+    assert shown({A: (2, 0)}) == text
+    assert shown({A: (9, 6)}) == text[10:], "here are more than there: the last one is meant"
