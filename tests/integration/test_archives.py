@@ -110,6 +110,8 @@ def test_where_there_is_no_room_nothing_is_written(guild: Guild) -> None:
         (["import", "not.zip"], "guild: cannot unpack 'not.zip': File is not a zip file\n"),
         (["runs", "-A", "not.tar"], "guild: cannot unpack 'not.tar': "),
         (["export", "x.tar.gz", "-y"], "guild: 'x.tar.gz' is no kind of archive that guild knows"),
+        (["export", "x", "-r", "sandbox", "-y"], "guild: 'sandbox' is a remote, and -r is"),
+        (["export", "x", "99", "-r", "-y"], "guild: could not find a run matching '99'"),
         (["export", "no/such/x.zip", "-y"], "guild: '"),
         (["export", "not.tar", "-y"], "guild: cannot unpack 'not.tar': "),
         (["export"], "guild: FILE is missing\n"),
