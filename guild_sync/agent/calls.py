@@ -99,6 +99,7 @@ class Functions:
     note_copied = Function("copies.copied.note_copied", Nothing)
     note_begun = Function("copies.expected.note_begun", Nothing)
     notes_to_send = Function("copies.notes.notes_to_send", Dict[protocol.RunId, protocol.SentNotes])
+    network = Function("machine.checkup.network", str)
     offer = Function("copies.offer.offer", protocol.Offer)
     of_process = Function("catalog.ranking.of_process", protocol.RunId)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])

@@ -190,7 +190,7 @@ def parse(usage: str, argv: Sequence[str]) -> Arguments:
     except DocoptExit as e:
         command = re.search(r"usage:\s+(guild(?:-[a-z]+)?(?: [a-z]+)?)", usage, re.I)
         name = command[1] if command else "guild"
-        hint = f"{_near(words, usage)}Try '{name} --help'."
+        hint = f"{_near(words, usage)}{_place_of(words, usage)}Try '{name} --help'."
         raise UsageError(_problem(e, words, usage), hint) from None
     return Arguments(
         {name: _without_dashes(value) if dashes else value for name, value in read.items()}
@@ -245,7 +245,10 @@ def _problem(error: SystemExit, words: Sequence[str], usage: str) -> str:
     text = str(error.args[0]).splitlines()[0] if error.args else ""
     if "requires argument" in text or "must not have an argument" in text:
         return text
-    return _missing(words, usage) or "the arguments do not fit"
+    if missing := _missing(words, usage):
+        return missing
+    extra = _too_many(words, usage)
+    return f"{extra!r} is an argument too many" if extra else "the arguments do not fit"
 
 
 def _near(words: Sequence[str], usage: str) -> str:
@@ -267,14 +270,47 @@ def _missing(words: Sequence[str], usage: str) -> str:
     """The first argument that the usage's first line requires and `words` lack."""
     line = re.search(r"^\s+guild\S*(.*)$", usage, re.M)
     required = re.sub(r"\[.*?\]", "", line[1]).split() if line else []
+    given = _without_options(words, usage)
+    lacking = required[len(given) : len(given) + 1]
+    return f"{lacking[0]} is missing" if lacking and lacking[0].isupper() else ""
+
+
+def _too_many(words: Sequence[str], usage: str) -> str:
+    """The first of `words` that no line of the usage has a place for; nothing where all do."""
+    from guild_sync.cli import usage_lines
+
+    before, dashes, _ = _split_at_double_dash(words)
+    given = _without_options(before, usage)
+    lines = usage_lines.lines(usage if dashes else re.sub(" -- .*", "", usage))
+    for count, word in enumerate(given):
+        follows = (one for line in lines for one in usage_lines.next_elements(line, given[:count]))
+        if not any(one.takes(word) for one in follows):
+            return word
+    return ""
+
+
+def _place_of(words: Sequence[str], usage: str) -> str:
+    """Where a word belongs for which no usage line has a place, where that is known."""
+    from guild_sync.config import remotes
+
+    extra = _too_many(words, usage)
+    if extra and any("--remote" in option.names for option in usages.options(usage)):
+        try:
+            if extra in remotes.usable()[0]:
+                return f"A remote is named so: -r {extra}. "
+        except GuildError:  # of the config file, which is not what is asked about
+            pass
+    has_command = "--" not in words and re.search(r"^ .* -- ", usage, re.M)
+    return "A command has '--' in front of it. " if has_command else ""
+
+
+def _without_options(words: Sequence[str], usage: str) -> list[str]:
     with_values = _options_with_values(usage)
-    given = [
+    return [
         word
         for before, word in zip(["", *words], words, strict=False)
         if not word.startswith("-") and before not in with_values
     ]
-    lacking = required[len(given) : len(given) + 1]
-    return f"{lacking[0]} is missing" if lacking and lacking[0].isupper() else ""
 
 
 def _split_at_double_dash(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:

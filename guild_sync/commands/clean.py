@@ -20,8 +20,9 @@ has a link to. No run is touched that was not deleted.
 
 Options:
   -r, --remote NAME  Clean this remote.
-  --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h;
-                     here, that were deleted, and logs that were last written.
+  --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h
+                     (with the unit, 365d at most); here, that were deleted, and logs that
+                     were last written.
   --keep-last N      Keep the latest N of the runs that are meant, home or not.
   -p, --permanent    With -r: remove the runs for good, not to the trash.
   --plan             Show what would be removed, and change nothing. All is verified, too.
@@ -48,7 +49,7 @@ from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
-from guild_sync.config.schema import duration
+from guild_sync.config.schema import AN_AGE, age
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
@@ -160,9 +161,9 @@ def _ended_before(args: Arguments) -> int | None:
     text = args.text("--older-than")
     if text is None:
         return None
-    seconds = duration(text)
+    seconds = age(text)
     if seconds is None:
-        raise UsageError(f"--older-than takes a time such as 30d or 12h, not {text!r}")
+        raise UsageError(f"--older-than takes {AN_AGE}, not {text!r}")
     return clean.older_than(seconds)
 
 

@@ -9,6 +9,8 @@ latest), a range 1:5, a run id or the beginning of one. Without RUN, all runs ar
 with filters all that they leave. 'guild import FILE' brings them back, here or on any other
 machine; 'guild runs -A FILE' lists them. Guild AI reads folders and .zip files.
 
+Runs of a remote go once they are here: 'guild pull' brings them.
+
 An archive that is there gets the runs that it does not have yet; those that it has are left
 as they are there. It is there whole, or as it was: killed at any moment, an export leaves
 nothing half. A run that is running is exported as it is at that moment, and a line says so.
@@ -36,8 +38,10 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Exported
 from guild_sync.cli import arguments, choosing
+from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import Chosen, Intent
-from guild_sync.errors import Exit, GuildError
+from guild_sync.config import remotes
+from guild_sync.errors import Exit, GuildError, RunNotFound
 from guild_sync.output import console, records, terminal
 from guild_sync.output.console import say
 from guild_sync.output.formats import counted, size
@@ -49,7 +53,10 @@ def main(argv: Sequence[str]) -> int:
     file = args.word("FILE")
     move = args.is_set("--move")
     shown = terminal.clean(file)
-    chosen = choosing.choose(args, changes=move, all_runs=True)
+    try:
+        chosen = choosing.choose(args, changes=move, all_runs=True)
+    except RunNotFound as e:
+        raise _of_a_remote(args) or e from None
     change = Intent(
         verb="export",
         intent=f"{'move' if move else 'copy'} to {shown!r}",
@@ -90,6 +97,17 @@ def main(argv: Sequence[str]) -> int:
         how_much = f" ({size(found['bytes'])})" if found["done"] else ""
         say(f"{verb} {counted(len(found['done']))} to {shown}{how_much}")
     return Exit.ERROR if found["refused"] else Exit.OK
+
+
+def _of_a_remote(args: Arguments) -> RunNotFound | None:
+    """What is said where `-r`, as of other commands, was to name a remote."""
+    named = [word for word in args.texts("RUN") if word in remotes.usable()[0]]
+    if not named or not args.is_set("--copy-resources"):
+        return None
+    return RunNotFound(
+        f"{named[0]!r} is a remote, and -r is --copy-resources here",
+        f"What is here is exported: 'guild pull {named[0]}' brings its runs.",
+    )
 
 
 def _warn(change: Intent, chosen: Chosen, found: Exported) -> None:

@@ -5,8 +5,9 @@ Usage:
 
 RUN is an index (1 is the latest), a run id or the beginning of one. It is running on a
 remote; of a copy here the run itself is meant. What listens on PORT there, such as a
-TensorBoard or a notebook, is then at http://127.0.0.1:PORT here; if that port is taken, at
-one that is free. Nobody reaches it from another machine.
+TensorBoard or a notebook, is then at http://127.0.0.1:PORT here; if that port is taken, or
+the remote is on this machine, as a sandbox is, at one that is free. Nobody reaches it from
+another machine.
 
 It ends with the run, or with Ctrl-C, which leaves the run running.
 
@@ -25,6 +26,7 @@ import socket
 from collections.abc import Sequence
 
 from guild_sync.agent.protocol import Run, said_of
+from guild_sync.agent.store import identity
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import being_pushed, only
 from guild_sync.config import remotes
@@ -54,7 +56,10 @@ def main(argv: Sequence[str]) -> int:
         run = only(there, run["id"], {})
     if run["status"] != "running" or run["remote"] or run["machine"]:
         raise _not_running(run, on(there))
-    with _listener(port, local) as listening:
+    # A port that is the same here and there would be joined to itself, and the run could not
+    # listen there any more.
+    is_one = there.network() == identity.network() != ""
+    with _listener(port, local, _taken(port, name) if is_one else None) as listening:
         at = listening.getsockname()[1]
         say(f"http://127.0.0.1:{at} is port {port} of {name}, until run {run['id']} ends")
         try:
@@ -67,14 +72,22 @@ def main(argv: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _listener(port: int, local: int | None) -> socket.socket:
-    if local is not None:
-        return ports.listener(local)
+def _listener(port: int, local: int | None, taken: GuildError | None) -> socket.socket:
+    """What listens at `local`, or at `port`, unless that is `taken`; else at a free one."""
     try:
-        return ports.listener(port)
+        if taken and local in (None, port):
+            raise taken
+        return ports.listener(port if local is None else local)
     except GuildError as e:
+        if local is not None:
+            raise
         say(f"{e.message[0].upper()}{e.message[1:]}")
         return ports.listener(0)
+
+
+def _taken(port: int, remote: str) -> GuildError:
+    what = f"port {port} of {remote} is this machine's own"
+    return GuildError(what, f"What listens there is at http://127.0.0.1:{port} already.")
 
 
 def _end(host: Host, run_id: str) -> str:

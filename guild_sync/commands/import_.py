@@ -19,7 +19,8 @@ says of remotes is not believed: a run out of it is this machine's own. A staged
 person: 'guild run --start ID' starts it, and no queue does.
 
 Options:
-  -m, --move        Remove the runs in FILE, which has to be a folder, once they are here.
+  -m, --move        Remove the runs in FILE, which has to be a folder, once they are here; of
+                    those that were here already the ones that are the same, byte for byte.
   --copy-resources  Have a copy of what a link to another run leads to, and not the link.
   --plan            Show which runs would come, and how much; change nothing.
   --json            Do not ask, and print as JSON what became of each run.

@@ -9,14 +9,16 @@ syncs go on meanwhile. RUN is an index of 'guild runs' (1 is the latest), a rang
 id or the beginning of one. Without RUN, all copies are meant, or with filters those of them
 that they leave.
 
-What differs is named: 'guild sync --verify' and 'guild pull --verify' mend it. A run that is
-not over, here or there, is passed over, and said to be. What is here alone is no
-difference, nor are labels, tags, comments and marks, which copies merge, nor what was left
-out of a copy on purpose.
+What differs is named: 'guild sync --verify' and 'guild pull --verify' copy what the remote
+has. Which of the two is right, guild cannot tell: 'guild diff RUN REMOTE:RUN -p PATH' shows
+both. A run that is not over, here or there, is passed over, and said to be. What is here
+alone is no difference, nor are labels, tags, comments and marks, which copies merge, nor
+what was left out of a copy on purpose.
 
 Options:
-  -r, --remote NAME  The copies of this remote alone; with RUN, hold that against the run
-                     that this remote has, such as one that was pushed there.
+  -r, --remote NAME  The copies of this remote alone; with RUN, which is one of those here all
+                     the same, hold that against the run that this remote has, such as one
+                     that was pushed there.
   --jobs N           Work on N remotes at a time [default: 8].
   --json             Show it as JSON.
   --help             Show this help and exit.

@@ -19,6 +19,7 @@ from guild_sync.config.schema import (
     PULL_KEYS,
     REMOTE_KEYS,
     USER,
+    age,
     duration,
     fits,
     is_home,
@@ -301,8 +302,8 @@ def _clean(given: Keys, place: Place) -> Clean | None:
         place.fault("says neither older-than nor keep-last")
     if len(place.faults) > before:
         return None
-    age = duration(given["older-than"]) if "older-than" in given else None
-    return Clean(age, given.get("keep-last", 0), given.get("permanent", False))
+    older = age(given["older-than"]) if "older-than" in given else None
+    return Clean(older, given.get("keep-last", 0), given.get("permanent", False))
 
 
 def _texts(value: str | list[str]) -> tuple[str, ...]:

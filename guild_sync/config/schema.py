@@ -67,10 +67,16 @@ def duration(value: object) -> int | None:
     return int(found) if found and found.is_integer() else None
 
 
+def age(value: str | float) -> int | None:
+    """As `duration`, of text with a unit: a mere `30` would be seconds where people mean days."""
+    return duration(value) if isinstance(value, str) and re.search("[a-z:]", value) else None
+
+
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+AN_AGE = "a time with its unit, 365d at most, such as 30d or 12h"  # what age() takes
 _TEXT = Schema(is_one_line, error="must be text on one line")
 _HOME = Schema(
     is_home, error="must be a path there, where '~' is the login's home in '~/...' alone"
@@ -119,7 +125,7 @@ REMOTE_KEYS: dict[str, Schema] = {
     "env": Schema(dict, error="must be a mapping of names of variables to text or numbers"),
     "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
-    "clean": Schema(dict, error="must be a mapping"),
+    "clean": Schema(dict, error="must be a mapping, with older-than or keep-last"),
 }
 _PATTERNS = Schema(
     Or(is_pattern, [is_pattern]), error="must be a pattern of paths in a run, or a list of them"
@@ -138,9 +144,7 @@ PULL_KEYS: dict[str, Schema] = {
 
 # Which runs guild-sync removes from the remote that are home (transfer/clean.py).
 CLEAN_KEYS: dict[str, Schema] = {
-    "older-than": Schema(
-        lambda value: duration(value) is not None, error="must be a time such as 30d or 12h"
-    ),
+    "older-than": Schema(lambda value: age(value) is not None, error=f"must be {AN_AGE}"),
     "keep-last": Schema(
         And(_whole, lambda n: 0 <= n < 10**9), error="must be a whole number from 0 on"
     ),

@@ -552,6 +552,9 @@ class AgentClient(ABC):
     def python(self) -> protocol.Python:
         return self.ask(Functions.python)
 
+    def network(self) -> str:
+        return self.ask(Functions.network)
+
     def clock(self) -> float:
         return self.ask(Functions.clock)
 

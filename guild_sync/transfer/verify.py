@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import FINAL, State, Value
+from guild_sync.agent.protocol import FINAL, Copy, State, Value
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import Exit, GuildError, Incomplete
 from guild_sync.hosts.local import LocalHost
@@ -64,8 +64,8 @@ def verified(
     """
     ours = here.survey(list(states), stamps=False, look_only=True, selection=None, reading=True)
     mine = {run_id: ours["states"][run_id] for run_id in states}
-    cleaned = {run_id for run_id, copy in here.copies(list(states)).items() if copy["cleaned"]}
-    why_not = {i: _why_not(host.name, state, mine[i], i in cleaned) for i, state in states.items()}
+    copies = here.copies(list(states))
+    why_not = {i: _why_not(host.name, s, mine[i], copies.get(i)) for i, s in states.items()}
     found = {run_id: verdict for run_id, verdict in why_not.items() if verdict}
     theirs = {i: state for i, state in states.items() if state and i not in found}
     if not theirs:
@@ -100,14 +100,17 @@ def faults(verdicts: Mapping[str, Verdict], remote: str) -> Iterator[GuildError]
             yield Incomplete(f"{compared} but for {what}")
 
 
-def _why_not(remote: str, theirs: State | None, mine: State, is_cleaned: bool) -> Verdict | None:
+def _why_not(remote: str, theirs: State | None, mine: State, copy: Copy | None) -> Verdict | None:
     """Why a run is not compared at all; None where it is."""
     if mine["status"] is None:
         return Verdict(why="it is not here any more", exit=Exit.ERROR)
-    if theirs is None and is_cleaned:
+    if theirs is None and copy and copy["cleaned"]:
         return Verdict(why=CLEANED)
-    if theirs is None:
+    if theirs is None and copy and copy["remote"] == remote:
         return Verdict(why=f"it is not on {remote} any more", exit=Exit.ERROR)
+    if theirs is None:  # RUN and -r were given: it need not have been there ever
+        whose = f": it is a copy of {clean(copy['remote'])}'s" if copy else ""
+        return Verdict(why=f"it is not on {remote}{whose}", exit=Exit.ERROR)
     if mine["status"] not in (*FINAL, "lost"):
         return Verdict(why=f"it is {mine['status']} ({mine['remote'] or 'here'})")
     if theirs["status"] not in FINAL:

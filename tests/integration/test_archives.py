@@ -44,6 +44,10 @@ def test_runs_go_into_an_archive_are_looked_at_there_and_come_out(guild: Guild) 
     assert f"run_dir: {place}" in guild.ok("info", "-A", "x.tar.zst").lines
     files = guild.ok("ls", "-A", "x.tar.zst", "-n", first).lines
     assert files == guild.ok("ls", "-n", first).lines
+    for words in ((), ("2", "-a"), ("-g",)):  # an index means the run that it means
+        assert guild.ok("ls", "-A", "x.tar.zst", "-nh", *words).lines == [
+            line for line in guild.ok("ls", "-nh", *words).lines if "/LOCK" not in line
+        ]
     output = guild.ok("cat", "-A", "x.tar.zst", "--output", second).out
     assert output == guild.ok("cat", "--output", second).out != ""
     name = next(name for name in files if name.endswith(".py"))
@@ -115,6 +119,8 @@ def test_where_there_is_no_room_nothing_is_written(guild: Guild) -> None:
         (["import", "not.zip"], "guild: cannot unpack 'not.zip': File is not a zip file\n"),
         (["runs", "-A", "not.tar"], "guild: cannot unpack 'not.tar': "),
         (["export", "x.tar.gz", "-y"], "guild: 'x.tar.gz' is no kind of archive that guild knows"),
+        (["export", "x", "-r", "sandbox", "-y"], "guild: 'sandbox' is a remote, and -r is"),
+        (["export", "x", "99", "-r", "-y"], "guild: could not find a run matching '99'"),
         (["export", "no/such/x.zip", "-y"], "guild: '"),
         (["export", "not.tar", "-y"], "guild: cannot unpack 'not.tar': "),
         (["export"], "guild: FILE is missing\n"),

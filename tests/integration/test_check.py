@@ -156,9 +156,13 @@ def test_a_disk_without_room_for_more_files(guild: Guild) -> None:
 
 def test_an_argument_that_check_does_not_take(guild: Guild) -> None:
     assert complaint(guild("check", "x")) == [
-        *("guild: the arguments do not fit", "Try 'guild check --help'.")
+        *("guild: 'x' is an argument too many", "Try 'guild check --help'.")
     ]
     assert complaint(guild("check", "-r", "x"))[0] == "guild: remote 'x' is not defined"
+    guild.configure(gpu1={"type": "ssh", "host": "h"})
+    for command in ("check", "clean"):
+        hint = f"A remote is named so: -r gpu1. Try 'guild {command} --help'."
+        assert complaint(guild(command, "gpu1"))[1] == hint
 
 
 def test_a_name_of_no_remote_is_told_whatever_faults_other_remotes_have(guild: Guild) -> None:

@@ -16,6 +16,7 @@ from test_verify import trees
 from guild_sync.agent import protocol
 from guild_sync.agent.store import rundir
 from guild_sync.agent.store.home import home_id
+from guild_sync.config.schema import AN_AGE
 from guild_sync.output import formats
 
 RUNS = [f"{number:032x}" for number in range(1, 5)]
@@ -124,7 +125,8 @@ def test_which_runs_are_meant(guild: Guild, there: Path, far: str) -> None:
         **dict.fromkeys((two, three, four)),
     }
     for words, said in (
-        (("--older-than", "soon"), "--older-than takes a time such as 30d or 12h, not 'soon'"),
+        (("--older-than", "soon"), f"--older-than takes {AN_AGE}, not 'soon'"),
+        (("--older-than", "30"), f"--older-than takes {AN_AGE}, not '30'"),
         (("--keep-last", "-1"), "--keep-last takes a whole number"),
         (("--json",), "--json belongs to --plan or --yes"),
         (("--home", "--not-home"), "--home and --not-home exclude each other"),

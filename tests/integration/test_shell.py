@@ -134,11 +134,11 @@ def test_a_port_of_a_runs_machine_is_open_here_until_the_run_ends(
 ) -> None:
     run_id, port = serving
     guild.ok("pull", remote, "-y")
-    # The server is on this machine too, in a test: its port is taken. The copy means its run.
+    # The server is on this machine too, in a test: its port is the same. The copy means its run.
     program, said = forwarding(guild, run_id, port)
     address = said[1].split()[0]
     assert said == [
-        f"Port {port} cannot be opened here: Address already in use",
+        f"Port {port} of {remote} is this machine's own",
         f"{address} is port {port} of {remote}, until run {run_id} ends",
     ]
     assert [fetched(f"{address}/{n}") for n in (1, 2)] == [f"you asked for /{n}" for n in (1, 2)]
@@ -147,6 +147,8 @@ def test_a_port_of_a_runs_machine_is_open_here_until_the_run_ends(
     assert [line.split()[3] for line in listening.stdout.splitlines()] == [f"127.0.0.1:{local}"]
     refused = complaint(guild("forward", run_id, port, "--local", local, "-r", remote))
     assert refused == [f"guild: port {local} cannot be opened here: Address already in use"]
+    own = complaint(guild("forward", run_id, port, "--local", port, "-r", remote))
+    assert own[0] == f"guild: port {port} of {remote} is this machine's own"
     program.send_signal(signal.SIGINT)
     out, _ = program.communicate(timeout=60)
     closed = f"\nClosed port {local}: run {run_id} is still running on {remote}\n"
@@ -171,7 +173,10 @@ def test_a_port_at_which_nothing_listens_is_told_of_once(
     with closing(socket.socket()) as bound:
         bound.bind(("127.0.0.1", 0))
         port = str(bound.getsockname()[1])
-        program, said = forwarding(guild, run_id, port, "-r", remote)
+    program, said = forwarding(guild, run_id, port, "-r", remote)
+    # Nobody has the port, and forward leaves it to the run: it would be joined to itself.
+    with closing(socket.socket()) as bound:
+        bound.bind(("127.0.0.1", int(port)))
         address = said[-1].split()[0].rpartition(":")[2]
         for _ in range(2):
             with socket.create_connection(("127.0.0.1", int(address)), timeout=60) as client:

@@ -60,6 +60,7 @@ def test_a_byte_that_changed_with_size_and_time_kept_is_found_and_mended(
         f"{total}: none differs",
     ]
     changed = guild.home / "runs" / RUNS[1] / "file-0"
+    whole = (there / "runs" / RUNS[0] / "file-0").read_bytes()
     change_a_byte(changed, at=99_999)
     guild.ok("pull", far, "-y")
     (there / "runs" / ".home-id").unlink()  # which a pull and a sync make
@@ -88,6 +89,12 @@ def test_a_byte_that_changed_with_size_and_time_kept_is_found_and_mended(
     (guild.home / "runs" / ".incoming-4194304").mkdir()  # of a mend that was killed at its end
     assert guild.ok("sync", "--verify", "--cron").lines == []
     assert faults(guild.home, there, far) == []
+    # Where what is here is right, a person mends the run there, as docs/syncing.md says.
+    change_a_byte(there / "runs" / RUNS[0] / "file-0")
+    (guild.home / "runs" / RUNS[0] / "file-0").touch()
+    guild.ok("push", far, RUNS[0], "-y")
+    assert guild.ok("verify").lines[-1] == f"{total}: none differs"
+    assert (there / "runs" / RUNS[0] / "file-0").read_bytes() == whole
 
 
 def test_what_is_no_difference(guild: Guild, sshd: Server, there: Path, far: str) -> None:
@@ -229,6 +236,13 @@ def test_several_remotes_each_with_its_own_fault(
     assert trees(guild.home) == before
     assert guild("verify", "-r", "other").code == 3
     assert guild("verify", RUNS[2]).code == 1
+    guild.configure(far=sshd.keys(there), other=sshd.keys(tmp_path / "other"))
+    here_alone = write_run(guild.home, "f" * 32, sizes=(10,)).name
+    for run_id, whose in (("e" * 32, ": it is a copy of other's"), (here_alone, "")):
+        done = guild("verify", "-r", "far", run_id)
+        what = f"guild: run {run_id} was not compared with far: it is not on far{whose}"
+        assert (done.code, done.err.splitlines()) == (1, [what])
+    guild.configure(**keys)
     told = json.loads(guild("verify", "--json").out)
     assert (told["differing"], [failed["remote"] for failed in told["remotes"]]) == (1, ["other"])
     (there / "runs").rename(tmp_path / "unmounted")

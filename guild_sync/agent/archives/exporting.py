@@ -54,7 +54,7 @@ def export(
             continue
         try:
             before[run_id] = _begun(home, run_id, move, found)
-            packed[run_id] = _items(home, run_id, kind, copy_resources, found)
+            packed[run_id] = _items(home, run_id, kind, copy_resources, found["others"])
         except AgentError as e:
             found["refused"][run_id] = e.message
     again = {run_id: packed.pop(run_id) for run_id in there & packed.keys()}
@@ -104,7 +104,9 @@ def _begun(home: str, run_id: str, move: bool, found: Exported) -> str:
     return stamps.stamp(directory, _ENDLESS)
 
 
-def _items(home: str, run_id: str, kind: str, copy_resources: bool, found: Exported) -> List[Piece]:
+def _items(
+    home: str, run_id: str, kind: str, copy_resources: bool, others: Dict[str, List[str]]
+) -> List[Piece]:
     """What of a run is put into an archive; AgentError where not all of it can be read."""
     directory = rundir.run_dir(home, run_id)
     is_copy = inside.exists(rundir.guild_dir(directory), rundir.LOCK_REMOTE)
@@ -116,7 +118,7 @@ def _items(home: str, run_id: str, kind: str, copy_resources: bool, found: Expor
         if kind == members.ZIP and not _is_text(item.path):
             raise AgentError("a .zip cannot have the name of its file %s" % rundir.shown(path))
         if item.kind == members.OTHER:
-            found["others"].setdefault(run_id, []).append(path)
+            others.setdefault(run_id, []).append(path)
             continue
         items.append(item)
     return items
@@ -199,6 +201,19 @@ def _write(
         with f:
             if stat.S_ISREG(os.fstat(f.fileno()).st_mode):
                 writer.add(item, f)
+
+
+def as_here(home: str, file: str, ids: Sequence[str]) -> Set[str]:
+    """Those of the runs here, over, that an archive has byte for byte as an export would have."""
+    found: Dict[str, List[Piece]] = {}
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        try:
+            if not rundir.why_linked(directory) and rundir.status(directory).text in protocol.FINAL:
+                found[run_id] = _items(home, run_id, members.PLAIN, False, {})
+        except AgentError:  # not all of it can be read
+            continue
+    return _same(home, file, found, False) if found else set()
 
 
 def _same(home: str, file: str, runs: Mapping[str, Sequence[Piece]], follow: bool) -> Set[str]:

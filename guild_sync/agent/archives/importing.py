@@ -12,9 +12,9 @@ from ..copies import expected, marks
 from ..errors import AgentError, refuse_exhaustion
 from ..files import left_out
 from ..protocol import Contents, Imported
-from ..store import inside, locks, rundir
+from ..store import attempts, inside, locks, rundir
 from . import members, unpacking
-from .exporting import NOTES
+from .exporting import NOTES, as_here
 from .members import Member
 
 # What a listing needs to know of a run; each file of it is small, or no file of guild's.
@@ -55,6 +55,8 @@ def look(home: str, file: str) -> Contents:
             run["bytes"] += member.size
             if _is_listed(member, path):
                 _put_if_possible(top, member)
+            elif member.kind == members.FILE and _part(path) == attempts.OUTPUT:
+                _put_if_possible(top, member, hollow=True)
     return found
 
 
@@ -69,7 +71,12 @@ def _is_listed(member: Member, path: str) -> bool:
         return path in ("", ".guild", _ATTRIBUTES)
     is_attribute = above == _ATTRIBUTES and rundir.is_attr_name(name)
     is_small = member.kind == members.FILE and member.size <= _MOST_SMALL
-    return is_small and (path in _MARKS or is_attribute)
+    return is_small and (path in _MARKS or is_attribute or _part(path) == attempts.RECORD)
+
+
+def _part(path: str) -> str:
+    folder, _, rest = path.partition("/")
+    return attempts.part(rest) if folder == ".guild" else ""
 
 
 def fill(home: str, file: str, run: str, below: Optional[str] = None) -> None:
@@ -85,7 +92,8 @@ def fill(home: str, file: str, run: str, below: Optional[str] = None) -> None:
                 continue
             is_file = member.kind == members.FILE
             if is_file and (below is None or (below and not path.startswith(below + "/"))):
-                _put_if_possible(directory, member, path, hollow=True)
+                if not _is_listed(member, path):  # else its content is there
+                    _put_if_possible(directory, member, path, hollow=True)
             elif member.kind in (members.FILE, members.FOLDER) or _is_within(member):
                 _put_if_possible(directory, member, path)
 
@@ -116,7 +124,8 @@ def import_runs(
     Nothing is there of a run before all is. `most`: the bytes that they have by what the archive
     said before; `room`: those that there is room for. With `copy_resources` there is a copy of
     what a link between runs leads to, in its place. With `move`, which takes a folder, they are
-    removed there.
+    removed there, and so are those that are here already as they are there: a kill may have left
+    them.
     """
     if move and members.kind_of(file) != members.PLAIN:
         raise AgentError("--move takes an archive that is a folder")
@@ -153,6 +162,9 @@ def import_runs(
     finally:
         trash.remove_tree(incoming)
     if move:
+        same = as_here(home, file, found["there"])
+        found["there"] = [run_id for run_id in found["there"] if run_id not in same]
+        found["done"] = [run_id for run_id in ids if run_id in same or run_id in found["done"]]
         _remove(file, found)
     return found
 

@@ -13,7 +13,7 @@ from typing import List, Mapping, Optional
 
 from ..errors import AgentError
 from ..protocol import Activated, Checkup, HomeState
-from ..store import locks
+from ..store import identity, locks
 from . import logins
 from .children import said
 from .environment import Environment
@@ -26,6 +26,11 @@ _TELL = "import json, sys; print(json.dumps(['%d.%d.%d' % sys.version_info[:3], 
 def clock(_home: str) -> float:
     """The time there, in seconds since 1970."""
     return time.time()
+
+
+def network(_home: str) -> str:
+    """Whose loopback its ports are on, as `identity.network` has it."""
+    return identity.network()
 
 
 def checkup(home: str, rsync: str = "rsync") -> Checkup:

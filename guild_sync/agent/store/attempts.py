@@ -15,6 +15,7 @@ from ..protocol import STALLED, Value
 from . import atomic, inside
 
 OUTPUT = "output"
+RECORD = "attempt.json"
 _FOLDER = "attempts"
 LOCK_ATTEMPTS = "LOCK.attempts"  # of a copy: its counts when it was settled last
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
@@ -93,6 +94,14 @@ def output_of(guild: str, number: int) -> str:
     return _output(number) if inside.exists(guild, _output(number)) else OUTPUT
 
 
+def part(path: str) -> str:
+    """What a path in `.guild` is of an earlier attempt: RECORD, OUTPUT, or nothing."""
+    folder, _, rest = path.partition("/")
+    number, _, name = rest.partition("/")
+    is_one = folder == _FOLDER and _NUMBER.match(number) and name in (RECORD, OUTPUT)
+    return name if is_one else ""
+
+
 def counts(guild: str, started: Value, ended_by: Value) -> Counts:
     """How often the run was begun again by its runner, and how often it has stalled."""
     numbers = _numbers(guild)[-_MOST:]
@@ -144,10 +153,10 @@ def _numbers(guild: str) -> List[int]:
 
 
 def _record(guild: str, number: int) -> Dict[str, Value]:
-    return inside.read_mapping(guild, "%s/%d/attempt.json" % (_FOLDER, number), _MAX_RECORD)
+    return inside.read_mapping(guild, "%s/%d/%s" % (_FOLDER, number, RECORD), _MAX_RECORD)
 
 
 def _write(guild: str, number: int, record: Dict[str, Value]) -> None:
     folder = "%s/%d" % (_FOLDER, number)
     inside.make(guild, folder)
-    atomic.write_in(guild, folder + "/attempt.json", json.dumps(record))
+    atomic.write_in(guild, "%s/%s" % (folder, RECORD), json.dumps(record))

@@ -132,6 +132,15 @@ def place() -> ProcessPlace:
     return ProcessPlace(host, boot, str(_namespace() or 0))
 
 
+def network() -> str:
+    """What processes have in common for whom a port of loopback is the same; nothing if unknown."""
+    try:
+        number = os.stat("/proc/self/ns/net").st_ino
+    except OSError:
+        return ""
+    return "%s %d" % (_boot(), number) if _boot() else ""
+
+
 def works_in(pid: int, directory: str) -> bool:
     """Whether a process has the run's directory as its own, or was told of it when it started."""
     folder = os.path.realpath(directory)

@@ -196,8 +196,22 @@ def test_a_beginning_that_several_options_have_is_refused(option: str) -> None:
 def test_an_argument_too_many_is_said_to_be_one() -> None:
     with pytest.raises(UsageError) as error:
         parse("Usage:\n  guild sync [options]\n\nOptions:\n  --help  Help.\n", ["sync", "x"])
-    assert error.value.message == "the arguments do not fit"
+    assert error.value.message == "'x' is an argument too many"
     assert error.value.hint == "Try 'guild sync --help'."
+
+
+def test_a_command_behind_no_dashes_is_told_where_it_belongs() -> None:
+    lines = "  guild shell [options] [RUN]\n  guild shell [options] [RUN] -- COMMAND [ARG]...\n"
+    usage = f"Usage:\n{lines}\nOptions:\n  -n N  A number.\n"
+    with pytest.raises(UsageError) as error:
+        parse(usage, ["shell", "-n", "1", "2", "ls"])
+    assert error.value.message == "'ls' is an argument too many"
+    hint = "A command has '--' in front of it. Try 'guild shell --help'."
+    assert error.value.hint == hint
+    with pytest.raises(UsageError) as error:
+        parse(usage, ["shell", "ls", "-l"])
+    assert (error.value.message, error.value.hint) == ("unrecognized option '-l'", hint)
+    assert parse(usage, ["shell", "2", "--", "ls", "x"]).texts("ARG") == ["x"]
 
 
 def test_an_argument_too_few_is_said_to_be_missing() -> None:

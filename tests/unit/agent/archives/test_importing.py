@@ -20,7 +20,7 @@ from guild_sync.agent.copies import expected, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
 from guild_sync.agent.running import queues
-from guild_sync.agent.store import rundir
+from guild_sync.agent.store import attempts, rundir
 
 OPREF = "package:gpkg.demo 1.0 '' op"
 NAMES = ("x.tar", "x.tar.zst")
@@ -480,6 +480,7 @@ def test_a_listing_of_files_of_any_size_takes_no_room(home: Path, tmp_path: Path
     importing.look(str(home), path)
     assert not (home / "runs" / A / ".guild" / "attrs" / "large").exists()
     importing.fill(str(home), path, A)
+    assert (home / "runs" / A / ".guild" / "attrs" / "exit_status").read_text() == "0"
     assert (home / "runs" / A / ".guild" / "attrs" / "large").stat().st_size == 2 << 20
     assert (home / "runs" / A / ".guild" / "attrs" / "large").stat().st_blocks == 0
 
@@ -490,17 +491,27 @@ def test_what_is_looked_at_comes_and_no_more(home: Path, tmp_path: Path, name: s
     (run / "model").write_text("large")
     (run / "latest").symlink_to("model")
     (run / "away").symlink_to("/etc/passwd")
+    attempts.put_aside(str(run / ".guild"), attempts.AttemptEnd(1, 2, 1), again=True)
+    (run / ".guild" / "output").write_text("said at last")
     export(home, tmp_path / name)
     there = tmp_path / "there"
 
     importing.look(str(there), str(tmp_path / name))
     seen = there / "runs" / A
-    assert names_in(seen) == {".guild", ".guild/opref", ".guild/attrs", ".guild/attrs/id"}
+    earlier = {f".guild/attempts{below}" for below in ("", "/1", "/1/attempt.json", "/1/output")}
+    attributes = {".guild/attrs", ".guild/attrs/id"}
+    assert names_in(seen) == {".guild", ".guild/opref", *attributes, *earlier}
+    told = [list(attempts.earlier(str(place / ".guild"), 3)) for place in (run, seen)]
+    assert told[0] == told[1] == [(1, attempts.AttemptEnd(1, 2, 1), True)]
+    assert (seen / ".guild" / "attempts" / "1" / "output").read_bytes() == bytes(4)
     importing.fill(str(there), str(tmp_path / name), A)
     assert names_in(seen) == names_in(run) - {"away"}
+    for name_kept in (".guild/opref", ".guild/attrs/id", ".guild/attempts/1/attempt.json"):
+        assert (seen / name_kept).read_bytes() == (run / name_kept).read_bytes() != b""
     assert (seen / "model").read_bytes() == bytes(5)
     importing.fill(str(there), str(tmp_path / name), A, ".guild")
-    assert (seen / ".guild" / "output").read_text() == "said"
+    assert (seen / ".guild" / "output").read_text() == "said at last"
+    assert (seen / ".guild" / "attempts" / "1" / "output").read_text() == "said"
     assert (seen / "model").read_bytes() == bytes(5)
     importing.fill(str(there), str(tmp_path / name), A, "")
     assert (seen / "latest").read_text() == "large"
@@ -520,6 +531,25 @@ def test_a_moved_run_is_here_and_not_in_the_folder(home: Path, tmp_path: Path) -
     assert found["done"] == [A, B]
     assert found["kept"] == {B: "not all of it could be brought"}
     assert {p.name for p in (tmp_path / "out").iterdir()} == {B, ".guild-nocopy"}
+
+
+def test_what_a_killed_move_left_in_the_folder_goes_where_it_is_the_same(
+    home: Path, tmp_path: Path
+) -> None:
+    for run_id in (A, B, C):
+        run = make(home, run_id, {"output": "said"}, id=run_id, exit_status=0)
+        (run / "model").write_text("large")
+    ids = [A, B, C]
+    export(home, tmp_path / "out", *ids)
+    (tmp_path / "out" / B / "model").write_text("LARGE")  # another byte, and no other size
+    (tmp_path / "out" / C / "more").write_text("")
+
+    found = import_(home, tmp_path / "out", ids, move=True)
+
+    assert (found["done"], found["there"]) == ([A], [B, C])
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {B, C, ".guild-nocopy"}
+    assert (home / "runs" / B / "model").read_text() == "large"
+    assert (home / "runs" / A / "model").read_text() == "large"
 
 
 @pytest.mark.parametrize("kind", [*NAMES, "x.zip"])

@@ -87,6 +87,19 @@ def test_numbers_of_a_container_count_in_another_place(container: tuple[str, ...
     assert (namespace == here.namespace) is (not container)
 
 
+_PRINT_NETWORK = "from guild_sync.agent.store import identity; print(identity.network(), end='')"
+
+
+@pytest.mark.parametrize("container", [(), ("unshare", "--net")])
+def test_the_loopback_of_a_container_is_another(container: tuple[str, ...]) -> None:
+    argv = [*container, sys.executable, "-c", _PRINT_NETWORK]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    if container and done.returncode:
+        pytest.skip("no namespaces without root")
+    assert done.stdout != ""
+    assert (done.stdout == identity.network()) is (not container)
+
+
 def test_a_process_works_in_a_run_where_it_is_or_which_it_was_told_of(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
