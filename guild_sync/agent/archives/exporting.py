@@ -41,6 +41,7 @@ def export(
     Where they need more than `room` bytes nothing is written: then they do not fit.
     """
     kind = members.kind_of(file)
+    _refuse_own(home, file)
     found: Exported = {
         "done": [], "refused": {}, "there": [], "running": {}, "others": {}, "bytes": 0,
         "fits": True,
@@ -54,11 +55,13 @@ def export(
             continue
         try:
             before[run_id] = _begun(home, run_id, move, found)
+            if move and _is_in_itself(home, run_id, file):
+                raise AgentError("the archive is that run itself, or is in it")
             packed[run_id] = _items(home, run_id, kind, copy_resources, found["others"])
         except AgentError as e:
             found["refused"][run_id] = e.message
     again = {run_id: packed.pop(run_id) for run_id in there & packed.keys()}
-    same = _same(home, file, again, copy_resources) if again else set()
+    same = _same(home, file, again, copy_resources)
     found["there"] += [run_id for run_id in ids if run_id in again and run_id not in same]
     found["bytes"] = sum(_bytes(items) for items in packed.values())
     # What is packed may need less; where that is too much, the disk is full and nothing written.
@@ -75,6 +78,35 @@ def export(
     if move:
         _remove(home, before, found)
     return found
+
+
+def _refuse_own(home: str, file: str) -> None:
+    """Raise AgentError where an archive is the folder of runs itself, or that of deleted ones."""
+    for deleted in (False, True):
+        try:
+            is_own = os.path.samefile(file, rundir.runs_dir(home, deleted))
+        except OSError:  # one of them is not there
+            continue
+        if is_own:
+            raise AgentError("%s has the runs of this guild home" % rundir.shown(file))
+
+
+def _is_in_itself(home: str, run_id: str, file: str) -> bool:
+    """Whether an archive has a run of this guild home itself, and no copy of it, or is in it.
+
+    The run may lie elsewhere, and its folder have several paths.
+    """
+    own = os.stat(rundir.run_dir(home, run_id))
+    place = os.path.join(os.path.realpath(file), run_id)
+    while True:
+        try:
+            if os.path.samestat(os.stat(place), own):
+                return True
+        except OSError:  # it is not there yet
+            pass
+        place, below = os.path.dirname(place), place
+        if place == below:
+            return False
 
 
 def ids_in(file: str) -> Set[str]:
@@ -107,7 +139,10 @@ def _begun(home: str, run_id: str, move: bool, found: Exported) -> str:
 def _items(
     home: str, run_id: str, kind: str, copy_resources: bool, others: Dict[str, List[str]]
 ) -> List[Piece]:
-    """What of a run is put into an archive; AgentError where not all of it can be read."""
+    """What of a run is put into an archive; AgentError where not all of it can be read.
+
+    What is no file, folder or link is added to `others`.
+    """
     directory = rundir.run_dir(home, run_id)
     is_copy = inside.exists(rundir.guild_dir(directory), rundir.LOCK_REMOTE)
     items = []
@@ -178,8 +213,11 @@ def _item(entry: os.DirEntry[str], path: str, follow: bool) -> Optional[Piece]:
                     pass  # it leads nowhere: the link itself is all that there is
             return Piece(path, entry.stat(follow_symlinks=False), os.readlink(entry.path))
         return Piece(path, entry.stat(follow_symlinks=False))
-    except OSError:
+    except FileNotFoundError:
         return None  # it went while we looked
+    except OSError as e:
+        refuse_exhaustion(e)
+        raise AgentError("cannot read its file %s" % rundir.shown(entry.path)) from None
 
 
 def _bytes(items: Sequence[Piece]) -> int:
@@ -203,27 +241,29 @@ def _write(
                 writer.add(item, f)
 
 
-def as_here(home: str, file: str, ids: Sequence[str]) -> Set[str]:
-    """Those of the runs here, over, that an archive has byte for byte as an export would have."""
-    found: Dict[str, List[Piece]] = {}
+def same_in(home: str, file: str, ids: Sequence[str]) -> Set[str]:
+    """Those of the runs here that an archive has a copy of, byte for byte, marks of hosts aside."""
+    runs: Dict[str, List[Piece]] = {}
     for run_id in ids:
-        directory = rundir.run_dir(home, run_id)
         try:
-            if not rundir.why_linked(directory) and rundir.status(directory).text in protocol.FINAL:
-                found[run_id] = _items(home, run_id, members.PLAIN, False, {})
-        except AgentError:  # not all of it can be read
-            continue
-    return _same(home, file, found, False) if found else set()
+            rundir.existing(rundir.run_dir(home, run_id))
+            if not _is_in_itself(home, run_id, file):
+                runs[run_id] = _items(home, run_id, members.PLAIN, False, {})
+        except AgentError:  # it cannot be read, or is on a disk that is not mounted
+            pass
+    return _same(home, file, runs, follow=False)
 
 
 def _same(home: str, file: str, runs: Mapping[str, Sequence[Piece]], follow: bool) -> Set[str]:
     """Those of the runs that an archive has byte for byte as they are here."""
+    if not runs:
+        return set()
     left = {piece.path: piece for pieces in runs.values() for piece in pieces}
     differ = set()
     with members.making_sense(file):
         for member in members.of_runs(file):
-            run_id, _ = members.of_run(member)
-            if run_id not in runs:
+            run_id, path = members.of_run(member)
+            if run_id not in runs or _is_left_out(path, is_copy=False):
                 continue
             piece = left.pop(member.path, None)
             if piece is None or not _is_same(rundir.runs_dir(home), piece, member, follow):

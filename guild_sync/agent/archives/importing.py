@@ -8,13 +8,14 @@ import stat
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..catalog import changes, trash
-from ..copies import expected, marks
+from ..copies import expected, marks, stamps
 from ..errors import AgentError, refuse_exhaustion
 from ..files import left_out
 from ..protocol import Contents, Imported
 from ..store import attempts, inside, locks, rundir
-from . import members, unpacking
-from .exporting import NOTES, as_here
+from ..store.rest import AtRest
+from . import members, unpacking, writing
+from .exporting import NOTES, same_in
 from .members import Member
 
 # What a listing needs to know of a run; each file of it is small, or no file of guild's.
@@ -124,7 +125,7 @@ def import_runs(
     Nothing is there of a run before all is. `most`: the bytes that they have by what the archive
     said before; `room`: those that there is room for. With `copy_resources` there is a copy of
     what a link between runs leads to, in its place. With `move`, which takes a folder, they are
-    removed there, and so are those that are here already as they are there: a kill may have left
+    removed there, and so are those that were here already, and are the same: a kill may have left
     them.
     """
     if move and members.kind_of(file) != members.PLAIN:
@@ -141,6 +142,9 @@ def import_runs(
             found["refused"][run_id] = "it is to come from %s ('guild sync')" % awaited[run_id]
         else:
             wanted.append(run_id)
+    if move:
+        writing.clear(file, members.PLAIN)
+    before = {i: stamps.seal(os.path.join(file, i)) for i in ids} if move else {}
     top = rundir.runs_dir(home)
     os.makedirs(top, exist_ok=True)
     incoming = marks.incoming_folder(top)
@@ -162,10 +166,10 @@ def import_runs(
     finally:
         trash.remove_tree(incoming)
     if move:
-        same = as_here(home, file, found["there"])
-        found["there"] = [run_id for run_id in found["there"] if run_id not in same]
-        found["done"] = [run_id for run_id in ids if run_id in same or run_id in found["done"]]
-        _remove(file, found)
+        same = same_in(home, file, found["there"])
+        found["there"] = [i for i in found["there"] if i not in same]
+        found["done"] += sorted(same)
+        _remove(file, before, found)
     return found
 
 
@@ -326,13 +330,32 @@ def _settle(home: str, incoming: str, ids: Sequence[str], found: Imported) -> No
         inside.flush_folder(rundir.runs_dir(home))
 
 
-def _remove(file: str, found: Imported) -> None:
-    """Remove the runs that are here now from the folder that they came from."""
+def _remove(file: str, before: Dict[str, str], found: Imported) -> None:
+    """Remove the runs that are here now from the folder that they came from.
+
+    Not one that has changed since it had its seal of `before`; nobody can start it meanwhile.
+    """
     for run_id in found["done"]:
-        directory = os.path.join(file, run_id)
-        if locks.holder(rundir.guild_dir(directory)) is not None:
-            found["kept"][run_id] = "it is running there"
-        elif run_id in found["links"] or run_id in found["others"]:
-            found["kept"][run_id] = "not all of it could be brought"
-        elif not trash.remove_tree(directory):
-            found["kept"][run_id] = "not all of it could be removed there"
+        try:
+            _remove_there(os.path.join(file, run_id), before[run_id], run_id, found)
+        except AgentError as e:
+            found["kept"][run_id] = e.message
+        except OSError as e:
+            refuse_exhaustion(e)
+            found["kept"][run_id] = e.strerror or str(e)
+
+
+def _remove_there(directory: str, before: str, run_id: str, found: Imported) -> None:
+    if run_id in found["links"] or run_id in found["others"]:
+        raise AgentError("not all of it could be brought")
+    with AtRest(directory, lambda where: AgentError("it is running there" + where), True) as run:
+        now = rundir.status(directory)
+        # One that is held here, and has no end, has ended without one.
+        if now.remote is not None and now.text != "lost":
+            raise AgentError("it is %s there (%s)" % (now.text, now.remote))
+        if stamps.seal(directory) != before:
+            raise AgentError("it changed while it was imported")
+        gone = writing.unfinished(os.path.dirname(directory))
+        run.move(gone)  # whole: of what a kill leaves nobody takes a part for the run
+        if not trash.remove_tree(gone):
+            raise AgentError("not all of %s could be removed there" % rundir.shown(gone))

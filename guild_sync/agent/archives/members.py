@@ -40,10 +40,13 @@ _NO_SENSE = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
     ValueError, LookupError, ArithmeticError, TypeError,
 )  # fmt: skip
+# Theirs that are of no class of those, from modules that some Pythons are built without.
+_OF_UNPACKERS = ("LZMAError", "ZstdError")
 _MOST_HEADER = 1 << 22  # bytes that the headers of one member may have
 _MOST_TARGET = 4096  # bytes of where a link leads, as the kernel has it
 _ENDLESS = 1 << 62
 _CHUNK = 1 << 20
+_MOST_PADDING = 1 << 26  # bytes behind the end of an archive that are looked at
 _UNIX_TIME = 0x5455  # of a zip's member, in whole seconds; its own are two apart, in no time zone
 
 
@@ -97,8 +100,12 @@ def making_sense(path: str, verb: str = "unpack") -> Iterator[None]:
     except _NO_SENSE as e:
         why = str(e).split("\n")[0].replace("\0", "?") or "it is none"
         raise AgentError("cannot %s %s: %s" % (verb, shown, why)) from None
-    except OSError as e:  # lzma's and bz2's too
+    except OSError as e:  # bz2's too
         raise AgentError("cannot %s %s: %s" % (verb, shown, e.strerror or e)) from None
+    except Exception as e:
+        if type(e).__name__ not in _OF_UNPACKERS:
+            raise
+        raise AgentError("cannot %s %s: %s" % (verb, shown, e)) from None
 
 
 class Outside(Exception):
@@ -232,6 +239,13 @@ def of_open_tar(
         raise EOFError("it is cut short")
 
 
+def read_padding(archive: tarfile.TarFile) -> None:
+    """Read what is behind the end of an archive: what unpacks it says there what was wrong."""
+    f, left = archive.fileobj, _MOST_PADDING
+    while f is not None and left > 0 and (chunk := f.read(min(left, _CHUNK))):
+        left -= len(chunk)
+
+
 def _pass(archive: tarfile.TarFile, end: int) -> None:
     """Go to the end of a member in what can be read only once: not all at a time."""
     f = archive.fileobj
@@ -306,6 +320,7 @@ class _Meter(io.RawIOBase):
 
 def of_folder(top: str) -> Iterator[Member]:
     """What is in a folder of runs, through no link; of what is no run its name alone."""
+    top = os.path.realpath(top)  # that itself may be a link: its user has named it
     with os.scandir(top) as found:
         names = sorted(entry.name for entry in found)
     for name in names:

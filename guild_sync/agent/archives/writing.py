@@ -56,7 +56,7 @@ def writing(path: str, kind: str, ids: Set[str]) -> Iterator[Writer]:
     `ids` are the runs that it is to have more, afterwards. One guild at a time writes into a
     folder's archives. Raises AgentError where another does, or has changed it meanwhile.
     """
-    path = os.path.abspath(path)
+    path = os.path.realpath(path)  # it may be a link to an archive on another disk
     above, name = os.path.split(path)
     if not os.path.isdir(above):
         raise AgentError("%s is no folder" % rundir.shown(above), "Make it first.")
@@ -88,7 +88,7 @@ def writing(path: str, kind: str, ids: Set[str]) -> Iterator[Writer]:
 
 def clear(path: str, kind: str) -> None:
     """Remove what killed exports have left where an archive is written."""
-    path = os.path.abspath(path)
+    path = os.path.realpath(path)
     with _alone(path if kind == members.PLAIN else os.path.dirname(path)):
         pass
 
@@ -126,12 +126,17 @@ def _alone(folder: str) -> Iterator[None]:
 
 @contextmanager
 def _new_folder(above: str, name: str = "") -> Iterator[str]:
-    folder = os.path.join(above, _UNFINISHED + name[:100] + os.urandom(8).hex())
+    folder = unfinished(above, name)
     os.mkdir(folder, 0o700)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def unfinished(above: str, name: str = "") -> str:
+    """A new path in a folder for what the next `clear` removes where a kill leaves it."""
+    return os.path.join(above, _UNFINISHED + name[:100] + os.urandom(8).hex())
 
 
 def _flush_file(path: str) -> None:

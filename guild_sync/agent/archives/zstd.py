@@ -23,6 +23,7 @@ def unpacked(path: str) -> Iterator[IO[bytes]]:
     if opened is not None:
         with opened(path, "rb") as stream:
             yield stream
+            stream.read(_MOST_PADDING)  # what is cut or damaged may be known there alone
         return
     with open(path, "rb") as f, _program(["-dcq"], f, subprocess.PIPE) as process:
         assert process.stdout is not None

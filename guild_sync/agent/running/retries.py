@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
-from typing import Iterator
+from contextlib import contextmanager
+from typing import Iterator, NoReturn
 
 from ..protocol import RetryForm, lasting
 from ..store import attempts, inside
-from .operation import Ended, Output
+from .operation import Ended, Output, Told
 
 _LONGEST_LINE = 1 << 16  # bytes of a line of output that are looked at in one piece
+# Seconds that a line may take: of some patterns, for ever. Less than `guild stop` waits, which
+# the runner heeds between two lines.
+_MOST_TIME = 10.0
 
 
 class Retries:
     """How often an operation that has failed is begun again by this runner."""
 
-    def __init__(self, guild: str, form: RetryForm) -> None:
+    def __init__(self, guild: str, form: RetryForm, told: Told) -> None:
         self._guild = guild
         self._form = form
+        self._told = told
         self._made = 0
 
     @property
@@ -58,11 +64,37 @@ class Retries:
         except (re.error, RecursionError, OverflowError) as e:  # of a newer Python, say
             return ": %r is no regular expression to Python %s: %s" % (pattern, _python(), e)
         try:
-            if any(found.search(line) for line in _lines(self._guild)):
-                return ""
+            with _timed():
+                for line in _lines(self._guild):
+                    if self._told.signal:
+                        return ": told to end"
+                    signal.setitimer(signal.ITIMER_REAL, _MOST_TIME)
+                    if found.search(line):
+                        return ""
+        except _TooLong:
+            return ": %r takes too long on a line of the output" % pattern
         except OSError as e:
             return ": its output cannot be read: %s" % e.strerror
         return ", as no line of the output has %r" % pattern
+
+
+class _TooLong(Exception):
+    """A pattern has taken more than its time."""
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    """Have the end of a timer that is set within raise _TooLong, also out of a search."""
+
+    def end(_signum: int, _frame: object) -> NoReturn:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _python() -> str:

@@ -148,7 +148,7 @@ def _attempts(
     if "retry" in work.job:
         from .retries import Retries  # most operations have none
 
-        retries = Retries(guild, work.job["retry"])
+        retries = Retries(guild, work.job["retry"], told)
     while True:
         with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
             pass_on = Output(output, echo)

@@ -70,3 +70,4 @@ def _members(path: str) -> Iterator[Member]:
         return
     with tarfile.open(path, encoding="utf-8", errors="surrogateescape") as archive:
         yield from members.of_open_tar(archive)
+        members.read_padding(archive)

@@ -40,9 +40,14 @@ def ended(home: Path, run_id: str = A) -> Path:
 
 
 def tree(run: Path, whole_seconds: bool = False) -> dict[str, tuple[object, ...]]:
-    """All that is in a run: kind, mode, and what it holds; of files their time too."""
+    """All that is in a run: kind, mode, and what it holds; of files their time too.
+
+    But for the mark that it was imported.
+    """
     found: dict[str, tuple[object, ...]] = {}
     for path in sorted(run.rglob("*")):
+        if path.name == rundir.LOCK_IMPORTED:
+            continue
         status = path.lstat()
         name, mode = str(path.relative_to(run)), stat.S_IMODE(status.st_mode)
         if path.is_symlink():
@@ -111,7 +116,7 @@ def test_marks_of_a_host_and_of_remotes_stay_here(home: Path, tmp_path: Path, na
     import_(tmp_path / "there", tmp_path / name)
 
     found = {p.name for p in (tmp_path / "there" / "runs" / A / ".guild").glob("LOCK*")}
-    assert found == {"LOCK.unreadable", "LOCK.left-out"}
+    assert found == {"LOCK.imported", "LOCK.unreadable", "LOCK.left-out"}
 
 
 @kinds
@@ -198,6 +203,71 @@ def test_a_run_that_changes_while_it_is_moved_stays_here_too(home: Path, tmp_pat
 
     assert found["refused"] == {A: "it changed while it was exported, and stays here too"}
     assert run.exists()
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_the_folder_of_runs_is_no_archive_of_them(
+    home: Path, tmp_path: Path, deleted: bool
+) -> None:
+    run = ended(home)
+    folder = Path(rundir.runs_dir(str(home), deleted))
+    folder.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "link").symlink_to(folder)
+    for file in (folder, tmp_path / "link", home / "runs" / ".." / folder.relative_to(home)):
+        with pytest.raises(AgentError, match="has the runs of this guild home"):
+            export(home, file, move=True)
+    assert (run / "model.bin").exists()
+
+
+def test_a_run_is_not_moved_into_itself(home: Path, tmp_path: Path) -> None:
+    run = ended(home)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    run.rename(disk / A)
+    run.symlink_to(disk / A)
+    export(home, run / "out.tar")
+    for file in (disk, run / "out.tar", disk / A / "new.zip", run / "folder"):
+        found = export(home, file, move=True)
+        why = "the archive is that run itself, or is in it"
+        assert (found["done"], found["refused"]) == ([], {A: why})
+    assert (disk / A / "model.bin").exists()
+
+
+@kinds
+def test_an_archive_by_another_name_is_the_one_that_it_leads_to(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    for run_id in (A, B):
+        ended(home, run_id)
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / name, tmp_path / name
+    export(home, real, A)
+    link.symlink_to(real)
+
+    assert export(home, link, B)["done"] == [B]
+
+    assert link.is_symlink()
+    assert exporting.ids_in(str(real)) == {A, B}
+
+
+@kinds
+def test_a_run_of_which_not_all_can_be_looked_at_is_not_exported(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    ended(home, B)
+    folder = ended(home)
+    while len(str(folder)) < 4096 - 250:
+        folder /= "deep" * 50
+        folder.mkdir()
+    at = os.open(folder, os.O_RDONLY)
+    os.close(os.open("x" * 255, os.O_CREAT | os.O_WRONLY, dir_fd=at))  # of too long a path
+    os.close(at)
+
+    found = export(home, tmp_path / name, A, B, move=True)
+
+    assert found["done"] == [B]
+    assert found["refused"][A].startswith("cannot read its file ")
+    assert (home / "runs" / A).exists()
 
 
 @kinds

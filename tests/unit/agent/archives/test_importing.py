@@ -16,11 +16,11 @@ from packed import export, import_, kinds
 from rundirs import A, B, C, make
 
 from guild_sync.agent.archives import importing, members
-from guild_sync.agent.copies import expected, tracked
+from guild_sync.agent.copies import expected, stamps, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
 from guild_sync.agent.running import queues
-from guild_sync.agent.store import attempts, rundir
+from guild_sync.agent.store import attempts, locks, rundir
 
 OPREF = "package:gpkg.demo 1.0 '' op"
 NAMES = ("x.tar", "x.tar.zst")
@@ -257,7 +257,8 @@ def test_a_zip_whose_names_have_a_nul_gets_no_further_than_its_run(
     data = (tmp_path / "x.zip").read_bytes().replace(b"nulX..", b"nul\0..")
     (tmp_path / "x.zip").write_bytes(data)
     assert import_(home, tmp_path / "x.zip")["done"] == [A]
-    assert names_in(home / "runs" / A) == {".guild", ".guild/opref", "nul"}
+    names = {".guild", ".guild/opref", ".guild/LOCK.imported", "nul"}
+    assert names_in(home / "runs" / A) == names
 
 
 # Runs that are none, or others.
@@ -334,7 +335,8 @@ def test_what_an_archive_says_of_hosts_and_remotes_is_not_believed(
     import_(home, tmp_path / "x.tar")
 
     run = home / "runs" / A
-    assert list((run / ".guild").glob("LOCK*")) == []
+    [imported] = (run / ".guild").glob("LOCK*")
+    assert (imported.name, imported.read_text()) == (rundir.LOCK_IMPORTED, "")
     assert rundir.status(str(run)) == rundir.Status("completed")
     assert tracked.origin(str(run)) == (None, 0)
     assert tracked.tracked(str(home)) == []
@@ -431,6 +433,20 @@ def test_a_cut_or_damaged_zip_brings_nothing(home: Path, tmp_path: Path) -> None
         with pytest.raises(AgentError, match="cannot unpack"):
             import_(tmp_path / "there", tmp_path / "x.zip", [B])
         assert nothing_imported(tmp_path / "there")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_is_damaged_is_one_line_whatever_packs_it(
+    home: Path, tmp_path: Path, packing: int
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", packing) as archive:
+        archive.writestr(f"{A}/model", bytes(range(256)) * 40)
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    begin = data.index(b"model") + 25
+    data[begin : begin + 40] = b"\xff" * 40
+    (tmp_path / "x.zip").write_bytes(data)
+    with pytest.raises(AgentError, match="cannot unpack"):
+        import_(home, tmp_path / "x.zip")
 
 
 @pytest.mark.parametrize("kind", [*NAMES, "x.zip", "x"])
@@ -533,23 +549,68 @@ def test_a_moved_run_is_here_and_not_in_the_folder(home: Path, tmp_path: Path) -
     assert {p.name for p in (tmp_path / "out").iterdir()} == {B, ".guild-nocopy"}
 
 
-def test_what_a_killed_move_left_in_the_folder_goes_where_it_is_the_same(
+def test_a_move_that_was_killed_is_ended_by_the_next_where_both_are_the_same(
     home: Path, tmp_path: Path
 ) -> None:
+    out, here = tmp_path / "out", tmp_path / "there" / "runs"
     for run_id in (A, B, C):
-        run = make(home, run_id, {"output": "said"}, id=run_id, exit_status=0)
-        (run / "model").write_text("large")
-    ids = [A, B, C]
-    export(home, tmp_path / "out", *ids)
-    (tmp_path / "out" / B / "model").write_text("LARGE")  # another byte, and no other size
-    (tmp_path / "out" / C / "more").write_text("")
+        make(home, run_id, id=run_id, exit_status=0, label="best")
+        (home / "runs" / run_id / "model").write_text("model")
+    export(home, out, A, B, C)
+    import_(tmp_path / "there", out, [A, B, C])
+    (out / A / ".guild" / "LOCK.remote").write_text("far")  # a mark that does not come
+    (out / B / "new").touch()
+    (here / C / "model").write_text("other")
+    killed = out / ".guild-export-0123"
+    (killed / A).mkdir(parents=True)
 
-    found = import_(home, tmp_path / "out", ids, move=True)
+    found = import_(tmp_path / "there", out, [A, B, C], move=True)
 
-    assert (found["done"], found["there"]) == ([A], [B, C])
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {B, C, ".guild-nocopy"}
-    assert (home / "runs" / B / "model").read_text() == "large"
-    assert (home / "runs" / A / "model").read_text() == "large"
+    assert found["kept"] == {A: "it is running there (far)"}
+    (out / A / ".guild" / "LOCK.remote").unlink()
+    found = import_(tmp_path / "there", out, [A, B, C], move=True)
+    assert (found["done"], found["there"], found["kept"]) == ([A], [B, C], {})
+    assert {p.name for p in out.iterdir()} == {B, C, ".guild-nocopy"}
+    assert {p.name for p in here.iterdir() if len(p.name) == 32} == {A, B, C}
+
+
+def test_a_run_that_changes_or_is_started_while_it_is_moved_stays_there_too(
+    home: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for run_id in (A, B, C):
+        make(home, run_id, id=run_id, exit_status=0)
+        (home / "runs" / run_id / "model").write_text("model")
+    export(home, out, A, B, C)
+    seals = {run_id: stamps.seal(str(out / run_id)) for run_id in (A, B, C)}
+    found = import_(tmp_path / "there", out, [A, B, C])
+    (out / A / "model").write_text("a model that is made there meanwhile")
+    lock = locks.hold(str(out / B / ".guild"))
+    assert lock is not None
+
+    importing._remove(str(out), seals, found)
+
+    locks.release(str(out / B / ".guild"), lock)
+    assert found["kept"] == {A: "it changed while it was imported", B: "it is running there"}
+    assert {p.name for p in out.iterdir()} == {A, B, ".guild-nocopy"}
+
+
+def test_a_run_that_lies_in_the_folder_itself_is_not_removed_there(
+    home: Path, tmp_path: Path
+) -> None:
+    run = make(home, A, id=A, exit_status=0)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    run.rename(disk / A)
+    run.symlink_to(disk / A)
+    for folder in (disk, home / "runs"):
+        found = import_(home, folder, move=True)
+        assert (found["done"], found["there"]) == ([], [A])
+        assert (run / ".guild" / "opref").exists()
+    (tmp_path / "out").mkdir()
+    (disk / A).rename(tmp_path / "out" / A)  # now its disk is not mounted here
+    found = import_(home, tmp_path / "out", move=True)
+    assert (found["done"], found["there"]) == ([], [A])
 
 
 @pytest.mark.parametrize("kind", [*NAMES, "x.zip"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from support import wait_until, wait_until_gone
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.machine import operation_process
 from guild_sync.agent.protocol import Info, Job
-from guild_sync.agent.running import runner, stop
+from guild_sync.agent.running import retries, runner, stop
 from guild_sync.agent.staging import restage, spawn
 from guild_sync.agent.store import inside, locks, rundir
 from guild_sync.agent.store.job import read_job, write_job
@@ -98,6 +99,30 @@ def test_a_pattern_that_this_python_does_not_know_is_said(tmp_path: Path) -> Non
     run = staged(tmp_path, "exit 1", pattern="x(")
     assert runner.run(str(run)) == 1
     assert "not tried again: 'x(' is no regular expression to Python" in output(run)
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "_MOST_TIME", 0.1)
+    run = staged(tmp_path, "echo %s!; exit 1" % ("a" * 60), pattern="(a+)+$")
+    assert runner.run(str(run)) == 1
+    assert "not tried again: '(a+)+$' takes too long on a line of the output" in output(run)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_a_stop_while_the_output_is_looked_through_ends_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(_guild: str) -> Iterator[str]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield from itertools.repeat("no")
+
+    monkeypatch.setattr(retries, "_lines", endless)
+    run = staged(tmp_path, "exit 1", pattern="yes")
+    assert runner.run(str(run)) == 1
+    assert output(run) == "guild: exit status 1: not tried again: told to end\n"
 
 
 def test_output_without_lines_and_bytes_that_are_no_text_are_looked_through(

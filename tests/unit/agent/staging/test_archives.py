@@ -57,6 +57,20 @@ def test_a_tar_is_unpacked_whatever_packs_it(tmp_path: Path, name: str, mode: st
     assert found(tmp_path / name, tmp_path) == {"a": "x", "b/c": "xxx"}
 
 
+@pytest.mark.parametrize(("name", "mode"), TARS[1:])
+def test_a_tar_that_is_damaged_is_one_line_whatever_packs_it(
+    tmp_path: Path, name: str, mode: str
+) -> None:
+    with tarfile.open(tmp_path / name, mode) as archive:  # type: ignore[call-overload]
+        file = member("random", 200_000)
+        archive.addfile(file, io.BytesIO(os.urandom(file.size)))
+    data = bytearray((tmp_path / name).read_bytes())
+    data[100_000:120_000] = b"\xff" * 20_000
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(AgentError, match="cannot unpack"):
+        found(tmp_path / name, tmp_path)
+
+
 def test_a_zip_is_unpacked_and_its_programs_can_be_run(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("b/c.txt", "c")
