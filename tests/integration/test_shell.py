@@ -222,7 +222,7 @@ def test_a_connection_that_is_lost_while_a_port_is_forwarded(
             wait_until(lambda: network.accepted > before, "another connection")
             assert fetched(f"http://127.0.0.1:{local}/end") == "you asked for /end"
             assert program.wait(60) == 0
-    assert not listens(int(local))
+    assert not listens(local)
 
 
 def test_a_port_that_cannot_be_forwarded_is_one_line(guild: Guild, tmp_path: Path) -> None:
