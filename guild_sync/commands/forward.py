@@ -9,7 +9,8 @@ TensorBoard or a notebook, is then at http://127.0.0.1:PORT here; if that port i
 the remote is on this machine, as a sandbox is, at one that is free. Nobody reaches it from
 another machine.
 
-It ends with the run, or with Ctrl-C, which leaves the run running.
+It ends with the run, or with Ctrl-C, which leaves the run running; and with exit status 3
+where the connection is lost and cannot be made anew, which no run minds either.
 
 Options:
   --local PORT       Open this port here, and no other.
@@ -30,7 +31,7 @@ from guild_sync.agent.store import identity
 from guild_sync.cli import arguments
 from guild_sync.cli.choosing import being_pushed, only
 from guild_sync.config import remotes
-from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.errors import Exit, GuildError, Unreachable, UsageError
 from guild_sync.hosts.base import Host, on
 from guild_sync.hosts.choose import host, remote_host
 from guild_sync.output.console import say, warn
@@ -68,6 +69,10 @@ def main(argv: Sequence[str]) -> int:
         except KeyboardInterrupt:
             say(f"\nClosed port {at}: run {run['id']} is still running{on(there)}")
             return Exit.INTERRUPTED
+        except Unreachable as e:
+            closed = f"Port {at} is closed here. Run {run['id']} needs no connection, and goes on."
+            e.hint = "\n".join(filter(None, (e.hint, closed)))
+            raise
     say(f"Run {run['id']} stopped with a status of '{clean(status)}'")
     return Exit.OK
 

@@ -35,7 +35,8 @@ Options:
                       more, such as rotated checkpoints, unless they were changed here. What
                       was made here stays. 'pull: {delete: yes}' in a remote's config, too.
   --verify            Hold copies that are over against their remotes, too, as 'guild verify'
-                      does: all of their files are read, and what differs is copied.
+                      does: all of their files are read, and what differs is copied. What a
+                      remote has no more is named, and stays.
   --restore           Have the lost RUNs be runs of their remotes again; the next sync asks.
   --plan              Show what would be copied from where, and whether there is room for it
                       here; change nothing. 1 where there is no room.

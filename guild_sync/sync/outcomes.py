@@ -33,6 +33,7 @@ class Outcome(NamedTuple):
     cramped: Mapping[str, int] = MappingProxyType({})  # run id -> bytes that did not fit here
     # run id -> what of it was not as its remote has it, and is now
     mended: Mapping[str, Sequence[str]] = MappingProxyType({})
+    gone: Sequence[str] = ()  # runs that are over, and that the remote has no more
 
     @property
     def exit(self) -> Exit:
@@ -42,5 +43,5 @@ class Outcome(NamedTuple):
         if self.error:
             return self.error.exit
         lost = any(change.after == "lost" for change in self.changes)
-        missing = Exit.ERROR if self.missing or lost else Exit.OK
+        missing = Exit.ERROR if self.missing or lost or self.gone else Exit.OK
         return Exit.INCOMPLETE if self.faults or self.unreadable or self.cramped else missing

@@ -48,22 +48,27 @@ def visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     if not wanted.ended:
         return synced(visit, name, wanted, entry)
     if not wanted.is_open:
-        return _mended(visit, name, wanted.ended, Outcome(name, SYNCED))
+        return _mended(visit, name, wanted.ended, Outcome(name, SYNCED), entry)
     outcome = synced(visit, name, wanted, entry)
     came = [change.run for change in outcome.changes if change.after in FINAL]
     try:
-        return _mended(visit, name, [*wanted.ended, *came], outcome)
+        return _mended(visit, name, [*wanted.ended, *came], outcome, entry)
     except GuildError as e:
         return outcome._replace(error=e)
 
 
-def _mended(visit: Visit, name: str, ids: Sequence[str], outcome: Outcome) -> Outcome:
-    """Verify the runs, which are over, copy what of them differs, and add to the outcome."""
+def _mended(visit: Visit, name: str, ids: Sequence[str], outcome: Outcome, entry: Entry) -> Outcome:
+    """Verify the runs, which are over, copy what of them differs, and add to the outcome.
+
+    Raises RemoteError where the remote has none of them and is not to be believed.
+    """
     from guild_sync.transfer import mend  # seldom needed
 
     host = remote_host(remotes.remote(name), make_home=False)
     selection = visit.selected(host.remote.pull)
     done = mend.mended(host, visit.here, ids, selection, visit.say, visit.journal, visit.room)
+    if doubted := doubt(host, done.home_id, entry, ids, done.absent):
+        raise doubted
     mend.warn_of(done, host, visit.warn)
     return outcome._replace(
         changes=[*outcome.changes, *done.pulled.changes],
@@ -72,6 +77,7 @@ def _mended(visit: Visit, name: str, ids: Sequence[str], outcome: Outcome) -> Ou
         cramped={**outcome.cramped, **done.pulled.cramped},
         bytes=outcome.bytes + done.pulled.bytes,
         mended=done.files,
+        gone=done.gone,
     )
 
 

@@ -24,6 +24,8 @@ class Mended(NamedTuple):
     verdicts: Mapping[str, Verdict]
     pulled: pull.Pulled = pull.Pulled({})
     files: Mapping[str, Sequence[str]] = {}  # run id -> the paths of it that are right again
+    home_id: str | None = None  # of the guild home there
+    absent: Sequence[str] = ()  # what it has not, or no more
 
     @property
     def faults(self) -> dict[str, str]:
@@ -36,6 +38,11 @@ class Mended(NamedTuple):
         """Of each run the paths that the remote may not read; all else of it is the same."""
         unreadable = {i: v.unreadable for i, v in self.verdicts.items() if v.unreadable}
         return {**unreadable, **self.pulled.unreadable}
+
+    @property
+    def gone(self) -> list[str]:
+        """The runs that are not there any more, or not here, so that nothing was compared."""
+        return [run_id for run_id, verdict in self.verdicts.items() if verdict.exit == Exit.ERROR]
 
     @property
     def is_whole(self) -> bool:
@@ -61,7 +68,8 @@ def mended(
     if not ids:
         return Mended({})
     say(verify.announced(host, ids))
-    verdicts = verify.verified(host, here, verify.asked(host, here, ids, selection).states)
+    told = verify.asked(host, here, ids, selection)
+    verdicts = verify.verified(host, here, told.states)
     states = _differing(host, here, verdicts, selection)
     # With none of them, too: what a copy has left that was killed just before its end goes.
     pulled = pull.pull(
@@ -72,7 +80,8 @@ def mended(
         reading=verify.bytes_of(states.values()),
     )
     files = {i: verdicts[i].differing for i in states if i not in pulled.unfinished}
-    return Mended(verdicts, pulled, files)
+    absent = [run_id for run_id, state in told.states.items() if state is None]
+    return Mended(verdicts, pulled, files, told.home_id, absent)
 
 
 def _differing(
@@ -97,15 +106,12 @@ def lines(files: Mapping[str, Sequence[str]], remote: str) -> Iterator[str]:
 
 
 def warn_of(done: Mended, host: RemoteHost, warn: Callable[[GuildError], None]) -> None:
-    """Say of each run what keeps it from being here as it is there.
-
-    A run that is there no more is no such thing: nothing of it is to be mended.
-    """
+    """Say of each run what keeps it from being here as it is there, or from being compared."""
     pull.warn_of(done.pulled, host, warn)
     rest = {
         run_id: verdict
         for run_id, verdict in done.verdicts.items()
-        if verdict.exit == Exit.INCOMPLETE and run_id not in done.files
+        if verdict.exit and run_id not in done.files
     }
     for error in verify.faults(rest, host.name):
         warn(error)

@@ -13,6 +13,7 @@ from guild_sync.transport import process, ssh
 from guild_sync.transport.ssh_failures import CONNECTION_FAILED
 
 _LOOPBACK = "127.0.0.1"  # nobody on another machine reaches it
+_REFUSED = "forwarding"  # in ssh's words where it is connected, and the port is not
 _MOST = 64  # connections at once, each of which has an ssh; more of them wait
 
 
@@ -79,7 +80,7 @@ class _Forwarding:
         else:
             if done.code != CONNECTION_FAILED:
                 self._was_told = False
-            else:
+            elif _REFUSED in done.stderr.lower():  # else the connection is lost: others say so
                 self._tell(
                     "does the run listen there yet?",
                     "If it does: the ssh server there has to allow it ('AllowTcpForwarding').",

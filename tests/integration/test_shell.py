@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from faults import relayed
 from support import Done, Guild, Place, Server, project, wait_until
 from terminal import Terminal
 from test_bad_input import complaint
@@ -124,6 +125,13 @@ def fetched(address: str) -> str:
         return str(answer.read().decode())
 
 
+def joined(pid: int) -> bool:
+    """Whether a `guild forward` has an ssh that joins a connection."""
+    listed = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    children = " ".join(listed).split()
+    return any(b"\0-W\0" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+
+
 def listens(port: str) -> bool:
     with closing(socket.socket()) as client:
         return client.connect_ex(("127.0.0.1", int(port))) == 0
@@ -186,6 +194,40 @@ def test_a_port_at_which_nothing_listens_is_told_of_once(
     told = f"guild: port {port} of {remote} is not to be reached: does the run listen there yet?"
     assert lines[0] == told
     assert lines.count(told) == 1
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_connection_that_is_lost_while_a_port_is_forwarded(
+    guild: Guild, sshd: Server, there: Path, comes_back: bool
+) -> None:
+    with relayed(guild, sshd, there) as network:
+        place = Place(guild, there, "far")
+        run_id = place.started(op="serve")
+        place.wait_for_output(run_id, "\n")
+        port = place.output(run_id).split()[1]
+        program, said = forwarding(guild, run_id, port, "-r", "far")
+        assert said[-1].startswith("http://"), said
+        local = said[-1].split()[0].rpartition(":")[2]
+        assert fetched(f"http://127.0.0.1:{local}/") == "you asked for /"
+        before = network.accepted
+        if not comes_back:
+            with socket.create_connection(("127.0.0.1", int(local)), timeout=60) as client:
+                client.sendall(b"GET /slowly ")
+                wait_until(lambda: joined(program.pid), "an ssh for it")
+                network.close()
+                assert client.recv(1) == b"", "what is joined ends too"
+            lines = program.communicate(timeout=60)[0].decode().splitlines()
+            assert program.returncode == 3
+            assert [line for line in lines if line.startswith("guild: ")] == [lines[0]], lines
+            assert lines[0].startswith("guild: cannot reach remote 'far': ")
+            gone_on = f"Run {run_id} needs no connection, and goes on."
+            assert lines[-1] == f"Port {local} is closed here. {gone_on}"
+        else:
+            network.cut()
+            wait_until(lambda: network.accepted > before, "another connection")
+            assert fetched(f"http://127.0.0.1:{local}/end") == "you asked for /end"
+            assert program.wait(60) == 0
+    assert not listens(local)
 
 
 def test_a_port_that_cannot_be_forwarded_is_one_line(guild: Guild, tmp_path: Path) -> None:

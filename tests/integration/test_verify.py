@@ -243,14 +243,21 @@ def test_several_remotes_each_with_its_own_fault(
         what = f"guild: run {run_id} was not compared with far: it is not on far{whose}"
         assert (done.code, done.err.splitlines()) == (1, [what])
     guild.configure(**keys)
+    (guild.home / "runs" / ("e" * 32)).rename(tmp_path / "not-here")
+    mended = guild("sync", "--verify")
+    assert (mended.code, mended.err) == (1, f"{gone}\n")
+    assert mended.lines[-1] == f"Mended {RUNS[0]}/file-1, as far has it"
+    (tmp_path / "not-here").rename(guild.home / "runs" / ("e" * 32))
+    change_a_byte(guild.home / "runs" / RUNS[0] / "file-1")
     told = json.loads(guild("verify", "--json").out)
     assert (told["differing"], [failed["remote"] for failed in told["remotes"]]) == (1, ["other"])
     (there / "runs").rename(tmp_path / "unmounted")
     (there / "runs").mkdir()
-    empty = guild("verify", "-r", "far")
-    assert empty.code == 1
-    assert "is empty, or another than before" in empty.err
-    assert RUNS[0] not in empty.err, "no line for each"
+    for words in (("verify", "-r", "far"), ("sync", "--verify", *RUNS)):
+        empty = guild(*words)
+        assert empty.code == 1
+        assert "is empty, or another than before" in empty.err
+        assert RUNS[0] not in empty.err, "no line for each"
 
 
 def test_which_runs_are_meant(guild: Guild, sshd: Server, there: Path, far: str) -> None:
