@@ -191,7 +191,7 @@ class Details(Run):
 
 
 class Attempt(TypedDict):
-    """A start of a run's operation that another has followed; as far as is known how it ended."""
+    """A start of a run's operation whose end is not the run's; as far as is known how it ended."""
 
     number: Count
     status: StatusName
@@ -203,7 +203,7 @@ class Attempt(TypedDict):
 
 
 class Info(Details):
-    """All that is known of a run; of its attempts all but the last."""
+    """All that is known of a run; of its attempts all but the one whose end is the run's."""
 
     attempts: List[Attempt]
     attrs: Dict[str, Value]

@@ -126,6 +126,9 @@ def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
     files = here.leavings(since)
     if not (plan or args.is_set("--yes")) and (going or files):
         say(f"You are about to remove for good: {_sum_here(found, files)}")
+        shown = (row_without_index(run) for run in runs if run["id"] in going)
+        for line in tables.table([("", *row) for row in shown]):
+            say(line)
         if not console.confirm(default=False):
             return Exit.OK
     refused: Mapping[str, str] = {}

@@ -33,7 +33,10 @@ Options:
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from guild_sync.agent.protocol import Imported
 from guild_sync.cli import arguments, choosing
@@ -53,18 +56,27 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     archive = ArchiveHost(args.word("FILE"))
     chosen = choosing.choose_on(archive, args, changes=False, all_runs=True)
-    held = [archive.contents["runs"][run_id] for run_id in chosen.ids]
+    runs = guild_home() / "runs"
+    coming = [run for run in chosen.runs if not os.path.lexists(runs / run["id"])]
+    held = [archive.contents["runs"][run["id"]] for run in coming]
     needed = sum(run["bytes"] for run in held)
     files = sum(run["files"] for run in held)
     note = f"{size(needed)} in {files} {'file' if files == 1 else 'files'} would be written."
-    left = Room().left(guild_home() / "runs")
+    if there := len(chosen.runs) - len(coming):
+        note += f" {counted(there)} {'is' if there == 1 else 'are'} here already."
+    left = Room().left(runs)
     change = _change(args, note)
+    # A move may remove those from the archive that are here already, too.
+    shown = chosen if args.is_set("--move") else replace(chosen, runs=coming)
     as_json = args.is_set("--json")
     if not as_json and not chosen.runs:
-        say("Nothing to import.")
+        within = Path(archive.file, "runs")
+        hint = f" Its runs are in {terminal.clean(str(within))!r}." if within.is_dir() else ""
+        say(f"Nothing to import.{hint}")
         return Exit.OK
     if args.is_set("--plan"):
-        choosing.show(change.intent, chosen)
+        if shown.runs:
+            choosing.show(change.intent, shown)
         say(note)
     if needed > left:
         raise GuildError(
@@ -73,7 +85,8 @@ def main(argv: Sequence[str]) -> int:
         )
     if args.is_set("--plan"):
         return Exit.OK
-    if not args.is_set("--yes") and not as_json and not choosing.is_confirmed(change, chosen):
+    is_asked = bool(shown.runs) and not args.is_set("--yes") and not as_json
+    if is_asked and not choosing.is_confirmed(change, shown):
         return Exit.OK
     found = LocalHost(str(guild_home())).import_runs(
         archive.file,

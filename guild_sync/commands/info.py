@@ -10,7 +10,8 @@ Of a run that came from a remote, 'confirmed' is when that remote last gave its 
 it started, but for what has left its session and holds none of its output. 'started_by' is
 who started it, and from which machine.
 'attempt' is which start of its operation the run's status is that of, where it was tried again
-or started again; 'attempts' has how the others ended. The output of one is
+or started again; 'attempts' has how the others ended, and the last one too where its runner
+waits before it tries again, or was ended then. The output of one that another has followed is
 'guild cat RUN -p .guild/attempts/1/output'. 'ended_by' is the limit that has ended it.
 'vcs_commit' is the git commit that the project was at, with a star where its work tree
 differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.

@@ -71,7 +71,8 @@ Options:
   --time-limit TIME   End an attempt that takes longer, as 'guild stop' does. It is not tried
                       again unless --retry-on says so.
   --stall TIME        End one that prints nothing and uses no CPU for so long, with all that
-                      it has started; it is tried again. 0 is no limit, here as above.
+                      it has started; it is tried again, with --retry-on only where that
+                      fits ('...|stalled for'). 0 is no limit, here as above.
   --env NAME=VALUE    Give the operation a variable, and those of its steps and trials; may be
                       given several times. The run keeps it: for what is secret there is
                       env-secrets in guild.yml.

@@ -65,11 +65,19 @@ def test_runs_go_into_an_archive_are_looked_at_there_and_come_out(guild: Guild) 
     assert elsewhere(guild, "import", "x.tar.zst", "2", "-y").lines == [
         "Imported 1 run from x.tar.zst"
     ]
+    rest = elsewhere(guild, "import", "x.tar.zst", "--plan").lines
+    assert rest[1].strip().startswith(f"[{first[:8]}]") and second[:8] not in rest[-2]
+    assert rest[2].endswith("files would be written. 1 run is here already.")
     assert elsewhere(guild, "runs", "import", "x.tar.zst", "-y").lines == [
         f"run {second} is here already, and was left as it is",
         "Imported 1 run from x.tar.zst",
     ]
     assert elsewhere(guild, "runs").lines == listed
+    nothing = "0 in 0 files would be written. 2 runs are here already."
+    assert elsewhere(guild, "import", f"{OTHER}/runs", "--plan").lines == [nothing]
+    assert elsewhere(guild, "import", OTHER, "--plan").lines == [
+        f"Nothing to import. Its runs are in '{guild.folder / OTHER / 'runs'}'."
+    ]
     assert not [p for p in (guild.folder / OTHER / "runs").iterdir() if p.name[0] == "."]
 
 

@@ -369,7 +369,11 @@ def test_what_was_deleted_here_is_removed_for_good_and_nothing_else(
     plan = guild.ok("clean", "--plan", "--keep-last", "1").lines
     assert plan[0].startswith("would free ")
     assert plan[0].endswith(": 2 deleted runs, 1 log; 1 kept: among the last 1")
-    assert guild("clean", "--keep-last", "1", stdin="\n").code == 0
+    asked = guild("clean", "--keep-last", "1", stdin="\n")
+    assert asked.code == 0
+    assert [line.split("]")[0].strip(" [") for line in asked.lines[1:3]] == [
+        run_id[:8] for run_id in RUNS[1::-1]
+    ], "those that go are shown"
     assert ids_in(guild.home, deleted=True) == {*RUNS[:3]}, "a bare return is no"
     done = guild.ok("clean", "--keep-last", "1", "-y").lines
     assert done == [plan[0].replace("would free", "Freed")]

@@ -136,13 +136,13 @@ def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
     found = detailed(home, run_id)
     return {
         **found,
-        "attempts": _earlier_attempts(guild, found["started"]),
+        "attempts": _earlier_attempts(guild, found["started"], found["stopped"]),
         "attrs": rundir.read_attrs(directory, rundir.attr_names(directory)),
         "manifest": (manifest or "").splitlines(),
     }
 
 
-def _earlier_attempts(guild: str, started: Value) -> List[Attempt]:
+def _earlier_attempts(guild: str, started: Value, stopped: Value) -> List[Attempt]:
     from ..store import attempts  # a listing has no use for it
 
     return [
@@ -155,7 +155,7 @@ def _earlier_attempts(guild: str, started: Value) -> List[Attempt]:
             "ended_by": _text(ended.ended_by),
             "retried": is_retried,
         }
-        for number, ended, is_retried in attempts.earlier(guild, started)
+        for number, ended, is_retried in attempts.earlier(guild, started, stopped)
     ]
 
 

@@ -66,11 +66,16 @@ def current(guild: str, started: Value) -> int:
     return number if number and record.get("started") == started else number + 1
 
 
-def earlier(guild: str, started: Value) -> Iterator[Tuple[int, AttemptEnd, bool]]:
-    """Each attempt before the last one: its number, its end, whether the runner began the next."""
+def earlier(guild: str, started: Value, stopped: Value) -> Iterator[Tuple[int, AttemptEnd, bool]]:
+    """Each attempt that has ended otherwise than the run: its number, its end, whether the runner
+    began the next.
+
+    The last one is among them where the run waits for the next, or was ended while it did.
+    """
     for number in _numbers(guild)[-_MOST:]:
         record = _record(guild, number)
-        if record and (record.get("started") != started or inside.exists(guild, _output(number))):
+        is_the_runs = (record.get("started"), record.get("stopped")) == (started, stopped)
+        if record and (not is_the_runs or inside.exists(guild, _output(number))):
             ended = AttemptEnd(*(record.get(name) for name in AttemptEnd._fields))
             yield number, ended, record.get("retried") is True
 

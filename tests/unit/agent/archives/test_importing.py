@@ -517,7 +517,7 @@ def test_what_is_looked_at_comes_and_no_more(home: Path, tmp_path: Path, name: s
     earlier = {f".guild/attempts{below}" for below in ("", "/1", "/1/attempt.json", "/1/output")}
     attributes = {".guild/attrs", ".guild/attrs/id"}
     assert names_in(seen) == {".guild", ".guild/opref", *attributes, *earlier}
-    told = [list(attempts.earlier(str(place / ".guild"), 3)) for place in (run, seen)]
+    told = [list(attempts.earlier(str(place / ".guild"), 3, 4)) for place in (run, seen)]
     assert told[0] == told[1] == [(1, attempts.AttemptEnd(1, 2, 1), True)]
     assert (seen / ".guild" / "attempts" / "1" / "output").read_bytes() == bytes(4)
     importing.fill(str(there), str(tmp_path / name), A)

@@ -159,6 +159,17 @@ def test_no_output_and_no_cpu_is_a_stall_and_it_is_tried_again(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "attempts"), [("CUDA error", 1), ("CUDA error|stalled for", 2)]
+)
+def test_one_that_has_stalled_is_tried_again_where_a_pattern_fits_it(
+    tmp_path: Path, pattern: str, attempts: int
+) -> None:
+    run = staged(tmp_path, "sleep 600", stall=0.3, retry={**RETRY, "pattern": pattern})
+    assert runner.run(str(run)) == -signal.SIGTERM
+    assert info(tmp_path)["attempt"] == attempts
+
+
 def test_children_and_a_parent_that_only_wait_stall(tmp_path: Path) -> None:
     run = staged(tmp_path, "sh -c 'sleep 600 & wait' & wait", stall=0.3)
     assert runner.run(str(run)) == -signal.SIGTERM
