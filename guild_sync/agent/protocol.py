@@ -162,6 +162,7 @@ class Run(TypedDict):
     started_by: Optional[Starter]  # None: another program, or an earlier version, made it
     attempt: Count  # which start of its operation its status is that of
     ended_by: Optional[str]  # what has ended it, where a limit has
+    waits: Optional[str]  # for what of its host its runner waits
 
 
 class Confirmed(TypedDict):
@@ -458,6 +459,14 @@ class RetryForm(TypedDict):
     pattern: str
 
 
+class NeedsForm(TypedDict, total=False):
+    """What a run needs of its host for itself alone; of what is absent, nothing."""
+
+    gpus: Count
+    cpus: Count
+    memory: Count  # bytes
+
+
 class Job(TypedDict, total=False):
     """What a runner is to do. It has one of argv, module, builtin."""
 
@@ -480,6 +489,7 @@ class Job(TypedDict, total=False):
     retry: RetryForm  # absent: it is not begun again
     time_limit: Seconds  # of each attempt; absent: none
     stall: Seconds  # without output and CPU; absent: none
+    needs: NeedsForm  # absent: nothing
     pip_freeze: bool  # the run keeps which packages there are
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
@@ -494,7 +504,13 @@ class Job(TypedDict, total=False):
     isolated: Optional[bool]  # of a batch: whose runs its trials take, as of a child
 
 
-DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
+# What a program may use of a machine's GPUs; AMD's runtimes read the others.
+DEVICES, ROCR, HIP = "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+NO_DEVICES = dict.fromkeys((DEVICES, ROCR, HIP), "")
+# By which the runs that a pipeline, a batch or a queue starts have what that has of its host.
+SHARED = "GUILD_SHARED"
+# What of its host a run has had for itself: an attribute of ours.
+RESOURCES = "resources"
 
 
 def said_of(status: str) -> str:
@@ -655,6 +671,43 @@ class Deleted(TypedDict):
     bytes: Count
 
 
+class FreeCard(TypedDict):
+    """A GPU, or the part of one that is used as one; its memory in MiB, its use in percent.
+
+    `run` has it, one of this login's. It is `free` where nobody has it, nor works on it.
+    """
+
+    index: str
+    uuid: str
+    name: str
+    memory: Optional[Count]
+    used: Optional[Count]
+    use: Optional[Count]
+    free: bool
+    run: Optional[str]
+
+
+class Free(TypedDict):
+    """What a host has, and what of it is free; sizes in bytes.
+
+    `problem`: why it tells of no GPUs. `load`: how many processes wanted a core in the last minute.
+    `room`: on the disk of the guild home. `waiting`: how many runs wait for what they need.
+    `refusal`: why a run could not start that needs what was said; empty where it could.
+    """
+
+    cards: List[FreeCard]
+    problem: str
+    cores: Count
+    free_cores: Count
+    load: Seconds
+    memory: Optional[Count]
+    free_memory: Optional[Count]
+    room: Count
+    runs: Count
+    waiting: Count
+    refusal: str
+
+
 class HomeState(TypedDict):
     """A guild home, or the folder in which it would be made. Sizes in bytes."""
 
@@ -724,6 +777,16 @@ def lasting(seconds: float) -> str:
     rest = whole + seconds % 1
     parts += ["%.3g%s" % (rest, "s")] if rest or not parts else []
     return "".join(parts)
+
+
+def sized(count: int) -> str:
+    """A number of bytes as people write it: `812`, `4.9K`, `3.2G` (powers of 1024)."""
+    number = float(count)
+    for unit in ("", "K", "M", "G", "T"):
+        if number < 1023.95:
+            return "%.1f%s" % (number, unit) if unit else str(count)
+        number /= 1024
+    return "%.1fP" % number
 
 
 def now() -> int:

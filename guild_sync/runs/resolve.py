@@ -32,6 +32,14 @@ class SupervisionGiven(TypedDict, total=False):
     stall: float
 
 
+class NeedsGiven(TypedDict, total=False):
+    """What the command line says that a run needs of its host, as Needs has it."""
+
+    gpus: int
+    cpus: int
+    memory: int
+
+
 @dataclass(frozen=True)
 class Request:
     """What the command line asks for."""
@@ -50,6 +58,7 @@ class Request:
     run_dir: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
     supervision: SupervisionGiven = field(default_factory=SupervisionGiven)
+    needs: NeedsGiven = field(default_factory=NeedsGiven)
 
 
 @dataclass(frozen=True)

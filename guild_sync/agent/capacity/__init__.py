@@ -1,0 +1,1 @@
+"""What a host has for runs, and which run has what of it."""
