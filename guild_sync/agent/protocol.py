@@ -692,7 +692,8 @@ class Free(TypedDict):
 
     `problem`: why it tells of no GPUs. `load`: how many processes wanted a core in the last minute.
     `room`: on the disk of the guild home. `waiting`: how many runs wait for what they need.
-    `refusal`: why a run could not start that needs what was said; empty where it could.
+    `refusal`: why a run could not start that needs what was said; empty where it could. `never`:
+    not even where nobody else had anything of the host.
     """
 
     cards: List[FreeCard]
@@ -706,6 +707,7 @@ class Free(TypedDict):
     runs: Count
     waiting: Count
     refusal: str
+    never: bool
 
 
 class HomeState(TypedDict):
@@ -777,6 +779,18 @@ def lasting(seconds: float) -> str:
     rest = whole + seconds % 1
     parts += ["%.3g%s" % (rest, "s")] if rest or not parts else []
     return "".join(parts)
+
+
+def needed(needs: NeedsForm) -> str:
+    """What a run needs of its host, in words: `2 GPUs, 4 cores, 16.0G`."""
+    amounts = ((needs.get("gpus", 0), "GPU"), (needs.get("cpus", 0), "core"))
+    said = [counted(amount, name) for amount, name in amounts if amount]
+    return ", ".join([*said, *([sized(needs["memory"])] if needs.get("memory") else [])])
+
+
+def counted(count: int, name: str) -> str:
+    """`1 GPU`, `4 cores`."""
+    return "%d %s%s" % (count, name, "" if count == 1 else "s")
 
 
 def sized(count: int) -> str:

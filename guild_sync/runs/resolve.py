@@ -158,6 +158,14 @@ def _of_project(spec: str | None, host: Host) -> Meant:
     return Meant(operation, project, script.absolute())
 
 
+def operation_here(request: Request) -> Operation | None:
+    """The operation that the project here has by the name; None where there is none."""
+    try:
+        return _found(reader.load(Path.cwd()), request.operation)
+    except GuildError:
+        return None
+
+
 def _found(project: Project, spec: str | None) -> Operation:
     """The operation of the project that is named. Raises GuildError for another package's."""
     if spec is None or "/" not in spec or _is_own(project, spec):

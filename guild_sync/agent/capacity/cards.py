@@ -1,16 +1,12 @@
-"""The GPUs of a host, as nvidia-smi or rocm-smi tells of them."""
+"""A host's GPUs as records, and the lists by which programs are told which of them to see."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 NVIDIA, AMD = "nvidia", "amd"
-SECONDS = 20.0  # for one answer: without a daemon of its own the driver starts anew each time
 # MiB in use on an idle GPU, at most: a program that works on one takes more for its context alone.
 IDLE_MEMORY = 512
-_NOTHING = "No devices were found"
 
 
 class Card(NamedTuple):
@@ -45,55 +41,6 @@ class Cards(NamedTuple):
 
 class NotUnderstood(Exception):
     """A program answered something else than what it was asked for."""
-
-
-def found(variables: Mapping[str, str]) -> Cards:
-    """The GPUs of this host, as the programs tell that are on the PATH of these variables."""
-    from . import nvidia, rocm  # a host has one of them, most have neither
-
-    for program, ask in (("nvidia-smi", nvidia.cards), ("rocm-smi", rocm.cards)):
-        path = shutil.which(program, path=variables.get("PATH"))
-        if path is None:
-            continue
-        try:
-            cards = ask(Asked(path, variables))
-        except NotUnderstood as e:
-            return Cards(problem="%s: %s" % (program, e))
-        if cards:
-            return Cards(tuple(cards))
-    return Cards()
-
-
-class Asked:
-    """A program that tells of GPUs: each call asks it something, and returns what it prints."""
-
-    def __init__(self, path: str, variables: Mapping[str, str]) -> None:
-        self._path = path
-        # In other languages the words differ. What restricts programs does not restrict these.
-        self._variables: Dict[str, str] = {**variables, "LC_ALL": "C"}
-
-    def __call__(self, *words: str) -> str:
-        """What it prints. Raises NotUnderstood where it fails or takes too long."""
-        try:
-            asked = subprocess.Popen(
-                [self._path, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._variables,
-            )
-        except OSError as e:
-            raise NotUnderstood("cannot be run: %s" % e.strerror) from None
-        try:
-            printed, complained = asked.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            asked.kill()  # not waited for: with a broken driver even a kill may never end it
-            raise NotUnderstood("has not answered in %d s" % SECONDS) from None
-        text = printed.decode("utf-8", "replace")
-        if asked.returncode != 0 and _NOTHING not in text:
-            said = " ".join((text + complained.decode("utf-8", "replace")).split())[:200]
-            raise NotUnderstood("failed (exit status %d): %s" % (asked.returncode, said))
-        return "" if _NOTHING in text else text
 
 
 def whole_number(text: str) -> Optional[int]:

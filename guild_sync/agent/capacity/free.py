@@ -8,9 +8,9 @@ from typing import Mapping, Optional
 from ..machine.environment import Environment
 from ..protocol import Free, FreeCard, NeedsForm
 from ..store import rundir
-from . import cards, choice, load, shares, turns, visible
+from . import choice, load, shares, smi, turns, visible
 from .cards import Card
-from .choice import Host, Refusal
+from .choice import Refusal, Stock
 
 
 def free(home: str, spec: Mapping[str, str], needs: Optional[NeedsForm] = None) -> Free:
@@ -19,29 +19,31 @@ def free(home: str, spec: Mapping[str, str], needs: Optional[NeedsForm] = None) 
     `spec` is the environment of operations there: its PATH has the programs that are asked.
     """
     variables = Environment.load(spec).variables
-    found = cards.found(variables)
+    found = smi.found(variables)
     seen = found._replace(cards=tuple(visible.seen(found.cards, variables)))
-    with turns.Turn() as folder:
-        host, ahead = Host(seen, load.load(), shares.had(folder)), shares.waiting(folder)
-    chosen = choice.chosen(needs or {}, host, ahead)
-    idle = choice.free_cards(host)
+    with turns.turn() as folder:
+        stock, ahead = Stock(seen, load.load(), shares.had(folder)), shares.waiting(folder)
+    chosen = choice.chosen(needs or {}, stock, ahead)
+    refusal = chosen if isinstance(chosen, Refusal) else None
+    idle = choice.free_cards(stock)
     return {
-        "cards": [_card(card, card in idle, host) for card in seen.cards],
+        "cards": [_card(card, card in idle, stock) for card in seen.cards],
         "problem": seen.problem,
-        "cores": host.load.cores,
-        "free_cores": choice.free_cores(host),
-        "load": host.load.load,
-        "memory": host.load.memory,
-        "free_memory": choice.free_memory(host),
+        "cores": stock.load.cores,
+        "free_cores": choice.free_cores(stock),
+        "load": stock.load.load,
+        "memory": stock.load.memory,
+        "free_memory": choice.free_memory(stock),
         "room": _room(home),
         "runs": _running(home),
         "waiting": len(ahead),
-        "refusal": chosen.text if isinstance(chosen, Refusal) else "",
+        "refusal": refusal.text if refusal else "",
+        "never": bool(refusal and refusal.never),
     }
 
 
-def _card(card: Card, is_free: bool, host: Host) -> FreeCard:
-    holder = choice.holder_of(card, host.had)
+def _card(card: Card, is_free: bool, stock: Stock) -> FreeCard:
+    holder = choice.holder_of(card, stock.had)
     return {
         "index": card.number,
         "uuid": card.uuid,

@@ -9,10 +9,10 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, 
 from ..errors import AgentError
 from ..machine.children import shared_handles
 from ..machine.environment import Environment
-from ..protocol import DEVICES, SHARED, Job, NeedsForm, Plain
-from . import cards, choice, load, shares, turns, visible
+from ..protocol import DEVICES, SHARED, Job, NeedsForm, Plain, needed
+from . import choice, load, shares, smi, turns, visible
 from .cards import Card, Cards
-from .choice import Host, Refusal
+from .choice import Refusal, Stock
 from .shares import Held, Share, Taken
 
 _PAUSE = 1.0  # seconds between looks at what other runs of this login have
@@ -115,7 +115,7 @@ class _Taker:
             found = self._taken_now(waiting is not None)
             if isinstance(found, Possession):
                 return found
-            what = choice.wanted(self._share.needs) or "GPU %s" % self._share.devices
+            what = needed(self._share.needs) or "GPU %s" % self._share.devices
             text = "%s: %s" % (what, found.text)
             if waiting is None or found.never:
                 hint = "" if found.never else "To have it wait: --wait-free"
@@ -135,14 +135,14 @@ class _Taker:
         if self._share.needs.get("gpus"):
             if time.monotonic() - self._asked < _ASK_AGAIN:
                 # What runs have is looked at first: only where they leave enough, others are.
-                with turns.Turn() as folder:
+                with turns.turn() as folder:
                     refusal = self._refusal(folder, without_others(self._cards))
                 if isinstance(refusal, Refusal):
                     return refusal
-            self._asked, found = time.monotonic(), cards.found(self._variables)
+            self._asked, found = time.monotonic(), smi.found(self._variables)
             seen = visible.seen(found.cards, self._variables)
             self._cards = found._replace(cards=tuple(seen))
-        with turns.Turn() as folder:
+        with turns.turn() as folder:
             chosen = self._refusal(folder, self._cards)
             if isinstance(chosen, Refusal):
                 if waits and not chosen.never and not self._ticket:
@@ -158,7 +158,7 @@ class _Taker:
         if why := choice.why_not_named(self._share.devices, had):
             return Refusal(why)
         ahead = shares.waiting(folder, before=self._ticket)
-        return choice.chosen(self._share.needs, Host(seen, load.load(), had), ahead)
+        return choice.chosen(self._share.needs, Stock(seen, load.load(), had), ahead)
 
 
 def without_others(seen: Cards) -> Cards:

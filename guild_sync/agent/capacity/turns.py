@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import Dict, Mapping
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, Mapping, Optional
 
 from ..errors import AgentError
 from ..json_text import read
@@ -52,44 +53,36 @@ def held_folder() -> int:
     return handle
 
 
-class Turn:
+@contextmanager
+def turn() -> Iterator[str]:
     """The right to look at what runs have and to add to it: one process at a time has it.
 
-    Where there is no flock, it is a file that only one process can make.
+    It is the folder's. Where there is no flock, it is a file that only one process can make.
     """
+    path = os.path.join(folder(), _TURN)
+    deadline = time.monotonic() + _SECONDS
+    while (given_back := _taken(path)) is None:
+        if time.monotonic() > deadline:
+            raise AgentError(
+                "another process has not let go of %s in %d s" % (path, _SECONDS),
+                "See which it is: fuser %s" % path,
+            )
+        time.sleep(_LOOK)
+    try:
+        yield os.path.dirname(path)
+    finally:
+        given_back()
 
-    def __enter__(self) -> str:
-        self._path = os.path.join(folder(), _TURN)
-        self._fd = -1
-        deadline = time.monotonic() + _SECONDS
-        while not self._is_taken():
-            if time.monotonic() > deadline:
-                raise AgentError(
-                    "another process has not let go of %s in %d s" % (self._path, _SECONDS),
-                    "See which it is: fuser %s" % self._path,
-                )
-            time.sleep(_LOOK)
-        return os.path.dirname(self._path)
 
-    def _is_taken(self) -> bool:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(self._path, flags, FILE_MODE)
-        held = locks.flocked(fd)
-        if held and _is_at(fd, self._path):  # else somebody has removed it meanwhile
-            self._fd = fd
-            return True
-        os.close(fd)
-        return held is None and _is_made(self._record)
-
-    @property
-    def _record(self) -> str:
-        return self._path + ".record"
-
-    def __exit__(self, *_: object) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-        else:
-            os.unlink(self._record)
+def _taken(path: str) -> Optional[Callable[[], None]]:
+    """What gives the turn back, which is ours now; None where another process has it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    held = locks.flocked(fd)
+    if held and _is_at(fd, path):  # else somebody has removed it meanwhile
+        return lambda: os.close(fd)
+    os.close(fd)
+    record = path + ".record"
+    return (lambda: os.unlink(record)) if held is None and _is_made(record) else None
 
 
 def _is_at(fd: int, path: str) -> bool:

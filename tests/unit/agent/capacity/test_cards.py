@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.agent.capacity import cards, nvidia, rocm
+from guild_sync.agent.capacity import cards, nvidia, rocm, smi
 from guild_sync.agent.capacity.cards import AMD, NVIDIA, Card, Cards, NotUnderstood
 
 # https://github.com/henrygd/beszel, agent/gpu_test.go, "valid multi gpu data"
@@ -150,19 +150,19 @@ def program(folder: Path, name: str, text: str) -> dict[str, str]:
 
 
 def test_a_host_without_such_a_program_has_no_gpus(tmp_path: Path) -> None:
-    assert cards.found({"PATH": str(tmp_path)}) == Cards()
+    assert smi.found({"PATH": str(tmp_path)}) == Cards()
 
 
 def test_the_one_that_has_gpus_counts(tmp_path: Path) -> None:
     program(tmp_path, "nvidia-smi", "echo 'No devices were found'; exit 6")
     answer = json.dumps(BESZEL)
-    found = cards.found(program(tmp_path, "rocm-smi", f"cat <<'E'\n{answer}\nE"))
+    found = smi.found(program(tmp_path, "rocm-smi", f"cat <<'E'\n{answer}\nE"))
     assert [card.number for card in found.cards] == ["0", "1"]
 
 
 def test_a_program_that_fails_is_a_problem_in_a_line(tmp_path: Path) -> None:
     text = "echo NVIDIA-SMI has failed because it couldnt\necho communicate >&2; exit 9"
-    found = cards.found(program(tmp_path, "nvidia-smi", text))
+    found = smi.found(program(tmp_path, "nvidia-smi", text))
     assert found.problem == (
         "nvidia-smi: failed (exit status 9): NVIDIA-SMI has failed because it couldnt communicate"
     )
@@ -171,8 +171,8 @@ def test_a_program_that_fails_is_a_problem_in_a_line(tmp_path: Path) -> None:
 def test_a_program_that_hangs_keeps_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cards, "SECONDS", 0.1)
-    found = cards.found(program(tmp_path, "nvidia-smi", "exec sleep 60"))
+    monkeypatch.setattr(smi, "SECONDS", 0.1)
+    found = smi.found(program(tmp_path, "nvidia-smi", "exec sleep 60"))
     assert found.problem == "nvidia-smi: has not answered in 0 s"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from guild_sync.agent import protocol
 from guild_sync.agent.capacity import choice
 from guild_sync.agent.capacity.cards import NVIDIA, Card, Cards
-from guild_sync.agent.capacity.choice import Host, Refusal
+from guild_sync.agent.capacity.choice import Refusal, Stock
 from guild_sync.agent.capacity.load import Load
 from guild_sync.agent.capacity.shares import Share, Taken
 from guild_sync.agent.protocol import NeedsForm
@@ -24,11 +25,11 @@ def having(*numbers: int, devices: str = "", **needs: int) -> Share:
     return Share("/runs/r1", NeedsForm(**needs), taken, devices)  # type: ignore[typeddict-item]
 
 
-def host(*cards: Card, had: tuple[Share, ...] = (), load: Load = IDLE, problem: str = "") -> Host:
-    return Host(Cards(cards, problem), load, had)
+def host(*cards: Card, had: tuple[Share, ...] = (), load: Load = IDLE, problem: str = "") -> Stock:
+    return Stock(Cards(cards, problem), load, had)
 
 
-def refused(needs: NeedsForm, of: Host, *ahead: Share) -> Refusal:
+def refused(needs: NeedsForm, of: Stock, *ahead: Share) -> Refusal:
     found = choice.chosen(needs, of, ahead)
     assert isinstance(found, Refusal)
     return found
@@ -108,4 +109,4 @@ def test_a_card_of_a_run_cannot_be_named_for_another() -> None:
 
 
 def test_needs_are_said_in_words() -> None:
-    assert choice.wanted({"gpus": 1, "cpus": 4, "memory": 16 * GIB}) == "1 GPU, 4 cores, 16.0G"
+    assert protocol.needed({"gpus": 1, "cpus": 4, "memory": 16 * GIB}) == "1 GPU, 4 cores, 16.0G"

@@ -24,7 +24,7 @@ from guild_sync.agent.store import locks
 turns.TOP = sys.argv[1]
 if sys.argv[2] == "no flock":
     locks._flock = lambda fd, how: None
-with turns.Turn() as folder:
+with turns.turn() as folder:
     held = shares.add(folder, shares.Share("/r", {"cpus": 3}, (shares.Taken("0", "GPU-0"),)))
 if len(sys.argv) > 3:
     import subprocess
@@ -36,7 +36,7 @@ sys.stdin.read()
 
 
 def had() -> list[Share]:
-    with turns.Turn() as folder:
+    with turns.turn() as folder:
         return shares.had(folder)
 
 
@@ -82,7 +82,7 @@ def test_what_its_operation_has_inherited_is_not_free_before_that_has_ended(top:
 
 
 def test_what_is_given_back_is_free_though_a_process_is_left_that_has_it() -> None:
-    with turns.Turn() as folder:
+    with turns.turn() as folder:
         held = shares.add(folder, Share("/r", {}))
     child = subprocess.Popen(["sleep", "600"], pass_fds=(held.fd,))
     try:
@@ -95,7 +95,7 @@ def test_what_is_given_back_is_free_though_a_process_is_left_that_has_it() -> No
 
 
 def test_runs_wait_in_the_order_in_which_they_come(file_system: str) -> None:
-    with turns.Turn() as folder:
+    with turns.turn() as folder:
         tickets = [shares.queue_up(folder, Share(f"/{n}", {"gpus": 1})) for n in range(12)]
         second, third = tickets[1], tickets[2]
         assert [s.run for s in shares.waiting(folder)] == [f"/{n}" for n in range(12)]
@@ -109,8 +109,8 @@ def test_one_process_at_a_time_has_its_turn(
     top: Path, file_system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "_SECONDS", 0.05)
-    with turns.Turn(), pytest.raises(AgentError, match="has not let go of"):
-        turns.Turn().__enter__()
+    with turns.turn(), pytest.raises(AgentError, match="has not let go of"), turns.turn():
+        pass
     process = holder(top, file_system)  # another process can have it now
     assert process.stdout and process.stdout.readline() == "has\n"
     ended(process)
@@ -121,7 +121,7 @@ def test_the_turn_of_a_dead_process_is_over(monkeypatch: pytest.MonkeyPatch) -> 
     code = (
         "import os, sys; from guild_sync.agent.capacity import turns;"
         "from guild_sync.agent.store import locks; locks._flock = lambda fd, how: None;"
-        "turns.TOP = sys.argv[1]; turns.Turn().__enter__(); os._exit(9)"
+        "turns.TOP = sys.argv[1]; turn = turns.turn(); turn.__enter__(); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code, turns.TOP]).returncode == 9
     assert "turn.record" in os.listdir(turns.folder())
@@ -151,6 +151,6 @@ def test_what_lies_there_that_is_no_record_is_nobodys(top: Path) -> None:
     (folder / "has-torn").write_text('{"pid": 1')
     (folder / "waits-x").write_text("[]")
     assert had() == []
-    with turns.Turn() as at:
+    with turns.turn() as at:
         assert shares.waiting(at) == []
     assert os.listdir(folder) == ["turn"]
