@@ -64,6 +64,10 @@ class RemoteError(GuildError):
     """The remote was reached and cannot do what was asked, however often it is asked."""
 
 
+class NotFree(GuildError):
+    """What the run needs of its host is not free, or not there."""
+
+
 class Busy(GuildError):
     """Another guild process works with this remote."""
 

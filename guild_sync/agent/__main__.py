@@ -91,7 +91,7 @@ def of_a_run(package: str, argv: "List[str]") -> int:
 
     if argv[0] == "runner":
         runner = importlib.import_module(package + ".running.runner")
-        return int(runner.main(argv[1], int(argv[2]), *argv[3:5]))
+        return int(runner.main(argv[1], int(argv[2]), *argv[3:6]))
     if argv[0] == "queue":
         queues = importlib.import_module(package + ".running.queues")
         return int(queues.main(argv[1], float(argv[2]), argv[3] == "yes", *argv[4:]))

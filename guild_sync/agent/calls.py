@@ -68,6 +68,7 @@ class Functions:
     fill_listed = Function("archives.importing.fill", Nothing, slow=True)
     find_again = Function("copies.marks.find_again", protocol.Found)
     foreign = Function("copies.marks.foreign_to", Dict[protocol.RunId, str])
+    free = Function("capacity.free.free", protocol.Free)
     forget_expected = Function("copies.expected.forget", Nothing)
     home_ids = Function("copies.tracked.home_ids", List[protocol.RunId])
     home_name = Function("store.home.home_name", str)

@@ -11,7 +11,7 @@ class AgentError(Exception):
     Kinds: "error", "not-found" (no such run), "ambiguous" (several such runs), "missing-file",
     "refused" (the run is in a state that does not allow it), "busy" (another process has the
     run), "python" (no Python for the operation), "unmet" (what the operation requires is not
-    there).
+    there), "taken" (what of its host the run needs is not free).
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "error") -> None:

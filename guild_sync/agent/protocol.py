@@ -163,6 +163,7 @@ class Run(TypedDict):
     started_by: Optional[Starter]  # None: another program, or an earlier version, made it
     attempt: Count  # which start of its operation its status is that of
     ended_by: Optional[str]  # what has ended it, where a limit has
+    waits: Optional[str]  # for what of its host its runner waits
 
 
 class Confirmed(TypedDict):
@@ -459,6 +460,14 @@ class RetryForm(TypedDict):
     pattern: str
 
 
+class NeedsForm(TypedDict, total=False):
+    """What a run needs of its host for itself alone; of what is absent, nothing."""
+
+    gpus: Count
+    cpus: Count
+    memory: Count  # bytes
+
+
 class Job(TypedDict, total=False):
     """What a runner is to do. It has one of argv, module, builtin."""
 
@@ -481,6 +490,7 @@ class Job(TypedDict, total=False):
     retry: RetryForm  # absent: it is not begun again
     time_limit: Seconds  # of each attempt; absent: none
     stall: Seconds  # without output and CPU; absent: none
+    needs: NeedsForm  # absent: nothing
     pip_freeze: bool  # the run keeps which packages there are
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
@@ -495,7 +505,13 @@ class Job(TypedDict, total=False):
     isolated: Optional[bool]  # of a batch: whose runs its trials take, as of a child
 
 
-DEVICES = "CUDA_VISIBLE_DEVICES"  # what a program may use of a machine's GPUs
+# What a program may use of a machine's GPUs; AMD's runtimes read the others.
+DEVICES, ROCR, HIP = "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+NO_DEVICES = dict.fromkeys((DEVICES, ROCR, HIP), "")
+# By which the runs that a pipeline, a batch or a queue starts have what that has of its host.
+SHARED = "GUILD_SHARED"
+# What of its host a run has had for itself: an attribute of ours.
+RESOURCES = "resources"
 
 
 def said_of(status: str) -> str:
@@ -656,6 +672,45 @@ class Deleted(TypedDict):
     bytes: Count
 
 
+class FreeCard(TypedDict):
+    """A GPU, or the part of one that is used as one; its memory in MiB, its use in percent.
+
+    `run` has it, one of this login's. It is `free` where nobody has it, nor works on it.
+    """
+
+    index: str
+    uuid: str
+    name: str
+    memory: Optional[Count]
+    used: Optional[Count]
+    use: Optional[Count]
+    free: bool
+    run: Optional[str]
+
+
+class Free(TypedDict):
+    """What a host has, and what of it is free; sizes in bytes.
+
+    `problem`: why it tells of no GPUs. `load`: how many processes wanted a core in the last minute.
+    `room`: on the disk of the guild home. `waiting`: how many runs wait for what they need.
+    `refusal`: why a run could not start that needs what was said; empty where it could. `never`:
+    not even where nobody else had anything of the host.
+    """
+
+    cards: List[FreeCard]
+    problem: str
+    cores: Count
+    free_cores: Count
+    load: Seconds
+    memory: Optional[Count]
+    free_memory: Optional[Count]
+    room: Count
+    runs: Count
+    waiting: Count
+    refusal: str
+    never: bool
+
+
 class HomeState(TypedDict):
     """A guild home, or the folder in which it would be made. Sizes in bytes."""
 
@@ -725,6 +780,28 @@ def lasting(seconds: float) -> str:
     rest = whole + seconds % 1
     parts += ["%.3g%s" % (rest, "s")] if rest or not parts else []
     return "".join(parts)
+
+
+def needed(needs: NeedsForm) -> str:
+    """What a run needs of its host, in words: `2 GPUs, 4 cores, 16.0G`."""
+    amounts = ((needs.get("gpus", 0), "GPU"), (needs.get("cpus", 0), "core"))
+    said = [counted(amount, name) for amount, name in amounts if amount]
+    return ", ".join([*said, *([sized(needs["memory"])] if needs.get("memory") else [])])
+
+
+def counted(count: int, name: str) -> str:
+    """`1 GPU`, `4 cores`."""
+    return "%d %s%s" % (count, name, "" if count == 1 else "s")
+
+
+def sized(count: int) -> str:
+    """A number of bytes as people write it: `812`, `4.9K`, `3.2G` (powers of 1024)."""
+    number = float(count)
+    for unit in ("", "K", "M", "G", "T"):
+        if number < 1023.95:
+            return "%.1f%s" % (number, unit) if unit else str(count)
+        number /= 1024
+    return "%.1fP" % number
 
 
 def now() -> int:

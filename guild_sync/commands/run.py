@@ -13,7 +13,7 @@ status is guild's, unless it is not waited for.
 they were staged. It takes poll-interval=SECONDS (10), run-once=yes, to end when no run is
 staged, wait-for-running=yes, to start none while others but queues run there, and
 gpus=LIST: as --gpus LIST, and runs that were staged with another --gpus are left to other
-queues. Stopped, it lets the run that it started finish first.
+queues; gpus=N: as --gpus N. Stopped, it lets the run that it started finish first.
 
 A list, FLAG=[1,2,3], or a range, FLAG=[1:5] or FLAG=[0:1:0.1], makes a batch: one run for
 each combination, one after the other, under a run that is called OPERATION+. So does @FILE,
@@ -28,7 +28,8 @@ RUN is an index (1 is the latest), a run id or the beginning of one.
 
 Options:
   -r, --remote NAME   Run it there. NAME is a remote of the config file, or
-                      ssh:[USER@]HOST[:PORT][:PATH].
+                      ssh:[USER@]HOST[:PORT][:PATH]. Of several, gpu1,gpu2 or a group or
+                      'any', the run goes to the freest that has what it needs.
   -n, --no-wait       Do not wait for the run to end.
   --background        The same.
   --stage             Make the run without starting it.
@@ -53,11 +54,22 @@ Options:
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
                       there is a random one.
-  --gpus LIST         Have the run, and all that it consists of, see these GPUs alone: LIST
-                      becomes CUDA_VISIBLE_DEVICES in its environment, as in '--gpus 0,1'.
-                      Started again, or as --proto, it sees the same. A step with '--gpus' of
-                      its own has those. Of a queue, also for the runs that it starts.
-  --no-gpus           Have it see none.
+  --gpus N            Have N GPUs that are free, for as long as the run lives, and see these
+                      alone: of the login's other runs none gets them, and those that
+                      somebody else works on are not free. Where there are not so many,
+                      nothing is started.
+                      Of a pipeline, a batch or a queue: for all that it starts.
+  --gpus LIST         See these GPUs: '0,1', or 'device=1' for a single one, becomes
+                      CUDA_VISIBLE_DEVICES; '0' is the first one. Started again, or as
+                      --proto, the run has or sees the same. A step with '--gpus' of its own
+                      has those. Of a queue, also for the runs that it starts.
+  --no-gpus           See none.
+  --cpus N            Reserve N cores: a run with --cpus is not started where fewer are left.
+                      Nothing keeps it from using more.
+  --memory SIZE       Reserve so much memory, such as 16G, likewise.
+  --wait-free         Where what the run needs is not free, wait for it, in the order in which
+                      runs come. On one host it waits there by itself, pending, until it can
+                      start; 'guild stop' ends that. With several remotes this command waits.
   --max-trials N      Of a batch's trials run N, drawn at random; the same --random-seed
                       draws the same. Without it all are run.
   --fail-on-trial-error
@@ -103,19 +115,20 @@ from pathlib import Path
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
-from guild_sync.errors import Exit, GuildError, UsageError, refused
+from guild_sync.config.texts import gpus_of, is_one_line
+from guild_sync.errors import Exit, GuildError, NotFree, UsageError, refused
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
 from guild_sync.output import console, runs, tables, terminal
 from guild_sync.output.console import say
-from guild_sync.project import values
-from guild_sync.project.definitions import MOST_RETRIES
+from guild_sync.project import builtin, values
+from guild_sync.project.definitions import MOST_CORES, MOST_RETRIES
 from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
-from guild_sync.runs.plan import plan
-from guild_sync.runs.resolve import Request, SupervisionGiven
+from guild_sync.runs.plan import needs_here, plan
+from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven
 from guild_sync.runs.watch import exit_status, watch
 
 _MAKERS = ("--start", "--restart", "--proto")
@@ -130,14 +143,49 @@ _EXCLUSIVE = (
     ("--gpus", "--no-gpus"),
     ("--needed", "--start"),
     ("--needed", "--restart"),
+    ("--wait-free", "--stage"),
 )
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     request = _request(args)
-    target = host(args.text("--remote"))
+    several = _several(args)
+    if not several:
+        return _run_on(host(args.text("--remote")), request, args)
+    from guild_sync.fleet.freest import freest
+
+    for target in freest(several, needs_here(request), args.is_set("--wait-free")):
+        try:
+            return _run_on(target, request, args)
+        except NotFree as e:  # another was faster
+            console.warn(e)
+    raise AssertionError("freest ends by an error")
+
+
+def _several(args: Arguments) -> Sequence[str]:
+    """The names of the remotes of which the run goes to one; none where a host is meant."""
+    text = args.text("--remote")
+    if text is None:
+        return ()
+    from guild_sync.fleet import naming
+
+    if not naming.means_several(text):
+        return ()
+    for maker in (*_MAKERS, "--stage"):
+        if args.is_set(maker):
+            raise UsageError(f"{maker} takes one remote, not {text!r}")
+    if args.text("OPERATION") == builtin.QUEUE.name:
+        raise UsageError(f"a queue is one remote's: not of {text!r}")
+    return naming.names(text)
+
+
+def _run_on(target: Host, request: Request, args: Arguments) -> int:
     prepared = plan(request, target)
+    wait_free = args.is_set("--wait-free")
+    needs = prepared.job.get("needs")
+    if wait_free and not needs and not prepared.operation.gpus:
+        raise UsageError("--wait-free belongs to --gpus, --cpus or --memory")
     for warning in prepared.warnings:
         console.complain(f"warning: {warning}", "yellow")
     if args.is_set("--stage") and prepared.is_builtin:
@@ -158,13 +206,17 @@ def main(argv: Sequence[str]) -> int:
             "runs that are waited for",
             "yellow",
         )
+    if needs and not wait_free and not args.is_set("--stage"):
+        from guild_sync.fleet.freest import refuse_if_taken
+
+        refuse_if_taken(target, needs)  # before anything is sent there
     track = target.track and not args.is_set("--no-track")
     if args.is_set("--stage"):
         return _stage(prepared, target, track)
     if isinstance(target, LocalHost) and wait:
-        code: int | None = _here(prepared, target)
+        code: int | None = _here(prepared, target, wait_free)
     else:
-        code = _detached(prepared, target, wait, track)
+        code = _detached(prepared, target, wait, track, wait_free)
     if is_interim and wait and code == 0:
         _delete_interim(prepared, target)
     elif track and wait and code is not None:
@@ -209,19 +261,41 @@ def _request(args: Arguments) -> Request:
             args.is_set("--needed"),
         ),
         is_staged=args.is_set("--stage"),
-        gpus=_gpus(args),
+        gpus=_gpus(args)[1],
         env=_env(args),
         supervision=_supervision(args),
+        needs=_needs(args),
     )
 
 
-def _gpus(args: Arguments) -> str | None:
+def _gpus(args: Arguments) -> tuple[int, str | None]:
+    """How many GPUs are asked for, or else which; None where nothing is said of them."""
     if args.is_set("--no-gpus"):
-        return ""
+        return 0, ""
     text = args.text("--gpus")
-    if text is not None and not text.isprintable():
-        raise UsageError(f"--gpus takes devices as CUDA_VISIBLE_DEVICES has them, not {text!r}")
-    return text
+    if text is None:
+        return 0, None
+    if not is_one_line(text) or text.startswith("-"):
+        raise UsageError(f"--gpus takes how many, such as 2, or which, such as 0,1, not {text!r}")
+    return gpus_of(text)
+
+
+def _needs(args: Arguments) -> NeedsGiven:
+    """What is said of what the run needs of its host; of guild.yml's word the rest holds."""
+    found: NeedsGiven = {}
+    if count := _gpus(args)[0]:
+        found["gpus"] = count
+    if (cpus := whole_number(args, "--cpus", least=1)) is not None:
+        if cpus > MOST_CORES:
+            raise UsageError(f"--cpus takes a number up to {MOST_CORES}")
+        found["cpus"] = cpus
+    if (text := args.text("--memory")) is not None:
+        from guild_sync.config.selection import size
+
+        if not (amount := size(text)):
+            raise UsageError(f"--memory takes a size such as 16G or 500M, not {text!r}")
+        found["memory"] = amount
+    return found
 
 
 def _env(args: Arguments) -> dict[str, str]:
@@ -338,10 +412,15 @@ def _stage(prepared: Launch, target: Host, track: bool) -> int:
     return Exit.OK
 
 
-def _detached(prepared: Launch, target: Host, wait: bool, track: bool) -> int | None:
+def _detached(
+    prepared: Launch, target: Host, wait: bool, track: bool, wait_free: bool
+) -> int | None:
     """Guild's exit status; None where the user has stopped waiting."""
-    start.start(prepared, target, say, track)
-    say(f"{prepared.run_id} is running{on(target)}")
+    begun = start.start(prepared, target, say, track, wait_free)
+    if begun["status"] == "pending":
+        say(f"{prepared.run_id} is pending{on(target)}: it starts when what it needs is free")
+    else:
+        say(f"{prepared.run_id} is running{on(target)}")
     if wait:
         run = watch(target, prepared.run_id)
         return exit_status(run["exit_status"]) if run else None
@@ -404,8 +483,8 @@ def _errors_in(faults: list[GuildError]) -> Iterator[None]:
         faults.append(GuildError("interrupted"))
 
 
-def _here(prepared: Launch, here: LocalHost) -> int:
+def _here(prepared: Launch, here: LocalHost, wait_free: bool) -> int:
     if prepared.run_dir is not None:
         say(f"Running in {prepared.run_dir}, which no listing shows")
-    code = start.run_local(prepared, here, sys.stdout.fileno(), say)
+    code = start.run_local(prepared, here, sys.stdout.fileno(), say, wait_free)
     return exit_status(code)

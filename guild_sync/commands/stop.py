@@ -75,10 +75,12 @@ def _chosen(args: Arguments) -> Chosen:
     target = host(args.text("--remote"))
     wanted = arguments.filters_for(args, target, changes=True)
     if not args.texts("RUN"):
-        wanted = {"status": ["running"], **wanted}
+        wanted = {"status": ["running", "pending"], **wanted}
     own = choosing.of_own(args, target, wanted)
     listing = target.list_runs(args.texts("RUN"), filters=own, with_others=own is not wanted)
     found = listing["runs"]
+    if not args.texts("RUN"):  # a run that is just being made is nothing to stop
+        found = [run for run in found if run["status"] != "pending" or _runs_there(run)]
     there = [run for run in found if _runs_there(run)]
     if listing["others"]:  # of which some may be copies there, of runs that run elsewhere
         every = target.list_runs(filters=wanted)["runs"]
@@ -87,7 +89,8 @@ def _chosen(args: Arguments) -> Chosen:
 
 
 def _runs_there(run: Run) -> bool:
-    return run["status"] == "running" and not run["remote"]
+    """Whether it runs there, or waits there for what it needs to run."""
+    return (run["status"] == "running" or run["waits"] is not None) and not run["remote"]
 
 
 def _can_be_stopped(run: Run, force: bool) -> bool:

@@ -34,6 +34,16 @@ def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     return found[0] if found else ""
 
 
+def gpus_of(text: str) -> tuple[int, str | None]:
+    """How many GPUs are meant, or else which: `2`, but `0`, `0,1`, `device=1`, `GPU-4b2c`.
+
+    A number from 1 on is how many; Guild AI's `--gpus 0` stays what it was.
+    """
+    if text.isascii() and text.isdigit() and len(text) < 5 and int(text):
+        return int(text), None
+    return 0, text.removeprefix("device=")
+
+
 def is_expression(text: str) -> bool:
     """Whether it is a regular expression."""
     return not _why_no_expression(text)

@@ -8,13 +8,23 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
 from guild_sync.agent.protocol import SPECIFIER, Value
 from guild_sync.agent.store import attrs
 from guild_sync.config.faults import Place, yes_or_no
-from guild_sync.config.texts import is_one_line, why_no_pattern
+from guild_sync.config.selection import size
+from guild_sync.config.texts import gpus_of, is_one_line, why_no_pattern
 from guild_sync.programs.modules import find_module
-from guild_sync.project.definitions import MOST_RETRIES, NAME, Operation, Supervision, Yaml
+from guild_sync.project.definitions import (
+    MOST_CORES,
+    MOST_RETRIES,
+    NAME,
+    Needs,
+    Operation,
+    Supervision,
+    Yaml,
+)
 from guild_sync.project.values import as_value, words_of
 
 # They say nothing that a run depends on: they are kept with it.
@@ -28,7 +38,7 @@ _YES_OR_NO = (
 RESERVED = {
     "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
     "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
-    "ended_by", "staged", "started", "stopped", "tags", "user", "vcs_commit",
+    "ended_by", "resources", "staged", "started", "stopped", "tags", "user", "vcs_commit",
 }  # fmt: skip
 # What stands for the obvious in a pattern of an output scalar.
 _PLACEHOLDERS = {
@@ -56,6 +66,7 @@ def with_keys(operation: Operation, entry: Mapping[Yaml, Yaml], place: Place) ->
         delete_on_success=is_set["delete-on-success"],
         pip_freeze=is_set["pip-freeze"],
         supervision=_supervision(entry, place),
+        **_of_host(entry, place),
         run_attrs=_run_attrs(entry.get("run-attrs"), place.at("run-attrs")),
         kept={key: _plain(entry[key], place.at(key)) for key in KEPT if key in entry},
     )
@@ -156,6 +167,37 @@ def _supervision(entry: Mapping[Yaml, Yaml], place: Place) -> Supervision:
         time_limit=_time(entry, "time-limit", place),
         stall=_time(entry, "stall", place),
     )
+
+
+class _OfHost(TypedDict):
+    """What a run sees and needs of its host, as an Operation has it."""
+
+    gpus: str | None
+    needs: Needs
+
+
+def _of_host(entry: Mapping[Yaml, Yaml], place: Place) -> _OfHost:
+    """What a run sees of its host, and what it needs of it for itself alone."""
+    count, devices = 0, None
+    if (given := entry.get("gpus")) is not None:
+        text = str(given)
+        if isinstance(given, (bool, float)) or not is_one_line(text) or text.startswith("-"):
+            place.must_be("how many GPUs, such as 2, or which, such as '0,1'", "gpus")
+        else:
+            count, devices = gpus_of(text)
+    if yes_or_no(entry.get("no-gpus"), "no-gpus", place):
+        if given is not None:
+            place.fault("gpus and no-gpus exclude each other")
+        devices = ""
+    cpus, memory = entry.get("cpus"), entry.get("memory")
+    is_count = isinstance(cpus, int) and not isinstance(cpus, bool) and 0 <= cpus <= MOST_CORES
+    if cpus is not None and not is_count:
+        place.must_be("a whole number of cores", "cpus")
+    amount = None if memory is None else size(memory)
+    if memory is not None and amount is None:
+        place.must_be("a size, such as 16G or 500M", "memory")
+    reserved = cpus if isinstance(cpus, int) and is_count else 0
+    return {"gpus": devices, "needs": Needs(count, reserved, amount or 0)}
 
 
 def _time(entry: Mapping[Yaml, Yaml], key: str, place: Place) -> float:

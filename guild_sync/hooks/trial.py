@@ -70,6 +70,7 @@ def _run(home: str, name: str) -> Run:
         "started_by": None,
         "attempt": 2 if name == RETRIED else 1,
         "ended_by": None,
+        "waits": None,
         "unreadable": [],
         "exit_status": _EXIT_STATUS.get(name),
         "initialized": now,

@@ -388,10 +388,18 @@ class AgentClient(ABC):
         return self.ask(Functions.command, job=job)
 
     def start(
-        self, run_id: RunId, run_dir: str = "", secrets: Mapping[str, str] | None = None
+        self,
+        run_id: RunId,
+        run_dir: str = "",
+        secrets: Mapping[str, str] | None = None,
+        wait_free: bool = False,
     ) -> protocol.Started:
         return self.ask(
-            Functions.start, run_id=run_id, run_dir=run_dir, secrets=dict(secrets or {})
+            Functions.start,
+            run_id=run_id,
+            run_dir=run_dir,
+            secrets=dict(secrets or {}),
+            wait_free=wait_free,
         )
 
     def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:
@@ -517,6 +525,11 @@ class AgentClient(ABC):
 
     def lose(self, ids: Sequence[RunId], remote: str) -> list[RunId]:
         return self.ask(Functions.lose, ids=list(ids), remote=remote)
+
+    def free(
+        self, spec: Mapping[str, str], needs: protocol.NeedsForm | None = None
+    ) -> protocol.Free:
+        return self.ask(Functions.free, spec=dict(spec), needs=needs)
 
     def find_again(self, run: str) -> protocol.Found:
         return self.ask(Functions.find_again, run=run)

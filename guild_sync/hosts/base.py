@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from guild_sync.agent.errors import AgentError
-from guild_sync.errors import GuildError, RunAmbiguous, RunNotFound
+from guild_sync.errors import GuildError, NotFree, RunAmbiguous, RunNotFound
 from guild_sync.hosts.agent import AgentClient
 
 # A command of those that hints of the agent name, with the run that may follow.
@@ -66,5 +66,10 @@ class agent_errors:
 
 def error_of_kind(kind: str, message: str, hint: str) -> GuildError:
     """The exception that stands for one of the agent's error kinds (agent/errors.py)."""
-    kinds = {"not-found": RunNotFound, "ambiguous": RunAmbiguous, "missing-file": FileMissing}
+    kinds = {
+        "not-found": RunNotFound,
+        "ambiguous": RunAmbiguous,
+        "missing-file": FileMissing,
+        "taken": NotFree,
+    }
     return kinds.get(kind, GuildError)(message, hint)

@@ -58,15 +58,18 @@ class LocalHost(Host):
                 e.hint += _not_here_yet([run for run in expected if run["run"] in ids])
             raise
 
-    def run(self, directory: str, echo: int) -> int:
+    def run(self, directory: str, echo: int, wait_free: bool = False) -> int:
         """Be the runner of a pending run, its output on `echo` too; its exit status.
+
+        With `wait_free` it waits where what it needs of this machine is not free.
 
         The operation has our stdin, unless that is a terminal which is another program's now.
         """
         from guild_sync.agent.running import runner
 
         with agent_errors():
-            return runner.run(directory, echo, stdin=_own_stdin())
+            on_wait = (lambda: None) if wait_free else None
+            return runner.run(directory, echo, stdin=_own_stdin(), on_wait=on_wait)
 
     def enter(self, run_id: str, command: Sequence[str]) -> int:
         from guild_sync.agent import shell

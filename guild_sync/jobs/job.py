@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from guild_sync.agent.protocol import DEVICES, Child, Job, Value
+from guild_sync.agent.protocol import DEVICES, NO_DEVICES, Child, Job, Value
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import batch_files
 from guild_sync.jobs import command, recipe
@@ -115,6 +115,7 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
         "children": list(children),
         "env": _devices(operation),
         "operation": recipe.definition(operation),
+        **_needs(operation),
     }
     secrets = [name for child in children for name in child["job"].get("secrets", ())]
     if secrets:  # it passes them on
@@ -123,7 +124,18 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
 
 
 def _devices(operation: Operation) -> dict[str, str]:
+    if operation.gpus == "":  # none, whoever made them
+        return dict(NO_DEVICES)
     return {} if operation.gpus is None else {DEVICES: operation.gpus}
+
+
+def _needs(operation: Operation) -> Job:
+    """What the job says of what the run needs of its host for itself alone.
+
+    A batch has it for all its trials, which are run one after the other.
+    """
+    needs = operation.needs.as_request()
+    return {"needs": needs} if needs else {}
 
 
 def _step(
@@ -200,4 +212,4 @@ def single_job(
     else:
         made = command.command_of(operation, values)
     env = {**seed_variable(seed), **made["env"], **_devices(operation)}
-    return {**made, "env": env, "operation": recipe.definition(operation)}
+    return {**made, "env": env, "operation": recipe.definition(operation), **_needs(operation)}

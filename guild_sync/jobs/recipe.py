@@ -15,6 +15,7 @@ from guild_sync.project import batches, builtin
 from guild_sync.project.definitions import (
     ConfigFile,
     Expectation,
+    Needs,
     Operation,
     Requirement,
     SourceCode,
@@ -79,6 +80,7 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             "steps": tuple(_step(given) for given in data.get("steps", ())),
             "config": ConfigFile(**config) if config else None,
             "supervision": _supervision(data.get("supervision")),
+            "needs": _needs(data.get("needs")),
         }
     )
 
@@ -92,6 +94,15 @@ def _supervision(data: Any) -> Supervision:
         raise TypeError("supervision has numbers")
     if not isinstance(found.retry_on, str):
         raise TypeError("retry_on is text")
+    return found
+
+
+def _needs(data: Any) -> Needs:
+    """What it needs of its host; an earlier version knew nothing of it."""
+    given = data or {}
+    found = Needs(**{f.name: given[f.name] for f in fields(Needs) if f.name in given})
+    if not all(isinstance(n, int) and n >= 0 for n in (found.gpus, found.cpus, found.memory)):
+        raise TypeError("needs has numbers")
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from guild_sync.agent.protocol import Value, lasting
+from guild_sync.agent.protocol import Value, lasting, sized
 
 
 def date(microseconds: object) -> str:
@@ -36,10 +36,5 @@ def counted(count: int) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes for people: `812`, `4.9K`, `3.2G` (powers of 1024)."""
-    number = float(count)
-    for unit in ("", "K", "M", "G", "T"):
-        if number < 1023.95:
-            return f"{number:.1f}{unit}" if unit else str(count)
-        number /= 1024
-    return f"{number:.1f}P"
+    """A number of bytes for people: `812`, `4.9K`, `3.2G`."""
+    return sized(count)

@@ -76,6 +76,8 @@ def status(run: Run) -> str:
     """A run's status, with the remote, or the other machine on its disk, that it is running on."""
     where = run["remote"] or (f"on {run['machine']}" if run["machine"] else "")
     text = clean(f"{run['status']} ({where})" if where else run["status"])
+    if not where and run["waits"]:
+        text = f"{text}, waits for {clean(run['waits'].partition(':')[0])}"
     if not where and (paths := run["unreadable"]):
         files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
         text = f"{text}, {files} not readable there"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from guild_sync.agent.protocol import DEVICES, Job, Run, Value
+from guild_sync.config.texts import gpus_of
 from guild_sync.project.definitions import Operation
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import shown
@@ -67,6 +68,10 @@ def agent_command(operation: Operation, values: Mapping[str, Value]) -> Job:
     if values.get("wait-for-running"):
         made["args"].append("wait-for-running")
     if (gpus := values.get("gpus")) is not None:
-        made["args"].append(str(gpus))
-        made["env"][DEVICES] = str(gpus)
+        count, devices = gpus_of(shown(gpus))
+        made["args"].append(f"count={count}" if count else f"device={devices}")
+        if devices is None:
+            made["needs"] = {"gpus": count}
+        else:
+            made["env"][DEVICES] = devices
     return made

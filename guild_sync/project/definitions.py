@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guild_sync.agent.protocol import ExpectationForm, Value
+from guild_sync.agent.protocol import ExpectationForm, NeedsForm, Value
 from guild_sync.project.flags import Flag
 from guild_sync.project.values import FlagValue
 
@@ -153,6 +153,29 @@ class Supervision:
     stall: float = 0.0  # how long it may print nothing and use no CPU
 
 
+MOST_CORES = 9999
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a run of the operation needs of its host for itself alone; 0: nothing of it."""
+
+    gpus: int = 0
+    cpus: int = 0
+    memory: int = 0  # bytes
+
+    def as_request(self) -> NeedsForm:
+        """It as the agent takes it."""
+        found: NeedsForm = {}
+        if self.gpus:
+            found["gpus"] = self.gpus
+        if self.cpus:
+            found["cpus"] = self.cpus
+        if self.memory:
+            found["memory"] = self.memory
+        return found
+
+
 @dataclass(frozen=True)
 class Operation:
     """An operation as guild.yml defines it, with the flags of its module."""
@@ -187,6 +210,7 @@ class Operation:
     config: ConfigFile | None = None
     gpus: str | None = None  # the devices that its runs see; None: all that there are
     supervision: Supervision = Supervision()
+    needs: Needs = Needs()
 
     @property
     def full_name(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import RUN_ENV, Job, rank_of
+from guild_sync.agent.protocol import RUN_ENV, Job, NeedsForm, rank_of
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
@@ -21,7 +21,14 @@ from guild_sync.project.flags import OF_RUN, flag_values, own_name
 from guild_sync.project.operations import with_folder, with_step_flags, with_those_of_steps
 from guild_sync.project.values import FlagValue, Several
 from guild_sync.runs.launch import Given, Launch, given_of, launch_of
-from guild_sync.runs.resolve import Meant, Request, SupervisionGiven, resolve, secrets_given
+from guild_sync.runs.resolve import (
+    Meant,
+    Request,
+    SupervisionGiven,
+    operation_here,
+    resolve,
+    secrets_given,
+)
 from guild_sync.runs.sent import with_configs
 
 
@@ -34,8 +41,7 @@ def plan(request: Request, host: Host) -> Launch:
     asked = request
     if host.name is not None:
         meant = replace(meant, operation=with_folder(meant.operation, None))
-    if request.gpus is not None:
-        meant = replace(meant, operation=replace(meant.operation, gpus=request.gpus))
+    meant = replace(meant, operation=_of_host(meant.operation, request))
     if request.supervision:
         meant = _supervised(meant, request.supervision)
     meant, request = _with_trials(meant, request)
@@ -43,11 +49,30 @@ def plan(request: Request, host: Host) -> Launch:
     seed = _seed(meant, request.notes)
     # But for flags, which `values` has.
     is_as_it_was = request.flags == asked.flags and request.gpus is None
-    is_as_it_was = is_as_it_was and not request.supervision
+    is_as_it_was = is_as_it_was and not request.supervision and not request.needs
     given = given_of(meant, request.run_dir)
     job = _job(meant, given, values, seed, request, is_as_it_was)
     secrets = secrets_given(meant, host)
     return launch_of(meant, given, values, seed, job, request.notes, request.run_dir, secrets)
+
+
+def needs_here(request: Request) -> NeedsForm:
+    """What the run would need of whichever host, as far as the command line and guild.yml say."""
+    operation = operation_here(request) or Operation(str(request.operation))
+    return _of_host(operation, request).needs.as_request()
+
+
+def _of_host(operation: Operation, request: Request) -> Operation:
+    """The operation with what the command line says that its run sees and needs of its host.
+
+    It has so many GPUs for itself, or sees certain ones, or none: one of these at a time.
+    """
+    needs = replace(operation.needs, **request.needs)
+    if request.gpus is not None:
+        return replace(operation, gpus=request.gpus, needs=replace(needs, gpus=0))
+    if "gpus" in request.needs:
+        operation = replace(operation, gpus=None)
+    return replace(operation, needs=needs)
 
 
 def _supervised(meant: Meant, given: SupervisionGiven) -> Meant:

@@ -32,6 +32,14 @@ class SupervisionGiven(TypedDict, total=False):
     stall: float
 
 
+class NeedsGiven(TypedDict, total=False):
+    """What the command line says that a run needs of its host, as Needs has it."""
+
+    gpus: int
+    cpus: int
+    memory: int
+
+
 @dataclass(frozen=True)
 class Request:
     """What the command line asks for."""
@@ -50,6 +58,7 @@ class Request:
     run_dir: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
     supervision: SupervisionGiven = field(default_factory=SupervisionGiven)
+    needs: NeedsGiven = field(default_factory=NeedsGiven)
 
 
 @dataclass(frozen=True)
@@ -147,6 +156,14 @@ def _of_project(spec: str | None, host: Host) -> Meant:
         )
     project, operation = reader.of_script(script)
     return Meant(operation, project, script.absolute())
+
+
+def operation_here(request: Request) -> Operation | None:
+    """The operation that the project here has by the name; None where there is none."""
+    try:
+        return _found(reader.load(Path.cwd()), request.operation)
+    except GuildError:
+        return None
 
 
 def _found(project: Project, spec: str | None) -> Operation:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Made, Run, Value
+from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Made, Run, Started, Value
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
@@ -57,8 +57,12 @@ def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     _note_begun(launch, host, track)
 
 
-def start(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
+def start(
+    launch: Launch, host: Host, say: Say, track: bool = False, wait_free: bool = False
+) -> Started:
     """Make the run on the host and start its operation, detached; returns once it runs.
+
+    With `wait_free` it may wait there, pending, until what it needs of its host is free.
 
     Where anything fails before that, nothing of it stays there; a run that was there
     already is staged then. With `track`, syncs bring home what is started on a remote: it is
@@ -69,10 +73,13 @@ def start(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
         secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
-        host.start(run_id=launch.run_id, secrets=secrets, **_place(launch))
+        begun = host.start(
+            run_id=launch.run_id, secrets=secrets, wait_free=wait_free, **_place(launch)
+        )
     _note_begun(launch, host, track)
     # A sync may have been there since, and have found the run before it was started again.
     _reopen_copy(launch, host)
+    return begun
 
 
 def _reopen_copy(launch: Launch, host: Host) -> None:
@@ -82,10 +89,10 @@ def _reopen_copy(launch: Launch, host: Host) -> None:
         here.reopen_copy(run_id=launch.run_id, remote=host.name)
 
 
-def run_local(launch: Launch, host: LocalHost, echo: int, say: Say) -> int:
+def run_local(launch: Launch, host: LocalHost, echo: int, say: Say, wait_free: bool = False) -> int:
     """Run the operation here, its output on the descriptor `echo` too; its exit status."""
     with _discarded_on_error(launch, host):
-        return host.run(_make(launch, host, say), echo)
+        return host.run(_make(launch, host, say), echo, wait_free)
 
 
 def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:

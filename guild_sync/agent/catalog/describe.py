@@ -65,6 +65,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "started_by": rundir.starter(attributes[STARTED_BY]),
         "attempt": rundir.attempt(directory, found.started),
         "ended_by": _text(attributes[ENDED_BY]),
+        "waits": _text(rundir.waits_for(directory)) if now.text == "pending" else None,
     }
 
 

@@ -6,7 +6,9 @@ import ctypes
 import os
 import signal
 import sys
-from typing import Callable, List, Mapping, Optional
+from typing import Callable, List, Mapping, Optional, Tuple
+
+from ..protocol import SHARED
 
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
@@ -34,6 +36,12 @@ def agent_argv(*words: str) -> List[str]:
     """This agent again, as a process of its own: whatever the locale, names are UTF-8."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return [sys.executable, "-I", "-S", "-X", "utf8", here, *words]
+
+
+def shared_handles() -> Tuple[int, ...]:
+    """The handle on what this process has of its host with the run that has started it."""
+    text = os.environ.get(SHARED, "")
+    return (int(text),) if text.isdigit() else ()
 
 
 def said(

@@ -9,7 +9,17 @@ import signal
 import subprocess
 import time
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Type
+from typing import (
+    TYPE_CHECKING,
+    BinaryIO,
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Type,
+)
 
 from ..errors import Exhausted
 from ..machine import operation_process, processes
@@ -121,12 +131,13 @@ def operate(
     ends_its_own: bool = False,
     is_stoppable: bool = False,
     limits: Optional[Limits] = None,
+    handles: Sequence[int] = (),
 ) -> Ended:
     """Start the operation, pass its output on until all of it has ended; how it did.
 
     `ends_its_own`: what it started in sessions of their own, it ends by itself.
     `is_stoppable`: told to end, or ended as one tells a process to, it has done its work: 0;
-    not so one that has stalled.
+    not so one that has stalled. It inherits `handles`.
     """
     # One pipe for stdout and stderr is what keeps them in their order.
     read_end, write_end = os.pipe()
@@ -149,6 +160,7 @@ def operate(
                 stderr=write_end,
                 start_new_session=True,
                 preexec_fn=die_with_parent(),
+                pass_fds=handles,
             )
         except OSError as e:
             pass_on.line("cannot run %s: %s" % (argv[0], e.strerror))

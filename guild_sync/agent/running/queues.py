@@ -22,6 +22,8 @@ from .saying import say
 
 # A word of the command line of a queue; one of an earlier version does not have it.
 WAITS = "wait-for-running"
+# How many GPUs, or which: what one of an earlier version has is which.
+COUNT, WHICH = "count=", "device="
 
 
 class Staged(NamedTuple):
@@ -77,8 +79,12 @@ def _runs_here(directory: str) -> bool:
 
 
 def _gpus_of(directory: str, default: str) -> str:
-    """The GPUs that a run was staged to see."""
-    return str((read_job(directory).get("env") or {}).get(DEVICES, default))
+    """The GPUs that a run was staged to have or to see, as a word of a queue's command line."""
+    job = read_job(directory)
+    if count := (job.get("needs") or {}).get("gpus"):
+        return "%s%d" % (COUNT, count)
+    env = job.get("env") or {}
+    return WHICH + env[DEVICES] if DEVICES in env else default
 
 
 def main(home: str, interval: float, once: bool, *more: str) -> int:
@@ -98,7 +104,8 @@ class Queue:
         self, home: str, interval: float, once: bool, waits: bool, gpus: Optional[str] = None
     ) -> None:
         self._home = home
-        self._gpus = gpus
+        is_plain = gpus is not None and not gpus.startswith((COUNT, WHICH))
+        self._gpus = "%s%s" % (WHICH, gpus) if is_plain else gpus
         self._interval = interval
         self._once = once
         self._waits = waits
@@ -178,8 +185,8 @@ class Queue:
         """Pass a run over that cannot be started, and say so; but not one that another has."""
         if isinstance(error, AgentError) and error.kind == "busy":
             return
-        if isinstance(error, AgentError) and error.kind == "unmet":
-            # What it waits for may be there the next time.
+        if isinstance(error, AgentError) and error.kind in ("unmet", "taken"):
+            # What it waits for may be there, or free, the next time.
             if staged not in self._told:
                 self._told.add(staged)
                 say("Waiting: %s" % error.message)

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .. import protocol
 from ..errors import AgentError, is_exhaustion
@@ -26,6 +26,7 @@ from ..store.job import read_job
 from .operation import Ended, Output, Told, operate
 
 if TYPE_CHECKING:
+    from ..capacity.taking import Possession
     from .limits import Limits
     from .retries import Retries
 
@@ -35,11 +36,12 @@ _PATIENCE = 600.0  # seconds in which a run's end is to be written where that ca
 _PAUSE = 0.5
 
 
-def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
+def main(directory: str, report_fd: int, only: str = "", echo: str = "", waits: str = "") -> int:
     """Run a run's operation to its end; `report_fd` is told "started", or what went wrong.
 
     `only` is the status that it must have, where one of WAITING is not enough. With
-    `echo` the output goes to stdout too, and what is typed comes to the operation.
+    `echo` the output goes to stdout too, and what is typed comes to the operation. Where it
+    `waits` for what it needs of its host, `report_fd` is told "waiting" when that begins.
     """
 
     reports = [report_fd]
@@ -52,7 +54,14 @@ def main(directory: str, report_fd: int, only: str = "", echo: str = "") -> int:
 
     try:
         to_stdout, stdin = (1, 0) if echo else (None, None)
-        run(directory, to_stdout, on_start=lambda: report("started"), only=only, stdin=stdin)
+        run(
+            directory,
+            to_stdout,
+            on_start=lambda: report("started"),
+            only=only,
+            stdin=stdin,
+            on_wait=(lambda: report("waiting")) if waits else None,
+        )
     except AgentError as e:
         report("\n".join([e.kind, e.message] + ([e.hint] if e.hint else [])))
         return 1
@@ -68,11 +77,13 @@ def run(
     on_start: Callable[[], None] = lambda: None,
     only: str = "",
     stdin: Optional[int] = None,
+    on_wait: Optional[Callable[[], None]] = None,
 ) -> int:
     """Run the operation of a pending or staged run; returns its exit status.
 
     Its output goes to `.guild/output`, and to the descriptor `echo` too if there is one. It
-    reads from the descriptor `stdin`, or finds nothing to be read.
+    reads from the descriptor `stdin`, or finds nothing to be read. With `on_wait`, which is
+    called then, it waits where what it needs of its host is not free.
     A negative exit status is the signal that ended it (subprocess, returncode).
     Raises AgentError where it cannot be started; the run is then left as it was, unless
     only the command was missing, which ends it with status 127.
@@ -86,11 +97,83 @@ def run(
         state = rundir.status(directory).text
         if state != only if only else state not in WAITING:
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
-        work = _prepared(directory)
-        with Told() as told:
-            return _attempts(work, told, echo, on_start, stdin)
+        planned = _planned(directory)
+        wait = _Wait(directory, echo, on_wait) if on_wait else None
+        try:
+            share = _share_of(planned, wait)
+            try:
+                work = _prepared(planned, share)
+                with Told() as told:
+                    return _attempts(work, told, echo, on_start, stdin)
+            finally:
+                if share:
+                    share.release(not planned.job.get("builtin"))
+        except AgentError as e:
+            if wait is None or not wait.has_begun:
+                raise
+            return _end_unstarted(directory, e, wait.signal, echo)
     finally:
         locks.release(guild, lock)
+
+
+class _Wait:
+    """The wait for what a run needs of its host, of which its starter hears no more."""
+
+    def __init__(self, directory: str, echo: Optional[int], on_begin: Callable[[], None]) -> None:
+        self.has_begun = False
+        self.signal = 0  # which has ended it
+        self._directory = directory
+        self._echo = echo
+        self._on_begin = on_begin
+
+    def tell(self, text: str) -> None:
+        """Write down what the run waits for."""
+        rundir.write_waits(self._directory, text)
+        if not self.has_begun:
+            if self._echo is not None:
+                os.write(self._echo, b"guild: waiting for %s\n" % text.encode())
+            self.has_begun = True
+            self._on_begin()
+
+
+def _share_of(planned: _Planned, wait: Optional[_Wait]) -> Optional[Possession]:
+    """What the run needs of its host, waited for with `wait`; None where it needs nothing.
+
+    Raises AgentError where it cannot be had, or where the run is told to end while it waits.
+    """
+    from ..capacity import taking
+
+    if not taking.is_asked_for(planned.job):
+        return None
+    args = planned.directory, planned.job, planned.environment
+    if wait is None:
+        return taking.take(*args, waiting=None)
+    with Told() as told:
+
+        def pause(seconds: float) -> bool:
+            told.wait(seconds)
+            wait.signal = told.signal
+            return not told.signal
+
+        return taking.take(*args, waiting=taking.Waiting(wait.tell, pause))
+
+
+def _end_unstarted(directory: str, why: AgentError, signum: int, echo: Optional[int]) -> int:
+    """Write down the end of a run that has waited, and whose operation was not started."""
+    guild = rundir.guild_dir(directory)
+    with _unstoppable(), os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
+        pass_on = Output(output, echo)
+        pass_on.line(why.message)
+        code = -signum if signum else 1
+        _write_end(directory, Ended(code), now())
+        _unmark(directory)
+    return code
+
+
+def _unmark(directory: str) -> None:
+    """Remove the marks of a run that is to be started: the last one says that it has a runner."""
+    for mark in (rundir.STAGED, rundir.PENDING, rundir.LOCK_IMPORTED, rundir.LOCK_WAITS):
+        rundir.unmark(directory, mark)
 
 
 class _Work(NamedTuple):
@@ -101,15 +184,38 @@ class _Work(NamedTuple):
     argv: List[str]
     variables: Dict[str, str]
     said: List[str]
+    handles: Tuple[int, ...]  # that its operation inherits
 
 
-def _prepared(directory: str) -> _Work:
-    """What the run's job is, once all that it requires is there; its start is written down."""
+class _Planned(NamedTuple):
+    """What is to be run, and where."""
+
+    directory: str
+    job: Job
+    environment: Environment
+    variables: Dict[str, str]
+    facts: Dict[str, Plain]
+
+
+def _planned(directory: str) -> _Planned:
+    """What the run's job is. Raises AgentError where it cannot run here."""
     job = read_job(directory)
     environment = Environment.load(job.get("environment") or {})
-    said: List[str] = []
     variables = variables_of_operation(directory, job, environment)
     facts = _facts(directory, job, environment, variables)
+    return _Planned(directory, job, environment, variables, facts)
+
+
+def _prepared(planned: _Planned, share: Optional[Possession]) -> _Work:
+    """What is run, once all that it requires is there; its start is written down."""
+    directory, job, environment, variables, facts = planned
+    said: List[str] = []
+    if share:
+        variables.update(share.variables)
+        job["env"] = {**(job.get("env") or {}), **share.variables}
+        facts = {**facts, protocol.RESOURCES: share.record} if share.record else facts
+        if job.get("builtin"):  # the runs that it starts have it with it
+            variables.update(share.shared)
     if job.get("requires") and not job.get("builtin"):  # a batch's trials resolve theirs
         from ..staging import meeting  # most operations require nothing
 
@@ -123,12 +229,12 @@ def _prepared(directory: str) -> _Work:
 
         flag_files.prepare(directory, job)
     argv = _argv(directory, job, environment)
+    if protocol.RESOURCES not in facts:
+        rundir.remove_attrs(directory, [protocol.RESOURCES])  # of an earlier start
     _write_start(directory, argv, job, facts)
     rundir.remove_attrs(directory, rundir.WHOLE_END)  # of an earlier end: the mark hides it
-    rundir.unmark(directory, rundir.STAGED)
-    rundir.unmark(directory, rundir.PENDING)
-    rundir.unmark(directory, rundir.LOCK_IMPORTED)  # what an archive said of it was meant here
-    return _Work(directory, job, argv, variables, said)
+    _unmark(directory)
+    return _Work(directory, job, argv, variables, said, share.handles if share else ())
 
 
 def _attempts(
@@ -203,6 +309,7 @@ def _attempt(
         ends_its_own=is_own,
         is_stoppable=bool(work.job.get("stoppable")),
         limits=_limits(work),
+        handles=work.handles,
     )
 
 
@@ -364,6 +471,7 @@ def variables_of_operation(directory: str, job: Job, environment: Environment) -
         variables.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     variables.update(own)
     variables.update(_given(job))
+    variables.pop(protocol.SHARED, None)  # it is for runs that this one is, not for its operation
     return variables
 
 

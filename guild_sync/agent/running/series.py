@@ -101,7 +101,7 @@ class Series:
             self._make(run_id, child)
             self._link(child, run_id)
             say("%s: starting %s" % (title, run_id))
-            self._runner = spawn.start_runner(directory, echo=True)
+            self._runner = spawn.start_runner(directory, echo=True, wait_free=True)
         except (AgentError, OSError) as e:
             stage.discard(self._home, run_id)
             if os.path.islink(link):

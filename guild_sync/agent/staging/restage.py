@@ -61,6 +61,7 @@ def restage(
                 "refused",
             )
         rundir.mark(directory, rundir.PENDING)
+        rundir.unmark(directory, rundir.LOCK_WAITS)  # of a runner that was killed
         rundir.put_attempt_aside(directory)
         _forget_end(directory)
         guild = rundir.guild_dir(directory)

@@ -10,17 +10,22 @@ from typing import Dict, Optional
 from .. import protocol
 from ..errors import AgentError
 from ..machine import folder
-from ..machine.children import agent_argv, die_with_parent
+from ..machine.children import agent_argv, die_with_parent, shared_handles
 from ..store import locks, rundir
 
 
 def start(
-    home: str, run_id: str, run_dir: str = "", secrets: Optional[Dict[str, str]] = None
+    home: str,
+    run_id: str,
+    run_dir: str = "",
+    secrets: Optional[Dict[str, str]] = None,
+    wait_free: bool = False,
 ) -> protocol.Started:
     """Start the run's operation under a runner that outlives this process; its pid.
 
     `secrets` are variables for it that are in no file: its environment alone has them.
-    Returns once the operation runs. Asked again for a run that runs already, as after
+    Returns once the operation runs; with `wait_free` also where it waits, pending, for what it
+    needs of this host. Asked again for a run that runs already, as after
     a lost answer, it says so rather than starting it twice.
     """
     directory = run_dir or rundir.run_dir(home, run_id)
@@ -29,12 +34,16 @@ def start(
         raise AgentError("run %s is a copy of one on %s" % (run_id, remote), kind="refused")
     if state == "running" or (state in protocol.FINAL and rundir.read_attr(directory, "started")):
         return {"pid": locks.holder(rundir.guild_dir(directory)), "status": state}
+    if state == "pending" and rundir.waits_for(directory) is not None:
+        return {"pid": locks.holder(rundir.guild_dir(directory)), "status": state}
     if state not in ("pending", "staged"):
         raise AgentError("run %s is %s" % (run_id, state), kind="refused")
     if not folder.is_whole():
         # Before it begins: what a damaged agent makes of a run would be taken for its end.
         raise RuntimeError("the agent's folder is not what was sent")
-    return {"pid": start_runner(directory, secrets=secrets).pid, "status": "running"}
+    runner = start_runner(directory, secrets=secrets, wait_free=wait_free)
+    waits = rundir.waits_for(directory) is not None
+    return {"pid": runner.pid, "status": "pending" if waits else "running"}
 
 
 def start_runner(
@@ -42,8 +51,11 @@ def start_runner(
     only: str = "",
     echo: bool = False,
     secrets: Optional[Dict[str, str]] = None,
+    wait_free: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    """A runner of the run, whose operation runs. `only`: the status that the run must have.
+    """A runner of the run, whose operation runs; with `wait_free` it may wait for that (`start`).
+
+    `only`: the status that the run must have.
 
     With `echo` the output comes to our stdout too, our stdin is its own, and the runner kills
     the operation and ends where we die.
@@ -51,20 +63,27 @@ def start_runner(
     read_end, write_end = os.pipe()
     # The runner keeps no handle of ours, so that ssh returns when this process ends.
     runner = subprocess.Popen(
-        agent_argv("runner", directory, str(write_end), only, "echo" if echo else ""),
+        agent_argv(
+            "runner",
+            directory,
+            str(write_end),
+            only,
+            "echo" if echo else "",
+            "waits" if wait_free else "",
+        ),
         stdin=None if echo else subprocess.DEVNULL,
         stdout=None if echo else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=die_with_parent(signal.SIGQUIT) if echo else None,
-        pass_fds=(write_end,),
+        pass_fds=(write_end, *shared_handles()),
         cwd=directory,
         env={**os.environ, **secrets} if secrets else None,
     )
     os.close(write_end)
     with os.fdopen(read_end, encoding="utf-8") as report:
         said = report.read()
-    if said != "started":
+    if said not in ("started", "waiting"):
         runner.wait()
         kind, _, text = said.partition("\n")
         message, _, hint = text.partition("\n")

@@ -166,7 +166,17 @@ def owner(guild_dir: str, pid: int) -> Optional[Identity]:
 
 def can_lock(fd: int) -> bool:
     """Whether the file system of an open file has flock."""
-    return _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB) is not None
+    return flocked(fd) is not None
+
+
+def flocked(fd: int, exclusive: bool = True) -> Optional[bool]:
+    """Try to lock an open file, as `_flock` has it."""
+    return _flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+
+
+def give_back(fd: int) -> None:
+    """Unlock an open file, also for processes that have inherited it."""
+    _flock(fd, fcntl.LOCK_UN)
 
 
 def _flock(fd: int, how: int) -> Optional[bool]:

@@ -54,6 +54,8 @@ LOCK_CLEANED = "LOCK.cleaned"
 # Of a staged run that came out of an archive: no queue starts it, for its command is that of
 # whoever made the archive.
 LOCK_IMPORTED = "LOCK.imported"
+# Of a pending run that has its runner: what that waits for.
+LOCK_WAITS = "LOCK.waits"
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.
@@ -154,7 +156,8 @@ def _status(guild: str, handle: int, marks: _Marks) -> Status:
         remote = marks.remote.strip() or _remote_of_copy(handle)
         return Status(marks.waits or "running", remote)
     if marks.waits:
-        return Status(marks.waits)
+        is_lost = marks.waits == "pending" and _is_forsaken(guild, handle)
+        return Status("error" if is_lost else marks.waits)
     lost = _read_at(handle, LOCK_LOST)
     if lost is not None:
         return Status("lost", lost.strip() or _remote_of_copy(handle))
@@ -163,6 +166,26 @@ def _status(guild: str, handle: int, marks: _Marks) -> Status:
         return Status("running")
     # The runner may have ended between the two looks: it writes its exit status first.
     return Status(ended or _status_at_exit(_read_attrs(handle, END[:1])[0]) or "error")
+
+
+def _is_forsaken(guild: str, handle: int) -> bool:
+    """Whether the runner of a pending run has been killed while it waited."""
+    if not os.access(LOCK_WAITS, os.F_OK, dir_fd=handle) or locks.holder(guild) is not None:
+        return False
+    # It may have started its operation between these looks: it removes the one mark first.
+    return os.access(LOCK_WAITS, os.F_OK, dir_fd=handle)
+
+
+def waits_for(directory: str) -> Optional[str]:
+    """What the runner of a pending run waits for; None where it has none, or does not wait."""
+    guild = guild_dir(directory)
+    text = read_text(guild, LOCK_WAITS)
+    return text if text is not None and locks.holder(guild) is not None else None
+
+
+def write_waits(directory: str, text: str) -> None:
+    """Write down what the runner of a pending run waits for."""
+    atomic.write_in(guild_dir(directory), LOCK_WAITS, text, flushed=False)
 
 
 def is_indexed(directory: str) -> bool:

@@ -31,6 +31,7 @@ RUN: Run = {
     "started_by": None,
     "attempt": 1,
     "ended_by": None,
+    "waits": None,
 }
 
 

@@ -25,10 +25,14 @@ class Far(LocalHost):
     error: BaseException = KeyboardInterrupt()
 
     def start(
-        self, run_id: str, run_dir: str = "", secrets: Mapping[str, str] | None = None
+        self,
+        run_id: str,
+        run_dir: str = "",
+        secrets: Mapping[str, str] | None = None,
+        wait_free: bool = False,
     ) -> Started:
         if self.does_start:
-            super().start(run_id, run_dir, secrets)
+            super().start(run_id, run_dir, secrets, wait_free)
         raise self.error
 
 

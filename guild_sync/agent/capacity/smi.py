@@ -1,0 +1,60 @@
+"""The GPUs of a host, as nvidia-smi or rocm-smi tells of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import Dict, Mapping
+
+from . import nvidia, rocm
+from .cards import Cards, NotUnderstood
+
+SECONDS = 20.0  # for one answer: without a daemon of its own the driver starts anew each time
+_NOTHING = "No devices were found"
+
+
+def found(variables: Mapping[str, str]) -> Cards:
+    """The GPUs of this host, as the programs tell that are on the PATH of these variables."""
+    for program, ask in (("nvidia-smi", nvidia.cards), ("rocm-smi", rocm.cards)):
+        path = shutil.which(program, path=variables.get("PATH"))
+        if path is None:
+            continue
+        try:
+            cards = ask(Teller(path, variables))
+        except NotUnderstood as e:
+            return Cards(problem="%s: %s" % (program, e))
+        if cards:
+            return Cards(tuple(cards))
+    return Cards()
+
+
+class Teller:
+    """A program that tells of GPUs: each call asks it something, and returns what it prints."""
+
+    def __init__(self, path: str, variables: Mapping[str, str]) -> None:
+        self._path = path
+        # In other languages the words differ. What restricts programs does not restrict these.
+        self._variables: Dict[str, str] = {**variables, "LC_ALL": "C"}
+
+    def __call__(self, *words: str) -> str:
+        """What it prints. Raises NotUnderstood where it fails or takes too long."""
+        try:
+            asked = subprocess.Popen(
+                [self._path, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._variables,
+            )
+        except OSError as e:
+            raise NotUnderstood("cannot be run: %s" % e.strerror) from None
+        try:
+            printed, complained = asked.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            asked.kill()  # not waited for: with a broken driver even a kill may never end it
+            raise NotUnderstood("has not answered in %d s" % SECONDS) from None
+        text = printed.decode("utf-8", "replace")
+        if asked.returncode != 0 and _NOTHING not in text:
+            said = " ".join((text + complained.decode("utf-8", "replace")).split())[:200]
+            raise NotUnderstood("failed (exit status %d): %s" % (asked.returncode, said))
+        return "" if _NOTHING in text else text

@@ -1,0 +1,167 @@
+"""What a run needs of its host, taken when it starts, waited for where that was asked for."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from ..errors import AgentError
+from ..machine.children import shared_handles
+from ..machine.environment import Environment
+from ..protocol import DEVICES, SHARED, Job, NeedsForm, Plain, needed
+from . import choice, load, shares, smi, turns, visible
+from .cards import Card, Cards
+from .choice import Refusal, Stock
+from .shares import Held, Share, Taken
+
+_PAUSE = 1.0  # seconds between looks at what other runs of this login have
+_ASK_AGAIN = 10.0  # likewise, at what everybody has: it starts a program
+
+
+class Waiting(NamedTuple):
+    """How a run waits: who is told that it does and for what, and what lets time pass.
+
+    `pause` returns False where the run is to end instead.
+    """
+
+    tell: Callable[[str], None]
+    pause: Callable[[float], bool]
+
+
+class Possession:
+    """What a run has of its host until it is released."""
+
+    def __init__(
+        self,
+        needs: NeedsForm,
+        taken: Sequence[Card] = (),
+        variables: Optional[Dict[str, str]] = None,
+        held: Optional[Held] = None,
+        inherited: Tuple[int, ...] = (),
+    ) -> None:
+        self.variables = variables or {}  # by which its operation sees what it has
+        self._needs = needs
+        self._cards = taken
+        self._held = held
+        self._folder = turns.held_folder() if held else -1
+        # What its operation inherits, so that nothing is free before that has ended, too.
+        self.handles = (held.fd,) if held else inherited
+
+    @property
+    def shared(self) -> Dict[str, str]:
+        """The variable by which the runs that its operation starts have it, too."""
+        return {SHARED: str(self.handles[0])} if self.handles else {}
+
+    @property
+    def record(self) -> Dict[str, Plain]:
+        """What the run keeps of it; nothing where it has nothing for itself."""
+        found: Dict[str, Plain] = {}
+        if self._cards:
+            found["gpus"] = [
+                {"index": card.number, "uuid": card.uuid, "name": card.name} for card in self._cards
+            ]
+        if self._needs.get("cpus"):
+            found["cpus"] = self._needs["cpus"]
+        if self._needs.get("memory"):
+            found["memory"] = self._needs["memory"]
+        return found
+
+    def release(self, with_what_is_left: bool = True) -> None:
+        """Give it back; where runs may be left that have it too, once they have ended."""
+        if self._held:
+            self._held.release(with_what_is_left)
+            os.close(self._folder)
+
+
+def is_asked_for(job: Job) -> bool:
+    """Whether a run with this job needs anything of its host for itself, or says what it sees."""
+    return bool(job.get("needs") or (job.get("env") or {}).get(DEVICES) or shared_handles())
+
+
+def take(
+    directory: str, job: Job, environment: Environment, waiting: Optional[Waiting]
+) -> Possession:
+    """What the run needs, which nobody else has then.
+
+    Raises AgentError where it is not free; with `waiting` where it can never be, or where the run
+    is told to end before it is.
+    """
+    needs, devices = job.get("needs") or {}, (job.get("env") or {}).get(DEVICES, "")
+    if handles := shared_handles():
+        of_parent = {name: os.environ[name] for name in visible.ALL if name in os.environ}
+        return Possession({}, variables={} if devices else of_parent, inherited=handles)
+    taker = _Taker(Share(directory, needs, devices=devices), environment.variables)
+    try:
+        return taker.take(waiting)
+    finally:
+        taker.leave_queue()
+
+
+class _Taker:
+    """One run that wants its share, once or again and again."""
+
+    def __init__(self, share: Share, variables: Dict[str, str]) -> None:
+        self._share = share
+        self._variables = variables
+        self._cards = Cards()
+        self._asked = float("-inf")
+        self._ticket = ""
+        self._place: Optional[Held] = None
+
+    def take(self, waiting: Optional[Waiting]) -> Possession:
+        said = ""
+        while True:
+            found = self._taken_now(waiting is not None)
+            if isinstance(found, Possession):
+                return found
+            what = needed(self._share.needs) or "GPU %s" % self._share.devices
+            text = "%s: %s" % (what, found.text)
+            if waiting is None or found.never:
+                hint = "" if found.never else "To have it wait: --wait-free"
+                raise AgentError("there is no room for %s" % text, hint, "taken")
+            if text != said:
+                said = text
+                waiting.tell(text)
+            if not waiting.pause(_PAUSE):
+                raise AgentError("told to end while it waited for %s" % text, kind="refused")
+
+    def leave_queue(self) -> None:
+        if self._place:
+            self._place.release()
+
+    def _taken_now(self, waits: bool) -> Union[Possession, Refusal]:
+        """What it needs, where that is free; else why not, and its place in the queue is taken."""
+        if self._share.needs.get("gpus"):
+            if time.monotonic() - self._asked < _ASK_AGAIN:
+                # What runs have is looked at first: only where they leave enough, others are.
+                with turns.turn() as folder:
+                    refusal = self._refusal(folder, without_others(self._cards))
+                if isinstance(refusal, Refusal):
+                    return refusal
+            self._asked, found = time.monotonic(), smi.found(self._variables)
+            seen = visible.seen(found.cards, self._variables)
+            self._cards = found._replace(cards=tuple(seen))
+        with turns.turn() as folder:
+            chosen = self._refusal(folder, self._cards)
+            if isinstance(chosen, Refusal):
+                if waits and not chosen.never and not self._ticket:
+                    self._ticket, self._place = shares.queue_up(folder, self._share)
+                return chosen
+            taken = tuple(Taken(card.number, card.uuid) for card in chosen)
+            held = shares.add(folder, self._share._replace(cards=taken))
+        variables = visible.showing(chosen) if chosen else {}
+        return Possession(self._share.needs, chosen, variables, held)
+
+    def _refusal(self, folder: str, seen: Cards) -> Union[Tuple[Card, ...], Refusal]:
+        had = shares.had(folder)
+        if why := choice.why_not_named(self._share.devices, had):
+            return Refusal(why)
+        ahead = shares.waiting(folder, before=self._ticket)
+        return choice.chosen(self._share.needs, Stock(seen, load.load(), had), ahead)
+
+
+def without_others(seen: Cards) -> Cards:
+    """The cards as if nobody but runs of this login worked on them."""
+    idle: List[Card] = [card._replace(used=0, processes=()) for card in seen.cards]
+    return seen._replace(cards=tuple(idle))

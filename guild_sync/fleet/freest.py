@@ -1,0 +1,119 @@
+"""Which of several remotes a run is to go to: the freest of those that have what it needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from guild_sync.agent.protocol import Free, NeedsForm, needed
+from guild_sync.config import remotes
+from guild_sync.errors import Exit, GuildError, NotFree
+from guild_sync.fleet.asking import Replies, replies
+from guild_sync.hosts.base import Host, on
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.output import console
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 15.0  # seconds between questions while none is free
+
+
+def freest(names: Sequence[str], needs: NeedsForm, wait: bool) -> Iterator[RemoteHost]:
+    """The remotes that have what is needed, the freest first; which and why is said.
+
+    Whoever is given one may find that it was taken meanwhile, and asks for the next. Raises
+    NotFree where there is no other, unless it is to `wait` for one; Unreachable, or the like,
+    where none can be asked.
+    """
+    told: dict[str, str] = {}  # of a remote that could not be asked, what was said of it
+    said, pause = "", _FIRST_PAUSE
+    while True:
+        found = _asked(names, needs, told)
+        if not found.answers:
+            error = GuildError(f"none of {', '.join(names)} could be asked")
+            error.exit = found.exit
+            raise error
+        ranking = ranked(found.answers)
+        for name in ranking:
+            console.say(why(found.answers, name))
+            yield remote_host(remotes.remote(name))
+        text = "; ".join(f"{name}: {_short(free)}" for name, free in found.answers.items())
+        if not wait:
+            raise _refusal(found, needs, text)
+        if text != said and not ranking:
+            console.say(f"Waiting for {needed(needs) or 'a remote'}: {text}")
+            said = text
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _asked(names: Sequence[str], needs: NeedsForm, told: dict[str, str]) -> Replies[Free]:
+    """What each remote has; one that cannot be asked is told of, once for each reason."""
+
+    def ask(name: str) -> Free:
+        target = remote_host(remotes.remote(name))
+        return target.free(target.environment(), needs)
+
+    found: Replies[Free] = Replies()
+    for name, reply in replies({name: partial(ask, name) for name in names}):
+        if not isinstance(reply, GuildError):
+            found.answers[name] = reply
+            continue
+        found.errors[name] = reply
+        if told.get(name) != reply.message:
+            told[name] = reply.message
+            console.warn(reply)
+    return found
+
+
+def refuse_if_taken(target: Host, needs: NeedsForm) -> None:
+    """Raise NotFree where a host does not have what is needed."""
+    free = target.free(target.environment(), needs)
+    if free["refusal"]:
+        hint = "" if free["never"] else "To have it wait: --wait-free"
+        raise NotFree(f"there is no room for {needed(needs)}{on(target)}: {free['refusal']}", hint)
+
+
+def ranked(answers: Mapping[str, Free]) -> list[str]:
+    """The remotes that have what is needed, the freest first: by GPUs, then by cores."""
+    able = [name for name, free in answers.items() if not free["refusal"]]
+    return sorted(able, key=lambda name: _freedom(answers[name]), reverse=True)
+
+
+def _freedom(free: Free) -> tuple[int, float, int]:
+    idle = free["cores"] - free["load"]
+    return free_gpus(free), min(float(free["free_cores"]), idle), free["free_memory"] or 0
+
+
+def free_gpus(free: Free) -> int:
+    """How many GPUs are free."""
+    return sum(card["free"] for card in free["cards"])
+
+
+def why(answers: Mapping[str, Free], chosen: str) -> str:
+    """Why it is this one, in a line: `gpu2: 2 of 4 GPUs free; gpu1: none`."""
+    free = answers[chosen]
+    by_cards = any(answer["cards"] for answer in answers.values())
+    what = "GPUs" if by_cards else "cores"
+    others = [f"{name}: {_short(one, by_cards)}" for name, one in answers.items() if name != chosen]
+    return "; ".join([f"{chosen}: {_amount(free, by_cards)} {what} free", *others])
+
+
+def _short(free: Free, by_cards: bool = True) -> str:
+    if free["refusal"]:
+        return "none" if free["refusal"].startswith("none of") else free["refusal"]
+    return _amount(free, by_cards)
+
+
+def _amount(free: Free, by_cards: bool) -> str:
+    if by_cards:
+        return f"{free_gpus(free)} of {len(free['cards'])}"
+    return f"{free['free_cores']} of {free['cores']}"
+
+
+def _refusal(found: Replies[Free], needs: NeedsForm, text: str) -> GuildError:
+    error = NotFree(
+        f"there is no room for {needed(needs) or 'the run'}: {text}", "To wait for it: --wait-free"
+    )
+    error.exit = max(Exit.ERROR, found.exit)
+    return error
