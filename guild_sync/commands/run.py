@@ -290,7 +290,7 @@ def _needs(args: Arguments) -> NeedsGiven:
             raise UsageError(f"--cpus takes a number up to {MOST_CORES}")
         found["cpus"] = cpus
     if (text := args.text("--memory")) is not None:
-        from guild_sync.config.selection import size
+        from guild_sync.config.texts import size
 
         if not (amount := size(text)):
             raise UsageError(f"--memory takes a size such as 16G or 500M, not {text!r}")

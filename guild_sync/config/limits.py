@@ -6,7 +6,7 @@ from guild_sync.config.faults import Place
 from guild_sync.config.file import load
 from guild_sync.config.home import config_path
 from guild_sync.config.sections import KEEP_FREE, section
-from guild_sync.config.selection import size
+from guild_sync.config.texts import size
 
 _DEFAULT = 1 << 30  # bytes
 

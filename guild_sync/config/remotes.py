@@ -30,9 +30,8 @@ from guild_sync.config.selection import (
     DEFAULT_LARGE,
     EVERYTHING,
     Selection,
-    size,
 )
-from guild_sync.config.texts import is_one_line, nearest, plain_name, short
+from guild_sync.config.texts import is_one_line, nearest, plain_name, short, size
 from guild_sync.config.variables import is_value, is_variable
 from guild_sync.errors import FaultyRemote, RemoteNotFound
 

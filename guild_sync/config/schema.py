@@ -8,8 +8,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from schema import And, Or, Schema, SchemaError
 
 from guild_sync.config.faults import Place
-from guild_sync.config.selection import AT_END, is_pattern, size
-from guild_sync.config.texts import is_one_line, nearest, short
+from guild_sync.config.selection import AT_END, is_pattern
+from guild_sync.config.texts import is_one_line, nearest, short, size
 from guild_sync.config.variables import is_value
 
 # A host, user or remote name goes to ssh and rsync as an argument: nothing that could

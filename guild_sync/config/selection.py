@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from guild_sync.agent import protocol
+from guild_sync.config.texts import size
 from guild_sync.errors import UsageError
 
 AT_END = "at-end"
 DEFAULT_LARGE = 10 << 20  # bytes
-
-_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?\Z", re.I)
-_UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
 
 
 @dataclass(frozen=True)
@@ -68,14 +65,6 @@ class Selection:
 
 
 EVERYTHING = Selection()
-
-
-def size(text: object) -> int | None:
-    """The bytes that `100M` or `1.5G` (powers of 1024) stand for; None where it is no size."""
-    match = _SIZE.match(str(text)) if isinstance(text, (str, int)) else None
-    if isinstance(text, bool) or not match:
-        return None
-    return int(float(match["number"]) * _UNITS[match["unit"].upper()])
 
 
 def is_pattern(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Text that people write in files: whether it is one line, a name, a regular expression."""
+"""Text that people write in files: whether it is one line, a name, a size, a regular expression."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TypeGuard
 
 # Control characters, what ends a line to Unicode, and halves of characters, which no file has.
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?\Z", re.I)
+_UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
 
 
 def is_one_line(value: object) -> TypeGuard[str]:
@@ -32,6 +34,14 @@ def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
 
     found = get_close_matches(word, [*known], 1, likeness)
     return found[0] if found else ""
+
+
+def size(text: object) -> int | None:
+    """The bytes that `100M` or `1.5G` (powers of 1024) stand for; None where it is no size."""
+    match = _SIZE.match(str(text)) if isinstance(text, (str, int)) else None
+    if isinstance(text, bool) or not match:
+        return None
+    return int(float(match["number"]) * _UNITS[match["unit"].upper()])
 
 
 def gpus_of(text: str) -> tuple[int, str | None]:

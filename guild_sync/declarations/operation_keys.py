@@ -13,8 +13,7 @@ from typing import TypedDict
 from guild_sync.agent.protocol import SPECIFIER, Value
 from guild_sync.agent.store import attrs
 from guild_sync.config.faults import Place, yes_or_no
-from guild_sync.config.selection import size
-from guild_sync.config.texts import gpus_of, is_one_line, why_no_pattern
+from guild_sync.config.texts import gpus_of, is_one_line, size, why_no_pattern
 from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import (
     MOST_CORES,

@@ -74,11 +74,6 @@ class Possession:
             os.close(self._folder)
 
 
-def is_asked_for(job: Job) -> bool:
-    """Whether a run with this job needs anything of its host for itself, or says what it sees."""
-    return bool(job.get("needs") or (job.get("env") or {}).get(DEVICES) or shared_handles())
-
-
 def take(
     directory: str, job: Job, environment: Environment, waiting: Optional[Waiting]
 ) -> Possession:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Op
 from .. import protocol
 from ..errors import AgentError, is_exhaustion
 from ..machine import processes
-from ..machine.children import agent_argv
+from ..machine.children import agent_argv, shared_handles
 from ..machine.environment import Environment, user_name, variables_of
 from ..protocol import WAITING, Job, Plain, now
 from ..store import inside, locks, rundir
@@ -136,15 +136,21 @@ class _Wait:
             self._on_begin()
 
 
+def _needs_a_share(job: Job) -> bool:
+    """Whether a run with this job needs anything of its host for itself, or says what it sees."""
+    devices = (job.get("env") or {}).get(protocol.DEVICES)
+    return bool(job.get("needs") or devices or shared_handles())
+
+
 def _share_of(planned: _Planned, wait: Optional[_Wait]) -> Optional[Possession]:
     """What the run needs of its host, waited for with `wait`; None where it needs nothing.
 
     Raises AgentError where it cannot be had, or where the run is told to end while it waits.
     """
-    from ..capacity import taking
-
-    if not taking.is_asked_for(planned.job):
+    if not _needs_a_share(planned.job):
         return None
+    from ..capacity import taking  # most runs need nothing for themselves
+
     args = planned.directory, planned.job, planned.environment
     if wait is None:
         return taking.take(*args, waiting=None)
