@@ -7,7 +7,8 @@ import re
 import signal
 import sys
 from contextlib import contextmanager
-from typing import Iterator, NoReturn
+from types import FrameType
+from typing import Iterator, NoReturn, Optional
 
 from ..protocol import RetryForm, lasting
 from ..store import attempts, inside
@@ -86,7 +87,7 @@ class _TooLong(Exception):
 def _timed() -> Iterator[None]:
     """Have the end of a timer that is set within raise _TooLong, also out of a search."""
 
-    def end(_signum: int, _frame: object) -> NoReturn:
+    def end(_signum: int, _frame: Optional[FrameType]) -> NoReturn:
         raise _TooLong
 
     before = signal.signal(signal.SIGALRM, end)
