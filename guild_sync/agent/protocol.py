@@ -23,13 +23,13 @@ else:
     class TypedDict(dict):
         """What the forms are made of where they are only named: typing's own cost 2 ms a start.
 
-        hosts/answers.py asks for `__total__`, the annotations, and no more.
+        forms.py asks for `__total__`, the annotations, and no more.
         """
 
         def __init_subclass__(cls, total=True):
             cls.__total__ = total
 
-    # Classes of their own, by which hosts/answers.py knows what it has to check.
+    # Classes of their own, by which forms.py knows what it has to check.
     class Value: ...
 
     class Plain: ...

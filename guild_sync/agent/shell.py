@@ -15,7 +15,7 @@ from typing import Dict, Sequence
 from .errors import AgentError
 from .machine.environment import Environment
 from .protocol import Job
-from .running.operation import COMMAND_NOT_FOUND
+from .running.operation import COMMAND_NOT_FOUND, NUL
 from .running.runner import variables_of_operation
 from .staging import meeting
 from .store import inside, rundir
@@ -63,7 +63,7 @@ def enter(home: str, run_id: str, command: Sequence[str]) -> int:
         os.execvpe(argv[0], argv, variables)
     except (OSError, ValueError) as e:
         signal.signal(signal.SIGPIPE, before)
-        why = e.strerror if isinstance(e, OSError) else "a word or a variable has a NUL in it"
+        why = e.strerror if isinstance(e, OSError) else NUL
         _say("cannot run %s: %s" % (rundir.shown(argv[0]), why))
     return COMMAND_NOT_FOUND
 

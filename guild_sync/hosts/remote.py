@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.calls import Function, Functions, Stream
+from guild_sync.agent.forms import Misread, read
 from guild_sync.agent.protocol import ENV
 from guild_sync.errors import GuildError, RemoteError, Unreachable
-from guild_sync.hosts.answers import Misread, read
 from guild_sync.hosts.base import Host, error_of_kind, from_here
 from guild_sync.hosts.bootstrap import (
     ABSENT,

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from guild_sync.agent.forms import Misread, read
 from guild_sync.agent.protocol import MOST, Filters, Notes, Run, State, SurveyForm, Value
 from guild_sync.agent.store.attrs import is_encodable
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, RemoteError
-from guild_sync.hosts.answers import Misread, read
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from packed import KINDS, export, import_
 from rundirs import A, make
 
-from guild_sync.agent import protocol
+from guild_sync.agent import forms, protocol
 from guild_sync.agent.calls import TABLE
 from guild_sync.agent.catalog import describe, filters
 from guild_sync.agent.errors import AgentError
@@ -32,7 +32,7 @@ from guild_sync.config.home import config_path
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import reader
 from guild_sync.hooks import configured
-from guild_sync.hosts import answers, frames
+from guild_sync.hosts import frames
 from guild_sync.runs.follow import Lines
 from guild_sync.sync import ledger
 from guild_sync.transport import rsync, rsync_compare, rsync_failures
@@ -180,8 +180,8 @@ def test_what_once_was_a_crash_is_none(path: Path, tmp_path: Path) -> None:
 @FUZZ
 @given(answer=JSON, function=st.sampled_from(sorted(TABLE)))
 def test_an_answer_is_one_or_is_none(answer: object, function: str) -> None:
-    with suppress(answers.Misread):
-        answers.read(TABLE[function].answer, answer)
+    with suppress(forms.Misread):
+        forms.read(TABLE[function].answer, answer)
 
 
 @FUZZ

@@ -23,10 +23,9 @@ from support import Guild
 
 import guild_sync
 from guild_sync import main
-from guild_sync.agent import protocol
+from guild_sync.agent import forms, protocol
 from guild_sync.agent.calls import TABLE, Stream
 from guild_sync.cli import table
-from guild_sync.hosts import answers
 from guild_sync.hosts.agent import AgentClient
 
 PACKAGE = Path(guild_sync.__file__).parent
@@ -355,7 +354,7 @@ def test_what_is_no_type_gets_only_rarer() -> None:
 OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.shell",  # which, as the runner, has this process
-    "agent.json_text",  # both read what the other sends
+    *("agent.forms", "agent.json_text"),  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.machine.environment",  # user_name
@@ -457,7 +456,7 @@ def test_each_function_of_the_agent_answers_what_the_table_says() -> None:
         if isinstance(function, Stream):
             returned = returned.__args__[2]
         assert plain(returned) == plain(function.answer), name
-        assert callable(answers._reader(function.answer)), name
+        assert callable(forms._reader(function.answer)), name
 
 
 def test_each_function_has_its_method_and_is_asked_for_there_alone() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
+NUL = "a word or a variable has a NUL in it"  # why the kernel starts no such program
 _POLL = 0.05  # seconds between looks where no event tells of an end
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
@@ -162,8 +163,9 @@ def operate(
                 preexec_fn=die_with_parent(),
                 pass_fds=handles,
             )
-        except OSError as e:
-            pass_on.line("cannot run %s: %s" % (argv[0], e.strerror))
+        except (OSError, ValueError) as e:
+            why = e.strerror if isinstance(e, OSError) else NUL
+            pass_on.line("cannot run %s: %s" % (argv[0], why))
             on_start()
             return Ended(COMMAND_NOT_FOUND, work.is_told)
         finally:

@@ -450,6 +450,8 @@ def _argv(directory: str, job: Job, environment: Environment) -> List[str]:
     if job.get("module"):
         main_program = os.path.join(here, "op_main.py")
         return [environment.python, "-u", main_program, job["module"], *job.get("args", ())]
+    if not job.get("argv"):
+        raise AgentError("the run's job has no command")
     return list(job["argv"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .. import json_text
+from .. import forms, json_text
 from ..errors import AgentError
 from ..protocol import Job
 from . import atomic, inside, rundir
@@ -20,13 +20,14 @@ def write_job(directory: str, job: Job) -> None:
 
 
 def read_job(directory: str) -> Job:
-    """What the run is to do, as `stage` wrote it."""
+    """What the run is to do, as `stage` wrote it; or another, where it came from elsewhere."""
     try:
-        job: Job = json_text.read(inside.read(rundir.guild_dir(directory), JOB, _MAX_JOB))
+        found = json_text.read(inside.read(rundir.guild_dir(directory), JOB, _MAX_JOB))
     except FileNotFoundError:
         raise AgentError("the run has no job: another program made it", kind="refused") from None
     except (OSError, ValueError) as e:
         raise AgentError("cannot read the run's job: %s" % e) from None
-    if not isinstance(job, dict):
-        raise AgentError("the run's job is not one")
-    return job
+    try:
+        return forms.read(Job, found)
+    except forms.Misread as e:
+        raise AgentError("the run's job is not one: %s" % rundir.shown(str(e))) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import rundirs
 
-from guild_sync.agent.protocol import ENV, RUN_ENV
+from guild_sync.agent.protocol import ENV, RUN_ENV, RequirementForm
 from guild_sync.agent.store.rundir import LOCK_CONFIRMED, LOCK_IMPORTED, LOCK_LOST, LOCK_REMOTE
 
 BECOME = """\
@@ -52,6 +52,21 @@ def with_job(home: Path, job: object, **marks: str) -> Path:
     return run
 
 
+def required(flag: str) -> RequirementForm:
+    """That an operation requires what this flag names."""
+    return {
+        "kind": "operation",
+        "source": "train",
+        "name": flag,
+        "flag": flag,
+        "select": [],
+        "target_path": "",
+        "rename": [],
+        "keep_folders": False,
+        "copy": False,
+    }
+
+
 def environment(folder: Path) -> dict[str, str]:
     """A Python environment, with what a remote and the run itself add."""
     (folder / "venv/bin").mkdir(parents=True)
@@ -82,7 +97,7 @@ def test_a_run_that_consists_of_others_or_of_another_program_has_one_too(home: P
 
 
 def test_what_was_required_is_named_as_the_operation_found_it(home: Path) -> None:
-    run = with_job(home, {"env": {}, "requires": [{"flag": "prepare"}]})
+    run = with_job(home, {"env": {}, "requires": [required(flag="prepare")]})
     (run / ".guild/attrs/flags").write_text("prepare: abc\n")
     assert found(home)[1]["FLAG_PREPARE"] == "abc"
 
@@ -100,7 +115,7 @@ def test_nothing_that_a_remote_or_an_archive_has_sent_chooses_what_runs_here(
         "python_path": ["evil"],
         "source_dest": "evil",
         "secrets": ["\x1b[2J"],
-        "requires": [{"flag": "x"}],
+        "requires": [required(flag="x")],
     }
     with_job(home, job, **{mark: "gpu1"})
     _, variables = found(home)

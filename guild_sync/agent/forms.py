@@ -1,38 +1,48 @@
-"""What a remote's agent answers, read into the forms of agent/protocol.py.
+"""JSON of another's making, read into the forms of protocol.py.
 
-A remote is another's machine, and its word is checked: keys that a form has, each of its
-type; all other keys are dropped.
+A remote is another's machine, and so are the runs that come from one: keys that a form has, each
+of its type; all other keys are dropped.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Type,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from guild_sync.agent import protocol
+from . import protocol
 
 T = TypeVar("T")
 Reader = Callable[[object], Any]
 
 
 class Misread(ValueError):
-    """The answer is not of the form that is asked for; the message is where."""
+    """It is not of the form that is asked for; the message is where."""
 
 
-def read(form: type[T], answer: object) -> T:
-    """`answer`, changed to what that form has: a copy of a large one would take as much again.
+def read(form: Type[T], value: object) -> T:
+    """`value`, changed to what that form has: a copy of a large one would take as much again.
 
     Raises Misread where it cannot be.
     """
     try:
-        found: T = _reader(form)(answer)
+        found: T = _reader(form)(value)
     except RecursionError:
         raise Misread("is nested too deeply") from None
     return found
 
 
-_known: dict[object, Reader] = {}
+_known: Dict[object, Reader] = {}
 
 
 def _reader(form: object) -> Reader:
@@ -85,7 +95,7 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and abs(value) < 1e11
 
 
-_PLAIN: dict[object, Reader] = {
+_PLAIN: Dict[object, Reader] = {
     str: _exactly(str),
     int: _exactly(int),
     bool: _exactly(bool),
@@ -111,7 +121,7 @@ def _within(place: object, reader: Reader, value: object) -> object:
 def _of_mapping(form: type) -> Reader:
     hints = get_type_hints(form)
     required = _required(form)
-    readers: dict[str, Reader] = {}
+    readers: Dict[str, Reader] = {}
 
     def checked(value: object) -> object:
         if not isinstance(value, dict):
@@ -130,7 +140,7 @@ def _of_mapping(form: type) -> Reader:
     return checked
 
 
-def _required(form: type) -> list[str]:
+def _required(form: type) -> List[str]:
     """The keys that are always there: those of each form that it is made of, if that is total."""
     parts = [vars(part) for part in form.__mro__]
     return [key for part in parts if part.get("__total__") for key in part["__annotations__"]]
@@ -163,13 +173,12 @@ def _of_dict(keys: Reader, values: Reader) -> Reader:
     return checked
 
 
-def _of_tuple(readers: list[Reader]) -> Reader:
+def _of_tuple(readers: List[Reader]) -> Reader:
     def checked(value: object) -> object:
         if not isinstance(value, list) or len(value) != len(readers):
             raise Misread(f"is not a list of {len(readers)}")
         return tuple(
-            _within(at, reader, item)
-            for at, (reader, item) in enumerate(zip(readers, value, strict=True))
+            _within(at, reader, item) for at, (reader, item) in enumerate(zip(readers, value))
         )
 
     return checked

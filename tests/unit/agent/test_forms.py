@@ -1,4 +1,4 @@
-"""What a remote's agent answers, read into the forms of the protocol."""
+"""JSON of another's making, read into the forms of the protocol."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from copy import deepcopy
 import pytest
 
 from guild_sync.agent import protocol
-from guild_sync.hosts.answers import Misread, read
+from guild_sync.agent.forms import Misread, read
 
 A = "a" * 32
 STATE: dict[str, object] = {
