@@ -299,6 +299,13 @@ KILLED = {
     "verify": Killed(
         ("sync", "--verify"), altered_here, completed_and_no_worse, ("sync", "--verify"), as_there
     ),
+    "mend": Killed(
+        ("pull", "far", "--verify", "-y"),
+        altered_here,
+        completed_and_no_worse,
+        ("pull", "far", "--verify", "-y"),
+        as_there,
+    ),
     "push": Killed(
         ("push", "far", *RUNS, "-y"),
         nothing_there,
