@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from comparing import faults, whole_or_marked
 from relay import Relay, relay
-from support import Done, Guild, Server
+from support import Done, Guild, Server, wait_until
 
 from guild_sync.agent import protocol
 from guild_sync.agent.protocol import Plain
@@ -105,6 +106,15 @@ def check_after(guild: Guild, there: Path, remote: str, *again: str) -> None:
     assert faults(guild.home, there, remote) == []
     lacking = ids_of(there) - ids_of(guild.home)
     assert not lacking, f"{lacking} have not come"
+
+
+def wait_for_agents(there: Path) -> None:
+    """Wait for all that agents do there: they outlive a guild that is killed."""
+
+    def commands() -> str:
+        return subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
+
+    wait_until(lambda: f"{there}/agent/" not in commands(), f"the end of the agents in {there}")
 
 
 def ids_of(home: Path) -> set[str]:

@@ -6,6 +6,7 @@ printed, and so are the faults that were injected.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -20,11 +21,12 @@ from functools import partial
 from pathlib import Path
 
 import yaml
-from comparing import faults, whole_or_marked
-from faults import end_run, write_run
+from comparing import differences, faults, whole_or_marked
+from faults import change_a_byte, end_run, wait_for_agents, write_run
 from starts import Starts
 from support import BIN
 
+from guild_sync.agent import protocol
 from guild_sync.agent.store import locks, rundir
 
 SANDBOXES = 5
@@ -41,6 +43,7 @@ class Soak:
         self.injected: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.held: dict[Path, int] = {}
+        self.cleaned: set[str] = set()
         self.starts = Starts(folder / "project", self.random)
         self.env = {
             **os.environ,
@@ -209,10 +212,99 @@ class Soak:
         for process in many:
             process.wait(300)
 
+    # What looks after runs that are over.
+
+    def alter(self) -> None:
+        """A byte changes in a copy that is whole: it is named, and mended, kills or not."""
+        copies = [run for run in self._whole() if (run / ".guild/output").stat().st_size]
+        if not copies:
+            return
+        run = self.random.choice(copies)
+        self.note(f"alter: {run.name}")
+        change_a_byte(run / ".guild/output")
+        found = self.guild("verify", run.name)
+        if found.returncode != 4 or f"{run.name}/.guild/output" not in found.stdout.decode():
+            self.wrong.append(f"a byte of {run.name} was not found: {found}")
+        self._end_within(1.5, self.popen("sync", "--verify", run.name))
+        self.guild("sync", "--verify", run.name)
+        self.verify()
+
+    def verify(self) -> None:
+        """What `guild verify` says of each copy, held against both sides."""
+        told = json.loads(self.guild("verify", "--json").stdout)
+        self.wrong += [f"not verified: {remote}" for remote in told["remotes"]]
+        for verdict in told["runs"]:
+            run_id, there = verdict["run"], self.there(verdict["remote"])
+            if verdict["verdict"] == "differs":
+                self.wrong.append(f"{run_id} differs: {verdict['differing']}")
+            elif verdict["verdict"] == "same":
+                self.wrong += differences(self.home / "runs" / run_id, there / "runs" / run_id)
+
+    def _whole(self) -> list[Path]:
+        """The runs here that are over, and there as well."""
+        runs = (run for run in sorted((self.home / "runs").glob("[0-9a-f]*")))
+        return [
+            run
+            for run in runs
+            if rundir.status(str(run)).text in protocol.FINAL
+            if any((self.there(box) / "runs" / run.name).exists() for box in self.boxes)
+        ]
+
+    def clean(self) -> None:
+        self._clean(lambda box, process: process.wait(300), "-p")
+
+    def kill_clean(self) -> None:
+        self._clean(lambda box, process: self._end_within(2.5, process), "-p")
+
+    def cut_clean(self) -> None:
+        def cut(box: str, process: subprocess.Popen[bytes]) -> None:
+            time.sleep(self.random.uniform(0, 2.0))
+            self._end_sessions(box)
+            process.wait(300)
+
+        self._clean(cut, "-p")
+
+    def clean_while_syncing(self) -> None:
+        """What comes home meanwhile may go, too: so all of it goes to the trash."""
+
+        def sync(box: str, process: subprocess.Popen[bytes]) -> None:
+            self.guild(*self.random.choice([("sync",), ("sync", "--verify")]))
+            process.wait(300)
+
+        self._clean(sync)
+
+    def _clean(self, during: Callable[[str, subprocess.Popen[bytes]], object], *how: str) -> None:
+        """Clean a remote while something happens; what has gone there is whole here."""
+        box = self.random.choice(self.boxes)
+        there, before = self.there(box), self.folder / "before"
+        words = (
+            "-y",
+            "--keep-last",
+            str(self.random.choice([0, 1, 5])),
+            *self.random.choice([how, ()]),
+        )
+        self.note(f"clean {box} {words}")
+        shutil.copytree(there / "runs", before, symlinks=True)
+        during(box, self.popen("clean", "-r", box, *words))
+        wait_for_agents(there)
+        for run in sorted(before.glob("[0-9a-f]*")):
+            if not (there / "runs" / run.name).exists():
+                gone = there / "trash/runs" / run.name
+                here = self.home / "runs" / run.name
+                self.wrong += differences(here, gone if gone.exists() else run)
+                if rundir.status(str(here)).text not in protocol.FINAL:
+                    self.wrong.append(f"{run.name} went from {box}, and is not over here")
+                if "-p" not in words and not gone.exists():
+                    self.wrong.append(f"{run.name} is not in the trash of {box}")
+                self.cleaned.add(run.name)
+        shutil.rmtree(before)
+        self.verify()
+
     FAULTS = (
         *("kill_guild", "kill_guild", "cut_connections", "restart_server"),
         *("delete_and_put_back", "move_home", "several_at_once"),
         *("kill_start", "kill_start", "cut_start", "start_while_syncing"),
+        *("alter", "clean", "kill_clean", "cut_clean", "clean_while_syncing"),
     )
 
     def step(self) -> None:
@@ -249,6 +341,9 @@ class Soak:
             }
             self.wrong += [f"{run_id} has not come" for run_id in lacking]
             self.wrong += self.starts.untrue(self.there(box))
+        self.verify()
+        here = {p.name for p in (self.home / "runs").glob("[0-9a-f]*")}
+        self.wrong += [f"{i} was cleaned, and is not here" for i in sorted(self.cleaned - here)]
         self.wrong += [f"{run_id} is still expected" for run_id in self.starts.expected(self.home)]
         if (self.home / "error.log").exists():
             self.wrong.append((self.home / "error.log").read_text())
@@ -276,7 +371,8 @@ def soak(seconds: float, count: int, seed: int) -> list[str]:
         world.close()
         if not wrong:
             shutil.rmtree(folder, ignore_errors=True)
-    print(dict(world.injected), f"started: {started}, {len(wrong)} wrong", flush=True)
+    print(dict(world.injected), f"started: {started}, {len(world.cleaned)} cleaned", flush=True)
+    print(f"{len(wrong)} wrong", flush=True)
     return wrong and [*wrong, f"all of it is in {folder}"]
 
 

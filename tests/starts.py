@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 from collections import Counter
 from pathlib import Path
 
-from support import project, wait_until
+from faults import wait_for_agents
+from support import project
 
 from guild_sync.agent import protocol
 from guild_sync.agent.store import locks, rundir
@@ -51,8 +51,7 @@ class Starts:
 
     def wait_for_ends(self, there: Path) -> None:
         """Wait for all that agents do there: those too whose guild was killed meanwhile."""
-        agents = str(there / "agent")
-        wait_until(lambda: agents not in _commands(), f"the end of the agents in {there}")
+        wait_for_agents(there)
 
     def age(self, home: Path) -> None:
         """Have all that is expected have been started a minute earlier."""
@@ -83,8 +82,3 @@ class Starts:
 def _runs(there: Path) -> list[Path]:
     """The runs there that were started: the others have ids that are small numbers."""
     return [path for path in sorted((there / "runs").glob("[0-9a-f]*")) if path.name[:8] != "0" * 8]
-
-
-def _commands() -> str:
-    """The command lines of all processes."""
-    return subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout

@@ -100,10 +100,17 @@ def pull(
                 part.is_moved,
                 reading,
             )
-            argv = (argv[0], f"--out-format={OUT_FORMAT}", *argv[1:])
+            # What is replaced is of runs that have ended: no mark says that they are not whole.
+            flushed = ["--fsync"] if reading is not None and _can_flush() else []
+            argv = (argv[0], *flushed, f"--out-format={OUT_FORMAT}", *argv[1:])
             folders = (runs_there, part.target)
             done.append(_copy(remote, argv, part, folders, on_progress, is_full))
     return _together(done)
+
+
+def _can_flush() -> bool:
+    """Whether rsync here can have a file on the disk before it gets its name: from 3.2.4 on."""
+    return b"--fsync" in process.run(("rsync", "--help")).stdout
 
 
 class Part(NamedTuple):

@@ -26,6 +26,7 @@ from faults import (
     ids_of,
     mark,
     rng,
+    wait_for_agents,
     write_run,
 )
 from packed import export, import_
@@ -265,6 +266,7 @@ def all_home(guild: Guild, there: Path) -> None:
 
 def whole_here(guild: Guild, there: Path) -> list[str]:
     """What of the runs is not whole here, as its end says that it is; or not whole there."""
+    wait_for_agents(there)
     found = []
     for run_id in RUNS:
         here = guild.home / "runs" / run_id
@@ -298,6 +300,13 @@ KILLED = {
     "sync": Killed(("sync",), marked_or_expected_here, whole, ("sync",), all_come),
     "verify": Killed(
         ("sync", "--verify"), altered_here, completed_and_no_worse, ("sync", "--verify"), as_there
+    ),
+    "mend": Killed(
+        ("pull", "far", "--verify", "-y"),
+        altered_here,
+        completed_and_no_worse,
+        ("pull", "far", "--verify", "-y"),
+        as_there,
     ),
     "push": Killed(
         ("push", "far", *RUNS, "-y"),

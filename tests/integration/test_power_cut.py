@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from comparing import differences, faults, whole_or_marked
-from faults import end_run, held, write_run
+from faults import change_a_byte, end_run, held, write_run
 from rundirs import state
 from support import Guild, Server, keep_nothing_free
 
@@ -59,10 +59,10 @@ class Disk:
 
 
 @contextmanager
-def mounted(file: Path, folder: Path) -> Iterator[None]:
+def mounted(file: Path, folder: Path, options: str = "auto_da_alloc") -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     # Nothing is to be written before guild asks for it.
-    argv = ["mount", "-t", "ext4", "-o", "loop,commit=600", str(file), str(folder)]
+    argv = ["mount", "-t", "ext4", "-o", f"loop,commit=600,{options}", str(file), str(folder)]
     if os.getuid() != 0 or subprocess.run(argv, capture_output=True).returncode != 0:
         pytest.skip("only root can mount a disk, and not everywhere")
     try:
@@ -72,15 +72,15 @@ def mounted(file: Path, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk(folder: Path) -> Iterator[Disk]:
-    """A disk at the folder."""
+def disk(folder: Path, options: str = "auto_da_alloc") -> Iterator[Disk]:
+    """A disk at the folder, mounted with these options, by default as ext4 is anyway."""
     if not shutil.which("mkfs.ext4"):
         pytest.skip("there is no mkfs.ext4")
     file = folder.with_name(folder.name + ".img")
     with open(file, "wb") as f:
         f.truncate(16 << 20)
     subprocess.run(["mkfs.ext4", "-q", "-b", "1024", str(file)], check=True)
-    with mounted(file, folder):
+    with mounted(file, folder, options):
         yield Disk(folder, file)
 
 
@@ -148,6 +148,35 @@ def test_a_pulled_run_that_has_ended_is_on_the_disk(
             completed += now == rundir.Status("completed")
             assert now.remote in (None, remote), "the mark came before the first byte"
     assert completed == len(RUNS)
+
+
+@pytest.mark.parametrize("words", [("pull", "--verify", "-y"), ("sync", "--verify")])
+def test_a_mend_leaves_each_file_as_it_was_or_mended(
+    guild: Guild, remote: str, there: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """On a file system, too, where a rename may be on the disk before what is in the file."""
+    for run_id in RUNS:
+        write_run(there, run_id, sizes=SIZES)
+    with disk(guild.home, "noauto_da_alloc") as here:
+        keep_nothing_free(guild)
+        guild.ok("pull", remote, "-y")
+        for run_id in RUNS:
+            change_a_byte(guild.home / "runs" / run_id / "file-0")
+        os.sync()
+        before = {i: (guild.home / "runs" / i / "file-0").read_bytes() for i in RUNS}
+        rsync_that_is_cut(tmp_path / "bin", here, guild.env)
+        guild.ok(words[0], *([remote] if words[0] == "pull" else []), *words[1:])
+        here.cut()
+        assert faults(guild.home, there, remote) == []
+        for home in here.left():
+            for run_id in RUNS:
+                run = home / "runs" / run_id
+                assert rundir.status(str(run)) == rundir.Status("completed")
+                found = (run / "file-0").read_bytes()
+                mended = (there / "runs" / run_id / "file-0").read_bytes()
+                assert found in (before[run_id], mended), f"{len(found)} bytes"
+                assert (run / "file-1").stat().st_size == SIZES[1]
+        assert found == mended
 
 
 def test_a_pushed_run_is_on_the_disk_there_before_its_mark_goes(
