@@ -43,6 +43,7 @@ LONG_NAMES = {
     "-max": "--max",
     "--simplified": "--simple",
 }
+Unknown = Mapping[str, Sequence[str]]  # a name that no run has -> those like it
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
 _HOME = "--home"  # where a run is, beside its status
 STATUSES = tuple(option[2:] for option in _STATUS_LETTERS.values() if option != _HOME)
@@ -382,19 +383,33 @@ def filters_for(args: Arguments, target: Host, *, changes: bool, deleted: bool =
     A name in an expression that no run there has is warned of. Where runs are to change, it
     raises UsageError: `lrr != 0.1` holds for every run that has no `lrr`.
     """
-    found = {**filters(args), **_home(args, target)}
-    if "expression" not in found:
-        return found
     from guild_sync.hosts.base import on
+
+    found = filters_on(args, target)
+    tell_of_unknown(unknown_names(found, target, deleted), on(target), changes)
+    return found
+
+
+def unknown_names(found: Filters, target: Host, deleted: bool) -> Unknown:
+    """The names in the expression of filters that no run of a host has, and what is like each."""
+    return target.unknown_names(found["expression"], deleted) if "expression" in found else {}
+
+
+def tell_of_unknown(names: Unknown, on: str, changes: bool) -> None:
+    """Warn of names that no run has `on` a host; raises where runs are to change."""
     from guild_sync.output import terminal
 
-    for name, alike in target.unknown_names(found["expression"], deleted).items():
-        message = f"the filter asks for {terminal.clean(name)!r}, which no run{on(target)} has"
+    for name, alike in names.items():
+        message = f"the filter asks for {terminal.clean(name)!r}, which no run{on} has"
         hint = f"Did you mean {terminal.clean(alike[0])!r}?" if alike else ""
         if changes:
             raise UsageError(message, hint or "See the names with 'guild runs info'.")
         console.warn(GuildError(message, hint))
-    return found
+
+
+def filters_on(args: Arguments, target: Host) -> Filters:
+    """As `filters`, for the runs of a host, which is not asked about them."""
+    return {**filters(args), **_home(args, target)}
 
 
 def _home(args: Arguments, target: Host) -> Filters:

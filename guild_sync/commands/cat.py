@@ -4,12 +4,15 @@ Usage:
   guild cat [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the latest of all is
+meant, or RUN: an id that one of them has, or gpu1:3.
 
 Options:
   -p, --path PATH    The file, relative to the run's directory.
   -s, --sourcecode   Of the source code: PATH is relative to the source code's folder.
   -O, --output       The run's output.
-  -r, --remote NAME  Show a file of a run of this remote.
+  -r, --remote NAMES
+                     Show a file of a run of this remote, or of one of several.
   -A, --archive FILE
                      Show a file of a run of this archive, such as 'guild export' makes.
   --help             Show this help and exit.
@@ -22,9 +25,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from guild_sync.cli import arguments
-from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts.choose import host
+from guild_sync.cli import arguments, several
+from guild_sync.errors import UsageError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,16 +36,16 @@ def main(argv: Sequence[str]) -> int:
         args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode"))
     ):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
-    target = host(args.text("--remote"), args.text("--archive"))
-    target.cat(
+    found = several.one_run(args, args.text("RUN"))
+    found.host.cat(
         _show,
-        run=args.text("RUN") or "1",
+        run=found.spec,
         path=path,
-        filters=arguments.filters_for(args, target, changes=False),
+        filters=found.filters,
         sourcecode=args.is_set("--sourcecode"),
     )
     sys.stdout.buffer.flush()
-    return Exit.OK
+    return found.exit
 
 
 def _show(chunk: bytes) -> None:

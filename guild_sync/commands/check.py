@@ -9,7 +9,9 @@ shows its host key and its server, and then uses the connection that is kept ope
 'guild remote login' has opened one, that alone is used.
 
 Options:
-  -r, --remote NAME  Check this remote too.
+  -r, --remote NAMES
+                     Check this remote too, or several (gpu1,gpu2, all, or a group of the config
+                     file), all of them at once.
   --offline          Connect to nothing: of a remote, only what is known here.
   --env              Only the environment: it is activated, and its Python, pip and uv are
                      asked for their versions.
@@ -25,12 +27,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import ConfigError, Exit, RemoteNotFound, UsageError
+from guild_sync.errors import ConfigError, Exit, GuildError, RemoteNotFound, UsageError
+from guild_sync.fleet import naming
+from guild_sync.fleet.asking import replies
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import check
 from guild_sync.monitoring.check import Line
@@ -48,11 +53,10 @@ def main(argv: Sequence[str]) -> int:
     named = args.text("--remote")
     if named and args.is_set("--offline") and parts:
         raise UsageError("--env and --space of a remote need a connection, without --offline")
-    remote = _remote(named) if named else None
+    meant = _remotes(named) if named else []
     worst = Exit.OK
     told = []
-    for name, found in _sections(remote, parts or check.ALL_PARTS, args.is_set("--offline")):
-        lines = list(found)
+    for name, lines in _sections(meant, parts or check.ALL_PARTS, args.is_set("--offline")):
         worst = max(worst, *(line.exit for line in lines))
         told.append((name, lines))
         if not args.is_set("--json"):
@@ -62,22 +66,33 @@ def main(argv: Sequence[str]) -> int:
     return worst
 
 
-def _remote(name: str) -> Remote | None:
-    """The remote; None where its part of the config file has faults, which the page tells."""
-    try:
-        return remotes.remote(name)
-    except RemoteNotFound:
-        raise
-    except ConfigError:
-        return None
+def _remotes(text: str) -> list[Remote]:
+    """The remotes but for those whose part of the config file has faults, which the page tells."""
+    found = []
+    for name in naming.names(text) if naming.means_several(text) else (text,):
+        try:
+            found.append(remotes.remote(name))
+        except RemoteNotFound:
+            raise
+        except ConfigError:
+            pass
+    return found
 
 
 def _sections(
-    remote: Remote | None, parts: check.Parts, offline: bool
-) -> Iterator[tuple[str | None, Iterator[Line]]]:
-    yield None, check.here(LocalHost(str(guild_home())), parts)
-    if remote is not None:
-        yield remote.name, check.there(remote, parts, offline)
+    meant: Sequence[Remote], parts: check.Parts, offline: bool
+) -> Iterator[tuple[str | None, list[Line]]]:
+    """What is found here, then on each remote, as soon as it is known; all are asked at once."""
+
+    def there(remote: Remote) -> list[Line]:
+        return [*check.there(remote, parts, offline)]
+
+    yield None, [*check.here(LocalHost(str(guild_home())), parts)]
+    questions = {remote.name: partial(there, remote) for remote in meant}
+    for name, lines in replies(questions):
+        if isinstance(lines, GuildError):
+            raise lines
+        yield name, lines
 
 
 def _show(name: str, lines: Sequence[Line]) -> None:

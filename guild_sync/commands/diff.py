@@ -6,7 +6,8 @@ Usage:
 
 RUN is an index (1 is the latest), a run id or the beginning of one. REMOTE:RUN is a run
 of that remote, so that a run here can be compared with one there. Without RUNs the
-latest two are compared. Without options that say what, all files of the runs are.
+latest two are compared, of several remotes ('-r gpu1,gpu2', '-r all') the latest two of all.
+Without options that say what, all files of the runs are.
 The files are put in a folder for each run, and 'diff -ru' or PROGRAM is given both. What
 diff shows is cleaned of all that a terminal would obey; PROGRAM has the terminal.
 
@@ -23,7 +24,8 @@ Options:
                      from those.
   -p, --path PATH    Compare files at this path in the runs; can be given several times.
   -c, --cmd PROGRAM  Compare with this program, which may have options of its own.
-  -r, --remote NAME  Compare runs of this remote.
+  -r, --remote NAMES
+                     Compare runs of this remote, or of several.
   -A, --archive FILE
                      Compare runs of this archive, such as 'guild export' makes.
   --help             Show this help and exit.
@@ -41,10 +43,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF
-from guild_sync.cli import arguments
+from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Run
+from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
+from guild_sync.cli.several import OneRun
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
+from guild_sync.fleet.listing import PlacedRun
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
@@ -62,6 +66,7 @@ class Side(NamedTuple):
 
     host: Host
     run_id: str
+    exit: Exit = Exit.OK  # that of remotes which could not be asked for it
 
     def folder(self, other: Side) -> str:
         """The name of the folder for its files, which tells it from the other."""
@@ -80,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
             _compare(sides, part, Path(top, str(number)), program)
             for number, part in enumerate(_parts(args))
         ]
-    return Exit.OK if all(compared) else Exit.ERROR
+    return max(Exit.OK if all(compared) else Exit.ERROR, *(side.exit for side in sides))
 
 
 def _program(text: str | None) -> Sequence[str]:
@@ -105,6 +110,9 @@ def _two_runs(args: Arguments) -> tuple[Side, Side]:
         if (one.host.name, one.run_id) == (other.host.name, other.run_id):
             raise RunNotFound("there must be two runs to compare, not 1")
         return one, other
+    if remotes := several.names(args):
+        (newer, older), exit_status = several.latest(args, remotes, 2)
+        return _side(older, exit_status), _side(newer, exit_status)
     there = archive or host(args.text("--remote"))
     filters = arguments.filters_for(args, there, changes=False)
     found = there.choose(filters=filters, limit=2)
@@ -112,6 +120,10 @@ def _two_runs(args: Arguments) -> tuple[Side, Side]:
         raise RunNotFound(f"there must be two runs to compare, not {len(found) or 'none'}")
     # What changed is read from the older to the newer.
     return Side(there, found[1]["id"]), Side(there, found[0]["id"])
+
+
+def _side(listed: PlacedRun[Run], exit_status: Exit) -> Side:
+    return Side(host(listed.remote), listed.run["id"], exit_status)
 
 
 def _archive(args: Arguments) -> Host | None:
@@ -124,10 +136,13 @@ def _archive(args: Arguments) -> Host | None:
 def _named(spec: str, args: Arguments, archive: Host | None) -> Side:
     # The last colon: that of a range is never meant here, and a remote's spec may have some.
     before, colon, run = ("", "", spec) if archive else spec.rpartition(":")
-    there = archive or host(before if colon else args.text("--remote"))
-    filters = arguments.filters_for(args, there, changes=False)
-    found = there.choose(specs=[run], filters=filters)
-    return Side(there, found[0]["id"])
+    if not colon and not archive:
+        meant = several.one_run(args, run)
+    else:
+        there = archive or host(before)
+        meant = OneRun(there, run, arguments.filters_for(args, there, changes=False))
+    found = meant.host.choose(specs=[meant.spec], filters=meant.filters)
+    return Side(meant.host, found[0]["id"], meant.exit)
 
 
 def _parts(args: Arguments) -> Iterator[dict[str, str]]:

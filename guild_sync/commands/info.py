@@ -5,6 +5,8 @@ Usage:
   guild runs info [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the latest of all is
+meant, or RUN: an id that one of them has, or gpu1:3.
 Of a run that came from a remote, 'confirmed' is when that remote last gave its word.
 'waits_for' has the processes that keep a run running whose operation has ended: those that
 it started, but for what has left its session and holds none of its output. 'started_by' is
@@ -22,7 +24,8 @@ Options:
   -m, --manifest     Show the files that the run was given.
   -e, --env          Show the environment variables that guild set for it.
   --vcs-diff         Show, and nothing else, how the project differed from its commit.
-  -r, --remote NAME  Show a run of this remote.
+  -r, --remote NAMES
+                     Show a run of this remote, or of one of several.
   -A, --archive FILE
                      Show a run of this archive, such as 'guild export' makes.
   --json             Print JSON.
@@ -42,10 +45,8 @@ from contextlib import suppress
 
 from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Attempt, Details, Info, Run, Value
 from guild_sync.agent.store import attrs
-from guild_sync.cli import arguments
-from guild_sync.errors import Exit
+from guild_sync.cli import arguments, several
 from guild_sync.hosts.base import FileMissing
-from guild_sync.hosts.choose import host
 from guild_sync.output import formats, runs, terminal
 from guild_sync.output.console import to_stdout
 from guild_sync.project.values import shown
@@ -53,17 +54,19 @@ from guild_sync.project.values import shown
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"), args.text("--archive"))
-    filters = arguments.filters_for(args, target, changes=False)
-    run = target.info(spec=args.text("RUN") or "1", filters=filters)
+    found = several.one_run(args, args.text("RUN"))
+    target = found.host
+    run = target.info(spec=found.spec, filters=found.filters)
     if args.is_set("--vcs-diff"):
         with suppress(FileMissing):  # it did not
             target.cat(_cleaned_lines(), run["id"], f".guild/{COMMIT_DIFF}")
-        return Exit.OK
+        return found.exit
+    where = {"on_remote": target.name} if several.names(args) else {}
     if args.is_set("--json"):
-        print(json.dumps(run))
-        return Exit.OK
-    for line in [*fields(run), *_commit(run), *_flags(run), *_attempts(run)]:
+        print(json.dumps({**run, **where}))
+        return found.exit
+    lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
+    for line in [*lines, *fields(run), *_commit(run), *_flags(run), *_attempts(run)]:
         print(line)
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
@@ -73,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
         _print(*runs.mapping("environment", run["attrs"].get("env")))
     if args.is_set("--manifest"):
         _print("manifest:", *(f"  {terminal.clean(entry)}" for entry in run["manifest"]))
-    return Exit.OK
+    return found.exit
 
 
 def _print(*lines: str) -> None:

@@ -4,6 +4,8 @@ Usage:
   guild ls [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the latest of all is
+meant, or RUN: an id that one of them has, or gpu1:3.
 PATTERN is a path in the run, in which * ? and [a-z] stand for parts of a name and **
 for any folders; all that is below a folder that it matches is listed, too. What a copy was
 made without is listed behind the others, as not copied; 'guild pull --all-files' brings it.
@@ -18,7 +20,7 @@ Options:
   -L, --follow-links    List what is below links to folders.
   -n, --no-format       Show the names and nothing else.
   -h, --human-readable  Show sizes, in units for people.
-  -r, --remote NAME     List the files of a run of this remote.
+  -r, --remote NAMES    List the files of a run of this remote, or of one of several.
   -A, --archive FILE    List the files of a run of this archive ('guild export').
   --help                Show this help and exit.
 
@@ -31,10 +33,9 @@ import os
 from collections.abc import Sequence
 
 from guild_sync.agent.protocol import Files
-from guild_sync.cli import arguments
+from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
-from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts.choose import host
+from guild_sync.errors import UsageError
 from guild_sync.output import formats, terminal
 
 KINDS = ("sourcecode", "dependencies", "generated")
@@ -45,10 +46,10 @@ def main(argv: Sequence[str]) -> int:
     kinds = [kind for kind in KINDS if args.is_set(f"--{kind}")]
     if len(kinds) > 1:
         raise UsageError(f"--{kinds[0]} and --{kinds[1]} exclude each other")
-    target = host(args.text("--remote"), args.text("--archive"))
-    found = target.list_files(
-        run=args.text("RUN") or "1",
-        filters=arguments.filters_for(args, target, changes=False),
+    meant = several.one_run(args, args.text("RUN"))
+    found = meant.host.list_files(
+        run=meant.spec,
+        filters=meant.filters,
         pattern=args.text("--path"),
         kind=kinds[0] if kinds else None,
         everything=args.is_set("--all"),
@@ -65,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
         print(terminal.clean(f"  {link['path']} -> {link['target']} (leads out, not copied)"))
     for path in [] if bare else found["unreadable"]:
         print(terminal.clean(f"  {path} (not readable there, not copied)"))
-    return Exit.OK
+    return meant.exit
 
 
 def _lines(found: Files, args: Arguments) -> list[str]:

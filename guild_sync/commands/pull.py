@@ -15,6 +15,10 @@ changed here since are kept; where a label was changed on both sides, the one he
 stays, and a line says so. With a batch or a pipeline come the runs that it consists of,
 but for those that were deleted here.
 
+REMOTE can be several: gpu1,gpu2, all, or a group of the config file. They are worked with at
+once; RUN is gpu1:3, gpu1:1:5 or an id that one of them has. One that is down keeps no other
+waiting, and shows in the exit status. A run that several have comes from one of them.
+
 'guild-pull' is the same command by itself.
 
 Options:
@@ -28,6 +32,7 @@ Options:
   -d, --delete  Remove files of these runs that are here alone. No run is removed.
   --copy-links  Copy what links lead to that lead out of the runs, in place of them. Without
                 it they are not copied, and 'guild ls' tells where they lead.
+  --jobs N      Work with N of several remotes at a time [default: 8].
   -y, --yes     Do not ask.
   --help        Show this help and exit.
 
@@ -43,17 +48,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import FINAL, Run, State
-from guild_sync.cli import arguments
+from guild_sync.agent.protocol import FINAL, Filters, Run, State
+from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
 from guild_sync.errors import Exit, GuildError, Incomplete, UsageError
+from guild_sync.fleet import naming
+from guild_sync.fleet.asking import asked
 from guild_sync.hooks import delivery, journal
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
@@ -63,87 +71,188 @@ from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.formats import counted
 from guild_sync.output.runs import run_row
-from guild_sync.sync import ledger
+from guild_sync.sync import ledger, plan_report, preview
+from guild_sync.sync.engine import side_by_side
 from guild_sync.transfer import mend, pull, survey
 from guild_sync.transfer.room import Room
 
 _SHOWN = 5  # ids in a message
 
 
-class _Meant(NamedTuple):
-    """The runs that a command line means there, how they are, and those that they consist of.
+class _Job(NamedTuple):
+    """What is asked for of every remote: options, the files that count, the room here."""
 
-    And what of their files is not copied, and the bytes that were free here.
+    args: Arguments
+    here: LocalHost
+    selected: Callable[[Selection], Selection]
+    room: Room
+
+    def is_set(self, option: str) -> bool:
+        return self.args.is_set(option)
+
+
+class _Meant(NamedTuple):
+    """The runs that a command line means on a host, how they are, and what they consist of.
+
+    And the words that named them, what of their files is not copied, and the bytes that were free.
     """
 
+    host: RemoteHost
     runs: Sequence[Run]
     states: Mapping[str, State | None]
     children: Sequence[str]
+    specs: Sequence[str]
     selection: Selection
     free: int
+
+
+class _Plan(NamedTuple):
+    """What would be copied from a remote; and what would not, run id -> whose it is here."""
+
+    of_runs: preview.Plan
+    foreign: Mapping[str, str]
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     arguments.filters(args)  # faults are said before anybody is asked
     selected = arguments.selection(args)
+    jobs = arguments.whole_number(args, "--jobs", least=1)
+    assert jobs is not None  # the usage has a default
     if args.is_set("--json") and not args.is_set("--plan"):
         raise UsageError("--json belongs to --plan")
     if args.is_set("--verify") and args.is_set("--plan"):
         raise UsageError("--verify and --plan exclude each other", "See 'guild verify'.")
-    remote = remotes.remote(args.word("REMOTE"))
-    host, here = remote_host(remote), LocalHost(str(guild_home()))
-    selection, room = selected(remote.pull), Room()
-    if args.is_set("--plan"):
-        return _plan(args, host, here, _meant(args, host, here, selection, room))
-    with locking.remote_lock(remote.name, wait=True, on_wait=say):
+    name, here = args.word("REMOTE"), LocalHost(str(guild_home()))
+    job = _Job(args, here, selected, Room())
+    if naming.means_several(name):
+        status = _from_several(job, naming.names(name), jobs)
+    else:
+        status = _from_one(job, remote_host(remotes.remote(name)))
+    return status if args.is_set("--plan") else max(status, delivery.deliver(here, console.warn))
+
+
+def _from_one(job: _Job, host: RemoteHost) -> Exit:
+    specs = job.args.texts("RUN")
+    if job.is_set("--plan"):
+        meant = _meant(job, host, specs, arguments.filters_for(job.args, host, changes=True))
+        return _show(job, [_planned(job, meant)])
+    with locking.remote_lock(host.remote.name, wait=True, on_wait=say):
         started = time.monotonic()
-        meant = _meant(args, host, here, selection, room)
-        states = meant.states
+        meant = _meant(job, host, specs, arguments.filters_for(job.args, host, changes=True))
         if not meant.runs:
             say("Nothing to copy.")
-            _reached(here, remote.name, pull.Pulled({}), states, time.monotonic() - started)
-            return max(Exit.OK, delivery.deliver(here, console.warn))
-        if not args.is_set("--yes"):
-            if not _confirmed(meant.runs, len(meant.children), host, args.is_set("--delete")):
-                return Exit.OK
-            # The status must be from just before the copy.
-            told = survey.survey(host, here, list(states), selection, False, room=meant.free)
-            states = told.states
-        begun = time.monotonic()
-        pulled, gone = _pull(args, host, here, states, selection, room)
-        verified = mend.Mended({})
-        if args.is_set("--verify"):
-            verified = _verify(host, here, states, pulled, selection, room)
-        both = pulled._replace(
-            bytes=pulled.bytes + verified.pulled.bytes,
-            cramped={**pulled.cramped, **verified.pulled.cramped},
-        )
-        _reached(here, remote.name, both, states, time.monotonic() - begun)
+            _reached(job.here, host.name, pull.Pulled({}), meant.states, time.monotonic() - started)
+            return Exit.OK
+        if job.is_set("--yes"):
+            return _copied(job, meant)
+        if not _confirmed(job, {host.name: meant}):
+            return Exit.OK
+        return _copied(job, _read_again(job, meant))
+
+
+def _from_several(job: _Job, names: Sequence[str], jobs: int) -> Exit:
+    """Copy runs of several remotes, or plan it: all are asked at once, `jobs` worked with."""
+    replies = several.ask(
+        *(job.args, names, job.args.texts("RUN")),
+        lambda there, specs, filters: _meant(job, there, specs, filters),
+        changes=True,
+    )
+    meant = _each_from_one(job, replies.answers)
+    if job.is_set("--plan"):
+        plans = asked([*meant], lambda there: _planned(job, meant[there.name]))
+        return max(replies.exit, plans.exit, _show(job, [*plans.answers.values()]))
+    wanted = {name: found for name, found in meant.items() if found.runs}
+    if not wanted and meant:
+        say("Nothing to copy.")
+    if wanted and not job.is_set("--yes") and not _confirmed(job, wanted):
+        return replies.exit
+    work = [partial(_from_one_of_several, job, name, found) for name, found in meant.items()]
+    return max([replies.exit, *side_by_side(work, jobs)])
+
+
+def _from_one_of_several(job: _Job, name: str, meant: _Meant) -> Exit:
+    try:
+        with locking.remote_lock(name, wait=True, on_wait=say):
+            if meant.runs:
+                return _copied(job, _read_again(job, meant), f"{name}: ")
+            _reached(job.here, name, pull.Pulled({}), meant.states, 0.0)
+            return Exit.OK
+    except GuildError as e:
+        console.warn(e)
+        return e.exit
+
+
+def _each_from_one(job: _Job, meant: Mapping[str, _Meant]) -> dict[str, _Meant]:
+    """What is meant of each remote, where a run that several have comes from one of them.
+
+    It is the one that the copy here is of, or is expected from; else the first.
+    """
+    where: dict[str, list[str]] = {}
+    for name, found in meant.items():
+        for run_id in found.states:
+            where.setdefault(run_id, []).append(name)
+    twins = [run_id for run_id, names in where.items() if len(names) > 1]
+    foreign = {name: job.here.foreign(twins, name) for name in meant} if twins else {}
+    left: dict[str, list[str]] = {name: [] for name in meant}
+    for run_id in twins:
+        own = [name for name in where[run_id] if run_id not in foreign[name]] or where[run_id]
+        for name in where[run_id]:
+            if name != own[0]:
+                left[name].append(run_id)
+    for name, ids in left.items():
+        if ids and not job.is_set("--json"):
+            say(f"{counted(len(ids))} of {name} will come from another remote that has the same")
+    return {name: _without(found, left[name]) for name, found in meant.items()}
+
+
+def _without(meant: _Meant, ids: Collection[str]) -> _Meant:
+    return meant._replace(
+        runs=[run for run in meant.runs if run["id"] not in ids],
+        states={run_id: state for run_id, state in meant.states.items() if run_id not in ids},
+        children=[run_id for run_id in meant.children if run_id not in ids],
+    )
+
+
+def _read_again(job: _Job, meant: _Meant) -> _Meant:
+    """The same runs, and how they are now: the status must be from just before the copy."""
+    ids = list(meant.states)
+    told = survey.survey(meant.host, job.here, ids, meant.selection, False, room=meant.free)
+    return meant._replace(states=told.states)
+
+
+def _copied(job: _Job, meant: _Meant, prefix: str = "") -> Exit:
+    """Copy the runs, and tell of it; the exit status."""
+    begun = time.monotonic()
+    pulled, gone = _pull(job, meant)
+    verified = mend.Mended({})
+    if job.is_set("--verify"):
+        verified = _verify(job, meant, pulled)
+    both = pulled._replace(
+        bytes=pulled.bytes + verified.pulled.bytes,
+        cramped={**pulled.cramped, **verified.pulled.cramped},
+    )
+    _reached(job.here, meant.host.name, both, meant.states, time.monotonic() - begun)
     if sys.stdout.isatty():
-        _tell(states, pulled)
+        _tell(meant.states, pulled, prefix)
     is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
-    status = Exit.OK if is_whole and verified.is_whole else Exit.INCOMPLETE
-    return max(status, delivery.deliver(here, console.warn))
+    return Exit.OK if is_whole and verified.is_whole else Exit.INCOMPLETE
 
 
-def _meant(
-    args: Arguments, host: RemoteHost, here: LocalHost, selection: Selection, room: Room
-) -> _Meant:
+def _meant(job: _Job, host: RemoteHost, specs: Sequence[str], filters: Filters) -> _Meant:
     """The runs that are meant there; for a plan nothing is written there. Raises as `survey`."""
-    is_plan, silent = args.is_set("--plan"), args.is_set("--json")
+    is_plan, silent, here = job.is_set("--plan"), job.is_set("--json"), job.here
     if not silent:
         say(f"Getting run info on {host.name}")
-    filters, specs = arguments.filters_for(args, host, changes=True), args.texts("RUN")
-    free = room.left(Path(here.home, "runs"))
+    free, selection = job.room.left(Path(here.home, "runs")), job.selected(host.remote.pull)
     runs, found = survey.offer(host, here, specs, filters, selection, free, look_only=is_plan)
-    if not specs and not args.is_set("--deleted"):
+    if not specs and not job.is_set("--deleted"):
         runs = _without_deleted(here, host, runs, silent)
     named = survey.Survey({run["id"]: found.states[run["id"]] for run in runs}, found.home_id)
     whole, children = survey.and_children(
         host, here, named, selection, stamps=False, look_only=is_plan, room=free
     )
-    return _Meant(runs, whole.states, children, selection, free)
+    return _Meant(host, runs, whole.states, children, specs, selection, free)
 
 
 def _without_deleted(
@@ -160,90 +269,84 @@ def _without_deleted(
     return [run for run in runs if run["id"] not in deleted]
 
 
-def _plan(args: Arguments, host: RemoteHost, here: LocalHost, meant: _Meant) -> int:
-    from guild_sync.sync import plan_report, preview
-
+def _planned(job: _Job, meant: _Meant) -> _Plan:
+    host = meant.host
     states = {run_id: state for run_id, state in meant.states.items() if state}
-    named = _named(states, args.texts("RUN"))
-    foreign = here.foreign([run_id for run_id in states if run_id not in named], host.name)
+    named = _named(states, meant.specs)
+    foreign = job.here.foreign([run_id for run_id in states if run_id not in named], host.name)
     coming = {run_id: state for run_id, state in states.items() if run_id not in foreign}
-    planned = preview.copies(host, here, coming)
+    planned = preview.copies(host, job.here, coming)
     news = [run for run in planned if run.files or run.before != run.after]
-    status = plan_report.show([preview.Plan(host.name, news)], here, args.is_set("--json"))
-    _warn_of_foreign(host, here, foreign)
+    return _Plan(preview.Plan(host.name, news), foreign)
+
+
+def _show(job: _Job, plans: Sequence[_Plan]) -> Exit:
+    found = [plan.of_runs for plan in plans]
+    status = plan_report.show(found, job.here, job.is_set("--json"))
+    for plan in plans:
+        _warn_of_foreign(plan.of_runs.remote, job.here, plan.foreign)
     return status
 
 
-def _tell(states: Mapping[str, State | None], pulled: pull.Pulled) -> None:
+def _tell(states: Mapping[str, State | None], pulled: pull.Pulled, prefix: str) -> None:
     """Say to a person how many of the runs were here already."""
     there = [run_id for run_id, state in states.items() if state]
     settled = [run_id for run_id in there if run_id not in pulled.unfinished]
     came = sum(run_id in pulled.came for run_id in settled)
     rest = len([run_id for run_id in settled if run_id not in pulled.foreign]) - came
     here = f", {rest} {'is' if rest == 1 else 'are'} here already" if rest else ""
-    say(f"{came} copied{here}")
+    say(f"{prefix}{came} copied{here}")
 
 
-def _confirmed(runs: Sequence[Run], children: int, host: RemoteHost, delete: bool) -> bool:
-    say(f"You are about to copy the following runs from {host.name}:")
-    rows = [("", *run_row(index, run)) for index, run in enumerate(runs, 1)]
-    for line in tables.table(rows):
-        say(line)
-    if children:
-        say(f"With {counted(children)} that these consist of.")
-    if delete:
-        say(f"Files of these runs that are not on {host.name} will be deleted here.")
+def _confirmed(job: _Job, meant: Mapping[str, _Meant]) -> bool:
+    for name, found in meant.items():
+        say(f"You are about to copy the following runs from {name}:")
+        rows = [("", *run_row(index, run)) for index, run in enumerate(found.runs, 1)]
+        for line in tables.table(rows):
+            say(line)
+        if found.children:
+            say(f"With {counted(len(found.children))} that these consist of.")
+        if job.is_set("--delete"):
+            say(f"Files of these runs that are not on {name} will be deleted here.")
     return console.confirm()
 
 
-def _pull(
-    args: Arguments,
-    host: RemoteHost,
-    here: LocalHost,
-    found: Mapping[str, State | None],
-    selection: Selection,
-    room: Room,
-) -> tuple[pull.Pulled, list[str]]:
+def _pull(job: _Job, meant: _Meant) -> tuple[pull.Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
-    gone = [run_id for run_id, state in found.items() if state is None]
-    states = {run_id: state for run_id, state in found.items() if state}
+    host, here = meant.host, job.here
+    gone = [run_id for run_id, state in meant.states.items() if state is None]
+    states = {run_id: state for run_id, state in meant.states.items() if state}
     for run_id in gone:
         console.warn(GuildError(f"run {run_id} is not on {host.name} any more"))
     expected = {run["run"] for run in here.expected() if run["remote"] == host.name}
     children = survey.consisting(expected, states) - expected
     pulled = pull.pull(
         *(host, here, states, say),
-        delete=args.is_set("--delete"),
+        delete=job.is_set("--delete"),
         journal=journal.Journal(here),
-        copy_links=args.is_set("--copy-links"),
-        delete_copied=selection.delete,
-        named=_named(states, args.texts("RUN")),
+        copy_links=job.is_set("--copy-links"),
+        delete_copied=meant.selection.delete,
+        named=_named(states, meant.specs),
         # Trials and steps that are not here yet were started from here, too.
         expected={*expected, *(here.absent(sorted(children)) if children else ())},
-        room=room,
+        room=job.room,
     )
     here.forget_expected([*(expected & states.keys() - pulled.unfinished)])
     pull.warn_of(pulled, host, console.warn)
-    _warn_of_foreign(host, here, pulled.foreign)
+    _warn_of_foreign(host.name, here, pulled.foreign)
     return pulled, gone
 
 
-def _verify(
-    host: RemoteHost,
-    here: LocalHost,
-    found: Mapping[str, State | None],
-    pulled: pull.Pulled,
-    selection: Selection,
-    room: Room,
-) -> mend.Mended:
+def _verify(job: _Job, meant: _Meant, pulled: pull.Pulled) -> mend.Mended:
     """Mend what of the runs differs that are over, and here as the remote has them."""
     ids = [
         run_id
-        for run_id, state in found.items()
+        for run_id, state in meant.states.items()
         if state and state["status"] in FINAL
         if run_id not in pulled.unfinished and run_id not in pulled.foreign
     ]
-    done = mend.mended(host, here, ids, selection, say, journal.Journal(here), room)
+    host, here = meant.host, job.here
+    done = mend.mended(host, here, ids, meant.selection, say, journal.Journal(here), job.room)
     for line in mend.lines(done.files, host.name):
         say(line)
     mend.warn_of(done, host, console.warn)
@@ -255,9 +358,9 @@ def _named(ids: Iterable[str], specs: Sequence[str]) -> list[str]:
     return [run_id for run_id in ids if any(survey.is_id_of(spec, run_id) for spec in specs)]
 
 
-def _warn_of_foreign(host: RemoteHost, here: LocalHost, foreign: Mapping[str, str]) -> None:
+def _warn_of_foreign(remote: str, here: LocalHost, foreign: Mapping[str, str]) -> None:
     if foreign:
-        console.warn(_not_its_own(host.name, foreign, here.absent([*foreign])))
+        console.warn(_not_its_own(remote, foreign, here.absent([*foreign])))
 
 
 def _not_its_own(remote: str, foreign: Mapping[str, str], coming: Sequence[str]) -> Incomplete:

@@ -7,6 +7,11 @@ Each line has the run's index and the beginning of its id, its operation, when i
 started, its status, and its label. RUN is an index (1 is the latest), a range 1:5,
 a run id or the beginning of one. 'guild runs info' shows all of one run.
 
+Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the runs are in one
+list, the newest of all first, each with what it is meant by: gpu1:3. RUN is such a word,
+gpu1:1:5 or an id that one of them has. A remote that is down is named, and shows in the exit
+status.
+
 Options:
   -n, --limit N      Show at most N runs (20 if neither this nor -a is given).
   -m, --more         Show 20 more, for each time that it is given.
@@ -17,7 +22,8 @@ Options:
   -s, --simple       Show less: index, operation, status and label.
   -v, --verbose      Show more: also who started a run, and of a remote's run when it was
                      last confirmed.
-  -r, --remote NAME  Show the runs of this remote.
+  -r, --remote NAMES
+                     Show the runs of this remote, or of several.
   -A, --archive FILE
                      Show the runs of this archive, such as 'guild export' makes.
   --json             Print JSON.
@@ -30,17 +36,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from typing import NamedTuple
 
-from guild_sync.agent.protocol import DetailedListing, Details, Listing, Run
-from guild_sync.cli import arguments
+from guild_sync.agent.protocol import Details, Filters, Run
+from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
 from guild_sync.errors import Exit
+from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
-from guild_sync.output import tables
+from guild_sync.output import records, tables
 from guild_sync.output.runs import comments, row_without_index, run_row
+from guild_sync.output.terminal import clean
 
 PAGE = 20
+
+
+class _Answer(NamedTuple):
+    """The first of a host's runs that are meant, what else was asked of each, how many in all."""
+
+    runs: Sequence[Run]
+    details: Sequence[Details]
+    total: int
+
+
+class _Page(NamedTuple):
+    """What is shown: the runs, and for each a row, and on which of several remotes it is."""
+
+    answer: _Answer
+    rows: Sequence[Sequence[str]]
+    remotes: Sequence[str] = ()
+    exit: Exit = Exit.OK
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,30 +74,83 @@ def main(argv: Sequence[str]) -> int:
         module = module_of(SUBCOMMANDS[argv[1]])
         return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"), args.text("--archive"))
-    deleted = args.is_set("--deleted")
-    filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
-    which = (args.texts("RUN"), _limit(args), filters, deleted, args.is_set("--all"))
-    found: Listing | DetailedListing
-    details: Sequence[Details] = ()
-    if args.is_set("--verbose"):
-        found = target.list_details(*which)
-        details = found["runs"]
-    else:
-        found = target.list_runs(*which)
+    remotes = several.names(args)
+    page = _of_several(args, remotes) if remotes else _of_one(args)
     if args.is_set("--json"):
         import json
 
-        print(json.dumps(found["runs"]))
-        return Exit.OK
-    for line in _lines(found["runs"], details, args):
+        print(json.dumps(_records(page)))
+        return page.exit
+    for line in _lines(page, args):
         print(line)
-    if len(found["runs"]) < found["total"] and args.text("--limit") is None:
+    shown, total = len(page.answer.runs), page.answer.total
+    if shown < total and args.text("--limit") is None:
         print(
-            f"Showing the first {len(found['runs'])} runs ({found['total']} in all) - "
-            "use -a to show all, -m to show more"
+            f"Showing the first {shown} runs ({total} in all) - use -a to show all, -m to show more"
         )
-    return Exit.OK
+    return page.exit
+
+
+def _records(page: _Page) -> Sequence[Run | records.PlacedRunRecord]:
+    if not page.remotes:
+        return page.answer.runs
+    placed: list[records.PlacedRunRecord] = [
+        {**run, "on_remote": remote}
+        for run, remote in zip(page.answer.runs, page.remotes, strict=True)
+    ]
+    return placed
+
+
+def _of_one(args: Arguments) -> _Page:
+    target = host(args.text("--remote"), args.text("--archive"))
+    deleted = args.is_set("--deleted")
+    filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
+    answer = _answer(args, target, args.texts("RUN"), filters)
+    rows: list[Sequence[str]] = []
+    index = 0
+    for run in answer.runs:
+        index += run["indexed"]
+        row = run_row(index, run) if run["indexed"] else row_without_index(run)
+        simple = f"[{index if run['indexed'] else '-'}]"
+        rows.append((simple, row[1], *row[3:]) if args.is_set("--simple") else row)
+    return _Page(answer, rows)
+
+
+def _of_several(args: Arguments, remotes: Sequence[str]) -> _Page:
+    """The runs of all remotes that could be asked, in one list."""
+    from guild_sync.fleet.listing import newest_first
+
+    named = args.texts("RUN")
+    replies = several.ask(
+        *(args, remotes, named),
+        lambda there, words, filters: _answer(args, there, words, filters),
+        deleted=args.is_set("--deleted"),
+    )
+    answers = replies.answers
+    placed = newest_first(
+        {name: answer.runs for name, answer in answers.items()}, _limit(args), indexed=not named
+    )
+    details = {(name, run["id"]): run for name, answer in answers.items() for run in answer.details}
+    shown = _Answer(
+        [one.run for one in placed],
+        [details[one.remote, one.run["id"]] for one in placed] if details else (),
+        sum(answer.total for answer in answers.values()),
+    )
+    rows: list[Sequence[str]] = []
+    for one in placed:
+        row = row_without_index(one.run)
+        cells = (row[1], *row[3:]) if args.is_set("--simple") else row
+        rows.append((clean(one.place), *cells))
+    return _Page(shown, rows, [one.remote for one in placed], replies.exit)
+
+
+def _answer(args: Arguments, target: Host, specs: Sequence[str], filters: Filters) -> _Answer:
+    which = (specs, _limit(args), filters, args.is_set("--deleted"), args.is_set("--all"))
+    if args.is_set("--verbose"):
+        detailed = target.list_details(*which)
+        return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
+    found = target.list_runs(*which)
+    return _Answer(found["runs"], (), found["total"])
 
 
 def _limit(args: Arguments) -> int | None:
@@ -81,15 +160,9 @@ def _limit(args: Arguments) -> int | None:
     return PAGE * (1 + args.count("--more")) if limit is None else limit
 
 
-def _lines(runs: Sequence[Run], details: Sequence[Details], args: Arguments) -> Iterator[str]:
-    rows: list[Sequence[str]] = []
-    index = 0
-    for run in runs:
-        index += run["indexed"]
-        row = run_row(index, run) if run["indexed"] else row_without_index(run)
-        simple = f"[{index if run['indexed'] else '-'}]"
-        rows.append((simple, row[1], *row[3:]) if args.is_set("--simple") else row)
-    for number, (run, line) in enumerate(zip(runs, tables.table(rows), strict=True)):
+def _lines(page: _Page, args: Arguments) -> Iterator[str]:
+    runs, details, _ = page.answer
+    for number, (run, line) in enumerate(zip(runs, tables.table(page.rows), strict=True)):
         yield line
         if args.is_set("--comments"):
             yield from comments(run)

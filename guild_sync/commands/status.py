@@ -10,6 +10,8 @@ reached changes the status of no run: it is shown with when that was last confir
 was started from here, and no sync has brought yet, is counted as 'not here yet'.
 
 Options:
+  -r, --remote NAMES
+                  Show this remote alone, or several: gpu1,gpu2, or a group of the config file.
   --stale AGE     End with 2 if a run that is not over has not been confirmed for longer
                   than AGE, such as 2h, 30m or 1d. The first line is for Nagios then.
   --metrics FILE  Write it to FILE for Prometheus' node_exporter, and show nothing.
@@ -29,11 +31,13 @@ from guild_sync.cli import arguments
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
+from guild_sync.fleet import naming
 from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import metrics, standings
 from guild_sync.monitoring.standings import NEVER, Standing
 from guild_sync.output import formats, records, tables, terminal
+from guild_sync.sync import ledger
 from guild_sync.sync.outcomes import FAILED
 
 CRITICAL = 2  # as Nagios has it
@@ -48,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
     now = time.time()
     names = [name for name in configured.usable()[0] if name != configured.SANDBOX]
     found = standings.standings(LocalHost(str(guild_home())), names)
+    if meant := args.text("--remote"):
+        found = _of(found, meant)
     stale = [(s, run) for s in found for run in (s.stale(now, limit) if limit else [])]
     if path := args.text("--metrics"):
         metrics.write(Path(path), found, now)
@@ -59,6 +65,13 @@ def main(argv: Sequence[str]) -> int:
         for line in _page(found):
             print(line)
     return CRITICAL if stale else Exit.OK
+
+
+def _of(found: Sequence[Standing], meant: str) -> list[Standing]:
+    """How the remotes stand that are meant: of these alone, or that runs here came from."""
+    known = {standing.remote: standing for standing in found}
+    names = (meant,) if meant in known else naming.names(meant)
+    return [known.get(name) or Standing(ledger.Entry(name), {}, ()) for name in names]
 
 
 def _age(text: str | None) -> float | None:

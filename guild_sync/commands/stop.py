@@ -7,6 +7,8 @@ Usage:
 RUN is an index (1 is the latest), a range 1:5, a run id or the beginning of one. Without
 RUN, all runs are meant that are running on this machine, or with filters those of them that
 they leave; with -r your own there, as --mine has them, and how many others there are is said.
+Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) RUN is gpu1:3, gpu1:1:5
+or an id that one of them has. They are stopped at once; one that is down keeps no other waiting.
 
 An operation gets SIGTERM, and so does everything in its process group. What has not ended
 after SECONDS is killed. A queue is not killed: it ends when the run that it started has.
@@ -20,7 +22,8 @@ Options:
   -f, --force        Kill at once. Of a run of another machine on this disk: write down
                      that it has ended.
   --timeout SECONDS  How long to wait before runs are killed [default: 30].
-  -r, --remote NAME  Stop runs of this remote.
+  -r, --remote NAMES
+                     Stop runs of this remote, or of several.
   --all-users        With -r and no RUN: stop the runs of others too.
   -y, --yes          Do not ask.
   --help             Show this help and exit.
@@ -31,13 +34,14 @@ Options:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from guild_sync.agent.protocol import Run, said_of
-from guild_sync.cli import arguments, choosing
+from guild_sync.agent.protocol import Filters, Run, said_of
+from guild_sync.cli import arguments, choosing, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import Chosen
 from guild_sync.errors import Exit, GuildError, UsageError
-from guild_sync.hosts.base import option
+from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
 from guild_sync.output.console import say
@@ -50,42 +54,74 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--no-wait") and args.is_set("--force"):
         raise UsageError("--no-wait and --force exclude each other")
     seconds = arguments.whole_number(args, "--timeout") or 0
-    chosen = _chosen(args)
-    force = args.is_set("--force")
-    others = [run for run in chosen.runs if not _can_be_stopped(run, force)]
-    for run in others:
-        console.warn(_why_not(run, chosen))
-    running = Chosen(chosen.host, [run for run in chosen.runs if _can_be_stopped(run, force)])
+    patience = None if args.is_set("--no-wait") else 0 if args.is_set("--force") else seconds
+    if remotes := several.names(args):
+        return _stop_several(args, remotes, patience)
+    target = host(args.text("--remote"))
+    filters = arguments.filters_for(args, target, changes=True)
+    chosen = _chosen(args, target, args.texts("RUN"), filters)
+    running, others = _told_apart(chosen, args.is_set("--force"))
     if not running.runs:
         if not others:
             say("Nothing to stop.")
         return Exit.ERROR if others else Exit.OK
     if not args.is_set("--yes") and not _confirmed(running):
         return Exit.OK
-    patience = None if args.is_set("--no-wait") else 0 if force else seconds
-    done = stop.stop(running.host, running.runs, patience, force)
+    done = stop.stop(running.host, running.runs, patience, args.is_set("--force"))
     return Exit.ERROR if others else done
 
 
-def _chosen(args: Arguments) -> Chosen:
+def _stop_several(args: Arguments, remotes: Sequence[str], patience: float | None) -> Exit:
+    """Stop runs of several remotes, all at once, after one question; the exit status."""
+    from guild_sync.fleet.asking import asked
+
+    force = args.is_set("--force")
+    replies = several.ask(
+        *(args, remotes, args.texts("RUN")),
+        lambda there, words, filters: _chosen(args, there, words, filters),
+        changes=True,
+    )
+    told = {name: _told_apart(chosen, force) for name, chosen in replies.answers.items()}
+    running = {name: chosen for name, (chosen, _) in told.items() if chosen.runs}
+    worst = max([replies.exit, *(Exit.ERROR for _, others in told.values() if others)])
+    if not running:
+        if not any(others for _, others in told.values()) and told:
+            say(f"Nothing to stop on {', '.join(told)}.")
+        return worst
+    if not args.is_set("--yes") and not _confirmed(*running.values()):
+        return worst
+    done = asked(
+        [*running], lambda there: stop.stop(there, running[there.name].runs, patience, force)
+    )
+    return max(worst, done.exit, *done.answers.values())
+
+
+def _told_apart(chosen: Chosen, force: bool) -> tuple[Chosen, Sequence[Run]]:
+    """The runs that can be stopped, and the others, of which each is told why it cannot."""
+    others = [run for run in chosen.runs if not _can_be_stopped(run, force)]
+    for run in others:
+        console.warn(_why_not(run, chosen))
+    return replace(chosen, runs=[run for run in chosen.runs if run not in others]), others
+
+
+def _chosen(args: Arguments, target: Host, specs: Sequence[str], filters: Filters) -> Chosen:
     """The runs that are named; without a name those that run on the host itself.
 
     Where only copies of a remote's runs are left, these: they are told of.
     """
-    target = host(args.text("--remote"))
-    wanted = arguments.filters_for(args, target, changes=True)
-    if not args.texts("RUN"):
+    wanted = filters
+    if not specs:
         wanted = {"status": ["running", "pending"], **wanted}
     own = choosing.of_own(args, target, wanted)
-    listing = target.list_runs(args.texts("RUN"), filters=own, with_others=own is not wanted)
+    listing = target.list_runs(specs, filters=own, with_others=own is not wanted)
     found = listing["runs"]
-    if not args.texts("RUN"):  # a run that is just being made is nothing to stop
+    if not specs:  # a run that is just being made is nothing to stop
         found = [run for run in found if run["status"] != "pending" or _runs_there(run)]
     there = [run for run in found if _runs_there(run)]
     if listing["others"]:  # of which some may be copies there, of runs that run elsewhere
         every = target.list_runs(filters=wanted)["runs"]
         choosing.tell_of_others(target, len(list(filter(_runs_there, every))) - len(there))
-    return Chosen(target, found if args.texts("RUN") or not there else there)
+    return Chosen(target, found if specs or not there else there)
 
 
 def _runs_there(run: Run) -> bool:
@@ -118,6 +154,8 @@ def _why_not(run: Run, chosen: Chosen) -> GuildError:
     return GuildError(f"run {run['id']}{chosen.where} is not running: {why}")
 
 
-def _confirmed(chosen: Chosen) -> bool:
-    choosing.show("stop", chosen)
-    return console.confirm(f"Stop {counted(len(chosen.runs))}?", default=False)
+def _confirmed(*chosen: Chosen) -> bool:
+    for of_host in chosen:
+        choosing.show("stop", of_host)
+    count = sum(len(of_host.runs) for of_host in chosen)
+    return console.confirm(f"Stop {counted(count)}?", default=False)

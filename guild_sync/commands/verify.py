@@ -16,9 +16,11 @@ alone is no difference, nor are labels, tags, comments and marks, which copies m
 what was left out of a copy on purpose.
 
 Options:
-  -r, --remote NAME  The copies of this remote alone; with RUN, which is one of those here all
-                     the same, hold that against the run that this remote has, such as one
-                     that was pushed there.
+  -r, --remote NAMES
+                     The copies of this remote alone, or of several (gpu1,gpu2, all, or a
+                     group of the config file); with one and RUN, which is one of those here
+                     all the same, hold that against the run that this remote has, such as
+                     one that was pushed there.
   --jobs N           Work on N remotes at a time [default: 8].
   --json             Show it as JSON.
   --help             Show this help and exit.
@@ -36,7 +38,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from guild_sync.agent.protocol import Run
-from guild_sync.cli import arguments
+from guild_sync.cli import arguments, several
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError
@@ -53,12 +55,13 @@ def main(argv: Sequence[str]) -> int:
     jobs = arguments.whole_number(args, "--jobs", least=1)
     assert jobs is not None  # the usage has a default
     remote, specs, as_json = args.text("--remote"), args.texts("RUN"), args.is_set("--json")
-    if remote is not None:
-        remotes.remote(remote)  # a fault is said before anything is read
+    names = several.names(args)
+    if remote is not None and not names:
+        names = (remotes.remote(remote).name,)  # a fault is said before anything is read
     here = LocalHost(str(guild_home()))
     filters = arguments.filters_for(args, here, changes=False)
     runs = here.list_runs(specs=specs, filters=filters, whole=True)["runs"]
-    wanted = _by_remote(here, runs, remote, is_named=bool(specs))
+    wanted = _by_remote(here, runs, names, against=names[0] if specs and len(names) == 1 else None)
     meant = {run_id for ids in wanted.values() for run_id in ids}
     strangers = [run["id"] for run in runs if specs and run["id"] not in meant]
     found = verifications(here, wanted, jobs, (lambda text: None) if as_json else console.say)
@@ -68,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
         for line in _lines(found):
             console.say(terminal.clean(line))
     for run_id in strangers:
-        console.warn(_no_copy(run_id))
+        console.warn(_no_copy(run_id, names))
     for one in found:
         for error in [one.error] if one.error else verify.faults(one.verdicts, one.remote):
             console.warn(error)
@@ -76,22 +79,22 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _by_remote(
-    here: LocalHost, runs: Sequence[Run], remote: str | None, is_named: bool
+    here: LocalHost, runs: Sequence[Run], names: Sequence[str], against: str | None
 ) -> Mapping[str, list[str]]:
-    """The runs that are to be held against each remote."""
+    """The runs that are to be held against each remote; `against` one, whosever they are."""
     ids = [run["id"] for run in runs]
-    if remote is not None and is_named:
-        return {remote: ids} if ids else {}
+    if against is not None:
+        return {against: ids} if ids else {}
     wanted: dict[str, list[str]] = {}
     for run_id, copy in here.copies(ids).items():
-        if remote in (None, copy["remote"]):
+        if not names or copy["remote"] in names:
             wanted.setdefault(copy["remote"], []).append(run_id)
     return wanted
 
 
-def _no_copy(run_id: str) -> GuildError:
+def _no_copy(run_id: str, names: Sequence[str]) -> GuildError:
     return GuildError(
-        f"run {run_id} is no copy of a remote's",
+        f"run {run_id} is no copy of {' or '.join(names) or 'a remote'}'s",
         "Name the remote that has it, too: guild verify -r REMOTE RUN",
     )
 

@@ -4,12 +4,16 @@ Usage:
   guild watch [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the latest of all that
+are running is meant, or RUN: an id that one of them has, or gpu1:3.
 Ctrl-C ends the watching and leaves the run running.
 
 Options:
   -p, --pid PID      Watch the run that a process belongs to. PID is its number, or a file
                      that holds it.
-  -r, --remote NAME  Watch a run of this remote.
+  -r, --remote NAMES
+                     Watch a run of this remote, or of one of several. 'guild sync --watch'
+                     shows what all runs print that come from remotes.
   --help             Show this help and exit.
 
 [filters]
@@ -19,33 +23,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync.agent.protocol import Run
-from guild_sync.cli import arguments
+from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import being_pushed, only
+from guild_sync.cli.several import OneRun
 from guild_sync.errors import Exit, UsageError
-from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
+from guild_sync.output.console import say
 from guild_sync.runs.watch import watch
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    target = host(args.text("--remote"))
-    run = _chosen(target, args)
+    found = _found(args)
+    target = found.host
+    run = only(target, found.spec, found.filters)
     if pushed := being_pushed(run):
         raise pushed
     if run["remote"] and target.name is None:
         target = host(run["remote"])  # what is here is a copy: its output is made there
-    return Exit.OK if watch(target, run["id"]) else Exit.INTERRUPTED
+    if several.names(args):
+        say(f"Watching {run['id']} on {target.name}")
+    return found.exit if watch(target, run["id"]) else Exit.INTERRUPTED
 
 
-def _chosen(target: Host, args: Arguments) -> Run:
-    spec = args.text("RUN") or "1"
-    filters = arguments.filters_for(args, target, changes=False)
+def _found(args: Arguments) -> OneRun:
     process = args.text("--pid")
-    if process is not None:
-        if args.text("RUN") or filters:
-            raise UsageError("--pid excludes RUN and filters")
-        spec = target.of_process(process)
-    return only(target, spec, filters)
+    if process is None:
+        return several.one_run(args, args.text("RUN"), status="running")
+    target = host(args.text("--remote"))
+    if args.text("RUN") or arguments.filters_on(args, target):
+        raise UsageError("--pid excludes RUN and filters")
+    return OneRun(target, target.of_process(process), {})

@@ -10,7 +10,7 @@ from guild_sync.config.home import config_path
 from guild_sync.config.remotes import SANDBOX
 from guild_sync.config.remotes import defined as defined_remotes
 from guild_sync.config.schema import why_no_name
-from guild_sync.config.sections import GROUPS, section
+from guild_sync.config.sections import GROUPS, names_in, section
 from guild_sync.config.texts import is_one_line, nearest, plain_name, short
 
 
@@ -29,8 +29,7 @@ def faults() -> tuple[str, ...]:
 
 def defined() -> tuple[str, ...]:
     """The names of all groups of the file, be they at fault; raises as `groups` does."""
-    given = section(load(config_path()), GROUPS, Place())
-    return tuple(filter(is_one_line, given)) if isinstance(given, dict) else ()
+    return names_in(load(config_path()), GROUPS)
 
 
 def _read() -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:

@@ -15,6 +15,7 @@ from guild_sync.config.file import identity, load, reading
 from guild_sync.config.home import config_path
 from guild_sync.config.schema import (
     CLEAN_KEYS,
+    EVERY,
     HOST,
     PULL_KEYS,
     REMOTE_KEYS,
@@ -25,7 +26,7 @@ from guild_sync.config.schema import (
     is_home,
     why_no_name,
 )
-from guild_sync.config.sections import REMOTES, section
+from guild_sync.config.sections import GROUPS, REMOTES, names_in, section
 from guild_sync.config.selection import (
     DEFAULT_LARGE,
     EVERYTHING,
@@ -110,17 +111,15 @@ def defined() -> tuple[str, ...]:
 
     Raises as `usable` does.
     """
-    data = load(config_path())
-    found = data.get(REMOTES) if isinstance(data, dict) else None
-    return tuple(name for name in found if isinstance(name, str)) if isinstance(found, dict) else ()
+    return names_in(load(config_path()), REMOTES)
 
 
 def remote(name: str) -> Remote:
     """The remote called `name`, or the one that a spec describes.
 
-    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises RemoteNotFound for any other name;
-    FaultyRemote for that of a remote which has a fault, with those of all remotes. Faults of
-    others are theirs.
+    A spec is `ssh:[USER@]HOST[:PORT][:PATH]`. Raises RemoteNotFound for any other name, and
+    for what means several remotes; FaultyRemote for that of a remote which has a fault, with
+    those of all remotes. Faults of others are theirs.
     """
     if name.startswith("ssh:"):
         return _remote_of_spec(name)
@@ -130,6 +129,8 @@ def remote(name: str) -> Remote:
         if faults and (name in defined() or not known.keys() - {SANDBOX}):
             told = refusal(config_path(), faults)  # of this one, or of the file itself
             raise FaultyRemote(told.message, told.hint)
+        if "," in name or name in EVERY or name in names_in(load(config_path()), GROUPS):
+            raise RemoteNotFound(f"{name!r} means several remotes, and this takes one", "Name it.")
         like = nearest(name, known)
         near = f"Did you mean {like}?\n" if like else ""
         raise RemoteNotFound(

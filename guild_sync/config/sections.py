@@ -16,6 +16,12 @@ REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE, GROUPS = SECTIONS = (
 _ALIKE = 0.8  # `keepfree`, `notfy`, `Hooks`; not what Guild AI has there, `diff` and the like
 
 
+def names_in(data: object, name: str) -> tuple[str, ...]:
+    """The names that stand below one of SECTIONS, in their order, be what they have at fault."""
+    found = data.get(name) if isinstance(data, dict) else None
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, dict) else ()
+
+
 def section(data: object, name: str, file: Place) -> object:
     """What the config file has under a name of SECTIONS; None where that is nothing.
 

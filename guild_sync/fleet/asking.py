@@ -10,7 +10,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from guild_sync.config import remotes
-from guild_sync.errors import Exit, GuildError, Unreachable
+from guild_sync.errors import Exit, GuildError, RunNotFound, Unreachable
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console
@@ -29,7 +29,29 @@ class Replies(Generic[T]):
     @property
     def exit(self) -> Exit:
         """The exit status that the errors stand for; of several the highest counts."""
-        return max((error.exit for error in self.errors.values()), default=Exit.OK)
+        return worst(self.errors)
+
+    def besides(self, errors: Mapping[str, GuildError]) -> Replies[T]:
+        """These, where others could not be asked before."""
+        return Replies(self.answers, {**errors, **self.errors})
+
+    def without(self, what: str, why: str = "") -> RunNotFound:
+        """The error that none of those which have answered has what is looked for.
+
+        Its exit status is no lower than that of the errors: one of the others may have it.
+        """
+        names = [*self.answers, *self.errors]
+        message = f"{what} on {', '.join(self.answers)}{why}"
+        if not self.answers:
+            message = f"none of {', '.join(names)} could be asked"
+        error = RunNotFound(message, f"Show runs with 'guild runs -r {','.join(names)}'.")
+        error.exit = max(error.exit, self.exit)
+        return error
+
+
+def worst(errors: Mapping[str, GuildError]) -> Exit:
+    """The exit status that errors stand for; the highest counts."""
+    return max((error.exit for error in errors.values()), default=Exit.OK)
 
 
 def asked(names: Sequence[str], question: Callable[[RemoteHost], T]) -> Replies[T]:

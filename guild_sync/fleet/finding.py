@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from guild_sync.agent.protocol import Filters
-from guild_sync.errors import Exit, RunAmbiguous, RunNotFound, UsageError
-from guild_sync.fleet.asking import asked
+from guild_sync.errors import Exit, GuildError, RunAmbiguous, RunNotFound, UsageError
+from guild_sync.fleet.asking import asked, worst
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.remote import RemoteHost
 
@@ -21,11 +21,15 @@ FiltersOn = Callable[[Host], Filters]
 class Located:
     """Which runs are meant on which remote, as words that it understands by itself.
 
-    And the exit status that stands for the remotes that could not be asked.
+    And why others could not be asked, which were told of.
     """
 
     words: dict[str, list[str]]
-    exit: Exit = Exit.OK
+    errors: Mapping[str, GuildError] = field(default_factory=dict)
+
+    @property
+    def exit(self) -> Exit:
+        return worst(self.errors)
 
 
 def located(
@@ -54,7 +58,7 @@ def located(
             if matching:
                 found[name] = matching
         if not found:
-            raise _nowhere(one, names, max(replies.exit, Exit.ERROR))
+            raise replies.without(f"could not find a run matching {one!r}")
         if len(found) > 1:
             raise RunAmbiguous(
                 f"there is a run {one} on {' and on '.join(found)}",
@@ -62,7 +66,7 @@ def located(
             )
         for name, run_ids in found.items():
             words.setdefault(name, []).extend(run_ids)
-    return Located(words, replies.exit)
+    return Located(words, replies.errors)
 
 
 def _told_apart(
@@ -101,12 +105,3 @@ def _matching(
         return e
     except RunNotFound:
         return []
-
-
-def _nowhere(spec: str, names: Sequence[str], exit_status: Exit) -> RunNotFound:
-    error = RunNotFound(
-        f"could not find a run matching {spec!r} on {', '.join(names)}",
-        f"Show runs with 'guild runs -r {','.join(names)}'.",
-    )
-    error.exit = exit_status
-    return error

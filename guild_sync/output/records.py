@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from guild_sync.agent.protocol import Run
+
 
 class Check(TypedDict):
     """One line of `guild check`."""
@@ -87,6 +89,12 @@ class OpenRun(TypedDict):
     run: str
     status: str
     confirmed: float
+
+
+class PlacedRunRecord(Run):
+    """A run, and on which of several remotes it is: `guild runs -r gpu1,gpu2`, `guild info`."""
+
+    on_remote: str
 
 
 class StandingRecord(TypedDict):

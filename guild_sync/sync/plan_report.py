@@ -15,7 +15,7 @@ from guild_sync.sync.preview import Plan, Planned, free_bytes
 from guild_sync.transfer.room import Room
 
 
-def show(plans: Sequence[Plan], here: LocalHost, as_json: bool) -> int:
+def show(plans: Sequence[Plan], here: LocalHost, as_json: bool) -> Exit:
     """Print what would be copied, and whether there is room; guild's exit status."""
     needed, free = sum(plan.bytes for plan in plans), free_bytes(Path(here.home))
     room = Room().left(Path(here.home, "runs"))
