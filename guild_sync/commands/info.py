@@ -11,6 +11,8 @@ Of a run that came from a remote, 'confirmed' is when that remote last gave its 
 'waits_for' has the processes that keep a run running whose operation has ended: those that
 it started, but for what has left its session and holds none of its output. 'started_by' is
 who started it, and from which machine.
+'resources' has the GPUs, cores and memory that it has, or had, for itself. Of a pending run that
+waits for such, 'waits_for' says for what.
 'attempt' is which start of its operation the run's status is that of, where it was tried again
 or started again; 'attempts' has how the others ended, and the last one too where its runner
 waits before it tries again, or was ended then. The output of one that another has followed is
@@ -43,7 +45,17 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Attempt, Details, Info, Run, Value
+from guild_sync.agent.protocol import (
+    COMMIT,
+    COMMIT_DIFF,
+    RESOURCES,
+    Attempt,
+    Details,
+    Info,
+    Run,
+    Value,
+    counted,
+)
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments, several
 from guild_sync.hosts.base import FileMissing
@@ -65,8 +77,9 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps({**run, **where}))
         return found.exit
+    about = [*fields(run), *_commit(run), *_resources(run)]
     lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
-    for line in [*lines, *fields(run), *_commit(run), *_flags(run), *_attempts(run)]:
+    for line in [*lines, *about, *_flags(run), *_attempts(run)]:
         print(line)
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
@@ -126,6 +139,22 @@ def fields(run: Details) -> list[str]:
 def _commit(run: Info) -> list[str]:
     commit = run["attrs"].get(COMMIT)
     return [f"{COMMIT}: {terminal.clean(commit)}"] if isinstance(commit, str) else []
+
+
+def _resources(run: Info) -> list[str]:
+    """What of its host the run has, or had, for itself: `resources: GPU 2 (A100), 4 cores`."""
+    found = run["attrs"].get(RESOURCES)
+    if not isinstance(found, dict):
+        return []
+    gpus, cpus, memory = (found.get(name) for name in ("gpus", "cpus", "memory"))
+    said = [
+        f"GPU {card.get('index')} ({card.get('name')})"
+        for card in (gpus if isinstance(gpus, list) else [])
+        if isinstance(card, dict)
+    ]
+    said += [counted(cpus, "core")] if isinstance(cpus, int) else []
+    said += [f"{formats.size(memory)} of memory"] if isinstance(memory, int) else []
+    return [f"{RESOURCES}: {terminal.clean(', '.join(said))}"]
 
 
 def _cleaned_lines() -> Callable[[bytes], None]:

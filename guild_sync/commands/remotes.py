@@ -1,4 +1,4 @@
-"""List the remotes: name, type, host, description; and whether they answer.
+"""List the remotes: name, type, host, description; whether they answer, and what is free there.
 
 Usage:
   guild remotes [options]
@@ -23,10 +23,13 @@ Options:
   --status  Ask each remote whether guild can work there, all of them at once, and show
             what it says in place of its description, and since when you are logged in
             there ('guild remote login').
+  --free    Show what is free on each of them, all asked at once: GPUs, with their memory,
+            their use and who has them; cores, memory, room on the disk, and how many runs
+            run. What you have on GPUs there by other means counts as another's.
   --json    Print JSON.
   --help    Show this help and exit.
 
-Exit status of --status: 0 if all answer, 1 if guild cannot work on one of them, 3 if
+Exit status of --status and --free: 0 if all answer, 1 if guild cannot work on one of them, 3 if
 one is unreachable. A sandbox that is not running, and a remote of a type that guild
 does not support, are shown and count for nothing.
 """
@@ -38,16 +41,18 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from guild_sync.agent.protocol import Free, FreeCard, counted
 from guild_sync.cli.arguments import parse
 from guild_sync.config import faults
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import Exit
+from guild_sync.errors import Exit, Unreachable
 from guild_sync.hooks import configured as hooks
 from guild_sync.output import console, formats, records, tables, terminal
 
 if TYPE_CHECKING:
+    from guild_sync.fleet.asking import Replies
     from guild_sync.monitoring.reach import Answer
 
 
@@ -59,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
         text = f"remotes: {name}: {key}: is a key of Guild AI's, which guild passes over"
         print(f"guild: warning: {terminal.clean(text)}", file=sys.stderr)
     worst = _faults()
+    if args.is_set("--free"):
+        return max(worst, _free(found, args.is_set("--json")))
     if args.is_set("--status"):
         return max(worst, _status(found, args.is_set("--json")))
     if args.is_set("--json"):
@@ -93,6 +100,65 @@ def _status(remotes: Sequence[Remote], as_json: bool) -> Exit:
     if as_json:
         print(json.dumps(told))
     return worst
+
+
+def _free(remotes: Sequence[Remote], as_json: bool) -> Exit:
+    from guild_sync.fleet import naming
+    from guild_sync.fleet.asking import asked
+
+    known = naming.names("all") if remotes else ()
+    replies = asked(known, lambda host: host.free(host.environment()))
+    if as_json:
+        told = [remote for remote in remotes if remote.name in known]
+        print(json.dumps([_free_as_json(remote, replies) for remote in told]))
+        return replies.exit
+    heads = tables.table([(name, *_amounts(free)) for name, free in replies.answers.items()])
+    cards = [("", *_card(card)) for free in replies.answers.values() for card in free["cards"]]
+    rows = iter(tables.table(cards))
+    for head, free in zip(heads, replies.answers.values(), strict=True):
+        console.say(head)
+        for _ in free["cards"]:
+            console.say(next(rows))
+    return replies.exit
+
+
+def _amounts(free: Free) -> tuple[str, ...]:
+    """What of a host is free, a cell for each kind."""
+    cards = free["cards"]
+    idle = sum(card["free"] for card in cards)
+    waiting = f", {free['waiting']} waiting" if free["waiting"] else ""
+    return (
+        terminal.clean(free["problem"]) or (f"{idle} of {len(cards)} GPUs" if cards else "no GPUs"),
+        f"{free['free_cores']} of {counted(free['cores'], 'core')}, load {free['load']:.1f}",
+        f"{_size(free['free_memory'])} of {_size(free['memory'])} memory",
+        f"{formats.size(free['room'])} room",
+        formats.counted(free["runs"]) + waiting,
+    )
+
+
+def _card(card: FreeCard) -> tuple[str, ...]:
+    """A GPU's cells: its number, name, memory, use, and who has it."""
+    used, memory = (_size(n if n is None else n << 20) for n in (card["used"], card["memory"]))
+    who = "free" if card["free"] else f"run {card['run'][:8]}" if card["run"] else "in use"
+    use = "?" if card["use"] is None else f"{card['use']}%"
+    cells = (card["index"], card["name"], f"{used} of {memory}", use, who)
+    return tuple(map(terminal.clean, cells))
+
+
+def _size(count: int | None) -> str:
+    return "?" if count is None else formats.size(count)
+
+
+def _free_as_json(remote: Remote, replies: Replies[Free]) -> records.FreeRemote:
+    error = replies.errors.get(remote.name)
+    kind = "unreachable" if isinstance(error, Unreachable) else "error"
+    return {
+        **_as_json(remote),
+        "status": kind if error else "answers",
+        "message": error.message if error else None,
+        "hint": (error.hint or None) if error else None,
+        "free": replies.answers.get(remote.name),
+    }
 
 
 def _words(answer: Answer) -> str:

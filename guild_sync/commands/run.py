@@ -57,12 +57,11 @@ Options:
   --gpus N            Have N GPUs that are free, for as long as the run lives, and see these
                       alone: of the login's other runs none gets them, and those that
                       somebody else works on are not free. Where there are not so many,
-                      nothing is started.
-                      Of a pipeline, a batch or a queue: for all that it starts.
-  --gpus LIST         See these GPUs: '0,1', or 'device=1' for a single one, becomes
-                      CUDA_VISIBLE_DEVICES; '0' is the first one. Started again, or as
-                      --proto, the run has or sees the same. A step with '--gpus' of its own
-                      has those. Of a queue, also for the runs that it starts.
+                      nothing is started. Or, by their numbers or names, see these: '0,1',
+                      '0', and for another single one 'device=1', which becomes
+                      CUDA_VISIBLE_DEVICES. All that a pipeline, a batch or a queue starts has
+                      the same, but for a step with '--gpus' of its own. So has the run where
+                      it is started again, or one like it (--proto).
   --no-gpus           See none.
   --cpus N            Reserve N cores: a run with --cpus is not started where fewer are left.
                       Nothing keeps it from using more.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.protocol import Free, Run
 
 
 class Check(TypedDict):
@@ -72,6 +72,15 @@ class AskedRemote(RemoteRecord):
     home: str | None
     logged_in: int | None
     keep_open: int | None
+
+
+class FreeRemote(RemoteRecord):
+    """A remote, and what it has and what of it is free: `guild remotes --free`."""
+
+    status: str
+    message: str | None
+    hint: str | None
+    free: Free | None
 
 
 class OperationRecord(TypedDict):

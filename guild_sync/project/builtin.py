@@ -68,7 +68,7 @@ def agent_command(operation: Operation, values: Mapping[str, Value]) -> Job:
     if values.get("wait-for-running"):
         made["args"].append("wait-for-running")
     if (gpus := values.get("gpus")) is not None:
-        count, devices = gpus_of(shown(gpus))
+        count, devices = gpus_of(str(gpus))
         made["args"].append(f"count={count}" if count else f"device={devices}")
         if devices is None:
             made["needs"] = {"gpus": count}

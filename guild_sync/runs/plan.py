@@ -41,7 +41,8 @@ def plan(request: Request, host: Host) -> Launch:
     asked = request
     if host.name is not None:
         meant = replace(meant, operation=with_folder(meant.operation, None))
-    meant = replace(meant, operation=_of_host(meant.operation, request))
+    if request.gpus is not None or request.needs:
+        meant = replace(meant, operation=_of_host(meant.operation, request))
     if request.supervision:
         meant = _supervised(meant, request.supervision)
     meant, request = _with_trials(meant, request)

@@ -187,7 +187,9 @@ def _job_on(launch: Launch, host: Host) -> Job:
     kept = launch.job.get("environment") or {}
     given = {key: value for key, value in kept.items() if key.startswith(RUN_ENV)}
     job: Job = with_oprefs(launch.job, opref_on(launch, host))
-    job["environment"] = {} if launch.is_builtin else {**(host.environment() or kept), **given}
+    # A queue's runs have environments of their own; it needs one where it asks for GPUs itself.
+    is_plain = launch.is_builtin and not launch.job.get("needs")
+    job["environment"] = {} if is_plain else {**(host.environment() or kept), **given}
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
     return job

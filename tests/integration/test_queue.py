@@ -99,9 +99,9 @@ def test_a_killed_queue_leaves_its_run_running(place: Place) -> None:
 
 
 def test_a_queue_may_wait_until_no_other_run_runs(place: Place) -> None:
-    running, other_queue = place.started(op="until"), started_queue(place, "gpus=6")
+    running, other_queue = place.started(op="until"), started_queue(place, "gpus=device=6")
     place.wait_for_output(running, "up")
-    waits = place.staged("--gpus", "5", op="quick")  # not for the other queue
+    waits = place.staged("--gpus", "device=5", op="quick")  # not for the other queue
     said = place.ok("run", "queue", "wait-for-running=yes", "run-once=yes", "-y").lines
     assert f"Waiting for runs to end: {running}" in said
     assert "The queue has ended: it started 0 runs" in said
@@ -175,7 +175,7 @@ def test_the_copy_of_a_staged_run_is_not_started_here(
 def test_runs_of_a_queue_have_the_environment_of_their_own_and_its_gpus(place: Place) -> None:
     project(place.guild.folder, "shows: {exec: 'sh -c env'}")
     run_id = place.staged(op="shows")
-    place.ok("run", "queue", "run-once=yes", "--gpus", "5", "-y")
+    place.ok("run", "queue", "run-once=yes", "--gpus", "device=5", "-y")
     lines = place.output(run_id).splitlines()
     assert "CUDA_VISIBLE_DEVICES=5" in lines
     assert f"RUN_ID={run_id}" in lines
@@ -187,12 +187,13 @@ def test_runs_of_a_queue_have_the_environment_of_their_own_and_its_gpus(place: P
 def test_a_queue_for_gpus_starts_no_run_that_was_staged_for_others(place: Place) -> None:
     project(place.guild.folder, "shows: {exec: 'printenv CUDA_VISIBLE_DEVICES'}")
     one, two, any_of_them = (
-        place.staged(*words, op="shows") for words in (("--gpus", "1"), ("--gpus", "2"), ())
+        place.staged(*words, op="shows")
+        for words in (("--gpus", "device=1"), ("--gpus", "device=2"), ())
     )
-    place.ok("run", "queue", "run-once=yes", "gpus=1", "-y")
+    place.ok("run", "queue", "run-once=yes", "gpus=device=1", "-y")
     assert [place.output(run).strip() for run in (one, any_of_them)] == ["1", "1"]
     assert place.status(two) == "staged"
-    place.ok("run", "queue", "run-once=yes", "--gpus", "3", "-y")
+    place.ok("run", "queue", "run-once=yes", "--gpus", "device=3", "-y")
     assert place.output(two).strip() == "2"
 
 

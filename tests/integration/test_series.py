@@ -287,7 +287,7 @@ def test_all_runs_are_deleted_and_restored_with_their_batches(place: Place) -> N
 
 
 def test_steps_have_options_of_run(place: Place) -> None:
-    place.ok("run", "options", "-y", "-l", "mine", "-t", "all", "--gpus", "7")
+    place.ok("run", "options", "-y", "-l", "mine", "-t", "all", "--gpus", "device=7")
     (pipe,) = latest(place, "options")
     steps = links(place, pipe)
     assert {name: place.attr(run, "label") for name, run in steps.items()} == {

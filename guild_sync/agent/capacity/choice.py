@@ -64,14 +64,22 @@ def chosen(
     refusal = _of_cards(needs, stock) or _of_cores(needs, stock) or _of_memory(needs, stock)
     if refusal is not None:
         return refusal
-    before = [share for share in ahead if any(share.needs.get(k) and needs.get(k) for k in _KINDS)]
+    before = [share for share in ahead if _wants_the_same(share, needs, stock)]
     if before:
         one = len(before) == 1
         return Refusal("%d run%s for it" % (len(before), " waits" if one else "s wait"))
     return tuple(free_cards(stock)[: needs.get("gpus", 0)])
 
 
-_KINDS = ("gpus", "cpus", "memory")
+def _wants_the_same(share: Share, needs: NeedsForm, stock: Stock) -> bool:
+    """Whether a run that waits wants something that one with these needs wants, too.
+
+    Of GPUs, it does where there is one that both see.
+    """
+    seen = {(card.number, card.uuid) for card in stock.cards.cards}
+    of_cards = bool(share.needs.get("gpus") and needs.get("gpus") and seen & {*share.cards})
+    of_cores = bool(share.needs.get("cpus") and needs.get("cpus"))
+    return of_cards or of_cores or bool(share.needs.get("memory") and needs.get("memory"))
 
 
 def _of_cards(needs: NeedsForm, stock: Stock) -> Optional[Refusal]:

@@ -26,7 +26,7 @@ class Taken(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a run has of this host, or wants of it."""
+    """What a run has of this host, or wants of it: then `cards` are those that it could have."""
 
     run: str  # its directory
     needs: NeedsForm

@@ -82,11 +82,12 @@ def take(
     Raises AgentError where it is not free; with `waiting` where it can never be, or where the run
     is told to end before it is.
     """
-    needs, devices = job.get("needs") or {}, (job.get("env") or {}).get(DEVICES, "")
+    needs, env = job.get("needs") or {}, job.get("env") or {}
     if handles := shared_handles():
         of_parent = {name: os.environ[name] for name in visible.ALL if name in os.environ}
-        return Possession({}, variables={} if devices else of_parent, inherited=handles)
-    taker = _Taker(Share(directory, needs, devices=devices), environment.variables)
+        of_parent = {} if DEVICES in env else of_parent  # it says itself what it sees
+        return Possession({}, variables=of_parent, inherited=handles)
+    taker = _Taker(Share(directory, needs, devices=env.get(DEVICES, "")), environment.variables)
     try:
         return taker.take(waiting)
     finally:
@@ -141,12 +142,15 @@ class _Taker:
             chosen = self._refusal(folder, self._cards)
             if isinstance(chosen, Refusal):
                 if waits and not chosen.never and not self._ticket:
-                    self._ticket, self._place = shares.queue_up(folder, self._share)
+                    wanted = self._share_of(self._cards.cards)
+                    self._ticket, self._place = shares.queue_up(folder, wanted)
                 return chosen
-            taken = tuple(Taken(card.number, card.uuid) for card in chosen)
-            held = shares.add(folder, self._share._replace(cards=taken))
+            held = shares.add(folder, self._share_of(chosen))
         variables = visible.showing(chosen) if chosen else {}
         return Possession(self._share.needs, chosen, variables, held)
+
+    def _share_of(self, some: Sequence[Card]) -> Share:
+        return self._share._replace(cards=tuple(Taken(card.number, card.uuid) for card in some))
 
     def _refusal(self, folder: str, seen: Cards) -> Union[Tuple[Card, ...], Refusal]:
         had = shares.had(folder)

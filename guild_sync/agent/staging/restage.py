@@ -54,7 +54,10 @@ def restage(
     """
     directory = rundir.existing(rundir.run_dir(home, run_id))
     with _at_rest(directory, run_id, force):
-        if rundir.status(directory).text == "pending" and not rundir.was_ready(directory):
+        # We hold it: what waited for its turn there does so no more.
+        is_forsaken = inside.exists(rundir.guild_dir(directory), rundir.LOCK_WAITS)
+        is_pending = rundir.status(directory).text == "pending" and not is_forsaken
+        if is_pending and not rundir.was_ready(directory):
             raise AgentError(
                 "run %s is being made, or the guild that made it was killed" % run_id,
                 "In that case: guild runs rm %s, and run its operation again" % run_id,

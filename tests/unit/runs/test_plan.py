@@ -199,7 +199,7 @@ def test_a_run_sees_the_gpus_that_are_asked_for_and_again_when_it_is_made_again(
 ) -> None:
     assert devices(Request("op"), here) is None
     assert devices(Request("op", gpus=""), here) == ""
-    for request in (Request("queue", gpus="1"), Request("queue", ["gpus=1"])):
+    for request in (Request("queue", gpus="1"), Request("queue", ["gpus=device=1"])):
         assert devices(request, here) == "1"
     for request in (Request("pipe", gpus="1"), Request("op", ["x=[1,2]"], gpus="1")):
         assert devices(request, here) == "1", "a queue looks for it there"

@@ -94,11 +94,14 @@ def test_memory_is_free_that_neither_runs_reserve_nor_others_use() -> None:
 
 
 def test_who_came_first_is_first() -> None:
-    first = having(gpus=3)
+    first = having(0, 1, 2, 3, gpus=3)
     there = host(*FOUR, had=(having(0, 1),))
     assert refused({"gpus": 1}, there, first) == Refusal("1 run waits for it")
     assert refused({"gpus": 1}, there, first, first) == Refusal("2 runs wait for it")
     assert choice.chosen({"cpus": 1}, there, [first]) == (), "which nobody waits for"
+    elsewhere = having(7, 8, gpus=2, cpus=1)
+    assert choice.chosen({"gpus": 1}, there, [elsewhere]) == (FOUR[2],), "that sees other cards"
+    assert refused({"gpus": 1, "cpus": 1}, there, elsewhere) == Refusal("1 run waits for it")
 
 
 def test_a_card_of_a_run_cannot_be_named_for_another() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.agent.capacity import shares, taking, turns
-from guild_sync.agent.capacity.shares import Share
+from guild_sync.agent.capacity.shares import Share, Taken
 from guild_sync.agent.capacity.taking import Possession, Waiting
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.machine.environment import Environment
@@ -112,7 +112,8 @@ def test_what_can_never_be_is_not_waited_for(variables: dict[str, str]) -> None:
 def test_nobody_overtakes_a_run_that_waits(variables: dict[str, str]) -> None:
     take(variables, needs={"gpus": 1})
     with turns.turn() as folder:
-        shares.queue_up(folder, Share("/runs/large", {"gpus": 4}))
+        cards = tuple(Taken(str(n), f"GPU-{n}") for n in range(4))
+        shares.queue_up(folder, Share("/runs/large", {"gpus": 4}, cards))
     with pytest.raises(AgentError, match="1 run waits for it"):
         take(variables, needs={"gpus": 1})
 
