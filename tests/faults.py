@@ -19,6 +19,9 @@ from guild_sync.agent.protocol import Plain
 from guild_sync.agent.store import attrs, locks, rundir
 
 SEED = int(os.environ.get("FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+# The runs of the fixture `far`, and the sizes of their files.
+RUNS = [f"{number:032x}" for number in range(1, 4)]
+SIZES = (100_000, 1_000, 0)
 # Statuses with which guild may end where something failed: said in one line, and no bug of ours.
 FAILURES = (1, 3, 4)
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
 from comparing import differences
 from faults import change_a_byte, write_run
@@ -18,18 +19,16 @@ from guild_sync.agent.store import rundir
 from guild_sync.agent.store.home import home_id
 from guild_sync.output import formats
 
-RUNS = [f"{number:032x}" for number in range(1, 5)]
+RUNS = [*faults.RUNS, f"{4:032x}"]
 DAY = 86_400_000_000  # microseconds
 
 
 @pytest.fixture
-def far(guild: Guild, sshd: Server, there: Path) -> str:
-    """The name of a remote with runs that have ended, and are all here."""
-    for run_id in RUNS:
-        write_run(there, run_id, sizes=(10_000, 100))
-    guild.configure(far=sshd.keys(there))
-    guild.ok("pull", "far", "-y")
-    return "far"
+def far(guild: Guild, there: Path, far: str) -> str:
+    """The remote whose runs have ended, and one more; they are all here."""
+    write_run(there, RUNS[3], sizes=faults.SIZES)
+    guild.ok("pull", far, "-y")
+    return far
 
 
 def kept(guild: Guild, *words: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import pytest
 from comparing import differences, faults, whole_or_marked
 from faults import (
+    RUNS,
+    SIZES,
     change_a_byte,
     check_after,
     check_between,
@@ -39,19 +41,14 @@ pytestmark = pytest.mark.usefixtures("not_used_before")
 
 # Of each command; 200 each passed once (docs/reliability.md).
 KILLS = int(os.environ.get("FAULT_KILLS", "12"))
-RUNS = [f"{number:032x}" for number in range(1, 4)]
-SIZES = (100_000, 1_000, 0)
 
 
 @pytest.fixture
-def far(guild: Guild, sshd: Server, there: Path) -> str:
-    """The name of a remote with three runs that have ended."""
-    for run_id in RUNS:
-        write_run(there, run_id, sizes=SIZES)
-    guild.configure(far=sshd.keys(there))
-    guild.ok("runs", "-r", "far")
+def far(guild: Guild, far: str) -> str:
+    """The remote whose runs have ended; the agent is there, and a disk here may be filled."""
+    guild.ok("runs", "-r", far)
     keep_nothing_free(guild)
-    return "far"
+    return far
 
 
 class Killed(NamedTuple):
