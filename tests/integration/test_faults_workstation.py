@@ -26,9 +26,9 @@ from faults import (
     forget,
     held,
     ids_of,
+    lasting,
     mark,
     rng,
-    wait_for_agents,
     write_run,
 )
 from packed import export, import_
@@ -263,7 +263,10 @@ def all_home(guild: Guild, there: Path) -> None:
 
 def whole_here(guild: Guild, there: Path) -> list[str]:
     """What of the runs is not whole here, as its end says that it is; or not whole there."""
-    wait_for_agents(there)
+    return lasting(lambda: not_whole(guild, there))
+
+
+def not_whole(guild: Guild, there: Path) -> list[str]:
     found = []
     for run_id in RUNS:
         here = guild.home / "runs" / run_id
