@@ -79,7 +79,9 @@ def test_a_byte_that_changed_with_size_and_time_kept_is_found_and_mended(
     assert guild.ok("sync", "--verify", RUNS[1]).lines[-1] == "Verifying 1 run of far"
     quiet = guild.ok("sync", "--verify", "--cron").lines
     assert quiet == [f"Mended {RUNS[0]}/.guild/output, as far has it"], "cron tells of it"
-    (guild.home / "runs" / ".incoming-4194304").mkdir()  # of a mend that was killed at its end
+    # Of mends that were killed at their end:
+    (guild.home / "runs" / ".incoming-4194304").mkdir()
+    (guild.home / "runs" / RUNS[0] / f".guild/.LOCK.confirmed.{'1' * 16}.4194304").touch()
     assert guild.ok("sync", "--verify", "--cron").lines == []
     assert faults(guild.home, there, far) == []
 
