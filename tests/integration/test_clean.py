@@ -78,8 +78,11 @@ def test_what_is_home_and_verified_goes_to_the_trash_there(
         "Passed over 4 runs that 'guild clean' removed on far",
         "Nothing was compared.",
     ]
+    half = guild.home / "runs" / RUNS[1] / f".guild/.LOCK.cleaned.{'1' * 16}.4194304"
+    half.touch()  # of a clean that was killed
     again = guild.ok("clean", "-r", far, "-y").lines
     assert again == ["Nothing to clean on far; 1 kept: not home"]
+    assert not half.exists()
     guild.ok("restore", "-r", far, RUNS[0], "-y")
     guild.ok("verify", RUNS[0])
     last = guild.ok("clean", "-r", far, "-yp").lines[-1]

@@ -275,13 +275,15 @@ def not_whole(guild: Guild, there: Path) -> list[str]:
         places = (there / "runs" / run_id, there / "trash/runs" / run_id)
         whole = [place for place in places if place.exists()]
         found += [] if len(whole) == 1 else [f"{run_id} is in {whole}"]
-        found += [line for place in whole for line in differences(here, place)]
+        differing = [line for place in whole for line in differences(here, place)]
+        found += [line for line in differing if "/.LOCK" not in line]  # a mark, half written
     return found
 
 
 def gone_there(guild: Guild, there: Path) -> list[str]:
     left = [run_id for run_id in RUNS if (there / "runs" / run_id).exists()]
-    return [*left, *whole_here(guild, there)]
+    half = [str(path) for path in guild.home.rglob(".guild/.LOCK.*")]
+    return [*left, *half, *whole_here(guild, there)]
 
 
 KILLED = {
