@@ -13,6 +13,7 @@ import earlier as past
 import guild_ai as black_box
 import pytest
 from earlier import EarlierGuild
+from faults import RUNS, SIZES, write_run
 from guild_ai import GuildAi
 from hypothesis import settings
 from support import BIN, EXAMPLES, Guild, Place, Server, server
@@ -85,6 +86,15 @@ def remote(guild: Guild, sshd: Server, there: Path) -> str:
     """The name of a configured remote on the real sshd."""
     guild.configure(guild_uat=sshd.keys(there))
     return "guild-uat"
+
+
+@pytest.fixture
+def far(guild: Guild, sshd: Server, there: Path) -> str:
+    """The name of a remote with runs that have ended (`faults.RUNS`)."""
+    for run_id in RUNS:
+        write_run(there, run_id, sizes=SIZES)
+    guild.configure(far=sshd.keys(there))
+    return "far"
 
 
 @pytest.fixture(params=["here", "there"])

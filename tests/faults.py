@@ -6,19 +6,23 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from comparing import faults, whole_or_marked
 from relay import Relay, relay
-from support import Done, Guild, Server, wait_until
+from support import PATIENCE, Done, Guild, Server, wait_until
 
 from guild_sync.agent import protocol
 from guild_sync.agent.protocol import Plain
 from guild_sync.agent.store import attrs, locks, rundir
 
 SEED = int(os.environ.get("FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+# The runs of the fixture `far`, and the sizes of their files.
+RUNS = [f"{number:032x}" for number in range(1, 4)]
+SIZES = (100_000, 1_000, 0)
 # Statuses with which guild may end where something failed: said in one line, and no bug of ours.
 FAILURES = (1, 3, 4)
 
@@ -115,6 +119,19 @@ def wait_for_agents(there: Path) -> None:
         return subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
 
     wait_until(lambda: f"{there}/agent/" not in commands(), f"the end of the agents in {there}")
+
+
+def lasting(check: Callable[[], list[str]]) -> list[str]:
+    """What is wrong, and stays so: agents that outlive a killed guild move runs while we look."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            found = check()
+        except FileNotFoundError as e:
+            found = [str(e)]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
 
 
 def ids_of(home: Path) -> set[str]:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 from comparing import differences, faults, whole_or_marked
-from faults import change_a_byte, end_run, wait_for_agents, write_run
+from faults import change_a_byte, end_run, lasting, wait_for_agents, write_run
 from starts import Starts
 from support import BIN
 
@@ -287,18 +287,24 @@ class Soak:
         shutil.copytree(there / "runs", before, symlinks=True)
         during(box, self.popen("clean", "-r", box, *words))
         wait_for_agents(there)
+        self.wrong += lasting(lambda: self._not_whole(box, before, "-p" in words))
+        shutil.rmtree(before)
+        self.verify()
+
+    def _not_whole(self, box: str, before: Path, is_permanent: bool) -> list[str]:
+        """What is wrong with the runs that have gone from where they are still `before`."""
+        there, wrong = self.there(box), []
         for run in sorted(before.glob("[0-9a-f]*")):
             if not (there / "runs" / run.name).exists():
                 gone = there / "trash/runs" / run.name
                 here = self.home / "runs" / run.name
-                self.wrong += differences(here, gone if gone.exists() else run)
+                wrong += differences(here, gone if gone.exists() else run)
                 if rundir.status(str(here)).text not in protocol.FINAL:
-                    self.wrong.append(f"{run.name} went from {box}, and is not over here")
-                if "-p" not in words and not gone.exists():
-                    self.wrong.append(f"{run.name} is not in the trash of {box}")
+                    wrong.append(f"{run.name} went from {box}, and is not over here")
+                if not is_permanent and not gone.exists():
+                    wrong.append(f"{run.name} is not in the trash of {box}")
                 self.cleaned.add(run.name)
-        shutil.rmtree(before)
-        self.verify()
+        return wrong
 
     FAULTS = (
         *("kill_guild", "kill_guild", "cut_connections", "restart_server"),

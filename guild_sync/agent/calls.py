@@ -121,6 +121,7 @@ class Functions:
     states = Function("store.rundir.states", Dict[protocol.RunId, protocol.State])
     survey = Function("copies.survey.survey", protocol.SurveyForm)
     tag = Function("catalog.changes.tag", protocol.Changed)
+    tidy = Function("copies.marks.tidy", Nothing)
     take_notes = Function("copies.notes.take_notes", Dict[protocol.RunId, List[str]])
     tracked = Function("copies.tracked.tracked", List[Tuple[protocol.RunId, str]])
     try_environment = Function("machine.checkup.try_environment", protocol.Activated, slow=True)

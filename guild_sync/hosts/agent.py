@@ -494,6 +494,9 @@ class AgentClient(ABC):
     def note_cleaned(self, ids: Sequence[RunId], remote: str) -> None:
         self.ask(Functions.note_cleaned, ids=list(ids), remote=remote)
 
+    def tidy(self, ids: Sequence[RunId]) -> None:
+        self.ask(Functions.tidy, ids=list(ids))
+
     def mend(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.mend, ids=list(ids))
 

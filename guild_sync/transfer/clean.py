@@ -95,6 +95,8 @@ def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> 
     nothing is written; else what people wrote there is merged into what is here before.
     Raises as `verify.verified`.
     """
+    if not plan:
+        here.tidy(here.home_ids(host.name))  # what one that was killed has left half written
     ids = [*found.going]
     if not ids:
         return Seals({}, {})

@@ -67,6 +67,7 @@ def mended(
     """
     if not ids:
         return Mended({})
+    here.tidy(ids)
     say(verify.announced(host, ids))
     told = verify.asked(host, here, ids, selection)
     verdicts = verify.verified(host, here, told.states)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
 from comparing import differences
 from faults import change_a_byte, write_run
@@ -19,18 +20,16 @@ from guild_sync.agent.store.home import home_id
 from guild_sync.config.schema import AN_AGE
 from guild_sync.output import formats
 
-RUNS = [f"{number:032x}" for number in range(1, 5)]
+RUNS = [*faults.RUNS, f"{4:032x}"]
 DAY = 86_400_000_000  # microseconds
 
 
 @pytest.fixture
-def far(guild: Guild, sshd: Server, there: Path) -> str:
-    """The name of a remote with runs that have ended, and are all here."""
-    for run_id in RUNS:
-        write_run(there, run_id, sizes=(10_000, 100))
-    guild.configure(far=sshd.keys(there))
-    guild.ok("pull", "far", "-y")
-    return "far"
+def far(guild: Guild, there: Path, far: str) -> str:
+    """The remote whose runs have ended, and one more; they are all here."""
+    write_run(there, RUNS[3], sizes=faults.SIZES)
+    guild.ok("pull", far, "-y")
+    return far
 
 
 def kept(guild: Guild, *words: str) -> dict[str, Any]:
@@ -80,8 +79,11 @@ def test_what_is_home_and_verified_goes_to_the_trash_there(
         "Passed over 4 runs that 'guild clean' removed on far",
         "Nothing was compared.",
     ]
+    half = guild.home / "runs" / RUNS[1] / f".guild/.LOCK.cleaned.{'1' * 16}.4194304"
+    half.touch()  # of a clean that was killed
     again = guild.ok("clean", "-r", far, "-y").lines
     assert again == ["Nothing to clean on far; 1 kept: not home"]
+    assert not half.exists()
     guild.ok("restore", "-r", far, RUNS[0], "-y")
     guild.ok("verify", RUNS[0])
     last = guild.ok("clean", "-r", far, "-yp").lines[-1]

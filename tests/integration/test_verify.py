@@ -9,25 +9,19 @@ from typing import Any
 
 import pytest
 from comparing import faults
-from faults import change_a_byte, end_run, held, write_run
+from faults import RUNS, change_a_byte, end_run, held, write_run
 from support import Guild, Server
 from test_unreadable import Bound, run_with
 from test_unreadable import bound as bound
 
 from guild_sync.output import formats
 
-RUNS = [f"{number:032x}" for number in range(1, 4)]
-SIZES = (100_000, 1_000, 0)
-
 
 @pytest.fixture
-def far(guild: Guild, sshd: Server, there: Path) -> str:
-    """The name of a remote with three runs that have ended, and are all here."""
-    for run_id in RUNS:
-        write_run(there, run_id, sizes=SIZES)
-    guild.configure(far=sshd.keys(there))
-    guild.ok("pull", "far", "-y")
-    return "far"
+def far(guild: Guild, far: str) -> str:
+    """The remote whose runs have ended; they are all here."""
+    guild.ok("pull", far, "-y")
+    return far
 
 
 def trees(*tops: Path) -> dict[str, tuple[object, ...]]:
@@ -86,7 +80,9 @@ def test_a_byte_that_changed_with_size_and_time_kept_is_found_and_mended(
     assert guild.ok("sync", "--verify", RUNS[1]).lines[-1] == "Verifying 1 run of far"
     quiet = guild.ok("sync", "--verify", "--cron").lines
     assert quiet == [f"Mended {RUNS[0]}/.guild/output, as far has it"], "cron tells of it"
-    (guild.home / "runs" / ".incoming-4194304").mkdir()  # of a mend that was killed at its end
+    # Of mends that were killed at their end:
+    (guild.home / "runs" / ".incoming-4194304").mkdir()
+    (guild.home / "runs" / RUNS[0] / f".guild/.LOCK.confirmed.{'1' * 16}.4194304").touch()
     assert guild.ok("sync", "--verify", "--cron").lines == []
     assert faults(guild.home, there, far) == []
     # Where what is here is right, a person mends the run there, as docs/syncing.md says.

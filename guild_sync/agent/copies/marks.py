@@ -286,6 +286,14 @@ def _confirm(directory: str, state: State, remote: str, began: Optional[int]) ->
         rundir.confirm(directory, remote, began, state["stamp"])
 
 
+def tidy(home: str, ids: Sequence[str]) -> None:
+    """Remove from copies, of which nothing is to be copied, what a killed guild has left there."""
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        if not rundir.why_linked(directory):
+            _remove_unfinished(directory)
+
+
 def _remove_unfinished(directory: str) -> None:
     """Remove what a killed guild had not finished writing."""
     guild = rundir.guild_dir(directory)
