@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import BinaryIO, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import (
+    BinaryIO,
+    Dict,
+    FrozenSet,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from .. import protocol
 from ..catalog import trash
@@ -179,8 +190,10 @@ def _is_text(name: str) -> bool:
 
 def _walk(top: str, run_id: str, follow: bool) -> Iterator[Piece]:
     """All that is in a run, folders before what is in them; with `follow` through its links."""
-    yield Piece(run_id, os.stat(top))
-    waiting: List[Tuple[str, str, Tuple[str, ...]]] = [(top, run_id, (os.path.realpath(top),))]
+    own = os.stat(top)
+    yield Piece(run_id, own)
+    numbers = frozenset([(own.st_dev, own.st_ino)])
+    waiting: List[Tuple[str, str, FrozenSet[Tuple[int, int]]]] = [(top, run_id, numbers)]
     while waiting:
         folder, path, above = waiting.pop()
         try:
@@ -193,11 +206,12 @@ def _walk(top: str, run_id: str, follow: bool) -> Iterator[Piece]:
             item = _item(entry, "%s/%s" % (path, entry.name), follow)
             if item is None:
                 continue
-            real = os.path.realpath(entry.path)
             if item.kind == members.FOLDER:
-                if real in above:  # a link that goes round
+                number = item.status.st_dev, item.status.st_ino
+                if number in above:  # a link that goes round
                     continue
-                waiting.append((entry.path, item.path, (*above, real)))
+                # Without links none goes round, and folders may be deep.
+                waiting.append((entry.path, item.path, above | {number} if follow else above))
             elif item.kind == members.FILE and not os.access(entry.path, os.R_OK):
                 raise AgentError("cannot read its file %s" % rundir.shown(entry.path))
             yield item
