@@ -34,6 +34,7 @@ from .writing import Piece, Writer, clear, writing
 NOTES = (left_out.LEFT_OUT, left_out.LINKS, rundir.LOCK_UNREADABLE)
 _WAITS = (rundir.PENDING, rundir.STAGED)
 _ENDLESS = float("inf")
+MOST_COPIES = 1_000_000  # files and folders that links lead to: a few can lead to any number
 
 
 def export(
@@ -190,6 +191,7 @@ def _is_text(name: str) -> bool:
 
 def _walk(top: str, run_id: str, follow: bool) -> Iterator[Piece]:
     """All that is in a run, folders before what is in them; with `follow` through its links."""
+    count = 0
     own = os.stat(top)
     yield Piece(run_id, own)
     numbers = frozenset([(own.st_dev, own.st_ino)])
@@ -214,6 +216,9 @@ def _walk(top: str, run_id: str, follow: bool) -> Iterator[Piece]:
                 waiting.append((entry.path, item.path, above | {number} if follow else above))
             elif item.kind == members.FILE and not os.access(entry.path, os.R_OK):
                 raise AgentError("cannot read its file %s" % rundir.shown(entry.path))
+            count += 1
+            if follow and count > MOST_COPIES:
+                raise AgentError("links lead to more than %d files" % MOST_COPIES)
             yield item
 
 
