@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from threading import BoundedSemaphore, Thread
 
@@ -14,6 +15,7 @@ from guild_sync.transport.ssh_failures import CONNECTION_FAILED
 
 _LOOPBACK = "127.0.0.1"  # nobody on another machine reaches it
 _REFUSED = "forwarding"  # in ssh's words where it is connected, and the port is not
+_PAUSE = 0.2  # seconds, where a connection that waits cannot be taken
 _MOST = 64  # connections at once, each of which has an ssh; more of them wait
 
 
@@ -67,9 +69,13 @@ class _Forwarding:
                 self._room.release()
                 continue
             except OSError as e:
-                if self._listening.fileno() >= 0:  # else it was closed, as all has ended
-                    self._tell(e.strerror or str(e))
-                return
+                if self._listening.fileno() < 0:  # it was closed, as all has ended
+                    return
+                # Too many files are open, say, and fewer once a connection has ended.
+                self._tell(e.strerror or str(e))
+                self._room.release()
+                time.sleep(_PAUSE)
+                continue
             Thread(target=self._join, args=(connection,), daemon=True).start()
 
     def _join(self, connection: socket.socket) -> None:
@@ -77,6 +83,8 @@ class _Forwarding:
             done = process.join(ssh.port_argv(self._remote, self._port), connection)
         except OSError as e:
             self._tell(e.strerror or str(e))
+        except GuildError as e:
+            self._tell(e.message, e.hint)
         else:
             if done.code != CONNECTION_FAILED:
                 self._was_told = False

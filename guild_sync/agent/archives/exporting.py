@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import BinaryIO, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import (
+    BinaryIO,
+    Dict,
+    FrozenSet,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from .. import protocol
 from ..catalog import trash
@@ -23,6 +34,7 @@ from .writing import Piece, Writer, clear, writing
 NOTES = (left_out.LEFT_OUT, left_out.LINKS, rundir.LOCK_UNREADABLE)
 _WAITS = (rundir.PENDING, rundir.STAGED)
 _ENDLESS = float("inf")
+MOST_COPIES = 1_000_000  # files and folders that links lead to: a few can lead to any number
 
 
 def export(
@@ -179,8 +191,11 @@ def _is_text(name: str) -> bool:
 
 def _walk(top: str, run_id: str, follow: bool) -> Iterator[Piece]:
     """All that is in a run, folders before what is in them; with `follow` through its links."""
-    yield Piece(run_id, os.stat(top))
-    waiting: List[Tuple[str, str, Tuple[str, ...]]] = [(top, run_id, (os.path.realpath(top),))]
+    count = 0
+    own = os.stat(top)
+    yield Piece(run_id, own)
+    numbers = frozenset([(own.st_dev, own.st_ino)])
+    waiting: List[Tuple[str, str, FrozenSet[Tuple[int, int]]]] = [(top, run_id, numbers)]
     while waiting:
         folder, path, above = waiting.pop()
         try:
@@ -193,13 +208,17 @@ def _walk(top: str, run_id: str, follow: bool) -> Iterator[Piece]:
             item = _item(entry, "%s/%s" % (path, entry.name), follow)
             if item is None:
                 continue
-            real = os.path.realpath(entry.path)
             if item.kind == members.FOLDER:
-                if real in above:  # a link that goes round
+                number = item.status.st_dev, item.status.st_ino
+                if number in above:  # a link that goes round
                     continue
-                waiting.append((entry.path, item.path, (*above, real)))
+                # Without links none goes round, and folders may be deep.
+                waiting.append((entry.path, item.path, above | {number} if follow else above))
             elif item.kind == members.FILE and not os.access(entry.path, os.R_OK):
                 raise AgentError("cannot read its file %s" % rundir.shown(entry.path))
+            count += 1
+            if follow and count > MOST_COPIES:
+                raise AgentError("links lead to more than %d files" % MOST_COPIES)
             yield item
 
 

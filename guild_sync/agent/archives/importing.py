@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -15,7 +16,7 @@ from ..protocol import Contents, Imported
 from ..store import attempts, inside, locks, rundir
 from ..store.rest import AtRest
 from . import members, unpacking, writing
-from .exporting import NOTES, same_in
+from .exporting import MOST_COPIES, NOTES, same_in
 from .members import Member
 
 # What a listing needs to know of a run; each file of it is small, or no file of guild's.
@@ -197,6 +198,9 @@ class _Brought:
         self._left -= member.size
         if self._left < 0:
             raise EOFError("it has more than it said")
+        if not path and member.kind != members.FOLDER:
+            self.found["refused"][run_id] = "it is no run: it is a %s" % member.kind
+            return
         try:
             self._put(member, run_id, path)
         except OSError as e:
@@ -282,12 +286,16 @@ def _finish(brought: _Brought, run_id: str) -> None:
 
 def _copy_resources(top: str, brought: _Brought, room: int) -> None:
     """Have files and folders in place of links to other runs, or to other places in a run."""
+    count = 0
     for run_id, links in brought.made.items():
         if run_id in brought.found["refused"]:
             continue
         for link in links:
             copied = _linked(top, brought.folder, run_id, link)
             room -= sum(member.size for _, member in copied)
+            count += len(copied)
+            if count > MOST_COPIES:
+                raise AgentError("links lead to more than %d files" % MOST_COPIES)
             if room < 0:
                 raise AgentError("there is no room for copies of what links lead to")
             directory = os.path.join(brought.folder, run_id)
@@ -303,7 +311,8 @@ def _linked(top: str, incoming: str, run_id: str, link: _Link) -> List[Tuple[str
     owner = place.partition("/")[0]
     folder = incoming if os.path.lexists(os.path.join(incoming, owner)) else top
     try:
-        found = list(members.at(folder, place))
+        # One that was copied has them too: a few links can lead to any number of files.
+        found = list(itertools.islice(members.at(folder, place), MOST_COPIES + 1))
     except OSError:
         return []
     if any(member.kind not in (members.FILE, members.FOLDER) for member in found):

@@ -13,6 +13,7 @@ import zipfile
 from contextlib import ExitStack, contextmanager
 from typing import IO, Iterator, NamedTuple, Optional, Protocol, Set, Tuple
 
+from ..catalog import trash
 from ..errors import AgentError
 from ..protocol import RUN_ID
 from ..store import inside, rundir
@@ -118,7 +119,7 @@ def _alone(folder: str) -> Iterator[None]:
             return
         for name in os.listdir(folder):
             if name.startswith(_UNFINISHED):
-                shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+                trash.remove_tree(os.path.join(folder, name))
         yield
     finally:
         os.close(handle)
@@ -131,7 +132,7 @@ def _new_folder(above: str, name: str = "") -> Iterator[str]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        trash.remove_tree(folder)
 
 
 def unfinished(above: str, name: str = "") -> str:

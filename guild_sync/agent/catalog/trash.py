@@ -19,6 +19,9 @@ from ..store.home import HOME_ID
 from ..store.rest import AtRest
 from . import changes
 
+_DEEP = 8  # folders in one another, whatever they are called, have no path that is too long
+_RAISED = ".raised-"
+
 
 def delete(
     home: str,
@@ -76,11 +79,18 @@ def in_trash(home: str, ids: Sequence[str]) -> Dict[str, Deleted]:
     for run_id in ids:
         directory = rundir.run_dir(home, run_id, deleted=True)
         size = 0
-        for folder, _, names in os.walk(directory):
-            size += sum(os.lstat(os.path.join(folder, name)).st_size for name in names)
+        for folder, _, names in inside.walk(directory):
+            size += sum(_size_of(os.path.join(folder, name)) for name in names)
         # A move changes nothing of it but this.
         found[run_id] = {"time": os.lstat(directory).st_ctime_ns // 1000, "bytes": size}
     return found
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:  # of too long a path, say
+        return 0
 
 
 def purge(home: str, ids: Sequence[str]) -> Changed:
@@ -217,13 +227,40 @@ def remove_tree(path: str) -> bool:
     if os.path.islink(path):  # a kill has left one that was about to take the place of another
         os.unlink(path)
         return True
-    shutil.rmtree(path, ignore_errors=True)
-    if os.path.lexists(path):
-        for folder, names, _ in os.walk(_opened(path)):
-            for name in names:
-                _opened(os.path.join(folder, name))
-        shutil.rmtree(path, ignore_errors=True)
+    if not _is_removed(path):
+        _make_shallow(_opened(path))
+        _is_removed(path)
     return not os.path.lexists(path)
+
+
+def _is_removed(path: str) -> bool:
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+    except RecursionError:  # it calls itself for each folder in a folder, up to Python 3.12
+        pass
+    return not os.path.lexists(path)
+
+
+def _make_shallow(top: str) -> None:
+    """Have all folders in one be open to their owner, and none be deep in others."""
+    waiting = [(top, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                paths = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        for path in map(_opened, paths):
+            if depth < _DEEP:
+                waiting.append((path, depth + 1))
+                continue
+            raised = os.path.join(top, _RAISED + os.urandom(8).hex())
+            try:
+                os.rename(path, raised)
+            except OSError:  # not ours to move
+                continue
+            waiting.append((raised, 1))
 
 
 def _opened(folder: str) -> str:

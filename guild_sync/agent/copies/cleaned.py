@@ -113,7 +113,7 @@ def _linking_first(linked: Dict[str, List[str]]) -> List[str]:
 def _targets(directory: str) -> Iterator[str]:
     """The paths that the links of a run lead to: at once, and in the end."""
     top = os.path.realpath(directory)
-    for folder, folders, files in os.walk(top):
+    for folder, folders, files in inside.walk(top):
         for name in (*folders, *files):
             path = os.path.join(folder, name)
             if os.path.islink(path):

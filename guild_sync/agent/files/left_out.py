@@ -75,7 +75,7 @@ def _entries(folder: str) -> List["os.DirEntry[str]"]:
 
 def _size_of(folder: str) -> int:
     total = 0
-    for top, _, names in os.walk(folder):
+    for top, _, names in inside.walk(folder):
         for name in names:
             try:
                 total += os.lstat(os.path.join(top, name)).st_size

@@ -8,7 +8,7 @@ from typing import Collection, Dict, Iterator, List, Pattern, Tuple
 
 from ..errors import AgentError
 from ..protocol import CACHE, RequirementForm
-from ..store import manifest, rundir
+from ..store import inside, manifest, rundir
 
 _GUILD = ".guild"
 Chosen = Tuple[str, str]  # the path in the run, and the path to take
@@ -117,7 +117,7 @@ def _folders(source: str, select: List[Pattern[str]]) -> Iterator[str]:
     """The folders that a pattern matches as a whole."""
     if not select:
         return
-    for top, names, _ in os.walk(source):
+    for top, names, _ in inside.walk(source):
         here = "" if top == source else os.path.relpath(top, source)
         names[:] = [name for name in names if name not in (".guild", CACHE)]
         for name in names:
@@ -129,7 +129,7 @@ def _folders(source: str, select: List[Pattern[str]]) -> Iterator[str]:
 def _own_files(source: str, select: List[Pattern[str]]) -> Iterator[str]:
     """What a pattern that begins with `.guild` matches of what guild keeps of a run."""
     of_guild = [p for p in select if p.pattern.startswith((_GUILD, "\\" + _GUILD))]
-    for top, _, names in os.walk(os.path.join(source, _GUILD)) if of_guild else ():
+    for top, _, names in inside.walk(os.path.join(source, _GUILD)) if of_guild else ():
         here = os.path.relpath(top, source)
         for path in [here, *(os.path.join(here, name) for name in sorted(names))]:
             if any(pattern.fullmatch(path) for pattern in of_guild):
@@ -140,7 +140,7 @@ def _paths(source: str, given: Collection[str], whole_folders: bool) -> Iterator
     """Paths below a folder but for .guild and `given`; with `whole_folders` those that have
     nothing of `given` in them come as one."""
     folders = {above for path in given for above in _above(os.path.dirname(path))}
-    for top, names, files in os.walk(source):
+    for top, names, files in inside.walk(source):
         names.sort()
         here = os.path.relpath(top, source)
         if here == ".":

@@ -102,7 +102,7 @@ def copy_source(home: str, run_id: str, root: str, files: Sequence[str], run_dir
 
 def files_below(root: str) -> List[str]:
     found = []
-    for folder, _, names in os.walk(root):
+    for folder, _, names in inside.walk(root):
         for name in names:
             if not name.endswith(".pyc"):
                 found.append(os.path.relpath(os.path.join(folder, name), root))

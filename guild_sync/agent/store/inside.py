@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..errors import refuse_exhaustion
 from ..protocol import Value
@@ -165,6 +165,32 @@ def names(folder: str, name: str = ".") -> List[str]:
         return os.listdir(inner)
     finally:
         os.close(inner)
+
+
+def walk(top: str) -> Iterator[Tuple[str, List[str], List[str]]]:
+    """As os.walk, for folders of any depth: up to Python 3.11 that calls itself."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        folders: List[str] = []
+        files: List[str] = []
+        try:
+            with os.scandir(folder) as found:
+                for entry in found:
+                    (folders if _leads_to_folder(entry) else files).append(entry.name)
+        except OSError as e:
+            refuse_exhaustion(e)
+            continue  # it went while we looked, or may not be read
+        yield folder, folders, files
+        below = [os.path.join(folder, name) for name in reversed(folders)]
+        waiting += [path for path in below if not os.path.islink(path)]
+
+
+def _leads_to_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that goes round
+        return False
 
 
 def make(folder: str, name: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from packed import export, import_, kinds
 from rundirs import A, B, C, make
 
-from guild_sync.agent.archives import importing, members
+from guild_sync.agent.archives import exporting, importing, members
 from guild_sync.agent.copies import expected, stamps, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
@@ -288,6 +288,17 @@ def test_an_id_of_digits_is_the_runs_own(
         (f"{run_id}/.guild/attrs/id", (written % run_id).encode()),
     )
     assert import_(home, tmp_path / "x.tar", [run_id])["done"] == [run_id]
+
+
+def test_what_is_no_folder_is_no_run(home: Path, tmp_path: Path) -> None:
+    link = member(B, tarfile.SYMTYPE, linkname=A)
+    found = import_(home, tar(tmp_path / "x.tar", link, (C, b"")), [A, B, C])
+    assert found["done"] == [A]
+    assert found["refused"] == {
+        B: "it is no run: it is a link",
+        C: "it is no run: it is a file",
+    }
+    assert {path.name for path in (home / "runs").iterdir() if len(path.name) == 32} == {A}
 
 
 def test_a_run_that_says_that_it_is_another_is_refused(home: Path, tmp_path: Path) -> None:
@@ -649,6 +660,34 @@ def test_resources_of_other_runs_are_copied_where_that_is_asked_for(
     assert not (imported / "data").is_symlink() and not (imported / "x.csv").is_symlink()
     assert (imported / "data" / "more" / "x.csv").read_text() == "x"
     assert os.readlink(imported / "gone") == f"../{C}/gone"
+
+
+def test_links_that_lead_to_ever_more_files_are_not_copied(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each copy has those before it: with 40 links that is a trillion files."""
+    for module in (importing, exporting):
+        monkeypatch.setattr(module, "MOST_COPIES", 100)
+    run = make(home, A, id=A, exit_status=0)
+    for number in range(40):
+        (run / f"d{number}").mkdir()
+        (run / f"d{number}" / "file").touch()
+        for name in ("one", "two"):
+            if number:
+                (run / f"d{number}" / name).symlink_to(f"../d{number - 1}")
+    why = "links lead to more than 100 files"
+    found = export(home, tmp_path / "out.zip", copy_resources=True)
+    assert found["refused"] == {A: why}
+    inside: list[tarfile.TarInfo | tuple[str, bytes]] = []
+    for number in range(40):
+        inside.append((f"{A}/d{number}/file", b""))
+        for name in ("one", "two") if number else ():
+            target = f"../d{number - 1}"
+            inside.append(member(f"{A}/d{number}/{name}", tarfile.SYMTYPE, linkname=target))
+    out = tar(tmp_path / "out.tar", *inside)
+    with pytest.raises(AgentError, match=why):
+        import_(tmp_path / "there", out, copy_resources=True)
+    assert nothing_imported(tmp_path / "there")
 
 
 def test_copies_of_resources_have_room_or_nothing_is_imported(home: Path, tmp_path: Path) -> None:

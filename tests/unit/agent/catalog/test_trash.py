@@ -17,6 +17,7 @@ from support import wait_until
 
 from guild_sync.agent import protocol
 from guild_sync.agent.catalog import find, trash
+from guild_sync.agent.copies import cleaned
 from guild_sync.agent.store import locks, rundir
 
 A, B = "a" * 32, "b" * 32
@@ -132,6 +133,31 @@ def test_a_run_with_read_only_folders_is_removed(home: Path) -> None:
     _read_only(make(home))
     assert trash.delete(str(home), [A], permanent=True)["done"] == [A]
     assert litter(home) == []
+
+
+@pytest.mark.parametrize("name", ["x", "long" * 60])
+def test_a_run_with_folders_in_folders_without_end_is_told_of_and_removed(
+    home: Path, name: str
+) -> None:
+    """Python calls itself for each of them, and those of long names have no path."""
+    deepen(make(home), name)
+    assert trash.delete(str(home), [A])["done"] == [A]
+    assert trash.in_trash(str(home), [A])[A]["bytes"] > 0
+    trash.restore(str(home), [A])
+    assert cleaned.linking(str(home), [A]) == {A: []}
+    assert trash.delete(str(home), [A], permanent=True)["done"] == [A]
+    assert litter(home) == []
+
+
+def deepen(run: Path, name: str) -> None:
+    """Make folders in folders, deeper than Python calls itself."""
+    at = os.open(run, os.O_RDONLY)
+    for _ in range(sys.getrecursionlimit() + 500):
+        os.mkdir(name, dir_fd=at)
+        inner = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
 
 
 def _read_only(run: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from rundirs import A, B, make, state
 from support import at_every_line
 
-from guild_sync.agent.catalog import changes
+from guild_sync.agent.catalog import changes, trash
 from guild_sync.agent.copies import marks
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out, reading
@@ -194,3 +194,28 @@ def test_a_copy_into_a_run_with_a_link_is_refused_before_its_first_byte(
         A: "here its .guild/attrs is a link, and guild follows no link in a run",
     }
     assert content(other) == before
+
+
+def test_a_walk_tells_what_os_walk_does_and_goes_where_that_cannot(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    for name in ("b/c/d", "a", "e", "pruned/x"):
+        (top / name).mkdir(parents=True)
+    for name in ("f", "b/f", "e/f"):
+        (top / name).touch()
+    (top / "b/link").symlink_to(top / "e")
+    (top / "b/round").symlink_to("round")
+    told = []
+    for walk in (os.walk, inside.walk):
+        found = []
+        for folder, folders, files in walk(str(top)):
+            folders[:] = sorted(name for name in folders if name != "pruned")
+            found.append((folder, [*folders], sorted(files)))
+        told.append(found)
+    assert told[0] == told[1]
+    assert len(told[0]) == 6
+
+    deep = tmp_path / "deep"
+    for at in (400, 800, 1200):  # deeper than Python calls itself
+        (deep / "/".join("x" * at)).mkdir(parents=True)
+    assert len([*inside.walk(str(deep))]) == 1201
+    assert trash.remove_tree(str(deep))

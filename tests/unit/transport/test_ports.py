@@ -1,0 +1,45 @@
+"""Ports of a remote's machine, opened here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# It has no file left to open when somebody connects, and then has.
+EXHAUSTED = """\
+import os, resource, socket, threading
+from guild_sync.transport import ports, ssh
+ssh.port_argv = lambda remote, port: ["cat"]
+told = threading.Event()
+faults = []
+def tell(error):
+    faults.append(error.message)
+    told.set()
+class Remote:
+    name = "gpu1"
+listening = ports.listener(0)
+client = socket.socket()
+ports.forward(listening, Remote(), 80, tell)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+client.connect(listening.getsockname())
+assert told.wait(30), "nothing was told"
+for handle in held:
+    os.close(handle)
+client.settimeout(30)
+client.sendall(b"hello")
+client.shutdown(socket.SHUT_WR)
+assert client.recv(5) == b"hello"
+assert faults == ["port 80 of gpu1 is not to be reached: Too many open files"], faults
+"""
+
+
+def test_a_port_stays_open_when_no_more_files_could_be_opened_for_a_while() -> None:
+    argv = [sys.executable, "-c", EXHAUSTED]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
