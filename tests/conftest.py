@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import earlier as past
+import forks
 import guild_ai as black_box
 import pytest
 from earlier import EarlierGuild
@@ -39,6 +40,12 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_forks_stay() -> Iterator[None]:
+    yield
+    forks.end_all()
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
+from forks import Forks
 from support import Guild
 
 COMMIT = "4006c1fe5ac9df17fac9d24835801781fa4babbc"
@@ -47,6 +49,12 @@ class EarlierGuild(Guild):
     def __init__(self, program: Path, beside: Guild) -> None:
         super().__init__(beside.folder, beside.env)
         self._program = program
+        self.forks = _forks(program.parent)
 
     def argv(self, *argv: str) -> list[str]:
         return [sys.executable, str(self._program), *argv]
+
+
+@cache
+def _forks(folder: Path) -> Forks:
+    return Forks(sys.executable, folder, "guild_sync.*")

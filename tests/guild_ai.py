@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from forks import Forks
 from support import Done
 
 RELEASE = "guildai==0.9.0"
@@ -68,6 +71,19 @@ def _run(*argv: str) -> None:
         raise Unavailable(f"{RELEASE} cannot be installed: {e}") from None
 
 
+@cache
+def _forks(program: Path) -> Forks:
+    """What starts it with the modules that it says it loads itself, none of them by name here."""
+    python = program.read_text().splitlines()[0].removeprefix("#!")
+    argv = [python, "-X", "importtime", str(program)]
+    found: dict[str, None] = {}
+    for words in (["runs"], ["run", "--help"]):
+        said = subprocess.run([*argv, *words], capture_output=True, text=True).stderr
+        # Those that others load are indented; they load them again, in their own order.
+        found |= dict.fromkeys(re.findall(r"^import time: .*\| (\S+)$", said, re.MULTILINE))
+    return Forks(python, program.parent, *found)
+
+
 class GuildAi:
     """Guild AI as a user calls it, in a folder, on a guild home."""
 
@@ -78,14 +94,8 @@ class GuildAi:
         home.mkdir(parents=True, exist_ok=True)  # it does not make one
 
     def __call__(self, *argv: str) -> Done:
-        done = subprocess.run(
-            [str(self._program), *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd=self._folder,
-            env=self._env,
-            timeout=120,
-        )
+        words = [str(self._program), *argv]
+        done = _forks(self._program).run(words, b"", self._folder, self._env, timeout=120)
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def ok(self, *argv: str) -> list[str]:

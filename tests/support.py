@@ -17,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import yaml
+from forks import Forks
 
 from guild_sync.agent.store import locks, rundir
 from guild_sync.config.remotes import Remote
@@ -42,7 +43,13 @@ class Done:
 
 
 class Guild:
-    """guild as a user calls it: a process of its own, in a folder, with a home."""
+    """guild as a user calls it: a process of its own, in a folder, with a home.
+
+    A call is started by a fork (forks.py). Where terminals, signals or a start itself are at issue,
+    tests start what `argv` says.
+    """
+
+    forks = Forks(str(BIN / "python3"), BIN, "guild_sync.*")
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
@@ -57,13 +64,8 @@ class Guild:
         return Path(self.env["GUILD_CONFIG"])
 
     def __call__(self, *argv: str, stdin: str = "", cwd: Path | None = None) -> Done:
-        done = subprocess.run(
-            self.argv(*argv),
-            input=os.fsencode(stdin),
-            capture_output=True,
-            cwd=cwd or self.folder,
-            env=self.env,
-            timeout=120,
+        done = self.forks.run(
+            self.argv(*argv), os.fsencode(stdin), cwd or self.folder, self.env, timeout=120
         )
         return Done(
             done.returncode,

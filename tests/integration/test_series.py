@@ -86,6 +86,13 @@ def latest(place: Place, op: str, count: int = 1) -> list[str]:
     return found[:count][::-1]
 
 
+def first_trial(place: Place) -> str:
+    """The id of the first trial of the operation that waits, once there is one."""
+    wait_until(lambda: place.ok("runs", "-F", "operation = waits").lines, "the first trial")
+    (trial,) = latest(place, "waits")
+    return trial
+
+
 def links(place: Place, run_id: str) -> dict[str, str]:
     """What the run's links are called, and the runs that they lead to."""
     found = [path for path in place.run_dir(run_id).iterdir() if path.is_symlink()]
@@ -203,7 +210,7 @@ def test_needed_trials_are_those_that_no_run_has_completed(place: Place) -> None
 
 def test_a_batch_that_is_stopped_stops_its_trial_and_starts_no_other(place: Place) -> None:
     batch = place.ok("run", "waits", "seconds=[60,61]", "-y", "--no-wait").lines[-2].split()[0]
-    (trial,) = wait_until(lambda: latest(place, "waits"), "the first trial")
+    trial = first_trial(place)
     wait_until(lambda: place.status(trial) == "running", "the trial's start")
     place.ok("stop", batch, "-y")
     assert place.status(batch) == "terminated"
@@ -214,7 +221,7 @@ def test_a_batch_that_is_stopped_stops_its_trial_and_starts_no_other(place: Plac
 
 def test_no_trial_outlives_the_runner_of_its_batch(place: Place) -> None:
     batch = place.ok("run", "waits", "seconds=[60,61]", "-y", "--no-wait").lines[-2].split()[0]
-    (trial,) = wait_until(lambda: latest(place, "waits"), "the first trial")
+    trial = first_trial(place)
     wait_until(lambda: place.status(trial) == "running", "the trial's start")
     pid = int((place.run_dir(batch) / ".guild/LOCK").read_text())
     os.kill(pid, signal.SIGKILL)
