@@ -6,12 +6,13 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from guild_sync.agent.calls import Function, Functions, Stream
+from guild_sync.agent import protocol
+from guild_sync.agent.protocol import Filters
 from guild_sync.config import limits
 from guild_sync.errors import GuildError
+from guild_sync.hosts.agent import OnBytes
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import formats, terminal
 
@@ -41,26 +42,36 @@ class ArchiveHost(LocalHost):
                 row["run_dir"] = os.path.join(self.file, os.path.basename(row["run_dir"]))
         return answer
 
-    def ask(self, function: Function[T], **args: object) -> T:
-        if function.name == Functions.list_files.name:
-            for run_id in self._meant(args):
-                self.fill_listed(self.file, run_id)
-        return super().ask(function, **args)
+    def list_files(
+        self,
+        run: str,
+        filters: Filters | None = None,
+        pattern: str | None = None,
+        kind: str | None = None,
+        everything: bool = False,
+        follow: bool = False,
+    ) -> protocol.Files:
+        for found in self.choose(specs=[run], filters=filters):
+            self.fill_listed(self.file, found["id"])
+        return super().list_files(run, filters, pattern, kind, everything, follow)
 
-    def stream(
-        self, function: Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
-    ) -> T:
-        if function.name == Functions.cat.name:
-            for run_id in self._meant(args):
-                self._unpack(run_id, str(args["path"]))
-        elif function.name == Functions.archive.name:
-            self._unpack(str(args["run"]), str(args["pattern"] or ""))
-        return super().stream(function, on_packet, **args)
+    def cat(
+        self,
+        on_bytes: OnBytes,
+        run: str,
+        path: str,
+        filters: Filters | None = None,
+        sourcecode: bool = False,
+    ) -> None:
+        for found in self.choose(specs=[run], filters=filters):
+            self._unpack(found["id"], path)
+        super().cat(on_bytes, run, path, filters, sourcecode)
 
-    def _meant(self, args: Mapping[str, object]) -> list[str]:
-        """The ids of the runs that a request means."""
-        found = self.ask(Functions.choose, specs=[args["run"]], filters=args["filters"])
-        return [picked["id"] for picked in found]
+    def archive(
+        self, on_bytes: OnBytes, run: str, pattern: str | None = None, kind: str | None = None
+    ) -> protocol.Sent:
+        self._unpack(run, pattern or "")
+        return super().archive(on_bytes, run, pattern, kind)
 
     def _unpack(self, run_id: str, path: str) -> None:
         """Have what is at a path of a run be there; a link may lead anywhere in the run."""
