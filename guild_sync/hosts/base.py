@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.errors import GuildError, NotFree, RunAmbiguous, RunNotFound
 from guild_sync.hosts.agent import AgentClient
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 # A command of those that hints of the agent name, with the run that may follow.
 _COMMAND = r"\bguild (?:runs (?:info|rm)|runs|stop|ls|run --start)(?: [0-9a-f]{32})?(?![\w-]| -r)"
@@ -59,7 +63,12 @@ class agent_errors:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
         if isinstance(error, AgentError):
             raise error_of_kind(error.kind, error.message, error.hint) from None
 
