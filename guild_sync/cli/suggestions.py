@@ -81,21 +81,25 @@ def _remotes(line: TypedLine) -> Found:
         yield Candidate(name, remote.description or remote.host)
 
 
+def _remotes_of_command(line: TypedLine) -> Found:
+    """What a command takes as its REMOTE, which of those that do only `pull` takes several of."""
+    return _several_remotes(line) if line.words[:1] == ("pull",) else _remotes(line)
+
+
 def _several_remotes(line: TypedLine) -> Found:
     """Remotes, groups and `all`, behind the last comma; none that is there already."""
-    from guild_sync.config import groups
+    from guild_sync.config import groups, remotes
     from guild_sync.config.schema import EVERY
 
     before, comma, _ = line.current.rpartition(",")
     given = before.split(",")
-    others = [
-        *_remotes(line),
-        *(Candidate(name, ", ".join(names)) for name, names in groups.groups().items()),
-        Candidate(EVERY[0], "all remotes"),
-    ]
-    for found in others:
-        if isinstance(found, Candidate) and found.word not in given:
-            yield Candidate(f"{before}{comma}{found.word}", found.about)
+    found = [one for one in _remotes(line) if isinstance(one, Candidate)]
+    found += [Candidate(name, ", ".join(names)) for name, names in groups.groups().items()]
+    if remotes.defined()[1:]:
+        found.append(Candidate(EVERY[0], "all remotes"))
+    for one in found:
+        if one.word not in given:
+            yield Candidate(f"{before}{comma}{one.word}", one.about)
 
 
 def _runs(line: TypedLine) -> Found:
@@ -194,9 +198,8 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "OPERATION": _operations_and_scripts,
     "PATH": _files_of_run,
     "PATTERN": _files_of_run,
-    "REMOTE": _remotes,
+    "REMOTE": _remotes_of_command,
     "NAMES": _several_remotes,
-    "REMOTES": _several_remotes,
     "RUN": _runs,
     "SHELL": _shells,
 }

@@ -11,7 +11,6 @@ from guild_sync.config.remotes import SANDBOX, SUPPORTED_TYPES
 from guild_sync.config.schema import EVERY
 from guild_sync.config.texts import nearest
 from guild_sync.errors import FaultyRemote, RemoteNotFound, UsageError
-from guild_sync.hosts import sandbox
 
 
 def means_several(text: str) -> bool:
@@ -47,7 +46,10 @@ def _meant(word: str) -> Sequence[str]:
 
 
 def _is_group(word: str) -> bool:
-    return word in groups.defined() and word not in remotes.defined()
+    """Whether it is a group's name; a spec is none, and takes no config file."""
+    return (
+        not word.startswith("ssh:") and word in groups.defined() and word not in remotes.defined()
+    )
 
 
 def _one(word: str) -> str:
@@ -78,8 +80,10 @@ def _every(word: str) -> Sequence[str]:
         for name in remotes.defined()
         if name not in usable or usable[name].type in SUPPORTED_TYPES
     ]
-    if SANDBOX not in remotes.defined() and sandbox.running(SANDBOX):
-        found.append(SANDBOX)
+    if SANDBOX not in remotes.defined():
+        from guild_sync.hosts import sandbox
+
+        found += [SANDBOX] if sandbox.running(SANDBOX) else []
     if not found:
         raise RemoteNotFound(
             "the config file names no remote", "'guild remotes --help' shows how one is named."

@@ -197,7 +197,6 @@ def test_the_subcommands_of_runs_and_remote_are_offered(guild: Guild) -> None:
 def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
     remotes = ["gpu1", "gpu2", "sandbox"]
     for words in (
-        ["pull", ""],
         ["push", ""],
         ["remote", "start", ""],
         ["remote", "stop", "-y", ""],
@@ -206,12 +205,23 @@ def test_remotes_are_offered_wherever_one_is_asked_for(project: Guild) -> None:
         ["remote", "logout", ""],
     ):
         assert offered(project, *words) == remotes, words
-    for words in (["runs", "-r", ""], ["run", "-y", "-r", ""], ["ls", "-ar", ""]):
+    for words in (["rm", "-r", ""], ["shell", "-r", ""], ["clean", "-r", ""]):
         assert offered(project, *words) == remotes, words
     assert offered(project, "runs", "--remote=gpu") == ["--remote=gpu1", "--remote=gpu2"]
     assert offered(project, "select", "--attr", "") == []
-    for command in ("verify", "clean"):
-        assert offered(project, command, "-r", "") == remotes
+
+
+def test_several_remotes_are_offered_behind_commas(project: Guild) -> None:
+    with open(project.config, "a") as config:
+        config.write("groups: {train: [gpu1, gpu2]}\n")
+    several = ["gpu1", "gpu2", "sandbox", "train", "all"]
+    for words in (["runs", "-r", ""], ["ls", "-ar", ""], ["verify", "-r", ""], ["pull", ""]):
+        assert offered(project, *words) == several, words
+    assert offered(project, "runs", "-r", "gpu1,") == [f"gpu1,{name}" for name in several[1:]]
+    assert offered(project, "pull", "gpu2,gpu") == ["gpu2,gpu1"]
+    assert offered(project, "stop", "--remote=train,s") == ["--remote=train,sandbox"]
+    assert offered(project, "pull", "gpu1", "") == []
+    assert offered(project, "rm", "-r", "gpu1,") == []
 
 
 def test_operations_beside_one_with_a_fault_are_offered(guild: Guild) -> None:
@@ -327,7 +337,8 @@ def test_bash_gets_what_stands_behind_its_own_breaks(project: Guild) -> None:
     assert in_bash(project, "guild", "run", "net:train", "rate=0.1", "") == ["epochs=", "shuffle="]
     assert in_bash(project, "guild", "run", "net:train", "epochs=", "") == ["rate=", "shuffle="]
     assert in_bash(project, "guild", "runs", "--remote=g") == ["gpu1", "gpu2"]
-    assert in_bash(project, "guild", "pull", "-y", "") == ["gpu1", "gpu2", "sandbox"]
+    assert in_bash(project, "guild", "push", "-y", "") == ["gpu1", "gpu2", "sandbox"]
+    assert in_bash(project, "guild", "pull", "gpu1,gpu") == ["gpu1,gpu2"]
 
 
 @needs["fish"]

@@ -147,10 +147,13 @@ def test_a_name_of_both_kinds_is_the_remotes() -> None:
     assert names("b") == ("b",)
 
 
-def test_a_config_file_that_is_none_is_said() -> None:
+def test_a_config_file_that_is_none_is_said_where_it_is_needed() -> None:
     config_path().write_text("remotes: [")
-    with pytest.raises(GuildError):
-        names("all")
+    for text in ("all", "gpu1", "gpu1,gpu2"):
+        with pytest.raises(GuildError):
+            names(text)
+    assert not means_several("ssh:h")
+    assert names("ssh:h,ssh:g") == ("ssh:h", "ssh:g")
 
 
 def test_what_is_wrong_with_groups_is_told_with_the_rest(guild: Guild) -> None:
