@@ -13,6 +13,9 @@ Remotes are defined in ~/.guild/config.yml, or the file that GUILD_CONFIG names:
 One that has a fault is not listed: all faults of the file are told, and the exit status is
 1. The others can be used.
 
+A comma is between several: 'guild runs -r gpu1,gpu2'; 'all' means all that are defined, and
+beside 'remotes' there can be sets of them: 'groups: {train: [gpu1, gpu2]}'.
+
 The remote called 'sandbox' needs no definition: it is an ssh server of your own, on
 this machine ('guild remote start sandbox').
 
