@@ -146,6 +146,8 @@ class _FiltersOfAll:
 
     def tell(self) -> None:
         """Warn of names that no run has, of all that were asked."""
-        first, *others = self._unknown.values() or [{}]
+        if not self._unknown:
+            return
+        first, *others = self._unknown.values()
         nowhere = {name: like for name, like in first.items() if all(name in o for o in others)}
-        arguments.tell_of_unknown(nowhere, f" on {', '.join(self._unknown)}", changes=False)
+        arguments.tell_of_unknown(nowhere, f" on {', '.join(sorted(self._unknown))}", changes=False)

@@ -41,19 +41,21 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from guild_sync.agent.protocol import COMMIT, COMMIT_DIFF, Run
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.several import OneRun
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
-from guild_sync.fleet.listing import PlacedRun
 from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
 from guild_sync.transfer import archive
 from guild_sync.transport import process
+
+if TYPE_CHECKING:
+    from guild_sync.fleet.listing import PlacedRun
 
 _DIFF = ("diff", "-ru")
 ATTRIBUTES = ("flags", "env", "deps")

@@ -49,8 +49,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
+from threading import Semaphore
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import FINAL, Filters, Run, State
@@ -72,7 +72,6 @@ from guild_sync.output.console import say
 from guild_sync.output.formats import counted
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger, plan_report, preview
-from guild_sync.sync.engine import side_by_side
 from guild_sync.transfer import mend, pull, survey
 from guild_sync.transfer.room import Room
 
@@ -86,6 +85,7 @@ class _Job(NamedTuple):
     here: LocalHost
     selected: Callable[[Selection], Selection]
     room: Room
+    turns: Semaphore  # of remotes that are copied from at a time
 
     def is_set(self, option: str) -> bool:
         return self.args.is_set(option)
@@ -124,9 +124,9 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--verify") and args.is_set("--plan"):
         raise UsageError("--verify and --plan exclude each other", "See 'guild verify'.")
     name, here = args.word("REMOTE"), LocalHost(str(guild_home()))
-    job = _Job(args, here, selected, Room())
+    job = _Job(args, here, selected, Room(), Semaphore(jobs))
     if naming.means_several(name):
-        status = _from_several(job, naming.names(name), jobs)
+        status = _from_several(job, naming.names(name))
     else:
         status = _from_one(job, remote_host(remotes.remote(name)))
     return status if args.is_set("--plan") else max(status, delivery.deliver(here, console.warn))
@@ -151,59 +151,69 @@ def _from_one(job: _Job, host: RemoteHost) -> Exit:
         return _copied(job, _read_again(job, meant))
 
 
-def _from_several(job: _Job, names: Sequence[str], jobs: int) -> Exit:
-    """Copy runs of several remotes, or plan it: all are asked at once, `jobs` worked with."""
+def _from_several(job: _Job, names: Sequence[str]) -> Exit:
+    """Copy runs of several remotes, which are all asked at once, or plan it."""
+    named, claims = job.args.texts("RUN"), _Claims(job.here, names)
+    if job.is_set("--yes") and not job.is_set("--plan"):  # none waits for another
+        copied = several.ask(
+            *(job.args, names, named),
+            lambda *asked: _copied_in_turn(job, claims.left_of(_meant(job, *asked))),
+            changes=True,
+        )
+        return max([copied.exit, *copied.answers.values()])
     replies = several.ask(
-        *(job.args, names, job.args.texts("RUN")),
-        lambda there, specs, filters: _meant(job, there, specs, filters),
-        changes=True,
+        *(job.args, names, named), lambda *asked: _meant(job, *asked), changes=True
     )
-    meant = _each_from_one(job, replies.answers)
+    meant = {
+        name: claims.left_of(found, silent=job.is_set("--json"))
+        for name, found in replies.answers.items()
+    }
     if job.is_set("--plan"):
         plans = asked([*meant], lambda there: _planned(job, meant[there.name]))
         return max(replies.exit, plans.exit, _show(job, [*plans.answers.values()]))
     wanted = {name: found for name, found in meant.items() if found.runs}
-    if not wanted and meant:
-        say("Nothing to copy.")
-    if wanted and not job.is_set("--yes") and not _confirmed(job, wanted):
+    if wanted and not _confirmed(job, wanted):
         return replies.exit
-    work = [partial(_from_one_of_several, job, name, found) for name, found in meant.items()]
-    return max([replies.exit, *side_by_side(work, jobs)])
+    copied = asked([*meant], lambda there: _copied_in_turn(job, meant[there.name]))
+    return max(replies.exit, copied.exit, *copied.answers.values())
 
 
-def _from_one_of_several(job: _Job, name: str, meant: _Meant) -> Exit:
-    try:
-        with locking.remote_lock(name, wait=True, on_wait=say):
-            if meant.runs:
-                return _copied(job, _read_again(job, meant), f"{name}: ")
-            _reached(job.here, name, pull.Pulled({}), meant.states, 0.0)
-            return Exit.OK
-    except GuildError as e:
-        console.warn(e)
-        return e.exit
+def _copied_in_turn(job: _Job, meant: _Meant) -> Exit:
+    name = meant.host.name
+    with job.turns, locking.remote_lock(name, wait=True, on_wait=say):
+        if meant.runs:
+            return _copied(job, _read_again(job, meant), f"{name}: ")
+        say(f"Nothing to copy from {name}.")
+        _reached(job.here, name, pull.Pulled({}), meant.states, 0.0)
+        return Exit.OK
 
 
-def _each_from_one(job: _Job, meant: Mapping[str, _Meant]) -> dict[str, _Meant]:
-    """What is meant of each remote, where a run that several have comes from one of them.
+class _Claims:
+    """From which remote each run comes, where several have it.
 
-    It is the one that the copy here is of, or is expected from; else the first.
+    It is the one that the copy here is of, or is expected from; else the first that has it. What is
+    named is another's no less.
     """
-    where: dict[str, list[str]] = {}
-    for name, found in meant.items():
-        for run_id in found.states:
-            where.setdefault(run_id, []).append(name)
-    twins = [run_id for run_id, names in where.items() if len(names) > 1]
-    foreign = {name: job.here.foreign(twins, name) for name in meant} if twins else {}
-    left: dict[str, list[str]] = {name: [] for name in meant}
-    for run_id in twins:
-        own = [name for name in where[run_id] if run_id not in foreign[name]] or where[run_id]
-        for name in where[run_id]:
-            if name != own[0]:
-                left[name].append(run_id)
-    for name, ids in left.items():
-        if ids and not job.is_set("--json"):
-            say(f"{counted(len(ids))} of {name} will come from another remote that has the same")
-    return {name: _without(found, left[name]) for name, found in meant.items()}
+
+    def __init__(self, here: LocalHost, names: Sequence[str]) -> None:
+        self._here = here
+        self._names = names
+        self._owners: dict[str, str] = {}
+
+    def left_of(self, meant: _Meant, silent: bool = False) -> _Meant:
+        """What is meant of a remote, but for what comes from others."""
+        name = meant.host.name
+        ids = [run_id for run_id, state in meant.states.items() if state]
+        named, foreign = _named(ids, meant.specs), self._here.foreign(ids, name)
+        others = [
+            run_id
+            for run_id in ids
+            if (foreign.get(run_id) in self._names and run_id not in named)
+            or self._owners.setdefault(run_id, name) != name
+        ]
+        if others and not silent:
+            say(f"{counted(len(others))} of {name} will come from another remote that has the same")
+        return _without(meant, others)
 
 
 def _without(meant: _Meant, ids: Collection[str]) -> _Meant:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from guild_sync.agent.protocol import Filters
-from guild_sync.errors import Exit, GuildError, RunAmbiguous, RunNotFound, UsageError
+from guild_sync.errors import Exit, GuildError, RemoteError, RunAmbiguous, RunNotFound, UsageError
 from guild_sync.fleet.asking import asked, worst
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.remote import RemoteHost
@@ -46,17 +46,17 @@ def located(
 
     def look(host: RemoteHost) -> dict[str, Sequence[str] | RunAmbiguous]:
         wanted = filters(host)
-        return {one: _matching(host, one, wanted, deleted) for one in ids}
+        return {one: matching(host, one, wanted, deleted) for one in ids}
 
     replies = asked(names, look)
     for one in ids:
         found: dict[str, Sequence[str]] = {}
         for name, reply in replies.answers.items():
-            matching = reply[one]
-            if isinstance(matching, RunAmbiguous):
-                raise matching
-            if matching:
-                found[name] = matching
+            ids_there = reply[one]
+            if isinstance(ids_there, RunAmbiguous):
+                raise ids_there
+            if ids_there:
+                found[name] = ids_there
         if not found:
             raise replies.without(f"could not find a run matching {one!r}")
         if len(found) > 1:
@@ -95,13 +95,20 @@ def _told_apart(
     return words, ids
 
 
-def _matching(
-    host: Host, spec: str, filters: Filters, deleted: bool
+def matching(
+    host: Host, spec: str, filters: Filters, deleted: bool = False
 ) -> Sequence[str] | RunAmbiguous:
-    """The run that has the id, or the beginning of it; none; or why it is not one."""
+    """The run of a host that has the id, or the beginning of it; none; or why it is not one.
+
+    Raises RemoteError where the host has another one for it: what is named is believed of a host.
+    """
     try:
-        return [run["id"] for run in host.list_runs([spec], None, filters, deleted)["runs"]]
+        found = host.list_runs([spec], None, filters, deleted)["runs"]
     except RunAmbiguous as e:
         return e
     except RunNotFound:
         return []
+    ids = [run["id"] for run in found]
+    if len(ids) != 1 or not ids[0].startswith(spec):
+        raise RemoteError(f"remote {host.name!r} has other runs for {spec!r} than were asked for")
+    return ids

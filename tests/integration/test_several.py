@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from rundirs import make
-from support import Done, Guild, Server, keep_nothing_free
+from support import Done, Guild, Server, keep_nothing_free, wait_until
 from test_bad_input import complaint
 from test_unreachable import closed_port, own_connections
 
@@ -230,13 +230,15 @@ def test_one_that_hangs_is_waited_for_as_long_as_it_says(fleet: Fleet) -> None:
     assert "does not answer" in done.err
 
 
-def test_ctrl_c_waits_for_none(fleet: Fleet) -> None:
+def test_ctrl_c_waits_for_none_and_no_copy_waits_for_another(fleet: Fleet) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         hang(fleet, silent.getsockname()[1], 600)
         silent.settimeout(60)
         for words in (["runs", "-r", "all"], ["pull", "all", "-y"]):
             asking = fleet.guild.popen(*words)
             with silent.accept()[0]:
+                if words[0] == "pull":
+                    wait_until(lambda: len(copies(fleet)) == 4, "the runs of the others")
                 asking.send_signal(signal.SIGINT)
                 assert asking.wait(60) == 130, words
 
@@ -256,23 +258,27 @@ def test_runs_of_all_remotes_come_home_at_once(fleet: Fleet) -> None:
     of_each = [(one["remote"], len(one["runs"])) for one in plan["remotes"]]
     assert of_each == [("gpu2", 2), ("gpu1", 2)], "what both have comes from one"
     assert not copies(fleet)
+    plain = fleet("pull", "gpu1,gpu2", "--plan")
     asked = fleet("pull", "both")
     assert (asked.code, asked.err.splitlines()[0]) == (1, "guild: nobody answered the question")
     assert asked.out.count("You are about to copy") == 2
     assert asked.out.count("Continue?") == 1
     done = fleet("pull", "all", "-y")
     assert is_down(done)
-    assert "1 run of gpu2 will come from another remote that has the same" in done.lines
-    expected = {NEW: "gpu1 0.2\n", OLD: "gpu1 0.3\n", TWIN: "gpu1 0.4\n", MID: "gpu2 0.1\n"}
-    assert copies(fleet) == expected
+    assert "1 run of gpu2 will come from another remote that has the same" in plain.lines
+    expected = {NEW: "gpu1 0.2\n", OLD: "gpu1 0.3\n", MID: "gpu2 0.1\n"}
+    came = copies(fleet)
+    expected[TWIN] = f"{came[TWIN].split()[0]} 0.4\n"
+    assert came == expected
     fleet.ok("pull", "gpu2,gpu1", "-y")
+    fleet.ok("pull", "gpu1,gpu2", "-y")
     assert copies(fleet) == expected, "what is here stays with the remote that it came from"
     verified = fleet("verify", "-r", "all")
     assert verified.code == 0, "nothing came from what is down"
     assert verified.lines[-1].startswith("4 runs, ")
     (fleet.guild.home / "runs" / MID / "model.txt").write_text("gpu2 0.9\n")
     assert fleet("verify", "-r", "both").code == 4
-    assert fleet.ok("verify", "-r", "gpu1,gpu1").lines[-1].startswith("3 runs, ")
+    assert fleet("verify", "-r", "alone").lines[-1].endswith("none differs")
     assert "no copy of gpu1 or down's" in fleet("verify", "-r", "gpu1,down", MID).err
 
 

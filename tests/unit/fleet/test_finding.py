@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
+from pathlib import Path
 
-from guild_sync.errors import UsageError
-from guild_sync.fleet.finding import Located, located
+import pytest
+from rundirs import A, B, make
+
+from guild_sync.agent.protocol import Filters, Listing
+from guild_sync.errors import RemoteError, RunAmbiguous, UsageError
+from guild_sync.fleet.finding import Located, located, matching
 from guild_sync.hosts.base import Host
+from guild_sync.hosts.local import LocalHost
 
 NAMES = ("gpu1", "gpu2", "ssh:h", "ssh:h:22")
 
@@ -50,3 +56,44 @@ def test_what_can_mean_no_run_is_said_before_anybody_is_asked(
         located(NAMES, ["gpu1:1", spec], nobody_is_asked)  # type: ignore[arg-type]
     assert error.value.message.startswith(said)
     assert error.value.hint.startswith(hint)
+
+
+class Liar(LocalHost):
+    """A remote that has these runs for whatever is asked for."""
+
+    name = "liar"
+
+    def __init__(self, home: str, ids: Sequence[str]) -> None:
+        super().__init__(home)
+        self._ids = ids
+
+    def list_runs(
+        self,
+        specs: Sequence[str] = (),
+        limit: int | None = None,
+        filters: Filters | None = None,
+        deleted: bool = False,
+        whole: bool = False,
+        with_others: bool = False,
+    ) -> Listing:
+        return super().list_runs(self._ids)
+
+
+def test_a_run_is_matched_by_its_id_or_the_beginning_of_it(tmp_path: Path) -> None:
+    for run_id in (A, B, "a" * 31 + "b"):
+        make(tmp_path, run_id, started=1)
+    here = LocalHost(str(tmp_path))
+    assert matching(here, B, {}) == [B]
+    assert matching(here, "bb", {}) == [B]
+    assert matching(here, "c", {}) == []
+    assert matching(here, B, {"status": ["running"]}) == []
+    assert isinstance(matching(here, "aa", {}), RunAmbiguous)
+
+
+def test_a_remote_has_no_other_run_replaced_than_the_one_that_is_named(tmp_path: Path) -> None:
+    make(tmp_path, A)
+    make(tmp_path, B)
+    assert matching(Liar(str(tmp_path), [A]), "aa", {}) == [A]
+    for offered in ([B], [A, B], []):
+        with pytest.raises(RemoteError, match="other runs for 'aa' than were asked for"):
+            matching(Liar(str(tmp_path), offered), "aa", {})
