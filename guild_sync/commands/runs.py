@@ -36,18 +36,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from guild_sync.agent.protocol import Details, Filters, Run
-from guild_sync.cli import arguments, several
+from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
 from guild_sync.errors import Exit
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
-from guild_sync.output import records, tables
+from guild_sync.output import tables
 from guild_sync.output.runs import comments, row_without_index, run_row
 from guild_sync.output.terminal import clean
+
+if TYPE_CHECKING:
+    from guild_sync.output import records
 
 PAGE = 20
 
@@ -74,8 +77,7 @@ def main(argv: Sequence[str]) -> int:
         module = module_of(SUBCOMMANDS[argv[1]])
         return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
-    remotes = several.names(args)
-    page = _of_several(args, remotes) if remotes else _of_one(args)
+    page = _page(args)
     if args.is_set("--json"):
         import json
 
@@ -89,6 +91,15 @@ def main(argv: Sequence[str]) -> int:
             f"Showing the first {shown} runs ({total} in all) - use -a to show all, -m to show more"
         )
     return page.exit
+
+
+def _page(args: Arguments) -> _Page:
+    if args.text("--remote") is not None:
+        from guild_sync.cli import several  # a listing of what is here has no use for it
+
+        if remotes := several.names(args):
+            return _of_several(args, remotes)
+    return _of_one(args)
 
 
 def _records(page: _Page) -> Sequence[Run | records.PlacedRunRecord]:
@@ -118,6 +129,7 @@ def _of_one(args: Arguments) -> _Page:
 
 def _of_several(args: Arguments, remotes: Sequence[str]) -> _Page:
     """The runs of all remotes that could be asked, in one list."""
+    from guild_sync.cli import several
     from guild_sync.fleet.listing import newest_first
 
     named = args.texts("RUN")
