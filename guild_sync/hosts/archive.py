@@ -9,6 +9,7 @@ import tempfile
 from typing import TypeVar
 
 from guild_sync.agent import protocol
+from guild_sync.agent.catalog import trash
 from guild_sync.agent.protocol import Filters
 from guild_sync.config import limits
 from guild_sync.errors import GuildError
@@ -31,7 +32,7 @@ class ArchiveHost(LocalHost):
             raise GuildError(f"there is no archive {terminal.clean(file)!r}")
         self.file = os.path.abspath(file)
         home = tempfile.mkdtemp(prefix="guild-archive-")
-        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        atexit.register(trash.remove_tree, home)
         super().__init__(home)
         self.contents = self.look_into(self.file)
 

@@ -137,10 +137,11 @@ def test_a_run_with_read_only_folders_is_removed(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x", "long" * 60])
 def test_a_run_with_folders_in_folders_without_end_is_told_of_and_removed(
-    home: Path, name: str
+    home: Path, name: str, request: pytest.FixtureRequest
 ) -> None:
     """Python calls itself for each of them, and those of long names have no path."""
     deepen(make(home), name)
+    request.addfinalizer(lambda: subprocess.run(["rm", "-rf", str(home)]))  # pytest could not
     assert trash.delete(str(home), [A])["done"] == [A]
     assert trash.in_trash(str(home), [A])[A]["bytes"] > 0
     trash.restore(str(home), [A])
