@@ -112,6 +112,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
+from guild_sync.cli import several
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
 from guild_sync.config.texts import gpus_of, is_one_line
@@ -149,12 +150,12 @@ _EXCLUSIVE = (
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     request = _request(args)
-    several = _several(args)
-    if not several:
+    names = _several(args)
+    if not names:
         return _run_on(host(args.text("--remote")), request, args)
     from guild_sync.fleet.freest import freest
 
-    for target in freest(several, needs_here(request), args.is_set("--wait-free")):
+    for target in freest(names, needs_here(request), args.is_set("--wait-free")):
         try:
             return _run_on(target, request, args)
         except NotFree as e:  # another was faster
@@ -164,19 +165,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _several(args: Arguments) -> Sequence[str]:
     """The names of the remotes of which the run goes to one; none where a host is meant."""
-    text = args.text("--remote")
-    if text is None:
-        return ()
-    from guild_sync.fleet import naming
-
-    if not naming.means_several(text):
-        return ()
-    for maker in (*_MAKERS, "--stage"):
-        if args.is_set(maker):
-            raise UsageError(f"{maker} takes one remote, not {text!r}")
-    if args.text("OPERATION") == builtin.QUEUE.name:
-        raise UsageError(f"a queue is one remote's: not of {text!r}")
-    return naming.names(text)
+    names = several.names(args)
+    if names and (maker := next(filter(args.is_set, (*_MAKERS, "--stage")), None)):
+        raise UsageError(f"{maker} takes one remote, not {args.text('--remote')!r}")
+    if names and args.text("OPERATION") == builtin.QUEUE.name:
+        raise UsageError(f"a queue is of one remote, not of {args.text('--remote')!r}")
+    return names
 
 
 def _run_on(target: Host, request: Request, args: Arguments) -> int:

@@ -17,6 +17,7 @@ from guild_sync.config.texts import gpus_of, is_one_line, size, why_no_pattern
 from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import (
     MOST_CORES,
+    MOST_GPUS,
     MOST_RETRIES,
     NAME,
     Needs,
@@ -180,8 +181,10 @@ def _of_host(entry: Mapping[Yaml, Yaml], place: Place) -> _OfHost:
     count, devices = 0, None
     if (given := entry.get("gpus")) is not None:
         text = str(given)
-        if isinstance(given, (bool, float)) or not is_one_line(text) or text.startswith("-"):
-            place.must_be("how many GPUs, such as 2, or which, such as '0,1'", "gpus")
+        is_number = isinstance(given, (int, float))
+        if (is_number and text not in map(str, range(1, MOST_GPUS + 1))) or not is_one_line(text):
+            # 0 could mean none, or the first.
+            place.must_be("how many GPUs, such as 2, or which, as text, such as '0'", "gpus")
         else:
             count, devices = gpus_of(text)
     if yes_or_no(entry.get("no-gpus"), "no-gpus", place):

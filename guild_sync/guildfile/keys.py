@@ -27,6 +27,7 @@ _NO_IS_NONE = frozenset(
     {
         *("requires", "env", "env-secrets", "flags-import-skip", "python-path", "run-attrs"),
         *("python-requires", "objective", "compare", "default-max-trials"),
+        *("gpus", "cpus", "memory"),
     }
 )
 

@@ -153,7 +153,7 @@ class Supervision:
     stall: float = 0.0  # how long it may print nothing and use no CPU
 
 
-MOST_CORES = 9999
+MOST_CORES, MOST_GPUS = 9999, 9999
 
 
 @dataclass(frozen=True)

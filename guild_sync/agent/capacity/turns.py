@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, Mapping, Optional
+from typing import Dict, Iterator, List, Mapping, Optional
 
 from ..errors import AgentError
 from ..json_text import read
@@ -18,6 +18,7 @@ from ..store import identity, locks
 TOP = "/tmp"
 FILE_MODE = 0o600
 _TURN = "turn"
+_DRAWS, _NUMBER, _NEW = "turn-draws-", "turn-number-", ".new"
 _MOST = 1 << 16  # bytes of a record
 _SECONDS = 30.0  # a turn takes milliseconds
 _LOOK = 0.005
@@ -57,32 +58,37 @@ def held_folder() -> int:
 def turn() -> Iterator[str]:
     """The right to look at what runs have and to add to it: one process at a time has it.
 
-    It is the folder's. Where there is no flock, it is a file that only one process can make.
+    It is the folder's.
     """
-    path = os.path.join(folder(), _TURN)
+    here = folder()
+    path = os.path.join(here, _TURN)
     deadline = time.monotonic() + _SECONDS
-    while (given_back := _taken(path)) is None:
-        if time.monotonic() > deadline:
-            raise AgentError(
-                "another process has not let go of %s in %d s" % (path, _SECONDS),
-                "See which it is: fuser %s" % path,
-            )
-        time.sleep(_LOOK)
+    place: Optional[_Place] = None
     try:
-        yield os.path.dirname(path)
+        while True:
+            held = locks.flocked(fd := _opened(path))
+            if held is None:
+                place = place or _Place(here)
+            if (held and _is_at(fd, path)) or (place and place.is_first()):
+                break  # else another has it, or somebody has removed the file meanwhile
+            os.close(fd)
+            if time.monotonic() > deadline:
+                raise AgentError(
+                    "another process has not let go of %s in %d s" % (path, _SECONDS),
+                    "See which it is: fuser %s" % path,
+                )
+            time.sleep(_LOOK)
+        try:
+            yield here
+        finally:
+            os.close(fd)
     finally:
-        given_back()
+        if place:
+            place.leave()
 
 
-def _taken(path: str) -> Optional[Callable[[], None]]:
-    """What gives the turn back, which is ours now; None where another process has it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    held = locks.flocked(fd)
-    if held and _is_at(fd, path):  # else somebody has removed it meanwhile
-        return lambda: os.close(fd)
-    os.close(fd)
-    record = path + ".record"
-    return (lambda: os.unlink(record)) if held is None and _is_made(record) else None
+def _opened(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
 def _is_at(fd: int, path: str) -> bool:
@@ -92,34 +98,58 @@ def _is_at(fd: int, path: str) -> bool:
         return False
 
 
-def _is_made(path: str) -> bool:
-    """Make the file, with a record of this process; False where there is one of a live process."""
-    own = "%s.%s" % (path, os.urandom(8).hex())
-    fd = os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    try:
-        write_record(fd, {})
-        os.link(own, path)
-        return True
-    except FileExistsError:
-        _put_away_dead(path, own)
-        return False
-    finally:
-        os.close(fd)
-        os.unlink(own)
+class _Place:
+    """A place in a queue for the turn, where there is no flock: a bakery's, after Lamport.
 
+    Each process draws a number above all others, and says while it does. No name is used twice,
+    so the files of the dead can be removed by anybody at any time.
+    """
 
-def _put_away_dead(path: str, own: str) -> None:
-    """Remove the file where the process that made it is dead."""
-    aside = own + ".aside"
-    try:
-        if lives(record_at(path)):
-            return
-        os.rename(path, aside)
-    except FileNotFoundError:
-        return
-    if lives(record_at(aside)):  # another has done the same, and has made it anew, in between
-        os.link(aside, path)
-    os.unlink(aside)
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._name = os.urandom(8).hex()
+        draws = self._make(_DRAWS + self._name)
+        try:
+            last = max((int(name.split("-")[2]) for name in self._living(_NUMBER)), default=0)
+            self._number = "%s%012d-%s" % (_NUMBER, last + 1, self._name)
+            self._path = self._make(self._number)
+        finally:
+            os.unlink(draws)
+        # Those who may be drawing a number below this one, not having seen it.
+        self._draw = {*self._living(_DRAWS)}
+
+    def is_first(self) -> bool:
+        """Whether nobody is before it."""
+        self._draw &= {*self._living(_DRAWS)}
+        return not self._draw and min(self._living(_NUMBER)) == self._number
+
+    def leave(self) -> None:
+        os.unlink(self._path)
+
+    def _make(self, name: str) -> str:
+        path = os.path.join(self._folder, name)
+        fd = os.open(path + _NEW, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        try:
+            write_record(fd, {})
+        finally:
+            os.close(fd)
+        os.rename(path + _NEW, path)
+        return path
+
+    def _living(self, kind: str) -> List[str]:
+        """The names of the files of one kind that live processes have made; the others go."""
+        found = []
+        for name in os.listdir(self._folder):
+            if name.startswith(kind) and not name.endswith(_NEW):
+                path = os.path.join(self._folder, name)
+                try:
+                    if lives(record_at(path)):
+                        found.append(name)
+                    else:
+                        os.unlink(path)
+                except FileNotFoundError:
+                    pass
+        return found
 
 
 def write_record(fd: int, values: Mapping[str, Value]) -> None:

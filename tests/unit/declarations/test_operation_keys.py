@@ -10,7 +10,7 @@ from projects import load, message, only
 from guild_sync.errors import GuildError
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.recipe import definition, operation_of
-from guild_sync.project.definitions import Operation, Supervision
+from guild_sync.project.definitions import Needs, Operation, Supervision
 
 
 def test_all_of_them_are_read(tmp_path: Path) -> None:
@@ -193,6 +193,49 @@ def test_what_is_wrong_with_how_attempts_are_looked_after(
     assert lines[1].startswith(f"  op: {fault}")
 
 
+@pytest.mark.parametrize(
+    ("keys", "devices", "needs"),
+    [
+        ("gpus: 2, cpus: 8, memory: 1.5G", None, Needs(2, 8, 3 << 29)),
+        ("gpus: '0,1'", "0,1", Needs()),
+        ("gpus: '0'", "0", Needs()),
+        ("gpus: device=1", "1", Needs()),
+        ("gpus: '2'", None, Needs(2)),
+        ("no-gpus: yes, memory: 1000", "", Needs(memory=1000)),
+        ("no-gpus: no", None, Needs()),
+        ("gpus: no, cpus: no", None, Needs()),
+    ],
+)
+def test_what_a_run_sees_and_needs_of_its_host(
+    tmp_path: Path, keys: str, devices: str | None, needs: Needs
+) -> None:
+    found = only(tmp_path, f"op: {{main: m, {keys}}}")
+    assert (found.gpus, found.needs) == (devices, needs)
+    assert _kept(found) == found
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        *(
+            (f"gpus: {value}", "gpus: must be how many GPUs, such as 2, or which, as text, such as")
+            for value in ("0", "-1", "1.5", "1000000000", '"1\0"', "' '")
+        ),
+        ("gpus: yes", "gpus: must be a number or text, not True"),
+        ("gpus: 1, no-gpus: yes", "gpus and no-gpus exclude each other"),
+        ("cpus: -1", "cpus: must be a whole number of cores, not -1"),
+        ("cpus: 1.5", "cpus: must be a whole number of cores, not 1.5"),
+        ("cpus: 10000", "cpus: must be a whole number of cores, not 10000"),
+        ("memory: much", "memory: must be a size, such as 16G or 500M, not 'much'"),
+        ("memory: -1", "memory: must be a size, such as 16G or 500M, not -1"),
+    ],
+)
+def test_what_cannot_be_of_a_host_is_a_fault(tmp_path: Path, keys: str, fault: str) -> None:
+    lines = message(tmp_path, f"op: {{main: m, {keys}}}").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"  op: {fault}")
+
+
 def test_a_run_keeps_them_all(tmp_path: Path) -> None:
     made = only(
         tmp_path,
@@ -208,7 +251,7 @@ op: {main: m, tags: [a], env-secrets: [B], python-path: [c], python-requires: '>
 def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
     data = definition(Operation("op", main="m"))
     new = ("tags", "env_secrets", "python_path", "python_requires", "stoppable", "run_attrs")
-    for key in (*new, "delete_on_success", "pip_freeze", "kept", "supervision"):
+    for key in (*new, "delete_on_success", "pip_freeze", "kept", "supervision", "needs"):
         del data[key]
     recipe = {"job": {"operation": data}, "id": "x"}
     assert operation_of(recipe) == Operation("op", main="m")  # type: ignore[arg-type]
@@ -217,6 +260,14 @@ def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
 @pytest.mark.parametrize("wrong", [{"retry": "x"}, {"stall": -1}, {"retry_on": 3}])
 def test_a_run_whose_job_is_not_ours_is_said_not_to_be_read(wrong: object) -> None:
     data = {**definition(Operation("op", main="m")), "supervision": wrong}
+    recipe = {"job": {"operation": data}, "id": "x"}
+    with pytest.raises(GuildError, match="job of run x cannot be read"):
+        operation_of(recipe)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"gpus": "x"}, {"cpus": -1}, {"memory": 1.5}])
+def test_a_run_whose_needs_are_not_ours_is_said_not_to_be_read(wrong: object) -> None:
+    data = {**definition(Operation("op", main="m")), "needs": wrong}
     recipe = {"job": {"operation": data}, "id": "x"}
     with pytest.raises(GuildError, match="job of run x cannot be read"):
         operation_of(recipe)  # type: ignore[arg-type]

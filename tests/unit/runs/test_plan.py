@@ -10,14 +10,14 @@ from types import FrameType
 import pytest
 from support import Guild, project
 
-from guild_sync.agent.protocol import Job
+from guild_sync.agent.protocol import NO_DEVICES, Job
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.project.flags import flag_values
 from guild_sync.runs.launch import Launch
-from guild_sync.runs.plan import plan
-from guild_sync.runs.resolve import Request, SupervisionGiven, resolve
+from guild_sync.runs.plan import needs_here, plan
+from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven, resolve
 
 GUILDFILE = """
 op:
@@ -311,6 +311,51 @@ def test_a_pipeline_is_looked_after_as_it_says_and_its_steps_as_they_say(
     made = plan(Request("pipe", supervision={"retry": 4}), supervised)
     assert retry_of(made.job) == (4, 0, "")
     assert [retry_of(child["job"]) for child in made.children] == [(2, 0, "x")]
+
+
+NEEDY = """
+op: {exec: 'echo ${x}', flags: {x: 1}, gpus: 1, memory: 1G}
+plain: {exec: echo}
+pipe: {steps: [op, {run: plain, gpus: 1}]}
+"""
+
+
+def needs_of(request: Request, here: LocalHost) -> tuple[object, list[object]]:
+    """What the job of the run says that it needs, and those of the runs that it consists of."""
+    made = plan(request, here)
+    return made.job.get("needs"), [child["job"].get("needs") for child in made.children]
+
+
+def test_what_is_needed_of_a_host_is_what_the_command_line_says_and_guild_yml_the_rest(
+    here: LocalHost, guild: Guild
+) -> None:
+    project(guild.folder, NEEDY)
+    own = {"gpus": 1, "memory": 1 << 30}
+    assert needs_of(Request("op"), here) == (own, [])
+    more: NeedsGiven = {"gpus": 3, "cpus": 2}
+    assert needs_of(Request("op", needs=more), here) == ({**own, **more}, [])
+    assert needs_of(Request("op", gpus="0,1"), here) == ({"memory": 1 << 30}, [])
+    assert needs_of(Request("op", gpus=""), here) == ({"memory": 1 << 30}, [])
+    assert needs_of(Request("plain"), here) == (None, [])
+    # A batch has it for its trials; of a pipeline each step what its own operation needs.
+    assert needs_of(Request("op", ["x=[1,2]"]), here) == (own, [own, own])
+    assert needs_of(Request("pipe"), here) == (None, [own, None])
+    assert needs_of(Request("pipe", needs={"gpus": 2}), here) == ({"gpus": 2}, [own, None])
+    assert plan(Request("pipe"), here).children[1]["job"]["env"]["CUDA_VISIBLE_DEVICES"] == "1"
+    hidden = plan(Request("op", gpus=""), here).job["env"]
+    assert {n: v for n, v in hidden.items() if "DEVICES" in n} == NO_DEVICES
+    staged = guild.ok("run", "op", "--gpus", "2", "--stage", "-y").lines[-2].split()[-1]
+    assert needs_of(Request(again=staged), here) == ({**own, "gpus": 2}, [])
+    assert needs_of(Request(again=staged, needs={"gpus": 1}), here) == (own, [])
+
+
+def test_what_would_be_needed_of_whichever_host_is_known_before_there_is_one(
+    here: LocalHost, guild: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(guild.folder, NEEDY)
+    monkeypatch.chdir(guild.folder)
+    assert needs_here(Request("op", needs={"cpus": 4})) == {"gpus": 1, "memory": 1 << 30, "cpus": 4}
+    assert needs_here(Request("other", needs={"cpus": 4})) == {"cpus": 4}
 
 
 def test_a_run_that_starts_again_is_looked_after_as_before_unless_it_is_said_otherwise(
