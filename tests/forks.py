@@ -54,7 +54,7 @@ class Forks:
         timeout: float,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program of ours to its end, and anything else as `subprocess` does."""
-        program, *words = argv[1:] if argv[0] == self._python else argv
+        program, *words = argv[1:] if Path(argv[0]).name.startswith("python") else argv
         ours = Path(program).parent == self._folder
         alike = _read_at_start(self._environment) == _read_at_start(variables)
         if not (ours and alike) or "REAL_STARTS" in os.environ:
