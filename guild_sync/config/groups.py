@@ -29,7 +29,7 @@ def faults() -> tuple[str, ...]:
 
 def defined() -> tuple[str, ...]:
     """The names of all groups of the file, be they at fault; raises as `groups` does."""
-    return names_in(load(config_path()), GROUPS)
+    return names_in(GROUPS)
 
 
 def _read() -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:

@@ -111,7 +111,7 @@ def defined() -> tuple[str, ...]:
 
     Raises as `usable` does.
     """
-    return names_in(load(config_path()), REMOTES)
+    return names_in(REMOTES)
 
 
 def remote(name: str) -> Remote:
@@ -129,7 +129,7 @@ def remote(name: str) -> Remote:
         if faults and (name in defined() or not known.keys() - {SANDBOX}):
             told = refusal(config_path(), faults)  # of this one, or of the file itself
             raise FaultyRemote(told.message, told.hint)
-        if "," in name or name in EVERY or name in names_in(load(config_path()), GROUPS):
+        if "," in name or name in EVERY or name in names_in(GROUPS):
             raise RemoteNotFound(f"{name!r} means several remotes, and this takes one", "Name it.")
         like = nearest(name, known)
         near = f"Did you mean {like}?\n" if like else ""

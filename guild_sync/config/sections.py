@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from guild_sync.config.faults import Place
+from guild_sync.config.file import load
+from guild_sync.config.home import config_path
 from guild_sync.config.texts import nearest, plain_name
 
 REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE, GROUPS = SECTIONS = (
@@ -16,8 +18,12 @@ REMOTES, HOOKS, NOTIFY, HEARTBEAT, KEEP_FREE, GROUPS = SECTIONS = (
 _ALIKE = 0.8  # `keepfree`, `notfy`, `Hooks`; not what Guild AI has there, `diff` and the like
 
 
-def names_in(data: object, name: str) -> tuple[str, ...]:
-    """The names that stand below one of SECTIONS, in their order, be what they have at fault."""
+def names_in(name: str) -> tuple[str, ...]:
+    """The names that the file has below one of SECTIONS, in their order, be they at fault.
+
+    Raises ConfigError where it cannot be read, or is not YAML.
+    """
+    data = load(config_path())
     found = data.get(name) if isinstance(data, dict) else None
     return tuple(one for one in found if isinstance(one, str)) if isinstance(found, dict) else ()
 
