@@ -112,7 +112,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
-from guild_sync.cli import several
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
 from guild_sync.config.texts import gpus_of, is_one_line
@@ -165,6 +164,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _several(args: Arguments) -> Sequence[str]:
     """The names of the remotes of which the run goes to one; none where a host is meant."""
+    if args.text("--remote") is None:
+        return ()
+    from guild_sync.cli import several  # a run here has no use for it
+
     names = several.names(args)
     if names and (maker := next(filter(args.is_set, (*_MAKERS, "--stage")), None)):
         raise UsageError(f"{maker} takes one remote, not {args.text('--remote')!r}")
