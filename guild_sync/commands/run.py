@@ -412,13 +412,14 @@ def _detached(
     prepared: Launch, target: Host, wait: bool, track: bool, wait_free: bool
 ) -> int | None:
     """Guild's exit status; None where the user has stopped waiting."""
-    begun = start.start(prepared, target, say, track, wait_free)
+    begun, state = start.start(prepared, target, say, track, wait_free), "running"
     if begun["status"] == "pending":
+        state = "pending, or running"
         say(f"{prepared.run_id} is pending{on(target)}: it starts when what it needs is free")
     else:
         say(f"{prepared.run_id} is running{on(target)}")
     if wait:
-        run = watch(target, prepared.run_id)
+        run = watch(target, prepared.run_id, state)
         return exit_status(run["exit_status"]) if run else None
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")
