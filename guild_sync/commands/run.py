@@ -112,7 +112,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
-from guild_sync.cli import several
 from guild_sync.cli.arguments import Arguments, parse, whole_number
 from guild_sync.config.home import guild_home
 from guild_sync.config.texts import gpus_of, is_one_line
@@ -165,6 +164,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _several(args: Arguments) -> Sequence[str]:
     """The names of the remotes of which the run goes to one; none where a host is meant."""
+    if args.text("--remote") is None:
+        return ()
+    from guild_sync.cli import several  # a run here has no use for it
+
     names = several.names(args)
     if names and (maker := next(filter(args.is_set, (*_MAKERS, "--stage")), None)):
         raise UsageError(f"{maker} takes one remote, not {args.text('--remote')!r}")
@@ -409,13 +412,14 @@ def _detached(
     prepared: Launch, target: Host, wait: bool, track: bool, wait_free: bool
 ) -> int | None:
     """Guild's exit status; None where the user has stopped waiting."""
-    begun = start.start(prepared, target, say, track, wait_free)
+    begun, state = start.start(prepared, target, say, track, wait_free), "running"
     if begun["status"] == "pending":
+        state = "pending, or running"
         say(f"{prepared.run_id} is pending{on(target)}: it starts when what it needs is free")
     else:
         say(f"{prepared.run_id} is running{on(target)}")
     if wait:
-        run = watch(target, prepared.run_id)
+        run = watch(target, prepared.run_id, state)
         return exit_status(run["exit_status"]) if run else None
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")

@@ -11,17 +11,17 @@ from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 
 
-def watch(host: Host, run_id: str) -> Run | None:
+def watch(host: Host, run_id: str, state: str = "running") -> Run | None:
     """Show the run's output from its beginning until it has ended; its summary then.
 
-    None after Ctrl-C, which leaves the run running.
+    None after Ctrl-C, which leaves the run as it is: running, as far as `state` does not say more.
     """
     sys.stdout.flush()
     try:
         host.watch(to_stdout, run_id)
         run = host.list_runs([run_id])["runs"][0]
     except KeyboardInterrupt:
-        say(f"\nStopped watching {run_id}: it is still running{on(host)}")
+        say(f"\nStopped watching {run_id}: it is still {state}{on(host)}")
         say(f"To watch use 'guild watch {run_id}{option(host.name)}'")
         return None
     say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'")

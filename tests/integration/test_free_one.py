@@ -29,7 +29,9 @@ esac
 # Prints what it sees; ends at once, or where a file of the run says so.
 OPERATIONS = """
 quick: {exec: 'sh -c "echo sees $CUDA_VISIBLE_DEVICES."'}
+brief: {exec: 'sh -c "sleep 0.3; echo sees $CUDA_VISIBLE_DEVICES."'}
 until: {exec: 'sh -c "echo sees $CUDA_VISIBLE_DEVICES.; until [ -e go-on ]; do sleep 0.02; done"'}
+leaves: {exec: 'sh -c "sleep 600 & echo $! > child; echo sees $CUDA_VISIBLE_DEVICES.; wait"'}
 takes: {exec: 'sh -c "echo sees $CUDA_VISIBLE_DEVICES."', gpus: 1}
 both: {steps: [takes, {run: quick, no-gpus: yes}]}
 """
@@ -90,7 +92,7 @@ def row(place: Place, run_id: str) -> str:
 
 def test_a_run_has_its_cards_for_as_long_as_it_lives(host: Place, smi: Smi) -> None:
     smi.busy(0)
-    first = host.started("--gpus", "2", op="until")
+    first = host.started("--gpus", "2", op="leaves")
     host.wait_for_output(first, "sees")
     assert sees(host, first, smi.card(1), smi.card(2))
     told = json.loads(host.ok("info", first, "--json").out)
@@ -107,6 +109,9 @@ def test_a_run_has_its_cards_for_as_long_as_it_lives(host: Place, smi: Smi) -> N
     assert "it has 4 GPUs" in never.err
     os.kill(locks.holder(str(host.run_dir(first) / ".guild")) or 0, signal.SIGKILL)
     host.wait_until_dead(first)
+    # What its operation has started lives, and may work on the cards.
+    assert host("run", "quick", "--gpus", "2", "-y").code == 1
+    os.kill(int((host.run_dir(first) / "child").read_text()), signal.SIGKILL)
     wait_until(lambda: host("run", "quick", "--gpus", "3", "-y").code == 0, "three free cards")
 
 
@@ -163,7 +168,9 @@ def test_twelve_runs_at_once_never_share_one_of_four_cards(
     config = yaml.safe_load(guild.config.read_text())
     config["remotes"][remote]["env"] = {"PATH": smi.path}
     guild.config.write_text(yaml.safe_dump(config))
-    ids = [place.started("--gpus", "1", "--wait-free", op="quick") for _ in range(12)]
+    holder = place.started("--gpus", "4", op="until")
+    ids = [place.started("--gpus", "1", "--wait-free", op="brief") for _ in range(12)]
+    go_on(place, holder)
     for run_id in ids:
         place.wait_for_end(run_id)
     spans: dict[str, list[tuple[int, int]]] = {}
@@ -173,6 +180,7 @@ def test_twelve_runs_at_once_never_share_one_of_four_cards(
         span = (place.attr(run_id, "started"), place.attr(run_id, "stopped"))
         spans.setdefault(card["index"], []).append(span)
         assert sees(place, run_id, smi.card(int(card["index"])))
+    assert [*map(len, spans.values())] != [12], "several had a card at once"
     for times in spans.values():
         assert all(a[1] <= b[0] for a, b in pairwise(sorted(times)))
 
