@@ -9,6 +9,9 @@ import pytest
 from support import PATIENCE, Guild, Place, wait_until
 
 LONG = 300_000  # bytes: more than a pipe holds, and more than is read at once
+MANY = 500
+# As long as a name may be, rather than more of them: each takes time to read.
+NAMES = [f"with-a-long-name-{'-'.join('x' * 110)}-{number}" for number in range(MANY)]
 
 
 def head(guild: Guild, *argv: str, folder: Path | None = None) -> tuple[int, str, str]:
@@ -42,7 +45,7 @@ def head(guild: Guild, *argv: str, folder: Path | None = None) -> tuple[int, str
 )
 def test_nobody_who_reads_on_is_no_error(guild: Guild, argv: tuple[str, ...]) -> None:
     project(guild)
-    guild.configure(**{f"r{number}": {"type": "sandbox"} for number in range(3000)})
+    guild.configure(**{name: {"type": "sandbox"} for name in NAMES})
     status, out, err = head(guild, *argv)
     assert (status, err) == (0, "")
     assert len(out.splitlines()) == 1
@@ -50,13 +53,13 @@ def test_nobody_who_reads_on_is_no_error(guild: Guild, argv: tuple[str, ...]) ->
 
 def project(guild: Guild) -> None:
     """Many operations; one of them prints a lot, and writes many files."""
-    many = "\n".join(f"op{number}: {{exec: 'true', flags: {{x: 1}}}}" for number in range(3000))
+    many = "\n".join(f"op-{name}: {{exec: 'true', flags: {{x: 1}}}}" for name in NAMES)
     (guild.folder / "guild.yml").write_text(f"noisy: {{main: noisy}}\n{many}\n")
     (guild.folder / "noisy.py").write_text(
         "import pathlib\n"
         f"print('a line of the output\\n' * {LONG // 20})\n"
-        "for number in range(3000):\n"
-        "    pathlib.Path(f'file-with-a-rather-long-name-{number}').touch()\n"
+        f"for name in {NAMES}:\n"
+        "    pathlib.Path(f'file-{name}').touch()\n"
         f"pathlib.Path('big').write_text('a line of a file\\n' * {LONG // 16})\n"
     )
 
