@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from small_wheels import write_wheel
-from support import Guild, Place, Server, project, wait_until
+from support import BIN, Guild, Place, Server, project, wait_until
 
 GUILDFILE = """
 - package: demo
@@ -38,7 +38,6 @@ import subprocess, sys
 pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 print(subprocess.run([*pip, "install", "--quiet", "guildtest-d"]).returncode)
 print(subprocess.run([*pip, "uninstall", "--quiet", "-y", "guildtest-a"]).returncode)
-print(subprocess.run([*pip, "install", "--quiet", "guildtest-a==0.9"]).returncode)
 """
 
 
@@ -84,11 +83,20 @@ def base(place: Place, wheels: Path, with_b: Path, sshd: Server) -> Path:
     return with_b if place.remote else Path(sys.prefix)
 
 
-def have(place: Place, sshd: Server, wheels: Path | str, venv: Path) -> None:
+@pytest.fixture
+def far(guild: Guild, there: Path, remote: str, wheels: Path, with_b: Path, sshd: Server) -> Place:
+    """A remote with such a venv, and uv, which is a second faster each time."""
+    place = Place(guild, there, remote)
+    have(place, sshd, wheels, with_b, PATH=f"{BIN}:/usr/bin:/bin")
+    project(guild.folder, GUILDFILE, show=SHOW, install=INSTALL, sleeps=SLEEPS)
+    return place
+
+
+def have(place: Place, sshd: Server, wheels: Path | str, venv: Path, **more: str) -> None:
     """The place has these wheels from now on, and nothing else that could be asked."""
     place.guild.env.update(variables(wheels))
     if place.remote:
-        keys = sshd.keys(place.home, venv_path=str(venv), env=variables(wheels))
+        keys = sshd.keys(place.home, venv_path=str(venv), env={**variables(wheels), **more})
         place.guild.configure(guild_uat=keys)
 
 
@@ -135,7 +143,9 @@ def test_they_are_installed_once_over_what_is_there(
     assert files(base) == before or not place.remote
 
 
-def test_a_changed_requirement_gets_another_environment(place: Place, base: Path) -> None:
+@pytest.mark.parametrize("place", ["here"], indirect=True)
+@pytest.mark.usefixtures("base")
+def test_a_changed_requirement_gets_another_environment(place: Place) -> None:
     place.ok("run", "show", "-y")
     text = GUILDFILE.replace("[guildtest-a, guildtest-c]", "[guildtest-a, 'guildtest-b >=2']")
     show = "import guildtest_b\nprint('b', guildtest_b.version)\n"
@@ -148,48 +158,46 @@ def test_a_changed_requirement_gets_another_environment(place: Place, base: Path
     assert len(environments(place.home)) == 2
 
 
-def test_two_starts_at_once_make_one(place: Place, base: Path) -> None:
-    argv = ("run", "show", "-y", *place.args)
-    both = [place.guild.popen(*argv), place.guild.popen(*argv)]
+def test_two_starts_at_once_make_one(far: Place) -> None:
+    argv = ("run", "show", "-y", *far.args)
+    both = [far.guild.popen(*argv), far.guild.popen(*argv)]
     said = [each.communicate(timeout=100)[0].decode() for each in both]
     assert [each.returncode for each in both] == [0, 0], said
     assert sum("Installing requirements: " in text for text in said) == 1
-    assert len(environments(place.home)) == 1
+    assert len(environments(far.home)) == 1
 
 
-def test_one_that_a_run_uses_stays_and_a_removed_one_is_made_anew(place: Place, base: Path) -> None:
-    run_id = place.started(op="sleep")
-    place.wait_for_output(run_id, "up")
-    staged = place.staged(op="show")
-    (made,) = environments(place.home)
+def test_one_that_a_run_uses_stays_and_a_removed_one_is_made_anew(far: Place) -> None:
+    run_id = far.started(op="sleep")
+    far.wait_for_output(run_id, "up")
+    staged = far.staged(op="show")
+    (made,) = environments(far.home)
     kept = "Nothing to clean; 1 kept: of runs that are not over"
-    assert place.ok("clean", "--environments", "-y").lines == [kept]
-    place.ok("stop", run_id, "-y")
-    assert place.ok("clean", "--environments", "-y").lines == [kept]
+    assert far.ok("clean", "--environments", "-y").lines == [kept]
+    far.ok("stop", run_id, "-y")
+    assert far.ok("clean", "--environments", "-y").lines == [kept]
     assert made.is_dir()
-    place.ok("run", "--start", staged, "-y")
-    plan = json.loads(place.ok("clean", "--environments", "--plan", "--json").out)
+    far.ok("run", "--start", staged, "-y")
+    plan = json.loads(far.ok("clean", "--environments", "--plan", "--json").out)
     assert [file["path"] for file in plan["files"]] == [str(made)]
     assert made.is_dir()
-    (line,) = place.ok("clean", "--environments", "-y").lines
+    (line,) = far.ok("clean", "--environments", "-y").lines
     assert line.startswith("Freed ") and line.endswith(": 1 environment")
-    assert environments(place.home) == []
-    again = place.ok("run", "--restart", staged, "-y").lines
+    assert environments(far.home) == []
+    again = far.ok("run", "--restart", staged, "-y").lines
     assert any(line.startswith("Installing requirements: ") for line in again)
-    assert environments(place.home) == [made]
-    wrong = place("clean", "--environments", "--completed")
+    assert environments(far.home) == [made]
+    wrong = far("clean", "--environments", "--completed")
     assert wrong.code == 1 and "is about no runs" in wrong.err
 
 
-def test_a_run_that_installs_packages_changes_no_others(place: Place, base: Path) -> None:
-    if not place.remote:
-        pytest.skip("it would install into guild's own environment")
-    place.ok("run", "show", "-y")
-    (made,) = environments(place.home)
+def test_a_run_that_installs_packages_changes_no_others(far: Place) -> None:
+    far.ok("run", "show", "-y")
+    (made,) = environments(far.home)
     before = files(made)
-    place("run", "install", "-y")
+    far("run", "install", "-y")
     assert files(made) == before
-    assert "pth 1 guildtest-a" in place.ok("run", "show", "-y").lines
+    assert "pth 1 guildtest-a" in far.ok("run", "show", "-y").lines
 
 
 def test_what_is_wanted_and_not_to_be_had_is_said_shortly(
@@ -219,7 +227,8 @@ def test_what_is_wanted_and_not_to_be_had_is_said_shortly(
     assert list(place.home.glob("environments/.new-*")) == []
 
 
-def test_a_run_of_an_earlier_version_has_its_packages_in_itself(place: Place) -> None:
+def test_a_run_of_an_earlier_version_has_its_packages_in_itself(guild: Guild) -> None:
+    place = Place(guild, guild.home)
     show = "import an_earlier_one\nprint(an_earlier_one.__file__)\n"
     project(place.guild.folder, "show: {main: show}", show=show)
     run_id = place.staged(op="show")
