@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from typing import List, Mapping, NamedTuple, Sequence
 
@@ -84,16 +85,6 @@ while todo:
 print()
 print(json.dumps({"sure": sure, "missing": missing, "found": sorted(found.values())}))
 """
-# The packages in the folder argv[1], and where those are from that no index has.
-_PACKAGES = """
-import json, sys
-sys.path[:] = [path for path in sys.path if path]
-from importlib import metadata
-found = [[dist.metadata["Name"] or "?", dist.version, dist.read_text("direct_url.json") or ""]
-         for dist in metadata.distributions(path=[sys.argv[1]])]
-print()
-print(json.dumps(sorted(found)))
-"""
 
 
 class Base(NamedTuple):
@@ -144,13 +135,25 @@ def met(
         return Met(False, [], [])
 
 
-def packages(python: str, variables: Mapping[str, str], folder: str) -> List[List[str]]:
-    """Name, version and origin of each package in a folder. Raises AgentError."""
+def packages(folder: str) -> List[List[str]]:
+    """Name, version and origin of each package in a folder, as it says of itself."""
+    found = []
+    for name in sorted(os.listdir(folder)):
+        info, kind = os.path.splitext(os.path.join(folder, name))
+        if kind in (".dist-info", ".egg-info"):
+            about = _text(info + kind, "METADATA") or _text(info + kind, "PKG-INFO")
+            said = [re.search(r"(?m)^%s: *(\S+)" % key, about) for key in ("Name", "Version")]
+            known = [match[1] if match else "?" for match in said]
+            found.append([*known, _text(info + kind, "direct_url.json")])
+    return sorted(found)
+
+
+def _text(folder: str, name: str) -> str:
     try:
-        found: List[List[str]] = json.loads(_told(python, variables, _PACKAGES, folder))
-    except ValueError:
-        raise AgentError("%s does not tell its packages" % python) from None
-    return found
+        with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
 
 
 def _told(python: str, variables: Mapping[str, str], program: str, *words: str) -> str:

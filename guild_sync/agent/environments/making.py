@@ -43,13 +43,15 @@ def made(home: str, key: str, base: Base, requires: Sequence[str], of: Environme
         tools = os.path.join(top, kept.TOOLS)
         installers.install(base, requires, python, tools, variables)
         met = asked.met(python, variables, requires, installed=True)
-        if met.sure and met.missing:
+        # What a package of the base lacks itself was not asked for.
+        missing = [text for text in requires if text in met.missing]
+        if met.sure and missing:
             raise AgentError(
                 "the project's requirements were installed, and are not met: %s"
-                % ", ".join(met.missing),
+                % ", ".join(missing),
                 "Look at the settings of pip or uv there.",
             )
-        packages = asked.packages(python, variables, site)
+        packages = asked.packages(site)
         own = {_same(name) for name, _, _ in packages}
         uses = [each for each in met.found if _same(each[0]) not in own]
         named = sorted("%s==%s" % (name, version) for name, version, *_ in [*packages, *uses])

@@ -134,7 +134,7 @@ def _chosen(home: str, wanted: _Wanted) -> Lines:
             packages = sorted("%s==%s" % (name, version) for name, version, _ in met.found)
             found = Suitable("", packages, [place for _, _, place in met.found if place])
         else:
-            yield "Installing requirements: %s" % ", ".join(met.missing or requires)
+            yield "Installing requirements: %s" % ", ".join(sorted(met.missing or requires))
             found = making.made(home, key, base, requires, environment)
             yield "Requirements: %s" % ", ".join(found.packages)
         kept.note(home, key, found)

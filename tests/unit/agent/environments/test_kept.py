@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -87,6 +88,23 @@ def test_none_goes_that_a_process_or_an_open_run_has(tmp_path: Path) -> None:
     rundir.unmark(directory, rundir.PENDING)
     kept.environments(str(tmp_path), remove=True)
     assert left(tmp_path) == []
+
+
+def test_without_flock_what_runs_say_of_themselves_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    for name in NAMES:
+        made(tmp_path, name)
+    stage.stage(str(tmp_path), RUN, "guildfile:x '' '' op", {}, {"argv": ["true"]})
+    directory = str(tmp_path / "runs" / RUN)
+    rundir.write_attr(directory, protocol.ENVIRONMENT, {"name": NAMES[1], "requires": []})
+    kept.hold(str(tmp_path), NAMES[1])
+    kept.environments(str(tmp_path), remove=True)
+    assert left(tmp_path) == [NAMES[1]]
 
 
 def test_an_altered_one_is_not_whole(tmp_path: Path) -> None:
