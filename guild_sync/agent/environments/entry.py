@@ -4,7 +4,8 @@ The run's Python is the base's own, so that what that has finds its files (`sys.
 gets to the environment's modules by a `sitecustomize`, in a folder of PYTHONPATH that has nothing
 else: so they come behind the standard library, as those of a venv do, `.pth` files among them
 count, and a Python for which they were not compiled, such as the one of a program that the
-operation calls, does not see them.
+operation calls, does not see them. Nor does a pip that installs: in a Python that is no venv, it
+would remove a package of the environment for one that it puts elsewhere, and root's could.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import sys
 def _enter():
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]
-    if getattr(getattr(sys, "implementation", None), "cache_tag", "") != %(tag)r:
+    if getattr(getattr(sys, "implementation", None), "cache_tag", "") != %(tag)r or _is_pip():
         return
     import site
 
@@ -39,6 +40,17 @@ def _enter():
     places = [names.index(name) for name in ("site-packages", "dist-packages") if name in names]
     at = min(places or [known])
     sys.path[at:at] = added
+
+
+def _is_pip():
+    """Whether this is a pip that changes packages: those of this environment are not its own."""
+    try:
+        with open("/proc/self/cmdline", "rb") as f:
+            words = f.read().split(b"\\0")
+    except (IOError, OSError):
+        return False
+    is_pip = any(os.path.basename(word).startswith(b"pip") for word in words[:5])
+    return is_pip and (b"install" in words or b"uninstall" in words)
 
 
 def _go_on():

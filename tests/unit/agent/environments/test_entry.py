@@ -62,6 +62,22 @@ def test_a_python_of_another_kind_does_not_see_it(folder: Path) -> None:
     assert "No module named 'mine'" in said(folder, "import mine")
 
 
+def test_a_pip_that_changes_packages_does_not_see_them(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tools" / "pip").mkdir(parents=True)
+    finds = "from importlib.util import find_spec; print(find_spec('mine') is not None)"
+    (tmp_path / "tools" / "pip" / "__init__.py").touch()
+    (tmp_path / "tools" / "pip" / "__main__.py").write_text(finds)
+    start = entry.enter({}, str(folder))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([start, str(tmp_path / "tools")])}
+    for words, sees in (
+        ("install mine", "False"),
+        ("uninstall -y mine", "False"),
+        ("list", "True"),
+    ):
+        argv = [sys.executable, "-m", "pip", *words.split()]
+        assert subprocess.run(argv, env=env, capture_output=True, text=True).stdout == sees + "\n"
+
+
 def test_programs_are_on_the_path_where_there_are_any(folder: Path) -> None:
     variables = {"PATH": "/usr/bin"}
     entry.enter(variables, str(folder))
