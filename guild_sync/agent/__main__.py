@@ -38,8 +38,11 @@ def main(argv: "List[str]") -> int:
         package, due = hold(here)
         importlib.import_module(package + ".serve").main()
         if due:
+            home = os.path.dirname(os.path.dirname(here))
             upkeep = importlib.import_module(package + ".machine.upkeep")
-            upkeep.clean_agents(os.path.dirname(os.path.dirname(here)), os.path.basename(here))
+            upkeep.clean_agents(home, os.path.basename(here))
+            if os.path.isdir(os.path.join(home, "environments")):
+                importlib.import_module(package + ".environments.kept").upkeep(home)
     except Exception:
         # All else that can go wrong `serve` tells of: a file of this folder is not what was
         # sent, or is not there any more.

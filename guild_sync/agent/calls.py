@@ -62,6 +62,9 @@ class Functions:
     delete_runs = Function("catalog.trash.delete", protocol.Changed, slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
+    environments = Function(
+        "environments.kept.environments", List[protocol.KeptEnvironment], slow=True
+    )
     expect = Function("copies.expected.expect", Nothing)
     expected = Function("copies.expected.expected", List[protocol.Expected])
     export_runs = Function("archives.exporting.export", protocol.Exported, slow=True)
@@ -133,6 +136,7 @@ class Functions:
     cat = Stream("files.archive.cat", Nothing)
     follow = Stream("files.output.follow_all", Nothing, watched=True)
     initialize = Stream("machine.initialize.initialize", protocol.Exited, watched=True)
+    provide = Stream("environments.provide.provide", Nothing)
     watch = Stream("files.output.watch", Nothing, watched=True)
 
 

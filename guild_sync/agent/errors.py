@@ -11,7 +11,8 @@ class AgentError(Exception):
     Kinds: "error", "not-found" (no such run), "ambiguous" (several such runs), "missing-file",
     "refused" (the run is in a state that does not allow it), "busy" (another process has the
     run), "python" (no Python for the operation), "unmet" (what the operation requires is not
-    there), "taken" (what of its host the run needs is not free).
+    there), "taken" (what of its host the run needs is not free), "no-installer"
+    (nothing there can install packages).
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "error") -> None:

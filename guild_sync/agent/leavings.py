@@ -8,17 +8,19 @@ import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from .copies import cleaned
+from .environments import kept
 from .machine import upkeep
-from .protocol import Leaving
+from .protocol import UNUSED, Leaving
 from .staging import fetching
 from .store import rundir
 
-LOG, AGENT, FETCHED = "log", "agent", "fetched"
+LOG, AGENT, FETCHED, ENVIRONMENT = "log", "agent", "fetched", "environment"
 
 
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
-    was fetched for runs of which the same is true, but for what a run has a link to.
+    was fetched for runs of which the same is true, but for what a run has a link to; environments
+    that no run has used for a month.
 
     With `remove` they are no more.
     """
@@ -32,6 +34,8 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
                 shutil.rmtree(leaving["path"], ignore_errors=True)
         if any(leaving["kind"] == AGENT for leaving in told):
             upkeep.clean_agents(home, "")
+        if any(leaving["kind"] == ENVIRONMENT for leaving in told):
+            kept.upkeep(home)
     return told
 
 
@@ -48,6 +52,9 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
     for path in old:
         if path not in linked:
             yield FETCHED, path
+    for each in kept.environments(home, before=time.time() - UNUSED):
+        if each["going"]:
+            yield ENVIRONMENT, each["path"]
 
 
 def _linked(home: str, paths: List[str]) -> Set[str]:

@@ -77,6 +77,11 @@ ENDED_BY = "ended_by"
 TIME_LIMIT = "time limit"
 STALLED = "stalled"
 
+# The environment that a run has for what its project requires: an attribute of ours, a mapping.
+# `name` of one below the guild home, empty where the Python itself meets `requires`; `packages`.
+ENVIRONMENT = "environment"
+UNUSED = 30 * 86400.0  # seconds after which one goes by itself that no run has used
+
 # How a run is told to end.
 TERM = "term"
 KILL = "kill"
@@ -557,6 +562,7 @@ class Child(TypedDict, total=False):
 class Recipe(Run):
     """What it takes to make a run again; no job: another program made it."""
 
+    requires: List[str]  # of its project, what is installed for it
     opref_text: str
     job: Optional[Job]
     random_seed: Value
@@ -663,6 +669,19 @@ class Leaving(TypedDict):
     kind: str  # of those that agent/leavings.py has
     path: str
     bytes: Count
+
+
+class KeptEnvironment(TypedDict):
+    """What requirements are installed in: its packages, when it was last used, by how many runs
+    that are not over; `going`: it is removed, or would be."""
+
+    name: str
+    path: str
+    packages: List[str]
+    bytes: Count
+    used: Seconds
+    runs: Count
+    going: bool
 
 
 class Deleted(TypedDict):

@@ -12,6 +12,7 @@ import signal
 import sys
 from typing import Dict, Sequence
 
+from .environments import provide
 from .errors import AgentError
 from .machine.environment import Environment
 from .protocol import Job
@@ -50,7 +51,7 @@ def enter(home: str, run_id: str, command: Sequence[str]) -> int:
         directory = rundir.existing(rundir.run_dir(home, run_id))
     except AgentError as e:
         raise AgentError("there is no shell in run %s: %s" % (run_id, e.message)) from None
-    variables = _variables(directory)
+    variables = _variables(home, directory)
     argv = list(command) or [variables.get("SHELL") or _login_shell()]
     try:
         os.chdir(directory)
@@ -68,12 +69,16 @@ def enter(home: str, run_id: str, command: Sequence[str]) -> int:
     return COMMAND_NOT_FOUND
 
 
-def _variables(directory: str) -> Dict[str, str]:
+def _variables(home: str, directory: str) -> Dict[str, str]:
     """The environment of the run's operation, as it would be were it started now."""
     job = _job(directory)
-    if any(inside.exists(rundir.guild_dir(directory), mark) for mark in _MARKS_OF_COPY):
+    is_copy = any(inside.exists(rundir.guild_dir(directory), mark) for mark in _MARKS_OF_COPY)
+    if is_copy:
         job = _of_copy(job)
-    variables = variables_of_operation(directory, job, Environment.load(job["environment"]))
+    environment = Environment.load(job["environment"])
+    if not is_copy:
+        provide.look_into(home, directory, environment)
+    variables = variables_of_operation(directory, job, environment)
     variables.update(meeting.variables(directory, job.get("requires") or ()))
     secrets = [name for name in job.get("secrets", ()) if name not in variables]
     if secrets:

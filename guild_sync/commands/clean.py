@@ -16,13 +16,19 @@ brings runs back.
 Without -r, the runs in the trash here are removed for good, or with filters those of them
 that they leave; and so are guild's logs, and what nobody has used for a week of agents of
 guilds to which this machine is a remote, and of files that were fetched for runs, which none
-has a link to. No run is touched that was not deleted.
+has a link to; and environments that no run has used for a month. No run is touched that was
+not deleted.
+
+With --environments, here or with -r NAME there, no run is touched: those environments are
+removed that were made for what projects require, and that no run uses which runs, is staged or
+is pending. A run that is started again gets its own anew.
 
 Options:
   -r, --remote NAME  Clean this remote.
+  --environments     Remove environments that no open run uses.
   --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h
                      (with the unit, 365d at most); here, that were deleted, and logs that
-                     were last written.
+                     were last written; environments that no run has used for so long.
   --keep-last N      Keep the latest N of the runs that are meant, home or not.
   -p, --permanent    With -r: remove the runs for good, not to the trash.
   --plan             Show what would be removed, and change nothing. All is verified, too.
@@ -44,7 +50,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
-from guild_sync.agent.protocol import Leaving
+from guild_sync.agent.protocol import KeptEnvironment, Leaving
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
@@ -52,7 +58,8 @@ from guild_sync.config.home import guild_home
 from guild_sync.config.schema import AN_AGE, age
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts import locking
-from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.base import Host, on
+from guild_sync.hosts.choose import host, remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.monitoring import cleaning
@@ -65,7 +72,13 @@ from guild_sync.transfer import clean, verify
 from guild_sync.transfer.clean import Cleaning, Wish
 
 # What guild leaves for itself, by its kind, as it is counted.
-_LEFT = {"log": "log", "agent": "unused agent", "fetched": "fetched file"}
+_LEFT = {
+    "log": "log",
+    "agent": "unused agent",
+    "fetched": "fetched file",
+    "environment": "unused environment",
+}
+_SHOWN = 4  # packages of an environment, where it is asked about
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,32 +88,34 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("--json belongs to --plan or --yes")
     before, keep = _ended_before(args), arguments.whole_number(args, "--keep-last") or 0
     name = args.text("--remote")
+    if args.is_set("--environments"):
+        return _clean_environments(args, host(name), before)
     if name is None:
         return _clean_here(args, before, keep)
     remote = remotes.remote(name)
     # Nothing is made in place of a home that is not mounted.
-    host, here = remote_host(remote, make_home=False), LocalHost(str(guild_home()))
-    filters = arguments.filters_for(args, host, changes=True)
+    there, here = remote_host(remote, make_home=False), LocalHost(str(guild_home()))
+    filters = arguments.filters_for(args, there, changes=True)
     wish = Wish(filters, before, keep, args.is_set("--permanent"))
-    if not (plan or yes) and not _confirmed(host, _sorted_out(host, here, wish), wish):
+    if not (plan or yes) and not _confirmed(there, _sorted_out(there, here, wish), wish):
         return Exit.OK
     # A plan writes nothing, no lock either.
     tell = (lambda text: None) if as_json else say
     lock = nullcontext() if plan else locking.remote_lock(remote.name, wait=True, on_wait=tell)
     with lock:
-        found = _sorted_out(host, here, wish)
+        found = _sorted_out(there, here, wish)
         if found.going:
-            tell(verify.announced(host, [*found.going]))
-        seals = clean.verified(host, here, found, plan)
-        refused = {} if plan else clean.removed(host, here, found, seals, wish.permanent)
+            tell(verify.announced(there, [*found.going]))
+        seals = clean.verified(there, here, found, plan)
+        refused = {} if plan else clean.removed(there, here, found, seals, wish.permanent)
         if not plan:
-            cleaning.keep_in_mind(host.name, found)
+            cleaning.keep_in_mind(there.name, found)
     if as_json:
-        print(json.dumps(_as_json(host.name, found, plan), indent=2))
+        print(json.dumps(_as_json(there.name, found, plan), indent=2))
     else:
-        for line in _lines(host, found, wish, plan):
+        for line in _lines(there, found, wish, plan):
             say(terminal.clean(line))
-    errors = [*verify.faults(found.verdicts, host.name), *clean.refusals(refused, host.name)]
+    errors = [*verify.faults(found.verdicts, there.name), *clean.refusals(refused, there.name)]
     for error in errors:
         console.warn(error)
     verdicts = [verdict.exit for verdict in found.verdicts.values()]
@@ -146,6 +161,56 @@ def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
     for run_id, why in refused.items():
         console.warn(GuildError(f"run {run_id} was not removed: {terminal.clean(why)}"))
     return Exit.ERROR if refused else Exit.OK
+
+
+def _leaving(found: Sequence[KeptEnvironment]) -> list[Leaving]:
+    return [
+        {"kind": "environment", "path": each["path"], "bytes": each["bytes"]}
+        for each in found
+        if each["going"]
+    ]
+
+
+def _clean_environments(args: Arguments, target: Host, before: int | None) -> int:
+    """Remove what was installed for projects' requirements and is of no open run."""
+    given = [name for name in ("--keep-last", "--permanent") if args.is_set(name)]
+    if given or arguments.filters(args):
+        raise UsageError(f"--environments is about no runs: {given[0] if given else 'filters'}")
+    plan, since = args.is_set("--plan"), None if before is None else before / 1e6
+    found = target.environments(False, since)
+    going = [each for each in found if each["going"]]
+    if going and not (plan or args.is_set("--yes")):
+        say(f"You are about to remove{on(target)}: {_sum_of(going)}")
+        for each in going:
+            say(f"  {each['name']}  {size(each['bytes'])}  {_listed(each)}")
+        if not console.confirm(default=False):
+            return Exit.OK
+    if going and not plan:
+        found = target.environments(True, since)
+        going = [each for each in found if each["going"]]
+    open_runs = sum(each["runs"] > 0 for each in found)
+    kept = f"; {open_runs} kept: of runs that are not over" * bool(open_runs)
+    if args.is_set("--json"):
+        nothing = Cleaning([], {}, {})
+        record = _as_json(target.name, nothing, plan, _leaving(going))
+        print(json.dumps(record, indent=2))
+    elif going:
+        freed = size(sum(each["bytes"] for each in going))
+        say(f"{'would free' if plan else 'Freed'} {freed}: {_sum_of(going)}{kept}")
+    else:
+        say(f"Nothing to clean{kept}")
+    return Exit.OK
+
+
+def _sum_of(going: Sequence[KeptEnvironment]) -> str:
+    return f"{len(going)} environment{'' if len(going) == 1 else 's'}"
+
+
+def _listed(environment: KeptEnvironment) -> str:
+    """Its packages, the first of them."""
+    names = environment["packages"]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return terminal.clean(", ".join(names[:_SHOWN]) + more)
 
 
 def _sum_here(found: Cleaning, files: Sequence[Leaving]) -> str:

@@ -17,6 +17,7 @@ waits for such, 'waits_for' says for what.
 or started again; 'attempts' has how the others ended, and the last one too where its runner
 waits before it tries again, or was ended then. The output of one that another has followed is
 'guild cat RUN -p .guild/attempts/1/output'. 'ended_by' is the limit that has ended it.
+'environment' has the packages that the project requires: which one it is, and what is in it.
 'vcs_commit' is the git commit that the project was at, with a star where its work tree
 differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.
 
@@ -48,6 +49,7 @@ from contextlib import suppress
 from guild_sync.agent.protocol import (
     COMMIT,
     COMMIT_DIFF,
+    ENVIRONMENT,
     RESOURCES,
     Attempt,
     Details,
@@ -77,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps({**run, **where}))
         return found.exit
-    about = [*fields(run), *_commit(run), *_resources(run)]
+    about = [*fields(run), *_commit(run), *_environment(run), *_resources(run)]
     lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
     for line in [*lines, *about, *_flags(run), *_attempts(run)]:
         print(line)
@@ -139,6 +141,17 @@ def fields(run: Details) -> list[str]:
 def _commit(run: Info) -> list[str]:
     commit = run["attrs"].get(COMMIT)
     return [f"{COMMIT}: {terminal.clean(commit)}"] if isinstance(commit, str) else []
+
+
+def _environment(run: Info) -> list[str]:
+    """`environment: 1a2b3c4d5e6f7a8b (numpy==2.4.0)`: its name, and what the project requires."""
+    found = run["attrs"].get(ENVIRONMENT)
+    if not isinstance(found, dict):
+        return []
+    packages = found.get("packages")
+    listed = ", ".join(map(str, packages)) if isinstance(packages, list) else ""
+    name = str(found.get("name") or "the Python's own")
+    return [f"{ENVIRONMENT}: {terminal.clean(f'{name} ({listed})')}"]
 
 
 def _resources(run: Info) -> list[str]:

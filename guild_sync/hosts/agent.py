@@ -369,13 +369,12 @@ class AgentClient(ABC):
             run_dir=run_dir,
         )
 
-    def install(self, run_id: RunId, wheel: str, folder: str, with_dependencies: bool) -> None:
+    def install(self, run_id: RunId, wheel: str, folder: str) -> None:
         self.ask(
             Functions.install,
             run_id=run_id,
             wheel=wheel,
             folder=folder,
-            with_dependencies=with_dependencies,
         )
 
     def mark_staged(self, run_id: RunId) -> None:
@@ -587,6 +586,28 @@ class AgentClient(ABC):
             script=script,
             seconds=seconds,
         )
+
+    def provide(
+        self,
+        on_line: OnBytes,
+        run_id: RunId,
+        requires: Sequence[str],
+        python_requires: str = "",
+        run_dir: str = "",
+    ) -> None:
+        self.stream(
+            Functions.provide,
+            lambda _, line: on_line(line),
+            run_id=run_id,
+            requires=list(requires),
+            python_requires=python_requires,
+            run_dir=run_dir,
+        )
+
+    def environments(
+        self, remove: bool = False, before: float | None = None
+    ) -> list[protocol.KeptEnvironment]:
+        return self.ask(Functions.environments, remove=remove, before=before)
 
     def installed_packages(self, environment: Mapping[str, str]) -> list[protocol.InstalledPackage]:
         return self.ask(Functions.installed_packages, environment=dict(environment))

@@ -22,6 +22,10 @@ class FileMissing(GuildError):
     """The run has no such file."""
 
 
+class NoInstaller(GuildError):
+    """Nothing there can install packages."""
+
+
 class Host(AgentClient):
     """This machine or a remote."""
 
@@ -80,5 +84,6 @@ def error_of_kind(kind: str, message: str, hint: str) -> GuildError:
         "ambiguous": RunAmbiguous,
         "missing-file": FileMissing,
         "taken": NotFree,
+        "no-installer": NoInstaller,
     }
     return kinds.get(kind, GuildError)(message, hint)

@@ -338,3 +338,14 @@ def _environment(host: Host) -> Iterator[Line]:
     tools = [f"{name} {found[name]}" for name in ("uv", "pip") if found[name]]
     text = ", ".join(tools) or "none; only a project with requirements needs one"
     yield Line("installers", text)
+    yield from _kept(host)
+
+
+def _kept(host: Host) -> Iterator[Line]:
+    """What is installed there for projects that require packages, and how much of it has no use."""
+    found = host.environments()
+    unused = [each for each in found if not each["runs"]]
+    free = f"; {size(sum(each['bytes'] for each in unused))} are of no open run"
+    if found:
+        total = f"{len(found)} for what projects require, {size(sum(e['bytes'] for e in found))}"
+        yield Line("environments", total + free * bool(unused))

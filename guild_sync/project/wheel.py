@@ -43,7 +43,7 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
     version = package.version.replace("-", "_")  # a dash is between the parts of the file's name
     dist_info = f"{escaped}-{version}.dist-info"
     path = target / f"{escaped}-{version}-{package.python_tag}-none-any.whl"
-    requires = _checked_requires(package.requires)
+    requires = checked_requires(package)
     with WheelFile(path, "w") as wheel:
         for file in found.files:
             path_here = found.root / file
@@ -63,20 +63,25 @@ def _member(path: Path, name: str) -> ZipInfo:
     return member
 
 
-def _checked_requires(requires: Sequence[str]) -> tuple[str, ...]:
-    if not requires:  # most projects: the import costs 20 ms
+def checked_requires(package: Package) -> tuple[str, ...]:
+    """What a package requires, each requirement in the one form that it has.
+
+    Raises ConfigError for what is none.
+    """
+    if not package.requires:  # most projects: the import costs 20 ms
         return ()
     from packaging.requirements import InvalidRequirement, Requirement
 
-    for text in requires:
+    found = []
+    for text in package.requires:
         try:
-            Requirement(text)
+            found.append(str(Requirement(text)))
         except InvalidRequirement as e:
             problem = str(e).splitlines()[0]
             raise ConfigError(
                 f"package: requires: {text!r} is not a requirement: {problem}"
             ) from None
-    return tuple(requires)
+    return tuple(dict.fromkeys(found))
 
 
 def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:

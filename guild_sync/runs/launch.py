@@ -98,6 +98,7 @@ class Launch:
     project_warnings: tuple[str, ...]
     files: tuple[str, ...]  # of the project, which it requires beside its source code
     is_installed: bool  # `source` is on the host: a package of its environment
+    requires: tuple[str, ...]  # packages that are installed for it where it runs
     secrets: tuple[str, ...]  # variables of ours that it is given when it starts
     diff: str  # how the project differs from its commit
 
@@ -172,6 +173,7 @@ def launch_of(
         project_warnings=(*(warnings_of(operation) if project else ()), *problem),
         files=_files(meant, job),
         is_installed=meant.installed is not None,
+        requires=_packages(meant, given),
         secrets=secrets,
         diff=at.diff if at else "",
     )
@@ -196,6 +198,22 @@ def _files(meant: Meant, job: Job) -> tuple[str, ...]:
     if meant.project is not None:
         return required_files(meant.project.folder, list(all_requirements(job)))
     return meant.installed.files if meant.installed is not None else ()
+
+
+def _packages(meant: Meant, given: Given) -> tuple[str, ...]:
+    """What is to be installed for the run: what its project requires, or the run that it is like.
+
+    Raises ConfigError for what is no requirement.
+    """
+    if meant.installed is not None or meant.is_builtin:
+        return ()
+    if given.source is None:
+        return () if meant.recipe is None else tuple(meant.recipe["requires"])
+    if not given.package.requires:
+        return ()
+    from guild_sync.project.wheel import checked_requires  # most projects require none
+
+    return checked_requires(given.package)
 
 
 def _revision(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import TypedDict
 from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Made, Run, Started, Value
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
-from guild_sync.hosts.base import Host
+from guild_sync.hosts.base import Host, NoInstaller
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
@@ -100,6 +101,8 @@ def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:
     if host.name is not None and launch.source is not None and not launch.is_installed:
         return _make_from_package(launch, launch.source, host, say, track)
     directory = _make_empty(launch, host, track)
+    if launch.requires:
+        _provide(launch, host, say, directory)
     if launch.source is not None:
         found, root = launch.source, str(launch.source.project)
         host.copy_source(
@@ -158,20 +161,59 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, trac
         directory = _make_empty(launch, host, track)
         say(f"Copying package to {host.name}")
         rsync.send_file(host.remote, built.wheel, f"{directory}/.guild/job-packages")
-        say(
-            f"Installing package and requirements: {', '.join(built.requires)}"
-            if built.requires
-            else "Installing package"
-        )
-        host.install(
-            run_id=launch.run_id,
-            wheel=built.wheel.name,
-            folder=built.folder,
-            with_dependencies=bool(built.requires),
-        )
+        say("Installing package")
+        host.install(run_id=launch.run_id, wheel=built.wheel.name, folder=built.folder)
+        _provide(launch, host, say, directory)
         _add_files(launch, host, say)
         say(f"Successfully installed {built.name}-{built.version}")
     return directory
+
+
+def _provide(launch: Launch, host: Host, say: Say, directory: str) -> None:
+    """Give the run an environment that has the packages which its project requires.
+
+    Here, as with Guild AI, whose runs never have more than its own environment has, an operation
+    that needs none of them can run where they cannot be had.
+    """
+    if not launch.requires:
+        return
+
+    def provide() -> None:
+        host.provide(
+            lambda line: say(line.decode("utf-8", "replace")),
+            run_id=launch.run_id,
+            requires=launch.requires,
+            python_requires=launch.package.python_requires or "",
+            **_place(launch),
+        )
+
+    try:
+        try:
+            provide()
+        except NoInstaller:
+            if not _send_pip(host, directory, say):
+                raise
+            provide()
+    except GuildError as e:
+        if host.name is not None:
+            raise
+        say(f"Warning: {e.message}, so the run goes on without")
+        for line in e.hint.splitlines():
+            say(f"  {line}")
+
+
+def _send_pip(host: Host, directory: str, say: Say) -> bool:
+    """Bring the pip that came with Python here to a remote that has none; whether one did."""
+    from guild_sync.agent.environments.asked import base_of
+    from guild_sync.hosts.remote import RemoteHost
+    from guild_sync.transport import rsync
+
+    wheels = base_of(sys.executable, os.environ).wheels
+    if not wheels or not isinstance(host, RemoteHost):
+        return False
+    say(f"Copying pip to {host.name}, which has neither uv nor pip")
+    rsync.send_file(host.remote, Path(wheels[0]), f"{directory}/.guild/job-packages")
+    return True
 
 
 def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:

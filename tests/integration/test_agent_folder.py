@@ -230,14 +230,21 @@ def test_an_agent_that_is_removed_just_before_it_starts_is_sent_again(
 def test_an_agent_that_nobody_uses_any_more_goes_without_another_being_sent(
     guild: Guild, other: Guild, remote: str, there: Path, agent: Path
 ) -> None:
+    """So does an environment of requirements that no run has used for a month."""
+    installed = there / "environments" / ("0" * 16)
+    (installed / "lib").mkdir(parents=True)
+    (installed / "environment.json").touch()
+    os.utime(installed / "environment.json", (0, 0))
     other.ok("runs", "-r", remote)
     (others,) = agents(there) - {agent.name}
     unused(there / "agent" / others)
     guild.ok("runs", "-r", remote)
     assert agents(there) == {agent.name, others}, "it is looked at once a day"
+    assert installed.is_dir()
     unused(agent, seconds=2 * 86400.0)
     guild.ok("runs", "-r", remote)
     wait_until(lambda: agents(there) == {agent.name}, "the end of the unused agent")
+    wait_until(lambda: not installed.exists(), "the end of the unused environment")
 
 
 def test_an_older_agent_that_a_run_uses_stays_until_the_run_is_over(

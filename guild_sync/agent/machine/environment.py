@@ -35,6 +35,8 @@ class Environment:
     def __init__(self, variables: Dict[str, str], python: str) -> None:
         self.variables = variables
         self.python = python
+        # What PYTHONPATH is to begin with for the requirements installed for it, where there are.
+        self.start = ""
 
     @classmethod
     def load(cls, spec: Mapping[str, str]) -> Environment:
@@ -84,12 +86,6 @@ class Environment:
             each = 'for script; do . "$script" >&2; done; exec env -0'
             found.variables = _sourced(each, scripts, found.variables, "conda-env")
         return found
-
-    def installers(self) -> List[Sequence[str]]:
-        """The commands that can install a package here, the best first."""
-        uv = shutil.which("uv", path=self.variables.get("PATH"))
-        pip = [self.python, "-m", "pip", "install"]
-        return [[uv, "pip", "install", "--python", self.python], pip] if uv else [pip]
 
 
 def variables_of(spec: Mapping[str, str], kind: str) -> Dict[str, str]:

@@ -201,21 +201,27 @@ class _Planned(NamedTuple):
     environment: Environment
     variables: Dict[str, str]
     facts: Dict[str, Plain]
+    said: List[str]
 
 
 def _planned(directory: str) -> _Planned:
     """What the run's job is. Raises AgentError where it cannot run here."""
     job = read_job(directory)
     environment = Environment.load(job.get("environment") or {})
+    said: List[str] = []
+    home = job.get("guild_home") or _home_of(directory)
+    if not job.get("builtin") and rundir.read_attr(directory, protocol.ENVIRONMENT) is not None:
+        from ..environments import provide  # most projects require no packages
+
+        said += provide.enter(home, directory, environment)
     variables = variables_of_operation(directory, job, environment)
     facts = _facts(directory, job, environment, variables)
-    return _Planned(directory, job, environment, variables, facts)
+    return _Planned(directory, job, environment, variables, facts, said)
 
 
 def _prepared(planned: _Planned, share: Optional[Possession]) -> _Work:
     """What is run, once all that it requires is there; its start is written down."""
-    directory, job, environment, variables, facts = planned
-    said: List[str] = []
+    directory, job, environment, variables, facts, said = planned
     if share:
         variables.update(share.variables)
         job["env"] = {**(job.get("env") or {}), **share.variables}
@@ -226,7 +232,7 @@ def _prepared(planned: _Planned, share: Optional[Possession]) -> _Work:
         from ..staging import meeting  # most operations require nothing
 
         home = job.get("guild_home") or _home_of(directory)
-        said = meeting.meet(home, directory, job["requires"], environment.python, variables)
+        said += meeting.meet(home, directory, job["requires"], environment.python, variables)
         of_flags = meeting.variables(directory, job["requires"])
         variables.update(of_flags)
         job["env"] = {**(job.get("env") or {}), **of_flags}
@@ -463,7 +469,7 @@ def variables_of_operation(directory: str, job: Job, environment: Environment) -
         return {**variables, **own}
     packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
     base = os.path.join(directory, job.get("source_dest") or "")
-    path = [base if job.get("source_dest") else ""]
+    path = [environment.start, base if job.get("source_dest") else ""]
     path += [os.path.join(base, folder) for folder in job.get("python_path", ())]
     path += [own.pop("PYTHONPATH", ""), packages, variables.get("PYTHONPATH", "")]
     variables.update(

@@ -11,8 +11,9 @@ import shutil
 from typing import Dict, Optional
 
 from ..catalog import describe, find
+from ..environments.kept import requirements_of
 from ..errors import AgentError
-from ..protocol import Job, Made, Recipe, Value
+from ..protocol import ENVIRONMENT, Job, Made, Recipe, Value
 from ..store import atomic, inside, revision, rundir
 from ..store.job import JOB, read_job, write_job
 from ..store.rest import AtRest
@@ -29,6 +30,7 @@ def recipe(home: str, run: str) -> Recipe:
     has_job = inside.exists(rundir.guild_dir(directory), JOB)
     return {
         **describe.summary(home, run_id),
+        "requires": requirements_of(directory),
         "opref_text": rundir.opref_text(directory),
         "job": read_job(directory) if has_job else None,
         "random_seed": rundir.read_attr(directory, "random_seed"),
@@ -73,6 +75,7 @@ def restage(
             atomic.write_in(guild, "opref", opref, flushed=False)
         if new_source:
             revision.forget(directory)
+            rundir.remove_attrs(directory, [ENVIRONMENT])
             revision.write_diff(directory, diff)
         rundir.write_attrs(directory, attributes)
         packages = os.path.join(guild, rundir.JOB_PACKAGES)

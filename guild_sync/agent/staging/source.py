@@ -9,7 +9,7 @@ import shutil
 import stat
 from typing import List, Optional, Sequence, Tuple
 
-from ..protocol import SourcePart
+from ..protocol import ENVIRONMENT, SourcePart
 from ..store import inside, manifest, revision, rundir
 from ..store.job import read_job
 from ..store.manifest import SOURCE_FOLDER, write_manifest
@@ -35,6 +35,9 @@ def adopt_source(
         root, names = _part_of(root, names, part)
     copy_source(home, run_id, root, names, run_dir)
     revision.adopt(origin, directory)
+    environment = rundir.read_attr(origin, ENVIRONMENT)
+    if environment is not None:
+        rundir.write_attr(directory, ENVIRONMENT, environment)
     from . import given  # a new run does not need it
 
     given.adopt_files(origin, directory)

@@ -1,0 +1,61 @@
+"""What a requirement means that names a place, and what is none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from guild_sync.agent import protocol
+from guild_sync.agent.environments import provide
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.staging import stage
+from guild_sync.agent.store import rundir
+
+RUN = "a" * 32
+
+
+@pytest.mark.parametrize("text", ["--target=/x", "a\nb", "-r x", "a\0"])
+def test_an_option_is_no_requirement(tmp_path: Path, text: str) -> None:
+    stage.stage(str(tmp_path), RUN, "guildfile:x '' '' op", {}, {"argv": ["true"]})
+    with pytest.raises(AgentError, match="is not a requirement"):
+        list(provide.provide(str(tmp_path), RUN, ["fine", text]))
+    directory = str(tmp_path / "runs" / RUN)
+    assert rundir.read_attr(directory, protocol.ENVIRONMENT) is None
+
+
+def test_a_file_or_folder_that_has_changed_is_another_requirement(tmp_path: Path) -> None:
+    (tmp_path / "a b" / ".git").mkdir(parents=True)
+    file = tmp_path / "a b" / "setup.py"
+    file.write_text("1")
+    file_text = f"x[y] @ {file.as_uri()} ; python_version > '3'"
+    texts = [file_text, f"x @ {file.parent.as_uri()}"]
+    before = [provide._moving(text) for text in texts]
+    (tmp_path / "a b" / ".git" / "index").touch()
+    assert [provide._moving(text) for text in texts] == before
+    os.utime(file, (0, 0))
+    assert all(a != b for a, b in zip([*map(provide._moving, texts)], before, strict=True))
+
+
+def test_a_branch_is_the_commit_that_it_has_now(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        argv = ["git", "-C", str(tmp_path), *who, *words]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q", "-b", "feature/x")
+    git("commit", "-q", "--allow-empty", "-m", "1")
+    head = git("rev-parse", "HEAD")
+    url = f"git+{tmp_path.as_uri()}"
+    assert provide._moving(f"x @ {url}@feature/x#egg=x") == head
+    assert provide._moving(f"x @ {url}") == head
+    assert provide._moving(f"x @ {url}@{head}") == ""
+    assert provide._moving(f"x @ {url}-gone@main") == time.strftime("%Y-%m-%d")
+
+
+@pytest.mark.parametrize("text", ["numpy", "numpy>=1; extra == '@'", "x @ https://h/x-1.whl"])
+def test_what_is_the_same_tomorrow_is_told_by_its_text(text: str) -> None:
+    assert provide._moving(text) == ""
