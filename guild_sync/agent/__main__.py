@@ -39,10 +39,7 @@ def main(argv: "List[str]") -> int:
         importlib.import_module(package + ".serve").main()
         if due:
             home = os.path.dirname(os.path.dirname(here))
-            upkeep = importlib.import_module(package + ".machine.upkeep")
-            upkeep.clean_agents(home, os.path.basename(here))
-            if os.path.isdir(os.path.join(home, "environments")):
-                importlib.import_module(package + ".environments.kept").upkeep(home)
+            importlib.import_module(package + ".leavings").once_a_day(home, os.path.basename(here))
     except Exception:
         # All else that can go wrong `serve` tells of: a file of this folder is not what was
         # sent, or is not there any more.

@@ -7,8 +7,10 @@ import shutil
 import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
+from .contents import unused
 from .copies import cleaned
 from .environments import kept
+from .errors import AgentError
 from .machine import upkeep
 from .protocol import UNUSED, Leaving
 from .staging import fetching
@@ -19,13 +21,15 @@ LOG, AGENT, FETCHED, ENVIRONMENT = "log", "agent", "fetched", "environment"
 
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
-    was fetched for runs of which the same is true, but for what a run has a link to; environments
-    that no run has used for a month.
+    was fetched or sent for runs of which the same is true, but for what a run has need of;
+    environments that no run has used for a month.
 
     With `remove` they are no more.
     """
     found = _found(home, before)
     told: List[Leaving] = [{"kind": k, "path": path, "bytes": _bytes_of(path)} for k, path in found]
+    # Nobody may set the time that these are told by, so it is not asked for another.
+    told += unused.unused(home, upkeep.UNUSED, remove)
     if remove:
         for leaving in told:
             if leaving["kind"] == LOG:
@@ -37,6 +41,16 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
         if any(leaving["kind"] == ENVIRONMENT for leaving in told):
             kept.upkeep(home)
     return told
+
+
+def once_a_day(home: str, keep: str) -> None:
+    """Remove what nobody has need of by now: agents but this one, contents, and environments."""
+    upkeep.clean_agents(home, keep)
+    kept.upkeep(home)
+    try:
+        unused.unused(home, unused.MONTH, remove=True)
+    except (AgentError, OSError):
+        pass  # the next day
 
 
 def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:

@@ -8,7 +8,9 @@ that is over and home is held against its copy here, as 'guild verify' does: all
 read, here and there. What is the same goes to the trash there. All else stays, and why is
 said: what is not home, runs or waits, differs, was deleted here, lies on a disk that is not
 mounted, is linked to or required by a run that stays, has files that are left out of its
-copy, or changes before it is removed. What people wrote there is brought here before.
+copy but for what it was given, or changes before it is removed. What people wrote there is
+brought here before. Files that were sent there, and that no run has need of any more, are
+removed last.
 
 The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild restore -r NAME'
 brings runs back.
@@ -77,8 +79,10 @@ _LEFT = {
     "agent": "unused agent",
     "fetched": "fetched file",
     "environment": "unused environment",
+    "content": "sent file",
 }
 _SHOWN = 4  # packages of an environment, where it is asked about
+_WORTH_A_WORD = 1 << 20  # bytes
 
 
 def main(argv: Sequence[str]) -> int:
@@ -110,11 +114,15 @@ def main(argv: Sequence[str]) -> int:
         refused = {} if plan else clean.removed(there, here, found, seals, wish.permanent)
         if not plan:
             cleaning.keep_in_mind(there.name, found)
+        contents = there.clean_contents(remove=not plan)
+    sent = _sent(there, contents)
     if as_json:
-        print(json.dumps(_as_json(there.name, found, plan), indent=2))
+        print(json.dumps(_as_json(there.name, found, plan, contents), indent=2))
     else:
-        for line in _lines(there, found, wish, plan):
+        for line in _lines(there, found, wish, plan) if found.runs or not sent else ():
             say(terminal.clean(line))
+        if sent:
+            say(f"{'would free' if plan else 'Freed'} {sent}")
     errors = [*verify.faults(found.verdicts, there.name), *clean.refusals(refused, there.name)]
     for error in errors:
         console.warn(error)
@@ -236,8 +244,10 @@ def _ended_before(args: Arguments) -> int | None:
 
 
 def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:
-    """Show the runs that will go if they are the same, and ask; with none there is no question."""
+    """Show the runs that will go if they are the same, and ask; with none, of what was sent."""
     if not found.going:
+        if sent := _sent(host, host.clean_contents()):
+            return console.confirm(f"Remove {sent}?")
         for line in _lines(host, found, wish, plan=True):
             say(terminal.clean(line))
         return False
@@ -249,6 +259,16 @@ def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:
     if stay := clean.counts(found):
         say(f"{stay}.")
     return console.confirm(f"{how.capitalize()} {counted(len(going))}?", not wish.permanent)
+
+
+def _sent(host: RemoteHost, contents: Sequence[Leaving]) -> str:
+    """How much of what was sent there goes; of less than a copy leaves there nobody need know."""
+    freed = sum(file["bytes"] for file in contents)
+    if freed < _WORTH_A_WORD:
+        return ""
+    return (
+        f"{size(freed)} of files that were sent to {host.name}, and that no run there has need of"
+    )
 
 
 def _lines(host: RemoteHost, found: Cleaning, wish: Wish, plan: bool) -> Iterator[str]:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+from typing import Dict
 
+from ..contents import receiving
 from ..environments.wheels import unpack
+from ..protocol import ContentForm, Wanting
 from ..store import rundir
 from .source import copy_source, files_below
 
 
-def install(home: str, run_id: str, wheel: str, folder: str) -> None:
-    """Unpack the wheel that was put into the run's job-packages.
+def install(
+    home: str, run_id: str, wheel: str, folder: str, contents: Dict[str, ContentForm]
+) -> Wanting:
+    """Give the run's job-packages the `contents`, and unpack the wheel that is one of them.
 
+    Where some of them are not here, nothing is installed: the answer has those that are to be sent.
     The project's files, which lie in `folder` of the wheel, are copied into the run.
     """
+    missing = receiving.receive(home, run_id, contents)
+    if missing:
+        return {"missing": missing}
     packages = os.path.join(rundir.guild_dir(rundir.run_dir(home, run_id)), rundir.JOB_PACKAGES)
     path = os.path.join(packages, os.path.basename(wheel))
     unpack(path, packages)
     os.unlink(path)
     root = os.path.join(packages, folder)
     copy_source(home, run_id, root, files_below(root))
+    return {"missing": []}

@@ -22,6 +22,6 @@ def test_a_copy_tells_of_which_remote_and_what_it_was_made_without(home: Path) -
     make(home, B, started=2, marks={"LOCK.remote": "other"})
     make(home, C, started=3)
     assert tracked.copies(str(home), [A, B, C]) == {
-        A: {"remote": "gpu", "left_out": [("a.ckpt", 7)], "cleaned": False},
-        B: {"remote": "other", "left_out": [], "cleaned": False},
+        A: {"remote": "gpu", "left_out": [("a.ckpt", 7)], "inputs": [("x", 5)], "cleaned": False},
+        B: {"remote": "other", "left_out": [], "inputs": [], "cleaned": False},
     }
