@@ -239,6 +239,11 @@ def _again(request: Request, run: str, host: Host) -> Meant:
     if recipe["status"] == "running" and not recipe["machine"]:
         stop = f"Stop it first: guild stop {run_id}{option(host.name)}"
         raise GuildError(f"run {run_id} is running", stop)
+    if recipe["waits"]:
+        raise GuildError(
+            f"run {run_id} is to start already: it waits for {clean(recipe['waits'])}",
+            f"To have it wait no more: guild stop {run_id}{option(host.name)}",
+        )
     if recipe["job"] is None:
         raise GuildError(
             f"run {run_id} was made by another program, which alone can start it again",

@@ -122,6 +122,8 @@ def test_a_run_waits_by_itself_for_what_is_free(host: Place, smi: Smi) -> None:
     # No connection is left, nor anything here that could start it.
     assert "pending, waits for 3 GPUs" in row(host, waits)
     assert "waits_for: 3 GPUs: none of 4 GPUs free" in host.ok("info", waits).lines
+    twice = host("run", "--restart", waits, "-y")
+    assert "is to start already: it waits for 3 GPUs: none of 4 GPUs free" in twice.err
     stopped = host.started("--gpus", "1", "--wait-free", op="quick")
     assert (
         f"Run {stopped} stopped with a status of 'terminated'"

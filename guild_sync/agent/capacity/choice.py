@@ -59,13 +59,13 @@ def chosen(
 ) -> Union[Tuple[Card, ...], Refusal]:
     """The GPUs that a run gets that needs this, or why it cannot have it now.
 
-    It comes after those that wait `ahead` of it for something that it needs, too.
+    What those need that wait `ahead` of it is left to them.
     """
     refusal = _of_cards(needs, stock) or _of_cores(needs, stock) or _of_memory(needs, stock)
     if refusal is not None:
         return refusal
-    before = [share for share in ahead if _wants_the_same(share, needs, stock)]
-    if before:
+    before = [share.needs for share in ahead if _wants_the_same(share, needs, stock)]
+    if before and not _is_enough([*before, needs], needs, stock):
         one = len(before) == 1
         return Refusal("%d run%s for it" % (len(before), " waits" if one else "s wait"))
     return tuple(free_cards(stock)[: needs.get("gpus", 0)])
@@ -80,6 +80,21 @@ def _wants_the_same(share: Share, needs: NeedsForm, stock: Stock) -> bool:
     of_cards = bool(share.needs.get("gpus") and needs.get("gpus") and seen & {*share.cards})
     of_cores = bool(share.needs.get("cpus") and needs.get("cpus"))
     return of_cards or of_cores or bool(share.needs.get("memory") and needs.get("memory"))
+
+
+def _is_enough(all_needs: Sequence[NeedsForm], of: NeedsForm, stock: Stock) -> bool:
+    """Whether there is enough for all of these, of each kind that one of them needs."""
+    memory = free_memory(stock)
+    gpus, cpus, size = (
+        sum(needs.get("gpus", 0) for needs in all_needs),
+        sum(needs.get("cpus", 0) for needs in all_needs),
+        sum(needs.get("memory", 0) for needs in all_needs),
+    )
+    return (
+        (not of.get("gpus") or gpus <= len(free_cards(stock)))
+        and (not of.get("cpus") or cpus <= free_cores(stock))
+        and (not of.get("memory") or memory is None or size <= memory)
+    )
 
 
 def _of_cards(needs: NeedsForm, stock: Stock) -> Optional[Refusal]:

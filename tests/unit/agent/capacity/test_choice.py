@@ -101,7 +101,16 @@ def test_who_came_first_is_first() -> None:
     assert choice.chosen({"cpus": 1}, there, [first]) == (), "which nobody waits for"
     elsewhere = having(7, 8, gpus=2, cpus=1)
     assert choice.chosen({"gpus": 1}, there, [elsewhere]) == (FOUR[2],), "that sees other cards"
-    assert refused({"gpus": 1, "cpus": 1}, there, elsewhere) == Refusal("1 run waits for it")
+    many = elsewhere._replace(needs={"gpus": 2, "cpus": 16})
+    assert refused({"gpus": 1, "cpus": 1}, there, many) == Refusal("1 run waits for it")
+
+
+def test_who_wants_no_more_than_what_those_before_leave_need_not_wait_for_them() -> None:
+    one = having(0, 1, 2, 3, gpus=1)
+    there = host(*FOUR, had=(having(0),))
+    assert choice.chosen({"gpus": 1}, there, [one, one]) == (FOUR[1],)
+    assert refused({"gpus": 1}, there, one, one, one) == Refusal("3 runs wait for it")
+    assert refused({"gpus": 2}, there, one, one) == Refusal("2 runs wait for it")
 
 
 def test_a_card_of_a_run_cannot_be_named_for_another() -> None:
