@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from typing import TypeVar
 
 from guild_sync.agent import protocol
@@ -18,6 +20,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.output import formats, terminal
 
 T = TypeVar("T")
+_HOME = "guild-archive-"  # what its guild home is called, beside other temporary files
 
 
 class ArchiveHost(LocalHost):
@@ -31,9 +34,8 @@ class ArchiveHost(LocalHost):
         if not os.path.exists(file):
             raise GuildError(f"there is no archive {terminal.clean(file)!r}")
         self.file = os.path.abspath(file)
-        home = tempfile.mkdtemp(prefix="guild-archive-")
-        atexit.register(trash.remove_tree, home)
-        super().__init__(home)
+        _remove_left()
+        super().__init__(_new_home())
         self.contents = self.look_into(self.file)
 
     def answered(self, answer: T) -> T:
@@ -84,3 +86,49 @@ class ArchiveHost(LocalHost):
                 "TMPDIR names another folder for temporary files.",
             )
         self.fill_listed(self.file, run_id, below)
+
+
+def _new_home() -> str:
+    """A folder that goes with this process, which holds it until then."""
+    while True:
+        home = tempfile.mkdtemp(prefix=_HOME)
+        try:
+            is_held = _hold(home) is not None
+        except OSError:  # a file system without flock: nobody takes it for one that was left
+            is_held = True
+        if is_held:
+            atexit.register(trash.remove_tree, home)
+            return home
+
+
+def _remove_left() -> None:
+    """Remove the folders of processes that were killed: nobody holds them."""
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as found:
+        left = [entry.path for entry in found if entry.name.startswith(_HOME)]
+        for path in left:
+            with suppress(OSError):
+                handle = _hold(path)
+                if handle is not None:
+                    trash.remove_tree(path)
+                    os.close(handle)
+
+
+def _hold(path: str) -> int | None:
+    """A handle by which this process alone holds a folder of its user's; None where it cannot.
+
+    Raises OSError where nobody can.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(handle)
+        is_there = os.path.samestat(found, os.stat(path, follow_symlinks=False))
+        if is_there and found.st_uid == os.geteuid():
+            return handle
+    except (BlockingIOError, FileNotFoundError):  # another holds it, or has removed it
+        pass
+    except OSError:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None

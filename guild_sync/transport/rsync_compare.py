@@ -26,6 +26,7 @@ from guild_sync.transport.rsync_failures import (
     VANISHED,
     blamed,
     failure,
+    in_the_way,
     reason_of,
     unreadable,
 )
@@ -95,7 +96,10 @@ def compare(
             folders = (runs_there, part.target)
             of_part, complaints = unreadable(done.stderr, part.ids, folders)
             unread.update(of_part)
-            if not of_part or "rsync: " in complaints:  # else that is all that it could not do
+            blocked, complaints = in_the_way(complaints)
+            reader.take_blocked(blocked)
+            is_known = bool(of_part or blocked)
+            if not is_known or "rsync: " in complaints:  # else that is all that it could not do
                 named, suspects = blamed(complaints, part.ids, folders)
                 faults.update(dict.fromkeys(suspects, reason_of(complaints)))
                 faults.update(named)
@@ -120,6 +124,13 @@ class _Reader:
         for match in told:
             self._take(match)
         self._on_read(sum(int(match["size"]) for match in told if match["kind"] == b"f"))
+
+    def take_blocked(self, names: Sequence[str]) -> None:
+        """Take the names of what has a folder in its place here: no line of stdout tells of it."""
+        for name in names:
+            run_id, path = self._part.found(name_of(name.encode()))
+            if run_id in self._ids:
+                self._found.setdefault(run_id, Compared()).differing.append(path)
 
     def _take(self, told: re.Match[bytes]) -> None:
         run_id, path = self._part.found(name_of(told["name"]))

@@ -25,6 +25,8 @@ _MAY_NOT_READ = (
     r'opendir "(?P<folder>.*)" failed: |readlink_stat\("(?P<name>.*)"\) failed: )'
     r"Permission denied \(13\)\Z"
 )
+# What is to come, and a folder with something in it, which rsync does not remove, is in its place.
+_IN_THE_WAY = r"could not make way for new [a-z ]+: (?P<name>.+)"
 _RUN = "(?P<run>[0-9a-f]{32})"  # its name, as a part of a pattern
 _MOST_SAID = 1 << 19  # of more, some may not have been kept
 
@@ -37,7 +39,7 @@ def unreadable(
     Nothing of it where rsync's words may not be all here. A run's attributes are no such path:
     without them it says nothing. `folders` are those of the runs, there and here.
     """
-    if len(stderr) > _MOST_SAID or "\nrsync error: " not in stderr:
+    if _may_be_cut(stderr) or "\nrsync error: " not in stderr:
         return {}, stderr
     of_run = re.compile(f"(?:{_top(folders)}){_RUN}/(?P<path>.+)")
     found: dict[str, list[str]] = {}
@@ -51,6 +53,10 @@ def unreadable(
     return found, "\n".join(rest)
 
 
+def _may_be_cut(stderr: str) -> bool:
+    return len(stderr) > _MOST_SAID
+
+
 def _unreadable_path(line: str, of_run: re.Pattern[str]) -> tuple[str, str]:
     said = re.match(_MAY_NOT_READ, line)
     path: str = (said["file"] or said["name"] or f"{said['folder']}/") if said else ""
@@ -58,17 +64,35 @@ def _unreadable_path(line: str, of_run: re.Pattern[str]) -> tuple[str, str]:
     return (place["run"], place["path"]) if place else ("", "")
 
 
+def in_the_way(stderr: str) -> tuple[list[str], str]:
+    """The names, as rsync shows them, of what cannot come for a folder that is here in its place.
+
+    And what else rsync has said. Nothing of it where its words may not be all here.
+    """
+    if _may_be_cut(stderr):
+        return [], stderr
+    names = []
+    rest = []
+    for line in stderr.splitlines():
+        if said := re.fullmatch(_IN_THE_WAY, line):
+            names.append(said["name"])
+        else:
+            rest.append(line)
+    return names, "\n".join(rest)
+
+
 def blamed(
     stderr: str, ids: Sequence[str], folders: Sequence[str]
 ) -> tuple[dict[str, str], list[str]]:
     """The runs that rsync's words are about, with the words; and those that they may be about.
 
-    The latter are none where every complaint names its run. `folders` are those of the runs,
-    there and here: a run is what a path begins with in one of them, and no other part of it.
+    The latter are none where every complaint is here, and names its run. `folders` are those of
+    the runs, there and here: a run is what a path begins with in one of them, and no other part
+    of it.
     """
     begins = re.compile(rf'(?:^|[\s"(])(?:{_top(folders)})?{_RUN}(?=[/\s")]|$)')
     faults: dict[str, str] = {}
-    vague = False
+    vague = _may_be_cut(stderr)
     for line in stderr.splitlines():
         found = begins.search(line)  # the first path: behind it is where a link leads, say
         if found and found["run"] in ids:

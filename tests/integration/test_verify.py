@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,14 +145,22 @@ def test_what_is_a_difference(guild: Guild, there: Path, far: str) -> None:
     (one / "link").symlink_to("file-0")
     (other / "link").symlink_to("file-1")
     os.truncate(other / "file-0", 10)
+    (one / "a file").touch()
+    (other / "a file").mkdir()
+    (other / "a file/of a person's").touch()
     # Two names of one file there, and two files here, of which the second differs.
     os.link(one / "file-1", one / "z-again")
     (other / "z-again").write_bytes((other / "file-1").read_bytes())
     os.utime(other / "z-again", ns=(0, (one / "file-1").stat().st_mtime_ns))
     change_a_byte(other / "z-again")
     found = verdicts(guild, RUNS[0])[RUNS[0]]
-    names = ["deep/file", "empty/", "file-0", "link", "new", "odd\nname \\#012", "z-again"]
-    assert (found["verdict"], found["differing"]) == ("differs", names)
+    names = ["a file", "deep/file", "empty/", "file-0", "link", "new", "odd\nname \\#012"]
+    assert (found["verdict"], found["differing"]) == ("differs", [*names, "z-again"])
+    # What is here alone is not removed, so it has to make way by a person's hand.
+    blocked = guild("sync", "--verify")
+    assert (blocked.code, "make way" in blocked.err) == (4, True)
+    assert verdicts(guild, RUNS[0])[RUNS[0]]["differing"] == ["a file"]
+    shutil.rmtree(other / "a file")
     assert guild.ok("sync", "--verify").code == 0
     guild.ok("verify")
     assert faults(guild.home, there, far) == []

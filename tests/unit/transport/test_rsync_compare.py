@@ -144,6 +144,25 @@ def test_a_folder_that_may_not_be_read_there_is_no_fault_of_its_run(said: Path) 
     assert (found.faults, found.unreadable) == ({}, {A: ["d/"]})
 
 
+def test_a_folder_that_is_here_in_place_of_a_file_is_another(said: Path) -> None:
+    same = f".f          6 {A}/same\n.f          6 {B}/same\ncannot delete non-empty directory: x\n"
+    err = (
+        f"could not make way for new regular file: {A}/a\\#012b\n"
+        f"could not make way for new symlink: {A}/link\n"
+        "rsync error: some files/attrs were not transferred (code 23) at main.c(1880)\n"
+    )
+    found = compared(said, same, 23, err)
+    assert (found.faults, found.runs[B].differing) == ({}, [])
+    assert found.runs[A].differing == ["a\nb", "link"]
+    assert {*compared(said, same, 23, f"rsync: {B}/x: an error\n{err}").faults} == {B}
+
+
+def test_where_complaints_may_be_cut_off_no_run_is_known_to_be_the_same(said: Path) -> None:
+    same = f".f          6 {A}/same\n.f          6 {B}/same\n"
+    err = f"could not make way for new regular file: {A}/a\n" * 10_000
+    assert {*compared(said, same, 23, err).faults} == {A, B}
+
+
 def test_what_stops_all_of_them_is_raised(said: Path) -> None:
     with pytest.raises(Unreachable):
         compared(said, "", 12, "rsync: connection unexpectedly closed\n")
