@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= $(shell test -w .. && echo $(abspath ..)/$(notdir $(CURDIR)).venv || echo $(CURDIR)/.venv)
 # More than there are cores, as a rule: tests wait rather than compute.
 JOBS ?= 4
+# Else each start of guild would compile all that it loads, and tests of what is compiled show nothing.
+unexport PYTHONDONTWRITEBYTECODE
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
 .PHONY: help demo test uat check bench fuzz soak format man clean
@@ -61,16 +63,21 @@ format: $(VENV)/.dev
 uat/acceptance:
 	@rm -f $@; $(if $(ACCEPTANCE),ln -s $(abspath $(ACCEPTANCE)) $@,true)
 
-$(VENV)/.installed: setup.cfg tools/install-missing $(wildcard bin/*)
+WANTED = setup.cfg tools/install-missing $(wildcard bin/*)
+$(VENV)/.installed: $(WANTED) | $(VENV)/bin/pip
 	tools/install-missing
-	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
+$(VENV)/.dev: $(WANTED) | $(VENV)/bin/pip
 	tools/install-missing busybox zsh fish tcsh groff faketime
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
-	touch $@
+	touch $(VENV)/.installed $@
+
+# The last that a virtual environment gets.
+$(VENV)/bin/pip:
+	tools/install-missing
+	$(PYTHON) -m venv $(VENV)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info uat/acceptance .mypy_cache .ruff_cache .pytest_cache
