@@ -18,7 +18,7 @@ from .asked import Base
 
 START = "start"  # the folder that PYTHONPATH has
 PROGRAMS = "bin"
-# Each Python comes here, an old one too. What the base itself has of that name runs after it.
+# Each Python may come here, an old one too. What the base itself has of that name runs after it.
 _SITECUSTOMIZE = '''\
 """Made by guild: it adds the packages of this environment to the Python that it is for."""
 import os
