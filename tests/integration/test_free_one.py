@@ -118,7 +118,7 @@ def test_a_run_has_its_cards_for_as_long_as_it_lives(host: Place, smi: Smi) -> N
 def test_a_run_waits_by_itself_for_what_is_free(host: Place, smi: Smi) -> None:
     holder = host.started("--gpus", "4", op="until")
     waits = host.started("--gpus", "3", "--wait-free", op="quick")
-    last = host.started("--gpus", "1", "--wait-free", op="quick")
+    last = host.started("--gpus", "2", "--wait-free", op="quick")
     # No connection is left, nor anything here that could start it.
     assert "pending, waits for 3 GPUs" in row(host, waits)
     assert "waits_for: 3 GPUs: none of 4 GPUs free" in host.ok("info", waits).lines

@@ -42,6 +42,7 @@ RUN = {
     "started_by": "mapping or nothing",
     "attempt": "whole",
     "ended_by": "text or nothing",
+    "waits": "text or nothing",
 }
 DETAILED_RUN = {
     **RUN,
@@ -81,6 +82,26 @@ ASKED_REMOTE = {
     **dict.fromkeys(("message", "hint", "python", "home"), "text or nothing"),
     "logged_in": "whole or nothing",
     "keep_open": "whole or nothing",
+}
+FREE_REMOTE = {
+    **REMOTE,
+    "status": "text",
+    **dict.fromkeys(("message", "hint"), "text or nothing"),
+    "free": "mapping or nothing",
+}
+FREE = {
+    "cards": "list",
+    **dict.fromkeys(("problem", "refusal"), "text"),
+    **dict.fromkeys(("cores", "free_cores", "room", "runs", "waiting"), "whole"),
+    "load": "number",
+    **dict.fromkeys(("memory", "free_memory"), "whole or nothing"),
+    "never": "flag",
+}
+FREE_CARD = {
+    **dict.fromkeys(("index", "uuid", "name"), "text"),
+    **dict.fromkeys(("memory", "used", "use"), "whole or nothing"),
+    "free": "flag",
+    "run": "text or nothing",
 }
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
 STANDING = {
@@ -285,6 +306,21 @@ def test_remotes_that_were_asked_say_what_they_answered(
     guild.configure(up=sshd.keys(there), down=sshd.keys(there, port=1))
     found = records(guild("remotes", "--status", "--json").out, ASKED_REMOTE)
     assert {r["status"] for r in found} == {"answers", "stopped", "unreachable"}
+
+
+def test_what_is_free_is_a_list_of_remotes(guild: Guild, sshd: Server, there: Path) -> None:
+    smi = there.parent / "nvidia-smi"
+    smi.write_text(
+        '#!/bin/sh\ncase "$*" in *query-gpu*) echo 0, GPU-1, X, 80000, 1, [N/A];; esac\n'
+    )
+    smi.chmod(0o755)
+    path = f"{smi.parent}:/usr/bin:/bin"
+    guild.configure(up=sshd.keys(there, env={"PATH": path}), down=sshd.keys(there, port=1))
+    found = records(guild("remotes", "--free", "--json").out, FREE_REMOTE)
+    down, up = sorted(found, key=lambda remote: str(remote["name"]))
+    assert (down["status"], down["free"], up["status"]) == ("unreachable", None, "answers")
+    assert breaches(up["free"], FREE) == []
+    assert list(all_keep(up["free"]["cards"], FREE_CARD))
 
 
 def test_checks_are_a_list_of_hosts(guild: Guild, remote: str) -> None:
