@@ -271,7 +271,8 @@ def test_runs_of_all_remotes_come_home_at_once(fleet: Fleet) -> None:
     expected[TWIN] = f"{came[TWIN].split()[0]} 0.4\n"
     assert came == expected
     fleet.ok("pull", "gpu2,gpu1", "-y")
-    fleet.ok("pull", "gpu1,gpu2", "-y")
+    for names in ("gpu1,gpu2", "gpu2,gpu1"):  # of which the first would be asked for what both have
+        fleet.ok("pull", names, "--plan")
     assert copies(fleet) == expected, "what is here stays with the remote that it came from"
     verified = fleet("verify", "-r", "all")
     assert verified.code == 0, "nothing came from what is down"
