@@ -87,6 +87,9 @@ TERM = "term"
 KILL = "kill"
 KILL_RUNNER = "kill-runner"
 
+# Of a trial of a batch over several remotes: the batch's id, and so many-th of its trials it is.
+BATCH, TRIAL = "batch", "trial"
+
 # Where a run keeps the files of its project that its operation may require: the wheel
 # brings them there, and runs that are made from this one take them from there.
 FILES = "gpkg_files"
@@ -144,6 +147,19 @@ class Starter(TypedDict):
     home: str
 
 
+class Deal(TypedDict):
+    """A trial of a batch that goes to one of several remotes, but for those that refused it: why.
+
+    It is so many-th of how many.
+    """
+
+    batch: RunId
+    number: Count
+    count: Count
+    remotes: List[str]
+    refused: Dict[str, str]
+
+
 class Run(TypedDict):
     """What a listing shows of a run. Times are in microseconds since 1970."""
 
@@ -169,6 +185,7 @@ class Run(TypedDict):
     attempt: Count  # which start of its operation its status is that of
     ended_by: Optional[str]  # what has ended it, where a limit has
     waits: Optional[str]  # for what of its host its runner waits
+    deal: Optional[Deal]  # that it waits in, until one of several remotes gets it
 
 
 class Confirmed(TypedDict):
@@ -642,6 +659,30 @@ class Found(TypedDict):
 
     id: RunId
     remote: str
+
+
+class Trial(TypedDict):
+    """How a trial of a batch over several remotes stands here; no status: it is not here any more.
+
+    `waits`: no remote is known to have it; one that was deleted may be restored, and waits then.
+    `remote`: it is that one's own.
+    """
+
+    run: RunId
+    status: Optional[StatusName]
+    remote: Optional[str]
+    exit_status: Value
+    waits: bool
+    refused: Dict[str, str]
+
+
+class TrialWork(TypedDict):
+    """What it takes to make a trial on its remote."""
+
+    opref: str
+    attributes: Dict[str, Value]
+    job: Job
+    diff: str
 
 
 class Expected(TypedDict):

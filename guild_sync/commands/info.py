@@ -47,10 +47,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from guild_sync.agent.protocol import (
+    BATCH,
     COMMIT,
     COMMIT_DIFF,
     ENVIRONMENT,
     RESOURCES,
+    TRIAL,
     Attempt,
     Details,
     Info,
@@ -79,7 +81,13 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps({**run, **where}))
         return found.exit
-    about = [*fields(run), *_commit(run), *_environment(run), *_resources(run)]
+    about = [
+        *fields(run),
+        *_deal(run),
+        *_commit(run),
+        *_environment(run),
+        *_resources(run),
+    ]
     lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
     for line in [*lines, *about, *_flags(run), *_attempts(run)]:
         print(line)
@@ -136,6 +144,17 @@ def fields(run: Details) -> list[str]:
         if not found[name]:
             del found[name]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
+
+
+def _deal(run: Info) -> list[str]:
+    """Of which batch over several remotes it is a trial; of one that waits, who refused it."""
+    batch, number = run["attrs"].get(BATCH), run["attrs"].get(TRIAL)
+    if not isinstance(batch, str):
+        return []
+    refused = run["deal"]["refused"] if run["deal"] else {}
+    why = [f"  {name}: {text}" for name, text in refused.items()]
+    told = [f"batch: {batch} (trial {number})", *(["refused:", *why] if why else [])]
+    return [terminal.clean(line) for line in told]
 
 
 def _commit(run: Info) -> list[str]:

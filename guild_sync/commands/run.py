@@ -109,6 +109,8 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from guild_sync.agent.protocol import RUN_ID
@@ -127,10 +129,11 @@ from guild_sync.project.definitions import MOST_CORES, MOST_RETRIES
 from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import needs_here, plan
-from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven
+from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven, operation_here
 from guild_sync.runs.watch import exit_status, watch
 
 _MAKERS = ("--start", "--restart", "--proto")
+_MOST_AT_ONCE = 8  # remotes that a batch is dealt to at a time, as 'guild sync' has it
 # Which options make no sense together.
 _EXCLUSIVE = (
     _MAKERS,
@@ -152,6 +155,8 @@ def main(argv: Sequence[str]) -> int:
     names = _several(args)
     if not names:
         return _run_on(host(args.text("--remote")), request, args)
+    if batch := _batch_of(names, request):
+        return _deal(batch, names, args)
     from guild_sync.fleet.freest import freest
 
     for target in freest(names, needs_here(request), args.is_set("--wait-free")):
@@ -176,6 +181,70 @@ def _several(args: Arguments) -> Sequence[str]:
     return names
 
 
+def _batch_of(several: Sequence[str], request: Request) -> Launch | None:
+    """The batch of the project here that is meant, planned for no remote in particular; or None.
+
+    What it requires of other runs each trial finds where it runs, as what was staged does.
+    """
+    if operation_here(request) is None:
+        return None
+    from guild_sync.config import remotes
+    from guild_sync.hosts.choose import remote_host
+
+    target = remote_host(remotes.remote(several[0]))
+    prepared = plan(replace(request, is_staged=True), target)
+    return prepared if prepared.is_batch and not prepared.is_installed else None
+
+
+def _deal(prepared: Launch, several: Sequence[str], args: Arguments) -> int:
+    """Deal a batch out to several remotes; the exit status."""
+    from guild_sync.config import remotes
+    from guild_sync.dealing import making, waiting
+    from guild_sync.hosts.choose import remote_host
+
+    if args.is_set("--no-track"):
+        raise UsageError("a batch over several remotes comes home by itself: no --no-track")
+    target = remote_host(remotes.remote(several[0]))
+    for warning in prepared.warnings:
+        console.complain(f"warning: {warning}", "yellow")
+    if args.is_set("--print-cmd"):
+        for words in start.child_commands(prepared, target):
+            print(terminal.clean(shlex.join(words)))
+        return Exit.OK
+    if not args.is_set("--yes") and not _confirmed(prepared, f" on {', '.join(several)}"):
+        return Exit.OK
+    batch = making.made(prepared, target, several, bool(args.is_set("--needed")))
+    if batch is None:
+        return Exit.OK
+    say(f"Batch {batch.id}: {len(batch.trials)} trials for {', '.join(several)}")
+    here = LocalHost(str(guild_home()))
+    if args.is_set("--no-wait") or args.is_set("--background"):
+        _visit_all(here, batch.id, False)
+        return waiting.leave(batch, here)
+    return waiting.wait(batch, here, partial(_visit_all, here, batch.id))
+
+
+def _visit_all(here: LocalHost, batch_id: str, is_patient: bool) -> list[str]:
+    """Deal a batch to the remotes that have places, and bring home what has ended; who answered."""
+    from guild_sync.hooks import delivery, journal
+    from guild_sync.sync import engine
+    from guild_sync.sync.outcomes import BUSY, SYNCED
+    from guild_sync.sync.request import Visit
+
+    visit = Visit(
+        here,
+        lambda text: None,
+        console.warn,
+        patient=is_patient,
+        journal=journal.Journal(here),
+        batch=batch_id,
+        dealt=say,
+    )
+    outcomes = engine.sync(visit, (), {}, jobs=_MOST_AT_ONCE)
+    delivery.deliver(here, console.warn)
+    return [outcome.remote for outcome in outcomes if outcome.state in (SYNCED, BUSY)]
+
+
 def _run_on(target: Host, request: Request, args: Arguments) -> int:
     prepared = plan(request, target)
     wait_free = args.is_set("--wait-free")
@@ -192,7 +261,9 @@ def _run_on(target: Host, request: Request, args: Arguments) -> int:
         return Exit.OK
     if args.is_set("--needed") and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
-    if not args.is_set("--yes") and not _confirmed(prepared, target, bool(args.is_set("--stage"))):
+    if not args.is_set("--yes") and not _confirmed(
+        prepared, on(target), bool(args.is_set("--stage")), target
+    ):
         return Exit.OK
     wait = not (args.is_set("--no-wait") or args.is_set("--background"))
     is_interim = prepared.is_deleted_on_success and not args.is_set("--keep-run")
@@ -364,19 +435,19 @@ def _is_there(prepared: Launch, target: Host) -> bool:
     return True
 
 
-def _confirmed(prepared: Launch, target: Host, stage: bool) -> bool:
+def _confirmed(
+    prepared: Launch, where: str, stage: bool = False, target: Host | None = None
+) -> bool:
     act = "stage" if stage else "start" if prepared.again else "run"
     which = f" again, as {prepared.run_id}" if prepared.again else ""
-    say(
-        f"You are about to {act} {terminal.clean(prepared.name)}{_kind(prepared)}"
-        f"{on(target)}{which}"
-    )
+    say(f"You are about to {act} {terminal.clean(prepared.name)}{_kind(prepared)}{where}{which}")
     for flag, value in sorted(prepared.values.items()):
         known = prepared.operation.flags.get(flag)
         text = values.shown(value) if value is not None else known.null_label if known else None
         if text is not None:
             say(f"  {terminal.clean(flag)}: {terminal.clean(text)}")
-    _show_required(prepared, target)
+    if target is not None:
+        _show_required(prepared, target)
     return console.confirm()
 
 

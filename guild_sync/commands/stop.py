@@ -35,18 +35,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Filters, Run, said_of
 from guild_sync.cli import arguments, choosing, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import Chosen
+from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
+from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, terminal
 from guild_sync.output.console import say
 from guild_sync.output.formats import counted
 from guild_sync.runs import stop
+
+if TYPE_CHECKING:
+    from guild_sync.dealing.batches import Batch
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     if remotes := several.names(args):
         return _stop_several(args, remotes, patience)
     target = host(args.text("--remote"))
+    if target.name is None and (batch := _batch_of(args.texts("RUN"))):
+        return _stop_batch(batch, args, patience)
     filters = arguments.filters_for(args, target, changes=True)
     chosen = _chosen(args, target, args.texts("RUN"), filters)
     running, others = _told_apart(chosen, args.is_set("--force"))
@@ -69,6 +77,25 @@ def main(argv: Sequence[str]) -> int:
         return Exit.OK
     done = stop.stop(running.host, running.runs, patience, args.is_set("--force"))
     return Exit.ERROR if others else done
+
+
+def _batch_of(specs: Sequence[str]) -> Batch | None:
+    """The batch over several remotes that is named, if one is."""
+    if len(specs) != 1:
+        return None
+    from guild_sync.dealing import ending  # there is seldom one
+
+    return ending.meant(specs[0])
+
+
+def _stop_batch(batch: Batch, args: Arguments, patience: float | None) -> Exit:
+    from guild_sync.dealing import ending
+
+    say(f"Batch {batch.id}: {len(batch.trials)} trials of {terminal.clean(batch.name)}")
+    if not args.is_set("--yes") and not console.confirm("Stop all of it?", default=False):
+        return Exit.OK
+    here = LocalHost(str(guild_home()))
+    return ending.stop(batch, here, patience, bool(args.is_set("--force")))
 
 
 def _stop_several(args: Arguments, remotes: Sequence[str], patience: float | None) -> Exit:

@@ -85,6 +85,7 @@ class Remote:
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: bool = False
+    places: int | None = None  # how many trials of batches it has at a time; None: needs tell
     track: bool = True  # whether runs that are started there are brought home
     pull: Selection = USUAL
     clean: Clean | None = None  # None: none, but by 'guild clean'

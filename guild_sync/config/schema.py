@@ -123,6 +123,9 @@ REMOTE_KEYS: dict[str, Schema] = {
     "login-shell": Schema(bool, error="must be yes or no"),
     "setup": Schema(is_setup, error="must be a line of sh, or a list of them"),
     "env": Schema(dict, error="must be a mapping of names of variables to text or numbers"),
+    "places": Schema(
+        And(_whole, lambda n: 0 < n <= 10_000), error="must be a whole number, at least 1"
+    ),
     "track": Schema(bool, error="must be yes or no"),
     "pull": Schema(dict, error="must be a mapping"),
     "clean": Schema(dict, error="must be a mapping, with older-than or keep-last"),

@@ -481,6 +481,27 @@ class AgentClient(ABC):
     def forget_expected(self, ids: Sequence[RunId]) -> None:
         self.ask(Functions.forget_expected, ids=list(ids))
 
+    def note_trial(self, run_id: RunId, deal: protocol.Deal) -> None:
+        self.ask(Functions.note_trial, run_id=run_id, deal=deal)
+
+    def trials(self, ids: Sequence[RunId]) -> list[protocol.Trial]:
+        return self.ask(Functions.trials, ids=list(ids))
+
+    def trial_work(self, run_id: RunId) -> protocol.TrialWork:
+        return self.ask(Functions.trial_work, run_id=run_id)
+
+    def give_trial(self, run_id: RunId, remote: str) -> bool:
+        return self.ask(Functions.give_trial, run_id=run_id, remote=remote)
+
+    def take_trial_back(self, run_id: RunId, remote: str, why: str = "") -> None:
+        self.ask(Functions.take_trial_back, run_id=run_id, remote=remote, why=why)
+
+    def note_refused(self, ids: Sequence[RunId], remote: str, why: str) -> None:
+        self.ask(Functions.note_refused, ids=list(ids), remote=remote, why=why)
+
+    def note_trial_there(self, run_id: RunId) -> None:
+        self.ask(Functions.note_trial_there, run_id=run_id)
+
     def absent(self, ids: Sequence[RunId]) -> list[RunId]:
         return self.ask(Functions.absent, ids=list(ids))
 

@@ -73,8 +73,13 @@ def _short_path(path: str) -> str:
 
 
 def status(run: Run) -> str:
-    """A run's status, with the remote, or the other machine on its disk, that it is running on."""
+    """A run's status, with the remote, or the other machine on its disk, that it is running on.
+
+    A trial that waits for one of several remotes is `staged (gpu1,gpu2)`.
+    """
     where = run["remote"] or (f"on {run['machine']}" if run["machine"] else "")
+    if run["deal"]:
+        where = ",".join(run["deal"]["remotes"])
     text = clean(f"{run['status']} ({where})" if where else run["status"])
     if not where and run["waits"]:
         text = f"{text}, waits for {clean(run['waits'].partition(':')[0])}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from guild_sync.agent.protocol import FILES, Child, ContentForm, Job, RequirementForm, kept_name
 from guild_sync.config.home import guild_home
@@ -15,6 +15,9 @@ from guild_sync.declarations import config_files
 from guild_sync.errors import GuildError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.project.definitions import ConfigFile, Operation
+
+if TYPE_CHECKING:
+    from guild_sync.project.wheel import Built
 
 
 class Sending(NamedTuple):
@@ -29,10 +32,26 @@ class Sending(NamedTuple):
         return {form["digest"]: form["size"] for form in self.forms.values()}
 
 
-def contents_of(wheel: Path, project: Path, files: Sequence[str]) -> Sending:
-    """The wheel, and files of the project, by their digests. Raises GuildError for one that
-    cannot be read."""
-    named = {f"{FILES}/{kept_name(file)}": project / file for file in files}
+class Package(NamedTuple):
+    """A project as a run on a remote is given it, and what is installed for that."""
+
+    built: Built
+    contents: Sending
+    requires: tuple[str, ...]
+    python_requires: str
+
+
+def files_of(project: Path, files: Sequence[str]) -> dict[str, Path]:
+    """Files of the project, by what they are called among those that a run keeps."""
+    return {kept_name(file): project / file for file in files}
+
+
+def contents_of(wheel: Path, files: Mapping[str, Path]) -> Sending:
+    """The wheel, and files of the project as `files_of` has them, by their digests.
+
+    Raises GuildError for one that cannot be read.
+    """
+    named = {f"{FILES}/{name}": path for name, path in files.items()}
     try:
         paths = [*map(str, named.values())]
         digests = LocalHost(str(guild_home())).digests(paths) if paths else {}

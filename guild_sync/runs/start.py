@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Made, Run, Started, Value
 from guild_sync.config.home import guild_home
@@ -22,7 +22,7 @@ from guild_sync.output.formats import size
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs import person
 from guild_sync.runs.launch import Launch, opref_on
-from guild_sync.runs.sent import Sending, contents_of
+from guild_sync.runs.sent import Package, Sending, contents_of, files_of
 
 if TYPE_CHECKING:
     from guild_sync.hosts.remote import RemoteHost
@@ -108,7 +108,8 @@ def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:
         return _make_from_package(launch, launch.source, host, say, track)
     directory = _make_empty(launch, host, track)["run_dir"]
     if launch.requires:
-        _provide(launch, host, say, directory)
+        needs = _Requires(launch.run_id, launch.requires, launch.package.python_requires or "")
+        _provide(needs, host, say, directory, **_place(launch))
     if launch.source is not None:
         found, root = launch.source, str(launch.source.project)
         host.copy_source(
@@ -168,28 +169,46 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, trac
     say("Building package")
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
         built = wheel.build(found, launch.package, Path(folder))
-        contents = contents_of(built.wheel, found.project, launch.files)
-        made = _make_empty(launch, host, track, contents.sizes)
-        _send(host, launch.run_id, contents, made["missing"], built.wheel, say)
-        say("Installing package")
-        install = partial(
-            host.install,
-            run_id=launch.run_id,
-            wheel=built.wheel.name,
-            folder=built.folder,
-            contents=contents.forms,
-        )
-        # What was there may have been removed since, or what was sent have changed meanwhile.
-        if missing := install()["missing"]:
-            _send(host, launch.run_id, contents, missing, built.wheel, say)
-            if install()["missing"]:
-                raise GuildError(
-                    f"what was sent to {host.name} is not there as it was read here",
-                    "Was it changed meanwhile? Start the run again.",
-                )
-        _provide(launch, host, say, made["run_dir"])
-        _add_files(launch, host, say)
+        contents = contents_of(built.wheel, files_of(found.project, launch.files))
+        package = Package(built, contents, launch.requires, launch.package.python_requires or "")
+        make = partial(_make_empty, launch, host, track)
+        directory = make_from(package, launch.run_id, launch.job, host, make, say)
         say(f"Successfully installed {built.name}-{built.version}")
+    return directory
+
+
+def make_from(
+    package: Package,
+    run_id: str,
+    job: Job,
+    host: RemoteHost,
+    make: Callable[[Mapping[str, int]], Made],
+    say: Say,
+) -> str:
+    """Have a run on the remote, which `make` makes, be given its project; its directory."""
+    built, contents = package.built, package.contents
+    made = make(contents.sizes)
+    _send(host, run_id, contents, made["missing"], built.wheel, say)
+    say("Installing package")
+    install = partial(
+        host.install,
+        run_id=run_id,
+        wheel=built.wheel.name,
+        folder=built.folder,
+        contents=contents.forms,
+    )
+    # What was there may have been removed since, or what was sent have changed meanwhile.
+    if missing := install()["missing"]:
+        _send(host, run_id, contents, missing, built.wheel, say)
+        if install()["missing"]:
+            raise GuildError(
+                f"what was sent to {host.name} is not there as it was read here",
+                "Was it changed meanwhile? Start the run again.",
+            )
+    if package.requires:
+        needs = _Requires(run_id, package.requires, package.python_requires)
+        _provide(needs, host, say, made["run_dir"])
+    _give_files(run_id, job, ("file", "url"), host, say)
     return made["run_dir"]
 
 
@@ -211,22 +230,26 @@ def _send(
         rsync.send_named(host.remote, files, f"{host.home}/contents/.incoming-{run_id}")
 
 
-def _provide(launch: Launch, host: Host, say: Say, directory: str) -> None:
+class _Requires(NamedTuple):
+    """The packages that are installed for a run."""
+
+    run_id: str
+    requires: tuple[str, ...]
+    python_requires: str
+
+
+def _provide(needs: _Requires, host: Host, say: Say, directory: str, **where: str) -> None:
     """Give the run an environment that has the packages which its project requires.
 
     Here, as with Guild AI, whose runs never have more than its own environment has, an operation
     that needs none of them can run where they cannot be had.
     """
-    if not launch.requires:
-        return
 
     def provide() -> None:
         host.provide(
             lambda line: say(line.decode("utf-8", "replace")),
-            run_id=launch.run_id,
-            requires=launch.requires,
-            python_requires=launch.package.python_requires or "",
-            **_place(launch),
+            **needs._asdict(),
+            **where,
         )
 
     try:
@@ -262,19 +285,31 @@ def _send_pip(host: Host, directory: str, say: Say) -> bool:
 def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:
     """Give the run the project's files that it requires, where it has one, and web servers'."""
     kinds = ("url",) if launch.source is None else ("file", "url")
-    requires = [needed for needed in launch.job.get("requires", ()) if needed["kind"] in kinds]
-    if requires and not launch.children:
-        for line in host.add_files(launch.run_id, requires, **where, **_place(launch)):
+    _give_files(launch.run_id, launch.job, kinds, host, say, **where, **_place(launch))
+
+
+def _give_files(
+    run_id: str, job: Job, kinds: Sequence[str], host: Host, say: Say, **where: str
+) -> None:
+    """Give a run what its job requires of these kinds; of several runs each gets its own."""
+    requires = [needed for needed in job.get("requires", ()) if needed["kind"] in kinds]
+    if requires and not job.get("children"):
+        for line in host.add_files(run_id, requires, **where):
             say(f"Warning: {line}")
+
+
+def environment_on(host: Host, kept: Mapping[str, str]) -> dict[str, str]:
+    """The host's environment with what this run alone has; where the host names none, as it was."""
+    given = {key: value for key, value in kept.items() if key.startswith(RUN_ENV)}
+    return {**(host.environment() or kept), **given}
 
 
 def _job_on(launch: Launch, host: Host) -> Job:
     kept = launch.job.get("environment") or {}
-    given = {key: value for key, value in kept.items() if key.startswith(RUN_ENV)}
     job: Job = with_oprefs(launch.job, opref_on(launch, host))
     # A queue's runs have environments of their own; it needs one where it asks for GPUs itself.
     is_plain = launch.is_builtin and not launch.job.get("needs")
-    job["environment"] = {} if is_plain else {**(host.environment() or kept), **given}
+    job["environment"] = {} if is_plain else environment_on(host, kept)
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
     return job

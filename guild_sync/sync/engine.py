@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.protocol import Filters
 from guild_sync.errors import Busy, DeadlinePassed, GuildError, RemoteError, Unreachable
 from guild_sync.hooks.events import UNREACHABLE
-from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, Outcome
+from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted, wanted
 
 if TYPE_CHECKING:
+    from guild_sync.dealing.dealer import Dealer
     from guild_sync.sync.ledger import Entry
 
 T = TypeVar("T")
@@ -32,13 +34,18 @@ def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list
     for run_id in mended:
         visit.say(f"Mended {run_id}: it has ended, and waits no more")
     strays = [run_id for run_id in strays if run_id not in mended]
+    dealer = None if runs or filters else _dealer(visit)
+    for name in dealer.remotes if dealer else ():
+        grouped.setdefault(name, Wanted([], []))
+    if visit.batch:
+        grouped = _of_batch(grouped, visit.batch)
     if grouped:
         from guild_sync.transfer.room import Room
 
         visit = visit._replace(room=Room(), remotes=len(grouped))
     deadline = None if visit.limit is None else time.monotonic() + visit.limit
     work = [
-        partial(_outcome, visit, name, group._replace(strays=strays), deadline)
+        partial(_outcome, visit, name, group._replace(strays=strays), deadline, dealer)
         for name, group in grouped.items()
     ]
     return side_by_side(work, jobs)
@@ -58,7 +65,30 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     return in_turn(work, jobs)
 
 
-def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) -> Outcome:
+def _dealer(visit: Visit) -> Dealer | None:
+    """Who deals the trials of batches over several remotes; None where there is no such batch."""
+    if not os.path.isdir(os.path.join(visit.here.home, "batches")):  # most guild homes have none
+        return None
+    from guild_sync.dealing.dealer import Dealer
+
+    return Dealer(visit.here, visit.dealt or visit.say, visit.warn, visit.batch)
+
+
+def _of_batch(grouped: Mapping[str, Wanted], batch_id: str) -> dict[str, Wanted]:
+    """Of the runs that remotes are to be asked for the trials of one batch."""
+    from guild_sync.dealing.batches import find
+
+    batch = find(batch_id)
+    return {
+        name: Wanted([run for run in wanted.ids if run in batch.trials], [], is_all=False)
+        for name, wanted in grouped.items()
+        if batch and name in batch.remotes
+    }
+
+
+def _outcome(
+    visit: Visit, name: str, wanted: Wanted, deadline: float | None, dealer: Dealer | None
+) -> Outcome:
     """Visit a remote, and write down in its entry of the ledger how that went."""
     # Not before there is something to do: cron calls this every few minutes.
     from guild_sync.hosts import locking
@@ -74,7 +104,7 @@ def _outcome(visit: Visit, name: str, wanted: Wanted, deadline: float | None) ->
             entry = ledger.read(name)
             if visit.patient and entry.is_left_alone(time.time()):
                 return Outcome(name, LEFT_ALONE, error=_left_alone(entry))
-            outcome = _visited(visit, name, wanted, entry)
+            outcome = _visited(visit, name, wanted, entry, dealer)
             ledger.write(entry)
     except Busy as e:
         if not visit.patient:
@@ -93,13 +123,21 @@ def _left_alone(entry: Entry) -> GuildError:
     )
 
 
-def _visited(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
+def _visited(
+    visit: Visit, name: str, wanted: Wanted, entry: Entry, dealer: Dealer | None
+) -> Outcome:
     from guild_sync.sync import ledger
     from guild_sync.sync.visit import visited
 
     started = time.monotonic()
     try:
-        outcome = visited(visit, name, wanted, entry)
+        if dealer:
+            wanted = wanted._replace(ids=[*wanted.ids, *dealer.settled(name, entry.home_id)])
+        outcome = Outcome(name, SYNCED)
+        if wanted.is_open or wanted.ended:
+            outcome = visited(visit, name, wanted, entry)
+        if dealer:
+            dealer.deal(name)
     except DeadlinePassed:
         e = DeadlinePassed(
             f"the deadline passed while guild worked with remote {name!r}",

@@ -51,6 +51,8 @@ class Visit(NamedTuple):
     room: Room | None = None  # here, for all remotes together; a sync looks at it
     remotes: int = 1  # that are visited, and share the room
     verify: bool = False  # whether copies are verified, and mended
+    batch: str = ""  # whose trials alone are dealt and brought home, where one is named
+    dealt: Say | None = None  # who is told of trials that are dealt, where that is not `say`
 
     def share(self) -> int | None:
         """The bytes that a remote may send without its being asked how much it is."""

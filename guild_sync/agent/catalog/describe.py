@@ -9,6 +9,7 @@ from ..protocol import (
     NAME_LENGTH,
     STARTED_BY,
     Attempt,
+    Deal,
     DetailedListing,
     Details,
     Filters,
@@ -20,7 +21,7 @@ from ..protocol import (
     Value,
     WaitedFor,
 )
-from ..store import identity, locks, rundir
+from ..store import identity, inside, locks, rundir
 from . import find
 
 # What a listing shows of a run's attributes, beside what its view has.
@@ -66,7 +67,16 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "attempt": rundir.attempt(directory, found.started),
         "ended_by": _text(attributes[ENDED_BY]),
         "waits": _text(rundir.waits_for(directory)) if now.text == "pending" else None,
+        "deal": _deal(directory) if now.text == "staged" and now.remote is None else None,
     }
+
+
+def _deal(directory: str) -> Optional[Deal]:
+    if not inside.exists(rundir.guild_dir(directory), rundir.LOCK_TRIAL):
+        return None
+    from .trials import deal_of  # most listings have no trial
+
+    return deal_of(directory)
 
 
 def list_runs(

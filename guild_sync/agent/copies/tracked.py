@@ -35,6 +35,8 @@ def _remote_to_ask(directory: str) -> Optional[str]:
     try:
         has = partial(os.access, mode=os.F_OK, dir_fd=handle)
         if has(rundir.LOCK_REMOTE):
+            if has(rundir.LOCK_TRIAL):
+                return None  # who deals it asks
             remote = rundir.status(directory).remote
             return None if remote is None or remote.startswith(protocol.PUSH) else remote
         if has(rundir.PENDING) or has(rundir.STAGED):

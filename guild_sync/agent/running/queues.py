@@ -36,8 +36,8 @@ class Staged(NamedTuple):
 def staged_runs(home: str) -> List[Staged]:
     """The runs that wait on this host, in the order in which they were staged.
 
-    A copy of a remote's staged run waits on that remote, a pending one for its guild, and one
-    out of an archive for a person to start it.
+    A copy of a remote's staged run waits on that remote, a pending one for its guild, one out of
+    an archive for a person to start it, and a trial of a batch for one of several remotes.
     """
     return sorted(_staged(home))
 
@@ -52,6 +52,7 @@ def _staged(home: str) -> Iterator[Staged]:
             rundir.status(directory) == rundir.Status("staged")
             and rundir.confirmed(directory) is None
             and not inside.exists(rundir.guild_dir(directory), rundir.LOCK_IMPORTED)
+            and not inside.exists(rundir.guild_dir(directory), rundir.LOCK_TRIAL)
         ):
             yield Staged(_since(directory), name)
 

@@ -11,6 +11,7 @@ import shutil
 from typing import Dict, Optional
 
 from ..catalog import describe, find
+from ..catalog.trials import deal_of
 from ..environments.kept import requirements_of
 from ..errors import AgentError
 from ..protocol import ENVIRONMENT, Job, Made, Recipe, Value
@@ -24,9 +25,11 @@ def recipe(home: str, run: str) -> Recipe:
     """What it takes to make the run again: its summary, `opref_text`, `job`, `random_seed`.
 
     The job is None for a run of another guild. `confirmed` says of which remote it is a copy.
+    Raises AgentError for a trial that no remote has yet: its source code is not in it.
     """
     run_id = find.one(home, run)
     directory = rundir.run_dir(home, run_id)
+    _refuse_trial(directory, run_id)
     has_job = inside.exists(rundir.guild_dir(directory), JOB)
     return {
         **describe.summary(home, run_id),
@@ -36,6 +39,16 @@ def recipe(home: str, run: str) -> Recipe:
         "random_seed": rundir.read_attr(directory, "random_seed"),
         "confirmed": rundir.confirmed(directory),
     }
+
+
+def _refuse_trial(directory: str, name: str) -> None:
+    deal = deal_of(directory)
+    if deal is not None:
+        raise AgentError(
+            "run %s is a trial that waits for one of %s" % (name, ", ".join(deal["remotes"])),
+            "'guild sync' deals it to the first that has a place.",
+            "refused",
+        )
 
 
 def restage(
@@ -58,6 +71,7 @@ def restage(
     """
     directory = rundir.existing(rundir.run_dir(home, run_id))
     with _at_rest(directory, run_id, force):
+        _refuse_trial(directory, run_id)
         # We hold it: what waited for its turn there does so no more.
         is_forsaken = inside.exists(rundir.guild_dir(directory), rundir.LOCK_WAITS)
         is_pending = rundir.status(directory).text == "pending" and not is_forsaken

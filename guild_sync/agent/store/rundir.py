@@ -56,6 +56,9 @@ LOCK_CLEANED = "LOCK.cleaned"
 LOCK_IMPORTED = "LOCK.imported"
 # Of a pending run that has its runner: what that waits for.
 LOCK_WAITS = "LOCK.waits"
+# Of a trial of a batch over several remotes that none of these is known to have; what is in it is
+# agent/catalog/trials.py's.
+LOCK_TRIAL = "LOCK.trial"
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.

@@ -32,6 +32,7 @@ RUN: Run = {
     "attempt": 1,
     "ended_by": None,
     "waits": None,
+    "deal": None,
 }
 
 

@@ -1,0 +1,202 @@
+"""Who deals while remotes are visited: what a remote was given is settled, free places get trials.
+
+All of it under the remote's lock. A trial is given first (LOCK.remote, on the disk), and sent then;
+so where anything is cut off, that remote alone is asked what has become of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from guild_sync.agent.protocol import Job, Trial, TrialWork, needed
+from guild_sync.config import remotes
+from guild_sync.config.selection import EVERYTHING
+from guild_sync.dealing import batches
+from guild_sync.dealing.batches import Batch
+from guild_sync.errors import DeadlinePassed, GuildError, NotFree, RemoteError, Unreachable
+from guild_sync.hosts.choose import remote_host
+from guild_sync.hosts.local import LocalHost
+from guild_sync.hosts.remote import RemoteHost
+from guild_sync.runs import start
+from guild_sync.transfer import survey
+
+Say = Callable[[str], None]
+Warn = Callable[[GuildError], None]
+
+
+class Dealer:
+    """The batches that are not over, and who is told of what becomes of them."""
+
+    def __init__(self, here: LocalHost, say: Say, warn: Warn, only: str = "") -> None:
+        """`only`: the batch whose trials are dealt; else those of all."""
+        self._here = here
+        self._say = say
+        self._warn = warn
+        self._batches = batches.batches(here)
+        self._dealt = [batch for batch in self._batches if only in ("", batch.id)]
+        self._hosts: dict[str, RemoteHost] = {}
+        self.remotes = self._remotes()  # that may have a place for a trial, or are to be asked
+
+    def _remotes(self) -> list[str]:
+        found: dict[str, None] = {}
+        for batch in self._dealt:
+            for trial in self._tidied(batch):
+                if trial["waits"] and trial["status"]:
+                    given = trial["remote"]
+                    able = [name for name in batch.remotes if name not in trial["refused"]]
+                    found.update(dict.fromkeys([given] if given else able))
+        return list(found)
+
+    def _tidied(self, batch: Batch) -> list[Trial]:
+        """How the trials of a batch stand; of one that is over, nothing is kept any more."""
+        trials = self._here.trials(batch.trials)
+        if batches.is_forgotten(batch, trials):
+            return []
+        return self._here.trials(batch.trials) if self._stops(batch, trials) else trials
+
+    def _stops(self, batch: Batch, trials: Sequence[Trial]) -> bool:
+        """Whether no trial of a batch is dealt any more: it is stopped by one that has failed."""
+        if batch.stopped or not (batch.stops and any(map(batches.has_failed, trials))):
+            return batch.stopped
+        left = batches.waiting(trials)
+        if left:
+            batches.stopped(batch)
+            self._here.delete_runs(left)
+            self._say(f"{len(left)} trials of {batch.name} are not run: one has failed")
+        return True
+
+    def settled(self, name: str, home_id: str | None) -> list[str]:
+        """Of the trials that were given to a remote, those that it has and that run there.
+
+        What it has and does not run is started, what it has not waits here again. `home_id`: of the
+        guild home that it had, if it is known. Raises Unreachable and the like, and RemoteError
+        where it has another one now: that one's word counts for nothing.
+        """
+        if name not in self.remotes:
+            return []
+        host = remote_host(remotes.remote(name), make_home=home_id is None)
+        given = {
+            trial["run"]: batch
+            for batch in self._dealt
+            for trial in self._here.trials(batch.trials)
+            if trial["waits"] and trial["remote"] == name
+        }
+        found = survey.survey(host, self._here, list(given), EVERYTHING, False, look_only=True)
+        if home_id not in (None, found.home_id):
+            raise RemoteError(
+                f"the guild home of remote {name!r} ({host.home}) is empty, or another than before",
+                "Is a disk not mounted there? It gets no trials of batches.",
+            )
+        self._hosts[name] = host
+        there = []
+        for run_id, batch in given.items():
+            state = found.states[run_id]
+            is_stopped = not (now := batches.find(batch.id)) or now.stopped
+            if state is None:
+                self._here.take_trial_back(run_id, name)
+                if is_stopped:
+                    self._here.delete_runs([run_id])
+            elif state["status"] in ("pending", "staged") and is_stopped:
+                if self._withdraw(host, run_id):
+                    self._here.delete_runs([run_id])
+            elif state["status"] not in ("pending", "staged"):
+                self._here.note_trial_there(run_id)
+                there.append(run_id)
+            else:
+                self._begin(host, batch, run_id, is_whole=state["status"] == "staged")
+        return there
+
+    def deal(self, name: str) -> None:
+        """Give trials to a remote that was settled, in their order, until it has no place."""
+        host = self._hosts.get(name)
+        for batch in self._dealt if host else ():
+            assert host is not None
+            while (run_id := self._next(host, batch)) and self._has_place(host, batch):
+                is_given = self._here.give_trial(run_id, name)
+                if is_given and not self._begin(host, batch, run_id):
+                    break
+
+    def _next(self, host: RemoteHost, batch: Batch) -> str | None:
+        """The first trial that waits for this remote or another."""
+        trials = {trial["run"]: trial for trial in self._here.trials(batch.trials)}
+        if self._stops(batch, list(trials.values())):
+            return None
+        waiting = batches.waiting(list(trials.values()))
+        able = [run_id for run_id in waiting if host.name not in trials[run_id]["refused"]]
+        lacking = [variable for variable in batch.secrets if variable not in os.environ]
+        if able and lacking:
+            self._say(f"Trials of {batch.name} wait: {', '.join(lacking)} is not set here")
+            return None
+        return able[0] if able and host.name in batch.remotes else None
+
+    def _has_place(self, host: RemoteHost, batch: Batch) -> bool:
+        """Whether a trial can run there now, beside those that do."""
+        trials = [t for each in self._batches for t in self._here.trials(each.trials)]
+        busy = [t for t in trials if t["remote"] == host.name and not batches.is_over(t)]
+        places = host.remote.places or (None if batch.needs else 1)
+        if places is not None and len(busy) >= places:
+            return False
+        if not batch.needs:
+            return True
+        free = host.free(host.environment(), batch.needs)
+        if free["never"]:
+            why = f"there is no room for {needed(batch.needs)}: {free['refusal']}"
+            waiting = batches.waiting(self._here.trials(batch.trials))
+            self._warn(GuildError(f"{batch.name} on {host.name}: {why}"))
+            self._here.note_refused(waiting, host.name, why)
+        return not free["refusal"]
+
+    def _begin(self, host: RemoteHost, batch: Batch, run_id: str, is_whole: bool = False) -> bool:
+        """Have a trial run there that was given to the remote; whether it may get another one.
+
+        With `is_whole` it was made there before. Where the remote does not take it, it waits here
+        again. Raises Unreachable and the like, after which it is the remote's still.
+        """
+        work = self._here.trial_work(run_id)
+        try:
+            if not is_whole:
+                self._make(host, batch, run_id, work)
+            secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
+            host.start(run_id, secrets=secrets)
+        except (Unreachable, DeadlinePassed):
+            raise
+        except NotFree:  # somebody was faster
+            self._withdraw(host, run_id)
+            return False
+        except GuildError as e:
+            is_news = not self._was_refused(host, batch, run_id, e.message)
+            if self._withdraw(host, run_id, e.message) and is_news:
+                title = f"trial {batch.number(run_id)} of {batch.name} on {host.name}"
+                self._warn(GuildError(f"{title}: {e.message}", e.hint))
+            return False
+        self._here.note_trial_there(run_id)
+        label = work["attributes"].get("label")
+        of = f" ({label})" if label else ""
+        self._say(f"trial {batch.number(run_id)}{of} on {host.name} as {run_id}")
+        return True
+
+    def _make(self, host: RemoteHost, batch: Batch, run_id: str, work: TrialWork) -> None:
+        """Make a trial there, staged: from then on it takes a start alone."""
+        kept = work["job"].get("environment") or {}
+        job: Job = {**work["job"], "environment": start.environment_on(host, kept)}
+        make = partial(host.stage, run_id, work["opref"], work["attributes"], job, work["diff"])
+        start.make_from(batches.package(batch), run_id, job, host, make, lambda text: None)
+        host.mark_staged(run_id)
+
+    def _withdraw(self, host: RemoteHost, run_id: str, why: str = "") -> bool:
+        """Have a trial wait here again that the remote did not start; whether it has it no more."""
+        host.delete_runs([run_id], permanent=True)
+        if host.states([run_id])[run_id]["status"] is not None:
+            return False  # it has begun all the same, or cannot be removed: it is asked for again
+        self._here.take_trial_back(run_id, host.name, why)
+        return True
+
+    def _was_refused(self, host: RemoteHost, batch: Batch, run_id: str, why: str) -> bool:
+        """Whether the remote has refused another trial of the batch for this reason."""
+        refusals = (
+            trial["refused"].get(host.name, "").replace(trial["run"], run_id)
+            for trial in self._here.trials(batch.trials)
+        )
+        return why in refusals
