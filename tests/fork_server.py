@@ -111,7 +111,7 @@ def _tell_end(pidfd: int, pid: int, caller: socket.socket) -> None:
 
 def _tell(caller: socket.socket, number: int) -> None:
     with contextlib.suppress(OSError):  # it waits no longer
-        caller.sendall(b"%d\n" % number)
+        caller.sendall(number.to_bytes(8, "little", signed=True))
 
 
 def _become(call: Any, files: list[int]) -> None:

@@ -76,14 +76,14 @@ class Forks:
             server.sendall(json.dumps(call).encode() + b"\n")
             for fd in theirs:
                 os.close(fd)
-            pid = int(server.recv(_CHUNK))
+            pid = _number(server.recv(8, socket.MSG_WAITALL))  # its end may be told already
             try:
                 files = (os.dup(server.fileno()), pipes[1][0], pipes[2][0])
                 ended, out, err = _exchange(pipes[0][1], stdin, files, timeout)
             except TimeoutError:
                 os.kill(pid, signal.SIGKILL)
                 raise subprocess.TimeoutExpired(argv, timeout) from None
-        return subprocess.CompletedProcess(argv, int(ended), out, err)
+        return subprocess.CompletedProcess(argv, _number(ended), out, err)
 
     def _server(self) -> str:
         """Where it listens; it is started by the first call."""
@@ -136,6 +136,11 @@ def _written(fd: int, data: bytes) -> int:
         return os.write(fd, data[:_CHUNK]) if data else 0
     except BrokenPipeError:
         return len(data)  # it is read no further
+
+
+def _number(answer: bytes) -> int:
+    assert len(answer) == 8, "the server has ended"
+    return int.from_bytes(answer, "little", signed=True)
 
 
 def _umask() -> int:

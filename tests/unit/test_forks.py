@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,19 @@ def test_a_program_has_the_modules_already(program: Path, tmp_path: Path) -> Non
     forks = Forks(sys.executable, program.parent, "wave")
     done = forks.run([sys.executable, str(program), "pass"], b"", tmp_path, os.environ, 60)
     assert b'"loaded": true' in done.stdout
+
+
+def test_each_of_many_at_once_has_its_own_end(program: Path, tmp_path: Path) -> None:
+    program.write_text("import os, sys\nos._exit(int(sys.argv[1]))\n")
+    forks = Forks(sys.executable, program.parent)
+
+    def ended(status: int) -> int:
+        argv = [sys.executable, str(program), str(status)]
+        return forks.run(argv, b"", tmp_path, os.environ, 60).returncode
+
+    statuses = [number % 256 for number in range(500)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ended, statuses)) == statuses
 
 
 def loaded(variables: Mapping[str, str], program: Path) -> bool:
