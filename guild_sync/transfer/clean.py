@@ -84,7 +84,7 @@ def sorted_out(
     found.keep(_not_wished(runs, told.states, wish))
     found.keep(_not_home(host, here, [*found.going], told.states))
     found.keep(_linked(host, [*found.going]))
-    found.going = {i: verify.bytes_of([s]) for i in found.going if (s := told.states[i])}
+    found.going = {i: _freed(s) for i in found.going if (s := told.states[i])}
     return found
 
 
@@ -182,6 +182,13 @@ def counts(found: Cleaning) -> str:
 
 
 _GONE = "there no more"
+
+
+def _freed(state: State) -> int:
+    """The bytes that go with a run; what it was given, other runs there may have, too."""
+    return max(0, verify.bytes_of([state]) - sum(size for _, size in state["inputs"]))
+
+
 _CHANGED_HERE = "changed here meanwhile"
 
 

@@ -144,7 +144,6 @@ def test_a_file_is_sent_and_kept_once_and_stays_there(guild: Guild, far: Path, b
     assert told.code == 4 and f"{runs[3]}/data.bin" in told.out
 
     # Where all its runs are home they go, and what was sent for them.
-    (far / "runs" / first / "data.bin").chmod(0o644)
     guild("clean", "-r", "box", "-p", "-y")
     left = [run["id"] for run in json.loads(guild.ok("runs", "-r", "box", "--json", "-a").out)]
     assert set(left) <= {first}, "they were home, though what they were given is not"
