@@ -24,6 +24,7 @@ class Relay:
         self.refuses: Callable[[int], bool] = lambda number: False
         self.accepted = 0
         self.carried = 0  # bytes from the server, of all connections
+        self.sent = 0  # and to it
         self.troubled = threading.Event()  # a connection was cut or has stalled
         self._target = target
         self._open: set[socket.socket] = set()
@@ -62,6 +63,7 @@ class Relay:
     def _pass_up(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(_CHUNK):
+                self.sent += len(data)
                 server.sendall(data)
         self._close(server)
 

@@ -35,6 +35,7 @@ def state(status: str | None, **known: Value) -> State:
         "stopped": None,
         "stamp": "",
         "left_out": [],
+        "inputs": [],
         "links": [],
         "notes": dict.fromkeys(NOTES) if status else {},
         "unreadable": [],

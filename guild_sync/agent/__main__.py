@@ -39,7 +39,7 @@ def main(argv: "List[str]") -> int:
         importlib.import_module(package + ".serve").main()
         if due:
             upkeep = importlib.import_module(package + ".machine.upkeep")
-            upkeep.clean_agents(os.path.dirname(os.path.dirname(here)), os.path.basename(here))
+            upkeep.once_a_day(os.path.dirname(os.path.dirname(here)), os.path.basename(here))
     except Exception:
         # All else that can go wrong `serve` tells of: a file of this folder is not what was
         # sent, or is not there any more.

@@ -42,6 +42,7 @@ class Functions:
     absent = Function("copies.tracked.absent", List[protocol.RunId])
     add_files = Function("staging.requirements.add_files", List[str], slow=True)
     adopt_source = Function("staging.source.adopt_source", Nothing)
+    altered_inputs = Function("contents.inputs.altered", Dict[protocol.RunId, List[str]], slow=True)
     begin_copy = Function("copies.marks.begin", protocol.Begun)
     begin_push = Function("copies.marks.begin_push", protocol.Begun)
     beginning = Function("catalog.describe.beginning", List[protocol.Known])
@@ -51,6 +52,7 @@ class Functions:
     choose = Function("catalog.ranking.choose", List[protocol.Picked])
     clean = Function("copies.cleaned.clean", protocol.Changed, slow=True)
     clean_agents = Function("machine.upkeep.clean_agents", Nothing)
+    clean_contents = Function("contents.unused.unused", List[protocol.Leaving], slow=True)
     clock = Function("machine.checkup.clock", protocol.Seconds)
     command = Function("running.runner.command", List[str])
     comment = Function("catalog.changes.comment", protocol.Changed)
@@ -60,6 +62,7 @@ class Functions:
     copy_source = Function("staging.source.copy_source", str)
     deleted = Function("copies.tracked.deleted", List[protocol.RunId])
     delete_runs = Function("catalog.trash.delete", protocol.Changed, slow=True)
+    digests = Function("contents.digests.digests_of", Dict[str, str], slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
     expect = Function("copies.expected.expect", Nothing)
@@ -75,7 +78,7 @@ class Functions:
     import_runs = Function("archives.importing.import_runs", protocol.Imported, slow=True)
     in_trash = Function("catalog.trash.in_trash", Dict[protocol.RunId, protocol.Deleted], slow=True)
     info = Function("catalog.describe.info", protocol.Info)
-    install = Function("staging.install.install", Nothing, slow=True)
+    install = Function("staging.install.install", protocol.Wanting, slow=True)
     installed_packages = Function(
         "machine.packages.installed_packages", List[protocol.InstalledPackage], slow=True
     )

@@ -7,6 +7,7 @@ import shutil
 import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
+from .contents import unused
 from .copies import cleaned
 from .machine import upkeep
 from .protocol import Leaving
@@ -18,12 +19,14 @@ LOG, AGENT, FETCHED = "log", "agent", "fetched"
 
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
-    was fetched for runs of which the same is true, but for what a run has a link to.
+    was fetched or sent for runs of which the same is true, but for what a run has need of.
 
     With `remove` they are no more.
     """
     found = _found(home, before)
     told: List[Leaving] = [{"kind": k, "path": path, "bytes": _bytes_of(path)} for k, path in found]
+    # Nobody may set the time that these are told by, so it is not asked for another.
+    told += unused.unused(home, upkeep.UNUSED, remove)
     if remove:
         for leaving in told:
             if leaving["kind"] == LOG:

@@ -255,6 +255,7 @@ class State(TypedDict):
     notes: Notes
     unreadable: List[str]  # paths that its remote may not read
     children: List[RunId]  # the runs that it consists of, by now
+    inputs: List[Tuple[str, Count]]  # likewise, of what it was given, and is as it was
     bytes: Optional[Count]  # of its files, at most; None: they fit in the room that was told
     retries: Count  # attempts that its runner has begun again
     stalls: Count  # attempts that have stalled
@@ -317,12 +318,14 @@ class Changed(Done, total=False):
 class Exported(Done):
     """Runs that were put into an archive, and `there` those that were in it already.
 
-    `running`: the status of those that were not over. `others`: what of them is neither a file
+    `running`: the status of those that were not over. `inputs`: bytes that they are without of what
+    they were given. `others`: what of them is neither a file
     nor a folder nor a link, and was left out. Unless all `bytes` of them fit, nothing was done.
     """
 
     there: List[RunId]
     running: Dict[RunId, str]
+    inputs: Dict[RunId, Count]
     others: Dict[RunId, List[str]]
     bytes: Count
     fits: bool
@@ -380,7 +383,8 @@ class Link(TypedDict):
 
 
 class Files(TypedDict):
-    """The files of a run, and what its copy is without: left out, links, not readable there."""
+    """The files of a run, and what its copy is without: left out, links, not readable there,
+    and what the run was given."""
 
     id: RunId
     run_dir: str
@@ -388,6 +392,7 @@ class Files(TypedDict):
     left_out: List[ListedFile]
     links: List[Link]
     unreadable: List[str]
+    inputs: List[ListedFile]
 
 
 class RequiredRun(TypedDict):
@@ -405,6 +410,7 @@ class SelectionForm(TypedDict):
     max_size: Optional[int]
     large: Optional[int]  # of a run that is not over
     delete: bool  # what came from there goes here too; for the agent it only makes another stamp
+    inputs: bool  # what runs were given comes too
 
 
 class FileForm(TypedDict):
@@ -564,9 +570,24 @@ class Recipe(Run):
 
 
 class Made(TypedDict):
-    """A run that was made."""
+    """A run that was made; by their digests, contents for it that are to be sent."""
 
     run_dir: str
+    missing: List[str]
+
+
+class Wanting(TypedDict):
+    """By their digests, contents that are to be sent before anything is done."""
+
+    missing: List[str]
+
+
+class ContentForm(TypedDict):
+    """A file that a run has need of, by the SHA-256 of what is in it."""
+
+    digest: str
+    size: Count
+    is_program: bool
 
 
 class InstalledPackage(TypedDict):
@@ -632,13 +653,15 @@ class Expected(TypedDict):
 
 
 class Copy(TypedDict):
-    """A run that is a copy: of which remote's, and path and size of what was left out of it.
+    """A run that is a copy: of which remote's, and path and size of what was left out of it,
+    and of what its run was given and it is without.
 
     `cleaned`: it was removed there, by guild, as it is here.
     """
 
     remote: str
     left_out: List[Tuple[str, Count]]
+    inputs: List[Tuple[str, Count]]
     cleaned: bool
 
 
@@ -768,6 +791,11 @@ def kept_name(path: str) -> str:
     return "/".join(
         "=up=" if part == ".." else part for part in posixpath.normpath(path).split("/")
     )
+
+
+def path_kept_as(name: str) -> str:
+    """The path in the project of a file that is called so among FILES."""
+    return "/".join(".." if part == "=up=" else part for part in name.split("/"))
 
 
 def lasting(seconds: float) -> str:

@@ -110,6 +110,8 @@ Only some files (metadata and output of a run always come):
                        next may be given several times.
   --include PATTERN    Take those that match even so.
   --max-size SIZE      Leave out larger files; SIZE is a number of bytes, or 100M, or 1.5G.
+  --inputs             Bring what runs were given, too: required files of the project, and of
+                       web servers, as they were given. Of 1 MB and more they stay there.
   --all-files          Leave out nothing, whatever 'pull' in the remote's config says.
 """
 
@@ -432,7 +434,8 @@ def selection(args: Arguments) -> Callable[[Selection], Selection]:
     Raises UsageError for a pattern or a size that is none.
     """
     options = (args.texts("--exclude"), args.texts("--include"), args.text("--max-size"))
-    if not args.is_set("--all-files") and not any(options):
+    inputs = args.is_set("--inputs")
+    if not args.is_set("--all-files") and not any(options) and not inputs:
         return lambda configured: configured
     from guild_sync.config.selection import EVERYTHING
 
@@ -441,7 +444,9 @@ def selection(args: Arguments) -> Callable[[Selection], Selection]:
             raise UsageError("--all-files excludes --exclude, --include and --max-size")
         return lambda configured: EVERYTHING.with_delete(configured.delete)
     EVERYTHING.with_call(*options)  # faults are said before anything is done
-    return lambda configured: configured.with_call(*options)
+    return lambda configured: (configured.with_inputs() if inputs else configured).with_call(
+        *options
+    )
 
 
 def _statuses(args: Arguments) -> list[str]:

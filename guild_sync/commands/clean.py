@@ -8,7 +8,9 @@ that is over and home is held against its copy here, as 'guild verify' does: all
 read, here and there. What is the same goes to the trash there. All else stays, and why is
 said: what is not home, runs or waits, differs, was deleted here, lies on a disk that is not
 mounted, is linked to or required by a run that stays, has files that are left out of its
-copy, or changes before it is removed. What people wrote there is brought here before.
+copy but for what it was given, or changes before it is removed. What people wrote there is
+brought here before. Files that were sent there, and that no run has need of any more, are
+removed last.
 
 The trash still takes its room: 'guild purge -r NAME' empties it, and 'guild restore -r NAME'
 brings runs back.
@@ -65,7 +67,15 @@ from guild_sync.transfer import clean, verify
 from guild_sync.transfer.clean import Cleaning, Wish
 
 # What guild leaves for itself, by its kind, as it is counted.
-_LEFT = {"log": "log", "agent": "unused agent", "fetched": "fetched file"}
+_LEFT = {
+    "log": "log",
+    "agent": "unused agent",
+    "fetched": "fetched file",
+    "content": "sent file",
+}
+
+
+_WORTH_A_WORD = 1 << 20  # bytes
 
 
 def main(argv: Sequence[str]) -> int:
@@ -95,11 +105,15 @@ def main(argv: Sequence[str]) -> int:
         refused = {} if plan else clean.removed(host, here, found, seals, wish.permanent)
         if not plan:
             cleaning.keep_in_mind(host.name, found)
+        contents = host.clean_contents(remove=not plan)
+    sent = _sent(host, contents)
     if as_json:
-        print(json.dumps(_as_json(host.name, found, plan), indent=2))
+        print(json.dumps(_as_json(host.name, found, plan, contents), indent=2))
     else:
-        for line in _lines(host, found, wish, plan):
+        for line in _lines(host, found, wish, plan) if found.runs or not sent else ():
             say(terminal.clean(line))
+        if sent:
+            say(f"{'would free' if plan else 'Freed'} {sent}")
     errors = [*verify.faults(found.verdicts, host.name), *clean.refusals(refused, host.name)]
     for error in errors:
         console.warn(error)
@@ -171,8 +185,10 @@ def _ended_before(args: Arguments) -> int | None:
 
 
 def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:
-    """Show the runs that will go if they are the same, and ask; with none there is no question."""
+    """Show the runs that will go if they are the same, and ask; with none, of what was sent."""
     if not found.going:
+        if sent := _sent(host, host.clean_contents()):
+            return console.confirm(f"Remove {sent}?")
         for line in _lines(host, found, wish, plan=True):
             say(terminal.clean(line))
         return False
@@ -184,6 +200,16 @@ def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:
     if stay := clean.counts(found):
         say(f"{stay}.")
     return console.confirm(f"{how.capitalize()} {counted(len(going))}?", not wish.permanent)
+
+
+def _sent(host: RemoteHost, contents: Sequence[Leaving]) -> str:
+    """How much of what was sent there goes; of less than a copy leaves there nobody need know."""
+    freed = sum(file["bytes"] for file in contents)
+    if freed < _WORTH_A_WORD:
+        return ""
+    return (
+        f"{size(freed)} of files that were sent to {host.name}, and that no run there has need of"
+    )
 
 
 def _lines(host: RemoteHost, found: Cleaning, wish: Wish, plan: bool) -> Iterator[str]:

@@ -87,12 +87,19 @@ def main(argv: Sequence[str]) -> int:
             "there": found["there"],
             "refused": found["refused"],
             "running": found["running"],
+            "inputs": found["inputs"],
             "bytes": found["bytes"],
         }
         print(json.dumps(record))
     else:
         for run_id in found["there"]:
             say(f"run {run_id} is in {shown} already, and was left as it is there")
+        if lacking := [found["inputs"][i] for i in found["done"] if i in found["inputs"]]:
+            say(
+                f"{counted(len(lacking))} {'is' if len(lacking) == 1 else 'are'} here, and there, "
+                f"without {size(sum(lacking))} of what they were given: 'guild pull REMOTE RUN "
+                "--inputs' brings it"
+            )
         verb = "Moved" if move else "Exported"
         how_much = f" ({size(found['bytes'])})" if found["done"] else ""
         say(f"{verb} {counted(len(found['done']))} to {shown}{how_much}")

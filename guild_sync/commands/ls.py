@@ -8,7 +8,8 @@ Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the la
 meant, or RUN: an id that one of them has, or gpu1:3.
 PATTERN is a path in the run, in which * ? and [a-z] stand for parts of a name and **
 for any folders; all that is below a folder that it matches is listed, too. What a copy was
-made without is listed behind the others, as not copied; 'guild pull --all-files' brings it.
+made without is listed behind the others, as not copied; 'guild pull --all-files' brings it,
+and 'guild pull --inputs' what the run was given.
 
 Options:
   -p, --path PATTERN    List what matches PATTERN.
@@ -62,6 +63,9 @@ def main(argv: Sequence[str]) -> int:
         print(line if bare else f"  {line}")
     for file in [] if bare else found["left_out"]:
         print(f"  {terminal.clean(file['path'])} (not copied, {formats.size(file['size'])})")
+    for file in [] if bare else found["inputs"]:
+        what = "given to the run, not copied"
+        print(f"  {terminal.clean(file['path'])} ({what}, {formats.size(file['size'])})")
     for link in [] if bare else found["links"]:
         print(terminal.clean(f"  {link['path']} -> {link['target']} (leads out, not copied)"))
     for path in [] if bare else found["unreadable"]:

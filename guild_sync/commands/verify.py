@@ -13,7 +13,7 @@ What differs is named: 'guild sync --verify' and 'guild pull --verify' copy what
 has. Which of the two is right, guild cannot tell: 'guild diff RUN REMOTE:RUN -p PATH' shows
 both. A run that is not over, here or there, is passed over, and said to be. What is here
 alone is no difference, nor are labels, tags, comments and marks, which copies merge, nor
-what was left out of a copy on purpose.
+what was left out of a copy on purpose, nor what runs were given and is not here.
 
 Options:
   -r, --remote NAMES
@@ -21,6 +21,8 @@ Options:
                      group of the config file); with one and RUN, which is one of those here
                      all the same, hold that against the run that this remote has, such as
                      one that was pushed there.
+  --inputs           Read there, too, what runs were given and their copies are without, and
+                     hold it against what it was when it was sent.
   --jobs N           Work on N remotes at a time [default: 8].
   --json             Show it as JSON.
   --help             Show this help and exit.
@@ -64,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
     wanted = _by_remote(here, runs, names, against=names[0] if specs and len(names) == 1 else None)
     meant = {run_id for ids in wanted.values() for run_id in ids}
     strangers = [run["id"] for run in runs if specs and run["id"] not in meant]
-    found = verifications(here, wanted, jobs, (lambda text: None) if as_json else console.say)
+    tell = (lambda text: None) if as_json else console.say
+    found = verifications(here, wanted, jobs, tell, args.is_set("--inputs"))
     if as_json:
         print(json.dumps(_as_json(found), indent=2))
     else:

@@ -29,7 +29,7 @@ from guild_sync.config.schema import (
 from guild_sync.config.sections import GROUPS, REMOTES, names_in, section
 from guild_sync.config.selection import (
     DEFAULT_LARGE,
-    EVERYTHING,
+    USUAL,
     Selection,
 )
 from guild_sync.config.texts import is_one_line, nearest, plain_name, short, size
@@ -86,7 +86,7 @@ class Remote:
     bwlimit: str | None = None
     compress: bool = False
     track: bool = True  # whether runs that are started there are brought home
-    pull: Selection = EVERYTHING
+    pull: Selection = USUAL
     clean: Clean | None = None  # None: none, but by 'guild clean'
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
 
@@ -287,11 +287,12 @@ def _selection(given: Keys, place: Place) -> Selection:
     for key, value in given.items():
         fits(key, value, PULL_KEYS, place, "pull")
     if len(place.faults) > before:
-        return EVERYTHING
+        return USUAL
     large = size(given.get("large-files-over", DEFAULT_LARGE)) if "large-files" in given else None
     exclude, include = (_texts(given.get(key, [])) for key in ("exclude", "include"))
     limit = size(given["max-size"]) if "max-size" in given else None
-    return Selection(exclude, include, limit, large, given.get("delete", False))
+    delete, inputs = given.get("delete", False), given.get("inputs", False)
+    return Selection(exclude, include, limit, large, delete, inputs)
 
 
 def _clean(given: Keys, place: Place) -> Clean | None:

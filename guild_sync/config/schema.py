@@ -139,6 +139,7 @@ PULL_KEYS: dict[str, Schema] = {
     "large-files": Schema(AT_END, error=f"can be {AT_END!r}"),
     "large-files-over": _SIZE,
     "delete": Schema(bool, error="must be yes or no"),
+    "inputs": Schema(bool, error="must be yes or no"),
 }
 
 

@@ -26,6 +26,7 @@ class Selection:
     max_size: int | None = None  # bytes; larger files are left out
     large: int | None = None  # bytes; larger files come when their run has ended
     delete: bool = False  # whether files go here that came from there, and are there no more
+    inputs: bool = False  # whether what runs were given comes too, and not what they made alone
 
     def __bool__(self) -> bool:
         return bool(self.exclude) or self.max_size is not None or self.large is not None
@@ -51,9 +52,13 @@ class Selection:
         """This one that removes here what came from there and is there no more, or does not."""
         return replace(self, delete=delete)
 
+    def with_inputs(self) -> Selection:
+        """This one with what runs were given."""
+        return replace(self, inputs=True)
+
     def as_request(self) -> protocol.SelectionForm | None:
         """It as the agent takes it; None where nothing is left out, and nothing removed."""
-        if not self and not self.delete:
+        if not self and not self.delete and self.inputs:
             return None
         return {
             "exclude": list(self.exclude),
@@ -61,10 +66,12 @@ class Selection:
             "max_size": self.max_size,
             "large": self.large,
             "delete": self.delete,
+            "inputs": self.inputs,
         }
 
 
-EVERYTHING = Selection()
+USUAL = Selection()
+EVERYTHING = Selection(inputs=True)
 
 
 def is_pattern(value: object) -> bool:

@@ -285,6 +285,7 @@ class AgentClient(ABC):
         attributes: Mapping[str, Value],
         job: protocol.Job,
         diff: str = "",
+        contents: Mapping[str, int] | None = None,
     ) -> protocol.Made:
         return self.ask(
             Functions.stage,
@@ -293,6 +294,7 @@ class AgentClient(ABC):
             attributes=dict(attributes),
             job=job,
             diff=diff,
+            contents=dict(contents or {}),
         )
 
     def stage_in(
@@ -323,6 +325,7 @@ class AgentClient(ABC):
         new_source: bool = False,
         force: bool = False,
         diff: str = "",
+        contents: Mapping[str, int] | None = None,
     ) -> protocol.Made:
         return self.ask(
             Functions.restage,
@@ -333,6 +336,7 @@ class AgentClient(ABC):
             new_source=new_source,
             force=force,
             diff=diff,
+            contents=dict(contents or {}),
         )
 
     def recipe(self, run: str) -> protocol.Recipe:
@@ -348,8 +352,15 @@ class AgentClient(ABC):
             Functions.copy_source, run_id=run_id, root=root, files=list(files), run_dir=run_dir
         )
 
-    def adopt_source(self, run_id: RunId, source: RunId, run_dir: str = "") -> None:
-        self.ask(Functions.adopt_source, run_id=run_id, source=source, run_dir=run_dir)
+    def digests(self, paths: Sequence[str]) -> dict[str, str]:
+        return self.ask(Functions.digests, paths=list(paths))
+
+    def adopt_source(
+        self, run_id: RunId, source: RunId, run_dir: str = "", project: str = ""
+    ) -> None:
+        self.ask(
+            Functions.adopt_source, run_id=run_id, source=source, run_dir=run_dir, project=project
+        )
 
     def keep_files(self, run_id: RunId, root: str, files: Sequence[str]) -> None:
         self.ask(Functions.keep_files, run_id=run_id, root=root, files=list(files))
@@ -369,13 +380,21 @@ class AgentClient(ABC):
             run_dir=run_dir,
         )
 
-    def install(self, run_id: RunId, wheel: str, folder: str, with_dependencies: bool) -> None:
-        self.ask(
+    def install(
+        self,
+        run_id: RunId,
+        wheel: str,
+        folder: str,
+        with_dependencies: bool,
+        contents: Mapping[str, protocol.ContentForm],
+    ) -> protocol.Wanting:
+        return self.ask(
             Functions.install,
             run_id=run_id,
             wheel=wheel,
             folder=folder,
             with_dependencies=with_dependencies,
+            contents=dict(contents),
         )
 
     def mark_staged(self, run_id: RunId) -> None:
@@ -594,8 +613,14 @@ class AgentClient(ABC):
     def package_files(self, folder: str) -> list[protocol.PackageFile]:
         return self.ask(Functions.package_files, folder=folder)
 
+    def altered_inputs(self, ids: Sequence[RunId]) -> dict[RunId, list[str]]:
+        return self.ask(Functions.altered_inputs, ids=list(ids))
+
     def leavings(self, before: float | None = None, remove: bool = False) -> list[protocol.Leaving]:
         return self.ask(Functions.leavings, before=before, remove=remove)
+
+    def clean_contents(self, seconds: float = 0, remove: bool = False) -> list[protocol.Leaving]:
+        return self.ask(Functions.clean_contents, seconds=seconds, remove=remove)
 
     def clean_agents(self, keep: str) -> None:
         self.ask(Functions.clean_agents, keep=keep)

@@ -33,20 +33,24 @@ class Verification(NamedTuple):
 
 
 def verifications(
-    here: LocalHost, wanted: Mapping[str, Sequence[str]], jobs: int, say: Callable[[str], None]
+    here: LocalHost,
+    wanted: Mapping[str, Sequence[str]],
+    jobs: int,
+    say: Callable[[str], None],
+    inputs: bool = False,
 ) -> list[Verification]:
     """Hold the runs that `wanted` has of each remote against it; `jobs` remotes at a time.
 
     Nothing is written, here or there, no lock and no entry of the ledger either: a sync goes on
-    meanwhile. A remote that fails stops no other.
+    meanwhile. A remote that fails stops no other. `inputs` as `verify.verified` has it.
     """
     return side_by_side(
-        [partial(_verification, here, name, ids, say) for name, ids in wanted.items()], jobs
+        [partial(_verification, here, name, ids, say, inputs) for name, ids in wanted.items()], jobs
     )
 
 
 def _verification(
-    here: LocalHost, name: str, ids: Sequence[str], say: Callable[[str], None]
+    here: LocalHost, name: str, ids: Sequence[str], say: Callable[[str], None], inputs: bool
 ) -> Verification:
     try:
         # Nothing is made in place of a home that is not mounted.
@@ -56,6 +60,6 @@ def _verification(
         gone = [run_id for run_id, state in told.states.items() if state is None]
         if doubted := doubt(host, told.home_id, ledger.read(name), ids, gone):
             return Verification(name, error=doubted)
-        return Verification(name, verify.verified(host, here, told.states))
+        return Verification(name, verify.verified(host, here, told.states, inputs))
     except GuildError as e:
         return Verification(name, error=e)

@@ -163,6 +163,7 @@ class ExportRecord(TypedDict):
     there: Sequence[str]
     refused: Mapping[str, str]
     running: Mapping[str, str]
+    inputs: Mapping[str, int]
     bytes: int
 
 
@@ -228,7 +229,7 @@ class CleanedRun(TypedDict):
 class CleanedFile(TypedDict):
     """A file or folder of guild's own here that was removed, or would be."""
 
-    kind: str  # log, agent, fetched
+    kind: str  # log, agent, fetched, content
     path: str
     bytes: int
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import io
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from guild_sync.agent.protocol import FILES, kept_name
 from guild_sync.errors import ConfigError
 from guild_sync.project.definitions import Package
 from guild_sync.project.sourcecode import Source, content_of, package_name
+
+_PLAIN = 0o644
 
 
 @dataclass(frozen=True)
@@ -27,15 +32,11 @@ class Built:
     requires: tuple[str, ...]
 
 
-def build(found: Source, package: Package, target: Path, data: Sequence[str] = ()) -> Built:
-    """Write the project's wheel into the folder `target`.
-
-    `data` are files of the project that its operations require beside the source code.
+def build(found: Source, package: Package, target: Path) -> Built:
+    """Write the project's wheel into the folder `target`: the same bytes for the same content.
 
     Source: the wheel format, PEP 427 and its packaging.python.org specification.
     """
-    from wheel.wheelfile import WheelFile
-
     name = package_name(found, package)
     short = name.removeprefix("gpkg.")
     escaped = re.sub(r"[-_.]+", "_", name).lower()
@@ -44,21 +45,34 @@ def build(found: Source, package: Package, target: Path, data: Sequence[str] = (
     dist_info = f"{escaped}-{version}.dist-info"
     path = target / f"{escaped}-{version}-{package.python_tag}-none-any.whl"
     requires = _checked_requires(package.requires)
-    with WheelFile(path, "w") as wheel:
-        for file in found.files:
-            path_here = found.root / file
-            wheel.writestr(_member(path_here, f"{folder}/{file}"), content_of(path_here))
-        for file in data:
-            wheel.write(str(found.project / file), f"{FILES}/{kept_name(file)}")
-        wheel.writestr(f"{dist_info}/METADATA", _metadata(name, package, requires))
-        wheel.writestr(f"{dist_info}/WHEEL", _wheel_headers(package.python_tag))
+    members: dict[str, tuple[bytes, int]] = {}
+    for file in found.files:
+        here = found.root / file
+        members[f"{folder}/{file}"] = content_of(here), here.stat().st_mode & 0o777
+    members[f"{dist_info}/METADATA"] = _metadata(name, package, requires).encode(), _PLAIN
+    members[f"{dist_info}/WHEEL"] = _wheel_headers(package.python_tag).encode(), _PLAIN
+    members[f"{dist_info}/RECORD"] = _record(members, f"{dist_info}/RECORD"), _PLAIN
+    with ZipFile(path, "w") as wheel:
+        for member, (content, mode) in members.items():
+            wheel.writestr(_member(member, mode), content)
     return Built(path, name, package.version, folder, requires)
 
 
-def _member(path: Path, name: str) -> ZipInfo:
+def _record(members: Mapping[str, tuple[bytes, int]], name: str) -> bytes:
+    """What the wheel says is in it: each file, its digest and size; of itself none."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    for member, (content, _) in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+        rows.writerow((member, f"sha256={digest.decode()}", len(content)))
+    rows.writerow((name, "", ""))
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _member(name: str, mode: int) -> ZipInfo:
     """The member of the wheel for a file: its mode, and no time, so that content alone counts."""
     member = ZipInfo(name)
-    member.external_attr = (stat.S_IFREG | (path.stat().st_mode & 0o777)) << 16
+    member.external_attr = (stat.S_IFREG | mode) << 16
     member.compress_type = ZIP_DEFLATED
     return member
 

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from guild_sync.agent.protocol import Child, Job, RequirementForm
+from guild_sync.agent.protocol import FILES, Child, ContentForm, Job, RequirementForm, kept_name
+from guild_sync.config.home import guild_home
 from guild_sync.declarations import config_files
 from guild_sync.errors import GuildError
+from guild_sync.hosts.local import LocalHost
 from guild_sync.project.definitions import ConfigFile, Operation
+
+
+class Sending(NamedTuple):
+    """What is sent for a run unless it is there: by its path among the run's packages, and here."""
+
+    forms: Mapping[str, ContentForm]
+    paths: Mapping[str, Path]  # by the digest
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each, by its digest."""
+        return {form["digest"]: form["size"] for form in self.forms.values()}
+
+
+def contents_of(wheel: Path, project: Path, files: Sequence[str]) -> Sending:
+    """The wheel, and files of the project, by their digests. Raises GuildError for one that
+    cannot be read."""
+    named = {f"{FILES}/{kept_name(file)}": project / file for file in files}
+    try:
+        paths = [*map(str, named.values())]
+        digests = LocalHost(str(guild_home())).digests(paths) if paths else {}
+        digests[str(wheel)] = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        named[wheel.name] = wheel
+        forms = {name: _form(path, digests[str(path)]) for name, path in named.items()}
+    except OSError as e:
+        raise GuildError(f"cannot read {e.filename}: {e.strerror}") from None
+    return Sending(forms, {digests[str(path)]: path for path in named.values()})
+
+
+def _form(path: Path, digest: str) -> ContentForm:
+    status = path.stat()
+    return {"digest": digest, "size": status.st_size, "is_program": bool(status.st_mode & 0o100)}
 
 
 def all_requirements(job: Job) -> Iterator[RequirementForm]:

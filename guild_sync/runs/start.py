@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from guild_sync.agent.protocol import RUN_ENV, STARTED_BY, Job, Made, Run, Started, Value
 from guild_sync.config.home import guild_home
-from guild_sync.errors import GuildError
+from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
+from guild_sync.output.formats import size
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs import person
 from guild_sync.runs.launch import Launch, opref_on
+from guild_sync.runs.sent import Sending, contents_of
+
+if TYPE_CHECKING:
+    from guild_sync.hosts.remote import RemoteHost
 
 Say = Callable[[str], None]
 
@@ -99,7 +105,7 @@ def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:
     """Make the run, pending, with its source code; its directory."""
     if host.name is not None and launch.source is not None and not launch.is_installed:
         return _make_from_package(launch, launch.source, host, say, track)
-    directory = _make_empty(launch, host, track)
+    directory = _make_empty(launch, host, track)["run_dir"]
     if launch.source is not None:
         found, root = launch.source, str(launch.source.project)
         host.copy_source(
@@ -112,28 +118,33 @@ def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:
         _add_files(launch, host, say, root=root)
     else:
         if launch.like is not None:
-            host.adopt_source(run_id=launch.run_id, source=launch.like, **_place(launch))
+            # Of a copy here, which is without what it was given, the project may have that.
+            project = str(Path.cwd()) if host.name is None else ""
+            host.adopt_source(
+                run_id=launch.run_id, source=launch.like, project=project, **_place(launch)
+            )
         _add_files(launch, host, say)
     return directory
 
 
-def _make_empty(launch: Launch, host: Host, track: bool) -> str:
+def _make_empty(launch: Launch, host: Host, track: bool, contents: Mapping[str, int] = {}) -> Made:
     with _expected(launch, host, track):
-        return _made(launch, host)["run_dir"]
+        return _made(launch, host, contents)
 
 
-def _made(launch: Launch, host: Host) -> Made:
+def _made(launch: Launch, host: Host, contents: Mapping[str, int]) -> Made:
     run_id, attributes, job = launch.run_id, _attributes(launch), _job_on(launch, host)
     opref = opref_on(launch, host)
     if launch.again:
         _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
         is_new = launch.source is not None
+        name = opref if is_new else None
         return host.restage(
-            run_id, attributes, job, opref if is_new else None, is_new, launch.force, launch.diff
+            *(run_id, attributes, job, name, is_new, launch.force, launch.diff, contents)
         )
     if launch.run_dir is not None:
         return host.stage_in(run_id, str(launch.run_dir), opref, attributes, job, launch.diff)
-    return host.stage(run_id, opref, attributes, job, launch.diff)
+    return host.stage(run_id, opref, attributes, job, launch.diff, contents)
 
 
 def _attributes(launch: Launch) -> dict[str, Value]:
@@ -149,29 +160,56 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, trac
 
     from guild_sync.hosts.remote import RemoteHost
     from guild_sync.project import wheel
-    from guild_sync.transport import rsync
 
     assert isinstance(host, RemoteHost)  # it has a name
     say("Building package")
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
-        built = wheel.build(found, launch.package, Path(folder), launch.files)
-        directory = _make_empty(launch, host, track)
-        say(f"Copying package to {host.name}")
-        rsync.send_file(host.remote, built.wheel, f"{directory}/.guild/job-packages")
+        built = wheel.build(found, launch.package, Path(folder))
+        contents = contents_of(built.wheel, found.project, launch.files)
+        made = _make_empty(launch, host, track, contents.sizes)
+        _send(host, launch.run_id, contents, made["missing"], built.wheel, say)
         say(
             f"Installing package and requirements: {', '.join(built.requires)}"
             if built.requires
             else "Installing package"
         )
-        host.install(
+        install = partial(
+            host.install,
             run_id=launch.run_id,
             wheel=built.wheel.name,
             folder=built.folder,
             with_dependencies=bool(built.requires),
+            contents=contents.forms,
         )
+        # What was there may have been removed since, or what was sent have changed meanwhile.
+        if missing := install()["missing"]:
+            _send(host, launch.run_id, contents, missing, built.wheel, say)
+            if install()["missing"]:
+                raise GuildError(
+                    f"what was sent to {host.name} is not there as it was read here",
+                    "Was it changed meanwhile? Start the run again.",
+                )
         _add_files(launch, host, say)
         say(f"Successfully installed {built.name}-{built.version}")
-    return directory
+    return made["run_dir"]
+
+
+def _send(
+    host: RemoteHost, run_id: str, contents: Sending, missing: Sequence[str], wheel: Path, say: Say
+) -> None:
+    """Send the contents that are missing there, all by one rsync."""
+    from guild_sync.transport import rsync
+
+    if not contents.paths.keys() >= {*missing}:
+        raise RemoteError(f"remote {host.name!r} asks for what it was not offered")
+    files = {digest: contents.paths[digest] for digest in missing}
+    if wheel in files.values():
+        say(f"Copying package to {host.name}")
+    total = sum(contents.sizes[digest] for digest, path in files.items() if path != wheel)
+    if total:
+        say(f"Copying required files to {host.name}: {size(total)}")
+    if files:
+        rsync.send_named(host.remote, files, f"{host.home}/contents/.incoming-{run_id}")
 
 
 def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:

@@ -84,7 +84,7 @@ def sorted_out(
     found.keep(_not_wished(runs, told.states, wish))
     found.keep(_not_home(host, here, [*found.going], told.states))
     found.keep(_linked(host, [*found.going]))
-    found.going = {i: verify.bytes_of([s]) for i in found.going if (s := told.states[i])}
+    found.going = {i: _freed(s) for i in found.going if (s := told.states[i])}
     return found
 
 
@@ -109,7 +109,9 @@ def verified(host: RemoteHost, here: LocalHost, found: Cleaning, plan: bool) -> 
     # Its inodes are in a seal: what is here is only a link, or a mount, of what is there.
     found.keep({i: "the very files that are here" for i in mine if mine[i] == seals[i]})
     found.verdicts = verify.verified(host, here, {i: told[i] for i in found.going})
-    found.keep({i: why for i, verdict in found.verdicts.items() if (why := _not_same(verdict))})
+    found.keep(
+        {i: why for i, verdict in found.verdicts.items() if (why := _not_same(verdict, told[i]))}
+    )
     now = here.seals([*found.going])
     found.keep({i: _CHANGED_HERE for i in found.going if i not in mine or now.get(i) != mine[i]})
     found.keep(_linked(host, [*found.going]))
@@ -180,6 +182,13 @@ def counts(found: Cleaning) -> str:
 
 
 _GONE = "there no more"
+
+
+def _freed(state: State) -> int:
+    """The bytes that go with a run; what it was given, other runs there may have, too."""
+    return max(0, verify.bytes_of([state]) - sum(size for _, size in state["inputs"]))
+
+
 _CHANGED_HERE = "changed here meanwhile"
 
 
@@ -248,15 +257,20 @@ def _linked(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
     return {run_id: why for run_id in ids if run_id not in going}
 
 
-def _not_same(verdict: Verdict) -> str:
-    """Why a run stays on which there is this verdict; empty where it may go."""
+def _not_same(verdict: Verdict, theirs: State | None) -> str:
+    """Why a run stays on which there is this verdict; empty where it may go.
+
+    What it was given is its project's, and not what would be lost with it.
+    """
+    inputs = {path for path, _ in theirs["inputs"]} if theirs else set()
     if verdict.word == DIFFERS:
         return "not the same here"
     if verdict.unreadable:
         return "not readable there"
     if verdict.word != SAME:
         return "not compared"
-    return "with files that were left out" if verdict.left_out else ""
+    is_lost = any(not verify.is_in(path, inputs) for path in verdict.left_out)
+    return "with files that were left out" if is_lost else ""
 
 
 def _notes_not_here(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import FINAL, State
+from guild_sync.agent.protocol import FINAL, Copy, State
 from guild_sync.config.selection import Selection
 from guild_sync.errors import Exit, GuildError
 from guild_sync.hooks.events import ChangeListener
@@ -92,9 +92,8 @@ def _differing(
     ids = [run_id for run_id, verdict in verdicts.items() if verdict.differing]
     told = verify.asked(host, here, ids, selection).states if ids else {}
     copies = here.copies(ids)
-    left_out = {i: copies[i]["left_out"] if i in copies else [] for i in ids}
     return {
-        run_id: _as_verified(state, left_out[run_id], verdicts[run_id])
+        run_id: _as_verified(state, copies.get(run_id), verdicts[run_id])
         for run_id, state in told.items()
         if state and state["status"] in FINAL
     }
@@ -118,10 +117,15 @@ def warn_of(done: Mended, host: RemoteHost, warn: Callable[[GuildError], None]) 
         warn(error)
 
 
-def _as_verified(state: State, noted: Sequence[tuple[str, int]], verdict: Verdict) -> State:
+def _as_verified(state: State, copy: Copy | None, verdict: Verdict) -> State:
     """The state of a run of which a copy leaves out what its verdict says is not here on purpose.
 
     And nothing else: what is here comes, whatever a selection says by now.
     """
-    sizes = dict([*noted, *state["left_out"]])
-    return {**state, "left_out": [(path, sizes.get(path, 0)) for path in verdict.left_out]}
+    inputs = dict(state["inputs"])
+    sizes = dict([*(copy["left_out"] if copy else ()), *state["left_out"]])
+    return {
+        **state,
+        "left_out": [(path, sizes.get(path, 0)) for path in verdict.left_out if path not in inputs],
+        "inputs": [(path, inputs[path]) for path in verdict.left_out if path in inputs],
+    }

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from guild_sync.agent.protocol import FINAL, NOTES, SentNotes, State
+from guild_sync.agent.protocol import FINAL, NOTES, Copy, SentNotes, State
+from guild_sync.config.selection import is_pattern
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
@@ -38,7 +39,10 @@ def push(
     ids = [run_id for run_id in wanted if run_id not in faults]
     source, target = Path(here.home, "runs"), begun["runs_dir"]
     moved = _moved(begun["moved"], ids)
-    copy = partial(rsync.push, host.remote, source, ids, target, begun["incoming"], moved=moved)
+    # What is not here on purpose is not to go there.
+    left_out = {i: _without(copy) for i, copy in here.copies(ids).items()} if delete else {}
+    push_runs = partial(rsync.push, host.remote, source, ids, target, begun["incoming"])
+    copy = partial(push_runs, moved=moved, left_out=left_out)
     try:
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)
     except Unreachable:
@@ -55,6 +59,11 @@ def push(
     whole = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
     faults.update(host.settle_copy(whole))
     return faults
+
+
+def _without(copy: Copy) -> list[str]:
+    """The paths of a run that its copy was made without."""
+    return [path for path, _ in (*copy["left_out"], *copy["inputs"]) if is_pattern(path)]
 
 
 def _send_notes(

@@ -41,7 +41,8 @@ def survey(
 ) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
 
-    A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy.
+    A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy, and
+    `inputs`, those of what the run was given and a copy is without.
     With `look_only`, nothing is written there. With `room`, the bytes that are free here, it has
     `bytes` where it may take more; with `reading`, always, and `unreadable`.
 
@@ -174,8 +175,9 @@ def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
         state = read(State, told)
     except Misread:
         raise _nonsense(host, run_id) from None
-    if max(len(state["left_out"]), len(state["children"])) > MOST or not all(
-        is_pattern(path) and path[0] != "/" for path, _ in state["left_out"]
+    not_coming = [*state["left_out"], *state["inputs"]]
+    if max(len(not_coming), len(state["children"])) > MOST or not all(
+        is_pattern(path) and path[0] != "/" for path, _ in not_coming
     ):
         raise _nonsense(host, run_id)
     if not _is_name(state["stamp"]):
@@ -228,4 +230,4 @@ def _is_name(value: object) -> bool:
 
 def paths_left_out(state: State) -> list[str]:
     """The paths that the copy of a run is made without."""
-    return [path for path, _ in state["left_out"]]
+    return [path for path, _ in (*state["left_out"], *state["inputs"])]

@@ -54,13 +54,14 @@ def announced(host: RemoteHost, ids: Sequence[str]) -> str:
 
 
 def verified(
-    host: RemoteHost, here: LocalHost, states: Mapping[str, State | None]
+    host: RemoteHost, here: LocalHost, states: Mapping[str, State | None], inputs: bool = False
 ) -> dict[str, Verdict]:
     """A verdict on each of the runs, of which `asked` has told just before.
 
     One that is not over is not checked, nor one that is started or copied meanwhile. Not compared
     are labels, tags, comments and marks, which copies merge; what is here alone; and what
-    was left out of the copy on purpose, which the verdict tells. Raises as `rsync.pull`.
+    was left out of the copy on purpose, which the verdict tells. With `inputs`, what the runs
+    were given, and is not here, is held there against what it was. Raises as `rsync.pull`.
     """
     ours = here.survey(list(states), stamps=False, look_only=True, selection=None, reading=True)
     mine = {run_id: ours["states"][run_id] for run_id in states}
@@ -80,10 +81,21 @@ def verified(
         )
     for run_id, state in theirs.items():
         found[run_id] = _verdict(run_id, told, state, left_out[run_id], lacking[run_id])
+    if inputs:
+        for run_id, paths in host.altered_inputs([*theirs]).items():
+            if run_id in theirs:
+                found[run_id] = _also_differing(found[run_id], paths)
     doubted = {i: state for i, state in theirs.items() if found[i].word != SAME}
     for run_id in _changed(host, here, doubted, mine) if doubted else ():
         found[run_id] = Verdict(why="it changed while it was compared")
     return found
+
+
+def _also_differing(verdict: Verdict, paths: Sequence[str]) -> Verdict:
+    if verdict.why or not paths:
+        return verdict
+    differing = sorted({*verdict.differing, *paths})
+    return verdict._replace(differing=differing, exit=Exit.INCOMPLETE)
 
 
 def faults(verdicts: Mapping[str, Verdict], remote: str) -> Iterator[GuildError]:
@@ -152,7 +164,7 @@ def _verdict(
     why = told.faults.get(run_id, "")
     if why or not compared or not compared.files:
         return Verdict(why=why or "rsync said nothing of it", exit=Exit.INCOMPLETE)
-    on_purpose = {path for path in compared.lacking if _is_in(path, left_out)}
+    on_purpose = {path for path in compared.lacking if is_in(path, left_out)}
     differing = {*compared.differing, *_lacking(compared, on_purpose)}
     # rsync takes what it may not read for what differs.
     unreadable = {*told.unreadable.get(run_id, ()), *(differing & {*theirs["unreadable"]})}
@@ -178,7 +190,7 @@ def _lacking(compared: Compared, on_purpose: Collection[str]) -> set[str]:
     return {*compared.lacking} - above - {*on_purpose}
 
 
-def _is_in(path: str, places: Collection[str]) -> bool:
+def is_in(path: str, places: Collection[str]) -> bool:
     """Whether a path is one of those, or in one of those that are folders."""
     if not places:
         return False

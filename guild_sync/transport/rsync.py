@@ -251,13 +251,15 @@ def push(
     on_progress: OnProgress | None = None,
     delete: bool = False,
     moved: Mapping[str, str] = {},
+    left_out: LeftOut | None = None,
 ) -> Copied:
     """As `pull`, from here to there; `moved` has where runs lie that are links there."""
     done = []
     for part in parts(ids, moved, runs_there):
-        argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved)
-        folders = (part.target, str(runs_here))
-        done.append(_copy(remote, argv, part, folders, on_progress, sending=True))
+        with listed(left_out or {}, part) as file:
+            argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved, file)
+            folders = (part.target, str(runs_here))
+            done.append(_copy(remote, argv, part, folders, on_progress, sending=True))
     return _together(done)
 
 
@@ -404,9 +406,12 @@ def send_folder(remote: Remote, folder: Path, target: str) -> None:
     _send(remote, "--recursive", "--times", "--exclude=__pycache__", f"{folder}/", target=target)
 
 
-def send_file(remote: Remote, file: Path, target: str) -> None:
-    """Copy one file into the folder `target` there."""
-    _send(remote, "--times", str(file), target=target)
+def send_named(remote: Remote, files: Mapping[str, Path], target: str) -> None:
+    """Copy files into the folder `target` there, which is there, each under its new name."""
+    with tempfile.TemporaryDirectory(prefix="guild-") as folder:
+        for name, path in files.items():
+            os.symlink(path.absolute(), os.path.join(folder, name))
+        _send(remote, "--recursive", "--copy-links", f"{folder}/", target=target)
 
 
 def _send(remote: Remote, *argv: str, target: str) -> None:

@@ -133,11 +133,12 @@ def push_argv(
     temporary: str,
     delete: bool = False,
     is_moved: bool = False,
+    left_out: Path | None = None,
 ) -> tuple[str, ...]:
     """As `pull_argv`, from here to there."""
     source, target = str(runs_here), place(remote, runs_there)
     within = _within(temporary, runs_there, is_moved)
-    return _copy_argv(remote, source, target, within, delete, is_moved=is_moved)
+    return _copy_argv(remote, source, target, within, delete, left_out, is_moved=is_moved)
 
 
 def _within(temporary: str, target: str, is_moved: bool) -> str:

@@ -133,7 +133,14 @@ def read_pattern(text: str, folder: Path) -> None:
     (folder / "file").touch()
     left_out.left_out(
         str(folder),
-        {"exclude": [text], "include": [text], "max_size": None, "large": None, "delete": False},
+        {
+            "exclude": [text],
+            "include": [text],
+            "max_size": None,
+            "large": None,
+            "delete": False,
+            "inputs": False,
+        },
         False,
         100,
     )

@@ -39,6 +39,7 @@ STATE: dict[str, Any] = {
     **dict.fromkeys(("status", "remote", "exit_status", "started", "stopped")),
     "stamp": "",
     "left_out": [],
+    "inputs": [],
     "links": [],
     "notes": {},
     "unreadable": [],
@@ -106,6 +107,7 @@ LIES: list[Any] = [
     {"states": {A: {"status": "fine"}}},
     {"states": {A: {"status": ["completed"]}}},
     {"states": {A: {"status": "running", "left_out": [["../x", 1]]}}},
+    {"states": {A: {"status": "running", "left_out": [], "inputs": [["../x", 1]]}}},
     {"files": [{"path": 3, "size": 1}], "run_dir": "/x", "left_out": [], "links": []},
 ]
 
@@ -170,6 +172,7 @@ RUNNING: dict[str, Any] = {
     "notes": {},
     "unreadable": [],
     "left_out": [],
+    "inputs": [],
     "links": [],
     "bytes": None,
     "retries": 0,
@@ -377,3 +380,19 @@ def test_the_other_runs_of_a_hostile_one_come(
     guild("sync")
     assert guild.status(B) == "completed"
     assert [line for line in faults(guild.home, there, remote) if A not in line] == []
+
+
+@pytest.mark.parametrize("missing", [["f" * 64], ["../../../etc/passwd"]])
+def test_a_remote_is_sent_nothing_but_what_it_was_offered(
+    guild: Guild, liar: Liar, missing: list[str]
+) -> None:
+    liar.says({"run_dir": "/x", "missing": missing})
+    said = complained(guild("run", "op", "-r", "liar", "-y"))
+    assert said == "guild: remote 'liar' asks for what it was not offered"
+
+
+def test_a_remote_that_claims_to_have_all_and_gives_nothing_is_told_of(
+    guild: Guild, liar: Liar
+) -> None:
+    liar.says({"run_dir": "/x", "missing": []})
+    complained(guild("run", "op", "-r", "liar", "-y"))

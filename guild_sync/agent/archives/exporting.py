@@ -31,7 +31,7 @@ from .writing import Piece, Writer, clear, writing
 
 # What says of a copy that it is not all of its run. Other marks are of this machine and its
 # remotes, and an archive is not believed in them.
-NOTES = (left_out.LEFT_OUT, left_out.LINKS, rundir.LOCK_UNREADABLE)
+NOTES = (left_out.LEFT_OUT, left_out.INPUTS, left_out.LINKS, rundir.LOCK_UNREADABLE)
 _WAITS = (rundir.PENDING, rundir.STAGED)
 _ENDLESS = float("inf")
 MOST_COPIES = 1_000_000  # files and folders that links lead to: a few can lead to any number
@@ -55,8 +55,8 @@ def export(
     kind = members.kind_of(file)
     _refuse_own(home, file)
     found: Exported = {
-        "done": [], "refused": {}, "there": [], "running": {}, "others": {}, "bytes": 0,
-        "fits": True,
+        "done": [], "refused": {}, "there": [], "running": {}, "inputs": {}, "others": {},
+        "bytes": 0, "fits": True,
     }  # fmt: skip
     there = ids_in(file)
     packed: Dict[str, List[Piece]] = {}
@@ -70,6 +70,8 @@ def export(
             if move and _is_in_itself(home, run_id, file):
                 raise AgentError("the archive is that run itself, or is in it")
             packed[run_id] = _items(home, run_id, kind, copy_resources, found["others"])
+            if lacking := left_out.inputs_of(rundir.run_dir(home, run_id)):
+                found["inputs"][run_id] = sum(size for _, size in lacking)
         except AgentError as e:
             found["refused"][run_id] = e.message
     again = {run_id: packed.pop(run_id) for run_id in there & packed.keys()}

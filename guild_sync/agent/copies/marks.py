@@ -274,6 +274,7 @@ def _write_notes(directory: str, state: State) -> None:
         rundir.unmark(directory, rundir.LOCK_LOST)
     rundir.unmark(directory, rundir.LOCK_CLEANED)  # it is there
     left_out.write_note(directory, left_out.LEFT_OUT, state["left_out"])
+    left_out.write_note(directory, left_out.INPUTS, state["inputs"])
     left_out.write_note(directory, left_out.LINKS, state["links"])
     rundir.note_unreadable(directory, state["unreadable"])
     counts = attempts.Counts(state["retries"], state["stalls"])

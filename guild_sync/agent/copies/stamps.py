@@ -8,6 +8,7 @@ import stat
 import time
 from typing import Iterator, Optional, Tuple
 
+from ..contents import inputs
 from ..errors import refuse_exhaustion
 from ..protocol import CACHE
 from ..store import locks, rundir
@@ -36,11 +37,15 @@ def seal(directory: str) -> str:
     """A digest that changes where anything is done to a file of the run, whatever its times say.
 
     Nobody can set the time at which a file was changed last; of a file system that gives none
-    it is a stamp.
+    it is a stamp. What others were given of the same content changes that time in all of them, of
+    a file that none of them may write to.
     """
     digest = hashlib.sha256()
+    given = inputs.given(directory)
     for path, status in files_of(directory):
-        known = (status.st_size, status.st_mtime_ns, status.st_mode, status.st_ctime_ns)
+        is_shared = status.st_nlink > 1 and path[1:] in given and not status.st_mode & 0o222
+        changed = 0 if is_shared else status.st_ctime_ns
+        known = (status.st_size, status.st_mtime_ns, status.st_mode, changed)
         digest.update(os.fsencode(path) + b"\0" + repr((*known, status.st_ino)).encode() + b"\n")
     return digest.hexdigest()[:_STAMP_DIGITS]
 

@@ -8,7 +8,7 @@ import time
 from typing import Dict, List, Optional, Sequence
 
 from .. import protocol
-from ..files.left_out import left_out
+from ..files.left_out import inputs_left_out, left_out
 from ..protocol import MOST
 from ..store import inside, locks, rundir
 from ..store.home import home_id
@@ -35,7 +35,8 @@ def survey(
     where its disk is not mounted; None where it has none and none can be made. A state has
     `stamp` where the run may still change: the same stamp means that nothing of it has. With
     no `stamps`, none has. `look_only`: nothing is written.
-    With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out.
+    With a `selection` (agent/files/left_out.py) a state has `left_out`, what that leaves out, and
+    `inputs`, what the run was given, unless that asks for them.
     With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that:
     the most that a copy takes, which is all that is in use there where no time is left to look.
     With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
@@ -57,10 +58,13 @@ def survey(
             is_over = found["status"] in protocol.FINAL
             found["left_out"] = left_out(directory, selection, is_over, most)
             most -= len(found["left_out"])
+            found["inputs"] = inputs_left_out(directory, selection, most)
+            most -= len(found["inputs"])
         if room is not None and found["status"] is not None:
             if may_exceed or os.path.islink(directory):
+                not_coming = sum(bytes_of for _, bytes_of in found["inputs"])
                 size = size_of(directory, until)
-                found["bytes"] = _used(directory) if size is None else size
+                found["bytes"] = _used(directory) if size is None else max(0, size - not_coming)
         if reading and found["status"] is not None:
             found["bytes"], found["unreadable"] = readable(directory)
         states[run_id] = found

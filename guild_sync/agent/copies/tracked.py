@@ -121,7 +121,7 @@ def origin(directory: str) -> Tuple[Optional[str], int]:
 def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
     """Those of the runs that are copies: of which remote, what of it a copy left out, and whether
     it was removed there since, by `cleaned.clean`."""
-    from ..files.left_out import left_out_of  # most syncs have no use for it
+    from ..files.left_out import inputs_of, left_out_of  # most syncs have no use for it
 
     found: Dict[str, protocol.Copy] = {}
     for run_id in ids:
@@ -132,6 +132,7 @@ def copies(home: str, ids: Sequence[str]) -> Dict[str, protocol.Copy]:
             found[run_id] = {
                 "remote": remote,
                 "left_out": left_out_of(directory),
+                "inputs": inputs_of(directory),
                 "cleaned": cleaned == remote + "\n",
             }
     return found

@@ -9,6 +9,7 @@ from typing import BinaryIO, Dict, Generator, Iterator, Optional, Sequence
 
 from .. import protocol
 from ..catalog import find
+from ..contents import inputs
 from ..errors import AgentError
 from ..protocol import DATA, Filters, Packet
 from ..store import rundir
@@ -27,15 +28,34 @@ def archive(
 ) -> Generator[Packet, None, protocol.Sent]:
     """The chosen files as a tar archive of regular files, with nothing but their contents.
 
-    A link is the file that it leads to. What cannot be read is a line that says why.
+    A link is the file that it leads to. What cannot be read is a line that says why; of what the
+    run was given, and may be here or not, a line says what that was.
     """
     run_id = find.one(home, run)
     chosen = list(entries_of(home, run_id, pattern, kind, everything=True, follow=False))
     unreadable: Dict[str, str] = {}
     paths = [entry.path for entry in chosen if not entry.is_folder]
-    for data in _tar(home, run_id, paths, unreadable):
+    given = _given(rundir.run_dir(home, run_id), pattern, kind)
+    for data in _tar(home, run_id, [p for p in paths if p not in given], unreadable):
         yield DATA, data
+    for path, of in sorted(given.items()):
+        text = b"given to the run: SHA-256 %s, %d bytes\n" % (of.digest.encode(), of.size)
+        for data in _member(path, len(text), 0, iter([text])):
+            yield DATA, data
+    yield DATA, bytes(2 * _BLOCK)
     return {"unreadable": unreadable}
+
+
+def _given(directory: str, pattern: Optional[str], kind: Optional[str]) -> Dict[str, inputs.Input]:
+    """What copies of the run are without, and is in it as it was given, or not at all."""
+    if kind not in (None, "dependencies"):
+        return {}
+    wanted, lacking = from_the_top(pattern), inputs.not_here(directory)
+    return {
+        path: of
+        for path, of in inputs.large(directory).items()
+        if (path in lacking or inputs.is_as_given(directory, path, of)) and is_below(path, wanted)
+    }
 
 
 def source_path(home: str, run_id: str, path: str) -> str:
@@ -70,7 +90,6 @@ def _tar(
             if stat.S_ISREG(status.st_mode):
                 content = _exactly(f, status.st_size)
                 yield from _member(path, status.st_size, int(status.st_mtime), content)
-    yield bytes(2 * _BLOCK)
 
 
 def _member(path: str, size: int, mtime: int, content: Iterator[bytes]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import os
 import stat
 from typing import List, Sequence, Tuple, Union
 
+from ..contents import inputs
 from ..errors import AgentError, refuse_exhaustion
 from ..protocol import MOST, SelectionForm, Value
 from ..store import atomic, inside, rundir
@@ -16,6 +17,7 @@ from .patterns import at_any_depth, is_below, matches
 # and size. And links that were not copied as they lead out of the runs: path and target.
 LEFT_OUT = "LOCK.left-out"
 LINKS = "LOCK.links"
+INPUTS = "LOCK.inputs"  # what the run was given: path and size
 _MAX_NOTE = 1 << 26
 
 LeftOut = List[Tuple[str, int]]
@@ -28,6 +30,8 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
     `exclude` and `include` (patterns), `max_size` and `large` (bytes, or null), the latter
     for a run that is not over.
     """
+    if not (selection["exclude"] or selection["max_size"] or selection["large"]):
+        return []  # nothing is looked at for it
     limits = [selection["max_size"], None if is_over else selection["large"]]
     limit = min((size for size in limits if size is not None), default=None)
     exclude = [at_any_depth(pattern) for pattern in selection["exclude"]]
@@ -64,6 +68,14 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
     return sorted(found)
 
 
+def inputs_left_out(directory: str, selection: SelectionForm, most: int) -> LeftOut:
+    """What the run was given, and a copy is made without; as `left_out`."""
+    if selection["inputs"]:
+        return []
+    include = [at_any_depth(pattern) for pattern in selection["include"]]
+    return inputs.left_out(directory, most, lambda p: any(is_below(p, w) for w in include))
+
+
 def _entries(folder: str) -> List["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as items:
@@ -94,7 +106,17 @@ def write_note(directory: str, name: str, what: Sequence[Tuple[str, Union[int, s
 
 def left_out_of(directory: str) -> LeftOut:
     """What a selection left out of a copy; nothing where that is not known."""
-    return [(str(path), size) for path, size in _note(directory, LEFT_OUT) if type(size) is int]
+    return _sizes(directory, LEFT_OUT)
+
+
+def inputs_of(directory: str) -> LeftOut:
+    """What a copy is without of what its run was given."""
+    told = _sizes(directory, INPUTS)
+    return [(p, size) for p, size in told if not os.path.lexists(os.path.join(directory, p))]
+
+
+def _sizes(directory: str, name: str) -> LeftOut:
+    return [(str(path), size) for path, size in _note(directory, name) if type(size) is int]
 
 
 def links_of(directory: str) -> List[Tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import BinaryIO, Iterator
 from ..errors import AgentError
 from ..protocol import CHUNK
 from ..store import inside, rundir
+from .left_out import inputs_of
 
 
 def open_file(home: str, run_id: str, path: str) -> BinaryIO:
@@ -36,9 +37,23 @@ def open_file(home: str, run_id: str, path: str) -> BinaryIO:
         # O_NONBLOCK: opening a FIFO would wait for its other end.
         return os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
-        raise AgentError("%s does not exist" % full, kind="missing-file") from None
+        hint = _how_to_bring(directory, run_id, os.path.normpath(path))
+        raise AgentError("%s does not exist" % full, hint, "missing-file") from None
     except OSError as e:
         raise AgentError("cannot read %s: %s" % (full, e.strerror)) from None
+
+
+def _how_to_bring(directory: str, run_id: str, path: str) -> str:
+    """What brings a file here that a copy is without as its run was given it."""
+    if not any(
+        path == p or (p.endswith("/") and path.startswith(p)) for p, _ in inputs_of(directory)
+    ):
+        return ""
+    remote = (rundir.confirmed(directory) or {"remote": "REMOTE"})["remote"]
+    return "The run was given it, and it was not copied: guild pull %s %s --inputs" % (
+        remote,
+        run_id,
+    )
 
 
 def _own_file(directory: str, path: str, full: str) -> BinaryIO:

@@ -10,7 +10,7 @@ from ..errors import AgentError, refuse_exhaustion
 from ..protocol import CACHE, Files, Filters, Link, ListedFile
 from ..store import rundir
 from ..store.manifest import KINDS, SOURCE_FOLDER, paths_of_kinds
-from .left_out import left_out_of, links_of
+from .left_out import inputs_of, left_out_of, links_of
 from .patterns import from_the_top, is_below
 
 GENERATED = "generated"
@@ -42,7 +42,8 @@ def list_files(
     code, dependencies, or what the operation generated. `everything`: .guild, too.
     `follow`: what is below links to folders, unless they lead out of the runs. `left_out`:
     likewise, what the copy of a remote's run was made without, `links`: those out of the
-    runs, which no copy has, and `unreadable`: what the remote may not read.
+    runs, which no copy has, `unreadable`: what the remote may not read, and `inputs`: what the
+    run was given there.
     """
     run_id = find.one(home, run, filters)
     directory = rundir.run_dir(home, run_id)
@@ -53,6 +54,11 @@ def list_files(
         {"path": path, "size": size}
         for path, size in left_out_of(directory)
         if kind is None and is_below(path.rstrip("/"), wanted)
+    ]
+    inputs: List[ListedFile] = [
+        {"path": path, "size": size}
+        for path, size in inputs_of(directory)
+        if kind in (None, "dependencies") and is_below(path.rstrip("/"), wanted)
     ]
     links: List[Link] = [
         {"path": path, "target": target}
@@ -65,6 +71,7 @@ def list_files(
         "files": listed,
         "left_out": left_out,
         "links": links,
+        "inputs": inputs,
         "unreadable": [
             path
             for path in rundir.unreadable(directory)

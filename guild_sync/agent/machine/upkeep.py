@@ -11,6 +11,8 @@ import sys
 import time
 from typing import List
 
+from ..contents import unused
+from ..errors import AgentError
 from ..protocol import Python
 from ..store import inside
 from . import folder
@@ -54,6 +56,15 @@ def _is_free(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def once_a_day(home: str, keep: str) -> None:
+    """Remove what nobody has need of by now: other agents, and contents that were sent for runs."""
+    clean_agents(home, keep)
+    try:
+        unused.unused(home, unused.MONTH, remove=True)
+    except (AgentError, OSError):
+        pass  # the next day
 
 
 def clean_agents(home: str, keep: str) -> None:

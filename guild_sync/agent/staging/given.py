@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Dict, List, Optional, Sequence, Tuple
+import stat
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from ..protocol import RequirementForm, Value
+from ..contents import inputs, kept, placed
+from ..contents.digests import sha256_of
+from ..errors import AgentError
+from ..protocol import FILES, RequirementForm, Value, path_kept_as
 from ..store import manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
-from .placing import copy_file, digest_of, is_inside
+from .placing import digest_of, is_inside
 
 POST_PROCESS = "post-process"  # in `deps`, of a source whose command was run
 
@@ -61,6 +65,7 @@ def _forget_origin(directory: str, origin: str) -> None:
             os.unlink(path)
     if found:
         write_manifest(directory, others)
+        _forget_inputs(directory, [path for path, _ in found])
 
 
 def forget_all(directory: str) -> None:
@@ -72,7 +77,12 @@ def forget_all(directory: str) -> None:
         else:
             shutil.rmtree(path, ignore_errors=True)
     write_manifest(directory, others)
+    _forget_inputs(directory, [path for path, _ in found])
     rundir.remove_attrs(directory, ["deps"])
+
+
+def _forget_inputs(directory: str, paths: Sequence[str]) -> None:
+    inputs.forget(directory, [os.path.relpath(path, directory) for path in paths])
 
 
 def _split(directory: str, origin: str = "") -> Tuple[List[Tuple[str, str]], List[str]]:
@@ -88,15 +98,26 @@ def _split(directory: str, origin: str = "") -> Tuple[List[Tuple[str, str]], Lis
     return found, others
 
 
-def adopt_files(origin: str, directory: str) -> None:
-    """Give a pending run the files of the project, and of web servers, that `origin` was given."""
-    kept: Dict[str, Dict[str, Value]] = {}
+def adopt_files(origin: str, directory: str, project: str = "") -> None:
+    """Give a pending run the files of the project, and of web servers, that `origin` was given.
+
+    What `origin` is without, as a copy of a remote's run is, is taken from the folder `project`,
+    where that has it. Raises AgentError (kind "unmet") where it does not.
+    """
+    wanted: Dict[str, Dict[str, Value]] = {}
     for name, sources in rundir.mapping(rundir.read_attr(origin, "deps")).items():
         for key, source in rundir.mapping(sources).items():
             if _is_adopted(str(key), source):
-                kept.setdefault(name, {})[key] = source
-    origins = [key for sources in kept.values() for key in sources]
+                wanted.setdefault(name, {})[key] = source
+    origins = [key for sources in wanted.values() for key in sources]
     copied = []
+    inputs.adopt(origin, directory)
+    handing = _Handing(origin, directory)
+    lacking = {of.origin for of in inputs.not_here(origin).values()}
+    if lacking:
+        handing.take_from(project)
+        wanted = {name: _without(sources, lacking) for name, sources in wanted.items()}
+        origins = [key for sources in wanted.values() for key in sources]
     for line in manifest_lines(origin):
         name, place = _dependency(origin, line) or ("", "")
         path = os.path.join(origin, name)
@@ -104,16 +125,81 @@ def adopt_files(origin: str, directory: str) -> None:
         if not name or not is_meant or not is_inside(directory, name) or os.path.islink(path):
             continue
         if os.path.isfile(path):
-            copy_file(path, os.path.realpath(directory), name)
+            handing.hand_on(path, os.path.join(directory, name))
             copied.append(line)
         elif os.path.isdir(path):
             target = os.path.join(directory, name)
-            shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(
+                path, target, symlinks=True, dirs_exist_ok=True, copy_function=handing.hand_on
+            )
             copied.append(line)
+    handing.note()
     if copied:
         append_manifest(directory, copied)
-    if kept:
-        rundir.write_attr(directory, "deps", kept)
+    if wanted:
+        rundir.write_attr(directory, "deps", wanted)
+
+
+def _without(sources: Dict[str, Value], lacking: Set[str]) -> Dict[str, Value]:
+    """The sources but those of which not all is there: the run is to be given these anew."""
+    return {key: source for key, source in sources.items() if key not in lacking}
+
+
+class _Handing:
+    """What one run was given, handed on to another."""
+
+    def __init__(self, origin: str, directory: str) -> None:
+        self._origin, self._directory = origin, directory
+        self._as_given = inputs.as_given(origin)
+        packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
+        self._files = os.path.join(packages, FILES)
+        self._kept = inputs.kept(directory)
+        self._names = {content.digest: name for name, content in self._kept.items()}
+        self._handed: Dict[str, Dict[str, inputs.Content]] = {}
+
+    def hand_on(self, path: str, target: str) -> str:
+        """Give the new run a file of the other's: of what is kept as it first was, else a copy."""
+        name = os.path.relpath(path, self._origin)
+        top, of = os.path.realpath(self._directory), self._as_given.get(name)
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        kept_at = os.path.join(self._files, self._names.get(of.digest, "") if of else "")
+        if of is not None and os.path.isfile(kept_at):
+            content = inputs.Content(of.digest, of.size, bool(mode & 0o100))
+            placed.give(kept_at, content, top, name, own=bool(mode & 0o200))
+        else:
+            placed.copy(path, top, name, mode | 0o200)
+        if of is not None:
+            kept.set_time(target, of.digest)
+            self._handed.setdefault(of.origin, {})[name] = inputs.Content(of.digest, of.size)
+        return target
+
+    def take_from(self, project: str) -> None:
+        """Keep for the new run what the project's folder has of what was given to the other."""
+        guild = rundir.guild_dir(self._directory)
+        for name, content in self._kept.items():
+            kept_at = os.path.join(self._files, name)
+            if os.path.exists(kept_at):
+                continue
+            path = os.path.join(project, path_kept_as(name))
+            if not (project and os.path.isfile(path) and sha256_of(path) == content.digest):
+                self._refuse(name)
+            placed.copy(path, guild, os.path.relpath(kept_at, guild))
+            kept.make_as_kept(kept_at, content.digest)
+
+    def _refuse(self, name: str) -> None:
+        run_id = os.path.basename(self._origin)
+        remote = (rundir.confirmed(self._origin) or {"remote": "REMOTE"})["remote"]
+        raise AgentError(
+            "run %s is here without what it was given, and the project here has no such %s"
+            % (run_id, rundir.shown(name)),
+            "Bring it here first: guild pull %s %s --inputs" % (remote, run_id),
+            "unmet",
+        )
+
+    def note(self) -> None:
+        """Write down what was handed on."""
+        for origin, files in self._handed.items():
+            inputs.note(self._directory, files, origin)
 
 
 def _is_adopted(key: str, source: Value) -> bool:

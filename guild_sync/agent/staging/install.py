@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import Dict
 
+from ..contents import receiving
 from ..errors import AgentError
 from ..machine.environment import Environment
+from ..protocol import ContentForm, Wanting
 from ..store import rundir
 from ..store.job import read_job
 from .source import copy_source, files_below
 
 
-def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: bool) -> None:
-    """Install the wheel that was put into the run's job-packages.
+def install(
+    home: str,
+    run_id: str,
+    wheel: str,
+    folder: str,
+    with_dependencies: bool,
+    contents: Dict[str, ContentForm],
+) -> Wanting:
+    """Give the run's job-packages the `contents`, and install the wheel that is one of them.
 
+    Where some of them are not here, nothing is installed: the answer has those that are to be sent.
     The project's files, which lie in `folder` of the wheel, are copied into the run.
     Without dependencies it is unpacked here; with them, the environment's uv or pip
     does it, whose words are the error's where it fails.
     """
+    missing = receiving.receive(home, run_id, contents)
+    if missing:
+        return {"missing": missing}
     packages = os.path.join(rundir.guild_dir(rundir.run_dir(home, run_id)), rundir.JOB_PACKAGES)
     path = os.path.join(packages, os.path.basename(wheel))
     if not with_dependencies:
@@ -30,6 +44,7 @@ def install(home: str, run_id: str, wheel: str, folder: str, with_dependencies: 
     os.unlink(path)
     root = os.path.join(packages, folder)
     copy_source(home, run_id, root, files_below(root))
+    return {"missing": []}
 
 
 def unpack(wheel: str, target: str) -> None:

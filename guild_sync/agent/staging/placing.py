@@ -6,10 +6,11 @@ import hashlib
 import os
 import shlex
 import shutil
-from typing import List, Set
+from typing import Dict, List, Optional, Set
 
+from ..contents import digests, inputs, kept, placed
 from ..errors import AgentError
-from ..protocol import CACHE, RequirementForm, Value
+from ..protocol import CACHE, FILES, RequirementForm, Value
 from ..store import inside, manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
 from . import archives
@@ -92,6 +93,10 @@ class _Placing:
         self._replaced: Set[str] = set()
         self._lines: List[str] = []
         self._said: List[str] = []
+        files = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES, FILES)
+        self._kept = {os.path.join(files, n): c for n, c in inputs.kept(directory).items()}
+        is_input = requirement["kind"] in ("file", "url") and inputs.is_begun(directory)
+        self._given: Optional[Dict[str, inputs.Content]] = {} if is_input else None
 
     def put(self, source: str, folder: str, found: List[Chosen]) -> List[str]:
         """Put all of them into the run, and write it down."""
@@ -168,12 +173,42 @@ class _Placing:
             self._put(name, path, within, top or path)
             return
         elif is_folder:
-            shutil.copytree(path, target, symlinks=False, ignore=_CACHES)
+            shutil.copytree(
+                path, target, symlinks=False, ignore=_CACHES, copy_function=self._copy_below
+            )
             digest = _NO_DIGEST
         else:
-            copy_file(path, os.path.realpath(self._directory), name)
+            self._copy(path, name)
             digest = digest_of(target)
         self._note(name, digest, within)
+
+    def _copy_below(self, path: str, target: str) -> str:
+        """Copy a file of a folder, with its mode, or give the run the content that it has."""
+        if os.path.normpath(path) in self._kept:
+            self._copy(path, os.path.relpath(target, self._directory))
+        else:
+            shutil.copy2(path, target)
+            self._note_given(os.path.relpath(target, self._directory))
+        return target
+
+    def _copy(self, path: str, name: str) -> None:
+        top, content = os.path.realpath(self._directory), self._kept.get(os.path.normpath(path))
+        if content is None or self._given is None:
+            placed.copy(path, top, name)
+            self._note_given(name)
+            return
+        # What a command is let at, or is to be the run's own, it can write to.
+        is_own = self._requirement["copy"] or bool(self._requirement.get("post_process"))
+        placed.give(path, content, top, name, is_own)
+        self._given[name] = content
+
+    def _note_given(self, name: str) -> None:
+        """Note what a file that was copied is, so that it is told whether it stays so."""
+        if self._given is not None:
+            path = os.path.join(self._directory, name)
+            content = inputs.Content(digests.sha256_of(path), os.path.getsize(path))
+            kept.set_time(path, content.digest)
+            self._given[name] = content
 
     def _make_free(self, name: str) -> bool:
         """Whether nothing is at `name` any more: source code gives way, all else on request."""
@@ -196,9 +231,10 @@ class _Placing:
 
     def _write_down(self, paths: List[str]) -> None:
         if self._replaced:
-            kept = [line for line in manifest_lines(self._directory) if not self._is_about(line)]
-            write_manifest(self._directory, kept)
+            others = [line for line in manifest_lines(self._directory) if not self._is_about(line)]
+            write_manifest(self._directory, others)
         append_manifest(self._directory, self._lines)
+        inputs.note(self._directory, self._given or {}, self._origin)
         self._record(paths)
 
     def _is_about(self, line: str) -> bool:
@@ -234,12 +270,6 @@ def _kept_link(path: str, top: str) -> str:
     """What a link in a folder says that is copied: the place itself, where it leads out of that."""
     place, folder = os.path.realpath(path), os.path.realpath(top)
     return os.readlink(path) if place == folder or place.startswith(folder + "/") else place
-
-
-def copy_file(source: str, top: str, name: str) -> None:
-    """Copy the contents of a file to `name`, a path in a folder of a run."""
-    with open(source, "rb") as f, os.fdopen(inside.create(top, name), "wb") as copy:
-        shutil.copyfileobj(f, copy, 1 << 20)
 
 
 def digest_of(path: str, kind: str = "sha1") -> str:

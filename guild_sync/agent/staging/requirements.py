@@ -11,11 +11,12 @@ from typing import Dict, List, Sequence
 
 from .. import protocol
 from ..catalog import describe, find, required
+from ..contents import placed
 from ..errors import AgentError
 from ..protocol import FILES, RequiredRun, RequirementForm, Value
 from ..store import rundir
 from . import fetching, given
-from .placing import add_required, add_text, copy_file
+from .placing import add_required, add_text
 
 
 def candidates(
@@ -95,7 +96,7 @@ def keep_files(home: str, run_id: str, root: str, files: Sequence[str]) -> None:
     below = "%s/%s/" % (rundir.JOB_PACKAGES, FILES)
     for name in files:
         kept = below + protocol.kept_name(name)
-        copy_file(os.path.join(root, name), rundir.guild_dir(directory), kept)
+        placed.copy(os.path.join(root, name), rundir.guild_dir(directory), kept)
 
 
 def resolve(home: str, directory: str, requires: Sequence[RequirementForm]) -> List[str]:

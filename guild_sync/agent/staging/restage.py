@@ -45,10 +45,12 @@ def restage(
     new_source: bool = False,
     force: bool = False,
     diff: str = "",
+    contents: Optional[Dict[str, int]] = None,
 ) -> Made:
     """Make a run that ended, or that was never started, pending, with these attributes and job.
 
-    With `new_source` its packages are removed, as others are about to be installed.
+    With `new_source` its packages are removed, as others are about to be installed; `contents`
+    and the answer are as `stage.stage` has them.
     Raises AgentError for one that runs, and for the copy of a remote's; with `force` not for
     one that only another machine on this disk has said to run.
     """
@@ -80,7 +82,7 @@ def restage(
             shutil.rmtree(packages, ignore_errors=True)
             given.forget_all(directory)
         inside.make(guild, rundir.JOB_PACKAGES)
-    return {"run_dir": directory}
+    return {"run_dir": directory, "missing": stage.wanting(home, run_id, contents)}
 
 
 def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:
@@ -139,4 +141,4 @@ def stage_in(
         rundir.remove_attrs(run_dir, rundir.attr_names(run_dir))
         revision.forget(run_dir)
         stage.fill(run_dir, run_id, opref, attributes, job, diff)
-    return {"run_dir": run_dir}
+    return {"run_dir": run_dir, "missing": []}

@@ -21,8 +21,12 @@ def adopt_source(
     source: str,
     run_dir: str = "",
     part: Optional[SourcePart] = None,
+    project: str = "",
 ) -> None:
-    """Give a pending run the source code, or a part of it, and the packages of the run `source`."""
+    """Give a pending run the source code, or a part of it, and the packages of the run `source`.
+
+    And what that was given, or of a copy without that what the folder `project` has of it.
+    """
     directory = run_dir or rundir.run_dir(home, run_id)
     origin = rundir.existing(rundir.run_dir(home, source))
     packages = os.path.join(rundir.guild_dir(origin), rundir.JOB_PACKAGES)
@@ -37,7 +41,7 @@ def adopt_source(
     revision.adopt(origin, directory)
     from . import given  # a new run does not need it
 
-    given.adopt_files(origin, directory)
+    given.adopt_files(origin, directory, project)
 
 
 def _link(source: str, target: str) -> None:
@@ -45,7 +49,7 @@ def _link(source: str, target: str) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
-        shutil.copy2(source, target)
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _source(directory: str) -> Tuple[str, List[str]]:

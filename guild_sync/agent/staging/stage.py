@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from ..errors import AgentError
 from ..protocol import Job, Made, Value, now
@@ -20,10 +20,12 @@ def stage(
     attributes: Dict[str, Value],
     job: Job,
     diff: str = "",
+    contents: Optional[Dict[str, int]] = None,
 ) -> Made:
     """Make the run, pending, with its attributes and the job that it is to do.
 
-    `diff`: how its project differed from the commit that an attribute names.
+    `diff`: how its project differed from the commit that an attribute names. `contents`, digest
+    -> size, are what it has need of: the answer has those that are to be sent.
 
     It appears whole or not at all. Asked again for a run that is still pending, as
     after a lost answer, it makes it anew.
@@ -46,7 +48,16 @@ def stage(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return {"run_dir": directory}
+    return {"run_dir": directory, "missing": wanting(home, run_id, contents)}
+
+
+def wanting(home: str, run_id: str, contents: Optional[Dict[str, int]]) -> List[str]:
+    """Those of the contents that are to be sent for the run."""
+    if not contents:
+        return []
+    from ..contents import receiving  # a run here has no use for it
+
+    return receiving.wanting(home, run_id, contents)
 
 
 def fill(
@@ -76,6 +87,9 @@ def mark_staged(home: str, run_id: str) -> None:
 def discard(home: str, run_id: str) -> None:
     """Remove a pending run that never was anything else; one that was is staged from now on."""
     directory = rundir.run_dir(home, run_id)
+    from ..contents import kept  # most runs come to be
+
+    kept.forget_incoming(home, run_id)
     if rundir.status(directory) != rundir.Status("pending"):
         return
     was_ready = rundir.was_ready(directory)  # before the lock takes a handle: there may be few

@@ -625,6 +625,7 @@ def state(directory: str) -> State:
         "stopped": None,
         "stamp": "",
         "left_out": [],
+        "inputs": [],
         "links": [],
         "notes": {},
         "unreadable": [],

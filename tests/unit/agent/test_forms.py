@@ -15,6 +15,7 @@ STATE: dict[str, object] = {
     **dict.fromkeys(("status", "remote", "exit_status", "started", "stopped", "bytes")),
     "stamp": "",
     "left_out": [["data/x", 3]],
+    "inputs": [],
     "links": [],
     "unreadable": [],
     "children": [],

@@ -335,7 +335,7 @@ def test_no_option_of_rsync_comes_from_the_environment(
     program = failing / "rsync"
     program.write_text('#!/bin/sh\nenv > "${0%/*}/env"\n')
     rsync.pull(GPU, "/there", (A,), failing, failing)
-    rsync.send_file(GPU, program, "/there")
+    rsync.send_named(GPU, {"aa": program}, "/there")
     assert "RSYNC" not in (failing / "env").read_text()
     assert "HOME=" in (failing / "env").read_text()
 

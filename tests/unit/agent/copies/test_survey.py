@@ -105,6 +105,7 @@ def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
         "max_size": None,
         "large": None,
         "delete": False,
+        "inputs": True,
     }
     selected = survey.survey(str(tmp_path), [B], selection=selection)["states"][B]
     assert selected["stamp"] != told[B]["stamp"], "another selection is another copy"

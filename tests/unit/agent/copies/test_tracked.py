@@ -18,10 +18,15 @@ def test_runs_that_run_on_a_remote_are_told_with_its_name_the_latest_first(home:
 
 def test_a_copy_tells_of_which_remote_and_what_it_was_made_without(home: Path) -> None:
     left_out = '[["a.ckpt", 7], ["odd"], 3]'
-    make(home, A, started=1, marks={"LOCK.confirmed": "5 gpu\n", "LOCK.left-out": left_out})
+    make(
+        home,
+        A,
+        started=1,
+        marks={"LOCK.confirmed": "5 gpu\n", "LOCK.left-out": left_out, "LOCK.inputs": '[["x", 5]]'},
+    )
     make(home, B, started=2, marks={"LOCK.remote": "other"})
     make(home, C, started=3)
     assert tracked.copies(str(home), [A, B, C]) == {
-        A: {"remote": "gpu", "left_out": [("a.ckpt", 7)], "cleaned": False},
-        B: {"remote": "other", "left_out": [], "cleaned": False},
+        A: {"remote": "gpu", "left_out": [("a.ckpt", 7)], "inputs": [("x", 5)], "cleaned": False},
+        B: {"remote": "other", "left_out": [], "inputs": [], "cleaned": False},
     }

@@ -36,6 +36,7 @@ def selection(exclude: list[str], include: Sequence[str] = ()) -> SelectionForm:
         "max_size": None,
         "large": None,
         "delete": False,
+        "inputs": True,
     }
 
 
