@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,13 +25,14 @@ _SERVER = Path(__file__).with_name("fork_server.py")
 _READ_AT_START = ("LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PYTHON", "SSL_")
 _CHUNK = 1 << 16
 
-_started: list[subprocess.Popen[bytes]] = []
+_started: list[tuple[subprocess.Popen[bytes], str]] = []
 
 
 def end_all() -> None:
     """End the servers, which is what they do once nobody can ask them any more."""
-    for server in _started:
+    for server, folder in _started:
         server.communicate()
+        shutil.rmtree(folder)
     _started.clear()
 
 
@@ -89,12 +91,13 @@ class Forks:
         """Where it listens; it is started by the first call."""
         with self._starting:
             if not self._address:
-                address = os.path.join(tempfile.mkdtemp(prefix="guild-forks-"), "socket")
+                folder = tempfile.mkdtemp(prefix="guild-forks-")
+                address = os.path.join(folder, "socket")
                 argv = [self._python, str(_SERVER), address, str(self._folder), *self._modules]
                 server = subprocess.Popen(
                     argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._environment
                 )
-                _started.append(server)
+                _started.append((server, folder))
                 assert server.stdout
                 assert server.stdout.readline() == b"ready\n", argv
                 self._address = address
