@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..errors import AgentError
 from ..machine.children import shared_handles
@@ -16,7 +16,7 @@ from .choice import Refusal, Stock
 from .shares import Held, Share, Taken
 
 _PAUSE = 1.0  # seconds between looks at what other runs of this login have
-_ASK_AGAIN = 10.0  # likewise, at what everybody has: it starts a program
+_ASK_AGAIN = 5.0  # likewise, at what everybody has: it starts a program
 
 
 class Waiting(NamedTuple):
@@ -100,7 +100,8 @@ class _Taker:
     def __init__(self, share: Share, variables: Dict[str, str]) -> None:
         self._share = share
         self._variables = variables
-        self._cards = Cards()
+        self._cards = Cards()  # as they were when they were asked for last
+        self._of_others = self._cards  # likewise, without what runs did on theirs
         self._asked = float("-inf")
         self._ticket = ""
         self._place: Optional[Held] = None
@@ -130,16 +131,17 @@ class _Taker:
         """What it needs, where that is free; else why not, and its place in the queue is taken."""
         if self._share.needs.get("gpus"):
             if time.monotonic() - self._asked < _ASK_AGAIN:
-                # What runs have is looked at first: only where they leave enough, others are.
                 with turns.turn() as folder:
-                    refusal = self._refusal(folder, without_others(self._cards))
+                    refusal = self._chosen(folder, shares.had(folder), self._of_others)
                 if isinstance(refusal, Refusal):
                     return refusal
             self._asked, found = time.monotonic(), smi.found(self._variables)
             seen = visible.seen(found.cards, self._variables)
             self._cards = found._replace(cards=tuple(seen))
         with turns.turn() as folder:
-            chosen = self._refusal(folder, self._cards)
+            had = shares.had(folder)
+            self._of_others = without_runs(self._cards, had)
+            chosen = self._chosen(folder, had, self._cards)
             if isinstance(chosen, Refusal):
                 if waits and not chosen.never and not self._ticket:
                     wanted = self._share_of(self._cards.cards)
@@ -152,15 +154,20 @@ class _Taker:
     def _share_of(self, some: Sequence[Card]) -> Share:
         return self._share._replace(cards=tuple(Taken(card.number, card.uuid) for card in some))
 
-    def _refusal(self, folder: str, seen: Cards) -> Union[Tuple[Card, ...], Refusal]:
-        had = shares.had(folder)
+    def _chosen(
+        self, folder: str, had: Sequence[Share], seen: Cards
+    ) -> Union[Tuple[Card, ...], Refusal]:
         if why := choice.why_not_named(self._share.devices, had):
             return Refusal(why)
         ahead = shares.waiting(folder, before=self._ticket)
         return choice.chosen(self._share.needs, Stock(seen, load.load(), had), ahead)
 
 
-def without_others(seen: Cards) -> Cards:
-    """The cards as if nobody but runs of this login worked on them."""
-    idle: List[Card] = [card._replace(used=0, processes=()) for card in seen.cards]
-    return seen._replace(cards=tuple(idle))
+def without_runs(seen: Cards, had: Sequence[Share]) -> Cards:
+    """The cards as if nobody worked on those that runs have."""
+    return seen._replace(
+        cards=tuple(
+            card._replace(used=0, processes=()) if choice.holder_of(card, had) else card
+            for card in seen.cards
+        )
+    )

@@ -11,10 +11,12 @@ from guild_sync.agent.capacity import turns
 from guild_sync.agent.store import locks
 
 # As nvidia-smi answers that is asked for the fields of agent/capacity/nvidia.py: four cards, on
-# which nobody works but whom the file `working` beside it names, `GPU-1, 4711` a line.
+# which nobody works but whom the file `working` beside it names, `GPU-1, 4711` a line. It counts in `asked` how often.
 SMI = """#!/bin/sh
 case "$*" in
-*query-gpu*) for i in 0 1 2 3; do echo "$i, GPU-$i, Fake, 80000, 10, 0"; done ;;
+*query-gpu*)
+    printf x >>"$(dirname "$0")/asked"
+    for i in 0 1 2 3; do echo "$i, GPU-$i, Fake, 80000, 10, 0"; done ;;
 *query-compute-apps*) cat "$(dirname "$0")/working" 2>/dev/null || true ;;
 esac
 """

@@ -93,6 +93,29 @@ def test_what_others_work_on_is_waited_for(
         assert shares.waiting(folder) == [], "it waits no more"
 
 
+def test_others_are_looked_at_less_often_and_when_a_run_ends(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    working, asked = tmp_path / "bin/working", tmp_path / "bin/asked"
+    working.write_text("GPU-0, 470\nGPU-1, 471\nGPU-2, 472\n")
+    first = take(variables, needs={"gpus": 1})
+    assert first.variables == {"CUDA_VISIBLE_DEVICES": "GPU-3"}
+    working.write_text(working.read_text() + "GPU-3, 473\n")  # which is the run's own
+    looks = []
+
+    def pause(seconds: float) -> bool:
+        looks.append(len(asked.read_text()))
+        if len(looks) == 4:
+            first.release()
+            working.write_text("GPU-0, 470\nGPU-1, 471\nGPU-2, 472\n")
+        return True
+
+    share = take(variables, Waiting(lambda text: None, pause), needs={"gpus": 1})
+    assert share.variables == first.variables
+    assert len(looks) == 4
+    assert len({*looks}) == 1, "nobody has been asked between the first look and the run's end"
+
+
 def test_a_run_that_is_told_to_end_waits_no_more(variables: dict[str, str]) -> None:
     take(variables, needs={"gpus": 4})
     with pytest.raises(AgentError, match="told to end while it waited for 1 GPU: none of 4"):
