@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
+from . import trees
 from .contents import unused
 from .copies import cleaned
 from .environments import kept
@@ -35,7 +35,7 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
             if leaving["kind"] == LOG:
                 os.unlink(leaving["path"])
             elif leaving["kind"] == FETCHED:
-                shutil.rmtree(leaving["path"], ignore_errors=True)
+                trees.remove_tree(leaving["path"])
         if any(leaving["kind"] == AGENT for leaving in told):
             upkeep.clean_agents(home, "")
         if any(leaving["kind"] == ENVIRONMENT for leaving in told):

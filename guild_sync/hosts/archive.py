@@ -10,8 +10,7 @@ import tempfile
 from contextlib import suppress
 from typing import TypeVar
 
-from guild_sync.agent import protocol
-from guild_sync.agent.catalog import trash
+from guild_sync.agent import protocol, trees
 from guild_sync.agent.protocol import Filters
 from guild_sync.config import limits
 from guild_sync.errors import GuildError
@@ -97,7 +96,7 @@ def _new_home() -> str:
         except OSError:  # a file system without flock: nobody takes it for one that was left
             is_held = True
         if is_held:
-            atexit.register(trash.remove_tree, home)
+            atexit.register(trees.remove_tree, home)
             return home
 
 
@@ -109,7 +108,7 @@ def _remove_left() -> None:
             with suppress(OSError):
                 handle = _hold(path)
                 if handle is not None:
-                    trash.remove_tree(path)
+                    trees.remove_tree(path)
                     os.close(handle)
 
 

@@ -357,7 +357,7 @@ OPEN = {
     *("agent.forms", "agent.json_text"),  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
-    "agent.catalog.trash",  # remove_tree: what came out of an archive to be looked at
+    "agent.trees",  # what came out of an archive to be looked at
     "agent.environments.asked",  # the pip that came with Python
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest

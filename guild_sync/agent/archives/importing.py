@@ -8,6 +8,7 @@ import os
 import stat
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from .. import trees
 from ..catalog import changes, trash
 from ..copies import expected, marks, stamps
 from ..errors import AgentError, refuse_exhaustion
@@ -165,7 +166,7 @@ def import_runs(
         inside.flush([incoming])
         _settle(home, incoming, wanted, found)
     finally:
-        trash.remove_tree(incoming)
+        trees.remove_tree(incoming)
     if move:
         same = same_in(home, file, found["there"])
         found["there"] = [i for i in found["there"] if i not in same]
@@ -366,5 +367,5 @@ def _remove_there(directory: str, before: str, run_id: str, found: Imported) -> 
             raise AgentError("it changed while it was imported")
         gone = writing.unfinished(os.path.dirname(directory))
         run.move(gone)  # whole: of what a kill leaves nobody takes a part for the run
-        if not trash.remove_tree(gone):
+        if not trees.remove_tree(gone):
             raise AgentError("not all of %s could be removed there" % rundir.shown(gone))

@@ -13,7 +13,7 @@ import zipfile
 from contextlib import ExitStack, contextmanager
 from typing import IO, Iterator, NamedTuple, Optional, Protocol, Set, Tuple
 
-from ..catalog import trash
+from .. import trees
 from ..errors import AgentError
 from ..protocol import RUN_ID
 from ..store import inside, rundir
@@ -119,7 +119,7 @@ def _alone(folder: str) -> Iterator[None]:
             return
         for name in os.listdir(folder):
             if name.startswith(_UNFINISHED):
-                trash.remove_tree(os.path.join(folder, name))
+                trees.remove_tree(os.path.join(folder, name))
         yield
     finally:
         os.close(handle)
@@ -132,7 +132,7 @@ def _new_folder(above: str, name: str = "") -> Iterator[str]:
     try:
         yield folder
     finally:
-        trash.remove_tree(folder)
+        trees.remove_tree(folder)
 
 
 def unfinished(above: str, name: str = "") -> str:

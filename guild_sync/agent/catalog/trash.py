@@ -7,20 +7,16 @@ for good is moved first into a folder that no listing looks into, Guild AI's nei
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from typing import Callable, Dict, Sequence
 
-from .. import protocol
+from .. import protocol, trees
 from ..errors import AgentError
 from ..protocol import Changed, Deleted
 from ..store import inside, rundir
 from ..store.home import HOME_ID
 from ..store.rest import AtRest
 from . import changes
-
-_DEEP = 8  # folders in one another, whatever they are called, have no path that is too long
-_RAISED = ".raised-"
 
 
 def delete(
@@ -158,9 +154,9 @@ def _with_dump(home: str, top: str, ids: Sequence[str], act: Callable[[str, str]
     kept: Dict[str, str] = {}
     for path in left:
         kept.update(_removed_elsewhere(home, path))
-        remove_tree(path)
+        trees.remove_tree(path)
     kept.update(_removed_elsewhere(home, dump))
-    if not remove_tree(dump):
+    if not trees.remove_tree(dump):
         raise AgentError(
             "could not remove all of %s" % dump,
             "Its runs are deleted, and shown nowhere. Remove what is left of them yourself.",
@@ -203,11 +199,11 @@ def _why_another(home: str, run_id: str, target: str) -> str:
 
 def _remove_run(directory: str) -> bool:
     """Remove a run, what tells that it is this one last: a kill may come meanwhile."""
-    for name in os.listdir(_opened(directory)):
+    for name in os.listdir(trees.opened(directory)):
         path = os.path.join(directory, name)
         if name != ".guild" and os.path.isdir(path) and not os.path.islink(path):
-            remove_tree(path)
-    return remove_tree(directory)
+            trees.remove_tree(path)
+    return trees.remove_tree(directory)
 
 
 def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
@@ -220,54 +216,3 @@ def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
         or_unwritable=True,
         force=force,
     )
-
-
-def remove_tree(path: str) -> bool:
-    """Remove a folder, and in it folders that their owner made read-only."""
-    if os.path.islink(path):  # a kill has left one that was about to take the place of another
-        os.unlink(path)
-        return True
-    if not _is_removed(path):
-        _make_shallow(_opened(path))
-        _is_removed(path)
-    return not os.path.lexists(path)
-
-
-def _is_removed(path: str) -> bool:
-    try:
-        shutil.rmtree(path, ignore_errors=True)
-    except RecursionError:  # it calls itself for each folder in a folder, up to Python 3.12
-        pass
-    return not os.path.lexists(path)
-
-
-def _make_shallow(top: str) -> None:
-    """Have all folders in one be open to their owner, and none be deep in others."""
-    waiting = [(top, 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        try:
-            with os.scandir(folder) as found:
-                paths = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
-        except OSError:
-            continue
-        for path in map(_opened, paths):
-            if depth < _DEEP:
-                waiting.append((path, depth + 1))
-                continue
-            raised = os.path.join(top, _RAISED + os.urandom(8).hex())
-            try:
-                os.rename(path, raised)
-            except OSError:  # not ours to move
-                continue
-            waiting.append((raised, 1))
-
-
-def _opened(folder: str) -> str:
-    """`folder`, which its owner may now read and write."""
-    try:
-        if not os.path.islink(folder):
-            os.chmod(folder, 0o700)
-    except OSError:
-        pass  # another's, or gone
-    return folder

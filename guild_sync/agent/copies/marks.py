@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 import time
 from functools import partial
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
-from .. import protocol
+from .. import protocol, trees
 from ..catalog import find
 from ..errors import AgentError
 from ..files import left_out
@@ -199,10 +198,10 @@ def incoming_folder(top: str, own: str = "") -> str:
     for name in os.listdir(top):
         path = os.path.join(top, name)
         if name.startswith(_INCOMING) and _is_left(name[len(_INCOMING) :], path):
-            shutil.rmtree(path, ignore_errors=True)
+            trees.remove_tree(path)
     own = own or "%s-%d" % (identity.place(), threading.get_native_id())
     path = os.path.join(top, _INCOMING + own)
-    shutil.rmtree(path, ignore_errors=True)
+    trees.remove_tree(path)
     os.mkdir(path, 0o700)
     return path
 
@@ -427,5 +426,5 @@ def end(home: str, incoming: str, ids: Sequence[str], remote: str = "") -> Dict[
                 os.rename(directory, os.path.join(incoming, run_id))  # whole, or gone
         if run_id in linked and remote:
             _make(directory, remote, incoming)
-    shutil.rmtree(incoming, ignore_errors=True)
+    trees.remove_tree(incoming)
     return linked

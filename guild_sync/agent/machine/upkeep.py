@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 import stat
 import sys
 import time
 from typing import List
 
+from .. import trees
 from ..protocol import Python
 from ..store import inside
 from . import folder
@@ -86,7 +86,7 @@ def _remove_unused(path: str) -> None:
         with open(main, "rb") as f:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.rename(path, gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    trees.remove_tree(gone)
 
 
 def python(_home: str) -> Python:

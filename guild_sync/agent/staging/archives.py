@@ -8,6 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Iterator
 
+from .. import trees
 from ..errors import AgentError
 from ..store import rundir
 
@@ -37,7 +38,7 @@ def unpacked(path: str, folder: str) -> Iterator[str]:
         _unpack(path, target)
         yield target
     finally:
-        shutil.rmtree(target, ignore_errors=True)
+        trees.remove_tree(target)
 
 
 def _unpack(path: str, target: str) -> None:

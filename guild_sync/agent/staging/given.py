@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
+from .. import trees
 from ..contents import inputs, kept, placed
 from ..contents.digests import sha256_of
 from ..errors import AgentError
@@ -75,7 +75,7 @@ def forget_all(directory: str) -> None:
         if os.path.islink(path) or os.path.isfile(path):
             os.unlink(path)
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            trees.remove_tree(path)
     write_manifest(directory, others)
     _forget_inputs(directory, [path for path, _ in found])
     rundir.remove_attrs(directory, ["deps"])
@@ -129,7 +129,7 @@ def adopt_files(origin: str, directory: str, project: str = "") -> None:
             copied.append(line)
         elif os.path.isdir(path):
             target = os.path.join(directory, name)
-            shutil.copytree(
+            trees.copy_tree(
                 path, target, symlinks=True, dirs_exist_ok=True, copy_function=handing.hand_on
             )
             copied.append(line)

@@ -8,6 +8,7 @@ import shlex
 import shutil
 from typing import Dict, List, Optional, Set
 
+from .. import trees
 from ..contents import digests, inputs, kept, placed
 from ..errors import AgentError
 from ..protocol import CACHE, FILES, RequirementForm, Value
@@ -16,7 +17,7 @@ from ..store.manifest import append_manifest, manifest_lines, write_manifest
 from . import archives
 from .selecting import Chosen, chosen, described, place_of
 
-_CACHES = shutil.ignore_patterns(CACHE)
+_CACHES = (CACHE,)
 _NO_DIGEST = "-"  # what Guild AI writes for a folder; of a link the run that it leads to says all
 
 
@@ -173,7 +174,7 @@ class _Placing:
             self._put(name, path, within, top or path)
             return
         elif is_folder:
-            shutil.copytree(
+            trees.copy_tree(
                 path, target, symlinks=False, ignore=_CACHES, copy_function=self._copy_below
             )
             digest = _NO_DIGEST
@@ -218,7 +219,8 @@ class _Placing:
         if not (self._requirement.get("replace") or name in self._source_code):
             return False
         if os.path.isdir(target) and not os.path.islink(target):
-            shutil.rmtree(target)
+            if not trees.remove_tree(target):
+                raise AgentError("cannot replace %s: not all of it goes" % rundir.shown(name))
         else:
             os.unlink(target)
         self._replaced.add(name)

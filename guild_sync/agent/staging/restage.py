@@ -7,9 +7,9 @@ that a kill at any moment leaves a pending or a staged run, never one with a wro
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Dict, Optional
 
+from .. import trees
 from ..catalog import describe, find
 from ..catalog.trials import deal_of
 from ..environments.kept import requirements_of
@@ -96,7 +96,7 @@ def restage(
         rundir.write_attrs(directory, attributes)
         packages = os.path.join(guild, rundir.JOB_PACKAGES)
         if new_source:
-            shutil.rmtree(packages, ignore_errors=True)
+            trees.remove_tree(packages)
             given.forget_all(directory)
         inside.make(guild, rundir.JOB_PACKAGES)
     return {"run_dir": directory, "missing": stage.wanting(home, run_id, contents)}

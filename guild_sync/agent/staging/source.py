@@ -9,6 +9,7 @@ import shutil
 import stat
 from typing import List, Optional, Sequence, Tuple
 
+from .. import trees
 from ..protocol import ENVIRONMENT, SourcePart
 from ..store import inside, manifest, revision, rundir
 from ..store.job import read_job
@@ -32,8 +33,8 @@ def adopt_source(
     packages = os.path.join(rundir.guild_dir(origin), rundir.JOB_PACKAGES)
     if os.path.isdir(packages):
         target = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(packages, target, symlinks=True, copy_function=_link)
+        trees.remove_tree(target)
+        trees.copy_tree(packages, target, symlinks=True, copy_function=_link)
     root, names = _source(origin)
     if part is not None:
         root, names = _part_of(root, names, part)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Dict, List, Optional
 
+from .. import trees
 from ..errors import AgentError
 from ..protocol import Job, Made, Value, now
 from ..store import atomic, inside, locks, revision, rundir
@@ -38,7 +38,7 @@ def stage(
             raise AgentError("run %s is there already" % run_id, kind="refused")
         _remove(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
-    shutil.rmtree(temporary, ignore_errors=True)
+    trees.remove_tree(temporary)
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
     try:
         rundir.mark(temporary, rundir.PENDING, flushed=False)
@@ -46,7 +46,7 @@ def stage(
         os.rename(temporary, directory)
         home_id(home, make=True)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        trees.remove_tree(temporary)
         raise
     return {"run_dir": directory, "missing": wanting(home, run_id, contents)}
 
@@ -119,6 +119,6 @@ def _remove(directory: str) -> None:
     """Remove a run, which at no moment is there in part; a later delete mends an end in between."""
     folder, name = os.path.split(directory)
     aside = os.path.join(folder, rundir.DELETING + name)
-    shutil.rmtree(aside, ignore_errors=True)
+    trees.remove_tree(aside)
     os.rename(directory, aside)
-    shutil.rmtree(aside)
+    trees.remove_tree(aside)

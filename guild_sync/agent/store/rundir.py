@@ -390,9 +390,9 @@ def put_attempt_aside(directory: str, again: bool = False) -> None:
 
 def forget_attempts(directory: str) -> None:
     """Remove the attempts of what is to be another run."""
-    import shutil  # no other start has a use for it
+    from .. import trees  # no other start has a use for it
 
-    shutil.rmtree(os.path.join(guild_dir(directory), ATTEMPTS), ignore_errors=True)
+    trees.remove_tree(os.path.join(guild_dir(directory), ATTEMPTS))
 
 
 def write_attr(directory: str, name: str, value: Plain, flushed: bool = True) -> None:

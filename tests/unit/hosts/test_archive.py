@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.agent.catalog import trash
+from guild_sync.agent import trees
 
 A = "a" * 32
 LOOK = """\
@@ -86,5 +86,5 @@ def test_nothing_is_left_of_what_was_looked_at_however_deep_its_folders_are(
         timeout=100,
     )
     left = os.listdir(temporary)
-    trash.remove_tree(str(temporary))  # pytest could not
+    trees.remove_tree(str(temporary))  # pytest could not
     assert (done.returncode, done.stderr, left) == (0, "", [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_a_tar_is_unpacked_whatever_packs_it(tmp_path: Path, name: str, mode: st
 
     assert archives.is_archive(str(tmp_path / name))
     assert found(tmp_path / name, tmp_path) == {"a": "x", "b/c": "xxx"}
+
+
+def test_nothing_is_left_of_folders_that_are_deeper_than_python_calls_itself(
+    tmp_path: Path,
+) -> None:
+    name = "/".join("d" * (sys.getrecursionlimit() + 100))
+    make_tar(tmp_path / "deep.tar", "w", member(name))
+    (tmp_path / "folder").mkdir()
+    with archives.unpacked(str(tmp_path / "deep.tar"), str(tmp_path / "folder")) as top:
+        assert Path(top, name).exists()
+    assert os.listdir(tmp_path / "folder") == []
 
 
 @pytest.mark.parametrize(("name", "mode"), TARS[1:])

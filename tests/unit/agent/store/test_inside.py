@@ -13,7 +13,8 @@ import pytest
 from rundirs import A, B, make, state
 from support import at_every_line
 
-from guild_sync.agent.catalog import changes, trash
+from guild_sync.agent import trees
+from guild_sync.agent.catalog import changes
 from guild_sync.agent.copies import marks
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out, reading
@@ -220,4 +221,4 @@ def test_a_walk_tells_what_os_walk_does_and_goes_where_that_cannot(tmp_path: Pat
     try:
         assert len([*inside.walk(str(deep))]) == 1201
     finally:  # pytest could not
-        assert trash.remove_tree(str(deep))
+        assert trees.remove_tree(str(deep))
