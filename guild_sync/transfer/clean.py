@@ -182,13 +182,6 @@ def counts(found: Cleaning) -> str:
 
 
 _GONE = "there no more"
-
-
-def _freed(state: State) -> int:
-    """The bytes that go with a run; what it was given, other runs there may have, too."""
-    return max(0, verify.bytes_of([state]) - sum(size for _, size in state["inputs"]))
-
-
 _CHANGED_HERE = "changed here meanwhile"
 
 
@@ -199,6 +192,11 @@ def _brought_back(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
     back = {*host.restore_runs(ids)["done"]}
     stays = f"it is in the trash there: 'guild restore -r {host.name}' brings it back"
     return {i: "it changed here meanwhile" + ("" if i in back else f"; {stays}") for i in ids}
+
+
+def _freed(state: State) -> int:
+    """The bytes that go with a run; what it was given, other runs there may have, too."""
+    return max(0, verify.bytes_of([state]) - sum(size for _, size in state["inputs"]))
 
 
 def _not_wished(

@@ -131,7 +131,7 @@ CLEAN = {
     "plan": "flag",
     **dict.fromkeys(("runs", "files"), "list"),
 }
-CLEANED_FILE = {"path": "text", "bytes": "whole"}
+CLEANED_FILE = {"kind": "text", "path": "text", "bytes": "whole"}
 CLEANED_RUN = {"run": "text", "kept": "text or nothing", "bytes": "whole or nothing"}
 VERIFIED_RUN = {
     **dict.fromkeys(("run", "remote", "verdict"), "text"),
@@ -160,7 +160,7 @@ PLANNED_RUN = {
 EXPORTED = {
     "file": "text",
     **dict.fromkeys(("done", "there"), "list"),
-    **dict.fromkeys(("refused", "running"), "mapping"),
+    **dict.fromkeys(("refused", "running", "inputs"), "mapping"),
     "bytes": "whole",
 }
 IMPORTED = {
