@@ -11,7 +11,8 @@ from guild_sync.agent.capacity import turns
 from guild_sync.agent.store import locks
 
 # As nvidia-smi answers that is asked for the fields of agent/capacity/nvidia.py: four cards, on
-# which nobody works but whom the file `working` beside it names, `GPU-1, 4711` a line. It counts in `asked` how often.
+# which nobody works but whom the file `working` beside it names, `GPU-1, 4711` a line. The file
+# `asked` gets a character each time.
 SMI = """#!/bin/sh
 case "$*" in
 *query-gpu*)
