@@ -175,14 +175,14 @@ def test_an_empty_line_offers_every_command_with_its_meaning(guild: Guild) -> No
 
 
 def test_a_dash_offers_the_options_that_the_help_shows(guild: Guild) -> None:
-    assert offered(guild, "remotes", "-") == ["--status", "--json", "--help"]
+    assert offered(guild, "remotes", "-") == ["--status", "--free", "--json", "--help"]
     assert "--with-label" in offered(guild, "runs", "label", "--with")
     assert offered(guild, "runs", "-Fo") == ["-Fo"]
     assert offered(guild, "runs", "--", "-") == []
 
 
 def test_where_no_word_can_follow_options_are_offered(guild: Guild) -> None:
-    assert offered(guild, "remotes", "") == ["--status", "--json", "--help"]
+    assert offered(guild, "remotes", "") == ["--status", "--free", "--json", "--help"]
 
 
 def test_the_subcommands_of_runs_and_remote_are_offered(guild: Guild) -> None:

@@ -43,6 +43,7 @@ RUN = {
     "attempt": "whole",
     "ended_by": "text or nothing",
     "waits": "text or nothing",
+    "deal": "mapping or nothing",
 }
 DETAILED_RUN = {
     **RUN,
