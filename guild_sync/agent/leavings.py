@@ -14,7 +14,7 @@ from .errors import AgentError
 from .machine import upkeep
 from .protocol import UNUSED, Leaving
 from .staging import fetching
-from .store import rundir
+from .store import inside, rundir
 
 LOG, AGENT, FETCHED, ENVIRONMENT = "log", "agent", "fetched", "environment"
 
@@ -27,7 +27,9 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
     With `remove` they are no more.
     """
     found = _found(home, before)
-    told: List[Leaving] = [{"kind": k, "path": path, "bytes": _bytes_of(path)} for k, path in found]
+    told: List[Leaving] = [
+        {"kind": k, "path": path, "bytes": inside.bytes_of(path)} for k, path in found
+    ]
     # Nobody may set the time that these are told by, so it is not asked for another.
     told += unused.unused(home, upkeep.UNUSED, remove)
     if remove:
@@ -78,13 +80,3 @@ def _linked(home: str, paths: List[str]) -> Set[str]:
         places.update({os.path.abspath(path): path, os.path.realpath(path): path})
     tops = (rundir.runs_dir(home), rundir.runs_dir(home, deleted=True)) if paths else ()
     return {place for top in tops for place in cleaned.linked(top, places)}
-
-
-def _bytes_of(path: str) -> int:
-    if not os.path.isdir(path):
-        return os.lstat(path).st_size
-    return sum(
-        os.lstat(os.path.join(top, name)).st_size
-        for top, _, names in os.walk(path)
-        for name in names
-    )

@@ -19,7 +19,10 @@ from guild_sync.output.terminal import clean
 from guild_sync.transfer import survey, verify
 from guild_sync.transfer.verify import DIFFERS, SAME, Verdict
 
-NOT_HOME = "not home"
+# Why runs stay.
+_NOT_HOME = "not home"
+_GONE = "there no more"
+_CHANGED_HERE = "changed here meanwhile"
 
 
 class Wish(NamedTuple):
@@ -181,8 +184,9 @@ def counts(found: Cleaning) -> str:
     return f"{total} kept: {listed}" if total else ""
 
 
-_GONE = "there no more"
-_CHANGED_HERE = "changed here meanwhile"
+def _freed(state: State) -> int:
+    """The bytes that go with a run; what it was given, other runs there may have, too."""
+    return max(0, verify.bytes_of([state]) - sum(size for _, size in state["inputs"]))
 
 
 def _brought_back(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
@@ -243,7 +247,7 @@ def _why_not_home(here: LocalHost, run_id: str, is_deleted: bool, status: str | 
         return "deleted here"
     if os.path.islink(place) and not place.exists():
         return "on a disk that is not mounted here"
-    return NOT_HOME
+    return _NOT_HOME
 
 
 def _linked(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:

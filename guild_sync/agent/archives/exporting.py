@@ -176,11 +176,17 @@ def _items(
 def _is_left_out(path: str, is_copy: bool) -> bool:
     """Whether it is a mark, which says what a run is on its own host; a copy waits elsewhere."""
     folder, _, name = path.partition("/")
-    if folder != ".guild":
-        return False
-    if name == rundir.PENDING or (is_copy and name in _WAITS):
-        return True
-    return name.startswith(locks.LOCK) and name not in NOTES
+    waits = _WAITS if is_copy else (rundir.PENDING,)
+    return is_of_host(path) or (folder == ".guild" and name in waits)
+
+
+def is_of_host(path: str) -> bool:
+    """Whether a path of a run is that of a mark which says how the run is on a host, or a remote.
+
+    An archive is no host: a run out of it is this machine's own, and at rest.
+    """
+    folder, _, name = path.partition("/")
+    return folder == ".guild" and name.startswith(locks.LOCK) and name not in NOTES
 
 
 def _is_text(name: str) -> bool:

@@ -6,111 +6,19 @@ import errno
 import itertools
 import os
 import stat
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from .. import trees
 from ..catalog import changes, trash
 from ..copies import expected, marks, stamps
 from ..errors import AgentError, refuse_exhaustion
 from ..files import left_out
-from ..protocol import Contents, Imported
-from ..store import attempts, inside, locks, rundir
+from ..protocol import Imported
+from ..store import inside, rundir
 from ..store.rest import AtRest
 from . import members, unpacking, writing
-from .exporting import MOST_COPIES, NOTES, same_in
+from .exporting import MOST_COPIES, is_of_host, same_in
 from .members import Member
-
-# What a listing needs to know of a run; each file of it is small, or no file of guild's.
-_ATTRIBUTES = ".guild/attrs"
-_MARKS = {".guild/" + name for name in ("opref", "manifest", rundir.STAGED, rundir.BATCH, *NOTES)}
-_MOST_SMALL = 1 << 20
-_MOST_MEMBERS = 5_000_000
-# Errors of one member's name or place, which say nothing of the others.
-_OF_MEMBER = {
-    errno.EEXIST: "the archive has two members of the name %s",
-    errno.ENAMETOOLONG: "its file %s has too long a name",
-    errno.EILSEQ: "no file can have the name %s here",
-    errno.ENOTDIR: "its file %s is in what is no folder",
-    errno.ELOOP: "its file %s is behind a link",
-    errno.EISDIR: "its file %s is a folder too",
-    errno.ENOENT: "its file %s is not there",
-}
-
-
-# ---- looked into
-
-
-def look(home: str, file: str) -> Contents:
-    """Have a guild home be what a listing of an archive's runs is made of; which there are."""
-    found: Contents = {"runs": {}, "strange": 0}
-    top = rundir.runs_dir(home)
-    os.makedirs(top, exist_ok=True)
-    with members.making_sense(file):
-        for number, member in enumerate(members.of_runs(file)):
-            if number > _MOST_MEMBERS:
-                raise AgentError("%s has too many members" % rundir.shown(file))
-            run_id, path = members.of_run(member)
-            if not run_id:
-                found["strange"] += _is_strange(member)
-                continue
-            run = found["runs"].setdefault(run_id, {"files": 0, "bytes": 0})
-            run["files"] += member.kind == members.FILE
-            run["bytes"] += member.size
-            if _is_listed(member, path):
-                _put_if_possible(top, member)
-            elif member.kind == members.FILE and _part(path) == attempts.OUTPUT:
-                _put_if_possible(top, member, hollow=True)
-    return found
-
-
-def _is_strange(member: Member) -> bool:
-    """Whether a member is none that guild or Guild AI puts beside runs."""
-    return bool(member.path) and not os.path.basename(member.path).startswith(".guild-")
-
-
-def _is_listed(member: Member, path: str) -> bool:
-    above, _, name = path.rpartition("/")
-    if member.kind == members.FOLDER:
-        return path in ("", ".guild", _ATTRIBUTES)
-    is_attribute = above == _ATTRIBUTES and rundir.is_attr_name(name)
-    is_small = member.kind == members.FILE and member.size <= _MOST_SMALL
-    return is_small and (path in _MARKS or is_attribute or _part(path) == attempts.RECORD)
-
-
-def _part(path: str) -> str:
-    folder, _, rest = path.partition("/")
-    return attempts.part(rest) if folder == ".guild" else ""
-
-
-def fill(home: str, file: str, run: str, below: Optional[str] = None) -> None:
-    """Have such a guild home tell of all files of one run: what they are called, how large.
-
-    Those in the folder `below` have their contents too; in all folders, where it is empty.
-    """
-    directory = rundir.existing(rundir.run_dir(home, run))
-    with members.making_sense(file):
-        for member in members.of_runs(file):
-            run_id, path = members.of_run(member)
-            if run_id != run or not path or _is_untrusted(path):
-                continue
-            is_file = member.kind == members.FILE
-            if is_file and (below is None or (below and not path.startswith(below + "/"))):
-                if not _is_listed(member, path):  # else its content is there
-                    _put_if_possible(directory, member, path, hollow=True)
-            elif member.kind in (members.FILE, members.FOLDER) or _is_within(member):
-                _put_if_possible(directory, member, path)
-
-
-def _put_if_possible(top: str, member: Member, path: str = "", hollow: bool = False) -> None:
-    """Put a member where it is only looked at: one that cannot be there is not shown."""
-    try:
-        unpacking.put(top, member, path, replace=True, hollow=hollow)
-    except OSError as e:
-        if e.errno not in _OF_MEMBER and e.errno != errno.EFBIG:
-            raise
-
-
-# ---- imported
 
 
 def import_runs(
@@ -194,7 +102,7 @@ class _Brought:
     def take(self, member: Member) -> None:
         """Unpack a member of a run that is wanted, and against which nothing has been found."""
         run_id, path = members.of_run(member)
-        if run_id not in self._wanted or run_id in self.found["refused"] or _is_untrusted(path):
+        if run_id not in self._wanted or run_id in self.found["refused"] or is_of_host(path):
             return
         self._left -= member.size
         if self._left < 0:
@@ -206,16 +114,16 @@ class _Brought:
             self._put(member, run_id, path)
         except OSError as e:
             refuse_exhaustion(e)
-            if e.errno not in _OF_MEMBER:
+            if e.errno not in unpacking.OF_MEMBER:
                 raise
-            self.found["refused"][run_id] = _OF_MEMBER[e.errno] % rundir.shown(path)
+            self.found["refused"][run_id] = unpacking.OF_MEMBER[e.errno] % rundir.shown(path)
 
     def _put(self, member: Member, run_id: str, path: str) -> None:
         if member.kind == members.OTHER:
             self.found["others"].setdefault(run_id, []).append(path)
         elif member.kind == members.HARD_LINK:
             self._put_hard_link(member, run_id, path)
-        elif member.kind == members.LINK and not _is_within(member):
+        elif member.kind == members.LINK and not unpacking.is_within(member):
             self.links.setdefault(run_id, []).append((path, member.target))
         else:
             unpacking.put(self.folder, member)
@@ -236,29 +144,6 @@ class _Brought:
     def _link(self, above: int, name: str, path: str) -> None:
         with inside.holding(self.folder, path, make=True) as (folder, base):
             os.link(name, base, src_dir_fd=above, dst_dir_fd=folder, follow_symlinks=False)
-
-
-def _is_untrusted(path: str) -> bool:
-    """Whether a path of a run is that of a mark which says how the run is on a host, or a remote.
-
-    An archive is no host: a run out of it is this machine's own, and at rest.
-    """
-    folder, _, name = path.partition("/")
-    return folder == ".guild" and name.startswith(locks.LOCK) and name not in NOTES
-
-
-def _is_within(member: Member) -> bool:
-    """Whether a link leads to a place in the runs, whatever other links there are.
-
-    Each `..` is at its beginning: behind a name, it would lead out of what a link leads to.
-    """
-    if member.target.startswith("/") or "\0" in member.target:
-        return False
-    parts = [part for part in member.target.split("/") if part not in ("", ".")]
-    ups = 0
-    while ups < len(parts) and parts[ups] == "..":
-        ups += 1
-    return ".." not in parts[ups:] and ups < len(parts) and ups < len(member.path.split("/"))
 
 
 def _finish(brought: _Brought, run_id: str) -> None:

@@ -8,6 +8,7 @@ import re
 import stat
 import struct
 import tarfile
+import time
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -175,8 +176,6 @@ def kind_of_mode(mode: int) -> str:
 
 
 def _time_in_zip(info: zipfile.ZipInfo) -> Optional[int]:
-    import time
-
     extra = info.extra
     while len(extra) >= 9:
         kind, length = struct.unpack("<HH", extra[:4])

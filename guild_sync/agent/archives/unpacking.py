@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import IO, Optional
 
@@ -14,6 +15,16 @@ _CHUNK = 1 << 20
 # to write to: what a copy from a remote gets (transport/rsync_argv.py).
 _OWNERS = {members.FILE: 0o600, members.FOLDER: 0o700}
 _MODE = 0o775
+# Errors of one member's name or place, which say nothing of the others.
+OF_MEMBER = {
+    errno.EEXIST: "the archive has two members of the name %s",
+    errno.ENAMETOOLONG: "its file %s has too long a name",
+    errno.EILSEQ: "no file can have the name %s here",
+    errno.ENOTDIR: "its file %s is in what is no folder",
+    errno.ELOOP: "its file %s is behind a link",
+    errno.EISDIR: "its file %s is a folder too",
+    errno.ENOENT: "its file %s is not there",
+}
 
 
 def put(
@@ -72,3 +83,17 @@ def _copy(content: IO[bytes], f: IO[bytes], size: int) -> None:
         else:
             f.write(chunk)
     f.truncate(size)
+
+
+def is_within(member: Member) -> bool:
+    """Whether a link leads to a place in the runs, whatever other links there are.
+
+    Each `..` is at its beginning: behind a name, it would lead out of what a link leads to.
+    """
+    if member.target.startswith("/") or "\0" in member.target:
+        return False
+    parts = [part for part in member.target.split("/") if part not in ("", ".")]
+    ups = 0
+    while ups < len(parts) and parts[ups] == "..":
+        ups += 1
+    return ".." not in parts[ups:] and ups < len(parts) and ups < len(member.path.split("/"))

@@ -70,23 +70,13 @@ def delete_checked(
 
 
 def in_trash(home: str, ids: Sequence[str]) -> Dict[str, Deleted]:
-    """When runs were deleted, and how much they are; of one that lies elsewhere, its link."""
+    """When runs were deleted, and their bytes, also where one lies elsewhere and is a link here."""
     found: Dict[str, Deleted] = {}
     for run_id in ids:
         directory = rundir.run_dir(home, run_id, deleted=True)
-        size = 0
-        for folder, _, names in inside.walk(directory):
-            size += sum(_size_of(os.path.join(folder, name)) for name in names)
-        # A move changes nothing of it but this.
-        found[run_id] = {"time": os.lstat(directory).st_ctime_ns // 1000, "bytes": size}
+        deleted = os.lstat(directory).st_ctime_ns // 1000  # a move changes nothing of it but this
+        found[run_id] = {"time": deleted, "bytes": inside.bytes_of(directory)}
     return found
-
-
-def _size_of(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
-    except OSError:  # of too long a path, say
-        return 0
 
 
 def purge(home: str, ids: Sequence[str]) -> Changed:

@@ -51,7 +51,7 @@ def left_out(directory: str, selection: SelectionForm, is_over: bool, most: int)
             excluded = is_excluded or any(matches(path, wanted) for wanted in exclude)
             if stat.S_ISDIR(status.st_mode):
                 if excluded and not include:
-                    found.append((path + "/", _size_of(item.path)))
+                    found.append((path + "/", inside.bytes_of(item.path)))
                 else:
                     folders.append((path + "/", excluded))
             else:
@@ -83,17 +83,6 @@ def _entries(folder: str) -> List["os.DirEntry[str]"]:
     except OSError as e:
         refuse_exhaustion(e)
         return []
-
-
-def _size_of(folder: str) -> int:
-    total = 0
-    for top, _, names in inside.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(top, name)).st_size
-            except OSError:
-                pass
-    return total
 
 
 def write_note(directory: str, name: str, what: Sequence[Tuple[str, Union[int, str]]]) -> None:

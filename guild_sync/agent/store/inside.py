@@ -193,6 +193,21 @@ def _leads_to_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
+def bytes_of(path: str) -> int:
+    """The bytes of a file, or of all files in a folder: of those that can be looked at."""
+    total = 0 if os.path.isdir(path) else _size_of(path)
+    for folder, _, files in walk(path):
+        total += sum(_size_of(os.path.join(folder, name)) for name in files)
+    return total
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:  # it went while we looked, or has too long a path
+        return 0
+
+
 def make(folder: str, name: str) -> None:
     """Make a folder, and those that it is in, where they are not there yet."""
     with holding(folder, name + "/.", make=True):

@@ -15,7 +15,7 @@ import pytest
 from packed import export, import_, kinds
 from rundirs import A, B, C, make
 
-from guild_sync.agent.archives import exporting, importing, members
+from guild_sync.agent.archives import exporting, importing, looking, members
 from guild_sync.agent.copies import expected, stamps, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
@@ -266,7 +266,7 @@ def test_a_zip_whose_names_have_a_nul_gets_no_further_than_its_run(
 
 @pytest.mark.parametrize("run_id", ["x", "A" * 32, "a" * 31, "a" * 33, f"{A}\n"])
 def test_what_has_no_runs_id_is_no_run(home: Path, tmp_path: Path, run_id: str) -> None:
-    found = importing.look(str(home), str(tar(tmp_path / "x.tar", run_id=run_id)))
+    found = looking.look(str(home), str(tar(tmp_path / "x.tar", run_id=run_id)))
     assert found == {"runs": {}, "strange": 3}
 
 
@@ -476,7 +476,7 @@ def test_how_much_would_be_written_is_known_before(home: Path, tmp_path: Path) -
     bomb = member(f"{A}/bomb", size=1 << 24)
     path = tar(tmp_path / "x.tar.zst", bomb)
     assert path.stat().st_size < 10_000
-    found = importing.look(str(home), str(path))
+    found = looking.look(str(home), str(path))
     assert found["runs"][A] == {"files": 4, "bytes": (1 << 24) + len(OPREF) + 33}
     assert sum(p.lstat().st_size for p in home.rglob("*") if p.is_file()) < 10_000
 
@@ -504,9 +504,9 @@ def test_a_sparse_member_which_may_be_of_any_size_is_left_out(home: Path, tmp_pa
 def test_a_listing_of_files_of_any_size_takes_no_room(home: Path, tmp_path: Path) -> None:
     large = (f"{A}/.guild/attrs/large", b"x" * (2 << 20))
     path = str(tar(tmp_path / "x.tar", large))
-    importing.look(str(home), path)
+    looking.look(str(home), path)
     assert not (home / "runs" / A / ".guild" / "attrs" / "large").exists()
-    importing.fill(str(home), path, A)
+    looking.fill(str(home), path, A)
     assert (home / "runs" / A / ".guild" / "attrs" / "exit_status").read_text() == "0"
     assert (home / "runs" / A / ".guild" / "attrs" / "large").stat().st_size == 2 << 20
     assert (home / "runs" / A / ".guild" / "attrs" / "large").stat().st_blocks == 0
@@ -523,7 +523,7 @@ def test_what_is_looked_at_comes_and_no_more(home: Path, tmp_path: Path, name: s
     export(home, tmp_path / name)
     there = tmp_path / "there"
 
-    importing.look(str(there), str(tmp_path / name))
+    looking.look(str(there), str(tmp_path / name))
     seen = there / "runs" / A
     earlier = {f".guild/attempts{below}" for below in ("", "/1", "/1/attempt.json", "/1/output")}
     attributes = {".guild/attrs", ".guild/attrs/id"}
@@ -531,16 +531,16 @@ def test_what_is_looked_at_comes_and_no_more(home: Path, tmp_path: Path, name: s
     told = [list(attempts.earlier(str(place / ".guild"), 3, 4)) for place in (run, seen)]
     assert told[0] == told[1] == [(1, attempts.AttemptEnd(1, 2, 1), True)]
     assert (seen / ".guild" / "attempts" / "1" / "output").read_bytes() == bytes(4)
-    importing.fill(str(there), str(tmp_path / name), A)
+    looking.fill(str(there), str(tmp_path / name), A)
     assert names_in(seen) == names_in(run) - {"away"}
     for name_kept in (".guild/opref", ".guild/attrs/id", ".guild/attempts/1/attempt.json"):
         assert (seen / name_kept).read_bytes() == (run / name_kept).read_bytes() != b""
     assert (seen / "model").read_bytes() == bytes(5)
-    importing.fill(str(there), str(tmp_path / name), A, ".guild")
+    looking.fill(str(there), str(tmp_path / name), A, ".guild")
     assert (seen / ".guild" / "output").read_text() == "said at last"
     assert (seen / ".guild" / "attempts" / "1" / "output").read_text() == "said"
     assert (seen / "model").read_bytes() == bytes(5)
-    importing.fill(str(there), str(tmp_path / name), A, "")
+    looking.fill(str(there), str(tmp_path / name), A, "")
     assert (seen / "latest").read_text() == "large"
 
 
@@ -635,7 +635,7 @@ def test_only_from_a_folder_runs_are_moved(home: Path, tmp_path: Path, kind: str
 def test_links_of_a_folder_are_not_followed(home: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / A).symlink_to(make(tmp_path / "elsewhere", A))
-    assert importing.look(str(home), str(tmp_path / "out"))["runs"].keys() == {A}
+    assert looking.look(str(home), str(tmp_path / "out"))["runs"].keys() == {A}
     assert import_(home, tmp_path / "out")["refused"].keys() == {A}
 
 

@@ -219,6 +219,11 @@ def test_a_walk_tells_what_os_walk_does_and_goes_where_that_cannot(tmp_path: Pat
     for at in (400, 800, 1200):  # deeper than Python calls itself
         (deep / "/".join("x" * at)).mkdir(parents=True)
     try:
+        (deep / "x/file").write_text("ten bytes.")
+        (deep / "x/link").symlink_to("file")
         assert len([*inside.walk(str(deep))]) == 1201
+        assert inside.bytes_of(str(deep)) == len("ten bytes.") + len("file")
+        assert inside.bytes_of(str(deep / "x/file")) == len("ten bytes.")
+        assert inside.bytes_of(str(deep / "gone")) == 0
     finally:  # pytest could not
         assert trees.remove_tree(str(deep))
