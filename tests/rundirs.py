@@ -7,6 +7,9 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import NOTES, Plain, State, Value
 from guild_sync.agent.store import attrs
+from guild_sync.dealing import batches
+from guild_sync.dealing.batches import Batch
+from guild_sync.project.wheel import Built
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 
@@ -45,3 +48,23 @@ def state(status: str | None, **known: Value) -> State:
         "stalls": 0,
     }
     return {**found, **known}  # type: ignore[typeddict-item]
+
+
+def new_batch(batch_id: str = C, made: float = 1.0) -> Batch:
+    """A batch of the trials A and B over gpu1 and gpu2; its folder is there."""
+    folder = batches.folder_of(batch_id)
+    folder.mkdir(parents=True)
+    return Batch(
+        batch_id,
+        name="op",
+        made=made,
+        remotes=("gpu1", "gpu2"),
+        trials=(A, B),
+        needs={"gpus": 1},
+        secrets=("TOKEN",),
+        stops=True,
+        built=Built(folder / "a.whl", "gpkg.a", "1.0", "gpkg/a", ("b",)),
+        files=("data.txt",),
+        requires=("b",),
+        python_requires=">=3.8",
+    )

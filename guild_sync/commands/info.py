@@ -18,6 +18,8 @@ or started again; 'attempts' has how the others ended, and the last one too wher
 waits before it tries again, or was ended then. The output of one that another has followed is
 'guild cat RUN -p .guild/attempts/1/output'. 'ended_by' is the limit that has ended it.
 'environment' has the packages that the project requires: which one it is, and what is in it.
+'batch' is the batch over several remotes that the run is a trial of; of one that still waits here
+'refused' says which of them do not take it, and why.
 'vcs_commit' is the git commit that the project was at, with a star where its work tree
 differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.
 

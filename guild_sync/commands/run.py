@@ -21,6 +21,12 @@ which is CSV, JSON or YAML: one run for each row or item. An operation with step
 pipeline: each step is a run, and the first that fails ends it. Either run has links to its
 runs; started again, it runs those that have not completed.
 
+With several remotes each trial is a run of its own that waits here, 'staged (gpu1,gpu2)', goes to
+the first of them that has a place, and comes home when it has ended. A remote has one at a time,
+or as many as 'places' of its config says, or as have the GPUs, cores and memory that they need.
+Not waited for, or after Ctrl-C, 'guild sync' deals the rest, also from cron. 'guild stop BATCH'
+ends all of it.
+
 What an operation requires of another's run comes from the latest completed run of that on
 the same host, or from the one that the flag of that name says: prepare=RUN.
 
@@ -29,7 +35,8 @@ RUN is an index (1 is the latest), a run id or the beginning of one.
 Options:
   -r, --remote NAME   Run it there. NAME is a remote of the config file, or
                       ssh:[USER@]HOST[:PORT][:PATH]. Of several, gpu1,gpu2 or a group or
-                      'any', the run goes to the freest that has what it needs.
+                      'any', the run goes to the freest that has what it needs, and the
+                      trials of a batch are dealt out as places get free: see below.
   -n, --no-wait       Do not wait for the run to end.
   --background        The same.
   --stage             Make the run without starting it.

@@ -10,6 +10,9 @@ they leave; with -r your own there, as --mine has them, and how many others ther
 Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) RUN is gpu1:3, gpu1:1:5
 or an id that one of them has. They are stopped at once; one that is down keeps no other waiting.
 
+A batch over several remotes is stopped by its id, BATCH, or the beginning of it in place of RUN:
+what is not dealt yet goes to the trash, what runs is stopped.
+
 An operation gets SIGTERM, and so does everything in its process group. What has not ended
 after SECONDS is killed. A queue is not killed: it ends when the run that it started has.
 

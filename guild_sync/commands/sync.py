@@ -15,6 +15,9 @@ and so do trials and steps that start later. Until then it is 'not here yet' in 
 status', and its id names it here. 'guild run --no-track' and 'track: no' of a remote leave
 it out.
 
+Trials of a batch over several remotes that wait here are dealt to those that have places, unless
+RUN or filters say what is meant.
+
 A run that its remote says it has no more becomes 'lost' when it says so again, at a sync
 a minute later or more. Nothing of it is removed here.
 

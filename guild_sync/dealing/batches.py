@@ -21,7 +21,7 @@ from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import guild_home
 from guild_sync.hosts.local import LocalHost
 from guild_sync.project.wheel import Built
-from guild_sync.runs.sent import Package, contents_of
+from guild_sync.runs.sent import SentProject, contents_of
 
 _FOLDER = "batches"
 _RECORD = "batch.json"
@@ -80,11 +80,11 @@ def files_folder(batch_id: str) -> Path:
     return folder_of(batch_id) / "files"
 
 
-def package(batch: Batch) -> Package:
+def package(batch: Batch) -> SentProject:
     """The project as each trial is given it. Raises GuildError for a file that is not there."""
     kept = files_folder(batch.id)
     contents = contents_of(batch.built.wheel, {name: kept / name for name in batch.files})
-    return Package(batch.built, contents, batch.requires, batch.python_requires)
+    return SentProject(batch.built, contents, batch.requires, batch.python_requires)
 
 
 def keep(batch: Batch, is_made: bool) -> None:

@@ -133,13 +133,15 @@ class Dealer:
 
     def _has_place(self, host: RemoteHost, batch: Batch) -> bool:
         """Whether a trial can run there now, beside those that do."""
+        if batch.needs and not self._is_free(host, batch):
+            return False
         trials = [t for each in self._batches for t in self._here.trials(each.trials)]
         busy = [t for t in trials if t["remote"] == host.name and not batches.is_over(t)]
         places = host.remote.places or (None if batch.needs else 1)
-        if places is not None and len(busy) >= places:
-            return False
-        if not batch.needs:
-            return True
+        return places is None or len(busy) < places
+
+    def _is_free(self, host: RemoteHost, batch: Batch) -> bool:
+        """Whether the remote has free what a trial needs; where it never has, it gets none."""
         free = host.free(host.environment(), batch.needs)
         if free["never"]:
             why = f"there is no room for {needed(batch.needs)}: {free['refusal']}"

@@ -12,7 +12,6 @@ from guild_sync.fleet.asking import asked
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.console import say
-from guild_sync.output.formats import counted
 from guild_sync.runs import stop as runs_stop
 
 _PREFIX = re.compile("[0-9a-f]{4,32}\\Z")
@@ -34,7 +33,7 @@ def stop(batch: Batch, here: LocalHost, patience: float | None, force: bool) -> 
     waiting = batches.waiting(trials)
     if waiting:
         here.delete_runs(waiting)
-        say(f"{counted(len(waiting))} of {batch.name} not dealt yet: deleted, as 'guild rm' does")
+        say(f"{len(waiting)} trials that were not dealt yet are in the trash")
     of_remotes: dict[str, list[str]] = {}
     for trial in trials:
         if trial["remote"] and trial["status"] not in (*FINAL, "lost"):

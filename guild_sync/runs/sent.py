@@ -32,7 +32,7 @@ class Sending(NamedTuple):
         return {form["digest"]: form["size"] for form in self.forms.values()}
 
 
-class Package(NamedTuple):
+class SentProject(NamedTuple):
     """A project as a run on a remote is given it, and what is installed for that."""
 
     built: Built

@@ -22,7 +22,7 @@ from guild_sync.output.formats import size
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs import person
 from guild_sync.runs.launch import Launch, opref_on
-from guild_sync.runs.sent import Package, Sending, contents_of, files_of
+from guild_sync.runs.sent import Sending, SentProject, contents_of, files_of
 
 if TYPE_CHECKING:
     from guild_sync.hosts.remote import RemoteHost
@@ -170,7 +170,9 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, trac
     with tempfile.TemporaryDirectory(prefix="guild-") as folder:
         built = wheel.build(found, launch.package, Path(folder))
         contents = contents_of(built.wheel, files_of(found.project, launch.files))
-        package = Package(built, contents, launch.requires, launch.package.python_requires or "")
+        package = SentProject(
+            built, contents, launch.requires, launch.package.python_requires or ""
+        )
         make = partial(_make_empty, launch, host, track)
         directory = make_from(package, launch.run_id, launch.job, host, make, say)
         say(f"Successfully installed {built.name}-{built.version}")
@@ -178,7 +180,7 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, trac
 
 
 def make_from(
-    package: Package,
+    package: SentProject,
     run_id: str,
     job: Job,
     host: RemoteHost,
