@@ -198,11 +198,6 @@ def _brought_back(host: RemoteHost, ids: Sequence[str]) -> dict[str, str]:
     return {i: "it changed here meanwhile" + ("" if i in back else f"; {stays}") for i in ids}
 
 
-def _freed(state: State) -> int:
-    """The bytes that go with a run; what it was given, other runs there may have, too."""
-    return max(0, verify.bytes_of([state]) - sum(size for _, size in state["inputs"]))
-
-
 def _not_wished(
     runs: Sequence[Run], states: Mapping[str, State | None], wish: Wish
 ) -> dict[str, str]:

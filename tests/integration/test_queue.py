@@ -101,7 +101,7 @@ def test_a_killed_queue_leaves_its_run_running(place: Place) -> None:
 def test_a_queue_may_wait_until_no_other_run_runs(place: Place) -> None:
     running, other_queue = place.started(op="until"), started_queue(place, "gpus=device=6")
     place.wait_for_output(running, "up")
-    waits = place.staged("--gpus", "device=5", op="quick")  # not for the other queue
+    waits = place.staged("--gpus", "device=75", op="quick")  # not for the other queue
     said = place.ok("run", "queue", "wait-for-running=yes", "run-once=yes", "-y").lines
     assert f"Waiting for runs to end: {running}" in said
     assert "The queue has ended: it started 0 runs" in said
@@ -175,9 +175,9 @@ def test_the_copy_of_a_staged_run_is_not_started_here(
 def test_runs_of_a_queue_have_the_environment_of_their_own_and_its_gpus(place: Place) -> None:
     project(place.guild.folder, "shows: {exec: 'sh -c env'}")
     run_id = place.staged(op="shows")
-    place.ok("run", "queue", "run-once=yes", "--gpus", "device=5", "-y")
+    place.ok("run", "queue", "run-once=yes", "--gpus", "device=75", "-y")
     lines = place.output(run_id).splitlines()
-    assert "CUDA_VISIBLE_DEVICES=5" in lines
+    assert "CUDA_VISIBLE_DEVICES=75" in lines
     assert f"RUN_ID={run_id}" in lines
     assert not [line for line in lines if "POLL_INTERVAL" in line or "RUN_ONCE" in line]
     (path,) = [line for line in lines if line.startswith("PYTHONPATH=")]
@@ -188,13 +188,13 @@ def test_a_queue_for_gpus_starts_no_run_that_was_staged_for_others(place: Place)
     project(place.guild.folder, "shows: {exec: 'printenv CUDA_VISIBLE_DEVICES'}")
     one, two, any_of_them = (
         place.staged(*words, op="shows")
-        for words in (("--gpus", "device=1"), ("--gpus", "device=2"), ())
+        for words in (("--gpus", "device=71"), ("--gpus", "device=72"), ())
     )
-    place.ok("run", "queue", "run-once=yes", "gpus=device=1", "-y")
-    assert [place.output(run).strip() for run in (one, any_of_them)] == ["1", "1"]
+    place.ok("run", "queue", "run-once=yes", "gpus=device=71", "-y")
+    assert [place.output(run).strip() for run in (one, any_of_them)] == ["71", "71"]
     assert place.status(two) == "staged"
-    place.ok("run", "queue", "run-once=yes", "--gpus", "device=3", "-y")
-    assert place.output(two).strip() == "2"
+    place.ok("run", "queue", "run-once=yes", "--gpus", "device=73", "-y")
+    assert place.output(two).strip() == "72"
 
 
 @pytest.mark.parametrize("flag", ["poll-interval=0", "poll-interval=x", "run-once=7", "x=1"])
