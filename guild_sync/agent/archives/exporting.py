@@ -33,7 +33,6 @@ from .writing import Piece, Writer, clear, writing
 # remotes, and an archive is not believed in them.
 NOTES = (left_out.LEFT_OUT, left_out.INPUTS, left_out.LINKS, rundir.LOCK_UNREADABLE)
 _WAITS = (rundir.PENDING, rundir.STAGED)
-_ENDLESS = float("inf")
 MOST_COPIES = 1_000_000  # files and folders that links lead to: a few can lead to any number
 
 
@@ -133,7 +132,7 @@ def ids_in(file: str) -> Set[str]:
 
 
 def _begun(home: str, run_id: str, move: bool, found: Exported) -> str:
-    """The stamp of a run that may be exported; it is written down where it is not over."""
+    """The seal of a run that may be exported; where that is not over, `found` says so."""
     directory = rundir.existing(rundir.run_dir(home, run_id))
     linked = rundir.why_linked(directory)
     if linked:
@@ -147,7 +146,7 @@ def _begun(home: str, run_id: str, move: bool, found: Exported) -> str:
         if move:
             raise AgentError("it is %s%s" % (now.text, where))
         found["running"][run_id] = now.text + where
-    return stamps.stamp(directory, _ENDLESS)
+    return stamps.seal(directory)
 
 
 def _items(
@@ -326,7 +325,7 @@ def _remove(home: str, before: Dict[str, str], found: Exported) -> None:
     """Remove the runs that are in the archive now, but for those that have changed meanwhile."""
     same = []
     for run_id in found["done"]:
-        if stamps.stamp(rundir.run_dir(home, run_id), _ENDLESS) == before[run_id]:
+        if stamps.seal(rundir.run_dir(home, run_id)) == before[run_id]:
             same.append(run_id)
         else:
             found["refused"][run_id] = "it changed while it was exported, and stays here too"

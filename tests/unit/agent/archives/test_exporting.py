@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from faults import change_a_byte
 from packed import KINDS, export, import_, kinds
 from rundirs import A, B, C, make
 
@@ -198,8 +199,10 @@ def test_a_move_that_was_killed_is_ended_by_the_next_where_both_are_the_same(
 def test_a_run_that_changes_while_it_is_moved_stays_here_too(home: Path, tmp_path: Path) -> None:
     run = ended(home)
     found = export(home, tmp_path / "out")
+    before = exporting._begun(str(home), A, True, found)
+    change_a_byte(run / ".guild/opref")
 
-    exporting._remove(str(home), {A: "the stamp of another moment"}, found)
+    exporting._remove(str(home), {A: before}, found)
 
     assert found["refused"] == {A: "it changed while it was exported, and stays here too"}
     assert run.exists()
