@@ -199,6 +199,21 @@ def is_forgotten(batch: Batch, trials: Sequence[Trial]) -> bool:
     return is_done
 
 
+def has_work(here: LocalHost) -> bool:
+    """Whether any trial waits for a remote that may yet take it."""
+    return any(
+        trial["waits"] and trial["status"] and not set(batch.remotes) <= trial["refused"].keys()
+        for batch in batches(here)
+        if not batch.stopped
+        for trial in here.trials(batch.trials)
+    )
+
+
+def counted(count: int) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count} trial{'' if count == 1 else 's'}"
+
+
 def is_over(trial: Trial) -> bool:
     """Whether it is home, or lost, or was deleted here."""
     if trial["status"] in (None, "lost"):

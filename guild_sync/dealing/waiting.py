@@ -94,13 +94,13 @@ def _status(batch: Batch, trials: Sequence[Trial]) -> int:
     failed = [trial for trial in trials if batches.has_failed(trial) or trial in refused]
     deleted = [trial for trial in trials if trial["status"] is None]
     if deleted:
-        say(f"{len(deleted)} of {len(trials)} trials were deleted")
+        say(f"Of {batches.counted(len(trials))}, deleted: {len(deleted)}")
     if failed:
-        say(f"{len(failed)} of {len(trials)} trials failed")
+        say(f"{len(failed)} of {batches.counted(len(trials))} failed")
         return exit_status(failed[0]["exit_status"]) or Exit.ERROR
     if len(deleted) == len(trials):
         return Exit.ERROR
-    say(f"{len(trials) - len(deleted)} trials have completed")
+    say(f"Completed: {batches.counted(len(trials) - len(deleted))}")
     return Exit.OK
 
 
@@ -118,7 +118,7 @@ def _tell_left(batch: Batch, trials: Sequence[Trial]) -> None:
     parts = [f"{len(waiting)} not dealt yet", *parts] if waiting else parts
     if not parts:
         return
-    say(f"Of {len(trials)} trials, {', '.join(parts)}")
+    say(f"Of {batches.counted(len(trials))}, {', '.join(parts)}")
     say(
         "'guild sync' deals trials and brings them home; 'guild sync --crontab' has a line for cron"
     )

@@ -16,6 +16,7 @@ from guild_sync.sync.request import Visit, Wanted, wanted
 
 if TYPE_CHECKING:
     from guild_sync.dealing.dealer import Dealer
+    from guild_sync.hosts.local import LocalHost
     from guild_sync.sync.ledger import Entry
 
 T = TypeVar("T")
@@ -67,11 +68,24 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
 
 def _dealer(visit: Visit) -> Dealer | None:
     """Who deals the trials of batches over several remotes; None where there is no such batch."""
-    if not os.path.isdir(os.path.join(visit.here.home, "batches")):  # most guild homes have none
+    if not _has_batches(visit.here):
         return None
     from guild_sync.dealing.dealer import Dealer
 
     return Dealer(visit.here, visit.dealt or visit.say, visit.warn, visit.batch)
+
+
+def has_trials(here: LocalHost) -> bool:
+    """Whether trials wait here to be dealt to remotes."""
+    if not _has_batches(here):
+        return False
+    from guild_sync.dealing.batches import has_work
+
+    return has_work(here)
+
+
+def _has_batches(here: LocalHost) -> bool:
+    return os.path.isdir(os.path.join(here.home, "batches"))  # most guild homes have none
 
 
 def _of_batch(grouped: Mapping[str, Wanted], batch_id: str) -> dict[str, Wanted]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rundirs import A, B, C, make, new_batch
 
-from guild_sync.agent.protocol import Trial
+from guild_sync.agent.protocol import Deal, Trial
 from guild_sync.agent.store import identity
 from guild_sync.dealing import batches, ending
 from guild_sync.hosts.local import LocalHost
@@ -83,3 +83,19 @@ def test_who_waits_and_who_has_failed() -> None:
     failed = [trial(status=s) for s in ("error", "terminated", "lost")]
     assert all(map(batches.has_failed, failed))
     assert not any(map(batches.has_failed, [waits, trial(), trial(status=None)]))
+
+
+def test_there_is_work_while_a_remote_may_take_a_trial(here: LocalHost) -> None:
+    found = new_batch()
+    batches.keep(found, is_made=True)
+    assert not batches.has_work(here)
+    make(Path(here.home), A, {"STAGED": ""})
+    deal: Deal = {"batch": C, "number": 1, "count": 2, "remotes": ["gpu1", "gpu2"], "refused": {}}
+    here.note_trial(A, deal)
+    here.note_refused([A], "gpu1", "no")
+    assert batches.has_work(here)
+    here.note_refused([A], "gpu2", "no")
+    assert not batches.has_work(here)
+    here.note_trial(A, deal)
+    batches.stopped(found)
+    assert not batches.has_work(here)
