@@ -52,7 +52,7 @@ class Dealer:
     def _tidied(self, batch: Batch) -> list[Trial]:
         """How the trials of a batch stand; of one that is over, nothing is kept any more."""
         trials = self._here.trials(batch.trials)
-        if batches.is_forgotten(batch, trials):
+        if batches.is_forgotten(batch, trials, self._here):
             return []
         return self._here.trials(batch.trials) if self._stops(batch, trials) else trials
 

@@ -38,11 +38,12 @@ def wait(batch: Batch, here: LocalHost, visit_all: Round) -> int:
                 over.add(trial["run"])
                 _tell_end(batch, trial)
             left = [trial for trial in trials if not _is_done(batch, trial)]
-            if not left:
+            if not left and (is_last or batches.is_home(batch, here)):
+                batches.is_forgotten(batch, trials, here)
                 return _status(batch, trials)
-            if _may_go_on(batch, left, reached):
+            if left and _may_go_on(batch, left, reached):
                 is_last = False
-            elif is_last:
+            elif is_last and left:
                 _tell_left(batch, trials)
                 return Exit.UNREACHABLE
             else:
@@ -87,7 +88,6 @@ def _tell_end(batch: Batch, trial: Trial) -> None:
 
 def _status(batch: Batch, trials: Sequence[Trial]) -> int:
     """As a batch on one host ends: with the exit status of the first trial that failed."""
-    batches.is_forgotten(batch, trials)
     refused = [trial for trial in trials if not batches.is_over(trial)]
     for trial in refused:
         say(f"{_title(batch, trial)} was refused by all: see 'guild info {trial['run']}'")

@@ -39,7 +39,7 @@ def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list
     for name in dealer.remotes if dealer else ():
         grouped.setdefault(name, Wanted([], []))
     if visit.batch:
-        grouped = _of_batch(grouped, visit.batch)
+        grouped = _of_batch(visit, grouped)
     if grouped:
         from guild_sync.transfer.room import Room
 
@@ -88,15 +88,18 @@ def _has_batches(here: LocalHost) -> bool:
     return os.path.isdir(os.path.join(here.home, "batches"))  # most guild homes have none
 
 
-def _of_batch(grouped: Mapping[str, Wanted], batch_id: str) -> dict[str, Wanted]:
-    """Of the runs that remotes are to be asked for the trials of one batch."""
-    from guild_sync.dealing.batches import find
+def _of_batch(visit: Visit, grouped: Mapping[str, Wanted]) -> dict[str, Wanted]:
+    """Of the runs that remotes are to be asked for those of one batch."""
+    from guild_sync.dealing.batches import family, find
 
-    batch = find(batch_id)
+    batch = find(visit.batch)
+    if batch is None:
+        return {}
+    runs = family(batch, visit.here)
     return {
-        name: Wanted([run for run in wanted.ids if run in batch.trials], [], is_all=False)
+        name: Wanted([run for run in wanted.ids if run in runs], [], is_all=False)
         for name, wanted in grouped.items()
-        if batch and name in batch.remotes
+        if name in batch.remotes
     }
 
 

@@ -71,9 +71,16 @@ def test_nothing_is_kept_once_all_trials_are_over(here: LocalHost) -> None:
         trial(B, "completed", remote="gpu1"),  # it is being copied
         trial(B, None, waits=True),  # in the trash, and may be restored
     ):
-        assert not batches.is_forgotten(found, [trial(), left])
+        assert not batches.is_forgotten(found, [trial(), left], here)
         assert batches.find(C)
-    assert batches.is_forgotten(found, [trial(), trial(B, "lost", remote="gpu1")])
+    over = [trial(), trial(B, "lost", remote="gpu1")]
+    directory = make(Path(here.home), A, exit_status=0)
+    step = make(Path(here.home), "e" * 32, {"LOCK.remote": "gpu1"})
+    (directory / "step").symlink_to("../" + "e" * 32)
+    assert batches.family(found, here) == {A, B, "e" * 32}
+    assert not batches.is_forgotten(found, over, here), "a step comes after the last of it"
+    (step / ".guild/LOCK.remote").unlink()
+    assert batches.is_forgotten(found, over, here)
     assert batches.find(C) is None
 
 
