@@ -141,6 +141,7 @@ class Functions:
     unchanged = Function("copies.marks.unchanged", List[protocol.RunId])
     unknown_names = Function("catalog.names.unknown_names", Dict[str, List[str]])
     wait_runs = Function("running.stop.wait_runs", protocol.Waited)
+    withdraw_runs = Function("catalog.trash.withdraw", protocol.Changed)
 
     archive = Stream("files.archive.archive", protocol.Sent)
     cat = Stream("files.archive.cat", Nothing)

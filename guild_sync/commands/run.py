@@ -207,6 +207,7 @@ def _deal(prepared: Launch, several: Sequence[str], args: Arguments) -> int:
     """Deal a batch out to several remotes; the exit status."""
     from guild_sync.config import remotes
     from guild_sync.dealing import making, waiting
+    from guild_sync.dealing.batches import counted
     from guild_sync.hosts.choose import remote_host
 
     if args.is_set("--no-track"):
@@ -223,7 +224,7 @@ def _deal(prepared: Launch, several: Sequence[str], args: Arguments) -> int:
     batch = making.made(prepared, target, several, bool(args.is_set("--needed")))
     if batch is None:
         return Exit.OK
-    say(f"Batch {batch.id}: {len(batch.trials)} trials for {', '.join(several)}")
+    say(f"Batch {batch.id}: {counted(len(batch.trials))} for {', '.join(several)}")
     here = LocalHost(str(guild_home()))
     if args.is_set("--no-wait") or args.is_set("--background"):
         _visit_all(here, batch.id, False)

@@ -191,12 +191,45 @@ def forget(batch: Batch) -> None:
     shutil.rmtree(folder_of(batch.id), ignore_errors=True)
 
 
-def is_forgotten(batch: Batch, trials: Sequence[Trial]) -> bool:
+def is_home(batch: Batch, here: LocalHost) -> bool:
+    """Whether none of its runs is one of a remote that may change: steps may come last."""
+    states = here.states([*family(batch, here)])
+    return not any(s["remote"] and s["status"] != "lost" for s in states.values())
+
+
+def is_forgotten(batch: Batch, trials: Sequence[Trial], here: LocalHost) -> bool:
     """Whether all trials are over: then nothing is kept of the batch any more."""
     is_done = all(is_over(trial) and not trial["waits"] for trial in trials)
+    is_done = is_done and is_home(batch, here)
     if is_done:
         forget(batch)
     return is_done
+
+
+def family(batch: Batch, here: LocalHost) -> set[str]:
+    """The trials of a batch, and the runs here that these consist of: steps of pipelines."""
+    found: set[str] = set()
+    new = {*batch.trials}
+    while new:
+        found |= new
+        survey = here.survey([*new], stamps=False, look_only=True, selection=None)
+        new = {run for state in survey["states"].values() for run in state["children"]} - found
+    return found
+
+
+def has_work(here: LocalHost) -> bool:
+    """Whether any trial waits for a remote that may yet take it."""
+    return any(
+        trial["waits"] and trial["status"] and not set(batch.remotes) <= trial["refused"].keys()
+        for batch in batches(here)
+        if not batch.stopped
+        for trial in here.trials(batch.trials)
+    )
+
+
+def counted(count: int) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count} trial{'' if count == 1 else 's'}"
 
 
 def is_over(trial: Trial) -> bool:

@@ -52,7 +52,7 @@ class Dealer:
     def _tidied(self, batch: Batch) -> list[Trial]:
         """How the trials of a batch stand; of one that is over, nothing is kept any more."""
         trials = self._here.trials(batch.trials)
-        if batches.is_forgotten(batch, trials):
+        if batches.is_forgotten(batch, trials, self._here):
             return []
         return self._here.trials(batch.trials) if self._stops(batch, trials) else trials
 
@@ -64,7 +64,7 @@ class Dealer:
         if left:
             batches.stopped(batch)
             self._here.delete_runs(left)
-            self._say(f"{len(left)} trials of {batch.name} are not run: one has failed")
+            self._say(f"One of {batch.name} has failed: not run are {batches.counted(len(left))}")
         return True
 
     def settled(self, name: str, home_id: str | None) -> list[str]:
@@ -189,7 +189,7 @@ class Dealer:
 
     def _withdraw(self, host: RemoteHost, run_id: str, why: str = "") -> bool:
         """Have a trial wait here again that the remote did not start; whether it has it no more."""
-        host.delete_runs([run_id], permanent=True)
+        host.withdraw_runs([run_id])
         if host.states([run_id])[run_id]["status"] is not None:
             return False  # it has begun all the same, or cannot be removed: it is asked for again
         self._here.take_trial_back(run_id, host.name, why)

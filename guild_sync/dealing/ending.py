@@ -33,7 +33,7 @@ def stop(batch: Batch, here: LocalHost, patience: float | None, force: bool) -> 
     waiting = batches.waiting(trials)
     if waiting:
         here.delete_runs(waiting)
-        say(f"{len(waiting)} trials that were not dealt yet are in the trash")
+        say(f"Not dealt yet, and in the trash now: {batches.counted(len(waiting))}")
     of_remotes: dict[str, list[str]] = {}
     for trial in trials:
         if trial["remote"] and trial["status"] not in (*FINAL, "lost"):
@@ -45,7 +45,7 @@ def stop(batch: Batch, here: LocalHost, patience: float | None, force: bool) -> 
         # Of those that were just being made, none starts any more.
         unstarted = [run for run in there if states[run]["status"] in ("pending", "staged")]
         if unstarted:
-            host.delete_runs(unstarted)
+            host.withdraw_runs(unstarted)
         running = [run for run in there if states[run]["status"] == "running"]
         if not running:
             return Exit.OK

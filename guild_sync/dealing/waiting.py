@@ -38,11 +38,12 @@ def wait(batch: Batch, here: LocalHost, visit_all: Round) -> int:
                 over.add(trial["run"])
                 _tell_end(batch, trial)
             left = [trial for trial in trials if not _is_done(batch, trial)]
-            if not left:
+            if not left and (is_last or batches.is_home(batch, here)):
+                batches.is_forgotten(batch, trials, here)
                 return _status(batch, trials)
-            if _may_go_on(batch, left, reached):
+            if left and _may_go_on(batch, left, reached):
                 is_last = False
-            elif is_last:
+            elif is_last and left:
                 _tell_left(batch, trials)
                 return Exit.UNREACHABLE
             else:
@@ -87,20 +88,19 @@ def _tell_end(batch: Batch, trial: Trial) -> None:
 
 def _status(batch: Batch, trials: Sequence[Trial]) -> int:
     """As a batch on one host ends: with the exit status of the first trial that failed."""
-    batches.is_forgotten(batch, trials)
     refused = [trial for trial in trials if not batches.is_over(trial)]
     for trial in refused:
         say(f"{_title(batch, trial)} was refused by all: see 'guild info {trial['run']}'")
     failed = [trial for trial in trials if batches.has_failed(trial) or trial in refused]
     deleted = [trial for trial in trials if trial["status"] is None]
     if deleted:
-        say(f"{len(deleted)} of {len(trials)} trials were deleted")
+        say(f"Of {batches.counted(len(trials))}, deleted: {len(deleted)}")
     if failed:
-        say(f"{len(failed)} of {len(trials)} trials failed")
+        say(f"{len(failed)} of {batches.counted(len(trials))} failed")
         return exit_status(failed[0]["exit_status"]) or Exit.ERROR
     if len(deleted) == len(trials):
         return Exit.ERROR
-    say(f"{len(trials) - len(deleted)} trials have completed")
+    say(f"Completed: {batches.counted(len(trials) - len(deleted))}")
     return Exit.OK
 
 
@@ -118,7 +118,7 @@ def _tell_left(batch: Batch, trials: Sequence[Trial]) -> None:
     parts = [f"{len(waiting)} not dealt yet", *parts] if waiting else parts
     if not parts:
         return
-    say(f"Of {len(trials)} trials, {', '.join(parts)}")
+    say(f"Of {batches.counted(len(trials))}, {', '.join(parts)}")
     say(
         "'guild sync' deals trials and brings them home; 'guild sync --crontab' has a line for cron"
     )

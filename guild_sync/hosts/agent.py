@@ -226,6 +226,9 @@ class AgentClient(ABC):
     def restore_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
         return self.ask(Functions.restore_runs, ids=list(ids))
 
+    def withdraw_runs(self, ids: Sequence[RunId]) -> protocol.Changed:
+        return self.ask(Functions.withdraw_runs, ids=list(ids))
+
     def in_trash(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Deleted]:
         return self.ask(Functions.in_trash, ids=list(ids))
 

@@ -16,6 +16,7 @@ from guild_sync.sync.request import Visit, Wanted, wanted
 
 if TYPE_CHECKING:
     from guild_sync.dealing.dealer import Dealer
+    from guild_sync.hosts.local import LocalHost
     from guild_sync.sync.ledger import Entry
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def sync(visit: Visit, runs: Sequence[str], filters: Filters, jobs: int) -> list
     for name in dealer.remotes if dealer else ():
         grouped.setdefault(name, Wanted([], []))
     if visit.batch:
-        grouped = _of_batch(grouped, visit.batch)
+        grouped = _of_batch(visit, grouped)
     if grouped:
         from guild_sync.transfer.room import Room
 
@@ -67,22 +68,38 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int) -> list[T]:
 
 def _dealer(visit: Visit) -> Dealer | None:
     """Who deals the trials of batches over several remotes; None where there is no such batch."""
-    if not os.path.isdir(os.path.join(visit.here.home, "batches")):  # most guild homes have none
+    if not _has_batches(visit.here):
         return None
     from guild_sync.dealing.dealer import Dealer
 
     return Dealer(visit.here, visit.dealt or visit.say, visit.warn, visit.batch)
 
 
-def _of_batch(grouped: Mapping[str, Wanted], batch_id: str) -> dict[str, Wanted]:
-    """Of the runs that remotes are to be asked for the trials of one batch."""
-    from guild_sync.dealing.batches import find
+def has_trials(here: LocalHost) -> bool:
+    """Whether trials wait here to be dealt to remotes."""
+    if not _has_batches(here):
+        return False
+    from guild_sync.dealing.batches import has_work
 
-    batch = find(batch_id)
+    return has_work(here)
+
+
+def _has_batches(here: LocalHost) -> bool:
+    return os.path.isdir(os.path.join(here.home, "batches"))  # most guild homes have none
+
+
+def _of_batch(visit: Visit, grouped: Mapping[str, Wanted]) -> dict[str, Wanted]:
+    """Of the runs that remotes are to be asked for those of one batch."""
+    from guild_sync.dealing.batches import family, find
+
+    batch = find(visit.batch)
+    if batch is None:
+        return {}
+    runs = family(batch, visit.here)
     return {
-        name: Wanted([run for run in wanted.ids if run in batch.trials], [], is_all=False)
+        name: Wanted([run for run in wanted.ids if run in runs], [], is_all=False)
         for name, wanted in grouped.items()
-        if batch and name in batch.remotes
+        if name in batch.remotes
     }
 
 

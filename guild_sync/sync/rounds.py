@@ -49,7 +49,7 @@ def watch(
         if told.done():
             told = begun(partial(delivery.deliver, here, visit.warn))
         grouped = request.wanted(here, runs, filters).of
-        if until_done and not grouped:
+        if until_done and not grouped and not engine.has_trials(here):
             told.result()
             delivery.deliver(here, visit.warn)
             return outcomes

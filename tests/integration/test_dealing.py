@@ -201,7 +201,7 @@ def test_a_whole_batch_is_stopped(fleet: Fleet) -> None:
     assert b"Of 5 trials, 3 not dealt yet, 1 on gpu" in said
     (batch,) = fleet.batches()
     stopped = guild.ok("stop", batch[:8], "-y")
-    assert "3 trials that were not dealt yet are in the trash" in stopped.lines
+    assert "Not dealt yet, and in the trash now: 3 trials" in stopped.lines
     assert sum("stopped with a status of 'terminated'" in line for line in stopped.lines) == 2
     guild.ok("sync")
     assert fleet.statuses() == ["terminated", "terminated"]

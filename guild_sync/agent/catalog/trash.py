@@ -84,6 +84,17 @@ def purge(home: str, ids: Sequence[str]) -> Changed:
     return _removed(home, ids, copies=ids, deleted=True)
 
 
+def withdraw(home: str, ids: Sequence[str]) -> Changed:
+    """Remove runs for good that wait to be started, and refuse all others."""
+
+    def check(directory: str) -> None:
+        state = rundir.status(directory)
+        if state.text not in protocol.WAITING or state.remote is not None:
+            raise AgentError(protocol.said_of(state.text))
+
+    return _removed(home, ids, copies=(), check=check)
+
+
 def restore(home: str, ids: Sequence[str]) -> Changed:
     """Move deleted runs back to where they were."""
 
@@ -121,10 +132,12 @@ def _removed(
     copies: Sequence[str],
     force: bool = False,
     deleted: bool = False,
+    check: Callable[[str], None] = lambda directory: None,
 ) -> Changed:
     def act(run_id: str, dump: str) -> None:
         directory = rundir.existing(rundir.run_dir(home, run_id, deleted))
         with _at_rest(directory, run_id in copies, force) as run:
+            check(directory)
             run.move(os.path.join(dump, run_id))
 
     return _with_dump(home, rundir.runs_dir(home, deleted), ids, act)

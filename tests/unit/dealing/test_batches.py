@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rundirs import A, B, C, make, new_batch
 
-from guild_sync.agent.protocol import Trial
+from guild_sync.agent.protocol import Deal, Trial
 from guild_sync.agent.store import identity
 from guild_sync.dealing import batches, ending
 from guild_sync.hosts.local import LocalHost
@@ -71,9 +71,16 @@ def test_nothing_is_kept_once_all_trials_are_over(here: LocalHost) -> None:
         trial(B, "completed", remote="gpu1"),  # it is being copied
         trial(B, None, waits=True),  # in the trash, and may be restored
     ):
-        assert not batches.is_forgotten(found, [trial(), left])
+        assert not batches.is_forgotten(found, [trial(), left], here)
         assert batches.find(C)
-    assert batches.is_forgotten(found, [trial(), trial(B, "lost", remote="gpu1")])
+    over = [trial(), trial(B, "lost", remote="gpu1")]
+    directory = make(Path(here.home), A, exit_status=0)
+    step = make(Path(here.home), "e" * 32, {"LOCK.remote": "gpu1"})
+    (directory / "step").symlink_to("../" + "e" * 32)
+    assert batches.family(found, here) == {A, B, "e" * 32}
+    assert not batches.is_forgotten(found, over, here), "a step comes after the last of it"
+    (step / ".guild/LOCK.remote").unlink()
+    assert batches.is_forgotten(found, over, here)
     assert batches.find(C) is None
 
 
@@ -83,3 +90,19 @@ def test_who_waits_and_who_has_failed() -> None:
     failed = [trial(status=s) for s in ("error", "terminated", "lost")]
     assert all(map(batches.has_failed, failed))
     assert not any(map(batches.has_failed, [waits, trial(), trial(status=None)]))
+
+
+def test_there_is_work_while_a_remote_may_take_a_trial(here: LocalHost) -> None:
+    found = new_batch()
+    batches.keep(found, is_made=True)
+    assert not batches.has_work(here)
+    make(Path(here.home), A, {"STAGED": ""})
+    deal: Deal = {"batch": C, "number": 1, "count": 2, "remotes": ["gpu1", "gpu2"], "refused": {}}
+    here.note_trial(A, deal)
+    here.note_refused([A], "gpu1", "no")
+    assert batches.has_work(here)
+    here.note_refused([A], "gpu2", "no")
+    assert not batches.has_work(here)
+    here.note_trial(A, deal)
+    batches.stopped(found)
+    assert not batches.has_work(here)

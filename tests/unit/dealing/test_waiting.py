@@ -69,8 +69,8 @@ def test_all_that_completed_is_well_and_what_was_deleted_is_out_of_it(
     ends(here, A, 0)
     assert waiting.wait(new_batch(), here, rounds(list)) == Exit.OK
     assert capsys.readouterr().out.splitlines() == [
-        "1 of 2 trials were deleted",
-        "1 trials have completed",
+        "Of 2 trials, deleted: 1",
+        "Completed: 1 trial",
     ]
 
 

@@ -124,3 +124,17 @@ def test_what_a_remote_has_not_waits_again_and_keeps_why(trial: str, tmp_path: P
     trials.note_trial_there(home, A)
     trials.take_trial_back(home, A, "gpu1")
     assert not trials.trials(home, [A])[0]["waits"], "a remote's run stays its own"
+
+
+def test_only_what_waits_is_withdrawn(trial: str, tmp_path: Path) -> None:
+    home = str(tmp_path)
+    make(tmp_path, B, exit_status=0)
+    trials.give_trial(home, A, "gpu1")
+    assert trash.withdraw(home, [A, B])["refused"].keys() == {A, B}, "a copy, and one that is over"
+    trials.take_trial_back(home, A, "gpu1")
+    held = locks.hold(rundir.guild_dir(trial))
+    assert held is not None
+    assert trash.withdraw(home, [A])["done"] == [], "it is about to be started"
+    locks.release(rundir.guild_dir(trial), held)
+    assert trash.withdraw(home, [A])["done"] == [A]
+    assert not Path(trial).exists()
