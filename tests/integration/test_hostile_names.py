@@ -251,7 +251,7 @@ def test_a_file_of_the_project_that_most_would_not_make(
 def test_a_remote_may_be_called_anything_that_is_one_word(
     guild: Guild, sshd: Server, there: Path
 ) -> None:
-    name = f"a'b\"$(touch\\{CANARY});`x`&|*?[z]{{y}}%h~!#:@,=\u65e5\u672c\U0001f600"
+    name = f"a'b\"$(touch\\{CANARY});`x`&|*?[z]{{y}}%h~!#@=\u65e5\u672c\U0001f600"
     guild.config.write_text(yaml.safe_dump({"remotes": {name: sshd.keys(there)}}))
     started = guild.ok("run", "op", "sleep=600", "-r", name, "--no-wait", "-y")
     run_id = started.lines[-2].split()[0]

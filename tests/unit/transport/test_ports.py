@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-# It has no file left to open when somebody connects, and then has.
+# It has no file left to open when it is to take who connects, and then has.
 EXHAUSTED = """\
 import os, resource, socket, threading
 from guild_sync.transport import ports, ssh
@@ -19,7 +19,6 @@ class Remote:
     name = "gpu1"
 listening = ports.listener(0)
 client = socket.socket()
-ports.forward(listening, Remote(), 80, tell)
 before = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
 try:
@@ -27,10 +26,12 @@ try:
         os.open("/dev/null", os.O_RDONLY)
 except OSError:
     pass
-client.connect(listening.getsockname())
+# Linux takes a handle before it waits for who connects: this way it finds none.
+ports.forward(listening, Remote(), 80, tell)
 assert told.wait(30), "nothing was told"
 resource.setrlimit(resource.RLIMIT_NOFILE, before)  # all at once: closed one by one, some are few
 client.settimeout(30)
+client.connect(listening.getsockname())
 client.sendall(b"hello")
 client.shutdown(socket.SHUT_WR)
 assert client.recv(5) == b"hello"
