@@ -18,7 +18,7 @@ import yaml
 from support import Guild, Server, keep_nothing_free, project, server, wait_until
 from test_free_one import OPERATIONS, Smi
 
-KILLS = int(os.environ.get("DEAL_KILLS", "3"))
+KILLS = int(os.environ.get("DEAL_KILLS", "2"))
 TRIALS = int(os.environ.get("DEAL_TRIALS", "8"))
 
 # Each start of a trial leaves a line in a file of its own, whichever remote it is on.
@@ -162,6 +162,10 @@ def test_no_trial_is_lost_or_run_twice_whenever_the_dealer_is_killed(fleet: Flee
         words = ("run", "op", f"x=[{first}:{first + 3}]", "-r", "gpu1,gpu2", "-y", "s=0")
         command = fleet.guild.popen(*words)
         time.sleep(drawn.uniform(0.3, 3))  # the moment is what is drawn
+        command.kill()
+        command.communicate()
+        command = fleet.guild.popen("sync")
+        time.sleep(drawn.uniform(0.2, 1.5))
         command.kill()
         command.communicate()
         wait_until(fleet.is_over, f"the end of batch {kill}")
