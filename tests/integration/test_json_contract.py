@@ -42,7 +42,6 @@ RUN = {
     "started_by": "mapping or nothing",
     "attempt": "whole",
     "ended_by": "text or nothing",
-    "deal": "mapping or nothing",
     "waits": "text or nothing",
     "deal": "mapping or nothing",
 }
