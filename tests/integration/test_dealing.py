@@ -18,7 +18,7 @@ import yaml
 from support import Guild, Server, keep_nothing_free, project, server, wait_until
 from test_free_one import OPERATIONS, Smi
 
-KILLS = int(os.environ.get("DEAL_KILLS", "3"))
+KILLS = int(os.environ.get("DEAL_KILLS", "2"))
 TRIALS = int(os.environ.get("DEAL_TRIALS", "8"))
 
 # Each start of a trial leaves a line in a file of its own, whichever remote it is on.
@@ -80,6 +80,10 @@ def fleet(guild: Guild, sshd: Server, agent_folder: Path, tmp_path: Path) -> Ite
 
 def test_a_batch_is_dealt_out_and_ends_as_one_on_one_host(fleet: Fleet) -> None:
     guild = fleet.guild
+    told = fleet.folder.parent / "told"
+    hook = {"command": f'echo "$GUILD_EVENT $GUILD_RUN" >> {told}', "on": ["started", "error"]}
+    with open(guild.config, "a") as config:
+        yaml.safe_dump({"hooks": [hook]}, config)
     done = guild("run", "op", "x=[1,2,99,3]", "-r", "gpu1,gpu2", "-y", "-t", "mine")
     assert done.code == 1, done
     assert done.err == ""
@@ -89,6 +93,8 @@ def test_a_batch_is_dealt_out_and_ends_as_one_on_one_host(fleet: Fleet) -> None:
     ]
     assert {line.split()[-3] for line in dealt} == {"gpu1", "gpu2"}
     failed = dealt[2].split()[-1]
+    started = [f"started {line.split()[-1]}" for line in dealt]
+    assert sorted(told.read_text().splitlines()) == sorted([*started, f"error {failed}"])
     assert f"trial 3 failed: run {failed} ended with error (exit status 1)" in done.lines
     assert done.lines[-1] == "1 of 4 trials failed"
     assert fleet.starts() == dict.fromkeys((1, 2, 3, 99), 1)
@@ -162,6 +168,10 @@ def test_no_trial_is_lost_or_run_twice_whenever_the_dealer_is_killed(fleet: Flee
         words = ("run", "op", f"x=[{first}:{first + 3}]", "-r", "gpu1,gpu2", "-y", "s=0")
         command = fleet.guild.popen(*words)
         time.sleep(drawn.uniform(0.3, 3))  # the moment is what is drawn
+        command.kill()
+        command.communicate()
+        command = fleet.guild.popen("sync")
+        time.sleep(drawn.uniform(0.2, 1.5))
         command.kill()
         command.communicate()
         wait_until(fleet.is_over, f"the end of batch {kill}")

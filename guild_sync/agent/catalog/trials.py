@@ -15,6 +15,7 @@ from ..protocol import COMMIT_DIFF, RUNNING, Deal, Trial, TrialWork
 from ..store import atomic, inside, rundir
 from ..store.job import read_job
 from ..store.rest import AtRest
+from .changes import changing
 
 _MOST = 1 << 20  # bytes of a mark, and of what differed from a commit
 # What a run gets where it is made; all else a trial has from here.
@@ -104,12 +105,13 @@ def take_trial_back(home: str, run_id: str, remote: str, why: str = "") -> None:
 
 def note_refused(home: str, ids: Sequence[str], remote: str, why: str) -> None:
     """Keep why the remote does not take these trials, which it is asked for no more."""
-    for run_id in ids:
-        directory = rundir.run_dir(home, run_id)
-        deal = deal_of(directory)
-        if deal is not None:
-            refused: Dict[str, str] = {**deal["refused"], remote: why}
-            _write(directory, {**deal, "refused": refused})
+    with changing(home):  # remotes are dealt to side by side, and each may refuse one
+        for run_id in ids:
+            directory = rundir.run_dir(home, run_id)
+            deal = deal_of(directory)
+            if deal is not None:
+                refused: Dict[str, str] = {**deal["refused"], remote: why}
+                _write(directory, {**deal, "refused": refused})
 
 
 def note_trial_there(home: str, run_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,14 @@ def test_only_what_waits_is_withdrawn(trial: str, tmp_path: Path) -> None:
     locks.release(rundir.guild_dir(trial), held)
     assert trash.withdraw(home, [A])["done"] == [A]
     assert not Path(trial).exists()
+
+
+def test_what_several_refuse_at_once_is_kept_of_each(trial: str, tmp_path: Path) -> None:
+    names = [f"gpu{number}" for number in range(8)]
+    refuse = partial(trials.note_refused, str(tmp_path), [A])
+    threads = [threading.Thread(target=refuse, args=(name, "no")) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trials.trials(str(tmp_path), [A])[0]["refused"] == dict.fromkeys(names, "no")
