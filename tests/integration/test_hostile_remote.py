@@ -27,7 +27,7 @@ RUN: dict[str, Any] = {
     **dict.fromkeys(("exit_status", "initialized", "started", "stopped", "label", "flags")),
     **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine", "started_by")),
     "attempt": 1,
-    "ended_by": None,
+    **dict.fromkeys(("ended_by", "waits", "deal")),
     "unreadable": [],
     "indexed": True,
     "id": A,
