@@ -871,10 +871,12 @@ def lasting(seconds: float) -> str:
 
 
 def needed(needs: NeedsForm) -> str:
-    """What a run needs of its host, in words: `2 GPUs, 4 cores, 16.0G`."""
+    """What a run needs of its host, in words: `2 GPUs, 4 cores, 16.0G of memory`."""
     amounts = ((needs.get("gpus", 0), "GPU"), (needs.get("cpus", 0), "core"))
     said = [counted(amount, name) for amount, name in amounts if amount]
-    return ", ".join([*said, *([sized(needs["memory"])] if needs.get("memory") else [])])
+    if needs.get("memory"):
+        said.append("%s of memory" % sized(needs["memory"]))
+    return ", ".join(said)
 
 
 def counted(count: int, name: str) -> str:

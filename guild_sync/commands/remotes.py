@@ -14,7 +14,8 @@ One that has a fault is not listed: all faults of the file are told, and the exi
 1. The others can be used.
 
 A comma is between several: 'guild runs -r gpu1,gpu2'; 'all' means all that are defined, and
-beside 'remotes' there can be sets of them: 'groups: {train: [gpu1, gpu2]}'.
+beside 'remotes' there can be sets of them, which are listed last, but for --json:
+'groups: {train: [gpu1, gpu2]}'.
 
 The remote called 'sandbox' needs no definition: it is an ssh server of your own, on
 this machine ('guild remote start sandbox').
@@ -43,7 +44,7 @@ from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Free, FreeCard, counted
 from guild_sync.cli.arguments import parse
-from guild_sync.config import faults
+from guild_sync.config import faults, groups
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
@@ -71,7 +72,9 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps([_as_json(remote) for remote in found]))
     else:
-        for line in tables.table([(*_row(r), terminal.clean(r.description)) for r in found]):
+        rows = [(*_row(r), terminal.clean(r.description)) for r in found]
+        sets = [(name, "group", "", ", ".join(of)) for name, of in sorted(groups.groups().items())]
+        for line in tables.table([*rows, *sets]):
             print(line)
     return worst
 

@@ -168,9 +168,9 @@ def main(argv: Sequence[str]) -> int:
 
     for target in freest(names, needs_here(request), args.is_set("--wait-free")):
         try:
-            return _run_on(target, request, args)
+            return _run_on(target, request, args, may_wait=False)
         except NotFree as e:  # another was faster
-            console.warn(e)
+            console.warn(NotFree(e.message))
     raise AssertionError("freest ends by an error")
 
 
@@ -253,11 +253,12 @@ def _visit_all(here: LocalHost, batch_id: str, is_patient: bool) -> list[str]:
     return [outcome.remote for outcome in outcomes if outcome.state in (SYNCED, BUSY)]
 
 
-def _run_on(target: Host, request: Request, args: Arguments) -> int:
+def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = True) -> int:
+    """Run on a host, which may wait there for what is not free; the exit status."""
     prepared = plan(request, target)
-    wait_free = args.is_set("--wait-free")
+    wait_free = may_wait and args.is_set("--wait-free")
     needs = prepared.job.get("needs")
-    if wait_free and not needs and not prepared.operation.gpus:
+    if args.is_set("--wait-free") and not needs and not prepared.operation.gpus:
         raise UsageError("--wait-free belongs to --gpus, --cpus or --memory")
     for warning in prepared.warnings:
         console.complain(f"warning: {warning}", "yellow")
@@ -281,10 +282,10 @@ def _run_on(target: Host, request: Request, args: Arguments) -> int:
             "runs that are waited for",
             "yellow",
         )
-    if needs and not wait_free and not args.is_set("--stage"):
+    if needs and not args.is_set("--stage"):
         from guild_sync.fleet.freest import refuse_if_taken
 
-        refuse_if_taken(target, needs)  # before anything is sent there
+        refuse_if_taken(target, needs, wait_free)  # before anything is sent there
     track = target.track and not args.is_set("--no-track")
     if args.is_set("--stage"):
         return _stage(prepared, target, track)

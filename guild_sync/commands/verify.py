@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     if as_json:
         print(json.dumps(_as_json(found), indent=2))
     else:
-        for line in _lines(found):
+        for line in _lines(found, args.is_set("--inputs")):
             console.say(terminal.clean(line))
     for run_id in strangers:
         console.warn(_no_copy(run_id, names))
@@ -111,7 +111,7 @@ def _differing(found: Sequence[Verification]) -> list[str]:
     return [f"{i}/{path}" for i, verdict in _compared(found) for path in verdict.differing]
 
 
-def _lines(found: Sequence[Verification]) -> Iterator[str]:
+def _lines(found: Sequence[Verification], inputs: bool) -> Iterator[str]:
     """What was passed over, and the sum: in one line where no more than one file differs."""
     for one in found:
         cleaned = [i for i, verdict in one.verdicts.items() if verdict.why == verify.CLEANED]
@@ -135,7 +135,8 @@ def _lines(found: Sequence[Verification]) -> Iterator[str]:
     elif paths:
         yield f"{total}: 1 differs: {paths[0]}"
     else:
-        yield f"{total}: none differs"
+        given = ", and nothing that runs were given has changed there" if inputs else ""
+        yield f"{total}: none differs{given}"
 
 
 def _as_json(found: Sequence[Verification]) -> records.VerifyRecord:

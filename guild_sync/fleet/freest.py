@@ -8,7 +8,7 @@ from functools import partial
 
 from guild_sync.agent.protocol import Free, NeedsForm, needed
 from guild_sync.config import remotes
-from guild_sync.errors import Exit, GuildError, NotFree
+from guild_sync.errors import Exit, GuildError, NotFree, Unreachable
 from guild_sync.fleet.asking import Replies, replies
 from guild_sync.hosts.base import Host, on
 from guild_sync.hosts.choose import remote_host
@@ -22,8 +22,8 @@ def freest(names: Sequence[str], needs: NeedsForm, wait: bool) -> Iterator[Remot
     """The remotes that have what is needed, the freest first; which and why is said.
 
     Whoever is given one may find that it was taken meanwhile, and asks for the next. Raises
-    NotFree where there is no other, unless it is to `wait` for one; Unreachable, or the like,
-    where none can be asked.
+    NotFree where there is no other, unless it is to `wait` for one and there can be one;
+    Unreachable, or the like, where none can be asked.
     """
     told: dict[str, str] = {}  # of a remote that could not be asked, what was said of it
     said, pause = "", _FIRST_PAUSE
@@ -38,8 +38,9 @@ def freest(names: Sequence[str], needs: NeedsForm, wait: bool) -> Iterator[Remot
             console.say(why(found.answers, name))
             yield remote_host(remotes.remote(name))
         text = "; ".join(f"{name}: {_short(free)}" for name, free in found.answers.items())
-        if not wait:
-            raise _refusal(found, needs, text)
+        never = _never(found)
+        if never or not wait:
+            raise _refusal(found, needs, text, never)
         if text != said and not ranking:
             console.say(f"Waiting for {needed(needs) or 'a remote'}: {text}")
             said = text
@@ -66,10 +67,10 @@ def _asked(names: Sequence[str], needs: NeedsForm, told: dict[str, str]) -> Repl
     return found
 
 
-def refuse_if_taken(target: Host, needs: NeedsForm) -> None:
-    """Raise NotFree where a host does not have what is needed."""
+def refuse_if_taken(target: Host, needs: NeedsForm, wait: bool) -> None:
+    """Raise NotFree where a host does not have what is needed; with `wait`, where it never can."""
     free = target.free(target.environment(), needs)
-    if free["refusal"]:
+    if free["never"] or (free["refusal"] and not wait):
         hint = "" if free["never"] else "To have it wait: --wait-free"
         raise NotFree(f"there is no room for {needed(needs)}{on(target)}: {free['refusal']}", hint)
 
@@ -111,9 +112,14 @@ def _amount(free: Free, by_cards: bool) -> str:
     return f"{free['free_cores']} of {free['cores']}"
 
 
-def _refusal(found: Replies[Free], needs: NeedsForm, text: str) -> GuildError:
-    error = NotFree(
-        f"there is no room for {needed(needs) or 'the run'}: {text}", "To wait for it: --wait-free"
-    )
+def _never(found: Replies[Free]) -> bool:
+    """Whether no remote can ever have what is needed; one that is down might."""
+    down = any(isinstance(error, Unreachable) for error in found.errors.values())
+    return not down and all(free["never"] for free in found.answers.values())
+
+
+def _refusal(found: Replies[Free], needs: NeedsForm, text: str, never: bool) -> GuildError:
+    hint = "" if never else "To wait for it: --wait-free"
+    error = NotFree(f"there is no room for {needed(needs) or 'the run'}: {text}", hint)
     error.exit = max(Exit.ERROR, found.exit)
     return error

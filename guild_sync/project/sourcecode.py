@@ -25,6 +25,7 @@ from guild_sync.project.selecting import Rules, is_text
 _BY_DEFAULT = SourceCode()
 MAX_FILES = 100
 MAX_BYTES = 1 << 20  # a larger file is data rather than source code
+_NOT_NAMED = "'sourcecode' in guild.yml does not name it"
 # Not UTF-8, or with a character that ends a line of a manifest: no wheel can have it.
 _NAMEABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+\Z")
 
@@ -89,9 +90,7 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
         is_asked_for = bool(choice) or name in listing.of_git
         size = 0 if is_asked_for else (root / name).stat().st_size
         if size > MAX_BYTES:
-            left_out[name] = (
-                f"it is {size / MAX_BYTES:.1f} MB, and 'sourcecode' in guild.yml does not name it"
-            )
+            left_out[name] = f"it is {size / MAX_BYTES:.1f} MB, and {_NOT_NAMED}"
         else:
             names[name] = is_asked_for
     told = {name: why for name, why in left_out.items() if rules.choice(name) is not False}
@@ -219,6 +218,12 @@ def required_files(root: Path, requires: Sequence[RequirementForm]) -> tuple[str
             )
         found.update(dict.fromkeys([source] if path.is_file() else _walk_all(path, source)))
     return tuple(found)
+
+
+def without_required(said: Sequence[str], files: Sequence[str]) -> list[str]:
+    """What was said of a project, but for large files that the run is given all the same."""
+    given = tuple(f"{os.path.normpath(name)} is left out: it is " for name in files)
+    return [text for text in said if not (text.startswith(given) and text.endswith(_NOT_NAMED))]
 
 
 def _walk_all(folder: Path, source: str) -> Iterator[str]:

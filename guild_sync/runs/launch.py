@@ -22,7 +22,14 @@ from guild_sync.project import builtin
 from guild_sync.project.definitions import Operation, Package, Project
 from guild_sync.project.operations import warnings_of
 from guild_sync.project.revision import Revision, revision
-from guild_sync.project.sourcecode import Source, package_name, required_files, source, with_data
+from guild_sync.project.sourcecode import (
+    Source,
+    package_name,
+    required_files,
+    source,
+    with_data,
+    without_required,
+)
 from guild_sync.project.values import FlagValue
 from guild_sync.runs.resolve import Meant
 from guild_sync.runs.sent import all_requirements
@@ -131,7 +138,7 @@ class Launch:
     def warnings(self) -> list[str]:
         """What the user should know before it starts: keys and files that are passed over."""
         left_out = self.source.left_out if self.source is not None else ()
-        return [*self.project_warnings, *left_out]
+        return [*self.project_warnings, *without_required(left_out, self.files)]
 
 
 def launch_of(

@@ -222,6 +222,12 @@ def test_the_freest_of_several_is_taken_and_it_is_said_why(
     refused = guild("run", "quick", "-r", "one,two", "--gpus", "2", "-y")
     assert (refused.code, refused.out) == (1, "")
     assert "there is no room for 2 GPUs: one: none; two: 1 of 4 GPUs free" in refused.err
+    # What none can ever have is refused at once; a remote that is down might have it.
+    for names in ("one,two", "two"):
+        never = guild("run", "quick", "-r", names, "--gpus", "5", "--wait-free", "-y")
+        assert (never.code, never.out) == (1, "")
+        assert never.err.startswith("guild: there is no room for 5 GPUs")
+        assert never.err.endswith("it has 4 GPUs\n"), "with no word of --wait-free"
     # It waits for whichever is free first, and a Ctrl-C leaves nothing behind.
     waits = guild.popen("run", "quick", "-r", "one,two", "--gpus", "2", "--wait-free", "-y")
     assert waits.stdout

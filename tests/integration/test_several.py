@@ -167,6 +167,19 @@ def test_what_names_no_run_or_several_is_one_line(fleet: Fleet) -> None:
         lines = complaint(fleet("info", "-r", "gpu1,gpu2", spec))
         assert said in lines[0]
         assert hint in lines[1]
+    for at in ([], ["-r", "gpu2"]):
+        hint = complaint(fleet("info", "gpu2:1", *at))[2]
+        assert (
+            hint == "gpu2:1 is for several remotes, such as '-r all'; of one it is '-r gpu2' and 1."
+        )
+
+
+def test_remotes_shows_groups_last(fleet: Fleet) -> None:
+    assert fleet.ok("remotes").lines[-2:] == [
+        "alone    group           gpu1",
+        "both     group           gpu2, gpu1",
+    ]
+    assert "both" not in fleet.ok("remotes", "--json").out
 
 
 def test_a_run_that_is_found_nowhere_may_be_on_what_is_down(fleet: Fleet) -> None:

@@ -15,6 +15,7 @@ _INDEX = r"[0-9]{1,7}\Z"
 # Filters that a look at the run alone does not tell: filters.py.
 _NOT_BY_ITSELF = ("mine", "among", "not_among")
 _RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
+_OF_REMOTE = r"([A-Za-z][\w.-]{0,63}):([0-9a-f:]{1,32})\Z"  # gpu1:3, gpu1:1:5, gpu1:4f5e
 
 
 def run_ids(home: str, deleted: bool = False) -> List[str]:
@@ -109,7 +110,7 @@ def _named(spec: str, ids: Sequence[str], every: Sequence[str], hint: str) -> Se
             "ambiguous",
         )
     if not matching:
-        raise _no_such_run(spec, hint)
+        raise _no_such_run(spec, hint + _of_remote(spec))
     return matching
 
 
@@ -118,6 +119,13 @@ def _no_such_run(spec: str, hint: str, why: str = "") -> NoSuchRun:
         "could not find a run matching %s" % rundir.shown(spec) + (" (%s)" % why if why else ""),
         hint,
     )
+
+
+def _of_remote(spec: str) -> str:
+    """How a run of a remote is meant, where a spec looks like one of several remotes."""
+    match = re.match(_OF_REMOTE, spec)
+    words = "\n%s is for several remotes, such as '-r all'; of one it is '-r %s' and %s."
+    return words % (spec, match.group(1), match.group(2)) if match else ""
 
 
 def _unique(ids: Sequence[str]) -> List[str]:

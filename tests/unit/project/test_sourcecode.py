@@ -13,7 +13,7 @@ from guild_sync.config.faults import Place
 from guild_sync.declarations.sourcecode import source_code_of
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Package, Yaml
-from guild_sync.project.sourcecode import Source, source, with_data
+from guild_sync.project.sourcecode import Source, source, with_data, without_required
 
 BIG = b"x" * ((1 << 20) + 1)
 
@@ -72,6 +72,16 @@ def test_a_file_over_1_mb_is_left_out_and_said(plain: Path) -> None:
     found = source(plain)
     assert "model.bin" not in found.files
     assert found.left_out == (LEFT_OUT,)
+
+
+def test_of_a_large_file_that_is_required_nothing_is_said(plain: Path) -> None:
+    fill(plain, "model.bin", "lib/a.bin", content=BIG)
+    said = source(plain).left_out
+    assert len(said) == 2
+    assert without_required(said, ["lib/a.bin", "./none.bin"]) == [LEFT_OUT]
+    assert without_required(said, ["./model.bin", "lib/a.bin"]) == []
+    ignored = "model.bin is left out: 'sourcecode' in guild.yml names it, and git ignores it"
+    assert without_required([ignored], ["model.bin"]) == [ignored]
 
 
 def test_a_file_of_1_mb_is_taken(plain: Path) -> None:

@@ -121,4 +121,7 @@ def test_a_card_of_a_run_cannot_be_named_for_another() -> None:
 
 
 def test_needs_are_said_in_words() -> None:
-    assert protocol.needed({"gpus": 1, "cpus": 4, "memory": 16 * GIB}) == "1 GPU, 4 cores, 16.0G"
+    assert (
+        protocol.needed({"gpus": 1, "cpus": 4, "memory": 16 * GIB})
+        == "1 GPU, 4 cores, 16.0G of memory"
+    )
