@@ -33,7 +33,7 @@ the same host, or from the one that the flag of that name says: prepare=RUN.
 RUN is an index (1 is the latest), a run id or the beginning of one.
 
 Options:
-  -r, --remote NAME   Run it there. NAME is a remote of the config file, or
+  -r, --remote NAMES  Run it there: on a remote of the config file, or
                       ssh:[USER@]HOST[:PORT][:PATH]. Of several, gpu1,gpu2 or a group or
                       'any', the run goes to the freest that has what it needs, and the
                       trials of a batch are dealt out as places get free: see below.

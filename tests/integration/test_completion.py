@@ -218,6 +218,7 @@ def test_several_remotes_are_offered_behind_commas(project: Guild) -> None:
     for words in (["runs", "-r", ""], ["ls", "-ar", ""], ["verify", "-r", ""], ["pull", ""]):
         assert offered(project, *words) == several, words
     assert offered(project, "runs", "-r", "gpu1,") == [f"gpu1,{name}" for name in several[1:]]
+    assert "gpu1,train" in offered(project, "run", "op", "-r", "gpu1,")
     assert offered(project, "pull", "gpu2,gpu") == ["gpu2,gpu1"]
     assert offered(project, "stop", "--remote=train,s") == ["--remote=train,sandbox"]
     assert offered(project, "pull", "gpu1", "") == []
