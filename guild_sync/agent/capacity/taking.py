@@ -167,7 +167,7 @@ def without_runs(seen: Cards, had: Sequence[Share]) -> Cards:
     """The cards as if nobody worked on those that runs have."""
     return seen._replace(
         cards=tuple(
-            card._replace(used=0, processes=()) if choice.holder_of(card, had) else card
+            card._replace(used=0, processes=0) if choice.holder_of(card, had) else card
             for card in seen.cards
         )
     )
