@@ -56,6 +56,15 @@ def test_a_branch_is_the_commit_that_it_has_now(tmp_path: Path) -> None:
     assert provide._moving(f"x @ {url}-gone@main") == time.strftime("%Y-%m-%d")
 
 
-@pytest.mark.parametrize("text", ["numpy", "numpy>=1; extra == '@'", "x @ https://h/x-1.whl"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "numpy",
+        "numpy>=1; extra == '@'",
+        "x @ https://h/x-1.whl",
+        "x @ file:///%00",  # no file can be there
+        "x @ file://[",
+    ],
+)
 def test_what_is_the_same_tomorrow_is_told_by_its_text(text: str) -> None:
     assert provide._moving(text) == ""
