@@ -86,8 +86,15 @@ def take(home: str, run_id: str, contents: Dict[str, int]) -> List[str]:
     What has come is kept only where it has the digest that it is called by.
     """
     lacking = missing(home, contents)
-    for digest in lacking:
-        _keep(os.path.join(incoming(home, run_id), digest), digest, path_of(home, digest))
+    come = [digest for digest in lacking if _has_come(home, run_id, digest)]
+    if come:
+        folders = [os.path.dirname(path_of(home, digest)) for digest in come]
+        for folder in folders:
+            os.makedirs(folder, exist_ok=True)
+        inside.flush([incoming(home, run_id)])  # before any of them has its name
+        for digest in come:
+            os.replace(os.path.join(incoming(home, run_id), digest), path_of(home, digest))
+        inside.flush(folders)
     forget_incoming(home, run_id)
     return missing(home, {digest: contents[digest] for digest in lacking})
 
@@ -98,20 +105,17 @@ def make_as_kept(path: str, digest: str) -> None:
     set_time(path, digest)
 
 
-def _keep(path: str, digest: str, target: str) -> None:
-    """Move a file that has come to its place, on the disk, unless it is another."""
+def _has_come(home: str, run_id: str, digest: str) -> bool:
+    """Whether a content has come for a run, and not another; then it is as those that are kept."""
+    path = os.path.join(incoming(home, run_id), digest)
     try:
         handle = os.open(path, inside.READ)
     except OSError:  # it has not come, or is a link
-        return
+        return False
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode) or sha256_of(path) != digest:
-            return
-        make_as_kept(path, digest)
-        os.fsync(handle)
+            return False
     finally:
         os.close(handle)
-    folder = os.path.dirname(target)
-    os.makedirs(folder, exist_ok=True)
-    os.replace(path, target)
-    inside.flush_folder(folder)
+    make_as_kept(path, digest)
+    return True
