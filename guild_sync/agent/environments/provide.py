@@ -66,7 +66,7 @@ def enter(home: str, directory: str, environment: Environment) -> List[str]:
         if not name:
             return said
         with kept.using(home):
-            if kept.is_for(home, name, environment.python):
+            if kept.is_for(home, name, environment.python, kept.of_run(directory)):
                 kept.hold(home, name)
                 _enter(home, name, environment)
                 return said
@@ -101,6 +101,8 @@ def _given(home: str, directory: str, wanted: _Wanted) -> Iterator[str]:
                 ENVIRONMENT,
                 {
                     "name": chosen.name,
+                    "python": wanted.environment.python,
+                    "real": os.path.realpath(wanted.environment.python),
                     "requires": list(wanted.requires),
                     "packages": chosen.packages,
                 },
