@@ -70,10 +70,12 @@ def copy_tree(
     target: str,
     symlinks: bool = False,
     ignore: Container[str] = (),
+    only: Callable[[str], bool] = lambda path: True,
     copy_function: Callable[[str, str], Optional[str]] = shutil.copy2,
     dirs_exist_ok: bool = False,
 ) -> None:
-    """Copy a folder as shutil.copytree does, without what is called as `ignore` has it.
+    """Copy a folder as shutil.copytree does, without what is called as `ignore` has it, and of the
+    rest those paths `only` for which that is true.
 
     Raises OSError for the first thing that cannot be copied.
     """
@@ -84,7 +86,8 @@ def copy_tree(
         os.makedirs(place, exist_ok=dirs_exist_ok)
         made.append((folder, place))
         with os.scandir(folder) as found:
-            entries = [entry for entry in found if entry.name not in ignore]
+            named = [entry for entry in found if entry.name not in ignore]
+        entries = [entry for entry in named if only(entry.path)]
         for entry in entries:
             path = os.path.join(place, entry.name)
             if symlinks and entry.is_symlink():

@@ -11,6 +11,7 @@ from glob import escape, glob
 from pathlib import Path
 
 from guild_sync.agent.protocol import RequirementForm
+from guild_sync.agent.staging.selecting import comes_along
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Package, SourceCode, SourceRule
 from guild_sync.project.listing import (
@@ -227,9 +228,18 @@ def without_required(said: Sequence[str], files: Sequence[str]) -> list[str]:
 
 
 def _walk_all(folder: Path, source: str) -> Iterator[str]:
-    for top, _, names in os.walk(folder):
-        for name in sorted(names):
-            yield os.path.normpath(os.path.join(source, os.path.relpath(top, folder), name))
+    """The files in a folder and below, links to files and folders among them."""
+    waiting = [(str(folder), source)]
+    while waiting:
+        top, named = waiting.pop()
+        try:
+            names = sorted(os.listdir(top))
+        except OSError as e:
+            raise GuildError(f"cannot read {top}: {e.strerror}") from None
+        paths = [(os.path.join(top, n), os.path.normpath(os.path.join(named, n))) for n in names]
+        found = [(path, name) for path, name in paths if comes_along(path)]
+        yield from (name for path, name in found if not os.path.isdir(path))
+        waiting += [(path, name) for path, name in reversed(found) if os.path.isdir(path)]
 
 
 def content_of(path: Path) -> bytes:

@@ -62,6 +62,11 @@ COMMANDS = [
     ("survey", "sync"),
     ("survey", "sync --plan"),
     ("offer", f"pull far {ENDED} -y --exclude x"),
+    ("list_runs", f"info {ENDED} -r far,far"),
+    ("list_runs", "watch -r all"),
+    ("free", "remotes --free"),
+    ("free", "run op sleep=0 -r far,far --cpus 1 -y --no-wait"),
+    ("environments", "clean --environments -r far -y"),
 ]
 
 

@@ -361,6 +361,7 @@ OPEN = {
     "agent.environments.asked",  # the pip that came with Python
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
+    "agent.staging.selecting",  # what of a folder comes along, from here and to there
     *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.machine.children"),
 }
 

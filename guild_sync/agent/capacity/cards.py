@@ -19,7 +19,7 @@ class Card(NamedTuple):
     total: Optional[int] = None  # None here and below: it is not told
     used: Optional[int] = None
     use: Optional[int] = None  # percent of the last second or so in which it worked
-    processes: Tuple[int, ...] = ()  # that work on it, as far as they can be seen
+    processes: int = 0  # that work on it, as far as they can be seen
 
     @property
     def key(self) -> str:
@@ -29,7 +29,7 @@ class Card(NamedTuple):
     @property
     def is_used(self) -> bool:
         """Whether somebody works on it: in a container only its memory tells of others."""
-        return bool(self.processes) or (self.used or 0) > IDLE_MEMORY
+        return self.processes > 0 or (self.used or 0) > IDLE_MEMORY
 
 
 class Cards(NamedTuple):

@@ -79,8 +79,8 @@ def take(
 ) -> Possession:
     """What the run needs, which nobody else has then.
 
-    Raises AgentError where it is not free; with `waiting` where it can never be, or where the run
-    is told to end before it is.
+    Raises AgentError where it is not free; with `waiting` where it could not be from the start, or
+    where the run is told to end before it is.
     """
     needs, env = job.get("needs") or {}, job.get("env") or {}
     if handles := shared_handles():
@@ -114,7 +114,8 @@ class _Taker:
                 return found
             what = needed(self._share.needs) or "GPU %s" % self._share.devices
             text = "%s: %s" % (what, found.text)
-            if waiting is None or found.never:
+            # Whoever waits by now goes on: GPUs are gone while their driver is exchanged.
+            if waiting is None or (found.never and not said):
                 hint = "" if found.never else "To have it wait: --wait-free"
                 raise AgentError("there is no room for %s" % text, hint, "taken")
             if text != said:
@@ -167,7 +168,7 @@ def without_runs(seen: Cards, had: Sequence[Share]) -> Cards:
     """The cards as if nobody worked on those that runs have."""
     return seen._replace(
         cards=tuple(
-            card._replace(used=0, processes=()) if choice.holder_of(card, had) else card
+            card._replace(used=0, processes=0) if choice.holder_of(card, had) else card
             for card in seen.cards
         )
     )

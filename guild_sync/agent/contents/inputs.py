@@ -22,6 +22,7 @@ _MAX_BYTES = 1 << 26
 # Of a source that gives less than this, all is copied with its run: whoever looks at a run wants
 # to see the table that it began with, and no disk or line is spared without it.
 SMALL = 1 << 20
+_MOST_SIZE = (1 << 63) - 1  # bytes of a file
 _MANY = 100  # files, from which on whole folders are told in place of what is in them
 
 
@@ -80,7 +81,9 @@ def _content(fields: Value) -> Optional[Content]:
     if not isinstance(fields, list) or len(fields) != 3:
         return None
     digest, size, third = fields
-    if not isinstance(digest, str) or not is_digest(digest) or type(size) is not int or size < 0:
+    if not isinstance(digest, str) or not is_digest(digest) or type(size) is not int:
+        return None
+    if not 0 <= size <= _MOST_SIZE:
         return None
     return Content(digest, size, third is True)
 
@@ -88,6 +91,10 @@ def _content(fields: Value) -> Optional[Content]:
 def _is_path(path: str) -> bool:
     """Whether it is a path in a run that guild gives something: a copy's record may say any."""
     parts = path.split("/")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:  # no file can have that name
+        return False
     return "\0" not in path and parts[0] != ".guild" and not {"", ".", ".."} & {*parts}
 
 
@@ -159,16 +166,20 @@ def _is_there(directory: str, path: str) -> bool:
 def altered(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
     """Of each run the paths of what is as it was given by its size and time, and not by its
     contents: a disk, or somebody who has set its time, has changed it."""
-    digests: Dict[int, str] = {}  # of the file with this number, of which runs have many names
+    digests: Dict[Tuple[int, int], str] = {}  # of a file, of which runs have many names
     found = {}
     for run_id in ids:
         directory = rundir.run_dir(home, run_id)
         differing = []
         for path, of in as_given(directory).items():
             file = os.path.join(directory, path)
-            number = os.lstat(file).st_ino
-            if number not in digests:
-                digests[number] = sha256_of(file)
+            try:
+                status = os.lstat(file)
+                number = status.st_dev, status.st_ino  # a run may lie on another disk
+                if number not in digests:
+                    digests[number] = sha256_of(file)
+            except OSError:  # it went meanwhile, or may not be read, as whoever compares runs sees
+                continue
             if digests[number] != of.digest:
                 differing.append(path)
         found[run_id] = sorted(differing)

@@ -18,7 +18,7 @@ from .digests import sha256_of
 FOLDER = "contents"  # in the guild home
 INCOMING = ".incoming-"  # and the id of the run that what is in it is for
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-READ_ONLY = 0o444
+READ_ONLY, _WRITABLE = 0o444, 0o222
 _FIRST = 946_684_800  # 2000-01-01
 _SPAN = 1 << 29  # seconds: 17 years
 
@@ -53,14 +53,26 @@ def set_time(file: Union[str, int], digest: str) -> None:
 
 def missing(home: str, contents: Dict[str, int]) -> List[str]:
     """Those of the contents, digest -> size, that are not kept here."""
-    return [digest for digest, size in contents.items() if not _is_here(home, digest, size)]
+    return [d for d, size in contents.items() if not is_whole(path_of(home, d), d, size)]
 
 
-def _is_here(home: str, digest: str, size: int) -> bool:
+def is_whole(path: str, digest: str, size: int) -> bool:
+    """Whether a file that is kept has this content.
+
+    One of which a run has changed the time or the mode, and no more, is read, and is as kept again.
+    """
     try:
-        return is_as_kept(os.lstat(path_of(home, digest)), digest, size)
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != size:
+            return False
+        if is_as_kept(status, digest, size) and not status.st_mode & _WRITABLE:
+            return True
+        if sha256_of(path) != digest:
+            return False
+        make_as_kept(path, digest)
     except OSError:
         return False
+    return True
 
 
 def incoming(home: str, run_id: str) -> str:
@@ -86,8 +98,15 @@ def take(home: str, run_id: str, contents: Dict[str, int]) -> List[str]:
     What has come is kept only where it has the digest that it is called by.
     """
     lacking = missing(home, contents)
-    for digest in lacking:
-        _keep(os.path.join(incoming(home, run_id), digest), digest, path_of(home, digest))
+    come = [digest for digest in lacking if _has_come(home, run_id, digest)]
+    if come:
+        folders = [os.path.dirname(path_of(home, digest)) for digest in come]
+        for folder in folders:
+            os.makedirs(folder, exist_ok=True)
+        inside.flush([incoming(home, run_id)])  # before any of them has its name
+        for digest in come:
+            os.replace(os.path.join(incoming(home, run_id), digest), path_of(home, digest))
+        inside.flush(folders)
     forget_incoming(home, run_id)
     return missing(home, {digest: contents[digest] for digest in lacking})
 
@@ -98,20 +117,17 @@ def make_as_kept(path: str, digest: str) -> None:
     set_time(path, digest)
 
 
-def _keep(path: str, digest: str, target: str) -> None:
-    """Move a file that has come to its place, on the disk, unless it is another."""
+def _has_come(home: str, run_id: str, digest: str) -> bool:
+    """Whether a content has come for a run, and not another; then it is as those that are kept."""
+    path = os.path.join(incoming(home, run_id), digest)
     try:
         handle = os.open(path, inside.READ)
     except OSError:  # it has not come, or is a link
-        return
+        return False
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode) or sha256_of(path) != digest:
-            return
-        make_as_kept(path, digest)
-        os.fsync(handle)
+            return False
     finally:
         os.close(handle)
-    folder = os.path.dirname(target)
-    os.makedirs(folder, exist_ok=True)
-    os.replace(path, target)
-    inside.flush_folder(folder)
+    make_as_kept(path, digest)
+    return True

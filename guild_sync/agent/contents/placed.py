@@ -9,12 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from typing import Optional
 
 from ..errors import AgentError
 from ..store import inside, rundir
 from .inputs import Content
-from .kept import is_as_kept, set_time
+from .kept import is_whole, set_time
 
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one is written to
 
@@ -27,7 +26,7 @@ def give(path: str, content: Content, top: str, name: str, own: bool) -> None:
     Raises AgentError where somebody has written to what is kept.
     """
     path = os.path.realpath(path)
-    if not is_as_kept(_status(path), content.digest, content.size):
+    if not is_whole(path, content.digest, content.size):
         raise AgentError(
             "the required file %s was changed on this machine after it was sent"
             % rundir.shown(name),
@@ -61,13 +60,6 @@ def copy(path: str, top: str, name: str, mode: int = 0o644) -> None:
     with open(path, "rb") as f, os.fdopen(inside.create(top, name, mode), "wb") as target:
         if not _cloned(target.fileno(), f.fileno()):
             shutil.copyfileobj(f, target, 1 << 20)
-
-
-def _status(path: str) -> Optional[os.stat_result]:
-    try:
-        return os.lstat(path)
-    except OSError:
-        return None
 
 
 def _linked(path: str, top: str, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import List, Mapping, NamedTuple, Sequence
 
 from ..errors import AgentError
 
+_LOGIN = re.compile(r"(?<=://)[^/\s]+@")  # a password, or a token in its place
 _SECONDS = 120  # on a slow disk a Python's own modules take their time
 # Run by the Python that is asked, which may be an old one. `folders` are those of packages.
 _LOOK = """
@@ -133,6 +134,16 @@ def met(
         return Met(**json.loads(_told(python, variables, _MET, *words)))
     except (ValueError, TypeError):
         return Met(False, [], [])
+
+
+def same_name(name: str) -> str:
+    """What all ways to write the name of a package have in common."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def told(text: str) -> str:
+    """A text that names requirements, as people see it: not with who logs in at an address."""
+    return _LOGIN.sub("****@", text)
 
 
 def packages(folder: str) -> List[List[str]]:

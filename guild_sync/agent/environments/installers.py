@@ -7,11 +7,11 @@ import os
 import re
 import shutil
 import subprocess
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Match, Optional, Sequence, Tuple
 
 from ..errors import AgentError
 from ..machine.children import die_with_parent
-from .asked import Base
+from .asked import Base, same_name, told
 from .wheels import unpack
 
 NO_INSTALLER = "no-installer"  # the kind of the error: whoever asks may send a pip along
@@ -19,6 +19,7 @@ _SECONDS = 3 * 3600  # what is built from source may take long
 # What a user's settings say for all else: where packages go is told to the installer here.
 _ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX")
 _INSTALLED = re.compile(r" \+ (\S+?)(?:==(\S+))?(?: @ (\S+)| \(from (\S+)\))?$")
+_NAME_ENDS = re.compile(r"[^\w.-]")
 _SAYS_WHY = re.compile(r"(?i)error\b|  (?:cause|hint|\W)")
 _NO_WAY = re.compile(
     r"(?i)connection broken|name or service not known|name resolution|network is unreachable"
@@ -109,17 +110,29 @@ def _by_uv(
     if code != 0:
         return code, text
     lacking = [
-        "%s @ %s" % (match[1], match[3] or match[4])
-        if match[3] or match[4]
-        else "%s==%s" % (match[1], match[2])
-        for match in map(_INSTALLED.match, text.splitlines())
-        if match
+        _named(match, requires) for match in map(_INSTALLED.match, text.splitlines()) if match
     ]
     if not lacking:
         return 0, ""
     # A second name of a file in uv's cache would be everybody's to change, and its mode is.
     how = ["--no-deps", "--link-mode", "copy", "--compile-bytecode", "--"]
     return _ran([*install, python, *how, *lacking], variables)
+
+
+def _named(would: Match[str], requires: Sequence[str]) -> str:
+    """A requirement for what uv has said that it would install, and from where.
+
+    In an address it masks who logs in there, so that is taken as it was written.
+    """
+    name, version, *places = would.groups()
+    place = places[0] or places[1]
+    if not place:
+        return "%s==%s" % (name, version)
+    if "****" in place:
+        for text in requires:
+            if "://" in text and same_name(_NAME_ENDS.split(text, 1)[0]) == same_name(name):
+                return text
+    return "%s @ %s" % (name, place)
 
 
 def _ran(argv: Sequence[str], variables: Mapping[str, str]) -> Tuple[Optional[int], str]:
@@ -155,4 +168,4 @@ def _failure(requires: Sequence[str], python: str, text: str) -> AgentError:
             "of the remote (for uv UV_OFFLINE=1 and UV_FIND_LINKS).",
         ]
     what = "cannot install the project's requirements for %s: %s" % (python, ", ".join(requires))
-    return AgentError(what, "\n".join(hint))
+    return AgentError(told(what), told("\n".join(hint)))

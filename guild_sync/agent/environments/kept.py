@@ -16,7 +16,7 @@ import shutil
 import stat
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from .. import protocol
 from ..errors import AgentError
@@ -131,14 +131,18 @@ def _record(path: str) -> Dict[str, Value]:
     return found if isinstance(found, dict) else {}
 
 
-def is_for(home: str, name: str, python: str) -> bool:
-    """Whether an environment is there, and right for a Python; no program is asked."""
+def is_for(home: str, name: str, python: str, of_run: Mapping[str, Value] = {}) -> bool:
+    """Whether an environment is there, and right for a Python; no program is asked.
+
+    It is for the one that it was made for, and for that for which a run was given it, `of_run`:
+    a Python may have several names.
+    """
     path = path_of(home, name)
     found = _record(path)
     uses = found.get("uses")
+    named = python, os.path.realpath(python)
     return (
-        found.get("python") == python
-        and found.get("real") == os.path.realpath(python)
+        any((of.get("python"), of.get("real")) == named for of in (found, of_run))
         and isinstance(uses, list)
         and all(os.path.exists(str(each)) for each in uses)
         and is_whole(path)
@@ -254,15 +258,20 @@ def _is_held(record: str) -> bool:
     return False
 
 
+def of_run(directory: str) -> Dict[str, Value]:
+    """What a run keeps of its environment."""
+    return rundir.mapping(rundir.read_attr(directory, protocol.ENVIRONMENT))
+
+
 def name_of_run(directory: str) -> str:
     """The environment that a run has, empty where it has none over its Python's own."""
-    found = rundir.mapping(rundir.read_attr(directory, protocol.ENVIRONMENT)).get("name")
+    found = of_run(directory).get("name")
     return found if isinstance(found, str) and _NAME.match(found) else ""
 
 
 def requirements_of(directory: str) -> List[str]:
     """What is to be installed for a run, as it keeps it."""
-    found = rundir.mapping(rundir.read_attr(directory, protocol.ENVIRONMENT)).get("requires")
+    found = of_run(directory).get("requires")
     texts = found if isinstance(found, list) else []
     return [text for text in texts if isinstance(text, str)]
 

@@ -39,7 +39,7 @@ def made(home: str, key: str, base: Base, requires: Sequence[str], of: Environme
     try:
         variables = dict(of.variables)
         python = _skeleton(folder, base, variables)
-        site = _site(folder)
+        site, of_venv = _site(folder), os.listdir(os.path.dirname(python))
         tools = os.path.join(top, kept.TOOLS)
         installers.install(base, requires, python, tools, variables)
         met = asked.met(python, variables, requires, installed=True)
@@ -48,17 +48,17 @@ def made(home: str, key: str, base: Base, requires: Sequence[str], of: Environme
         if met.sure and missing:
             raise AgentError(
                 "the project's requirements were installed, and are not met: %s"
-                % ", ".join(missing),
+                % asked.told(", ".join(missing)),
                 "Look at the settings of pip or uv there.",
             )
         packages = asked.packages(site)
-        own = {_same(name) for name, _, _ in packages}
-        uses = [each for each in met.found if _same(each[0]) not in own]
+        own = {asked.same_name(name) for name, _, _ in packages}
+        uses = [each for each in met.found if asked.same_name(each[0]) not in own]
         named = sorted("%s==%s" % (name, version) for name, version, *_ in [*packages, *uses])
         places = sorted(place for _, _, place in uses if place)
         if not packages:
             return Suitable("", named, places)
-        _finish(folder, site, python, base)
+        _finish(folder, site, python, base, of_venv)
         name = _placed(home, folder, site, base, packages, places, named)
         return Suitable(name, named, places)
     finally:
@@ -98,23 +98,26 @@ def _site(folder: str) -> str:
     raise AgentError("there is no place for packages in a venv of that Python", kind="python")
 
 
-def _finish(folder: str, site: str, python: str, base: Base) -> None:
-    """Leave what is installed, for the base's Python: nothing of the venv, nor of the installer."""
+def _finish(folder: str, site: str, python: str, base: Base, of_venv: Sequence[str]) -> None:
+    """Leave what is installed, for the base's Python: nothing of the venv, nor of the installer.
+
+    Of the programs, those that the venv had at first, `of_venv`, go.
+    """
     os.unlink(os.path.join(site, _BASE_PACKAGES))
     for name in ("pyvenv.cfg", ".lock", ".gitignore"):
         if os.path.exists(os.path.join(folder, name)):
             os.unlink(os.path.join(folder, name))
-    for name in ("pip", "include"):
-        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    shutil.rmtree(os.path.join(folder, "pip"), ignore_errors=True)
     programs = os.path.join(folder, entry.PROGRAMS)
     for name in os.listdir(programs):
         path = os.path.join(programs, name)
-        if name.lower().startswith(("python", "activate")) or os.path.islink(path):
+        if name in of_venv or os.path.islink(path):
             os.unlink(path)
-        else:
+        elif os.path.isfile(path):
             _address(path, python, base.executable)
-    if not os.listdir(programs):
-        os.rmdir(programs)
+    for path in (programs, os.path.join(folder, "include")):
+        if os.path.isdir(path) and not os.listdir(path):
+            os.rmdir(path)
     entry.make(folder, base, os.path.relpath(site, folder))
 
 
@@ -180,10 +183,6 @@ def _placed(
             inside.flush_folder(top)
             return name
     raise AgentError("all environments of that content have been altered", "guild clean")
-
-
-def _same(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def _bytes_of(folder: str) -> int:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from typing import Generator, Iterator, List, NamedTuple, Sequence
+from typing import Generator, Iterator, List, NamedTuple, Optional, Sequence
 from urllib.parse import unquote, urlsplit
 
 from ..errors import AgentError
@@ -66,7 +66,7 @@ def enter(home: str, directory: str, environment: Environment) -> List[str]:
         if not name:
             return said
         with kept.using(home):
-            if kept.is_for(home, name, environment.python):
+            if kept.is_for(home, name, environment.python, kept.of_run(directory)):
                 kept.hold(home, name)
                 _enter(home, name, environment)
                 return said
@@ -101,6 +101,8 @@ def _given(home: str, directory: str, wanted: _Wanted) -> Iterator[str]:
                 ENVIRONMENT,
                 {
                     "name": chosen.name,
+                    "python": wanted.environment.python,
+                    "real": os.path.realpath(wanted.environment.python),
                     "requires": list(wanted.requires),
                     "packages": chosen.packages,
                 },
@@ -116,15 +118,12 @@ def _chosen(home: str, wanted: _Wanted) -> Lines:
     found = kept.known(home, key)
     if found:
         return found
-    held = locks.hold(kept.key_folder(home, key))
+    held = _hold(home, key)
     if held is None:
         yield "Waiting for another run, which installs the same requirements"
     while held is None:
         time.sleep(_PAUSE)
-        try:
-            held = locks.hold(kept.key_folder(home, key))
-        except FileNotFoundError:  # whoever removes keys that are not used has just done so
-            pass
+        held = _hold(home, key)
     try:
         found = kept.known(home, key)
         if found:
@@ -134,7 +133,8 @@ def _chosen(home: str, wanted: _Wanted) -> Lines:
             packages = sorted("%s==%s" % (name, version) for name, version, _ in met.found)
             found = Suitable("", packages, [place for _, _, place in met.found if place])
         else:
-            yield "Installing requirements: %s" % ", ".join(sorted(met.missing or requires))
+            lacking = ", ".join(sorted(met.missing or requires))
+            yield "Installing requirements: %s" % asked.told(lacking)
             found = making.made(home, key, base, requires, environment)
             yield "Requirements: %s" % ", ".join(found.packages)
         kept.note(home, key, found)
@@ -142,6 +142,15 @@ def _chosen(home: str, wanted: _Wanted) -> Lines:
         locks.release(kept.key_folder(home, key), held)
     kept.upkeep(home)
     return found
+
+
+def _hold(home: str, key: str) -> Optional[int]:
+    """The lock of a key, unless another has it."""
+    while True:
+        try:
+            return locks.hold(kept.key_folder(home, key))
+        except FileNotFoundError:  # whoever removes keys that are not used has just done so
+            pass
 
 
 def _moving(text: str) -> str:
@@ -152,7 +161,10 @@ def _moving(text: str) -> str:
     url = match[1]
     kind = url.partition(":")[0]
     if kind == "file":
-        return _stamp(unquote(urlsplit(url).path))
+        try:
+            return _stamp(unquote(urlsplit(url).path))
+        except ValueError:  # no path that a file can have: the installer says so
+            return ""
     if "+" not in kind or _COMMIT.search(url):
         return ""
     return _commit(url) if kind.startswith("git+") else time.strftime("%Y-%m-%d")

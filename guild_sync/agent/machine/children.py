@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import sys
 from typing import Callable, List, Mapping, Optional, Tuple
@@ -11,6 +12,7 @@ from typing import Callable, List, Mapping, Optional, Tuple
 from ..protocol import SHARED
 
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+_OPEN = re.compile(r"[0-9]{1,9}\Z")  # the number of a handle
 
 
 def die_with_parent(signum: int = signal.SIGKILL) -> Callable[[], None]:
@@ -41,7 +43,7 @@ def agent_argv(*words: str) -> List[str]:
 def shared_handles() -> Tuple[int, ...]:
     """The handle on what this process has of its host with the run that has started it."""
     text = os.environ.get(SHARED, "")
-    return (int(text),) if text.isdigit() else ()
+    return (int(text),) if _OPEN.match(text) and os.path.exists("/dev/fd/" + text) else ()
 
 
 def said(

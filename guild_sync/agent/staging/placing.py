@@ -15,9 +15,8 @@ from ..protocol import CACHE, FILES, RequirementForm, Value
 from ..store import inside, manifest, rundir
 from ..store.manifest import append_manifest, manifest_lines, write_manifest
 from . import archives
-from .selecting import Chosen, chosen, described, place_of
+from .selecting import Chosen, chosen, comes_along, described, place_of
 
-_CACHES = (CACHE,)
 _NO_DIGEST = "-"  # what Guild AI writes for a folder; of a link the run that it leads to says all
 
 
@@ -146,9 +145,11 @@ class _Placing:
         is_folder = os.path.isdir(path) and not is_kept
         if not os.path.islink(target) and os.path.isdir(target) and is_folder:
             for entry in sorted(os.listdir(path)):  # into the folder that is there
-                if entry != CACHE:
+                inner = os.path.join(path, entry)
+                # Of another run links come as they are.
+                if entry != CACHE and (top or self._comes_along(inner)):
                     below = os.path.join(within, entry)
-                    self._put(os.path.join(name, entry), os.path.join(path, entry), below, top)
+                    self._put(os.path.join(name, entry), inner, below, top)
             return
         if not (self._is_link or is_kept) and os.path.isfile(target) and os.path.isfile(path):
             digest = digest_of(target)
@@ -175,13 +176,25 @@ class _Placing:
             return
         elif is_folder:
             trees.copy_tree(
-                path, target, symlinks=False, ignore=_CACHES, copy_function=self._copy_below
+                path,
+                target,
+                ignore=(CACHE,),
+                only=self._comes_along,
+                copy_function=self._copy_below,
             )
             digest = _NO_DIGEST
         else:
             self._copy(path, name)
             digest = digest_of(target)
         self._note(name, digest, within)
+
+    def _comes_along(self, path: str) -> bool:
+        """Whether what is in a folder is copied; that it is not is said."""
+        if comes_along(path):
+            return True
+        text = "%s is left out: it is no file, or a link that leads nowhere or goes round"
+        self._said.append(text % rundir.shown(path))
+        return False
 
     def _copy_below(self, path: str, target: str) -> str:
         """Copy a file of a folder, with its mode, or give the run the content that it has."""

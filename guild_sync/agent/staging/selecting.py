@@ -21,6 +21,21 @@ def chosen(
     return list(_renamed(requirement, _meant(requirement, source, run_id, is_archive)))
 
 
+def comes_along(path: str) -> bool:
+    """Whether what is in a required folder comes with it: files and folders do, by links, too.
+
+    What is neither, such as a pipe, does not, and no link that leads nowhere, or goes round.
+    """
+    if not (os.path.islink(path) and os.path.isdir(path)):
+        return os.path.isfile(path) or os.path.isdir(path)
+    real, above = os.path.realpath(path), os.path.abspath(path)
+    while above != os.path.dirname(above):
+        above = os.path.dirname(above)
+        if os.path.realpath(above) == real:
+            return False
+    return True
+
+
 def place_of(requirement: RequirementForm) -> str:
     """Where the one file that is required is in the run."""
     source = requirement["source"]

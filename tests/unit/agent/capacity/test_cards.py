@@ -87,10 +87,26 @@ def test_what_a_driver_does_not_tell_is_not_known() -> None:
     assert not card.is_used
 
 
-@pytest.mark.parametrize("text", ["Failed to initialize NVML", "0, x, y, 1, 2, 3", "0, GPU-a, 1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Failed to initialize NVML",
+        "0, x, y, 1, 2, 3",
+        "0, GPU-a, 1",
+        "²²²²², GPU-a, X, 1, 2, 3",
+        "0, GPU-a\0, X, 1, 2, 3",
+        "0, GPU-\x1b[2J, X, 1, 2, 3",
+    ],
+)
 def test_another_answer_of_nvidia_smi_is_not_understood(text: str) -> None:
     with pytest.raises(NotUnderstood, match="is not understood"):
         nvidia.gpus(text)
+
+
+@pytest.mark.parametrize("second", ["0, GPU-b", "1, GPU-a"])
+def test_two_gpus_of_one_name_are_not_told_apart(second: str) -> None:
+    with pytest.raises(NotUnderstood, match="have one name"):
+        nvidia.gpus(f"0, GPU-a, X, 1, 2, 3\n{second}, X, 1, 2, 3\n")
 
 
 def answering(**answers: str) -> Callable[..., str]:
@@ -103,9 +119,9 @@ def answering(**answers: str) -> Callable[..., str]:
 
 
 def test_processes_make_their_gpu_used() -> None:
-    ask = answering(query_gpu=TWO, query_compute_apps="GPU-aa, 71\nGPU-aa, 72\nnonsense\n")
+    ask = answering(query_gpu=TWO, query_compute_apps="GPU-aa, 71\nGPU-aa, [N/A]\nnonsense\n")
     first, second = nvidia.cards(ask)
-    assert first.processes == (71, 72)
+    assert first.processes == 2
     assert first.is_used
     assert second.is_used, "its memory is"
 
@@ -174,6 +190,21 @@ def test_a_program_that_hangs_keeps_nobody_waiting(
     monkeypatch.setattr(smi, "SECONDS", 0.1)
     found = smi.found(program(tmp_path, "nvidia-smi", "exec sleep 60"))
     assert found.problem == "nvidia-smi: has not answered in 0 s"
+
+
+def test_what_a_script_around_a_program_has_started_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run that waits would leave one behind each time that it looks."""
+    monkeypatch.setattr(smi, "SECONDS", 5)
+    os.mkfifo(tmp_path / "held")
+    text = f"sleep 600 > {tmp_path}/held & exec cat /dev/zero"
+    reader = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    found = smi.found(program(tmp_path, "nvidia-smi", text))
+    assert found.problem == "nvidia-smi: says more than a list of GPUs"
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b"", "whoever had it open for writing has ended"
+    os.close(reader)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ IDLE = Load(16, 0.0, 64 * GIB, 60 * GIB)
 
 
 def card(number: int, used: int = 10, use: int = 0, *processes: int) -> Card:
-    return Card(str(number), f"GPU-{number}", "X", NVIDIA, 80000, used, use, processes)
+    return Card(str(number), f"GPU-{number}", "X", NVIDIA, 80000, used, use, len(processes))
 
 
 def having(*numbers: int, devices: str = "", **needs: int) -> Share:

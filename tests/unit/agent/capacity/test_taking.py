@@ -132,6 +132,26 @@ def test_what_can_never_be_is_not_waited_for(variables: dict[str, str]) -> None:
         take(variables, Waiting(print, pause), needs={"gpus": 5})
 
 
+def test_a_run_that_waits_goes_on_while_a_driver_is_exchanged(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    had, smi = take(variables, needs={"gpus": 4}), tmp_path / "bin/nvidia-smi"
+    monkeypatch.setattr(taking, "_ASK_AGAIN", 0.0)
+    said: list[str] = []
+
+    def pause(seconds: float) -> bool:
+        if smi.exists():
+            smi.rename(tmp_path / "aside")
+        else:
+            (tmp_path / "aside").rename(smi)
+            had.release()
+        return True
+
+    share = take(variables, Waiting(said.append, pause), needs={"gpus": 1})
+    assert share.variables == {"CUDA_VISIBLE_DEVICES": "GPU-0"}
+    assert said == ["1 GPU: none of 4 GPUs free", "1 GPU: it has no GPUs"]
+
+
 def test_nobody_overtakes_a_run_that_waits(variables: dict[str, str]) -> None:
     take(variables, needs={"gpus": 1})
     with turns.turn() as folder:

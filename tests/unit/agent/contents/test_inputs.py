@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from contents import form
+from contents import as_a_user, form
 
 from guild_sync.agent.contents import inputs, kept
 from guild_sync.agent.contents.inputs import SMALL, Content
+
+ID = "a" * 32
 
 
 def given(run: Path, origin: str, **sizes: int) -> dict[str, Content]:
@@ -95,14 +97,30 @@ def test_a_run_of_an_earlier_version_leaves_nothing_out(run: Path) -> None:
         "{", "[]", '{"given": []}', '{"given": {"x": 3}}', '{"given": {"x": ["ab", 1, "file:x"]}}',
         *(
             json.dumps({"given": {path: ["0" * 64, SMALL, "file:x"]}})
-            for path in ("../x", "/x", "a/../../x", ".guild/opref", "a//b", "", "x\0")
+            for path in ("../x", "/x", "a/../../x", ".guild/opref", "a//b", "", "x\0", "\ud800")
         ),
+        json.dumps({"given": {"x": ["0" * 64, 10**30, "file:x"]}}),
         json.dumps({"given": {"x": ["0" * 64, -1, "file:x"]}}),
     ],
 )  # fmt: skip
 def test_a_record_that_makes_no_sense_says_nothing(run: Path, text: str) -> None:
     (run / ".guild/inputs.json").write_text(text)
     assert (left_out(run), inputs.given(str(run)), inputs.kept(str(run))) == ([], {}, {})
+
+
+def test_what_may_not_be_read_keeps_nobody_from_the_rest(home: Path) -> None:
+    directory = home / "runs" / ID
+    (directory / ".guild").mkdir(parents=True)
+    given(directory, "file:d", d__x=SMALL, d__y=SMALL)
+
+    def work() -> None:
+        (directory / "d/x").chmod(0)
+        at = (directory / "d/y").stat().st_mtime_ns
+        (directory / "d/y").write_bytes(b"?" * SMALL)
+        os.utime(directory / "d/y", ns=(at, at))
+        assert inputs.altered(str(home), [ID]) == {ID: ["d/y"]}
+
+    as_a_user(home, work)
 
 
 def test_what_was_given_is_forgotten_by_its_path_or_a_folders(run: Path) -> None:

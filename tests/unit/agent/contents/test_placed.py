@@ -121,3 +121,19 @@ def test_one_that_somebody_has_written_to_is_given_to_nobody(
     with pytest.raises(AgentError, match="was changed on this machine after it was sent"):
         give(home, run, content)
     assert not (run / "in/x").exists()
+
+
+def test_one_that_a_run_has_touched_or_made_writable_is_given_read_only_again(
+    home: Path, run: Path, content: Content
+) -> None:
+    path = path_of(home, b"data")
+    path.chmod(0o644)
+    os.utime(path)
+    assert kept.missing(str(home), {content.digest: 4}) == [], "it need not be sent again"
+    assert kept.is_as_kept(path.lstat(), content.digest, 4)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+
+    path.chmod(0o644)
+    os.utime(path)
+    assert give(home, run, content).read_bytes() == b"data"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444

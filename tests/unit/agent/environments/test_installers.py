@@ -81,3 +81,27 @@ def test_its_own_words_are_told_shortly(tmp_path: Path, words: str, is_away: boo
     assert hint[-1 if not is_away else -3] == words.splitlines()[-1]
     assert ("PIP_FIND_LINKS" in caught.value.hint) is is_away
     assert "Collecting" not in caught.value.hint
+
+
+def test_who_logs_in_where_a_package_comes_from_is_not_told(tmp_path: Path) -> None:
+    program(tmp_path / "bin", "uv", 'echo "error: Failed to parse: $8"; exit 1')
+    requires = ["a @ https://ann:s3cret@h/a.whl", "b @ git+https://token@h/b@main"]
+    variables = {"PATH": f"{tmp_path}/bin:/bin:/usr/bin"}
+    with pytest.raises(AgentError) as caught:
+        installers.install(BASE, requires, "x", "/no", variables)
+    assert caught.value.message.endswith("a @ https://****@h/a.whl, b @ git+https://****@h/b@main")
+    assert caught.value.hint == "error: Failed to parse: a @ https://****@h/a.whl"
+
+
+def test_who_logs_in_there_is_told_to_uv_which_masks_it(tmp_path: Path) -> None:
+    program(
+        tmp_path / "bin",
+        "uv",
+        f'echo "$@" >> {tmp_path}/calls\n'
+        'echo " + my-a==1 (from https://ann:****@h/a.whl)"; echo " + b @ https://****@h/b.whl"',
+    )
+    requires = ["My_A[x] @ https://ann:s3cret@h/a.whl"]
+    variables = {"PATH": f"{tmp_path}/bin:/bin:/usr/bin"}
+    installers.install(BASE, requires, "/new/bin/python", "/no", variables)
+    doing = (tmp_path / "calls").read_text().splitlines()[1]
+    assert doing.endswith(f" -- {requires[0]} b @ https://****@h/b.whl")

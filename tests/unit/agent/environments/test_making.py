@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,11 @@ def test_the_same_content_is_one_and_an_altered_one_is_left_alone(tmp_path: Path
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("there is no uv here")
-    write_wheel(tmp_path / "wheels", "making-a", program="a-program")
+    wheel = write_wheel(tmp_path / "wheels", "making-a", program="a-program")
+    others = ["bin/python-a", "bin/activate-a", "bin/notes/a", "include/a.h"]
+    with zipfile.ZipFile(wheel, "a") as archive:
+        for name in others:
+            archive.writestr(f"making_a-1.0.data/data/{name}", "#!/bin/sh\n")
     variables = {
         **os.environ,
         "PATH": f"{Path(uv).parent}:{os.environ['PATH']}",
@@ -64,6 +69,9 @@ def test_the_same_content_is_one_and_an_altered_one_is_left_alone(tmp_path: Path
     assert made("two", "making-a>=1") == first
     folder = Path(kept.path_of(home, first))
     assert not any(p.lstat().st_mode & 0o222 for p in folder.rglob("*") if not p.is_symlink())
+    programs = {path.name for path in (folder / "bin").iterdir()}
+    assert programs == {"a-program", "python-a", "activate-a", "notes"}, "none is the venv's"
+    assert all((folder / name).is_file() for name in others)
     said = subprocess.run([folder / "bin" / "a-program"], capture_output=True, text=True)
     assert "No module named 'making_a'" in said.stderr  # it is the base's Python, not in it
     (site,) = folder.glob("lib/*/site-packages")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from small_wheels import write_wheel
 
 from guild_sync.agent import protocol
 from guild_sync.agent.environments import provide
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.machine.environment import Environment
 from guild_sync.agent.staging import stage
 from guild_sync.agent.store import rundir
 
-RUN = "a" * 32
+RUN, OTHER = "a" * 32, "b" * 32
 
 
 @pytest.mark.parametrize("text", ["--target=/x", "a\nb", "-r x", "a\0"])
@@ -56,6 +59,40 @@ def test_a_branch_is_the_commit_that_it_has_now(tmp_path: Path) -> None:
     assert provide._moving(f"x @ {url}-gone@main") == time.strftime("%Y-%m-%d")
 
 
-@pytest.mark.parametrize("text", ["numpy", "numpy>=1; extra == '@'", "x @ https://h/x-1.whl"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "numpy",
+        "numpy>=1; extra == '@'",
+        "x @ https://h/x-1.whl",
+        "x @ file:///%00",  # no file can be there
+        "x @ file://[",
+    ],
+)
 def test_what_is_the_same_tomorrow_is_told_by_its_text(text: str) -> None:
     assert provide._moving(text) == ""
+
+
+@pytest.mark.parametrize("kind", ["link", "script"])
+def test_a_python_of_another_name_enters_what_it_was_given(tmp_path: Path, kind: str) -> None:
+    write_wheel(tmp_path / "wheels", "provide-a")
+    wheels = str(tmp_path / "wheels")
+    variables = {
+        protocol.ENV + name: value
+        for kind, offline in (("PIP", "NO_INDEX"), ("UV", "OFFLINE"))
+        for name, value in ((f"{kind}_{offline}", "1"), (f"{kind}_FIND_LINKS", wheels))
+    }
+    other = tmp_path / "python-of-another-name"
+    if kind == "link":
+        other = Path(sys.executable).with_name("python3")
+    else:
+        other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        other.chmod(0o755)
+    for run_id, python in ((RUN, Path(sys.executable).with_name("python")), (OTHER, other)):
+        environment = {"python": str(python), **variables}
+        job: protocol.Job = {"argv": ["true"], "environment": environment}
+        stage.stage(str(tmp_path), run_id, "guildfile:x '' '' op", {}, job)
+        said = list(provide.provide(str(tmp_path), run_id, ["provide-a"]))
+    assert said == [], "nothing is installed anew"
+    directory = str(tmp_path / "runs" / OTHER)
+    assert provide.enter(str(tmp_path), directory, Environment.load(environment)) == []

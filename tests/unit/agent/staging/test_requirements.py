@@ -14,6 +14,7 @@ from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import RequirementForm
 from guild_sync.agent.staging import given, requirements, selecting
 from guild_sync.agent.store import rundir
+from guild_sync.project.sourcecode import required_files
 
 ID, MADE, OLDER = "a" * 32, "b" * 32, "c" * 32
 
@@ -331,10 +332,26 @@ def test_a_file_that_is_not_there_is_said(home: Path, run: Path, root: Path) -> 
         add(home, root, of_file("data", select=["x", "y"]))
 
 
-def test_a_folder_that_cannot_be_copied_is_said(home: Path, run: Path, root: Path) -> None:
-    (root / "data" / "dangling").symlink_to("nowhere")
-    with pytest.raises(AgentError, match="the required file 'data': "):
-        add(home, root, of_file("data"))
+@pytest.mark.parametrize("is_there", [False, True])
+def test_links_of_a_folder_are_followed_and_what_is_no_file_is_left_out(
+    home: Path, run: Path, root: Path, is_there: bool
+) -> None:
+    if is_there:  # the folder, with source code
+        (run / "data").mkdir()
+    (root / "beside").mkdir()
+    (root / "beside" / "x").write_text("x")
+    for name, to in {
+        "leads": "../beside", "file": "deep/b.csv",
+        "dangling": "nowhere", "round": "deep/../..", "self": "self",
+    }.items():  # fmt: skip
+        (root / "data" / name).symlink_to(to)
+    os.mkfifo(root / "data" / "deep" / "pipe")
+    given = ["data/a.csv", "data/a.csv.bak", "data/deep/b.csv", "data/file", "data/leads/x"]
+    assert sorted(required_files(root, [of_file("data")])) == given, "what a remote gets"
+
+    said = requirements.add_files(str(home), ID, [of_file("data")], str(root))
+    assert sorted(files(run)) == given
+    assert len(said) == 4 and all(" is left out: " in line for line in said)
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", "$(x)", "-d", "é\u2028\x0b", "\r", "#", "\udcff"])
