@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from guild_sync.agent.protocol import Filters, Run
 from guild_sync.cli import arguments
@@ -23,8 +22,7 @@ T = TypeVar("T")
 Question = Callable[["RemoteHost", Sequence[str], Filters], T]
 
 
-@dataclass(frozen=True)
-class OneRun:
+class OneRun(NamedTuple):
     """A run that is meant: a word that means it on its host, under these filters.
 
     And the exit status that stands for remotes that could not be asked for it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -44,6 +43,8 @@ def digests_of(home: str, paths: Iterable[str]) -> Dict[str, str]:
 
 def sha256_of(path: str) -> str:
     """The SHA-256 of a file's contents."""
+    import hashlib  # listings of a run's files, which know of inputs, have no use for it
+
     digest = hashlib.sha256()
     with open(path, "rb") as f:
         for chunk in iter(lambda: f.read(1 << 20), b""):
