@@ -11,7 +11,6 @@ from glob import escape, glob
 from pathlib import Path
 
 from guild_sync.agent.protocol import RequirementForm
-from guild_sync.agent.staging.selecting import comes_along
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Package, SourceCode, SourceRule
 from guild_sync.project.listing import (
@@ -229,6 +228,8 @@ def without_required(said: Sequence[str], files: Sequence[str]) -> list[str]:
 
 def _walk_all(folder: Path, source: str) -> Iterator[str]:
     """The files in a folder and below, links to files and folders among them."""
+    from guild_sync.agent.staging.selecting import comes_along  # few operations require folders
+
     waiting = [(str(folder), source)]
     while waiting:
         top, named = waiting.pop()
