@@ -104,7 +104,7 @@ class Dealer:
             elif state["status"] not in ("pending", "staged"):
                 self._here.note_trial_there(run_id)
                 there.append(run_id)
-            else:
+            elif not self._lacks(batch):
                 self._begin(host, batch, run_id, is_whole=state["status"] == "staged")
         return there
 
@@ -125,11 +125,16 @@ class Dealer:
             return None
         waiting = batches.waiting(list(trials.values()))
         able = [run_id for run_id in waiting if host.name not in trials[run_id]["refused"]]
-        lacking = [variable for variable in batch.secrets if variable not in os.environ]
-        if able and lacking:
-            self._say(f"Trials of {batch.name} wait: {', '.join(lacking)} is not set here")
+        if able and self._lacks(batch):
             return None
         return able[0] if able and host.name in batch.remotes else None
+
+    def _lacks(self, batch: Batch) -> bool:
+        """Whether a variable is not set here that each trial of a batch is given."""
+        lacking = [variable for variable in batch.secrets if variable not in os.environ]
+        if lacking:
+            self._say(f"Trials of {batch.name} wait: {', '.join(lacking)} is not set here")
+        return bool(lacking)
 
     def _has_place(self, host: RemoteHost, batch: Batch) -> bool:
         """Whether a trial can run there now, beside those that do."""

@@ -80,6 +80,10 @@ def fleet(guild: Guild, sshd: Server, agent_folder: Path, tmp_path: Path) -> Ite
 
 def test_a_batch_is_dealt_out_and_ends_as_one_on_one_host(fleet: Fleet) -> None:
     guild = fleet.guild
+    told = fleet.folder.parent / "told"
+    hook = {"command": f'echo "$GUILD_EVENT $GUILD_RUN" >> {told}', "on": ["started", "error"]}
+    with open(guild.config, "a") as config:
+        yaml.safe_dump({"hooks": [hook]}, config)
     done = guild("run", "op", "x=[1,2,99,3]", "-r", "gpu1,gpu2", "-y", "-t", "mine")
     assert done.code == 1, done
     assert done.err == ""
@@ -89,6 +93,8 @@ def test_a_batch_is_dealt_out_and_ends_as_one_on_one_host(fleet: Fleet) -> None:
     ]
     assert {line.split()[-3] for line in dealt} == {"gpu1", "gpu2"}
     failed = dealt[2].split()[-1]
+    started = [f"started {line.split()[-1]}" for line in dealt]
+    assert sorted(told.read_text().splitlines()) == sorted([*started, f"error {failed}"])
     assert f"trial 3 failed: run {failed} ended with error (exit status 1)" in done.lines
     assert done.lines[-1] == "1 of 4 trials failed"
     assert fleet.starts() == dict.fromkeys((1, 2, 3, 99), 1)
