@@ -12,7 +12,7 @@ from .copies import cleaned
 from .environments import kept
 from .errors import AgentError
 from .machine import upkeep
-from .protocol import UNUSED, Leaving
+from .protocol import MONTH, WEEK, Leaving
 from .staging import fetching
 from .store import inside, rundir
 
@@ -31,7 +31,7 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
         {"kind": k, "path": path, "bytes": inside.bytes_of(path)} for k, path in found
     ]
     # Nobody may set the time that these are told by, so it is not asked for another.
-    told += unused.unused(home, upkeep.UNUSED, remove)
+    told += unused.unused(home, WEEK, remove)
     if remove:
         for leaving in told:
             if leaving["kind"] == LOG:
@@ -41,7 +41,8 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
         if any(leaving["kind"] == AGENT for leaving in told):
             upkeep.clean_agents(home, "")
         if any(leaving["kind"] == ENVIRONMENT for leaving in told):
-            kept.upkeep(home)
+            # Here a person is to know where that cannot be done.
+            kept.environments(home, remove=True, before=time.time() - MONTH)
     return told
 
 
@@ -50,7 +51,7 @@ def once_a_day(home: str, keep: str) -> None:
     upkeep.clean_agents(home, keep)
     kept.upkeep(home)
     try:
-        unused.unused(home, unused.MONTH, remove=True)
+        unused.unused(home, MONTH, remove=True)
     except (AgentError, OSError):
         pass  # the next day
 
@@ -61,14 +62,14 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
             yield LOG, path
     for path in upkeep.unused_agents(home):
         yield AGENT, path
-    week = time.time() - upkeep.UNUSED
+    week = time.time() - WEEK
     last = week if before is None else min(before, week)
     old = [path for path in fetching.kept(home) if os.lstat(path).st_mtime < last]
     linked = _linked(home, old)
     for path in old:
         if path not in linked:
             yield FETCHED, path
-    for each in kept.environments(home, before=time.time() - UNUSED):
+    for each in kept.environments(home, before=time.time() - MONTH):
         if each["going"]:
             yield ENVIRONMENT, each["path"]
 

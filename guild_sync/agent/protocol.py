@@ -80,7 +80,9 @@ STALLED = "stalled"
 # The environment that a run has for what its project requires: an attribute of ours, a mapping.
 # `name` of one below the guild home, empty where the Python itself meets `requires`; `packages`.
 ENVIRONMENT = "environment"
-UNUSED = 30 * 86400.0  # seconds after which one goes by itself that no run has used
+
+# For how long nobody has used what guild has left for itself and then removes, in seconds.
+WEEK, MONTH = 7 * 86400.0, 30 * 86400.0
 
 # How a run is told to end.
 TERM = "term"

@@ -52,6 +52,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
+from guild_sync.agent import protocol
 from guild_sync.agent.protocol import KeptEnvironment, Leaving
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
@@ -190,7 +191,7 @@ def _clean_environments(args: Arguments, target: Host, before: int | None) -> in
     if going and not (plan or args.is_set("--yes")):
         say(f"You are about to remove{on(target)}: {_sum_of(going)}")
         for each in going:
-            say(f"  {each['name']}  {size(each['bytes'])}  {_listed(each)}")
+            say(terminal.clean(f"  {each['name']}  {size(each['bytes'])}  {_listed(each)}"))
         if not console.confirm(default=False):
             return Exit.OK
     if going and not plan:
@@ -211,20 +212,20 @@ def _clean_environments(args: Arguments, target: Host, before: int | None) -> in
 
 
 def _sum_of(going: Sequence[KeptEnvironment]) -> str:
-    return f"{len(going)} environment{'' if len(going) == 1 else 's'}"
+    return protocol.counted(len(going), "environment")
 
 
 def _listed(environment: KeptEnvironment) -> str:
     """Its packages, the first of them."""
     names = environment["packages"]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return terminal.clean(", ".join(names[:_SHOWN]) + more)
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _sum_here(found: Cleaning, files: Sequence[Leaving]) -> str:
     kinds = Counter(file["kind"] for file in files)
     counts = {"deleted run": len(found.going), **{what: kinds[k] for k, what in _LEFT.items()}}
-    listed = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n)
+    listed = ", ".join(protocol.counted(n, what) for what, n in counts.items() if n)
     return f"{listed}{clean.kept(found)}"
 
 

@@ -127,8 +127,9 @@ def _free(remotes: Sequence[Remote], as_json: bool) -> Exit:
 
 def _amounts(free: Free) -> tuple[str, ...]:
     """What of a host is free, a cell for each kind."""
-    cards = free["cards"]
-    idle = sum(card["free"] for card in cards)
+    from guild_sync.fleet.freest import free_gpus
+
+    cards, idle = free["cards"], free_gpus(free)
     waiting = f", {free['waiting']} waiting" if free["waiting"] else ""
     return (
         terminal.clean(free["problem"]) or (f"{idle} of {len(cards)} GPUs" if cards else "no GPUs"),

@@ -14,6 +14,7 @@ from guild_sync.hosts.base import Host, on
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console
+from guild_sync.output.terminal import clean
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 15.0  # seconds between questions while none is free
 
@@ -102,7 +103,7 @@ def why(answers: Mapping[str, Free], chosen: str) -> str:
 
 def _short(free: Free, by_cards: bool = True) -> str:
     if free["refusal"]:
-        return "none" if free["refusal"].startswith("none of") else free["refusal"]
+        return "none" if free["refusal"].startswith("none of") else clean(free["refusal"])
     return _amount(free, by_cards)
 
 

@@ -19,6 +19,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
 from guild_sync.output.formats import size
+from guild_sync.output.terminal import clean
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs import person
 from guild_sync.runs.launch import Launch, opref_on
@@ -249,7 +250,7 @@ def _provide(needs: _Requires, host: Host, say: Say, directory: str, **where: st
 
     def provide() -> None:
         host.provide(
-            lambda line: say(line.decode("utf-8", "replace")),
+            lambda line: say(clean(line.decode("utf-8", "replace"))),
             **needs._asdict(),
             **where,
         )
@@ -297,7 +298,7 @@ def _give_files(
     requires = [needed for needed in job.get("requires", ()) if needed["kind"] in kinds]
     if requires and not job.get("children"):
         for line in host.add_files(run_id, requires, **where):
-            say(f"Warning: {line}")
+            say(f"Warning: {clean(line)}")
 
 
 def environment_on(host: Host, kept: Mapping[str, str]) -> dict[str, str]:

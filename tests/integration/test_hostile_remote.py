@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from comparing import faults
 from faults import mark, write_run
-from support import Done, Guild, Server
+from support import Done, Guild, Server, project
 from test_unreachable import another_sshd, own_connections
 
 __all__ = ["own_connections"]
@@ -396,3 +396,40 @@ def test_a_remote_that_claims_to_have_all_and_gives_nothing_is_told_of(
 ) -> None:
     liar.says({"run_dir": "/x", "missing": []})
     complained(guild("run", "op", "-r", "liar", "-y"))
+
+
+SAYS_ESCAPES = r"""
+import json, sys
+function = json.loads(sys.stdin.readline())["function"]
+told = "before \x1b[2J\x1b]0;owned\x07 after"
+answers = {
+    "stage": {"run_dir": "/x", "missing": []},
+    "install": {"missing": []},
+    "add_files": [told],
+    "python": {"version": "3.11.0", "executable": "/x"},
+}
+out = sys.stdout.buffer
+ok = json.dumps({"ok": answers.get(function), "home": "/x"})
+out.write(("\nGUILD-ANSWER %s\n" % ok).encode())
+if function == "provide":
+    for kind, data in ((b"d", told.encode()), (b"e", b'{"ok": null}')):
+        out.write(kind + len(data).to_bytes(4, "big") + data)
+"""
+
+
+def test_what_it_does_for_a_start_cannot_reach_the_terminal(
+    guild: Guild, liar: Liar, tmp_path: Path
+) -> None:
+    folder = project(
+        tmp_path / "project",
+        "- package: p\n  requires: [numpy]\n"
+        "- operations: {op: {main: op, requires: [{file: op.py}]}}\n",
+        op="",
+    )
+    liar.program.write_text(f"#!{sys.executable}{SAYS_ESCAPES}")
+    done = guild("run", "op", "-r", "liar", "-y", "--no-wait", cwd=folder)
+    told = "before ?[2J?]0;owned? after"
+    assert [line for line in done.out.splitlines() if "owned" in line] == [
+        told,
+        f"Warning: {told}",
+    ], done

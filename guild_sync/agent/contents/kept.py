@@ -87,9 +87,9 @@ def make_incoming(home: str, run_id: str) -> None:
 
 def forget_incoming(home: str, run_id: str) -> None:
     """Remove what has come for a run, and was not kept."""
-    import shutil
+    from .. import trees  # listings, which know of contents, remove nothing
 
-    shutil.rmtree(incoming(home, run_id), ignore_errors=True)
+    trees.remove_tree(incoming(home, run_id))
 
 
 def take(home: str, run_id: str, contents: Dict[str, int]) -> List[str]:

@@ -7,16 +7,14 @@ import stat
 import time
 from typing import Dict, List, Optional, Set
 
-from ..protocol import Leaving
+from .. import trees
+from ..protocol import WEEK, Leaving
 from ..store import inside, rundir
 from . import inputs
 from .kept import FOLDER, INCOMING, is_digest
 
 CONTENT = "content"  # a kind of what agent/leavings.py tells of
-MONTH = 30 * 24 * 3600
 _GONE = ".gone-"  # and the digest: of one that is being removed
-# What is sent grows, but a link may hang for a while, and a run may be made again.
-_WEEK = 7 * 24 * 3600
 _PREFIX = 2  # digits of a digest, which its folder is called by
 
 
@@ -117,14 +115,15 @@ def _removed(home: str, free: Dict[str, os.stat_result]) -> Dict[str, os.stat_re
 
 
 def _forget_incoming(home: str, now: float) -> None:
-    """Remove what has come for runs that were never made."""
-    import shutil
+    """Remove what has come for runs that were never made.
 
+    What is sent grows, but a link may hang for a while, and a run may be made again.
+    """
     for name in _names(os.path.join(home, FOLDER)):
         path = os.path.join(home, FOLDER, name)
         times = [s.st_mtime for p in (path, *_paths(path)) if (s := _status(p)) is not None]
-        if name.startswith(INCOMING) and times and now - max(times) > _WEEK:
-            shutil.rmtree(path, ignore_errors=True)
+        if name.startswith(INCOMING) and times and now - max(times) > WEEK:
+            trees.remove_tree(path)
 
 
 def _paths(folder: str) -> List[str]:

@@ -7,20 +7,18 @@ requirements and a Python, so that no index is asked again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
-import stat
+import shlex
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
-from .. import protocol
+from .. import protocol, trees
 from ..errors import AgentError
-from ..protocol import UNUSED, KeptEnvironment, Value
+from ..protocol import MONTH, KeptEnvironment, Value
 from ..store import locks, rundir
 from ..store.atomic import write_atomically
 from .asked import Base
@@ -35,6 +33,7 @@ _NAME = re.compile(r"[0-9a-f]{16}\Z")
 _MOST_BYTES = 1 << 24
 _MOST_KNOWN = 8
 _PAUSE = 0.1
+_PATIENCE = 60.0  # seconds: it is held for as long as it takes to look at all runs
 
 
 class Suitable(NamedTuple):
@@ -151,27 +150,40 @@ def is_for(home: str, name: str, python: str, of_run: Mapping[str, Value] = {}) 
 
 @contextmanager
 def using(home: str) -> Iterator[None]:
-    """Nothing is removed meanwhile, nor does another run take an environment."""
+    """Nothing is removed meanwhile, nor does another run take an environment.
+
+    Raises AgentError where another process does not let go.
+    """
     folder = os.path.join(top(home), _KEYS, _USING % os.getuid())
     os.makedirs(folder, exist_ok=True)
-    held = locks.hold(folder)
-    while held is None:
+    deadline = time.monotonic() + _PATIENCE
+    while (held := locks.hold(folder)) is None:
+        if time.monotonic() > deadline:
+            machine = machine_of(folder)
+            raise AgentError(
+                "another process%s has not let go of %s in %d s"
+                % (machine and " on " + machine, folder, _PATIENCE),
+                "If it is gone, remove that folder: rm -r %s" % shlex.quote(folder),
+            )
         time.sleep(_PAUSE)
-        held = locks.hold(folder)
     try:
         yield
     finally:
         locks.release(folder, held)
 
 
+def machine_of(folder: str) -> str:
+    """The other machine on this disk whose process holds a folder; empty where there is none."""
+    holder = locks.held_by(folder)
+    return (holder.machine or "") if holder else ""
+
+
 def hold(home: str, name: str) -> None:
     """Note that an environment is used, and hold it for as long as this process lives."""
+    note_use(home, name)
     path = os.path.join(path_of(home, name), RECORD)
-    os.utime(path)
-    try:
-        fcntl.flock(os.open(path, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # a file system without flock: the run's own word is that it uses it
-        pass
+    # Without flock there is the run's own word that it uses it.
+    locks.flocked(os.open(path, os.O_RDONLY | os.O_CLOEXEC), exclusive=False)
 
 
 def note_use(home: str, name: str) -> None:
@@ -200,7 +212,7 @@ def environments(
                 aside.append(path)
             each["going"] = True
     for path in aside:
-        remove_tree(path)
+        trees.remove_tree(path)
     if remove:
         _forget_keys(home)
         _remove_left(home)
@@ -210,7 +222,7 @@ def environments(
 def upkeep(home: str) -> None:
     """Remove what no run has used for a month, and what kills have left."""
     try:
-        environments(home, remove=True, before=time.time() - UNUSED)
+        environments(home, remove=True, before=time.time() - MONTH)
     except (AgentError, OSError):  # another time
         pass
 
@@ -248,14 +260,9 @@ def _is_held(record: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+        return locks.flocked(fd) is False
     finally:
         os.close(fd)
-    return False
 
 
 def of_run(directory: str) -> Dict[str, Value]:
@@ -314,22 +321,9 @@ def _remove_left(home: str) -> None:
     for name in os.listdir(top(home)):
         path = os.path.join(top(home), name)
         if name.startswith(_GONE):
-            remove_tree(path)
+            trees.remove_tree(path)
         elif name.startswith(".new-"):
             key = name[len(".new-") :].partition("-")[0]
             folder = os.path.join(top(home), _KEYS, key)
             if locks.held_by(folder) is None:
-                remove_tree(path)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder, read-only or not; what cannot be removed now, a later call does."""
-    seen: Set[str] = set()
-    for folder, _, _ in os.walk(path):
-        if folder not in seen:
-            seen.add(folder)
-            try:
-                os.chmod(folder, stat.S_IRWXU)
-            except OSError:
-                pass
-    shutil.rmtree(path, ignore_errors=True)
+                trees.remove_tree(path)

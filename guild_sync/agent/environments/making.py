@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import time
 from typing import Dict, List, Sequence
 
+from .. import trees
 from ..errors import AgentError
 from ..machine.environment import Environment
 from ..protocol import Value
@@ -33,7 +33,7 @@ def made(home: str, key: str, base: Base, requires: Sequence[str], of: Environme
     top = kept.top(home)
     for name in os.listdir(top):
         if name.startswith(_NEW + key):
-            kept.remove_tree(os.path.join(top, name))
+            trees.remove_tree(os.path.join(top, name))
     folder = os.path.join(top, "%s%s-%s" % (_NEW, key, os.urandom(4).hex()))
     os.mkdir(folder)
     try:
@@ -62,7 +62,7 @@ def made(home: str, key: str, base: Base, requires: Sequence[str], of: Environme
         name = _placed(home, folder, site, base, packages, places, named)
         return Suitable(name, named, places)
     finally:
-        kept.remove_tree(folder)
+        trees.remove_tree(folder)
 
 
 def _skeleton(folder: str, base: Base, variables: Dict[str, str]) -> str:
@@ -107,7 +107,7 @@ def _finish(folder: str, site: str, python: str, base: Base, of_venv: Sequence[s
     for name in ("pyvenv.cfg", ".lock", ".gitignore"):
         if os.path.exists(os.path.join(folder, name)):
             os.unlink(os.path.join(folder, name))
-    shutil.rmtree(os.path.join(folder, "pip"), ignore_errors=True)
+    trees.remove_tree(os.path.join(folder, "pip"))
     programs = os.path.join(folder, entry.PROGRAMS)
     for name in os.listdir(programs):
         path = os.path.join(programs, name)
@@ -163,7 +163,7 @@ def _placed(
         "names": kept.names_digest(site),
         "packages": list(named),
         "uses": list(places),
-        "bytes": _bytes_of(folder),
+        "bytes": inside.bytes_of(folder),
         "made": time.time(),
     }
     write_atomically(os.path.join(folder, kept.RECORD), json.dumps(record, indent=1))
@@ -183,13 +183,6 @@ def _placed(
             inside.flush_folder(top)
             return name
     raise AgentError("all environments of that content have been altered", "guild clean")
-
-
-def _bytes_of(folder: str) -> int:
-    found = 0
-    for top, _, names in os.walk(folder):
-        found += sum(os.lstat(os.path.join(top, name)).st_size for name in names)
-    return found
 
 
 def _make_read_only(folder: str) -> None:

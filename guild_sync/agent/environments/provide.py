@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 import subprocess
 import time
 from typing import Generator, Iterator, List, NamedTuple, Optional, Sequence
@@ -118,9 +119,14 @@ def _chosen(home: str, wanted: _Wanted) -> Lines:
     found = kept.known(home, key)
     if found:
         return found
+    folder = kept.key_folder(home, key)
     held = _hold(home, key)
     if held is None:
-        yield "Waiting for another run, which installs the same requirements"
+        machine = kept.machine_of(folder)
+        where = " on %s" % machine if machine else ""
+        yield "Waiting for another run%s, which installs the same requirements" % where
+        if machine:  # of which nobody can tell from here whether it lives
+            yield "If that is gone, remove what it has left: rm -r %s" % shlex.quote(folder)
     while held is None:
         time.sleep(_PAUSE)
         held = _hold(home, key)
@@ -139,7 +145,7 @@ def _chosen(home: str, wanted: _Wanted) -> Lines:
             yield "Requirements: %s" % ", ".join(found.packages)
         kept.note(home, key, found)
     finally:
-        locks.release(kept.key_folder(home, key), held)
+        locks.release(folder, held)
     kept.upkeep(home)
     return found
 

@@ -11,20 +11,16 @@ import time
 from typing import List
 
 from .. import trees
-from ..protocol import Python
+from ..protocol import WEEK, Python
 from ..store import inside
 from . import folder
-
-# Versions of guild on several workstations may share a remote: the agent of one that has been
-# used since is not another's to remove.
-UNUSED = 7 * folder.DAY
 
 
 def unused_agents(home: str) -> List[str]:
     """The folders of agents that nobody has used for a week, nor holds."""
     top = os.path.join(home, "agent")
     paths = [os.path.join(top, name) for name in _names(top)]
-    return [p for p in paths if time.time() - folder.last_use(p) > UNUSED and _is_free(p)]
+    return [p for p in paths if time.time() - folder.last_use(p) > WEEK and _is_free(p)]
 
 
 def logs(home: str) -> List[str]:
@@ -59,15 +55,17 @@ def _is_free(path: str) -> bool:
 def clean_agents(home: str, keep: str) -> None:
     """Remove every other version of the agent that no process of it uses, nor has for a week.
 
-    What was sent in part, or removed in part, goes too. The one that stays, which was just
-    sent, is on the disk by then: after a power cut there is a whole one.
+    Versions of guild on several workstations may share a remote: the agent of one that has been
+    used since is not another's to remove. What was sent in part, or removed in part, goes too.
+    The one that stays, which was just sent, is on the disk by then: after a power cut there is a
+    whole one.
     """
     top = os.path.join(home, "agent")
     inside.flush([top])
     for name in os.listdir(top):
         path = os.path.join(top, name)
         try:
-            if name != keep and time.time() - folder.last_use(path) > UNUSED:
+            if name != keep and time.time() - folder.last_use(path) > WEEK:
                 _remove_unused(path)
         except OSError:
             pass  # in use, gone meanwhile, or not ours to remove

@@ -44,6 +44,8 @@ def test_it_is_said_why() -> None:
     assert freest.why(answers, "gpu2") == "gpu2: 2 of 4 GPUs free; gpu1: none"
     answers["gpu3"] = host(0, 1, refusal="it has 1 GPU")
     assert freest.why(answers, "gpu2").endswith("; gpu3: it has 1 GPU")
+    answers["gpu3"] = host(0, 1, refusal="it has\x1b[2J\nnone")
+    assert freest.why(answers, "gpu2").endswith("; gpu3: it has?[2J?none")
 
 
 def test_without_gpus_anywhere_cores_count() -> None:

@@ -11,7 +11,7 @@ from rundirs import A, B, make
 from support import at_every_line
 
 from guild_sync.agent.contents import inputs, kept, receiving, unused
-from guild_sync.agent.protocol import FILES
+from guild_sync.agent.protocol import FILES, MONTH
 from guild_sync.agent.store.job import write_job
 
 OLD = 100 * 24 * 3600
@@ -76,7 +76,7 @@ def test_one_of_which_a_file_of_a_run_is_another_name_stays(home: Path) -> None:
 
 def test_one_that_was_used_meanwhile_stays_for_a_month(home: Path) -> None:
     shutil.rmtree(given(home, A, b"data"))
-    assert removed(home, unused.MONTH) == []
+    assert removed(home, MONTH) == []
     assert removed(home) == [str(path_of(home, b"data"))]
 
 

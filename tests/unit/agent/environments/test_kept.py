@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.agent import protocol
+from guild_sync.agent import leavings, protocol, trees
 from guild_sync.agent.environments import kept
 from guild_sync.agent.environments.kept import Suitable
+from guild_sync.agent.errors import AgentError
 from guild_sync.agent.staging import stage
-from guild_sync.agent.store import locks, rundir
+from guild_sync.agent.store import identity, locks, rundir
 
 NAMES = [f"{number:016x}" for number in range(3)]
 RUN = "a" * 32
@@ -107,6 +109,34 @@ def test_without_flock_what_runs_say_of_themselves_counts(
     assert left(tmp_path) == [NAMES[1]]
 
 
+def test_who_is_gone_on_another_machine_is_named_and_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_PATIENCE", 0.0)
+    home = str(tmp_path)
+    made(tmp_path, NAMES[0], age=31 * 86400)
+    with kept.using(home):
+        (folder,) = (tmp_path / "environments" / ".keys").glob("using-*")
+        with pytest.raises(AgentError, match="another process has not let go of"):
+            kept.environments(home)
+    held_elsewhere(folder)
+    with pytest.raises(AgentError, match="another process on far has not let go of") as caught:
+        leavings.leavings(home, remove=True)
+    kept.upkeep(home)  # which goes on the next day
+    assert left(tmp_path) == NAMES[:1]
+    assert caught.value.hint == f"If it is gone, remove that folder: rm -r {folder}"
+    shutil.rmtree(folder)
+    assert [each["kind"] for each in leavings.leavings(home, remove=True)] == ["environment"]
+    assert left(tmp_path) == []
+
+
+def held_elsewhere(folder: Path) -> None:
+    who = identity.of(os.getpid())._replace(host="far", boot="another")
+    (folder / locks.LOCK).write_text(f"{who.pid}\n")
+    (folder / locks.LOCK).chmod(0o600)
+    (folder / locks.OWNER).write_text(json.dumps({**who._asdict(), "flock": True}))
+
+
 def test_an_altered_one_is_not_whole(tmp_path: Path) -> None:
     folder = made(tmp_path, NAMES[0])
     assert kept.is_whole(str(folder))
@@ -125,7 +155,7 @@ def test_what_is_known_counts_as_long_as_all_is_there(tmp_path: Path) -> None:
     base.rmdir()
     assert kept.known(home, "key") is None
     base.mkdir()
-    kept.remove_tree(str(folder))
+    trees.remove_tree(str(folder))
     assert kept.known(home, "key") is None
     assert kept.known(home, "other") is None
 

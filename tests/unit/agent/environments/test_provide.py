@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,11 +13,11 @@ import pytest
 from small_wheels import write_wheel
 
 from guild_sync.agent import protocol
-from guild_sync.agent.environments import provide
+from guild_sync.agent.environments import asked, kept, provide
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.machine.environment import Environment
 from guild_sync.agent.staging import stage
-from guild_sync.agent.store import rundir
+from guild_sync.agent.store import identity, locks, rundir
 
 RUN, OTHER = "a" * 32, "b" * 32
 
@@ -28,6 +29,24 @@ def test_an_option_is_no_requirement(tmp_path: Path, text: str) -> None:
         list(provide.provide(str(tmp_path), RUN, ["fine", text]))
     directory = str(tmp_path / "runs" / RUN)
     assert rundir.read_attr(directory, protocol.ENVIRONMENT) is None
+
+
+def test_a_run_that_waits_for_one_of_another_machine_says_which(tmp_path: Path) -> None:
+    home, wanted = str(tmp_path), ["is-nowhere"]
+    stage.stage(home, RUN, "guildfile:x '' '' op", {}, {"argv": ["true"]})
+    environment = Environment.load({})
+    key = kept.key_of(wanted, asked.base_of(environment.python, environment.variables))
+    folder = Path(kept.key_folder(home, key))
+    who = identity.of(os.getpid())._replace(host="far", boot="another")
+    (folder / locks.LOCK).write_text(f"{who.pid}\n")
+    (folder / locks.LOCK).chmod(0o600)
+    (folder / locks.OWNER).write_text(json.dumps({**who._asdict(), "flock": True}))
+    waiting = provide.provide(home, RUN, wanted)
+    assert [next(waiting)[1] for _ in range(2)] == [
+        b"Waiting for another run on far, which installs the same requirements",
+        b"If that is gone, remove what it has left: rm -r " + os.fsencode(folder),
+    ]
+    waiting.close()
 
 
 def test_a_file_or_folder_that_has_changed_is_another_requirement(tmp_path: Path) -> None:
