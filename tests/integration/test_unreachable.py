@@ -319,6 +319,7 @@ def test_no_rsync_there(
         told = ["guild: there is no rsync on remote 'x'"]
         assert complaint(guild("runs", "-r", "x"))[:1] == told
         run_id = guild.started("sleep=600", remote="guild-uat")  # the agent is there now
+        (guild.folder / "new.py").touch()  # and a package that has not been sent yet is to be
         run = guild("run", "op", "sleep=1", "-r", "x", "--no-wait", "-y")
         assert complaint(run)[:1] == told
         assert runs_in(there) == [run_id]
