@@ -59,6 +59,8 @@ def as_guild_runs(folder: Path, source: str, *assignments: str, guildfile: str =
     (attributes / "flags").write_text(attrs.encode(json.loads(json.dumps(values))), "utf-8")
     env = {**os.environ, **made["env"], "RUN_DIR": str(folder / "run")}
     argv = [str(OP_MAIN), made["module"], *made["args"]]
+    # Python takes what it has compiled for a source of the same second and length.
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
     return output(argv, {**env, "PYTHONPATH": str(folder / "project")})
 
 
