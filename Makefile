@@ -70,7 +70,7 @@ $(VENV)/.installed: $(WANTED) | $(VENV)/bin/pip
 	touch $@
 
 $(VENV)/.dev: $(WANTED) | $(VENV)/bin/pip
-	tools/install-missing busybox zsh fish tcsh groff faketime
+	tools/install-missing busybox zsh fish tcsh groff faketime zstd
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $(VENV)/.installed $@
 

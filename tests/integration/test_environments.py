@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -251,7 +252,10 @@ def test_a_remote_with_neither_uv_nor_pip_gets_pip_from_here(
     guild.configure(far=sshd.keys(there, venv_path=str(venv), env=env))
     project(guild.folder, GUILDFILE, show=SHOW)
     done = guild.ok("run", "show", "-r", "far", "-y").lines
-    assert "Copying pip to far, which has neither uv nor pip" in done
+    # Debian keeps the wheels of its ensurepip elsewhere, and there they are.
+    elsewhere = sysconfig.get_config_var("WHEEL_PKG_DIR")
+    is_there = elsewhere is not None and any(Path(elsewhere).glob("pip-*.whl"))
+    assert ("Copying pip to far, which has neither uv nor pip" in done) is not is_there
     assert f"prefix {venv}" in done
     guild.ok("clean", "--environments", "-r", "far", "-y")
     again = guild.ok("run", "show", "-r", "far", "-y").lines
