@@ -60,17 +60,30 @@ def asked(names: Sequence[str], question: Callable[[RemoteHost], T]) -> Replies[
     One that fails is named on stderr as soon as that is known; it keeps the others waiting for
     no longer than its own time limits.
     """
-    found: Replies[T] = Replies()
     told: dict[tuple[str, str], str] = {}
+
+    def tell(name: str, error: GuildError) -> None:
+        if told.setdefault((error.message, error.hint), name) == name:  # as faults of the config
+            console.warn(error)
+
+    return gathered(names, question, tell)
+
+
+def gathered(
+    names: Sequence[str],
+    question: Callable[[RemoteHost], T],
+    tell: Callable[[str, GuildError], None],
+) -> Replies[T]:
+    """As `asked`, where `tell` says of a remote that it failed; it is called in threads."""
 
     def ask(name: str) -> T:
         try:
             return question(remote_host(remotes.remote(name)))
         except GuildError as e:
-            if told.setdefault((e.message, e.hint), name) == name:  # as faults of the config
-                console.warn(e)
+            tell(name, e)
             raise
 
+    found: Replies[T] = Replies()
     for name, reply in replies({name: partial(ask, name) for name in names}):
         if isinstance(reply, GuildError):
             found.errors[name] = reply
@@ -88,8 +101,8 @@ def replies(
     unreachable. Ctrl-C waits for none.
     """
     begin = time.monotonic()
-    asked = {name: begun(question) for name, question in questions.items()}
-    for name, reply in asked.items():
+    awaited = {name: begun(question) for name, question in questions.items()}
+    for name, reply in awaited.items():
         wait([reply], None if within is None else max(0.0, begin + within[name] - time.monotonic()))
         if not reply.done():
             yield name, Unreachable(f"remote {name!r} did not answer in time")

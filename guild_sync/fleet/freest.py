@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 from guild_sync.agent.protocol import Free, NeedsForm, needed
 from guild_sync.config import remotes
 from guild_sync.errors import Exit, GuildError, NotFree, Unreachable
-from guild_sync.fleet.asking import Replies, replies
+from guild_sync.fleet.asking import Replies, gathered
 from guild_sync.hosts.base import Host, on
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
@@ -52,20 +51,12 @@ def freest(names: Sequence[str], needs: NeedsForm, wait: bool) -> Iterator[Remot
 def _asked(names: Sequence[str], needs: NeedsForm, told: dict[str, str]) -> Replies[Free]:
     """What each remote has; one that cannot be asked is told of, once for each reason."""
 
-    def ask(name: str) -> Free:
-        target = remote_host(remotes.remote(name))
-        return target.free(target.environment(), needs)
+    def tell(name: str, error: GuildError) -> None:
+        if told.get(name) != error.message:
+            told[name] = error.message
+            console.warn(error)
 
-    found: Replies[Free] = Replies()
-    for name, reply in replies({name: partial(ask, name) for name in names}):
-        if not isinstance(reply, GuildError):
-            found.answers[name] = reply
-            continue
-        found.errors[name] = reply
-        if told.get(name) != reply.message:
-            told[name] = reply.message
-            console.warn(reply)
-    return found
+    return gathered(names, lambda there: there.free(there.environment(), needs), tell)
 
 
 def refuse_if_taken(target: Host, needs: NeedsForm, wait: bool) -> None:
