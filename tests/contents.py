@@ -1,4 +1,4 @@
-"""Contents that tests have kept in a guild home, as starts send them, and users beside root."""
+"""Contents kept in a guild home, as starts send them, what requires them, users beside root."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from guild_sync.agent.contents import kept
-from guild_sync.agent.protocol import ContentForm
+from guild_sync.agent.protocol import ContentForm, RequirementForm
 
 NOBODY = 65534
 
@@ -23,6 +24,15 @@ def open_folder() -> Iterator[Path]:
     os.chmod(folder, 0o755)
     yield Path(folder)
     shutil.rmtree(folder)
+
+
+def of_file(source: str, **more: Any) -> RequirementForm:
+    """What requires a file of the project, as a job has it."""
+    found: RequirementForm = {
+        "kind": "file", "source": source, "name": source, "select": [], "rename": [],
+        "target_path": "", "copy": False, "keep_folders": False,
+    }  # fmt: skip
+    return {**found, **more}  # type: ignore[typeddict-item]
 
 
 def form(data: bytes, is_program: bool = False) -> ContentForm:

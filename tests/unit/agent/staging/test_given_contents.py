@@ -9,10 +9,9 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from contents import as_a_user, form, open_folder, sent
+from contents import as_a_user, form, of_file, open_folder, sent
 from rundirs import A, B, make
 
 from guild_sync.agent.contents import inputs, receiving
@@ -31,14 +30,6 @@ def home() -> Iterator[Path]:
 
 
 OTHER = {"data/deep/b.bin": b"bb", "data/a.bin": b"a", "../beside.bin": b"beside"}
-
-
-def of_file(source: str, **more: Any) -> RequirementForm:
-    found: RequirementForm = {
-        "kind": "file", "source": source, "name": source, "select": [], "rename": [],
-        "target_path": "", "copy": False, "keep_folders": False,
-    }  # fmt: skip
-    return {**found, **more}  # type: ignore[typeddict-item]
 
 
 def pending(home: Path, run_id: str, files: dict[str, bytes], programs: bool = False) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contents import of_file
 
 from guild_sync.agent import protocol
 from guild_sync.agent.errors import AgentError
@@ -57,14 +58,6 @@ def root(tmp_path: Path) -> Path:
     for name in ("one.csv", "data/a.csv", "data/a.csv.bak", "data/deep/b.csv"):
         (folder / name).write_text(name)
     return folder
-
-
-def of_file(source: str, **more: Any) -> RequirementForm:
-    found: RequirementForm = {
-        "kind": "file", "source": source, "name": source, "select": [], "rename": [],
-        "target_path": "", "copy": False, "keep_folders": False,
-    }  # fmt: skip
-    return {**found, **more}  # type: ignore[typeddict-item]
 
 
 def of_run(**more: Any) -> RequirementForm:
