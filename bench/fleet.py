@@ -25,7 +25,8 @@ from bench.relay import delayed
 from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
 from guild_sync.hosts import sandbox
-from guild_sync.transport import rsync_argv, ssh
+from guild_sync.rsync.argv import pull_argv
+from guild_sync.transport import ssh
 
 SIZE = 50
 RUNS = 4  # of each remote
@@ -203,7 +204,7 @@ class Fleet:
         target = folder / f"{name}.runs"
         (target / ".incoming").mkdir(parents=True)
         there = str(self._there(number) / "runs")
-        copy = shlex.join(rsync_argv.pull_argv(remote, there, target, target / ".incoming"))
+        copy = shlex.join(pull_argv(remote, there, target, target / ".incoming"))
         ids = " ".join(self.runs[number])
         ask = shlex.join(ssh.argv(remote, "true"))
         return f"{ask} </dev/null && printf '%s\\0' {ids} | {copy} >/dev/null\n"

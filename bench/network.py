@@ -8,7 +8,8 @@ from bench.lab import DELAYED, Lab
 from bench.measure import Command
 from guild_sync.config.remotes import Remote
 from guild_sync.hosts import sandbox
-from guild_sync.transport import rsync_argv, ssh, ssh_config
+from guild_sync.rsync import argv as rsync_argv
+from guild_sync.transport import ssh, ssh_config
 
 _WHEEL_BYTES = 1500  # about what the example project's wheel has
 

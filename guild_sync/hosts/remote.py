@@ -258,10 +258,10 @@ class RemoteHost(Host):
 
     def _send_agent(self) -> str:
         """Put the agent's files there, in a folder that the next call moves into place."""
-        from guild_sync.transport import rsync
+        from guild_sync.rsync import sending
 
         folder = f".{agent_digest()}.{os.urandom(4).hex()}"
-        rsync.send_folder(self.remote, AGENT, f"{self.home}/agent/{folder}")
+        sending.send_folder(self.remote, AGENT, f"{self.home}/agent/{folder}")
         return folder
 
     def _clean_agents(self) -> None:

@@ -32,7 +32,9 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.monitoring import probe as probing
 from guild_sync.output.formats import open_since, size
-from guild_sync.transport import connection, process, rsync, rsync_failures, ssh, ssh_failures
+from guild_sync.rsync.argv import LEAST_VERSION
+from guild_sync.rsync.failures import WRONG_PATH
+from guild_sync.transport import connection, process, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
 LOW_INODES = 10_000
@@ -270,13 +272,13 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
 
 
 def _rsync(version: str | None, program: str) -> Line:
-    least = ".".join(map(str, rsync.LEAST_VERSION))
+    least = ".".join(map(str, LEAST_VERSION))
     if version is None and program != Host.rsync:
-        return _to_do("rsync", f"there is no {program}", rsync_failures.WRONG_PATH)
+        return _to_do("rsync", f"there is no {program}", WRONG_PATH)
     if version is None:
         return _to_do("rsync", "it is not installed", "Install it, for example: apt install rsync")
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
-    if numbers < rsync.LEAST_VERSION:
+    if numbers < LEAST_VERSION:
         told = f"version {version}" if version else "it tells no version"
         return _to_do("rsync", told, f"guild needs rsync {least} or newer: install one.")
     return Line("rsync", version)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from guild_sync.transport.rsync import Figures, OnProgress
+from guild_sync.rsync.output import Figures, OnProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

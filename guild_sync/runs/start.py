@@ -219,7 +219,7 @@ def _send(
     host: RemoteHost, run_id: str, contents: Sending, missing: Sequence[str], wheel: Path, say: Say
 ) -> None:
     """Send the contents that are missing there, all by one rsync."""
-    from guild_sync.transport import rsync
+    from guild_sync.rsync import sending
 
     if not contents.paths.keys() >= {*missing}:
         raise RemoteError(f"remote {host.name!r} asks for what it was not offered")
@@ -230,7 +230,7 @@ def _send(
     if total:
         say(f"Copying required files to {host.name}: {size(total)}")
     if files:
-        rsync.send_named(host.remote, files, f"{host.home}/contents/.incoming-{run_id}")
+        sending.send_named(host.remote, files, f"{host.home}/contents/.incoming-{run_id}")
 
 
 class _Requires(NamedTuple):
@@ -274,14 +274,14 @@ def _send_pip(host: Host, directory: str, say: Say) -> bool:
     """Bring the pip that came with Python here to a remote that has none; whether one did."""
     from guild_sync.agent.environments.asked import base_of
     from guild_sync.hosts.remote import RemoteHost
-    from guild_sync.transport import rsync
+    from guild_sync.rsync import sending
 
     wheels = base_of(sys.executable, os.environ).wheels
     if not wheels or not isinstance(host, RemoteHost):
         return False
     say(f"Copying pip to {host.name}, which has neither uv nor pip")
     pip = Path(wheels[0])
-    rsync.send_named(host.remote, {pip.name: pip}, f"{directory}/.guild/job-packages")
+    sending.send_named(host.remote, {pip.name: pip}, f"{directory}/.guild/job-packages")
     return True
 
 

@@ -82,14 +82,14 @@ def _plan(visit: request.Visit, name: str, wanted: request.Wanted) -> Plan:
 
 def copies(host: RemoteHost, here: LocalHost, states: Mapping[str, State]) -> list[Planned]:
     """What a copy of these runs, whose states there were just read, would bring."""
+    from guild_sync.rsync import copies
     from guild_sync.transfer import survey
-    from guild_sync.transport import rsync
 
     if not states:
         return []
     left_out = {run_id: survey.paths_left_out(state) for run_id, state in states.items()}
     folder = Path(here.home, "runs")
-    amounts = rsync.plan(host.remote, f"{host.home}/runs", list(states), folder, left_out)
+    amounts = copies.plan(host.remote, f"{host.home}/runs", list(states), folder, left_out)
     before = here.states(ids=list(states))
     expected = {run["run"] for run in here.expected()}
     return [

@@ -11,19 +11,19 @@ from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.formats import counted, size
 from guild_sync.output.progress import progress
 from guild_sync.output.terminal import clean
-from guild_sync.transport import rsync
+from guild_sync.rsync.copies import Copied
 
 Say = Callable[[str], None]
 
 
 def copy_runs(
-    ids: Sequence[str], way: str, copy: Callable[..., rsync.Copied], say: Say, delete: bool
-) -> rsync.Copied:
+    ids: Sequence[str], way: str, copy: Callable[..., Copied], say: Say, delete: bool
+) -> Copied:
     """Have rsync copy the runs, one way or the other."""
     for run_id in ids:
         say(f"Copying {run_id}")
     if not ids:
-        return rsync.Copied({})
+        return Copied({})
     with progress(f"{way} ") as on_progress:
         return copy(on_progress=on_progress, delete=delete)
 

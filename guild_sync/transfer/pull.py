@@ -17,11 +17,11 @@ from guild_sync.errors import GuildError
 from guild_sync.hooks.events import EXPECTED, RETRIED, STALLED, Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.rsync import copies
 from guild_sync.transfer import copying
 from guild_sync.transfer.copying import Say, copy_runs
 from guild_sync.transfer.room import Room
 from guild_sync.transfer.survey import paths_left_out
-from guild_sync.transport import rsync
 
 
 class Pulled(NamedTuple):
@@ -83,7 +83,7 @@ def pull(
     # What was made here is never among them.
     removable = here.copied_files(ids) if delete_copied and not delete else None
     copy = partial(
-        rsync.pull,
+        copies.pull,
         host.remote,
         source,
         ids,
@@ -96,7 +96,7 @@ def pull(
         reading=reading,
     )
     own_room = room or Room(0)
-    plan = partial(rsync.plan, host.remote, source, ids, target, left_out, reading)
+    plan = partial(copies.plan, host.remote, source, ids, target, left_out, reading)
     places = {run_id: Path(begun["moved"].get(run_id, target)) for run_id in ids}
     sizes = {i: size for i in ids if (size := states[i]["bytes"]) is not None}
     linked: dict[str, str] = {}
@@ -157,7 +157,7 @@ def _needs(
     room: Room,
     sizes: Mapping[str, int],
     places: Mapping[str, Path],
-    plan: Callable[[], Mapping[str, rsync.Amount]],
+    plan: Callable[[], Mapping[str, copies.Amount]],
 ) -> Mapping[str, int]:
     """The bytes that each run takes here: as told, or where these may not fit, as rsync finds."""
     needed: dict[Path, int] = {}

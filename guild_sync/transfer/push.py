@@ -13,8 +13,8 @@ from guild_sync.config.selection import is_pattern
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.rsync import copies
 from guild_sync.transfer.copying import Say, copy_runs, warn_of_conflicts
-from guild_sync.transport import rsync
 
 
 def push(
@@ -41,7 +41,7 @@ def push(
     moved = _moved(begun["moved"], ids)
     # What is not here on purpose is not to go there.
     left_out = {i: _without(copy) for i, copy in here.copies(ids).items()} if delete else {}
-    push_runs = partial(rsync.push, host.remote, source, ids, target, begun["incoming"])
+    push_runs = partial(copies.push, host.remote, source, ids, target, begun["incoming"])
     copy = partial(push_runs, moved=moved, left_out=left_out)
     try:
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)

@@ -15,8 +15,8 @@ from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.formats import counted
 from guild_sync.output.progress import progress
 from guild_sync.output.terminal import clean
+from guild_sync.rsync.comparing import Compared, Comparison, compare
 from guild_sync.transfer import survey
-from guild_sync.transport.rsync_compare import Compared, Comparison, compare
 
 CLEANED = "'guild clean' removed it there"  # why a run was not compared: it was, before
 SAME, DIFFERS, NOT_CHECKED = "same", "differs", "not checked"
@@ -61,7 +61,7 @@ def verified(
     One that is not over is not checked, nor one that is started or copied meanwhile. Not compared
     are labels, tags, comments and marks, which copies merge; what is here alone; and what
     was left out of the copy on purpose, which the verdict tells. With `inputs`, what the runs
-    were given, and is not here, is held there against what it was. Raises as `rsync.pull`.
+    were given, and is not here, is held there against what it was. Raises as `copies.pull`.
     """
     ours = here.survey(list(states), stamps=False, look_only=True, selection=None, reading=True)
     mine = {run_id: ours["states"][run_id] for run_id in states}

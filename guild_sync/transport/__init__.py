@@ -1,8 +1,7 @@
-"""Programs, ssh and rsync: argv, exit codes, time limits.
+"""Programs and ssh: argv, exit codes, time limits.
 
 Others call `process.run`, `stream`, `foreground`, `become` and `deadline`, the one gate to
 programs; `ssh.run` and its kin, `connection.login_of` and its kin, `login.log_in`,
-`ssh_config.plain_path`, `ssh_failures.failure`; `rsync.pull`, `push` and `plan`,
-`rsync_compare.compare`, `rsync_failures.WRONG_PATH`; `background.begun` and `in_turn`;
+`ssh_config.plain_path`, `ssh_failures.failure`; `background.begun` and `in_turn`;
 `ports.forward`.
 """

@@ -33,9 +33,9 @@ from guild_sync.errors import GuildError
 from guild_sync.guildfile import reader
 from guild_sync.hooks import configured
 from guild_sync.hosts import frames
+from guild_sync.rsync import comparing, failures, output, parts
 from guild_sync.runs.follow import Lines
 from guild_sync.sync import ledger
-from guild_sync.transport import rsync, rsync_compare, rsync_failures
 
 CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
@@ -110,15 +110,15 @@ def read_time_range(text: str, folder: Path) -> None:
 
 
 def read_rsync(text: str, folder: Path) -> None:
-    rsync_failures.blamed(text, ["a" * 32], ["/there", "/here"])
+    failures.blamed(text, ["a" * 32], ["/there", "/here"])
     for is_moved in (False, True):
-        part = rsync.Part(["a" * 32], "/here", is_moved)
-        rsync._links(text.encode("utf-8", "replace"), part)
-        compared = rsync_compare._Reader(part, {}, lambda size: None)
+        part = parts.Part(["a" * 32], "/here", is_moved)
+        output.links_of(text.encode("utf-8", "replace"), part)
+        compared = comparing._Reader(part, {}, lambda size: None)
         compared.feed(text.encode("utf-8", "replace") + b"\n")
-    lines = rsync._Lines((b"sent ",), lambda figures: None)
+    lines = output.KeptLines((b"sent ",), lambda figures: None)
     lines.feed(text.encode("utf-8", "replace") + b"\n")
-    rsync._traffic(b"\n".join(lines.kept))
+    output.traffic_of(b"\n".join(lines.kept))
 
 
 def read_frames(text: str, folder: Path) -> None:

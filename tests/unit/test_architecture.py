@@ -149,12 +149,12 @@ from .marks import begin
 if TYPE_CHECKING:
     from guild_sync import main
 def call():
-    from guild_sync.transport import rsync
+    from guild_sync.transport import process
 """
     assert imports_of(source, "agent.copies.survey") == {
         *("json", "os.path", "guild_sync", "guild_sync.errors", "guild_sync.config.remotes"),
         *("guild_sync.agent.store.locks", "guild_sync.agent.copies.marks", "guild_sync.main"),
-        "guild_sync.transport.rsync",
+        "guild_sync.transport.process",
     }
 
 

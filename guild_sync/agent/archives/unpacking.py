@@ -12,7 +12,7 @@ from .members import Member
 
 _CHUNK = 1 << 20
 # Nothing that its owner could not read or change, no setuid or sticky bit, nothing for everybody
-# to write to: what a copy from a remote gets (transport/rsync_argv.py).
+# to write to: what a copy from a remote gets (rsync/argv.py).
 _OWNERS = {members.FILE: 0o600, members.FOLDER: 0o700}
 _MODE = 0o775
 # Errors of one member's name or place, which say nothing of the others.

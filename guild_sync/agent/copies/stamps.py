@@ -14,7 +14,7 @@ from ..protocol import CACHE
 from ..store import locks, rundir
 
 _STAMP_DIGITS = 32
-# What a copy leaves out does not change a stamp either (transport/rsync_argv.py).
+# What a copy leaves out does not change a stamp either (rsync/argv.py).
 _NOT_STAMPED = (rundir.JOB_PACKAGES, rundir.PENDING, rundir.STAGED)
 
 

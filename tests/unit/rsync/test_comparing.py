@@ -9,8 +9,9 @@ import pytest
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Unreachable
-from guild_sync.transport import rsync_argv, rsync_compare
-from guild_sync.transport.rsync import Figures
+from guild_sync.rsync import argv as rsync_argv
+from guild_sync.rsync import comparing
+from guild_sync.rsync.output import Figures
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
 A, B = "a" * 32, "b" * 32
@@ -65,10 +66,10 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def compared(said: Path, out: str = "", code: int = 0, err: str = "") -> rsync_compare.Comparison:
+def compared(said: Path, out: str = "", code: int = 0, err: str = "") -> comparing.Comparison:
     for name, text in (("out", out), ("code", str(code)), ("err", err)):
         (said / name).write_text(text)
-    return rsync_compare.compare(GPU, "/there", (A, B), said / "runs", 0, {})
+    return comparing.compare(GPU, "/there", (A, B), said / "runs", 0, {})
 
 
 def test_each_file_counts_and_what_is_another_or_not_here_is_named(said: Path) -> None:
@@ -105,7 +106,7 @@ def test_it_tells_how_far_it_is(said: Path) -> None:
     (said / "out").write_text(
         f".f          6 {A}/a\n>fc........ 4 {B}/b\n.d          4096 {A}/c/\n"
     )
-    rsync_compare.compare(GPU, "/there", (A, B), said / "runs", 40, {}, seen.append)
+    comparing.compare(GPU, "/there", (A, B), said / "runs", 40, {}, seen.append)
     assert (seen[-1].bytes, seen[-1].part) == (10, 0.25)
 
 

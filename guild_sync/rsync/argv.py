@@ -9,6 +9,7 @@ from guild_sync.agent.protocol import CACHE, NOTES
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import ssh_config
 
+LEAST_VERSION = (3, 1)  # --info=progress2
 IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
 # Where files are compared rsync sends nothing while it reads them: at so many bytes a second at
 # least, and for so many seconds at most, as it is the remote that says how much there is.

@@ -9,19 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
-from guild_sync.transport import process
-from guild_sync.transport.rsync import (
-    Figures,
-    LeftOut,
-    OnProgress,
-    Part,
-    listed,
-    name_of,
-    names_of,
-    parts,
-)
-from guild_sync.transport.rsync_argv import compare_argv, environment
-from guild_sync.transport.rsync_failures import (
+from guild_sync.rsync.argv import compare_argv, environment
+from guild_sync.rsync.failures import (
     PARTIAL,
     VANISHED,
     blamed,
@@ -30,6 +19,9 @@ from guild_sync.transport.rsync_failures import (
     reason_of,
     unreadable,
 )
+from guild_sync.rsync.output import Figures, OnProgress, name_of
+from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts
+from guild_sync.transport import process
 
 # What rsync would do with which kind of thing, what of it differs, its size, its name.
 _TOLD = re.compile(

@@ -17,9 +17,12 @@ from guild_sync.errors import (
     RemoteError,
     Unreachable,
 )
-from guild_sync.transport import process, rsync, rsync_argv, rsync_failures, ssh_config
+from guild_sync.rsync import argv as rsync_argv
+from guild_sync.rsync import copies, sending
+from guild_sync.rsync import failures as rsync_failures
+from guild_sync.rsync.output import Figures
+from guild_sync.transport import process, ssh_config
 from guild_sync.transport.process import TIMED_OUT, Completed
-from guild_sync.transport.rsync import Figures
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -271,7 +274,7 @@ def pull(
 ) -> dict[str, str]:
     (failing / "codes").write_text("".join(f"{code}\n" for code in codes))
     (failing / "stderr").write_text(stderr)
-    return rsync.pull(GPU, "/there", ids, failing, failing).faults
+    return copies.pull(GPU, "/there", ids, failing, failing).faults
 
 
 def calls_left(failing: Path) -> int:
@@ -312,7 +315,7 @@ def test_a_guild_home_that_lies_in_a_run_does_not_have_that_run_blamed(failing: 
     (failing / "codes").write_text("23\n")
     line = f'rsync: [sender] send_files failed to open "/a/{A}/runs/{B}/x": Permission denied (13)'
     (failing / "stderr").write_text(f"{line}\n")
-    found = rsync.pull(GPU, f"/a/{A}/runs", (A, B), failing, failing)
+    found = copies.pull(GPU, f"/a/{A}/runs", (A, B), failing, failing)
     assert found.faults == {B: line}
 
 
@@ -334,8 +337,8 @@ def test_no_option_of_rsync_comes_from_the_environment(
     monkeypatch.setenv("RSYNC_RSH", "false")
     program = failing / "rsync"
     program.write_text('#!/bin/sh\nenv > "${0%/*}/env"\n')
-    rsync.pull(GPU, "/there", (A,), failing, failing)
-    rsync.send_named(GPU, {"aa": program}, "/there")
+    copies.pull(GPU, "/there", (A,), failing, failing)
+    sending.send_named(GPU, {"aa": program}, "/there")
     assert "RSYNC" not in (failing / "env").read_text()
     assert "HOME=" in (failing / "env").read_text()
 
@@ -417,7 +420,7 @@ def test_what_stops_all_runs_is_raised_and_not_tried_again(
 def test_a_pull_with_progress_sends_the_same_ids_and_tells_the_same_faults(failing: Path) -> None:
     (failing / "codes").write_text("23\n")
     (failing / "stderr").write_text(f"rsync: {B}\n")
-    found = rsync.pull(GPU, "/there", [A, B], failing, failing, lambda figures: None)
+    found = copies.pull(GPU, "/there", [A, B], failing, failing, lambda figures: None)
     assert found.faults == {B: f"rsync: {B}"}
     assert (failing / "stdin").read_bytes() == f"{A}/\0{B}/\0".encode()
 
@@ -435,18 +438,18 @@ def test_progress_is_told_in_rsyncs_own_figures_however_they_come(
         "printf 'sent 12 bytes  received 2100 bytes  1.00 bytes/sec\\n'\n"
     )
     seen: list[Figures] = []
-    copied = rsync.pull(GPU, "/there", [A], failing, failing, seen.append)
+    copied = copies.pull(GPU, "/there", [A], failing, failing, seen.append)
     assert seen == [
         Figures(1024, 0.5, "1.00MB/s", "0:00:01"),
         Figures(2048, 1.0, "2.50MB/s", "0:00:00"),
     ]
-    assert copied == rsync.Copied({}, 2112)
+    assert copied == copies.Copied({}, 2112)
 
 
 def test_no_rsync_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GuildError) as error:
-        rsync.pull(GPU, "/there", [A], tmp_path, tmp_path)
+        copies.pull(GPU, "/there", [A], tmp_path, tmp_path)
     assert error.value.message == "rsync is not installed here"
 
 

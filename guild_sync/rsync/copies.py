@@ -1,0 +1,248 @@
+"""Runs copied by rsync, here or away; one that makes a copy partial keeps no other from it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from guild_sync.config.remotes import Remote
+from guild_sync.errors import Incomplete
+from guild_sync.rsync.argv import OUT_FORMAT, environment, pull_argv, push_argv
+from guild_sync.rsync.failures import (
+    PARTIAL,
+    VANISHED,
+    blamed,
+    failure,
+    reason_of,
+    unreadable,
+)
+from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, came, links_of, traffic_of
+from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts, rules
+from guild_sync.transport import process
+
+# rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
+_MOST_PARTS = 32
+
+
+_PLANNED = r"[<>]f\S* (?P<size>\d+) (?P<name>.*)"
+
+
+class Copied(NamedTuple):
+    """What became of a copy: why for each run that is not whole, and bytes on the wire."""
+
+    faults: dict[str, str]
+    bytes: int = 0
+    links: Mapping[str, list[tuple[str, str]]] = {}  # run id -> path and target of each not copied
+    files: Mapping[str, list[str]] = {}  # run id -> paths of the files that came, of a pull
+    unreadable: Mapping[str, list[str]] = {}  # run id -> paths that their host may not read
+
+
+_PLANNED = r"[<>]f\S* (?P<size>\d+) (?P<name>.*)"
+
+
+def pull(
+    remote: Remote,
+    runs_there: str,
+    ids: Sequence[str],
+    runs_here: Path,
+    temporary: Path,
+    on_progress: OnProgress | None = None,
+    delete: bool = False,
+    left_out: LeftOut | None = None,
+    copy_links: bool = False,
+    removable: Mapping[str, Sequence[str]] | None = None,
+    moved: Mapping[str, str] = {},
+    bare: Collection[str] = (),
+    is_full: Callable[[], bool] | None = None,
+    reading: int | None = None,
+) -> Copied:
+    """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
+
+    Where `removable` has paths of a run, these are removed that it has no more there.
+    `on_progress` is told how far it is. `moved` has where a run lies that is a link here. Of runs
+    that are `bare` metadata and output come, and nothing else. With `reading`, their bytes, what
+    differs comes though its size and time do not. The copy is ended once `is_full` says that
+    there is no room here for more.
+    Raises Unreachable where the connection fails, Incomplete where there is no room, RemoteError
+    and GuildError for what stops all of them.
+    """
+    done = []
+    for part in parts(ids, moved, str(runs_here)):
+        with listed(left_out or {}, part, bare) as file, rules(removable or {}, part) as may_go:
+            argv = pull_argv(
+                remote,
+                runs_there,
+                Path(part.target),
+                temporary,
+                delete,
+                file,
+                copy_links,
+                may_go,
+                part.is_moved,
+                reading,
+            )
+            # What is replaced is of runs that have ended: no mark says that they are not whole.
+            flushed = ["--fsync"] if reading is not None and _can_flush() else []
+            argv = (argv[0], *flushed, f"--out-format={OUT_FORMAT}", *argv[1:])
+            folders = (runs_there, part.target)
+            done.append(_copy(remote, argv, part, folders, on_progress, is_full))
+    return _together(done)
+
+
+def _can_flush() -> bool:
+    """Whether rsync here can have a file on the disk before it gets its name: from 3.2.4 on."""
+    return b"--fsync" in process.run(("rsync", "--help")).stdout
+
+
+def _together(copies: Sequence[Copied]) -> Copied:
+    faults = {run_id: why for part in copies for run_id, why in part.faults.items()}
+    links = {run_id: found for part in copies for run_id, found in part.links.items()}
+    files = {run_id: found for part in copies for run_id, found in part.files.items()}
+    unread = {run_id: found for part in copies for run_id, found in part.unreadable.items()}
+    return Copied(faults, sum(part.bytes for part in copies), links, files, unread)
+
+
+class Amount(NamedTuple):
+    """Files that a copy would bring, and their sizes together, in bytes.
+
+    `own`: of these, what is neither metadata nor output.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    own: int = 0
+
+
+def plan(
+    remote: Remote,
+    runs_there: str,
+    ids: Sequence[str],
+    runs_here: Path,
+    left_out: LeftOut | None = None,
+    reading: int | None = None,
+) -> dict[str, Amount]:
+    """What `pull` would bring of each of the runs; nothing is changed.
+
+    Raises as `pull` does, and GuildError where rsync cannot look at all of it.
+    """
+    moved = {i: os.path.realpath(runs_here / i) for i in ids if (runs_here / i).is_symlink()}
+    found = dict.fromkeys(ids, Amount())
+    for part in parts(ids, moved, str(runs_here)):
+        with listed(left_out or {}, part) as file:
+            here, is_moved = Path(part.target), part.is_moved
+            argv = pull_argv(
+                *(remote, runs_there, here, here),
+                left_out=file,
+                is_moved=is_moved,
+                reading=reading,
+            )
+            argv = (argv[0], "--dry-run", f"--out-format={OUT_FORMAT}", *argv[1:])
+            done = _tried(argv, part.ids, None, is_moved, kept=(b"<f", b">f"))
+        if done.code not in (0, VANISHED, PARTIAL):
+            raise failure(remote, done)
+        for line in done.stdout.decode("utf-8", "replace").splitlines():
+            match = re.match(_PLANNED, line)
+            run_id, path = part.found(match["name"]) if match else ("", "")
+            if match and run_id in found:
+                before, size = found[run_id], int(match["size"])
+                own = 0 if path.startswith(".guild/") else size
+                found[run_id] = Amount(before.files + 1, before.bytes + size, before.own + own)
+    return found
+
+
+def push(
+    remote: Remote,
+    runs_here: Path,
+    ids: Sequence[str],
+    runs_there: str,
+    temporary: str,
+    on_progress: OnProgress | None = None,
+    delete: bool = False,
+    moved: Mapping[str, str] = {},
+    left_out: LeftOut | None = None,
+) -> Copied:
+    """As `pull`, from here to there; `moved` has where runs lie that are links there."""
+    done = []
+    for part in parts(ids, moved, runs_there):
+        with listed(left_out or {}, part) as file:
+            argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved, file)
+            folders = (part.target, str(runs_here))
+            done.append(_copy(remote, argv, part, folders, on_progress, sending=True))
+    return _together(done)
+
+
+def _copy(
+    remote: Remote,
+    argv: Sequence[str],
+    part: Part,
+    folders: Sequence[str],
+    on_progress: OnProgress | None,
+    is_full: Callable[[], bool] | None = None,
+    *,
+    sending: bool = False,
+) -> Copied:
+    faults: dict[str, str] = {}
+    links: dict[str, list[tuple[str, str]]] = {}
+    files: dict[str, list[str]] = {}
+    unread: dict[str, list[str]] = {}
+    traffic = 0
+    groups = [list(part.ids)]
+    for _ in range(_MOST_PARTS):
+        if not groups:
+            break
+        group = groups.pop()
+        done = _tried(argv, group, on_progress, part.is_moved, is_full=is_full)
+        if done.was_forbidden:
+            raise Incomplete(
+                f"no room: a copy from {remote.name} was ended before the disk here was full",
+                "What has come is kept, and the next sync goes on. Free some of the disk, or have "
+                "less of it\nstay free (keep-free in the config file).",
+            )
+        traffic += traffic_of(done.stdout)
+        links.update(links_of(done.stdout, part))
+        for run_id, path in came(done.stdout, part):
+            files.setdefault(run_id, []).append(path)
+        if done.code in (0, VANISHED):
+            continue
+        if done.code != PARTIAL:
+            raise failure(remote, done, sending=sending)
+        found, complaints = unreadable(done.stderr, group, folders)
+        unread.update(found)
+        if found and "rsync: " not in complaints:
+            continue  # that is all that is missing
+        named, suspects = blamed(complaints, group, folders)
+        faults.update(named)
+        if len(group) == 1 and suspects:
+            faults[group[0]] = reason_of(complaints)
+        elif suspects:  # rsync does not say which: each half by itself, down to one run
+            middle = len(suspects) // 2
+            groups += [half for half in (suspects[middle:], suspects[:middle]) if half]
+    for run_id in (run_id for group in groups for run_id in group):
+        faults[run_id] = reason_of(done.stderr)
+    unread = {run_id: paths for run_id, paths in unread.items() if run_id not in faults}
+    return Copied(faults, traffic, links, files, unread)
+
+
+def _tried(
+    argv: Sequence[str],
+    ids: Sequence[str],
+    on_progress: OnProgress | None,
+    is_moved: bool,
+    kept: tuple[bytes, ...] = TOLD,
+    is_full: Callable[[], bool] | None = None,
+) -> process.Completed:
+    """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
+    names = names_of(ids, is_moved)
+    if on_progress:
+        argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
+    for _ in range(2):
+        lines = KeptLines(kept, on_progress)
+        done = process.run(
+            argv, stdin=names, env=environment(), on_output=lines.feed, forbidden=is_full
+        )
+        if done.code != VANISHED:  # what vanished is looked for once more
+            break
+    return done._replace(stdout=b"\n".join(lines.kept))

@@ -1,0 +1,96 @@
+"""Which runs one rsync copies, and the files that tell it what to leave and what to remove."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from guild_sync.errors import GuildError
+
+LeftOut = Mapping[str, Sequence[str]]  # run id -> paths in it
+
+
+class Part(NamedTuple):
+    """The runs that one rsync copies, and where to: the runs' folder, or that of a moved one."""
+
+    ids: Sequence[str]
+    target: str
+    is_moved: bool = False
+
+    def top(self, run_id: str) -> str:
+        """What the paths of a run begin with, as rsync's rules have them."""
+        return "" if self.is_moved else f"/{run_id}"
+
+    def found(self, name: str) -> tuple[str, str]:
+        """The run that a file is in which rsync names, and its path there."""
+        if self.is_moved:
+            return self.ids[0], name
+        run_id, _, path = name.partition("/")
+        return run_id, path
+
+
+def parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[Part]:
+    """What one rsync each copies of these runs: those in `target`, and each that was moved."""
+    if others := [run_id for run_id in ids if run_id not in moved]:
+        yield Part(others, target)
+    for run_id in ids:
+        if run_id in moved:
+            yield Part([run_id], moved[run_id], is_moved=True)
+
+
+def names_of(ids: Sequence[str], is_moved: bool) -> bytes:
+    """The runs that are meant, as rsync is told of them."""
+    # With the slash, the sender goes through a link of its own in a run's place; what comes
+    # before `/./` is none of the path at the receiver's end.
+    end = "/./" if is_moved else "/"
+    return "".join(f"{run_id}{end}\0" for run_id in ids).encode()
+
+
+def listed(
+    left_out: LeftOut, part: Part, bare: Collection[str] = ()
+) -> AbstractContextManager[Path | None]:
+    """A file with what is left out, as patterns of rsync's for these paths and no others."""
+    patterns = [_pattern(f"{part.top(i)}/{path}") for i in part.ids for path in left_out.get(i, ())]
+    for run_id in part.ids:
+        if run_id in bare:
+            patterns += [f"+ {part.top(run_id)}/.guild", f"- {part.top(run_id)}/*"]
+    for pattern in patterns:  # another NUL in one would make two rules of it (--from0)
+        if "\0" in pattern:
+            raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")
+    return _written(patterns)
+
+
+def rules(
+    removable: Mapping[str, Sequence[str]], part: Part
+) -> AbstractContextManager[Path | None]:
+    """A file of rules by which --delete removes these paths, and nothing else."""
+    risks = []
+    for run_id in part.ids:
+        top = part.top(run_id)
+        paths = [f"{top}/{path}" for path in removable.get(run_id, ())]
+        # A folder can go only where what is in it may: it stays while anything else is there.
+        begin = len(top) + 1
+        folders = {path[:at] for path in paths for at in range(begin, len(path)) if path[at] == "/"}
+        risks += [f"R {_pattern(path)}" for path in (*paths, *sorted(folders))]
+    return _written([*risks, "P *"] if risks else [])
+
+
+@contextmanager
+def _written(patterns: Sequence[str]) -> Iterator[Path | None]:
+    if not patterns:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile(prefix="guild-") as file:
+        file.write(b"".join(os.fsencode(pattern) + b"\0" for pattern in patterns))
+        file.flush()
+        yield Path(file.name)
+
+
+def _pattern(path: str) -> str:
+    # A backslash stands for itself where there is nothing that it could escape: rsync(1).
+    return re.sub(r"([\\*?[])", r"\\\1", path) if re.search(r"[*?[]", path) else path
