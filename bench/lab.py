@@ -29,7 +29,7 @@ from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import config_path
 from guild_sync.hosts import sandbox
-from guild_sync.transport import connection, process, ssh_config
+from guild_sync.transport import connection, question, ssh_config
 
 if TYPE_CHECKING:
     from bench.fleet import Fleet
@@ -282,7 +282,7 @@ class Lab:
             told = _SOCKET.search(os.fsdecode(file.read_bytes()))
             if told and (socket := Path(told[1])).exists():
                 argv = ("ssh", "-F", str(file), "-O", "exit", "127.0.0.1")
-                process.run(argv, timeout=connection.MASTER_TIMEOUT)
+                question.run(argv, timeout=connection.MASTER_TIMEOUT)
                 socket.unlink(missing_ok=True)
 
     def _ssh_files(self) -> list[Path]:

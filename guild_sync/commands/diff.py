@@ -52,7 +52,7 @@ from guild_sync.hosts.base import FileMissing, Host
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, terminal
 from guild_sync.transfer import archive
-from guild_sync.transport import process
+from guild_sync.transport import watched
 
 if TYPE_CHECKING:
     from guild_sync.fleet.listing import PlacedRun
@@ -193,7 +193,7 @@ def _compare(
     if program == _DIFF:
         _show_difference([*program, *names], str(top))
         return is_whole
-    code = process.foreground([*program, *names], cwd=str(top))
+    code = watched.foreground([*program, *names], cwd=str(top))
     if code not in (0, 1, NO_READER):
         raise GuildError(f"{program[0]} failed (exit status {code})")
     return is_whole
@@ -206,7 +206,7 @@ def _show_difference(argv: Sequence[str], folder: str) -> None:
     def show(chunk: bytes) -> None:
         sys.stdout.write(terminal.clean_lines(decoder.decode(chunk)))
 
-    done = process.run(argv, cwd=folder, on_output=show)
+    done = watched.run(argv, show, cwd=folder)
     sys.stdout.flush()
     if done.code not in (0, 1):
         raise GuildError(f"diff failed (exit status {done.code})", done.stderr.strip())

@@ -35,13 +35,13 @@ class Hook(Listener):
         return f"hook {' '.join(command.split())[:_SHOWN]!r}"
 
     def tell(self, news: News) -> Reply:
-        from guild_sync.transport import process
+        from guild_sync.transport import question
 
         told = {key: news.event[key] for key in ("event", "remote", "before", "at", "reason")}
         stdin = json.dumps({**told, "test": news.is_test, "run": news.run}).encode()
         env = {**os.environ, **_variables(news)}
         try:
-            done = process.run(self.argv, stdin=stdin, timeout=self.timeout, env=env)
+            done = question.run(self.argv, stdin=stdin, timeout=self.timeout, env=env)
         except GuildError as e:
             return Reply(False, e.message)
         if done.timed_out:

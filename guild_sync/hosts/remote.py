@@ -56,12 +56,12 @@ class RemoteHost(Host):
         return {key: value for key, value in values.items() if value is not None}
 
     def enter(self, run_id: str, command: Sequence[str]) -> int:
-        from guild_sync.transport import process, ssh
+        from guild_sync.transport import ssh, watched
 
         if not self.home:
             self.python()  # sends the agent if it is not there, and says what else is in the way
         there = self._command(agent_digest(), "", ("shell", run_id, *command))
-        return process.become(ssh.terminal_argv(self.remote, there))
+        return watched.become(ssh.terminal_argv(self.remote, there))
 
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
@@ -86,7 +86,7 @@ class RemoteHost(Host):
         self, request: bytes, on_packet: Callable[[bytes, bytes], None]
     ) -> tuple[Mapping[str, object], bool]:
         """How the stream ended, and whether any of it was handed over."""
-        from guild_sync.transport import process, ssh, ssh_failures
+        from guild_sync.transport import ssh, ssh_failures, watched
 
         begun = False
 
@@ -99,7 +99,7 @@ class RemoteHost(Host):
         frame = FrameReader(packets.feed, MOST_BEFORE)
         words = ssh.argv(self.remote, self._command(agent_digest(), ""))
         try:
-            done = process.stream(words, frame.feed, first_line=request)
+            done = watched.stream(words, frame.feed, first_line=request)
         except RemoteError as e:
             raise RemoteError(f"remote {self.name!r}: {e.message}", e.hint) from None
         ssh_failures.check(self.remote, done)

@@ -24,7 +24,7 @@ from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import guild_home
 from guild_sync.config.remotes import SANDBOX, Remote
 from guild_sync.errors import GuildError, Unreachable
-from guild_sync.transport import process, ssh, ssh_config
+from guild_sync.transport import question, ssh, ssh_config
 
 START_SECONDS = 10.0
 _SSHD_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/lib/ssh")
@@ -147,7 +147,7 @@ def _try_start(name: str, sshd: str, folder: Path, port: int) -> SandboxState | 
     if os.getuid() == 0:
         # Started by root, sshd wants its privilege separation folder (sshd(8), FILES).
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    done = process.run(
+    done = question.run(
         (sshd, "-f", f"{plain}/sshd_config", "-E", f"{plain}/sshd.log"), timeout=START_SECONDS
     )
     if done.code != 0 or not _answers(port, pid_file):
@@ -197,7 +197,7 @@ def _make_key(path: Path) -> None:
             "-f",
             str(path),
         )
-        done = process.run(argv, timeout=60)
+        done = question.run(argv, timeout=60)
         if done.code != 0:
             raise GuildError(f"cannot make a key for the sandbox: {done.stderr.strip()}")
 

@@ -34,7 +34,7 @@ from guild_sync.monitoring import probe as probing
 from guild_sync.output.formats import open_since, size
 from guild_sync.rsync.argv import LEAST_VERSION
 from guild_sync.rsync.failures import WRONG_PATH
-from guild_sync.transport import connection, process, ssh, ssh_failures
+from guild_sync.transport import connection, question, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
 LOW_INODES = 10_000
@@ -101,7 +101,7 @@ def _to_do(name: str, text: str, hint: str) -> Line:
 
 def _ssh() -> Line:
     try:
-        done = process.run(("ssh", "-V"), timeout=connection.MASTER_TIMEOUT)
+        done = question.run(("ssh", "-V"), timeout=connection.MASTER_TIMEOUT)
     except GuildError as e:
         return _fault("ssh", e)
     return Line("ssh", (done.stderr or "?").splitlines()[0].split(",")[0])

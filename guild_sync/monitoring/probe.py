@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Unreachable
-from guild_sync.transport import process, ssh, ssh_failures
+from guild_sync.transport import question, ssh, ssh_failures
+from guild_sync.transport.process import Completed
 
 # States of a host key.
 KNOWN = "known"
@@ -46,11 +47,11 @@ class Probe(NamedTuple):
 def probe(remote: Remote) -> Probe:
     """Connect to `remote` anew, and run nothing there."""
     # Every login shell has it, and it prints nothing.
-    done = process.run(ssh.probe_argv(remote, "exit 0"), timeout=ssh.CALL_TIMEOUT)
+    done = question.run(ssh.probe_argv(remote, "exit 0"), timeout=ssh.CALL_TIMEOUT)
     return read(remote, done)
 
 
-def read(remote: Remote, done: process.Completed) -> Probe:
+def read(remote: Remote, done: Completed) -> Probe:
     """What ssh's account of a connection says."""
     account = done.stderr.replace("\r", "")
     said = "\n".join(line for line in account.splitlines() if not _ACCOUNT.match(line))
@@ -93,7 +94,7 @@ def keys_on_file(settings: dict[str, str]) -> list[str]:
     for file in files:
         path = Path(file).expanduser()
         if path.is_file():
-            done = process.run(("ssh-keygen", "-F", name, "-f", str(path)))
+            done = question.run(("ssh-keygen", "-F", name, "-f", str(path)))
             lines = done.stdout.decode("utf-8", "replace").splitlines()
             found += [_key_type(line) for line in lines if not line.startswith("#")]
     return sorted(set(filter(None, found)))

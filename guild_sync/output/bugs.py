@@ -13,7 +13,7 @@ from pathlib import Path
 from guild_sync import __version__
 from guild_sync.config.home import guild_home
 from guild_sync.output import log, terminal
-from guild_sync.transport import process
+from guild_sync.transport import process, question
 
 _PATIENCE = 3.0  # seconds; a program that is asked for its version may hang
 _MOST = 1 << 18  # characters of one report, the last of which say most
@@ -47,7 +47,7 @@ def _version(*argv: str) -> str:
     """The first line that a program prints of its version."""
     try:
         with process.deadline(None):  # that of a sync may have passed
-            done = process.run(argv, timeout=_PATIENCE)
+            done = question.run(argv, timeout=_PATIENCE)
     except (Exception, KeyboardInterrupt):  # whatever it is, the bug matters more
         return _UNKNOWN
     lines = f"{done.stdout.decode('utf-8', 'replace')}\n{done.stderr}".split("\n")

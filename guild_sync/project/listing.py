@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from guild_sync.errors import GuildError
 
 if TYPE_CHECKING:
-    from guild_sync.transport import process
+    from guild_sync.transport.process import Completed
 
 _CACHES = {
     "__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
@@ -133,21 +133,13 @@ def is_of_git(name: str) -> bool:
     return base.startswith(".git") or base == IGNORE
 
 
-def git(folder: Path, words: Sequence[str], most: int | None = None) -> process.Completed:
+def git(folder: Path, words: Sequence[str], most: int | None = None) -> Completed:
     """How git ended in that folder, of whose stdout the first `most` bytes are kept."""
-    from guild_sync.transport import process
+    from guild_sync.transport import question
 
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     argv, env = (*_GIT, "-C", str(folder), *words), {**inherited, **_GIT_ENVIRONMENT}
-    if most is None:
-        return process.run(argv, timeout=_GIT_SECONDS, env=env)
-    kept = bytearray()
-
-    def keep(chunk: bytes) -> None:
-        kept.extend(chunk[: most - len(kept)])
-
-    done = process.run(argv, timeout=_GIT_SECONDS, env=env, on_output=keep)
-    return process.Completed(done.code, bytes(kept), done.stderr)
+    return question.run(argv, timeout=_GIT_SECONDS, env=env, most=most)
 
 
 def _ls_files(folder: Path, which: str, excluded: Sequence[str]) -> list[str] | None:

@@ -21,7 +21,7 @@ from guild_sync.rsync.failures import (
 )
 from guild_sync.rsync.output import Figures, OnProgress, name_of
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts
-from guild_sync.transport import process
+from guild_sync.transport import watched
 
 # What rsync would do with which kind of thing, what of it differs, its size, its name.
 _TOLD = re.compile(
@@ -81,7 +81,7 @@ def compare(
             here = Path(part.target)
             argv = compare_argv(remote, runs_there, here, reading, file, part.is_moved)
             names = names_of(part.ids, part.is_moved)
-            done = process.run(argv, stdin=names, env=environment(), on_output=reader.feed)
+            done = watched.run(argv, reader.feed, stdin=names, env=environment())
         if done.code not in (0, PARTIAL, VANISHED):
             raise failure(remote, done)
         if done.code:

@@ -21,7 +21,8 @@ from guild_sync.rsync.failures import (
 )
 from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, came, links_of, traffic_of
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts, rules
-from guild_sync.transport import process
+from guild_sync.transport import question, watched
+from guild_sync.transport.process import Completed
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
@@ -94,7 +95,7 @@ def pull(
 
 def _can_flush() -> bool:
     """Whether rsync here can have a file on the disk before it gets its name: from 3.2.4 on."""
-    return b"--fsync" in process.run(("rsync", "--help")).stdout
+    return b"--fsync" in question.run(("rsync", "--help")).stdout
 
 
 def _together(copies: Sequence[Copied]) -> Copied:
@@ -233,16 +234,14 @@ def _tried(
     is_moved: bool,
     kept: tuple[bytes, ...] = TOLD,
     is_full: Callable[[], bool] | None = None,
-) -> process.Completed:
+) -> Completed:
     """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
     names = names_of(ids, is_moved)
     if on_progress:
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):
         lines = KeptLines(kept, on_progress)
-        done = process.run(
-            argv, stdin=names, env=environment(), on_output=lines.feed, forbidden=is_full
-        )
+        done = watched.run(argv, lines.feed, stdin=names, env=environment(), forbidden=is_full)
         if done.code != VANISHED:  # what vanished is looked for once more
             break
     return done._replace(stdout=b"\n".join(lines.kept))

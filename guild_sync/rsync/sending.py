@@ -10,7 +10,7 @@ from pathlib import Path
 from guild_sync.config.remotes import Remote
 from guild_sync.rsync.argv import base_argv, environment, place
 from guild_sync.rsync.failures import VANISHED, failure
-from guild_sync.transport import process
+from guild_sync.transport import watched
 
 
 def send_folder(remote: Remote, folder: Path, target: str) -> None:
@@ -29,6 +29,6 @@ def send_named(remote: Remote, files: Mapping[str, Path], target: str) -> None:
 def _send(remote: Remote, *argv: str, target: str) -> None:
     *options, source = argv
     command = (*base_argv(remote), *options, "--", source, place(remote, target) + "/")
-    done = process.run(command, env=environment())
+    done = watched.run(command, lambda _: None, env=environment())
     if done.code not in (0, VANISHED):
         raise failure(remote, done, sending=True)

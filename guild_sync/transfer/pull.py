@@ -22,6 +22,7 @@ from guild_sync.transfer import copying
 from guild_sync.transfer.copying import Say, copy_runs
 from guild_sync.transfer.room import Room
 from guild_sync.transfer.survey import paths_left_out
+from guild_sync.transport import watched
 
 
 class Pulled(NamedTuple):
@@ -73,6 +74,7 @@ def pull(
     differs though its size and time do not.
     Raises Incomplete where what comes is so much more that the copy had to be ended.
     """
+    watched.prepare()  # a copy follows
     begun = here.begin_copy(states, host.name, named)
     foreign = begun["foreign"]
     faults: dict[str, str] = dict(begun["refused"])

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
-from guild_sync.transport import process
+from guild_sync.transport import question
+from guild_sync.transport.process import Completed
 from guild_sync.transport.ssh_config import config_file, paths, private_folder
 
 MASTER_TIMEOUT = 5.0  # seconds for a word with our own ssh that holds a connection
@@ -96,10 +97,10 @@ def leave(remote: Remote) -> None:
     _forget(config)
 
 
-def _tell(config: Path, host: str, word: str) -> process.Completed:
+def _tell(config: Path, host: str, word: str) -> Completed:
     """What ssh says once it has told the master of its connection a word of `-O`."""
     argv = ("ssh", "-F", str(config), "-O", word, "--", host)
-    return process.run(argv, timeout=MASTER_TIMEOUT)
+    return question.run(argv, timeout=MASTER_TIMEOUT)
 
 
 def _forget(config: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError, RemoteError, Unreachable
-from guild_sync.transport import connection, process, ssh
+from guild_sync.transport import connection, ssh, watched
 from guild_sync.transport.ssh_config import config_file
 from guild_sync.transport.ssh_failures import CONNECTION_FAILED, by_hand
 
@@ -41,7 +41,7 @@ def log_in(remote: Remote) -> connection.Login:
     settings = ssh.settings(remote)
     idle = idle_seconds(remote, settings)
     connection.leave(remote)
-    code = process.foreground(argv(remote, settings))
+    code = watched.foreground(argv(remote, settings))
     if code == CONNECTION_FAILED or code < 0:
         raise Unreachable(f"the login to remote {remote.name!r} failed; ssh has said why")
     if code:

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore, Thread
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
-from guild_sync.transport import process, ssh
+from guild_sync.transport import ssh, watched
 from guild_sync.transport.ssh_failures import CONNECTION_FAILED
 
 _LOOPBACK = "127.0.0.1"  # nobody on another machine reaches it
@@ -80,7 +80,7 @@ class _Forwarding:
 
     def _join(self, connection: socket.socket) -> None:
         try:
-            done = process.join(ssh.port_argv(self._remote, self._port), connection)
+            done = watched.join(ssh.port_argv(self._remote, self._port), connection)
         except OSError as e:
             self._tell(e.strerror or str(e))
         except GuildError as e:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
-from guild_sync.transport import connection, process
+from guild_sync.transport import connection, question
+from guild_sync.transport.process import Completed
 from guild_sync.transport.ssh_config import PLAIN, config_file, paths
 from guild_sync.transport.ssh_failures import CONNECTION_FAILED, check, last_line
 
@@ -61,7 +62,7 @@ def run(
     *,
     stdin: bytes = b"",
     timeout: float = CALL_TIMEOUT,
-) -> process.Completed:
+) -> Completed:
     """Run `command` (words safe for any shell) on `remote`; a dead connection is replaced.
 
     One that a person has opened is where it is dead alone: guild can make no other.
@@ -71,11 +72,11 @@ def run(
     _, socket = paths(remote)
     shared = socket.exists()
     words = argv(remote, *command)
-    done = process.run(words, stdin=stdin, timeout=timeout)
+    done = question.run(words, stdin=stdin, timeout=timeout)
     failed = done.code == CONNECTION_FAILED or done.timed_out
     if shared and failed and connection.login_of(remote) is None:
         disconnect(remote)
-        done = process.run(words, stdin=stdin, timeout=timeout)
+        done = question.run(words, stdin=stdin, timeout=timeout)
     check(remote, done)
     return done
 
@@ -99,7 +100,7 @@ def settings(remote: Remote) -> dict[str, str]:
 
     Nothing is connected to. Raises GuildError where ssh refuses the configuration.
     """
-    done = process.run(("ssh", "-G", "-F", str(config_file(remote)), "--", remote.host))
+    done = question.run(("ssh", "-G", "-F", str(config_file(remote)), "--", remote.host))
     if done.code != 0:
         raise GuildError(
             f"ssh does not take the settings of remote {remote.name!r}: {last_line(done.stderr)}",

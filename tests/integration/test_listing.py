@@ -14,7 +14,8 @@ from support import Guild, Place, Server, project, wait_until
 from guild_sync.agent.store import rundir
 from guild_sync.config import remotes
 from guild_sync.hosts import choose
-from guild_sync.transport import process
+from guild_sync.transport import question
+from guild_sync.transport.process import Completed
 
 GUILDFILE = """
 op:
@@ -174,15 +175,15 @@ def test_a_remote_sends_the_runs_that_are_shown_and_no_other(
     many_runs(there, 300, label="x" * 1000)
     host = choose.remote_host(remotes.remote(remote))
     sent = []
-    run = process.run
+    run = question.run
 
-    def counted(*args: Any, **keys: Any) -> process.Completed:
+    def counted(*args: Any, **keys: Any) -> Completed:
         done = run(*args, **keys)
         sent.append(len(done.stdout))
         return done
 
     host.python()
-    monkeypatch.setattr(process, "run", counted)
+    monkeypatch.setattr(question, "run", counted)
     found = host.list_runs(limit=1, filters={"status": ["completed"]})
     assert (len(found["runs"]), found["total"]) == (1, 300)
     assert sum(sent) < 3000

@@ -23,7 +23,7 @@ from test_bad_input import complaint, runs_in
 
 from guild_sync.config import remotes
 from guild_sync.hosts import choose, sandbox
-from guild_sync.transport import process, ssh
+from guild_sync.transport import question, ssh
 
 NOBODY = "f" * 32  # the id of a run that is nowhere
 
@@ -691,6 +691,6 @@ def test_a_connection_that_is_lost_for_good_says_so_at_once_the_next_time(
 
 def test_ssh_is_asked_only_what_it_can_answer_itself(guild: Guild, remote: str) -> None:
     argv = [*ssh_argv(remote), "-G", "--", "127.0.0.1"]
-    said = process.run(argv).stdout.decode().splitlines()
+    said = question.run(argv).stdout.decode().splitlines()
     assert "batchmode yes" in said
     assert "stricthostkeychecking ask" in said or "stricthostkeychecking true" in said

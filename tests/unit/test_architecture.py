@@ -371,18 +371,18 @@ def test_the_agents_insides_are_reached_through_its_door(module: str) -> None:
     assert {name for name in IMPORTS[module] if name.startswith("agent.")} <= OPEN
 
 
-def test_only_process_imports_sh() -> None:
+def test_one_module_imports_sh() -> None:
     importers = [
         name
         for name in MODULES
         if any(found.split(".")[0] == "sh" for found in imports_of(source_of(name), name))
     ]
-    assert importers == ["transport.process"]
+    assert importers == ["transport.watched"]
 
 
-def test_no_module_but_process_and_the_agent_starts_a_program_by_itself() -> None:
+def test_one_module_and_the_agent_start_programs_by_subprocess() -> None:
     starters = {name for name in MODULES if "subprocess" in imports_of(source_of(name), name)}
-    assert {name for name in starters if not name.startswith("agent.")} == {"transport.process"}
+    assert {name for name in starters if not name.startswith("agent.")} == {"transport.question"}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("agent.")])

@@ -21,7 +21,7 @@ from guild_sync.rsync import argv as rsync_argv
 from guild_sync.rsync import copies, sending
 from guild_sync.rsync import failures as rsync_failures
 from guild_sync.rsync.output import Figures
-from guild_sync.transport import process, ssh_config
+from guild_sync.transport import question, ssh_config
 from guild_sync.transport.process import TIMED_OUT, Completed
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
@@ -461,7 +461,7 @@ def copy_with_pull_options(source: Path, target: Path, *ids: str, delete: bool =
     argv = rsync_argv.pull_argv(GPU, str(source), target, target, delete)
     local = [word for at, word in enumerate(argv) if "-e" not in (word, argv[at - 1])]
     local[local.index(f"gpu.example.com:{source}/")] = f"{source}/"
-    found = process.run(local, stdin="".join(f"{i}/\0" for i in ids or (A,)).encode())
+    found = question.run(local, stdin="".join(f"{i}/\0" for i in ids or (A,)).encode())
     assert found.code in (0, rsync_failures.PARTIAL), found.stderr
 
 
