@@ -816,6 +816,13 @@ class Checkup(TypedDict):
     ended: bool  # whether runs are ended when their user logs out
 
 
+class Abilities(TypedDict):
+    """What of what makes copies fast a host has: AES in its processor, zstd in its rsync."""
+
+    aes: bool
+    zstd: bool
+
+
 class Activated(TypedDict):
     """An environment that works, and its installers' versions."""
 

@@ -20,6 +20,7 @@ class Asked(NamedTuple):
     home: str
     function: str
     args: Dict[str, object]
+    rsync: Optional[str] = None  # the program there, where what the machine has is asked too
 
 
 class _NotWhole(Exception):
@@ -54,7 +55,12 @@ def _serve(out: BinaryIO) -> Optional[Dict[str, object]]:
             _answer(out, {"ok": None})
             _send(out, END, json.dumps(_streamed(out, home, function, request.args)).encode())
         else:
-            _answer(out, {"ok": calls.call(home, function, request.args), "home": home})
+            answer = {"ok": calls.call(home, function, request.args), "home": home}
+            if request.rsync is not None:
+                from .machine.abilities import abilities  # a remote is asked once
+
+                answer["abilities"] = abilities(request.rsync)
+            _answer(out, answer)
     except BrokenPipeError:
         raise
     except Exception as e:
@@ -103,7 +109,9 @@ def _request(line: bytes) -> Asked:
     except ValueError:
         raise _NotWhole from None
     try:
-        found = Asked(request["home"], request["function"], request["args"])
+        found = Asked(
+            request["home"], request["function"], request["args"], request.get("abilities")
+        )
     except (KeyError, TypeError):
         raise AgentError("the request makes no sense") from None
     if (
@@ -111,6 +119,7 @@ def _request(line: bytes) -> Asked:
         or "\0" in found.home
         or not isinstance(found.function, str)
         or not isinstance(found.args, dict)
+        or not isinstance(found.rsync, (str, type(None)))
     ):
         raise AgentError("the request makes no sense")
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.calls import Function, Functions, Stream
 from guild_sync.agent.forms import Misread, read
-from guild_sync.agent.protocol import ENV
+from guild_sync.agent.protocol import ENV, Abilities
 from guild_sync.errors import GuildError, RemoteError, Unreachable
 from guild_sync.hosts.base import Host, error_of_kind, from_here
 from guild_sync.hosts.bootstrap import (
@@ -69,6 +69,13 @@ class RemoteHost(Host):
         result = self._result(answer)
         if isinstance(home := answer.get("home"), str) and home.startswith("/"):
             self.home = home
+        if "abilities" in answer:
+            from guild_sync.transport import known
+
+            try:
+                known.note(self.remote, read(Abilities, answer["abilities"]))
+            except Misread:  # it is not asked again
+                known.note(self.remote, {"aes": False, "zstd": False})
         return self._read(function, result)
 
     def stream(
@@ -174,8 +181,12 @@ class RemoteHost(Host):
         return " ".join([script, *words, *home_words(home, quote), *given])
 
     def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
+        from guild_sync.transport.known import known_of
+
         home = self.remote.guild_home.removeprefix("~/")
         request = {"home": home, "function": function.name, "args": args}
+        if not isinstance(function, Stream) and known_of(self.remote) is None:
+            request["abilities"] = self.rsync
         return json.dumps(request).encode() + b"\n"
 
     def _result(self, answer: Mapping[str, object]) -> object:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from guild_sync.config.remotes import DEFAULT_CONNECT_TIMEOUT, Remote
 from guild_sync.errors import GuildError
+from guild_sync.transport import programs
+from guild_sync.transport.known import known_of
 
 CONTROL_PERSIST = 600  # seconds that a connection stays open after its last use
 ALIVE_INTERVAL = 5  # seconds between keep-alives; three unanswered ones end the connection
@@ -40,10 +42,13 @@ def rsync_shell(remote: Remote) -> str:
     return f"ssh -F {config_file(remote)}"
 
 
-def config_text(remote: Remote, control_path: str, *, asking: bool = False) -> str:
+def config_text(
+    remote: Remote, control_path: str, *, asking: bool = False, ciphers: str | None = None
+) -> str:
     """The ssh configuration for `remote`, in the order of precedence.
 
     With `asking`, ssh may ask a person, and so may that of a jump host, which reads this too.
+    `ciphers` are those that come first, where nothing else says which do.
     """
     explicit = {
         "User": remote.user,
@@ -73,6 +78,7 @@ def config_text(remote: Remote, control_path: str, *, asking: bool = False) -> s
         "  ControlMaster auto",
         f"  ControlPath {control_path}",
         f"  ControlPersist {CONTROL_PERSIST}",
+        *([f"  Ciphers {ciphers}"] if ciphers else []),
         "Match all",
         f"  ConnectTimeout {DEFAULT_CONNECT_TIMEOUT}",
         f"  ServerAliveInterval {ALIVE_INTERVAL}",
@@ -142,7 +148,8 @@ def private_folder() -> Path:
 def paths(remote: Remote) -> tuple[Path, Path]:
     """The remote's configuration file and its connection's socket.
 
-    How long that is kept is no part of their name: an open one is used until it closes.
+    How long that is kept, and which ciphers come first, is no part of their name: an open one is
+    used until it closes.
     """
     folder = private_folder()
     text = config_text(replace(remote, keep_open=None), "")
@@ -150,12 +157,23 @@ def paths(remote: Remote) -> tuple[Path, Path]:
     return folder / f"{digest[:12]}.conf", folder / digest[:12]
 
 
+def _ciphers(remote: Remote) -> str | None:
+    """The ciphers that are the fastest for a remote, where it is known that there are such."""
+    known = known_of(remote)
+    return (
+        programs.FASTEST_CIPHERS if known and known["aes"] and programs.ssh_has_fastest() else None
+    )
+
+
 def config_file(remote: Remote, *, asking: bool = False) -> Path:
     """The file with `config_text` in it, for the connection of all that guild does there."""
     path, socket = paths(remote)
     if asking:
         path = path.with_suffix(".asking.conf")
-    text = config_text(remote, str(socket), asking=asking).encode("utf-8", "surrogateescape")
+    ciphers = _ciphers(remote)
+    text = config_text(remote, str(socket), asking=asking, ciphers=ciphers).encode(
+        "utf-8", "surrogateescape"
+    )
     if not path.exists() or path.read_bytes() != text:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
             f.write(text)

@@ -359,6 +359,7 @@ OPEN = {
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.trees",  # what came out of an archive to be looked at
     "agent.environments.asked",  # the pip that came with Python
+    "agent.machine.abilities",  # has_aes, has_zstd: of either end
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
     "agent.staging.selecting",  # what of a folder comes along, from here and to there

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Exit, GuildError, Unreachable
-from guild_sync.transport import ssh, ssh_config, ssh_failures
+from guild_sync.transport import known, programs, ssh, ssh_config, ssh_failures
 from guild_sync.transport.process import TIMED_OUT, Completed
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com")
@@ -127,6 +127,44 @@ def test_ssh_reads_the_remotes_keys_before_the_users_configuration(tmp_path: Pat
     assert found["serveraliveinterval"] == "77"  # the user's own wins over guild's default
     assert found["connecttimeout"] == "10"
     assert found["batchmode"] == "yes"
+
+
+def has_aes(monkeypatch: pytest.MonkeyPatch, here: bool, there: bool, remote: Remote) -> None:
+    monkeypatch.setattr(programs, "ssh_has_fastest", lambda: here)
+    known.note(remote, {"aes": there, "zstd": False})
+
+
+@pytest.mark.parametrize(("here", "there"), [(True, True), (True, False), (False, True)])
+def test_the_ciphers_of_aes_come_first_where_both_processors_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, there: bool
+) -> None:
+    (tmp_path / "empty").touch()
+    remote = Remote("gpu", "ssh", host="g", ssh_config=str(tmp_path / "empty"))
+    before, socket = as_ssh_reads(remote)["ciphers"].split(","), ssh_config.paths(remote)
+    has_aes(monkeypatch, here, there, remote)
+    found = as_ssh_reads(remote)["ciphers"].split(",")
+    gcm = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"]
+    assert (found[:2] == gcm) is (here and there)
+    assert sorted(found) == sorted(before), "what is offered is the same"
+    assert ssh_config.paths(remote) == socket, "an open connection is used until it closes"
+    gate = subprocess.run(
+        ["ssh", "-G", "-F", str(ssh_config.config_file(remote)), "gate"],
+        capture_output=True,
+        text=True,
+    )
+    assert f"ciphers {','.join(before)}" in gate.stdout, "nobody has asked a jump host"
+
+
+def test_ciphers_that_the_remote_or_the_user_names_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = tmp_path / "config"
+    users.write_text("Host g\n  Ciphers aes256-ctr\n")
+    remote = Remote("gpu", "ssh", host="g", ssh_config=str(users))
+    has_aes(monkeypatch, True, True, remote)
+    assert as_ssh_reads(remote)["ciphers"] == "aes256-ctr"
+    option = dataclasses.replace(remote, ssh_options=("Ciphers=aes192-ctr",))
+    assert as_ssh_reads(option)["ciphers"] == "aes192-ctr"
 
 
 def test_the_time_that_a_connection_is_kept_is_the_remotes_before_the_users(
