@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.monitoring import probe as probing
+from guild_sync.monitoring import speed
 from guild_sync.output.formats import open_since, size
 from guild_sync.rsync.argv import LEAST_VERSION
 from guild_sync.rsync.failures import WRONG_PATH
@@ -52,6 +53,7 @@ class Line(NamedTuple):
     hint: str = ""
     ok: bool = True
     exit: Exit = Exit.OK
+    figures: Mapping[str, float] | None = None  # what the text says, for programs
 
 
 def here(host: LocalHost, parts: Parts) -> Iterator[Line]:
@@ -188,6 +190,7 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
         raise _TheWayIsBarred from None
     yield Line("agent", f"guild {__version__}, the same as here")
     yield _clock(host)
+    yield from _speed(speed.measure(host.remote))
 
 
 def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
@@ -202,6 +205,7 @@ def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
     another = "; for another you would have to log in"
     yield Line("connection", f"reused: one was open{another * needs_you}" if reused else "new")
     yield Line("ssh server", probe.server or "it does not tell its version")
+    yield Line("cipher", probe.cipher or "ssh does not tell it")
     if not needs_you:
         yield _login_shell(probe.printed)
 
@@ -237,6 +241,20 @@ def _login_shell(printed: str) -> Line:
         "That breaks rsync. Have its start-up files (.bashrc and the like) print only where "
         "[ -t 1 ].",
     )
+
+
+def _speed(found: speed.Speed) -> Iterator[Line]:
+    """The line to the remote. What could not be measured is no fault: it is slow, and no more."""
+    slow = f"not measured within {speed.SECONDS:.0f} s"
+    if (seconds := found.round_trip) is None:
+        yield Line("round trip", slow)
+    else:
+        ms = round(seconds * 1000, 1)
+        yield Line("round trip", f"{ms} ms", figures={"milliseconds": ms})
+    ways = {"from": found.down, "to": found.up}
+    rates = {way: round(rate / 1e6, 2) for way, rate in ways.items() if rate is not None}
+    told = [f"{f'{rates[way]} MB/s' if way in rates else slow} {way} there" for way in ways]
+    yield Line("speed", ", ".join(told), figures={f"{way}_mb_s": r for way, r in rates.items()})
 
 
 def _clock(host: Host) -> Line:

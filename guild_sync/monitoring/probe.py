@@ -2,7 +2,7 @@
 
 It is a new one, whatever connection is open already: only that shows whether the next can
 be had, and ssh's own account of it (`ssh -v`) tells what the server calls itself, which key
-it showed, and what the login shell prints where no person is watching.
+it showed, which cipher the two took, and what the login shell prints where no person is watching.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ACCEPTED = "accepted"  # it was unknown, and the user's ssh configuration took i
 
 # ssh's own words, OpenSSH 7 to 10. A jump host's come before those of the remote.
 _SERVER = re.compile(r"remote software version (.*)")
+_CIPHER = re.compile(r"kex: server->client cipher: (\S+)")
 _KEY = re.compile(r"Server host key: (\S+ \S+)")
 _STATES = (
     (CHANGED, re.compile("REMOTE HOST IDENTIFICATION HAS CHANGED")),
@@ -38,6 +39,7 @@ class Probe(NamedTuple):
     """What one connection showed; empty what it did not get to."""
 
     server: str = ""
+    cipher: str = ""
     key: str = ""
     key_state: str = ""
     printed: str = ""
@@ -64,6 +66,7 @@ def read(remote: Remote, done: Completed) -> Probe:
         return Probe(failure=failure)
     return Probe(
         server=_last(_SERVER, account),
+        cipher=_last(_CIPHER, account),
         key=_last(_KEY, account),
         key_state=next((name for name, words in _STATES if words.search(account)), ""),
         printed=done.stdout.decode("utf-8", "replace").strip(),

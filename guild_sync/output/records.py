@@ -19,6 +19,7 @@ class Check(TypedDict):
     ok: bool
     text: str
     hint: str | None
+    figures: Mapping[str, float] | None  # what the text says in numbers, by name and unit
 
 
 class Checks(TypedDict):

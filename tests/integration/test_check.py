@@ -17,6 +17,8 @@ from test_bad_input import complaint
 from test_shells import SHELLS, Login, login
 from test_unreachable import another_sshd, closed_port, key_pair, own_connections, small_disk
 
+from guild_sync.agent.machine.abilities import has_aes
+
 # Fixtures of other modules, for here too.
 __all__ = ["closed_port", "login", "own_connections"]
 pytestmark = pytest.mark.usefixtures("not_used_before")
@@ -26,8 +28,20 @@ HERE = [
     *("for operations", "installers", "config file", "remotes"),
 ]
 THERE = [
-    *("address", "private key", "host key", "connection", "ssh server", "login shell"),
-    *("agent", "clock", "Python", "rsync", "guild home", "file system", "space", "inodes"),
+    *("address", "private key", "host key", "connection", "ssh server", "cipher"),
+    *(
+        "login shell",
+        "agent",
+        "clock",
+        "round trip",
+        "speed",
+        "Python",
+        "rsync",
+        "guild home",
+        "file system",
+        "space",
+        "inodes",
+    ),
     *("environment", "for operations", "installers"),
 ]
 
@@ -197,6 +211,8 @@ def test_the_connection_is_new_and_then_reused(
         found = checked(guild, "-r", "x")["x"]
     assert found["connection"][1] == "reused: one was open"
     assert found["host key"][1].startswith("known: "), "seen on a connection made for that"
+    if has_aes():  # of both ends, which are one machine: it was asked the first time
+        assert found["cipher"][1] == "aes128-gcm@openssh.com"
 
 
 def test_a_remote_that_is_down_shows_what_is_known(

@@ -75,7 +75,14 @@ HOOK_TEST = {
     "ok": "flag",
 }
 CHECKS = {"host": "text or nothing", "checks": "list"}
-CHECK = {"name": "text", "ok": "flag", "text": "text", "hint": "text or nothing"}
+CHECK = {
+    "name": "text",
+    "ok": "flag",
+    "text": "text",
+    "hint": "text or nothing",
+    "figures": "mapping or nothing",
+}
+FIGURES = {"round trip": {"milliseconds"}, "speed": {"from_mb_s", "to_mb_s"}}
 REMOTE = dict.fromkeys(("name", "type", "host", "description"), "text")
 ASKED_REMOTE = {
     **REMOTE,
@@ -329,6 +336,9 @@ def test_checks_are_a_list_of_hosts(guild: Guild, remote: str) -> None:
     assert [section["host"] for section in found] == [None, remote]
     for section in found:
         assert list(all_keep(section["checks"], CHECK))
+    told = {line["name"]: line["figures"] for line in found[1]["checks"] if line["figures"]}
+    assert {name: told[name].keys() for name in told} == FIGURES
+    assert all(figure > 0 for figures in told.values() for figure in figures.values())
 
 
 def test_hooks_are_a_list_and_so_is_what_came_back_from_each(guild: Guild) -> None:

@@ -1,0 +1,101 @@
+"""How fast the line to a remote is: the time there and back, and bytes a second each way.
+
+It is measured over the connection that is open, by programs that every remote has, and with bytes
+that no compression makes fewer.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from guild_sync.config.remotes import Remote
+from guild_sync.transport import question, ssh, watched
+
+SECONDS = 8.0  # for a word, or an amount: a slower line is not measured
+_PINGS = 5
+_FIRST, _MOST = 1 << 18, 1 << 24  # amounts of bytes that go one way
+_LONG = 0.5  # seconds that an amount has to take
+
+
+class Speed(NamedTuple):
+    """Seconds there and back, and bytes a second from there and to there; None: not measured."""
+
+    round_trip: float | None
+    down: float | None
+    up: float | None
+
+
+def measure(remote: Remote) -> Speed:
+    """The speed of the line to a remote, as far as each word or amount takes no longer."""
+    return Speed(_round_trip(remote), _rate(remote, _receive), _rate(remote, _send))
+
+
+def _round_trip(remote: Remote) -> float | None:
+    """The least of some times that a byte takes there and back."""
+    ours, theirs = socket.socketpair()
+    argv = ssh.argv(remote, "cat")
+    joined = threading.Thread(target=watched.join, args=(argv, theirs), daemon=True)
+    times = []
+    with ours:
+        ours.settimeout(SECONDS)
+        joined.start()
+        try:
+            for number in range(_PINGS + 1):
+                began = time.monotonic()
+                ours.sendall(b"%d\n" % number)
+                _wait_for(ours, b"%d\n" % number, began + SECONDS)
+                times.append(time.monotonic() - began)
+        except OSError:
+            return None
+    joined.join(SECONDS)
+    return min(times[1:])  # the first one has waited for the program there
+
+
+def _wait_for(ours: socket.socket, end: bytes, until: float) -> None:
+    """Wait for these bytes, behind whatever a login shell has printed. Raises OSError."""
+    last = b""
+    while not last.endswith(end):
+        chunk = ours.recv(4096)
+        if not chunk or time.monotonic() > until:
+            raise TimeoutError
+        last = (last + chunk)[-len(end) :]
+
+
+def _rate(remote: Remote, seconds_of: Callable[[Remote, int], float | None]) -> float | None:
+    """Bytes a second, of amounts that grow until one takes long enough to tell.
+
+    What one takes longer than the one before is the line's alone: not the start of a program
+    there, nor the first round trips, in which a connection finds out how fast it may go.
+    """
+    rate = None
+    amount, before, took = _FIRST, 0, 0.0
+    while (seconds := seconds_of(remote, amount)) is not None:
+        rate = amount / seconds
+        if seconds > took:
+            rate = max(rate, (amount - before) / (seconds - took))
+        if seconds >= _LONG or amount >= _MOST:
+            break
+        before, took = amount, seconds
+        amount = min(max(int(rate * _LONG), 2 * amount), 8 * amount, _MOST)
+    return rate
+
+
+def _receive(remote: Remote, amount: int) -> float | None:
+    """The seconds in which so many bytes come from there; None where they do not."""
+    argv = ssh.argv(remote, f"head -c {amount} /dev/urandom")
+    began = time.monotonic()
+    done = question.run(argv, timeout=SECONDS, most=amount)
+    return time.monotonic() - began if done.code == 0 and len(done.stdout) == amount else None
+
+
+def _send(remote: Remote, amount: int) -> float | None:
+    """The seconds in which so many bytes go there; None where they do not."""
+    data = os.urandom(amount)
+    began = time.monotonic()
+    done = question.run(ssh.argv(remote, "cat > /dev/null"), stdin=data, timeout=SECONDS)
+    return time.monotonic() - began if done.code == 0 else None
