@@ -7,7 +7,7 @@ so where anything is cut off, that remote alone is asked what has become of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from guild_sync.agent.protocol import Job, Trial, TrialWork, needed
@@ -24,6 +24,8 @@ from guild_sync.transfer import survey
 
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
+# Keep the name of the guild home that a remote has, of which none is known yet.
+NoteHome = Callable[[str], None]
 
 
 class Dealer:
@@ -37,6 +39,7 @@ class Dealer:
         self._batches = batches.batches(here)
         self._dealt = [batch for batch in self._batches if only in ("", batch.id)]
         self._hosts: dict[str, RemoteHost] = {}
+        self._homeless: dict[str, NoteHome] = {}  # remotes whose guild home has no name yet
         self.remotes = self._remotes()  # that may have a place for a trial, or are to be asked
 
     def _remotes(self) -> list[str]:
@@ -67,12 +70,13 @@ class Dealer:
             self._say(f"One of {batch.name} has failed: not run are {batches.counted(len(left))}")
         return True
 
-    def settled(self, name: str, home_id: str | None) -> list[str]:
+    def settled(self, name: str, home_id: str | None, note_home: NoteHome) -> list[str]:
         """Of the trials that were given to a remote, those that it has and that run there.
 
         What it has and does not run is started, what it has not waits here again. `home_id`: of the
-        guild home that it had, if it is known. Raises Unreachable and the like, and RemoteError
-        where it has another one now: that one's word counts for nothing.
+        guild home that it had, if it is known; if not, it is noted before anything is started
+        there. Raises Unreachable and the like, and RemoteError where it has another one now: that
+        one's word counts for nothing.
         """
         if name not in self.remotes:
             return []
@@ -90,6 +94,8 @@ class Dealer:
                 "Is a disk not mounted there? It gets no trials of batches.",
             )
         self._hosts[name] = host
+        if home_id is None:
+            self._homeless[name] = note_home
         there = []
         for run_id, batch in given.items():
             state = found.states[run_id]
@@ -113,18 +119,24 @@ class Dealer:
         host = self._hosts.get(name)
         for batch in self._dealt if host else ():
             assert host is not None
-            while (run_id := self._next(host, batch)) and self._has_place(host, batch):
-                is_given = self._here.give_trial(run_id, name)
-                if is_given and not self._begin(host, batch, run_id):
+            held: set[str] = set()  # by others: another dealer, or who deletes it
+            while (run_id := self._next(host, batch, held)) and self._has_place(host, batch):
+                if not self._here.give_trial(run_id, name):
+                    held.add(run_id)
+                elif not self._begin(host, batch, run_id):
                     break
 
-    def _next(self, host: RemoteHost, batch: Batch) -> str | None:
-        """The first trial that waits for this remote or another."""
+    def _next(self, host: RemoteHost, batch: Batch, held: Collection[str]) -> str | None:
+        """The first trial that waits for this remote or another, and that nobody holds."""
         trials = {trial["run"]: trial for trial in self._here.trials(batch.trials)}
         if self._stops(batch, list(trials.values())):
             return None
         waiting = batches.waiting(list(trials.values()))
-        able = [run_id for run_id in waiting if host.name not in trials[run_id]["refused"]]
+        able = [
+            run_id
+            for run_id in waiting
+            if host.name not in trials[run_id]["refused"] and run_id not in held
+        ]
         if able and self._lacks(batch):
             return None
         return able[0] if able and host.name in batch.remotes else None
@@ -165,6 +177,7 @@ class Dealer:
         try:
             if not is_whole:
                 self._make(host, batch, run_id, work)
+            self._name_home(host, run_id)
             secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
             host.start(run_id, secrets=secrets)
         except (Unreachable, DeadlinePassed):
@@ -191,6 +204,18 @@ class Dealer:
         make = partial(host.stage, run_id, work["opref"], work["attributes"], job, work["diff"])
         start.make_from(batches.package(batch), run_id, job, host, make, lambda text: None)
         host.mark_staged(run_id)
+
+    def _name_home(self, host: RemoteHost, run_id: str) -> None:
+        """Have the guild home known in which a trial is now, before that is started there.
+
+        Else an empty one in its place would be believed that it has not got the trial.
+        """
+        note_home = self._homeless.pop(host.name, None)
+        if note_home is None:
+            return
+        found = survey.survey(host, self._here, [run_id], EVERYTHING, False)
+        if found.home_id:
+            note_home(found.home_id)
 
     def _withdraw(self, host: RemoteHost, run_id: str, why: str = "") -> bool:
         """Have a trial wait here again that the remote did not start; whether it has it no more."""

@@ -50,12 +50,14 @@ def _trial(home: str, run_id: str) -> Trial:
     is_here = inside.is_folder(rundir.guild_dir(directory))
     deal = deal_of(directory if is_here else rundir.run_dir(home, run_id, deleted=True))
     seen = rundir.view(directory) if is_here else None
+    # One that has come home waits no more, whatever mark a kill has left it.
+    is_home = bool(seen and seen.status.remote is None and seen.status.text != "staged")
     return {
         "run": run_id,
         "status": seen.status.text if seen else None,
         "remote": seen.status.remote if seen else None,
         "exit_status": seen.exit_status if seen else None,
-        "waits": deal is not None,
+        "waits": deal is not None and not is_home,
         "refused": deal["refused"] if deal else {},
     }
 

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from rundirs import A, B, make
+from rundirs import A, B, make, state
 
 from guild_sync.agent.catalog import describe, trash, trials
-from guild_sync.agent.copies import tracked
+from guild_sync.agent.copies import marks, tracked
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.protocol import Deal
+from guild_sync.agent.protocol import Deal, State
 from guild_sync.agent.running import queues
 from guild_sync.agent.staging import restage
 from guild_sync.agent.store import locks, rundir
@@ -96,6 +96,29 @@ def test_a_trial_is_given_once(trial: str, tmp_path: Path) -> None:
     assert tracked.tracked(str(tmp_path)) == [], "who deals asks its remote, and no sync"
     trials.note_trial_there(str(tmp_path), A)
     assert tracked.tracked(str(tmp_path)) == [(A, winner)]
+    assert not trials.trials(str(tmp_path), [A])[0]["waits"]
+
+
+@pytest.mark.parametrize("told", [state("running"), state("completed", exit_status=0, stopped=5)])
+def test_what_a_pull_brings_home_is_no_trial_any_more(
+    trial: str, tmp_path: Path, told: State
+) -> None:
+    home = str(tmp_path)
+    trials.give_trial(home, A, "gpu1")  # and who dealt it was killed once it had started there
+    marks.begin(home, {A: state("staged")}, "gpu1")
+    assert marks.settle(home, {A: state("staged")}, "gpu1") == {}
+    assert trials.trials(home, [A])[0]["waits"], "it is not known to have been started"
+    marks.begin(home, {A: told}, "gpu1")
+    if told["status"] == "completed":
+        rundir.write_attrs(trial, {"exit_status": 0, "stopped": 5})
+    assert marks.settle(home, {A: told}, "gpu1") == {}
+    assert trials.deal_of(trial) is None
+
+
+def test_what_is_over_here_waits_no_more_whatever_its_mark_says(trial: str, tmp_path: Path) -> None:
+    rundir.unmark(trial, rundir.STAGED)
+    rundir.write_attrs(trial, {"exit_status": 0})
+    assert rundir.status(trial) == Status("completed")
     assert not trials.trials(str(tmp_path), [A])[0]["waits"]
 
 
