@@ -15,7 +15,7 @@ from guild_sync.config import remotes
 from guild_sync.config.selection import EVERYTHING
 from guild_sync.dealing import batches
 from guild_sync.dealing.batches import Batch
-from guild_sync.errors import DeadlinePassed, GuildError, NotFree, RemoteError, Unreachable
+from guild_sync.errors import DeadlinePassed, GuildError, NotFree, Unreachable
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
@@ -39,7 +39,9 @@ class Dealer:
         self._batches = batches.batches(here)
         self._dealt = [batch for batch in self._batches if only in ("", batch.id)]
         self._hosts: dict[str, RemoteHost] = {}
-        self._homeless: dict[str, NoteHome] = {}  # remotes whose guild home has no name yet
+        self._homes: dict[str, str] = {}  # the names of their guild homes, where they are known
+        self._note_home: dict[str, NoteHome] = {}
+        self._said: set[str] = set()  # by the remotes' threads, of what is said once
         self.remotes = self._remotes()  # that may have a place for a trial, or are to be asked
 
     def _remotes(self) -> list[str]:
@@ -66,8 +68,10 @@ class Dealer:
         left = batches.waiting(trials)
         if left:
             batches.stopped(batch)
-            self._here.delete_runs(left)
-            self._say(f"One of {batch.name} has failed: not run are {batches.counted(len(left))}")
+            gone = self._here.delete_runs(left)["done"]  # another thread may be at it, too
+            if gone:
+                text = f"not run are {batches.counted(len(gone))}"
+                self._say(f"One of {batch.name} has failed: {text}")
         return True
 
     def settled(self, name: str, home_id: str | None, note_home: NoteHome) -> list[str]:
@@ -89,13 +93,15 @@ class Dealer:
         }
         found = survey.survey(host, self._here, list(given), EVERYTHING, False, look_only=True)
         if home_id not in (None, found.home_id):
-            raise RemoteError(
-                f"the guild home of remote {name!r} ({host.home}) is empty, or another than before",
-                "Is a disk not mounted there? It gets no trials of batches.",
+            raise survey.another_home(
+                *(host, "empty, or another than before"),
+                "Is a disk not mounted there? It gets no trials of batches.\n"
+                f"If that is its home from now on, start any run there alone, with '-r {name}'.",
             )
         self._hosts[name] = host
-        if home_id is None:
-            self._homeless[name] = note_home
+        self._note_home[name] = note_home
+        if home_id is not None:
+            self._homes[name] = home_id
         there = []
         for run_id, batch in given.items():
             state = found.states[run_id]
@@ -144,7 +150,8 @@ class Dealer:
     def _lacks(self, batch: Batch) -> bool:
         """Whether a variable is not set here that each trial of a batch is given."""
         lacking = [variable for variable in batch.secrets if variable not in os.environ]
-        if lacking:
+        if lacking and batch.id not in self._said:
+            self._said.add(batch.id)
             self._say(f"Trials of {batch.name} wait: {', '.join(lacking)} is not set here")
         return bool(lacking)
 
@@ -210,18 +217,21 @@ class Dealer:
 
         Else an empty one in its place would be believed that it has not got the trial.
         """
-        note_home = self._homeless.pop(host.name, None)
-        if note_home is None:
+        if host.name in self._homes:
             return
         found = survey.survey(host, self._here, [run_id], EVERYTHING, False)
         if found.home_id:
-            note_home(found.home_id)
+            self._homes[host.name] = found.home_id
+            self._note_home[host.name](found.home_id)
 
     def _withdraw(self, host: RemoteHost, run_id: str, why: str = "") -> bool:
         """Have a trial wait here again that the remote did not start; whether it has it no more."""
         host.withdraw_runs([run_id])
-        if host.states([run_id])[run_id]["status"] is not None:
-            return False  # it has begun all the same, or cannot be removed: it is asked for again
+        found = survey.survey(host, self._here, [run_id], EVERYTHING, False, look_only=True)
+        if found.states[run_id] or self._homes.get(host.name) not in (None, found.home_id):
+            # It has begun all the same, or cannot be removed, or this is another guild home by
+            # now, which does not know: it is asked for again.
+            return False
         self._here.take_trial_back(run_id, host.name, why)
         return True
 

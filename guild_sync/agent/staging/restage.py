@@ -46,7 +46,8 @@ def _refuse_trial(directory: str, name: str) -> None:
     if deal is not None:
         raise AgentError(
             "run %s is a trial that waits for one of %s" % (name, ", ".join(deal["remotes"])),
-            "'guild sync' deals it to the first that has a place.",
+            "'guild sync' deals it to the first that has a place; of a batch that was stopped it "
+            "deals none.",
             "refused",
         )
 
