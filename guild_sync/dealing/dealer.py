@@ -241,4 +241,4 @@ class Dealer:
             trial["refused"].get(host.name, "").replace(trial["run"], run_id)
             for trial in self._here.trials(batch.trials)
         )
-        return why in refusals
+        return any(known and why.startswith(known) for known in refusals)

@@ -18,6 +18,7 @@ from ..store.rest import AtRest
 from .changes import changing
 
 _MOST = 1 << 20  # bytes of a mark, and of what differed from a commit
+_LONGEST_WHY = 1000  # of a refusal: the remote's own words, and a mark with more is none
 # What a run gets where it is made; all else a trial has from here.
 _OF_PLACE = ("id", "initialized", "staged")
 
@@ -112,7 +113,7 @@ def note_refused(home: str, ids: Sequence[str], remote: str, why: str) -> None:
             directory = rundir.run_dir(home, run_id)
             deal = deal_of(directory)
             if deal is not None:
-                refused: Dict[str, str] = {**deal["refused"], remote: why}
+                refused: Dict[str, str] = {**deal["refused"], remote: why[:_LONGEST_WHY]}
                 _write(directory, {**deal, "refused": refused})
 
 

@@ -150,6 +150,16 @@ def test_what_a_remote_has_not_waits_again_and_keeps_why(trial: str, tmp_path: P
     assert not trials.trials(home, [A])[0]["waits"], "a remote's run stays its own"
 
 
+def test_what_all_have_refused_is_not_said_to_be_dealt(trial: str, tmp_path: Path) -> None:
+    home = str(tmp_path)
+    trials.note_refused(home, [A], "gpu1", "\x1b" * (1 << 22))
+    with pytest.raises(AgentError, match="a trial that waits"):
+        restage.recipe(home, A)
+    trials.note_refused(home, [A], "gpu2", "no room")
+    with pytest.raises(AgentError, match="a trial that gpu1 and gpu2 refused: see 'guild info"):
+        restage.recipe(home, A)
+
+
 def test_only_what_waits_is_withdrawn(trial: str, tmp_path: Path) -> None:
     home = str(tmp_path)
     make(tmp_path, B, exit_status=0)
