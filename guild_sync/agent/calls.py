@@ -43,6 +43,11 @@ class Functions:
     add_files = Function("staging.requirements.add_files", List[str], slow=True)
     adopt_source = Function("staging.source.adopt_source", Nothing)
     altered_inputs = Function("contents.inputs.altered", Dict[protocol.RunId, List[str]], slow=True)
+    without_altered = Function(
+        "contents.inputs.without_altered",
+        Dict[protocol.RunId, List[Tuple[str, protocol.Count]]],
+        slow=True,
+    )
     begin_copy = Function("copies.marks.begin", protocol.Begun)
     begin_push = Function("copies.marks.begin_push", protocol.Begun)
     beginning = Function("catalog.describe.beginning", List[protocol.Known])

@@ -62,7 +62,9 @@ STATUSES = ("running", *WAITING, *FINAL, "lost")
 # What LOCK.remote holds while another machine pushes the run here, before its name. No
 # remote can be meant: a run with it is of no concern to sync.
 PUSH = "push from "
-RUNNING = "it is running"  # why a run was not changed
+# Why a run was not changed; behind TO_START there is what it waits for.
+RUNNING = "it is running"
+TO_START = "it is to start, and waits for "
 
 # The attributes that people write: a copy's are merged with its remote's (copies/notes.py).
 NOTES = ("label", "tags", "comments", "marked")
@@ -779,7 +781,8 @@ class Free(TypedDict):
     `problem`: why it tells of no GPUs. `load`: how many processes wanted a core in the last minute.
     `room`: on the disk of the guild home. `waiting`: how many runs wait for what they need.
     `refusal`: why a run could not start that needs what was said; empty where it could. `never`:
-    not even where nobody else had anything of the host.
+    not even where nobody else had anything of the host. `all_taken`: of that of which
+    there is too little, nothing is free.
     """
 
     cards: List[FreeCard]
@@ -794,6 +797,7 @@ class Free(TypedDict):
     waiting: Count
     refusal: str
     never: bool
+    all_taken: bool
 
 
 class HomeState(TypedDict):

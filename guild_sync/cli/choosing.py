@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from guild_sync.agent.protocol import PUSH, RUNNING, Changed, Filters, Run, Value
+from guild_sync.agent.protocol import PUSH, RUNNING, TO_START, Changed, Filters, Run, Value
 from guild_sync.cli import arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import Host, on, option
@@ -184,6 +184,8 @@ def refuse(change: Intent, chosen: Chosen, run_id: str, why: str) -> None:
     hint = ""
     if why == RUNNING:
         hint = f"To stop it, use 'guild stop {run_id}{remote}'."
+    elif why.startswith(TO_START):
+        hint = f"To have it wait no more: guild stop {run_id}{remote}"
     elif why.startswith(f"{RUNNING} on "):
         hint = f"Stop it there. If that machine is gone: 'guild rm {run_id}{remote} --force'."
     what = f"run {run_id}{chosen.where} was not {change.refused}: {terminal.clean(why)}"

@@ -245,7 +245,7 @@ def _copied(job: _Job, meant: _Meant, prefix: str = "") -> Exit:
     _reached(job.here, meant.host.name, both, meant.states, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(meant.states, pulled, prefix)
-    is_whole = not (pulled.faults or pulled.unreadable or pulled.foreign or pulled.cramped or gone)
+    is_whole = not (pulled.faults or pulled.lacking or pulled.foreign or pulled.cramped or gone)
     return Exit.OK if is_whole and verified.is_whole else Exit.INCOMPLETE
 
 
@@ -336,6 +336,7 @@ def _pull(job: _Job, meant: _Meant) -> tuple[pull.Pulled, list[str]]:
         journal=journal.Journal(here),
         copy_links=job.is_set("--copy-links"),
         delete_copied=meant.selection.delete,
+        inputs=meant.selection.inputs,
         named=_named(states, meant.specs),
         # Trials and steps that are not here yet were started from here, too.
         expected={*expected, *(here.absent(sorted(children)) if children else ())},

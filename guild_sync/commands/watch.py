@@ -44,7 +44,9 @@ def main(argv: Sequence[str]) -> int:
         target = host(run["remote"])  # what is here is a copy: its output is made there
     if several.names(args):
         say(f"Watching {run['id']} on {target.name}")
-    return found.exit if watch(target, run["id"]) else Exit.INTERRUPTED
+    waits = run["waits"] is not None or run["status"] == "staged"
+    state = f"{run['status']}, or running" if waits else "running"
+    return found.exit if watch(target, run["id"], state) else Exit.INTERRUPTED
 
 
 def _found(args: Arguments) -> OneRun:

@@ -7,7 +7,7 @@ so where anything is cut off, that remote alone is asked what has become of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from guild_sync.agent.protocol import Job, Trial, TrialWork, needed
@@ -15,7 +15,7 @@ from guild_sync.config import remotes
 from guild_sync.config.selection import EVERYTHING
 from guild_sync.dealing import batches
 from guild_sync.dealing.batches import Batch
-from guild_sync.errors import DeadlinePassed, GuildError, NotFree, RemoteError, Unreachable
+from guild_sync.errors import DeadlinePassed, GuildError, NotFree, Unreachable
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
@@ -24,6 +24,8 @@ from guild_sync.transfer import survey
 
 Say = Callable[[str], None]
 Warn = Callable[[GuildError], None]
+# Keep the name of the guild home that a remote has, of which none is known yet.
+NoteHome = Callable[[str], None]
 
 
 class Dealer:
@@ -37,6 +39,9 @@ class Dealer:
         self._batches = batches.batches(here)
         self._dealt = [batch for batch in self._batches if only in ("", batch.id)]
         self._hosts: dict[str, RemoteHost] = {}
+        self._homes: dict[str, str] = {}  # the names of their guild homes, where they are known
+        self._note_home: dict[str, NoteHome] = {}
+        self._said: set[str] = set()  # by the remotes' threads, of what is said once
         self.remotes = self._remotes()  # that may have a place for a trial, or are to be asked
 
     def _remotes(self) -> list[str]:
@@ -63,16 +68,19 @@ class Dealer:
         left = batches.waiting(trials)
         if left:
             batches.stopped(batch)
-            self._here.delete_runs(left)
-            self._say(f"One of {batch.name} has failed: not run are {batches.counted(len(left))}")
+            gone = self._here.delete_runs(left)["done"]  # another thread may be at it, too
+            if gone:
+                text = f"not run are {batches.counted(len(gone))}"
+                self._say(f"One of {batch.name} has failed: {text}")
         return True
 
-    def settled(self, name: str, home_id: str | None) -> list[str]:
+    def settled(self, name: str, home_id: str | None, note_home: NoteHome) -> list[str]:
         """Of the trials that were given to a remote, those that it has and that run there.
 
         What it has and does not run is started, what it has not waits here again. `home_id`: of the
-        guild home that it had, if it is known. Raises Unreachable and the like, and RemoteError
-        where it has another one now: that one's word counts for nothing.
+        guild home that it had, if it is known; if not, it is noted before anything is started
+        there. Raises Unreachable and the like, and RemoteError where it has another one now: that
+        one's word counts for nothing.
         """
         if name not in self.remotes:
             return []
@@ -85,11 +93,15 @@ class Dealer:
         }
         found = survey.survey(host, self._here, list(given), EVERYTHING, False, look_only=True)
         if home_id not in (None, found.home_id):
-            raise RemoteError(
-                f"the guild home of remote {name!r} ({host.home}) is empty, or another than before",
-                "Is a disk not mounted there? It gets no trials of batches.",
+            raise survey.another_home(
+                *(host, "empty, or another than before"),
+                "Is a disk not mounted there? It gets no trials of batches.\n"
+                f"If that is its home from now on, start any run there alone, with '-r {name}'.",
             )
         self._hosts[name] = host
+        self._note_home[name] = note_home
+        if home_id is not None:
+            self._homes[name] = home_id
         there = []
         for run_id, batch in given.items():
             state = found.states[run_id]
@@ -113,18 +125,24 @@ class Dealer:
         host = self._hosts.get(name)
         for batch in self._dealt if host else ():
             assert host is not None
-            while (run_id := self._next(host, batch)) and self._has_place(host, batch):
-                is_given = self._here.give_trial(run_id, name)
-                if is_given and not self._begin(host, batch, run_id):
+            held: set[str] = set()  # by others: another dealer, or who deletes it
+            while (run_id := self._next(host, batch, held)) and self._has_place(host, batch):
+                if not self._here.give_trial(run_id, name):
+                    held.add(run_id)
+                elif not self._begin(host, batch, run_id):
                     break
 
-    def _next(self, host: RemoteHost, batch: Batch) -> str | None:
-        """The first trial that waits for this remote or another."""
+    def _next(self, host: RemoteHost, batch: Batch, held: Collection[str]) -> str | None:
+        """The first trial that waits for this remote or another, and that nobody holds."""
         trials = {trial["run"]: trial for trial in self._here.trials(batch.trials)}
         if self._stops(batch, list(trials.values())):
             return None
         waiting = batches.waiting(list(trials.values()))
-        able = [run_id for run_id in waiting if host.name not in trials[run_id]["refused"]]
+        able = [
+            run_id
+            for run_id in waiting
+            if host.name not in trials[run_id]["refused"] and run_id not in held
+        ]
         if able and self._lacks(batch):
             return None
         return able[0] if able and host.name in batch.remotes else None
@@ -132,7 +150,8 @@ class Dealer:
     def _lacks(self, batch: Batch) -> bool:
         """Whether a variable is not set here that each trial of a batch is given."""
         lacking = [variable for variable in batch.secrets if variable not in os.environ]
-        if lacking:
+        if lacking and batch.id not in self._said:
+            self._said.add(batch.id)
             self._say(f"Trials of {batch.name} wait: {', '.join(lacking)} is not set here")
         return bool(lacking)
 
@@ -165,6 +184,7 @@ class Dealer:
         try:
             if not is_whole:
                 self._make(host, batch, run_id, work)
+            self._name_home(host, run_id)
             secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
             host.start(run_id, secrets=secrets)
         except (Unreachable, DeadlinePassed):
@@ -192,11 +212,26 @@ class Dealer:
         start.make_from(batches.package(batch), run_id, job, host, make, lambda text: None)
         host.mark_staged(run_id)
 
+    def _name_home(self, host: RemoteHost, run_id: str) -> None:
+        """Have the guild home known in which a trial is now, before that is started there.
+
+        Else an empty one in its place would be believed that it has not got the trial.
+        """
+        if host.name in self._homes:
+            return
+        found = survey.survey(host, self._here, [run_id], EVERYTHING, False)
+        if found.home_id:
+            self._homes[host.name] = found.home_id
+            self._note_home[host.name](found.home_id)
+
     def _withdraw(self, host: RemoteHost, run_id: str, why: str = "") -> bool:
         """Have a trial wait here again that the remote did not start; whether it has it no more."""
         host.withdraw_runs([run_id])
-        if host.states([run_id])[run_id]["status"] is not None:
-            return False  # it has begun all the same, or cannot be removed: it is asked for again
+        found = survey.survey(host, self._here, [run_id], EVERYTHING, False, look_only=True)
+        if found.states[run_id] or self._homes.get(host.name) not in (None, found.home_id):
+            # It has begun all the same, or cannot be removed, or this is another guild home by
+            # now, which does not know: it is asked for again.
+            return False
         self._here.take_trial_back(run_id, host.name, why)
         return True
 
@@ -206,4 +241,4 @@ class Dealer:
             trial["refused"].get(host.name, "").replace(trial["run"], run_id)
             for trial in self._here.trials(batch.trials)
         )
-        return why in refusals
+        return any(known and why.startswith(known) for known in refusals)

@@ -51,5 +51,7 @@ def stop(batch: Batch, here: LocalHost, patience: float | None, force: bool) -> 
             return Exit.OK
         return runs_stop.stop(host, host.list_runs(running)["runs"], patience, force)
 
+    if not waiting and not of_remotes:
+        say("Nothing of it is left to stop.")
     done = asked([*of_remotes], stop_there)
     return max(done.exit, *done.answers.values(), Exit.OK)

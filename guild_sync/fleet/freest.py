@@ -94,7 +94,7 @@ def why(answers: Mapping[str, Free], chosen: str) -> str:
 
 def _short(free: Free, by_cards: bool = True) -> str:
     if free["refusal"]:
-        return "none" if free["refusal"].startswith("none of") else clean(free["refusal"])
+        return "none" if free["all_taken"] else clean(free["refusal"])
     return _amount(free, by_cards)
 
 

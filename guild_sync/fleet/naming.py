@@ -46,10 +46,14 @@ def _meant(word: str) -> Sequence[str]:
 
 
 def _is_group(word: str) -> bool:
-    """Whether it is a group's name; a spec is none, and takes no config file."""
-    return (
-        not word.startswith("ssh:") and word in groups.defined() and word not in remotes.defined()
-    )
+    """Whether it is a group's name; a spec is none, and takes no config file.
+
+    Where none can be read, what is no remote may be meant for one: that fault is told then.
+    """
+    if word.startswith("ssh:") or word in (*remotes.defined(), SANDBOX):
+        return False
+    known = groups.defined()
+    return word in known or (not known and bool(groups.faults()))
 
 
 def _one(word: str) -> str:

@@ -660,6 +660,9 @@ class AgentClient(ABC):
     def altered_inputs(self, ids: Sequence[RunId]) -> dict[RunId, list[str]]:
         return self.ask(Functions.altered_inputs, ids=list(ids))
 
+    def without_altered(self, ids: Sequence[RunId]) -> dict[RunId, list[tuple[str, int]]]:
+        return self.ask(Functions.without_altered, ids=list(ids))
+
     def leavings(self, before: float | None = None, remove: bool = False) -> list[protocol.Leaving]:
         return self.ask(Functions.leavings, before=before, remove=remove)
 

@@ -147,9 +147,15 @@ def _visited(
     from guild_sync.sync.visit import visited
 
     started = time.monotonic()
+
+    def note_home(home_id: str) -> None:
+        entry.home_id = home_id
+        ledger.write(entry)
+
     try:
         if dealer:
-            wanted = wanted._replace(ids=[*wanted.ids, *dealer.settled(name, entry.home_id)])
+            there = dealer.settled(name, entry.home_id, note_home)
+            wanted = wanted._replace(ids=[*wanted.ids, *there])
         outcome = Outcome(name, SYNCED)
         if wanted.is_open or wanted.ended:
             outcome = visited(visit, name, wanted, entry)

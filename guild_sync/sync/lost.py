@@ -10,7 +10,7 @@ from guild_sync.hooks.events import Change
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.sync.ledger import Entry
 from guild_sync.sync.request import Visit, Wanted
-from guild_sync.transfer.survey import Survey
+from guild_sync.transfer.survey import Survey, another_home
 
 
 def lost_by_now(
@@ -41,18 +41,17 @@ def doubt(
     missing: Sequence[str],
 ) -> RemoteError | None:
     """Why the guild home there is not to be believed, in which none of the runs was found."""
-    where = f"guild home of remote {host.name!r} ({host.home})"
     if not asked or not set(asked) <= set(missing):
         return None
     if home_id is None:
-        return RemoteError(
-            f"the {where} is empty, or another than before",
+        return another_home(
+            *(host, "empty, or another than before"),
             "Is a disk not mounted there? Nothing was changed here.",
         )
     if is_same_home(home_id, entry):
         return None
-    return RemoteError(
-        f"the {where} is another than before, and has none of the runs",
+    return another_home(
+        *(host, "another than before, and has none of the runs"),
         "Is another disk mounted there? Nothing was changed here. If the runs are gone "
         "for good, remove what is here of them with 'guild runs rm'.",
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import FINAL, State
 from guild_sync.config import remotes
+from guild_sync.config.selection import Selection
 from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
@@ -33,7 +34,7 @@ class _Told(NamedTuple):
     doubted: RemoteError | None
     lost: Sequence[str]
     is_same_home: bool
-    deletes: bool  # whether what was copied, and is there no more, is removed here
+    selection: Selection
 
     @property
     def missing(self) -> list[str]:
@@ -112,7 +113,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
         pulled.faults,
         told.missing,
         bytes=pulled.bytes,
-        unreadable=pulled.unreadable,
+        unreadable=pulled.lacking,
         cramped=pulled.cramped,
     )
 
@@ -135,7 +136,7 @@ def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entr
         raise doubted
     lost = [] if doubted else lost_by_now(wanted, awaited.begun, survey, gone, entry)
     is_same = is_same_home(survey.home_id, entry)
-    return _Told(host, found, children, gone, doubted, lost, is_same, selection.delete)
+    return _Told(host, found, children, gone, doubted, lost, is_same, selection)
 
 
 def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told) -> pull.Pulled:
@@ -150,7 +151,8 @@ def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told) -> pull
     return pull.pull(
         *(told.host, visit.here, changed, visit.say),
         journal=visit.journal,
-        delete_copied=told.deletes,
+        delete_copied=told.selection.delete,
+        inputs=told.selection.inputs,
         # Nobody has asked for these: one that came here meanwhile stays as it is.
         named=[run_id for run_id in changed if run_id not in unasked],
         room=visit.room,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import FINAL, NOTES, Filters, Run, SentNotes, State, Value
-from guild_sync.errors import GuildError, Incomplete, RemoteError
+from guild_sync.errors import GuildError, Incomplete
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.formats import counted, size
@@ -76,8 +76,8 @@ def sorted_out(
     )
     is_nameless = bool(ids) and told.home_id is None
     if is_nameless or home_id not in (None, told.home_id):
-        raise RemoteError(
-            f"the guild home of remote {host.name!r} ({host.home}) is another than before",
+        raise survey.another_home(
+            *(host, "another than before"),
             "Is another disk mounted there? Nothing was removed. 'guild sync' or 'guild pull' "
             "brings home what it has.",
         )

@@ -83,6 +83,21 @@ def warn_of_cramped(
         )
 
 
+def warn_of_altered(
+    altered: Mapping[str, Sequence[str]], host: RemoteHost, warn: Callable[[GuildError], None]
+) -> None:
+    """Say of each run what the remote has in place of what the run was given."""
+    for run_id, paths in altered.items():
+        files = clean(paths[0]) + ("" if len(paths) == 1 else f" and {len(paths) - 1} more")
+        warn(
+            Incomplete(
+                f"run {run_id} was copied from {host.name} but for {files}: what is there is not "
+                "what the run was given, by its SHA-256",
+                "A disk there, or somebody who has set its time, has changed it.",
+            )
+        )
+
+
 def warn_of_unreadable(
     unreadable: Mapping[str, Sequence[str]],
     host: RemoteHost,

@@ -29,7 +29,8 @@ class Pulled(NamedTuple):
     """What became of a pull: why for each run that is not whole, what changed, bytes.
 
     And what people have changed both here and there, which stays here as it is.
-    `unreadable`: the paths that the remote itself may not read, of runs that are whole else.
+    `unreadable`: the paths that the remote itself may not read, of runs that are whole else;
+    `altered`: what it sent as if the runs had been given it, and is not here.
     """
 
     faults: dict[str, str]
@@ -40,6 +41,12 @@ class Pulled(NamedTuple):
     foreign: Mapping[str, str] = {}  # run id -> whose it is; such a run stays as it is
     came: Collection[str] = ()  # runs of which something has come that was not here
     cramped: Mapping[str, int] = {}  # run id -> bytes for which there is no room here
+    altered: Mapping[str, Sequence[str]] = {}
+
+    @property
+    def lacking(self) -> dict[str, Sequence[str]]:
+        """Of runs that are whole else the paths of what could not come."""
+        return {**self.unreadable, **self.altered}
 
     @property
     def unfinished(self) -> set[str]:
@@ -60,6 +67,7 @@ def pull(
     expected: Collection[str] = (),
     room: Room | None = None,
     reading: int | None = None,
+    inputs: bool = False,
 ) -> Pulled:
     """Copy runs whose states on the remote were read just before.
 
@@ -71,7 +79,8 @@ def pull(
     these, stays as it is. Of those that are `expected` from the remote, their start is news too.
     What there is no `room` for stays there, but for metadata and output, and is not settled.
     With `reading`, the bytes of the runs, what is in their files is compared: one comes that
-    differs though its size and time do not.
+    differs though its size and time do not. With `inputs`, what the runs were given came, too,
+    and stays only where it has the SHA-256 that it had then.
     Raises Incomplete where what comes is so much more that the copy had to be ended.
     """
     watched.prepare()  # a copy follows
@@ -114,12 +123,14 @@ def pull(
     faults.update(copied.faults)
     faults.update(linked)
     here.note_copied(copied.files)
+    altered = here.without_altered([*copied.files]) if inputs and copied.files else {}
     # Before the runs are settled: a run that is over is asked for no more.
     notes = {run_id: states[run_id]["notes"] for run_id in ids}
     conflicts = here.merge_notes(notes, host.name)
     whole: dict[str, State] = {
         run_id: {
             **state,
+            "inputs": [*state["inputs"], *altered.get(run_id, [])],
             "links": copied.links.get(run_id, []),
             "unreadable": copied.unreadable.get(run_id, []),
         }
@@ -145,7 +156,10 @@ def pull(
     unreadable = {i: paths for i, paths in copied.unreadable.items() if i not in faults}
     came = {*copied.files, *(change.run for change in changes)}
     no_room = {run_id: needs[run_id] for run_id in cramped}
-    return Pulled(faults, changes, copied.bytes, conflicts, unreadable, foreign, came, no_room)
+    forsaken = {run_id: [path for path, _ in paths] for run_id, paths in altered.items()}
+    return Pulled(
+        *(faults, changes, copied.bytes, conflicts, unreadable, foreign, came, no_room, forsaken)
+    )
 
 
 def _attempts_since(before: tuple[int, int], state: State) -> dict[str, int]:
@@ -178,3 +192,4 @@ def warn_of(pulled: Pulled, host: RemoteHost, warn: Callable[[GuildError], None]
     copying.warn_of_lost(pulled.changes, host.name, warn)
     copying.warn_of_cramped(pulled.cramped, host, warn)
     copying.warn_of_unreadable(pulled.unreadable, host, warn)
+    copying.warn_of_altered(pulled.altered, host, warn)

@@ -29,6 +29,14 @@ class Survey(NamedTuple):
     home_id: str | None
 
 
+def another_home(host: RemoteHost, how: str, hint: str) -> RemoteError:
+    """The guild home there is not the one that is known: its word counts for nothing.
+
+    `how`: what it is instead.
+    """
+    return RemoteError(f"the guild home of remote {host.name!r} ({host.home}) is {how}", hint)
+
+
 def survey(
     host: RemoteHost,
     here: LocalHost,

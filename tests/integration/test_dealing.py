@@ -21,10 +21,13 @@ from test_free_one import OPERATIONS, Smi
 KILLS = int(os.environ.get("DEAL_KILLS", "2"))
 TRIALS = int(os.environ.get("DEAL_TRIALS", "8"))
 
-# Each start of a trial leaves a line in a file of its own, whichever remote it is on.
+# Each start of a trial leaves a line in a file of its own, whichever remote it is on, and prints
+# what is known here by then of the guild homes there.
 PROJECT = """
 op:
-  exec: sh -c "echo $(pwd) >> {folder}/${{x}}; cat data.txt; sleep ${{s}}; test ${{x}} != 99"
+  exec: >-
+    sh -c "echo $(pwd) >> {folder}/${{x}}; cat data.txt {here}/remotes/*; sleep ${{s}};
+    test ${{x}} != 99"
   flags: {{x: 1, s: 0.1}}
   requires: [file: data.txt]
 """
@@ -45,7 +48,7 @@ class Fleet:
 
     def listed(self, *words: str) -> list[dict[str, object]]:
         found: list[dict[str, object]] = json.loads(
-            self.guild("runs", "--json", "-n", "99", *words).out
+            self.guild("runs", "--json", "-n", "9999", *words).out
         )
         return found
 
@@ -65,7 +68,7 @@ class Fleet:
 @pytest.fixture
 def fleet(guild: Guild, sshd: Server, agent_folder: Path, tmp_path: Path) -> Iterator[Fleet]:
     (tmp_path / "starts").mkdir()
-    project(guild.folder, PROJECT.format(folder=tmp_path / "starts"))
+    project(guild.folder, PROJECT.format(folder=tmp_path / "starts", here=guild.home))
     (guild.folder / "data.txt").write_text("some data\n")
     homes = {name: tmp_path / name for name in ("gpu1", "gpu2", "gpu3")}
     for home in homes.values():
@@ -124,6 +127,13 @@ def test_what_is_not_dealt_yet_waits_here_for_syncs(fleet: Fleet) -> None:
     assert done.lines[-3].startswith("Of 6 trials, 4 not dealt yet, 1 on gpu")
     waiting = [run for run in fleet.listed("--staged") if not run["remote"]]
     assert [run["deal"]["number"] for run in waiting] == [6, 5, 4, 3]  # type: ignore[index]
+    # Who dealt this one was killed just then, and a pull has brought it home since.
+    ((first, name),) = [(line.split()[-1], line.split()[-3]) for line in done.lines[2:3]]
+    mark = guild.home / "runs" / first / ".guild/LOCK.trial"
+    mark.write_text(json.dumps(waiting[0]["deal"]))
+    wait_until((fleet.homes[name] / "runs" / first / ".guild/attrs/exit_status").exists)
+    guild.ok("pull", name, first, "-y")
+    assert not mark.exists()
     row = guild.ok("runs", str(waiting[0]["id"])).lines[0]
     assert "staged (gpu1,gpu2)" in row
     # Nobody starts it here, and what was in the project then is what it gets.
@@ -141,6 +151,9 @@ def test_what_is_not_dealt_yet_waits_here_for_syncs(fleet: Fleet) -> None:
     assert fleet.starts() == dict.fromkeys(range(1, 6), 1)
     told = json.loads(guild.ok("info", str(waiting[1]["id"]), "--json").out)
     assert (told["label"], told["status"]) == ("named", "completed")
+    output = guild.ok("cat", first, "--output").out
+    home = (fleet.homes[name] / "runs/.home-id").read_text().strip()
+    assert f'"home_id": "{home}"' in output, "of an empty home nothing is believed from then on"
     assert "some data" in guild.ok("cat", str(waiting[1]["id"]), "--output").out
 
 

@@ -124,6 +124,9 @@ def test_a_run_waits_by_itself_for_what_is_free(host: Place, smi: Smi) -> None:
     assert "waits_for: 3 GPUs: none of 4 GPUs free" in host.ok("info", waits).lines
     twice = host("run", "--restart", waits, "-y")
     assert "is to start already: it waits for 3 GPUs: none of 4 GPUs free" in twice.err
+    kept = host("rm", waits, "-y").err
+    assert "not deleted: it is to start, and waits for 3 GPUs: none of 4 GPUs free" in kept
+    assert "To have it wait no more: guild stop" in kept
     stopped = host.started("--gpus", "1", "--wait-free", op="quick")
     assert (
         f"Run {stopped} stopped with a status of 'terminated'"

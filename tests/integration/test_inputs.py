@@ -132,6 +132,11 @@ def test_a_file_is_sent_and_kept_once_and_stays_there(guild: Guild, far: Path, b
     assert guild.ok("sync").out == ""
     assert (here / first / "data.bin").exists(), "what is here stays"
 
+    late = guild.started("lr=9", op="train", remote="box")
+    wait_until((far / "runs" / late / ".guild/attrs/exit_status").exists)
+    guild.ok("sync", "--inputs")
+    assert (here / late / "data.bin").read_bytes() == DATA
+
     whole = guild.ok("verify", runs[1], "--inputs").lines[-1]
     assert whole.endswith(": none differs, and nothing that runs were given has changed there")
     # A byte that has changed there, its time as it was: nobody but --inputs looks.
@@ -144,11 +149,17 @@ def test_a_file_is_sent_and_kept_once_and_stays_there(guild: Guild, far: Path, b
     assert guild("verify", runs[3]).code == 0
     told = guild("verify", runs[3], "--inputs")
     assert told.code == 4 and f"{runs[3]}/data.bin" in told.out
+    pulled = guild("pull", "box", runs[3], "--inputs", "-y")
+    assert pulled.code == 4
+    why = "data.bin: what is there is not what the run was given, by its SHA-256"
+    assert pulled.err.splitlines()[0] == f"guild: run {runs[3]} was copied from box but for {why}"
+    assert not (here / runs[3] / "data.bin").exists()
+    assert guild.ok("ls", runs[3]).lines[-1] == "  data.bin (given to the run, not copied, 2.9M)"
 
     # Where all its runs are home they go, and what was sent for them.
     guild("clean", "-r", "box", "-p", "-y")
     left = [run["id"] for run in json.loads(guild.ok("runs", "-r", "box", "--json", "-a").out)]
-    assert set(left) <= {first}, "they were home, though what they were given is not"
+    assert set(left) <= {first, late}, "they were home, though what they were given is not"
     assert path_of(far, DATA).exists() == bool(left)
 
 

@@ -19,10 +19,14 @@ class Stock(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a run cannot have what it needs; `never`: not even where nobody else had any."""
+    """Why a run cannot have what it needs.
+
+    `never`: not even where nobody else had any. `all_taken`: others have all that there is of it.
+    """
 
     text: str
     never: bool = False
+    all_taken: bool = False
 
 
 def free_cards(stock: Stock) -> List[Card]:
@@ -104,7 +108,7 @@ def _of_cards(needs: NeedsForm, stock: Stock) -> Optional[Refusal]:
             return Refusal(stock.cards.problem)
         return Refusal("it has %s" % (counted(there, "GPU") if there else "no GPUs"), never=True)
     if wanted > len(free):
-        return Refusal("%s of %s free" % (len(free) or "none", counted(there, "GPU")))
+        return _short_of(len(free), counted(there, "GPU"))
     return None
 
 
@@ -113,8 +117,12 @@ def _of_cores(needs: NeedsForm, stock: Stock) -> Optional[Refusal]:
     if wanted > there:
         return Refusal("it has %s" % counted(there, "core"), never=True)
     if wanted and wanted > (free := free_cores(stock)):
-        return Refusal("%s of %s free" % (free or "none", counted(there, "core")))
+        return _short_of(free, counted(there, "core"))
     return None
+
+
+def _short_of(free: int, there: str) -> Refusal:
+    return Refusal("%s of %s free" % (free or "none", there), all_taken=not free)
 
 
 def _of_memory(needs: NeedsForm, stock: Stock) -> Optional[Refusal]:

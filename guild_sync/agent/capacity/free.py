@@ -39,6 +39,7 @@ def free(home: str, spec: Mapping[str, str], needs: Optional[NeedsForm] = None) 
         "waiting": len(ahead),
         "refusal": refusal.text if refusal else "",
         "never": bool(refusal and refusal.never),
+        "all_taken": bool(refusal and refusal.all_taken),
     }
 
 

@@ -107,6 +107,9 @@ class _Place:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+        self._draw_number()
+
+    def _draw_number(self) -> None:
         self._name = os.urandom(8).hex()
         draws = self._make(_DRAWS + self._name)
         try:
@@ -121,10 +124,17 @@ class _Place:
     def is_first(self) -> bool:
         """Whether nobody is before it."""
         self._draw &= {*self._living(_DRAWS)}
-        return not self._draw and min(self._living(_NUMBER)) == self._number
+        numbers = self._living(_NUMBER)
+        if self._number not in numbers:  # somebody has removed its file: nobody would wait for it
+            self._draw_number()
+            return False
+        return not self._draw and min(numbers) == self._number
 
     def leave(self) -> None:
-        os.unlink(self._path)
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass
 
     def _make(self, name: str) -> str:
         path = os.path.join(self._folder, name)

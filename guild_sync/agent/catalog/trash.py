@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from typing import Callable, Dict, Sequence
 
 from .. import protocol, trees
@@ -213,9 +214,9 @@ def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
     """The run, held; AgentError where somebody runs or copies it."""
     if not is_copy and inside.exists(rundir.guild_dir(directory), rundir.LOCK_REMOTE):
         raise AgentError("it is just being copied here")
-    return AtRest(
-        directory,
-        lambda where: AgentError(protocol.RUNNING + where),
-        or_unwritable=True,
-        force=force,
-    )
+    return AtRest(directory, partial(_held, directory), or_unwritable=True, force=force)
+
+
+def _held(directory: str, where: str) -> AgentError:
+    waits = None if where else rundir.waits_for(directory)
+    return AgentError(protocol.RUNNING + where if waits is None else protocol.TO_START + waits)

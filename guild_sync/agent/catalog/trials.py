@@ -18,6 +18,7 @@ from ..store.rest import AtRest
 from .changes import changing
 
 _MOST = 1 << 20  # bytes of a mark, and of what differed from a commit
+_LONGEST_WHY = 1000  # of a refusal: the remote's own words, and a mark with more is none
 # What a run gets where it is made; all else a trial has from here.
 _OF_PLACE = ("id", "initialized", "staged")
 
@@ -50,12 +51,14 @@ def _trial(home: str, run_id: str) -> Trial:
     is_here = inside.is_folder(rundir.guild_dir(directory))
     deal = deal_of(directory if is_here else rundir.run_dir(home, run_id, deleted=True))
     seen = rundir.view(directory) if is_here else None
+    # One that has come home waits no more, whatever mark a kill has left it.
+    is_home = bool(seen and seen.status.remote is None and seen.status.text != "staged")
     return {
         "run": run_id,
         "status": seen.status.text if seen else None,
         "remote": seen.status.remote if seen else None,
         "exit_status": seen.exit_status if seen else None,
-        "waits": deal is not None,
+        "waits": deal is not None and not is_home,
         "refused": deal["refused"] if deal else {},
     }
 
@@ -110,7 +113,7 @@ def note_refused(home: str, ids: Sequence[str], remote: str, why: str) -> None:
             directory = rundir.run_dir(home, run_id)
             deal = deal_of(directory)
             if deal is not None:
-                refused: Dict[str, str] = {**deal["refused"], remote: why}
+                refused: Dict[str, str] = {**deal["refused"], remote: why[:_LONGEST_WHY]}
                 _write(directory, {**deal, "refused": refused})
 
 

@@ -186,6 +186,22 @@ def altered(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
     return found
 
 
+def without_altered(home: str, ids: Sequence[str]) -> Dict[str, List[Tuple[str, int]]]:
+    """Remove from copies what came as if it were what the run was given, and is something else.
+
+    The paths and bytes of what it should have been, of each run that has such.
+    """
+    found = {}
+    for run_id, paths in altered(home, ids).items():
+        directory = rundir.run_dir(home, run_id)
+        known = given(directory)
+        for path in paths:
+            inside.remove(os.path.join(directory, "."), path)  # a run may be a link
+        if paths:
+            found[run_id] = [(path, known[path].size) for path in paths]
+    return found
+
+
 def named(directory: str) -> Set[str]:
     """The digests of all contents that a run has need of, or was given."""
     digests = {content.digest for content in kept(directory).values()}

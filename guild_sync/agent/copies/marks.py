@@ -269,6 +269,8 @@ def _write_notes(directory: str, state: State) -> None:
     from ..store import attempts
 
     _set_waiting(directory, state)
+    if state["status"] not in ("pending", "staged"):
+        rundir.unmark(directory, rundir.LOCK_TRIAL)  # the remote has it, and has started it
     if state["status"] != "lost":
         rundir.unmark(directory, rundir.LOCK_LOST)
     rundir.unmark(directory, rundir.LOCK_CLEANED)  # it is there

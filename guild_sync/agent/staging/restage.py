@@ -43,10 +43,18 @@ def recipe(home: str, run: str) -> Recipe:
 
 def _refuse_trial(directory: str, name: str) -> None:
     deal = deal_of(directory)
+    if deal is not None and {*deal["remotes"]} <= deal["refused"].keys():
+        raise AgentError(
+            "run %s is a trial that %s refused: see 'guild info %s'"
+            % (name, " and ".join(deal["remotes"]), name),
+            "Mend that, and run the batch again with --needed: it runs what has not completed.",
+            "refused",
+        )
     if deal is not None:
         raise AgentError(
             "run %s is a trial that waits for one of %s" % (name, ", ".join(deal["remotes"])),
-            "'guild sync' deals it to the first that has a place.",
+            "'guild sync' deals it to the first that has a place; of a batch that was stopped it "
+            "deals none.",
             "refused",
         )
 

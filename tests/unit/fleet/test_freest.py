@@ -20,6 +20,7 @@ def host(
         "cards": [card(number < free) for number in range(gpus)],
         "problem": "", "cores": 16, "free_cores": cores, "load": load, "memory": None,
         "free_memory": None, "room": 0, "runs": 0, "waiting": 0, "refusal": refusal, "never": False,
+        "all_taken": refusal.startswith("none of"),
     }  # fmt: skip
 
 

@@ -141,6 +141,20 @@ def test_a_group_at_fault_is_said_where_it_is_meant_alone() -> None:
     assert names("b,gpu1") == ("gpu1",)
 
 
+def test_groups_that_are_no_mapping_are_said_where_one_may_be_meant() -> None:
+    config_path().write_text("remotes: {gpu1: {type: ssh, host: h}}\ngroups: [a, b]\n")
+    assert not means_several("gpu1")
+    assert not means_several("sandbox")
+    assert means_several("a")
+    for text in ("a", "gpu1,a"):
+        with pytest.raises(ConfigError) as error:
+            names(text)
+        assert error.value.hint == "  groups: must be a mapping of names to lists of remotes"
+    config_path().write_text("remotes: {gpu1: {type: ssh, host: h}}\n")
+    with pytest.raises(RemoteNotFound):
+        names("a")
+
+
 def test_a_name_of_both_kinds_is_the_remotes() -> None:
     configure({"gpu1": SSH, "b": SSH}, groups={"b": ["gpu1"]})
     assert not means_several("b")

@@ -54,7 +54,9 @@ def test_what_runs_have_or_were_told_to_see_is_not_free(had: Share) -> None:
 
 def test_what_others_work_on_is_not_free() -> None:
     assert choice.free_cards(host(card(0, 10, 0, 4711), card(1, used=5000))) == []
-    assert refused({"gpus": 1}, host(card(0, 10, 0, 7))) == Refusal("none of 1 GPU free")
+    assert refused({"gpus": 1}, host(card(0, 10, 0, 7))) == Refusal(
+        "none of 1 GPU free", all_taken=True
+    )
 
 
 def test_what_a_host_does_not_have_is_never_free() -> None:
@@ -82,7 +84,7 @@ def test_cores_are_free_that_neither_runs_reserve_nor_others_use(
     assert choice.free_cores(there) == free
     if free < 16:
         text = f"{free or 'none'} of 16 cores free"
-        assert refused({"cpus": free + 1}, there) == Refusal(text)
+        assert refused({"cpus": free + 1}, there) == Refusal(text, all_taken=not free)
 
 
 def test_memory_is_free_that_neither_runs_reserve_nor_others_use() -> None:

@@ -116,6 +116,20 @@ def test_one_process_at_a_time_has_its_turn(
     ended(process)
 
 
+def test_who_lost_its_place_in_the_queue_takes_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "_flock", lambda fd, how: None)
+    folder = Path(turns.folder())
+    place = turns._Place(str(folder))
+    for file in folder.glob("turn-number-*"):
+        file.unlink()
+    with turns.turn():
+        assert not place.is_first(), "it is behind who came meanwhile"
+    assert place.is_first()
+    for file in folder.glob("turn-number-*"):
+        file.unlink()
+    place.leave()
+
+
 def test_the_turn_of_a_dead_process_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "_flock", lambda fd, how: None)
     code = (

@@ -115,6 +115,9 @@ def test_a_running_run_is_not_deleted(home: Path) -> None:
         answer = trash.delete(str(home), [A], permanent)
         assert answer == {"done": [], "refused": {A: "it is running"}}
     assert trash.delete(str(home), [A, B])["done"] == [B]
+    rundir.write_waits(rundir.run_dir(str(home), A), "2 GPUs: none free")
+    why = "it is to start, and waits for 2 GPUs: none free"
+    assert trash.delete(str(home), [A])["refused"] == {A: why}
     locks.release(guild, fd)
     assert trash.delete(str(home), [A])["done"] == [A]
 

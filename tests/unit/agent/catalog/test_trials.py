@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from rundirs import A, B, make
+from rundirs import A, B, make, state
 
 from guild_sync.agent.catalog import describe, trash, trials
-from guild_sync.agent.copies import tracked
+from guild_sync.agent.copies import marks, tracked
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.protocol import Deal
+from guild_sync.agent.protocol import Deal, State
 from guild_sync.agent.running import queues
 from guild_sync.agent.staging import restage
 from guild_sync.agent.store import locks, rundir
@@ -99,6 +99,29 @@ def test_a_trial_is_given_once(trial: str, tmp_path: Path) -> None:
     assert not trials.trials(str(tmp_path), [A])[0]["waits"]
 
 
+@pytest.mark.parametrize("told", [state("running"), state("completed", exit_status=0, stopped=5)])
+def test_what_a_pull_brings_home_is_no_trial_any_more(
+    trial: str, tmp_path: Path, told: State
+) -> None:
+    home = str(tmp_path)
+    trials.give_trial(home, A, "gpu1")  # and who dealt it was killed once it had started there
+    marks.begin(home, {A: state("staged")}, "gpu1")
+    assert marks.settle(home, {A: state("staged")}, "gpu1") == {}
+    assert trials.trials(home, [A])[0]["waits"], "it is not known to have been started"
+    marks.begin(home, {A: told}, "gpu1")
+    if told["status"] == "completed":
+        rundir.write_attrs(trial, {"exit_status": 0, "stopped": 5})
+    assert marks.settle(home, {A: told}, "gpu1") == {}
+    assert trials.deal_of(trial) is None
+
+
+def test_what_is_over_here_waits_no_more_whatever_its_mark_says(trial: str, tmp_path: Path) -> None:
+    rundir.unmark(trial, rundir.STAGED)
+    rundir.write_attrs(trial, {"exit_status": 0})
+    assert rundir.status(trial) == Status("completed")
+    assert not trials.trials(str(tmp_path), [A])[0]["waits"]
+
+
 def test_a_trial_that_is_held_or_deleted_is_not_given(trial: str, tmp_path: Path) -> None:
     held = locks.hold(rundir.guild_dir(trial))
     assert held is not None
@@ -125,6 +148,16 @@ def test_what_a_remote_has_not_waits_again_and_keeps_why(trial: str, tmp_path: P
     trials.note_trial_there(home, A)
     trials.take_trial_back(home, A, "gpu1")
     assert not trials.trials(home, [A])[0]["waits"], "a remote's run stays its own"
+
+
+def test_what_all_have_refused_is_not_said_to_be_dealt(trial: str, tmp_path: Path) -> None:
+    home = str(tmp_path)
+    trials.note_refused(home, [A], "gpu1", "\x1b" * (1 << 22))
+    with pytest.raises(AgentError, match="a trial that waits"):
+        restage.recipe(home, A)
+    trials.note_refused(home, [A], "gpu2", "no room")
+    with pytest.raises(AgentError, match="a trial that gpu1 and gpu2 refused: see 'guild info"):
+        restage.recipe(home, A)
 
 
 def test_only_what_waits_is_withdrawn(trial: str, tmp_path: Path) -> None:
