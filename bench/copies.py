@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.lab import DELAYED, DISTANT, LOOPBACK, SLOW
 from bench.measure import Aim, Case, Command, Work
 from bench.network import Network
-from guild_sync.transport import process
+from guild_sync.transport import question
 
 EIGHT, LARGE, MANY, LINES = "eight", "large", "many", "lines"  # guild homes of one run each
 WHAT = {
@@ -185,4 +185,4 @@ class Hand:
 
     def _disconnect(self) -> None:
         argv = ("ssh", "-F", str(self._config), "-O", "exit", self.place)
-        process.run(argv, timeout=10)
+        question.run(argv, timeout=10)
