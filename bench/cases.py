@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bench import bare_loop, language
-from bench.fleet import CONNECT_TIMEOUT, DOWN, RUNS, SIZE, names
-from bench.lab import DELAYED, LOOPBACK, NETWORKS, VERIFIED_RUNS, Lab
+from bench import bare_loop, copies, language, many
+from bench.lab import DELAYED, DISTANT, LOOPBACK, NETWORKS, SLOW, VERIFIED_RUNS, Lab
 from bench.measure import Aim, Case, Command, Work
-from bench.network import Network
+from bench.network import Network, runs_of
 
 LISTED = (10, 1_000, 10_000)
 PULLED = (1, 10, 50)
 SYNCED = (1, 10, 50, 200)
-FLEETS = (1, 10, 50)
-RIVAL_JOBS = 8  # beside the rows with so many: Guild AI does one remote after the other
 VERSION = Aim(plus=0.04)
 LISTING = {10_000: Aim(times=1.5)}
 LAUNCH = Aim(plus=0.5)
-# Of a cold `guild sync`; what it is over an open connection, no aim says.
+# Of a cold `guild sync`.
 SYNC = {LOOPBACK: Aim(times=2.0), DELAYED: Aim(times=1.3)}
+WARM = Aim(times=2.0)  # of the short commands, over a connection that is open
 UNCHANGED = Aim(times=1.5)  # of 200 runs, beside one run
-MANY_REMOTES = Aim(times=3.0)  # 50 with 16 jobs, beside one
-DOWN_REMOTES = Aim(plus=float(CONNECT_TIMEOUT))  # 5 of 50, beside 50 that are up
 
 
 def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
@@ -34,8 +30,11 @@ def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
     yield from language.cases(lab)
     for name in NETWORKS:
         yield from _remote(Network(lab, name), quick)
+    for name in (DISTANT, SLOW):
+        yield from _warm(Network(lab, name))
+        yield from copies.cases(Network(lab, name), quick)
     for name in NETWORKS:
-        yield from _fleet(Network(lab, name), FLEETS[:-1] if quick else FLEETS)
+        yield from many.cases(Network(lab, name), quick)
 
 
 def _local(lab: Lab, listed: Sequence[int]) -> Iterator[Case]:
@@ -52,81 +51,30 @@ def _remote(network: Network, quick: bool) -> Iterator[Case]:
     for cold in (True, False):
         yield _ssh(network, cold)
     yield _rsync(network, pulled[-1])
-    for cold in (True, False):
-        yield _run(network, cold)
+    yield _run(network, cold=True)
     for count in pulled:
-        for cold in (True, False):
+        for cold in (True, False) if count > 1 else (True,):
             yield _pull(network, count, cold)
-    if not quick:
-        yield _pull_one(network, "large", "a run of 1 GiB")
-        yield _pull_one(network, "many", "a run of 20,000 files")
-    if not quick:
-        yield _verify(network, "copied", VERIFIED_RUNS, "200 runs of 60 files")
-        yield _verify(network, "large", 1, "a run of 1 GiB")
     for count in synced:
-        for cold in (True, False):
+        for cold in (True, False) if count > 1 else (True,):
             yield _sync(network, count, cold)
     for count in synced:
         yield _sync(network, count, True, changed=False)
     yield _unchanged(network, synced[-1])
+    yield from _warm(network)
+    yield from copies.cases(network, quick)
+    if not quick:
+        yield _verify(network, "copied", VERIFIED_RUNS, "200 runs of 60 files")
+        yield _verify(network, "large", 1, "a run of 1 GiB")
 
 
-def _fleet(network: Network, sizes: Sequence[int]) -> Iterator[Case]:
-    for size in sizes:
-        for jobs in (RIVAL_JOBS, 16) if size > 1 else (RIVAL_JOBS,):
-            yield _many(network, size, jobs)
-    if sizes[-1] < SIZE:
-        return
-    every = names(network.name, SIZE)
-    yield _beside(network, every, names(network.name, 1), MANY_REMOTES)
-    yield _beside(network, names(network.name, SIZE, DOWN), every, DOWN_REMOTES)
-    yield _beside(network, names(network.name, SIZE, DOWN, 1), every, None)
-
-
-def _remotes(remotes: Sequence[str]) -> str:
-    down = sum(name.startswith("down-") for name in remotes)
-    hung = sum("hung-" in name for name in remotes)
-    found = "1 remote" if len(remotes) == 1 else f"{len(remotes)} remotes"
-    return found + (f", {down} down" if down else "") + (f", {hung} hangs" if hung else "")
-
-
-def _work(network: Network, remotes: Sequence[str], jobs: int) -> Work:
-    fleet = network.lab.fleet
-    return Work(
-        _named(network, f"guild sync of {_remotes(remotes)}, {jobs} jobs", cold=True),
-        lambda: [fleet.sync(remotes, jobs)],
-        lambda: fleet.prepare(remotes),
-    )
-
-
-def _many(network: Network, size: int, jobs: int) -> Case:
-    lab, remotes = network.lab, names(network.name, size)
-    work = _work(network, remotes, jobs)
-    limit = Work(
-        f"{size} x ssh, rsync",
-        lambda: [lab.fleet.limit(remotes, jobs)],
-        work.prepare,
-    )
-
-    def rival() -> list[Command]:
-        home = lab.fleet.home(remotes)
-        return [lab.rival_command("sync", home=home, copied=RUNS * size, names=remotes)]
-
-    return Case(
-        work,
-        limit,
-        None,
-        lambda: lab.fleet.connections(),
-        size,
-        _rival(network, rival, work.prepare, jobs == RIVAL_JOBS),
-    )
-
-
-def _beside(
-    network: Network, remotes: Sequence[str], others: Sequence[str], aim: Aim | None
-) -> Case:
-    limit = replace(_work(network, others, 16), what=f"of {_remotes(others)}")
-    return Case(_work(network, remotes, 16), limit, aim)
+def _warm(network: Network) -> Iterator[Case]:
+    """Short commands over a connection that is open."""
+    yield _runs(network)
+    yield _run(network, cold=False)
+    yield _pull(network, 1, cold=False)
+    yield _sync(network, 1, cold=False)
+    yield _sync(network, 1, cold=False, changed=False)
 
 
 def _listing(lab: Lab, count: int) -> Case:
@@ -144,7 +92,7 @@ def _listing(lab: Lab, count: int) -> Case:
 def _ssh(network: Network, cold: bool) -> Case:
     return Case(
         Work(
-            _named(network, "ssh true", cold),
+            network.named("ssh true", cold),
             lambda: [network.ssh("true")],
             lambda: network.connect(cold),
         )
@@ -160,10 +108,29 @@ def _rsync(network: Network, count: int) -> Case:
 
     return Case(
         Work(
-            _named(network, f"rsync of {_runs(count)}", cold=False),
+            network.named(f"rsync of {runs_of(count)}", cold=False),
             lambda: [network.rsync("ended", count, target)],
             prepare,
         )
+    )
+
+
+def _runs(network: Network) -> Case:
+    def prepare() -> None:
+        assert network.lab.ended
+        network.connect(cold=False)
+
+    words = ("runs", "-r", f"{network.name}-ended", "-n1")
+    return Case(
+        Work(
+            network.named("guild runs -r", cold=False),
+            lambda: [network.lab.guild(*words, expect=("[1:", 1))],
+            prepare,
+        ),
+        Work("ssh python3", lambda: [network.python()], prepare),
+        WARM,
+        network.connections,
+        0,
     )
 
 
@@ -179,14 +146,15 @@ def _run(network: Network, cold: bool) -> Case:
         return [network.lab.guild(*words, expect=("is running on", 1))]
 
     def bare() -> list[Command]:
-        python = network.ssh("python3", "-I", "-S", "-c", "pass")
+        python = network.python()
         return [python, network.send_wheel(), python, python]
 
     return Case(
-        Work(_named(network, "guild run --no-wait", cold), guild, prepare),
+        Work(network.named("guild run --no-wait", cold), guild, prepare),
         Work("3 x ssh, rsync", bare, prepare),
-        LAUNCH,
-        _counted(network),
+        LAUNCH if cold else WARM,
+        network.connections,
+        1 if cold else 0,
     )
 
 
@@ -196,8 +164,8 @@ def _pull(network: Network, count: int, cold: bool) -> Case:
 
     def prepare() -> None:
         assert network.lab.ended
-        for copies in (network.lab.folder / home / "runs", target):
-            shutil.rmtree(copies, ignore_errors=True)
+        for runs in (network.lab.folder / home / "runs", target):
+            shutil.rmtree(runs, ignore_errors=True)
         network.connect(cold)
 
     def guild() -> list[Command]:
@@ -210,49 +178,16 @@ def _pull(network: Network, count: int, cold: bool) -> Case:
         return [network.lab.rival_command(*words, home=home, copied=count, names=[name])]
 
     return Case(
-        Work(_named(network, f"guild pull {_runs(count)}", cold), guild, prepare),
+        Work(network.named(f"guild pull {runs_of(count)}", cold), guild, prepare),
         Work(
             "ssh, rsync",
             lambda: [network.ssh("true"), network.rsync("ended", count, target)],
             prepare,
         ),
-        None,
-        _counted(network),
-        rival=_rival(network, rival, prepare, cold),
-    )
-
-
-def _pull_one(network: Network, purpose: str, what: str) -> Case:
-    home = f"{network.name}-{purpose}"
-    target = network.lab.folder / f"{network.name}-bare-{purpose}"
-
-    def prepare() -> None:
-        assert getattr(network.lab, purpose)
-        for copies in (network.lab.folder / home / "runs", target):
-            if purpose == "large":  # one file, but a GiB each turn
-                shutil.rmtree(copies, ignore_errors=True)
-            else:
-                network.lab.set_aside(copies)
-        network.connect(cold=False)
-
-    def guild() -> list[Command]:
-        words = ("pull", f"{network.name}-{purpose}", "1", "-y")
-        return [network.lab.guild(*words, home=home, expect=("Copying", 1))]
-
-    def bare() -> list[Command]:
-        return [network.ssh("true"), network.rsync(purpose, 1, target)]
-
-    def rival() -> list[Command]:
-        name, ids = f"{network.name}-{purpose}", getattr(network.lab, purpose)
-        words = ("pull", name, *ids, "-y")
-        return [network.lab.rival_command(*words, home=home, copied=1, names=[name])]
-
-    return Case(
-        Work(_named(network, f"guild pull {what}", cold=False), guild, prepare),
-        Work("ssh, rsync", bare, prepare),
-        None,
-        _counted(network),
-        rival=_rival(network, rival, prepare),
+        None if cold or count > 1 else WARM,
+        network.connections,
+        1 if cold else 0,
+        network.rival(rival, prepare, cold),
     )
 
 
@@ -261,7 +196,7 @@ def _verify(network: Network, purpose: str, count: int, what: str) -> Case:
     name, runs = f"{network.name}-{purpose}", network.lab.folder / home / "runs"
 
     def prepare() -> None:
-        assert getattr(network.lab, purpose)
+        assert network.lab.ids(purpose)
         network.connect(cold=True)
         if not runs.exists():
             words = ("pull", name, "-y")
@@ -275,23 +210,11 @@ def _verify(network: Network, purpose: str, count: int, what: str) -> Case:
         return [network.rsync_checksums(purpose, count, runs)]
 
     return Case(
-        Work(_named(network, f"guild verify {what}", cold=True), guild, prepare),
+        Work(network.named(f"guild verify {what}", cold=True), guild, prepare),
         Work("rsync -c", bare, lambda: network.connect(cold=True)),
         None,
-        _counted(network),
+        network.connections,
         1,
-    )
-
-
-def _rival(
-    network: Network,
-    commands: Callable[[], Sequence[Command]],
-    prepare: Callable[[], None],
-    wanted: bool = True,
-) -> Callable[[], Work | None]:
-    """Guild AI's work, where that is wanted: it keeps no connection open, so not for each row."""
-    return lambda: (
-        Work("Guild AI", commands, prepare) if wanted and network.lab.rival.program else None
     )
 
 
@@ -313,8 +236,8 @@ def _synced(network: Network, count: int, cold: bool, changed: bool) -> tuple[st
             network.lab.guild("sync", home=home, expect=("Syncing", count)).seconds()
         network.connect(cold)
 
-    what = f"guild sync {_runs(count)}" + ("" if changed else ", no news")
-    work = Work(_named(network, what, cold), lambda: [sync(count if changed else 0)], prepare)
+    what = f"guild sync {runs_of(count)}" + ("" if changed else ", no news")
+    work = Work(network.named(what, cold), lambda: [sync(count if changed else 0)], prepare)
     return home, work
 
 
@@ -340,27 +263,17 @@ def _sync(network: Network, count: int, cold: bool, changed: bool = True) -> Cas
         name = f"{network.name}-running"
         return [network.lab.rival_command("sync", home=home, copied=count, names=[name])]
 
+    def bare() -> list[Command]:
+        if changed or cold:
+            return [network.ssh("true"), network.rsync("running", count, target)]
+        return [network.python()]
+
+    warm = WARM if count == 1 else None
     return Case(
         work,
-        Work(
-            "ssh, rsync",
-            lambda: [network.ssh("true"), network.rsync("running", count, target)],
-            prepare,
-        ),
-        SYNC[network.name] if cold else None,
-        _counted(network),
+        Work("ssh, rsync" if changed or cold else "ssh python3", bare, prepare),
+        SYNC[network.name] if cold else warm,
+        network.connections,
         1 if cold else 0,
-        _rival(network, rival, prepare, cold and changed),
+        network.rival(rival, prepare, cold and changed),
     )
-
-
-def _counted(network: Network) -> Callable[[], int]:
-    return network.connections
-
-
-def _named(network: Network, what: str, cold: bool) -> str:
-    return f"{what}, {'cold' if cold else 'open'}, {network.label}"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -1,10 +1,12 @@
-"""Many remotes: an sshd each on this machine, straight or through a relay that delays.
+"""Many remotes on this machine, straight or through a relay that delays.
 
-Some of them are down or hang.
+Of the fleet each is an sshd of its own, and some are down or hang. Of the crowd fifty share an
+sshd, but no connection: each has a name, a guild home and runs of its own.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -12,16 +14,18 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from bench.generate import write_runs
 from bench.lab import DELAY, DELAYED, LOOPBACK, Lab
 from bench.measure import Command
-from bench.relay import delayed
+from bench.relay import Relay, relayed
 from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
 from guild_sync.hosts import sandbox
@@ -29,11 +33,13 @@ from guild_sync.rsync.argv import pull_argv
 from guild_sync.transport import ssh
 
 SIZE = 50
+CROWD, CROWD_SERVERS = 1_000, 20
 RUNS = 4  # of each remote
 DOWN = 5
 CONNECT_TIMEOUT = 3  # seconds; what the remotes that are down cost
 HANG_TIMEOUT = 5  # seconds; what the one that hangs after login costs
 _UP = {LOOPBACK: "fleet", DELAYED: "far"}  # the first words of the remotes' names
+_CROWD = {LOOPBACK: "crowd", DELAYED: "farcrowd"}
 _HUNG = {LOOPBACK: "hung", DELAYED: "farhung"}
 _START_SECONDS = 10.0
 
@@ -45,8 +51,13 @@ def names(network: str, size: int, down: int = 0, hung: int = 0) -> list[str]:
     return [f"{kind}-{number}" for number, kind in enumerate(kinds, 1)]
 
 
+def crowd_names(network: str) -> list[str]:
+    """The remotes of the crowd, as they are reached over this network."""
+    return [f"{_CROWD[network]}-{number}" for number in range(1, CROWD + 1)]
+
+
 def _is_up(name: str) -> bool:
-    return name.partition("-")[0] in _UP.values()
+    return not name.startswith(("down-", *_HUNG.values()))
 
 
 def _pid(file: Path) -> int:
@@ -59,40 +70,32 @@ def _pid(file: Path) -> int:
     return int(file.read_text())
 
 
-class Fleet:
-    """The remotes `fleet-1` to `fleet-50`, and `far-1` to `far-50`, which are the same with delay.
+class Many:
+    """Some of many remotes, which are synced together, and the same by hand."""
 
-    The last five also are `down-N`, and one before them `hung-N` and `farhung-N`.
-    """
+    purpose = ""  # the folder of its servers, and the beginning of its guild homes' names here
+    size = 0
 
     def __init__(self, lab: Lab, stack: ExitStack) -> None:
         self._lab = lab
         self._stack = stack
-        self._folder = lab.folder / "fleet"
+        self._folder = lab.folder / self.purpose
 
     @cached_property
     def remotes(self) -> dict[str, dict[str, Any]]:
         """Starts the servers. The keys of each remote, by name."""
-        assert self._lab.relay.port  # the key and the server's settings are the sandbox's
-        own = sandbox.folder_of("bench")
-        found = {}
-        for number in range(1, SIZE + 1):
-            found.update(self._reached(_UP, number, self._started(own, number, ())))
-        for number in range(SIZE - DOWN + 1, SIZE + 1):
-            dead = {"port": self._dead_port(), "connect-timeout": CONNECT_TIMEOUT}
-            found[f"down-{number}"] = {**found[f"{_UP[LOOPBACK]}-{number}"], **dead}
-        hung = self._started(own, 0, ("ForceCommand exec sleep 3600",))
-        found.update(self._reached(_HUNG, SIZE - DOWN, {**hung, "timeout": HANG_TIMEOUT}))
-        self._lab.add_remotes(found)
-        return found
+        raise NotImplementedError
 
-    def _reached(
-        self, kinds: dict[str, str], number: int, remote: dict[str, Any]
-    ) -> dict[str, dict[str, Any]]:
-        """A server as the two remotes that it is: straight, and through a relay."""
-        relay = self._stack.enter_context(delayed(remote["port"], DELAY))
-        far = {**remote, "port": relay.port}
-        return {f"{kinds[LOOPBACK]}-{number}": remote, f"{kinds[DELAYED]}-{number}": far}
+    def _command(self, home: str, *words: str, copied: int, status: int) -> Command:
+        return self._lab.guild(*words, home=home, expect=("Copying", copied), status=status)
+
+    @contextmanager
+    def _configured(self, names: Sequence[str]) -> Iterator[None]:
+        """Have the config file be the one that has these remotes."""
+        yield
+
+    def _relayed(self, port: int) -> Relay:
+        return self._stack.enter_context(relayed(port, DELAY))
 
     def _started(self, own: Path, number: int, lines: Sequence[str]) -> dict[str, Any]:
         folder = self._folder / str(number)
@@ -121,18 +124,6 @@ class Fleet:
             "guild-home": str(self._there(number)),
         }
 
-    def _dead_port(self) -> int:
-        """A port whose machine does not answer, as if it were switched off."""
-        server = self._stack.enter_context(socket.socket())
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        for _ in range(2):  # its queue is full: what comes now is dropped
-            waiting = self._stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(server.getsockname())
-        port: int = server.getsockname()[1]
-        return port
-
     def _there(self, number: int) -> Path:
         return self._folder / str(number) / "home"
 
@@ -140,7 +131,7 @@ class Fleet:
     def runs(self) -> dict[int, list[str]]:
         """The ids of the runs of each remote, all of which run."""
         found = {}
-        for number in range(1, SIZE + 1):
+        for number in range(1, self.size + 1):
             runs = self._there(number) / "runs"
             found[number] = write_runs(runs, RUNS, ended=False, seed=1000 + number)
             for run_id in found[number]:
@@ -153,7 +144,7 @@ class Fleet:
         """A guild home here with the runs of the remotes of these names, as they are now."""
         assert self.remotes
         kinds = sorted({name.partition("-")[0] for name in names})
-        home = f"fleet-{'-'.join(kinds)}-{len(names)}"
+        home = f"{self.purpose}-{'-'.join(kinds)}-{len(names)}"
         folder = self._lab.folder / home / "runs"
         if not folder.exists():
             for name in names:
@@ -186,17 +177,22 @@ class Fleet:
         up = sum(map(_is_up, names))
         words = ("sync", "--jobs", str(jobs))
         status = 0 if up == len(names) else 3
-        return self._lab.guild(*words, home=home, expect=("Copying", RUNS * up), status=status)
+        return self._command(home, *words, copied=RUNS * up, status=status)
 
     def limit(self, names: Sequence[str], jobs: int) -> Command:
         """ssh and one rsync by hand for each remote, `jobs` of them at a time."""
         scripts = self._folder / f"limit-{names[0]}-{len(names)}"
         if not scripts.exists():
             scripts.mkdir()
-            for name in names:
-                (scripts / name).write_text(self._script(name, scripts))
+            with self._configured(names):
+                for name in names:
+                    (scripts / name).write_text(self._script(name, scripts))
+            self._prepare_limit(names, scripts)
         script = f"ls -d {scripts}/* | grep -v runs$ | xargs -P {jobs} -n 1 sh"
         return Command(("sh", "-c", script))
+
+    def _prepare_limit(self, names: Sequence[str], folder: Path) -> None:
+        """Make what a first turn would make, where there is to be none."""
 
     def _script(self, name: str, folder: Path) -> str:
         remote = configured.remote(name)
@@ -208,3 +204,113 @@ class Fleet:
         ids = " ".join(self.runs[number])
         ask = shlex.join(ssh.argv(remote, "true"))
         return f"{ask} </dev/null && printf '%s\\0' {ids} | {copy} >/dev/null\n"
+
+
+class Fleet(Many):
+    """The remotes `fleet-1` to `fleet-50`, and `far-1` to `far-50`, which are the same with delay.
+
+    The last five also are `down-N`, and one before them `hung-N` and `farhung-N`.
+    """
+
+    purpose = "fleet"
+    size = SIZE
+
+    @cached_property
+    def remotes(self) -> dict[str, dict[str, Any]]:
+        assert self._lab.relays  # the key and the server's settings are the sandbox's
+        own = sandbox.folder_of("bench")
+        found = {}
+        for number in range(1, SIZE + 1):
+            found.update(self._reached(_UP, number, self._started(own, number, ())))
+        for number in range(SIZE - DOWN + 1, SIZE + 1):
+            dead = {"port": self._dead_port(), "connect-timeout": CONNECT_TIMEOUT}
+            found[f"down-{number}"] = {**found[f"{_UP[LOOPBACK]}-{number}"], **dead}
+        hung = self._started(own, 0, ("ForceCommand exec sleep 3600",))
+        found.update(self._reached(_HUNG, SIZE - DOWN, {**hung, "timeout": HANG_TIMEOUT}))
+        self._lab.add_remotes(found)
+        return found
+
+    def _reached(
+        self, kinds: Mapping[str, str], number: int, remote: dict[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """A server as the two remotes that it is: straight, and through a relay."""
+        far = {**remote, "port": self._relayed(remote["port"]).port}
+        return {f"{kinds[LOOPBACK]}-{number}": remote, f"{kinds[DELAYED]}-{number}": far}
+
+    def _dead_port(self) -> int:
+        """A port whose machine does not answer, as if it were switched off."""
+        server = self._stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(2):  # its queue is full: what comes now is dropped
+            waiting = self._stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        port: int = server.getsockname()[1]
+        return port
+
+
+class Crowd(Many):
+    """The remotes `crowd-1` to `crowd-1000`, and `farcrowd-1` and so on, the same with delay.
+
+    They are in config files of their own, by network, for no other command to read.
+    """
+
+    purpose = "crowd"
+    size = CROWD
+
+    @cached_property
+    def remotes(self) -> dict[str, dict[str, Any]]:
+        assert self._lab.relays
+        own = sandbox.folder_of("bench")
+        servers = []
+        for number in range(CROWD_SERVERS):
+            # Of the numbers of remotes none: their guild homes are in the folders of these names.
+            server = self._started(own, -number - 1, ())
+            servers.append((server, {**server, "port": self._relayed(server["port"]).port}))
+        found: dict[str, dict[str, Any]] = {}
+        for kind, is_far in ((_CROWD[LOOPBACK], False), (_CROWD[DELAYED], True)):
+            remotes = {}
+            for number in range(1, CROWD + 1):
+                name = f"{kind}-{number}"
+                # With a name each has a connection of its own, as another machine has.
+                own_name = {"host": name, "ssh-options": ["HostName=127.0.0.1"]}
+                home = {"guild-home": str(self._there(number))}
+                remotes[name] = {**servers[number % CROWD_SERVERS][is_far], **own_name, **home}
+            self._config(kind).write_text(json.dumps({"remotes": remotes}))
+            found.update(remotes)
+        self._give_agents()
+        return found
+
+    def _give_agents(self) -> None:
+        """Have the agent be on every remote, as it is after a first sync, which is not measured."""
+        first = f"{_CROWD[LOOPBACK]}-1"
+        asked = ("runs", "-r", first)
+        self._command(f"{self.purpose}-{first}", *asked, copied=0, status=0).seconds()
+        agent = self._there(1) / "agent"
+        for number in range(2, CROWD + 1):  # the same files: a copy of each would take a GB
+            shutil.copytree(agent, self._there(number) / "agent", copy_function=os.link)
+
+    def _prepare_limit(self, names: Sequence[str], folder: Path) -> None:
+        for name in names:
+            number = int(name.rpartition("-")[2])
+            shutil.copytree(
+                self._there(number) / "runs",
+                folder / f"{name}.runs",
+                ignore=lambda *_: ["LOCK", "LOCK.owner"],
+                dirs_exist_ok=True,
+            )
+
+    def _config(self, kind: str) -> Path:
+        return self._folder / f"{kind}.yml"
+
+    def _command(self, home: str, *words: str, copied: int, status: int) -> Command:
+        command = super()._command(home, *words, copied=copied, status=status)
+        kind = home.split("-")[1]
+        return replace(command, env={**command.env, "GUILD_CONFIG": str(self._config(kind))})
+
+    @contextmanager
+    def _configured(self, names: Sequence[str]) -> Iterator[None]:
+        config = str(self._config(names[0].partition("-")[0]))
+        with mock.patch.dict(os.environ, {"GUILD_CONFIG": config}):
+            yield

@@ -20,6 +20,8 @@ _SOURCE = {
 _OUTPUT = "Sleeping for 3600 second(s)\n"
 _ENV = {"FLAG_SLEEP": "3600", "GUILD_FLAGS_DEST": "globals", "GUILD_GLOBALS": '{"sleep": "sleep"}'}
 _SECOND = 1_000_000  # a run's times are in microseconds
+MANY_FILES = 20_000
+_BLOCK = 1 << 20
 
 
 def write_runs(runs: Path, count: int, *, ended: bool, seed: int = 0) -> list[str]:
@@ -80,3 +82,39 @@ def _write(path: str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     os.write(fd, text.encode())
     os.close(fd)
+
+
+def write_files(what: str, directory: Path) -> None:
+    """Write into a run what is to be copied: `eight`, `large`, `many` or `lines`."""
+    if what == "large":
+        _write_random(directory / "model.bin", 1 << 30)
+    elif what == "eight":
+        for number in range(8):
+            _write_random(directory / f"model-{number}.bin", 48_000_000)
+    elif what == "many":
+        for number in range(MANY_FILES):
+            folder = directory / f"part-{number // 100:03}"
+            folder.mkdir(exist_ok=True)
+            (folder / f"file-{number}").write_text(f"{number}\n")
+    else:
+        _write_lines(directory / "log.jsonl", 64_000_000)
+
+
+def _write_random(path: Path, size: int) -> None:
+    """A file that nothing compresses."""
+    with open(path, "wb") as file:
+        for begin in range(0, size, _BLOCK):
+            file.write(os.urandom(min(_BLOCK, size - begin)))
+
+
+def _write_lines(path: Path, size: int) -> None:
+    """A log of a training, a JSON object a line: its numbers differ, and the rest does not."""
+    numbers = random.Random(6)
+    with open(path, "w", encoding="utf-8") as file:
+        step = 0
+        while file.tell() < size:
+            for _ in range(10_000):
+                step += 1
+                values = {"loss": numbers.random(), "accuracy": numbers.random()}
+                line = {"time": 1_790_000_000 + step, "level": "INFO", "step": step, **values}
+                file.write(json.dumps({**line, "message": "a batch was trained"}) + "\n")

@@ -14,16 +14,16 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from bench.generate import write_runs
+from bench.generate import write_files, write_runs
 from bench.measure import Command
-from bench.relay import Relay, delayed
+from bench.relay import Relay, relayed
 from guild_sync.agent.catalog import find
 from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
@@ -32,28 +32,29 @@ from guild_sync.hosts import sandbox
 from guild_sync.transport import connection, question, ssh_config
 
 if TYPE_CHECKING:
-    from bench.fleet import Fleet
+    from bench.fleet import Crowd, Fleet
     from bench.rival import Rival
 
 DELAY = 0.02  # seconds, each way
-LOOPBACK, DELAYED = "loopback", "delayed"
-NETWORKS = (LOOPBACK, DELAYED)
+LOOPBACK, DELAYED, DISTANT, SLOW = "loopback", "delayed", "distant", "slow"
+NETWORKS = (LOOPBACK, DELAYED)  # of all rows; of the others, some have a row
+RELAYS = {  # seconds each way, and bytes a second
+    DELAYED: (DELAY, None),
+    DISTANT: (0.1, None),
+    SLOW: (DELAY, 1_250_000),
+}
 REAL_RUNS = 3  # of those that run on the remote; the others are directories whose LOCK is held
 MOST_RUNS = 200
 MOST_ENDED = 50
-LARGE_BYTES = 1 << 30
-MANY_FILES = 20_000
+THOUSANDS = 10_000  # of running runs
 VERIFIED_RUNS, VERIFIED_FILES = 200, 60
 _SANDBOX = "bench"
 _SOCKET = re.compile(r"^ *ControlPath (\S+)$", re.M)
-_PURPOSES = (
-    "ended",
-    "running",
-    "launch",
-    "large",
-    "many",
-    "copied",
-)  # a guild home on the remote for each
+SINGLE = ("eight", "large", "many", "lines")  # of which each has one run that is large
+_PURPOSES = (  # a guild home on the remote for each
+    *("ended", "running", "launch", "copied", "thousands", "pushed"),
+    *SINGLE,
+)
 _EXAMPLE = {
     "guild.yml": "op:\n  main: sleep\n  flags-import: all\n",
     "sleep.py": "import time\n\nsleep = 1\n\nprint('Sleeping', flush=True)\ntime.sleep(sleep)\n",
@@ -68,6 +69,7 @@ class Lab:
     def __enter__(self) -> Lab:
         self._stack = ExitStack()
         self._remotes: dict[str, dict[str, Any]] = {}
+        self._single: dict[str, list[str]] = {}
         # Short, and of characters that need no quoting: the sandbox's own folder is used.
         self.folder = Path(tempfile.mkdtemp(prefix="guild-bench-"))
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -129,17 +131,19 @@ class Lab:
         return home
 
     @cached_property
-    def relay(self) -> Relay:
-        """The relay to the sshd. Makes the config file with its remotes, too."""
+    def relays(self) -> dict[str, Relay]:
+        """The relays to the sshd, by network. Makes the config file with its remotes, too."""
         state, _ = sandbox.start(_SANDBOX)
         self._stack.callback(sandbox.stop, _SANDBOX)
-        relay = self._stack.enter_context(delayed(state.port, DELAY))
+        relays = {
+            network: self._stack.enter_context(relayed(state.port, *line))
+            for network, line in RELAYS.items()
+        }
+        ports = {LOOPBACK: state.port, **{name: relay.port for name, relay in relays.items()}}
         reached = sandbox.as_ssh(configured.Remote(_SANDBOX, "sandbox"))
         key = (sandbox.folder_of(_SANDBOX) / "host_key.pub").read_text()
         known_hosts = self.folder / "known_hosts"
-        known_hosts.write_text(
-            "".join(f"[127.0.0.1]:{port} {key}" for port in (state.port, relay.port))
-        )
+        known_hosts.write_text("".join(f"[127.0.0.1]:{port} {key}" for port in ports.values()))
         empty = self.folder / "ssh_config"
         empty.touch()
         remotes = {
@@ -152,13 +156,13 @@ class Lab:
                 "ssh-config": str(empty),
                 "guild-home": str(self.there(purpose)),
             }
-            for network, port in ((LOOPBACK, state.port), (DELAYED, relay.port))
+            for network, port in ports.items()
             for purpose in _PURPOSES
         }
         self.add_remotes(remotes)
         self._stack.callback(self._end_runs)
         self._stack.callback(self._forget)
-        return relay
+        return relays
 
     def add_remotes(self, remotes: dict[str, dict[str, Any]]) -> None:
         """Put more remotes into the config file."""
@@ -170,6 +174,12 @@ class Lab:
         from bench.fleet import Fleet
 
         return Fleet(self, self._stack)
+
+    @cached_property
+    def crowd(self) -> Crowd:
+        from bench.fleet import Crowd
+
+        return Crowd(self, self._stack)
 
     @cached_property
     def rival(self) -> Rival:
@@ -188,7 +198,7 @@ class Lab:
 
     def remote(self, network: str, purpose: str) -> configured.Remote:
         """The remote whose guild home is for `purpose`, reached over `network`."""
-        assert self.relay.port
+        assert self.relays
         return configured.remote(f"{network}-{purpose}")
 
     @cached_property
@@ -200,34 +210,44 @@ class Lab:
     def running(self) -> list[str]:
         """The ids of the runs on the remote that run, the latest first."""
         home = self.there("running")
-        held = write_runs(home / "runs", MOST_RUNS - REAL_RUNS, ended=False, seed=1)
-        for run_id in held:
-            fd = locks.hold(str(home / "runs" / run_id / ".guild"))
-            assert fd is not None
-            self._stack.callback(os.close, fd)
+        self._held(home, MOST_RUNS - REAL_RUNS, seed=1)
         remote = self.remote(LOOPBACK, "running").name
         for _ in range(REAL_RUNS):
             self.guild("run", "op", "sleep=3600", "-r", remote, "--no-wait", "-y").seconds()
         return find.run_ids(str(home))
 
     @cached_property
-    def large(self) -> list[str]:
-        """The id of a run on the remote with a file of a GiB that nothing compresses."""
-        found = write_runs(self.there("large") / "runs", 1, ended=True, seed=2)
-        with open(self.there("large") / "runs" / found[0] / "model.bin", "wb") as file:
-            for _ in range(LARGE_BYTES >> 20):
-                file.write(os.urandom(1 << 20))
+    def thousands(self) -> list[str]:
+        """The ids of 10,000 runs on the remote that run, as far as their locks tell."""
+        return self._held(self.there("thousands"), THOUSANDS, seed=5)
+
+    def _held(self, home: Path, count: int, seed: int) -> list[str]:
+        """So many runs of a guild home whose locks this process holds, as runners hold theirs."""
+        found = write_runs(home / "runs", count, ended=False, seed=seed)
+        for run_id in found:
+            fd = locks.hold(str(home / "runs" / run_id / ".guild"))
+            assert fd is not None
+            self._stack.callback(os.close, fd)
         return found
 
-    @cached_property
-    def many(self) -> list[str]:
-        """The id of a run on the remote with 20,000 small files, a hundred a folder."""
-        found = write_runs(self.there("many") / "runs", 1, ended=True, seed=3)
-        for number in range(MANY_FILES):
-            folder = self.there("many") / "runs" / found[0] / f"part-{number // 100:03}"
-            folder.mkdir(exist_ok=True)
-            (folder / f"file-{number}").write_text(f"{number}\n")
+    def ids(self, purpose: str) -> list[str]:
+        """The ids of the runs on the remote for `purpose`, which are made now at the latest."""
+        if purpose in SINGLE:
+            return self.single(purpose)
+        found: list[str] = getattr(self, purpose)
         return found
+
+    def single(self, purpose: str) -> list[str]:
+        """The id of the one run on the remote that is in the guild home for a large copy."""
+        if purpose not in self._single:
+            runs = self.there(purpose) / "runs"
+            self._single[purpose] = write_runs(runs, 1, ended=True, seed=len(self._single) + 10)
+            write_files(purpose, runs / self._single[purpose][0])
+        return self._single[purpose]
+
+    def at_end(self, callback: Callable[[], object]) -> None:
+        """Have this be done when the lab ends."""
+        self._stack.callback(callback)
 
     @cached_property
     def copied(self) -> list[str]:
@@ -249,10 +269,10 @@ class Lab:
         if folder.exists():
             folder.rename(Path(tempfile.mkdtemp(prefix="aside-", dir=self.folder)) / folder.name)
 
-    def grow(self) -> None:
-        """Have every run that runs write a line of output."""
-        for run_id in self.running:
-            with open(self.there("running") / "runs" / run_id / ".guild" / "output", "a") as f:
+    def grow(self, purpose: str = "running", ids: Sequence[str] | None = None) -> None:
+        """Have these runs write a line of output; every run that runs, where none are named."""
+        for run_id in self.running if ids is None else ids:
+            with open(self.there(purpose) / "runs" / run_id / ".guild" / "output", "a") as f:
                 f.write("One more line\n")
 
     def idle(self) -> None:

@@ -84,13 +84,19 @@ class Work:
 
 @dataclass(frozen=True)
 class Aim:
-    """How long a command may take, beside its limit: `times` as long, and `plus` seconds."""
+    """How long a command may take, beside its limit: `times` as long, and `plus` seconds.
+
+    `of_rival`: beside Guild AI instead.
+    """
 
     times: float = 1.0
     plus: float = 0.0
+    of_rival: bool = False
 
     def __str__(self) -> str:
-        return f"+{self.plus:g} s" if self.plus else f"{self.times:g}x"
+        if self.plus:
+            return f"+{self.plus:g} s"
+        return f"{self.times:g}x" + (" Guild AI" if self.of_rival else "")
 
     def met(self, seconds: float, limit: float) -> bool:
         return seconds <= limit * self.times + self.plus
@@ -110,6 +116,7 @@ class Case:
     connections: Callable[[], int] | None = None
     most: int = 1  # connections that it may make
     rival: Callable[[], Work | None] = lambda: None
+    turns: int | None = None  # that are measured at most, of what takes minutes
 
 
 @dataclass(frozen=True)
@@ -137,16 +144,19 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether the aim is met; None where there is none."""
-        if self.case.aim is None or self.limit is None:
+        if self.case.aim is None:
             return None
-        return self.case.aim.met(self.median, self.limit)
+        limit = self.rival if self.case.aim.of_rival else self.limit
+        return None if limit is None else self.case.aim.met(self.median, limit)
 
 
 def measured(case: Case, repeat: int) -> Row:
     """The case's row. The limit is measured in turns with the work, so that what else the
-    machine does meanwhile touches both; a first turn warms caches and does not count."""
+    machine does meanwhile touches both. A first turn warms caches and does not count, but where
+    one turn is all that is measured."""
     times, limits, counts = [], [], []
-    for turn in range(repeat + 1):
+    repeat = min(repeat, case.turns or repeat)
+    for turn in range(0 if case.turns != 1 else 1, repeat + 1):
         case.work.prepare()
         before = case.connections() if case.connections else 0
         seconds = sum(command.seconds() for command in case.work.commands())

@@ -26,7 +26,7 @@ from guild_sync.config.schema import (
     is_home,
     why_no_name,
 )
-from guild_sync.config.sections import GROUPS, REMOTES, names_in, section
+from guild_sync.config.sections import GROUPS, REMOTES, is_named, names_in, section
 from guild_sync.config.selection import (
     DEFAULT_LARGE,
     USUAL,
@@ -101,7 +101,7 @@ def usable() -> tuple[dict[str, Remote], tuple[str, ...]]:
     path = config_path()
     with reading:
         found, faults = _read(path, identity(path))
-    if SANDBOX in found or SANDBOX in defined():
+    if SANDBOX in found or is_named(REMOTES, SANDBOX):
         return dict(found), faults
     own = Remote(SANDBOX, SANDBOX, description="an ssh server of your own on this machine")
     return {**found, SANDBOX: own}, faults

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from guild_sync.config.faults import Place
 from guild_sync.config.file import load
 from guild_sync.config.home import config_path
@@ -23,9 +25,18 @@ def names_in(name: str) -> tuple[str, ...]:
 
     Raises ConfigError where it cannot be read, or is not YAML.
     """
+    return tuple(one for one in _below(name) if isinstance(one, str))
+
+
+def is_named(name: str, one: str) -> bool:
+    """Whether `one` is among `names_in(name)`; a sync asks it for each of a thousand remotes."""
+    return one in _below(name)
+
+
+def _below(name: str) -> Mapping[object, object]:
     data = load(config_path())
     found = data.get(name) if isinstance(data, dict) else None
-    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, dict) else ()
+    return found if isinstance(found, dict) else {}
 
 
 def section(data: object, name: str, file: Place) -> object:

@@ -14,7 +14,7 @@ from guild_sync.errors import Exit, GuildError, RunNotFound, Unreachable
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output import console
-from guild_sync.transport.background import begun
+from guild_sync.transport.background import begun_in_turn
 
 T = TypeVar("T")
 
@@ -97,11 +97,12 @@ def replies(
 ) -> Iterator[tuple[str, T | GuildError]]:
     """What each of several remotes says to its question, in their order, each once it is known.
 
-    All are asked at once. One that has not replied in the seconds that `within` has for it is
-    unreachable. Ctrl-C waits for none.
+    All are asked at once, or as many as files may be open for. One that has not replied in the
+    seconds that `within` has for it is unreachable. Ctrl-C waits for none.
     """
     begin = time.monotonic()
-    awaited = {name: begun(question) for name, question in questions.items()}
+    futures = begun_in_turn(list(questions.values()), len(questions))
+    awaited = dict(zip(questions, futures, strict=True))
     for name, reply in awaited.items():
         wait([reply], None if within is None else max(0.0, begin + within[name] - time.monotonic()))
         if not reply.done():

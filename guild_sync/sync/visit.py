@@ -143,7 +143,7 @@ def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told) -> pull
     """Copy what has changed of the runs that were found; the others are as they are here."""
     for run_id in told.found:
         visit.say(f"Syncing {run_id}")
-    same = visit.here.confirm_unchanged(states=told.found, remote=told.host.name)
+    same = {*visit.here.confirm_unchanged(states=told.found, remote=told.host.name)}
     changed = {run_id: state for run_id, state in told.found.items() if run_id not in same}
     if not changed:
         return pull.Pulled({})

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
+
+# Files that are open at once: a remote's lock and what several rsyncs of one copy say and are told,
+# with both ends of their pipes while they are started; and what guild itself has open.
+FILES_OF_ONE = 32
+_FILES_OF_ALL = 64
 
 
 def begun(work: Callable[[], T]) -> Future[T]:
@@ -27,6 +34,16 @@ def in_turn(work: Sequence[Callable[[], T]], threads: int) -> list[T]:
 
     Raises what one of them raised, once all the others have been worked on.
     """
+    futures = begun_in_turn(work, threads)
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+def begun_in_turn(work: Sequence[Callable[[], T]], threads: int) -> list[Future[T]]:
+    """What each of `work` returns or raises, done as by `in_turn`, which is at it already.
+
+    There are fewer threads where no more files may be open for what they start.
+    """
     futures: list[Future[T]] = [Future() for _ in work]
     waiting = deque(zip(futures, work, strict=True))
 
@@ -38,8 +55,26 @@ def in_turn(work: Sequence[Callable[[], T]], threads: int) -> list[T]:
                 return
             _fulfil(future, task)
 
-    wait([begun(take) for _ in range(min(threads, len(work)))])
-    return [future.result() for future in futures]
+    for _ in range(_with_files(min(threads, len(work)))):
+        begun(take)
+    return futures
+
+
+def _with_files(threads: int) -> int:
+    """So many of the threads as files may be open for; the soft limit is raised for the others.
+
+    What they start gets that, too, and has no use for it.
+    """
+    wanted = _FILES_OF_ALL + threads * FILES_OF_ONE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    may_be = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < may_be:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (may_be, hard))
+            soft = may_be
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return threads
+    return max(1, (soft - _FILES_OF_ALL) // FILES_OF_ONE)
 
 
 def _fulfil(future: Future[T], work: Callable[[], T]) -> None:

@@ -18,7 +18,7 @@ from .. import protocol, trees
 from ..catalog import find
 from ..errors import AgentError
 from ..files import left_out
-from ..protocol import Begun, Found, State
+from ..protocol import Begun, Confirmed, Found, State
 from ..store import atomic, identity, inside, locks, rundir
 from . import expected, tracked
 
@@ -319,28 +319,36 @@ def confirm_unchanged(home: str, states: Dict[str, State], remote: str) -> List[
     That is the remote's word for them now.
     """
     at = time.time_ns() // 1000
-    found = unchanged(home, states, remote)
-    for run_id in found:
-        rundir.confirm(rundir.run_dir(home, run_id), remote, at, states[run_id]["stamp"])
+    found = []
+    for run_id, state in states.items():
+        directory = rundir.run_dir(home, run_id)
+        known = _known_unchanged(directory, state, remote)
+        if known is not None:
+            rundir.confirm_again(directory, remote, at, known)
+            found.append(run_id)
     return found
 
 
 def unchanged(home: str, states: Dict[str, State], remote: str) -> List[str]:
     """The runs that are not over, and whose stamps are those that were kept with the copies."""
     return [
-        i for i, state in states.items() if _is_unchanged(rundir.run_dir(home, i), state, remote)
+        run_id
+        for run_id, state in states.items()
+        if _known_unchanged(rundir.run_dir(home, run_id), state, remote) is not None
     ]
 
 
-def _is_unchanged(directory: str, state: State, remote: str) -> bool:
+def _known_unchanged(directory: str, state: State, remote: str) -> Optional[Confirmed]:
+    """The remote's last word for a copy that is still right; None where it is not."""
     known = rundir.confirmed(directory)
-    return (
+    is_right = (
         known is not None
         and bool(known["stamp"])
         and known["stamp"] == state["stamp"]
         and rundir.status(directory) == rundir.Status(state["status"] or "", remote)
         and not rundir.has_empty_attr(directory)
     )
+    return known if is_right else None
 
 
 def lose(home: str, ids: Sequence[str], remote: str) -> List[str]:

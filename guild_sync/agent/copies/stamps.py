@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, NamedTuple, Optional, Tuple
 
 from ..contents import inputs
 from ..errors import refuse_exhaustion
@@ -18,19 +18,29 @@ _STAMP_DIGITS = 32
 _NOT_STAMPED = (rundir.JOB_PACKAGES, rundir.PENDING, rundir.STAGED)
 
 
-def stamp(directory: str, until: float, salt: str = "") -> str:
-    """A digest that changes where any file of the run does, by its path, size or time.
+class Look(NamedTuple):
+    """What a look at all files of a run tells: its stamp, and the bytes that a copy takes."""
 
-    It is what rsync compares. Empty where the time `until` (monotonic seconds) came first.
-    With another `salt` it is another one.
+    stamp: str = ""
+    bytes: Optional[int] = None
+
+
+def look(directory: str, until: float, salt: str = "") -> Look:
+    """A digest that changes where any file of the run does, by its path, size or time; its bytes.
+
+    It is what rsync compares. Neither is known where the time `until` (monotonic seconds) came
+    first. With another `salt` it is another one.
     """
     digest = hashlib.sha256(salt.encode())  # not MD5, which a machine in FIPS mode refuses
+    total = 0
     for count, (path, status) in enumerate(files_of(directory)):
         if count % 256 == 0 and time.monotonic() > until:
-            return ""
+            return Look()
         known = "%d %d %o" % (status.st_size, status.st_mtime_ns, status.st_mode)
         digest.update(os.fsencode(path) + b"\0" + known.encode() + b"\n")
-    return digest.hexdigest()[:_STAMP_DIGITS]
+        if stat.S_ISREG(status.st_mode):  # sparse files stay so
+            total += min(status.st_size, status.st_blocks * 512)
+    return Look(digest.hexdigest()[:_STAMP_DIGITS], total)
 
 
 def seal(directory: str) -> str:
@@ -48,17 +58,6 @@ def seal(directory: str) -> str:
         known = (status.st_size, status.st_mtime_ns, status.st_mode, changed)
         digest.update(os.fsencode(path) + b"\0" + repr((*known, status.st_ino)).encode() + b"\n")
     return digest.hexdigest()[:_STAMP_DIGITS]
-
-
-def size_of(directory: str, until: float) -> Optional[int]:
-    """The bytes that a copy of the run takes; None where the time `until` came first."""
-    total = 0
-    for count, (_, status) in enumerate(files_of(directory)):
-        if count % 256 == 0 and time.monotonic() > until:
-            return None
-        if stat.S_ISREG(status.st_mode):  # sparse files stay so
-            total += min(status.st_size, status.st_blocks * 512)
-    return total
 
 
 def files_of(top: str) -> Iterator[Tuple[str, os.stat_result]]:

@@ -13,11 +13,14 @@ from ..protocol import MOST
 from ..store import inside, locks, rundir
 from ..store.home import home_id
 from .readable import readable
-from .stamps import size_of, stamp
+from .stamps import Look, look
 
 # A run that nobody is making any more: longer than the largest package takes to install.
 ABANDONED_SECONDS = 24 * 3600
-STAMP_SECONDS = 5.0  # for all stamps of one request; runs beyond them count as changed
+# For all stamps of one request: these, and as much for each of so many runs as a slow disk takes
+# for it. Runs beyond that count as changed.
+STAMP_SECONDS = 5.0
+_STAMP_SECONDS_OF_ONE, _MOST_STAMP_SECONDS = 0.003, 30.0
 
 
 def survey(
@@ -41,7 +44,7 @@ def survey(
     the most that a copy takes, which is all that is in use there where no time is left to look.
     With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
     """
-    until = time.monotonic() + STAMP_SECONDS
+    until = time.monotonic() + stamp_seconds(len(ids))
     states: Dict[str, protocol.State] = {}
     most = MOST
     may_exceed = room is not None and _used(rundir.runs_dir(home)) > room
@@ -52,24 +55,34 @@ def survey(
         found = rundir.state(directory)
         if found["status"] is not None:
             found["children"] = _children(directory)  # after its status: it has all by its end
-        if stamps and found["status"] not in (None, *protocol.FINAL):
-            found["stamp"] = stamp(directory, until, json.dumps(selection))
+        is_stamped = stamps and found["status"] not in (None, *protocol.FINAL)
+        is_measured = room is not None and found["status"] is not None
+        is_measured = is_measured and (may_exceed or os.path.islink(directory))
+        looked = Look()
+        if is_stamped or is_measured:
+            looked = look(directory, until, json.dumps(selection))
+        if is_stamped:
+            found["stamp"] = looked.stamp
         if selection and found["status"] is not None:
             is_over = found["status"] in protocol.FINAL
             found["left_out"] = left_out(directory, selection, is_over, most)
             most -= len(found["left_out"])
             found["inputs"] = inputs_left_out(directory, selection, most)
             most -= len(found["inputs"])
-        if room is not None and found["status"] is not None:
-            if may_exceed or os.path.islink(directory):
-                not_coming = sum(bytes_of for _, bytes_of in found["inputs"])
-                size = size_of(directory, until)
-                found["bytes"] = _used(directory) if size is None else max(0, size - not_coming)
+        if is_measured:
+            not_coming = sum(bytes_of for _, bytes_of in found["inputs"])
+            size = looked.bytes
+            found["bytes"] = _used(directory) if size is None else max(0, size - not_coming)
         if reading and found["status"] is not None:
             found["bytes"], found["unreadable"] = readable(directory)
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
+
+
+def stamp_seconds(runs: int) -> float:
+    """How long the stamps of so many runs may take together."""
+    return min(STAMP_SECONDS + runs * _STAMP_SECONDS_OF_ONE, _MOST_STAMP_SECONDS)
 
 
 def _used(folder: str) -> int:

@@ -576,6 +576,25 @@ def confirm(directory: str, remote: str, at: int, stamp: str = "") -> None:
     atomic.write_in(guild_dir(directory), LOCK_CONFIRMED, text, flushed=False)
 
 
+def confirm_again(directory: str, remote: str, at: int, known: Confirmed) -> None:
+    """As `confirm`, where the remote's last word, which is `known`, was the same."""
+    digits = "%d" % at
+    if remote == known["remote"] and len(digits) == len("%d" % known["time"]):
+        # In its place: of 10,000 runs that have not changed, files that are made anew and renamed
+        # take seconds. The first bytes of a file are written whole or not at all.
+        try:
+            fd = inside.open_file(guild_dir(directory), LOCK_CONFIRMED, os.O_WRONLY)
+        except OSError as e:
+            refuse_exhaustion(e)
+        else:
+            try:
+                os.pwrite(fd, digits.encode(), 0)
+            finally:
+                os.close(fd)
+            return
+    confirm(directory, remote, at, known["stamp"])
+
+
 def confirmed(directory: str) -> Optional[Confirmed]:
     """When a remote last gave its word for the run, and which: `time`, `remote`.
 
@@ -601,7 +620,13 @@ def is_torn(directory: str) -> bool:
 
 def has_empty_attr(directory: str) -> bool:
     """Whether any attribute is empty, as a power cut may leave it; `encode` writes none so."""
-    return any(is_empty_attr(directory, name) for name in attr_names(directory))
+    try:
+        with inside.holding(guild_dir(directory), "attrs/.") as (handle, _):
+            sizes = [inside.status_at(handle, name) for name in attr_names(directory)]
+    except OSError as e:
+        refuse_exhaustion(e)
+        return False
+    return any(found is not None and found.st_size == 0 for found in sizes)
 
 
 def is_empty_attr(directory: str, name: str) -> bool:

@@ -67,9 +67,9 @@ def test_what_does_not_come_needs_no_room(home: Path, run: Path) -> None:
 def test_another_run_that_gets_a_name_of_the_file_changes_no_seal(home: Path, run: Path) -> None:
     (run / "in/data.bin").chmod(0o444)
     os.link(run / "in/data.bin", home / "kept")
-    before, stamped = stamps.seal(str(run)), stamps.stamp(str(run), float("inf"))
+    before, stamped = stamps.seal(str(run)), stamps.look(str(run), float("inf"))
     os.link(home / "kept", home / "another")
-    assert (stamps.seal(str(run)), stamps.stamp(str(run), float("inf"))) == (before, stamped)
+    assert (stamps.seal(str(run)), stamps.look(str(run), float("inf"))) == (before, stamped)
     (run / "in/data.bin").chmod(0o644)
     assert stamps.seal(str(run)) != before
     seal = stamps.seal(str(run))

@@ -18,7 +18,7 @@ from support import at_every_line
 from guild_sync.agent.catalog import find
 from guild_sync.agent.copies import expected, marks, tracked
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.protocol import Begun, State
+from guild_sync.agent.protocol import Begun, Confirmed, State
 from guild_sync.agent.store import attrs, identity, rundir
 
 A, B = "a" * 32, "b" * 32
@@ -487,6 +487,49 @@ def test_a_copy_with_an_empty_attribute_has_changed_whatever_its_stamp_says(home
     assert marks.confirm_unchanged(home, {A: known}, "gpu") == [A]
     (guild(home) / "attrs/label").write_text("")
     assert marks.confirm_unchanged(home, {A: known}, "gpu") == []
+
+
+def test_a_copy_that_has_not_changed_gets_the_time_of_the_last_word_and_no_new_file(
+    home: str,
+) -> None:
+    known: State = {**RUNNING, "stamp": "5" * 32}
+    begin(home, known)
+    copy(home, known)
+    rundir.confirm(rundir.run_dir(home, A), "gpu", 10**15, known["stamp"])
+    before = (guild(home) / "LOCK.confirmed").stat()
+    assert marks.confirm_unchanged(home, {A: known}, "gpu") == [A]
+    word = rundir.confirmed(rundir.run_dir(home, A))
+    assert word is not None and word["time"] > 10**15
+    assert (word["remote"], word["stamp"]) == ("gpu", known["stamp"])
+    now = (guild(home) / "LOCK.confirmed").stat()
+    assert (now.st_ino, now.st_size) == (before.st_ino, before.st_size)
+
+
+@pytest.mark.parametrize("earlier", ["5 gpu", f"{10**15} former"])
+def test_a_last_word_that_was_another_is_written_whole(home: str, earlier: str) -> None:
+    known: State = {**RUNNING, "stamp": "5" * 32}
+    begin(home, known)
+    copy(home, known)
+    (guild(home) / "LOCK.confirmed").write_text(f"{earlier}\n{known['stamp']}\n")
+    assert marks.confirm_unchanged(home, {A: known}, "gpu") == [A]
+    word = rundir.confirmed(rundir.run_dir(home, A))
+    assert word is not None and word["time"] > 10**15
+    assert (word["remote"], word["stamp"]) == ("gpu", known["stamp"])
+
+
+def test_a_last_word_that_may_not_be_written_to_is_written_anew(home: str) -> None:
+    known: State = {**RUNNING, "stamp": "5" * 32}
+    begin(home, known)
+    copy(home, known)
+    elsewhere = Path(home) / "elsewhere"
+    elsewhere.write_text(f"{10**15} gpu\n{known['stamp']}\n")
+    (guild(home) / "LOCK.confirmed").unlink(missing_ok=True)
+    told: Confirmed = {"time": 10**15, "remote": "gpu", "stamp": known["stamp"]}
+    (guild(home) / "LOCK.confirmed").symlink_to(elsewhere)
+    rundir.confirm_again(rundir.run_dir(home, A), "gpu", 10**15 + 1, told)
+    word = rundir.confirmed(rundir.run_dir(home, A))
+    assert word == {**told, "time": 10**15 + 1}
+    assert elsewhere.read_text().startswith(f"{10**15} "), "guild writes through no link"
 
 
 # Links that a copy brings.

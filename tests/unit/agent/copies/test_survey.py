@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def make(home: Path, run_id: str = A, **attributes: Plain) -> Path:
 
 
 def stamp(guild: Path) -> str:
-    return stamps.stamp(str(guild.parent), NEVER)
+    return stamps.look(str(guild.parent), NEVER).stamp
 
 
 def test_a_run_for_whose_size_there_is_no_time_may_be_all_that_is_on_the_disk(
@@ -42,6 +42,31 @@ def test_a_run_for_whose_size_there_is_no_time_may_be_all_that_is_on_the_disk(
     most = survey.survey(str(tmp_path), [A], room=0)["states"][A]["bytes"]
     assert most is not None
     assert most > told
+
+
+def test_the_files_of_a_run_are_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    looks = []
+
+    def counted(top: str) -> Iterator[tuple[str, os.stat_result]]:
+        looks.append(top)
+        return files_of(top)
+
+    files_of = stamps.files_of
+    monkeypatch.setattr(stamps, "files_of", counted)
+    make(tmp_path, B, exit_status=0)
+    (tmp_path / "runs" / A / ".guild" / "STAGED").touch()
+    told = survey.survey(str(tmp_path), [A, B], room=0)["states"]
+    assert told[A]["stamp"] and told[A]["bytes"] and told[B]["bytes"]
+    assert len(looks) == 2
+
+
+def test_ten_thousand_runs_have_the_time_that_their_stamps_take() -> None:
+    assert survey.stamp_seconds(1) < 6
+    assert survey.stamp_seconds(1_000) >= survey.STAMP_SECONDS + 2
+    assert survey.stamp_seconds(10_000) == survey.stamp_seconds(10**6) == 30, "a call has 60"
 
 
 # Whether a run has changed.
@@ -89,7 +114,7 @@ def test_what_python_caches_does_not_change_the_stamp(tmp_path: Path) -> None:
 
 
 def test_a_run_that_takes_too_long_to_look_at_has_no_stamp(tmp_path: Path) -> None:
-    assert stamps.stamp(str(make(tmp_path).parent), time.monotonic() - 1) == ""
+    assert stamps.look(str(make(tmp_path).parent), time.monotonic() - 1) == ("", None)
 
 
 def test_only_a_run_that_may_change_is_stamped(tmp_path: Path) -> None:
