@@ -1,8 +1,8 @@
 """A program that is watched while it works: a copy, a stream, what is the user's to work with.
 
-Through `sh`, whose defaults are set right here and nowhere else: no pseudo-terminal (a tty makes
-ssh and rsync behave as if a person were watching), no exception for an exit status, no argv in
-its log. It gets pipes of our own: sh reads by line or by byte, and keeps all that it has read.
+Through `sh`, whose defaults are set right here and nowhere else: no exception for an exit status,
+no argv in its log. It gets pipes of our own: those of sh are a pseudo-terminal (which makes ssh
+and rsync behave as if a person were watching), and sh reads by line or byte, and keeps it all.
 Loading it takes 70 ms of CPU (bench/README.md), which nobody waits for who has called `prepare`.
 """
 
@@ -261,7 +261,6 @@ def _begun(
             _env=env,
             _cwd=cwd,
             _encoding=_WORDS,
-            _tty_out=False,
             _ok_code=_ALL_EXIT_CODES,
             _new_session=own_session,  # Ctrl-C reaches guild alone, which then ends its children
             _preexec_fn=prepare,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support import PATIENCE, wait_until
+from terminal import Terminal
 
 from guild_sync.agent.store.identity import start_time
 from guild_sync.errors import GuildError
@@ -220,6 +221,16 @@ print(watched.foreground(("sh", "-c", "echo $$; cut -d' ' -f6 /proc/$$/stat; exi
     first, pid, session, status = out.split()
     assert (first, status) == (b"first", b"3")
     assert session != pid
+
+
+def test_what_is_in_the_foreground_has_our_terminal(tmp_path: Path) -> None:
+    script = "[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && read -r said </dev/tty && echo heard $said"
+    code = f"from guild_sync.transport import watched; watched.foreground(('sh', '-c', '{script}'))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with Terminal([sys.executable, "-c", code], env, tmp_path, 200) as terminal:
+        terminal.type("this\n")
+        assert terminal.end() == 0
+        assert "heard this" in terminal.shown
 
 
 def test_what_takes_our_place_is_the_process_that_we_were(tmp_path: Path) -> None:
