@@ -275,19 +275,18 @@ def _begun(
 
 
 def _prepared(mask: set[int], own_session: bool) -> Callable[[], None]:
-    """What sh's child does before it becomes its program: have signals as we have them."""
+    """What sh's child does before it becomes its program: have Ctrl-C as we have it.
+
+    The end of a terminal, which sh has it ignore, stays that: a proxy on the way of a connection
+    that a person has opened on a terminal lives on with that.
+    """
     # A guild that is killed must leave no rsync that writes under its successor.
     die = die_with_parent(signal.SIGTERM) if own_session else None
-    # What we handle ends a program; sh has it ignore the end of a terminal.
-    ended_by = [
-        number
-        for number in (signal.SIGINT, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
     def prepare() -> None:
-        for number in ended_by:
-            signal.signal(number, signal.SIG_DFL)
+        if not is_ignored:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if die:
             die()
