@@ -74,6 +74,7 @@ from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger, plan_report, preview
 from guild_sync.transfer import mend, pull, survey
 from guild_sync.transfer.room import Room
+from guild_sync.transport import watched
 
 _SHOWN = 5  # ids in a message
 
@@ -254,6 +255,7 @@ def _meant(job: _Job, host: RemoteHost, specs: Sequence[str], filters: Filters) 
     is_plan, silent, here = job.is_set("--plan"), job.is_set("--json"), job.here
     if not silent:
         say(f"Getting run info on {host.name}")
+    watched.prepare()  # while the remote is asked
     free, selection = job.room.left(Path(here.home, "runs")), job.selected(host.remote.pull)
     runs, found = survey.offer(host, here, specs, filters, selection, free, look_only=is_plan)
     if not specs and not job.is_set("--deleted"):

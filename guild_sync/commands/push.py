@@ -41,6 +41,7 @@ from guild_sync.output import console, tables
 from guild_sync.output.console import say
 from guild_sync.output.runs import row_without_index
 from guild_sync.transfer import copying, push, survey
+from guild_sync.transport import watched
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
         if not args.is_set("--yes") and not _confirmed(runs, host, args.is_set("--delete")):
             return Exit.OK
         ids = [run["id"] for run in runs]
+        watched.prepare()  # while the remote is asked
         survey.survey(host, here, ids, EVERYTHING, stamps=False)  # is it another guild home?
         # The answer took its time: the status must be from just before the copy.
         states = here.states(ids=ids)

@@ -492,6 +492,10 @@ def _detached(
     prepared: Launch, target: Host, wait: bool, track: bool, wait_free: bool
 ) -> int | None:
     """Guild's exit status; None where the user has stopped waiting."""
+    if wait:
+        from guild_sync.transport import watched  # a run here has no use for it
+
+        watched.prepare()  # for the output
     begun, state = start.start(prepared, target, say, track, wait_free), "running"
     if begun["status"] == "pending":
         state = "pending, or running"

@@ -83,7 +83,7 @@ def pull(
     and stays only where it has the SHA-256 that it had then.
     Raises Incomplete where what comes is so much more that the copy had to be ended.
     """
-    watched.prepare()  # a copy follows
+    watched.prepare()  # before there was news, there was nothing to copy with it
     begun = here.begin_copy(states, host.name, named)
     foreign = begun["foreign"]
     faults: dict[str, str] = dict(begun["refused"])

@@ -17,6 +17,7 @@ from guild_sync.output.progress import progress
 from guild_sync.output.terminal import clean
 from guild_sync.rsync.comparing import Compared, Comparison, compare
 from guild_sync.transfer import survey
+from guild_sync.transport import watched
 
 CLEANED = "'guild clean' removed it there"  # why a run was not compared: it was, before
 SAME, DIFFERS, NOT_CHECKED = "same", "differs", "not checked"
@@ -45,6 +46,7 @@ def asked(
     host: RemoteHost, here: LocalHost, ids: Sequence[str], selection: Selection
 ) -> survey.Survey:
     """What the remote says of the runs that are to be verified, as `survey.survey`."""
+    watched.prepare()  # rsync compares them
     return survey.survey(host, here, ids, selection, stamps=False, look_only=True, reading=True)
 
 
