@@ -285,6 +285,7 @@ class State(TypedDict):
     bytes: Optional[Count]  # of its files, at most; None: they fit in the room that was told
     retries: Count  # attempts that its runner has begun again
     stalls: Count  # attempts that have stalled
+    sample: Tuple[Count, Count]  # bytes of some of its files, and about how many once packed
 
 
 if TYPE_CHECKING:

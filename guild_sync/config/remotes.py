@@ -39,6 +39,9 @@ from guild_sync.errors import FaultyRemote, RemoteNotFound
 Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
 SANDBOX = "sandbox"
 SUPPORTED_TYPES = ("ssh", SANDBOX)
+# Whether copies are compressed: always, never, or where it makes one faster; then it is by the
+# fastest way that there is, which no config file names (rsync/packing.py).
+YES, NO, AUTO, FAST = "yes", "no", "auto", "fast"
 DEFAULT_CONNECT_TIMEOUT = 10  # seconds
 _SPEC = re.compile(
     r"ssh:(?:(?P<user>[^@:]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?(?::(?P<path>.+))?\Z"
@@ -84,7 +87,7 @@ class Remote:
     rsync_path: str | None = None
     guild_home: str = ".guild"
     bwlimit: str | None = None
-    compress: bool = False
+    compress: str = AUTO
     places: int | None = None  # how many trials of batches it has at a time; None: needs tell
     track: bool = True  # whether runs that are started there are brought home
     pull: Selection = USUAL
@@ -264,6 +267,8 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         values["setup"] = "\n".join(values["setup"])
     if "keep_open" in values:
         values["keep_open"] = duration(values["keep_open"])
+    if isinstance(values.get("compress"), bool):
+        values["compress"] = YES if values["compress"] else NO
     if "bwlimit" in values:
         values["bwlimit"] = str(values["bwlimit"])
     if sourced := _SOURCE.match(values.get("venv_activate", "")):

@@ -116,7 +116,7 @@ REMOTE_KEYS: dict[str, Schema] = {
         ),
         error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
     ),
-    "compress": Schema(bool, error="must be yes or no"),
+    "compress": Schema(Or(bool, "auto"), error="must be yes, no or auto"),
     "rsync-path": Schema(
         And(str, PROGRAM.match), error="must be the path of a program there, without spaces"
     ),

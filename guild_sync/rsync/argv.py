@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from guild_sync.agent.protocol import CACHE, NOTES
-from guild_sync.config.remotes import Remote
+from guild_sync.config.remotes import FAST, YES, Remote
 from guild_sync.transport import ssh_config
 
 LEAST_VERSION = (3, 1)  # --info=progress2
@@ -61,8 +61,10 @@ def base_argv(remote: Remote, reading: int = 0) -> tuple[str, ...]:
         argv.append(f"--bwlimit={remote.bwlimit}")
     if remote.rsync_path:
         argv.append(f"--rsync-path={remote.rsync_path}")
-    if remote.compress:
+    if remote.compress in (YES, FAST):
         argv.append("--compress")
+    if remote.compress == FAST:
+        argv.append("--compress-level=1")  # of zstd, on which the two rsyncs agree by themselves
     return tuple(argv)
 
 

@@ -7,6 +7,7 @@ given the status that was read.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from guild_sync.hooks.events import EXPECTED, RETRIED, STALLED, Change, ChangeLi
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.rsync import copies
+from guild_sync.rsync.packing import note_copy, packing
 from guild_sync.transfer import copying
 from guild_sync.transfer.copying import Say, copy_runs
 from guild_sync.transfer.room import Room
@@ -93,9 +95,10 @@ def pull(
     left_out = {run_id: paths_left_out(states[run_id]) for run_id in ids}
     # What was made here is never among them.
     removable = here.copied_files(ids) if delete_copied and not delete else None
+    remote = packing(host.remote, [states[run_id] for run_id in ids])
     copy = partial(
         copies.pull,
-        host.remote,
+        remote,
         source,
         ids,
         target,
@@ -117,7 +120,9 @@ def pull(
             # Whatever the remote has told of their sizes, and however they grow meanwhile.
             is_full = partial(own_room.is_full, set(places.values()))
             bounded = partial(copy, bare=cramped, is_full=is_full)
+            began = time.monotonic()
             copied = copy_runs(ids, f"from {host.name}", bounded, say, delete)
+            note_copy(remote, copied.bytes, time.monotonic() - began)
     finally:
         linked = here.end_copy(begun["incoming"], ids, host.name)
     faults.update(copied.faults)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from guild_sync.agent.protocol import FINAL, NOTES, Copy, SentNotes, State
+from guild_sync.config.remotes import Remote
 from guild_sync.config.selection import is_pattern
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.rsync import copies
+from guild_sync.rsync.packing import may_pack, note_copy, packing
 from guild_sync.transfer.copying import Say, copy_runs, warn_of_conflicts
 
 
@@ -41,10 +44,13 @@ def push(
     moved = _moved(begun["moved"], ids)
     # What is not here on purpose is not to go there.
     left_out = {i: _without(copy) for i, copy in here.copies(ids).items()} if delete else {}
-    push_runs = partial(copies.push, host.remote, source, ids, target, begun["incoming"])
+    remote = _packing(host, here, ids)
+    push_runs = partial(copies.push, remote, source, ids, target, begun["incoming"])
     copy = partial(push_runs, moved=moved, left_out=left_out)
     try:
+        began = time.monotonic()
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)
+        note_copy(remote, copied.bytes, time.monotonic() - began, "to")
     except Unreachable:
         raise  # what is left there, the next push mends
     except GuildError:
@@ -59,6 +65,14 @@ def push(
     whole = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
     faults.update(host.settle_copy(whole))
     return faults
+
+
+def _packing(host: RemoteHost, here: LocalHost, ids: Sequence[str]) -> Remote:
+    """The remote, with whether these runs are compressed on their way there."""
+    if not may_pack(host.remote, "to"):
+        return host.remote
+    told = here.survey(ids, stamps=False, look_only=True, selection=None, packing=True)
+    return packing(host.remote, told["states"].values(), "to")
 
 
 def _without(copy: Copy) -> list[str]:

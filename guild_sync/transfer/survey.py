@@ -14,6 +14,7 @@ from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, RemoteError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.rsync.packing import may_pack
 
 _MOST_NESTED = 10  # pipelines in pipelines
 _NAME = re.compile(r"[0-9a-f]{32}\Z")  # of a stamp, and of a guild home
@@ -64,6 +65,7 @@ def survey(
         selection=selection.as_request(),
         room=room,
         reading=reading,
+        packing=not (look_only or reading) and may_pack(host.remote),
     )
     return _checked(host, here, ids, answer)
 
@@ -132,7 +134,8 @@ def offer(
     look_only: bool = False,
 ) -> tuple[list[Run], Survey]:
     """The runs that are meant there, and what the remote says of them, as `survey`."""
-    answer = host.offer(specs, filters, selection.as_request(), room, look_only)
+    packing = not look_only and may_pack(host.remote)
+    answer = host.offer(specs, filters, selection.as_request(), room, look_only, packing)
     ids = [run["id"] for run in answer["runs"]]
     _check_asked_for(host, ids, specs)
     return answer["runs"], _checked(host, here, ids, answer)

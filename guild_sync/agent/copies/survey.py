@@ -13,6 +13,8 @@ from ..protocol import MOST
 from ..store import inside, locks, rundir
 from ..store.home import home_id
 from .readable import readable
+from .sample import SECONDS as SAMPLE_SECONDS
+from .sample import sample
 from .stamps import Look, look
 
 # A run that nobody is making any more: longer than the largest package takes to install.
@@ -31,6 +33,7 @@ def survey(
     selection: Optional[protocol.SelectionForm] = None,
     room: Optional[int] = None,
     reading: bool = False,
+    packing: bool = False,
 ) -> protocol.SurveyForm:
     """How the runs are here, where they were made: `states`, as rundir.states, and `home_id`.
 
@@ -43,8 +46,10 @@ def survey(
     With `room`, in bytes, it has `bytes` where all that is on the disk here is more than that:
     the most that a copy takes, which is all that is in use there where no time is left to look.
     With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
+    With `packing` it has a `sample` of how well its files pack.
     """
     until = time.monotonic() + stamp_seconds(len(ids))
+    until_sampled = time.monotonic() + SAMPLE_SECONDS
     states: Dict[str, protocol.State] = {}
     most = MOST
     may_exceed = room is not None and _used(rundir.runs_dir(home)) > room
@@ -75,6 +80,9 @@ def survey(
             found["bytes"] = _used(directory) if size is None else max(0, size - not_coming)
         if reading and found["status"] is not None:
             found["bytes"], found["unreadable"] = readable(directory)
+        if packing and found["status"] is not None:
+            without = {path for path, _ in (*found["left_out"], *found["inputs"])}
+            found["sample"] = sample(directory, without, until_sampled)
         states[run_id] = found
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}

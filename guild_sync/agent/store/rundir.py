@@ -661,6 +661,7 @@ def state(directory: str) -> State:
         "bytes": None,
         "retries": 0,
         "stalls": 0,
+        "sample": (0, 0),
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)

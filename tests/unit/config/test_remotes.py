@@ -107,7 +107,7 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
         init="module load cuda",
         guild_home="~/runs",
         bwlimit="1.5m",
-        compress=True,
+        compress="yes",
     )
 
 
@@ -315,7 +315,7 @@ def test_what_is_cleaned(path: Path) -> None:
         ("keep-open: 366d", "keep-open: must be a time such as 30m or 10h, not '366d'"),
         ("keep-open: [1]", "keep-open: must be a time such as 30m or 10h, not [1]"),
         ("keep-open: \u0661h", "keep-open: must be a time such as 30m or 10h, not"),
-        ("compress: 'yes'", "compress: must be yes or no, not 'yes'"),
+        ("compress: 'yes'", "compress: must be yes, no or auto, not 'yes'"),
         ("user: 7", "user: must be a user name, not 7"),
         ("private-key: []", "private-key: must be text on one line, not []"),
         ("private-key: ''", "private-key: must be text on one line, not ''"),

@@ -109,7 +109,7 @@ def test_a_moved_run_is_copied_to_where_it_lies_without_its_marks() -> None:
 
 
 def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
-    remote = Remote("gpu", "ssh", host="g", bwlimit="1.5m", compress=True)
+    remote = Remote("gpu", "ssh", host="g", bwlimit="1.5m", compress="yes")
     assert rsync_argv.base_argv(remote)[-2:] == ("--bwlimit=1.5m", "--compress")
 
 

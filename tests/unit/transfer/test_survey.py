@@ -9,6 +9,7 @@ import pytest
 from rundirs import A, state
 
 from guild_sync.agent.protocol import NOTES
+from guild_sync.config.remotes import Remote
 from guild_sync.config.selection import Selection
 from guild_sync.errors import RemoteError
 from guild_sync.transfer import survey
@@ -18,9 +19,10 @@ class Answers:
     """A host that says one thing of a run."""
 
     name = home = "gpu"
+    remote = Remote("gpu", "ssh", host="g", compress="no")
 
     def __init__(self, **told: Any) -> None:
-        self._told = state("completed", **told)
+        self._told = state("completed", sample=[0, 0], **told)
 
     def survey(self, **_: Any) -> Any:
         return {"states": {A: self._told}, "home_id": None}
