@@ -10,6 +10,8 @@ Options:
   --only NAME  Only the rows that have NAME in them, such as 'sync' or '50 runs, cold'.
   --quick      Without the largest listing and the 50 runs, and each row twice.
   --json FILE  Write all that was measured there, too.
+  --readme     Put the rows into the table of bench/README.md, in place of those that it has of
+               them; its others stay, each with the day on which it was measured.
   --resources  Measure guild's own CPU and memory, too, as is done without --only.
   --profile    Show where the time of each of these guild commands goes instead.
   --help       Show this help and exit.
@@ -27,7 +29,7 @@ from pathlib import Path
 
 from docopt import docopt
 
-from bench import profile, report, resources
+from bench import profile, readme, report, resources
 from bench.cases import all_cases
 from bench.lab import Lab
 from bench.measure import Failed, measured
@@ -59,9 +61,20 @@ def main() -> int:
         with Lab() as lab:  # another, without the config of the many remotes
             for line in resources.lines(lab, repeat):
                 print(line)
+    if args["--readme"]:
+        readme.write(map(report.cells_of, rows), report.machine(), order())
     if args["--json"]:
         Path(args["--json"]).write_text(json.dumps(report.as_json(rows), indent=1) + "\n")
     return int(failed)
+
+
+def order() -> list[readme.Key]:
+    """All rows there are, in the table's order."""
+    with Lab() as lab:
+        return [
+            (case.work.what, case.limit.what if case.limit else "")
+            for case in all_cases(lab, quick=False)
+        ]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _LEFT = (0, 6, 10, 11)  # the columns of words; the others are numbers
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Aligned lines, one a row."""
-    cells = [HEADINGS, *(_cells(row) for row in rows)]
+    cells = [HEADINGS, *(cells_of(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
@@ -33,7 +33,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells_of(row: Row) -> tuple[str, ...]:
     return (
         row.case.work.what,
         str(len(row.times)),
