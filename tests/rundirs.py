@@ -46,6 +46,7 @@ def state(status: str | None, **known: Value) -> State:
         "bytes": None,
         "retries": 0,
         "stalls": 0,
+        "large": [],
     }
     return {**found, **known}  # type: ignore[typeddict-item]
 

@@ -108,6 +108,7 @@ SPECIFIER = re.compile(r"(~=|===?|!=|<=|>=|<|>)\s*v?(\d{1,9}(?:\.\d{1,9}){0,3})(
 CACHE = "__pycache__"
 
 MOST = 50_000  # paths that are left out of all runs of one copy
+LARGE, MOST_LARGE = 1 << 20, 500  # bytes of a file that is told by itself, and how many are
 
 # ---- streams: packets of a kind, the length of what follows, and that; the last one is an END
 
@@ -283,6 +284,7 @@ class State(TypedDict):
     bytes: Optional[Count]  # of its files, at most; None: they fit in the room that was told
     retries: Count  # attempts that its runner has begun again
     stalls: Count  # attempts that have stalled
+    large: List[Tuple[str, Count]]  # path and size of files that may be copied by themselves
 
 
 if TYPE_CHECKING:

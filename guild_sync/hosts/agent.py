@@ -441,6 +441,7 @@ class AgentClient(ABC):
         selection: protocol.SelectionForm | None,
         room: int | None = None,
         reading: bool = False,
+        large: bool = False,
     ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
@@ -450,6 +451,7 @@ class AgentClient(ABC):
             selection=selection,
             room=room,
             reading=reading,
+            large=large,
         )
 
     def offer(
@@ -459,6 +461,7 @@ class AgentClient(ABC):
         selection: protocol.SelectionForm | None,
         room: int | None = None,
         look_only: bool = False,
+        large: bool = False,
     ) -> protocol.Offer:
         return self.ask(
             Functions.offer,
@@ -467,6 +470,7 @@ class AgentClient(ABC):
             selection=selection,
             room=room,
             look_only=look_only,
+            large=large,
         )
 
     def tracked(self) -> list[tuple[RunId, str]]:

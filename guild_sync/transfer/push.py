@@ -13,8 +13,9 @@ from guild_sync.config.selection import is_pattern
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.rsync import copies
-from guild_sync.transfer.copying import Say, copy_runs, warn_of_conflicts
+from guild_sync.rsync import channels, copies
+from guild_sync.rsync.lanes import Large
+from guild_sync.transfer.copying import Say, copy_runs, sizes_of, warn_of_conflicts
 
 
 def push(
@@ -34,6 +35,8 @@ def push(
     wanted = {i: state for i, state in states.items() if i not in faults}
     if not wanted:
         return faults
+    large = _large(host, here, list(wanted))
+    lanes = channels.lanes(host.remote, sizes_of(large))
     begun = host.begin_push(wanted, *_sender(host, here))
     faults.update(begun["refused"])
     ids = [run_id for run_id in wanted if run_id not in faults]
@@ -42,7 +45,9 @@ def push(
     # What is not here on purpose is not to go there.
     left_out = {i: _without(copy) for i, copy in here.copies(ids).items()} if delete else {}
     push_runs = partial(copies.push, host.remote, source, ids, target, begun["incoming"])
-    copy = partial(push_runs, moved=moved, left_out=left_out)
+    # What is there whole already needs no lane.
+    coming = {i: files for i, files in large.items() if begun["before"].get(i) not in FINAL}
+    copy = partial(push_runs, moved=moved, left_out=left_out, large=coming, lanes=lanes())
     try:
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)
     except Unreachable:
@@ -59,6 +64,14 @@ def push(
     whole = {run_id: wanted[run_id] for run_id in ids if run_id not in faults}
     faults.update(host.settle_copy(whole))
     return faults
+
+
+def _large(host: RemoteHost, here: LocalHost, ids: Sequence[str]) -> Large:
+    """The large files of runs here; nothing where they are not to be told apart."""
+    if host.remote.lanes == 1:
+        return {}
+    told = here.survey(ids, stamps=False, look_only=True, selection=None, large=True)["states"]
+    return {i: told[i]["large"] for i in ids}
 
 
 def _without(copy: Copy) -> list[str]:

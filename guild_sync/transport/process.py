@@ -113,7 +113,7 @@ def deadline(moment: float | None) -> Iterator[None]:
         _limit.moment = before
 
 
-def _seconds_left() -> float | None:
+def seconds_left() -> float | None:
     """The seconds until this thread's deadline. Raises DeadlinePassed where there are none."""
     moment = getattr(_limit, "moment", None)
     if moment is None:
@@ -139,7 +139,7 @@ def run(
     begun, or is killed, where `forbidden` says so, and `was_forbidden` is set.
     Raises GuildError where the program is not installed, and DeadlinePassed (`deadline`).
     """
-    left = _seconds_left()
+    left = seconds_left()
     seconds = min((s for s in (timeout, left) if s is not None), default=None)
     if forbidden and forbidden():
         return Completed(FORBIDDEN, b"", "")
@@ -177,7 +177,7 @@ def run(
             code, stdout = program.wait(), b""
         stderr = err.rest(_REST_OF_STDERR)
     if timed_out.is_set():
-        _seconds_left()
+        seconds_left()
         code = TIMED_OUT
     elif was_forbidden.is_set():
         code = FORBIDDEN
@@ -212,7 +212,7 @@ def stream(
     """
     stdin: queue.Queue[bytes] = queue.Queue()
     stdin.put(first_line)
-    left = _seconds_left()
+    left = seconds_left()
     # A pipe of our own: sh hands over a callback's output byte by byte or line by line.
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb", buffering=0) as output:
@@ -224,7 +224,7 @@ def stream(
             _hand_over(output, on_output)
             code = _exit_code(command)
     if timed_out.is_set():
-        _seconds_left()
+        seconds_left()
     return Completed(code, b"", _stderr(command))
 
 

@@ -45,6 +45,7 @@ STATE: dict[str, Any] = {
     "unreadable": [],
     "retries": 0,
     "stalls": 0,
+    "large": [],
 }
 
 
@@ -177,6 +178,7 @@ RUNNING: dict[str, Any] = {
     "bytes": None,
     "retries": 0,
     "stalls": 0,
+    "large": [],
 }
 
 

@@ -16,9 +16,10 @@ def offer(
     selection: Optional[SelectionForm] = None,
     room: Optional[int] = None,
     look_only: bool = False,
+    large: bool = False,
 ) -> Offer:
     """The runs that are meant, and how they are, as survey."""
     runs = describe.list_runs(home, specs, filters=filters, whole=True)["runs"]
     ids = [run["id"] for run in runs]
-    told = survey(home, ids, stamps=False, look_only=look_only, selection=selection, room=room)
+    told = survey(home, ids, False, look_only, selection, room, large=large)
     return {"runs": runs, "states": told["states"], "home_id": told["home_id"]}

@@ -636,6 +636,7 @@ def state(directory: str) -> State:
         "bytes": None,
         "retries": 0,
         "stalls": 0,
+        "large": [],
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)

@@ -22,6 +22,7 @@ STATE: dict[str, object] = {
     "notes": {},
     "retries": 0,
     "stalls": 0,
+    "large": [],
 }
 
 
