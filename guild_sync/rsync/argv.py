@@ -49,10 +49,11 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
 
 
-def base_argv(remote: Remote, reading: int = 0, beside: int = 0) -> tuple[str, ...]:
+def base_argv(remote: Remote, reading: int = 0, beside: int | None = None) -> tuple[str, ...]:
     """What every rsync of ours has in common; `reading` has the bytes that it reads to compare.
 
-    With `beside`, so many others work for the same copy, over the connection that is open.
+    Where it has to join the connection that is open, `beside` has how many others work for the
+    same copy.
     """
     silent = (remote.timeout or IO_TIMEOUT) + min(reading // SLOWEST_READ, LONGEST_READ)
     argv = [
@@ -60,9 +61,9 @@ def base_argv(remote: Remote, reading: int = 0, beside: int = 0) -> tuple[str, .
         f"--timeout={silent}",
         "-s",
     ]  # -s: remote paths are not for a shell
-    argv += ["-e", ssh_config.rsync_shell(remote, joins=beside > 0)]
+    argv += ["-e", ssh_config.rsync_shell(remote, joins=beside is not None)]
     if remote.bwlimit:
-        argv.append(f"--bwlimit={_share(remote.bwlimit, beside + 1)}")
+        argv.append(f"--bwlimit={_share(remote.bwlimit, (beside or 0) + 1)}")
     if remote.rsync_path:
         argv.append(f"--rsync-path={remote.rsync_path}")
     if remote.compress:
@@ -93,7 +94,7 @@ def pull_argv(
     rules: Path | None = None,
     is_moved: bool = False,
     reading: int | None = None,
-    beside: int = 0,
+    beside: int | None = None,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
@@ -103,8 +104,8 @@ def pull_argv(
     folder that a link out of the runs leads to comes in its place. `rules` is a file with
     those by which it removes some of what else is in those runs here. With `is_moved`,
     `runs_here` is the directory of the one run that is copied. With `reading`, the bytes of
-    those runs, what is in their files is compared, rather than their sizes and times. `beside` it
-    work so many others for the same copy.
+    those runs, what is in their files is compared, rather than their sizes and times. With
+    `beside`, it joins the connection that is open, and so many others work for the same copy.
     """
     source, target = place(remote, runs_there), str(runs_here)
     within = _within(str(temporary), target, is_moved)
@@ -149,7 +150,7 @@ def push_argv(
     delete: bool = False,
     is_moved: bool = False,
     left_out: Path | None = None,
-    beside: int = 0,
+    beside: int | None = None,
 ) -> tuple[str, ...]:
     """As `pull_argv`, from here to there."""
     source, target = str(runs_here), place(remote, runs_there)
@@ -176,7 +177,7 @@ def _copy_argv(
     rules: Path | None = None,
     is_moved: bool = False,
     reading: int | None = None,
-    beside: int = 0,
+    beside: int | None = None,
 ) -> tuple[str, ...]:
     top = "/" if is_moved else "/*/"
     return (

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import background, process, ssh
@@ -47,6 +47,11 @@ def refused(remote: Remote, allowed: int) -> None:
     _allowed[remote] = max(1, min(allowed, _allowed.get(remote, allowed)))
 
 
+def are_few(remote: Remote) -> bool:
+    """Whether the remote has refused a channel."""
+    return remote in _allowed
+
+
 def _at_most(remote: Remote, wanted: int) -> int:
     return min(wanted, _allowed.get(remote, wanted))
 
@@ -76,13 +81,14 @@ def _measured(remote: Remote) -> float | None:
     ours, theirs = socket.socketpair()
     program, *words = ssh.argv(remote, "cat")
     joins = (program, "-o", "ProxyCommand=false", *words)
-    threading.Thread(target=lambda: process.join(joins, theirs), daemon=True).start()
+    joined = background.begun(lambda: process.join(joins, theirs))
     with ours:
         ours.settimeout(_SECONDS)
         try:
             times = [_echo(ours, b"%d\n" % number) for number in range(3)]
         except OSError:
             return None
+    wait([joined], _SECONDS)  # its channel may be the only one that there can be
     return min(times[1:])  # the first one has waited for the program there
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +31,7 @@ from guild_sync.transport import process
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
+_MOST_TRIES, _MOMENT = 5, 0.2  # to get a channel that others leave, and the seconds between two
 
 
 class Copied(NamedTuple):
@@ -213,8 +216,18 @@ def _copied(way: _Way, left_out: LeftOut, bare: Collection[str], shares: Sequenc
     if is_whole:
         return first
     with listed(left_out, way.part, bare) as file:
-        last = _copy(way, way.whole(left_out=file), way.on_progress)
+        last = _last(way, file)
     return last._replace(bytes=first.bytes + last.bytes, files=_joined(first.files, last.files))
+
+
+def _last(way: _Way, left_out: Path | None) -> Copied:
+    """What became of the one rsync that works alone."""
+    # Lanes that were ended may hold their channels for a moment: no other login for that.
+    for _ in range(_MOST_TRIES if channels.are_few(way.remote) else 0):
+        with suppress(_NoChannel):
+            return _copy(way, left_out, way.on_progress, beside=0)
+        time.sleep(_MOMENT)
+    return _copy(way, left_out, way.on_progress)
 
 
 def _side_by_side(
@@ -233,15 +246,16 @@ def _side_by_side(
             is_full=lambda: is_over() or bool(way.is_full and way.is_full()),
         )
 
-    with beside(way.remote, shares, bring) as lanes:
-        with listed(with_lanes(left_out, shares), part, bare) as file:
-            try:
-                argv = way.whole(left_out=file, beside=others)
-                first = _copy(way, argv, total.part() if total else None, joins=True)
-            except _NoChannel:
-                channels.refused(way.remote, 1)
-                return Copied({}), False
-        is_whole = lanes.have_all()
+    first, is_whole = Copied({}), False
+    with (
+        listed(with_lanes(left_out, shares), part, bare) as file,
+        beside(way.remote, shares, bring) as lanes,
+    ):
+        try:
+            first = _copy(way, file, total.part() if total else None, others)
+            is_whole = lanes.have_all()
+        except _NoChannel:
+            channels.refused(way.remote, 1)
     stdout = b"\n".join(lanes.told)
     files = _joined(first.files, _files_of(stdout, part))
     return first._replace(bytes=first.bytes + traffic_of(stdout), files=files), is_whole
@@ -263,11 +277,14 @@ def _with(more: Sequence[str], argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def _copy(
-    way: _Way, argv: Sequence[str], on_progress: OnProgress | None, *, joins: bool = False
+    way: _Way, left_out: Path | None, on_progress: OnProgress | None, beside: int | None = None
 ) -> Copied:
-    """What became of one rsync for all of the runs; with `joins`, in the open connection alone."""
+    """What became of one rsync for all of the runs, with so many lanes beside it.
+
+    Raises _NoChannel where it was to join the connection that is open, and could not.
+    """
     remote, part, folders = way.remote, way.part, way.folders
-    argv = _with(way.more, argv)
+    argv = _with(way.more, way.whole(left_out=left_out, beside=beside))
     faults: dict[str, str] = {}
     links: dict[str, list[tuple[str, str]]] = {}
     files: dict[str, list[str]] = {}
@@ -292,7 +309,7 @@ def _copy(
         if done.code in (0, VANISHED):
             continue
         if done.code != PARTIAL:
-            if joins and had_no_channel(done):
+            if beside is not None and had_no_channel(done):
                 raise _NoChannel
             raise failure(remote, done, sending=way.sending)
         found, complaints = unreadable(done.stderr, group, folders)

@@ -181,6 +181,11 @@ def _checked(host: RemoteHost, here: LocalHost, ids: Sequence[str], answer: Surv
             "in one of the two.",
         )
     states = {run_id: _state(host, run_id, answer["states"].get(run_id)) for run_id in ids}
+    most = MOST_LARGE  # of all runs together
+    for run_id, state in states.items():
+        most -= len(state["large"]) if state else 0
+        if most < 0:
+            raise _nonsense(host, run_id)
     return Survey(states, told if _is_name(told) else None)
 
 
@@ -194,7 +199,7 @@ def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
         is_pattern(path) and path[0] != "/" for path, _ in not_coming
     ):
         raise _nonsense(host, run_id)
-    if len(state["large"]) > MOST_LARGE or not all(_is_file(path) for path, _ in state["large"]):
+    if not all(_is_file(path) for path, _ in state["large"]):
         raise _nonsense(host, run_id)
     if not _is_name(state["stamp"]):
         state["stamp"] = ""

@@ -109,6 +109,7 @@ LIES: list[Any] = [
     {"states": {A: {"status": ["completed"]}}},
     {"states": {A: {"status": "running", "left_out": [["../x", 1]]}}},
     {"states": {A: {"status": "running", "left_out": [], "inputs": [["../x", 1]]}}},
+    {"states": {A: {**STATE, "status": "running", "bytes": None, "large": [["../x", 1 << 20]]}}},
     {"files": [{"path": 3, "size": 1}], "run_dir": "/x", "left_out": [], "links": []},
 ]
 

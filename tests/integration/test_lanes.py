@@ -16,6 +16,7 @@ from test_unreachable import another_sshd, own_connections
 
 from guild_sync.agent.protocol import LARGE
 from guild_sync.config import remotes
+from guild_sync.rsync import channels
 from guild_sync.transport import ssh
 
 __all__ = ["own_connections"]
@@ -127,14 +128,20 @@ def test_what_is_here_needs_no_lane_and_few_or_small_files_have_none(
     assert lanes_of(rsyncs.lists()) == []
 
 
-def test_without_a_distance_there_is_one_lane(
-    guild: Guild, sshd: Server, there: Path, far: str, rsyncs: Rsyncs
+def test_a_distance_is_found_out_over_the_one_connection(
+    guild: Guild, sshd: Server, there: Path, rsyncs: Rsyncs
 ) -> None:
-    guild.configure(far=sshd.keys(there))
-    for number in range(4):
-        (there / "runs" / RUN / f"file-{number}").write_bytes(bytes(3 * LARGE))
-    guild.ok("pull", far, "-y")
-    assert lanes_of(rsyncs.lists()) == []
+    run = write_run(there, RUN)
+    for number in range(3):
+        (run / f"file-{number}").touch()
+        os.truncate(run / f"file-{number}", channels.LEAST_BYTES // 3 + 9 - number)
+    with relayed(guild, sshd, there) as far:
+        far.delay = 0.02
+        guild.ok("pull", "far", "-y")
+        assert far.accepted == 1
+        assert lanes_of(rsyncs.lists()) == OF_LANES[:2]
+        assert same(guild, there)
+        ssh.disconnect(remotes.remote("far"))
 
 
 def test_what_is_left_out_and_what_is_to_go_is_as_by_one(
@@ -222,8 +229,9 @@ def test_a_connection_that_is_cut_at_any_byte(
             far.cut()
             far.limit = random.randrange(20_000, sum(SIZES))
             done = guild("sync")
-            check_between(guild, there, done)
-            assert done.code == 3, done
+            if done.code:  # else it was the lanes that were cut, and the last rsync has logged in
+                check_between(guild, there, done)
+                assert done.code == 3, done
             far.limit = None
             far.cut()
             check_after(guild, there, "far")
