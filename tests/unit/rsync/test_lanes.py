@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.config.remotes import Remote
-from guild_sync.rsync import channels, lanes
+from guild_sync.rsync import channels, copies, lanes
 from guild_sync.rsync.lanes import Lane
 from guild_sync.rsync.output import Figures, Sum
 from guild_sync.rsync.parts import Part
@@ -202,6 +203,73 @@ def test_the_deadline_of_the_thread_that_began_them_is_theirs(remote: Remote) ->
         tried(remote, 1, copy)
     assert found[0] is not None
     assert 0 < found[0] <= 1000
+
+
+# What each rsync is told.
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[str]]]:
+    """The rsyncs that were started: of each its names, its options, and what is left out."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "rsync").write_text(
+        "#!/bin/sh\n"
+        f"cat > {folder}/$$.names\n"
+        f'for word; do echo "$word" >> {folder}/$$.words; case $word in\n'
+        f"--exclude-from=*) cat ${{word#*=}} > {folder}/$$.out;; esac; done\n"
+    )
+    (folder / "rsync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def read() -> list[list[str]]:
+        found = []
+        for names in folder.glob("*.names"):
+            out = names.with_suffix(".out")
+            left_out = out.read_bytes() if out.exists() else b""
+            words = names.with_suffix(".words").read_text()
+            found.append([names.read_bytes().decode(), words, left_out.decode()])
+        return sorted(found, key=lambda each: (not each[0].endswith("/\0"), each[0]))
+
+    return read
+
+
+def test_the_one_beside_lanes_leaves_out_what_they_bring_and_alone_removes(
+    remote: Remote, told: Callable[[], list[list[str]]], tmp_path: Path
+) -> None:
+    copied = copies.pull(
+        *(remote, "/there", [A, B], tmp_path, tmp_path / ".in"),
+        delete=True,
+        left_out={A: ["old"]},
+        large={A: files(3, 2), B: files(2, 1)},
+        lanes=3,
+    )
+    assert copied.faults == {}
+    one, *others = told()
+    assert one[0] == f"{A}/\0{B}/\0"
+    assert sorted(one[2].split("\0")[:-1]) == [
+        *(f"/{A}/f1", f"/{A}/old", f"/{B}/f0", f"/{B}/f1"),
+    ]
+    assert "--delete-delay\n" in one[1]
+    assert [names for names, _, _ in others] == [f"{A}/f1\0", f"{B}/f0\0{B}/f1\0"]
+    for _, words, left_out in others:
+        assert "--delete-delay" not in words
+        assert left_out == ""
+    same = [set(words.splitlines()) for _, words, _ in others]
+    assert {w for w in one[1].splitlines() if "delete" not in w and "-from" not in w} < same[0]
+
+
+def test_after_a_lane_that_failed_one_does_all_as_without(
+    remote: Remote, told: Callable[[], list[list[str]]], tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "rsync"
+    program.write_text(f"{program.read_text()}! grep -q f0 {tmp_path}/bin/$$.names\n")
+    large = {A: files(2, 2)}
+    copies.push(remote, tmp_path, [A], "/there", "/there/.in", large=large, lanes=2)
+    first, second, lane = told()
+    assert first[0] == second[0] == f"{A}/\0"
+    assert lane[0] == f"{A}/f0\0"
+    assert sorted([first[2], second[2]]) == ["", f"/{A}/f0\0"]
 
 
 # Progress.
