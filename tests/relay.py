@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -15,12 +16,14 @@ class Relay:
 
     `limit` is how many bytes each connection may carry from the server; once they are
     through, it is cut, or with `stalls` it carries nothing more. `refuses` is asked for
-    each connection, by its number from 1 on, whether to close it at once.
+    each connection, by its number from 1 on, whether to close it at once. What goes to the
+    server waits for so many seconds (`delay`).
     """
 
     def __init__(self, target: int) -> None:
         self.limit: int | None = None
         self.stalls = False
+        self.delay = 0.0
         self.refuses: Callable[[int], bool] = lambda number: False
         self.accepted = 0
         self.carried = 0  # bytes from the server, of all connections
@@ -64,6 +67,7 @@ class Relay:
         with suppress(OSError):
             while data := client.recv(_CHUNK):
                 self.sent += len(data)
+                time.sleep(self.delay)
                 server.sendall(data)
         self._close(server)
 

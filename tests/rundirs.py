@@ -47,6 +47,7 @@ def state(status: str | None, **known: Value) -> State:
         "retries": 0,
         "stalls": 0,
         "sample": (0, 0),
+        "large": [],
     }
     return {**found, **known}  # type: ignore[typeddict-item]
 

@@ -110,6 +110,7 @@ SPECIFIER = re.compile(r"(~=|===?|!=|<=|>=|<|>)\s*v?(\d{1,9}(?:\.\d{1,9}){0,3})(
 CACHE = "__pycache__"
 
 MOST = 50_000  # paths that are left out of all runs of one copy
+LARGE, MOST_LARGE = 1 << 20, 500  # bytes of a file that is told by itself, and how many are
 
 # ---- streams: packets of a kind, the length of what follows, and that; the last one is an END
 
@@ -286,6 +287,7 @@ class State(TypedDict):
     retries: Count  # attempts that its runner has begun again
     stalls: Count  # attempts that have stalled
     sample: Tuple[Count, Count]  # bytes of some of its files, and about how many once packed
+    large: List[Tuple[str, Count]]  # path and size of files that may be copied by themselves
 
 
 if TYPE_CHECKING:

@@ -228,7 +228,9 @@ def _without(meant: _Meant, ids: Collection[str]) -> _Meant:
 def _read_again(job: _Job, meant: _Meant) -> _Meant:
     """The same runs, and how they are now: the status must be from just before the copy."""
     ids = list(meant.states)
-    told = survey.survey(meant.host, job.here, ids, meant.selection, False, room=meant.free)
+    told = survey.survey(
+        meant.host, job.here, ids, meant.selection, False, room=meant.free, copying=True
+    )
     return meant._replace(states=told.states)
 
 

@@ -88,6 +88,7 @@ class Remote:
     guild_home: str = ".guild"
     bwlimit: str | None = None
     compress: str = AUTO
+    lanes: int | None = None  # rsyncs side by side; None: as many as the distance is worth
     places: int | None = None  # how many trials of batches it has at a time; None: needs tell
     track: bool = True  # whether runs that are started there are brought home
     pull: Selection = USUAL

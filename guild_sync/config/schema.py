@@ -116,6 +116,7 @@ REMOTE_KEYS: dict[str, Schema] = {
         ),
         error="must be a rate that rsync takes, such as 1000 (KiB/s) or 1.5m",
     ),
+    "lanes": Schema(And(_whole, lambda n: 0 < n < 9), error="must be a number from 1 to 8"),
     "compress": Schema(Or(bool, "auto"), error="must be yes, no or auto"),
     "rsync-path": Schema(
         And(str, PROGRAM.match), error="must be the path of a program there, without spaces"

@@ -442,6 +442,7 @@ class AgentClient(ABC):
         room: int | None = None,
         reading: bool = False,
         packing: bool = False,
+        large: bool = False,
     ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
@@ -452,6 +453,7 @@ class AgentClient(ABC):
             room=room,
             reading=reading,
             packing=packing,
+            large=large,
         )
 
     def offer(
@@ -462,6 +464,7 @@ class AgentClient(ABC):
         room: int | None = None,
         look_only: bool = False,
         packing: bool = False,
+        large: bool = False,
     ) -> protocol.Offer:
         return self.ask(
             Functions.offer,
@@ -471,6 +474,7 @@ class AgentClient(ABC):
             room=room,
             look_only=look_only,
             packing=packing,
+            large=large,
         )
 
     def tracked(self) -> list[tuple[RunId, str]]:

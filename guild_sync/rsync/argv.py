@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from guild_sync.agent.protocol import CACHE, NOTES
@@ -48,17 +49,21 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
 
 
-def base_argv(remote: Remote, reading: int = 0) -> tuple[str, ...]:
-    """What every rsync of ours has in common; `reading` has the bytes that it reads to compare."""
+def base_argv(remote: Remote, reading: int = 0, beside: int | None = None) -> tuple[str, ...]:
+    """What every rsync of ours has in common; `reading` has the bytes that it reads to compare.
+
+    Where it has to join the connection that is open, `beside` has how many others work for the
+    same copy.
+    """
     silent = (remote.timeout or IO_TIMEOUT) + min(reading // SLOWEST_READ, LONGEST_READ)
     argv = [
         "rsync",
         f"--timeout={silent}",
         "-s",
     ]  # -s: remote paths are not for a shell
-    argv += ["-e", ssh_config.rsync_shell(remote)]
+    argv += ["-e", ssh_config.rsync_shell(remote, joins=beside is not None)]
     if remote.bwlimit:
-        argv.append(f"--bwlimit={remote.bwlimit}")
+        argv.append(f"--bwlimit={_share(remote.bwlimit, (beside or 0) + 1)}")
     if remote.rsync_path:
         argv.append(f"--rsync-path={remote.rsync_path}")
     if remote.compress in (YES, FAST):
@@ -66,6 +71,12 @@ def base_argv(remote: Remote, reading: int = 0) -> tuple[str, ...]:
     if remote.compress == FAST:
         argv.append("--compress-level=1")  # of zstd, on which the two rsyncs agree by themselves
     return tuple(argv)
+
+
+def _share(rate: str, of: int) -> str:
+    """An equal part of a rate, in rsync's words."""
+    number, unit = re.split(r"(?<=[\d])(?![\d.])", rate, maxsplit=1)
+    return rate if of == 1 else f"{float(number) / of:.4f}{unit}"
 
 
 def place(remote: Remote, path: str) -> str:
@@ -85,6 +96,7 @@ def pull_argv(
     rules: Path | None = None,
     is_moved: bool = False,
     reading: int | None = None,
+    beside: int | None = None,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
@@ -94,11 +106,14 @@ def pull_argv(
     folder that a link out of the runs leads to comes in its place. `rules` is a file with
     those by which it removes some of what else is in those runs here. With `is_moved`,
     `runs_here` is the directory of the one run that is copied. With `reading`, the bytes of
-    those runs, what is in their files is compared, rather than their sizes and times.
+    those runs, what is in their files is compared, rather than their sizes and times. With
+    `beside`, it joins the connection that is open, and so many others work for the same copy.
     """
     source, target = place(remote, runs_there), str(runs_here)
     within = _within(str(temporary), target, is_moved)
-    argv = _copy_argv(remote, source, target, within, delete, left_out, rules, is_moved, reading)
+    argv = _copy_argv(
+        remote, source, target, within, delete, left_out, rules, is_moved, reading, beside
+    )
     # Beside --safe-links, which is what the receiver goes by: a sender may send what it likes.
     return (argv[0], "--copy-unsafe-links", *argv[1:]) if copy_links else argv
 
@@ -137,11 +152,14 @@ def push_argv(
     delete: bool = False,
     is_moved: bool = False,
     left_out: Path | None = None,
+    beside: int | None = None,
 ) -> tuple[str, ...]:
     """As `pull_argv`, from here to there."""
     source, target = str(runs_here), place(remote, runs_there)
     within = _within(temporary, runs_there, is_moved)
-    return _copy_argv(remote, source, target, within, delete, left_out, is_moved=is_moved)
+    return _copy_argv(
+        remote, source, target, within, delete, left_out, is_moved=is_moved, beside=beside
+    )
 
 
 def _within(temporary: str, target: str, is_moved: bool) -> str:
@@ -161,10 +179,11 @@ def _copy_argv(
     rules: Path | None = None,
     is_moved: bool = False,
     reading: int | None = None,
+    beside: int | None = None,
 ) -> tuple[str, ...]:
     top = "/" if is_moved else "/*/"
     return (
-        *base_argv(remote, reading or 0),
+        *base_argv(remote, reading or 0, beside),
         *_COPY_OPTIONS,
         *(["--checksum"] if reading is not None else []),
         # With --files-from it looks into the folders that are named there alone: not at

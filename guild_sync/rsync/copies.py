@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Incomplete
+from guild_sync.rsync import channels
 from guild_sync.rsync.argv import OUT_FORMAT, environment, pull_argv, push_argv
 from guild_sync.rsync.failures import (
     PARTIAL,
     VANISHED,
     blamed,
     failure,
+    had_no_channel,
     reason_of,
     unreadable,
 )
-from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, came, links_of, traffic_of
+from guild_sync.rsync.lanes import Lane, Large, beside, dealt, with_lanes
+from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, Sum, came, links_of, traffic_of
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts, rules
 from guild_sync.transport import question, watched
 from guild_sync.transport.process import Completed
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
-
-
-_PLANNED = r"[<>]f\S* (?P<size>\d+) (?P<name>.*)"
+_MOST_TRIES, _MOMENT = 5, 0.2  # to get a channel that others leave, and the seconds between two
 
 
 class Copied(NamedTuple):
@@ -42,6 +46,29 @@ class Copied(NamedTuple):
 
 
 _PLANNED = r"[<>]f\S* (?P<size>\d+) (?P<name>.*)"
+
+
+class _NoChannel(Exception):
+    """The connection that is open took no rsync more."""
+
+
+class _Way(NamedTuple):
+    """The runs that one rsync copies, one way or the other, or several side by side.
+
+    `whole` makes the words of the one that brings all, or all that no lane does, and removes what
+    is to go; `lane` those of a lane. `more` are further words of each. `folders` are those of the
+    runs, there and here. `is_full` says that there is no room for more.
+    """
+
+    remote: Remote
+    part: Part
+    whole: Callable[..., tuple[str, ...]]
+    lane: Callable[..., tuple[str, ...]]
+    folders: Sequence[str]
+    on_progress: OnProgress | None = None
+    more: Sequence[str] = ()
+    is_full: Callable[[], bool] | None = None
+    sending: bool = False
 
 
 def pull(
@@ -59,6 +86,8 @@ def pull(
     bare: Collection[str] = (),
     is_full: Callable[[], bool] | None = None,
     reading: int | None = None,
+    large: Large | None = None,
+    lanes: int = 1,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
@@ -66,30 +95,31 @@ def pull(
     `on_progress` is told how far it is. `moved` has where a run lies that is a link here. Of runs
     that are `bare` metadata and output come, and nothing else. With `reading`, their bytes, what
     differs comes though its size and time do not. The copy is ended once `is_full` says that
-    there is no room here for more.
+    there is no room here for more. With several `lanes`, so many rsyncs copy side by side, to
+    which the `large` files are dealt out.
     Raises Unreachable where the connection fails, Incomplete where there is no room, RemoteError
     and GuildError for what stops all of them.
     """
+    # What is replaced is of runs that have ended: no mark says that they are not whole.
+    flushed = ["--fsync"] if reading is not None and _can_flush() else []
+    more = (*flushed, f"--out-format={OUT_FORMAT}")
     done = []
     for part in parts(ids, moved, str(runs_here)):
-        with listed(left_out or {}, part, bare) as file, rules(removable or {}, part) as may_go:
-            argv = pull_argv(
+        with rules(removable or {}, part) as may_go:
+            lane = partial(
+                pull_argv,
                 remote,
                 runs_there,
                 Path(part.target),
                 temporary,
-                delete,
-                file,
-                copy_links,
-                may_go,
-                part.is_moved,
-                reading,
+                copy_links=copy_links,
+                is_moved=part.is_moved,
+                reading=reading,
             )
-            # What is replaced is of runs that have ended: no mark says that they are not whole.
-            flushed = ["--fsync"] if reading is not None and _can_flush() else []
-            argv = (argv[0], *flushed, f"--out-format={OUT_FORMAT}", *argv[1:])
+            whole = partial(lane, delete=delete, rules=may_go)
             folders = (runs_there, part.target)
-            done.append(_copy(remote, argv, part, folders, on_progress, is_full))
+            way = _Way(remote, part, whole, lane, folders, on_progress, more, is_full)
+            done.append(_copied(way, left_out or {}, bare, dealt(part, large or {}, bare, lanes)))
     return _together(done)
 
 
@@ -141,7 +171,7 @@ def plan(
                 reading=reading,
             )
             argv = (argv[0], "--dry-run", f"--out-format={OUT_FORMAT}", *argv[1:])
-            done = _tried(argv, part.ids, None, is_moved, kept=(b"<f", b">f"))
+            done = _tried(argv, names_of(part.ids, is_moved), None, kept=(b"<f", b">f"))
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
         for line in done.stdout.decode("utf-8", "replace").splitlines():
@@ -164,27 +194,98 @@ def push(
     delete: bool = False,
     moved: Mapping[str, str] = {},
     left_out: LeftOut | None = None,
+    large: Large | None = None,
+    lanes: int = 1,
 ) -> Copied:
     """As `pull`, from here to there; `moved` has where runs lie that are links there."""
     done = []
     for part in parts(ids, moved, runs_there):
-        with listed(left_out or {}, part) as file:
-            argv = push_argv(remote, runs_here, part.target, temporary, delete, part.is_moved, file)
-            folders = (part.target, str(runs_here))
-            done.append(_copy(remote, argv, part, folders, on_progress, sending=True))
+        lane = partial(push_argv, remote, runs_here, part.target, temporary, is_moved=part.is_moved)
+        whole = partial(lane, delete=delete)
+        folders = (part.target, str(runs_here))
+        way = _Way(remote, part, whole, lane, folders, on_progress, sending=True)
+        done.append(_copied(way, left_out or {}, (), dealt(part, large or {}, (), lanes)))
     return _together(done)
 
 
+def _copied(way: _Way, left_out: LeftOut, bare: Collection[str], shares: Sequence[Lane]) -> Copied:
+    """Have the runs copied, side by side where there are `shares` of lanes.
+
+    Whatever a lane could not bring, the last rsync does, alone, and says what is not whole.
+    """
+    first, is_whole = _side_by_side(way, left_out, bare, shares) if shares else (Copied({}), False)
+    if is_whole:
+        return first
+    with listed(left_out, way.part, bare) as file:
+        last = _last(way, file)
+    return last._replace(bytes=first.bytes + last.bytes, files=_joined(first.files, last.files))
+
+
+def _last(way: _Way, left_out: Path | None) -> Copied:
+    """What became of the one rsync that works alone."""
+    # Lanes that were ended may hold their channels for a moment: no other login for that.
+    for _ in range(_MOST_TRIES if channels.are_few(way.remote) else 0):
+        with suppress(_NoChannel):
+            return _copy(way, left_out, way.on_progress, beside=0)
+        time.sleep(_MOMENT)
+    return _copy(way, left_out, way.on_progress)
+
+
+def _side_by_side(
+    way: _Way, left_out: LeftOut, bare: Collection[str], shares: Sequence[Lane]
+) -> tuple[Copied, bool]:
+    """What came by the lanes and the one rsync beside them, and whether that is all."""
+    part, others = way.part, len(shares)
+    total = Sum(way.on_progress) if way.on_progress else None
+    progress = {lane: total.part(lane.bytes) for lane in shares} if total else {}
+
+    def bring(lane: Lane, is_over: Callable[[], bool]) -> Completed:
+        return _tried(
+            _with(way.more, way.lane(beside=others)),
+            part.names_of_files(lane.files),
+            progress.get(lane),
+            is_full=lambda: is_over() or bool(way.is_full and way.is_full()),
+        )
+
+    first, is_whole = Copied({}), False
+    with (
+        listed(with_lanes(left_out, shares), part, bare) as file,
+        beside(way.remote, shares, bring) as lanes,
+    ):
+        try:
+            first = _copy(way, file, total.part() if total else None, others)
+            is_whole = lanes.have_all()
+        except _NoChannel:
+            channels.refused(way.remote, 1)
+    stdout = b"\n".join(lanes.told)
+    files = _joined(first.files, _files_of(stdout, part))
+    return first._replace(bytes=first.bytes + traffic_of(stdout), files=files), is_whole
+
+
+def _files_of(stdout: bytes, part: Part) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    for run_id, path in came(stdout, part):
+        files.setdefault(run_id, []).append(path)
+    return files
+
+
+def _joined(one: Mapping[str, list[str]], other: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {i: [*one.get(i, ()), *other.get(i, ())] for i in (*one, *other)}
+
+
+def _with(more: Sequence[str], argv: Sequence[str]) -> tuple[str, ...]:
+    return (argv[0], *more, *argv[1:])
+
+
 def _copy(
-    remote: Remote,
-    argv: Sequence[str],
-    part: Part,
-    folders: Sequence[str],
-    on_progress: OnProgress | None,
-    is_full: Callable[[], bool] | None = None,
-    *,
-    sending: bool = False,
+    way: _Way, left_out: Path | None, on_progress: OnProgress | None, beside: int | None = None
 ) -> Copied:
+    """What became of one rsync for all of the runs, with so many lanes beside it.
+
+    Raises _NoChannel where it was to join the connection that is open, and could not.
+    """
+    remote, part, folders = way.remote, way.part, way.folders
+    argv = _with(way.more, way.whole(left_out=left_out, beside=beside))
     faults: dict[str, str] = {}
     links: dict[str, list[tuple[str, str]]] = {}
     files: dict[str, list[str]] = {}
@@ -195,7 +296,8 @@ def _copy(
         if not groups:
             break
         group = groups.pop()
-        done = _tried(argv, group, on_progress, part.is_moved, is_full=is_full)
+        names = names_of(group, part.is_moved)
+        done = _tried(argv, names, on_progress, is_full=way.is_full)
         if done.was_forbidden:
             raise Incomplete(
                 f"no room: a copy from {remote.name} was ended before the disk here was full",
@@ -204,12 +306,13 @@ def _copy(
             )
         traffic += traffic_of(done.stdout)
         links.update(links_of(done.stdout, part))
-        for run_id, path in came(done.stdout, part):
-            files.setdefault(run_id, []).append(path)
+        files = _joined(files, _files_of(done.stdout, part))
         if done.code in (0, VANISHED):
             continue
         if done.code != PARTIAL:
-            raise failure(remote, done, sending=sending)
+            if beside is not None and had_no_channel(done):
+                raise _NoChannel
+            raise failure(remote, done, sending=way.sending)
         found, complaints = unreadable(done.stderr, group, folders)
         unread.update(found)
         if found and "rsync: " not in complaints:
@@ -229,14 +332,12 @@ def _copy(
 
 def _tried(
     argv: Sequence[str],
-    ids: Sequence[str],
+    names: bytes,
     on_progress: OnProgress | None,
-    is_moved: bool,
     kept: tuple[bytes, ...] = TOLD,
     is_full: Callable[[], bool] | None = None,
 ) -> Completed:
-    """How rsync ended for these runs; of its stdout, the lines that begin with one of `kept`."""
-    names = names_of(ids, is_moved)
+    """How rsync ended for these names; of its stdout, the lines that begin with one of `kept`."""
     if on_progress:
         argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
     for _ in range(2):

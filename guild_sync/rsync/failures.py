@@ -17,6 +17,8 @@ VANISHED = 24  # normal for a run that is running
 COMMAND_NOT_FOUND = 127
 _CONNECTION = (STREAM_ERROR, 10, 30, 35, ssh_failures.CONNECTION_FAILED)
 _INTERRUPTED = (19, 20)
+# What ssh says that was to join a connection (`rsync_shell`), and has no channel in it.
+_NO_CHANNEL = r"Session open refused by peer|UNKNOWN port 65535"
 WRONG_PATH = "Correct 'rsync-path' of the remote in the config file."
 
 # A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
@@ -107,6 +109,11 @@ def blamed(
 def _top(folders: Sequence[str]) -> str:
     """What a run's name comes behind in a whole path, as a part of a pattern."""
     return "|".join(re.escape(folder.rstrip("/") + "/") for folder in folders)
+
+
+def had_no_channel(done: process.Completed) -> bool:
+    """Whether an rsync that was to join the connection that is open could not."""
+    return done.code != 0 and bool(re.search(_NO_CHANNEL, done.stderr))
 
 
 def missing(remote: Remote) -> str:

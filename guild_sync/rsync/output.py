@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from guild_sync.rsync.parts import Part
@@ -47,6 +49,52 @@ class KeptLines:
                 self.kept.append(line)
             elif self._on_progress and (match := re.match(_PROGRESS, line)):
                 self._on_progress(_figures(match))
+
+
+class Sum:
+    """The progress of several rsyncs as that of one."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._latest: dict[int, tuple[Figures, int | None]] = {}
+
+    def part(self, total: int | None = None) -> OnProgress:
+        """Takes the figures of one of them, which is to bring so many bytes, if that is known."""
+        with self._lock:
+            number = len(self._latest)
+            self._latest[number] = Figures(0, 0.0, "", ""), total
+
+        def tell(figures: Figures) -> None:
+            with self._lock:
+                self._latest[number] = figures, total
+                self._on_progress(_sum(list(self._latest.values())))
+
+        return tell
+
+
+def _sum(parts: Sequence[tuple[Figures, int | None]]) -> Figures:
+    done = sum(figures.bytes for figures, _ in parts)
+    total = sum(
+        whole or (figures.bytes / figures.part if figures.part else 0) for figures, whole in parts
+    )
+    speed = sum(_rate(figures.speed) for figures, _ in parts if figures.part < 1)
+    left = int((total - done) / speed) if total > done and speed else 0
+    shown = f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
+    return Figures(done, min(1.0, done / total) if total else 0.0, _shown(speed), shown)
+
+
+def _rate(speed: str) -> float:
+    """Bytes a second, as rsync shows them; 0 for what is none."""
+    found = re.fullmatch(r"(\d+(?:[.,]\d+)?)([kMGT]?)B/s", speed)
+    return (
+        float(found[1].replace(",", ".")) * 1024 ** " kMGT".index(found[2] or " ") if found else 0
+    )
+
+
+def _shown(rate: float) -> str:
+    power = min(3, max(1, int(math.log(rate, 1024)))) if rate >= 1 else 1
+    return f"{rate / 1024**power:.2f}{' kMG'[power]}B/s"
 
 
 def traffic_of(stdout: bytes) -> int:

@@ -33,6 +33,12 @@ class Part(NamedTuple):
         run_id, _, path = name.partition("/")
         return run_id, path
 
+    def names_of_files(self, files: Sequence[tuple[str, str]]) -> bytes:
+        """Files, as run and path, as rsync is told of them."""
+        # As in `names_of`; and what is no text travels as surrogates.
+        end = "/./" if self.is_moved else "/"
+        return b"".join(os.fsencode(f"{run_id}{end}{path}\0") for run_id, path in files)
+
 
 def parts(ids: Sequence[str], moved: Mapping[str, str], target: str) -> Iterator[Part]:
     """What one rsync each copies of these runs: those in `target`, and each that was moved."""

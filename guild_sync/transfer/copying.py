@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
+from guild_sync.agent.protocol import State
 from guild_sync.errors import GuildError, Incomplete, RunNotFound
 from guild_sync.hooks.events import Change
 from guild_sync.hosts.remote import RemoteHost
@@ -12,6 +13,7 @@ from guild_sync.output.formats import counted, size
 from guild_sync.output.progress import progress
 from guild_sync.output.terminal import clean
 from guild_sync.rsync.copies import Copied
+from guild_sync.rsync.lanes import Large
 
 Say = Callable[[str], None]
 
@@ -26,6 +28,22 @@ def copy_runs(
         return Copied({})
     with progress(f"{way} ") as on_progress:
         return copy(on_progress=on_progress, delete=delete)
+
+
+def large_files(
+    states: Mapping[str, State], is_there: Callable[[str, str, int], bool]
+) -> dict[str, list[tuple[str, int]]]:
+    """Of each run the large files that a copy brings; `is_there` says which it need not."""
+    return {
+        run_id: [(path, size) for path, size in state["large"] if not is_there(run_id, path, size)]
+        for run_id, state in states.items()
+        if state["large"]
+    }
+
+
+def sizes_of(large: Large) -> list[int]:
+    """The sizes of all these files."""
+    return [size for files in large.values() for _, size in files]
 
 
 def warn_of_lost(

@@ -7,6 +7,7 @@ given the status that was read.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -18,10 +19,10 @@ from guild_sync.errors import GuildError
 from guild_sync.hooks.events import EXPECTED, RETRIED, STALLED, Change, ChangeListener
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.rsync import copies
+from guild_sync.rsync import channels, copies
 from guild_sync.rsync.packing import note_copy, packing
 from guild_sync.transfer import copying
-from guild_sync.transfer.copying import Say, copy_runs
+from guild_sync.transfer.copying import Say, copy_runs, large_files, sizes_of
 from guild_sync.transfer.room import Room
 from guild_sync.transfer.survey import paths_left_out
 from guild_sync.transport import watched
@@ -86,6 +87,8 @@ def pull(
     Raises Incomplete where what comes is so much more that the copy had to be ended.
     """
     watched.prepare()  # before there was news, there was nothing to copy with it
+    coming = large_files(states, partial(_is_here, Path(here.home, "runs")))
+    lanes = channels.lanes(host.remote, sizes_of(coming))
     begun = here.begin_copy(states, host.name, named)
     foreign = begun["foreign"]
     faults: dict[str, str] = dict(begun["refused"])
@@ -108,6 +111,8 @@ def pull(
         removable=removable,
         moved=begun["moved"],
         reading=reading,
+        large=coming,
+        lanes=lanes(),
     )
     own_room = room or Room(0)
     plan = partial(copies.plan, host.remote, source, ids, target, left_out, reading)
@@ -165,6 +170,14 @@ def pull(
     return Pulled(
         *(faults, changes, copied.bytes, conflicts, unreadable, foreign, came, no_room, forsaken)
     )
+
+
+def _is_here(runs: Path, run_id: str, path: str, size: int) -> bool:
+    """Whether such a file is here already, which needs nobody to bring it."""
+    try:
+        return os.lstat(runs / run_id / path).st_size == size
+    except OSError:
+        return False
 
 
 def _attempts_since(before: tuple[int, int], state: State) -> dict[str, int]:

@@ -10,14 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from guild_sync.agent.protocol import FINAL, NOTES, Copy, SentNotes, State
-from guild_sync.config.remotes import Remote
 from guild_sync.config.selection import is_pattern
 from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.rsync import copies
+from guild_sync.rsync import channels, copies
 from guild_sync.rsync.packing import may_pack, note_copy, packing
-from guild_sync.transfer.copying import Say, copy_runs, warn_of_conflicts
+from guild_sync.transfer.copying import Say, copy_runs, sizes_of, warn_of_conflicts
 
 
 def push(
@@ -37,6 +36,10 @@ def push(
     wanted = {i: state for i, state in states.items() if i not in faults}
     if not wanted:
         return faults
+    told = _told(host, here, list(wanted))
+    remote = packing(host.remote, told.values(), "to")
+    large = {i: state["large"] for i, state in told.items()}
+    lanes = channels.lanes(remote, sizes_of(large))
     begun = host.begin_push(wanted, *_sender(host, here))
     faults.update(begun["refused"])
     ids = [run_id for run_id in wanted if run_id not in faults]
@@ -44,9 +47,10 @@ def push(
     moved = _moved(begun["moved"], ids)
     # What is not here on purpose is not to go there.
     left_out = {i: _without(copy) for i, copy in here.copies(ids).items()} if delete else {}
-    remote = _packing(host, here, ids)
     push_runs = partial(copies.push, remote, source, ids, target, begun["incoming"])
-    copy = partial(push_runs, moved=moved, left_out=left_out)
+    # What is there whole already needs no lane.
+    coming = {i: files for i, files in large.items() if begun["before"].get(i) not in FINAL}
+    copy = partial(push_runs, moved=moved, left_out=left_out, large=coming, lanes=lanes())
     try:
         began = time.monotonic()
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)
@@ -67,12 +71,15 @@ def push(
     return faults
 
 
-def _packing(host: RemoteHost, here: LocalHost, ids: Sequence[str]) -> Remote:
-    """The remote, with whether these runs are compressed on their way there."""
-    if not may_pack(host.remote, "to"):
-        return host.remote
-    told = here.survey(ids, stamps=False, look_only=True, selection=None, packing=True)
-    return packing(host.remote, told["states"].values(), "to")
+def _told(host: RemoteHost, here: LocalHost, ids: Sequence[str]) -> Mapping[str, State]:
+    """How well the files of runs here pack, and which are large, where a copy is to know it."""
+    packs, is_dealt = may_pack(host.remote, "to"), host.remote.lanes != 1
+    if not (packs or is_dealt):
+        return {}
+    told = here.survey(
+        ids, stamps=False, look_only=True, selection=None, packing=packs, large=is_dealt
+    )
+    return told["states"]
 
 
 def _without(copy: Copy) -> list[str]:

@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from guild_sync.agent.forms import Misread, read
-from guild_sync.agent.protocol import MOST, Filters, Notes, Run, State, SurveyForm, Value
+from guild_sync.agent.protocol import (
+    MOST,
+    MOST_LARGE,
+    Filters,
+    Notes,
+    Run,
+    State,
+    SurveyForm,
+    Value,
+)
 from guild_sync.agent.store.attrs import is_encodable
 from guild_sync.config.selection import Selection, is_pattern
 from guild_sync.errors import GuildError, RemoteError
@@ -47,13 +56,15 @@ def survey(
     look_only: bool = False,
     room: int | None = None,
     reading: bool = False,
+    copying: bool = False,
 ) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
 
     A state has `left_out`, the paths and sizes of what `selection` leaves out of a copy, and
     `inputs`, those of what the run was given and a copy is without.
     With `look_only`, nothing is written there. With `room`, the bytes that are free here, it has
-    `bytes` where it may take more; with `reading`, always, and `unreadable`.
+    `bytes` where it may take more; with `reading`, always, and `unreadable`. Where a copy follows
+    (`copying`), it has `large`, what of it is worth a lane of its own.
 
     Raises Unreachable and the like, RemoteError where the answer makes no sense, and
     GuildError where the guild home there is this machine's own: nothing can be copied then.
@@ -66,6 +77,7 @@ def survey(
         room=room,
         reading=reading,
         packing=not (look_only or reading) and may_pack(host.remote),
+        large=copying and host.remote.lanes != 1,
     )
     return _checked(host, here, ids, answer)
 
@@ -79,7 +91,7 @@ def with_children(
     room: int | None = None,
 ) -> tuple[Survey, list[str]]:
     """As `survey` with stamps, and with the runs that these consist of, as `and_children`."""
-    found = survey(host, here, ids, selection, True, look_only, room)
+    found = survey(host, here, ids, selection, True, look_only, room, copying=not look_only)
     return and_children(host, here, found, selection, True, look_only, room)
 
 
@@ -106,7 +118,8 @@ def and_children(
         new = here.absent(unknown)[: MOST - len(children)] if unknown else []
         if not new:
             break
-        latest = survey(host, here, new, selection, stamps, look_only, room).states
+        told_of = survey(host, here, new, selection, stamps, look_only, room, copying=not look_only)
+        latest = told_of.states
         there = [run_id for run_id in new if latest[run_id]]
         states.update({run_id: latest[run_id] for run_id in there})
         children += there
@@ -134,8 +147,9 @@ def offer(
     look_only: bool = False,
 ) -> tuple[list[Run], Survey]:
     """The runs that are meant there, and what the remote says of them, as `survey`."""
+    large = not look_only and host.remote.lanes != 1
     packing = not look_only and may_pack(host.remote)
-    answer = host.offer(specs, filters, selection.as_request(), room, look_only, packing)
+    answer = host.offer(specs, filters, selection.as_request(), room, look_only, packing, large)
     ids = [run["id"] for run in answer["runs"]]
     _check_asked_for(host, ids, specs)
     return answer["runs"], _checked(host, here, ids, answer)
@@ -178,6 +192,11 @@ def _checked(host: RemoteHost, here: LocalHost, ids: Sequence[str], answer: Surv
             "in one of the two.",
         )
     states = {run_id: _state(host, run_id, answer["states"].get(run_id)) for run_id in ids}
+    most = MOST_LARGE  # of all runs together
+    for run_id, state in states.items():
+        most -= len(state["large"]) if state else 0
+        if most < 0:
+            raise _nonsense(host, run_id)
     return Survey(states, told if _is_name(told) else None)
 
 
@@ -191,10 +210,18 @@ def _state(host: RemoteHost, run_id: str, told: object) -> State | None:
         is_pattern(path) and path[0] != "/" for path, _ in not_coming
     ):
         raise _nonsense(host, run_id)
+    if not all(_is_file(path) for path, _ in state["large"]):
+        raise _nonsense(host, run_id)
     if not _is_name(state["stamp"]):
         state["stamp"] = ""
     state["notes"] = _likely(state["notes"])
     return state if state["status"] is not None else None
+
+
+def _is_file(path: str) -> bool:
+    """Whether it can be a file of a run's, and none of guild's own, by a path without detours."""
+    parts = path.split("/")
+    return is_pattern(path) and not {"", ".", ".."}.intersection(parts) and parts[0] != ".guild"
 
 
 def _nonsense(host: RemoteHost, run_id: str) -> RemoteError:

@@ -37,9 +37,14 @@ _OURS_ALONE = (
 )
 
 
-def rsync_shell(remote: Remote) -> str:
-    """The value of rsync's `-e`: the same ssh, the same configuration, the same connection."""
-    return f"ssh -F {config_file(remote)}"
+def rsync_shell(remote: Remote, *, joins: bool = False) -> str:
+    """The value of rsync's `-e`: the same ssh, the same configuration, the same connection.
+
+    With `joins`, it is the one that is open, or none: ssh makes none of its own where the
+    remote refuses another channel in it.
+    """
+    joining = "-o ProxyCommand=false " if joins else ""
+    return f"ssh {joining}-F {config_file(remote)}"
 
 
 def config_text(

@@ -46,6 +46,7 @@ STATE: dict[str, Any] = {
     "retries": 0,
     "stalls": 0,
     "sample": [0, 0],
+    "large": [],
 }
 
 
@@ -109,6 +110,7 @@ LIES: list[Any] = [
     {"states": {A: {"status": ["completed"]}}},
     {"states": {A: {"status": "running", "left_out": [["../x", 1]]}}},
     {"states": {A: {"status": "running", "left_out": [], "inputs": [["../x", 1]]}}},
+    {"states": {A: {**STATE, "status": "running", "bytes": None, "large": [["../x", 1 << 20]]}}},
     {"files": [{"path": 3, "size": 1}], "run_dir": "/x", "left_out": [], "links": []},
 ]
 
@@ -179,6 +181,7 @@ RUNNING: dict[str, Any] = {
     "retries": 0,
     "stalls": 0,
     "sample": [0, 0],
+    "large": [],
 }
 
 

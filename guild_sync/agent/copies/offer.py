@@ -17,6 +17,7 @@ def offer(
     room: Optional[int] = None,
     look_only: bool = False,
     packing: bool = False,
+    large: bool = False,
 ) -> Offer:
     """The runs that are meant, and how they are, as survey."""
     runs = describe.list_runs(home, specs, filters=filters, whole=True)["runs"]
@@ -29,5 +30,6 @@ def offer(
         selection=selection,
         room=room,
         packing=packing,
+        large=large,
     )
     return {"runs": runs, "states": told["states"], "home_id": told["home_id"]}

@@ -12,6 +12,7 @@ from ..files.left_out import inputs_left_out, left_out
 from ..protocol import MOST
 from ..store import inside, locks, rundir
 from ..store.home import home_id
+from .large import LargeFiles
 from .readable import readable
 from .sample import SECONDS as SAMPLE_SECONDS
 from .sample import sample
@@ -34,6 +35,7 @@ def survey(
     room: Optional[int] = None,
     reading: bool = False,
     packing: bool = False,
+    large: bool = False,
 ) -> protocol.SurveyForm:
     """How the runs are here, where they were made: `states`, as rundir.states, and `home_id`.
 
@@ -47,11 +49,13 @@ def survey(
     the most that a copy takes, which is all that is in use there where no time is left to look.
     With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
     With `packing` it has a `sample` of how well its files pack.
+    With `large`, it has `large`, files that a copy may bring each by itself (LargeFiles).
     """
     until = time.monotonic() + stamp_seconds(len(ids))
     until_sampled = time.monotonic() + SAMPLE_SECONDS
     states: Dict[str, protocol.State] = {}
     most = MOST
+    large_files = LargeFiles()
     may_exceed = room is not None and _used(rundir.runs_dir(home)) > room
     for run_id in ids:
         directory = rundir.run_dir(home, run_id)
@@ -83,7 +87,10 @@ def survey(
         if packing and found["status"] is not None:
             without = {path for path, _ in (*found["left_out"], *found["inputs"])}
             found["sample"] = sample(directory, without, until_sampled)
+        if large and found["status"] is not None:  # after it: a run that is over gets no more
+            large_files.look(run_id, directory, found)
         states[run_id] = found
+    large_files.tell(states)
     is_home = any(found["status"] is not None for found in states.values())
     return {"states": states, "home_id": home_id(home, make=is_home and not look_only)}
 

@@ -662,6 +662,7 @@ def state(directory: str) -> State:
         "retries": 0,
         "stalls": 0,
         "sample": (0, 0),
+        "large": [],
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)

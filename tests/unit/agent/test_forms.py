@@ -23,6 +23,7 @@ STATE: dict[str, object] = {
     "retries": 0,
     "stalls": 0,
     "sample": [0, 0],
+    "large": [],
 }
 
 

@@ -84,6 +84,7 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
         "guild-home: ~/runs",
         "bwlimit: 1.5m",
         "compress: yes",
+        "lanes: 2",
     )
     assert remotes.remote("gpu") == Remote(
         name="gpu",
@@ -108,6 +109,7 @@ def test_every_key_is_read(path: Path, tmp_path: Path) -> None:
         guild_home="~/runs",
         bwlimit="1.5m",
         compress="yes",
+        lanes=2,
     )
 
 
@@ -328,6 +330,9 @@ def test_what_is_cleaned(path: Path) -> None:
         ("bwlimit: fast", "bwlimit: must be a rate that rsync takes"),
         ("bwlimit: -1", "bwlimit: must be a rate that rsync takes"),
         ("bwlimit: '5 --rsh=x'", "bwlimit: must be a rate that rsync takes"),
+        ("lanes: 0", "lanes: must be a number from 1 to 8, not 0"),
+        ("lanes: 9", "lanes: must be a number from 1 to 8, not 9"),
+        ("lanes: yes", "lanes: must be a number from 1 to 8, not True"),
         ("clean: yes", "clean: must be a mapping, with older-than or keep-last, not True"),
         ("clean: {}", "clean: says neither older-than nor keep-last"),
         ("clean: {permanent: yes}", "clean: says neither older-than nor keep-last"),

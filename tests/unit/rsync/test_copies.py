@@ -113,6 +113,20 @@ def test_a_remotes_bandwidth_and_compression_are_rsyncs() -> None:
     assert rsync_argv.base_argv(remote)[-2:] == ("--bwlimit=1.5m", "--compress")
 
 
+def test_several_that_copy_at_once_join_one_connection_and_share_its_bandwidth() -> None:
+    for rate, share in (("1.5m", "0.3750m"), ("1000", "250.0000"), ("2KiB", "0.5000KiB")):
+        remote = Remote("gpu", "ssh", host="g", bwlimit=rate)
+        alone, beside = rsync_argv.base_argv(remote), rsync_argv.base_argv(remote, beside=3)
+        assert alone[-1] == f"--bwlimit={rate}"
+        assert beside[-1] == f"--bwlimit={share}"
+        joining = ssh_config.rsync_shell(remote, joins=True)
+        assert beside[beside.index("-e") + 1] == joining
+        # In place of a connection of its own, which is never made then.
+        assert joining == alone[alone.index("-e") + 1].replace(
+            "ssh", "ssh -o ProxyCommand=false", 1
+        )
+
+
 def test_an_address_with_colons_is_in_brackets() -> None:
     assert rsync_argv.place(Remote("gpu", "ssh", host="::1"), "/data") == "[::1]:/data"
     assert rsync_argv.place(GPU, "a b") == "gpu.example.com:a b"

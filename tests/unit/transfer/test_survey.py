@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rundirs import A, state
 
-from guild_sync.agent.protocol import NOTES
+from guild_sync.agent.protocol import LARGE, MOST_LARGE, NOTES
 from guild_sync.config.remotes import Remote
 from guild_sync.config.selection import Selection
 from guild_sync.errors import RemoteError
@@ -66,3 +66,19 @@ def test_what_no_file_can_be_called_makes_no_sense_among_what_is_left_out() -> N
     assert survey_of(Answers(left_out=[["a", 1], [not_text, 1]])) is not None
     with pytest.raises(RemoteError, match="makes no sense"):
         survey_of(Answers(left_out=[["a\ud800", 1]]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "a/", "", ".guild/LOCK", "a\0b", "a\ud800"],
+)
+def test_a_file_that_is_none_of_a_runs_makes_no_sense_among_the_large(path: str) -> None:
+    with pytest.raises(RemoteError, match="makes no sense"):
+        survey_of(Answers(large=[[path, LARGE]]))
+
+
+def test_large_files_may_have_any_name_and_are_so_many() -> None:
+    odd = [["-e\n#", LARGE], ["d/.guild/..x", LARGE], [os.fsdecode(b"\xff"), LARGE]]
+    assert survey_of(Answers(large=odd))["large"] == [tuple(each) for each in odd]
+    with pytest.raises(RemoteError, match="makes no sense"):
+        survey_of(Answers(large=[["a", LARGE]] * (MOST_LARGE + 1)))
