@@ -18,6 +18,7 @@ from guild_sync.sync.outcomes import SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted
 from guild_sync.transfer import pull
 from guild_sync.transfer import survey as surveys
+from guild_sync.transport import watched
 
 
 class _Told(NamedTuple):
@@ -125,6 +126,8 @@ def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entr
     host = remote_host(remotes.remote(name), make_home=not is_known)
     asked = [*wanted.ids, *awaited.ids]
     visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
+    if awaited.begun:
+        watched.prepare()  # what was started there, and is not here, comes in any case
     selection = visit.selected(host.remote.pull)
     survey, children = surveys.with_children(
         host, visit.here, [*asked, *wanted.strays], selection, room=visit.share()

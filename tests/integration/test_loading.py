@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import Guild, imported_by
+from support import Guild, imported_by, wait_until
 from test_check import program
 
 LOADED = "_asyncio"  # what sh loads last of all that shows in a process's memory
@@ -38,10 +38,11 @@ def test_a_copy_loads_it_while_the_remote_is_asked(
 ) -> None:
     if not hasattr(_asyncio, "__file__"):
         pytest.skip("this Python has all of its modules in itself")
-    guild.ok("run", "op", "sleep=0", "-r", remote, "-y")
+    guild.started("sleep=0", remote=remote)
     script = PATIENT_SSH.format(ssh=shutil.which("ssh"), loaded=LOADED)
     program(tmp_path / "patient/ssh", script)
     env = {**guild.env, "PATH": f"{tmp_path}/patient:{os.environ['PATH']}"}
-    for words in (("pull", remote, "-y"), ("push", remote, "-y"), ("verify",)):
+    wait_until(lambda: "completed" in guild.ok("runs", "-r", remote).out, "its end")
+    for words in (("sync",), ("pull", remote, "-y"), ("push", remote, "-y"), ("verify",)):
         done = subprocess.run(guild.argv(*words), env=env, capture_output=True, text=True)
         assert done.returncode == 0, done
