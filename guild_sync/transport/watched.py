@@ -30,7 +30,6 @@ from guild_sync.transport.process import Completed
 if TYPE_CHECKING:
     import socket
 
-_ALL_EXIT_CODES = range(-64, 256)
 _QUIET = 1000  # milliseconds without output after which it is looked whether a program has ended
 _WORDS = "guild_words"  # the codec for the words of a command line
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
@@ -261,7 +260,6 @@ def _begun(
             _env=env,
             _cwd=cwd,
             _encoding=_WORDS,
-            _ok_code=_ALL_EXIT_CODES,
             _new_session=own_session,  # Ctrl-C reaches guild alone, which then ends its children
             _preexec_fn=prepare,
             _bg=True,
@@ -343,7 +341,8 @@ def _receive(connection: socket.socket, pipe: IO[bytes]) -> None:
 
 
 def _exit_code(command: _Command) -> int:
-    command.wait()
+    with suppress(_sh().ErrorReturnCode):  # `_ok_code` keeps not each version from raising it
+        command.wait()
     return int(command.exit_code)
 
 
