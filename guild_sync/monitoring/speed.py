@@ -78,7 +78,7 @@ def _rate(remote: Remote, seconds_of: Callable[[Remote, int], float | None]) -> 
         rate = amount / seconds
         if seconds > took:
             rate = max(rate, (amount - before) / (seconds - took))
-        if seconds >= _LONG or amount >= _MOST:
+        if amount >= _MOST or seconds >= (_LONG if before else 4 * _LONG):
             break
         before, took = amount, seconds
         amount = min(max(int(rate * _LONG), 2 * amount), 8 * amount, _MOST)

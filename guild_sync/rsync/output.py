@@ -131,5 +131,7 @@ def links_of(stdout: bytes, part: Part) -> dict[str, list[tuple[str, str]]]:
 
 def name_of(shown: bytes) -> str:
     """The name of a file that rsync shows."""
+    if b"\\#" not in shown:  # as nearly all of thousands
+        return os.fsdecode(shown)
     # What is no printable character is `\#012`, its number in octal.
     return os.fsdecode(re.sub(rb"\\#([0-7]{3})", lambda found: bytes([int(found[1], 8)]), shown))

@@ -16,16 +16,23 @@ from guild_sync.transport import known, programs
 # Bytes a second, of two cores that do all that both ends do: 64 MB of logs in 0.3 s, of less
 # regular JSON in 0.8 s, and without zstd in 0.7 s each.
 FAST_LINE = 60e6
+SLOW_LINE = 12.5e6
 _WORTH = 0.8  # of the bytes, that are left of what packs well
-_TELLING = 8 << 20  # bytes, of which a copy tells how fast the line is
+# Of these a copy tells how fast the line is: bytes, or seconds.
+_MUCH, _LONG = 8 << 20, 2.0
 
 
-def may_pack(remote: Remote, way: known.Way = "from") -> bool:
-    """Whether it is worth a look how well files pack that are to be copied."""
+def may_pack(remote: Remote, way: known.Way = "from", *, often: bool = False) -> bool:
+    """Whether it is worth a look how well files pack that are to be copied.
+
+    What is asked `often`, and most often of files that have not changed, over a slow line alone.
+    """
     if remote.compress != AUTO:
         return False
     there = known.known_of(remote)
     if there is not None and (not there["zstd"] or there[way] >= FAST_LINE):
+        return False
+    if often and not (there and 0 < there[way] < SLOW_LINE):
         return False
     return programs.rsync_has_zstd()
 
@@ -41,6 +48,6 @@ def packing(remote: Remote, states: Iterable[State], way: known.Way = "from") ->
 
 
 def note_copy(remote: Remote, traffic: int, seconds: float, way: known.Way = "from") -> None:
-    """Keep how fast a copy was, if it tells something of the line: it was large, and not packed."""
-    if remote.compress == AUTO and traffic >= _TELLING and seconds > 0:
+    """Keep how fast a copy was, if it tells something of the line, which is as fast at least."""
+    if remote.compress in (AUTO, FAST) and (seconds >= _LONG or traffic >= _MUCH) and seconds > 0:
         known.note_speed(remote, way, traffic / seconds)

@@ -76,7 +76,7 @@ def survey(
         selection=selection.as_request(),
         room=room,
         reading=reading,
-        packing=not (look_only or reading) and may_pack(host.remote),
+        packing=not (look_only or reading) and may_pack(host.remote, often=stamps),
         large=copying and host.remote.lanes != 1,
     )
     return _checked(host, here, ids, answer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterable, List, Sequence
 
 from ..protocol import Value
 from ..store import atomic, inside, rundir
@@ -23,16 +23,10 @@ def note_copied(home: str, files: Dict[str, Sequence[str]]) -> None:
         if not rundir.is_there(directory):
             continue
         known = _known(directory)
-        left: Dict[str, Value] = {}
         for path in paths:
             known.pop(path, None)
-            parts = path.split("/")
-            if parts[0] in ("", ".guild") or ".." in parts:
-                continue
-            now = _as_it_is(directory, path)
-            if now is not None:
-                left[path] = now
-        left.update((path, came) for path, came in known.items() if _as_it_is(directory, path))
+        left = _as_they_are(directory, filter(_is_of_run, paths))
+        left.update((path, known[path]) for path in _as_they_are(directory, known))
         guild = rundir.guild_dir(directory)
         if left or inside.exists(guild, COPIED):
             # Not flushed: torn it is none, and then nothing is removed.
@@ -45,16 +39,20 @@ def copied_files(home: str, ids: Sequence[str]) -> Dict[str, List[str]]:
     for run_id in ids:
         directory = rundir.run_dir(home, run_id)
         known = _known(directory)
-        found[run_id] = sorted(p for p, came in known.items() if _as_it_is(directory, p) == came)
+        now = _as_they_are(directory, known)
+        found[run_id] = sorted(path for path in now if now[path] == known[path])
     return found
 
 
-def _as_it_is(directory: str, path: str) -> Optional[List[Value]]:
-    try:
-        status = inside.status(os.path.join(directory, "."), path)
-    except ValueError:  # what is no path
-        return None
-    return [status.st_size, status.st_mtime_ns] if status else None
+def _is_of_run(path: str) -> bool:
+    parts = path.split("/")
+    return parts[0] not in ("", ".guild") and ".." not in parts
+
+
+def _as_they_are(directory: str, paths: Iterable[str]) -> Dict[str, Value]:
+    """The size and time of change of each of these files that is there."""
+    found = inside.statuses(os.path.join(directory, "."), paths)
+    return {path: [now.st_size, now.st_mtime_ns] for path, now in found if now}
 
 
 def _known(directory: str) -> Dict[str, Value]:

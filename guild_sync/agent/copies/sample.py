@@ -11,7 +11,7 @@ from typing import Collection, Tuple
 from ..protocol import MOST
 from .stamps import files_of
 
-SECONDS = 0.1  # for all runs of one request
+SECONDS = 0.05  # for all runs of one request
 _FILES = 4  # of a run
 _LEAST = 1024  # bytes; smaller files come packed with others, and tell little
 _READ = 1 << 14  # bytes of each

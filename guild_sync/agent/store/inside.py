@@ -147,6 +147,34 @@ def status_at(handle: int, name: str) -> Optional[os.stat_result]:
         return None
 
 
+def statuses(folder: str, names: Iterable[str]) -> Iterator[Tuple[str, Optional[os.stat_result]]]:
+    """Each of the names, and as `status`; nothing is what is no path.
+
+    A folder is opened once for those of its files that follow each other.
+    """
+    above: Optional[str] = None
+    handle: Optional[int] = None
+    try:
+        for name in names:
+            before, _, base = name.rpartition("/")
+            found = None
+            try:
+                if before != above:
+                    if handle is not None:
+                        os.close(handle)
+                    above, handle = before, None
+                    with holding(folder, name) as (held, _):
+                        handle = os.dup(held)
+                if handle is not None:
+                    found = status_at(handle, base)
+            except (OSError, ValueError):
+                pass
+            yield name, found
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
 def exists(folder: str, name: str) -> bool:
     return status(folder, name) is not None
 

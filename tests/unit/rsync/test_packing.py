@@ -73,10 +73,19 @@ def test_over_a_line_that_is_as_fast_nothing_is_compressed() -> None:
     assert options(GPU, LOGS) == LEVEL, "it is not as fast any more"
 
 
-def test_a_copy_that_is_small_or_packed_tells_nothing_of_the_line() -> None:
+def test_what_is_asked_often_is_asked_over_a_slow_line_alone() -> None:
+    assert not packing.may_pack(GPU, often=True)
+    packing.note_copy(packing.packing(GPU, of(LOGS)), 3_000_000, 3.0)
+    assert packing.may_pack(GPU, often=True)
+    packing.note_copy(GPU, 30_000_000, 1.0)
+    assert not packing.may_pack(GPU, often=True)
+    assert packing.may_pack(GPU)
+
+
+def test_a_copy_that_is_small_tells_nothing_of_the_line() -> None:
     packing.note_copy(GPU, 100_000_000, 10.0)
     packing.note_copy(GPU, 1_000_000, 0.001)
-    packing.note_copy(packing.packing(GPU, of(LOGS)), 100_000_000, 0.1)
+    packing.note_copy(GPU, 100_000_000, 0.0)
     there = known.known_of(GPU)
     assert there is not None
     assert there["from"] == 1e7

@@ -9,6 +9,7 @@ import pytest
 from rundirs import A, B, make
 
 from guild_sync.agent.copies import copied
+from guild_sync.agent.store import inside
 
 
 @pytest.fixture
@@ -49,3 +50,22 @@ def test_nothing_outside_the_run_and_no_metadata_is_ever_known(tmp_path: Path, r
     copied.note_copied(str(tmp_path), {A: paths, "f" * 32: ["x"]})
     assert found(tmp_path) == []
     assert not (tmp_path / "runs" / ("f" * 32)).exists()
+
+
+def test_of_thousands_of_files_that_came_each_folder_is_opened_once(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"folder/{number}" for number in range(1000)]
+    for name in names:
+        (run / name).touch()
+    opened, count = inside.opened, 0
+
+    def counted(path: str, within: int | None = None, flags: int = inside.PASS) -> int:
+        nonlocal count
+        count += 1
+        return opened(path, within, flags)
+
+    monkeypatch.setattr(inside, "opened", counted)
+    copied.note_copied(str(tmp_path), {A: names})
+    assert count < 20
+    assert found(tmp_path) == sorted(names)

@@ -227,3 +227,38 @@ def test_a_walk_tells_what_os_walk_does_and_goes_where_that_cannot(tmp_path: Pat
         assert inside.bytes_of(str(deep / "gone")) == 0
     finally:  # pytest could not
         assert trees.remove_tree(str(deep))
+
+
+# Many files at once.
+
+
+def test_of_many_files_a_folder_is_opened_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{folder}/{number}" for folder in ("a", "b/c") for number in range(100)]
+    for name in names:
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(name)
+    opened, count = inside.opened, 0
+
+    def counted(path: str, within: int | None = None, flags: int = inside.PASS) -> int:
+        nonlocal count
+        count += 1
+        return opened(path, within, flags)
+
+    monkeypatch.setattr(inside, "opened", counted)
+    found = {name: now.st_size for name, now in inside.statuses(str(run), names) if now}
+    assert found == {name: len(name) for name in names}
+    assert count == 2 + 3, "the run and what is in it on the way, for each of two folders"
+
+
+def test_of_many_files_each_is_what_it_is_by_itself(run: Path, other: Path) -> None:
+    (run / "sub").mkdir()
+    (run / "sub/file").write_text("x")
+    (run / "file").symlink_to(other)
+    (run / "link").symlink_to(other)
+    names = ["sub/file", "link/.guild", "sub/none", "file", "sub", "no/file", "no/more", "\0/x"]
+    names += ["sub/\0", "sub/file", f"../{other.name}/.guild", "sub/file/x"]
+    before = set(os.listdir("/dev/fd"))
+    for name, now in inside.statuses(str(run), names):
+        expected = None if "\0" in name else inside.status(str(run), name)
+        assert (now and now.st_ino) == (expected and expected.st_ino), name
+    assert set(os.listdir("/dev/fd")) == before
