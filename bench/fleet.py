@@ -42,6 +42,7 @@ _UP = {LOOPBACK: "fleet", DELAYED: "far"}  # the first words of the remotes' nam
 _CROWD = {LOOPBACK: "crowd", DELAYED: "farcrowd"}
 _HUNG = {LOOPBACK: "hung", DELAYED: "farhung"}
 _START_SECONDS = 10.0
+_TIMEOUT = 1800.0  # seconds for all of many, where others work on the machine
 
 
 def names(network: str, size: int, down: int = 0, hung: int = 0) -> list[str]:
@@ -87,7 +88,8 @@ class Many:
         raise NotImplementedError
 
     def _command(self, home: str, *words: str, copied: int, status: int) -> Command:
-        return self._lab.guild(*words, home=home, expect=("Copying", copied), status=status)
+        command = self._lab.guild(*words, home=home, expect=("Copying", copied), status=status)
+        return replace(command, timeout=_TIMEOUT)
 
     @contextmanager
     def _configured(self, names: Sequence[str]) -> Iterator[None]:
@@ -189,7 +191,7 @@ class Many:
                     (scripts / name).write_text(self._script(name, scripts))
             self._prepare_limit(names, scripts)
         script = f"ls -d {scripts}/* | grep -v runs$ | xargs -P {jobs} -n 1 sh"
-        return Command(("sh", "-c", script))
+        return Command(("sh", "-c", script), timeout=_TIMEOUT)
 
     def _prepare_limit(self, names: Sequence[str], folder: Path) -> None:
         """Make what a first turn would make, where there is to be none."""

@@ -31,6 +31,8 @@ T = TypeVar("T")
 # Seconds for a function that is slow: installing requirements may download them, and removing
 # many large runs takes its time too, and so does what activates an environment.
 SLOW_TIMEOUT = 1800.0
+# For each run that a request names, beside its 60 s: 10,000 on a busy machine take longer.
+SECONDS_OF_ONE = 0.006
 # Of one request: the agent is not there, or damaged; it is sent; and, where another version of
 # guild removes it just then, once more.
 MOST_CALLS = 5
@@ -134,7 +136,7 @@ class RemoteHost(Host):
         """
         from guild_sync.transport import ssh
 
-        timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or ssh.CALL_TIMEOUT
+        timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(args)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
         for _ in range(MOST_CALLS):
             done = ssh.run(
@@ -277,6 +279,14 @@ class RemoteHost(Host):
 
     def _clean_agents(self) -> None:
         self._answer(Functions.clean_agents, {"keep": agent_digest()})
+
+
+def call_timeout(args: Mapping[str, object]) -> float:
+    """The seconds that a request with these arguments has, where the remote's keys say nothing."""
+    from guild_sync.transport import ssh
+
+    named = (len(value) for value in args.values() if isinstance(value, (list, dict)))
+    return ssh.CALL_TIMEOUT + SECONDS_OF_ONE * max(named, default=0)
 
 
 def _is_damaged(frame: FrameReader, said: str) -> bool:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import re
+import threading
 import time
 from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
@@ -20,6 +21,10 @@ from ..protocol import Changed, Plain, Value, now
 from ..store import inside, rundir
 
 _PATIENCE = 10.0  # seconds; a change takes milliseconds
+# Threads of one process wait for each other here: a sync has as many as it works on remotes, and a
+# lock of the file system is waited for by looking again and again, in no order.
+_ours = threading.Lock()
+_THREADS = 60  # of this process that may have a change to make before ours
 
 
 def label(home: str, ids: Sequence[str], action: str, values: Sequence[str] = ()) -> Changed:
@@ -118,15 +123,24 @@ def changing(home: str) -> Iterator[None]:
     folder = os.path.join(home, "locks")
     os.makedirs(folder, 0o700, exist_ok=True)
     fd = os.open(os.path.join(folder, "changes.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _PATIENCE
     try:
-        while not _locked(fd):
-            if time.monotonic() > deadline:
-                raise AgentError("another guild is changing runs", "Try again when it is done.")
-            time.sleep(0.005)
-        yield
+        if not _ours.acquire(timeout=_THREADS * _PATIENCE):
+            raise _busy()
+        try:
+            deadline = time.monotonic() + _PATIENCE
+            while not _locked(fd):
+                if time.monotonic() > deadline:
+                    raise _busy()
+                time.sleep(0.005)
+            yield
+        finally:
+            _ours.release()
     finally:
         os.close(fd)
+
+
+def _busy() -> AgentError:
+    return AgentError("another guild is changing runs", "Try again when it is done.")
 
 
 def _locked(fd: int) -> bool:

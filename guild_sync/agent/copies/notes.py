@@ -62,21 +62,35 @@ def take_notes(home: str, sent: Dict[str, SentNotes]) -> Dict[str, List[str]]:
 
     It is on the disk then: a base that told of more than is here would undo it on both sides.
     """
-    found = {}
+    found: Dict[str, List[str]] = {}
+    # Most have nothing new, and many remotes are synced at once: nobody waits for a look.
+    due = {i: parts for i, parts in sent.items() if _looked(home, i, parts, found)[1]}
+    if not due:
+        return found
     changed = []
     with changing(home):
-        for run_id, parts in sent.items():
-            directory = rundir.run_dir(home, run_id)
-            if rundir.is_there(directory):
-                conflicts, values = _taken(directory, parts["notes"], parts["base"])
-                if conflicts:
-                    found[run_id] = conflicts
-                if values:
-                    changed.append(directory)
-                for name, value in values.items():
-                    write(directory, name, None if value == [] else value)
+        for run_id, parts in due.items():
+            directory, values = _looked(home, run_id, parts, found)
+            if values:
+                changed.append(directory)
+            for name, value in values.items():
+                write(directory, name, None if value == [] else value)
         inside.flush(changed)
     return found
+
+
+def _looked(
+    home: str, run_id: str, parts: SentNotes, found: Dict[str, List[str]]
+) -> Tuple[str, Notes]:
+    """The run's directory, and what is to be written there; `found` is told of conflicts."""
+    directory = rundir.run_dir(home, run_id)
+    found.pop(run_id, None)
+    if not rundir.is_there(directory):
+        return directory, {}
+    conflicts, values = _taken(directory, parts["notes"], parts["base"])
+    if conflicts:
+        found[run_id] = conflicts
+    return directory, values
 
 
 def keep_sent(
@@ -174,13 +188,19 @@ def _bases(directory: str) -> Dict[str, Value]:
 
 def _keep(home: str, found: Dict[str, Notes], remote: str) -> None:
     """Keep with each run what `remote` and it have in common."""
+    due = [run_id for run_id, base in found.items() if _is_other(home, run_id, base, remote)]
+    if not due:
+        return
     with changing(home):  # the bases of all remotes are in one file
-        for run_id, base in found.items():
-            directory = rundir.run_dir(home, run_id)
-            if not rundir.is_there(directory):
-                continue
-            bases = _bases(directory)
-            if bases.get(remote) != base:
-                text = json.dumps(dict(bases, **{remote: base}))
+        for run_id in due:
+            if _is_other(home, run_id, found[run_id], remote):
+                directory = rundir.run_dir(home, run_id)
+                text = json.dumps(dict(_bases(directory), **{remote: found[run_id]}))
                 # Not flushed: torn it is none, and then nothing counts as removed.
                 atomic.write_in(rundir.guild_dir(directory), BASE, text, flushed=False)
+
+
+def _is_other(home: str, run_id: str, base: Notes, remote: str) -> bool:
+    """Whether a run that is here has another base, or none."""
+    directory = rundir.run_dir(home, run_id)
+    return rundir.is_there(directory) and _bases(directory).get(remote) != base

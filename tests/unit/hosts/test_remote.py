@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.config.remotes import Remote
-from guild_sync.hosts.remote import RemoteHost
+from guild_sync.hosts.remote import RemoteHost, call_timeout
 from guild_sync.transport.known import known_of
 
 GPU = Remote("gpu", "ssh", host="gpu.example.com", rsync_path="/opt/rsync")
@@ -61,3 +61,8 @@ def test_one_that_tells_nothing_is_asked_again(asked: Path) -> None:
     host = RemoteHost(GPU)
     assert [host.clock(), host.clock()] == [1.5, 1.5]
     assert requests(asked) == ["/opt/rsync", "/opt/rsync"]
+
+
+def test_a_request_about_thousands_of_runs_has_more_time() -> None:
+    assert call_timeout({}) == call_timeout({"ids": [], "stamps": True}) == 60
+    assert call_timeout({"ids": ["a" * 32] * 10_000, "room": 10**12}) == 120

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support import PATIENCE
 
 from guild_sync.agent.catalog import changes
 from guild_sync.agent.store import attrs, rundir
@@ -239,6 +241,37 @@ def test_a_change_waits_for_another_but_not_for_ever(
     from guild_sync.agent.errors import AgentError
 
     monkeypatch.setattr(changes, "_PATIENCE", 0.05)
+    monkeypatch.setattr(changes, "_THREADS", 1)
     with changes.changing(home), pytest.raises(AgentError, match="another guild"):
         changes.mark(home, [A])
     assert changes.mark(home, [A]) == DONE
+
+
+def test_threads_of_one_process_wait_for_each_other_without_looking_again_and_again(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    waits = threading.Event()
+    locked, acquire = changes._locked, changes._ours.acquire
+
+    def looked(fd: int) -> bool:
+        looks.append(fd)
+        return locked(fd)
+
+    class Ours:
+        release = changes._ours.release
+
+        def acquire(self, timeout: float) -> bool:
+            waits.set()
+            return acquire(timeout=timeout)
+
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(changes.mark(home, [A])))
+    monkeypatch.setattr(changes, "_locked", looked)
+    with changes.changing(home):
+        monkeypatch.setattr(changes, "_ours", Ours())
+        thread.start()
+        assert waits.wait(PATIENCE)
+        assert len(looks) == 1, "at the file, whoever waits looks again and again"
+    thread.join(PATIENCE)
+    assert (found, len(looks)) == ([DONE], 2)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ from rundirs import A, B, make
 from support import at_every_line
 
 from guild_sync.agent import protocol
+from guild_sync.agent.catalog import changes
 from guild_sync.agent.copies import notes
+from guild_sync.agent.errors import AgentError
 from guild_sync.agent.store import attrs, inside, rundir
 
 REMOTE = "gpu"
@@ -216,3 +221,38 @@ def test_the_notes_of_many_runs_are_flushed_to_the_disk_at_one_go(
     notes.merge_notes(str(tmp_path), dict.fromkeys(ids, said), REMOTE)
     assert [len(paths) for paths in flushes] == [len(ids)]
     assert rundir.read_attr(str(tmp_path / "runs" / ids[-1]), "label") == "theirs"
+
+
+def test_nobody_waits_for_another_change_where_there_is_nothing_to_merge(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge(home, label="a")
+    monkeypatch.setattr(changes, "_PATIENCE", 0.05)
+    fd = os.open(home / "locks" / "changes.lock", os.O_RDWR)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        assert merge(home, label="a") == {}
+        with pytest.raises(AgentError, match="another guild"):
+            merge(home, label="b")
+    finally:
+        os.close(fd)
+    assert here(home) == {"label": "a"}
+    assert merge(home, label="b") == {}
+    assert here(home) == {"label": "b"}
+
+
+def test_what_was_written_between_the_look_and_the_lock_counts(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge(home, tags=["a"])
+
+    @contextmanager
+    def changing(folder: str) -> Iterator[None]:
+        if here(home) == {"tags": ["a"]}:
+            write(home, tags=["a", "mine"])
+        with changes.changing(folder):
+            yield
+
+    monkeypatch.setattr(notes, "changing", changing)
+    assert merge(home, tags=["a", "theirs"]) == {}
+    assert here(home) == {"tags": ["a", "mine", "theirs"]}
