@@ -51,6 +51,7 @@ def push(
     # What is there whole already needs no lane.
     coming = {i: files for i, files in large.items() if begun["before"].get(i) not in FINAL}
     copy = partial(push_runs, moved=moved, left_out=left_out, large=coming, lanes=lanes())
+    host.leave()
     try:
         began = time.monotonic()
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)
