@@ -39,6 +39,7 @@ def push(
     told = _told(host, here, list(wanted))
     remote = packing(host.remote, told.values(), "to")
     large = {i: state["large"] for i, state in told.items()}
+    host.leave()
     lanes = channels.lanes(remote, sizes_of(large))
     begun = host.begin_push(wanted, *_sender(host, here))
     faults.update(begun["refused"])
