@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\n"
 JUNK: list[Any] = [
@@ -23,6 +23,7 @@ JUNK: list[Any] = [
     *([], [[]], ["x"], [None], {}, {"x": {}}, {"../x": "y"}),
 ]
 FRAME = b"GUILD-ANSWER "
+STREAMS = ("archive", "cat", "follow", "initialize", "provide", "watch")
 EXTRA = "extra"  # in place of a seed: keys are added, and nothing is altered
 UNKNOWN: dict[str, Any] = {
     "left_out": 5,
@@ -76,21 +77,44 @@ def main() -> int:
     argv = [sys.executable, *sys.argv[1:]]
     if sys.argv[1:5] != ["-I", "-S", "-X", "utf8"] or len(sys.argv) != 6:
         os.execv(argv[0], argv)  # as the Python of an operation
-    request = sys.stdin.buffer.readline()
-    done = subprocess.run(argv, input=request, stdout=subprocess.PIPE)
-    said = done.stdout
-    function, seed = json.loads((folder / "plan").read_text())
-    asked = json.loads(request)
-    if asked["function"] == function and FRAME in said:
-        before, _, after = said.partition(FRAME)
-        line, _, rest = after.partition(b"\n")
-        answer = json.loads(line)
-        told = add_keys(answer["ok"]) if seed == EXTRA else alter(answer, seed)
-        with open(folder / "altered", "a") as file:
-            file.write(f"{function}: {told}\n")
-        said = before + FRAME + json.dumps(answer).encode() + b"\n" + rest
-    sys.stdout.buffer.write(said)
-    return done.returncode
+    plan = json.loads((folder / "plan").read_text())
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
+        assert agent.stdin and agent.stdout
+        while line := sys.stdin.buffer.readline():
+            agent.stdin.write(line)
+            agent.stdin.flush()
+            asked = json.loads(line)
+            for request in asked if isinstance(asked, list) else [asked]:
+                function = request["function"]
+                answer = passed_on(agent.stdout, function, plan, folder / "altered")
+                if answer is None or function in STREAMS:
+                    agent.stdin.close()
+                    sys.stdout.buffer.write(agent.stdout.read() if function in STREAMS else b"")
+                    return agent.wait()
+                ok = answer.get("ok")
+                if "ok" not in answer or (isinstance(ok, dict) and ok.get("missing")):
+                    break  # with what it has asked for, it does no more
+        agent.stdin.close()
+        return agent.wait()
+
+
+def passed_on(said: IO[bytes], function: str, plan: list[Any], told: Path) -> dict[str, Any] | None:
+    """The answer to a request, which is passed on; None where none came, or it was altered."""
+    line = b""
+    while not line.startswith(FRAME):
+        if not (line := said.readline()):
+            return None
+        if not line.startswith(FRAME):
+            sys.stdout.buffer.write(line)
+    answer: dict[str, Any] = json.loads(line.removeprefix(FRAME))
+    if is_meant := function == plan[0]:
+        done = add_keys(answer["ok"]) if plan[1] == EXTRA else alter(answer, plan[1])
+        with open(told, "a") as file:
+            file.write(f"{function}: {done}\n")
+        line = FRAME + json.dumps(answer).encode() + b"\n"
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+    return None if is_meant else answer
 
 
 if __name__ == "__main__":

@@ -131,6 +131,11 @@ def header(kind: bytes, length: int) -> bytes:
     return kind + length.to_bytes(HEADER_BYTES - 1, "big")
 
 
+def lacks_something(answer: object) -> bool:
+    """Whether an answer asks for something that is missing, without which nothing follows it."""
+    return isinstance(answer, dict) and bool(answer.get("missing"))
+
+
 # ---- what is answered: each key is always there
 
 

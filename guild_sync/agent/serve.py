@@ -1,17 +1,19 @@
-"""One request, one answer: the remote end of `RemoteHost`."""
+"""Requests in, an answer to each: the remote end of `RemoteHost`."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import BinaryIO, Dict, NamedTuple, Optional
+from typing import BinaryIO, Dict, List, NamedTuple, Optional
 
 from . import calls, json_text
 from .errors import AgentError
-from .protocol import END, FRAME, header
+from .protocol import END, FRAME, header, lacks_something
 
 MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
+# For another request: a connection that is dead may be taken for one that lives, for hours.
+IDLE_SECONDS = 60.0
 
 
 class Asked(NamedTuple):
@@ -28,44 +30,59 @@ class _NotWhole(Exception):
 
 
 def main() -> int:
-    """Answer the request on the first line of stdin. The answer's line is framed, because
-    a login shell may have printed anything before it; a stream's packets follow that line.
+    """Answer the requests on stdin, until it ends or nothing comes any more.
+
+    Each answer's line is framed, because a login shell may have printed anything before it; a
+    stream's packets follow that line, and nothing follows them.
     """
-    out = sys.stdout.buffer
+    requests, out = sys.stdin.buffer, sys.stdout.buffer
     try:
-        failure = _serve(out)
-        if failure is not None:
-            _answer(out, failure)
+        goes_on = _serve(out, requests.readline(MAX_REQUEST))
+        while goes_on and _comes(requests) and (line := requests.readline(MAX_REQUEST)):
+            goes_on = _serve(out, line)
     except BrokenPipeError:  # nobody reads any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     return 0
 
 
-def _serve(out: BinaryIO) -> Optional[Dict[str, object]]:
-    """Answer the request; why it cannot be done, where it cannot."""
+def _comes(requests: BinaryIO) -> bool:
+    """Whether something comes in time, be it the end."""
+    import select
+
+    return bool(select.select([requests], [], [], IDLE_SECONDS)[0])
+
+
+def _serve(out: BinaryIO, line: bytes) -> bool:
+    """Answer a line: one request, or several in turn; whether there may be another line.
+
+    Behind one that fails, or whose answer lacks something, the others are not done, and have
+    no answer.
+    """
     try:
-        request = _request(sys.stdin.buffer.readline(MAX_REQUEST))
-        # The variables in it are set: hosts/bootstrap.sh has looked.
-        named = os.path.expandvars(request.home)
-        home = os.path.realpath(os.path.join(os.path.expanduser("~"), named))
-        function = calls.function_called(request.function)
-        if isinstance(function, calls.Stream):
-            if function.watched:
-                request.args["hangup_fd"] = sys.stdin.fileno()
-            _answer(out, {"ok": None})
-            _send(out, END, json.dumps(_streamed(out, home, function, request.args)).encode())
-        else:
+        for request in _requests(line):
+            # The variables in it are set: hosts/bootstrap.sh has looked.
+            named = os.path.expandvars(request.home)
+            home = os.path.realpath(os.path.join(os.path.expanduser("~"), named))
+            function = calls.function_called(request.function)
+            if isinstance(function, calls.Stream):
+                if function.watched:
+                    request.args["hangup_fd"] = sys.stdin.fileno()
+                _answer(out, {"ok": None})
+                _send(out, END, json.dumps(_streamed(out, home, function, request.args)).encode())
+                return False
             answer = {"ok": calls.call(home, function, request.args), "home": home}
             if request.rsync is not None:
                 from .machine.abilities import abilities  # a remote is asked once
 
                 answer["abilities"] = abilities(request.rsync)
             _answer(out, answer)
+            if lacks_something(answer["ok"]):
+                break
     except BrokenPipeError:
         raise
     except Exception as e:
-        return _failure(e)
-    return None
+        _answer(out, _failure(e))
+    return True
 
 
 def _streamed(
@@ -100,29 +117,34 @@ def _failure(error: Exception) -> Dict[str, object]:
     return {"bug": bug} if folder.is_whole() else {"bug": bug, "damaged": True}
 
 
-def _request(line: bytes) -> Asked:
-    """The request on a line. Raises AgentError where it is none."""
+def _requests(line: bytes) -> List[Asked]:
+    """The requests on a line. Raises AgentError where they are none."""
     try:
-        request = json_text.read(line)
+        found = json_text.read(line)
     except json_text.TooMuch as e:
         raise AgentError("the request cannot be read: %s" % e) from None
     except ValueError:
         raise _NotWhole from None
     try:
-        found = Asked(
-            request["home"], request["function"], request["args"], request.get("abilities")
-        )
+        requests = [
+            Asked(each["home"], each["function"], each["args"], each.get("abilities"))
+            for each in (found if isinstance(found, list) else [found])
+        ]
     except (KeyError, TypeError):
         raise AgentError("the request makes no sense") from None
-    if (
-        not isinstance(found.home, str)
-        or "\0" in found.home
-        or not isinstance(found.function, str)
-        or not isinstance(found.args, dict)
-        or not isinstance(found.rsync, (str, type(None)))
-    ):
+    if not all(map(_makes_sense, requests)):
         raise AgentError("the request makes no sense")
-    return found
+    return requests
+
+
+def _makes_sense(request: Asked) -> bool:
+    return (
+        isinstance(request.home, str)
+        and "\0" not in request.home
+        and isinstance(request.function, str)
+        and isinstance(request.args, dict)
+        and isinstance(request.rsync, (str, type(None)))
+    )
 
 
 def _answer(out: BinaryIO, answer: Dict[str, object]) -> None:

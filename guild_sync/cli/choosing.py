@@ -133,8 +133,12 @@ def change_runs(
     **filters: Value,
 ) -> Exit:
     """Change the runs that a command line means, which `choose` finds."""
-    chosen = choose(args, all_runs=all_runs, deleted=deleted, changes=True, **filters)
-    return carry_out(change, chosen, ask=not args.is_set("--yes"))
+    target = host(args.text("--remote"))
+    with target.staying():
+        chosen = choose_on(
+            target, args, all_runs=all_runs, deleted=deleted, changes=True, **filters
+        )
+        return carry_out(change, chosen, ask=not args.is_set("--yes"))
 
 
 def carry_out(

@@ -108,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
     # A plan writes nothing, no lock either.
     tell = (lambda text: None) if as_json else say
     lock = nullcontext() if plan else locking.remote_lock(remote.name, wait=True, on_wait=tell)
-    with lock:
+    with lock, there.staying():
         found = _sorted_out(there, here, wish)
         if found.going:
             tell(verify.announced(there, [*found.going]))

@@ -59,10 +59,11 @@ def main(argv: Sequence[str]) -> int:
             return Exit.OK
         ids = [run["id"] for run in runs]
         watched.prepare()  # while the remote is asked
-        survey.survey(host, here, ids, EVERYTHING, stamps=False)  # is it another guild home?
-        # The answer took its time: the status must be from just before the copy.
-        states = here.states(ids=ids)
-        faults = push.push(host, here, states, say, console.warn, args.is_set("--delete"))
+        with host.staying():
+            survey.survey(host, here, ids, EVERYTHING, stamps=False)  # is it another guild home?
+            # The answer took its time: the status must be from just before the copy.
+            states = here.states(ids=ids)
+            faults = push.push(host, here, states, say, console.warn, args.is_set("--delete"))
     copying.warn_of(faults, host, console.warn, way="to")
     return Exit.INCOMPLETE if faults else Exit.OK
 

@@ -46,6 +46,7 @@ from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, RunNotFound
 from guild_sync.hosts import locking
 from guild_sync.hosts.base import Host
+from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, tables, terminal
 from guild_sync.output.console import say
@@ -56,8 +57,14 @@ from guild_sync.transfer.survey import is_id_of
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
+    target = host(args.text("--remote"))
+    with target.staying():
+        return _delete(args, target)
+
+
+def _delete(args: arguments.Arguments, target: Host) -> Exit:
     try:
-        chosen = choosing.choose(args, changes=True, all_runs=True)
+        chosen = choosing.choose_on(target, args, changes=True, all_runs=True)
     except RunNotFound:
         if not (awaited := _awaited(args)):
             raise

@@ -69,6 +69,12 @@ def main(argv: Sequence[str]) -> int:
     target = host(args.text("--remote"))
     if target.name is None and (batch := _batch_of(args.texts("RUN"))):
         return _stop_batch(batch, args, patience)
+    with target.staying():
+        return _stop_on(target, args, patience)
+
+
+def _stop_on(target: Host, args: Arguments, patience: float | None) -> int:
+    """Stop runs of this machine or of one remote; the exit status."""
     filters = arguments.filters_for(args, target, changes=True)
     chosen = _chosen(args, target, args.texts("RUN"), filters)
     running, others = _told_apart(chosen, args.is_set("--force"))

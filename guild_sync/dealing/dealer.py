@@ -181,14 +181,15 @@ class Dealer:
         """
         work = self._here.trial_work(run_id)
         try:
-            if not is_whole:
-                self._make(host, batch, run_id, work)
-            self._name_home(host, run_id)
-            if _is_stopped(batch):  # meanwhile, and who did it may have looked there before
-                self._forsake(host, run_id)
-                return False
-            secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
-            host.start(run_id, secrets=secrets)
+            with host.staying():
+                if not is_whole:
+                    self._make(host, batch, run_id, work)
+                self._name_home(host, run_id)
+                if _is_stopped(batch):  # meanwhile, and who did it may have looked there before
+                    self._forsake(host, run_id)
+                    return False
+                secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
+                host.start(run_id, secrets=secrets)
         except (Unreachable, DeadlinePassed):
             raise
         except NotFree:  # somebody was faster
@@ -214,8 +215,9 @@ class Dealer:
         kept = work["job"].get("environment") or {}
         job: Job = {**work["job"], "environment": start.environment_on(host, kept)}
         make = partial(host.stage, run_id, work["opref"], work["attributes"], job, work["diff"])
-        start.make_from(batches.package(batch), run_id, job, host, make, lambda text: None)
-        host.mark_staged(run_id)
+        mark = partial(host.mark_staged, run_id)
+        start.make_from(batches.package(batch), run_id, job, host, make, lambda text: None, mark)
+        mark()
 
     def _name_home(self, host: RemoteHost, run_id: str) -> None:
         """Have the guild home known in which a trial is now, before that is started there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from guild_sync.agent import protocol
@@ -21,6 +22,10 @@ class AgentClient(ABC):
     @abstractmethod
     def ask(self, function: Function[T], **args: object) -> T:
         """The answer of one function there, checked."""
+
+    def staying(self) -> AbstractContextManager[None]:
+        """Within, the agent there may stay for what this thread asks next, with which it ends."""
+        return nullcontext()
 
     @abstractmethod
     def stream(
@@ -389,6 +394,7 @@ class AgentClient(ABC):
         wheel: str,
         folder: str,
         contents: Mapping[str, protocol.ContentForm],
+        sent: Mapping[str, str] | None = None,
     ) -> protocol.Wanting:
         return self.ask(
             Functions.install,
@@ -396,6 +402,7 @@ class AgentClient(ABC):
             wheel=wheel,
             folder=folder,
             contents=dict(contents),
+            sent=dict(sent or {}),
         )
 
     def mark_staged(self, run_id: RunId) -> None:

@@ -14,6 +14,8 @@ _MOST_DATA = CHUNK + 32  # a run's id may come before it
 _MOST_END = 1 << 20  # bytes of the last packet
 _NO_OBJECT = "not a JSON object, or one of too much memory"
 
+Framed = dict[str, object]  # an answer as it came, of which nothing is known yet
+
 _START = b"\n" + FRAME.encode() + b" "
 
 
@@ -24,7 +26,7 @@ class FrameReader:
         self, on_rest: Callable[[bytes], None] = lambda rest: None, most: int | None = None
     ) -> None:
         """`most`: bytes up to the end of the answer's line; with more `feed` raises RemoteError."""
-        self.answer: dict[str, object] | None = None
+        self.answer: Framed | None = None
         self.rest = b""
         self._before = bytearray()
         self._looked = 0  # what needs no second look for the line's end
@@ -66,7 +68,7 @@ class PacketReader:
     """Takes a stream as it comes, and hands over its packets; `end` is the last one."""
 
     def __init__(self, on_packet: Callable[[bytes, bytes], None]) -> None:
-        self.end: dict[str, object] | None = None
+        self.end: Framed | None = None
         self._on_packet = on_packet
         self._unread = bytearray()
 
@@ -91,7 +93,7 @@ class PacketReader:
         del self._unread[:at]
 
 
-def _object(text: bytes) -> dict[str, object] | None:
+def _object(text: bytes) -> Framed | None:
     """A JSON object; None where the text is none, or one that would take too much memory."""
     try:
         found = json_text.read(text)

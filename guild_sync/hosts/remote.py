@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.calls import Function, Functions, Stream
@@ -21,12 +23,14 @@ from guild_sync.hosts.bootstrap import (
     home_words,
     in_login,
 )
-from guild_sync.hosts.frames import MOST_BEFORE, FrameReader, PacketReader
+from guild_sync.hosts.frames import MOST_BEFORE, Framed, FrameReader, PacketReader
 
 if TYPE_CHECKING:
     from guild_sync.config.remotes import Remote
+    from guild_sync.hosts.conversation import Conversation
 
 T = TypeVar("T")
+Question = Callable[[], object]
 
 # Seconds for a function that is slow: installing requirements may download them, and removing
 # many large runs takes its time too, and so does what activates an environment.
@@ -36,6 +40,10 @@ SECONDS_OF_ONE = 0.006
 # Of one request: the agent is not there, or damaged; it is sent; and, where another version of
 # guild removes it just then, once more.
 MOST_CALLS = 5
+
+
+class _Noted(Exception):
+    """A question was noted, to be asked later."""
 
 
 class RemoteHost(Host):
@@ -50,6 +58,10 @@ class RemoteHost(Host):
         self.rsync = remote.rsync_path or self.rsync
         self.track = remote.track
         self.home = ""  # the guild home there, absolute; known after the first answer
+        self._talk: Conversation | None = None
+        self._talker = 0  # the thread whose it is
+        self._noted: list[bytes] | None = None
+        self._has_answered = False  # since a stream was begun
 
     def environment(self) -> dict[str, str]:
         keys = ("venv_path", "conda_env", "venv_activate", "python")
@@ -62,11 +74,59 @@ class RemoteHost(Host):
 
         if not self.home:
             self.python()  # sends the agent if it is not there, and says what else is in the way
+        self.leave()
         there = self._command(agent_digest(), "", ("shell", run_id, *command))
         return watched.become(ssh.terminal_argv(self.remote, there))
 
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        if self._talk is not None:  # within another, or a thread's beside us
+            yield
+            return
+        from guild_sync.hosts.conversation import Conversation
+
+        self._talker = threading.get_ident()
+        self._talk = talk = Conversation(self.remote, stays=True)
+        try:
+            yield
+        except GuildError:
+            raise
+        except BaseException:  # Ctrl-C most often, for which nobody waits
+            talk.abandon()
+            raise
+        finally:
+            self._talk = None
+            talk.leave()
+
+    def leave(self) -> None:
+        """Have no agent stay there: what comes next is for others, as a copy is, or lasts long."""
+        if talk := self._own_talk():
+            talk.leave()
+
+    def ahead(self, *questions: Question) -> None:
+        """What this thread asks after one question: where that goes well, the agent goes on.
+
+        They are asked in the same words then, and answered with what it has done. Where nobody
+        stays there, this changes nothing.
+        """
+        if talk := self._own_talk():
+            noted: list[bytes] = []
+            self._noted = noted
+            for question in questions:
+                with suppress(_Noted):
+                    question()
+            self._noted = None
+            talk.ahead(noted)
+
+    def _own_talk(self) -> Conversation | None:
+        """The conversation that this thread has, if it has one that stays."""
+        return self._talk if self._talker == threading.get_ident() else None
+
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
+        if self._noted is not None and self._own_talk():
+            self._noted.append(self._request(function, args))
+            raise _Noted
         answer = self._answer(function, args)
         result = self._result(answer)
         if isinstance(home := answer.get("home"), str) and home.startswith("/"):
@@ -78,22 +138,27 @@ class RemoteHost(Host):
                 known.note(self.remote, read(Abilities, answer["abilities"]))
             except Misread:  # it is not asked again
                 known.note(self.remote, {"aes": False, "zstd": False})
+        self._has_answered = True
         return self._read(function, result)
 
     def stream(
         self, function: Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object
     ) -> T:
-        self.python()  # connects, and sends the agent if it is not there
+        if not self._has_answered:
+            self.python()  # connects, and sends the agent if it is not there
+        self._has_answered = False  # a stream may last for hours
+        self.leave()
         request = self._request(function, args)
         end, begun = self._stream_once(request, on_packet)
-        if end.get("damaged") and not begun:
-            self._answer(Functions.python, {}, damaged=True)
+        is_damaged = bool(end.get("damaged"))
+        if (is_damaged or end.get("no_agent")) and not begun:
+            self._answer(Functions.python, {}, damaged=is_damaged)
             end, _ = self._stream_once(request, on_packet)
         return self._read(function, self._result(end))
 
     def _stream_once(
         self, request: bytes, on_packet: Callable[[bytes, bytes], None]
-    ) -> tuple[Mapping[str, object], bool]:
+    ) -> tuple[Framed, bool]:
         """How the stream ended, and whether any of it was handed over."""
         from guild_sync.transport import ssh, ssh_failures, watched
 
@@ -108,14 +173,16 @@ class RemoteHost(Host):
         frame = FrameReader(packets.feed, MOST_BEFORE)
         words = ssh.argv(self.remote, self._command(agent_digest(), ""))
         try:
-            done = watched.stream(words, frame.feed, first_line=request)
+            done = watched.stream(words, frame.feed, first_line=request + b"\n")
         except RemoteError as e:
             raise RemoteError(f"remote {self.name!r}: {e.message}", e.hint) from None
         ssh_failures.check(self.remote, done)
-        if _is_damaged(frame, done.stderr):
+        if _is_damaged(frame.answer, frame.reached, done.stderr):
             return {"damaged": True, **(frame.answer or {})}, begun
         if frame.answer is None:
             raise self._no_answer(done.stderr)
+        if frame.answer.get("no_agent"):  # another version of guild has removed it
+            return frame.answer, begun
         self._result(frame.answer)
         if packets.end is None:
             raise Unreachable(f"the connection to remote {self.name!r} was lost")
@@ -129,38 +196,38 @@ class RemoteHost(Host):
 
     def _answer(
         self, function: Function[T], args: Mapping[str, object], damaged: bool = False
-    ) -> dict[str, object]:
+    ) -> Framed:
         """What the agent answers; it is sent where it is not there.
 
         Where it is `damaged`, or turns out to be, it is sent anew, once.
         """
-        from guild_sync.transport import ssh
+        from guild_sync.hosts.conversation import Conversation
+        from guild_sync.transport import known, ssh
 
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(args)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
+        talk = self._own_talk() or Conversation(self.remote, stays=False)
+        if damaged:
+            talk.leave()
+        request = self._request(function, args, known.known_of(self.remote) is None)
         for _ in range(MOST_CALLS):
-            done = ssh.run(
-                self.remote,
-                [self._command(agent, sent)],
-                stdin=self._request(function, args),
-                timeout=timeout,
-            )
-            frame = FrameReader()
-            frame.feed(done.stdout)
-            if frame.answer is not None and frame.answer.get("no_setup"):
-                raise self._setup_failed(done.stderr)
-            if frame.answer is not None and frame.answer.get("no_agent"):
-                self.home = frame.rest.decode("utf-8", "surrogateescape")
+            heard = talk.ask(self._command(agent, sent), request, timeout)
+            answer = heard.answer
+            if answer is not None and answer.get("no_setup"):
+                raise self._setup_failed(heard.stderr)
+            if answer is not None and answer.get("no_agent"):
+                self.home = heard.rest.decode("utf-8", "surrogateescape")
                 agent, sent = agent_digest(), self._send_agent()
-            elif not damaged and _is_damaged(frame, done.stderr):
+            elif not damaged and _is_damaged(answer, heard.reached, heard.stderr):
                 damaged = True
                 agent, sent = ABSENT, ""
-            elif frame.answer is None:
-                raise self._no_answer(done.stderr)
+            elif answer is None:
+                raise self._no_answer(heard.stderr)
             else:
-                if sent and "damaged" not in frame.answer:
+                # Not again for that call itself, be the agent sent for it too, without end.
+                if sent and "damaged" not in answer and function is not Functions.clean_agents:
                     self._clean_agents()
-                return frame.answer
+                return answer
         raise RemoteError(
             f"remote {self.name!r} does not keep the agent that was sent there",
             f"Look at {self.home}/agent there: is its disk full or faulty?",
@@ -182,16 +249,17 @@ class RemoteHost(Host):
         given = [quote(f"a{argument}") for argument in arguments]
         return " ".join([script, *words, *home_words(home, quote), *given])
 
-    def _request(self, function: Function[T], args: Mapping[str, object]) -> bytes:
-        from guild_sync.transport.known import known_of
-
+    def _request(
+        self, function: Function[T], args: Mapping[str, object], of_machine: bool = False
+    ) -> bytes:
+        """What the agent is told; with `of_machine` it is asked too what its machine can do."""
         home = self.remote.guild_home.removeprefix("~/")
         request = {"home": home, "function": function.name, "args": args}
-        if not isinstance(function, Stream) and known_of(self.remote) is None:
+        if of_machine:
             request["abilities"] = self.rsync
-        return json.dumps(request).encode() + b"\n"
+        return json.dumps(request).encode()
 
-    def _result(self, answer: Mapping[str, object]) -> object:
+    def _result(self, answer: Framed) -> object:
         where = f"remote {self.name!r}"
         if "ok" in answer:
             return answer["ok"]
@@ -289,8 +357,8 @@ def call_timeout(args: Mapping[str, object]) -> float:
     return ssh.CALL_TIMEOUT + SECONDS_OF_ONE * max(named, default=0)
 
 
-def _is_damaged(frame: FrameReader, said: str) -> bool:
-    """Whether the agent's folder is not what was sent, as far as an answer tells."""
-    if frame.answer is None:
-        return frame.reached and "nknown option: -I" not in said  # that one is Python 2
-    return bool(frame.answer.get("damaged"))
+def _is_damaged(answer: Framed | None, reached: bool, said: str) -> bool:
+    """Whether the agent's folder is not what was sent, as far as an answer tells, or none."""
+    if answer is None:
+        return reached and "nknown option: -I" not in said  # that one is Python 2
+    return bool(answer.get("damaged"))

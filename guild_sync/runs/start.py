@@ -26,9 +26,12 @@ from guild_sync.runs.launch import Launch, opref_on
 from guild_sync.runs.sent import Sending, SentProject, contents_of, files_of
 
 if TYPE_CHECKING:
-    from guild_sync.hosts.remote import RemoteHost
+    from guild_sync.hosts.remote import Question, RemoteHost
 
 Say = Callable[[str], None]
+
+# Bytes that travel with a request; an rsync of its own costs more than they do on a slow line.
+_MOST_SENT = 1 << 18
 
 
 class _Place(TypedDict, total=False):
@@ -59,9 +62,10 @@ def earlier_run(launch: Launch, host: Host) -> Run | None:
 
 def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host, where it waits to be started; `track` as `start` has it."""
-    with _discarded_on_error(launch, host):
-        _make(launch, host, say, track)
-        host.mark_staged(run_id=launch.run_id)
+    mark = partial(host.mark_staged, run_id=launch.run_id)
+    with _discarded_on_error(launch, host), host.staying():
+        _make(launch, host, say, track, mark)
+        mark()
     _note_begun(launch, host, track)
 
 
@@ -76,14 +80,15 @@ def start(
     already is staged then. With `track`, syncs bring home what is started on a remote: it is
     expected here from then on, also where the answer was cut off.
     """
-    with _discarded_on_error(launch, host):
-        _make(launch, host, say, track)
+    secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
+    begin = partial(
+        host.start, run_id=launch.run_id, secrets=secrets, wait_free=wait_free, **_place(launch)
+    )
+    with _discarded_on_error(launch, host), host.staying():
+        _make(launch, host, say, track, begin)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")
-        secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
-        begun = host.start(
-            run_id=launch.run_id, secrets=secrets, wait_free=wait_free, **_place(launch)
-        )
+        begun = begin()
     _note_begun(launch, host, track)
     # A sync may have been there since, and have found the run before it was started again.
     _reopen_copy(launch, host)
@@ -103,10 +108,12 @@ def run_local(launch: Launch, host: LocalHost, echo: int, say: Say, wait_free: b
         return host.run(_make(launch, host, say), echo, wait_free)
 
 
-def _make(launch: Launch, host: Host, say: Say, track: bool = False) -> str:
-    """Make the run, pending, with its source code; its directory."""
+def _make(
+    launch: Launch, host: Host, say: Say, track: bool = False, then: Question | None = None
+) -> str:
+    """Make the run, pending, with its source code; its directory. `then` as in `make_from`."""
     if host.name is not None and launch.source is not None and not launch.is_installed:
-        return _make_from_package(launch, launch.source, host, say, track)
+        return _make_from_package(launch, launch.source, host, say, track, then)
     directory = _make_empty(launch, host, track)["run_dir"]
     if launch.requires:
         needs = _Requires(launch.run_id, launch.requires, launch.package.python_requires or "")
@@ -159,7 +166,9 @@ def _attributes(launch: Launch) -> dict[str, Value]:
     return {**launch.attributes, STARTED_BY: person.starter()}
 
 
-def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, track: bool) -> str:
+def _make_from_package(
+    launch: Launch, found: Source, host: Host, say: Say, track: bool, then: Question | None
+) -> str:
     """Bring the project to the remote and install it there; the run's directory."""
     import tempfile
 
@@ -175,7 +184,7 @@ def _make_from_package(launch: Launch, found: Source, host: Host, say: Say, trac
             built, contents, launch.requires, launch.package.python_requires or ""
         )
         make = partial(_make_empty, launch, host, track)
-        directory = make_from(package, launch.run_id, launch.job, host, make, say)
+        directory = make_from(package, launch.run_id, launch.job, host, make, say, then)
         say(f"Successfully installed {built.name}-{built.version}")
     return directory
 
@@ -187,12 +196,13 @@ def make_from(
     host: RemoteHost,
     make: Callable[[Mapping[str, int]], Made],
     say: Say,
+    then: Question | None = None,
 ) -> str:
-    """Have a run on the remote, which `make` makes, be given its project; its directory."""
+    """Have a run on the remote, which `make` makes, be given its project; its directory.
+
+    `then` is what is asked of the remote next: it may be done already.
+    """
     built, contents = package.built, package.contents
-    made = make(contents.sizes)
-    _send(host, run_id, contents, made["missing"], built.wheel, say)
-    say("Installing package")
     install = partial(
         host.install,
         run_id=run_id,
@@ -200,27 +210,41 @@ def make_from(
         folder=built.folder,
         contents=contents.forms,
     )
+    give = _giving(run_id, job, ("file", "url"), host)
+    # What is installed for it lasts long, and is told line by line.
+    follows = [] if package.requires else [q for q in (give, then) if q]
+    host.ahead(install, *follows)
+    made = make(contents.sizes)
+    missing = made["missing"]
     # What was there may have been removed since, or what was sent have changed meanwhile.
-    if missing := install()["missing"]:
-        _send(host, run_id, contents, missing, built.wheel, say)
-        if install()["missing"]:
-            raise GuildError(
-                f"what was sent to {host.name} is not there as it was read here",
-                "Was it changed meanwhile? Start the run again.",
-            )
+    for is_again in (False, True):
+        if missing:
+            small = _send(host, run_id, contents, missing, built.wheel, say)
+            install = partial(install, sent=small)
+            host.ahead(*follows)
+        if not is_again:
+            say("Installing package")
+        if not (missing := install()["missing"]):
+            break
+    else:
+        raise GuildError(
+            f"what was sent to {host.name} is not there as it was read here",
+            "Was it changed meanwhile? Start the run again.",
+        )
     if package.requires:
         needs = _Requires(run_id, package.requires, package.python_requires)
         _provide(needs, host, say, made["run_dir"])
-    _give_files(run_id, job, ("file", "url"), host, say)
+    _give_files(give, say)
     return made["run_dir"]
 
 
 def _send(
     host: RemoteHost, run_id: str, contents: Sending, missing: Sequence[str], wheel: Path, say: Say
-) -> None:
-    """Send the contents that are missing there, all by one rsync."""
-    from guild_sync.rsync import sending
+) -> dict[str, str]:
+    """Send the contents that are missing there, all by one rsync.
 
+    Or none: where they are small they are what `install` is to have as `sent`.
+    """
     if not contents.paths.keys() >= {*missing}:
         raise RemoteError(f"remote {host.name!r} asks for what it was not offered")
     files = {digest: contents.paths[digest] for digest in missing}
@@ -229,8 +253,25 @@ def _send(
     total = sum(contents.sizes[digest] for digest, path in files.items() if path != wheel)
     if total:
         say(f"Copying required files to {host.name}: {size(total)}")
-    if files:
-        sending.send_named(host.remote, files, f"{host.home}/contents/.incoming-{run_id}")
+    is_small = sum(contents.sizes[digest] for digest in files) <= _MOST_SENT
+    if is_small and host.remote.bwlimit is None:
+        return {digest: _encoded(path, contents.sizes[digest]) for digest, path in files.items()}
+    from guild_sync.rsync import sending
+
+    host.leave()
+    sending.send_named(host.remote, files, f"{host.home}/contents/.incoming-{run_id}")
+    return {}
+
+
+def _encoded(path: Path, length: int) -> str:
+    """So many bytes of a file in base64: the remote finds out whether they are what is meant."""
+    import base64
+
+    try:
+        with path.open("rb") as file:
+            return base64.b64encode(file.read(length)).decode()
+    except OSError as e:
+        raise GuildError(f"cannot read {path}: {e.strerror}") from None
 
 
 class _Requires(NamedTuple):
@@ -280,6 +321,7 @@ def _send_pip(host: Host, directory: str, say: Say) -> bool:
     if not wheels or not isinstance(host, RemoteHost):
         return False
     say(f"Copying pip to {host.name}, which has neither uv nor pip")
+    host.leave()
     pip = Path(wheels[0])
     sending.send_named(host.remote, {pip.name: pip}, f"{directory}/.guild/job-packages")
     return True
@@ -288,17 +330,26 @@ def _send_pip(host: Host, directory: str, say: Say) -> bool:
 def _add_files(launch: Launch, host: Host, say: Say, **where: str) -> None:
     """Give the run the project's files that it requires, where it has one, and web servers'."""
     kinds = ("url",) if launch.source is None else ("file", "url")
-    _give_files(launch.run_id, launch.job, kinds, host, say, **where, **_place(launch))
+    give = _giving(launch.run_id, launch.job, kinds, host, **where, **_place(launch))
+    _give_files(give, say)
 
 
-def _give_files(
-    run_id: str, job: Job, kinds: Sequence[str], host: Host, say: Say, **where: str
-) -> None:
-    """Give a run what its job requires of these kinds; of several runs each gets its own."""
+def _giving(
+    run_id: str, job: Job, kinds: Sequence[str], host: Host, **where: str
+) -> Callable[[], list[str]] | None:
+    """What asks the host to give a run what its job requires of these kinds, if it does.
+
+    Of several runs each gets its own.
+    """
     requires = [needed for needed in job.get("requires", ()) if needed["kind"] in kinds]
-    if requires and not job.get("children"):
-        for line in host.add_files(run_id, requires, **where):
-            say(f"Warning: {clean(line)}")
+    if not requires or job.get("children"):
+        return None
+    return partial(host.add_files, run_id, requires, **where)
+
+
+def _give_files(give: Callable[[], list[str]] | None, say: Say) -> None:
+    for line in give() if give else ():
+        say(f"Warning: {clean(line)}")
 
 
 def environment_on(host: Host, kept: Mapping[str, str]) -> dict[str, str]:

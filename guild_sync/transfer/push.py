@@ -39,6 +39,7 @@ def push(
     told = _told(host, here, list(wanted))
     remote = packing(host.remote, told.values(), "to")
     large = {i: state["large"] for i, state in told.items()}
+    host.leave()
     lanes = channels.lanes(remote, sizes_of(large))
     begun = host.begin_push(wanted, *_sender(host, here))
     faults.update(begun["refused"])
@@ -51,6 +52,7 @@ def push(
     # What is there whole already needs no lane.
     coming = {i: files for i, files in large.items() if begun["before"].get(i) not in FINAL}
     copy = partial(push_runs, moved=moved, left_out=left_out, large=coming, lanes=lanes())
+    host.leave()
     try:
         began = time.monotonic()
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)

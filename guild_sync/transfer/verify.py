@@ -76,6 +76,7 @@ def verified(
     runs, left_out = Path(here.home, "runs"), _left_out(here, theirs)
     lacking = {i: sorted(p for p in left_out[i] if not _is_here(runs / i, p)) for i in theirs}
     reading = max(bytes_of(mine[run_id] for run_id in theirs), bytes_of(theirs.values()))
+    host.leave()
     # What would be left out by now, and is here all the same, is compared.
     with progress(f"verifying {host.name} ") as watch:
         told = compare(

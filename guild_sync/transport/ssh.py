@@ -65,20 +65,33 @@ def run(
 ) -> Completed:
     """Run `command` (words safe for any shell) on `remote`; a dead connection is replaced.
 
-    One that a person has opened is where it is dead alone: guild can make no other.
     `command` may be run twice, so it must be one that can be.
     Raises Unreachable, with what to do, where ssh itself fails.
     """
-    _, socket = paths(remote)
-    shared = socket.exists()
+    was_shared = is_shared(remote)
     words = argv(remote, *command)
     done = question.run(words, stdin=stdin, timeout=timeout)
-    failed = done.code == CONNECTION_FAILED or done.timed_out
-    if shared and failed and connection.login_of(remote) is None:
-        disconnect(remote)
+    if was_shared and was_replaced(remote, done):
         done = question.run(words, stdin=stdin, timeout=timeout)
     check(remote, done)
     return done
+
+
+def is_shared(remote: Remote) -> bool:
+    """Whether what is started next will use a connection of ours that is there, or seems so."""
+    return paths(remote)[1].exists()
+
+
+def was_replaced(remote: Remote, done: Completed) -> bool:
+    """Whether a program failed because a connection is dead that it shared, and that we closed.
+
+    One that a person has opened is where it is dead alone: guild can make no other.
+    """
+    has_failed = done.code == CONNECTION_FAILED or done.timed_out
+    if not has_failed or connection.login_of(remote) is not None:
+        return False
+    disconnect(remote)
+    return True
 
 
 def is_connected(remote: Remote) -> bool:

@@ -72,7 +72,7 @@ class Liar:
     def __init__(self, guild: Guild, sshd: Server, folder: Path) -> None:
         self.program = folder / "python"
         self.answer = folder / "answer"
-        self.program.write_text(f"#!/bin/sh\ncat > {folder}/request\nexec cat {self.answer}\n")
+        self.program.write_text(f"#!/bin/sh\nhead -n1 > {folder}/request\nexec cat {self.answer}\n")
         self.program.chmod(0o755)
         (folder / "liar" / "runs").mkdir(parents=True)
         guild.configure(
@@ -405,7 +405,6 @@ def test_a_remote_that_claims_to_have_all_and_gives_nothing_is_told_of(
 
 SAYS_ESCAPES = r"""
 import json, sys
-function = json.loads(sys.stdin.readline())["function"]
 told = "before \x1b[2J\x1b]0;owned\x07 after"
 answers = {
     "stage": {"run_dir": "/x", "missing": []},
@@ -414,11 +413,17 @@ answers = {
     "python": {"version": "3.11.0", "executable": "/x"},
 }
 out = sys.stdout.buffer
-ok = json.dumps({"ok": answers.get(function), "home": "/x"})
-out.write(("\nGUILD-ANSWER %s\n" % ok).encode())
-if function == "provide":
-    for kind, data in ((b"d", told.encode()), (b"e", b'{"ok": null}')):
-        out.write(kind + len(data).to_bytes(4, "big") + data)
+for line in sys.stdin:
+    asked = json.loads(line)
+    for request in asked if isinstance(asked, list) else [asked]:
+        function = request["function"]
+        ok = json.dumps({"ok": answers.get(function), "home": "/x"})
+        out.write(("\nGUILD-ANSWER %s\n" % ok).encode())
+        if function == "provide":
+            for kind, data in ((b"d", told.encode()), (b"e", b'{"ok": null}')):
+                out.write(kind + len(data).to_bytes(4, "big") + data)
+            sys.exit()
+        out.flush()
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Dict, List
 
+from ..errors import AgentError
 from ..protocol import FILES, ContentForm
 from ..store import inside, rundir
 from ..store.job import read_job
@@ -17,6 +18,19 @@ def wanting(home: str, run_id: str, contents: Dict[str, int]) -> List[str]:
     if missing:
         kept.make_incoming(home, run_id)
     return missing
+
+
+def put_incoming(home: str, run_id: str, sent: Dict[str, str]) -> None:
+    """Have contents, digest -> base64, come for a run, as if they had been copied there."""
+    import base64  # what is larger comes otherwise
+
+    kept.make_incoming(home, run_id)
+    for digest, text in sent.items():
+        if not kept.is_digest(digest):
+            raise AgentError("there is no content %r" % digest[:80])
+        handle = inside.create(kept.incoming(home, run_id), digest)
+        with os.fdopen(handle, "wb") as f:
+            f.write(base64.b64decode(text))
 
 
 def receive(home: str, run_id: str, contents: Dict[str, ContentForm]) -> List[str]:

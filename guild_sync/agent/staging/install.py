@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict
+from typing import Dict, Optional
 
 from ..contents import receiving
 from ..environments.wheels import unpack
@@ -13,13 +13,21 @@ from .source import copy_source, files_below
 
 
 def install(
-    home: str, run_id: str, wheel: str, folder: str, contents: Dict[str, ContentForm]
+    home: str,
+    run_id: str,
+    wheel: str,
+    folder: str,
+    contents: Dict[str, ContentForm],
+    sent: Optional[Dict[str, str]] = None,
 ) -> Wanting:
     """Give the run's job-packages the `contents`, and unpack the wheel that is one of them.
 
+    `sent` has small ones that were missing, digest -> base64; others came into the run's incoming.
     Where some of them are not here, nothing is installed: the answer has those that are to be sent.
     The project's files, which lie in `folder` of the wheel, are copied into the run.
     """
+    if sent:
+        receiving.put_incoming(home, run_id, sent)
     missing = receiving.receive(home, run_id, contents)
     if missing:
         return {"missing": missing}

@@ -1,13 +1,17 @@
-"""A short question to another program."""
+"""Short questions to another program, and what it is told one after the other."""
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from support import wait_until
+from support import PATIENCE, wait_until
 
 from guild_sync.agent.store.identity import start_time
+from guild_sync.errors import DeadlinePassed
 from guild_sync.transport import process, question
 from guild_sync.transport.process import Completed
 
@@ -35,7 +39,72 @@ def test_what_it_started_is_killed_with_it_when_its_time_is_over(tmp_path: Path)
 
 
 def test_the_nearer_of_a_deadline_and_its_own_time_counts() -> None:
-    import time
-
     with process.deadline(time.monotonic() + 600):
         assert ask("sleep 600", timeout=0.2).timed_out
+
+
+ECHO = 'while read -r line; do echo "<$line>"; done; echo why >&2; exit 3'
+
+
+def replies(talk: question.Dialogue, count: int) -> bytes:
+    """What it says next, so many lines of it."""
+    said = b""
+    while said.count(b"\n") < count and (piece := talk.heard(PATIENCE)):
+        said += piece
+    return said
+
+
+def test_a_dialogue_goes_on_until_it_is_told_no_more() -> None:
+    talk = question.Dialogue(("sh", "-c", ECHO))
+    for word in (b"one", b"two"):
+        talk.tell(word + b"\n")
+        assert replies(talk, 1) == b"<%s>\n" % word
+    talk.tell(b"three\n", more=False)
+    assert replies(talk, 1) == b"<three>\n"
+    assert talk.heard(PATIENCE) == b""
+    assert talk.end(PATIENCE) == (3, b"", "why\n")
+
+
+def test_what_nobody_has_heard_of_a_dialogue_is_there_at_its_end() -> None:
+    talk = question.Dialogue(("sh", "-c", "echo said; echo why >&2"))
+    assert talk.end(PATIENCE) == (0, b"said\n", "why\n")
+
+
+def test_what_is_told_and_heard_may_be_larger_than_a_pipe() -> None:
+    data = os.urandom(1 << 20)
+    talk = question.Dialogue(("cat",))
+    talk.tell(data, more=False)
+    assert b"".join(iter(lambda: talk.heard(PATIENCE) or b"", b"")) == data
+    assert talk.end(PATIENCE).code == 0
+
+
+def test_who_hears_no_more_is_heard_to_the_end() -> None:
+    talk = question.Dialogue(("sh", "-c", "exec <&-; echo why; exit 4"))
+    talk.tell(os.urandom(1 << 20))
+    assert replies(talk, 2) == b"why\n"
+    assert talk.end(PATIENCE).code == 4
+
+
+def test_a_dialogue_waits_no_longer_than_it_may_and_can_be_killed(tmp_path: Path) -> None:
+    script = f"sleep 600 & echo $! >{tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; wait"
+    talk = question.Dialogue(("sh", "-c", script))
+    wait_until((tmp_path / "pid").exists)
+    assert talk.heard(0.05) is None
+    talk.kill()
+    wait_until(lambda: start_time(int((tmp_path / "pid").read_text())) is None, "the child's end")
+
+
+def test_one_that_does_not_end_is_killed() -> None:
+    assert question.Dialogue(("sleep", "600")).end(0.05).code == -signal.SIGKILL
+
+
+def test_a_deadline_holds_for_a_dialogue() -> None:
+    talk, late = question.Dialogue(("sleep", "600")), question.Dialogue(("sleep", "600"))
+    with process.deadline(time.monotonic() + 0.2):
+        with pytest.raises(DeadlinePassed):
+            talk.heard(PATIENCE)
+        with pytest.raises(DeadlinePassed):
+            late.end(PATIENCE)
+        with pytest.raises(DeadlinePassed):
+            question.Dialogue(("true",))
+    talk.kill()
