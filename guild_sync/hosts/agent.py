@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from guild_sync.agent import protocol
@@ -38,6 +38,7 @@ class AgentClient(ABC):
         deleted: bool = False,
         whole: bool = False,
         with_others: bool = False,
+        counted: bool = True,
     ) -> protocol.Listing:
         return self.ask(
             Functions.list_runs,
@@ -47,7 +48,18 @@ class AgentClient(ABC):
             deleted=deleted,
             whole=whole,
             with_others=with_others,
+            counted=counted,
         )
+
+    def each_run(
+        self,
+        specs: Sequence[str] = (),
+        filters: Filters | None = None,
+        deleted: bool = False,
+        whole: bool = False,
+    ) -> Iterator[protocol.Run]:
+        """All runs that are meant, in the order of `list_runs`, which have room one by one."""
+        yield from self.list_runs(specs, None, filters, deleted, whole)["runs"]
 
     def list_details(
         self,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
+from ..catalog import looks
 from ..store import inside, locks, rundir
 
 
@@ -17,12 +18,13 @@ def tracked(home: str) -> List[Tuple[str, str]]:
     if they waited here, because another program or a kill left them a mark. For these no
     remote is named where the copy does not say of whom it is one.
     """
-    top = rundir.runs_dir(home)
     keyed = []
-    for name in rundir.names(top):
-        remote = _remote_to_ask(top + "/" + name)
-        if remote is not None:
-            keyed.append((rundir.time_of(top + "/" + name) or 0, name, remote))
+    with looks.of(home) as seen:
+        above = seen.top + "/"
+        for name in seen.maybe_open():
+            remote = _remote_to_ask(above + name)
+            if remote is not None:
+                keyed.append((rundir.time_of(above + name) or 0, name, remote))
     return [(name, remote) for _, name, remote in sorted(keyed, reverse=True)]
 
 
