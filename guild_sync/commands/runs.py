@@ -45,6 +45,7 @@ from guild_sync.cli.table import SUBCOMMANDS, module_of
 from guild_sync.errors import Exit
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
+from guild_sync.hosts.local import LocalHost
 from guild_sync.output import tables
 from guild_sync.output.runs import comments, row_without_index, run_row
 from guild_sync.output.terminal import clean
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from guild_sync.output import records
 
 PAGE = 20
+_AT_A_TIME = 200
 
 
 class _Answer(NamedTuple):
@@ -117,7 +119,7 @@ def _print_all(args: Arguments) -> None:
     target = host(args.text("--remote"), args.text("--archive"))
     deleted = args.is_set("--deleted")
     filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
-    runs = target.each_run(args.texts("RUN"), filters, deleted, whole=True)
+    runs = _each(target, args.texts("RUN"), filters, deleted)
     if not args.is_set("--json"):
         for line in tables.lines_of_many(_rows(args, runs)):
             print(line)
@@ -129,6 +131,16 @@ def _print_all(args: Arguments) -> None:
         print(text + json.dumps(run), end="")
         text = ", "
     print("]" if text == ", " else "[]")
+
+
+def _each(host: Host, specs: Sequence[str], filters: Filters, deleted: bool) -> Iterator[Run]:
+    """All runs that are meant: of a remote at one go, else so many at a time."""
+    if not isinstance(host, LocalHost):
+        yield from host.list_runs(specs, None, filters, deleted, whole=True)["runs"]
+        return
+    ids = host.select(specs, filters, deleted, whole=True)
+    for first in range(0, len(ids), _AT_A_TIME):
+        yield from host.summaries(ids[first : first + _AT_A_TIME], deleted)
 
 
 def _records(page: _Page) -> Sequence[Run | records.PlacedRunRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from guild_sync.agent import protocol
@@ -51,15 +51,23 @@ class AgentClient(ABC):
             counted=counted,
         )
 
-    def each_run(
+    def select(
         self,
         specs: Sequence[str] = (),
         filters: Filters | None = None,
         deleted: bool = False,
         whole: bool = False,
-    ) -> Iterator[protocol.Run]:
-        """All runs that are meant, in the order of `list_runs`, which have room one by one."""
-        yield from self.list_runs(specs, None, filters, deleted, whole)["runs"]
+    ) -> list[protocol.RunId]:
+        return self.ask(
+            Functions.select,
+            specs=list(specs),
+            filters=filters,
+            deleted=deleted,
+            whole=whole,
+        )
+
+    def summaries(self, ids: Sequence[str], deleted: bool = False) -> list[protocol.Run]:
+        return self.ask(Functions.summaries, ids=list(ids), deleted=deleted)
 
     def list_details(
         self,

@@ -10,12 +10,11 @@ from typing import TypeVar
 
 from guild_sync.agent import calls
 from guild_sync.agent.errors import NoSuchRun
-from guild_sync.agent.protocol import Expected, Filters, Run
+from guild_sync.agent.protocol import Expected
 from guild_sync.hosts.base import Host, agent_errors
 from guild_sync.output.terminal import clean
 
 T = TypeVar("T")
-_PAGE = 200  # runs that are held at once where all are gone through
 
 
 class LocalHost(Host):
@@ -31,19 +30,6 @@ class LocalHost(Host):
     def answered(self, answer: T) -> T:
         """An answer as others get it: where runs are may have another name for them."""
         return answer
-
-    def each_run(
-        self,
-        specs: Sequence[str] = (),
-        filters: Filters | None = None,
-        deleted: bool = False,
-        whole: bool = False,
-    ) -> Iterator[Run]:
-        select, words = calls.Functions.select, [*specs]
-        ids = self.ask(select, specs=words, filters=filters, deleted=deleted, whole=whole)
-        for first in range(0, len(ids), _PAGE):
-            page = ids[first : first + _PAGE]
-            yield from self.ask(calls.Functions.summaries, ids=page, deleted=deleted)
 
     def stream(
         self, function: calls.Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object

@@ -11,15 +11,29 @@ from __future__ import annotations
 import os
 import stat as modes
 import time
-from typing import Callable, Collection, Dict, List, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Collection,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..errors import refuse_exhaustion
-from ..protocol import Opref
+from ..protocol import MANY_RUNS, Opref
 from ..store import inside, rundir
-from . import remembered
-from .remembered import EXIT, GUILD, OPREF, PLACES, STARTED, STOPPED
 
-LEAST = 1000  # runs; fewer are read as fast
+if TYPE_CHECKING:
+    from .remembered import Form, Moment, Table
+
+# What is looked at of a run, and where that is.
+GUILD, STARTED, EXIT, STOPPED, OPREF = range(5)
+_PLACES = ("", "/attrs/started", "/attrs/exit_status", "/attrs/stopped", "/opref")
 # A file may change again without another time for so long after it has changed.
 _TICK = 2_000_000_000  # nanoseconds
 _OPEN = (rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED, rundir.LOCK_LOST, rundir.BATCH)
@@ -36,11 +50,8 @@ class Looks:
         self.top = top
         self.names = names
 
-    def __enter__(self) -> "Looks":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    def keep(self) -> None:
+        """Keep what was read, where that is worth it, so that it need not be read again."""
 
     def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
         """Those that are runs, each behind when it started, as rundir.time_of has it."""
@@ -80,25 +91,42 @@ class Looks:
 READ = Looks("")
 
 
-def of(home: str, deleted: bool = False) -> Looks:
+@contextmanager
+def of(home: str, deleted: bool = False) -> Iterator[Looks]:
     """Looks at all runs of this guild home; what is read of many is remembered after `with`.
 
     Where it is known, their order is near to that of a listing.
     """
     top = rundir.runs_dir(home, deleted)
     names = rundir.names(top)
-    now = None if deleted or len(names) < LEAST else remembered.moment(home)
-    return Looks(top, names) if now is None else Remembering(home, top, names, now)
+    found = Looks(top, names)
+    if len(names) >= MANY_RUNS and not deleted:
+        from . import remembered  # most guild homes have fewer runs
+
+        now = remembered.moment(home)
+        if now is not None:
+            found = Remembering(home, top, names, now, remembered.read(home, now, form()))
+    yield found
+    found.keep()
+
+
+def form() -> Form:
+    """What is remembered of a run."""
+    from .remembered import Form
+
+    return Form("bqbbi", {GUILD: _COPY, EXIT: len(_STATUSES) - 1}, text=OPREF, order=STARTED)
 
 
 class Remembering(Looks):
     """Runs as they are, of which what was read before is remembered where it holds."""
 
-    def __init__(self, home: str, top: str, names: Sequence[str], now: remembered.Moment) -> None:
+    def __init__(
+        self, home: str, top: str, names: Sequence[str], now: Moment, table: Table
+    ) -> None:
         self._home = home
         self._now = now
         self._settled = time.time_ns() - _TICK
-        self._table = remembered.read(home, now)
+        self._table = table
         self._kinds: Dict[str, int] = {}  # of the runs that were looked at so far
         self._news = 0
         present, rows = set(names), self._table.rows
@@ -106,11 +134,13 @@ class Remembering(Looks):
         self._gone = len(rows) - len(known)
         super().__init__(top, [*known, *(name for name in names if name not in rows)])
 
-    def __exit__(self, kind: object = None, *_: object) -> None:
+    def keep(self) -> None:
+        from . import remembered
+
         # Often enough that little is read again, and seldom enough that it costs little.
-        if kind is None and max(self._news, self._gone) > len(self.names) // 100:
+        if max(self._news, self._gone) > len(self.names) // 100:
             now = remembered.moment(self._home)
-            if now is not None and now.is_step_free(self._now.offset):
+            if now is not None and now.is_as(self._now):
                 remembered.write(self._home, now, self._table, set(self.names))
 
     def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
@@ -192,7 +222,7 @@ class Remembering(Looks):
         """
         same: List[int] = []
         others: List[str] = []
-        above, place, lstat = self.top + "/", "/.guild" + PLACES[what], os.lstat
+        above, place, lstat = self.top + "/", "/.guild" + _PLACES[what], os.lstat
         inodes, changes = self._table.inodes[what], self._table.changes[what]
         device, rows = self._now.device, self._table.rows
         for name in names:
@@ -241,7 +271,7 @@ class Remembering(Looks):
             text = rundir.read_text(directory + "/.guild", "opref") or ""
             is_batch = rundir.parsed_opref(text)["name"] == rundir.OF_BATCH
             return None if is_batch else self._table.place_of(text)
-        name = PLACES[what].rpartition("/")[2]
+        name = _PLACES[what].rpartition("/")[2]
         text = rundir.attr_texts(directory, (name,))[0] or ""
         if not text.strip():
             return None

@@ -14,21 +14,16 @@ import os
 import re
 import time
 from array import array
-from typing import Any, BinaryIO, Dict, List, NamedTuple, Optional, Set
+from typing import BinaryIO, Dict, List, NamedTuple, Optional, Set
 from zlib import crc32
 
 from ..errors import refuse_exhaustion
 from ..store import identity, inside, rundir
 
-# What is looked at of a run, and where that is.
-GUILD, STARTED, EXIT, STOPPED, OPREF = range(5)
-PLACES = ("", "/attrs/started", "/attrs/exit_status", "/attrs/stopped", "/opref")
-_VALUES = "bqbbi"  # what holds what each of them said
-
 _FOLDER = "cache"
 _NAME = "listing-%d"  # the user: each trusts what they have written themselves
 _KEPT = re.compile(r"\.?listing-[0-9]+(\.|\Z)")  # and what a kill has left of one
-_FORM = 1
+_VERSION = 1
 _MAX_BYTES = 1 << 28
 _MAX_HEADER = 1 << 12
 _MAX_OPREF = 512  # characters; those of guild are far shorter
@@ -50,16 +45,26 @@ _OWN = {
 }
 
 
+class Form(NamedTuple):
+    """What a table has of each run: so many things, each with a value."""
+
+    values: str  # the type code of each
+    most: Dict[int, int]  # the highest value of some; the lowest is 0
+    text: int  # the one whose value is a place among the texts
+    order: int  # the one by which rows are kept, the highest first
+
+
 class Table:
     """What is known of runs, a row each, where the looks of that row say that it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: Form) -> None:
+        self._form = form
         self.ids: List[str] = []
-        # Of each of PLACES: what it said, the inode, and when that was changed last.
-        self.values = [array(kind) for kind in _VALUES]
-        self.inodes = [array("Q") for _ in PLACES]
-        self.changes = [array("q") for _ in PLACES]
-        self.texts = [""]  # of OPREF the value is a place among them
+        # Of each thing: what it said, the inode, and when that was changed last.
+        self.values = [array(code) for code in form.values]
+        self.inodes = [array("Q") for _ in form.values]
+        self.changes = [array("q") for _ in form.values]
+        self.texts = [""]
         self.rows: Dict[str, int] = {}
         self._places = {"": 0}
 
@@ -90,7 +95,7 @@ class Table:
     def packed(self, present: Set[str]) -> List[bytes]:
         """The runs that are there, the latest first: their ids, columns, and `texts`."""
         rows = [row for row, run_id in enumerate(self.ids) if run_id in present]
-        rows.sort(key=self.values[STARTED].__getitem__, reverse=True)
+        rows.sort(key=self.values[self._form.order].__getitem__, reverse=True)
         columns = (array(c.typecode, [c[row] for row in rows]) for c in self._columns())
         return [
             "".join(self.ids[row] + "\n" for row in rows).encode("ascii"),
@@ -116,7 +121,7 @@ class Table:
         self.texts = [str(text) for text in json.loads(data)]
         self._places = {text: place for place, text in enumerate(self.texts)}
         self.rows = dict(zip(self.ids, range(runs)))
-        most = {GUILD: 2, EXIT: 2, OPREF: len(self.texts) - 1}
+        most = {**self._form.most, self._form.text: len(self.texts) - 1}
         is_odd = any(
             not 0 <= min(column, default=0) <= max(column, default=0) <= most[what]
             for what, column in enumerate(self.values)
@@ -134,14 +139,9 @@ class Moment(NamedTuple):
     boot: str
     offset: float  # seconds between the clock's time and that since the boot
 
-    def is_of(self, header: Any) -> bool:
-        """Whether what was written with this header counts now."""
-        known = (header["form"], header["device"], header["boot"])
-        return known == (_FORM, self.device, self.boot) and self.is_step_free(header["offset"])
-
-    def is_step_free(self, offset: float) -> bool:
-        """Whether the clock was not set since the offset was that."""
-        return abs(offset - self.offset) < _STEP
+    def is_as(self, other: "Moment") -> bool:
+        """Whether change times count from the one to the other."""
+        return self[:2] == other[:2] and abs(self.offset - other.offset) < _STEP
 
 
 def moment(home: str) -> Optional[Moment]:
@@ -171,25 +171,25 @@ def file_system(path: str) -> str:
     return found
 
 
-def read(home: str, now: Moment) -> Table:
+def read(home: str, now: Moment, form: Form) -> Table:
     """What is kept here and counts now; an empty table where there is no such thing."""
     try:
         with os.fdopen(inside.open_file(home, _path()), "rb") as f:
             status = os.fstat(f.fileno())
             if status.st_uid != os.geteuid() or status.st_size > _MAX_BYTES:
-                return Table()
-            header = json.loads(f.readline(_MAX_HEADER))
-            sizes = [int(size) for size in header["sizes"]]
+                return Table(form)
+            version, device, boot, offset, sizes, crc = json.loads(f.readline(_MAX_HEADER))
+            is_now = version == _VERSION and now.is_as(Moment(device, boot, float(offset)))
             # Nothing of a file that is cut, or of another form, is taken for a size.
-            if now.is_of(header) and f.tell() + sum(map(abs, sizes)) == status.st_size:
-                table = Table()
-                if table.fill(f, sizes) == header["crc"]:
+            if is_now and f.tell() + sum(abs(int(size)) for size in sizes) == status.st_size:
+                table = Table(form)
+                if table.fill(f, sizes) == crc:
                     return table
     except OSError as e:
         refuse_exhaustion(e)
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         pass  # it is damaged, or none of ours
-    return Table()
+    return Table(form)
 
 
 def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
@@ -198,7 +198,7 @@ def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
     crc = 0
     for part in parts:
         crc = crc32(part, crc)
-    header = {"form": _FORM, **now._asdict(), "sizes": [*map(len, parts)], "crc": crc}
+    header = (_VERSION, *now, [*map(len, parts)], crc)
     try:
         os.makedirs(os.path.join(home, _FOLDER), exist_ok=True)
         with inside.holding(home, _path()) as (handle, name):

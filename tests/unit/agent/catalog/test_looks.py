@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rundirs import make
@@ -24,7 +23,7 @@ A, B, C, D, E = IDS
 _opened: list[str] | None = None
 
 
-def _note(event: str, args: tuple[Any, ...]) -> None:
+def _note(event: str, args: tuple[object, ...]) -> None:
     if _opened is not None and event == "open" and isinstance(args[0], str):
         _opened.append(args[0])
 
@@ -55,10 +54,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (run / ".guild" / "opref").write_text(f"package:gpkg.demo 1.0 '' {'op' if number else 'x'}")
     if remembered.moment(str(home)) is None:
         pytest.skip("nothing is remembered on this file system")
-    monkeypatch.setattr(looks, "LEAST", 1)
+    _remember_from(monkeypatch, 1)
     monkeypatch.setattr(looks, "_TICK", -(10**15))  # what was written just now counts, too
     answers(home)
     return home
+
+
+def _remember_from(monkeypatch: pytest.MonkeyPatch, runs: int) -> None:
+    for module in (looks, tracked):
+        monkeypatch.setattr(module, "MANY_RUNS", runs)
 
 
 def kept(home: Path) -> Path:
@@ -94,7 +98,7 @@ def answers(home: Path) -> list[object]:
 def as_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The same where nothing is remembered."""
     with monkeypatch.context() as patch:
-        patch.setattr(looks, "LEAST", 10**9)
+        _remember_from(patch, 10**9)
         return answers(home)
 
 
@@ -261,12 +265,12 @@ def test_a_run_that_has_changed_just_now_is_read_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(looks, "LEAST", 1)
+    _remember_from(monkeypatch, 1)
     kept(home).unlink()
     answers(home)
     now = remembered.moment(str(home))
     assert now is not None
-    assert remembered.read(str(home), now).ids == []
+    assert remembered.read(str(home), now, looks.form()).ids == []
 
 
 # What may be with the file.
@@ -275,14 +279,14 @@ def test_a_run_that_has_changed_just_now_is_read_again(
 def test_another_boot_another_time_and_another_disk_forget_all(home: Path) -> None:
     now = remembered.moment(str(home))
     assert now is not None
-    assert set(remembered.read(str(home), now).ids) == set(IDS)
+    assert set(remembered.read(str(home), now, looks.form()).ids) == set(IDS)
     for other in (
         now._replace(boot="another"),
         now._replace(offset=now.offset + 1),
         now._replace(offset=now.offset - 1),
         now._replace(device=now.device + 1),
     ):
-        assert remembered.read(str(home), other).ids == []
+        assert remembered.read(str(home), other, looks.form()).ids == []
 
 
 def _flipped(data: bytes) -> Iterator[bytes]:
@@ -302,18 +306,21 @@ def test_no_damage_is_believed(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
         b"[" * 100_000,
         head,
         whole * 2,
-        head.replace(b'"sizes": [', b'"sizes": [-1, ') + b"\n",
-        head.replace(b'"sizes": [', b'"sizes": ["x", ') + b"\n",
-        head.replace(b'"sizes"', b'"x"') + b"\n",
-        head.replace(b'"form": 1', b'"form": 2') + whole[len(head) :],
+        head.replace(b", [", b", [-1, ") + whole[len(head) :],
+        head.replace(b", [", b', ["x", ') + whole[len(head) :],
+        head.replace(b", [", b', ["x"], [') + whole[len(head) :],
+        head.replace(b"[1,", b"[2,") + whole[len(head) :],
+        head.replace(b"[1,", b"[[1],") + whole[len(head) :],
         *(whole[:size] for size in range(0, len(whole), 50)),
     ]
     for data in (*odd, *_flipped(whole)):
         kept(home).write_bytes(data)
-        table = remembered.read(str(home), now)
+        table = remembered.read(str(home), now, looks.form())
         assert table.ids == [] or (table.ids, table.texts) == (IDS[::-1], table.texts)
         if table.ids:  # a digit of the offset, say, which counts for little
-            assert table.packed(set(IDS)) == remembered.read(str(home), now).packed(set(IDS))
+            assert table.packed(set(IDS)) == remembered.read(str(home), now, looks.form()).packed(
+                set(IDS)
+            )
     for data in odd:
         kept(home).write_bytes(data)
         assert answers(home) == expected
@@ -342,7 +349,7 @@ def test_what_another_user_has_written_is_not_believed(home: Path) -> None:
     os.chown(kept(home), 12345, -1)
     now = remembered.moment(str(home))
     assert now is not None
-    assert remembered.read(str(home), now).ids == []
+    assert remembered.read(str(home), now, looks.form()).ids == []
 
 
 def test_a_full_disk_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,7 +374,7 @@ def test_of_two_at_once_each_leaves_a_whole_file(
         other.with_status(other.names, ["completed"])
     now = remembered.moment(str(home))
     assert now is not None
-    assert set(remembered.read(str(home), now).ids) == set(IDS)
+    assert set(remembered.read(str(home), now, looks.form()).ids) == set(IDS)
     assert answers(home) == as_read(home, monkeypatch)
 
 
@@ -376,7 +383,7 @@ def test_runs_that_are_gone_are_forgotten(home: Path) -> None:
     answers(home)
     now = remembered.moment(str(home))
     assert now is not None
-    assert A not in remembered.read(str(home), now).ids
+    assert A not in remembered.read(str(home), now, looks.form()).ids
 
 
 def test_nothing_is_kept_of_few_runs_nor_of_deleted_ones(
@@ -390,7 +397,7 @@ def test_nothing_is_kept_of_few_runs_nor_of_deleted_ones(
     (home / "runs-of-trash").rename(home / "trash" / "runs")
     find.select(str(home), [], deleted=True)
     assert not kept(home).exists()
-    monkeypatch.setattr(looks, "LEAST", 10**9)
+    _remember_from(monkeypatch, 10**9)
     (home / "runs").rmdir()
     (home / "trash" / "runs").rename(home / "runs")
     answers(home)
