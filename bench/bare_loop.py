@@ -1,7 +1,9 @@
-"""The limit of `guild runs -n1`: no more than what any program must read for it.
+"""The limit of listings: no more than what any program must look at for one.
 
-`python bare_loop.py RUNS` reads when each run started, then all that a listing shows of
-the latest. It imports nothing of guild, and nothing that Python has not imported anyway.
+`python bare_loop.py RUNS WHAT` reads when each run started and WHAT else is asked of each: its
+`exit_status`, its `opref`, `all` that a listing shows; then all that is shown of the latest. Of
+`marks` it looks alone which there are. It imports nothing of guild, and nothing that Python has not
+imported anyway.
 """
 
 import os
@@ -27,14 +29,30 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
-def main(runs: str) -> None:
-    latest = max(
-        (int(read(entry.path + "/.guild/attrs/started")), entry.path) for entry in os.scandir(runs)
-    )
-    guild = latest[1] + "/.guild/"
+def main(runs: str, what: str) -> None:
+    if what == "marks":
+        names = ("LOCK.remote", "PENDING", "STAGED", "LOCK.confirmed")
+        print(sum(is_there(e.path + "/.guild/" + n) for e in os.scandir(runs) for n in names))
+        return
+    latest = (0, "")
+    for entry in os.scandir(runs):
+        guild = entry.path + "/.guild/"
+        if what == "all":
+            shown(guild)
+        elif what != "started":
+            read(guild + ("opref" if what == "opref" else "attrs/" + what))
+        latest = max(latest, (int(read(guild + "attrs/started")), guild))
+    print(shown(latest[1]))
+
+
+def is_there(path: str) -> bool:
+    return os.access(path, os.F_OK)
+
+
+def shown(guild: str) -> list[bytes]:
     marks = [read(guild + name) for name in ("LOCK.remote", "PENDING", "STAGED", "opref")]
-    print(marks, [read(guild + "attrs/" + name) for name in _SHOWN])
+    return marks + [read(guild + "attrs/" + name) for name in _SHOWN]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from bench import bare_loop, copies, language, many
+from bench import copies, language, listing, many
 from bench.lab import DELAYED, DISTANT, LOOPBACK, NETWORKS, SLOW, VERIFIED_RUNS, Lab
 from bench.measure import Aim, Case, Command, Work
 from bench.network import Network, runs_of
 
-LISTED = (10, 1_000, 10_000)
 PULLED = (1, 10, 50)
 SYNCED = (1, 10, 50, 200)
 VERSION = Aim(plus=0.04)
-LISTING = {10_000: Aim(times=1.5)}
 LAUNCH = Aim(plus=0.5)
 # Of a cold `guild sync`.
 SYNC = {LOOPBACK: Aim(times=2.0), DELAYED: Aim(times=1.3)}
@@ -26,7 +24,8 @@ UNCHANGED = Aim(times=1.5)  # of 200 runs, beside one run
 
 def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
     """Every row, in the table's order. Nothing is made before a row is measured."""
-    yield from _local(lab, LISTED[:-1] if quick else LISTED)
+    yield from _local(lab)
+    yield from listing.cases(lab, quick)
     yield from language.cases(lab)
     for name in NETWORKS:
         yield from _remote(Network(lab, name), quick)
@@ -37,13 +36,11 @@ def all_cases(lab: Lab, quick: bool) -> Iterator[Case]:
         yield from many.cases(Network(lab, name), quick)
 
 
-def _local(lab: Lab, listed: Sequence[int]) -> Iterator[Case]:
+def _local(lab: Lab) -> Iterator[Case]:
     nothing = Work("python3 -c pass", lambda: [Command((sys.executable, "-c", "pass"))])
     yield Case(nothing)
     version = Work("guild --version", lambda: [lab.guild("--version", expect=("guild ", 1))])
     yield Case(version, nothing, VERSION)
-    for count in listed:
-        yield _listing(lab, count)
 
 
 def _remote(network: Network, quick: bool) -> Iterator[Case]:
@@ -75,18 +72,6 @@ def _warm(network: Network) -> Iterator[Case]:
     yield _pull(network, 1, cold=False)
     yield _sync(network, 1, cold=False)
     yield _sync(network, 1, cold=False, changed=False)
-
-
-def _listing(lab: Lab, count: int) -> Case:
-    def guild() -> list[Command]:
-        return [lab.guild("runs", "-n1", home=lab.local_runs(count).name, expect=("[1:", 1))]
-
-    def bare() -> list[Command]:
-        script = str(bare_loop.__file__)
-        return [Command((sys.executable, script, str(lab.local_runs(count) / "runs")))]
-
-    work = Work(f"guild runs -n1 of {count:,}", guild)
-    return Case(work, Work("bare loop", bare), LISTING.get(count))
 
 
 def _ssh(network: Network, cold: bool) -> Case:

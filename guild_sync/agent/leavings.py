@@ -7,6 +7,7 @@ import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from . import trees
+from .catalog import remembered
 from .contents import unused
 from .copies import cleaned
 from .environments import kept
@@ -17,12 +18,13 @@ from .staging import fetching
 from .store import inside, rundir
 
 LOG, AGENT, FETCHED, ENVIRONMENT = "log", "agent", "fetched", "environment"
+LISTING = "listing"
 
 
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
-    was fetched or sent for runs of which the same is true, but for what a run has need of;
-    environments that no run has used for a month.
+    was fetched or sent for runs of which the same is true, but for what a run has need of; what was
+    remembered of listings a week ago; environments that no run has used for a month.
 
     With `remove` they are no more.
     """
@@ -34,7 +36,7 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
     told += unused.unused(home, WEEK, remove)
     if remove:
         for leaving in told:
-            if leaving["kind"] == LOG:
+            if leaving["kind"] in (LOG, LISTING):
                 os.unlink(leaving["path"])
             elif leaving["kind"] == FETCHED:
                 trees.remove_tree(leaving["path"])
@@ -65,6 +67,9 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
     week = time.time() - WEEK
     last = week if before is None else min(before, week)
     old = [path for path in fetching.kept(home) if os.lstat(path).st_mtime < last]
+    for path in remembered.kept(home):
+        if os.lstat(path).st_mtime < last:
+            yield LISTING, path
     linked = _linked(home, old)
     for path in old:
         if path not in linked:

@@ -103,6 +103,9 @@ FILES = "gpkg_files"
 COMMIT = "vcs_commit"
 COMMIT_DIFF = "vcs.diff"
 
+# So many that what is read of each is worth to be remembered.
+MANY_RUNS = 1000
+
 # Which versions of Python are meant: `>=3.8`, `==3.10.*`, `~=3.9`.
 SPECIFIER = re.compile(r"(~=|===?|!=|<=|>=|<|>)\s*v?(\d{1,9}(?:\.\d{1,9}){0,3})(\.\*)?\Z")
 

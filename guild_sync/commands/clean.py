@@ -17,9 +17,9 @@ brings runs back.
 
 Without -r, the runs in the trash here are removed for good, or with filters those of them
 that they leave; and so are guild's logs, and what nobody has used for a week of agents of
-guilds to which this machine is a remote, and of files that were fetched for runs, which none
-has a link to; and environments that no run has used for a month. No run is touched that was
-not deleted.
+guilds to which this machine is a remote, of files that were fetched for runs, which none has
+a link to, and of what listings of many runs have kept to be faster; and environments that no
+run has used for a month. No run is touched that was not deleted.
 
 With --environments, here or with -r NAME there, no run is touched: those environments are
 removed that were made for what projects require, and that no run uses which runs, is staged or
@@ -81,6 +81,7 @@ _LEFT = {
     "agent": "unused agent",
     "fetched": "fetched file",
     "environment": "unused environment",
+    "listing": "old index of runs",
     "content": "sent file",
 }
 _SHOWN = 4  # packages of an environment, where it is asked about

@@ -34,7 +34,7 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,6 +45,7 @@ from guild_sync.cli.table import SUBCOMMANDS, module_of
 from guild_sync.errors import Exit
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
+from guild_sync.hosts.local import LocalHost
 from guild_sync.output import tables
 from guild_sync.output.runs import comments, row_without_index, run_row
 from guild_sync.output.terminal import clean
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from guild_sync.output import records
 
 PAGE = 20
+_AT_A_TIME = 200
 
 
 class _Answer(NamedTuple):
@@ -77,7 +79,11 @@ def main(argv: Sequence[str]) -> int:
         module = module_of(SUBCOMMANDS[argv[1]])
         return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
-    page = _page(args)
+    remotes = _several(args)
+    if _is_plain(args) and not remotes:
+        _print_all(args)
+        return Exit.OK
+    page = _of_several(args, remotes) if remotes else _of_one(args)
     if args.is_set("--json"):
         import json
 
@@ -93,13 +99,48 @@ def main(argv: Sequence[str]) -> int:
     return page.exit
 
 
-def _page(args: Arguments) -> _Page:
-    if args.text("--remote") is not None:
-        from guild_sync.cli import several  # a listing of what is here has no use for it
+def _several(args: Arguments) -> Sequence[str]:
+    """The remotes that are asked, where `-r` may name several; else none."""
+    if args.text("--remote") is None:
+        return ()
+    from guild_sync.cli import several  # a listing of what is here has no use for it
 
-        if remotes := several.names(args):
-            return _of_several(args, remotes)
-    return _of_one(args)
+    return several.names(args) or ()
+
+
+def _is_plain(args: Arguments) -> bool:
+    """Whether all runs are to be shown with no more than their lines, or as JSON."""
+    more = ("--comments", "--verbose")
+    return args.is_set("--all") and not any(args.is_set(name) for name in more)
+
+
+def _print_all(args: Arguments) -> None:
+    """Print all runs, which may be so many that they are not held at once."""
+    target = host(args.text("--remote"), args.text("--archive"))
+    deleted = args.is_set("--deleted")
+    filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
+    runs = _each(target, args.texts("RUN"), filters, deleted)
+    if not args.is_set("--json"):
+        for line in tables.lines_of_many(_rows(args, runs)):
+            print(line)
+        return
+    import json
+
+    text = "["
+    for run in runs:
+        print(text + json.dumps(run), end="")
+        text = ", "
+    print("]" if text == ", " else "[]")
+
+
+def _each(host: Host, specs: Sequence[str], filters: Filters, deleted: bool) -> Iterator[Run]:
+    """All runs that are meant: of a remote at one go, else so many at a time."""
+    if not isinstance(host, LocalHost):
+        yield from host.list_runs(specs, None, filters, deleted, whole=True)["runs"]
+        return
+    ids = host.select(specs, filters, deleted, whole=True)
+    for first in range(0, len(ids), _AT_A_TIME):
+        yield from host.summaries(ids[first : first + _AT_A_TIME], deleted)
 
 
 def _records(page: _Page) -> Sequence[Run | records.PlacedRunRecord]:
@@ -117,14 +158,17 @@ def _of_one(args: Arguments) -> _Page:
     deleted = args.is_set("--deleted")
     filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
     answer = _answer(args, target, args.texts("RUN"), filters)
-    rows: list[Sequence[str]] = []
+    return _Page(answer, [*_rows(args, answer.runs)])
+
+
+def _rows(args: Arguments, runs: Iterable[Run]) -> Iterator[Sequence[str]]:
+    """The cells of each run's line."""
     index = 0
-    for run in answer.runs:
+    for run in runs:
         index += run["indexed"]
         row = run_row(index, run) if run["indexed"] else row_without_index(run)
         simple = f"[{index if run['indexed'] else '-'}]"
-        rows.append((simple, row[1], *row[3:]) if args.is_set("--simple") else row)
-    return _Page(answer, rows)
+        yield (simple, row[1], *row[3:]) if args.is_set("--simple") else row
 
 
 def _of_several(args: Arguments, remotes: Sequence[str]) -> _Page:
@@ -161,7 +205,7 @@ def _answer(args: Arguments, target: Host, specs: Sequence[str], filters: Filter
     if args.is_set("--verbose"):
         detailed = target.list_details(*which)
         return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
-    found = target.list_runs(*which)
+    found = target.list_runs(*which, counted=args.text("--limit") is None)
     return _Answer(found["runs"], (), found["total"])
 
 

@@ -43,6 +43,7 @@ class AgentClient(ABC):
         deleted: bool = False,
         whole: bool = False,
         with_others: bool = False,
+        counted: bool = True,
     ) -> protocol.Listing:
         return self.ask(
             Functions.list_runs,
@@ -52,7 +53,26 @@ class AgentClient(ABC):
             deleted=deleted,
             whole=whole,
             with_others=with_others,
+            counted=counted,
         )
+
+    def select(
+        self,
+        specs: Sequence[str] = (),
+        filters: Filters | None = None,
+        deleted: bool = False,
+        whole: bool = False,
+    ) -> list[protocol.RunId]:
+        return self.ask(
+            Functions.select,
+            specs=list(specs),
+            filters=filters,
+            deleted=deleted,
+            whole=whole,
+        )
+
+    def summaries(self, ids: Sequence[str], deleted: bool = False) -> list[protocol.Run]:
+        return self.ask(Functions.summaries, ids=list(ids), deleted=deleted)
 
     def list_details(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from guild_sync.output.terminal import Styled, cut, styled, terminal_width, width_of
 
@@ -17,6 +17,26 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(width_of, column), default=0) for column in zip(*rows, strict=True)]
     edge = terminal_width()
     return [_line(row, widths, edge) for row in rows]
+
+
+def lines_of_many(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """As `table`, of so many rows that their room counts: each is one text until all are there.
+
+    No cell has a NUL, as `clean` leaves none.
+    """
+    widths: list[int] = []
+    packed: list[str] = []
+    styles: list[tuple[str, ...]] = []
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for row in rows:
+        own = [width_of(cell) for cell in row]
+        widths = list(map(max, own, widths or own))
+        packed.append("\0".join(row))
+        own_styles = tuple(cell.style if isinstance(cell, Styled) else "" for cell in row)
+        styles.append(known.setdefault(own_styles, own_styles))
+    edge = terminal_width()
+    for text, own_styles in zip(packed, styles, strict=True):
+        yield _line([*map(Styled.of, text.split("\0"), own_styles)], widths, edge)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], edge: int | None) -> str:

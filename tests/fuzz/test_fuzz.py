@@ -22,7 +22,7 @@ from rundirs import A, make
 
 from guild_sync.agent import forms, protocol
 from guild_sync.agent.calls import TABLE
-from guild_sync.agent.catalog import describe, filters
+from guild_sync.agent.catalog import describe, filters, looks
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
 from guild_sync.agent.store import attrs
@@ -102,7 +102,7 @@ def read_attribute(text: str, folder: Path) -> None:
 def read_expression(text: str, folder: Path) -> None:
     tree = expressions.parse(text)
     (folder / ".guild" / "attrs").mkdir(parents=True, exist_ok=True)
-    filters.matches(str(folder), {"expression": tree})
+    filters.matching(looks.Looks(str(folder.parent)), [folder.name], {"expression": tree})
 
 
 def read_time_range(text: str, folder: Path) -> None:

@@ -87,18 +87,26 @@ def list_runs(
     deleted: bool = False,
     whole: bool = False,
     with_others: bool = False,
+    counted: bool = True,
 ) -> Listing:
     """Summaries of the first `limit` runs that are meant, and how many there are in all.
 
+    Where they need not be `counted`, there may be more, which takes less time.
+
     `with_others` has those counted that the filter `mine` alone leaves out.
     """
-    ids = find.select(home, specs, filters, deleted, whole)
+    ids = find.select(home, specs, filters, deleted, whole, None if counted else limit)
     others: Set[str] = set()
     if with_others:
         of_all = {name: wanted for name, wanted in (filters or {}).items() if name != "mine"}
         others = {*find.select(home, specs, of_all, deleted, whole)[:limit]} - {*ids}
-    runs = [summary(home, i, deleted) for i in ids[:limit]]
+    runs = summaries(home, ids[:limit], deleted)
     return {"runs": runs, "total": len(ids), "others": len(others)}
+
+
+def summaries(home: str, ids: Sequence[str], deleted: bool = False) -> List[Run]:
+    """What a listing shows of each of these runs."""
+    return [summary(home, run_id, deleted) for run_id in ids]
 
 
 def list_details(

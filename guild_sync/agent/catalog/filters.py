@@ -7,16 +7,17 @@ import re
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from ..errors import AgentError
-from ..protocol import Filters, Opref
+from ..protocol import Filters, Opref, Value
 from ..store import rundir
+from .looks import READ, Looks
 
 MAX_DEPTH = 200
 NO_EXPRESSION = "the filter is not an expression, or is nested too deeply"
 _UNLABELED = "-"  # as a label that is asked for: none at all
 
 
-def matches(directory: str, filters: Filters) -> bool:
-    """Whether the run meets every filter; one with several values is met by any of them.
+def matching(seen: Looks, names: Sequence[str], filters: Filters) -> Sequence[str]:
+    """Those of the runs that meet every filter; one with several values is met by any of them.
 
     Filters: `status`, `operation`, `label`, `tag`, `comment`, `digest` (lists of texts),
     `unlabeled` (true), `marked` (true or false), `started` (two times in microseconds,
@@ -24,27 +25,39 @@ def matches(directory: str, filters: Filters) -> bool:
     is met or not by a run among all others: owners.py. `among` and `not_among` (ids) are looked at
     by find.py.
     """
-    checks: Dict[str, Callable[[Any], bool]] = {
-        "status": lambda wanted: rundir.status(directory).text in wanted,
-        "operation": lambda wanted: any(_is_operation(directory, value) for value in wanted),
-        "label": lambda wanted: _has_label(wanted, _text(directory, "label")),
-        "unlabeled": lambda wanted: not _text(directory, "label") or not wanted,
-        "tag": lambda wanted: bool(set(wanted) & set(_list(directory, "tags"))),
-        "comment": lambda wanted: any(_any_in(wanted, body) for body in _comments(directory)),
-        "marked": lambda wanted: bool(rundir.read_attr(directory, "marked")) == wanted,
-        "digest": lambda wanted: _any_starts(wanted, _text(directory, "sourcecode_digest")),
-        "started": lambda wanted: _within(rundir.read_attr(directory, "started"), wanted),
-        "expression": lambda wanted: _holds(directory, wanted, 0),
+    checks: Dict[str, Callable[[str, Any], bool]] = {
+        "label": lambda run, wanted: _has_label(wanted, _text(run, "label")),
+        "unlabeled": lambda run, wanted: not _text(run, "label") or not wanted,
+        "tag": lambda run, wanted: bool(set(wanted) & set(_list(run, "tags"))),
+        "comment": lambda run, wanted: any(_any_in(wanted, body) for body in _comments(run)),
+        "marked": lambda run, wanted: bool(rundir.read_attr(run, "marked")) == wanted,
+        "digest": lambda run, wanted: _any_starts(wanted, _text(run, "sourcecode_digest")),
+        "started": lambda run, wanted: _within(rundir.read_attr(run, "started"), wanted),
+        "expression": lambda run, wanted: _holds(run, wanted, 0, seen),
     }
-    unknown = set(filters) - set(checks)
+    unknown = set(filters) - {*checks, "status", "operation"}
     if unknown:
         raise AgentError("the agent has no filter %s" % rundir.shown(sorted(unknown)[0]))
-    return all(checks[name](wanted) for name, wanted in filters.items())
+    # First what is known of all runs without reading them.
+    if "status" in filters:
+        names = seen.with_status(names, _asked(filters["status"]))
+    if "operation" in filters:
+        asked = _asked(filters["operation"])
+        names = seen.of_operation(names, lambda opref: any(_is(opref, one) for one in asked))
+    others = [(checks[name], wanted) for name, wanted in filters.items() if name in checks]
+    if not others:
+        return names
+    top = seen.top + "/"
+    return [run for run in names if all(check(top + run, wanted) for check, wanted in others)]
 
 
-def operation_name(directory: str) -> str:
+def _asked(value: Value) -> Sequence[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def operation_name(directory: str, seen: Looks = READ) -> str:
     """`gpkg.hello/model:op`, as a listing shows it."""
-    return _name_of(rundir.opref(directory))
+    return _name_of(seen.opref(directory))
 
 
 def _name_of(opref: Opref) -> str:
@@ -52,13 +65,12 @@ def _name_of(opref: Opref) -> str:
     return "%s/%s" % (opref["package"], name) if opref["type"] == "package" else name
 
 
-def _is_operation(directory: str, wanted: str) -> bool:
+def _is(opref: Opref, wanted: str) -> bool:
     """Whether the run's operation is the wanted `[PACKAGE/][MODEL:]NAME`: whole parts of it.
 
     A part that is not asked for may be any; `*` in one stands for any text. `^BEGINNING` and
     `END$` are what the name as a whole begins and ends with.
     """
-    opref = rundir.opref(directory)
     full = _name_of(opref)
     if wanted.startswith("^") or wanted.endswith("$"):
         before = "" if wanted.startswith("^") else ".*"
@@ -123,18 +135,18 @@ def _within(value: Any, bounds: Sequence[Optional[int]]) -> bool:
     return (first is None or value >= first) and (last is None or value < last)
 
 
-def _holds(directory: str, tree: Any, depth: int) -> bool:
+def _holds(directory: str, tree: Any, depth: int, seen: Looks) -> bool:
     if not isinstance(tree, list) or not tree or depth > MAX_DEPTH:
         raise AgentError(NO_EXPRESSION)
     operator, operands = tree[0], tree[1:]
     if operator == "not":
-        return not _holds(directory, operands[0], depth + 1)
+        return not _holds(directory, operands[0], depth + 1, seen)
     if operator == "and":
-        return all(_holds(directory, operand, depth + 1) for operand in operands)
+        return all(_holds(directory, operand, depth + 1, seen) for operand in operands)
     if operator == "or":
-        return any(_holds(directory, operand, depth + 1) for operand in operands)
+        return any(_holds(directory, operand, depth + 1, seen) for operand in operands)
     name, wanted = str(operands[0]), operands[1]
-    value = value_of(directory, name)
+    value = value_of(directory, name, seen)
     if name == "operation" and "/" in value:
         # `operation = op` means gpkg.demo/op too: a project's name is before all of its own.
         without_package = value.rpartition("/")[2]
@@ -143,7 +155,7 @@ def _holds(directory: str, tree: Any, depth: int) -> bool:
     return _compare(operator, value, wanted)
 
 
-def value_of(directory: str, name: str) -> Any:
+def value_of(directory: str, name: str, seen: Looks = READ) -> Any:
     """What an expression's name stands for: an attribute of the run, else a flag.
 
     `attr:x` and `flag:x` say which; None where there is neither. `op` is the operation's name
@@ -154,11 +166,11 @@ def value_of(directory: str, name: str) -> Any:
         return _flag(directory, rest)
     attribute = rest if kind == "attr" else name
     if attribute == "operation":
-        return operation_name(directory)
+        return operation_name(directory, seen)
     if attribute == "op":
-        return rundir.opref(directory)["name"]
+        return seen.opref(directory)["name"]
     if attribute == "status":
-        return rundir.status(directory).text
+        return seen.status(directory)
     if attribute == "id":
         return os.path.basename(directory)
     value = rundir.read_attr(directory, attribute) if rundir.is_attr_name(attribute) else None

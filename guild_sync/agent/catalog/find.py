@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-from typing import List, Optional, Sequence, Set
+from typing import List, Optional, Sequence, Set, Tuple
 
 from ..errors import AgentError, NoSuchRun
 from ..protocol import RUN_ID, Filters, Value
 from ..store import rundir
+from . import looks
+from .looks import Looks
 
 _RUN_PREFIX = r"[0-9a-f]{1,32}\Z"
 _INDEX = r"[0-9]{1,7}\Z"
@@ -23,13 +24,12 @@ def run_ids(home: str, deleted: bool = False) -> List[str]:
 
     The order is by the time at which a run started, or else was initialized.
     """
-    top = rundir.runs_dir(home, deleted)
-    # Newest first, and by id where two began in the same microsecond.
-    keyed = [
-        (time, name)
-        for name in rundir.names(top)
-        if (time := rundir.time_of(top + "/" + name)) is not None
-    ]
+    with looks.of(home, deleted) as seen:
+        return _in_order(seen.times(seen.names))
+
+
+def _in_order(keyed: List[Tuple[int, str]]) -> List[str]:
+    """Newest first, and by id where two began in the same microsecond."""
     keyed.sort(reverse=True)
     return [name for _, name in keyed]
 
@@ -40,21 +40,28 @@ def select(
     filters: Optional[Filters] = None,
     deleted: bool = False,
     whole: bool = False,
+    most: Optional[int] = None,
 ) -> List[str]:
     """The ids that `specs` name, in their order: an index, a range `1:5`, an id or a prefix.
 
     Without specs: all that have an index, and with `whole` the others too. `filters`
     (filters.py) count before indexes do. What is deleted has indexes of its own.
+    With `most`, of those that are meant so many of the first may be all.
     Raises NoSuchRun where a spec names no run, and AgentError (kind "ambiguous") for several.
     """
     if all(RUN_ID.match(spec) for spec in specs) and specs and not filters and not deleted:
         known = [spec for spec in specs if rundir.time_of(rundir.run_dir(home, spec)) is not None]
         if len(known) == len(specs):
             return _unique(known)
-    every = _filtered(home, run_ids(home, deleted), filters, deleted)
-    if not specs and whole:
-        return every
-    ids = every if deleted else rundir.indexed(rundir.runs_dir(home), every)
+    with looks.of(home, deleted) as seen:
+        if most is not None and not (specs or filters or deleted):
+            first = _first(seen, most, whole)
+            if first is not None:
+                return first
+        every = _in_order(seen.times(_filtered(home, seen, filters)))
+        if not specs and whole:
+            return every
+        ids = every if deleted else seen.indexed(every)
     if not specs:
         return ids
     hint = "Show runs with 'guild runs%s'." % (" --deleted" if deleted else "")
@@ -63,24 +70,39 @@ def select(
     return _unique([run_id for spec in specs for run_id in _named(spec, ids, every, hint)])
 
 
-def _filtered(home: str, ids: List[str], filters: Optional[Filters], deleted: bool) -> List[str]:
-    if not filters:
-        return ids
-    from .filters import matches
+def _first(seen: Looks, most: int, whole: bool) -> Optional[List[str]]:
+    """The latest runs, of which alone it is looked at what they are; None where that is too few."""
+    found: List[str] = []
+    for time, name in sorted(seen.likely_times(), reverse=True):
+        directory = seen.top + "/" + name
+        if len(found) == most:
+            break
+        if rundir.time_of(directory) != time:
+            return None
+        if whole or rundir.is_indexed(directory):
+            found.append(name)
+    return found
 
-    top = rundir.runs_dir(home, deleted)
-    of_runs = {name: wanted for name, wanted in filters.items() if name not in _NOT_BY_ITSELF}
+
+def _filtered(home: str, seen: Looks, filters: Optional[Filters]) -> Sequence[str]:
+    """Those of the runs that meet the filters, in any order."""
+    if not filters:
+        return seen.names
+    from .filters import matching
+
+    names, above = seen.names, seen.top + "/"
     for name, is_meant in (("among", True), ("not_among", False)):
         if name in filters:
             named = _ids(filters[name])
-            ids = [run_id for run_id in ids if (run_id in named) is is_meant]
-    found = [run_id for run_id in ids if matches(os.path.join(top, run_id), of_runs)]
+            names = [run_id for run_id in names if (run_id in named) is is_meant]
+    of_runs = {name: wanted for name, wanted in filters.items() if name not in _NOT_BY_ITSELF}
+    found = matching(seen, names, of_runs)
     if "mine" not in filters:
         return found
     from .owners import Owner  # which takes more than the one run to tell
 
     owner = Owner(home, filters["mine"])
-    return [run_id for run_id in found if owner.has(os.path.join(top, run_id))]
+    return [run_id for run_id in found if owner.has(above + run_id)]
 
 
 def _ids(value: Value) -> Set[str]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
+from ..protocol import MANY_RUNS
 from ..store import inside, locks, rundir
 
 
@@ -17,13 +18,23 @@ def tracked(home: str) -> List[Tuple[str, str]]:
     if they waited here, because another program or a kill left them a mark. For these no
     remote is named where the copy does not say of whom it is one.
     """
-    top = rundir.runs_dir(home)
+    above = rundir.runs_dir(home) + "/"
     keyed = []
-    for name in rundir.names(top):
-        remote = _remote_to_ask(top + "/" + name)
+    for name in _maybe_open(home):
+        remote = _remote_to_ask(above + name)
         if remote is not None:
-            keyed.append((rundir.time_of(top + "/" + name) or 0, name, remote))
+            keyed.append((rundir.time_of(above + name) or 0, name, remote))
     return [(name, remote) for _, name, remote in sorted(keyed, reverse=True)]
+
+
+def _maybe_open(home: str) -> Sequence[str]:
+    names = rundir.names(rundir.runs_dir(home))
+    if len(names) < MANY_RUNS:  # before a module is imported that few syncs need
+        return names
+    from ..catalog import looks
+
+    with looks.of(home) as seen:
+        return seen.maybe_open()
 
 
 def _remote_to_ask(directory: str) -> Optional[str]:

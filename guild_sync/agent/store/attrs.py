@@ -177,6 +177,25 @@ def _scalar(value: Plain) -> str:
 
 # One integer or one plain string, as most attributes are, and what PyYAML puts after it.
 _SIMPLE = re.compile(rf"(?:(0|-?[1-9][0-9]{{0,17}})|({_PLAIN}))(?:\n(?:\.\.\.\n?)?)?", re.ASCII)
+# Lists and mappings of such, of options, short decimals and quoted words: most of a run's.
+_WORDS = r"[ \w./+@%=~(),:-]*"
+_ITEM = (
+    r"(?:0|-?[1-9][0-9]{0,17}|-?[0-9]{1,9}\.[0-9]{1,17}|--?[A-Za-z_][\w.=-]*"
+    rf"|\"{_WORDS}\"|'{_WORDS}'|{_PLAIN})\n"
+)
+_SIMPLE_LIST = rf"(?:- {_ITEM})+"
+_SIMPLE_MAPPING = rf"(?:[A-Za-z_][\w-]*: {_ITEM})+"
+
+
+def _simple(item: str) -> Value:
+    """The value of an item of such a list or mapping."""
+    if item[0] in "-0123456789":
+        return _resolve(item)
+    if item[0] in "\"'":
+        return item[1:-1]
+    return _CONSTANTS.get(item, item)
+
+
 _MARKER = re.compile(r"^(---|\.\.\.)(?=[ \t\n]|\Z)", re.MULTILINE)
 _BLANKS = re.compile(r"[ \n]*(?:#[^\n]*[ \n]*)*")  # only ever to match; tabs are not blank
 _LEADING = re.compile(r"[ \n]*")
@@ -206,6 +225,11 @@ def decode(text: str) -> Value:
     if simple:
         number, word = simple.groups()
         return int(number) if number else _CONSTANTS.get(word, word)
+    if text.startswith("- ") and re.fullmatch(_SIMPLE_LIST, text, re.ASCII):
+        return [_simple(line[2:]) for line in text.split("\n")[:-1]]
+    if re.fullmatch(_SIMPLE_MAPPING, text, re.ASCII):
+        pairs = (line.partition(": ") for line in text.split("\n")[:-1])
+        return {key: _simple(item) for key, _, item in pairs}
     # What Python calls printable has none of them, and is seldom more than text without breaks.
     unprintable = not text.replace("\n", "").isprintable() and re.search(_UNPRINTABLE, text)
     if unprintable:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from ..errors import refuse_exhaustion
 from ..protocol import Value
@@ -278,20 +278,21 @@ def move(folder: str, name: str, to: str) -> None:
             os.close(os.open(new, _NEW, 0o644, dir_fd=target))
 
 
-def write(handle: int, name: str, text: str, flushed: bool) -> None:
+def write(handle: int, name: str, content: Union[str, List[bytes]], flushed: bool) -> None:
     """Write a file in an open folder so that a reader, or a crash, sees all of it or nothing.
 
     With `flushed` it is on the disk then, and so is its name.
     """
-    data = text.encode("utf-8", "surrogateescape")
+    parts = content if isinstance(content, list) else [content.encode("utf-8", "surrogateescape")]
     # A name that no attribute has and nobody can foresee; with whose number it is, for a kill
     # may leave it (`remove_unfinished`).
     temporary = ".%s.%s.%d" % (name, os.urandom(8).hex(), os.getpid())
     try:
         fd = os.open(temporary, _NEW, 0o666, dir_fd=handle)
         try:
-            while data:
-                data = data[os.write(fd, data) :]
+            for data in parts:
+                while data:
+                    data = data[os.write(fd, data) :]
             if flushed:
                 os.fsync(fd)
         finally:

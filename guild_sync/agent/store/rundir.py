@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
     Dict,
@@ -75,6 +76,7 @@ WHOLE_END = (*END, ENDED_BY)
 _MAX_ATTR = attrs.MAX_BYTES
 # So long that what is cut has too many characters, of up to 4 bytes, to pass for the whole.
 _MOST_READ = 4 * _MAX_ATTR
+OF_BATCH = "+"  # as the name of an operation
 _MAX_OPREF = 1 << 14  # characters: twice two paths; the time that shlex takes is quadratic
 _BLOCK = 4096
 _LOOKS = 100  # at a run that is being started and ended meanwhile
@@ -164,11 +166,11 @@ def _status(guild: str, handle: int, marks: _Marks) -> Status:
     lost = _read_at(handle, LOCK_LOST)
     if lost is not None:
         return Status("lost", lost.strip() or _remote_of_copy(handle))
-    ended = _status_at_exit(marks.exit_status)
+    ended = _ended(marks.exit_status)
     if ended is None and locks.holder(guild) is not None:
         return Status("running")
     # The runner may have ended between the two looks: it writes its exit status first.
-    return Status(ended or _status_at_exit(_read_attrs(handle, END[:1])[0]) or "error")
+    return Status(ended or _ended(_read_attrs(handle, END[:1])[0]) or "error")
 
 
 def _is_forsaken(guild: str, handle: int) -> bool:
@@ -230,13 +232,16 @@ def _waiting(handle: int) -> Optional[str]:
     return None
 
 
-def _status_at_exit(text: Optional[str]) -> Optional[str]:
-    if text is None:
-        return None
+def status_at_exit(text: str) -> str:
+    """The status of a run that has ended, from the text of its exit status."""
     try:
         return status_of(int(text))
     except ValueError:
         return "error"
+
+
+def _ended(text: Optional[str]) -> Optional[str]:
+    return None if text is None else status_at_exit(text)
 
 
 def status_of(exit_status: Value) -> str:
@@ -490,6 +495,8 @@ def _read_at(handle: int, name: str) -> Optional[str]:
     of 10,000 runs spends its time on."""
     try:
         fd = os.open(name, inside.READ, dir_fd=handle)
+    except FileNotFoundError:
+        return None
     except OSError as e:
         refuse_exhaustion(e)
         return None
@@ -510,23 +517,30 @@ def opref(directory: str) -> Opref:
 
 
 def _opref(guild: str, below: str) -> Opref:
-    text = read_text(guild, below + "opref") or ""
+    found = parsed_opref(read_text(guild, below + "opref") or "")
+    if found["name"] == OF_BATCH:  # it is called after the operation that it has trials of
+        found["name"] = _opref(guild, below + "proto/.guild/")["name"] + "+"
+    return found
+
+
+def parsed_opref(text: str) -> Opref:
+    """What the text of a run's `opref` says that its operation is."""
+    is_long = len(text) > _MAX_OPREF
+    kind, package, version, model, name = (_split_opref if is_long else _opref_parts)(text)
+    return {"type": kind, "package": package, "version": version, "model": model, "name": name}
+
+
+def _split_opref(text: str) -> Tuple[str, ...]:
     kind, _, rest = text.partition(":")
     try:
         parts = shlex.split(rest) if len(rest) <= _MAX_OPREF else []
     except ValueError:
         parts = []
-    parts += [""] * (4 - len(parts))
-    name = parts[3]
-    if name == "+":  # a batch: it is called after the operation that it has trials of
-        name = _opref(guild, below + "proto/.guild/")["name"] + "+"
-    return {
-        "type": kind,
-        "package": parts[0],
-        "version": parts[1],
-        "model": parts[2],
-        "name": name,
-    }
+    return (kind, *parts[:4], *[""] * (4 - len(parts)))
+
+
+# Many runs are of few operations, and shlex takes longer than all else that a listing does.
+_opref_parts = lru_cache(maxsize=256)(_split_opref)
 
 
 def time_of(directory: str) -> Optional[int]:
@@ -565,7 +579,10 @@ def note_unreadable(directory: str, paths: Sequence[str]) -> None:
 
 def unreadable(directory: str) -> List[str]:
     """What a copy is without because its remote may not read it; nothing where that is unknown."""
-    found = inside.read_json(guild_dir(directory), LOCK_UNREADABLE, _MAX_ATTR)
+    guild = guild_dir(directory)
+    if not os.access(guild + "/" + LOCK_UNREADABLE, os.F_OK):  # as of most runs
+        return []
+    found = inside.read_json(guild, LOCK_UNREADABLE, _MAX_ATTR)
     return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
 
 
@@ -678,7 +695,7 @@ def state(directory: str) -> State:
 
 def attempt(directory: str, started: Value) -> int:
     """Which start of its operation the run's last one is, which was then."""
-    if not inside.exists(guild_dir(directory), ATTEMPTS):
+    if not os.access(directory + "/.guild/" + ATTEMPTS, os.F_OK):
         return 1
     from . import attempts  # most runs have but one
 

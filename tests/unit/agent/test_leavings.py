@@ -79,3 +79,16 @@ def test_what_was_fetched_long_ago_stays_where_a_run_was_given_it_just_now(home:
     folder = fetched(home, hashlib.sha256(url.encode()).hexdigest())
     assert fetching.fetched(str(home), url) == f"{folder}/data.csv"
     assert leavings.leavings(str(home)) == []
+
+
+def test_what_listings_have_kept_is_removed_once_it_is_old(home: Path) -> None:
+    old = [
+        written(home / "cache" / name)
+        for name in (".listing-0.0123456789abcdef.7", "listing-0", "listing-12")
+    ]
+    new = written(home / "cache/listing-7", at=time.time())
+    others = [written(home / "cache" / name) for name in ("digests.json", "my-listing-0")]
+    told = leavings.leavings(str(home), remove=True)
+    assert [leaving["path"] for leaving in told if leaving["kind"] == leavings.LISTING] == old
+    assert not any(map(os.path.exists, old))
+    assert all(map(os.path.exists, [new, *others]))

@@ -75,6 +75,7 @@ class Liar(LocalHost):
         deleted: bool = False,
         whole: bool = False,
         with_others: bool = False,
+        counted: bool = True,
     ) -> Listing:
         return super().list_runs(self._ids)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from guild_sync.output import tables
+from guild_sync.output.terminal import Styled
 
 
 def test_columns_are_aligned_with_two_spaces_between_them() -> None:
@@ -15,3 +18,12 @@ def test_a_table_without_rows_has_no_lines() -> None:
 
 def test_wide_characters_do_not_bend_a_column() -> None:
     assert tables.table([("日本", "x"), ("abcd", "y")]) == ["日本  x", "abcd  y"]
+
+
+def test_many_rows_have_the_lines_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    rows = [("[1]", Styled.of("error", "red"), ""), ("[10]", "日本", "label"), ("", "", "x")]
+    lines = tables.table(rows)
+    assert "\x1b[31m" in lines[0]
+    assert [*tables.lines_of_many(iter(rows))] == lines
+    assert [*tables.lines_of_many([])] == []

@@ -246,6 +246,50 @@ PLAIN = [
 ]
 
 
+ITEMS = [
+    *(
+        "- -u\n- --lr=0.1\n- -x.y-z\n",
+        "- 'a b'\n- \"-u\"\n- ''\n",
+        "- '0.5'\n- 0.5\n- -0.5\n- 01.50\n",
+    ),
+    *(
+        "- a\n-\n",
+        "- a: b\n- c\n",
+        "- 'it''s'\n",
+        '- "a\\n"\n',
+        "- a\n- b",
+        "- - a\n- b\n",
+        "- a # b\n",
+    ),
+    *(
+        "a: b\nc-d: -u\na: 2\n",
+        "no: yes\non: off\n",
+        "a:\nb: 1\n",
+        "a: 'b'\n",
+        'a: "b: c"\n',
+        "a: b: c\n",
+    ),
+    *(
+        "a: b\n  c\n",
+        "- a\n  b\n",
+        "- ~\n- null\n- y\n",
+        "a: 1e5\nb: 1.0e+5\n",
+        "- 12345678901234567890\n",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", ITEMS)
+def test_lists_and_mappings_of_simple_items_mean_what_they_mean_to_pyyaml(text: str) -> None:
+    try:
+        expected = judged(text)
+    except yaml.YAMLError:
+        with pytest.raises(AttrError):
+            decode(text)
+        return
+    assert same(decode(text), expected)
+
+
 @pytest.mark.parametrize("text", [text for line in PLAIN for text in line.split()])
 def test_a_plain_scalar_means_what_it_means_to_pyyaml(text: str) -> None:
     for document in (text, f"{text}\n", f"{text}\n...\n", f"- {text}\n", f"a: {text}\n"):

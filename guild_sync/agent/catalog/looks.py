@@ -1,0 +1,303 @@
+"""What of runs tells which are meant, and in which order: read, or remembered.
+
+A listing of 100,000 runs would spend its time on opening small files. So what was read of a run
+that is over is remembered, each thing for as long as the file or folder that it was read from is as
+it was (`remembered.py`), which takes one look. Who changes a run, in whatever way, changes one of
+these. What is open, waits, is lost or a batch is read each time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+import time
+from contextlib import contextmanager
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Collection,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+from ..errors import refuse_exhaustion
+from ..protocol import MANY_RUNS, Opref
+from ..store import inside, rundir
+
+if TYPE_CHECKING:
+    from .remembered import Form, Moment, Table
+
+# What is looked at of a run, and where that is.
+GUILD, STARTED, EXIT, STOPPED, OPREF = range(5)
+_PLACES = ("", "/attrs/started", "/attrs/exit_status", "/attrs/stopped", "/opref")
+# A file may change again without another time for so long after it has changed.
+_TICK = 2_000_000_000  # nanoseconds
+_OPEN = (rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED, rundir.LOCK_LOST, rundir.BATCH)
+_STATUSES = ("completed", "error", "terminated")
+# Any run; one with folders that are no links, and none of the marks of _OPEN; such a copy.
+_ANY, _OWN, _COPY = range(3)
+_LARGE = 1 << 62  # what a column holds
+
+
+class Looks:
+    """The runs `names` in the folder `top` as they are: all that is asked of one is read."""
+
+    def __init__(self, top: str, names: Sequence[str] = ()) -> None:
+        self.top = top
+        self.names = names
+
+    def keep(self) -> None:
+        """Keep what was read, where that is worth it, so that it need not be read again."""
+
+    def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
+        """Those that are runs, each behind when it started, as rundir.time_of has it."""
+        above = self.top + "/"
+        found = ((rundir.time_of(above + name), name) for name in names)
+        return [(time, name) for time, name in found if time is not None]
+
+    def likely_times(self) -> List[Tuple[int, str]]:
+        """As `times` of all, as cheap as can be: one may be later than it is, of what is no run."""
+        return self.times(self.names)
+
+    def indexed(self, names: Sequence[str]) -> List[str]:
+        """Those that have an index."""
+        return rundir.indexed(self.top, names)
+
+    def with_status(self, names: Sequence[str], wanted: Collection[str]) -> List[str]:
+        """Those that have one of the statuses."""
+        return [name for name in names if self.status(self.top + "/" + name) in wanted]
+
+    def of_operation(self, names: Sequence[str], is_meant: Callable[[Opref], bool]) -> List[str]:
+        """Those whose operation is meant."""
+        return [name for name in names if is_meant(self.opref(self.top + "/" + name))]
+
+    def maybe_open(self) -> Sequence[str]:
+        """Those that may be open, or torn copies: no other is."""
+        return self.names
+
+    def status(self, directory: str) -> str:
+        """The text of the run's status."""
+        return rundir.status(directory).text
+
+    def opref(self, directory: str) -> Opref:
+        """As rundir.opref."""
+        return rundir.opref(directory)
+
+
+READ = Looks("")
+
+
+@contextmanager
+def of(home: str, deleted: bool = False) -> Iterator[Looks]:
+    """Looks at all runs of this guild home; what is read of many is remembered after `with`.
+
+    Where it is known, their order is near to that of a listing.
+    """
+    top = rundir.runs_dir(home, deleted)
+    names = rundir.names(top)
+    found = Looks(top, names)
+    if len(names) >= MANY_RUNS and not deleted:
+        from . import remembered  # most guild homes have fewer runs
+
+        now = remembered.moment(home)
+        if now is not None:
+            found = Remembering(home, top, names, now, remembered.read(home, now, form()))
+    yield found
+    found.keep()
+
+
+def form() -> Form:
+    """What is remembered of a run."""
+    from .remembered import Form
+
+    return Form("bqbbi", {GUILD: _COPY, EXIT: len(_STATUSES) - 1}, text=OPREF, order=STARTED)
+
+
+class Remembering(Looks):
+    """Runs as they are, of which what was read before is remembered where it holds."""
+
+    def __init__(
+        self, home: str, top: str, names: Sequence[str], now: Moment, table: Table
+    ) -> None:
+        self._home = home
+        self._now = now
+        self._settled = time.time_ns() - _TICK
+        self._table = table
+        self._kinds: Dict[str, int] = {}  # of the runs that were looked at so far
+        self._news = 0
+        present, rows = set(names), self._table.rows
+        known = [run_id for run_id in self._table.ids if run_id in present]
+        self._gone = len(rows) - len(known)
+        super().__init__(top, [*known, *(name for name in names if name not in rows)])
+
+    def keep(self) -> None:
+        from . import remembered
+
+        # Often enough that little is read again, and seldom enough that it costs little.
+        if max(self._news, self._gone) > len(self.names) // 100:
+            now = remembered.moment(self._home)
+            if now is not None and now.is_as(self._now):
+                remembered.write(self._home, now, self._table, set(self.names))
+
+    def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
+        plain, others = self._plain_of(names)
+        return [*self._started(plain), *super().times(others)]
+
+    def likely_times(self) -> List[Tuple[int, str]]:
+        return self._started(self.names)
+
+    def indexed(self, names: Sequence[str]) -> List[str]:
+        plain, others = self._plain_of(names)
+        if not others:
+            return plain
+        found = {*plain, *super().indexed(others)}
+        return [name for name in names if name in found]
+
+    def with_status(self, names: Sequence[str], wanted: Collection[str]) -> List[str]:
+        plain, others = self._plain_of(names)
+        same, changed = self._known(EXIT, plain)
+        ids, statuses = self._table.ids, self._table.values[EXIT]
+        codes = {code for code, status in enumerate(_STATUSES) if status in wanted}
+        found = [ids[row] for row in same if statuses[row] in codes]
+        return [*found, *super().with_status([*changed, *others], wanted)]
+
+    def of_operation(self, names: Sequence[str], is_meant: Callable[[Opref], bool]) -> List[str]:
+        plain, others = self._plain_of(names)
+        same, changed = self._known(OPREF, plain)
+        ids, oprefs = self._table.ids, self._table.values[OPREF]
+        texts = enumerate(self._table.texts)
+        places = {place for place, text in texts if is_meant(rundir.parsed_opref(text))}
+        found = [ids[row] for row in same if oprefs[row] in places]
+        return [*found, *super().of_operation([*changed, *others], is_meant)]
+
+    def maybe_open(self) -> Sequence[str]:
+        plain, found = self._plain_of(self.names)
+        copies = [name for name in plain if self._kinds[name] == _COPY]
+        for what in (EXIT, STOPPED, STARTED):
+            same, changed = self._known(what, copies)
+            copies = [self._table.ids[row] for row in same]
+            found += changed
+        return found
+
+    def status(self, directory: str) -> str:
+        row = self._row_of(directory, EXIT)
+        return super().status(directory) if row < 0 else _STATUSES[self._table.values[EXIT][row]]
+
+    def opref(self, directory: str) -> Opref:
+        row = self._row_of(directory, OPREF)
+        if row < 0:
+            return super().opref(directory)
+        return rundir.parsed_opref(self._table.texts[self._table.values[OPREF][row]])
+
+    def _row_of(self, directory: str, what: int) -> int:
+        """The row of a run that is as it was there; else -1."""
+        plain, _ = self._plain_of([directory[len(self.top) + 1 :]])
+        same, _ = self._known(what, plain)
+        return same[0] if same else -1
+
+    def _started(self, names: Sequence[str]) -> List[Tuple[int, str]]:
+        same, changed = self._known(STARTED, names)
+        ids, times = self._table.ids, self._table.values[STARTED]
+        return [*((times[row], ids[row]) for row in same), *super().times(changed)]
+
+    def _plain_of(self, names: Sequence[str]) -> Tuple[List[str], List[str]]:
+        """Those whose folders are no links, with none of the marks of `_OPEN`; and the others."""
+        kinds, known = self._kinds, self._table.values[GUILD]
+        same, changed = self._known(GUILD, [name for name in names if name not in kinds])
+        kinds.update(zip(changed, (_kind(self.top + "/" + name) for name in changed)))
+        kinds.update((self._table.ids[row], known[row]) for row in same)
+        return (
+            [name for name in names if kinds[name] != _ANY],
+            [name for name in names if kinds[name] == _ANY],
+        )
+
+    def _known(self, what: int, names: Sequence[str]) -> Tuple[List[int], List[str]]:
+        """The rows of those that are as they were there, and all others.
+
+        A look at each run, and no other call: it is what a listing spends its time on.
+        """
+        same: List[int] = []
+        others: List[str] = []
+        above, place, lstat = self.top + "/", "/.guild" + _PLACES[what], os.lstat
+        inodes, changes = self._table.inodes[what], self._table.changes[what]
+        device, rows = self._now.device, self._table.rows
+        for name in names:
+            try:
+                seen = lstat(above + name + place)
+            except OSError as e:
+                refuse_exhaustion(e)
+                others.append(name)
+                continue
+            row = rows.get(name, -1)
+            if (
+                row >= 0
+                and seen.st_ctime_ns == changes[row]
+                and seen.st_ino == inodes[row]
+                and seen.st_dev == device
+            ):
+                same.append(row)
+            else:
+                others.append(name)
+                self._learn(name, what, seen)
+        return same, others
+
+    def _learn(self, name: str, what: int, seen: os.stat_result) -> None:
+        """Remember what is there, as it was when it was looked at just before or has changed since.
+
+        Nothing where it has changed so short a time before that it may do so unseen.
+        """
+        is_settled = seen.st_ctime_ns < self._settled and seen.st_dev == self._now.device
+        if not is_settled or not (modes.S_ISDIR if what == GUILD else modes.S_ISREG)(seen.st_mode):
+            return
+        value = self._value(self.top + "/" + name, what)
+        if value is None:
+            return
+        table = self._table
+        row = table.row_of(name)
+        table.values[what][row] = value
+        table.inodes[what][row] = seen.st_ino
+        table.changes[what][row] = seen.st_ctime_ns
+        self._news += 1
+
+    def _value(self, directory: str, what: int) -> Optional[int]:
+        """What a run says there, as the table has it; None for what it is not to remember."""
+        if what == GUILD:
+            return _kind(directory) or None
+        if what == OPREF:
+            text = rundir.read_text(directory + "/.guild", "opref") or ""
+            is_batch = rundir.parsed_opref(text)["name"] == rundir.OF_BATCH
+            return None if is_batch else self._table.place_of(text)
+        name = _PLACES[what].rpartition("/")[2]
+        text = rundir.attr_texts(directory, (name,))[0] or ""
+        if not text.strip():
+            return None
+        if what == EXIT:
+            return _STATUSES.index(rundir.status_at_exit(text))
+        if what == STOPPED:
+            return 0
+        try:
+            started = int(text)
+        except ValueError:
+            return None
+        return started if abs(started) < _LARGE else None
+
+
+def _kind(directory: str) -> int:
+    try:
+        handle = inside.opened(directory + "/.guild")
+    except OSError:
+        return _ANY
+    try:
+        os.close(inside.opened("attrs", handle))  # a link leads to what is not the run's
+        if any(os.access(mark, os.F_OK, dir_fd=handle) for mark in _OPEN):
+            return _ANY
+        is_copy = os.access(rundir.LOCK_CONFIRMED, os.F_OK, dir_fd=handle)
+    except OSError:
+        return _ANY
+    finally:
+        os.close(handle)
+    return _COPY if is_copy else _OWN

@@ -1,0 +1,222 @@
+"""What was read of runs, kept beside the inode and the change time of what it was read from.
+
+It is a file of the guild home, replaced as a whole, and taken only where it is whole and this
+user's. A change time (ctime) tells of every change of a file, by whatever program, as long as no
+time comes twice and all changes are this kernel's. So the file counts for nothing once the machine
+has started again, as a power cut may leave other files than there were, or once its clock was set;
+and there is none on a file system on which others make changes, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from array import array
+from typing import BinaryIO, Dict, List, NamedTuple, Optional, Set
+from zlib import crc32
+
+from ..errors import refuse_exhaustion
+from ..store import identity, inside, rundir
+
+_FOLDER = "cache"
+_NAME = "listing-%d"  # the user: each trusts what they have written themselves
+_KEPT = re.compile(r"\.?listing-[0-9]+(\.|\Z)")  # and what a kill has left of one
+_VERSION = 1
+_MAX_BYTES = 1 << 28
+_MAX_HEADER = 1 << 12
+_MAX_OPREF = 512  # characters; those of guild are far shorter
+_MAX_OPREFS = 10_000
+_STEP = 0.1  # seconds by which a clock was set; one that goes faster for a while makes no step
+# File systems whose changes are all made by this kernel, and by its clock.
+_OWN = {
+    "bcachefs",
+    "btrfs",
+    "ext2",
+    "ext3",
+    "ext4",
+    "f2fs",
+    "jfs",
+    "overlay",
+    "tmpfs",
+    "xfs",
+    "zfs",
+}
+
+
+class Form(NamedTuple):
+    """What a table has of each run: so many things, each with a value."""
+
+    values: str  # the type code of each
+    most: Dict[int, int]  # the highest value of some; the lowest is 0
+    text: int  # the one whose value is a place among the texts
+    order: int  # the one by which rows are kept, the highest first
+
+
+class Table:
+    """What is known of runs, a row each, where the looks of that row say that it is."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self.ids: List[str] = []
+        # Of each thing: what it said, the inode, and when that was changed last.
+        self.values = [array(code) for code in form.values]
+        self.inodes = [array("Q") for _ in form.values]
+        self.changes = [array("q") for _ in form.values]
+        self.texts = [""]
+        self.rows: Dict[str, int] = {}
+        self._places = {"": 0}
+
+    def _columns(self) -> "List[array[int]]":
+        return [*self.values, *self.inodes, *self.changes]
+
+    def row_of(self, run_id: str) -> int:
+        """The run's row, which is made where there is none."""
+        row = self.rows.get(run_id)
+        if row is None:
+            row = self.rows[run_id] = len(self.ids)
+            self.ids.append(run_id)
+            for column in self._columns():
+                column.append(0)
+        return row
+
+    def place_of(self, opref: str) -> int:
+        """The place of the text among `texts`; -1 where there is no room for it."""
+        if len(opref) > _MAX_OPREF or (
+            len(self.texts) >= _MAX_OPREFS and opref not in self._places
+        ):
+            return -1
+        place = self._places.setdefault(opref, len(self.texts))
+        if place == len(self.texts):
+            self.texts.append(opref)
+        return place
+
+    def packed(self, present: Set[str]) -> List[bytes]:
+        """The runs that are there, the latest first: their ids, columns, and `texts`."""
+        rows = [row for row, run_id in enumerate(self.ids) if run_id in present]
+        rows.sort(key=self.values[self._form.order].__getitem__, reverse=True)
+        columns = (array(c.typecode, [c[row] for row in rows]) for c in self._columns())
+        return [
+            "".join(self.ids[row] + "\n" for row in rows).encode("ascii"),
+            *(column.tobytes() for column in columns),
+            json.dumps(self.texts).encode("ascii"),
+        ]
+
+    def fill(self, file: BinaryIO, sizes: List[int]) -> int:
+        """Take what `packed` has made, of these sizes; its checksum.
+
+        Raises ValueError where it has not.
+        """
+        ids, *of_columns, texts = sizes
+        runs = ids // 33
+        data = file.read(ids)
+        crc = crc32(data)
+        self.ids = data.decode("ascii").split("\n")[:-1]
+        for column, size in zip(self._columns(), of_columns):
+            data = file.read(size)
+            crc = crc32(data, crc)
+            column.frombytes(data)
+        data = file.read(texts)
+        self.texts = [str(text) for text in json.loads(data)]
+        self._places = {text: place for place, text in enumerate(self.texts)}
+        self.rows = dict(zip(self.ids, range(runs)))
+        most = {**self._form.most, self._form.text: len(self.texts) - 1}
+        is_odd = any(
+            not 0 <= min(column, default=0) <= max(column, default=0) <= most[what]
+            for what, column in enumerate(self.values)
+            if what in most
+        )
+        if is_odd or {*map(len, (self.ids, self.rows, *self._columns()))} != {runs}:
+            raise ValueError("odd")
+        return crc32(data, crc)
+
+
+class Moment(NamedTuple):
+    """Where and when it is that change times count."""
+
+    device: int  # of the runs
+    boot: str
+    offset: float  # seconds between the clock's time and that since the boot
+
+    def is_as(self, other: "Moment") -> bool:
+        """Whether change times count from the one to the other."""
+        return self[:2] == other[:2] and abs(self.offset - other.offset) < _STEP
+
+
+def moment(home: str) -> Optional[Moment]:
+    """This moment; None where change times tell too little of the runs here."""
+    boot, top = identity.here(0, None).boot, rundir.runs_dir(home)
+    try:
+        offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        device = os.stat(top).st_dev
+        kind = file_system(os.path.realpath(top))
+    except (OSError, AttributeError, ValueError) as e:
+        if isinstance(e, OSError):
+            refuse_exhaustion(e)
+        return None
+    return Moment(device, boot, offset) if boot and kind in _OWN else None
+
+
+def file_system(path: str) -> str:
+    """What kind of file system a path is on, as the kernel lists them."""
+    found, best = "", -1
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as f:
+        for line in f:
+            before, _, after = line.partition(" - ")
+            point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), before.split(" ")[4])
+            # A later one at the same place hides the earlier.
+            if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= best:
+                found, best = after.split(" ")[0], len(point)
+    return found
+
+
+def read(home: str, now: Moment, form: Form) -> Table:
+    """What is kept here and counts now; an empty table where there is no such thing."""
+    try:
+        with os.fdopen(inside.open_file(home, _path()), "rb") as f:
+            status = os.fstat(f.fileno())
+            if status.st_uid != os.geteuid() or status.st_size > _MAX_BYTES:
+                return Table(form)
+            version, device, boot, offset, sizes, crc = json.loads(f.readline(_MAX_HEADER))
+            is_now = version == _VERSION and now.is_as(Moment(device, boot, float(offset)))
+            # Nothing of a file that is cut, or of another form, is taken for a size.
+            if is_now and f.tell() + sum(abs(int(size)) for size in sizes) == status.st_size:
+                table = Table(form)
+                if table.fill(f, sizes) == crc:
+                    return table
+    except OSError as e:
+        refuse_exhaustion(e)
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        pass  # it is damaged, or none of ours
+    return Table(form)
+
+
+def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
+    """Keep what is known of the runs that are there; what cannot be kept is read again."""
+    parts = table.packed(present)
+    crc = 0
+    for part in parts:
+        crc = crc32(part, crc)
+    header = (_VERSION, *now, [*map(len, parts)], crc)
+    try:
+        os.makedirs(os.path.join(home, _FOLDER), exist_ok=True)
+        with inside.holding(home, _path()) as (handle, name):
+            head = json.dumps(header).encode("ascii") + b"\n"
+            inside.write(handle, name, [head, *parts], flushed=False)
+    except OSError:
+        pass  # nobody may write here, or there is no room
+
+
+def _path() -> str:
+    return "%s/%s" % (_FOLDER, _NAME % os.geteuid())
+
+
+def kept(home: str) -> List[str]:
+    """The files of this kind that there are, of whichever user, and what a kill has left of one."""
+    folder = os.path.join(home, _FOLDER)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names if _KEPT.match(name)]
