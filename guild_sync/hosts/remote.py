@@ -202,7 +202,7 @@ class RemoteHost(Host):
         Where it is `damaged`, or turns out to be, it is sent anew, once.
         """
         from guild_sync.hosts.conversation import Conversation
-        from guild_sync.transport import known, ssh
+        from guild_sync.transport import known
 
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(args)
         agent, sent = (ABSENT if damaged else agent_digest()), ""

@@ -86,4 +86,4 @@ def test_what_is_no_json_is_a_fault(text: bytes) -> None:
 
 def test_a_request_of_too_much_memory_is_refused() -> None:
     with pytest.raises(AgentError, match="the request cannot be read: its values would take"):
-        serve._request(b'{"args": [%s]}' % b",".join([b"[]"] * 10))
+        serve._requests(b'{"args": [%s]}' % b",".join([b"[]"] * 10))
