@@ -7,17 +7,14 @@ that no compression makes fewer.
 from __future__ import annotations
 
 import os
-import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
-from guild_sync.transport import question, ssh, watched
+from guild_sync.transport import question, ssh
 
-SECONDS = 8.0  # for a word, or an amount: a slower line is not measured
-_PINGS = 5
+SECONDS = 8.0  # for an amount: a slower line is not measured
 _FIRST, _MOST = 1 << 18, 1 << 24  # amounts of bytes that go one way
 _LONG = 0.5  # seconds that an amount has to take
 
@@ -32,38 +29,11 @@ class Speed(NamedTuple):
 
 def measure(remote: Remote) -> Speed:
     """The speed of the line to a remote, as far as each word or amount takes no longer."""
-    return Speed(_round_trip(remote), _rate(remote, _receive), _rate(remote, _send))
-
-
-def _round_trip(remote: Remote) -> float | None:
-    """The least of some times that a byte takes there and back."""
-    ours, theirs = socket.socketpair()
-    argv = ssh.argv(remote, "cat")
-    joined = threading.Thread(target=watched.join, args=(argv, theirs), daemon=True)
-    times = []
-    with ours:
-        ours.settimeout(SECONDS)
-        joined.start()
-        try:
-            for number in range(_PINGS + 1):
-                began = time.monotonic()
-                ours.sendall(b"%d\n" % number)
-                _wait_for(ours, b"%d\n" % number, began + SECONDS)
-                times.append(time.monotonic() - began)
-        except OSError:
-            return None
-    joined.join(SECONDS)
-    return min(times[1:])  # the first one has waited for the program there
-
-
-def _wait_for(ours: socket.socket, end: bytes, until: float) -> None:
-    """Wait for these bytes, behind whatever a login shell has printed. Raises OSError."""
-    last = b""
-    while not last.endswith(end):
-        chunk = ours.recv(4096)
-        if not chunk or time.monotonic() > until:
-            raise TimeoutError
-        last = (last + chunk)[-len(end) :]
+    return Speed(
+        channels.round_trip(remote),
+        _rate(remote, _receive),
+        _rate(remote, _send),
+    )
 
 
 def _rate(remote: Remote, seconds_of: Callable[[Remote, int], float | None]) -> float | None:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 
 from guild_sync.config.remotes import Remote
-from guild_sync.transport import background, ssh, watched
+from guild_sync.transport import background, ssh, ssh_config, watched
 
 WINDOW = 1 << 21  # bytes that a channel carries for each round trip
 FASTEST = 4e8  # bytes a second that ciphers let through
 MOST_LANES = 4  # where the remote's settings say nothing
 LEAST_BYTES = 1 << 25  # of large files: with less, a lane takes longer to begin than it saves
 _SECONDS = 3.0  # for a word there and back; one that takes longer tells nothing
+_WORDS = 4  # of which the first one waits for the program there
 _UNITS = {"": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 
 # In this process, by the names of remotes: seconds of a round trip, and channels that were allowed.
@@ -80,16 +81,16 @@ def round_trip(remote: Remote) -> float | None:
 def _measured(remote: Remote) -> float | None:
     ours, theirs = socket.socketpair()
     program, *words = ssh.argv(remote, "cat")
-    joins = (program, "-o", "ProxyCommand=false", *words)
+    joins = (program, *ssh_config.JOINING, *words)
     joined = background.begun(lambda: watched.join(joins, theirs))
     with ours:
         ours.settimeout(_SECONDS)
         try:
-            times = [_echo(ours, b"%d\n" % number) for number in range(3)]
+            times = [_echo(ours, b"%d\n" % number) for number in range(_WORDS)]
         except OSError:
             return None
     wait([joined], _SECONDS)  # its channel may be the only one that there can be
-    return min(times[1:])  # the first one has waited for the program there
+    return min(times[1:])
 
 
 def _echo(connection: socket.socket, word: bytes) -> float:

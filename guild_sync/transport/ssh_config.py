@@ -24,6 +24,9 @@ ALIVE_INTERVAL = 5  # seconds between keep-alives; three unanswered ones end the
 PLAIN = re.compile(r"[A-Za-z0-9_./@+=:,-]*\Z")
 
 
+# For an ssh that joins the connection which is open, or makes none.
+JOINING = ("-o", "ProxyCommand=false")
+
 # Before the user's configuration, which is meant for a person's session. The connection is
 # guild's own, and stays open: it would hold their ports, and the keys of their agent.
 _OURS_ALONE = (
@@ -43,8 +46,7 @@ def rsync_shell(remote: Remote, *, joins: bool = False) -> str:
     With `joins`, it is the one that is open, or none: ssh makes none of its own where the
     remote refuses another channel in it.
     """
-    joining = "-o ProxyCommand=false " if joins else ""
-    return f"ssh {joining}-F {config_file(remote)}"
+    return " ".join(("ssh", *(JOINING if joins else ()), "-F", str(config_file(remote))))
 
 
 def config_text(

@@ -10,6 +10,7 @@ import pytest
 
 from guild_sync.config.remotes import Remote
 from guild_sync.monitoring import speed
+from guild_sync.rsync import channels
 
 Ssh = Callable[[str], Remote]
 
@@ -17,7 +18,7 @@ Ssh = Callable[[str], Remote]
 @pytest.fixture
 def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ssh:
     """Has the remote behind an `ssh` do what some lines of sh say; $C is what it is asked to do."""
-    monkeypatch.setattr(speed, "SECONDS", 0.5)
+    monkeypatch.setattr(channels, "_round_trips", {})
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     def made(lines: str) -> Remote:
@@ -39,11 +40,19 @@ def test_what_a_login_shell_prints_is_in_nobodys_way(ssh: Ssh) -> None:
 
 
 @pytest.mark.parametrize("lines", ["exec sleep 600", "exit 1", "exit 255"])
-def test_what_does_not_answer_is_not_measured(ssh: Ssh, lines: str) -> None:
+def test_what_does_not_answer_is_not_measured(
+    ssh: Ssh, lines: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "SECONDS", 0.5)
+    monkeypatch.setattr(channels, "_SECONDS", 0.5)
     assert speed.measure(ssh(lines)) == speed.Speed(None, None, None)
 
 
-def test_what_sends_without_an_end_is_not_measured(ssh: Ssh) -> None:
+def test_what_sends_without_an_end_is_not_measured(
+    ssh: Ssh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "SECONDS", 0.5)
+    monkeypatch.setattr(channels, "_SECONDS", 0.5)
     assert speed.measure(ssh("exec yes")) == speed.Speed(None, None, None)
 
 
