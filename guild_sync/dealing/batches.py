@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -18,13 +19,15 @@ from guild_sync.agent import forms
 from guild_sync.agent.protocol import FINAL, RUN_ID, NeedsForm, RunId, Seconds, Trial, Value
 from guild_sync.agent.store import identity
 from guild_sync.agent.store.atomic import write_atomically
-from guild_sync.config.home import guild_home
+from guild_sync.config.home import file_name, guild_home
 from guild_sync.hosts.local import LocalHost
 from guild_sync.project.wheel import Built
 from guild_sync.runs.sent import SentProject, contents_of
 
 _FOLDER = "batches"
 _RECORD = "batch.json"
+_REFUSED = "refused-"  # and the file name of a remote: why it has refused trials, a line for each
+_MOST_REFUSALS, _LONGEST_WHY = 100, 1000
 _MOST = 1 << 24  # bytes of a record: 10,000 trials take 400 kB
 
 
@@ -117,6 +120,24 @@ def stopped(batch: Batch) -> Batch:
     found = replace(batch, stopped=True)
     keep(found, is_made=True)
     return found
+
+
+def is_news(batch: Batch, remote: str, why: str) -> bool:
+    """Whether the remote, which is locked, refuses trials of a batch for this for the first time.
+
+    The trials do not tell: one that another remote has taken knows no more who has refused it.
+    """
+    path = folder_of(batch.id) / (_REFUSED + file_name(remote))
+    try:
+        known = set(path.read_text(encoding="utf-8").split("\n"))
+    except (OSError, ValueError):
+        known = set()
+    line = json.dumps(why[:_LONGEST_WHY])
+    if line in known or len(known) > _MOST_REFUSALS:
+        return False
+    with suppress(OSError):  # then it is said again
+        write_atomically(str(path), "\n".join([*known, line]))
+    return True
 
 
 def batches(here: LocalHost) -> list[Batch]:

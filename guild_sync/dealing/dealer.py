@@ -193,8 +193,8 @@ class Dealer:
             self._withdraw(host, run_id)
             return False
         except GuildError as e:
-            is_news = not self._was_refused(host, batch, run_id, e.message)
-            if self._withdraw(host, run_id, e.message) and is_news:
+            is_back = self._withdraw(host, run_id, e.message)
+            if is_back and batches.is_news(batch, host.name, e.message.replace(run_id, "")):
                 title = f"trial {batch.number(run_id)} of {batch.name} on {host.name}"
                 self._warn(GuildError(f"{title}: {e.message}", e.hint))
             return False
@@ -234,11 +234,3 @@ class Dealer:
             return False
         self._here.take_trial_back(run_id, host.name, why)
         return True
-
-    def _was_refused(self, host: RemoteHost, batch: Batch, run_id: str, why: str) -> bool:
-        """Whether the remote has refused another trial of the batch for this reason."""
-        refusals = (
-            trial["refused"].get(host.name, "").replace(trial["run"], run_id)
-            for trial in self._here.trials(batch.trials)
-        )
-        return any(known and why.startswith(known) for known in refusals)

@@ -106,3 +106,16 @@ def test_there_is_work_while_a_remote_may_take_a_trial(here: LocalHost) -> None:
     here.note_trial(A, deal)
     batches.stopped(found)
     assert not batches.has_work(here)
+
+
+def test_why_a_remote_refuses_trials_is_news_once(here: LocalHost) -> None:
+    found = new_batch()
+    batches.keep(found, is_made=True)
+    assert batches.is_news(found, "gpu1", "no venv\nat all")
+    assert not batches.is_news(found, "gpu1", "no venv\nat all")
+    assert batches.is_news(found, "../gpu2", "no venv\nat all")
+    assert batches.is_news(found, "gpu1", "x" * (1 << 20))
+    news = [batches.is_news(found, "gpu1", str(number)) for number in range(200)]
+    assert news[0] and not news[-1], "one that has always another reason fills no disk"
+    batches.forget(found)
+    assert batches.names() == []
