@@ -111,59 +111,39 @@ Examples:
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 
-from guild_sync.agent.protocol import RUN_ID
-from guild_sync.cli.arguments import Arguments, parse, whole_number
-from guild_sync.config.home import guild_home
-from guild_sync.config.texts import gpus_of, is_one_line
-from guild_sync.errors import Exit, GuildError, NotFree, UsageError, refused
+from guild_sync.cli.arguments import Arguments, parse
+from guild_sync.errors import Exit, NotFree, UsageError
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
-from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
-from guild_sync.output import console, runs, tables, terminal
+from guild_sync.output import console, terminal
 from guild_sync.output.console import say
-from guild_sync.project import builtin, values
-from guild_sync.project.definitions import MOST_CORES, MOST_RETRIES
 from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import needs_here, plan
-from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven, operation_here
+from guild_sync.runs.resolve import Request
 from guild_sync.runs.watch import exit_status, watch
-
-_MAKERS = ("--start", "--restart", "--proto")
-_MOST_AT_ONCE = 8  # remotes that a batch is dealt to at a time, as 'guild sync' has it
-# Which options make no sense together.
-_EXCLUSIVE = (
-    _MAKERS,
-    ("--run-dir", "--remote"),
-    ("--run-dir", "--stage"),
-    ("--run-dir", "--start"),
-    ("--run-dir", "--restart"),
-    ("--force", "--proto"),
-    ("--gpus", "--no-gpus"),
-    ("--needed", "--start"),
-    ("--needed", "--restart"),
-    ("--wait-free", "--stage"),
-)
+from guild_sync.starting.asked import request_of
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
-    request = _request(args)
-    names = _several(args)
+    request = request_of(args)
+    if args.text("--remote") is None:
+        return _run_on(host(None), request, args)
+    from guild_sync.starting import several  # a run here has no use for it
+
+    names = several.names_of(args)
     if not names:
         return _run_on(host(args.text("--remote")), request, args)
-    if batch := _batch_of(names, request):
-        return _deal(batch, names, args)
+    if batch := several.batch_of(names, request):
+        if _is_only_shown(batch, host(names[0]), args):
+            return Exit.OK
+        return several.deal(batch, names, args)
     from guild_sync.fleet.freest import freest
 
     for target in freest(names, needs_here(request), args.is_set("--wait-free")):
@@ -174,85 +154,6 @@ def main(argv: Sequence[str]) -> int:
     raise AssertionError("freest ends by an error")
 
 
-def _several(args: Arguments) -> Sequence[str]:
-    """The names of the remotes of which the run goes to one; none where a host is meant."""
-    if args.text("--remote") is None:
-        return ()
-    from guild_sync.cli import several  # a run here has no use for it
-
-    names = several.names(args)
-    if names and (maker := next(filter(args.is_set, (*_MAKERS, "--stage")), None)):
-        raise UsageError(f"{maker} takes one remote, not {args.text('--remote')!r}")
-    if names and args.text("OPERATION") == builtin.QUEUE.name:
-        raise UsageError(f"a queue is of one remote, not of {args.text('--remote')!r}")
-    return names
-
-
-def _batch_of(several: Sequence[str], request: Request) -> Launch | None:
-    """The batch of the project here that is meant, planned for no remote in particular; or None.
-
-    What it requires of other runs each trial finds where it runs, as what was staged does.
-    """
-    if operation_here(request) is None:
-        return None
-    from guild_sync.config import remotes
-    from guild_sync.hosts.choose import remote_host
-
-    target = remote_host(remotes.remote(several[0]))
-    prepared = plan(replace(request, is_staged=True), target)
-    return prepared if prepared.is_batch and not prepared.is_installed else None
-
-
-def _deal(prepared: Launch, several: Sequence[str], args: Arguments) -> int:
-    """Deal a batch out to several remotes; the exit status."""
-    from guild_sync.config import remotes
-    from guild_sync.dealing import making, waiting
-    from guild_sync.dealing.batches import counted
-    from guild_sync.hosts.choose import remote_host
-
-    if args.is_set("--no-track"):
-        raise UsageError("a batch over several remotes comes home by itself: no --no-track")
-    target = remote_host(remotes.remote(several[0]))
-    for warning in prepared.warnings:
-        console.complain(f"warning: {warning}", "yellow")
-    if args.is_set("--print-cmd"):
-        for words in start.child_commands(prepared, target):
-            print(terminal.clean(shlex.join(words)))
-        return Exit.OK
-    if not args.is_set("--yes") and not _confirmed(prepared, f" on {', '.join(several)}"):
-        return Exit.OK
-    batch = making.made(prepared, target, several, bool(args.is_set("--needed")))
-    if batch is None:
-        return Exit.OK
-    say(f"Batch {batch.id}: {counted(len(batch.trials))} for {', '.join(several)}")
-    here = LocalHost(str(guild_home()))
-    if args.is_set("--no-wait") or args.is_set("--background"):
-        _visit_all(here, batch.id, False)
-        return waiting.leave(batch, here)
-    return waiting.wait(batch, here, partial(_visit_all, here, batch.id))
-
-
-def _visit_all(here: LocalHost, batch_id: str, is_patient: bool) -> list[str]:
-    """Deal a batch to the remotes that have places, and bring home what has ended; who answered."""
-    from guild_sync.hooks import delivery, journal
-    from guild_sync.sync import engine
-    from guild_sync.sync.outcomes import BUSY, SYNCED
-    from guild_sync.sync.request import Visit
-
-    visit = Visit(
-        here,
-        lambda text: None,
-        console.warn,
-        patient=is_patient,
-        journal=journal.Journal(here),
-        batch=batch_id,
-        dealt=say,
-    )
-    outcomes = engine.sync(visit, (), {}, jobs=_MOST_AT_ONCE)
-    delivery.deliver(here, console.warn)
-    return [outcome.remote for outcome in outcomes if outcome.state in (SYNCED, BUSY)]
-
-
 def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = True) -> int:
     """Run on a host, which may wait there for what is not free; the exit status."""
     prepared = plan(request, target)
@@ -260,20 +161,17 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     needs = prepared.job.get("needs")
     if args.is_set("--wait-free") and not needs and not prepared.operation.gpus:
         raise UsageError("--wait-free belongs to --gpus, --cpus or --memory")
-    for warning in prepared.warnings:
-        console.complain(f"warning: {warning}", "yellow")
     if args.is_set("--stage") and prepared.is_builtin:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
-    if args.is_set("--print-cmd"):
-        for words in start.child_commands(prepared, target):
-            print(terminal.clean(shlex.join(words)))
+    if _is_only_shown(prepared, target, args):
         return Exit.OK
     if args.is_set("--needed") and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
-    if not args.is_set("--yes") and not _confirmed(
-        prepared, on(target), bool(args.is_set("--stage")), target
-    ):
-        return Exit.OK
+    if not args.is_set("--yes"):
+        from guild_sync.starting import question
+
+        if not question.confirmed(prepared, on(target), bool(args.is_set("--stage")), target):
+            return Exit.OK
     wait = not (args.is_set("--no-wait") or args.is_set("--background"))
     is_interim = prepared.is_deleted_on_success and not args.is_set("--keep-run")
     if is_interim and (args.is_set("--stage") or not wait):
@@ -296,142 +194,21 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     if is_interim and wait and code == 0:
         _delete_interim(prepared, target)
     elif track and wait and code is not None:
-        _bring_home(prepared.run_id)
+        from guild_sync.starting import home
+
+        home.bring(prepared.run_id)
     return Exit.INTERRUPTED if code is None else code
 
 
-def _request(args: Arguments) -> Request:
-    for options in _EXCLUSIVE:
-        given = [option for option in options if args.is_set(option)]
-        if len(given) > 1:
-            raise UsageError(f"{given[0]} and {given[1]} exclude each other")
-    if args.is_set("--force-sourcecode") and not any(map(args.is_set, _MAKERS)):
-        raise UsageError(
-            "--force-sourcecode belongs to --start, --restart or --proto",
-            "A new run takes the project's source code anyway.",
-        )
-    if args.is_set("--force") and not (args.is_set("--start") or args.is_set("--restart")):
-        raise UsageError("--force belongs to --start or --restart")
-    spec, assignments = args.text("OPERATION"), args.texts("FLAG")
-    if spec is not None and (
-        "=" in spec or spec.startswith("@")
-    ):  # no operation: the default one, or the run's
-        assignments = [spec, *assignments]
-        spec = None
-    run_dir = args.text("--run-dir")
-    return Request(
-        spec,
-        tuple(assignments),
-        args.text("--start") or args.text("--restart"),
-        args.text("--proto"),
-        args.is_set("--force-flags"),
-        args.is_set("--force"),
-        args.is_set("--force-sourcecode"),
-        Notes(
-            args.text("--label"), tuple(args.texts("--tag")), args.text("--comment"), _seed(args)
-        ),
-        run_dir=Path(run_dir).absolute() if run_dir is not None else None,
-        options=BatchOptions(
-            whole_number(args, "--max-trials", least=1),
-            args.is_set("--fail-on-trial-error"),
-            args.is_set("--needed"),
-        ),
-        is_staged=args.is_set("--stage"),
-        gpus=_gpus(args)[1],
-        env=_env(args),
-        supervision=_supervision(args),
-        needs=_needs(args),
-    )
-
-
-def _gpus(args: Arguments) -> tuple[int, str | None]:
-    """How many GPUs are asked for, or else which; None where nothing is said of them."""
-    if args.is_set("--no-gpus"):
-        return 0, ""
-    text = args.text("--gpus")
-    if text is None:
-        return 0, None
-    if not is_one_line(text) or text.startswith("-"):
-        raise UsageError(f"--gpus takes how many, such as 2, or which, such as 0,1, not {text!r}")
-    return gpus_of(text)
-
-
-def _needs(args: Arguments) -> NeedsGiven:
-    """What is said of what the run needs of its host; of guild.yml's word the rest holds."""
-    found: NeedsGiven = {}
-    if count := _gpus(args)[0]:
-        found["gpus"] = count
-    if (cpus := whole_number(args, "--cpus", least=1)) is not None:
-        if cpus > MOST_CORES:
-            raise UsageError(f"--cpus takes a number up to {MOST_CORES}")
-        found["cpus"] = cpus
-    if (text := args.text("--memory")) is not None:
-        from guild_sync.config.texts import size
-
-        if not (amount := size(text)):
-            raise UsageError(f"--memory takes a size such as 16G or 500M, not {text!r}")
-        found["memory"] = amount
-    return found
-
-
-def _env(args: Arguments) -> dict[str, str]:
-    if not args.texts("--env"):
-        return {}
-    from guild_sync.config.variables import is_value, is_variable
-
-    pairs = [text.partition("=") for text in args.texts("--env")]
-    for name, sign, value in pairs:
-        if not sign or not name or not is_value(value):
-            raise UsageError(f"--env takes NAME=VALUE, not {name + sign + value!r}")
-        if not is_variable(name):
-            raise UsageError(
-                f"--env takes NAME=VALUE, and {name!r} is no name of a variable",
-                "One has letters, digits and '_', and begins with none of the digits.",
-            )
-    return {name: value for name, _, value in pairs}
-
-
-def _supervision(args: Arguments) -> SupervisionGiven:
-    """What is said of how attempts are looked after; of guild.yml's word the rest holds."""
-    found: SupervisionGiven = {}
-    if (count := whole_number(args, "--retry")) is not None:
-        if count > MOST_RETRIES:
-            raise UsageError(f"--retry takes a number up to {MOST_RETRIES}")
-        found["retry"] = count
-    if (delay := _time(args, "--retry-delay")) is not None:
-        found["retry_delay"] = delay
-    if (pattern := args.text("--retry-on")) is not None:
-        from guild_sync.config.texts import why_no_pattern
-
-        if why := why_no_pattern(pattern):
-            raise UsageError(f"--retry-on: {why}")
-        found["retry_on"] = pattern
-    if (limit := _time(args, "--time-limit")) is not None:
-        found["time_limit"] = limit
-    if (stall := _time(args, "--stall")) is not None:
-        found["stall"] = stall
-    return found
-
-
-def _time(args: Arguments, option: str) -> float | None:
-    text = args.text(option)
-    if text is None:
-        return None
-    from guild_sync.config.durations import A_TIME, seconds_of
-
-    found = seconds_of(text)
-    if found is None:
-        raise UsageError(f"{option} takes {A_TIME}, not {text!r}")
-    return found
-
-
-def _seed(args: Arguments) -> int | None:
-    text = args.text("--random-seed")
-    if text is None:
-        return None
-    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SEED:
-        raise UsageError(f"--random-seed takes a number from 0 to {MAX_SEED}, not {text!r}")
-    return int(text)
+def _is_only_shown(prepared: Launch, target: Host, args: Arguments) -> bool:
+    """Say what may be amiss, and print the commands that would run, if that is all."""
+    for warning in prepared.warnings:
+        console.complain(f"warning: {warning}", "yellow")
+    if not args.is_set("--print-cmd"):
+        return False
+    for words in start.child_commands(prepared, target):
+        print(terminal.clean(shlex.join(words)))
+    return True
 
 
 def _is_there(prepared: Launch, target: Host) -> bool:
@@ -439,46 +216,11 @@ def _is_there(prepared: Launch, target: Host) -> bool:
     if run is None:
         return False
     say(f"{terminal.clean(prepared.name)} is not needed{on(target)}: this run has its flags")
+    from guild_sync.output import runs, tables  # most runs are not looked for
+
     for line in tables.table([("", *runs.row_without_index(run))]):
         say(line)
     return True
-
-
-def _confirmed(
-    prepared: Launch, where: str, stage: bool = False, target: Host | None = None
-) -> bool:
-    act = "stage" if stage else "start" if prepared.again else "run"
-    which = f" again, as {prepared.run_id}" if prepared.again else ""
-    say(f"You are about to {act} {terminal.clean(prepared.name)}{_kind(prepared)}{where}{which}")
-    for flag, value in sorted(prepared.values.items()):
-        known = prepared.operation.flags.get(flag)
-        text = values.shown(value) if value is not None else known.null_label if known else None
-        if text is not None:
-            say(f"  {terminal.clean(flag)}: {terminal.clean(text)}")
-    if target is not None:
-        _show_required(prepared, target)
-    return console.confirm()
-
-
-def _kind(prepared: Launch) -> str:
-    """What it consists of: ` as a batch of 6 trials`, ` in 2 steps: prepare, train`."""
-    if prepared.is_batch:
-        return f" as a batch of {len(prepared.children)} trials"
-    names = ", ".join(child["name"] for child in prepared.children)
-    return f" in {len(prepared.children)} steps: {names}" if names else ""
-
-
-def _show_required(prepared: Launch, target: Host) -> None:
-    """Show the runs that it would take what it requires from."""
-    of_runs = [name for name, flag in prepared.operation.flags.items() if flag.is_run]
-    values = [prepared.values[name] for name in of_runs]
-    ids = [value for value in values if isinstance(value, str) and RUN_ID.match(value)]
-    if not ids:
-        return
-    say(f"It takes what it requires{on(target)} from:")
-    found = target.list_runs(specs=ids)["runs"]
-    for line in tables.table([("", *runs.row_without_index(run)) for run in found]):
-        say(line)
 
 
 def _stage(prepared: Launch, target: Host, track: bool) -> int:
@@ -525,43 +267,6 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
         tracking.forget_deleted([prepared.run_id], target)
     for why in refused.values():
         console.complain(f"it was not deleted: {why}")
-
-
-def _bring_home(run_id: str) -> None:
-    """Bring here a run that was waited for; where that fails, one line tells of it."""
-    from guild_sync.hooks import delivery, journal
-    from guild_sync.sync import engine
-    from guild_sync.sync.outcomes import BUSY
-    from guild_sync.sync.request import Visit
-
-    here = LocalHost(str(guild_home()))
-    faults: list[GuildError] = []
-    untold: list[GuildError] = []
-    # Scripts read what a run prints: only people are told what is done beside.
-    told = say if sys.stdout.isatty() else lambda text: None
-    visit = Visit(here, told, faults.append, journal=journal.Journal(here))
-    with _errors_in(faults):
-        outcomes = engine.sync(visit, [run_id], {}, jobs=1)
-        faults += [o.error for o in outcomes if o.error and o.state == BUSY]
-    with _errors_in(untold):
-        delivery.deliver(here, untold.append)
-    if faults:
-        console.complain(f"{run_id} is not home whole: {faults[0].message}")
-    for fault in untold:
-        console.complain(fault.message)
-
-
-@contextmanager
-def _errors_in(faults: list[GuildError]) -> Iterator[None]:
-    """Keep what goes wrong: guild's exit status is that of the operation, which has ended."""
-    try:
-        yield
-    except GuildError as e:
-        faults.append(e)
-    except OSError as e:
-        faults.append(refused(e))
-    except KeyboardInterrupt:
-        faults.append(GuildError("interrupted"))
 
 
 def _here(prepared: Launch, here: LocalHost, wait_free: bool) -> int:

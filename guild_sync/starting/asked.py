@@ -1,0 +1,163 @@
+"""What `guild run` is asked for, read from its command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from guild_sync.cli.arguments import Arguments, whole_number
+from guild_sync.config.texts import gpus_of, is_one_line
+from guild_sync.errors import UsageError
+from guild_sync.jobs.notes import MAX_SEED, BatchOptions, Notes
+from guild_sync.project.definitions import MOST_CORES, MOST_RETRIES
+from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven
+
+MAKERS = ("--start", "--restart", "--proto")
+# Which options make no sense together.
+_EXCLUSIVE = (
+    MAKERS,
+    ("--run-dir", "--remote"),
+    ("--run-dir", "--stage"),
+    ("--run-dir", "--start"),
+    ("--run-dir", "--restart"),
+    ("--force", "--proto"),
+    ("--gpus", "--no-gpus"),
+    ("--needed", "--start"),
+    ("--needed", "--restart"),
+    ("--wait-free", "--stage"),
+)
+
+
+def request_of(args: Arguments) -> Request:
+    """What is to be run, and how. Raises UsageError for what makes no sense."""
+    for options in _EXCLUSIVE:
+        given = [option for option in options if args.is_set(option)]
+        if len(given) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} exclude each other")
+    if args.is_set("--force-sourcecode") and not any(map(args.is_set, MAKERS)):
+        raise UsageError(
+            "--force-sourcecode belongs to --start, --restart or --proto",
+            "A new run takes the project's source code anyway.",
+        )
+    if args.is_set("--force") and not (args.is_set("--start") or args.is_set("--restart")):
+        raise UsageError("--force belongs to --start or --restart")
+    spec, assignments = args.text("OPERATION"), args.texts("FLAG")
+    if spec is not None and (
+        "=" in spec or spec.startswith("@")
+    ):  # no operation: the default one, or the run's
+        assignments = [spec, *assignments]
+        spec = None
+    run_dir = args.text("--run-dir")
+    return Request(
+        spec,
+        tuple(assignments),
+        args.text("--start") or args.text("--restart"),
+        args.text("--proto"),
+        args.is_set("--force-flags"),
+        args.is_set("--force"),
+        args.is_set("--force-sourcecode"),
+        Notes(
+            args.text("--label"), tuple(args.texts("--tag")), args.text("--comment"), _seed(args)
+        ),
+        run_dir=Path(run_dir).absolute() if run_dir is not None else None,
+        options=BatchOptions(
+            whole_number(args, "--max-trials", least=1),
+            args.is_set("--fail-on-trial-error"),
+            args.is_set("--needed"),
+        ),
+        is_staged=args.is_set("--stage"),
+        gpus=_gpus(args)[1],
+        env=_env(args),
+        supervision=_supervision(args),
+        needs=_needs(args),
+    )
+
+
+def _gpus(args: Arguments) -> tuple[int, str | None]:
+    """How many GPUs are asked for, or else which; None where nothing is said of them."""
+    if args.is_set("--no-gpus"):
+        return 0, ""
+    text = args.text("--gpus")
+    if text is None:
+        return 0, None
+    if not is_one_line(text) or text.startswith("-"):
+        raise UsageError(f"--gpus takes how many, such as 2, or which, such as 0,1, not {text!r}")
+    return gpus_of(text)
+
+
+def _needs(args: Arguments) -> NeedsGiven:
+    """What is said of what the run needs of its host; of guild.yml's word the rest holds."""
+    found: NeedsGiven = {}
+    if count := _gpus(args)[0]:
+        found["gpus"] = count
+    if (cpus := whole_number(args, "--cpus", least=1)) is not None:
+        if cpus > MOST_CORES:
+            raise UsageError(f"--cpus takes a number up to {MOST_CORES}")
+        found["cpus"] = cpus
+    if (text := args.text("--memory")) is not None:
+        from guild_sync.config.texts import size
+
+        if not (amount := size(text)):
+            raise UsageError(f"--memory takes a size such as 16G or 500M, not {text!r}")
+        found["memory"] = amount
+    return found
+
+
+def _env(args: Arguments) -> dict[str, str]:
+    if not args.texts("--env"):
+        return {}
+    from guild_sync.config.variables import is_value, is_variable
+
+    pairs = [text.partition("=") for text in args.texts("--env")]
+    for name, sign, value in pairs:
+        if not sign or not name or not is_value(value):
+            raise UsageError(f"--env takes NAME=VALUE, not {name + sign + value!r}")
+        if not is_variable(name):
+            raise UsageError(
+                f"--env takes NAME=VALUE, and {name!r} is no name of a variable",
+                "One has letters, digits and '_', and begins with none of the digits.",
+            )
+    return {name: value for name, _, value in pairs}
+
+
+def _supervision(args: Arguments) -> SupervisionGiven:
+    """What is said of how attempts are looked after; of guild.yml's word the rest holds."""
+    found: SupervisionGiven = {}
+    if (count := whole_number(args, "--retry")) is not None:
+        if count > MOST_RETRIES:
+            raise UsageError(f"--retry takes a number up to {MOST_RETRIES}")
+        found["retry"] = count
+    if (delay := _time(args, "--retry-delay")) is not None:
+        found["retry_delay"] = delay
+    if (pattern := args.text("--retry-on")) is not None:
+        from guild_sync.config.texts import why_no_pattern
+
+        if why := why_no_pattern(pattern):
+            raise UsageError(f"--retry-on: {why}")
+        found["retry_on"] = pattern
+    if (limit := _time(args, "--time-limit")) is not None:
+        found["time_limit"] = limit
+    if (stall := _time(args, "--stall")) is not None:
+        found["stall"] = stall
+    return found
+
+
+def _time(args: Arguments, option: str) -> float | None:
+    text = args.text(option)
+    if text is None:
+        return None
+    from guild_sync.config.durations import A_TIME, seconds_of
+
+    found = seconds_of(text)
+    if found is None:
+        raise UsageError(f"{option} takes {A_TIME}, not {text!r}")
+    return found
+
+
+def _seed(args: Arguments) -> int | None:
+    text = args.text("--random-seed")
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SEED:
+        raise UsageError(f"--random-seed takes a number from 0 to {MAX_SEED}, not {text!r}")
+    return int(text)
