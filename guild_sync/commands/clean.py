@@ -23,10 +23,11 @@ not deleted.
 
 With --environments, here or with -r NAME there, no run is touched: those environments are
 removed that were made for what projects require, and that no run uses which runs, is staged or
-is pending. A run that is started again gets its own anew.
+is pending. A run that is started again gets its own anew. There may be several remotes then:
+gpu1,gpu2, all, or a group of the config file.
 
 Options:
-  -r, --remote NAME  Clean this remote.
+  -r, --remote NAME  Clean this remote; with --environments, or several.
   --environments     Remove environments that no open run uses.
   --older-than TIME  Only runs that ended longer ago than that, such as 30d, 12h or 1d12h
                      (with the unit, 365d at most); here, that were deleted, and logs that
@@ -61,7 +62,7 @@ from guild_sync.config.home import guild_home
 from guild_sync.config.schema import AN_AGE, age
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts import locking
-from guild_sync.hosts.base import Host, on
+from guild_sync.hosts.base import on
 from guild_sync.hosts.choose import host, remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
@@ -94,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
     before, keep = _ended_before(args), arguments.whole_number(args, "--keep-last") or 0
     name = args.text("--remote")
     if args.is_set("--environments"):
-        return _clean_environments(args, host(name), before)
+        return _clean_environments(args, name, before)
     if name is None:
         return _clean_here(args, before, keep)
     remote = remotes.remote(name)
@@ -175,40 +176,82 @@ def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
 def _leaving(found: Sequence[KeptEnvironment]) -> list[Leaving]:
     return [
         {"kind": "environment", "path": each["path"], "bytes": each["bytes"]}
-        for each in found
-        if each["going"]
+        for each in _going(found)
     ]
 
 
-def _clean_environments(args: Arguments, target: Host, before: int | None) -> int:
+def _clean_environments(args: Arguments, name: str | None, before: int | None) -> int:
     """Remove what was installed for projects' requirements and is of no open run."""
+    from guild_sync.fleet import naming
+
     given = [name for name in ("--keep-last", "--permanent") if args.is_set(name)]
     if given or arguments.filters(args):
         raise UsageError(f"--environments is about no runs: {given[0] if given else 'filters'}")
-    plan, since = args.is_set("--plan"), None if before is None else before / 1e6
+    plan, since = bool(args.is_set("--plan")), None if before is None else before / 1e6
+    if name is not None and naming.means_several(name):
+        return _clean_environments_of(args, naming.names(name), plan, since)
+    target = host(name)
     found = target.environments(False, since)
-    going = [each for each in found if each["going"]]
-    if going and not (plan or args.is_set("--yes")):
-        say(f"You are about to remove{on(target)}: {_sum_of(going)}")
-        for each in going:
-            say(terminal.clean(f"  {each['name']}  {size(each['bytes'])}  {_listed(each)}"))
+    if not (plan or args.is_set("--yes")) and _going(found):
+        _show_environments(on(target), found)
         if not console.confirm(default=False):
             return Exit.OK
-    if going and not plan:
+    if not plan and _going(found):
         found = target.environments(True, since)
-        going = [each for each in found if each["going"]]
-    open_runs = sum(each["runs"] > 0 for each in found)
-    kept = f"; {open_runs} kept: of runs that are not over" * bool(open_runs)
     if args.is_set("--json"):
         nothing = Cleaning([], {}, {})
-        record = _as_json(target.name, nothing, plan, _leaving(going))
+        record = _as_json(target.name, nothing, plan, _leaving(found))
         print(json.dumps(record, indent=2))
-    elif going:
-        freed = size(sum(each["bytes"] for each in going))
-        say(f"{'would free' if plan else 'Freed'} {freed}: {_sum_of(going)}{kept}")
     else:
-        say(f"Nothing to clean{kept}")
+        say(_of_environments(found, plan))
     return Exit.OK
+
+
+def _clean_environments_of(
+    args: Arguments, names: Sequence[str], plan: bool, since: float | None
+) -> int:
+    """As `_clean_environments`, of several remotes at once, after one question."""
+    from guild_sync.fleet.asking import asked
+
+    if args.is_set("--json"):
+        raise UsageError(f"--json takes one remote, not {args.text('--remote')!r}")
+    replies = asked(names, lambda there: there.environments(False, since))
+    found, status = {**replies.answers}, replies.exit
+    going = [name for name, each in found.items() if _going(each)]
+    if going and not (plan or args.is_set("--yes")):
+        for name in going:
+            _show_environments(f" on {name}", found[name])
+        if not console.confirm(default=False):
+            return status
+    if not plan:
+        removed = asked(going, lambda there: there.environments(True, since))
+        found = {n: removed.answers.get(n, each) for n, each in found.items()}
+        found = {n: each for n, each in found.items() if n not in removed.errors}
+        status = max(status, removed.exit)
+    for name, each in found.items():
+        say(f"{name}: {_of_environments(each, plan)}")
+    return status
+
+
+def _show_environments(where: str, found: Sequence[KeptEnvironment]) -> None:
+    """Show those that are about to be removed."""
+    say(f"You are about to remove{where}: {_sum_of(_going(found))}")
+    for each in _going(found):
+        say(terminal.clean(f"  {each['name']}  {size(each['bytes'])}  {_listed(each)}"))
+
+
+def _going(found: Sequence[KeptEnvironment]) -> list[KeptEnvironment]:
+    return [each for each in found if each["going"]]
+
+
+def _of_environments(found: Sequence[KeptEnvironment], plan: bool) -> str:
+    """What became of them, or would, in a line."""
+    open_runs, going = sum(each["runs"] > 0 for each in found), _going(found)
+    kept = f"; {open_runs} kept: of runs that are not over" * bool(open_runs)
+    if not going:
+        return f"Nothing to clean{kept}"
+    freed = size(sum(each["bytes"] for each in going))
+    return f"{'would free' if plan else 'Freed'} {freed}: {_sum_of(going)}{kept}"
 
 
 def _sum_of(going: Sequence[KeptEnvironment]) -> str:

@@ -11,6 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+import yaml
 from small_wheels import write_wheel
 from support import BIN, Guild, Place, Server, project, wait_until
 
@@ -182,6 +183,14 @@ def test_one_that_a_run_uses_stays_and_a_removed_one_is_made_anew(far: Place) ->
     plan = json.loads(far.ok("clean", "--environments", "--plan", "--json").out)
     assert [file["path"] for file in plan["files"]] == [str(made)]
     assert made.is_dir()
+    # Of several remotes at once, and one that is down.
+    config = yaml.safe_load(far.guild.config.read_text())
+    config["remotes"]["down"] = {"type": "ssh", "host": "127.0.0.1", "port": 1}
+    far.guild.config.write_text(yaml.safe_dump(config))
+    both = far.guild("clean", "--environments", "-r", f"{far.remote},down", "--plan")
+    assert both.code == 3
+    assert both.lines[0].startswith(f"{far.remote}: would free ")
+    assert "cannot reach remote 'down'" in both.err
     (line,) = far.ok("clean", "--environments", "-y").lines
     assert line.startswith("Freed ") and line.endswith(": 1 environment")
     assert environments(far.home) == []
