@@ -30,7 +30,7 @@ from guild_sync.cli.several import OneRun
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output.console import say
-from guild_sync.runs.watch import watch
+from guild_sync.runs.watch import state_of, watch
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,9 +44,7 @@ def main(argv: Sequence[str]) -> int:
         target = host(run["remote"])  # what is here is a copy: its output is made there
     if several.names(args):
         say(f"Watching {run['id']} on {target.name}")
-    waits = run["waits"] is not None or run["status"] == "staged"
-    state = f"{run['status']}, or running" if waits else "running"
-    return found.exit if watch(target, run["id"], state) else Exit.INTERRUPTED
+    return found.exit if watch(target, run["id"], state_of(run)) else Exit.INTERRUPTED
 
 
 def _found(args: Arguments) -> OneRun:

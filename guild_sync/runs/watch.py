@@ -28,6 +28,12 @@ def watch(host: Host, run_id: str, state: str = "running") -> Run | None:
     return run
 
 
+def state_of(run: Run) -> str:
+    """What may be said of a run that has not ended, however long ago its summary was told."""
+    waits = run["waits"] is not None or run["status"] == "staged"
+    return f"{run['status']}, or running" if waits else "running"
+
+
 def exit_status(code: Value) -> int:
     """What guild ends with after waiting for a run: the operation's own exit status.
 

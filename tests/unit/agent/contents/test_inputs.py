@@ -119,6 +119,10 @@ def test_what_may_not_be_read_keeps_nobody_from_the_rest(home: Path) -> None:
         (directory / "d/y").write_bytes(b"?" * SMALL)
         os.utime(directory / "d/y", ns=(at, at))
         assert inputs.altered(str(home), [ID]) == {ID: ["d/y"]}
+        assert inputs.without_altered(str(home), [ID]) == {ID: [("d/y", SMALL)]}
+        assert not (directory / "d/y").exists()
+        assert inputs.without_altered(str(home), [ID]) == {}
+        assert (directory / "d/x").exists()
 
     as_a_user(home, work)
 
