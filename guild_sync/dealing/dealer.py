@@ -105,14 +105,13 @@ class Dealer:
         there = []
         for run_id, batch in given.items():
             state = found.states[run_id]
-            is_stopped = not (now := batches.find(batch.id)) or now.stopped
+            is_stopped = _is_stopped(batch)
             if state is None:
                 self._here.take_trial_back(run_id, name)
                 if is_stopped:
                     self._here.delete_runs([run_id])
             elif state["status"] in ("pending", "staged") and is_stopped:
-                if self._withdraw(host, run_id):
-                    self._here.delete_runs([run_id])
+                self._forsake(host, run_id)
             elif state["status"] not in ("pending", "staged"):
                 self._here.note_trial_there(run_id)
                 there.append(run_id)
@@ -185,6 +184,9 @@ class Dealer:
             if not is_whole:
                 self._make(host, batch, run_id, work)
             self._name_home(host, run_id)
+            if _is_stopped(batch):  # meanwhile, and who did it may have looked there before
+                self._forsake(host, run_id)
+                return False
             secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
             host.start(run_id, secrets=secrets)
         except (Unreachable, DeadlinePassed):
@@ -193,6 +195,9 @@ class Dealer:
             self._withdraw(host, run_id)
             return False
         except GuildError as e:
+            if _is_stopped(batch):  # who did it has withdrawn the trial there
+                self._forsake(host, run_id)
+                return False
             is_back = self._withdraw(host, run_id, e.message)
             if is_back and batches.is_news(batch, host.name, e.message.replace(run_id, "")):
                 title = f"trial {batch.number(run_id)} of {batch.name} on {host.name}"
@@ -224,6 +229,11 @@ class Dealer:
             self._homes[host.name] = found.home_id
             self._note_home[host.name](found.home_id)
 
+    def _forsake(self, host: RemoteHost, run_id: str) -> None:
+        """Have a trial of a batch that was stopped be neither there nor wait here any more."""
+        if self._withdraw(host, run_id):
+            self._here.delete_runs([run_id])
+
     def _withdraw(self, host: RemoteHost, run_id: str, why: str = "") -> bool:
         """Have a trial wait here again that the remote did not start; whether it has it no more."""
         host.withdraw_runs([run_id])
@@ -234,3 +244,9 @@ class Dealer:
             return False
         self._here.take_trial_back(run_id, host.name, why)
         return True
+
+
+def _is_stopped(batch: Batch) -> bool:
+    """Whether none of its trials is to start any more, as far as can be read by now."""
+    now = batches.find(batch.id)
+    return now is not None and now.stopped

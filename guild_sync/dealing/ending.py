@@ -29,13 +29,12 @@ def stop(batch: Batch, here: LocalHost, patience: float | None, force: bool) -> 
     Those that wait go to the trash. `patience` and `force` are those of `runs.stop`.
     """
     batches.stopped(batch)
-    trials = here.trials(batch.trials)
-    waiting = batches.waiting(trials)
-    if waiting:
-        here.delete_runs(waiting)
-        say(f"Not dealt yet, and in the trash now: {batches.counted(len(waiting))}")
+    waiting = batches.waiting(here.trials(batch.trials))
+    gone = here.delete_runs(waiting)["done"] if waiting else []
+    if gone:
+        say(f"Not dealt yet, and in the trash now: {batches.counted(len(gone))}")
     of_remotes: dict[str, list[str]] = {}
-    for trial in trials:
+    for trial in here.trials(batch.trials):  # one may have been dealt meanwhile
         if trial["remote"] and trial["status"] not in (*FINAL, "lost"):
             of_remotes.setdefault(trial["remote"], []).append(trial["run"])
 
@@ -51,7 +50,7 @@ def stop(batch: Batch, here: LocalHost, patience: float | None, force: bool) -> 
             return Exit.OK
         return runs_stop.stop(host, host.list_runs(running)["runs"], patience, force)
 
-    if not waiting and not of_remotes:
+    if not gone and not of_remotes:
         say("Nothing of it is left to stop.")
     done = asked([*of_remotes], stop_there)
     return max(done.exit, *done.answers.values(), Exit.OK)

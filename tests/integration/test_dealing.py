@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import Guild, Server, keep_nothing_free, project, server, wait_until
+from support import BIN, Guild, Server, keep_nothing_free, project, server, wait_until
 from test_free_one import OPERATIONS, Smi
 
 KILLS = int(os.environ.get("DEAL_KILLS", "2"))
@@ -254,3 +255,27 @@ def test_places_are_the_gpus_that_are_free(
     never = guild("run", "quick", "x=[1,2]", "--gpus", "5", "-r", "one,two", "-y")
     assert never.code == 1
     assert never.err.count("there is no room for 5 GPUs: it has 4 GPUs") == 2
+
+
+def test_what_is_just_being_dealt_when_its_batch_is_stopped_never_starts(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    guild = fleet.guild
+    script, said = tmp_path / "rsync-there", tmp_path / "said"
+    mine = {**guild.env, "PATH": f"{BIN}:{guild.env['PATH']}"}
+    known = " ".join(f"{n}={shlex.quote(mine[n])}" for n in ("GUILD_HOME", "GUILD_CONFIG", "PATH"))
+    stop = f"{known} guild stop $(ls {guild.home}/batches) -y > {said} 2>&1"
+    script.write_text(
+        f'#!/bin/sh\ncase "$1" in --server) [ -e {said} ] || {stop};; esac\nexec rsync "$@"\n'
+    )
+    script.chmod(0o755)
+    config = yaml.safe_load(guild.config.read_text())
+    config["remotes"]["gpu1"]["rsync-path"] = str(script)
+    guild.config.write_text(yaml.safe_dump(config))
+    done = guild("run", "op", "x=[1:3]", "-r", "gpu1,gpu1", "-y")
+    assert "Not dealt yet, and in the trash now: 2 trials" in said.read_text()
+    assert done.lines[-1] == "Of 3 trials, deleted: 3"
+    assert fleet.listed() == []
+    assert len(fleet.listed("--deleted")) == 3
+    assert fleet.starts() == {}
+    assert guild.ok("runs", "-r", "gpu1").out == ""
