@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
+from guild_sync.rsync import channels
 from guild_sync.transport import question, ssh
 
 SECONDS = 8.0  # for an amount: a slower line is not measured
