@@ -108,13 +108,13 @@ def _write_random(path: Path, size: int) -> None:
 
 
 def _write_lines(path: Path, size: int) -> None:
-    """A log of a training, a JSON object a line: its numbers differ, and the rest does not."""
+    """A log of a training, a JSON object a line, whose numbers differ and are of four digits."""
     numbers = random.Random(6)
     with open(path, "w", encoding="utf-8") as file:
         step = 0
         while file.tell() < size:
             for _ in range(10_000):
                 step += 1
-                values = {"loss": numbers.random(), "accuracy": numbers.random()}
+                values = {name: round(numbers.random(), 4) for name in ("loss", "accuracy")}
                 line = {"time": 1_790_000_000 + step, "level": "INFO", "step": step, **values}
                 file.write(json.dumps({**line, "message": "a batch was trained"}) + "\n")

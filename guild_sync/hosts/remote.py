@@ -204,7 +204,8 @@ class RemoteHost(Host):
         from guild_sync.hosts.conversation import Conversation
         from guild_sync.transport import known
 
-        timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(args)
+        named = max((len(v) for v in args.values() if isinstance(v, (list, dict))), default=0)
+        timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(named)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
         talk = self._own_talk() or Conversation(self.remote, stays=False)
         if damaged:
@@ -349,12 +350,11 @@ class RemoteHost(Host):
         self._answer(Functions.clean_agents, {"keep": agent_digest()})
 
 
-def call_timeout(args: Mapping[str, object]) -> float:
-    """The seconds that a request with these arguments has, where the remote's keys say nothing."""
+def call_timeout(named: int) -> float:
+    """The seconds that a request has which names so many runs, where the remote's keys say none."""
     from guild_sync.transport import ssh
 
-    named = (len(value) for value in args.values() if isinstance(value, (list, dict)))
-    return ssh.CALL_TIMEOUT + SECONDS_OF_ONE * max(named, default=0)
+    return ssh.CALL_TIMEOUT + SECONDS_OF_ONE * named
 
 
 def _is_damaged(answer: Framed | None, reached: bool, said: str) -> bool:
