@@ -128,11 +128,11 @@ ALWAYS = {"calls", "errors", "json_text", "machine", "machine.folder", "protocol
 OF_RUNS = {"store", *(f"store.{name}" for name in ("atomic", "attrs", "identity", "inside"))} | {
     *("store.locks", "store.rundir")
 }
-OF_COPIES = {"contents", "copies", "files"} | {
+OF_COPIES = {"contents", "copies", "copies.large", "copies.sample", "files"} | {
     *("contents.digests", "contents.inputs", "contents.kept", "copies.readable", "copies.stamps"),
     *("copies.survey", "files.left_out", "files.patterns", "store.home"),
 }
-OF_LISTS = {"catalog", "catalog.describe", "catalog.find"}
+OF_LISTS = {"catalog", "catalog.describe", "catalog.find", "catalog.looks"}
 SURVEY: dict[str, Any] = {"ids": [RUN], "stamps": True, "look_only": False, "selection": None}
 OFFER: dict[str, Any] = {"specs": [], "filters": None, "selection": None}
 LOADED: dict[str, tuple[dict[str, Any], set[str]]] = {
