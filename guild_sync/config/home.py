@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guild_sync.errors import GuildError
 
-# In the guild home of a remote: a variable there, as a shell writes it.
-VARIABLE = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})", re.ASCII)
+if TYPE_CHECKING:  # what it loads takes a tenth of a listing, which has no use for it
+    from pathlib import Path
 
 
-def guild_home() -> Path:
+def home_folder() -> str:
     """The guild home, an absolute path: `GUILD_HOME`, else `~/.guild`."""
     named = os.environ.get("GUILD_HOME")
-    path = Path(named).absolute() if named else Path.home() / ".guild"
-    if "\n" in str(path):
+    path = named or os.path.expanduser("~/.guild")
+    if "\n" in path:
         raise GuildError(
             "the guild home's path has a line break in it", "Set GUILD_HOME to another."
         )
-    return path
+    if not named and path.startswith("~"):
+        raise GuildError("this user's home directory is not known", "Set HOME or GUILD_HOME.")
+    if not path.startswith("/"):
+        path = f"{os.getcwd()}/{path}"
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def guild_home() -> Path:
+    """As `home_folder`, for those that work with paths."""
+    from pathlib import Path
+
+    return Path(home_folder())
 
 
 def config_path() -> Path:
     """The config file: `GUILD_CONFIG`, else `~/.guild/config.yml`."""
+    from pathlib import Path
+
     named = os.environ.get("GUILD_CONFIG")
     return Path(named) if named else Path("~/.guild/config.yml").expanduser()
 
