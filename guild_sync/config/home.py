@@ -1,8 +1,10 @@
-"""Where this machine's runs live, and its config file."""
+"""Where this machine's runs live, its config file, and what its user alone may see."""
 
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from guild_sync.errors import GuildError
@@ -48,6 +50,30 @@ def config_mentions(word: bytes) -> bool:
         return path.is_file() and word in path.read_bytes()
     except (OSError, ValueError):
         return False
+
+
+def private_folder() -> Path:
+    """A folder of this user alone, with a short path, where connections' sockets are, among others.
+
+    Sockets' paths may not exceed some 104 bytes (sun_path), so it cannot be under the
+    guild home. Raises GuildError where somebody else holds the place.
+    """
+    from pathlib import Path
+
+    uid = os.getuid()
+    runtime = Path(f"/run/user/{uid}")  # not XDG_RUNTIME_DIR: cron must find the same place
+    base = runtime if os.access(runtime, os.W_OK) else Path("/tmp")
+    folder = base / f"guild-{uid}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
+        raise GuildError(
+            f"{folder} belongs to somebody else", "Have it removed; guild makes its own."
+        )
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder
 
 
 def file_name(remote: str) -> str:
