@@ -18,7 +18,6 @@ from guild_sync.sync.outcomes import SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted
 from guild_sync.transfer import survey as surveys
 from guild_sync.transfer.pulled import Pulled
-from guild_sync.transport import watched
 
 
 class _Told(NamedTuple):
@@ -123,6 +122,8 @@ def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entr
     asked = [*wanted.ids, *awaited.ids]
     visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
     if awaited.begun:
+        from guild_sync.transport import watched
+
         watched.prepare()  # what was started there, and is not here, comes in any case
     selection = visit.selected(host.remote.pull)
     survey, children = surveys.with_children(
