@@ -27,9 +27,9 @@ from bench.relay import Relay, relayed
 from guild_sync.agent.catalog import find
 from guild_sync.agent.store import locks
 from guild_sync.config import remotes as configured
-from guild_sync.config.home import config_path
+from guild_sync.config.home import config_path, private_folder
 from guild_sync.hosts import sandbox
-from guild_sync.transport import connection, question, ssh_config
+from guild_sync.transport import connection, question
 
 if TYPE_CHECKING:
     from bench.fleet import Crowd, Fleet
@@ -308,7 +308,7 @@ class Lab:
     def _ssh_files(self) -> list[Path]:
         """The ssh configurations that guild made for these remotes: their keys are in here."""
         mark = os.fsencode(f" {self.folder}/")
-        files = ssh_config.private_folder().glob("*.conf")
+        files = private_folder().glob("*.conf")
         return [file for file in files if mark in file.read_bytes()]
 
     def _forget(self) -> None:

@@ -7,7 +7,6 @@ import errno
 import gc
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,6 +18,28 @@ from guild_sync.errors import Exit, FaultyRemote, GuildError, refused
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
 _SOON = 0.05  # seconds
+
+
+def program(argv: Sequence[str] | None = None) -> None:
+    """Be the program: `main`, and then the end of this process.
+
+    It ends once all is done that is to be done at an end: what was loaded is not taken apart
+    again, as Python does in a tenth of the time that a short command takes.
+    """
+    status: list[int] = []
+    atexit.register(_end_with, status)  # the first that is registered is the last that is called
+    status.append(main(argv))
+    sys.exit(status[0])
+
+
+def _end_with(status: Sequence[int]) -> None:
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except (OSError, ValueError):
+        return  # Python tells of it
+    if status:
+        os._exit(status[0])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,14 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _seldom_look_for_garbage() -> None:
-    """Keep Python from looking through all that a command loads, which is no garbage.
-
-    It does so again and again while modules are loaded, and once more at the end, when all goes
-    anyway: a tenth of what a short command takes.
-    """
+    """Keep Python from looking again and again through all that a command loads: no garbage."""
     if sys.implementation.name == "cpython":
         gc.set_threshold(_GARBAGE)
-        atexit.register(gc.freeze)
 
 
 def _hear_again(ignored: sys.UnraisableHookArgs) -> None:
@@ -89,6 +105,7 @@ def _hear_again(ignored: sys.UnraisableHookArgs) -> None:
     if ignored.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(ignored)
         return
+    import signal
     import threading
 
     again = threading.Timer(_SOON, os.kill, (os.getpid(), signal.SIGINT))

@@ -7,7 +7,6 @@ folder in a folder: up to Python 3.12 to remove them, and in each Python to copy
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Callable, Container, Optional
 
 _DEEP = 8  # folders in one another, whatever they are called, have no path that is too long
@@ -26,6 +25,8 @@ def remove_tree(path: str) -> bool:
 
 
 def _is_removed(path: str) -> bool:
+    import shutil  # it loads what archives are packed with: not for who removes nothing
+
     try:
         shutil.rmtree(path, ignore_errors=True)
     except RecursionError:
@@ -71,14 +72,17 @@ def copy_tree(
     symlinks: bool = False,
     ignore: Container[str] = (),
     only: Callable[[str], bool] = lambda path: True,
-    copy_function: Callable[[str, str], Optional[str]] = shutil.copy2,
+    copy_function: Optional[Callable[[str, str], Optional[str]]] = None,
     dirs_exist_ok: bool = False,
 ) -> None:
     """Copy a folder as shutil.copytree does, without what is called as `ignore` has it, and of the
-    rest those paths `only` for which that is true.
+    rest those paths `only` for which that is true; each file by `copy_function`, if one is given.
 
     Raises OSError for the first thing that cannot be copied.
     """
+    import shutil
+
+    copy_file = copy_function or shutil.copy2
     waiting = [(source, target)]
     made = []
     while waiting:
@@ -96,6 +100,6 @@ def copy_tree(
             elif entry.is_dir():
                 waiting.append((entry.path, path))
             else:
-                copy_function(entry.path, path)
+                copy_file(entry.path, path)
     for folder, place in reversed(made):  # it may be one in which nothing can be made
         shutil.copystat(folder, place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import Filters
@@ -116,7 +115,7 @@ Only some files (metadata and output of a run always come):
 """
 
 
-def usage_of(command: Path) -> str:
+def usage_of(command: str) -> str:
     """The usage in the file of a command: what its `--help` shows.
 
     It is read, not imported: a command's imports are what it works with, which completion
@@ -124,7 +123,8 @@ def usage_of(command: Path) -> str:
     """
     import ast
 
-    tree = ast.parse(command.read_text(encoding="utf-8"))
+    with open(command, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
     return whole(ast.get_docstring(tree, clean=False) or "").strip()
 
 

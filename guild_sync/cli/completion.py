@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from guild_sync.cli import usage_lines, usages
 from guild_sync.cli.arguments import LONG_NAMES, usage_of
@@ -22,7 +21,7 @@ class Command:
     """A command: what it does, the file with its usage, and which words mean other commands."""
 
     about: str
-    file: Path
+    file: str
     subcommands: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from guild_sync.errors import GuildError
 
@@ -95,9 +95,10 @@ def module_of(name: str) -> str:
     return COMMANDS[name][0]
 
 
-def file_of(name: str) -> Path:
+def file_of(name: str) -> str:
     """The file of a command, which has its usage."""
-    return Path(__file__).parents[1] / "commands" / f"{module_of(name)}.py"
+    package = os.path.dirname(os.path.dirname(__file__))
+    return os.path.join(package, "commands", f"{module_of(name)}.py")
 
 
 def _near(name: str) -> str:

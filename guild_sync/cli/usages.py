@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 # Without patterns: to compile them would take longer than to read a usage, which each command does.
+_ASKED_ABOUT = 2  # usages of which a command asks more than once
 
 
 class Item(NamedTuple):
@@ -44,35 +46,36 @@ class Option(NamedTuple):
     about: str
 
 
-def sections(text: str) -> list[Section]:
+@lru_cache(maxsize=_ASKED_ABOUT)
+def sections(text: str) -> tuple[Section, ...]:
     """The parts of a usage, in their order. A heading is a line that ends with a colon."""
-    found = [Section("", ())]
+    found: list[tuple[str, list[str]]] = [("", [])]
     lines = text.strip("\n").split("\n")
-    for number, line in enumerate(lines):
-        below = lines[number + 1] if number + 1 < len(lines) else ""
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if _is_heading(line) and below.startswith("  ") and not below.startswith("    "):
-            found.append(Section(line[:-1], ()))
+            found.append((line[:-1], []))
             continue
-        if found[-1].heading and line and not line.startswith(" "):
-            found.append(Section("", ()))
-        heading_before, before = found[-1]
-        found[-1] = Section(heading_before, (*before, line))
-    return [section for section in found if any(section.lines)]
+        if found[-1][0] and line and not line.startswith(" "):
+            found.append(("", []))
+        found[-1][1].append(line)
+    return tuple(Section(heading, tuple(lines)) for heading, lines in found if any(lines))
 
 
 def _is_heading(line: str) -> bool:
-    is_words = all(character.isalnum() or character in " ,()" for character in line[:-1])
-    return line.endswith(":") and line[0].isupper() and is_words
+    if not line.endswith(":") or not line[0].isupper():
+        return False
+    return all(character.isalnum() or character in " ,()" for character in line[:-1])
 
 
-def options(text: str) -> list[Option]:
+@lru_cache(maxsize=_ASKED_ABOUT)
+def options(text: str) -> tuple[Option, ...]:
     """All options of a usage, of whatever section."""
-    return [
+    return tuple(
         Option(*_names_and_value(item.name), item.about)
         for section in sections(text)
         for item in section.items
         if item.name.startswith("-")
-    ]
+    )
 
 
 def fixed_words(text: str) -> list[str]:

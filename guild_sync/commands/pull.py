@@ -73,6 +73,7 @@ from guild_sync.output.formats import counted
 from guild_sync.output.runs import run_row
 from guild_sync.sync import ledger, plan_report, preview
 from guild_sync.transfer import mend, pull, survey
+from guild_sync.transfer.pulled import Pulled
 from guild_sync.transfer.room import Room
 from guild_sync.transport import watched
 
@@ -143,7 +144,7 @@ def _from_one(job: _Job, host: RemoteHost) -> Exit:
         meant = _meant(job, host, specs, arguments.filters_for(job.args, host, changes=True))
         if not meant.runs:
             say("Nothing to copy.")
-            _reached(job.here, host.name, pull.Pulled({}), meant.states, time.monotonic() - started)
+            _reached(job.here, host.name, Pulled({}), meant.states, time.monotonic() - started)
             return Exit.OK
         if job.is_set("--yes"):
             return _copied(job, meant)
@@ -185,7 +186,7 @@ def _copied_in_turn(job: _Job, meant: _Meant) -> Exit:
         if meant.runs:
             return _copied(job, _read_again(job, meant), f"{name}: ")
         say(f"Nothing to copy from {name}.")
-        _reached(job.here, name, pull.Pulled({}), meant.states, 0.0)
+        _reached(job.here, name, Pulled({}), meant.states, 0.0)
         return Exit.OK
 
 
@@ -302,7 +303,7 @@ def _show(job: _Job, plans: Sequence[_Plan]) -> Exit:
     return status
 
 
-def _tell(states: Mapping[str, State | None], pulled: pull.Pulled, prefix: str) -> None:
+def _tell(states: Mapping[str, State | None], pulled: Pulled, prefix: str) -> None:
     """Say to a person how many of the runs were here already."""
     there = [run_id for run_id, state in states.items() if state]
     settled = [run_id for run_id in there if run_id not in pulled.unfinished]
@@ -325,7 +326,7 @@ def _confirmed(job: _Job, meant: Mapping[str, _Meant]) -> bool:
     return console.confirm()
 
 
-def _pull(job: _Job, meant: _Meant) -> tuple[pull.Pulled, list[str]]:
+def _pull(job: _Job, meant: _Meant) -> tuple[Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
     host, here = meant.host, job.here
     gone = [run_id for run_id, state in meant.states.items() if state is None]
@@ -352,7 +353,7 @@ def _pull(job: _Job, meant: _Meant) -> tuple[pull.Pulled, list[str]]:
     return pulled, gone
 
 
-def _verify(job: _Job, meant: _Meant, pulled: pull.Pulled) -> mend.Mended:
+def _verify(job: _Job, meant: _Meant, pulled: Pulled) -> mend.Mended:
     """Mend what of the runs differs that are over, and here as the remote has them."""
     ids = [
         run_id
@@ -396,7 +397,7 @@ def _whose(origin: str, is_coming: bool) -> str:
 
 
 def _reached(
-    here: LocalHost, name: str, pulled: pull.Pulled, asked: Collection[str], seconds: float
+    here: LocalHost, name: str, pulled: Pulled, asked: Collection[str], seconds: float
 ) -> None:
     """Write down that the remote answered, as a sync does."""
     entry = ledger.read(name)

@@ -1,20 +1,28 @@
-"""The config file, read anew only where it has changed."""
+"""The config file, read anew only where it has changed.
+
+What it holds is kept from one command to the next, beside the whole text that it was read from:
+to load PyYAML and have it read ten remotes takes a third of what a command does that asks one.
+Only the same text, read by the same programs, is known by it, whoever has changed what.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+import sys
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
-from guild_sync.errors import ConfigError
+from guild_sync.agent.protocol import Value
+from guild_sync.agent.store.atomic import write_atomically
+from guild_sync.config.home import file_name, private_folder
+from guild_sync.errors import ConfigError, GuildError
 
 _MAX_BYTES = 1 << 24
-# What PyYAML raises for a value that its tag does not fit: `!!int x`, `!!bool x`, `!!timestamp x`.
-NO_VALUE = (ValueError, LookupError, AttributeError)
+_MOST_KEPT = 1 << 22  # characters of a text that is kept
 reading = threading.RLock()  # one thread reads, and the others take what it has read
 
 
@@ -55,40 +63,79 @@ def text_of(path: Path, most: int = _MAX_BYTES) -> str:
         raise ValueError("it is not UTF-8 text") from None
 
 
-class ConfigLoader(yaml.SafeLoader):
-    """Takes no number that Python cannot write: one of thousands of digits, in hexadecimal."""
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        found: int = super().construct_yaml_int(node)
-        str(found)  # ValueError, as for one in decimals
-        return found
-
-
-ConfigLoader.add_constructor("tag:yaml.org,2002:int", ConfigLoader.construct_yaml_int)
-
-
 @lru_cache(maxsize=1)
 def _loaded(path: Path, _: tuple[int, ...]) -> object:
     try:
         text = text_of(path)
     except FileNotFoundError:
+        _forget(path)
         if os.environ.get("GUILD_CONFIG"):  # a broken setting is not taken for an empty file
             raise ConfigError(f"there is no {path}, which GUILD_CONFIG names") from None
         return None
     except (OSError, ValueError) as e:
         raise ConfigError(f"cannot read {path}: {e}") from None
+    if known := _known(path, text):
+        return known[0]
+    from guild_sync.config import yaml_text
+
+    found = yaml_text.parsed(path, text)
+    _keep(path, text, found)
+    return found
+
+
+# ---- what is kept, in the folder of this user alone: the file may have secrets
+
+
+def _kept(path: Path) -> Path:
+    return private_folder() / f"{file_name(str(path.absolute()))}.config"
+
+
+def _known(path: Path, text: str) -> list[Value]:
+    """What this text was read as before, alone; nothing where that is not known."""
     try:
-        return yaml.load(text, ConfigLoader)  # not libyaml's: deep nesting ends the process
-    except (yaml.YAMLError, RecursionError, *NO_VALUE) as e:
-        raise yaml_error(path, e) from None
+        reader, read, *found = json.loads(_kept(path).read_bytes())
+    except (OSError, GuildError, ValueError, TypeError, RecursionError):
+        return []
+    return found if (reader, read) == (_reader(), text) else []
 
 
-def yaml_error(path: Path, error: Exception) -> ConfigError:
-    """A ConfigError that names the file, line and column where `error` says it stops being YAML."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if mark is None:
-        return ConfigError(f"{path} is not valid YAML: {problem}")
-    return ConfigError(
-        f"{path}, line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {problem}"
-    )
+def _keep(path: Path, text: str, found: Value) -> None:
+    """Have it known what this text was read as, where JSON says it without loss."""
+    if len(text) > _MOST_KEPT:
+        return
+    with suppress(OSError, GuildError, ValueError, RecursionError):
+        if not _is_plain(found, set()):
+            return
+        kept = [_reader(), text, found]
+        written = json.dumps(kept)
+        if json.loads(written) == kept:  # two halves of a character would be one then
+            write_atomically(str(_kept(path)), written)
+
+
+def _forget(path: Path) -> None:
+    with suppress(OSError, GuildError):
+        _kept(path).unlink(missing_ok=True)
+
+
+def _reader() -> str:
+    """What changes whenever the same text could be read as something else."""
+    from importlib.machinery import PathFinder
+
+    found = PathFinder.find_spec("yaml")
+    library = Path((found and found.origin) or os.devnull)
+    return repr([sys.version, *map(identity, (Path(__file__).with_name("yaml_text.py"), library))])
+
+
+def _is_plain(value: Value, seen: set[int]) -> bool:
+    """Whether it is of what JSON knows, and nothing in it is there twice, as by an alias.
+
+    What has a few aliases of aliases would take no end of room.
+    """
+    if isinstance(value, (dict, list)):
+        if id(value) in seen:
+            return False
+        seen.add(id(value))
+        if isinstance(value, dict):
+            return all(type(key) is str and _is_plain(value[key], seen) for key in value)
+        return all(_is_plain(one, seen) for one in value)
+    return value is None or type(value) in (bool, int, float, str)

@@ -1,30 +1,44 @@
-"""Where this machine's runs live, and its config file."""
+"""Where this machine's runs live, its config file, and what its user alone may see."""
 
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from guild_sync.errors import GuildError
 
-# In the guild home of a remote: a variable there, as a shell writes it.
-VARIABLE = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})", re.ASCII)
+if TYPE_CHECKING:  # what it loads takes a tenth of a listing, which has no use for it
+    from pathlib import Path
 
 
-def guild_home() -> Path:
+def home_folder() -> str:
     """The guild home, an absolute path: `GUILD_HOME`, else `~/.guild`."""
     named = os.environ.get("GUILD_HOME")
-    path = Path(named).absolute() if named else Path.home() / ".guild"
-    if "\n" in str(path):
+    path = named or os.path.expanduser("~/.guild")
+    if "\n" in path:
         raise GuildError(
             "the guild home's path has a line break in it", "Set GUILD_HOME to another."
         )
-    return path
+    if not named and path.startswith("~"):
+        raise GuildError("this user's home directory is not known", "Set HOME or GUILD_HOME.")
+    if not path.startswith("/"):
+        path = f"{os.getcwd()}/{path}"
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def guild_home() -> Path:
+    """As `home_folder`, for those that work with paths."""
+    from pathlib import Path
+
+    return Path(home_folder())
 
 
 def config_path() -> Path:
     """The config file: `GUILD_CONFIG`, else `~/.guild/config.yml`."""
+    from pathlib import Path
+
     named = os.environ.get("GUILD_CONFIG")
     return Path(named) if named else Path("~/.guild/config.yml").expanduser()
 
@@ -36,6 +50,30 @@ def config_mentions(word: bytes) -> bool:
         return path.is_file() and word in path.read_bytes()
     except (OSError, ValueError):
         return False
+
+
+def private_folder() -> Path:
+    """A folder of this user alone, with a short path, where connections' sockets are, among others.
+
+    Sockets' paths may not exceed some 104 bytes (sun_path), so it cannot be under the
+    guild home. Raises GuildError where somebody else holds the place.
+    """
+    from pathlib import Path
+
+    uid = os.getuid()
+    runtime = Path(f"/run/user/{uid}")  # not XDG_RUNTIME_DIR: cron must find the same place
+    base = runtime if os.access(runtime, os.W_OK) else Path("/tmp")
+    folder = base / f"guild-{uid}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
+        raise GuildError(
+            f"{folder} belongs to somebody else", "Have it removed; guild makes its own."
+        )
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder
 
 
 def file_name(remote: str) -> str:

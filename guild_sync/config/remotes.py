@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from guild_sync.config.faults import Place, refusal
 from guild_sync.config.file import identity, load, reading
@@ -16,14 +15,14 @@ from guild_sync.config.home import config_path
 from guild_sync.config.schema import (
     CLEAN_KEYS,
     EVERY,
-    HOST,
     PULL_KEYS,
     REMOTE_KEYS,
-    USER,
     age,
     duration,
     fits,
     is_home,
+    is_host,
+    is_user,
     why_no_name,
 )
 from guild_sync.config.sections import GROUPS, REMOTES, is_named, names_in, section
@@ -32,8 +31,15 @@ from guild_sync.config.selection import (
     USUAL,
     Selection,
 )
-from guild_sync.config.texts import is_one_line, nearest, plain_name, short, size
-from guild_sync.config.variables import is_value, is_variable
+from guild_sync.config.texts import (
+    is_one_line,
+    is_value,
+    is_variable,
+    nearest,
+    plain_name,
+    short,
+    size,
+)
 from guild_sync.errors import FaultyRemote, RemoteNotFound
 
 Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
@@ -43,13 +49,13 @@ SUPPORTED_TYPES = ("ssh", SANDBOX)
 # fastest way that there is, which no config file names (rsync/packing.py).
 YES, NO, AUTO, FAST = "yes", "no", "auto", "fast"
 DEFAULT_CONNECT_TIMEOUT = 10  # seconds
+_MOST_REMOTES = 4096  # that are not read again
 _SPEC = re.compile(
     r"ssh:(?:(?P<user>[^@:]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?(?::(?P<path>.+))?\Z"
 )
 
 
-@dataclass(frozen=True)
-class Clean:
+class Clean(NamedTuple):
     """Which runs guild-sync removes from a remote, of those that are home."""
 
     older_than: int | None = None  # seconds since they ended
@@ -57,8 +63,7 @@ class Clean:
     permanent: bool = False
 
 
-@dataclass(frozen=True)
-class Remote:
+class Remote(NamedTuple):
     """A machine that runs are started on. Paths are absolute, except those that are there."""
 
     name: str
@@ -128,8 +133,12 @@ def remote(name: str) -> Remote:
     """
     if name.startswith("ssh:"):
         return _remote_of_spec(name)
-    known, faults = usable()
-    found = known.get(name)
+    path = config_path()
+    with reading:
+        found = _one(path, identity(path), name)
+    if found is None:
+        known, faults = usable()
+        found = known.get(name)
     if found is None:
         if faults and (name in defined() or not known.keys() - {SANDBOX}):
             told = refusal(config_path(), faults)  # of this one, or of the file itself
@@ -158,8 +167,8 @@ def _remote_of_spec(spec: str) -> Remote:
     path = (match and match["path"]) or ".guild"
     if (
         not match
-        or not HOST.match(host)
-        or (match["user"] and not USER.match(match["user"]))
+        or not is_host(host)
+        or (match["user"] and not is_user(match["user"]))
         or (port is not None and not 0 < port < 65536)
         or not is_home(path)
     ):
@@ -170,6 +179,17 @@ def _remote_of_spec(spec: str) -> Remote:
 
 
 # Each of many remotes is looked up by itself: the file is read again only if it has changed.
+@lru_cache(maxsize=_MOST_REMOTES)
+def _one(path: Path, _: tuple[int, ...], name: str) -> Remote | None:
+    """The remote of that name, where it has no fault: nobody has asked for the others."""
+    data = load(path)
+    given = data.get(REMOTES) if isinstance(data, dict) else None
+    if not isinstance(given, dict) or why_no_name(name, "remote"):
+        return None
+    place = Place()
+    return _merged(name, given, place, path.parent) if name in given else None
+
+
 @lru_cache(maxsize=1)
 def _read(path: Path, _: tuple[int, ...]) -> tuple[dict[str, Remote], tuple[str, ...]]:
     file = Place()
@@ -190,18 +210,21 @@ def _remotes_of(data: object, folder: Path, file: Place) -> dict[str, Remote]:
         file.fault("remotes: must be a mapping of names to remotes")
         return {}
     found = {}
-    for name, attributes in given.items():
+    for name in given:
         place = file.at("remotes").at(plain_name(name))
         if why := why_no_name(name, "remote"):
             place.fault(why)
-        elif not isinstance(attributes, dict):
-            place.fault("must be a mapping")
-        else:
-            merged = _extended(name, given, place)
-            remote = _checked(name, merged, place, folder)
-            if remote:
-                found[name] = remote
+        elif remote := _merged(name, given, place, folder):
+            found[name] = remote
     return found
+
+
+def _merged(name: str, given: Keys, place: Place, folder: Path) -> Remote | None:
+    """The remote of that name, with what it extends; each of its faults is one there."""
+    if not isinstance(given[name], dict):
+        place.fault("must be a mapping")
+        return None
+    return _checked(name, _extended(name, given, place), place, folder)
 
 
 def _extended(name: str, given: Keys, place: Place) -> dict[Any, Any]:

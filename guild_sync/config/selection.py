@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from guild_sync.agent import protocol
 from guild_sync.config.texts import size
@@ -14,8 +14,7 @@ AT_END = "at-end"
 DEFAULT_LARGE = 10 << 20  # bytes
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What is left out of a copy, and what it removes. A run's metadata and output never are.
 
     A pattern without a slash is for a name at any depth; another one for a path in the run.
@@ -41,8 +40,7 @@ class Selection:
         limit = self.max_size
         if max_size is not None and (limit := size(max_size)) is None:
             raise UsageError(f"--max-size takes a size such as 100M or 1.5G, not {max_size!r}")
-        return replace(
-            self,
+        return self._replace(
             exclude=(*self.exclude, *exclude),
             include=(*self.include, *include),
             max_size=limit,
@@ -50,11 +48,11 @@ class Selection:
 
     def with_delete(self, delete: bool = True) -> Selection:
         """This one that removes here what came from there and is there no more, or does not."""
-        return replace(self, delete=delete)
+        return self._replace(delete=delete)
 
     def with_inputs(self) -> Selection:
         """This one with what runs were given."""
-        return replace(self, inputs=True)
+        return self._replace(inputs=True)
 
     def as_request(self) -> protocol.SelectionForm | None:
         """It as the agent takes it; None where nothing is left out, and nothing removed."""

@@ -1,4 +1,4 @@
-"""Text that people write in files: whether it is one line, a name, a size, a regular expression."""
+"""Text that people write: whether it is one line, a name, a size, an expression, a variable."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 # Control characters, what ends a line to Unicode, and halves of characters, which no file has.
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?\Z", re.I)
+_NO_TEXT = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+_SIZE = r"(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?\Z"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*\Z"
 _UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
 
 
 def is_one_line(value: object) -> TypeGuard[str]:
     """Whether it is text on one line, and not blank."""
-    return isinstance(value, str) and bool(value.strip()) and not _NO_TEXT.search(value)
+    if not isinstance(value, str) or not value.strip():
+        return False
+    return value.isprintable() or not re.search(_NO_TEXT, value)
 
 
 def plain_name(name: object) -> str:
@@ -38,7 +41,7 @@ def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
 
 def size(text: object) -> int | None:
     """The bytes that `100M` or `1.5G` (powers of 1024) stand for; None where it is no size."""
-    match = _SIZE.match(str(text)) if isinstance(text, (str, int)) else None
+    match = re.match(_SIZE, str(text), re.I) if isinstance(text, (str, int)) else None
     if isinstance(text, bool) or not match:
         return None
     return int(float(match["number"]) * _UNITS[match["unit"].upper()])
@@ -73,3 +76,23 @@ def _why_no_expression(text: str) -> str:
     except (re.error, RecursionError, OverflowError) as e:
         return str(e) or type(e).__name__
     return ""
+
+
+def is_variable(name: object) -> bool:
+    """Whether it can be the name of a variable of an environment."""
+    return isinstance(name, str) and bool(re.match(_VARIABLE, name))
+
+
+def is_value(value: object) -> bool:
+    """Whether it can be the value of a variable; `yes` without quotes is none, but true."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return False
+    return "\0" not in str(value) and _is_utf8(str(value))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from guild_sync.agent.protocol import (
     Child,
     Job,
     Value,
+    new_run_id,
 )
 from guild_sync.config.home import guild_home
 from guild_sync.dealing.batches import Batch, discard, files_folder, find, folder_of, keep
@@ -53,11 +53,11 @@ def made(launch: Launch, target: RemoteHost, remotes: Sequence[str], needed: boo
         built = wheel.build(source, launch.package, Path(folder))
         files = files_of(source.project, launch.files)
         batch = Batch(
-            uuid.uuid4().hex,
+            new_run_id(),
             launch.name,
             time.time(),
             tuple(remotes),
-            tuple(uuid.uuid4().hex for _ in children),
+            tuple(new_run_id() for _ in children),
             children[0]["job"].get("needs", {}),
             tuple(job.get("secrets", ())),
             bool(job.get("stops")),

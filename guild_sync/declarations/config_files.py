@@ -121,9 +121,11 @@ def _parsed(config: ConfigFile) -> dict[Yaml, Yaml]:
 def _yaml(text: str) -> Yaml:
     import yaml
 
+    from guild_sync.config.yaml_text import NO_VALUE
+
     try:
         data: Yaml = yaml.safe_load(text)  # not libyaml's loader: deep nesting ends the process
-    except (yaml.YAMLError, *file.NO_VALUE) as e:
+    except (yaml.YAMLError, *NO_VALUE) as e:
         raise ValueError(" ".join(str(e).split())) from None
     return data
 

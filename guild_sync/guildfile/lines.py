@@ -71,7 +71,7 @@ def parsed(path: Path, text: str, shown: str = "") -> Yaml:
     """
     import yaml
 
-    from guild_sync.config.file import NO_VALUE, yaml_error
+    from guild_sync.config.yaml_text import NO_VALUE, yaml_error
 
     try:
         # Not libyaml's loader: deep nesting ends the process.
@@ -89,7 +89,7 @@ def _loader() -> type[yaml.SafeLoader]:
     """
     import yaml
 
-    from guild_sync.config.file import ConfigLoader
+    from guild_sync.config.yaml_text import ConfigLoader
 
     class Loader(ConfigLoader):
         count = 0

@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from schema import Or, Schema
-
 from guild_sync.config.faults import Place
 from guild_sync.config.file import load
 from guild_sync.config.home import config_path
-from guild_sync.config.schema import WHOLE_SECONDS, fits
+from guild_sync.config.schema import WHOLE_SECONDS, fits, must
 from guild_sync.config.sections import HEARTBEAT, HOOKS, NOTIFY, section
 from guild_sync.hooks import addresses
 from guild_sync.hooks.events import EVENTS, OF_ATTEMPTS, STARTED
@@ -156,8 +154,8 @@ def _several(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
+def _is_text_or_several(value: object) -> bool:
+    return all(map(_is_text, value or [None])) if isinstance(value, list) else _is_text(value)
 
 
 def _are_events(value: object) -> bool:
@@ -167,8 +165,8 @@ def _are_events(value: object) -> bool:
 
 
 _OF_ALL = {
-    "on": Schema(_are_events, error=f"must be one or a list of {', '.join(EVENTS)}"),
+    "on": must(f"one or a list of {', '.join(EVENTS)}", _are_events),
     "timeout": WHOLE_SECONDS,
-    "remotes": Schema(Or(_is_text, _are_texts), error="must be a name, or a list of them"),
+    "remotes": must("a name, or a list of them", _is_text_or_several),
 }
-_COMMAND = Schema(Or(_is_text, _are_texts), error="must be a command for sh, or a list of words")
+_COMMAND = must("a command for sh, or a list of words", _is_text_or_several)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 from guild_sync.agent.machine import folder
 from guild_sync.agent.protocol import FRAME
-from guild_sync.config.home import VARIABLE
 
 AGENT = Path(__file__).parents[1] / "agent"
 # What the script says once it has a Python and an agent's folder: if no answer follows, it is one
@@ -18,6 +18,8 @@ REACHED = "GUILD-AGENT"
 NOTHING = "'\\c'"
 # In place of a digest: an agent that is nowhere, so that the answer tells the guild home.
 ABSENT = "none"
+# In the guild home of a remote: a variable there, as a shell writes it.
+_VARIABLE = r"(?a:\$(?:(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\}))"
 
 
 def one_line(script: str) -> str:
@@ -48,7 +50,7 @@ def in_login(profile: bool) -> str:
 def home_words(home: str, quote: Callable[[str], str]) -> Iterator[str]:
     """The words that have the script put together the guild home, with the variables there."""
     rest = 0
-    for found in VARIABLE.finditer(home):
+    for found in re.finditer(_VARIABLE, home) if "$" in home else ():
         yield quote(f"t{home[rest : found.start()]}")
         yield f"v{found['name'] or found['braced']}"
         rest = found.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guild_sync.config.home import guild_home
+from guild_sync.config.home import home_folder
 from guild_sync.errors import UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
@@ -23,7 +23,7 @@ def host(remote: str | None, archive: str | None = None) -> Host:
 
         return ArchiveHost(archive)
     if remote is None:
-        return LocalHost(str(guild_home()))
+        return LocalHost(home_folder())
     from guild_sync.config import remotes
 
     return remote_host(remotes.remote(remote))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from guild_sync.agent.store.atomic import write_atomically
+from guild_sync.agent.store.atomic import write_in
 from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import Busy
 
@@ -46,7 +46,7 @@ def remote_lock(
         # Beside the lock: filelock empties its own file whenever it looks at it.
         record = {"pid": os.getpid(), "command": _command(), "since": time.time()}
         with suppress(OSError):  # on a full disk there is only nothing to tell
-            write_atomically(str(owner), json.dumps(record))
+            write_in(str(folder), owner.name, json.dumps(record), flushed=False)
         yield
     finally:
         with suppress(OSError):

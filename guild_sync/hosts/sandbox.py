@@ -15,7 +15,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,8 +81,7 @@ def as_ssh(remote: Remote) -> Remote:
             f"sandbox {remote.name!r} is not running", f"Start it: guild remote start {remote.name}"
         )
     folder = folder_of(remote.name)
-    return replace(
-        remote,
+    return remote._replace(
         type="ssh",
         host="127.0.0.1",
         port=state.port,

@@ -78,7 +78,7 @@ def _batch(
     """The job of a batch: a run for each of its trials."""
     several = [name for name, value in values.items() if isinstance(value, Several)]
     limit = options.max_trials or operation.default_max_trials
-    of_trial = replace(options, rows=())
+    of_trial = options._replace(rows=())
     made: Job = {
         **_series(
             operation,

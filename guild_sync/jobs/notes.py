@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from guild_sync.agent.protocol import Value, now
 from guild_sync.project.values import FlagValue
@@ -12,8 +11,7 @@ from guild_sync.project.values import FlagValue
 MAX_SEED = 2**32 - 1  # the largest that numpy takes
 
 
-@dataclass(frozen=True)
-class Notes:
+class Notes(NamedTuple):
     """What the user says of a run: None where nothing is said."""
 
     label: str | None = None
@@ -38,8 +36,7 @@ class Notes:
         return found
 
 
-@dataclass(frozen=True)
-class BatchOptions:
+class BatchOptions(NamedTuple):
     """How the trials of a batch are chosen, and when it ends."""
 
     max_trials: int | None = None
@@ -49,7 +46,11 @@ class BatchOptions:
 
 
 def random_seed_of(notes: Notes) -> int:
-    return random.randint(0, MAX_SEED) if notes.random_seed is None else notes.random_seed
+    if notes.random_seed is not None:
+        return notes.random_seed
+    import random
+
+    return random.randint(0, MAX_SEED)
 
 
 def seed_variable(seed: int | None) -> dict[str, str]:

@@ -6,14 +6,13 @@ import math
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.store import attrs
 
 
-@dataclass(frozen=True)
-class Several:
+class Several(NamedTuple):
     """The values that a flag takes one after the other, in the trials of a batch."""
 
     items: tuple[Value, ...]

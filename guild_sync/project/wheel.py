@@ -10,7 +10,6 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -99,34 +98,32 @@ def checked_requires(package: Package) -> tuple[str, ...]:
 
 
 def _metadata(name: str, package: Package, requires: Sequence[str]) -> str:
-    message = Message()
-    message["Metadata-Version"] = "2.1"
-    message["Name"] = name
-    message["Version"] = package.version
-    message["Summary"] = " ".join(package.description.split()) or "A Guild project"
-    for header, value in (
+    return _headers(
+        ("Metadata-Version", "2.1"),
+        ("Name", name),
+        ("Version", package.version),
+        ("Summary", " ".join(package.description.split()) or "A Guild project"),
         ("Home-page", package.url),
         ("Author", package.author),
         ("Author-email", package.author_email),
         ("License", package.license),
         ("Keywords", " ".join(package.tags)),
-    ):
-        if value:
-            message[header] = value
-    if package.python_requires:
-        message["Requires-Python"] = package.python_requires
-    for requirement in requires:
-        message["Requires-Dist"] = requirement
-    return message.as_string()
+        ("Requires-Python", package.python_requires),
+        *(("Requires-Dist", requirement) for requirement in requires),
+    )
 
 
 def _wheel_headers(python_tag: str) -> str:
     from guild_sync import __version__
 
-    message = Message()
-    message["Wheel-Version"] = "1.0"
-    message["Generator"] = f"guild-sync {__version__}"
-    message["Root-Is-Purelib"] = "true"
-    for tag in python_tag.split("."):
-        message["Tag"] = f"{tag}-none-any"
-    return message.as_string()
+    return _headers(
+        ("Wheel-Version", "1.0"),
+        ("Generator", f"guild-sync {__version__}"),
+        ("Root-Is-Purelib", "true"),
+        *(("Tag", f"{tag}-none-any") for tag in python_tag.split(".")),
+    )
+
+
+def _headers(*headers: tuple[str, str | None]) -> str:
+    """The headers that say something, as a file has them: each on one line, which its value is."""
+    return "".join(f"{name}: {value}\n" for name, value in headers if value) + "\n"

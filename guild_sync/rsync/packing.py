@@ -7,7 +7,6 @@ encrypt, the files pack well, and no copy without it was faster than it could be
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from guild_sync.agent.protocol import State
 from guild_sync.config.remotes import AUTO, FAST, Remote
@@ -44,7 +43,7 @@ def packing(remote: Remote, states: Iterable[State], way: known.Way = "from") ->
         return remote
     samples = [state["sample"] for state in states]
     size, packed = (sum(sample[at] for sample in samples) for at in (0, 1))
-    return replace(remote, compress=FAST) if packed < size * _WORTH else remote
+    return remote._replace(compress=FAST) if packed < size * _WORTH else remote
 
 
 def note_copy(remote: Remote, traffic: int, seconds: float, way: known.Way = "from") -> None:

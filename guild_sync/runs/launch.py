@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import COMMIT, Child, Job, SourcePart, Value
+from guild_sync.agent.protocol import COMMIT, Child, Job, SourcePart, Value, new_run_id
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
@@ -175,7 +174,7 @@ def launch_of(
         like=None if recipe is None or meant.again or meant.is_builtin else recipe["id"],
         again=meant.again,
         force=meant.force,
-        run_id=recipe["id"] if recipe is not None and meant.again else uuid.uuid4().hex,
+        run_id=recipe["id"] if recipe is not None and meant.again else new_run_id(),
         run_dir=run_dir,
         project_warnings=(*(warnings_of(operation) if project else ()), *problem),
         files=_files(meant, job),

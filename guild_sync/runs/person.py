@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from guild_sync.agent.machine.environment import user_name
 from guild_sync.agent.protocol import NAME_LENGTH, Value
@@ -13,7 +12,7 @@ from guild_sync.hosts.local import LocalHost
 
 def starter() -> dict[str, Value]:
     """Who starts a run now, as the run keeps it; the guild home gets a name if it has none."""
-    return {**_person(make=True), "client": _name(socket.gethostname())}
+    return {**_person(make=True), "client": _name(os.uname().nodename)}
 
 
 def mine() -> dict[str, Value]:

@@ -111,7 +111,7 @@ def _with_trials(meant: Meant, request: Request) -> tuple[Meant, Request]:
         rows = batch_files.rows_of(operation, files, Path.cwd(), request.force_flags)
     elif meant.recipe is not None and request.operation is None:
         rows = rows_of(meant.recipe)
-    options = replace(request.options, rows=batch_files.without(operation, rows, words))
+    options = request.options._replace(rows=batch_files.without(operation, rows, words))
     return (
         replace(meant, operation=operation),
         replace(request, flags=tuple(words), options=options),

@@ -18,7 +18,6 @@ from guild_sync.hosts.base import Host, NoInstaller
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.job import plain_values
 from guild_sync.jobs.opref import with_oprefs
-from guild_sync.output.formats import size
 from guild_sync.output.terminal import clean
 from guild_sync.project.sourcecode import Source
 from guild_sync.runs import person
@@ -252,6 +251,8 @@ def _send(
         say(f"Copying package to {host.name}")
     total = sum(contents.sizes[digest] for digest, path in files.items() if path != wheel)
     if total:
+        from guild_sync.output.formats import size  # few runs require any that are not there
+
         say(f"Copying required files to {host.name}: {size(total)}")
     is_small = sum(contents.sizes[digest] for digest in files) <= _MOST_SENT
     if is_small and host.remote.bwlimit is None:

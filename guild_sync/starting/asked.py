@@ -106,7 +106,7 @@ def _needs(args: Arguments) -> NeedsGiven:
 def _env(args: Arguments) -> dict[str, str]:
     if not args.texts("--env"):
         return {}
-    from guild_sync.config.variables import is_value, is_variable
+    from guild_sync.config.texts import is_value, is_variable
 
     pairs = [text.partition("=") for text in args.texts("--env")]
     for name, sign, value in pairs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guild_sync.agent.protocol import RUN_ID
 from guild_sync.hosts.base import Host, on
-from guild_sync.output import console, runs, tables, terminal
+from guild_sync.output import console, terminal
 from guild_sync.output.console import say
 from guild_sync.project import values
 from guild_sync.runs.launch import Launch
@@ -44,5 +44,7 @@ def _show_required(prepared: Launch, target: Host) -> None:
         return
     say(f"It takes what it requires{on(target)} from:")
     found = target.list_runs(specs=ids)["runs"]
+    from guild_sync.output import runs, tables  # few runs are made of others
+
     for line in tables.table([("", *runs.row_without_index(run)) for run in found]):
         say(line)

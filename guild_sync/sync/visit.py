@@ -16,9 +16,8 @@ from guild_sync.sync.ledger import Entry
 from guild_sync.sync.lost import doubt, is_same_home, lose, lost_by_now, lost_error, missing_error
 from guild_sync.sync.outcomes import SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted
-from guild_sync.transfer import pull
 from guild_sync.transfer import survey as surveys
-from guild_sync.transport import watched
+from guild_sync.transfer.pulled import Pulled
 
 
 class _Told(NamedTuple):
@@ -93,11 +92,7 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     """
     awaited = Awaited(visit.here, name, wanted)
     told = _told(visit, name, wanted, awaited, entry)
-    pulled = _copied(visit, wanted, awaited, told)
-    # Cron mails what is said: of the same runs, once.
-    is_known = visit.patient and pulled.cramped.keys() <= entry.cramped.keys()
-    said = pulled._replace(cramped={}) if is_known else pulled
-    pull.warn_of(said, told.host, visit.warn)
+    pulled = _copied(visit, wanted, awaited, told, entry)
     copies = set(wanted.ids)
     changes = [
         *pulled.changes,
@@ -127,6 +122,8 @@ def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entr
     asked = [*wanted.ids, *awaited.ids]
     visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
     if awaited.begun:
+        from guild_sync.transport import watched
+
         watched.prepare()  # what was started there, and is not here, comes in any case
     selection = visit.selected(host.remote.pull)
     survey, children = surveys.with_children(
@@ -142,16 +139,18 @@ def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entr
     return _Told(host, found, children, gone, doubted, lost, is_same, selection)
 
 
-def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told) -> pull.Pulled:
+def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told, entry: Entry) -> Pulled:
     """Copy what has changed of the runs that were found; the others are as they are here."""
     for run_id in told.found:
         visit.say(f"Syncing {run_id}")
     same = {*visit.here.confirm_unchanged(states=told.found, remote=told.host.name)}
     changed = {run_id: state for run_id, state in told.found.items() if run_id not in same}
     if not changed:
-        return pull.Pulled({})
+        return Pulled({})
+    from guild_sync.transfer import pull  # most syncs find nothing to copy
+
     unasked = {*told.children, *awaited.ids}
-    return pull.pull(
+    pulled = pull.pull(
         *(told.host, visit.here, changed, visit.say),
         journal=visit.journal,
         delete_copied=told.selection.delete,
@@ -161,6 +160,10 @@ def _copied(visit: Visit, wanted: Wanted, awaited: Awaited, told: _Told) -> pull
         room=visit.room,
         expected={*told.children, *(run["run"] for run in wanted.expected)},
     )
+    # Cron mails what is said: of the same runs, once.
+    is_known = visit.patient and pulled.cramped.keys() <= entry.cramped.keys()
+    pull.warn_of(pulled._replace(cramped={}) if is_known else pulled, told.host, visit.warn)
+    return pulled
 
 
 def _warn_of_gone(visit: Visit, name: str, wanted: Wanted, told: _Told) -> None:

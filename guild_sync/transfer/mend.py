@@ -14,6 +14,7 @@ from guild_sync.hosts.remote import RemoteHost
 from guild_sync.output.terminal import clean
 from guild_sync.transfer import pull, verify
 from guild_sync.transfer.copying import Say
+from guild_sync.transfer.pulled import Pulled
 from guild_sync.transfer.room import Room
 from guild_sync.transfer.verify import Verdict
 
@@ -22,7 +23,7 @@ class Mended(NamedTuple):
     """What became of runs that were verified: what was found of each, and what was mended."""
 
     verdicts: Mapping[str, Verdict]
-    pulled: pull.Pulled = pull.Pulled({})
+    pulled: Pulled = Pulled({})
     files: Mapping[str, Sequence[str]] = {}  # run id -> the paths of it that are right again
     home_id: str | None = None  # of the guild home there
     absent: Sequence[str] = ()  # what it has not, or no more

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.store.atomic import write_atomically
-from guild_sync.config.home import config_path
+from guild_sync.config.home import config_path, private_folder
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import question
 from guild_sync.transport.process import Completed
-from guild_sync.transport.ssh_config import config_file, paths, private_folder
+from guild_sync.transport.ssh_config import config_file, paths
 
 MASTER_TIMEOUT = 5.0  # seconds for a word with our own ssh that holds a connection
 _MASTER = re.compile(r"pid=(\d+)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -43,7 +42,7 @@ def _takes_ciphers() -> bool:
 
 def _can(program: str, find_out: Callable[[], bool]) -> bool:
     """What was found out of a program, or is now, where it is another one by now."""
-    path = shutil.which(program)
+    path = _path_of(program)
     if path is None:
         return False
     status = os.stat(path)
@@ -58,6 +57,12 @@ def _can(program: str, find_out: Callable[[], bool]) -> bool:
         known = {**others, this: found}
         _keep(known)
     return known[this]
+
+
+def _path_of(program: str) -> str | None:
+    """Where it is; shutil's own loads all that archives are packed with."""
+    paths = (os.path.join(folder, program) for folder in os.get_exec_path())
+    return next((p for p in paths if os.path.isfile(p) and os.access(p, os.X_OK)), None)
 
 
 def _known() -> dict[str, bool]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
-import tempfile
 import threading
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
+from guild_sync.agent.store.atomic import write_in
+from guild_sync.config.home import private_folder
 from guild_sync.config.remotes import DEFAULT_CONNECT_TIMEOUT, Remote
-from guild_sync.errors import GuildError
 from guild_sync.transport import programs
 from guild_sync.transport.known import known_of
 
@@ -130,28 +127,6 @@ def _replace_link(link: Path, target: Path) -> None:
     temporary.replace(link)
 
 
-def private_folder() -> Path:
-    """A folder of this user alone, with a short path, where connections' sockets are.
-
-    Sockets' paths may not exceed some 104 bytes (sun_path), so it cannot be under the
-    guild home. Raises GuildError where somebody else holds the place.
-    """
-    uid = os.getuid()
-    runtime = Path(f"/run/user/{uid}")  # not XDG_RUNTIME_DIR: cron must find the same place
-    base = runtime if os.access(runtime, os.W_OK) else Path("/tmp")
-    folder = base / f"guild-{uid}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-        raise GuildError(
-            f"{folder} belongs to somebody else", "Have it removed; guild makes its own."
-        )
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        folder.chmod(0o700)
-    return folder
-
-
 def paths(remote: Remote) -> tuple[Path, Path]:
     """The remote's configuration file and its connection's socket.
 
@@ -159,7 +134,7 @@ def paths(remote: Remote) -> tuple[Path, Path]:
     used until it closes.
     """
     folder = private_folder()
-    text = config_text(replace(remote, keep_open=None), "")
+    text = config_text(remote._replace(keep_open=None), "")
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     return folder / f"{digest[:12]}.conf", folder / digest[:12]
 
@@ -178,11 +153,7 @@ def config_file(remote: Remote, *, asking: bool = False) -> Path:
     if asking:
         path = path.with_suffix(".asking.conf")
     ciphers = _ciphers(remote)
-    text = config_text(remote, str(socket), asking=asking, ciphers=ciphers).encode(
-        "utf-8", "surrogateescape"
-    )
-    if not path.exists() or path.read_bytes() != text:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
-            f.write(text)
-        os.replace(f.name, path)
+    text = config_text(remote, str(socket), asking=asking, ciphers=ciphers)
+    if not path.exists() or path.read_bytes() != text.encode("utf-8", "surrogateescape"):
+        write_in(str(path.parent), path.name, text, flushed=False)
     return path

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support import Guild, Place, Server, project, wait_until
 from test_fleet import bind, pulled
 
-from guild_sync.transport import ssh_config
+from guild_sync.config.home import private_folder
 
 SHOW = "import os\nvalue = ''\nprint(ascii(value))\n"
 PIECES = (
@@ -200,7 +200,7 @@ def test_a_password_in_a_proxy_line_is_in_no_command_line_log_or_attribute(
     assert any("rsync" in line for line in ours)
     assert [line for line in ours if TOKEN in line and str(proxy) not in line.split()[:2]] == []
     assert holding(TOKEN, guild.home, there) == []
-    folder = ssh_config.private_folder()
+    folder = private_folder()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     secret = holding(TOKEN, folder)
     assert secret, "the file that ssh reads"

@@ -29,8 +29,8 @@ def test_a_sync_without_news_does_without_what_starts_copies(guild: Guild, remot
     run_id = guild.started("sleep=600", remote=remote)
     assert f"Copying {run_id}" in guild.ok("sync").lines
     modules = imported_by(guild, "sync")
-    assert "guild_sync.transport.watched" in modules, "it has asked"
-    assert not modules & {"sh", "asyncio"}
+    assert "guild_sync.transport.question" in modules, "it has asked"
+    assert not modules & {"sh", "asyncio", "yaml", "tempfile", "shutil", "guild_sync.transfer.pull"}
 
 
 def test_a_copy_loads_it_while_the_remote_is_asked(

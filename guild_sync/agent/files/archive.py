@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tarfile
 from typing import BinaryIO, Dict, Generator, Iterator, Optional, Sequence
 
 from .. import protocol
@@ -93,6 +92,8 @@ def _tar(
 
 
 def _member(path: str, size: int, mtime: int, content: Iterator[bytes]) -> Iterator[bytes]:
+    import tarfile  # a file by itself goes without
+
     member = tarfile.TarInfo(path)
     member.size, member.mtime = size, max(mtime, 0)
     yield member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")

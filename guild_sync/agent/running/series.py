@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import uuid
 from types import FrameType
 from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -94,7 +93,7 @@ class Series:
             say("%d %s%s not run" % (rest, what, "s were" if rest > 1 else " was"))
 
     def _run_child(self, title: str, child: Child) -> int:
-        run_id = uuid.uuid4().hex
+        run_id = protocol.new_run_id()
         directory = rundir.run_dir(self._home, run_id)
         link = os.path.join(self._directory, child["name"] or run_id)
         try:

@@ -115,11 +115,15 @@ def read(folder: str, name: str, most: int) -> bytes:
 
 def read_json(folder: str, name: str, most: int) -> Value:
     """The value that a file of at most `most` bytes holds; None where it cannot be read as one."""
-    from .. import json_text  # no listing needs it
+    try:
+        text = read(folder, name, most)
+    except OSError:
+        return None
+    from .. import json_text  # few runs of a listing have such a file
 
     try:
-        found: Value = json_text.read(read(folder, name, most))
-    except (OSError, ValueError):
+        found: Value = json_text.read(text)
+    except ValueError:
         return None
     return found
 

@@ -46,7 +46,7 @@ def test_a_usage_has_sections_with_and_without_a_heading() -> None:
 
 
 def test_no_line_of_a_usage_is_lost() -> None:
-    for usage in (USAGE, table.usage(), *map(usage_of, files())):
+    for usage in (USAGE, table.usage(), *map(usage_of, map(str, files()))):
         found = [line for section in usages.sections(usage) for line in section.lines]
         headings = [f"{section.heading}:" for section in usages.sections(usage) if section.heading]
         for line in usage.splitlines():
@@ -63,7 +63,7 @@ def test_plain_text_is_no_list() -> None:
 
 
 def test_options_have_names_a_value_and_a_meaning() -> None:
-    assert usages.options(USAGE) == [
+    assert [*usages.options(USAGE)] == [
         Option(("-a", "--add"), "TAG", "Add TAG, which is a word."),
         Option(("-m",), "", ""),
         Option(("--help",), "", "Show this help and exit."),
@@ -90,7 +90,7 @@ def test_a_line_stands_for_the_options_that_several_commands_have() -> None:
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
 def test_no_usage_shows_the_line_itself(path: Path) -> None:
-    shown = usage_of(path)
+    shown = usage_of(str(path))
     assert "[filters]" not in shown
     assert "[files]" not in shown
     assert shown.count("Only some runs:") == ("[filters]" in path.read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -227,7 +226,7 @@ def test_an_exit_code_becomes_what_it_means_and_what_to_do(
 
 
 def test_an_rsync_that_the_config_names_and_that_is_not_there_is_named() -> None:
-    elsewhere = replace(GPU, rsync_path="/opt/rsync")
+    elsewhere = GPU._replace(rsync_path="/opt/rsync")
     said = "bash: line 1: /opt/rsync: No such file or directory\n"
     error = rsync_failures.failure(elsewhere, Completed(127, b"", said))
     assert error.message == "there is no /opt/rsync on remote 'gpu'"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from rundirs import state
 
@@ -47,7 +45,7 @@ def test_what_does_not_pack_is_not() -> None:
 
 def test_the_user_has_the_last_word() -> None:
     for said, words in (("yes", ("--compress",)), ("no", ())):
-        remote = dataclasses.replace(GPU, compress=said)
+        remote = GPU._replace(compress=said)
         assert options(remote, LOGS) == options(remote, WEIGHTS) == words
         assert not packing.may_pack(remote)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -36,11 +35,11 @@ def test_what_a_remote_says_is_known_until_it_is_another_machine(home: Path) -> 
     assert has(GPU) is None
     note(GPU, BOTH)
     assert has(GPU) == (True, True)
-    assert has(dataclasses.replace(GPU, timeout=5)) == (True, True)
-    assert has(dataclasses.replace(GPU, host="other")) is None
-    assert has(dataclasses.replace(GPU, port=23)) is None
-    assert has(dataclasses.replace(GPU, proxy_jump="gate")) is None
-    assert has(dataclasses.replace(GPU, rsync_path="/opt/rsync")) is None
+    assert has(GPU._replace(timeout=5)) == (True, True)
+    assert has(GPU._replace(host="other")) is None
+    assert has(GPU._replace(port=23)) is None
+    assert has(GPU._replace(proxy_jump="gate")) is None
+    assert has(GPU._replace(rsync_path="/opt/rsync")) is None
 
 
 @pytest.mark.parametrize("days", [8, -8])

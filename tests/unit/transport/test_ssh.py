@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
-import stat
 import subprocess
 from pathlib import Path
 
@@ -13,8 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from guild_sync.config.home import private_folder
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import Exit, GuildError, Unreachable
+from guild_sync.errors import Exit, Unreachable
 from guild_sync.transport import known, programs, ssh, ssh_config, ssh_failures
 from guild_sync.transport.process import TIMED_OUT, Completed
 
@@ -163,7 +162,7 @@ def test_ciphers_that_the_remote_or_the_user_names_are_taken(
     remote = Remote("gpu", "ssh", host="g", ssh_config=str(users))
     has_aes(monkeypatch, True, True, remote)
     assert as_ssh_reads(remote)["ciphers"] == "aes256-ctr"
-    option = dataclasses.replace(remote, ssh_options=("Ciphers=aes192-ctr",))
+    option = remote._replace(ssh_options=("Ciphers=aes192-ctr",))
     assert as_ssh_reads(option)["ciphers"] == "aes192-ctr"
 
 
@@ -174,7 +173,7 @@ def test_the_time_that_a_connection_is_kept_is_the_remotes_before_the_users(
     users.write_text("ControlPersist 77\n")
     remote = Remote("gpu", "ssh", host="g", ssh_config=str(users), keep_open=36000)
     assert as_ssh_reads(remote)["controlpersist"] == "36000"
-    option = dataclasses.replace(remote, ssh_options=("ControlPersist=1h",))
+    option = remote._replace(ssh_options=("ControlPersist=1h",))
     assert as_ssh_reads(option)["controlpersist"] == "3600"
 
 
@@ -271,7 +270,7 @@ def test_a_port_is_joined_without_asking_for_a_persons_forwardings() -> None:
 
 def test_the_configuration_is_written_where_the_argv_says() -> None:
     path = Path(ssh.argv(GPU)[2])
-    assert path.parent == ssh_config.private_folder()
+    assert path.parent == private_folder()
     assert path.read_text() == ssh_config.config_text(GPU, str(path.with_suffix("")))
 
 
@@ -290,7 +289,7 @@ def test_remotes_that_differ_in_nothing_that_ssh_sees_share_one() -> None:
 
 
 def test_a_remote_that_is_to_keep_its_connection_for_longer_uses_the_one_that_is_open() -> None:
-    longer = dataclasses.replace(GPU, keep_open=7200)
+    longer = GPU._replace(keep_open=7200)
     assert ssh.argv(GPU)[2] == ssh.argv(longer)[2]
     assert "\n  ControlPersist 7200\n" in Path(ssh.argv(longer)[2]).read_text()
 
@@ -405,7 +404,7 @@ def test_another_path_gets_a_plain_link_to_it(tmp_path: Path, name: str) -> None
     target.write_text("found")
     link = ssh_config.plain_path(target)
     assert link.read_text() == "found"
-    assert link.parent == ssh_config.private_folder()
+    assert link.parent == private_folder()
     assert link.name.isalnum()
     assert ssh_config.plain_path(target) == link
 
@@ -417,65 +416,6 @@ def test_a_link_that_leads_elsewhere_is_set_right(tmp_path: Path) -> None:
     link.unlink()
     link.symlink_to("/etc/passwd")
     assert ssh_config.plain_path(target).read_text() == "found"
-
-
-# The private folder. Its place is fixed, so that cron finds it; only its user can vary here.
-
-
-def test_the_private_folder_is_its_users_alone() -> None:
-    folder = ssh_config.private_folder()
-    assert folder.is_dir()
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert folder.stat().st_uid == os.getuid()
-
-
-def test_a_private_folder_that_others_may_enter_is_closed_again() -> None:
-    ssh_config.private_folder().chmod(0o755)
-    assert stat.S_IMODE(ssh_config.private_folder().stat().st_mode) == 0o700
-
-
-@pytest.fixture
-def stranger(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The private folder of a user that nobody is; removed afterwards."""
-    uid = 3_999_999_977
-    folder = Path(f"/tmp/guild-{uid}")
-    monkeypatch.setattr(os, "getuid", lambda: uid)
-    return folder
-
-
-def test_a_private_folder_that_belongs_to_somebody_else_is_refused(stranger: Path) -> None:
-    stranger.mkdir()
-    try:
-        with pytest.raises(GuildError) as error:
-            ssh_config.private_folder()
-    finally:
-        stranger.rmdir()
-    assert error.value.message == f"{stranger} belongs to somebody else"
-
-
-def test_a_link_in_the_private_folders_place_is_refused(stranger: Path, tmp_path: Path) -> None:
-    stranger.symlink_to(tmp_path)
-    try:
-        with pytest.raises(GuildError) as error:
-            ssh_config.private_folder()
-    finally:
-        stranger.unlink()
-    assert error.value.message == f"{stranger} belongs to somebody else"
-
-
-@pytest.mark.parametrize("dangling", [True, False])
-def test_what_is_no_folder_in_the_private_folders_place_is_refused(
-    stranger: Path, dangling: bool
-) -> None:
-    if dangling:
-        stranger.symlink_to("/nowhere/at/all")
-    else:
-        stranger.touch()
-    try:
-        with pytest.raises(GuildError):
-            ssh_config.private_folder()
-    finally:
-        stranger.unlink()
 
 
 # What ssh's failures mean.
