@@ -49,7 +49,7 @@ MOST_ENDED = 50
 THOUSANDS = 10_000  # of running runs
 VERIFIED_RUNS, VERIFIED_FILES = 200, 60
 _SANDBOX = "bench"
-_SOCKET = re.compile(r"^ *ControlPath (\S+)$", re.M)
+_SOCKET = re.compile(r"^Host (\S+)\n(?: .*\n)*? *ControlPath (\S+)$", re.M)
 SINGLE = ("eight", "large", "many", "lines")  # of which each has one run that is large
 _PURPOSES = (  # a guild home on the remote for each
     *("ended", "running", "launch", "copied", "thousands", "pushed"),
@@ -300,8 +300,8 @@ class Lab:
         """
         for file in self._ssh_files():
             told = _SOCKET.search(os.fsdecode(file.read_bytes()))
-            if told and (socket := Path(told[1])).exists():
-                argv = ("ssh", "-F", str(file), "-O", "exit", "127.0.0.1")
+            if told and (socket := Path(told[2])).exists():
+                argv = ("ssh", "-F", str(file), "-O", "exit", told[1])
                 question.run(argv, timeout=connection.MASTER_TIMEOUT)
                 socket.unlink(missing_ok=True)
 
