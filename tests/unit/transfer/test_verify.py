@@ -61,6 +61,9 @@ class Host:
     def states(self, ids: Any) -> Any:
         return dict(zip(ids, self._now, strict=True))
 
+    def leave(self) -> None:
+        pass
+
 
 def test_a_run_of_which_rsync_says_nothing_is_not_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
