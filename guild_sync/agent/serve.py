@@ -132,7 +132,7 @@ def _requests(line: bytes) -> List[Asked]:
         ]
     except (KeyError, TypeError):
         raise AgentError("the request makes no sense") from None
-    if not all(map(_makes_sense, requests)):
+    if not requests or not all(map(_makes_sense, requests)):
         raise AgentError("the request makes no sense")
     return requests
 

@@ -109,7 +109,7 @@ def _keep(path: Path, text: str, found: Value) -> None:
         kept = [_reader(), text, found]
         written = json.dumps(kept)
         if json.loads(written) == kept:  # two halves of a character would be one then
-            write_atomically(str(_kept(path)), written)
+            write_atomically(str(_kept(path)), written, 0o600)
 
 
 def _forget(path: Path) -> None:

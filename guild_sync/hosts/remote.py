@@ -110,12 +110,13 @@ class RemoteHost(Host):
         stays there, this changes nothing.
         """
         if talk := self._own_talk():
-            noted: list[bytes] = []
-            self._noted = noted
-            for question in questions:
-                with suppress(_Noted):
-                    question()
-            self._noted = None
+            noted = self._noted = []
+            try:
+                for question in questions:
+                    with suppress(_Noted):
+                        question()
+            finally:
+                self._noted = None
             talk.ahead(noted)
 
     def _own_talk(self) -> Conversation | None:

@@ -75,7 +75,10 @@ def _path(remote: Remote) -> Path:
     return guild_home() / "machines" / file_name(remote.name)
 
 
-def _machine(remote: Remote) -> list[str]:
-    """What in a remote's settings says which machine it is, and which rsync it has."""
+def _machine(remote: Remote) -> str:
+    """Stands for what in a remote's settings says which machine it is, and which rsync it has.
+
+    Not as it is there: a proxy's command line may have a password in it.
+    """
     means = (remote.host, remote.port, remote.proxy, remote.proxy_jump, remote.rsync_path)
-    return [str(value) for value in means]
+    return file_name(repr(means))

@@ -31,7 +31,7 @@ def ssh_has_fastest() -> bool:
 @cache
 def rsync_has_zstd() -> bool:
     """Whether rsync here compresses by zstd."""
-    return _can("rsync", lambda: abilities.has_zstd("rsync"))
+    return _can("rsync", lambda: abilities.has_zstd("rsync", _SECONDS))
 
 
 def _takes_ciphers() -> bool:

@@ -155,5 +155,5 @@ def config_file(remote: Remote, *, asking: bool = False) -> Path:
     ciphers = _ciphers(remote)
     text = config_text(remote, str(socket), asking=asking, ciphers=ciphers)
     if not path.exists() or path.read_bytes() != text.encode("utf-8", "surrogateescape"):
-        write_in(str(path.parent), path.name, text, flushed=False)
+        write_in(str(path.parent), path.name, text, flushed=False, mode=0o600)
     return path

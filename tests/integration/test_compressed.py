@@ -13,7 +13,7 @@ from support import Guild, Server
 
 from guild_sync.agent.machine.abilities import has_zstd
 
-pytestmark = pytest.mark.skipif(not has_zstd("rsync"), reason="the rsync here has no zstd")
+pytestmark = pytest.mark.skipif(not has_zstd("rsync", 5), reason="the rsync here has no zstd")
 
 LOG = b"".join(b"step %d loss 0.5 acc 0.9 lr 0.001\n" % step for step in range(30_000))
 MODEL = os.urandom(8 * len(LOG))

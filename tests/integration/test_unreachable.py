@@ -319,7 +319,8 @@ def test_no_rsync_there(
         told = ["guild: there is no rsync on remote 'x'"]
         assert complaint(guild("runs", "-r", "x"))[:1] == told
         run_id = guild.started("sleep=600", remote="guild-uat")  # the agent is there now
-        (guild.folder / "new.py").touch()  # and a package that has not been sent yet is to be
+        # And a package that has not been sent yet is to be, and is too large for a request.
+        (guild.folder / "new.py").write_text(f"# {os.urandom(400_000).hex()}\n")
         run = guild("run", "op", "sleep=1", "-r", "x", "--no-wait", "-y")
         assert complaint(run)[:1] == told
         assert runs_in(there) == [run_id]

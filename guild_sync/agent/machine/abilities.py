@@ -9,14 +9,15 @@ import sys
 from ..protocol import Abilities
 from .children import said
 
-_SECONDS = 5  # for an rsync to tell what it has
+# For an rsync to tell what it has, where somebody waits for an answer to something else.
+_SECONDS = 0.5
 _CPUS = "/proc/cpuinfo"
 _FIRST_CPU = 8192  # bytes: all are alike, and there may be hundreds
 
 
 def abilities(rsync: str) -> Abilities:
     """What of it is here; `rsync` is the program that copies use."""
-    return {"aes": has_aes(), "zstd": has_zstd(rsync)}
+    return {"aes": has_aes(), "zstd": has_zstd(rsync, _SECONDS)}
 
 
 def has_aes() -> bool:
@@ -41,8 +42,11 @@ def tells_of_aes(told: bytes) -> bool:
     return bool(re.search(rb"(?m)^(?:flags|Features)\s*:(?:.*\s)?aes(?:\s|\Z)", told))
 
 
-def has_zstd(rsync: str) -> bool:
-    """Whether an rsync compresses by zstd, and finds out by itself whether another one does."""
-    told = said([os.path.expanduser(rsync), "--version"], _SECONDS) or ""
+def has_zstd(rsync: str, seconds: float) -> bool:
+    """Whether an rsync compresses by zstd, and finds out by itself whether another one does.
+
+    False, too, where it does not say so in so many seconds.
+    """
+    told = said([os.path.expanduser(rsync), "--version"], seconds) or ""
     # It stands in a list of what it can agree on with another rsync, from 3.2 on.
     return bool(re.search(r"(?m)^Compress list:\s*\n\s+(?:.*\s)?zstd(?:\s|\Z)", told))

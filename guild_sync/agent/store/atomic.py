@@ -12,12 +12,12 @@ from . import inside
 _UNFINISHED = r"\..+?(?:\.[0-9a-f]{16})?\.(\d{1,10})\Z"
 
 
-def write_atomically(path: str, text: str) -> None:
+def write_atomically(path: str, text: str, mode: int = 0o666) -> None:
     """Write `text` to `path` so that a reader, or a crash, sees all of it or nothing."""
     above, name = os.path.split(path)
     handle = os.open(above or ".", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
-        inside.write(handle, name, text, flushed=True)
+        inside.write(handle, name, text, flushed=True, mode=mode)
     except OSError as e:
         e.filename, e.filename2 = path, None  # a full disk is not said to be one of any file
         raise
@@ -25,14 +25,14 @@ def write_atomically(path: str, text: str) -> None:
         os.close(handle)
 
 
-def write_in(top: str, name: str, text: str, flushed: bool = True) -> None:
+def write_in(top: str, name: str, text: str, flushed: bool = True, mode: int = 0o666) -> None:
     """Write `name`, a path in the folder `top` of a run, as `write_atomically` does.
 
     No link is followed. Without `flushed` it is on the disk once `inside.flush` was called.
     """
     try:
         with inside.holding(top, name) as (handle, base):
-            inside.write(handle, base, text, flushed)
+            inside.write(handle, base, text, flushed, mode)
     except inside.Linked:
         raise
     except OSError as e:

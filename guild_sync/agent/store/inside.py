@@ -282,7 +282,9 @@ def move(folder: str, name: str, to: str) -> None:
             os.close(os.open(new, _NEW, 0o644, dir_fd=target))
 
 
-def write(handle: int, name: str, content: Union[str, List[bytes]], flushed: bool) -> None:
+def write(
+    handle: int, name: str, content: Union[str, List[bytes]], flushed: bool, mode: int = 0o666
+) -> None:
     """Write a file in an open folder so that a reader, or a crash, sees all of it or nothing.
 
     With `flushed` it is on the disk then, and so is its name.
@@ -292,7 +294,7 @@ def write(handle: int, name: str, content: Union[str, List[bytes]], flushed: boo
     # may leave it (`remove_unfinished`).
     temporary = ".%s.%s.%d" % (name, os.urandom(8).hex(), os.getpid())
     try:
-        fd = os.open(temporary, _NEW, 0o666, dir_fd=handle)
+        fd = os.open(temporary, _NEW, mode, dir_fd=handle)
         try:
             for data in parts:
                 while data:

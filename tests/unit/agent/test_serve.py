@@ -108,8 +108,10 @@ def test_what_is_no_request_is_told(tmp_path: Path, line: str) -> None:
     assert answered["ok"] == []
 
 
-def test_nothing_is_asked_by_an_empty_turn(tmp_path: Path) -> None:
-    assert len(answers([], request(tmp_path, "tracked"))) == 1
+def test_an_empty_turn_is_refused(tmp_path: Path) -> None:
+    refused, answered = answers([], request(tmp_path, "tracked"))
+    assert refused["error"]["message"] == "the request makes no sense"
+    assert answered["ok"] == []
 
 
 def test_an_agent_that_is_asked_nothing_more_ends(tmp_path: Path) -> None:

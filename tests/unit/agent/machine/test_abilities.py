@@ -29,5 +29,5 @@ def test_an_rsync_that_says_nothing_has_no_zstd(tmp_path: Path) -> None:
         program = tmp_path / "rsync"
         program.write_text(f"#!/bin/sh\n{lines}\n")
         program.chmod(0o755)
-        assert not abilities.has_zstd(str(program))
-    assert not abilities.has_zstd(str(tmp_path / "none"))
+        assert not abilities.has_zstd(str(program), 5)
+    assert not abilities.has_zstd(str(tmp_path / "none"), 5)
