@@ -104,6 +104,7 @@ FREE = {
     "load": "number",
     **dict.fromkeys(("memory", "free_memory"), "whole or nothing"),
     "never": "flag",
+    "all_taken": "flag",
 }
 FREE_CARD = {
     **dict.fromkeys(("index", "uuid", "name"), "text"),
