@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,7 @@ def test_what_changes_after_it_was_verified_stays(
     changes = tmp_path / "changes-rsync"
     changes.write_text(
         f"""#!/bin/sh
+[ "$1" = --version ] && exec rsync "$@"
 rsync "$@"; code=$?
 printf x > {one}/new && touch -r {one}/file-0 {one}/new
 printf y | dd of={one}/file-0 conv=notrunc status=none && touch -r {one}/new {one}/file-0
@@ -230,21 +232,34 @@ exit $code
     assert (three / "file-0").exists()
 
 
+AROUND = """#!{python}
+import os, subprocess, sys
+argv = [sys.executable, *sys.argv[1:]]
+if sys.argv[1:3] != ["-I", "-S"]:
+    os.execv(argv[0], argv)
+agent = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+while request := sys.stdin.buffer.readline():
+    commands = {commands} if b'"clean"' in request else ["true", "true"]
+    subprocess.run(["sh", "-c", commands[0]], stdout=2)
+    agent.stdin.write(request)
+    agent.stdin.flush()
+    answer = b""
+    while not answer.endswith(b"\\n") or b"GUILD-ANSWER" not in answer:
+        if not (line := agent.stdout.readline()):
+            sys.exit(agent.wait())
+        answer += line
+    subprocess.run(["sh", "-c", commands[1]], stdout=2)
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
+agent.stdin.close()
+sys.exit(agent.wait())
+"""
+
+
 def around_the_removal(place: Path, before: str, after: str = "true") -> Path:
     """A Python for a remote that runs these commands when the agent is asked to clean."""
     python = place / "around-python"
-    python.write_text(
-        f"""#!/bin/sh
-IFS= read -r request
-case $request in *'"clean"'*) asked=yes;; esac
-[ "$asked" ] && {{ {before}
-}} >&2
-{{ printf '%s\\n' "$request"; cat; }} | python3 "$@"; code=$?
-[ "$asked" ] && {{ {after}
-}} >&2
-exit $code
-"""
-    )
+    python.write_text(AROUND.format(python=sys.executable, commands=[before, after]))
     python.chmod(0o755)
     return python
 
