@@ -261,6 +261,8 @@ def test_what_is_just_being_dealt_when_its_batch_is_stopped_never_starts(
     fleet: Fleet, tmp_path: Path
 ) -> None:
     guild = fleet.guild
+    # A package that is too large to be sent with a request.
+    (guild.folder / "large.py").write_text(f"# {os.urandom(400_000).hex()}\n")
     script, said = tmp_path / "rsync-there", tmp_path / "said"
     mine = {**guild.env, "PATH": f"{BIN}:{guild.env['PATH']}"}
     known = " ".join(f"{n}={shlex.quote(mine[n])}" for n in ("GUILD_HOME", "GUILD_CONFIG", "PATH"))

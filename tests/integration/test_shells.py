@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -112,6 +113,8 @@ def test_a_start_up_file_that_prints_is_in_the_way_of_rsync_alone(
     guild: Guild, sshd: Server, login: Login, there: Path, shell: str
 ) -> None:
     guild.configure(x=login(shell, BANNER).keys(there), guild_uat=sshd.keys(there))
+    # A package that is too large to be sent with a request.
+    (guild.folder / "large.py").write_text(f"# {os.urandom(400_000).hex()}\n")
     for _ in range(2):  # without the agent, then with it
         said = complaint(guild("run", "op", "sleep=0", "-r", "x", "-y"))
         assert said[0] == f"guild: the login shell on remote 'x' {NOISE}"
