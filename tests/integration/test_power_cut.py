@@ -98,7 +98,8 @@ def rsync_that_is_cut(folder: Path, disk: Disk, env: dict[str, str]) -> None:
     assert real is not None
     folder.mkdir()
     cut = shlex.join([sys.executable, "-c", CUT, str(disk.folder), str(disk.file)])
-    text = f'#!/bin/sh\n{cut}\n{real} "$@"\ncode=$?\n{cut}\nexit $code\n'
+    asked = f'[ "$1" = --version ] && exec {real} "$@"'
+    text = f'#!/bin/sh\n{asked}\n{cut}\n{real} "$@"\ncode=$?\n{cut}\nexit $code\n'
     (folder / "rsync").write_text(text)
     (folder / "rsync").chmod(0o755)
     env["PATH"] = f"{folder}{os.pathsep}{env['PATH']}"
