@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 	PATH="$(VENV)/bin:$$PATH" tools/demo
 
 test: $(VENV)/.dev uat/acceptance
-	$(VENV)/bin/python -m pytest -n $(JOBS) tests
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal tests
 	$(VENV)/bin/python -m pytest -n 2 --doctest-glob='*.md' uat
 
 uat: $(VENV)/.dev
