@@ -38,6 +38,10 @@ class Host(AgentClient):
     def environment(self) -> dict[str, str]:
         """The environment for operations there, in the agent's words."""
 
+    def is_connected(self) -> bool:
+        """Whether what is asked next gets there, as far as is known without asking."""
+        return True
+
     @abstractmethod
     def enter(self, run_id: str, command: Sequence[str]) -> int:
         """Become the user's shell in a run's directory there, or `command`, on our own terminal.

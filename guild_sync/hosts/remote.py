@@ -69,6 +69,11 @@ class RemoteHost(Host):
         values.update({f"{ENV}{name}": value for name, value in self.remote.env})
         return {key: value for key, value in values.items() if value is not None}
 
+    def is_connected(self) -> bool:
+        from guild_sync.transport import ssh
+
+        return bool(self.home) or ssh.is_shared(self.remote)
+
     def enter(self, run_id: str, command: Sequence[str]) -> int:
         from guild_sync.transport import ssh, watched
 

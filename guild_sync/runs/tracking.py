@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from guild_sync.agent.protocol import Expected
 from guild_sync.config.home import guild_home
-from guild_sync.errors import GuildError
+from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 
@@ -16,8 +16,8 @@ from guild_sync.hosts.local import LocalHost
 def expected(run_id: str, host: Host) -> Iterator[None]:
     """Have the run be expected here from before it is made on the host, which the block does.
 
-    Should guild end before the run has begun, the next sync brings what it has left there, or
-    hears that there is nothing. A run that has a copy here is asked for anyway.
+    Should guild end before the run has begun, or its connection there, the next sync brings what it
+    has left there, or hears that there is nothing. A run that has a copy here is asked for anyway.
     """
     here = LocalHost(str(guild_home()))
     is_here = here.states(ids=[run_id])[run_id]["status"] is not None
@@ -25,8 +25,14 @@ def expected(run_id: str, host: Host) -> Iterator[None]:
         yield
         return
     here.expect(run_id, host.name)
+    was_connected = host.is_connected()
     try:
         yield
+    except Unreachable:
+        # Its start may have been told, too, and be done. Not where the way there is barred.
+        if not was_connected:
+            here.forget_expected([run_id])
+        raise
     except GuildError:  # it was not made, and whoever wanted it is told so
         here.forget_expected([run_id])
         raise

@@ -7,7 +7,7 @@ from typing import Dict, Optional
 
 from ..contents import receiving
 from ..environments.wheels import unpack
-from ..protocol import ContentForm, Wanting
+from ..protocol import FINAL, ContentForm, Wanting
 from ..store import rundir
 from .source import copy_source, files_below
 
@@ -24,14 +24,19 @@ def install(
 
     `sent` has small ones that were missing, digest -> base64; others came into the run's incoming.
     Where some of them are not here, nothing is installed: the answer has those that are to be sent.
-    The project's files, which lie in `folder` of the wheel, are copied into the run.
+    The project's files, which lie in `folder` of the wheel, are copied into the run. Asked again
+    for one that has begun since, as after a lost answer, it leaves all as it is.
     """
+    directory = rundir.run_dir(home, run_id)
+    has_begun = rundir.read_attr(directory, "started") is not None
+    if has_begun and rundir.status(directory).text in ("running", *FINAL):
+        return {"missing": []}
     if sent:
         receiving.put_incoming(home, run_id, sent)
     missing = receiving.receive(home, run_id, contents)
     if missing:
         return {"missing": missing}
-    packages = os.path.join(rundir.guild_dir(rundir.run_dir(home, run_id)), rundir.JOB_PACKAGES)
+    packages = os.path.join(rundir.guild_dir(directory), rundir.JOB_PACKAGES)
     path = os.path.join(packages, os.path.basename(wheel))
     unpack(path, packages)
     os.unlink(path)

@@ -28,14 +28,18 @@ def stage(
     -> size, are what it has need of: the answer has those that are to be sent.
 
     It appears whole or not at all. Asked again for a run that is still pending, as
-    after a lost answer, it makes it anew.
+    after a lost answer, it makes it anew; for one that is more by now, as what was told with it
+    has been done, it says that it is there.
     """
     directory = rundir.run_dir(home, run_id)
     os.makedirs(os.path.dirname(directory), exist_ok=True)
     if os.path.exists(directory):
-        is_held = locks.holder(rundir.guild_dir(directory)) is not None
-        if is_held or rundir.status(directory) != rundir.Status("pending"):
+        guild, status = rundir.guild_dir(directory), rundir.status(directory)
+        is_held = locks.holder(guild) is not None
+        if status.remote is not None or not inside.exists(guild, "opref"):
             raise AgentError("run %s is there already" % run_id, kind="refused")
+        if is_held or status.text != "pending":
+            return {"run_dir": directory, "missing": []}
         _remove(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
     trees.remove_tree(temporary)

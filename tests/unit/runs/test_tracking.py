@@ -10,7 +10,7 @@ from rundirs import A, B, C
 from support import Guild, project
 
 from guild_sync.agent.protocol import Started
-from guild_sync.errors import GuildError
+from guild_sync.errors import GuildError, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.runs import start, tracking
 from guild_sync.runs.plan import plan
@@ -89,6 +89,17 @@ def test_a_run_that_did_not_come_to_be_is_expected_no_more(
     with pytest.raises(GuildError, match="no"):
         start.start(launch, far, lambda _: None, track=True)
     assert (status(far, launch.run_id), expected(here)) == (None, [])
+
+
+@pytest.mark.parametrize("was_connected", [True, False])
+def test_a_run_is_expected_whose_host_was_lost_while_it_was_made(
+    here: LocalHost, far: Far, monkeypatch: pytest.MonkeyPatch, was_connected: bool
+) -> None:
+    """What was told with it may have been done by then: it may even run."""
+    monkeypatch.setattr(far, "is_connected", lambda: was_connected)
+    with pytest.raises(Unreachable), tracking.expected(A, far):
+        raise Unreachable("lost")
+    assert expected(here) == [A] * was_connected
 
 
 def test_a_run_that_one_host_has_deleted_is_expected_from_another_as_before(

@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from support import at_every_line
 
 from guild_sync.agent.catalog import find
-from guild_sync.agent.staging import stage
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.protocol import ContentForm
+from guild_sync.agent.staging import install, stage
 from guild_sync.agent.store import locks, rundir
 
 A = "a" * 32
@@ -56,3 +59,32 @@ def test_a_run_that_somebody_looks_at_is_discarded_all_the_same(tmp_path: Path) 
     with mock.patch.object(locks, "_flock", flock):
         stage.discard(home, run_id)
     assert not os.path.exists(made)
+
+
+def test_a_run_that_went_on_where_the_answer_was_lost_is_there_and_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    """What was told behind `stage` is done, be the connection dead by then: it is asked again."""
+    home = str(tmp_path)
+    made = stage.stage(home, A, "package:x 1 '' op", {}, {})
+    directory = made["run_dir"]
+    stage.mark_staged(home, A)
+    assert stage.stage(home, A, "package:x 1 '' op", {}, {}, contents={"f" * 64: 3}) == made
+    assert rundir.status(directory) == rundir.Status("staged")
+
+    rundir.unmark(directory, rundir.STAGED)
+    rundir.write_attrs(directory, {"started": 1, "exit_status": 0})
+    assert stage.stage(home, A, "package:x 1 '' op", {}, {}) == made
+    lost: ContentForm = {"digest": "f" * 64, "size": 3, "is_program": False}
+    assert install.install(home, A, "x.whl", "x", {"x.whl": lost}) == {"missing": []}
+    assert rundir.status(directory) == rundir.Status("completed")
+
+
+def test_what_is_no_run_or_another_machines_is_in_the_way(tmp_path: Path) -> None:
+    home = str(tmp_path)
+    for mark in (None, rundir.LOCK_REMOTE):
+        (tmp_path / "runs" / A / ".guild" / "attrs").mkdir(parents=True, exist_ok=True)
+        if mark:
+            rundir.mark(rundir.run_dir(home, A), mark)
+        with pytest.raises(AgentError, match="there already"):
+            stage.stage(home, A, "package:x 1 '' op", {}, {})
