@@ -38,9 +38,6 @@ def push(
         return faults
     told = _told(host, here, list(wanted))
     remote = packing(host.remote, told.values(), "to")
-    large = {i: state["large"] for i, state in told.items()}
-    host.leave()
-    lanes = channels.lanes(remote, sizes_of(large))
     begun = host.begin_push(wanted, *_sender(host, here))
     faults.update(begun["refused"])
     ids = [run_id for run_id in wanted if run_id not in faults]
@@ -50,9 +47,10 @@ def push(
     left_out = {i: _without(copy) for i, copy in here.copies(ids).items()} if delete else {}
     push_runs = partial(copies.push, remote, source, ids, target, begun["incoming"])
     # What is there whole already needs no lane.
-    coming = {i: files for i, files in large.items() if begun["before"].get(i) not in FINAL}
+    coming = {i: s["large"] for i, s in told.items() if begun["before"].get(i) not in FINAL}
+    host.leave()  # before the line is measured: there may be one channel alone
+    lanes = channels.lanes(remote, sizes_of(coming))
     copy = partial(push_runs, moved=moved, left_out=left_out, large=coming, lanes=lanes())
-    host.leave()
     try:
         began = time.monotonic()
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)

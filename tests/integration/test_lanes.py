@@ -182,6 +182,23 @@ def test_a_push_has_lanes(guild: Guild, sshd: Server, there: Path, rsyncs: Rsync
     assert lanes_of(rsyncs.lists()) == []
 
 
+def test_a_push_finds_the_distance_out_where_there_is_one_channel_alone(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path
+) -> None:
+    """It is not measured beside a question: that would have to log in anew."""
+    run = write_run(guild.home, RUN)
+    for number in range(3):
+        (run / f"file-{number}").touch()
+        os.truncate(run / f"file-{number}", channels.LEAST_BYTES // 3 + 9)
+    with another_sshd(sshd, tmp_path / "one", "MaxSessions 1") as server:
+        guild.configure(far=server.keys(there))
+        guild.ok("push", "far", "-y")
+        assert same(guild, there)
+        log = (tmp_path / "one" / "log").read_text()
+        assert log.count("Accepted publickey") == 1
+        ssh.disconnect(remotes.remote("far"))
+
+
 @pytest.mark.parametrize(
     "fault",
     [
