@@ -203,7 +203,8 @@ def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
         os.makedirs(os.path.join(home, _FOLDER), exist_ok=True)
         with inside.holding(home, _path()) as (handle, name):
             head = json.dumps(header).encode("ascii") + b"\n"
-            inside.write(handle, name, [head, *parts], flushed=False)
+            # For us alone: the runs themselves may be where no other user looks.
+            inside.write(handle, name, [head, *parts], flushed=False, mode=0o600)
     except OSError:
         pass  # nobody may write here, or there is no room
 

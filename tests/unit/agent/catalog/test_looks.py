@@ -276,6 +276,11 @@ def test_a_run_that_has_changed_just_now_is_read_again(
 # What may be with the file.
 
 
+def test_it_is_for_its_user_alone(home: Path) -> None:
+    """Who may not look into the runs' folder would read there which runs there are."""
+    assert kept(home).stat().st_mode & 0o777 == 0o600
+
+
 def test_another_boot_another_time_and_another_disk_forget_all(home: Path) -> None:
     now = remembered.moment(str(home))
     assert now is not None
