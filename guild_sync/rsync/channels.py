@@ -21,7 +21,8 @@ MOST_LANES = 4  # where the remote's settings say nothing
 LEAST_BYTES = 1 << 25  # of large files: with less, a lane takes longer to begin than it saves
 _SECONDS = 3.0  # for a word there and back; one that takes longer tells nothing
 _WORDS = 4  # of which the first one waits for the program there
-_UNITS = {"": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
+_LEAST_RATE = 512  # bytes a second: rsync takes no lower limit
+_UNITS = {"": 1 << 10, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 
 # In this process, by the names of remotes: seconds of a round trip, and channels that were allowed.
 _round_trips: dict[str, float] = {}
@@ -54,6 +55,9 @@ def are_few(remote: Remote) -> bool:
 
 
 def _at_most(remote: Remote, wanted: int) -> int:
+    """So many of them as the connection takes, and as its limit can be divided among."""
+    if rate := _rate(remote.bwlimit):
+        wanted = min(wanted, max(1, int(rate // _LEAST_RATE)))
     return min(wanted, _allowed.get(remote.name, wanted))
 
 
@@ -64,7 +68,7 @@ def _worth(remote: Remote, seconds: float | None) -> int:
 
 def _rate(bwlimit: str | None) -> float:
     """A rate in rsync's words, in bytes a second; 0: without limit."""
-    found = re.match(r"(?P<number>[\d.]+)(?P<unit>[KMGTP]?)", (bwlimit or "0").upper())
+    found = re.match(r"(?P<number>[\d.]+)(?P<unit>[BKMGTP]?)", (bwlimit or "0").upper())
     return float(found["number"]) * _UNITS[found["unit"]] if found else 0
 
 
