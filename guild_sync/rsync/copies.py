@@ -24,7 +24,7 @@ from guild_sync.rsync.failures import (
     reason_of,
     unreadable,
 )
-from guild_sync.rsync.lanes import Lane, Large, beside, dealt, with_lanes
+from guild_sync.rsync.lanes import Lane, Large, beside, dealt, folders_of, with_lanes
 from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, Sum, came, links_of, traffic_of
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts, rules
 from guild_sync.transport import question, watched
@@ -235,13 +235,13 @@ def _side_by_side(
     way: _Way, left_out: LeftOut, bare: Collection[str], shares: Sequence[Lane]
 ) -> tuple[Copied, bool]:
     """What came by the lanes and the one rsync beside them, and whether that is all."""
-    part, others = way.part, len(shares)
+    part, others, folders = way.part, len(shares), folders_of(shares)
     total = Sum(way.on_progress) if way.on_progress else None
     progress = {lane: total.part(lane.bytes) for lane in shares} if total else {}
 
     def bring(lane: Lane, is_over: Callable[[], bool]) -> Completed:
         return _tried(
-            _with(way.more, way.lane(beside=others)),
+            _with(way.more, way.lane(left_out=no_links, beside=others)),
             part.names_of_files(lane.files),
             progress.get(lane),
             is_full=lambda: is_over() or bool(way.is_full and way.is_full()),
@@ -249,7 +249,8 @@ def _side_by_side(
 
     first, is_whole = Copied({}), False
     with (
-        listed(with_lanes(left_out, shares), part, bare) as file,
+        listed({}, part, folders=folders) as no_links,
+        listed(with_lanes(left_out, shares), part, bare, folders) as file,
         beside(way.remote, shares, bring) as lanes,
     ):
         try:

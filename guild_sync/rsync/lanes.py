@@ -61,6 +61,14 @@ def with_lanes(left_out: LeftOut, lanes: Sequence[Lane]) -> LeftOut:
     return found
 
 
+def folders_of(lanes: Sequence[Lane]) -> dict[str, list[str]]:
+    """Of each run the folders that lanes bring files into, and those which these are in."""
+    return {
+        run: sorted({path[:at] for path in paths for at in range(len(path)) if path[at] == "/"})
+        for run, paths in with_lanes({}, lanes).items()
+    }
+
+
 @contextmanager
 def beside(remote: Remote, lanes: Sequence[Lane], copy: Copy) -> Iterator[Lanes]:
     """Lanes that are at work within the block; what takes us out of it early ends them.

@@ -58,13 +58,21 @@ def names_of(ids: Sequence[str], is_moved: bool) -> bytes:
 
 
 def listed(
-    left_out: LeftOut, part: Part, bare: Collection[str] = ()
+    left_out: LeftOut, part: Part, bare: Collection[str] = (), folders: LeftOut | None = None
 ) -> AbstractContextManager[Path | None]:
-    """A file with what is left out, as patterns of rsync's for these paths and no others."""
+    """A file with what is left out, as patterns of rsync's for these paths and no others.
+
+    `folders` are paths of folders: nothing else by their names comes, nor by that of their run.
+    What another rsync brings into one would go where a link leads.
+    """
     patterns = [_pattern(f"{part.top(i)}/{path}") for i in part.ids for path in left_out.get(i, ())]
     for run_id in part.ids:
         if run_id in bare:
             patterns += [f"+ {part.top(run_id)}/.guild", f"- {part.top(run_id)}/*"]
+    for run_id, paths in (folders or {}).items():
+        top = part.top(run_id)
+        for place in filter(None, (top, *(f"{top}/{path}" for path in paths))):
+            patterns += [f"+ {_pattern(place)}/", f"- {_pattern(place)}"]
     for pattern in patterns:  # another NUL in one would make two rules of it (--from0)
         if "\0" in pattern:
             raise GuildError(f"a file cannot be left out of a copy: its name is {pattern!r}")

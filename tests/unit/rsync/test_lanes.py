@@ -14,8 +14,8 @@ from guild_sync.config.remotes import Remote
 from guild_sync.rsync import channels, copies, lanes
 from guild_sync.rsync.lanes import Lane
 from guild_sync.rsync.output import Figures, Sum
-from guild_sync.rsync.parts import Part
-from guild_sync.transport import process
+from guild_sync.rsync.parts import Part, listed, names_of
+from guild_sync.transport import process, question
 from guild_sync.transport.process import Completed
 
 A, B = "a" * 32, "b" * 32
@@ -71,6 +71,38 @@ def test_the_other_rsync_leaves_out_what_lanes_bring() -> None:
     assert lanes.with_lanes({A: ["old"]}, [lane]) == {A: ["old", "x"], B: ["y"]}
 
 
+@pytest.mark.parametrize("swapped", ["a", "a/b[1]", ""])
+def test_the_other_rsync_puts_no_link_where_a_lane_has_a_folder(
+    tmp_path: Path, swapped: str
+) -> None:
+    """The lane, which had it as a folder, would write its file where the link leads: into B."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    for run in (there / A / "a/b[1]", here / A / "a/b[1]", here / B):
+        run.mkdir(parents=True)
+    (there / A / "a/b[1]/small").touch()
+    (there / A / "a/latest").symlink_to("b[1]")
+    lane = Lane(((A, "a/b[1]/model"),), 1)
+    part, folders = Part([A], str(here)), lanes.folders_of([lane])
+    assert folders == {A: ["a", "a/b[1]"]}
+
+    def copy() -> None:
+        with listed(lanes.with_lanes({}, [lane]), part, (), folders) as file:
+            argv = ("rsync", "-rl", "--from0", "--files-from=-", f"--exclude-from={file}")
+            done = question.run((*argv, f"{there}/", f"{here}/"), stdin=names_of([A], False))
+        assert done.code in (0, 23), done  # the run itself may be none
+
+    place = there / A / swapped
+    place.rename(tmp_path / "aside")
+    place.symlink_to(here / B if not swapped else f"{'../' * len(Path(swapped).parts)}{B}")
+    copy()
+    assert (here / A / "a/b[1]").resolve() == here / A / "a/b[1]"
+    place.unlink()
+    (tmp_path / "aside").rename(place)
+    copy()
+    assert (here / A / "a/b[1]/small").exists()
+    assert os.readlink(here / A / "a/latest") == "b[1]"
+
+
 def test_names_go_to_rsync_as_the_bytes_that_they_are() -> None:
     odd = "new\nline/\udcff"
     assert BOTH.names_of_files([(A, odd)]) == f"{A}/".encode() + b"new\nline/\xff\0"
@@ -90,6 +122,7 @@ def test_names_go_to_rsync_as_the_bytes_that_they_are() -> None:
         (0.04, "10m", 1),
         (0.04, "20000", 1),
         (0.2, "20m", 2),
+        (0.2, "20000000b", 2),  # bytes, and not KiB
         (0.04, "0", 4),
     ],
 )
@@ -115,6 +148,16 @@ def test_what_the_settings_say_counts_and_nothing_is_measured(
     monkeypatch.setattr(channels, "round_trip", None)
     assert channels.lanes(Remote("gpu", "ssh", host="g", lanes=8), [1, 1])() == 8
     assert channels.lanes(Remote("gpu", "ssh", host="g", lanes=1), [1 << 30] * 9)() == 1
+
+
+@pytest.mark.parametrize(
+    ("bwlimit", "count"), [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1)]
+)
+def test_no_lane_gets_a_lower_limit_than_rsync_takes(
+    remote: Remote, bwlimit: str, count: int
+) -> None:
+    slow = Remote("gpu", "ssh", host="g", lanes=8, bwlimit=bwlimit)
+    assert channels.lanes(slow, [1, 1])() == count
 
 
 def test_without_a_connection_nothing_is_measured_and_none_is_made(
@@ -234,6 +277,11 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[l
     return read
 
 
+def no_links(*run_ids: str) -> list[str]:
+    """What keeps each rsync of several from a link in the place of these runs."""
+    return [rule for run_id in run_ids for rule in (f"+ /{run_id}/", f"- /{run_id}")]
+
+
 def test_the_one_beside_lanes_leaves_out_what_they_bring_and_alone_removes(
     remote: Remote, told: Callable[[], list[list[str]]], tmp_path: Path
 ) -> None:
@@ -247,14 +295,14 @@ def test_the_one_beside_lanes_leaves_out_what_they_bring_and_alone_removes(
     assert copied.faults == {}
     one, *others = told()
     assert one[0] == f"{A}/\0{B}/\0"
-    assert sorted(one[2].split("\0")[:-1]) == [
-        *(f"/{A}/f1", f"/{A}/old", f"/{B}/f0", f"/{B}/f1"),
-    ]
+    *left_out, _ = one[2].split("\0")
+    assert sorted(left_out[:4]) == [f"/{A}/f1", f"/{A}/old", f"/{B}/f0", f"/{B}/f1"]
+    assert left_out[4:] in (no_links(A, B), no_links(B, A))
     assert "--delete-delay\n" in one[1]
     assert [names for names, _, _ in others] == [f"{A}/f1\0", f"{B}/f0\0{B}/f1\0"]
-    for _, words, left_out in others:
+    for _, words, out in others:
         assert "--delete-delay" not in words
-        assert left_out == ""
+        assert out.split("\0")[:-1] in (no_links(A, B), no_links(B, A))
     same = [set(words.splitlines()) for _, words, _ in others]
     assert {w for w in one[1].splitlines() if "delete" not in w and "-from" not in w} < same[0]
 
@@ -269,7 +317,8 @@ def test_after_a_lane_that_failed_one_does_all_as_without(
     first, second, lane = told()
     assert first[0] == second[0] == f"{A}/\0"
     assert lane[0] == f"{A}/f0\0"
-    assert sorted([first[2], second[2]]) == ["", f"/{A}/f0\0"]
+    whole, beside = sorted([first[2], second[2]])
+    assert (whole, beside.split("\0")[:-1]) == ("", [f"/{A}/f0", *no_links(A)])
 
 
 # Progress.
