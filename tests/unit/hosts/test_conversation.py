@@ -249,3 +249,10 @@ def test_nothing_is_told_ahead_where_nobody_stays(place: Place) -> None:
     host.ahead(partial(host.mark_staged, RUN))
     made(host)
     assert status(host) == "pending"
+
+
+def test_a_host_that_has_answered_is_connected(place: Place) -> None:
+    host = place.host()
+    assert not host.is_connected()
+    host.tracked()
+    assert host.is_connected()
