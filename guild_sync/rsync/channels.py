@@ -83,9 +83,12 @@ def round_trip(remote: Remote) -> float | None:
 
 
 def _measured(remote: Remote) -> float | None:
-    ours, theirs = socket.socketpair()
     program, *words = ssh.argv(remote, "cat")
     joins = (program, *ssh_config.JOINING, *words)
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError:
+        return None
     joined = background.begun(lambda: watched.join(joins, theirs))
     with ours:
         ours.settimeout(_SECONDS)

@@ -48,5 +48,10 @@ def packing(remote: Remote, states: Iterable[State], way: known.Way = "from") ->
 
 def note_copy(remote: Remote, traffic: int, seconds: float, way: known.Way = "from") -> None:
     """Keep how fast a copy was, if it tells something of the line, which is as fast at least."""
-    if remote.compress in (AUTO, FAST) and (seconds >= _LONG or traffic >= _MUCH) and seconds > 0:
-        known.note_speed(remote, way, traffic / seconds)
+    if remote.compress not in (AUTO, FAST) or seconds <= 0:
+        return
+    rate, there = traffic / seconds, known.known_of(remote)
+    # A long copy of little may have waited for a disk; it does not say that the line is slower.
+    is_slower = there is not None and rate < there[way]
+    if traffic >= _MUCH or (seconds >= _LONG and not is_slower):
+        known.note_speed(remote, way, rate)

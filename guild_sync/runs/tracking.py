@@ -30,7 +30,7 @@ def expected(run_id: str, host: Host) -> Iterator[None]:
         yield
     except Unreachable:
         # Its start may have been told, too, and be done. Not where the way there is barred.
-        if not was_connected:
+        if not (was_connected or host.is_connected()):
             here.forget_expected([run_id])
         raise
     except GuildError:  # it was not made, and whoever wanted it is told so

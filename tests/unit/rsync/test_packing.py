@@ -84,6 +84,7 @@ def test_a_copy_that_is_small_tells_nothing_of_the_line() -> None:
     packing.note_copy(GPU, 100_000_000, 10.0)
     packing.note_copy(GPU, 1_000_000, 0.001)
     packing.note_copy(GPU, 100_000_000, 0.0)
+    packing.note_copy(GPU, 50_000, 3.0)  # a disk was slow
     there = known.known_of(GPU)
     assert there is not None
     assert there["from"] == 1e7
