@@ -9,7 +9,7 @@ import time
 from typing import Dict, List, Mapping, Tuple
 
 from ..protocol import LARGE, MOST_LARGE, State
-from .stamps import files_of
+from .stamps import files_of, is_among
 
 LOOK_SECONDS = 0.1  # for all runs of one request; what is not found by then comes with all else
 
@@ -31,15 +31,14 @@ class LargeFiles:
             return
         began = time.monotonic()
         until = began + self._seconds
-        without = [path for path, _ in (*state["left_out"], *state["inputs"])]
-        files, folders = set(without), tuple(path for path in without if path.endswith("/"))
+        without = {path for path, _ in (*state["left_out"], *state["inputs"])}
         for count, (path, status) in enumerate(files_of(directory)):
             if count % 256 == 255 and time.monotonic() > until:
                 break
             if status.st_size < LARGE or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
                 continue
             name = path[1:]
-            if not name.startswith((".guild/", *folders)) and name not in files:
+            if not name.startswith(".guild/") and not is_among(name, without):
                 self._found.append((status.st_size, run_id, name))
         self._seconds -= time.monotonic() - began
 

@@ -9,7 +9,7 @@ import time
 from typing import Collection, Tuple
 
 from ..protocol import MOST
-from .stamps import files_of
+from .stamps import files_of, is_among
 
 SECONDS = 0.05  # for all runs of one request
 _FILES = 4  # of a run
@@ -34,7 +34,7 @@ def sample(directory: str, left_out: Collection[str], until: float) -> Tuple[int
         if time.monotonic() > until or count > MOST:
             break
         if stat.S_ISREG(status.st_mode) and status.st_size >= _LEAST:
-            if not _is_among(path[1:], left_out):
+            if not is_among(path[1:], left_out):
                 latest.append((status.st_mtime_ns, path, status.st_size))
     total = packed = 0
     for _, path, size in heapq.nlargest(_FILES, latest):
@@ -43,12 +43,6 @@ def sample(directory: str, left_out: Collection[str], until: float) -> Tuple[int
             total += size
             packed += min(size, size * len(zlib.compress(data, 1)) // len(data))
     return total, packed
-
-
-def _is_among(path: str, left_out: Collection[str]) -> bool:
-    """Whether a file is left out: by itself, or with a folder, whose name ends with a slash."""
-    ends = [at + 1 for at, character in enumerate(path) if character == "/"]
-    return path in left_out or any(path[:end] in left_out for end in ends)
 
 
 def _middle(path: str, size: int) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from typing import Iterator, NamedTuple, Optional, Tuple
+from typing import Collection, Iterator, NamedTuple, Optional, Tuple
 
 from ..contents import inputs
 from ..errors import refuse_exhaustion
@@ -86,3 +86,9 @@ def files_of(top: str) -> Iterator[Tuple[str, os.stat_result]]:
             except OSError:
                 continue
             yield item.path[len(top) :], status
+
+
+def is_among(path: str, left_out: Collection[str]) -> bool:
+    """Whether a file is left out: by itself, or with a folder, whose name ends with a slash."""
+    ends = [at + 1 for at, character in enumerate(path) if character == "/"]
+    return path in left_out or any(path[:end] in left_out for end in ends)
