@@ -170,7 +170,7 @@ def plan(
                 is_moved=is_moved,
                 reading=reading,
             )
-            argv = (argv[0], "--dry-run", f"--out-format={OUT_FORMAT}", *argv[1:])
+            argv = _with(("--dry-run", f"--out-format={OUT_FORMAT}"), argv)
             done = _tried(argv, names_of(part.ids, is_moved), None, kept=(b"<f", b">f"))
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
@@ -340,7 +340,7 @@ def _tried(
 ) -> Completed:
     """How rsync ended for these names; of its stdout, the lines that begin with one of `kept`."""
     if on_progress:
-        argv = (argv[0], "--info=progress2", "--no-inc-recursive", *argv[1:])
+        argv = _with(("--info=progress2", "--no-inc-recursive"), argv)
     for _ in range(2):
         lines = KeptLines(kept, on_progress)
         done = watched.run(argv, lines.feed, stdin=names, env=environment(), forbidden=is_full)

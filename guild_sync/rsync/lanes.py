@@ -13,7 +13,7 @@ from typing import NamedTuple
 from guild_sync.config.remotes import Remote
 from guild_sync.rsync import channels
 from guild_sync.rsync.failures import had_no_channel
-from guild_sync.rsync.parts import LeftOut, Part
+from guild_sync.rsync.parts import LeftOut, Part, folders_above
 from guild_sync.transport import background, process
 from guild_sync.transport.process import Completed
 
@@ -63,10 +63,7 @@ def with_lanes(left_out: LeftOut, lanes: Sequence[Lane]) -> LeftOut:
 
 def folders_of(lanes: Sequence[Lane]) -> dict[str, list[str]]:
     """Of each run the folders that lanes bring files into, and those which these are in."""
-    return {
-        run: sorted({path[:at] for path in paths for at in range(len(path)) if path[at] == "/"})
-        for run, paths in with_lanes({}, lanes).items()
-    }
+    return {run: folders_above(paths) for run, paths in with_lanes({}, lanes).items()}
 
 
 @contextmanager

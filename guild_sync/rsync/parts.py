@@ -85,13 +85,16 @@ def rules(
     """A file of rules by which --delete removes these paths, and nothing else."""
     risks = []
     for run_id in part.ids:
-        top = part.top(run_id)
-        paths = [f"{top}/{path}" for path in removable.get(run_id, ())]
+        paths = removable.get(run_id, ())
         # A folder can go only where what is in it may: it stays while anything else is there.
-        begin = len(top) + 1
-        folders = {path[:at] for path in paths for at in range(begin, len(path)) if path[at] == "/"}
-        risks += [f"R {_pattern(path)}" for path in (*paths, *sorted(folders))]
+        going = (*paths, *folders_above(paths))
+        risks += [f"R {_pattern(f'{part.top(run_id)}/{path}')}" for path in going]
     return _written([*risks, "P *"] if risks else [])
+
+
+def folders_above(paths: Sequence[str]) -> list[str]:
+    """The folders that these are in, and those which these folders are in."""
+    return sorted({path[:at] for path in paths for at in range(len(path)) if path[at] == "/"})
 
 
 @contextmanager
