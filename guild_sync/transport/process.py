@@ -146,3 +146,12 @@ def not_installed(program: str) -> GuildError:
     return GuildError(
         f"{program} is not installed here", f"Install it, for example: apt install {program}"
     )
+
+
+def feed(data: bytes, pipe: IO[bytes], until: threading.Event | None = None) -> None:
+    """Write to a program's stdin, and end it, or have it end with `until`; who reads may not."""
+    with suppress(BrokenPipeError), pipe:
+        pipe.write(data)
+        pipe.flush()
+        if until:
+            until.wait()

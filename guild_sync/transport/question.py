@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import IO
 
 from guild_sync.agent.machine.children import die_with_parent
 from guild_sync.transport import process
@@ -41,7 +40,7 @@ def run(
     assert program.stdin and program.stdout and program.stderr
     with _ended_on_error(program), process.killed_after(program.pid, seconds) as timed_out:
         err = process.Reader(program.stderr)
-        threading.Thread(target=_feed, args=(program.stdin, stdin), daemon=True).start()
+        threading.Thread(target=process.feed, args=(stdin, program.stdin), daemon=True).start()
         kill = partial(process.send, program.pid, signal.SIGKILL)
         out = process.Reader(
             program.stdout,
@@ -152,11 +151,6 @@ def _begun(argv: Sequence[str], env: Mapping[str, str] | None = None) -> subproc
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         raise process.not_installed(argv[0]) from None
-
-
-def _feed(pipe: IO[bytes], data: bytes) -> None:
-    with suppress(BrokenPipeError), pipe:
-        pipe.write(data)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def run(
     if forbidden and forbidden():
         return Completed(process.FORBIDDEN, b"", "")
     with (
-        _at_work(argv, partial(_feed, stdin), env=env, cwd=cwd) as program,
+        _at_work(argv, partial(process.feed, stdin), env=env, cwd=cwd) as program,
         _killed_where(program.command.pid, forbidden) as was_forbidden,
     ):
         program.hand_over(on_output)
@@ -81,7 +81,7 @@ def stream(
     What runs at the other end takes that to mean that nobody watches any more.
     """
     has_ended = threading.Event()
-    with _at_work(argv, partial(_feed, first_line, until=has_ended)) as program:
+    with _at_work(argv, partial(process.feed, first_line, until=has_ended)) as program:
         try:
             program.hand_over(on_output)
             code = program.code()
@@ -323,14 +323,6 @@ def _encoded(text: str, _: str = "strict") -> tuple[bytes, int]:
 
 
 codecs.register(_codec)
-
-
-def _feed(data: bytes, pipe: IO[bytes], until: threading.Event | None = None) -> None:
-    with suppress(BrokenPipeError), pipe:
-        pipe.write(data)
-        pipe.flush()
-        if until:
-            until.wait()
 
 
 def _receive(connection: socket.socket, pipe: IO[bytes]) -> None:
