@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from guild_sync.agent.protocol import NOTES, Plain, State, Value
-from guild_sync.agent.store import attrs
+from guild_sync.agent.store import attrs, inside
 from guild_sync.dealing import batches
 from guild_sync.dealing.batches import Batch
 from guild_sync.project.wheel import Built
@@ -70,3 +72,16 @@ def new_batch(batch_id: str = C, made: float = 1.0) -> Batch:
         requires=("b",),
         python_requires=">=3.8",
     )
+
+
+def folders_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders of runs that are opened from now on, as they are named then."""
+    found: list[str] = []
+    opened = inside.opened
+
+    def noted(path: str, within: int | None = None, flags: int = inside.PASS) -> int:
+        found.append(path)
+        return opened(path, within, flags)
+
+    monkeypatch.setattr(inside, "opened", noted)
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rundirs import A, B, make, state
+from rundirs import A, B, folders_opened, make, state
 from support import at_every_line
 
 from guild_sync.agent import trees
@@ -237,17 +237,10 @@ def test_of_many_files_a_folder_is_opened_once(run: Path, monkeypatch: pytest.Mo
     for name in names:
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text(name)
-    opened, count = inside.opened, 0
-
-    def counted(path: str, within: int | None = None, flags: int = inside.PASS) -> int:
-        nonlocal count
-        count += 1
-        return opened(path, within, flags)
-
-    monkeypatch.setattr(inside, "opened", counted)
+    opened = folders_opened(monkeypatch)
     found = {name: now.st_size for name, now in inside.statuses(str(run), names) if now}
     assert found == {name: len(name) for name in names}
-    assert count == 2 + 3, "the run and what is in it on the way, for each of two folders"
+    assert len(opened) == 2 + 3, "the run and what is in it on the way, for each of two folders"
 
 
 def test_of_many_files_each_is_what_it_is_by_itself(run: Path, other: Path) -> None:
