@@ -49,8 +49,12 @@ def main(directory: str, report_fd: int, only: str = "", echo: str = "", waits: 
     def report(text: str) -> None:
         while reports:  # only the first counts: nobody waits for another
             fd = reports.pop()
-            os.write(fd, text.encode("utf-8", "replace"))
-            os.close(fd)
+            try:
+                os.write(fd, text.encode("utf-8", "replace"))
+            except BrokenPipeError:
+                pass  # who has started it was killed: whoever asks again finds it at work
+            finally:
+                os.close(fd)
 
     try:
         to_stdout, stdin = (1, 0) if echo else (None, None)

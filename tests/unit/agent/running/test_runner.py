@@ -70,3 +70,16 @@ def test_a_disk_that_cannot_write_all_is_told_in_the_output(
     assert (run / ".guild/output").read_text() == (
         "line\nguild: the disk may not have all that this run has written: Input/output error\n"
     )
+
+
+@pytest.mark.parametrize("words", [(), ("", "", "waits")])
+def test_a_run_goes_on_whose_starter_was_killed(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Nobody reads that it has started."""
+    run = make(tmp_path, marks={"PENDING": ""})
+    job: Job = {"op": "op", "argv": ["sh", "-c", "echo line"]}
+    write_job(str(run), job)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    assert runner.main(str(run), write_end, *words) == 0
+    assert rundir.status(str(run)).text == "completed"
+    assert (run / ".guild/output").read_text() == "line\n"
