@@ -6,7 +6,7 @@ import atexit
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from guild_sync.rsync.output import Figures, OnProgress
@@ -22,14 +22,15 @@ class _Board:
         self._lock = threading.Lock()
         self._lines = 0
         self._drawn: Progress | None = None
+        self._has_ended = False
 
     def add(self, text: str) -> TaskID:
         with self._lock:
             if self._drawn is None:
                 self._drawn = _display()
-                self._drawn.start()
-                # Ctrl-C ends guild while copies go on; the cursor must not stay hidden.
-                atexit.register(self._drawn.stop)
+                if not self._has_ended:
+                    atexit.register(self._end)
+                    self._drawn.start()
             self._lines += 1
             return self._drawn.add_task(text, total=1.0, figures="")
 
@@ -49,8 +50,17 @@ class _Board:
             self._lines -= 1
             if self._lines == 0:
                 self._drawn.stop()
-                atexit.unregister(self._drawn.stop)
+                atexit.unregister(self._end)
                 self._drawn = None
+
+    def _end(self) -> None:
+        """Show the cursor again: Ctrl-C ends guild while copies go on, or while this draws."""
+        with self._lock:
+            self._has_ended = True  # whatever a copy's thread still asks for
+            if self._drawn is not None:
+                with suppress(Exception):  # of a display that was still being drawn
+                    self._drawn.stop()
+                self._drawn.console.show_cursor(True)
 
 
 _board = _Board()
