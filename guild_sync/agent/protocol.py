@@ -512,6 +512,35 @@ class NeedsForm(TypedDict, total=False):
     memory: Count  # bytes
 
 
+class SchedulerForm(TypedDict):
+    """The scheduler of a host whose runs are jobs, and what these get where nothing else is said.
+
+    `options` has keys of `job`, as agent/scheduling/options.py reads them; `path` and `clusters`
+    are empty where the commands are found, and mean one cluster.
+    """
+
+    type: str
+    path: str
+    clusters: str
+    options: Dict[str, Value]
+
+
+class JobForm(TypedDict):
+    """The job that a run is, by its scheduler's last word; `starts` in seconds since 1970.
+
+    `held`: it waits for what only a person can do.
+    """
+
+    scheduler: str
+    id: str
+    state: str
+    reason: str
+    starts: Optional[Count]
+    nodes: str
+    held: bool
+    restarts: Count
+
+
 class Job(TypedDict, total=False):
     """What a runner is to do. It has one of argv, module, builtin."""
 
@@ -535,6 +564,7 @@ class Job(TypedDict, total=False):
     time_limit: Seconds  # of each attempt; absent: none
     stall: Seconds  # without output and CPU; absent: none
     needs: NeedsForm  # absent: nothing
+    submit: Dict[str, Value]  # where runs are jobs of a scheduler: keys of `job`; absent: none
     pip_freeze: bool  # the run keeps which packages there are
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:

@@ -1,0 +1,4 @@
+"""Runs that are jobs of a scheduler: submitted once, asked after, ended.
+
+What a scheduler is to all others has its face in `face`; which job a run is, `records` knows.
+"""

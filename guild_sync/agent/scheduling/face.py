@@ -1,0 +1,110 @@
+"""What a scheduler is to guild: five calls, and what they answer."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ..errors import AgentError
+from ..protocol import Value
+
+# How far a job is.
+WAITS = "waiting"
+HELD = "held"  # it waits for what only a person can do
+RUNS = "running"
+ENDED = "ended"
+
+# How a job has ended, as far as its scheduler tells.
+OK = "ok"
+FAILED = "failed"
+TIMEOUT = "timeout"
+MEMORY = "memory"
+NODE = "node"
+DEADLINE = "deadline"
+PREEMPTED = "preempted"
+CANCELLED = "cancelled"
+
+# A job as its submitter names it: its name, and of a job of an array which one it is.
+JobName = Tuple[str, Optional[int]]
+
+
+class Site(NamedTuple):
+    """Where the commands of a scheduler are, and which clusters they are to mean."""
+
+    path: str = ""  # their folder; empty: where they are found
+    clusters: str = ""
+
+
+class Submission(NamedTuple):
+    """A job that is to be."""
+
+    script: str  # what it runs, from its first line on: fed on stdin
+    name: str
+    folder: str  # in which it starts
+    output: str  # the file that it writes to behind what is in it
+    options: Mapping[str, Value]  # by the keys of `job`, as options.py has them
+    after: Sequence[str] = ()  # ids of the jobs that are to end well before it begins
+    tasks: Optional[int] = None  # of an array: how many it has, numbered from 0 on
+
+
+class JobState(NamedTuple):
+    """How a job stands by its scheduler's word. Times are in seconds since 1970."""
+
+    id: str  # as people type it: `4711`, of an array `4711_3`
+    phase: str
+    word: str  # the scheduler's own: `PENDING`
+    how: str = ""  # of one that has ended
+    reason: str = ""
+    nodes: str = ""
+    starts: Optional[int] = None  # when it is expected to begin
+    submitted: Optional[int] = None
+    restarts: int = 0
+
+
+class Refused(AgentError):
+    """The scheduler has answered that it does not take, or do, this: nothing was done."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint, "refused")
+
+
+class Unsure(Exception):
+    """No answer came that can be read: it may have been done, or be done yet."""
+
+
+class SchedulerDown(Exception):
+    """The scheduler cannot be asked: its words say nothing of any job."""
+
+
+class Scheduler:
+    """A scheduler of a site. Each method but `explain` is one call of one of its programs."""
+
+    name = ""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def submit(self, job: Submission) -> str:
+        """The id of a job that was submitted. Raises Refused, Unsure."""
+        raise NotImplementedError
+
+    def query(self) -> Dict[JobName, List[JobState]]:
+        """All jobs of this login that the scheduler still knows and that are guild's, by name.
+
+        Of several with the same name the newest is last. Raises SchedulerDown.
+        """
+        raise NotImplementedError
+
+    def history(self, ids: Sequence[str]) -> Dict[str, JobState]:
+        """What accounting knows of jobs, by their ids; empty where there is none, or not yet."""
+        raise NotImplementedError
+
+    def cancel(self, ids: Sequence[str], signal: str = "") -> None:
+        """End jobs; with `signal`, such as `TERM`, send that to what runs of them instead.
+
+        It goes to the batch shell, which is the runner. Raises SchedulerDown.
+        """
+        raise NotImplementedError
+
+    def explain(self) -> List[Tuple[str, str]]:
+        """What `guild check` shows of the scheduler: what a line is about, and what it says."""
+        raise NotImplementedError
