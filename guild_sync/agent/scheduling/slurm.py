@@ -1,0 +1,392 @@
+"""Slurm: what its commands are told, and what their answers mean. Seen with 20.11 to 24.11."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..machine.children import NotStarted, Said, Unanswered
+from ..protocol import Value
+from . import face, records
+from .calling import SECONDS, Programs
+from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
+
+FOLDERS = ("/opt/slurm/bin", "/usr/local/slurm/bin")
+TASK = "SLURM_ARRAY_TASK_ID"  # in a task of an array: its number
+SUBMIT_SECONDS = 60.0
+MOST_TASKS = 200_000  # of all arrays in one answer
+NOTICE = 60  # seconds before the time limit; a tenth of it where that is less
+
+# Whatever commands are asked for: words in English, times in seconds since 1970, the numbers of an
+# array's tasks whole (else they end in `...` behind 64 bytes).
+_SETTINGS = {"LC_ALL": "C", "SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0"}
+# Variables of a profile are options to Slurm's commands, and those of a job that we may be in are
+# taken for the new one's. What is kept says where the site's Slurm is.
+_NOT_KEPT = ("SLURM", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SCANCEL_", "SACCT_", "SCONTROL_")
+_KEPT = re.compile(r"SLURM_(CONF|CONF_SERVER|JWT|ROOT|HOME|PREFIX|PATH|DIR|BIN|LIB)\Z")
+# What sbatch has its job has, too: these mean the login node, and the connection to it.
+_OF_SESSION = re.compile(r"SSH_|XDG_|DBUS_|DISPLAY\Z|XAUTHORITY\Z|(TMPDIR|TMP|TEMP)\Z")
+
+_OPTIONS = (
+    *("time", "partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes"),
+    *("exclude", "nodelist", "reservation"),
+)
+_NAMED_OTHERWISE = (("cpus", "cpus-per-task"), ("tasks", "ntasks"))
+
+_ROW = "%i|%F|%K|%T|%S|%N|%V|%r|%j"
+_FIELDS = 9
+_ACCOUNTED = "JobIDRaw,JobID,State,ExitCode,NodeList,Submit"
+
+_ID = re.compile(r"[0-9]{1,18}(?:_[0-9]{1,9})?\Z")
+_SUBMITTED = re.compile(r"([0-9]{1,18})(?:;\S*)?\Z")  # ID, or ID;CLUSTER
+_TASKS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?\Z")
+_COMPLAINT = re.compile(r"\w+: (?:error|fatal): (.*)")
+_FAILED = "Batch job submission failed: "
+# Whoever says this has had no answer of slurmctld, or was not content with the first: what it has
+# sent may be done. No connection at all (`connect failure`) is not among these.
+_DOUBT = re.compile(
+    r"timed out|zero bytes|(?:send|receive|shutdown|connection) failure|\bconnection\b|broken pipe"
+    r"|standby|temporarily|retrying|interrupted|unexpected|protocol|authentication|credential"
+    r"|munge|header length|socket",
+    re.I,
+)
+# Of a job that is over, or that nobody knows: there is nothing to be ended.
+_OVER = re.compile(r"Invalid job id|already complet", re.I)
+
+_ENDED = {
+    "COMPLETED": face.OK,
+    "FAILED": face.FAILED,
+    "CANCELLED": face.CANCELLED,
+    "TIMEOUT": face.TIMEOUT,
+    "OUT_OF_MEMORY": face.MEMORY,
+    "NODE_FAIL": face.NODE,
+    "BOOT_FAIL": face.NODE,
+    "DEADLINE": face.DEADLINE,
+    "PREEMPTED": face.PREEMPTED,
+}
+_WAITING = ("PENDING", "REQUEUED", "REQUEUE_FED")
+_STUCK = ("REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+# Reasons that no other job's end changes: held, refused, more than a job may have, or than is left
+# of a budget. (`AssocGrpJobsLimit`, `JobArrayTaskLimit` and the like end by themselves.)
+_HELD = re.compile(
+    r"(?i:held)|JobHold|Invalid|NotAllowed|BadConstraints|NeverSatisfied|ReservationDeleted"
+    r"|Partition(?:Down|Inactive|NodeLimit|TimeLimit)|PerJob|PerNode|QOSMin|WallLimit"
+    r"|(?<!Run)Minutes|UsageThreshold"
+)
+
+
+class Slurm(face.Scheduler):
+    """Slurm, as sbatch, squeue, sacct, scancel and scontrol speak with it."""
+
+    name = "slurm"
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._programs = Programs(site, FOLDERS, is_kept)
+
+    def submit(self, job: Submission) -> str:
+        # The job gets what sbatch has in its environment, so nothing is set there.
+        programs = Programs(self.site, FOLDERS, is_for_jobs)
+        words = submit_words(job, self.site.clusters)
+        try:
+            said = programs.call(words, {}, SUBMIT_SECONDS, job.script)
+        except NotStarted as e:
+            raise Refused("sbatch: %s" % e) from None
+        except Unanswered as e:
+            raise Unsure("sbatch %s" % e) from None
+        return submitted(said)
+
+    def query(self) -> Dict[JobName, List[JobState]]:
+        said = self._ask(query_words(os.getuid(), self.site.clusters))
+        if said.code != 0:
+            raise SchedulerDown(complaint(said))
+        return jobs_of(said.out)
+
+    def history(self, ids: Sequence[str]) -> Dict[str, JobState]:
+        asked = [job for job in ids if _ID.match(job)]
+        if not asked:
+            return {}
+        try:
+            said = self._ask(history_words(asked, self.site.clusters))
+        except SchedulerDown:
+            return {}
+        found = accounted(said.out) if said.code == 0 else {}
+        return {job: found[job] for job in asked if job in found}
+
+    def cancel(self, ids: Sequence[str], signal: str = "") -> None:
+        asked = [job for job in ids if _ID.match(job)]
+        if not asked:
+            return
+        said = self._ask(cancel_words(asked, signal, self.site.clusters))
+        left = [line for line in complaints(said) if not _OVER.search(line)]
+        if said.code != 0 and (left or not said.err.strip()):
+            raise SchedulerDown("; ".join(left) or "scancel failed (exit status %d)" % said.code)
+
+    def settings(self) -> Dict[str, str]:
+        """How the site has set Slurm up, by the names of slurm.conf. Raises SchedulerDown."""
+        said = self._ask(("scontrol", *_of(self.site.clusters), "show", "config"))
+        if said.code != 0:
+            raise SchedulerDown(complaint(said))
+        return settings_of(said.out)
+
+    def explain(self) -> List[Tuple[str, str]]:
+        began = time.monotonic()
+        settings = self.settings()
+        return explanation(settings, time.monotonic() - began, os.environ)
+
+    def _ask(self, words: Sequence[str]) -> Said:
+        try:
+            return self._programs.call(words, _SETTINGS, SECONDS)
+        except NotStarted as e:
+            raise SchedulerDown(str(e)) from None
+        except Unanswered as e:
+            raise SchedulerDown("%s %s" % (words[0], e)) from None
+
+
+# What commands are told.
+
+
+def is_kept(name: str) -> bool:
+    """Whether commands get a variable of ours."""
+    return not name.startswith(_NOT_KEPT) or bool(_KEPT.match(name))
+
+
+def is_for_jobs(name: str) -> bool:
+    """Whether sbatch gets a variable of ours, and hence its job."""
+    return is_kept(name) and not _OF_SESSION.match(name)
+
+
+def submit_words(job: Submission, clusters: str) -> List[str]:
+    """How a job is submitted whose script comes on stdin.
+
+    Each value is a part of the word that names its option, so none is an option of its own.
+    """
+    options = job.options
+    words = ["sbatch", *_of(clusters), "--parsable"]
+    words.append("--job-name=" + job.name)
+    words.append("--chdir=" + job.folder)
+    # In the names of files a `%` is written twice.
+    output = job.output.replace("%", "%%")
+    words += ["--output=" + output, "--error=" + output, "--open-mode=append"]
+    # Whatever a site's SBATCH_EXPORT says: a job's environment is ours, without what means the
+    # login node, and what its `bash -l` adds. All else has `su` make one, in minutes at worst.
+    words.append("--export=ALL")
+    words.append("--requeue" if options.get("requeue") is True else "--no-requeue")
+    words.append("--signal=B:USR2@%d" % notice(options))
+    if job.tasks is not None:
+        limit = options.get("array-limit")
+        words.append("--array=0-%d%s" % (job.tasks - 1, "%%%s" % limit if limit else ""))
+    if job.after:
+        words += ["--dependency=afterok:" + ":".join(job.after), "--kill-on-invalid-dep=yes"]
+    for key, option in (*((key, key) for key in _OPTIONS), *_NAMED_OTHERWISE):
+        if options.get(key) is not None:
+            words.append("--%s=%s" % (option, options[key]))
+    more = options.get("options")
+    words += [str(word) for word in (more if isinstance(more, list) else [])]
+    for word in words:
+        if not word.isprintable():
+            raise Refused("a job has no option with control characters: %r" % word[:80])
+    return words
+
+
+def notice(options: Mapping[str, Value]) -> int:
+    """How many seconds before its time limit a job is told of it."""
+    said = options.get("notice")
+    if isinstance(said, int):
+        return said
+    limit = seconds_of(str(options.get("time", "")))
+    return NOTICE if limit is None else max(1, min(NOTICE, limit // 10))
+
+
+def seconds_of(limit: str) -> Optional[int]:
+    """A time limit in seconds; None where it is none. Source: sbatch(1), --time."""
+    found = re.match(r"(?:([0-9]+)-)?([0-9]+)(?::([0-9]+))?(?::([0-9]+))?\Z", limit)
+    if not found:
+        return None
+    days, first, second, third = (int(n) if n else 0 for n in found.groups())
+    if found.group(1) or found.group(4):  # D-H[:M[:S]], H:M:S
+        return ((days * 24 + first) * 60 + second) * 60 + third
+    return first * 60 + second  # M[:S]
+
+
+def query_words(user: int, clusters: str) -> List[str]:
+    """How all jobs of a user are asked for that Slurm still knows, those that are over, too."""
+    words = ["--noheader", "--all", "--states=all", "--user=%d" % user, "--format=" + _ROW]
+    return ["squeue", *_of(clusters), *words]
+
+
+def history_words(ids: Iterable[str], clusters: str) -> List[str]:
+    """How accounting is asked of jobs: of an array of all its tasks at once."""
+    jobs = sorted({job.partition("_")[0] for job in ids}, key=int)
+    words = ["--allocations", "--parsable2", "--noheader", "--format=" + _ACCOUNTED]
+    return ["sacct", *_of(clusters), *words, "--jobs=" + ",".join(jobs)]
+
+
+def cancel_words(ids: Sequence[str], signal: str, clusters: str) -> List[str]:
+    """How jobs are ended, or the shells of their scripts sent a signal."""
+    how = ["--batch", "--signal=" + signal] if signal else []
+    return ["scancel", *_of(clusters), *how, *ids]
+
+
+def _of(clusters: str) -> Tuple[str, ...]:
+    return ("--clusters=" + clusters,) if clusters else ()
+
+
+# What they answer.
+
+
+def submitted(said: Said) -> str:
+    """The id of the job that sbatch tells of. Raises Refused, Unsure.
+
+    Sites' wrappers and plugins say more, before it and behind it.
+    """
+    if said.code == 0:
+        found = [m for m in map(_SUBMITTED.match, said.out.split("\n")) if m]
+        if not found:
+            raise Unsure("sbatch names no job: %s" % _one_line(said.out + said.err))
+        return found[-1].group(1)
+    lines = complaints(said)
+    refused = [line for line in lines if line.startswith(_FAILED)]
+    if said.code < 0 or not lines or any(_DOUBT.search(line) for line in said.err.split("\n")):
+        raise Unsure("sbatch: %s" % complaint(said))
+    # A site says why in lines of its own, of which slurmctld only knows that there was an error.
+    why = [line[len(_FAILED) :] for line in refused if "Unspecified error" not in line]
+    other = [line for line in lines if line not in refused]
+    first, rest = (why, other) if why else (other or lines, [])
+    raise Refused("sbatch: %s" % _one_line("; ".join(first)), _one_line("; ".join(rest)))
+
+
+def complaints(said: Said) -> List[str]:
+    """What a command says that went wrong, a line each, without its own name."""
+    lines = (line.strip() for line in said.err.splitlines())
+    found = (_COMPLAINT.match(line) or re.match(r"\w+: (unrecognized .*)", line) for line in lines)
+    return [match.group(1) for match in found if match]
+
+
+def complaint(said: Said) -> str:
+    """Why a command has failed, in a line."""
+    text = "; ".join(complaints(said)) or said.err.strip() or said.out.strip()
+    return _one_line(text) or "it failed (exit status %d)" % said.code
+
+
+def jobs_of(text: str) -> Dict[JobName, List[JobState]]:
+    """What squeue tells of guild's jobs, by their names, of those with one the newest last.
+
+    Raises SchedulerDown where a line of them cannot be read: no job is taken to be gone for that.
+    """
+    found: Dict[JobName, List[JobState]] = {}
+    room = MOST_TASKS
+    for line in text.splitlines():
+        fields = line.split("|")
+        name = fields[-1].strip()
+        if len(fields) < _FIELDS or not records.is_ours(name):
+            continue
+        job, array, tasks, word, starts, nodes, submitted_at = fields[: _FIELDS - 2]
+        reason = "|".join(fields[_FIELDS - 2 : -1])
+        state = _state(job, word, reason, nodes, starts, submitted_at)
+        numbers = list(_numbers(tasks, room)) if array != job else [None]
+        room -= len(numbers)
+        for number in numbers:
+            of_task = state if number is None else state._replace(id="%s_%d" % (array, number))
+            found.setdefault((name, number), []).append(of_task)
+    for states in found.values():
+        states.sort(key=lambda state: (state.submitted or 0, int(state.id.partition("_")[0])))
+    return found
+
+
+def _numbers(tasks: str, most: int) -> Iterator[Optional[int]]:
+    """The tasks of an array, written as `0,3-9,20-30:2%4`."""
+    for part in tasks.partition("%")[0].split(","):
+        match = _TASKS.match(part)
+        if not match:
+            raise SchedulerDown("squeue: no numbers of tasks: %r" % tasks[:80])
+        first, last, step = match.groups()
+        numbers = range(int(first), int(last or first) + 1, int(step or 1))
+        most -= len(numbers)
+        if most < 0:
+            raise SchedulerDown("squeue tells of more than %d tasks of arrays" % MOST_TASKS)
+        yield from numbers
+
+
+def _state(job: str, word: str, reason: str, nodes: str, starts: str, at: str) -> JobState:
+    reason = "" if reason == "None" else _one_line(reason)
+    phase, how = phase_of(word, reason)
+    waits = phase in (face.WAITS, face.HELD)
+    expected = _number(starts) if waits else None
+    return JobState(job, phase, word, how, reason, _text(nodes), expected, _number(at))
+
+
+def phase_of(word: str, reason: str) -> Tuple[str, str]:
+    """How far a job is, and how it has ended, by Slurm's word.
+
+    A word of a later Slurm means that it runs: so it is neither taken to be over nor to wait.
+    """
+    if word in _ENDED:
+        return face.ENDED, _ENDED[word]
+    if word in _STUCK:
+        return face.HELD, ""
+    if word in _WAITING:
+        return (face.HELD if _HELD.search(reason) else face.WAITS), ""
+    return face.RUNS, ""
+
+
+def accounted(text: str) -> Dict[str, JobState]:
+    """What sacct tells of jobs, by their ids as people type them."""
+    found: Dict[str, JobState] = {}
+    for line in text.splitlines():
+        fields = line.split("|")
+        if len(fields) == len(_ACCOUNTED.split(",")) and _ID.match(fields[1]):
+            _, job, words, _, nodes, at = fields
+            word = (words.split() or [""])[0].rstrip("+")  # `CANCELLED by 1000`
+            found[job] = _state(job, word, "", nodes, "", at)
+    return found
+
+
+def settings_of(text: str) -> Dict[str, str]:
+    """What `scontrol show config` shows."""
+    found = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals and key.strip():
+            found[key.strip()] = value.strip()
+    return found
+
+
+def explanation(
+    settings: Mapping[str, str], seconds: float, variables: Mapping[str, str]
+) -> List[Tuple[str, str]]:
+    """What `guild check` shows of a Slurm that is set up like this."""
+    version = settings.get("SLURM_VERSION", "of unknown version")
+    cluster = settings.get("ClusterName", "")
+    lines = [("slurm", "Slurm %s, cluster %s, answers in %.2f s" % (version, cluster, seconds))]
+    has_accounting = settings.get("AccountingStorageType", "").endswith("slurmdbd")
+    lines.append(
+        ("accounting", "slurmdbd" if has_accounting else "none: what is over is soon forgotten")
+    )
+    limits = [
+        "%s %s" % (key, settings[key])
+        for key in ("MinJobAge", "MaxArraySize", "KillWait", "MessageTimeout")
+        if key in settings
+    ]
+    lines.append(("limits", ", ".join(limits)))
+    passed_over = variables.get("SLURM_CLUSTERS", "")
+    if passed_over:
+        lines.append(
+            ("clusters", "SLURM_CLUSTERS=%s does not count: 'clusters' does" % passed_over)
+        )
+    return lines
+
+
+def _text(field: str) -> str:
+    return "" if field in ("(null)", "N/A", "None assigned") else field
+
+
+def _number(field: str) -> Optional[int]:
+    return int(field) if field.isdigit() and len(field) < 16 else None
+
+
+def _one_line(text: str) -> str:
+    words = "".join(c if c.isprintable() else " " for c in text).split()
+    return " ".join(words)[:400]
