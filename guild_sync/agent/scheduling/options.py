@@ -10,8 +10,6 @@ from ..protocol import SLURM, Value
 DEFAULT_NOTICE = 60  # seconds
 _MOST_LINES, _LONGEST = 100, 4096
 _MOST = 999_999_999
-# Control characters, what ends a line to Unicode, and halves of characters, which no file has.
-_NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TIME = re.compile(r"(?:([0-9]{1,5})-)?([0-9]{1,8})(?::([0-9]{1,8}))?(?::([0-9]{1,8}))?\Z")
 _ENDLESS = ("unlimited", "infinite")
 _CLUSTERS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:,[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
@@ -29,9 +27,9 @@ def _is_whole(value: Value, least: int = 1, most: int = _MOST) -> bool:
 
 
 def _is_line(value: Value) -> bool:
-    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST:
+    if not isinstance(value, str):
         return False
-    return _NO_TEXT.search(value) is None
+    return bool(value.strip()) and len(value) <= _LONGEST and value.isprintable()
 
 
 def _are_lines(value: Value) -> bool:
@@ -109,7 +107,7 @@ _HAVE_KEYS = {
 }
 _GUILDS = (
     *("output", "error", "input", "open-mode", "job-name", "chdir", "workdir", "parsable"),
-    *("wrap", "wait", "dependency", "kill-on-invalid-dep"),
+    *("wrap", "wait", "dependency", "kill-on-invalid-dep", "export"),
 )
 _SUBMIT_NOTHING = ("test-only", "help", "usage", "version")
 _SBATCH_OPTION = re.compile(r"--([a-z][a-z0-9-]*)(?:=.*)?\Z")

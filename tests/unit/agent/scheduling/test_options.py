@@ -8,14 +8,15 @@ from guild_sync.agent.protocol import SLURM, Value
 from guild_sync.agent.scheduling import options
 from guild_sync.agent.scheduling.options import checked, merged, notice, seconds, setup, value_of
 
-NO_LINES = ["two\nlines", "a\0b", "\x1b[31m", "", "  ", "x" * 5000, "\ud800", "a\u2028b"]
+NO_LINES = ["two\nlines", "a\0b", "\x1b[31m", "", "  ", "x" * 5000, "\ud800", "a\u2028b", "a\xa0b"]
+LINES: list[Value] = ["gpu", "n[1-4],n7", "16G", "-x; rm -rf $HOME", "é", 0, 4]
 NO_VALUES: list[Value] = [True, -1, 1.5, ["gpu"], {}, 10**12]
 WORDS = ("partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes", "exclude")
 
 
 @pytest.mark.parametrize("key", [*WORDS, "nodelist", "reservation"])
 def test_most_keys_take_a_line_of_text_or_a_whole_number(key: str) -> None:
-    for value in ["gpu", "n[1-4],n7", "16G", "-x; rm -rf $HOME", "é", 0, 4]:
+    for value in LINES:
         assert checked({key: value}, SLURM) == []
     for bad in (*NO_LINES, *NO_VALUES):
         (fault,) = checked({key: bad}, SLURM)
@@ -110,7 +111,7 @@ def test_other_options_go_to_sbatch_as_they_are(option: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["output", "error", "input", "open-mode", "job-name", "chdir", "parsable", "wrap", "wait",
-     "dependency", "kill-on-invalid-dep"],
+     "dependency", "kill-on-invalid-dep", "export"],
 )  # fmt: skip
 def test_an_option_that_guild_sets_itself_is_refused_by_its_beginning_too(name: str) -> None:
     assert checked({"options": [f"--{name}=x"]}, SLURM) == [
