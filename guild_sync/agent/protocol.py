@@ -512,6 +512,10 @@ class NeedsForm(TypedDict, total=False):
     memory: Count  # bytes
 
 
+# The schedulers whose jobs runs can be.
+SLURM, PBS = SCHEDULERS = ("slurm", "pbs")
+
+
 class SchedulerForm(TypedDict):
     """The scheduler of a host whose runs are jobs, and what these get where nothing else is said.
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from guild_sync.agent.protocol import SCHEDULERS, SchedulerForm, Value
 from guild_sync.config.faults import Place, refusal
 from guild_sync.config.file import identity, load, reading
 from guild_sync.config.home import config_path
@@ -44,7 +45,7 @@ from guild_sync.errors import FaultyRemote, RemoteNotFound
 
 Keys = Mapping[Any, Any]  # of a mapping in the file, unchecked
 SANDBOX = "sandbox"
-SUPPORTED_TYPES = ("ssh", SANDBOX)
+SUPPORTED_TYPES = ("ssh", *SCHEDULERS, SANDBOX)
 # Whether copies are compressed: always, never, or where it makes one faster; then it is by the
 # fastest way that there is, which no config file names (rsync/packing.py).
 YES, NO, AUTO, FAST = "yes", "no", "auto", "fast"
@@ -98,7 +99,20 @@ class Remote(NamedTuple):
     track: bool = True  # whether runs that are started there are brought home
     pull: Selection = USUAL
     clean: Clean | None = None  # None: none, but by 'guild clean'
+    # Of a scheduler: the keys of `job`, as agent/scheduling/options.py has them, lists as tuples.
+    job: tuple[tuple[str, str | int | tuple[str, ...]], ...] = ()
     passed_over: tuple[str, ...] = ()  # keys of Guild AI's that mean nothing to guild
+
+    @property
+    def scheduler(self) -> SchedulerForm | None:
+        """The scheduler whose jobs its runs are; None: they are processes of its own."""
+        if self.type not in SCHEDULERS:
+            return None
+        options: dict[str, Value] = {
+            key: [*value] if isinstance(value, tuple) else value for key, value in self.job
+        }
+        path, clusters = (str(options.pop(key, "")) for key in ("path", "clusters"))
+        return {"type": self.type, "path": path, "clusters": clusters, "options": options}
 
 
 def usable() -> tuple[dict[str, Remote], tuple[str, ...]]:
@@ -281,7 +295,9 @@ def _checked(name: str, attributes: dict[Any, Any], place: Place, folder: Path) 
         values["pull"] = _selection(values["pull"], place.at("pull"))
     if "clean" in values:
         values["clean"] = _clean(values["clean"], place.at("clean"))
-    if kind == "ssh" and "host" not in attributes:
+    if "job" in values:
+        values["job"] = _job(values["job"], kind, place)
+    if kind != SANDBOX and "host" not in attributes:
         place.fault("host: is missing")
     if len(place.faults) > before:
         return None
@@ -323,6 +339,28 @@ def _selection(given: Keys, place: Place) -> Selection:
     limit = size(given["max-size"]) if "max-size" in given else None
     delete, inputs = given.get("delete", False), given.get("inputs", False)
     return Selection(exclude, include, limit, large, delete, inputs)
+
+
+def _job(
+    given: dict[str, Value], kind: str, place: Place
+) -> tuple[tuple[str, str | int | tuple[str, ...]], ...]:
+    """What jobs ask of a scheduler where nobody says otherwise; each fault is one of its own."""
+    if kind not in SCHEDULERS:
+        place.fault(f"job: is for a remote of type {' or '.join(SCHEDULERS)}")
+        return ()
+    from guild_sync.agent.scheduling import options  # few remotes are clusters
+
+    place = place.at("job")
+    found = options.checked(given, kind, of_remote=True)
+    for fault in found:
+        place.fault(fault)
+    if found:
+        return ()
+    return tuple(
+        (key, tuple(map(str, value)) if isinstance(value, list) else value)
+        for key, value in given.items()
+        if isinstance(value, (str, int, list))
+    )
 
 
 def _clean(given: Keys, place: Place) -> Clean | None:

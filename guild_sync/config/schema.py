@@ -149,6 +149,7 @@ REMOTE_KEYS: dict[str, Check] = {
     "track": _YES_OR_NO,
     "pull": one_of_type(dict, "a mapping"),
     "clean": one_of_type(dict, "a mapping, with older-than or keep-last"),
+    "job": one_of_type(dict, "a mapping of what jobs ask for, such as time and partition"),
 }
 _PATTERNS = must("a pattern of paths in a run, or a list of them", _are_patterns)
 _SIZE = must("a size, such as 100M or 1.5G", lambda value: size(value) is not None)

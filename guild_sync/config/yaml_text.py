@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -9,6 +11,10 @@ import yaml
 from guild_sync.agent.protocol import Value
 from guild_sync.errors import ConfigError
 
+_TAG = "tag:yaml.org,2002:"
+# What is something else to YAML than it is to a scheduler: `4:00:00`, `0x10`, `2026-01-01`.
+_MISTAKEN = (f"{_TAG}int", f"{_TAG}float", f"{_TAG}timestamp")
+_WHOLE = re.compile(r"0|[1-9][0-9]*")
 # What PyYAML raises for a value that its tag does not fit: `!!int x`, `!!bool x`, `!!timestamp x`.
 NO_VALUE = (ValueError, LookupError, AttributeError)
 
@@ -22,7 +28,53 @@ class ConfigLoader(yaml.SafeLoader):
         return found
 
 
-ConfigLoader.add_constructor("tag:yaml.org,2002:int", ConfigLoader.construct_yaml_int)
+ConfigLoader.add_constructor(f"{_TAG}int", ConfigLoader.construct_yaml_int)
+
+
+class _FileLoader(ConfigLoader):
+    """Leaves what a remote's `job` has as it was typed, but for whole numbers, yes and no.
+
+    To YAML `4:00:00` is 14400 seconds, which a scheduler takes for minutes.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        for remote in _below(node, "remotes", None):
+            for job in _below(remote, "job"):
+                for mapping in _merged(job):
+                    mapping.value = [(key, _as_typed(value)) for key, value in mapping.value]
+        return node
+
+
+def _below(node: yaml.Node | None, *path: str | None) -> Iterator[yaml.Node]:
+    """What a mapping has below the keys of a path; None is any key."""
+    if not path and node is not None:
+        yield node
+    for mapping in _merged(node) if path else ():
+        for key, value in mapping.value:
+            if path[0] in (None, key.value):
+                yield from _below(value, *path[1:])
+
+
+def _merged(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    """A mapping, and those that `<<` takes into it."""
+    todo, seen = [node], set()
+    while todo:
+        one = todo.pop()
+        if not isinstance(one, yaml.MappingNode) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        for key, value in one.value:
+            if key.tag == f"{_TAG}merge":
+                todo += value.value if isinstance(value, yaml.SequenceNode) else [value]
+
+
+def _as_typed(node: yaml.Node) -> yaml.Node:
+    is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    if is_plain and node.tag in _MISTAKEN and not _WHOLE.fullmatch(node.value):
+        return yaml.ScalarNode(f"{_TAG}str", node.value, node.start_mark, node.end_mark)
+    return node
 
 
 def parsed(path: Path, text: str) -> Value:
@@ -31,7 +83,7 @@ def parsed(path: Path, text: str) -> Value:
     Raises ConfigError for what is no YAML.
     """
     try:
-        found: Value = yaml.load(text, ConfigLoader)  # not libyaml's: deep nesting ends the process
+        found: Value = yaml.load(text, _FileLoader)  # not libyaml's: deep nesting ends the process
         return found
     except (yaml.YAMLError, RecursionError, *NO_VALUE) as e:
         raise yaml_error(path, e) from None

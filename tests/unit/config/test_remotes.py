@@ -560,7 +560,7 @@ def test_using_a_type_that_is_not_supported_is_an_error(path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         remotes.remote("s")
     assert error.value.message == "remote 's' is of type 's3', which is not supported"
-    assert error.value.hint == "Supported types: ssh, sandbox."
+    assert error.value.hint == "Supported types: ssh, slurm, pbs, sandbox."
 
 
 def test_a_name_that_is_nearly_right_is_proposed(path: Path) -> None:
@@ -666,6 +666,76 @@ def test_a_guild_home_of_somebody_else_is_refused_and_no_folder_of_that_name(
     assert "remotes: x: guild-home: must be a path there, where '~' is the login's home" in said
     with pytest.raises(ConfigError):
         remotes.remote(f"ssh:h:{home}")
+
+
+# Remotes whose runs are jobs.
+
+
+def cluster(path: Path, *lines: str) -> Remote:
+    body = "".join(f"      {line}\n" for line in lines)
+    head = "remotes:\n  hpc:\n    type: slurm\n    host: login\n    port: 22\n    job:\n"
+    path.write_text(head + body)
+    return remotes.remote("hpc")
+
+
+def test_a_cluster_has_all_keys_of_ssh_and_what_its_jobs_ask_for(path: Path) -> None:
+    found = cluster(
+        path,
+        "time: 4:00:00",
+        "partition: gpu",
+        "cpus: 4",
+        "requeue: no",
+        "qos:",
+        "setup: [module load cuda/12.4]",
+        "clusters: a,b",
+        "path: /opt/slurm/bin",
+    )
+    assert (found.type, found.host, found.port) == ("slurm", "login", 22)
+    assert found.scheduler == {
+        "type": "slurm",
+        "path": "/opt/slurm/bin",
+        "clusters": "a,b",
+        "options": {
+            "time": "4:00:00",
+            "partition": "gpu",
+            "cpus": 4,
+            "requeue": False,
+            "setup": ["module load cuda/12.4"],
+        },
+    }
+    hash(found)  # as of any remote
+
+
+def test_a_cluster_needs_no_job_and_a_machine_has_no_scheduler(path: Path) -> None:
+    write(path, "remotes: {hpc: {type: pbs, host: h}, gpu: {type: ssh, host: h}}")
+    plain = {"type": "pbs", "path": "", "clusters": "", "options": {}}
+    assert remotes.remote("hpc").scheduler == plain
+    assert remotes.remote("gpu").scheduler is None
+    assert remotes.remote("ssh:h").scheduler is None
+    assert remotes.remote("sandbox").scheduler is None
+
+
+def test_each_fault_of_a_job_is_told_with_its_key(path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        cluster(path, "time: 4h", "tiem: 1", "cpus: 0", "options: [--output=x]", "path: bin")
+    assert error.value.hint.splitlines() == [
+        "  remotes: hpc: job: time: must be a time as Slurm has it: MINUTES, MIN:SEC, H:MIN:SEC, "
+        "or with days D-H:MIN:SEC, not '4h'",
+        "  remotes: hpc: job: tiem: is not a key of job (did you mean time?)",
+        "  remotes: hpc: job: cpus: must be a whole number, at least 1, not 0",
+        "  remotes: hpc: job: options: --output is what guild sets itself",
+        "  remotes: hpc: job: path: must be an absolute path there, not 'bin'",
+    ]
+
+
+def test_a_machine_takes_no_job_and_a_cluster_has_a_host(path: Path) -> None:
+    assert fault_of(path, "job: {time: 1}") == "job: is for a remote of type slurm or pbs"
+    write(path, "remotes: {hpc: {type: slurm, job: 4}}")
+    assert message().splitlines()[1:] == [
+        "  remotes: hpc: job: must be a mapping of what jobs ask for, such as time and partition, "
+        "not 4",
+        "  remotes: hpc: host: is missing",
+    ]
 
 
 # A config file that is none.
