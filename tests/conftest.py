@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import clusters as slurm
 import earlier as past
 import forks
 import guild_ai as black_box
 import pytest
+from cluster import Cluster
+from clusters import Clusters
 from earlier import EarlierGuild
 from faults import RUNS, SIZES, write_run
 from guild_ai import GuildAi
 from hypothesis import settings
+from slurm_files import Settings
 from support import BIN, EXAMPLES, Guild, Place, Server, server
 
 from guild_sync.agent.store import locks
@@ -93,6 +99,44 @@ def remote(guild: Guild, sshd: Server, there: Path) -> str:
     """The name of a configured remote on the real sshd."""
     guild.configure(guild_uat=sshd.keys(there))
     return "guild-uat"
+
+
+@pytest.fixture(scope="session")
+def clusters() -> Iterator[Clusters]:
+    """The Slurm clusters of this test session."""
+    found = Clusters()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def cluster(clusters: Clusters, guild: Guild, agent_folder: Path) -> Iterator[Cluster]:
+    """A real Slurm, which the remote `hpc` is: without jobs, files and faults of other tests."""
+    try:
+        shared = clusters.shared()
+    except slurm.Unavailable as e:
+        pytest.skip(str(e))
+    shared.use(guild, agent_folder)
+    yield shared
+    shared.clean()
+
+
+@pytest.fixture
+def cluster_with(
+    clusters: Clusters, guild: Guild, agent_folder: Path
+) -> Iterator[Callable[..., Cluster]]:
+    """Starts another cluster, of this test alone, with settings of `slurm_files.Settings`."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: Any) -> Cluster:
+            try:
+                found = stack.enter_context(clusters.another(Settings(**settings)))
+            except slurm.Unavailable as e:
+                pytest.skip(str(e))
+            found.use(guild, agent_folder)
+            return found
+
+        yield start
 
 
 @pytest.fixture
