@@ -171,6 +171,13 @@ def _flags(line: TypedLine) -> Found:
             yield Candidate(f"{flag.name}=", flag.description)
 
 
+def _keys_of_jobs(line: TypedLine) -> Found:
+    from guild_sync.guildfile import keys
+
+    for name in keys.JOB:
+        yield Candidate(f"{name}=", keys.about("a job", name))
+
+
 def _operation(line: TypedLine) -> Operation:
     """The operation that the line names. Raises GuildError where it names none."""
     from guild_sync.guildfile import reader
@@ -193,6 +200,7 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "EVENT": _events,
     "FILE": _files,
     "FLAG": _flags,
+    "KEY": _keys_of_jobs,
     "NAME": _remotes,
     "OP": _operations,
     "OPERATION": _operations_and_scripts,

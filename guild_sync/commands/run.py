@@ -1,7 +1,7 @@
 """Run an operation, here or on a remote.
 
 Usage:
-  guild run [options] [-t TAG]... [--env VARIABLE]... [OPERATION] [FLAG]...
+  guild run [options] [-t TAG]... [--env VARIABLE]... [--job KEY]... [OPERATION] [FLAG]...
 
 OPERATION is [MODEL:]NAME as guild.yml of this folder defines it, or 'queue', or, here
 only, the path of a Python script. PACKAGE/OPERATION and MODEL:OPERATION may also be what
@@ -94,6 +94,11 @@ Options:
   --env NAME=VALUE    Give the operation a variable, and those of its steps and trials; may be
                       given several times. The run keeps it: for what is secret there is
                       env-secrets in guild.yml.
+  --job KEY=VALUE     Ask the scheduler of the remote, one of type slurm or pbs, for this:
+                      time=1:00:00, partition=gpu, mem=16G; may be given several times. It
+                      counts more than 'job' of guild.yml and of the remote; KEY= asks for
+                      nothing of the kind. There --gpus, --cpus and --memory ask the
+                      scheduler, too, and --wait-free changes nothing: a job waits anyway.
   --force-flags       Take flags and values that the operation does not define.
   --no-track          Do not have 'guild sync' bring the run home from its remote, nor bring
                       it when it was waited for. The same as 'track: no' of the remote.
@@ -115,6 +120,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from guild_sync.agent.protocol import SCHEDULERS
 from guild_sync.cli.arguments import Arguments, parse
 from guild_sync.errors import Exit, NotFree, UsageError
 from guild_sync.hosts.base import Host, on, option
@@ -134,12 +140,13 @@ def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     request = request_of(args)
     if args.text("--remote") is None:
-        return _run_on(host(None), request, args)
+        return _run_on(_able(host(None), request), request, args)
     from guild_sync.starting import several  # a run here has no use for it
 
     names = several.names_of(args)
     if not names:
-        return _run_on(host(args.text("--remote")), request, args)
+        return _run_on(_able(host(args.text("--remote")), request), request, args)
+    several.refuse_job_elsewhere(names, request)
     if batch := several.batch_of(names, request):
         if _is_only_shown(batch, host(names[0]), args):
             return Exit.OK
@@ -154,12 +161,26 @@ def main(argv: Sequence[str]) -> int:
     raise AssertionError("freest ends by an error")
 
 
+def _able(target: Host, request: Request) -> Host:
+    """The host. Raises UsageError where it is none that can be asked for what only others can."""
+    if request.job and target.scheduler is None:
+        where = f"and {target.name} is none" if target.name else "which -r names"
+        raise UsageError(f"--job is for a remote of type {' or '.join(SCHEDULERS)}, {where}")
+    return target
+
+
 def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = True) -> int:
     """Run on a host, which may wait there for what is not free; the exit status."""
+    if target.scheduler is not None and request.gpus:
+        raise UsageError(
+            f"the scheduler of {target.name} says which GPUs a run has, not --gpus {request.gpus}",
+            "Say how many: --gpus 1",
+        )
     prepared = plan(request, target)
-    wait_free = may_wait and args.is_set("--wait-free")
-    needs = prepared.job.get("needs")
-    if args.is_set("--wait-free") and not needs and not prepared.operation.gpus:
+    wait_free = may_wait and args.is_set("--wait-free") and target.scheduler is None
+    is_cluster = target.scheduler is not None
+    needs = None if is_cluster else prepared.job.get("needs")
+    if args.is_set("--wait-free") and not (needs or is_cluster or prepared.operation.gpus):
         raise UsageError("--wait-free belongs to --gpus, --cpus or --memory")
     if args.is_set("--stage") and prepared.is_builtin:
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")

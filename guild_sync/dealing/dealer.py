@@ -156,11 +156,12 @@ class Dealer:
 
     def _has_place(self, host: RemoteHost, batch: Batch) -> bool:
         """Whether a trial can run there now, beside those that do."""
-        if batch.needs and not self._is_free(host, batch):
+        is_cluster = host.scheduler is not None  # where what is not free is waited for
+        if batch.needs and not is_cluster and not self._is_free(host, batch):
             return False
         trials = [t for each in self._batches for t in self._here.trials(each.trials)]
         busy = [t for t in trials if t["remote"] == host.name and not batches.is_over(t)]
-        places = host.remote.places or (None if batch.needs else 1)
+        places = host.remote.places or (None if batch.needs and not is_cluster else 1)
         return places is None or len(busy) < places
 
     def _is_free(self, host: RemoteHost, batch: Batch) -> bool:
@@ -214,6 +215,7 @@ class Dealer:
         """Make a trial there, staged: from then on it takes a start alone."""
         kept = work["job"].get("environment") or {}
         job: Job = {**work["job"], "environment": start.environment_on(host, kept)}
+        job = start.on_scheduler(job, host)
         make = partial(host.stage, run_id, work["opref"], work["attributes"], job, work["diff"])
         mark = partial(host.mark_staged, run_id)
         start.make_from(batches.package(batch), run_id, job, host, make, lambda text: None, mark)

@@ -67,6 +67,7 @@ def with_keys(operation: Operation, entry: Mapping[Yaml, Yaml], place: Place) ->
         pip_freeze=is_set["pip-freeze"],
         supervision=_supervision(entry, place),
         **_of_host(entry, place),
+        job=_job(entry.get("job"), place.at("job")),
         run_attrs=_run_attrs(entry.get("run-attrs"), place.at("run-attrs")),
         kept={key: _plain(entry[key], place.at(key)) for key in KEPT if key in entry},
     )
@@ -200,6 +201,18 @@ def _of_host(entry: Mapping[Yaml, Yaml], place: Place) -> _OfHost:
         place.must_be("a size, such as 16G or 500M", "memory")
     reserved = cpus if isinstance(cpus, int) and is_count else 0
     return {"gpus": devices, "needs": Needs(count, reserved, amount or 0)}
+
+
+def _job(value: Yaml, place: Place) -> dict[str, Value]:
+    """What its runs ask of a scheduler: which one, and so which of its options, is not known."""
+    found = None if value is None else _plain(value, place)
+    if not isinstance(found, dict):
+        return {}
+    from guild_sync.agent.scheduling import options  # few operations ask for anything
+
+    for fault in options.checked(found):
+        place.fault(fault)
+    return found
 
 
 def _time(entry: Mapping[Yaml, Yaml], key: str, place: Place) -> float:

@@ -9,6 +9,7 @@ from guild_sync.agent.protocol import Free, NeedsForm, needed
 from guild_sync.config import remotes
 from guild_sync.errors import Exit, GuildError, NotFree, Unreachable
 from guild_sync.fleet.asking import Replies, gathered
+from guild_sync.fleet.naming import clusters
 from guild_sync.hosts.base import Host, on
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
@@ -21,15 +22,19 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 15.0  # seconds between questions while none
 def freest(names: Sequence[str], needs: NeedsForm, wait: bool) -> Iterator[RemoteHost]:
     """The remotes that have what is needed, the freest first; which and why is said.
 
+    A cluster is never free and never full: where no other remote is, the run waits in its queue.
+
     Whoever is given one may find that it was taken meanwhile, and asks for the next. Raises
     NotFree where there is no other, unless it is to `wait` for one and there can be one;
     Unreachable, or the like, where none can be asked.
     """
+    queues = clusters(names)
+    names = [name for name in names if name not in queues]
     told: dict[str, str] = {}  # of a remote that could not be asked, what was said of it
     said, pause = "", _FIRST_PAUSE
     while True:
         found = _asked(names, needs, told)
-        if not found.answers:
+        if not found.answers and not queues:
             error = GuildError(f"none of {', '.join(names)} could be asked")
             error.exit = found.exit
             raise error
@@ -38,6 +43,9 @@ def freest(names: Sequence[str], needs: NeedsForm, wait: bool) -> Iterator[Remot
             console.say(why(found.answers, name))
             yield remote_host(remotes.remote(name))
         text = "; ".join(f"{name}: {_short(free)}" for name, free in found.answers.items())
+        for name in queues:
+            console.say("; ".join(filter(None, [f"{name}: has a queue", text])))
+            yield remote_host(remotes.remote(name))
         never = _never(found)
         if never or not wait:
             raise _refusal(found, needs, text, never)

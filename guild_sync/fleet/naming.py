@@ -34,6 +34,12 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for word in words for name in _meant(word)))
 
 
+def clusters(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the remotes whose runs are jobs of a scheduler; one with a fault is none."""
+    usable, _ = remotes.usable()
+    return tuple(name for name in names if name in usable and usable[name].scheduler is not None)
+
+
 def _meant(word: str) -> Sequence[str]:
     if word in EVERY:
         return _every(word)

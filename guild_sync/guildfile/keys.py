@@ -27,7 +27,7 @@ _NO_IS_NONE = frozenset(
     {
         *("requires", "env", "env-secrets", "flags-import-skip", "python-path", "run-attrs"),
         *("python-requires", "objective", "compare", "default-max-trials"),
-        *("gpus", "cpus", "memory"),
+        *("gpus", "cpus", "memory", "job"),
     }
 )
 
@@ -127,6 +127,7 @@ OPERATION: Mapping[str, Key] = {
     "no-gpus": Key((SWITCH,), "Whether it sees none of them."),
     "cpus": Key((NUMBER,), "How many cores a run reserves."),
     "memory": Key((TEXT, NUMBER), "How much memory a run reserves: 16G."),
+    "job": Key((MAPPING,), "What it asks of a cluster's scheduler; nothing elsewhere."),
     "delete-on-success": Key((SWITCH,), "Its run is deleted once it completed."),
     "can-stage-trials": Key((SWITCH,), "Whether trials may be staged.", means=False),
     "default-max-trials": Key((NUMBER,), "How many trials a batch of it has."),
@@ -220,6 +221,28 @@ STEP: Mapping[str, Key] = {
     "no-gpus": Key((SWITCH,), "Whether it sees none of them."),
     "expect": Key((MAPPING, LIST), "What its run must have made."),
 }
+_WORD = (TEXT, NUMBER)
+JOB: Mapping[str, Key] = {  # agent/scheduling/options.py says what each takes
+    "time": Key(_WORD, "How long it may take: MINUTES, H:MIN:SEC, D-H:MIN:SEC."),
+    "partition": Key(_WORD, "The partition, or queue, that it waits in."),
+    "account": Key(_WORD, "Whose account it is charged to."),
+    "qos": Key(_WORD, "Its quality of service."),
+    "constraint": Key(_WORD, "What its nodes must have."),
+    "mem": Key(_WORD, "The memory of each node: 16G."),
+    "cpus": Key((NUMBER,), "The cores of each task."),
+    "tasks": Key((NUMBER,), "How many tasks it has."),
+    "gpus": Key(_WORD, "How many GPUs: 2, a100:2."),
+    "gres": Key(_WORD, "Other resources of each node."),
+    "nodes": Key(_WORD, "How many nodes."),
+    "nodelist": Key(_WORD, "Which nodes."),
+    "exclude": Key(_WORD, "Which nodes it is not to get."),
+    "reservation": Key(_WORD, "A reservation."),
+    "array-limit": Key((NUMBER,), "How many trials of a batch run at a time."),
+    "requeue": Key((SWITCH,), "Whether it begins again where its node is lost, or taken away."),
+    "notice": Key((NUMBER,), "Seconds before its time is over at which it is told to end."),
+    "setup": Key((TEXT, LIST), "Lines of shell before it: module load cuda."),
+    "options": Key((LIST,), "Other options of sbatch: --name=value."),
+}
 GROUPS: Mapping[str, Mapping[str, Key]] = {
     "a package": PACKAGE,
     "a model": MODEL,
@@ -228,6 +251,7 @@ GROUPS: Mapping[str, Mapping[str, Key]] = {
     "a flag": FLAG,
     "a source": {**SOURCE, **RESOURCE},  # an entry is the one or the other
     "a step": STEP,
+    "a job": JOB,
 }
 _FLAGS = "the flags"  # a mapping of names to flags
 _RESOURCES = "the resources"
@@ -235,6 +259,7 @@ _BELOW: Mapping[tuple[str, str], str] = {
     ("an operation", "flags"): _FLAGS,
     ("an operation", "requires"): "a source",
     ("an operation", "steps"): "a step",
+    ("an operation", "job"): "a job",
     ("a model", "operation-defaults"): "an operation",
     ("a model", "resources"): _RESOURCES,
     ("a model", "flags"): _FLAGS,

@@ -57,6 +57,7 @@ class RemoteHost(Host):
         self.name = remote.name
         self.rsync = remote.rsync_path or self.rsync
         self.track = remote.track
+        self.scheduler = remote.scheduler
         self.home = ""  # the guild home there, absolute; known after the first answer
         self._talk: Conversation | None = None
         self._talker = 0  # the thread whose it is

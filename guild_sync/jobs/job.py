@@ -116,6 +116,7 @@ def _series(operation: Operation, children: Sequence[Child]) -> Job:
         "env": _devices(operation),
         "operation": recipe.definition(operation),
         **_needs(operation),
+        **_submit(operation),
     }
     secrets = [name for child in children for name in child["job"].get("secrets", ())]
     if secrets:  # it passes them on
@@ -136,6 +137,11 @@ def _needs(operation: Operation) -> Job:
     """
     needs = operation.needs.as_request()
     return {"needs": needs} if needs else {}
+
+
+def _submit(operation: Operation) -> Job:
+    """What the job says of what the run asks of a scheduler, where its host has one."""
+    return {"submit": dict(operation.job)} if operation.job else {}
 
 
 def _step(
@@ -212,4 +218,10 @@ def single_job(
     else:
         made = command.command_of(operation, values)
     env = {**seed_variable(seed), **made["env"], **_devices(operation)}
-    return {**made, "env": env, "operation": recipe.definition(operation), **_needs(operation)}
+    return {
+        **made,
+        "env": env,
+        "operation": recipe.definition(operation),
+        **_needs(operation),
+        **_submit(operation),
+    }

@@ -81,6 +81,7 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             "config": ConfigFile(**config) if config else None,
             "supervision": _supervision(data.get("supervision")),
             "needs": _needs(data.get("needs")),
+            "job": _job(data.get("job")),
         }
     )
 
@@ -104,6 +105,19 @@ def _needs(data: Any) -> Needs:
     if not all(isinstance(n, int) and n >= 0 for n in (found.gpus, found.cpus, found.memory)):
         raise TypeError("needs has numbers")
     return found
+
+
+def _job(data: Value) -> Mapping[str, Value]:
+    """What it asks of a scheduler; an earlier version knew nothing of it."""
+    if not data:
+        return {}
+    if not isinstance(data, dict):
+        raise TypeError("job is a mapping")
+    from guild_sync.agent.scheduling import options  # few runs are jobs
+
+    if faults := options.checked(data):
+        raise TypeError(f"job: {faults[0]}")
+    return data
 
 
 def _source_code(data: object) -> SourceCode:

@@ -211,6 +211,8 @@ class Operation:
     gpus: str | None = None  # the devices that its runs see; None: all that there are
     supervision: Supervision = Supervision()
     needs: Needs = Needs()
+    # What its runs ask of a scheduler where they are jobs, as agent/scheduling/options.py has it.
+    job: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:

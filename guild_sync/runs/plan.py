@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from guild_sync.agent.protocol import RUN_ENV, Job, NeedsForm, rank_of
+from guild_sync.agent.protocol import RUN_ENV, Job, NeedsForm, SchedulerForm, Value, rank_of
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
+from guild_sync.jobs import cluster
 from guild_sync.jobs.job import job_of, plain_values, single_job, with_secrets
 from guild_sync.jobs.needs import request_of
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
 from guild_sync.jobs.recipe import flags_of, rows_of, with_values
+from guild_sync.output.terminal import clean
 from guild_sync.project.batches import is_batch, plain, with_rows
 from guild_sync.project.definitions import Operation, Requirement
 from guild_sync.project.flags import OF_RUN, flag_values, own_name
@@ -43,6 +45,9 @@ def plan(request: Request, host: Host) -> Launch:
         meant = replace(meant, operation=with_folder(meant.operation, None))
     if request.gpus is not None or request.needs:
         meant = replace(meant, operation=_of_host(meant.operation, request))
+    if request.job:
+        asked_for = {**meant.operation.job, **request.job}
+        meant = replace(meant, operation=replace(meant.operation, job=asked_for))
     if request.supervision:
         meant = _supervised(meant, request.supervision)
     meant, request = _with_trials(meant, request)
@@ -50,11 +55,12 @@ def plan(request: Request, host: Host) -> Launch:
     seed = _seed(meant, request.notes)
     # But for flags, which `values` has.
     is_as_it_was = request.flags == asked.flags and request.gpus is None
-    is_as_it_was = is_as_it_was and not request.supervision and not request.needs
+    is_as_it_was = is_as_it_was and not (request.supervision or request.needs or request.job)
     given = given_of(meant, request.run_dir)
     job = _job(meant, given, values, seed, request, is_as_it_was)
     secrets = secrets_given(meant, host)
-    return launch_of(meant, given, values, seed, job, request.notes, request.run_dir, secrets)
+    launch = launch_of(meant, given, values, seed, job, request.notes, request.run_dir, secrets)
+    return launch if host.scheduler is None else _of_scheduler(launch, host, host.scheduler)
 
 
 def needs_here(request: Request) -> NeedsForm:
@@ -69,11 +75,36 @@ def _of_host(operation: Operation, request: Request) -> Operation:
     It has so many GPUs for itself, or sees certain ones, or none: one of these at a time.
     """
     needs = replace(operation.needs, **request.needs)
+    operation = replace(operation, job=_not_said(operation.job, request))
     if request.gpus is not None:
         return replace(operation, gpus=request.gpus, needs=replace(needs, gpus=0))
     if "gpus" in request.needs:
         operation = replace(operation, gpus=None)
     return replace(operation, needs=needs)
+
+
+def _not_said(job: Mapping[str, Value], request: Request) -> dict[str, Value]:
+    """What guild.yml has a job ask for, but for what the command line says by other options."""
+    said = {"mem" if key == "memory" else key for key in request.needs}
+    said |= set() if request.gpus is None else {"gpus"}
+    return {key: value for key, value in job.items() if key not in said}
+
+
+def _of_scheduler(launch: Launch, host: Host, scheduler: SchedulerForm) -> Launch:
+    """The launch, with a warning for what is passed over where a pipeline is a single job.
+
+    Raises GuildError where it asks for what the scheduler cannot be asked for.
+    """
+    from guild_sync.agent.scheduling import options  # most hosts have none
+
+    asked = options.merged(scheduler["options"], cluster.submitted(launch.job).get("submit", {}))
+    if faults := options.checked(asked, scheduler["type"]):
+        raise GuildError(f"{clean(launch.name)} cannot be a job{on(host)}: {faults[0]}")
+    passed_over = [
+        f"step {clean(name)}: its 'job' is passed over: the pipeline is one job{on(host)}"
+        for name in cluster.passed_over(launch.job)
+    ]
+    return replace(launch, project_warnings=(*launch.project_warnings, *passed_over))
 
 
 def _supervised(meant: Meant, given: SupervisionGiven) -> Meant:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from guild_sync.agent.protocol import Recipe
+from guild_sync.agent.protocol import Recipe, Value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import reader
 from guild_sync.hosts.base import Host, on, option
@@ -59,6 +59,7 @@ class Request:
     env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
     supervision: SupervisionGiven = field(default_factory=SupervisionGiven)
     needs: NeedsGiven = field(default_factory=NeedsGiven)
+    job: Mapping[str, Value] = field(default_factory=dict)  # what is asked of a scheduler
 
 
 @dataclass(frozen=True)

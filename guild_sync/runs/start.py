@@ -367,7 +367,16 @@ def _job_on(launch: Launch, host: Host) -> Job:
     job["environment"] = {} if is_plain else environment_on(host, kept)
     if launch.run_dir is not None and isinstance(host, LocalHost):
         job["guild_home"] = host.home
-    return job
+    return on_scheduler(job, host)
+
+
+def on_scheduler(job: Job, host: Host) -> Job:
+    """The job as it is on that host, which may have a scheduler."""
+    if host.scheduler is None:
+        return job
+    from guild_sync.jobs.cluster import submitted  # most hosts have none
+
+    return submitted(job)
 
 
 def _place(launch: Launch) -> _Place:

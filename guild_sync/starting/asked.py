@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from guild_sync.agent.protocol import Value
 from guild_sync.cli.arguments import Arguments, whole_number
 from guild_sync.config.texts import gpus_of, is_one_line
 from guild_sync.errors import UsageError
@@ -70,6 +71,7 @@ def request_of(args: Arguments) -> Request:
         env=_env(args),
         supervision=_supervision(args),
         needs=_needs(args),
+        job=_job(args),
     )
 
 
@@ -118,6 +120,26 @@ def _env(args: Arguments) -> dict[str, str]:
                 "One has letters, digits and '_', and begins with none of the digits.",
             )
     return {name: value for name, _, value in pairs}
+
+
+def _job(args: Arguments) -> dict[str, Value]:
+    """What is asked of a scheduler; of what nobody says here the operation's word holds."""
+    if not args.texts("--job"):
+        return {}
+    from guild_sync.agent.scheduling import options
+
+    found: dict[str, Value] = {}
+    for text in args.texts("--job"):
+        key, sign, word = text.partition("=")
+        if not sign or not key:
+            raise UsageError(f"--job takes KEY=VALUE, such as time=1:00:00, not {text!r}")
+        value, before = options.value_of(key, word), found.get(key)
+        if isinstance(value, list) and isinstance(before, list):
+            value = [*before, *value]
+        found[key] = value
+    if faults := options.checked(found):
+        raise UsageError(f"--job: {faults[0]}")
+    return found
 
 
 def _supervision(args: Arguments) -> SupervisionGiven:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from guild_sync.agent.protocol import SCHEDULERS
 from guild_sync.cli import several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
@@ -13,6 +14,7 @@ from guild_sync.config.home import guild_home
 from guild_sync.dealing import making, waiting
 from guild_sync.dealing.batches import counted
 from guild_sync.errors import Exit, UsageError
+from guild_sync.fleet import naming
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output.console import say
@@ -32,6 +34,13 @@ def names_of(args: Arguments) -> Sequence[str]:
     if names and args.text("OPERATION") == builtin.QUEUE.name:
         raise UsageError(f"a queue is of one remote, not of {args.text('--remote')!r}")
     return names
+
+
+def refuse_job_elsewhere(names: Sequence[str], request: Request) -> None:
+    """Raise UsageError where something is asked of a scheduler, and no remote has one."""
+    if request.job and not naming.clusters(names):
+        kinds = " or ".join(SCHEDULERS)
+        raise UsageError(f"--job is for a remote of type {kinds}, and none of these is one")
 
 
 def batch_of(names: Sequence[str], request: Request) -> Launch | None:

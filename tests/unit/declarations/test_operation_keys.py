@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from projects import load, message, only
 
+from guild_sync.agent.scheduling import options
 from guild_sync.errors import GuildError
+from guild_sync.guildfile import keys
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.recipe import definition, operation_of
 from guild_sync.project.definitions import Needs, Operation, Supervision
@@ -251,7 +253,7 @@ op: {main: m, tags: [a], env-secrets: [B], python-path: [c], python-requires: '>
 def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
     data = definition(Operation("op", main="m"))
     new = ("tags", "env_secrets", "python_path", "python_requires", "stoppable", "run_attrs")
-    for key in (*new, "delete_on_success", "pip_freeze", "kept", "supervision", "needs"):
+    for key in (*new, "delete_on_success", "pip_freeze", "kept", "supervision", "needs", "job"):
         del data[key]
     recipe = {"job": {"operation": data}, "id": "x"}
     assert operation_of(recipe) == Operation("op", main="m")  # type: ignore[arg-type]
@@ -296,3 +298,68 @@ def test_a_variable_of_a_flag_that_is_not_there_is_one_line(tmp_path: Path) -> N
 def test_guild_pass_needs_no_module(tmp_path: Path) -> None:
     found = only(tmp_path, "op: {main: guild.pass, flags: {a: 1}}")
     assert command_of(found, {"a": 1})["argv"] == ["true"]
+
+
+# What a run asks of a scheduler.
+
+
+def test_a_job_is_read_and_a_run_keeps_it(tmp_path: Path) -> None:
+    found = only(
+        tmp_path,
+        """
+op:
+  exec: a
+  job: {time: 4:00:00, partition: gpu, cpus: 4, requeue: yes, setup: [module load x], gres: }
+""",
+    )
+    assert found.job == {
+        "time": "4:00:00",
+        "partition": "gpu",
+        "cpus": 4,
+        "requeue": True,
+        "setup": ["module load x"],
+        "gres": None,
+    }
+    assert _kept(found) == found
+
+
+def test_an_operation_has_the_job_of_its_models_defaults_unless_it_has_one(tmp_path: Path) -> None:
+    text = """
+- model: m
+  operation-defaults: {job: {time: 30}}
+  operations: {a: {exec: a}, b: {exec: b, job: {mem: 1G}}, c: {exec: c, job: no}}
+"""
+    found = [operation.job for operation in load(tmp_path, text).operations]
+    assert found == [{"time": 30}, {"mem": "1G"}, {}]
+
+
+def test_each_fault_of_a_job_has_its_line(tmp_path: Path) -> None:
+    text = """op:
+  exec: a
+  job:
+    time: 4h
+    tiem: 4
+    mem: yes
+    path: /bin
+    options: [job.sh]
+    yes: 1
+"""
+    assert message(tmp_path, text).splitlines()[1:] == [
+        "  op: job: time: must be a time as Slurm has it: MINUTES, MIN:SEC, H:MIN:SEC, "
+        "or with days D-H:MIN:SEC, not '4h' (line 4)",
+        "  op: job: tiem: is not a key of job (did you mean time?) (line 5)",
+        "  op: job: mem: must be text on one line, or a whole number, not True (line 6)",
+        "  op: job: path: is a key of a remote's job alone (line 7)",
+        "  op: job: options: 'job.sh' is no option: it begins with no '-' (line 8)",
+        "  op: job: True: is not a key of job (line 9)",
+    ]
+
+
+def test_the_table_has_the_keys_that_a_job_can_have() -> None:
+    assert {*keys.JOB} == {*options.KEYS}
+
+
+def test_a_job_that_is_no_mapping_is_told(tmp_path: Path) -> None:
+    assert "op: job: must be a mapping, not 'gpu' (line 1)" in message(
+        tmp_path, "op: {exec: a, job: gpu}"
+    )

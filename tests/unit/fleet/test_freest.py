@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
+import yaml
+
 from guild_sync.agent.protocol import Free, FreeCard
+from guild_sync.config.home import config_path
 from guild_sync.fleet import freest
 
 
@@ -53,3 +59,18 @@ def test_without_gpus_anywhere_cores_count() -> None:
     answers = {"a": host(cores=3), "b": host(cores=12)}
     assert freest.ranked(answers) == ["b", "a"]
     assert freest.why(answers, "b") == "b: 12 of 16 cores free; a: 3 of 16"
+
+
+DOWN = {"type": "ssh", "host": "127.0.0.1", "port": 1, "connect-timeout": 5}
+
+
+def test_where_no_machine_is_free_a_run_waits_in_the_queue_of_a_cluster(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    remotes = {"down": DOWN, "hpc": {**DOWN, "type": "slurm"}, "hpc2": {**DOWN, "type": "pbs"}}
+    config_path().write_text(yaml.safe_dump({"remotes": remotes}))
+    for wait in (False, True):
+        found = [host.name for host in itertools.islice(freest.freest(["hpc"], {}, wait), 1)]
+        assert found == ["hpc"]  # which was not asked for anything
+    assert capsys.readouterr().out == "hpc: has a queue\n" * 2
+    assert next(freest.freest(["hpc2", "down", "hpc"], {"gpus": 1}, True)).name == "hpc2"

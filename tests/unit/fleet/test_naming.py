@@ -8,7 +8,7 @@ from support import Guild
 
 from guild_sync.config.home import config_path
 from guild_sync.errors import ConfigError, GuildError, RemoteNotFound, UsageError
-from guild_sync.fleet.naming import means_several, names
+from guild_sync.fleet.naming import clusters, means_several, names
 from guild_sync.hosts import sandbox
 from guild_sync.hosts.sandbox import SandboxState
 
@@ -179,3 +179,9 @@ def test_what_is_wrong_with_groups_is_told_with_the_rest(guild: Guild) -> None:
         "  remotes: x: host: is missing",
         "  groups: g: there is no remote 'y'",
     ]
+
+
+def test_clusters_are_the_remotes_whose_runs_are_jobs() -> None:
+    jobs = {kind: {**SSH, "type": kind} for kind in ("slurm", "pbs")}
+    configure({"gpu": SSH, "hpc": jobs["slurm"], "pbs": jobs["pbs"], "x": {"type": "slurm"}})
+    assert clusters(["pbs", "gpu", "x", "ssh:h", "hpc", "nobody"]) == ("pbs", "hpc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ from types import FrameType
 import pytest
 from support import Guild, project
 
-from guild_sync.agent.protocol import NO_DEVICES, Job
+from guild_sync.agent.protocol import NO_DEVICES, Job, Value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.project.flags import flag_values
+from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import needs_here, plan
 from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven, resolve
@@ -347,6 +349,121 @@ def test_what_is_needed_of_a_host_is_what_the_command_line_says_and_guild_yml_th
     staged = guild.ok("run", "op", "--gpus", "2", "--stage", "-y").lines[-2].split()[-1]
     assert needs_of(Request(again=staged), here) == ({**own, "gpus": 2}, [])
     assert needs_of(Request(again=staged, needs={"gpus": 1}), here) == (own, [])
+
+
+# On a cluster.
+
+OF_JOBS = """
+op:
+  exec: echo ${x}
+  flags: {x: 1}
+  gpus: 1
+  memory: 1G
+  job: {time: 4:00:00, mem: 2G, options: [--exclusive]}
+plain: {exec: echo, no-gpus: yes}
+pipe: {steps: [op, plain], job: {time: 1-0}}
+"""
+
+
+class Cluster(LocalHost):
+    """This machine, as one whose runs are jobs."""
+
+    def __init__(self, home: str) -> None:
+        super().__init__(home)
+        options: dict[str, Value] = {"partition": "gpu", "gpus": 4}
+        self.scheduler = {"type": "slurm", "path": "", "clusters": "", "options": options}
+
+
+@pytest.fixture
+def cluster(here: LocalHost, guild: Guild) -> Cluster:
+    project(guild.folder, OF_JOBS)
+    return Cluster(here.home)
+
+
+def submit_of(request: Request, host: LocalHost) -> dict[str, Value] | None:
+    """What the run's job keeps of what it asks of a scheduler, on that host."""
+    return start.on_scheduler(plan(request, host).job, host).get("submit")
+
+
+def test_a_job_asks_for_what_guild_yml_says_and_the_command_line_over_it(cluster: Cluster) -> None:
+    own = {"time": "4:00:00", "mem": "2G", "gpus": 1, "options": ["--exclusive"]}
+    assert submit_of(Request("op"), cluster) == own
+    assert submit_of(Request("op", job={"time": "30"}), cluster) == {**own, "time": "30"}
+    given = Request("op", needs={"gpus": 2, "memory": 1 << 30}, job={"qos": None})
+    assert submit_of(given, cluster) == {**own, "gpus": 2, "mem": "1G", "qos": None}
+    both = Request("op", needs={"gpus": 2}, job={"gpus": "a100:1"})
+    assert submit_of(both, cluster) == {**own, "gpus": "a100:1"}
+    assert submit_of(Request("op", gpus=""), cluster) == {**own, "gpus": None}
+    assert submit_of(Request("plain"), cluster) == {"gpus": None}
+    assert submit_of(Request("queue", job={"time": "2:00:00"}), cluster) == {"time": "2:00:00"}
+    assert submit_of(Request("queue", ["gpus=2"]), cluster) == {"gpus": 2}
+
+
+def test_elsewhere_a_run_keeps_what_it_would_ask_and_needs_what_it_needs(
+    cluster: Cluster, here: LocalHost
+) -> None:
+    job = plan(Request("op"), here).job
+    assert job["submit"] == {"time": "4:00:00", "mem": "2G", "options": ["--exclusive"]}
+    assert job["needs"] == {"gpus": 1, "memory": 1 << 30}
+    assert start.on_scheduler(job, here) == job
+    assert plan(Request("plain"), here).job.get("submit") is None
+
+
+def test_a_run_that_is_started_again_asks_as_before_unless_it_is_said_otherwise(
+    cluster: Cluster, guild: Guild
+) -> None:
+    staged = guild.ok("run", "op", "--gpus", "2", "--stage", "-y").lines[-2].split()[-1]
+    kept = {"time": "4:00:00", "mem": "2G", "gpus": 2, "options": ["--exclusive"]}
+    for request in (Request(again=staged), Request(like=staged)):
+        assert submit_of(request, cluster) == kept
+    changed = Request(again=staged, job={"time": "5"}, needs={"gpus": 1})
+    assert submit_of(changed, cluster) == {**kept, "time": "5", "gpus": 1}
+
+
+def test_a_batch_and_each_of_its_trials_ask_for_the_same(cluster: Cluster) -> None:
+    launch = plan(Request("op", ["x=[1,2]"], job={"array-limit": 1}), cluster)
+    made = start.on_scheduler(launch.job, cluster)
+    assert made["submit"]["array-limit"] == 1
+    assert [child["job"]["submit"] for child in made["children"]] == [made["submit"]] * 2
+    assert launch.warnings == []
+
+
+def test_a_pipeline_is_one_job_and_a_step_with_one_of_its_own_is_named(
+    cluster: Cluster, here: LocalHost
+) -> None:
+    assert submit_of(Request("pipe"), cluster) == {"time": "1-0", "gpus": 1, "mem": "1G"}
+    (warning,) = plan(Request("pipe"), cluster).warnings
+    assert warning == "step op: its 'job' is passed over: the pipeline is one job"
+    assert plan(Request("pipe"), here).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("job", "fault"),
+    [
+        ({"options": ["--output=/x"]}, "options: --output is what guild sets itself"),
+        ({"options": ["-x"]}, "options: '-x' must be written --name=value, or --name"),
+    ],
+)
+def test_what_the_scheduler_there_is_not_asked_for_is_told_before_anything_is_made(
+    cluster: Cluster, here: LocalHost, job: dict[str, Value], fault: str
+) -> None:
+    with pytest.raises(GuildError) as error:
+        plan(Request("op", job=job), cluster)
+    assert error.value.message == f"op cannot be a job: {fault}"
+    plan(Request("op", job=job), here)
+
+
+def test_a_job_of_a_run_that_nobody_can_have_made_is_not_read(
+    cluster: Cluster, guild: Guild
+) -> None:
+    staged = guild.ok("run", "op", "--stage", "-y").lines[-2].split()[-1]
+    path = guild.home / "runs" / staged / ".guild" / "job.json"
+    job = json.loads(path.read_text())
+    for bad in (["time"], {"time": "x"}, {"time": 1, "path": "/"}, "x"):
+        job["operation"]["job"] = bad
+        path.write_text(json.dumps(job))
+        with pytest.raises(GuildError, match=f"the job of run {staged} cannot be read: job"):
+            plan(Request(again=staged), cluster)
 
 
 def test_what_would_be_needed_of_whichever_host_is_known_before_there_is_one(
