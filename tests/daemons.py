@@ -34,9 +34,18 @@ class Daemons:
         wait_until(lambda: "mounted" in said.read_text() or self._holder.poll() is not None)
         assert self._holder.poll() is None, said.read_text()
 
-    def inside(self, *argv: str) -> list[str]:
-        """A command line that runs another within the namespace."""
-        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", *argv]
+    def inside(self, *argv: str, folder: str = "/") -> list[str]:
+        """A command line that runs another within the namespace, in this folder."""
+        holder = f"/proc/{self._holder.pid}"
+        return [
+            "nsenter",
+            f"--mount={holder}/ns/mnt",
+            f"--root={holder}/root",
+            "env",
+            "-C",
+            folder,
+            *argv,
+        ]
 
     def start(self, name: str, *argv: str) -> None:
         assert name not in self._running, f"{name} runs already"

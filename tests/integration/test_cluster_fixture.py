@@ -6,6 +6,7 @@ import pwd
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 
 import pytest
 from cluster import USER, Call, Cluster
@@ -107,3 +108,21 @@ def test_nothing_of_a_test_is_left_for_the_next(cluster: Cluster) -> None:
     cluster.clean()
     assert cluster.jobs() == []
     assert cluster.admin("sinfo", "-h", "-p", "main", "-o", "%T") == "idle\n"
+
+
+def test_a_cluster_that_keeps_accounts_and_shares_no_locks(
+    cluster_with: Callable[..., Cluster],
+) -> None:
+    cluster = cluster_with(accounting="dbd", local_flock=True, nodes=1, max_array=11)
+    held = "exec 9>lock; flock 9; touch held; sleep 600"
+    job = cluster.submit(script=held)
+    wait_until((cluster.home / "held").exists)
+    assert cluster.run("flock", "-n", "lock", "echo", "free") == "free\n"
+    job = cluster.submit(script="exit 3")
+    cluster.wait_for(job, "FAILED")
+    wait_until(lambda: "FAILED|3:0" in cluster.run("sacct", "-nXPj", job, "-o", "State,ExitCode"))
+    with pytest.raises(subprocess.CalledProcessError) as e:
+        cluster.submit("--array=0-11", script="true")
+    assert "Invalid job array specification" in e.value.stderr
+    cluster.kill("slurmdbd")
+    cluster.start("slurmdbd")
