@@ -24,6 +24,7 @@ demo: $(VENV)/.installed
 	PATH="$(VENV)/bin:$$PATH" tools/demo
 
 test: $(VENV)/.dev uat/acceptance
+	tools/install-slurm
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal tests
 	$(VENV)/bin/python -m pytest -n 2 --doctest-glob='*.md' uat
 

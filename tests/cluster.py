@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -59,10 +60,8 @@ class Cluster:
         self.settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TOP))
         self.uid = next(uid for uid in _UIDS if not _is_taken(uid))
-        pid = os.getpid()
-        # Every address of 127/8 is this machine, and the number of a process is of 22 bits: so no
-        # two sessions have the same one.
-        address = f"127.{pid >> 16}.{pid >> 8 & 255}.{pid & 255}"
+        # Every address of 127/8 is this machine: of so many no two sessions choose the same one.
+        address = ".".join(["127", *(str(byte) for byte in secrets.token_bytes(3))])
         port = 20_000 + 100 * number
         self.place = slurm_files.Place(self.folder, address, port, socket.gethostname(), USER)
         # Whether it may be otherwise than it was started.
@@ -71,7 +70,11 @@ class Cluster:
         (self.folder / "owner").write_text(daemons.owner())
         self._make_files()
         self._daemons = self._mounted()
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def home(self) -> Path:
@@ -323,9 +326,8 @@ class Cluster:
         )
 
     def _output(self, argv: Sequence[str], env: dict[str, str], stdin: str, cwd: Path) -> str:
-        # Whoever enters a namespace is in its uppermost folder.
         done = subprocess.run(
-            self._daemons.inside("env", "-C", str(cwd), *argv),
+            self._daemons.inside(*argv, folder=str(cwd)),
             input=stdin,
             capture_output=True,
             text=True,

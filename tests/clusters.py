@@ -32,7 +32,7 @@ class Clusters:
     def shared(self) -> Cluster:
         """The cluster of the session, which was started once. Raises Unavailable."""
         if self._shared is None:
-            _remove_left()
+            remove_left()
             self._shared = self._new(Settings())
         return self._shared
 
@@ -71,11 +71,11 @@ def refuse_if_there_can_be_none(settings: Settings) -> None:
         raise Unavailable(f"no namespaces here: {done.stderr.strip()}")
 
 
-def _remove_left() -> None:
+def remove_left() -> None:
     """Remove what sessions that were killed have left: their processes, then their folders."""
     daemons.end_orphans()
     for folder in TOP.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             found = folder.lstat()
             is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == 0
             if is_ours and daemons.is_over((folder / "owner").read_text()):

@@ -34,9 +34,18 @@ class Daemons:
         wait_until(lambda: "mounted" in said.read_text() or self._holder.poll() is not None)
         assert self._holder.poll() is None, said.read_text()
 
-    def inside(self, *argv: str) -> list[str]:
-        """A command line that runs another within the namespace."""
-        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", *argv]
+    def inside(self, *argv: str, folder: str = "/") -> list[str]:
+        """A command line that runs another within the namespace, in this folder."""
+        holder = f"/proc/{self._holder.pid}"
+        return [
+            "nsenter",
+            f"--mount={holder}/ns/mnt",
+            f"--root={holder}/root",
+            "env",
+            "-C",
+            folder,
+            *argv,
+        ]
 
     def start(self, name: str, *argv: str) -> None:
         assert name not in self._running, f"{name} runs already"
@@ -95,20 +104,20 @@ class Daemons:
 
 
 def owner() -> str:
-    """This process, as one line that no later one with its number has."""
-    return f"{os.getpid()} {locks.start_time(os.getpid())}\n"
+    """This process, as one line that no other has."""
+    return f"{os.getpid()} {locks.start_time(os.getpid())} {_namespace()}\n"
 
 
 def is_over(line: str) -> bool:
-    """Whether the process that wrote such a line has ended."""
-    pid, _, started = line.strip().partition(" ")
-    return not pid.isdigit() or str(locks.start_time(int(pid))) != started
+    """Whether the process that wrote such a line has ended, as far as that can be seen here."""
+    pid, started, namespace = line.split()
+    return namespace == _namespace() and str(locks.start_time(int(pid))) != started
 
 
 def end_orphans() -> None:
     """Kill what is left in the namespaces of sessions that were killed."""
     for pid in _pids():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             path = f"/proc/{pid}/root{OWNER}"
             if is_over(Path(path).read_text()):
                 _kill([pid])
@@ -121,6 +130,11 @@ def _with_mark(mark: os.stat_result, uid: int | None) -> Iterator[int]:
             found = os.stat(f"/proc/{pid}/root{OWNER}")
             if os.path.samestat(found, mark) and uid in (None, _uid(pid)):
                 yield pid
+
+
+def _namespace() -> str:
+    """In which the numbers of processes are this process's."""
+    return os.readlink("/proc/self/ns/pid")
 
 
 def _uid(pid: int) -> int:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import signal
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cluster import USER, Call, Cluster
+from clusters import remove_left
 from support import Guild, wait_until
+
+from guild_sync.agent.store import locks
 
 
 def test_a_job_runs_on_a_node_whose_processes_are_not_seen_here(cluster: Cluster) -> None:
@@ -107,3 +114,48 @@ def test_nothing_of_a_test_is_left_for_the_next(cluster: Cluster) -> None:
     cluster.clean()
     assert cluster.jobs() == []
     assert cluster.admin("sinfo", "-h", "-p", "main", "-o", "%T") == "idle\n"
+
+
+def test_a_cluster_that_keeps_accounts_and_shares_no_locks(
+    cluster_with: Callable[..., Cluster],
+) -> None:
+    cluster = cluster_with(accounting="dbd", local_flock=True, nodes=1, max_array=11)
+    held = "exec 9>lock; flock 9; touch held; sleep 600"
+    job = cluster.submit(script=held)
+    wait_until((cluster.home / "held").exists)
+    assert cluster.run("flock", "-n", "lock", "echo", "free") == "free\n"
+    job = cluster.submit(script="exit 3")
+    cluster.wait_for(job, "FAILED")
+    wait_until(lambda: "FAILED|3:0" in cluster.run("sacct", "-nXPj", job, "-o", "State,ExitCode"))
+    with pytest.raises(subprocess.CalledProcessError) as e:
+        cluster.submit("--array=0-11", script="true")
+    assert "Invalid job array specification" in e.value.stderr
+    cluster.kill("slurmdbd")
+    cluster.start("slurmdbd")
+
+
+STARTS = """
+import time
+from clusters import Clusters
+cluster = Clusters().shared()
+cluster.submit(script="sleep 600")
+left = "setsid sleep 600 >/dev/null 2>&1 & echo $!"
+print(cluster.folder, cluster.run("sh", "-c", left), flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_session_that_was_killed_has_left_is_removed_by_the_next(cluster: Cluster) -> None:
+    argv = [sys.executable, "-c", STARTS]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env)
+    assert killed.stdout
+    folder, left = killed.stdout.readline().split()
+    killed.kill()
+    killed.wait()
+    assert locks.start_time(int(left)) is not None
+    remove_left()
+    assert locks.start_time(int(left)) is None
+    assert not Path(folder).exists()
+    assert subprocess.run(["pgrep", "-f", folder]).returncode == 1, "its daemons have ended"
+    assert cluster.run("squeue", "-h") == "", "and no other cluster's"
