@@ -92,6 +92,12 @@ def test_each_state_of_the_manual_is_a_phase(letter, phase):
     assert pbs.state_of("1.pbs", job("running.json", job_state=letter)).phase == phase
 
 
+def test_a_node_is_named_once_however_many_parts_of_it_a_job_has():
+    running = job("running.json", exec_host="n1/0*4+n1/1*4+n2/0")
+
+    assert pbs.state_of("1.pbs", running).nodes == "n1,n2"
+
+
 def test_what_waits_for_another_job_is_not_held_and_what_can_never_run_is():
     behind = job("held.json", substate=22, depend="afterok:12.pbs@pbs", Hold_Types="s")
     never = job("several.json", comment="Can Never Run: Insufficient amount of resource: ncpus")
@@ -141,9 +147,9 @@ def test_the_reason_of_a_job_that_is_over_is_what_pbs_adds_at_its_end():
 
 def test_only_guilds_own_jobs_count_and_of_one_name_the_newest_is_last():
     jobs = {
-        "9.pbs": job("held.json", Job_Name=NAME),
-        "10.pbs": job("held.json", Job_Name=NAME),
         "4.pbs": job("running.json", Job_Name=NAME),
+        "10.pbs": job("held.json", Job_Name=NAME),
+        "9.pbs": job("held.json", Job_Name=NAME),
         "5.pbs": job("running.json"),
         "6.pbs": job("running.json", Job_Name=12),  # PBS wrote such a name as a number
         "nonsense": job("running.json", Job_Name=NAME),
@@ -165,14 +171,14 @@ def test_the_tasks_of_an_array_are_those_that_have_begun_and_those_that_remain()
         "7[2].pbs": job("held.json", Job_Name=NAME, array_index=2),
     }
 
-    found = {key: states[0] for key, states in pbs.by_name(jobs).items()}
+    found = pbs.by_name(jobs)
 
-    assert {key: (state.id, state.phase) for key, state in found.items()} == {
-        (NAME, 0): ("7[0].pbs", face.ENDED),
-        (NAME, 1): ("7[1].pbs", face.RUNS),
-        (NAME, 2): ("7[2].pbs", face.HELD),
-        (NAME, 3): ("7[3].pbs", face.WAITS),
-        (NAME, 5): ("7[5].pbs", face.WAITS),
+    assert {key: [(it.id, it.phase) for it in states] for key, states in found.items()} == {
+        (NAME, 0): [("7[0].pbs", face.ENDED)],
+        (NAME, 1): [("7[1].pbs", face.RUNS)],
+        (NAME, 2): [("7[2].pbs", face.HELD)],
+        (NAME, 3): [("7[3].pbs", face.WAITS)],
+        (NAME, 5): [("7[5].pbs", face.WAITS)],
     }
 
 

@@ -178,7 +178,7 @@ def test_a_script_goes_to_its_folder_and_says_what_it_says_behind_what_is_said(t
         ("24\n", "24"),
         ("1234.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov\n", None),
         ("1234[].pbs\n", None),
-        ("Welcome to our cluster\n99.pbs\n\n", "99.pbs"),
+        ("Welcome to our cluster, since\n2019\n99.pbs\n\n", "99.pbs"),
     ],
 )
 def test_the_id_is_the_last_line_that_is_one(out, id):
@@ -205,6 +205,7 @@ def test_what_pbs_does_not_take_is_refused_with_its_line(code, err):
     [
         Said(0, "", ""),
         Said(0, "nonsense\n", ""),
+        Said(0, "", "qsub: a hook of the site has something to say\n"),
         Said(-9, "", ""),
         Said(-15, "", "qsub: Unknown queue\n"),
         Said(159, "", "qsub: Batch protocol error\n"),
