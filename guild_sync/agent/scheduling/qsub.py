@@ -51,6 +51,8 @@ def faults(options: Mapping[str, Value]) -> Iterator[str]:
             yield "%s: %s" % (key, _MEANS_NOTHING[key])
     if str(options.get("time")).lower() in ("unlimited", "infinite"):
         yield "time: PBS takes none without end"
+    if options.get("requeue") is True:  # and so no runner could claim its run once more
+        yield "requeue: PBS does not tell a job that it was started again"
     yield from _faults_of_chunk(options)
     for option in _texts(options.get("options")):
         why = why_no_option(option, [key for key in _CHUNK if options.get(key) is not None])
@@ -108,7 +110,7 @@ def submit_words(job: Submission, seconds: Optional[int]) -> List[str]:
         *("-N", job.name),
         *("-j", "oe", "-o", "/dev/null"),  # the script says where to
         # Of an array PBS takes no other: the claim of a run keeps it from running twice.
-        *("-r", "y" if said.get("requeue") or job.tasks is not None else "n"),
+        *("-r", "n" if job.tasks is None else "y"),
         *_asked_for(said, seconds),
         *(("-W", "depend=afterok:" + ":".join(job.after)) if job.after else ()),
         *(("-J", _numbers(job.tasks, said.get("array-limit"))) if job.tasks is not None else ()),

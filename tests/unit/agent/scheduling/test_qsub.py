@@ -36,13 +36,13 @@ def test_each_key_of_job_is_said_in_pbs_words():
         "cpus": 4,
         "mem": "16G",
         "gpus": 1,
-        "requeue": True,
+        "requeue": False,
         "options": ["-Wgroup_list=staff", "-lfilesystems=home:eagle"],
     }
 
     assert [*qsub.faults(options)] == []
     assert words(options, 5400) == [
-        *("-r", "y", "-q", "gpuq", "-A", "lab", "-l", "walltime=1:30:00"),
+        *("-r", "n", "-q", "gpuq", "-A", "lab", "-l", "walltime=1:30:00"),
         *("-l", "select=1:ncpus=4:ngpus=1:mem=16gb"),
         *("-Wgroup_list=staff", "-lfilesystems=home:eagle"),
     ]
@@ -93,6 +93,7 @@ def test_a_job_waits_for_those_that_it_needs():
         ({"notice": 30}, "notice: PBS gives none before its time limit"),
         ({"clusters": "a,b"}, "clusters: PBS has none"),
         ({"time": "unlimited"}, "time: PBS takes none without end"),
+        ({"requeue": True}, "requeue: PBS does not tell a job that it was started again"),
         ({"gpus": "a100:2"}, "gpus: PBS takes a whole number, at least 1, not 'a100:2'"),
         ({"nodes": "2-4"}, "nodes: PBS takes a whole number, at least 1, not '2-4'"),
         ({"mem": "much"}, "mem: must be a number with K, M, G or T, not 'much'"),
