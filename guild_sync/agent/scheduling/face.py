@@ -76,9 +76,10 @@ class SchedulerDown(Exception):
 
 
 class Scheduler:
-    """A scheduler of a site. Each method but `explain` is one call of one of its programs."""
+    """A scheduler of a site. Each method but `explain` and `task_id` asks it, and once."""
 
     name = ""
+    task_variable = ""  # that has the number of a job which is one of an array
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -103,6 +104,10 @@ class Scheduler:
 
         It goes to the batch shell, which is the runner. Raises SchedulerDown.
         """
+        raise NotImplementedError
+
+    def task_id(self, id: str, task: int) -> str:
+        """What the task of an array is called whose id `submit` has returned; nothing is asked."""
         raise NotImplementedError
 
     def explain(self) -> List[Tuple[str, str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from ..protocol import SLURM, Value
+from ..protocol import PBS, SLURM, Value
+from . import qsub
 
 DEFAULT_NOTICE = 60  # seconds
 _MOST_LINES, _LONGEST = 100, 4096
@@ -136,6 +137,10 @@ def _faults(options: Mapping[str, Value], scheduler: str, of_remote: bool) -> It
             for option in map(str, value):
                 if why := why_no_option(option, scheduler):
                     yield "options: %s" % why
+    if scheduler == PBS:
+        yield from qsub.faults(
+            {key: it for key, it in options.items() if key in known and known[key].fits(it)}
+        )
 
 
 def _why_unknown(key: str, known: Mapping[str, _Kind]) -> str:

@@ -81,6 +81,7 @@ class Slurm(face.Scheduler):
     """Slurm, as sbatch, squeue, sacct, scancel and scontrol speak with it."""
 
     name = "slurm"
+    task_variable = "SLURM_ARRAY_TASK_ID"
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -123,6 +124,9 @@ class Slurm(face.Scheduler):
         left = [line for line in complaints(said) if not _OVER.search(line)]
         if said.code != 0 and (left or not said.err.strip()):
             raise SchedulerDown("; ".join(left) or "scancel failed (exit status %d)" % said.code)
+
+    def task_id(self, id: str, task: int) -> str:
+        return "%s_%d" % (id, task)
 
     def settings(self) -> Dict[str, str]:
         """How the site has set Slurm up, by the names of slurm.conf. Raises SchedulerDown."""

@@ -1,0 +1,257 @@
+"""What each scheduler is to guild, whichever it is: the same tests for all.
+
+Their programs are small scripts, which note that they were called and with which words. Slurm's
+answers are those of 22.05.8, PBS's are of outputs/pbs.
+"""
+
+import inspect
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from guild_sync.agent.scheduling import calling, face, pbs, slurm
+from guild_sync.agent.scheduling.face import Refused, SchedulerDown, Site, Submission, Unsure
+
+NAME = "guild-" + "1" * 32
+OUTPUTS = Path(__file__).parent / "outputs"
+
+
+class Answer(NamedTuple):
+    """What a program says, and how it ends."""
+
+    out: str = ""
+    err: str = ""
+    code: int = 0
+
+
+def of_pbs(job_name):
+    found = json.loads((OUTPUTS / "pbs" / "running.json").read_text())
+    next(iter(found["Jobs"].values()))["Job_Name"] = job_name
+    return Answer(json.dumps(found))
+
+
+def row(name):
+    return f"1|1|N/A|RUNNING|1795773387|n1|1795773387|None|{name}\n"
+
+
+class Kind(NamedTuple):
+    """A scheduler, and what its programs say: each a program's name with its answer."""
+
+    make: type
+    submits: str  # the program that submits
+    taken: Answer
+    id: str
+    refused: Answer
+    line: str
+    runs: dict  # a job of guild's that runs
+    foreign: dict  # a job that is not guild's
+    down: dict
+    ends: dict  # it ends jobs without a word
+    array: str  # what an array is called, and its fifth task
+    task: str
+
+
+KINDS = {
+    "slurm": Kind(
+        make=slurm.Slurm,
+        submits="sbatch",
+        taken=Answer("1\n"),
+        id="1",
+        refused=Answer(
+            "",
+            "sbatch: error: invalid partition specified: nonsense\n"
+            "sbatch: error: Batch job submission failed: Invalid partition name specified\n",
+            1,
+        ),
+        line="sbatch: Invalid partition name specified",
+        runs={"squeue": Answer(row(NAME))},
+        foreign={"squeue": Answer(row("other"))},
+        down={
+            "squeue": Answer(
+                "",
+                "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n",
+                1,
+            )
+        },
+        ends={"scancel": Answer()},
+        array="1",
+        task="1_4",
+    ),
+    "pbs": Kind(
+        make=pbs.Pbs,
+        submits="qsub",
+        taken=Answer("12860476.meta-pbs.metacentrum.cz\n"),
+        id="12860476.meta-pbs.metacentrum.cz",
+        refused=Answer("", "qsub: Unknown queue\n", 1),
+        line="qsub: Unknown queue",
+        runs={"qselect": Answer("12860476.meta-pbs.metacentrum.cz\n"), "qstat": of_pbs(NAME)},
+        foreign={"qselect": Answer("12860476.meta-pbs.metacentrum.cz\n"), "qstat": of_pbs("x")},
+        down={
+            "qselect": Answer("12860476.meta-pbs.metacentrum.cz\n"),
+            "qstat": Answer(
+                (OUTPUTS / "pbs" / "refused.json").read_text(),
+                (OUTPUTS / "pbs" / "refused.err").read_text(),
+                255,
+            ),
+        },
+        ends={"qdel": Answer(), "qsig": Answer()},
+        array="1[].meta-pbs.metacentrum.cz",
+        task="1[4].meta-pbs.metacentrum.cz",
+    ),
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def says(tmp_path, monkeypatch, kind):
+    """Has programs answer so, and returns the scheduler of a site that has these alone."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setattr(calling, "_found", {})
+
+    def put(answers):
+        for name, answer in answers.items():
+            (folder / (name + ".out")).write_text(answer.out)
+            (folder / (name + ".err")).write_text(answer.err)
+            script = folder / name
+            script.write_text(
+                f'#!/bin/sh\nprintf "%s\\n" "$@" >>"$0.words"; echo {name} >>"{folder}/calls"\n'
+                f'cat >"$0.stdin"; cat "$0.out"; cat "$0.err" >&2; exit {answer.code}\n'
+            )
+            script.chmod(0o755)
+        return kind.make(Site(str(folder)))
+
+    put.calls = lambda: (
+        (folder / "calls").read_text().split() if (folder / "calls").exists() else []
+    )
+    put.words = lambda name: (folder / (name + ".words")).read_text().splitlines()
+    put.stdin = lambda name: (folder / (name + ".stdin")).read_text()
+    return put
+
+
+def submission(**changed):
+    given = {"script": "#!/bin/bash -l\n:\nexec true\n", "name": NAME, "folder": "/s/runs/1"}
+    return Submission(**{**given, "output": "/s/runs/1/.guild/job.out", "options": {}, **changed})
+
+
+def test_its_methods_are_those_of_the_face(kind):
+    for name, method in inspect.getmembers(face.Scheduler, inspect.isfunction):
+        own = getattr(kind.make, name)
+        assert own is not method or name == "__init__", name
+        assert inspect.signature(own) == inspect.signature(method), name
+    assert kind.make.name in KINDS
+    assert kind.make.task_variable
+
+
+def test_a_job_is_submitted_by_one_call_and_its_script_is_on_stdin(kind, says):
+    scheduler = says({kind.submits: kind.taken})
+
+    assert scheduler.submit(submission()) == kind.id
+    assert says.calls() == [kind.submits]
+    assert says.stdin(kind.submits).endswith(":\nexec true\n")
+    assert any(NAME in word for word in says.words(kind.submits))
+
+
+def test_a_value_that_looks_like_an_option_is_none(kind, says):
+    scheduler = says({kind.submits: kind.taken})
+
+    scheduler.submit(submission(options={"partition": "--version; touch /tmp/x"}))
+
+    said = [word for word in says.words(kind.submits) if "version" in word]
+    before = says.words(kind.submits)[says.words(kind.submits).index(said[0]) - 1]
+    assert said == ["--partition=--version; touch /tmp/x"] or before == "-q"
+
+
+def test_what_it_does_not_take_is_refused_with_its_line(kind, says):
+    with pytest.raises(Refused) as refused:
+        says({kind.submits: kind.refused}).submit(submission())
+
+    assert refused.value.message == kind.line
+
+
+@pytest.mark.parametrize("answer", [Answer(), Answer("thank you\n"), Answer(code=1)])
+def test_without_an_id_and_without_a_refusal_nobody_knows(kind, says, answer):
+    with pytest.raises(Unsure):
+        says({kind.submits: answer}).submit(submission())
+
+
+def test_a_job_of_guilds_is_told_of_by_its_name(kind, says):
+    ((key, (state,)),) = says(kind.runs).query().items()
+
+    assert key == (NAME, None)
+    assert (state.id, state.phase, bool(state.nodes)) == (kind.id, face.RUNS, True)
+    assert isinstance(state.submitted, int)
+    assert (state.how, state.starts, state.restarts) == ("", None, 0)
+
+
+def test_each_of_its_programs_is_called_once_a_look(kind, says):
+    says(kind.runs).query()
+
+    assert sorted(says.calls()) == sorted(kind.runs)
+
+
+def test_other_jobs_of_ones_own_are_none_of_guilds(kind, says):
+    assert says(kind.foreign).query() == {}
+
+
+def test_where_it_cannot_be_asked_it_has_said_nothing(kind, says):
+    with pytest.raises(SchedulerDown) as down:
+        says(kind.down).query()
+
+    assert "connect" in str(down.value)
+    assert "\n" not in str(down.value)
+
+
+def test_an_answer_in_part_is_none(kind, says):
+    said = {
+        name: answer._replace(out=answer.out[: len(answer.out) // 2])
+        for name, answer in kind.runs.items()
+    }
+
+    try:
+        found = says(said).query()
+    except SchedulerDown:
+        return
+    assert found == {}
+
+
+def test_jobs_are_ended_by_one_call_and_told_by_one(kind, says):
+    scheduler = says(kind.ends)
+
+    scheduler.cancel([kind.id, kind.task])
+    scheduler.cancel([kind.id, kind.task], "TERM")
+
+    assert len(says.calls()) == 2
+    words = [word for name in kind.ends for word in says.words(name)]
+    assert words.count(kind.id) == words.count(kind.task) == 2
+    assert any("TERM" in word for word in words)
+
+
+def test_what_is_no_id_of_its_kind_is_not_asked_for(kind, says):
+    scheduler = says({**kind.ends, **kind.runs})
+
+    scheduler.cancel([])
+    scheduler.cancel(["--all", "1; reboot", ""])
+    assert scheduler.history([]) == scheduler.history(["--all"]) == {}
+    assert says.calls() == []
+
+
+def test_a_program_that_is_not_there_has_done_nothing(kind, says):
+    scheduler = says({})
+
+    with pytest.raises(Refused):
+        scheduler.submit(submission())
+    with pytest.raises(SchedulerDown):
+        scheduler.query()
+    with pytest.raises(SchedulerDown):
+        scheduler.cancel([kind.id])
+
+
+def test_a_task_has_an_id_of_its_own(kind, says):
+    assert says({}).task_id(kind.array, 4) == kind.task
