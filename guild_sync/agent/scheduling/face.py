@@ -102,7 +102,8 @@ class Scheduler:
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:
         """End jobs; with `signal`, such as `TERM`, send that to what runs of them instead.
 
-        It goes to the batch shell, which is the runner. Raises SchedulerDown.
+        It goes to the batch shell, which is the runner. Jobs that are over, or wait where there is
+        a signal, are passed over. Raises SchedulerDown, Refused.
         """
         raise NotImplementedError
 
@@ -111,5 +112,8 @@ class Scheduler:
         raise NotImplementedError
 
     def explain(self) -> List[Tuple[str, str]]:
-        """What `guild check` shows of the scheduler: what a line is about, and what it says."""
+        """What `guild check` shows of the scheduler: what a line is about, and what it says.
+
+        Raises SchedulerDown.
+        """
         raise NotImplementedError

@@ -8,8 +8,7 @@ import time
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..machine.children import NotStarted, Said, Unanswered
-from ..protocol import Value
-from . import face, records
+from . import face, options, records
 from .calling import SECONDS, Programs
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
 
@@ -17,7 +16,6 @@ FOLDERS = ("/opt/slurm/bin", "/usr/local/slurm/bin")
 TASK = "SLURM_ARRAY_TASK_ID"  # in a task of an array: its number
 SUBMIT_SECONDS = 60.0
 MOST_TASKS = 200_000  # of all arrays in one answer
-NOTICE = 60  # seconds before the time limit; a tenth of it where that is less
 
 # Whatever commands are asked for: words in English, times in seconds since 1970, the numbers of an
 # array's tasks whole (else they end in `...` behind 64 bytes).
@@ -31,9 +29,8 @@ _OF_SESSION = re.compile(r"SSH_|XDG_|DBUS_|DISPLAY\Z|XAUTHORITY\Z|(TMPDIR|TMP|TE
 
 _OPTIONS = (
     *("time", "partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes"),
-    *("exclude", "nodelist", "reservation"),
+    *("exclude", "nodelist", "reservation", "cpus", "tasks"),
 )
-_NAMED_OTHERWISE = (("cpus", "cpus-per-task"), ("tasks", "ntasks"))
 
 _ROW = "%i|%F|%K|%T|%S|%N|%V|%r|%j"
 _FIELDS = 9
@@ -44,12 +41,13 @@ _SUBMITTED = re.compile(r"([0-9]{1,18})(?:;\S*)?\Z")  # ID, or ID;CLUSTER
 _TASKS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?\Z")
 _COMPLAINT = re.compile(r"\w+: (?:error|fatal): (.*)")
 _FAILED = "Batch job submission failed: "
+_NOT_CANCELLED = "Kill job error on job id"
 # Whoever says this has had no answer of slurmctld, or was not content with the first: what it has
 # sent may be done. No connection at all (`connect failure`) is not among these.
 _DOUBT = re.compile(
     r"timed out|zero bytes|(?:send|receive|shutdown|connection) failure|\bconnection\b|broken pipe"
     r"|standby|temporarily|retrying|interrupted|unexpected|protocol|authentication|credential"
-    r"|munge|header length|socket",
+    r"|munge|header length",
     re.I,
 )
 # Of a job that is over, or that nobody knows: there is nothing to be ended.
@@ -118,12 +116,8 @@ class Slurm(face.Scheduler):
 
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:
         asked = [job for job in ids if _ID.match(job)]
-        if not asked:
-            return
-        said = self._ask(cancel_words(asked, signal, self.site.clusters))
-        left = [line for line in complaints(said) if not _OVER.search(line)]
-        if said.code != 0 and (left or not said.err.strip()):
-            raise SchedulerDown("; ".join(left) or "scancel failed (exit status %d)" % said.code)
+        if asked:
+            cancelled(self._ask(cancel_words(asked, signal, self.site.clusters)))
 
     def task_id(self, id: str, task: int) -> str:
         return "%s_%d" % (id, task)
@@ -167,7 +161,9 @@ def submit_words(job: Submission, clusters: str) -> List[str]:
 
     Each value is a part of the word that names its option, so none is an option of its own.
     """
-    options = job.options
+    if "," in clusters:  # the same id may be a job of each of them
+        raise Refused("a remote is one cluster, not %r" % clusters)
+    asked = job.options
     words = ["sbatch", *_of(clusters), "--parsable"]
     words.append("--job-name=" + job.name)
     words.append("--chdir=" + job.folder)
@@ -177,42 +173,22 @@ def submit_words(job: Submission, clusters: str) -> List[str]:
     # Whatever a site's SBATCH_EXPORT says: a job's environment is ours, without what means the
     # login node, and what its `bash -l` adds. All else has `su` make one, in minutes at worst.
     words.append("--export=ALL")
-    words.append("--requeue" if options.get("requeue") is True else "--no-requeue")
-    words.append("--signal=B:USR2@%d" % notice(options))
+    words.append("--requeue" if asked.get("requeue") is True else "--no-requeue")
+    words.append("--signal=B:USR2@%d" % options.notice(asked))
     if job.tasks is not None:
-        limit = options.get("array-limit")
+        limit = asked.get("array-limit")
         words.append("--array=0-%d%s" % (job.tasks - 1, "%%%s" % limit if limit else ""))
     if job.after:
         words += ["--dependency=afterok:" + ":".join(job.after), "--kill-on-invalid-dep=yes"]
-    for key, option in (*((key, key) for key in _OPTIONS), *_NAMED_OTHERWISE):
-        if options.get(key) is not None:
-            words.append("--%s=%s" % (option, options[key]))
-    more = options.get("options")
+    for key in _OPTIONS:
+        if asked.get(key) is not None:
+            words.append("--%s=%s" % (options.OWN_NAMES.get(key, key), asked[key]))
+    more = asked.get("options")
     words += [str(word) for word in (more if isinstance(more, list) else [])]
     for word in words:
         if not word.isprintable():
             raise Refused("a job has no option with control characters: %r" % word[:80])
     return words
-
-
-def notice(options: Mapping[str, Value]) -> int:
-    """How many seconds before its time limit a job is told of it."""
-    said = options.get("notice")
-    if isinstance(said, int):
-        return said
-    limit = seconds_of(str(options.get("time", "")))
-    return NOTICE if limit is None else max(1, min(NOTICE, limit // 10))
-
-
-def seconds_of(limit: str) -> Optional[int]:
-    """A time limit in seconds; None where it is none. Source: sbatch(1), --time."""
-    found = re.match(r"(?:([0-9]+)-)?([0-9]+)(?::([0-9]+))?(?::([0-9]+))?\Z", limit)
-    if not found:
-        return None
-    days, first, second, third = (int(n) if n else 0 for n in found.groups())
-    if found.group(1) or found.group(4):  # D-H[:M[:S]], H:M:S
-        return ((days * 24 + first) * 60 + second) * 60 + third
-    return first * 60 + second  # M[:S]
 
 
 def query_words(user: int, clusters: str) -> List[str]:
@@ -230,7 +206,8 @@ def history_words(ids: Iterable[str], clusters: str) -> List[str]:
 
 def cancel_words(ids: Sequence[str], signal: str, clusters: str) -> List[str]:
     """How jobs are ended, or the shells of their scripts sent a signal."""
-    how = ["--batch", "--signal=" + signal] if signal else []
+    # A signal for a job that waits scancel sends again and again, for minutes.
+    how = ["--batch", "--signal=" + signal, "--state=RUNNING"] if signal else []
     return ["scancel", *_of(clusters), *how, *ids]
 
 
@@ -260,6 +237,21 @@ def submitted(said: Said) -> str:
     other = [line for line in lines if line not in refused]
     first, rest = (why, other) if why else (other or lines, [])
     raise Refused("sbatch: %s" % _one_line("; ".join(first)), _one_line("; ".join(rest)))
+
+
+def cancelled(said: Said) -> None:
+    """What scancel could not do. Raises SchedulerDown, Refused.
+
+    Of jobs that were over it says so, or only has an exit status.
+    """
+    left = [line for line in complaints(said) if not _OVER.search(line)]
+    if said.code == 0 or not (left or said.code < 0):
+        return
+    if said.code < 0 or not all(line.startswith(_NOT_CANCELLED) for line in left):
+        raise SchedulerDown(complaint(said))
+    if any(_DOUBT.search(line) or "contact" in line for line in left):
+        raise SchedulerDown("; ".join(left))
+    raise Refused("scancel: %s" % _one_line("; ".join(left)))
 
 
 def complaints(said: Said) -> List[str]:
@@ -317,8 +309,7 @@ def _numbers(tasks: str, most: int) -> Iterator[Optional[int]]:
 def _state(job: str, word: str, reason: str, nodes: str, starts: str, at: str) -> JobState:
     reason = "" if reason == "None" else _one_line(reason)
     phase, how = phase_of(word, reason)
-    waits = phase in (face.WAITS, face.HELD)
-    expected = _number(starts) if waits else None
+    expected = _number(starts) if phase == face.WAITS else None
     return JobState(job, phase, word, how, reason, _text(nodes), expected, _number(at))
 
 
