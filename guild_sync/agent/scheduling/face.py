@@ -91,7 +91,8 @@ class Scheduler:
     def query(self) -> Dict[JobName, List[JobState]]:
         """All jobs of this login that the scheduler still knows and that are guild's, by name.
 
-        Of several with the same name the newest is last. Raises SchedulerDown.
+        Of several with the same name the newest is last. Tasks of an array that ended before they
+        began are told of together, without a number, or not at all. Raises SchedulerDown.
         """
         raise NotImplementedError
 

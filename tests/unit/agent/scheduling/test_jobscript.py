@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.agent.scheduling import jobscript, records
-from guild_sync.agent.scheduling.slurm import TASK
+from guild_sync.agent.scheduling.slurm import Slurm
 
 # What a script becomes: it says which words it was given.
 SHOW = [sys.executable, "-c", "import sys; print(sys.argv[1:])"]
@@ -67,7 +67,7 @@ def listed(tmp_path: Path) -> Path:
 
 def of_array(top: Path, first: int = 0) -> str:
     argv, runs, names = SHOW, str(top / "runs"), str(top / "listed")
-    return jobscript.text_of_array(argv, ["echo set up"], runs, names, TASK, first)
+    return jobscript.text_of_array(argv, ["echo set up"], runs, names, Slurm.task_variable, first)
 
 
 @pytest.mark.parametrize(("first", "task", "run_id"), [(0, 0, 0), (0, 2, 2), (1, 1, 2)])
