@@ -6,7 +6,6 @@ import re
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..protocol import PBS, SLURM, Value
-from . import qsub
 
 DEFAULT_NOTICE = 60  # seconds
 _MOST_LINES, _LONGEST = 100, 4096
@@ -138,6 +137,8 @@ def _faults(options: Mapping[str, Value], scheduler: str, of_remote: bool) -> It
                 if why := why_no_option(option, scheduler):
                     yield "options: %s" % why
     if scheduler == PBS:
+        from . import qsub  # it brings what starts programs
+
         yield from qsub.faults(
             {key: it for key, it in options.items() if key in known and known[key].fits(it)}
         )

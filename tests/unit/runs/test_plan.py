@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from projects import Cluster
 from support import Guild, project
 
 from guild_sync.agent.protocol import NO_DEVICES, Job, Value
@@ -365,19 +366,10 @@ pipe: {steps: [op, plain], job: {time: 1-0}}
 """
 
 
-class Cluster(LocalHost):
-    """This machine, as one whose runs are jobs."""
-
-    def __init__(self, home: str) -> None:
-        super().__init__(home)
-        options: dict[str, Value] = {"partition": "gpu", "gpus": 4}
-        self.scheduler = {"type": "slurm", "path": "", "clusters": "", "options": options}
-
-
 @pytest.fixture
 def cluster(here: LocalHost, guild: Guild) -> Cluster:
     project(guild.folder, OF_JOBS)
-    return Cluster(here.home)
+    return Cluster(here.home, partition="gpu", gpus=4)
 
 
 def submit_of(request: Request, host: LocalHost) -> dict[str, Value] | None:

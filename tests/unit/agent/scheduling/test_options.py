@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from guild_sync.agent.protocol import SLURM, Value
@@ -216,3 +219,15 @@ def test_setup_is_lines() -> None:
 def test_sbatch_has_names_of_its_own_for_two_keys() -> None:
     assert set(options.OWN_NAMES) <= set(options.KEYS)
     assert not {*options.KEYS} & {*options.REMOTE_KEYS}
+
+
+def test_whoever_reads_a_config_file_loads_nothing_that_starts_programs() -> None:
+    code = (
+        "import sys; from guild_sync.agent.scheduling.options import checked;"
+        "checked({'time': 1}, 'slurm', of_remote=True);"
+        "print(*sorted(name for name in sys.modules if 'scheduling' in name));"
+        "print('subprocess' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    package = "guild_sync.agent.scheduling"
+    assert done.stdout.decode().split() == [package, f"{package}.options", "False"]
