@@ -408,8 +408,9 @@ def test_a_run_that_is_started_again_asks_as_before_unless_it_is_said_otherwise(
     kept = {"time": "4:00:00", "mem": "2G", "gpus": 2, "options": ["--exclusive"]}
     for request in (Request(again=staged), Request(like=staged)):
         assert submit_of(request, cluster) == kept
-    changed = Request(again=staged, job={"time": "5"}, needs={"gpus": 1})
-    assert submit_of(changed, cluster) == {**kept, "time": "5", "gpus": 1}
+    assert submit_of(Request(again=staged, job={"time": "5"}), cluster) == {**kept, "time": "5"}
+    both = Request(again=staged, job={"time": "5"}, needs={"gpus": 1})
+    assert submit_of(both, cluster) == {**kept, "time": "5", "gpus": 1}
 
 
 def test_a_batch_and_each_of_its_trials_ask_for_the_same(cluster: Cluster) -> None:
