@@ -87,6 +87,8 @@ def test_a_key_that_is_none_is_named_with_what_was_meant() -> None:
     assert checked({"tiem": 1}) == ["tiem: is not a key of job (did you mean time?)"]
     assert checked({"x\n": 1}) == ["'x\\n': is not a key of job"]
     assert len(checked({"time": "x", "cpus": "x", "zzz": 1})) == 3
+    assert [len(fault) < 100 for fault in checked({"x" * 10_000: "y" * 10_000})] == [True]
+    assert checked({str(number): 1 for number in range(10_000)}) == ["has more than 100 keys"]
 
 
 def test_where_the_scheduler_is_the_remote_alone_says() -> None:
