@@ -174,7 +174,7 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     if target.scheduler is not None and request.gpus:
         raise UsageError(
             f"the scheduler of {target.name} says which GPUs a run has, not --gpus {request.gpus}",
-            "Say how many: --gpus 1",
+            "Say how many, such as --gpus 1, or none: --no-gpus",
         )
     prepared = plan(request, target)
     wait_free = may_wait and args.is_set("--wait-free") and target.scheduler is None

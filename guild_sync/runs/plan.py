@@ -11,7 +11,6 @@ from guild_sync.agent.protocol import RUN_ENV, Job, NeedsForm, SchedulerForm, Va
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.guildfile import batch_files
 from guild_sync.hosts.base import Host, on, option
-from guild_sync.jobs import cluster
 from guild_sync.jobs.job import job_of, plain_values, single_job, with_secrets
 from guild_sync.jobs.needs import request_of
 from guild_sync.jobs.notes import Notes, random_seed_of, seed_variable
@@ -96,8 +95,9 @@ def _of_scheduler(launch: Launch, host: Host, scheduler: SchedulerForm) -> Launc
     Raises GuildError where it asks for what the scheduler cannot be asked for.
     """
     from guild_sync.agent.scheduling import options  # most hosts have none
+    from guild_sync.jobs import cluster
 
-    asked = options.merged(scheduler["options"], cluster.submitted(launch.job).get("submit", {}))
+    asked = cluster.asked_of(scheduler, launch.job)
     if faults := options.checked(asked, scheduler["type"]):
         raise GuildError(f"{clean(launch.name)} cannot be a job{on(host)}: {faults[0]}")
     passed_over = [
