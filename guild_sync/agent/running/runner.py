@@ -102,7 +102,7 @@ def run(
     try:
         # Only under the lock is it certain that nobody else has started, or run, it meanwhile.
         if allocation:
-            allocation.reopen(directory)
+            allocation.enter(directory)
         state = rundir.status(directory).text
         if state != only if only else state not in WAITING:
             raise AgentError("run %s was started already" % _id(directory), kind="busy")

@@ -120,12 +120,15 @@ class Allocation:
         # The claim is ours: no other job runs it, and no machine starts what is a job.
         return held if held is not None else locks.hold(guild, force=True)
 
-    def reopen(self, directory: str) -> None:
-        """Let a run that is held, and that its scheduler has started again, begin from its
-        beginning. Raises AgentError where it has ended meanwhile."""
+    def enter(self, directory: str) -> None:
+        """Let a run that is held begin, one that its scheduler has started again from its
+        beginning. Raises AgentError where it is another's by now, or has ended."""
+        name = os.path.basename(directory)
+        if read(directory) != self._claimed or not rundir.is_job(directory):
+            raise AgentError("run %s is not job %s any more" % (name, self._claimed.job))
         if not self._claimed.restarts:
             return
         if rundir.read_attr(directory, "exit_status") is not None:
-            raise AgentError("run %s has ended" % os.path.basename(directory), kind="busy")
+            raise AgentError("run %s has ended" % name)
         rundir.mark(directory, rundir.PENDING)
         rundir.put_attempt_aside(directory)

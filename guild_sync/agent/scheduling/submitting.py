@@ -11,14 +11,14 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator, NamedTuple
+from typing import Dict, Iterator, NamedTuple, Optional
 
 from ..errors import AgentError
 from ..machine.children import agent_argv
 from ..protocol import WAITING, SchedulerForm, Value, now
 from ..store import identity, inside, locks, rundir
 from ..store.job import read_job
-from . import claims, jobscript, records
+from . import claims, jobscript, options, records
 from .face import Refused, Scheduler, SchedulerDown, Site, Submission, Unsure
 from .records import Record
 
@@ -43,8 +43,8 @@ def submit(home: str, directory: str, form: SchedulerForm, sends_secrets: bool =
             return record.id
         site = Site(form["path"], form["clusters"])
         scheduler = records.scheduler(form["type"], site)
-        options = _options(directory, form)
-        _refuse_secrets(form["type"], options, sends_secrets)
+        wanted = _wanted(directory, form)
+        _refuse_secrets(form["type"], wanted, sends_secrets)
         is_new = not rundir.is_job(directory)
         if is_new or record is None:
             record = Record(
@@ -53,13 +53,13 @@ def submit(home: str, directory: str, form: SchedulerForm, sends_secrets: bool =
                 records.name_of(os.path.basename(directory)),
                 now(),
                 agent=os.path.basename(agent_argv()[-1]),
-                requeue=options.get("requeue") is True,
-                time=str(options.get("time", "")),
+                requeue=wanted.get("requeue") is True,
+                time=_limit(wanted),
             )
         if is_new:
             _make_job(home, directory, record)
         records.expect(home, os.path.basename(directory))
-        job = _submission(directory, options, turn.handle)
+        job = _submission(directory, wanted, turn.handle)
         work = _Work(home, directory, record, scheduler, job)
         return _submitted(work, is_new, turn.is_certain)
 
@@ -116,15 +116,31 @@ def _turn(directory: str) -> Iterator[_Turn]:
         os.close(fd)
 
 
-def _options(directory: str, form: SchedulerForm) -> Dict[str, Value]:
-    """What the job gets: what the run says goes before what its host says."""
-    return {**form["options"], **read_job(directory).get("submit", {})}
+def _wanted(directory: str, form: SchedulerForm) -> Dict[str, Value]:
+    """What the job asks for: what the run says goes before what its host says.
+
+    It is checked again here: a run may have come from anywhere. Raises AgentError.
+    """
+    of_run = read_job(directory).get("submit", {})
+    layers = (form["options"], of_run)
+    faults = [fault for layer in layers for fault in options.checked(layer, form["type"])]
+    if faults:
+        raise AgentError("job: %s" % faults[0], kind="refused")
+    return options.merged(*layers)
 
 
-def _refuse_secrets(kind: str, options: Dict[str, Value], are_sent: bool) -> None:
+def _limit(wanted: Dict[str, Value]) -> str:
+    """The time limit as people read it, `4:00:00`; empty where none is asked for."""
+    seconds = options.seconds(wanted.get("time"))
+    if seconds is None:
+        return ""
+    return "%d:%02d:%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60)
+
+
+def _refuse_secrets(kind: str, wanted: Dict[str, Value], are_sent: bool) -> None:
     """Refuse a run whose secrets its starter has: a scheduler keeps the variables that it is
     given in files, and its accounting may, too."""
-    if are_sent and not options.get("setup"):
+    if are_sent and not options.setup(wanted):
         raise AgentError(
             "values of env-secrets are not given to %s, which would keep them in files" % kind,
             "Have the job set them from a file of yours there, which nobody else may read:\n"
@@ -151,15 +167,13 @@ def _make_job(home: str, directory: str, record: Record) -> None:
         locks.release(guild, held)
 
 
-def _submission(directory: str, options: Dict[str, Value], handle: int) -> Submission:
-    setup = options.get("setup")
-    lines = [line for line in setup if isinstance(line, str)] if isinstance(setup, list) else []
+def _submission(directory: str, wanted: Dict[str, Value], handle: int) -> Submission:
     return Submission(
-        jobscript.text(agent_argv("job", directory), lines),
+        jobscript.text(agent_argv("job", directory), options.setup(wanted)),
         records.name_of(os.path.basename(directory)),
         directory,
         os.path.join(rundir.guild_dir(directory), records.OUTPUT),
-        options,
+        wanted,
         handles=(handle,),
     )
 
@@ -176,7 +190,7 @@ class _Work(NamedTuple):
 
 def _submitted(work: _Work, is_new: bool, is_certain: bool) -> str:
     """The id of the job: submitted where it is new, else looked for first."""
-    until = time.time() + (0 if is_certain else _SUBMITS) + _APPEARS
+    until = time.monotonic() + (0 if is_certain else _SUBMITS) + _APPEARS
     for is_unheard in (False, True) if is_new else (True,):
         found = _found(work, until) if is_unheard else ""
         if found:
@@ -187,23 +201,32 @@ def _submitted(work: _Work, is_new: bool, is_certain: bool) -> str:
             return _noted(work, work.scheduler.submit(work.job))
         except Refused as e:
             # The second may be refused for the first: that had the last place that there was.
-            found = _found(work, 0) if is_unheard else ""
-            if found:
-                return _noted(work, found)
-            records.put_aside(work.home, work.directory)
-            raise AgentError(e.message, e.hint, e.kind) from None
-        except Unsure:
-            until = time.time() + _APPEARS
-    found = _found(work, until)
+            return _given_up(work, e, time.monotonic() if is_unheard else None)
+        except Unsure as e:
+            refusal = Refused("%s, and it knows no job of the run" % e)
+            until = time.monotonic() + _APPEARS
+    return _given_up(work, refusal, until)
+
+
+def _given_up(work: _Work, why: Refused, until: Optional[float]) -> str:
+    """Have the run be no job, unless one appears by then; its id, else `why` is raised.
+
+    One that turns up later finds that it is none (claims.py).
+    """
+    found = "" if until is None else _found(work, until)
     if found:
         return _noted(work, found)
-    run_id = os.path.basename(work.directory)
-    raise AgentError(
-        "%s has not said whether it has taken run %s, and knows no job of it"
-        % (work.record.scheduler, run_id),
-        "The run stays pending until that is known: guild runs info %s" % run_id,
-        "unsure",
-    )
+    guild = rundir.guild_dir(work.directory)
+    held = locks.hold(guild)
+    if held is not None:
+        try:
+            claimed = claims.read(work.directory)  # only now none begins any more
+            if claimed is not None:
+                return _noted(work, claimed.job)
+            records.put_aside(work.home, work.directory)
+        finally:
+            locks.release(guild, held)
+    raise why
 
 
 def _found(work: _Work, until: float) -> str:
@@ -224,11 +247,11 @@ def _found(work: _Work, until: float) -> str:
                 return ids[-1]
         except SchedulerDown as e:
             down = str(e)
-        if time.time() >= until:
+        if time.monotonic() >= until:
             if down:
                 raise AgentError("cannot ask the scheduler: %s" % down, kind="scheduler")
             return ""
-        time.sleep(min(_LOOK, max(0.0, until - time.time())))
+        time.sleep(min(_LOOK, max(0.0, until - time.monotonic())))
 
 
 def _known(directory: str) -> str:
