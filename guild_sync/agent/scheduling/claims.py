@@ -113,8 +113,11 @@ class Allocation:
         return self._record.requeue and not self.is_out_of_time and not is_told
 
     def hold(self, guild: str) -> Optional[int]:
-        """The run's lock, as `locks.hold`, once whoever looks at the run has let go of it."""
-        until = time.monotonic() + _PATIENCE
+        """The run's lock, as `locks.hold`, once whoever looks at the run has let go of it.
+
+        What a job was before it was started again has ended.
+        """
+        until = time.monotonic() + (0 if self._claimed.restarts else _PATIENCE)
         while (held := locks.hold(guild)) is None and time.monotonic() < until:
             time.sleep(_LOOK)
         # The claim is ours: no other job runs it, and no machine starts what is a job.
