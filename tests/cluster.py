@@ -29,7 +29,7 @@ from support import Guild, wait_until
 USER = "hpcuser"
 _UIDS = range(61200, 65000)  # which Debian and systemd leave alone, but for services of a moment
 TOP = Path("/var/tmp")  # a pytest's own folder is closed to the cluster's user
-PREFIX = "guild-tests-cluster-"
+PREFIX = "guild-tests-slurm-"
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child")
 _START_SECONDS = 60
 

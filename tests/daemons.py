@@ -15,7 +15,7 @@ from guild_sync.agent.store import locks
 
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 # In the namespace: whose it is, by which a later session finds what a killed one has left.
-OWNER = "/etc/guild-tests-owner"
+OWNER = "/etc/guild-tests-session"
 
 
 class Daemons:
