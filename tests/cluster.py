@@ -153,6 +153,21 @@ class Cluster:
         wait_until(lambda: self.job(job_id).state in states, f"job {job_id} in {states}")
         return self.job(job_id)
 
+    def processes(self) -> dict[int, str]:
+        """What runs on the login node as its user, but for ssh's own: command lines by pid."""
+        found = {pid: daemons.command(pid) for pid in self._daemons.processes(self.uid)}
+        return {
+            pid: command
+            for pid, command in found.items()
+            if command and not command.startswith("sshd: ") and not daemons.is_in_container(pid)
+        }
+
+    def cut_connections(self) -> None:
+        """End the connections to the login node; what was started through them goes on."""
+        for pid in self._daemons.processes(self.uid):
+            if daemons.command(pid).startswith("sshd: "):
+                daemons.kill(pid)
+
     # What is counted, and what goes wrong.
 
     def calls(self, name: str = "") -> list[Call]:
