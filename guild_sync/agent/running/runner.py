@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 BUILTINS = ("queue", "series")
 _PATIENCE = 600.0  # seconds in which a run's end is to be written where that cannot be done at once
 _PAUSE = 0.5
+_GRACE = 0.5  # seconds for a signal that others have by now
 
 
 def main(directory: str, report_fd: int, only: str = "", echo: str = "", waits: str = "") -> int:
@@ -286,7 +287,7 @@ def _attempts(
         with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
             pass_on = Output(output, echo)
             ended = _attempt(work, told, pass_on, on_start, stdin)
-            if work.allocation:
+            if os.environ.get(protocol.IN_JOB):
                 ended = _end_in_job(work.allocation, ended, told)
             stopped = now()
             if retries and not told.signal and retries.is_due(ended, pass_on):
@@ -305,13 +306,16 @@ def _attempts(
             return ended.code
 
 
-def _end_in_job(allocation: Allocation, ended: Ended, told: Told) -> Ended:
-    """How an operation has ended in a job, where all of its processes get a signal at once."""
+def _end_in_job(allocation: Optional[Allocation], ended: Ended, told: Told) -> Ended:
+    """How an operation has ended in a job: a signal to that goes to all of its processes, one by
+    one, and ours may be on its way."""
     if ended.code != 0 and not ended.is_told:
-        told.wait(allocation.grace)
+        told.wait(_GRACE)
         if told.signal:
             return _end_told(allocation, told)
-    return ended._replace(ended_by=allocation.ended_by or ended.ended_by)
+    if allocation and allocation.ended_by:
+        return ended._replace(ended_by=allocation.ended_by)
+    return ended
 
 
 def _end_told(allocation: Optional[Allocation], told: Told) -> Ended:

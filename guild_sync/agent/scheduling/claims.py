@@ -84,10 +84,6 @@ def _note_job(directory: str, mine: Claim) -> None:
 class Allocation:
     """A job of a scheduler as its runner knows it: what it is told, and why it may end."""
 
-    # Seconds in which a signal comes that others of the job have by now: Slurm sends it to all of
-    # a job's processes, one by one.
-    grace = 0.5
-
     def __init__(self, record: Record, claimed: Claim) -> None:
         self.is_out_of_time = False
         self._record = record

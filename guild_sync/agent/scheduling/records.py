@@ -130,8 +130,10 @@ def agents(home: str) -> Set[str]:
 
 def expect(home: str, run_id: str) -> None:
     """Have the run looked at from now on: before it is submitted."""
-    os.makedirs(_index(home), exist_ok=True)
-    atomic.write_atomically(os.path.join(_index(home), run_id), "%d\n" % now())
+    path = os.path.join(_index(home), run_id)
+    if not os.path.exists(path):
+        os.makedirs(_index(home), exist_ok=True)
+        atomic.write_atomically(path, "%d\n" % now())
 
 
 def forget(home: str, run_id: str) -> None:

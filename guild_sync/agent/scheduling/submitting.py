@@ -38,30 +38,34 @@ def submit(home: str, directory: str, form: SchedulerForm, sends_secrets: bool =
     may be one of which nothing can be told.
     """
     with _turn(directory) as turn:
-        record = records.read(directory)
+        # A job that came with a run which is staged, in an archive or so, is none of this start.
+        is_new = not rundir.is_job(directory) or rundir.status(directory).text == "staged"
+        record = None if is_new else records.read(directory)
         if record is not None and record.id:
             return record.id
-        site = Site(form["path"], form["clusters"])
-        scheduler = records.scheduler(form["type"], site)
         wanted = _wanted(directory, form)
         _refuse_secrets(form["type"], wanted, sends_secrets)
-        is_new = not rundir.is_job(directory)
-        if is_new or record is None:
-            record = Record(
-                form["type"],
-                site,
-                records.name_of(os.path.basename(directory)),
-                now(),
-                agent=os.path.basename(agent_argv()[-1]),
-                requeue=wanted.get("requeue") is True,
-                time=_limit(wanted),
-            )
+        record = record or _record(directory, form, wanted)
+        scheduler = records.scheduler(record.scheduler, record.site)
         if is_new:
             _make_job(home, directory, record)
         records.expect(home, os.path.basename(directory))
         job = _submission(directory, wanted, turn.handle)
         work = _Work(home, directory, record, scheduler, job)
         return _submitted(work, is_new, turn.is_certain)
+
+
+def _record(directory: str, form: SchedulerForm, wanted: Dict[str, Value]) -> Record:
+    """The job that a run is to be."""
+    return Record(
+        form["type"],
+        Site(form["path"], form["clusters"]),
+        records.name_of(os.path.basename(directory)),
+        now(),
+        agent=os.path.basename(agent_argv()[-1]),
+        requeue=wanted.get("requeue") is True,
+        time=_limit(wanted),
+    )
 
 
 def is_submitting(directory: str) -> bool:
@@ -158,6 +162,8 @@ def _make_job(home: str, directory: str, record: Record) -> None:
     try:
         if rundir.status(directory).text not in WAITING:
             raise AgentError("run %s was started already" % run_id, kind="busy")
+        if rundir.is_job(directory):
+            records.put_aside(home, directory)
         rundir.mark(directory, rundir.PENDING)
         for mark in (rundir.STAGED, rundir.LOCK_IMPORTED):
             rundir.unmark(directory, mark)

@@ -32,7 +32,7 @@ def start(
     begun = _begun(directory, run_id)
     if begun is not None:
         return begun
-    if rundir.is_job(directory):
+    if rundir.is_queued(directory):
         return _started(directory, "pending")
     runner = start_runner(directory, secrets=secrets, wait_free=wait_free)
     waits = rundir.waits_for(directory) is not None

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 from little_slurm import LittleSlurm
 
+from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import ENDED_BY, Value
 from guild_sync.agent.scheduling import claims, records
 from guild_sync.agent.scheduling.claims import Allocation, Claim
@@ -237,3 +238,17 @@ def test_a_runs_lock_is_waited_for_and_then_taken_from_a_machine_that_cannot_be_
     again = allocation.hold(guild)
     assert again is not None
     locks.release(guild, again)
+
+
+def test_a_run_that_was_taken_from_its_job_is_not_begun_by_it(slurm: LittleSlurm) -> None:
+    """Whoever has given it up held the run at that moment."""
+    slurm.submit()
+    assert slurm.record is not None
+    allocation = Allocation(slurm.record, Claim("1"))
+    assert claims.claim(str(slurm.run), Claim("1")) == ""
+    records.put_aside(slurm.home, str(slurm.run))
+    with pytest.raises(AgentError, match="is not job 1 any more"):
+        allocation.enter(str(slurm.run))
+    slurm.submit()
+    with pytest.raises(AgentError, match="is not job 1 any more"):
+        allocation.enter(str(slurm.run))

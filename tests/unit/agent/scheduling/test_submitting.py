@@ -263,3 +263,23 @@ def test_a_record_that_is_damaged_is_looked_up_before_it_is_submitted_again(
     (slurm.guild / "JOB").write_text("{")
     assert slurm.submit() == "1"
     assert slurm.jobs == ["1"]
+
+
+def test_a_job_that_came_with_a_staged_run_is_none_of_this_home(slurm: LittleSlurm) -> None:
+    """As out of an archive: whoever made that says nothing of what is in the queue here."""
+    slurm.submit()
+    rundir.unmark(str(slurm.run), "PENDING")
+    rundir.mark(str(slurm.run), "STAGED")
+    assert slurm.submit() == "2"
+    rundir.unmark(str(slurm.run), "PENDING")
+    rundir.mark(str(slurm.run), "STAGED")
+    assert spawn.start(slurm.home, A)["status"] == "running"
+
+
+def test_a_job_that_has_begun_before_its_id_was_heard_is_the_one(slurm: LittleSlurm) -> None:
+    slurm.submit()
+    records.write(str(slurm.run), slurm.record._replace(id=""))  # type: ignore[union-attr]
+    assert slurm.become("1").wait() == 0
+    records.write(str(slurm.run), slurm.record._replace(id=""))  # type: ignore[union-attr]
+    (slurm.folder / "down").touch()  # nobody has to be asked
+    assert slurm.submit() == "1"
