@@ -74,7 +74,9 @@ class Pbs(face.Scheduler):
             raise Refused("job: %s" % faults[0])
         words = qsub.submit_words(job, options.seconds(job.options.get("time")))
         try:
-            said = self._programs.call(words, _SETTINGS, SUBMIT_SECONDS, qsub.script(job))
+            said = self._programs.call(
+                words, _SETTINGS, SUBMIT_SECONDS, qsub.script(job), job.handles
+            )
         except NotStarted as e:
             raise Refused(str(e)) from None
         except Unanswered as e:

@@ -83,6 +83,12 @@ def restage(
         # We hold it: what waited for its turn there does so no more.
         is_forsaken = inside.exists(rundir.guild_dir(directory), rundir.LOCK_WAITS)
         is_pending = rundir.status(directory).text == "pending" and not is_forsaken
+        if is_pending and rundir.is_job(directory) and not force:
+            raise AgentError(
+                "run %s waits in the queue of its scheduler" % run_id,
+                "Stop it first: guild stop %s" % run_id,
+                "refused",
+            )
         if is_pending and not rundir.was_ready(directory):
             raise AgentError(
                 "run %s is being made, or the guild that made it was killed" % run_id,
@@ -91,6 +97,7 @@ def restage(
             )
         rundir.mark(directory, rundir.PENDING)
         rundir.unmark(directory, rundir.LOCK_WAITS)  # of a runner that was killed
+        _be_no_job(home, directory)
         rundir.put_attempt_aside(directory)
         _forget_end(directory)
         guild = rundir.guild_dir(directory)
@@ -129,6 +136,13 @@ def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:
         return AgentError("run %s is running%s" % (name, where), hint, "refused")
 
     return AtRest(directory, refusal, force=force)
+
+
+def _be_no_job(home: str, directory: str) -> None:
+    if rundir.is_job(directory):
+        from ..scheduling import records  # most hosts have no scheduler
+
+        records.put_aside(home, directory)
 
 
 def _forget_end(directory: str) -> None:
