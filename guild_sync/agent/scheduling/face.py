@@ -76,7 +76,7 @@ class SchedulerDown(Exception):
 
 
 class Scheduler:
-    """A scheduler of a site. Each method but `explain` and `task_id` asks it, and once."""
+    """A scheduler of a site. Each method but `task_id` asks it, by as few calls as it takes."""
 
     name = ""
     task_variable = ""  # that has the number of a job which is one of an array

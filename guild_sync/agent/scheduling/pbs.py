@@ -19,7 +19,7 @@ from ..store import rundir
 from . import face, options, qsub, records
 from .calling import SECONDS, Programs
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
-from .qsub import ID, complaint, shown
+from .qsub import ID, NO_CONNECTION, complaint, is_in_doubt, shown
 
 FOLDERS = ("/opt/pbs/bin", "/opt/pbs/default/bin")
 SUBMIT_SECONDS = 60.0
@@ -100,9 +100,8 @@ class Pbs(face.Scheduler):
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:
         """With a signal all processes of a job get it, and not its runner alone."""
         asked = [id for id in ids if ID.match(id)]
-        why = _why_not(self._said(*cancel_words(asked, signal))) if asked else ""
-        if why:
-            raise SchedulerDown(why)
+        if asked:
+            cancelled(self._said(*cancel_words(asked, signal)))
 
     def task_id(self, id: str, task: int) -> str:
         return id.replace("[]", "[%d]" % task)
@@ -133,6 +132,15 @@ def stat_words(ids: Sequence[str], *flags: str) -> List[str]:
 
 def cancel_words(ids: Sequence[str], signal: str = "") -> List[str]:
     return ["qsig", "-s", signal, *ids] if signal else ["qdel", *ids]
+
+
+def cancelled(said: Said) -> None:
+    """What qdel or qsig could not do. Raises SchedulerDown, Refused."""
+    why = _why_not(said)
+    if why and (said.code < 0 or NO_CONNECTION.search(said.err) or is_in_doubt(said)):
+        raise SchedulerDown(why)
+    if why:
+        raise Refused(why)
 
 
 def jobs_in(said: Said) -> Dict[str, Dict[str, Value]]:

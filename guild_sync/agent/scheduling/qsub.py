@@ -34,11 +34,10 @@ _OF_W = {
     "block": "waits for the job",
     "interactive": "waits",
 }
-# With these the server, or the line to it, has failed in between, and may have taken the job.
 _IN_DOUBT = re.compile(
     "protocol error|system error|internal error|end of file|timed out|connection|broken pipe", re.I
 )
-_NO_CONNECTION = re.compile(r"qsub: cannot connect to server ")
+NO_CONNECTION = re.compile(r"(?:\bq[a-z]+: cannot|Couldn't) connect to (?:server|cluster)\b")
 
 
 def faults(options: Mapping[str, Value]) -> Iterator[str]:
@@ -163,15 +162,19 @@ def script(job: Submission) -> str:
 
 def submitted_id(said: Said) -> str:
     """The id in an answer of qsub. Raises Refused, Unsure."""
-    for line in reversed(said.out.splitlines()):
-        if ID.match(line.strip()):
-            return line.strip()
+    found = [line.strip() for line in said.out.splitlines() if ID.match(line.strip())]
+    if found and said.code == 0:
+        return found[-1]
     why = complaint(said)
-    if _NO_CONNECTION.search(said.err):
-        raise Refused(why)
-    if said.code <= 0 or not said.err.strip() or _IN_DOUBT.search(said.err):
+    # Whoever wraps qsub may fail when a job is there.
+    if found or said.code <= 0 or not said.err.strip() or is_in_doubt(said):
         raise Unsure(why)
     raise Refused(why)
+
+
+def is_in_doubt(said: Said) -> bool:
+    """Whether the server, or the line to it, has failed when it may have done what it was told."""
+    return not NO_CONNECTION.search(said.err) and bool(_IN_DOUBT.search(said.err))
 
 
 def complaint(said: Said) -> str:

@@ -370,8 +370,23 @@ def test_a_job_that_is_over_by_now_needs_no_end(site, err):
 def test_a_job_that_cannot_be_ended_is_told_of(site):
     site("qdel", "", "qdel: Unknown Job Id 120\nqdel: Unauthorized Request  210\n", 210)
 
-    with pytest.raises(SchedulerDown, match="Unauthorized Request  210"):
+    with pytest.raises(Refused, match="qdel: Unauthorized Request  210"):
         site.pbs.cancel(["120", "210"])
+
+
+@pytest.mark.parametrize(
+    "err",
+    [
+        "Connection refused\nqsig: cannot connect to server pbs (errno=15010)\n",
+        "Couldn't connect to cluster: pbs\n",
+        "qdel: Batch protocol error 1.pbs\n",
+    ],
+)
+def test_a_server_that_cannot_be_told_of_a_job_is_down(site, err):
+    site("qdel", "", err, 162)
+
+    with pytest.raises(SchedulerDown):
+        site.pbs.cancel(["1.pbs"])
 
 
 def test_a_command_that_is_not_there_is_a_refusal_to_submit_and_else_a_scheduler_that_is_down(site):

@@ -213,6 +213,7 @@ def test_what_pbs_does_not_take_is_refused_with_its_line(code, err):
         Said(139, "", "qsub: PBS server internal error\n"),
         Said(138, "", "qsub: System error: \n"),
         Said(1, "", ""),
+        Said(1, "24.pbs\n", "qsub: our wrapper cannot write its log\n"),
     ],
 )
 def test_without_an_answer_that_is_one_a_job_may_have_been_taken(said):
