@@ -106,6 +106,7 @@ def submit_words(job: Submission, seconds: Optional[int]) -> List[str]:
         "-f",  # else a process of it stays for a while, and holds our pipes
         *("-C", ""),  # no line of the script is an option
         *("-S", "/bin/bash"),
+        # 230 characters and more since qstat has JSON (PBS_MAXJOBNAME); once it was 15.
         *("-N", job.name),
         *("-j", "oe", "-o", "/dev/null"),  # the script says where to
         # Of an array PBS takes no other: the claim of a run keeps it from running twice.
