@@ -1,8 +1,8 @@
 """The programs of PBS, as far as guild uses them: scripts in a folder, which run jobs here.
 
 They are no PBS. What they say has the form of what others have recorded (tests/unit/agent/
-scheduling/outputs/pbs), and a job is begun as pbs_mom does it: a login shell in a session of its
-own reads the path of the script from its stdin.
+scheduling/outputs/pbs), and a job is begun as pbs_mom does it: a program is started in a session of
+its own, with a `-` before its name, and with none of the variables of who has submitted it.
 """
 
 from __future__ import annotations
@@ -63,27 +63,25 @@ def begin(job):
     null = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):
         os.dup2(null, handle)
-    shell = subprocess.Popen(
-        ["-bash"], executable="/bin/bash", env=variables, cwd=os.environ["HOME"],
-        stdin=subprocess.PIPE, start_new_session=True, text=True,
+    program, *words = job["words"][job["words"].index("--") + 1 :]
+    top = subprocess.Popen(
+        ["-" + os.path.basename(program), *words], executable=program, env=variables,
+        cwd=os.environ["HOME"], start_new_session=True,
     )
     with open(os.path.join(FOLDER, job["id"] + ".sid"), "w") as file:
-        file.write(str(shell.pid))
-    shell.communicate(job["script"] + "\\n")
+        file.write(str(top.pid))
+    top.wait()
     with open(os.path.join(FOLDER, job["id"] + ".exit.new"), "w") as file:
-        file.write(str(shell.returncode))
+        file.write(str(top.returncode))
     os.rename(file.name, file.name[:-4])
     os._exit(0)
 
 
 def qsub():
-    text = sys.stdin.read()
+    if "nonsense" in WORDS:
+        sys.exit("qsub: Unknown queue")
     id = "%d.pbs" % (len(jobs()) + 1)
-    script = os.path.join(FOLDER, id + ".SC")
-    with open(script, "w") as file:
-        file.write(text)
-    os.chmod(script, 0o700)
-    job = dict(id=id, script=script, Job_Name=WORDS[WORDS.index("-N") + 1], words=WORDS)
+    job = dict(id=id, Job_Name=WORDS[WORDS.index("-N") + 1], words=WORDS)
     job.update(job_state="Q", substate=10, ctime=time.asctime(), comment="Not Running: No node")
     write(job)
     print(id, flush=True)

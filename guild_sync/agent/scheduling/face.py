@@ -37,7 +37,7 @@ class Site(NamedTuple):
 class Submission(NamedTuple):
     """A job that is to be."""
 
-    script: str  # what it runs, from its first line on: fed on stdin
+    script: str  # what it runs, from its first line on
     name: str
     folder: str  # in which it starts
     output: str  # the file that it writes to behind what is in it

@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from .. import json_text
 from ..machine.children import NotStarted, Said, Unanswered
 from ..protocol import PBS, Value
-from ..store import rundir
+from ..store import atomic, rundir
 from . import face, options, qsub, records
 from .calling import SECONDS, Programs
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
@@ -26,6 +26,7 @@ SUBMIT_SECONDS = 60.0
 MOST_TASKS = 200_000  # of an array
 _AT_ONCE = 1000  # ids on one command line
 _SETTINGS = {"LC_ALL": "C"}
+_SCRIPT = "job.sh"  # beside what a job says
 
 # A letter that a later one adds means that it runs: it is neither over by a guess nor waits.
 _PHASES = {
@@ -65,18 +66,23 @@ class Pbs(face.Scheduler):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        # A job has none of our variables, and none of them is an option that ours do not beat.
+        # A job has none of our variables, and none of them is an option of what we call.
         self._programs = Programs(site, FOLDERS, lambda _: True)
 
     def submit(self, job: Submission) -> str:
         faults = options.checked(job.options, PBS)
         if faults:
             raise Refused("job: %s" % faults[0])
-        words = qsub.submit_words(job, options.seconds(job.options.get("time")))
+        folder = os.path.dirname(job.output)
+        file = os.path.join(folder, _SCRIPT)
+        words = qsub.submit_words(job, file, options.seconds(job.options.get("time")))
         try:
-            said = self._programs.call(words, _SETTINGS, SUBMIT_SECONDS, qsub.script(job))
+            atomic.write_in(folder, _SCRIPT, qsub.script(job))
+            said = self._programs.call(words, _SETTINGS, SUBMIT_SECONDS)
         except NotStarted as e:
             raise Refused(str(e)) from None
+        except OSError as e:
+            raise Refused("%s: %s" % (file, e.strerror)) from None
         except Unanswered as e:
             raise Unsure("qsub %s" % e) from None
         return qsub.submitted_id(said)

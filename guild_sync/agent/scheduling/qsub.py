@@ -98,14 +98,16 @@ def why_no_option(option: str, chunk: List[str]) -> str:
     return ""
 
 
-def submit_words(job: Submission, seconds: Optional[int]) -> List[str]:
-    """qsub's words for a job without faults, whose script it reads; `seconds`: its time limit."""
+def submit_words(job: Submission, file: str, seconds: Optional[int]) -> List[str]:
+    """qsub's words for a job without faults whose script is in a file; `seconds`: its limit.
+
+    A script on qsub's stdin is a child of a shell, which a signal for the job ends: PBS takes the
+    job for over then, though its runner has not ended. So it is told of the program to run.
+    """
     said = {key: value for key, value in job.options.items() if value is not None}
     return [
         "qsub",
         "-f",  # else a process of it stays for a while, and holds our pipes
-        *("-C", ""),  # no line of the script is an option
-        *("-S", "/bin/bash"),
         # 230 characters and more since qstat has JSON (PBS_MAXJOBNAME); once it was 15.
         *("-N", job.name),
         *("-j", "oe", "-o", "/dev/null"),  # the script says where to
@@ -115,6 +117,7 @@ def submit_words(job: Submission, seconds: Optional[int]) -> List[str]:
         *(("-W", "depend=afterok:" + ":".join(job.after)) if job.after else ()),
         *(("-J", _numbers(job.tasks, said.get("array-limit"))) if job.tasks is not None else ()),
         *_texts(said.get("options")),
+        *("--", "/bin/bash", "-l", file),
     ]
 
 

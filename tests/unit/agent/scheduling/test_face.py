@@ -139,23 +139,22 @@ class Says:
     def words(self, name: str) -> list[str]:
         return (self._folder / (name + ".words")).read_text().splitlines()
 
-    def stdin(self, name: str) -> str:
-        return (self._folder / (name + ".stdin")).read_text()
+    def job(self, **changed: Any) -> Submission:
+        output = str(self._folder / "job.out")
+        script = "#!/bin/bash -l\n:\nexec true\n"
+        given = {"script": script, "name": NAME, "folder": "/s/runs/1", "output": output}
+        return Submission(**{**given, "options": {}, **changed})
+
+    def script(self, name: str) -> str:
+        """What the program was given to run: on its stdin, or in a file that is its last word."""
+        said = (self._folder / (name + ".stdin")).read_text()
+        return said or Path(self.words(name)[-1]).read_text()
 
 
 @pytest.fixture
 def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> Says:
     monkeypatch.setattr(calling, "_found", {})
     return Says(tmp_path / "bin", kind)
-
-
-def submission(**changed: Any) -> Submission:
-    given: dict[str, Any] = {
-        "script": "#!/bin/bash -l\n:\nexec true\n",
-        "name": NAME,
-        "folder": "/s/runs/1",
-    }
-    return Submission(**{**given, "output": "/s/runs/1/.guild/job.out", "options": {}, **changed})
 
 
 def test_its_methods_are_those_of_the_face(kind: Kind) -> None:
@@ -167,19 +166,19 @@ def test_its_methods_are_those_of_the_face(kind: Kind) -> None:
     assert kind.make.task_variable
 
 
-def test_a_job_is_submitted_by_one_call_and_its_script_is_on_stdin(kind: Kind, says: Says) -> None:
+def test_a_job_is_submitted_by_one_call_with_its_script(kind: Kind, says: Says) -> None:
     scheduler = says({kind.submits: kind.taken})
 
-    assert scheduler.submit(submission()) == kind.id
+    assert scheduler.submit(says.job()) == kind.id
     assert says.calls() == [kind.submits]
-    assert says.stdin(kind.submits).endswith(":\nexec true\n")
+    assert says.script(kind.submits).endswith(":\nexec true\n")
     assert any(NAME in word for word in says.words(kind.submits))
 
 
 def test_a_value_that_looks_like_an_option_is_none(kind: Kind, says: Says) -> None:
     scheduler = says({kind.submits: kind.taken})
 
-    scheduler.submit(submission(options={"partition": "--version; touch /tmp/x"}))
+    scheduler.submit(says.job(options={"partition": "--version; touch /tmp/x"}))
 
     said = [word for word in says.words(kind.submits) if "version" in word]
     before = says.words(kind.submits)[says.words(kind.submits).index(said[0]) - 1]
@@ -188,7 +187,7 @@ def test_a_value_that_looks_like_an_option_is_none(kind: Kind, says: Says) -> No
 
 def test_what_it_does_not_take_is_refused_with_its_line(kind: Kind, says: Says) -> None:
     with pytest.raises(Refused) as refused:
-        says({kind.submits: kind.refused}).submit(submission())
+        says({kind.submits: kind.refused}).submit(says.job())
 
     assert refused.value.message == kind.line
 
@@ -198,7 +197,7 @@ def test_without_an_id_and_without_a_refusal_nobody_knows(
     kind: Kind, says: Says, answer: Answer
 ) -> None:
     with pytest.raises(Unsure):
-        says({kind.submits: answer}).submit(submission())
+        says({kind.submits: answer}).submit(says.job())
 
 
 def test_a_job_of_guilds_is_told_of_by_its_name(kind: Kind, says: Says) -> None:
@@ -266,7 +265,7 @@ def test_a_program_that_is_not_there_has_done_nothing(kind: Kind, says: Says) ->
     scheduler = says({})
 
     with pytest.raises(Refused):
-        scheduler.submit(submission())
+        scheduler.submit(says.job())
     with pytest.raises(SchedulerDown):
         scheduler.query()
     with pytest.raises(SchedulerDown):

@@ -283,13 +283,25 @@ def answer(jobs: dict[str, Any]) -> str:
     return json.dumps({"pbs_version": "23.06.06", "pbs_server": "pbs", "Jobs": jobs})
 
 
-def test_a_job_is_submitted_with_its_script_on_stdin(site: Puts) -> None:
+def test_a_job_is_submitted_with_its_script_in_a_file_beside_its_output(
+    site: Puts, tmp_path: Path
+) -> None:
     site("qsub", "24.pbs\n")
 
-    assert site.pbs.submit(submission()) == "24.pbs"
-    assert site.told("qsub")[:5] == ["qsub", "-f", "-C", "", "-S"]
-    assert site.told("qsub", "stdin")[:2] == ["#!/bin/bash -l", "cd /s/runs/1 || exit"]
+    assert site.pbs.submit(submission(output=str(tmp_path / "job.out"))) == "24.pbs"
+    assert site.told("qsub")[-4:] == ["--", "/bin/bash", "-l", str(tmp_path / "job.sh")]
+    assert site.told("qsub", "stdin") == []
+    script = (tmp_path / "job.sh").read_text()
+    assert script.startswith("#!/bin/bash -l\ncd /s/runs/1 || exit\n")
     assert "LC_ALL=C" in site.told("qsub", "env")
+
+
+def test_a_script_that_cannot_be_written_is_no_job(site: Puts, tmp_path: Path) -> None:
+    site("qsub", "24.pbs\n")
+
+    with pytest.raises(Refused, match=r"job\.sh: No such file or directory"):
+        site.pbs.submit(submission(output=str(tmp_path / "none" / "job.out")))
+    assert site.asked() == []
 
 
 def test_a_job_whose_options_mean_nothing_to_pbs_is_refused_before_anything_is_asked(
@@ -409,21 +421,22 @@ def test_a_server_that_cannot_be_told_of_a_job_is_down(site: Puts, err: str) -> 
 
 def test_a_command_that_is_not_there_is_a_refusal_to_submit_and_else_a_scheduler_that_is_down(
     site: Puts,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(Refused, match="there is no qsub in"):
-        site.pbs.submit(submission())
+        site.pbs.submit(submission(output=str(tmp_path / "job.out")))
     with pytest.raises(SchedulerDown, match="there is no qselect in"):
         site.pbs.query()
 
 
 def test_a_submission_without_an_answer_may_have_been_taken(
-    site: Puts, monkeypatch: pytest.MonkeyPatch
+    site: Puts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site("qsub")
     monkeypatch.setattr(pbs, "SUBMIT_SECONDS", 0.0)
 
     with pytest.raises(Unsure, match="qsub has not ended"):
-        site.pbs.submit(submission())
+        site.pbs.submit(submission(output=str(tmp_path / "job.out")))
 
 
 def test_a_task_has_the_id_that_pbs_gives_it(site: Puts) -> None:

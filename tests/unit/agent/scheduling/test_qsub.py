@@ -13,7 +13,9 @@ from guild_sync.agent.scheduling import qsub
 from guild_sync.agent.scheduling.face import Refused, Submission, Unsure
 
 NAME = "guild-" + "1" * 32
-BEGIN = ["qsub", "-f", "-C", "", "-S", "/bin/bash", "-N", NAME, "-j", "oe", "-o", "/dev/null"]
+BEGIN = ["qsub", "-f", "-N", NAME, "-j", "oe", "-o", "/dev/null"]
+FILE = "/s/runs/1/.guild/job.sh"
+END = ["--", "/bin/bash", "-l", FILE]
 
 
 def submission(options: dict[str, Any] | None = None, **changed: Any) -> Submission:
@@ -29,9 +31,9 @@ def submission(options: dict[str, Any] | None = None, **changed: Any) -> Submiss
 def words(
     options: dict[str, Any] | None = None, seconds: int | None = None, **changed: Any
 ) -> list[str]:
-    found = qsub.submit_words(submission(options, **changed), seconds)
-    assert found[: len(BEGIN)] == BEGIN
-    return found[len(BEGIN) :]
+    found = qsub.submit_words(submission(options, **changed), FILE, seconds)
+    assert (found[: len(BEGIN)], found[-len(END) :]) == (BEGIN, END)
+    return found[len(BEGIN) : -len(END)]
 
 
 def test_a_job_that_asks_for_nothing_gets_what_its_site_gives() -> None:
