@@ -37,7 +37,7 @@ class Site(NamedTuple):
 class Submission(NamedTuple):
     """A job that is to be."""
 
-    script: str  # what it runs, from its first line on: fed on stdin
+    script: str  # what it runs, from its first line on
     name: str
     folder: str  # in which it starts
     output: str  # the file that it writes to behind what is in it
@@ -77,7 +77,7 @@ class SchedulerDown(Exception):
 
 
 class Scheduler:
-    """A scheduler of a site. Each method but `explain` and `task_id` asks it, and once."""
+    """A scheduler of a site. Each method but `task_id` asks it, by as few calls as it takes."""
 
     name = ""
     task_variable = ""  # that has the number of a job which is one of an array

@@ -15,17 +15,18 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from .. import json_text
 from ..machine.children import NotStarted, Said, Unanswered
 from ..protocol import PBS, Value
-from ..store import rundir
+from ..store import atomic, rundir
 from . import face, options, qsub, records
 from .calling import SECONDS, Programs
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
-from .qsub import ID, complaint, shown
+from .qsub import ID, NO_CONNECTION, complaint, is_in_doubt, shown
 
 FOLDERS = ("/opt/pbs/bin", "/opt/pbs/default/bin")
 SUBMIT_SECONDS = 60.0
 MOST_TASKS = 200_000  # of an array
 _AT_ONCE = 1000  # ids on one command line
 _SETTINGS = {"LC_ALL": "C"}
+_SCRIPT = "job.sh"  # beside what a job says
 
 # A letter that a later one adds means that it runs: it is neither over by a guess nor waits.
 _PHASES = {
@@ -65,20 +66,23 @@ class Pbs(face.Scheduler):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        # A job has none of our variables, and none of them is an option that ours do not beat.
+        # A job has none of our variables, and none of them is an option of what we call.
         self._programs = Programs(site, FOLDERS, lambda _: True)
 
     def submit(self, job: Submission) -> str:
         faults = options.checked(job.options, PBS)
         if faults:
             raise Refused("job: %s" % faults[0])
-        words = qsub.submit_words(job, options.seconds(job.options.get("time")))
+        folder = os.path.dirname(job.output)
+        file = os.path.join(folder, _SCRIPT)
+        words = qsub.submit_words(job, file, options.seconds(job.options.get("time")))
         try:
-            said = self._programs.call(
-                words, _SETTINGS, SUBMIT_SECONDS, qsub.script(job), job.handles
-            )
+            atomic.write_in(folder, _SCRIPT, qsub.script(job))
+            said = self._programs.call(words, _SETTINGS, SUBMIT_SECONDS, "", job.handles)
         except NotStarted as e:
             raise Refused(str(e)) from None
+        except OSError as e:
+            raise Refused("%s: %s" % (file, e.strerror)) from None
         except Unanswered as e:
             raise Unsure("qsub %s" % e) from None
         return qsub.submitted_id(said)
@@ -102,9 +106,8 @@ class Pbs(face.Scheduler):
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:
         """With a signal all processes of a job get it, and not its runner alone."""
         asked = [id for id in ids if ID.match(id)]
-        why = _why_not(self._said(*cancel_words(asked, signal))) if asked else ""
-        if why:
-            raise SchedulerDown(why)
+        if asked:
+            cancelled(self._said(*cancel_words(asked, signal)))
 
     def task_id(self, id: str, task: int) -> str:
         return id.replace("[]", "[%d]" % task)
@@ -135,6 +138,15 @@ def stat_words(ids: Sequence[str], *flags: str) -> List[str]:
 
 def cancel_words(ids: Sequence[str], signal: str = "") -> List[str]:
     return ["qsig", "-s", signal, *ids] if signal else ["qdel", *ids]
+
+
+def cancelled(said: Said) -> None:
+    """What qdel or qsig could not do. Raises SchedulerDown, Refused."""
+    why = _why_not(said)
+    if why and (said.code < 0 or NO_CONNECTION.search(said.err) or is_in_doubt(said)):
+        raise SchedulerDown(why)
+    if why:
+        raise Refused(why)
 
 
 def jobs_in(said: Said) -> Dict[str, Dict[str, Value]]:

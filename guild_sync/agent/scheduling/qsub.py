@@ -34,11 +34,10 @@ _OF_W = {
     "block": "waits for the job",
     "interactive": "waits",
 }
-# With these the server, or the line to it, has failed in between, and may have taken the job.
 _IN_DOUBT = re.compile(
     "protocol error|system error|internal error|end of file|timed out|connection|broken pipe", re.I
 )
-_NO_CONNECTION = re.compile(r"qsub: cannot connect to server ")
+NO_CONNECTION = re.compile(r"(?:\bq[a-z]+: cannot|Couldn't) connect to (?:server|cluster)\b")
 
 
 def faults(options: Mapping[str, Value]) -> Iterator[str]:
@@ -99,14 +98,17 @@ def why_no_option(option: str, chunk: List[str]) -> str:
     return ""
 
 
-def submit_words(job: Submission, seconds: Optional[int]) -> List[str]:
-    """qsub's words for a job without faults, whose script it reads; `seconds`: its time limit."""
+def submit_words(job: Submission, file: str, seconds: Optional[int]) -> List[str]:
+    """qsub's words for a job without faults whose script is in a file; `seconds`: its limit.
+
+    A script on qsub's stdin is a child of a shell, which a signal for the job ends: PBS takes the
+    job for over then, though its runner has not ended. So it is told of the program to run.
+    """
     said = {key: value for key, value in job.options.items() if value is not None}
     return [
         "qsub",
         "-f",  # else a process of it stays for a while, and holds our pipes
-        *("-C", ""),  # no line of the script is an option
-        *("-S", "/bin/bash"),
+        # 230 characters and more since qstat has JSON (PBS_MAXJOBNAME); once it was 15.
         *("-N", job.name),
         *("-j", "oe", "-o", "/dev/null"),  # the script says where to
         # Of an array PBS takes no other: the claim of a run keeps it from running twice.
@@ -115,6 +117,7 @@ def submit_words(job: Submission, seconds: Optional[int]) -> List[str]:
         *(("-W", "depend=afterok:" + ":".join(job.after)) if job.after else ()),
         *(("-J", _numbers(job.tasks, said.get("array-limit"))) if job.tasks is not None else ()),
         *_texts(said.get("options")),
+        *("--", "/bin/bash", "-l", file),
     ]
 
 
@@ -163,15 +166,19 @@ def script(job: Submission) -> str:
 
 def submitted_id(said: Said) -> str:
     """The id in an answer of qsub. Raises Refused, Unsure."""
-    for line in reversed(said.out.splitlines()):
-        if ID.match(line.strip()):
-            return line.strip()
+    found = [line.strip() for line in said.out.splitlines() if ID.match(line.strip())]
+    if found and said.code == 0:
+        return found[-1]
     why = complaint(said)
-    if _NO_CONNECTION.search(said.err):
-        raise Refused(why)
-    if said.code <= 0 or not said.err.strip() or _IN_DOUBT.search(said.err):
+    # Whoever wraps qsub may fail when a job is there.
+    if found or said.code <= 0 or not said.err.strip() or is_in_doubt(said):
         raise Unsure(why)
     raise Refused(why)
+
+
+def is_in_doubt(said: Said) -> bool:
+    """Whether the server, or the line to it, has failed when it may have done what it was told."""
+    return not NO_CONNECTION.search(said.err) and bool(_IN_DOUBT.search(said.err))
 
 
 def complaint(said: Said) -> str:

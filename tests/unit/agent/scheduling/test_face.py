@@ -4,10 +4,12 @@ Their programs are small scripts, which note that they were called and with whic
 answers are those of 22.05.8, PBS's are of outputs/pbs.
 """
 
+from __future__ import annotations
+
 import inspect
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -26,29 +28,29 @@ class Answer(NamedTuple):
     code: int = 0
 
 
-def of_pbs(job_name):
+def of_pbs(job_name: str) -> Answer:
     found = json.loads((OUTPUTS / "pbs" / "running.json").read_text())
     next(iter(found["Jobs"].values()))["Job_Name"] = job_name
     return Answer(json.dumps(found))
 
 
-def row(name):
+def row(name: str) -> str:
     return f"1|1|N/A|RUNNING|1795773387|n1|1795773387|None|{name}\n"
 
 
 class Kind(NamedTuple):
     """A scheduler, and what its programs say: each a program's name with its answer."""
 
-    make: type
+    make: type[face.Scheduler]
     submits: str  # the program that submits
     taken: Answer
     id: str
     refused: Answer
     line: str
-    runs: dict  # a job of guild's that runs
-    foreign: dict  # a job that is not guild's
-    down: dict
-    ends: dict  # it ends jobs without a word
+    runs: dict[str, Answer]  # a job of guild's that runs
+    foreign: dict[str, Answer]  # a job that is not guild's
+    down: dict[str, Answer]
+    ends: dict[str, Answer]  # it ends jobs without a word
     array: str  # what an array is called, and its fifth task
     task: str
 
@@ -103,44 +105,59 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS)
-def kind(request):
-    return request.param
+@pytest.fixture(params=KINDS.values(), ids=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> Kind:
+    found: Kind = request.param
+    return found
 
 
-@pytest.fixture
-def says(tmp_path, monkeypatch, kind):
-    """Has programs answer so, and returns the scheduler of a site that has these alone."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setattr(calling, "_found", {})
+class Says:
+    """Has programs answer so, and makes the scheduler of a site that has these alone."""
 
-    def put(answers):
+    def __init__(self, folder: Path, kind: Kind) -> None:
+        self._folder = folder
+        self._kind = kind
+        folder.mkdir()
+
+    def __call__(self, answers: dict[str, Answer]) -> face.Scheduler:
         for name, answer in answers.items():
-            (folder / (name + ".out")).write_text(answer.out)
-            (folder / (name + ".err")).write_text(answer.err)
-            script = folder / name
+            (self._folder / (name + ".out")).write_text(answer.out)
+            (self._folder / (name + ".err")).write_text(answer.err)
+            script = self._folder / name
             script.write_text(
-                f'#!/bin/sh\nprintf "%s\\n" "$@" >>"$0.words"; echo {name} >>"{folder}/calls"\n'
+                f'#!/bin/sh\nprintf "%s\\n" "$@" >>"$0.words"\n'
+                f'echo {name} >>"{self._folder}/calls"\n'
                 f'cat >"$0.stdin"; cat "$0.out"; cat "$0.err" >&2; exit {answer.code}\n'
             )
             script.chmod(0o755)
-        return kind.make(Site(str(folder)))
+        return self._kind.make(Site(str(self._folder)))
 
-    put.calls = lambda: (
-        (folder / "calls").read_text().split() if (folder / "calls").exists() else []
-    )
-    put.words = lambda name: (folder / (name + ".words")).read_text().splitlines()
-    put.stdin = lambda name: (folder / (name + ".stdin")).read_text()
-    return put
+    def calls(self) -> list[str]:
+        file = self._folder / "calls"
+        return file.read_text().split() if file.exists() else []
+
+    def words(self, name: str) -> list[str]:
+        return (self._folder / (name + ".words")).read_text().splitlines()
+
+    def job(self, **changed: Any) -> Submission:
+        output = str(self._folder / "job.out")
+        script = "#!/bin/bash -l\n:\nexec true\n"
+        given = {"script": script, "name": NAME, "folder": "/s/runs/1", "output": output}
+        return Submission(**{**given, "options": {}, **changed})
+
+    def script(self, name: str) -> str:
+        """What the program was given to run: on its stdin, or in a file that is its last word."""
+        said = (self._folder / (name + ".stdin")).read_text()
+        return said or Path(self.words(name)[-1]).read_text()
 
 
-def submission(**changed):
-    given = {"script": "#!/bin/bash -l\n:\nexec true\n", "name": NAME, "folder": "/s/runs/1"}
-    return Submission(**{**given, "output": "/s/runs/1/.guild/job.out", "options": {}, **changed})
+@pytest.fixture
+def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> Says:
+    monkeypatch.setattr(calling, "_found", {})
+    return Says(tmp_path / "bin", kind)
 
 
-def test_its_methods_are_those_of_the_face(kind):
+def test_its_methods_are_those_of_the_face(kind: Kind) -> None:
     for name, method in inspect.getmembers(face.Scheduler, inspect.isfunction):
         own = getattr(kind.make, name)
         assert own is not method or name == "__init__", name
@@ -149,39 +166,41 @@ def test_its_methods_are_those_of_the_face(kind):
     assert kind.make.task_variable
 
 
-def test_a_job_is_submitted_by_one_call_and_its_script_is_on_stdin(kind, says):
+def test_a_job_is_submitted_by_one_call_with_its_script(kind: Kind, says: Says) -> None:
     scheduler = says({kind.submits: kind.taken})
 
-    assert scheduler.submit(submission()) == kind.id
+    assert scheduler.submit(says.job()) == kind.id
     assert says.calls() == [kind.submits]
-    assert says.stdin(kind.submits).endswith(":\nexec true\n")
+    assert says.script(kind.submits).endswith(":\nexec true\n")
     assert any(NAME in word for word in says.words(kind.submits))
 
 
-def test_a_value_that_looks_like_an_option_is_none(kind, says):
+def test_a_value_that_looks_like_an_option_is_none(kind: Kind, says: Says) -> None:
     scheduler = says({kind.submits: kind.taken})
 
-    scheduler.submit(submission(options={"partition": "--version; touch /tmp/x"}))
+    scheduler.submit(says.job(options={"partition": "--version; touch /tmp/x"}))
 
     said = [word for word in says.words(kind.submits) if "version" in word]
     before = says.words(kind.submits)[says.words(kind.submits).index(said[0]) - 1]
     assert said == ["--partition=--version; touch /tmp/x"] or before == "-q"
 
 
-def test_what_it_does_not_take_is_refused_with_its_line(kind, says):
+def test_what_it_does_not_take_is_refused_with_its_line(kind: Kind, says: Says) -> None:
     with pytest.raises(Refused) as refused:
-        says({kind.submits: kind.refused}).submit(submission())
+        says({kind.submits: kind.refused}).submit(says.job())
 
     assert refused.value.message == kind.line
 
 
 @pytest.mark.parametrize("answer", [Answer(), Answer("thank you\n"), Answer(code=1)])
-def test_without_an_id_and_without_a_refusal_nobody_knows(kind, says, answer):
+def test_without_an_id_and_without_a_refusal_nobody_knows(
+    kind: Kind, says: Says, answer: Answer
+) -> None:
     with pytest.raises(Unsure):
-        says({kind.submits: answer}).submit(submission())
+        says({kind.submits: answer}).submit(says.job())
 
 
-def test_a_job_of_guilds_is_told_of_by_its_name(kind, says):
+def test_a_job_of_guilds_is_told_of_by_its_name(kind: Kind, says: Says) -> None:
     ((key, (state,)),) = says(kind.runs).query().items()
 
     assert key == (NAME, None)
@@ -190,17 +209,17 @@ def test_a_job_of_guilds_is_told_of_by_its_name(kind, says):
     assert (state.how, state.starts, state.restarts) == ("", None, 0)
 
 
-def test_each_of_its_programs_is_called_once_a_look(kind, says):
+def test_each_of_its_programs_is_called_once_a_look(kind: Kind, says: Says) -> None:
     says(kind.runs).query()
 
     assert sorted(says.calls()) == sorted(kind.runs)
 
 
-def test_other_jobs_of_ones_own_are_none_of_guilds(kind, says):
+def test_other_jobs_of_ones_own_are_none_of_guilds(kind: Kind, says: Says) -> None:
     assert says(kind.foreign).query() == {}
 
 
-def test_where_it_cannot_be_asked_it_has_said_nothing(kind, says):
+def test_where_it_cannot_be_asked_it_has_said_nothing(kind: Kind, says: Says) -> None:
     with pytest.raises(SchedulerDown) as down:
         says(kind.down).query()
 
@@ -208,7 +227,7 @@ def test_where_it_cannot_be_asked_it_has_said_nothing(kind, says):
     assert "\n" not in str(down.value)
 
 
-def test_an_answer_in_part_is_none(kind, says):
+def test_an_answer_in_part_is_none(kind: Kind, says: Says) -> None:
     said = {
         name: answer._replace(out=answer.out[: len(answer.out) // 2])
         for name, answer in kind.runs.items()
@@ -221,7 +240,7 @@ def test_an_answer_in_part_is_none(kind, says):
     assert found == {}
 
 
-def test_jobs_are_ended_by_one_call_and_told_by_one(kind, says):
+def test_jobs_are_ended_by_one_call_and_told_by_one(kind: Kind, says: Says) -> None:
     scheduler = says(kind.ends)
 
     scheduler.cancel([kind.id, kind.task])
@@ -233,7 +252,7 @@ def test_jobs_are_ended_by_one_call_and_told_by_one(kind, says):
     assert any("TERM" in word for word in words)
 
 
-def test_what_is_no_id_of_its_kind_is_not_asked_for(kind, says):
+def test_what_is_no_id_of_its_kind_is_not_asked_for(kind: Kind, says: Says) -> None:
     scheduler = says({**kind.ends, **kind.runs})
 
     scheduler.cancel([])
@@ -242,16 +261,16 @@ def test_what_is_no_id_of_its_kind_is_not_asked_for(kind, says):
     assert says.calls() == []
 
 
-def test_a_program_that_is_not_there_has_done_nothing(kind, says):
+def test_a_program_that_is_not_there_has_done_nothing(kind: Kind, says: Says) -> None:
     scheduler = says({})
 
     with pytest.raises(Refused):
-        scheduler.submit(submission())
+        scheduler.submit(says.job())
     with pytest.raises(SchedulerDown):
         scheduler.query()
     with pytest.raises(SchedulerDown):
         scheduler.cancel([kind.id])
 
 
-def test_a_task_has_an_id_of_its_own(kind, says):
+def test_a_task_has_an_id_of_its_own(kind: Kind, says: Says) -> None:
     assert says({}).task_id(kind.array, 4) == kind.task

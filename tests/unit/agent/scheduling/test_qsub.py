@@ -1,6 +1,10 @@
 """What qsub is told of a job, and what its answer means."""
 
+from __future__ import annotations
+
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,27 +13,35 @@ from guild_sync.agent.scheduling import qsub
 from guild_sync.agent.scheduling.face import Refused, Submission, Unsure
 
 NAME = "guild-" + "1" * 32
-BEGIN = ["qsub", "-f", "-C", "", "-S", "/bin/bash", "-N", NAME, "-j", "oe", "-o", "/dev/null"]
+BEGIN = ["qsub", "-f", "-N", NAME, "-j", "oe", "-o", "/dev/null"]
+FILE = "/s/runs/1/.guild/job.sh"
+END = ["--", "/bin/bash", "-l", FILE]
 
 
-def submission(options=None, **changed):
-    given = {"script": "#!/bin/bash -l\n:\nexec true\n", "name": NAME, "folder": "/s/runs/1"}
+def submission(options: dict[str, Any] | None = None, **changed: Any) -> Submission:
+    given: dict[str, Any] = {
+        "script": "#!/bin/bash -l\n:\nexec true\n",
+        "name": NAME,
+        "folder": "/s/runs/1",
+    }
     changed.setdefault("output", "/s/runs/1/.guild/job.out")
     return Submission(**{**given, "options": options or {}, **changed})
 
 
-def words(options=None, seconds=None, **changed):
-    found = qsub.submit_words(submission(options, **changed), seconds)
-    assert found[: len(BEGIN)] == BEGIN
-    return found[len(BEGIN) :]
+def words(
+    options: dict[str, Any] | None = None, seconds: int | None = None, **changed: Any
+) -> list[str]:
+    found = qsub.submit_words(submission(options, **changed), FILE, seconds)
+    assert (found[: len(BEGIN)], found[-len(END) :]) == (BEGIN, END)
+    return found[len(BEGIN) : -len(END)]
 
 
-def test_a_job_that_asks_for_nothing_gets_what_its_site_gives():
+def test_a_job_that_asks_for_nothing_gets_what_its_site_gives() -> None:
     assert words() == ["-r", "n"]
 
 
-def test_each_key_of_job_is_said_in_pbs_words():
-    options = {
+def test_each_key_of_job_is_said_in_pbs_words() -> None:
+    options: dict[str, Any] = {
         "time": "90",
         "partition": "gpuq",
         "account": "lab",
@@ -59,24 +71,24 @@ def test_each_key_of_job_is_said_in_pbs_words():
         ({"gpus": "2"}, "1:ncpus=1:ngpus=2"),
     ],
 )
-def test_a_chunk_has_what_a_job_asks_for(options, select):
+def test_a_chunk_has_what_a_job_asks_for(options: dict[str, Any], select: str) -> None:
     assert words(options) == ["-r", "n", "-l", "select=" + select]
 
 
-def test_chunks_are_what_each_node_has():
+def test_chunks_are_what_each_node_has() -> None:
     options = {"nodes": 2, "tasks": 8, "cpus": 2, "gpus": 4, "mem": "8G"}
 
     select = "select=2:ncpus=8:mpiprocs=4:ngpus=2:mem=8gb"
     assert words(options) == ["-r", "n", "-l", select, "-l", "place=scatter"]
 
 
-def test_an_array_is_rerunnable_as_pbs_has_it_and_one_of_one_is_a_range_all_the_same():
+def test_an_array_is_rerunnable_as_pbs_has_it_and_one_of_one_is_a_range_all_the_same() -> None:
     assert words(tasks=1000) == ["-r", "y", "-J", "0-999"]
     assert words({"array-limit": 20}, tasks=1000) == ["-r", "y", "-J", "0-999%20"]
     assert words({"array-limit": 20}, tasks=1) == ["-r", "y", "-J", "0-1:2"]
 
 
-def test_a_job_waits_for_those_that_it_needs():
+def test_a_job_waits_for_those_that_it_needs() -> None:
     depend = "depend=afterok:12.pbs:7[].pbs"
     assert words(after=["12.pbs", "7[].pbs"]) == ["-r", "n", "-W", depend]
 
@@ -102,7 +114,9 @@ def test_a_job_waits_for_those_that_it_needs():
         ({"nodes": 3, "tasks": 4}, "tasks: 4 on 3 nodes cannot be the same on each"),
     ],
 )
-def test_what_means_nothing_to_pbs_is_a_fault_of_one_line(options, line):
+def test_what_means_nothing_to_pbs_is_a_fault_of_one_line(
+    options: dict[str, Any], line: str
+) -> None:
     assert [*qsub.faults(options)] == [line]
 
 
@@ -130,21 +144,21 @@ def test_what_means_nothing_to_pbs_is_a_fault_of_one_line(options, line):
         ("-", "must be written"),
     ],
 )
-def test_an_option_is_one_that_guild_leaves_to_its_user(option, why):
+def test_an_option_is_one_that_guild_leaves_to_its_user(option: str, why: str) -> None:
     (fault,) = qsub.faults({"options": [option]})
 
     assert fault.startswith("options: ")
     assert why in fault
 
 
-def test_chunks_are_said_in_one_place():
+def test_chunks_are_said_in_one_place() -> None:
     assert [*qsub.faults({"options": ["-lselect=1:ncpus=4:gpu_type=a100"]})] == []
     assert [*qsub.faults({"cpus": 4, "options": ["-lselect=1:ncpus=4"]})] == [
         "options: -lselect says what cpus says"
     ]
 
 
-def test_no_value_is_another_word_or_reaches_a_shell(tmp_path):
+def test_no_value_is_another_word_or_reaches_a_shell(tmp_path: Path) -> None:
     hostile = f"-q x; touch {tmp_path}/made"
 
     found = words({"partition": hostile, "account": hostile})
@@ -152,7 +166,9 @@ def test_no_value_is_another_word_or_reaches_a_shell(tmp_path):
     assert found == ["-r", "n", "-q", hostile, "-A", hostile]
 
 
-def test_a_script_goes_to_its_folder_and_says_what_it_says_behind_what_is_said(tmp_path):
+def test_a_script_goes_to_its_folder_and_says_what_it_says_behind_what_is_said(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "a 'run; touch made"
     folder.mkdir()
     output = folder / "job.out"
@@ -182,7 +198,7 @@ def test_a_script_goes_to_its_folder_and_says_what_it_says_behind_what_is_said(t
         ("Welcome to our cluster, since\n2019\n99.pbs\n\n", "99.pbs"),
     ],
 )
-def test_the_id_is_the_last_line_that_is_one(out, id):
+def test_the_id_is_the_last_line_that_is_one(out: str, id: str | None) -> None:
     assert qsub.submitted_id(Said(0, out, "")) == (id or out.strip())
 
 
@@ -194,7 +210,7 @@ def test_the_id_is_the_last_line_that_is_one(out, id):
         (2, "qsub: illegal -o value\nusage: qsub [-a date_time] ...\n"),
     ],
 )
-def test_what_pbs_does_not_take_is_refused_with_its_line(code, err):
+def test_what_pbs_does_not_take_is_refused_with_its_line(code: Any, err: str) -> None:
     with pytest.raises(Refused) as refused:
         qsub.submitted_id(Said(code, "", err))
 
@@ -213,8 +229,9 @@ def test_what_pbs_does_not_take_is_refused_with_its_line(code, err):
         Said(139, "", "qsub: PBS server internal error\n"),
         Said(138, "", "qsub: System error: \n"),
         Said(1, "", ""),
+        Said(1, "24.pbs\n", "qsub: our wrapper cannot write its log\n"),
     ],
 )
-def test_without_an_answer_that_is_one_a_job_may_have_been_taken(said):
+def test_without_an_answer_that_is_one_a_job_may_have_been_taken(said: Said) -> None:
     with pytest.raises(Unsure):
         qsub.submitted_id(said)
