@@ -321,6 +321,23 @@ def test_after_a_lane_that_failed_one_does_all_as_without(
     assert (whole, beside.split("\0")[:-1]) == ("", [f"/{A}/f0", *no_links(A)])
 
 
+def test_what_a_lane_has_left_out_is_told_as_by_the_one_beside_it(
+    remote: Remote, told: Callable[[], list[list[str]]], tmp_path: Path
+) -> None:
+    """A file that is a link out of the runs by the time that its lane comes."""
+    program = tmp_path / "bin" / "rsync"
+    program.write_text(
+        f"{program.read_text()}"
+        f"name=$(tr -d '\\0' < {tmp_path}/bin/$$.names)\n"
+        "case $name in */) name=${name}one;; esac\n"
+        'echo "ignoring unsafe symlink \\"$name\\" -> \\"/etc/passwd\\""\n'
+    )
+    copied = copies.pull(
+        *(remote, "/there", [A], tmp_path, tmp_path / ".in"), large={A: files(2, 2)}, lanes=2
+    )
+    assert sorted(copied.links[A]) == [("f0", "/etc/passwd"), ("one", "/etc/passwd")]
+
+
 # Progress.
 
 
