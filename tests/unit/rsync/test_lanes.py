@@ -151,7 +151,8 @@ def test_what_the_settings_say_counts_and_nothing_is_measured(
 
 
 @pytest.mark.parametrize(
-    ("bwlimit", "count"), [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1)]
+    ("bwlimit", "count"),
+    [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1), ("1KB", 1), ("1KiB", 2), ("1mb", 8)],
 )
 def test_no_lane_gets_a_lower_limit_than_rsync_takes(
     remote: Remote, bwlimit: str, count: int
