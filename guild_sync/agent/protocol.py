@@ -570,6 +570,7 @@ class Job(TypedDict, total=False):
     needs: NeedsForm  # absent: nothing
     submit: Dict[str, Value]  # where runs are jobs of a scheduler: keys of `job`; absent: none
     pip_freeze: bool  # the run keeps which packages there are
+    restart: str  # stands for the request that had the run be made again: it may come twice
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
     children: List[Child]

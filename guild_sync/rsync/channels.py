@@ -22,7 +22,7 @@ LEAST_BYTES = 1 << 25  # of large files: with less, a lane takes longer to begin
 _SECONDS = 3.0  # for a word there and back; one that takes longer tells nothing
 _WORDS = 4  # of which the first one waits for the program there
 _LEAST_RATE = 512  # bytes a second: rsync takes no lower limit
-_UNITS = {"": 1 << 10, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
+_UNITS = "BKMGTP"  # each a thousand times the one before where it ends with a B, else 1024 times
 
 # In this process, by the names of remotes: seconds of a round trip, and channels that were allowed.
 _round_trips: dict[str, float] = {}
@@ -68,8 +68,9 @@ def _worth(remote: Remote, seconds: float | None) -> int:
 
 def _rate(bwlimit: str | None) -> float:
     """A rate in rsync's words, in bytes a second; 0: without limit."""
-    found = re.match(r"(?P<number>[\d.]+)(?P<unit>[BKMGTP]?)", (bwlimit or "0").upper())
-    return float(found["number"]) * _UNITS[found["unit"]] if found else 0
+    found = re.match(r"(?P<number>[\d.]+)(?P<unit>[BKMGTP]?)(?P<end>B?)", (bwlimit or "0").upper())
+    base = 1000 if found and found["end"] else 1024
+    return float(found["number"]) * base ** _UNITS.index(found["unit"] or "K") if found else 0
 
 
 def round_trip(remote: Remote) -> float | None:

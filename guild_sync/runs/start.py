@@ -154,6 +154,7 @@ def _made(launch: Launch, host: Host, contents: Mapping[str, int]) -> Made:
     opref = opref_on(launch, host)
     if launch.again:
         _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
+        job["restart"] = os.urandom(16).hex()
         is_new = launch.source is not None
         name = opref if is_new else None
         return host.restage(

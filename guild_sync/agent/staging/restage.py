@@ -73,11 +73,14 @@ def restage(
     """Make a run that ended, or that was never started, pending, with these attributes and job.
 
     With `new_source` its packages are removed, as others are about to be installed; `contents`
-    and the answer are as `stage.stage` has them.
+    and the answer are as `stage.stage` has them. Asked again with the same `restart` in the job
+    for one that has been started since, as after a lost answer, it leaves all as it is.
     Raises AgentError for one that runs, and for the copy of a remote's; with `force` not for
     one that only another machine on this disk has said to run.
     """
     directory = rundir.existing(rundir.run_dir(home, run_id))
+    if _was_made(directory, job):
+        return {"run_dir": directory, "missing": []}
     with _at_rest(directory, run_id, force):
         _refuse_trial(directory, run_id)
         # We hold it: what waited for its turn there does so no more.
@@ -115,6 +118,19 @@ def restage(
             given.forget_all(directory)
         inside.make(guild, rundir.JOB_PACKAGES)
     return {"run_dir": directory, "missing": stage.wanting(home, run_id, contents)}
+
+
+def _was_made(directory: str, job: Job) -> bool:
+    """Whether this very request has been done before, and the run waits for it no more."""
+    if not job.get("restart") or not inside.exists(rundir.guild_dir(directory), JOB):
+        return False
+    is_pending = rundir.status(directory) == rundir.Status("pending")
+    if is_pending and rundir.waits_for(directory) is None:
+        return False
+    try:
+        return read_job(directory).get("restart") == job["restart"]
+    except AgentError:  # it is to be made again, whatever it is
+        return False
 
 
 def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:

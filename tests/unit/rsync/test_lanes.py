@@ -151,7 +151,8 @@ def test_what_the_settings_say_counts_and_nothing_is_measured(
 
 
 @pytest.mark.parametrize(
-    ("bwlimit", "count"), [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1)]
+    ("bwlimit", "count"),
+    [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1), ("1KB", 1), ("1KiB", 2), ("1mb", 8)],
 )
 def test_no_lane_gets_a_lower_limit_than_rsync_takes(
     remote: Remote, bwlimit: str, count: int
@@ -319,6 +320,23 @@ def test_after_a_lane_that_failed_one_does_all_as_without(
     assert lane[0] == f"{A}/f0\0"
     whole, beside = sorted([first[2], second[2]])
     assert (whole, beside.split("\0")[:-1]) == ("", [f"/{A}/f0", *no_links(A)])
+
+
+def test_what_a_lane_has_left_out_is_told_as_by_the_one_beside_it(
+    remote: Remote, told: Callable[[], list[list[str]]], tmp_path: Path
+) -> None:
+    """A file that is a link out of the runs by the time that its lane comes."""
+    program = tmp_path / "bin" / "rsync"
+    program.write_text(
+        f"{program.read_text()}"
+        f"name=$(tr -d '\\0' < {tmp_path}/bin/$$.names)\n"
+        "case $name in */) name=${name}one;; esac\n"
+        'echo "ignoring unsafe symlink \\"$name\\" -> \\"/etc/passwd\\""\n'
+    )
+    copied = copies.pull(
+        *(remote, "/there", [A], tmp_path, tmp_path / ".in"), large={A: files(2, 2)}, lanes=2
+    )
+    assert sorted(copied.links[A]) == [("f0", "/etc/passwd"), ("one", "/etc/passwd")]
 
 
 # Progress.
