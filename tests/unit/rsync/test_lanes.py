@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,14 +35,15 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
 
 @pytest.fixture
 def connected() -> Iterator[Callable[[Remote], Remote]]:
-    """Has a remote have a socket, as if a connection to it were open."""
+    """Gives a remote a host that no other test has, and a socket, as of an open connection."""
     with ExitStack() as stack:
 
         def has_socket(remote: Remote) -> Remote:
-            socket = ssh_config.paths(remote)[1]
+            own = remote._replace(host=f"{uuid.uuid4().hex}.invalid")
+            socket = ssh_config.paths(own)[1]
             socket.touch()
             stack.callback(socket.unlink)
-            return remote
+            return own
 
         yield has_socket
 
