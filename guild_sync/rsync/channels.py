@@ -32,12 +32,14 @@ _allowed: dict[str, int] = {}
 def lanes(remote: Remote, sizes: Sequence[int]) -> Callable[[], int]:
     """How many rsyncs shall copy files of these sizes; it is found out meanwhile.
 
-    As many as the remote's settings say; else as many as its distance is worth.
+    As many as the remote's settings say; else as many as its distance is worth. One where the
+    user's configuration keeps no connection open, which the others could join.
     """
     if remote.lanes == 1 or len(sizes) < 2 or _allowed.get(remote.name) == 1:
         return lambda: 1
     if remote.lanes is not None:
-        return lambda: _at_most(remote, remote.lanes or 1)
+        has_one = ssh.is_shared(remote) or ssh.is_connected(remote)
+        return lambda: _at_most(remote, remote.lanes or 1) if has_one else 1
     if sum(sizes) < LEAST_BYTES:
         return lambda: 1
     measured = background.begun(lambda: round_trip(remote))
