@@ -38,8 +38,9 @@ def submit_words(job: Submission, clusters: str) -> List[str]:
     words = ["sbatch", *of_clusters(clusters), "--parsable"]
     words.append("--job-name=" + job.name)
     words.append("--chdir=" + job.folder)
-    # In the names of files a `%` is written twice.
-    output = job.output.replace("%", "%%")
+    # A name that has a backslash is no pattern, and none of them is a part of it. (A `%` that is
+    # written twice is one only where there is none.)
+    output = re.sub(r"[%\\]", r"\\\g<0>", job.output)
     words += ["--output=" + output, "--error=" + output, "--open-mode=append"]
     # Whatever a site's SBATCH_EXPORT says: a job's environment is ours, without what means the
     # login node, and what its `bash -l` adds. All else has `su` make one, in minutes at worst.

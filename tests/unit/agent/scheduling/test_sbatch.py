@@ -93,9 +93,10 @@ def test_a_job_waits_for_others_and_is_cancelled_where_one_fails() -> None:
     assert words[len(PLAIN) :] == expected
 
 
-def test_a_percent_sign_in_the_name_of_the_output_is_no_pattern() -> None:
-    words = sbatch.submit_words(submission(output="/h/100%j/job.out"), "")
-    assert "--output=/h/100%%j/job.out" in words
+def test_the_name_of_the_output_is_no_pattern() -> None:
+    """Tried with 20.11, 22.05 and 24.11; tests/integration/test_slurm_commands.py does again."""
+    words = sbatch.submit_words(submission(output="/h/100%j/a\\b/job.out"), "")
+    assert r"--output=/h/100\%j/a\\b/job.out" in words
 
 
 @pytest.mark.parametrize("value", ["-x", "--wrap=x", "a;b", "$(x)", "`x`", "a b", "'", '"', "*"])
