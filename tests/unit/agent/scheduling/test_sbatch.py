@@ -67,6 +67,7 @@ def test_a_key_of_a_job_is_an_option(options: dict[str, Value], words: list[str]
     [
         ({"requeue": True}, "--requeue"),
         ({"requeue": False}, "--no-requeue"),
+        ({"requeue": "no"}, "--no-requeue"),
         ({"notice": 5, "time": "1"}, "--signal=B:USR2@5"),
         ({"time": "5"}, "--signal=B:USR2@30"),
         ({"time": "2-0"}, "--signal=B:USR2@60"),
@@ -137,6 +138,7 @@ def test_sbatch_names_the_job(label: tuple[str, str]) -> None:
         ("Welcome!\n4711\n", "4711"),
         ("4711;hpc\nYou have 12 hours left\n", "4711"),
         ("12 hours\n4711\n\n", "4711"),
+        ("7\n4711\n", "4711"),
     ],
 )
 def test_what_a_sites_wrapper_says_is_passed_over(out: str, job: str) -> None:
@@ -240,7 +242,7 @@ def test_a_submission_without_an_answer_was_done_all_the_same(version: str) -> N
         Said(
             1,
             "",
-            "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n"
+            "sbatch: error: Slurm job queue full, sleeping and retrying\n"
             "sbatch: error: Batch job submission failed: "
             "Unable to contact slurm controller (connect failure)\n",
         ),
