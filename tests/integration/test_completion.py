@@ -241,6 +241,7 @@ def test_operations_and_their_flags_are_offered(project: Guild) -> None:
     assert offered(project, "run", "net:train", "rate=") == ["rate=0.5", "rate=0.1"]
     assert offered(project, "run", "net:train", "shuffle=") == ["shuffle=yes", "shuffle=no"]
     assert offered(project, "run", "queue", "run") == ["run-once="]
+    assert offered(project, "run", "train", "--job", "part") == ["partition="]
     assert offered(project, "runs", "-Fo", "net") == ["net:train", "net:test"]
 
 
