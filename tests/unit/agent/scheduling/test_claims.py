@@ -11,7 +11,9 @@ import pytest
 from little_slurm import LittleSlurm
 
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.protocol import ENDED_BY, Value
+from guild_sync.agent.protocol import ENDED_BY, IN_JOB, Value
+from guild_sync.agent.running import runner
+from guild_sync.agent.running.operation import Told
 from guild_sync.agent.scheduling import claims, records
 from guild_sync.agent.scheduling.claims import Allocation, Claim
 from guild_sync.agent.staging import stage
@@ -137,12 +139,24 @@ def test_a_job_that_is_told_to_end_leaves_open_why(slurm: LittleSlurm) -> None:
     assert slurm.attributes("exit_status", ENDED_BY) == {"exit_status": -15, ENDED_BY: None}
 
 
-def test_a_signal_that_the_operation_had_first_is_that_of_the_run(slurm: LittleSlurm) -> None:
+def test_a_signal_that_the_operation_had_first_is_that_of_the_run(
+    slurm: LittleSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Slurm tells all of a job's processes, one by one: what fails for it was told to end."""
-    slurm.make(argv=["sh", "-c", "kill -TERM $PPID & exit 1"])
-    slurm.submit()
-    assert ended(slurm.become("1"))[0] == 128 + signal.SIGTERM
+    waited = []
+    wait = Told.wait
+
+    def told(self: Told, seconds: float) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        waited.append(seconds)
+        wait(self, seconds)
+
+    monkeypatch.setattr(Told, "wait", told)
+    slurm.make(argv=["false"])
+    monkeypatch.setenv(IN_JOB, "1")
+    assert runner.run(str(slurm.run)) == -signal.SIGTERM
     assert slurm.status == "terminated"
+    assert waited == [0.5]
 
 
 def test_a_job_that_may_be_started_again_leaves_its_run_pending(slurm: LittleSlurm) -> None:
