@@ -91,7 +91,8 @@ class Scheduler:
     def query(self) -> Dict[JobName, List[JobState]]:
         """All jobs of this login that the scheduler still knows and that are guild's, by name.
 
-        Of several with the same name the newest is last. Raises SchedulerDown.
+        Of several with the same name the newest is last. Tasks of an array that ended before they
+        began are told of together, without a number, or not at all. Raises SchedulerDown.
         """
         raise NotImplementedError
 
@@ -102,7 +103,8 @@ class Scheduler:
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:
         """End jobs; with `signal`, such as `TERM`, send that to what runs of them instead.
 
-        It goes to the batch shell, which is the runner. Raises SchedulerDown.
+        It goes to the batch shell, which is the runner. Jobs that are over, or wait where there is
+        a signal, are passed over. Raises SchedulerDown, Refused.
         """
         raise NotImplementedError
 
@@ -111,5 +113,8 @@ class Scheduler:
         raise NotImplementedError
 
     def explain(self) -> List[Tuple[str, str]]:
-        """What `guild check` shows of the scheduler: what a line is about, and what it says."""
+        """What `guild check` shows of the scheduler: what a line is about, and what it says.
+
+        Raises SchedulerDown.
+        """
         raise NotImplementedError

@@ -8,16 +8,14 @@ import time
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..machine.children import NotStarted, Said, Unanswered
-from ..protocol import Value
 from . import face, records
 from .calling import SECONDS, Programs
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
+from .sbatch import DOUBT, complaint, complaints, of_clusters, one_line, submit_words, submitted
 
 FOLDERS = ("/opt/slurm/bin", "/usr/local/slurm/bin")
-TASK = "SLURM_ARRAY_TASK_ID"  # in a task of an array: its number
 SUBMIT_SECONDS = 60.0
 MOST_TASKS = 200_000  # of all arrays in one answer
-NOTICE = 60  # seconds before the time limit; a tenth of it where that is less
 
 # Whatever commands are asked for: words in English, times in seconds since 1970, the numbers of an
 # array's tasks whole (else they end in `...` behind 64 bytes).
@@ -29,29 +27,13 @@ _KEPT = re.compile(r"SLURM_(CONF|CONF_SERVER|JWT|ROOT|HOME|PREFIX|PATH|DIR|BIN|L
 # What sbatch has its job has, too: these mean the login node, and the connection to it.
 _OF_SESSION = re.compile(r"SSH_|XDG_|DBUS_|DISPLAY\Z|XAUTHORITY\Z|(TMPDIR|TMP|TEMP)\Z")
 
-_OPTIONS = (
-    *("time", "partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes"),
-    *("exclude", "nodelist", "reservation"),
-)
-_NAMED_OTHERWISE = (("cpus", "cpus-per-task"), ("tasks", "ntasks"))
-
 _ROW = "%i|%F|%K|%T|%S|%N|%V|%r|%j"
 _FIELDS = 9
 _ACCOUNTED = "JobIDRaw,JobID,State,ExitCode,NodeList,Submit"
 
 _ID = re.compile(r"[0-9]{1,18}(?:_[0-9]{1,9})?\Z")
-_SUBMITTED = re.compile(r"([0-9]{1,18})(?:;\S*)?\Z")  # ID, or ID;CLUSTER
 _TASKS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?\Z")
-_COMPLAINT = re.compile(r"\w+: (?:error|fatal): (.*)")
-_FAILED = "Batch job submission failed: "
-# Whoever says this has had no answer of slurmctld, or was not content with the first: what it has
-# sent may be done. No connection at all (`connect failure`) is not among these.
-_DOUBT = re.compile(
-    r"timed out|zero bytes|(?:send|receive|shutdown|connection) failure|\bconnection\b|broken pipe"
-    r"|standby|temporarily|retrying|interrupted|unexpected|protocol|authentication|credential"
-    r"|munge|header length|socket",
-    re.I,
-)
+_NOT_CANCELLED = "Kill job error on job id"
 # Of a job that is over, or that nobody knows: there is nothing to be ended.
 _OVER = re.compile(r"Invalid job id|already complet", re.I)
 
@@ -111,26 +93,24 @@ class Slurm(face.Scheduler):
             return {}
         try:
             said = self._ask(history_words(asked, self.site.clusters))
+            found = accounted(said.out) if said.code == 0 else {}
         except SchedulerDown:
             return {}
-        found = accounted(said.out) if said.code == 0 else {}
-        return {job: found[job] for job in asked if job in found}
+        # Tasks that never began are told of together, in some versions by the array's number.
+        states = ((job, found.get(job) or found.get(job.partition("_")[0])) for job in asked)
+        return {job: state._replace(id=job) for job, state in states if state}
 
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:
         asked = [job for job in ids if _ID.match(job)]
-        if not asked:
-            return
-        said = self._ask(cancel_words(asked, signal, self.site.clusters))
-        left = [line for line in complaints(said) if not _OVER.search(line)]
-        if said.code != 0 and (left or not said.err.strip()):
-            raise SchedulerDown("; ".join(left) or "scancel failed (exit status %d)" % said.code)
+        if asked:
+            cancelled(self._ask(cancel_words(asked, signal, self.site.clusters)))
 
     def task_id(self, id: str, task: int) -> str:
         return "%s_%d" % (id, task)
 
     def settings(self) -> Dict[str, str]:
         """How the site has set Slurm up, by the names of slurm.conf. Raises SchedulerDown."""
-        said = self._ask(("scontrol", *_of(self.site.clusters), "show", "config"))
+        said = self._ask(("scontrol", *of_clusters(self.site.clusters), "show", "config"))
         if said.code != 0:
             raise SchedulerDown(complaint(said))
         return settings_of(said.out)
@@ -162,117 +142,42 @@ def is_for_jobs(name: str) -> bool:
     return is_kept(name) and not _OF_SESSION.match(name)
 
 
-def submit_words(job: Submission, clusters: str) -> List[str]:
-    """How a job is submitted whose script comes on stdin.
-
-    Each value is a part of the word that names its option, so none is an option of its own.
-    """
-    options = job.options
-    words = ["sbatch", *_of(clusters), "--parsable"]
-    words.append("--job-name=" + job.name)
-    words.append("--chdir=" + job.folder)
-    # In the names of files a `%` is written twice.
-    output = job.output.replace("%", "%%")
-    words += ["--output=" + output, "--error=" + output, "--open-mode=append"]
-    # Whatever a site's SBATCH_EXPORT says: a job's environment is ours, without what means the
-    # login node, and what its `bash -l` adds. All else has `su` make one, in minutes at worst.
-    words.append("--export=ALL")
-    words.append("--requeue" if options.get("requeue") is True else "--no-requeue")
-    words.append("--signal=B:USR2@%d" % notice(options))
-    if job.tasks is not None:
-        limit = options.get("array-limit")
-        words.append("--array=0-%d%s" % (job.tasks - 1, "%%%s" % limit if limit else ""))
-    if job.after:
-        words += ["--dependency=afterok:" + ":".join(job.after), "--kill-on-invalid-dep=yes"]
-    for key, option in (*((key, key) for key in _OPTIONS), *_NAMED_OTHERWISE):
-        if options.get(key) is not None:
-            words.append("--%s=%s" % (option, options[key]))
-    more = options.get("options")
-    words += [str(word) for word in (more if isinstance(more, list) else [])]
-    for word in words:
-        if not word.isprintable():
-            raise Refused("a job has no option with control characters: %r" % word[:80])
-    return words
-
-
-def notice(options: Mapping[str, Value]) -> int:
-    """How many seconds before its time limit a job is told of it."""
-    said = options.get("notice")
-    if isinstance(said, int):
-        return said
-    limit = seconds_of(str(options.get("time", "")))
-    return NOTICE if limit is None else max(1, min(NOTICE, limit // 10))
-
-
-def seconds_of(limit: str) -> Optional[int]:
-    """A time limit in seconds; None where it is none. Source: sbatch(1), --time."""
-    found = re.match(r"(?:([0-9]+)-)?([0-9]+)(?::([0-9]+))?(?::([0-9]+))?\Z", limit)
-    if not found:
-        return None
-    days, first, second, third = (int(n) if n else 0 for n in found.groups())
-    if found.group(1) or found.group(4):  # D-H[:M[:S]], H:M:S
-        return ((days * 24 + first) * 60 + second) * 60 + third
-    return first * 60 + second  # M[:S]
-
-
 def query_words(user: int, clusters: str) -> List[str]:
     """How all jobs of a user are asked for that Slurm still knows, those that are over, too."""
     words = ["--noheader", "--all", "--states=all", "--user=%d" % user, "--format=" + _ROW]
-    return ["squeue", *_of(clusters), *words]
+    return ["squeue", *of_clusters(clusters), *words]
 
 
 def history_words(ids: Iterable[str], clusters: str) -> List[str]:
     """How accounting is asked of jobs: of an array of all its tasks at once."""
     jobs = sorted({job.partition("_")[0] for job in ids}, key=int)
     words = ["--allocations", "--parsable2", "--noheader", "--format=" + _ACCOUNTED]
-    return ["sacct", *_of(clusters), *words, "--jobs=" + ",".join(jobs)]
+    return ["sacct", *of_clusters(clusters), *words, "--jobs=" + ",".join(jobs)]
 
 
 def cancel_words(ids: Sequence[str], signal: str, clusters: str) -> List[str]:
     """How jobs are ended, or the shells of their scripts sent a signal."""
-    how = ["--batch", "--signal=" + signal] if signal else []
-    return ["scancel", *_of(clusters), *how, *ids]
-
-
-def _of(clusters: str) -> Tuple[str, ...]:
-    return ("--clusters=" + clusters,) if clusters else ()
+    # A signal for a job that waits scancel sends again and again, for minutes.
+    how = ["--batch", "--signal=" + signal, "--state=RUNNING"] if signal else []
+    return ["scancel", *of_clusters(clusters), *how, *ids]
 
 
 # What they answer.
 
 
-def submitted(said: Said) -> str:
-    """The id of the job that sbatch tells of. Raises Refused, Unsure.
+def cancelled(said: Said) -> None:
+    """What scancel could not do. Raises SchedulerDown, Refused.
 
-    Sites' wrappers and plugins say more, before it and behind it.
+    Of jobs that were over it says so, or only has an exit status.
     """
-    if said.code == 0:
-        found = [m for m in map(_SUBMITTED.match, said.out.split("\n")) if m]
-        if not found:
-            raise Unsure("sbatch names no job: %s" % _one_line(said.out + said.err))
-        return found[-1].group(1)
-    lines = complaints(said)
-    refused = [line for line in lines if line.startswith(_FAILED)]
-    if said.code < 0 or not lines or any(_DOUBT.search(line) for line in said.err.split("\n")):
-        raise Unsure("sbatch: %s" % complaint(said))
-    # A site says why in lines of its own, of which slurmctld only knows that there was an error.
-    why = [line[len(_FAILED) :] for line in refused if "Unspecified error" not in line]
-    other = [line for line in lines if line not in refused]
-    first, rest = (why, other) if why else (other or lines, [])
-    raise Refused("sbatch: %s" % _one_line("; ".join(first)), _one_line("; ".join(rest)))
-
-
-def complaints(said: Said) -> List[str]:
-    """What a command says that went wrong, a line each, without its own name."""
-    lines = (line.strip() for line in said.err.splitlines())
-    found = (_COMPLAINT.match(line) or re.match(r"\w+: (unrecognized .*)", line) for line in lines)
-    return [match.group(1) for match in found if match]
-
-
-def complaint(said: Said) -> str:
-    """Why a command has failed, in a line."""
-    text = "; ".join(complaints(said)) or said.err.strip() or said.out.strip()
-    return _one_line(text) or "it failed (exit status %d)" % said.code
+    left = [line for line in complaints(said) if not _OVER.search(line)]
+    if said.code == 0 or not (left or said.code < 0):
+        return
+    if said.code < 0 or not all(line.startswith(_NOT_CANCELLED) for line in left):
+        raise SchedulerDown(complaint(said))
+    if any(DOUBT.search(line) or "contact" in line for line in left):
+        raise SchedulerDown("; ".join(left))
+    raise Refused("scancel: %s" % one_line("; ".join(left)))
 
 
 def jobs_of(text: str) -> Dict[JobName, List[JobState]]:
@@ -315,10 +220,9 @@ def _numbers(tasks: str, most: int) -> Iterator[Optional[int]]:
 
 
 def _state(job: str, word: str, reason: str, nodes: str, starts: str, at: str) -> JobState:
-    reason = "" if reason == "None" else _one_line(reason)
+    reason = "" if reason == "None" else one_line(reason)
     phase, how = phase_of(word, reason)
-    waits = phase in (face.WAITS, face.HELD)
-    expected = _number(starts) if waits else None
+    expected = _number(starts) if phase == face.WAITS else None
     return JobState(job, phase, word, how, reason, _text(nodes), expected, _number(at))
 
 
@@ -341,10 +245,15 @@ def accounted(text: str) -> Dict[str, JobState]:
     found: Dict[str, JobState] = {}
     for line in text.splitlines():
         fields = line.split("|")
-        if len(fields) == len(_ACCOUNTED.split(",")) and _ID.match(fields[1]):
-            _, job, words, _, nodes, at = fields
-            word = (words.split() or [""])[0].rstrip("+")  # `CANCELLED by 1000`
-            found[job] = _state(job, word, "", nodes, "", at)
+        if len(fields) != len(_ACCOUNTED.split(",")):
+            continue
+        _, job, words, _, nodes, at = fields
+        word = (words.split() or [""])[0].rstrip("+")  # `CANCELLED by 1000`
+        state = _state(job, word, "", nodes, "", at)
+        array, _, tasks = job.partition("_[")  # 12_[3-9%2]
+        for number in _numbers(tasks.rstrip("]"), MOST_TASKS) if tasks else [None]:
+            name = job if number is None else "%s_%d" % (array, number)
+            found[name] = state._replace(id=name)
     return found
 
 
@@ -389,8 +298,3 @@ def _text(field: str) -> str:
 
 def _number(field: str) -> Optional[int]:
     return int(field) if field.isdigit() and len(field) < 16 else None
-
-
-def _one_line(text: str) -> str:
-    words = "".join(c if c.isprintable() else " " for c in text).split()
-    return " ".join(words)[:400]
