@@ -77,11 +77,13 @@ class Lab:
             "HOME": str(self.folder / "user"),
             "GUILD_HOME": str(self.folder / "home"),
             "GUILD_CONFIG": str(self.folder / "config.yml"),
+            "XDG_RUNTIME_DIR": str(self.folder / "session"),
         }
         # Else each command compiles guild anew, which no installation does.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self._stack.enter_context(mock.patch.dict(os.environ, variables))
         (self.folder / "user").mkdir()
+        (self.folder / "session").mkdir(mode=0o700)
         (self.folder / "config.yml").touch()
         return self
 

@@ -78,7 +78,11 @@ class Unreachable(GuildError):
     exit = Exit.UNREACHABLE
 
 
-class LoginRefused(Unreachable):
+class NotReached(Unreachable):
+    """No connection came to be: nothing of what was asked has got there."""
+
+
+class LoginRefused(NotReached):
     """The remote answers, and lets nobody in with the keys that guild has."""
 
 

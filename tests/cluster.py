@@ -29,7 +29,7 @@ from support import Guild, wait_until
 USER = "hpcuser"
 _UIDS = range(61200, 65000)  # which Debian and systemd leave alone, but for services of a moment
 TOP = Path("/var/tmp")  # a pytest's own folder is closed to the cluster's user
-PREFIX = "guild-tests-cluster-"
+PREFIX = "guild-tests-slurm-"
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child")
 _START_SECONDS = 60
 
@@ -152,6 +152,21 @@ class Cluster:
         """The job, once it is in one of these states."""
         wait_until(lambda: self.job(job_id).state in states, f"job {job_id} in {states}")
         return self.job(job_id)
+
+    def processes(self) -> dict[int, str]:
+        """What runs on the login node as its user, but for ssh's own: command lines by pid."""
+        found = {pid: daemons.command(pid) for pid in self._daemons.processes(self.uid)}
+        return {
+            pid: command
+            for pid, command in found.items()
+            if command and not command.startswith("sshd: ") and not daemons.is_in_container(pid)
+        }
+
+    def cut_connections(self) -> None:
+        """End the connections to the login node; what was started through them goes on."""
+        for pid in self._daemons.processes(self.uid):
+            if daemons.command(pid).startswith("sshd: "):
+                daemons.kill(pid)
 
     # What is counted, and what goes wrong.
 

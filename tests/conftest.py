@@ -39,6 +39,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's home, config or runs."""
     (tmp_path / "user").mkdir()
+    (tmp_path / "session").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "session"))
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("GUILD_HOME", str(tmp_path / "here"))
     monkeypatch.setenv("GUILD_CONFIG", str(tmp_path / "config.yml"))

@@ -15,7 +15,7 @@ from guild_sync.agent.store import locks
 
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 # In the namespace: whose it is, by which a later session finds what a killed one has left.
-OWNER = "/etc/guild-tests-owner"
+OWNER = "/etc/guild-tests-session"
 
 
 class Daemons:
@@ -86,7 +86,8 @@ class Daemons:
 
         def none_is_left() -> bool:
             found = self.processes(uid)
-            _kill(found)
+            for pid in found:
+                kill(pid)
             return not found
 
         wait_until(none_is_left, "the end of what daemons have started")
@@ -120,7 +121,26 @@ def end_orphans() -> None:
         with contextlib.suppress(OSError, ValueError):
             path = f"/proc/{pid}/root{OWNER}"
             if is_over(Path(path).read_text()):
-                _kill([pid])
+                kill(pid)
+
+
+def command(pid: int) -> str:
+    """A process's command line; empty where it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    return ""
+
+
+def is_in_container(pid: int) -> bool:
+    """Whether the process's own number is another one than here."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/pid") != _namespace()
+    return False
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _with_mark(mark: os.stat_result, uid: int | None) -> Iterator[int]:
@@ -145,9 +165,3 @@ def _uid(pid: int) -> int:
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _kill(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)

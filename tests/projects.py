@@ -9,10 +9,11 @@ import pytest
 from hypothesis import strategies as st
 from support import project
 
-from guild_sync.agent.protocol import Job
+from guild_sync.agent.protocol import Job, Value
 from guild_sync.config.faults import refuse
 from guild_sync.errors import ConfigError
 from guild_sync.guildfile import reader
+from guild_sync.hosts.local import LocalHost
 from guild_sync.jobs.command import command_of
 from guild_sync.jobs.job import plain_values
 from guild_sync.programs.literals import Constant
@@ -54,6 +55,14 @@ CONSTANTS: st.SearchStrategy[Constant] = st.recursive(
     ),
     max_leaves=10,
 )
+
+
+class Cluster(LocalHost):
+    """This machine, as one whose runs are jobs, which ask for `job` where nothing else is said."""
+
+    def __init__(self, home: str, **job: Value) -> None:
+        super().__init__(home)
+        self.scheduler = {"type": "slurm", "path": "", "clusters": "", "options": job}
 
 
 def load(folder: Path, text: str, **modules: str) -> Project:

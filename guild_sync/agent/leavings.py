@@ -14,6 +14,7 @@ from .environments import kept
 from .errors import AgentError
 from .machine import upkeep
 from .protocol import MONTH, WEEK, Leaving
+from .scheduling import records
 from .staging import fetching
 from .store import inside, rundir
 
@@ -41,7 +42,7 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
             elif leaving["kind"] == FETCHED:
                 trees.remove_tree(leaving["path"])
         if any(leaving["kind"] == AGENT for leaving in told):
-            upkeep.clean_agents(home, "")
+            clean_agents(home, "")
         if any(leaving["kind"] == ENVIRONMENT for leaving in told):
             # Here a person is to know where that cannot be done.
             kept.environments(home, remove=True, before=time.time() - MONTH)
@@ -50,7 +51,7 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
 
 def once_a_day(home: str, keep: str) -> None:
     """Remove what nobody has need of by now: agents but this one, contents, and environments."""
-    upkeep.clean_agents(home, keep)
+    clean_agents(home, keep)
     kept.upkeep(home)
     try:
         unused.unused(home, MONTH, remove=True)
@@ -58,11 +59,19 @@ def once_a_day(home: str, keep: str) -> None:
         pass  # the next day
 
 
+def clean_agents(home: str, keep: str) -> None:
+    """Remove every version of the agent that nobody has need of, but `keep`.
+
+    A job that waits has need of one, and no process of it shows that.
+    """
+    upkeep.clean_agents(home, {keep, *records.agents(home)})
+
+
 def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
     for path in upkeep.logs(home):
         if before is None or os.lstat(path).st_mtime < before:
             yield LOG, path
-    for path in upkeep.unused_agents(home):
+    for path in upkeep.unused_agents(home, records.agents(home)):
         yield AGENT, path
     week = time.time() - WEEK
     last = week if before is None else min(before, week)

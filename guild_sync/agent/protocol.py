@@ -570,6 +570,7 @@ class Job(TypedDict, total=False):
     needs: NeedsForm  # absent: nothing
     submit: Dict[str, Value]  # where runs are jobs of a scheduler: keys of `job`; absent: none
     pip_freeze: bool  # the run keeps which packages there are
+    restart: str  # stands for the request that had the run be made again: it may come twice
     operation: Dict[str, Value]  # its definition, to make the run again without its project
     # Of a run that consists of others:
     children: List[Child]
@@ -588,6 +589,8 @@ DEVICES, ROCR, HIP = "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBL
 NO_DEVICES = dict.fromkeys((DEVICES, ROCR, HIP), "")
 # By which the runs that a pipeline, a batch or a queue starts have what that has of its host.
 SHARED = "GUILD_SHARED"
+# The id of the job in which a run is, or which it is: what it needs of its host that has seen to.
+IN_JOB = "GUILD_JOB"
 # What of its host a run has had for itself: an attribute of ours.
 RESOURCES = "resources"
 
@@ -679,10 +682,11 @@ class PackageFile(TypedDict):
 
 
 class Started(TypedDict):
-    """A run that was started."""
+    """A run that was started; `job`: the id of the job of a scheduler that it is, else empty."""
 
     pid: Optional[Count]
     status: StatusName
+    job: str
 
 
 class Exited(TypedDict):

@@ -14,6 +14,7 @@ from .protocol import END, FRAME, header, lacks_something
 MAX_REQUEST = 1 << 28  # bytes; a flag value of a few MB is a mistake, not a reason to fail
 # For another request: a connection that is dead may be taken for one that lives, for hours.
 IDLE_SECONDS = 60.0
+_CHUNK = 1 << 16
 
 
 class Asked(NamedTuple):
@@ -35,21 +36,38 @@ def main() -> int:
     Each answer's line is framed, because a login shell may have printed anything before it; a
     stream's packets follow that line, and nothing follows them.
     """
-    requests, out = sys.stdin.buffer, sys.stdout.buffer
+    lines, out = _Lines(sys.stdin.fileno()), sys.stdout.buffer
     try:
-        goes_on = _serve(out, requests.readline(MAX_REQUEST))
-        while goes_on and _comes(requests) and (line := requests.readline(MAX_REQUEST)):
+        goes_on = _serve(out, lines.next(None))
+        while goes_on and (line := lines.next(IDLE_SECONDS)):
             goes_on = _serve(out, line)
     except BrokenPipeError:  # nobody reads any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     return 0
 
 
-def _comes(requests: BinaryIO) -> bool:
-    """Whether something comes in time, be it the end."""
-    import select
+class _Lines:
+    """The lines of a pipe. What has come with an earlier one is there, and not waited for."""
 
-    return bool(select.select([requests], [], [], IDLE_SECONDS)[0])
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._rest = b""
+
+    def next(self, seconds: Optional[float]) -> bytes:
+        """The next line, or what there is of it; empty at the end, or where none begins in time."""
+        pieces, size = [self._rest], len(self._rest)
+        if not size and seconds is not None:
+            import select
+
+            if not select.select([self._fd], [], [], seconds)[0]:
+                return b""
+        while b"\n" not in pieces[-1] and size < MAX_REQUEST:
+            pieces.append(os.read(self._fd, _CHUNK))
+            size += len(pieces[-1])
+            if not pieces[-1]:
+                break
+        line, newline, self._rest = b"".join(pieces).partition(b"\n")
+        return line + newline
 
 
 def _serve(out: BinaryIO, line: bytes) -> bool:

@@ -10,6 +10,9 @@ Remotes are defined in ~/.guild/config.yml, or the file that GUILD_CONFIG names:
       type: ssh
       host: gpu1.example.com
 
+The type of a cluster's login node is 'slurm' or 'pbs': runs there are jobs, and 'job' says
+what these ask for (docs/slurm.md).
+
 One that has a fault is not listed: all faults of the file are told, and the exit status is
 1. The others can be used.
 

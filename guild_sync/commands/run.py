@@ -120,7 +120,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from guild_sync.agent.protocol import SCHEDULERS
+from guild_sync.agent.protocol import SCHEDULERS, Started
 from guild_sync.cli.arguments import Arguments, parse
 from guild_sync.errors import Exit, NotFree, UsageError
 from guild_sync.hosts.base import Host, on, option
@@ -174,7 +174,7 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     if target.scheduler is not None and request.gpus:
         raise UsageError(
             f"the scheduler of {target.name} says which GPUs a run has, not --gpus {request.gpus}",
-            "Say how many: --gpus 1",
+            "Say how many, such as --gpus 1, or none: --no-gpus",
         )
     prepared = plan(request, target)
     wait_free = may_wait and args.is_set("--wait-free") and target.scheduler is None
@@ -262,7 +262,7 @@ def _detached(
     begun, state = start.start(prepared, target, say, track, wait_free), "running"
     if begun["status"] == "pending":
         state = "pending, or running"
-        say(f"{prepared.run_id} is pending{on(target)}: it starts when what it needs is free")
+        say(f"{prepared.run_id} {_waiting(begun, target)}")
     else:
         say(f"{prepared.run_id} is running{on(target)}")
     if wait:
@@ -275,6 +275,13 @@ def _detached(
     if track and sys.stdout.isatty():
         say("'guild sync' brings it home, while it runs and when it has ended")
     return Exit.OK
+
+
+def _waiting(begun: Started, target: Host) -> str:
+    """What a run does that has not begun where it was started."""
+    if begun["job"]:
+        return f"waits in the queue of {target.name} as job {terminal.clean(begun['job'])}"
+    return f"is pending{on(target)}: it starts when what it needs is free"
 
 
 def _delete_interim(prepared: Launch, target: Host) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.store.atomic import write_atomically
-from guild_sync.config.home import file_name, private_folder
-from guild_sync.errors import ConfigError, GuildError
+from guild_sync.config.home import file_name, session_folder
+from guild_sync.errors import ConfigError
 
 _MAX_BYTES = 1 << 24
 _MOST_KEPT = 1 << 22  # characters of a text that is kept
@@ -83,38 +83,43 @@ def _loaded(path: Path, _: tuple[int, ...]) -> object:
     return found
 
 
-# ---- what is kept, in the folder of this user alone: the file may have secrets
+# ---- what is kept, and no longer than this user is there: the file may have secrets
 
 
-def _kept(path: Path) -> Path:
-    return private_folder() / f"{file_name(str(path.absolute()))}.config"
+def _kept(path: Path) -> Path | None:
+    folder = session_folder()
+    return folder / f"guild-{file_name(str(path.absolute()))}.config" if folder else None
 
 
 def _known(path: Path, text: str) -> list[Value]:
     """What this text was read as before, alone; nothing where that is not known."""
+    if (kept := _kept(path)) is None:
+        return []
     try:
-        reader, read, *found = json.loads(_kept(path).read_bytes())
-    except (OSError, GuildError, ValueError, TypeError, RecursionError):
+        reader, read, *found = json.loads(kept.read_bytes())
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
     return found if (reader, read) == (_reader(), text) else []
 
 
 def _keep(path: Path, text: str, found: Value) -> None:
     """Have it known what this text was read as, where JSON says it without loss."""
-    if len(text) > _MOST_KEPT:
+    kept = _kept(path)
+    if kept is None or len(text) > _MOST_KEPT:
         return
-    with suppress(OSError, GuildError, ValueError, RecursionError):
+    with suppress(OSError, ValueError, RecursionError):
         if not _is_plain(found, set()):
             return
-        kept = [_reader(), text, found]
-        written = json.dumps(kept)
-        if json.loads(written) == kept:  # two halves of a character would be one then
-            write_atomically(str(_kept(path)), written, 0o600)
+        known = [_reader(), text, found]
+        written = json.dumps(known)
+        if json.loads(written) == known:  # two halves of a character would be one then
+            write_atomically(str(kept), written, 0o600)
 
 
 def _forget(path: Path) -> None:
-    with suppress(OSError, GuildError):
-        _kept(path).unlink(missing_ok=True)
+    with suppress(OSError):
+        if kept := _kept(path):
+            kept.unlink(missing_ok=True)
 
 
 def _reader() -> str:

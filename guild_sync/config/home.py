@@ -76,6 +76,23 @@ def private_folder() -> Path:
     return folder
 
 
+def session_folder() -> Path | None:
+    """The system's folder for this user alone, of which nothing is left after a while without them.
+
+    None where the system has no such folder, as in a container, or for cron on some servers.
+    """
+    from pathlib import Path
+
+    uid = os.getuid()
+    for name in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{uid}"):
+        with suppress(OSError):
+            found = os.stat(name)
+            is_own = (found.st_uid, found.st_mode & 0o077) == (uid, 0)
+            if name.startswith("/") and stat.S_ISDIR(found.st_mode) and is_own:
+                return Path(name)
+    return None
+
+
 def file_name(remote: str) -> str:
     """The name of what is kept in a file for a remote, whatever its own name is made of."""
     import hashlib  # it loads OpenSSL, and most commands need none

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from guild_sync.agent.protocol import Job, Trial, TrialWork, needed
+from guild_sync.agent.protocol import Job, NeedsForm, Trial, TrialWork, needed
 from guild_sync.config import remotes
 from guild_sync.config.selection import EVERYTHING
 from guild_sync.dealing import batches
@@ -156,13 +156,12 @@ class Dealer:
 
     def _has_place(self, host: RemoteHost, batch: Batch) -> bool:
         """Whether a trial can run there now, beside those that do."""
-        is_cluster = host.scheduler is not None  # where what is not free is waited for
-        if batch.needs and not is_cluster and not self._is_free(host, batch):
+        if batch.needs and host.scheduler is None and not self._is_free(host, batch):
             return False
         trials = [t for each in self._batches for t in self._here.trials(each.trials)]
         busy = [t for t in trials if t["remote"] == host.name and not batches.is_over(t)]
-        places = host.remote.places or (None if batch.needs and not is_cluster else 1)
-        return places is None or len(busy) < places
+        most = places(host, batch.needs)
+        return most is None or len(busy) < most
 
     def _is_free(self, host: RemoteHost, batch: Batch) -> bool:
         """Whether the remote has free what a trial needs; where it never has, it gets none."""
@@ -190,7 +189,7 @@ class Dealer:
                     self._forsake(host, run_id)
                     return False
                 secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
-                host.start(run_id, secrets=secrets)
+                host.start(run_id, secrets=secrets, scheduler=host.scheduler)
         except (Unreachable, DeadlinePassed):
             raise
         except NotFree:  # somebody was faster
@@ -248,6 +247,14 @@ class Dealer:
             return False
         self._here.take_trial_back(run_id, host.name, why)
         return True
+
+
+def places(host: RemoteHost, needs: NeedsForm) -> int | None:
+    """How many trials a remote has at a time; None: as many as it has what they need for.
+
+    A cluster takes any number, and would have all of them wait in its queue.
+    """
+    return host.remote.places or (None if needs and host.scheduler is None else 1)
 
 
 def _is_stopped(batch: Batch) -> bool:

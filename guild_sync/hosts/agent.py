@@ -440,13 +440,27 @@ class AgentClient(ABC):
         run_dir: str = "",
         secrets: Mapping[str, str] | None = None,
         wait_free: bool = False,
+        scheduler: protocol.SchedulerForm | None = None,
     ) -> protocol.Started:
+        """Start a run, or, where runs are jobs of a `scheduler`, have it be one."""
+        if scheduler is not None:
+            return self.submit(run_id, scheduler, secrets)
         return self.ask(
             Functions.start,
             run_id=run_id,
             run_dir=run_dir,
             secrets=dict(secrets or {}),
             wait_free=wait_free,
+        )
+
+    def submit(
+        self,
+        run_id: RunId,
+        scheduler: protocol.SchedulerForm,
+        secrets: Mapping[str, str] | None = None,
+    ) -> protocol.Started:
+        return self.ask(
+            Functions.submit, run_id=run_id, scheduler=scheduler, secrets=dict(secrets or {})
         )
 
     def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:

@@ -51,7 +51,7 @@ class Conversation:
         heard, done = self._asked(command, request, seconds)
         if done is not None and heard.answer is None:
             is_broken = done.timed_out or done.code == ssh_failures.CONNECTION_FAILED
-            if (was_shared and ssh.was_replaced(self._remote, done)) or (
+            if (was_shared and ssh.may_go_well(self._remote, done)) or (
                 had_stayed and not is_broken and not done.said_too_much
             ):
                 heard, done = self._asked(command, request, seconds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guild_sync.agent.protocol import DEVICES, Child, Job, NeedsForm, Value
+from guild_sync.agent.protocol import DEVICES, Child, Job, NeedsForm, SchedulerForm, Value
+from guild_sync.agent.scheduling import options
 
 _MIB, _GIB = 1 << 20, 1 << 30
 
@@ -28,6 +29,11 @@ def submitted(job: Job) -> Job:
     if submit := {**asked, **job.get("submit", {})}:
         made["submit"] = submit
     return made
+
+
+def asked_of(scheduler: SchedulerForm, job: Job) -> dict[str, Value]:
+    """All that a job asks a scheduler for, its host's own part too."""
+    return options.merged(scheduler["options"], submitted(job).get("submit", {}))
 
 
 def _submitted_child(child: Child) -> Child:

@@ -22,7 +22,7 @@ LEAST_BYTES = 1 << 25  # of large files: with less, a lane takes longer to begin
 _SECONDS = 3.0  # for a word there and back; one that takes longer tells nothing
 _WORDS = 4  # of which the first one waits for the program there
 _LEAST_RATE = 512  # bytes a second: rsync takes no lower limit
-_UNITS = {"": 1 << 10, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
+_UNITS = "BKMGTP"  # each a thousand times the one before where it ends with a B, else 1024 times
 
 # In this process, by the names of remotes: seconds of a round trip, and channels that were allowed.
 _round_trips: dict[str, float] = {}
@@ -32,12 +32,14 @@ _allowed: dict[str, int] = {}
 def lanes(remote: Remote, sizes: Sequence[int]) -> Callable[[], int]:
     """How many rsyncs shall copy files of these sizes; it is found out meanwhile.
 
-    As many as the remote's settings say; else as many as its distance is worth.
+    As many as the remote's settings say; else as many as its distance is worth. One where the
+    user's configuration keeps no connection open, which the others could join.
     """
     if remote.lanes == 1 or len(sizes) < 2 or _allowed.get(remote.name) == 1:
         return lambda: 1
     if remote.lanes is not None:
-        return lambda: _at_most(remote, remote.lanes or 1)
+        has_one = ssh.is_shared(remote) or ssh.is_connected(remote)
+        return lambda: _at_most(remote, remote.lanes or 1) if has_one else 1
     if sum(sizes) < LEAST_BYTES:
         return lambda: 1
     measured = background.begun(lambda: round_trip(remote))
@@ -68,8 +70,9 @@ def _worth(remote: Remote, seconds: float | None) -> int:
 
 def _rate(bwlimit: str | None) -> float:
     """A rate in rsync's words, in bytes a second; 0: without limit."""
-    found = re.match(r"(?P<number>[\d.]+)(?P<unit>[BKMGTP]?)", (bwlimit or "0").upper())
-    return float(found["number"]) * _UNITS[found["unit"]] if found else 0
+    found = re.match(r"(?P<number>[\d.]+)(?P<unit>[BKMGTP]?)(?P<end>B?)", (bwlimit or "0").upper())
+    base = 1000 if found and found["end"] else 1024
+    return float(found["number"]) * base ** _UNITS.index(found["unit"] or "K") if found else 0
 
 
 def round_trip(remote: Remote) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Incomplete
@@ -29,6 +29,8 @@ from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, Sum, came, link
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts, rules
 from guild_sync.transport import question, watched
 from guild_sync.transport.process import Completed
+
+T = TypeVar("T")
 
 # rsyncs that take a partial copy apart, to find the one run in thousands that it is about.
 _MOST_PARTS = 32
@@ -174,11 +176,13 @@ def plan(
             done = _tried(argv, names_of(part.ids, is_moved), None, kept=(b"<f", b">f"))
         if done.code not in (0, VANISHED, PARTIAL):
             raise failure(remote, done)
-        for line in done.stdout.decode("utf-8", "replace").splitlines():
-            match = re.match(_PLANNED, line)
-            run_id, path = part.found(match["name"]) if match else ("", "")
-            if match and run_id in found:
-                before, size = found[run_id], int(match["size"])
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        planned = [match for line in lines if (match := re.match(_PLANNED, line))]
+        sizes = {match["name"]: int(match["size"]) for match in planned}  # a second try: as now
+        for name, size in sizes.items():
+            run_id, path = part.found(name)
+            if run_id in found:
+                before = found[run_id]
                 own = 0 if path.startswith(".guild/") else size
                 found[run_id] = Amount(before.files + 1, before.bytes + size, before.own + own)
     return found
@@ -260,17 +264,19 @@ def _side_by_side(
             channels.refused(way.remote, 1)
     stdout = b"\n".join(lanes.told)
     files = _joined(first.files, _files_of(stdout, part))
-    return first._replace(bytes=first.bytes + traffic_of(stdout), files=files), is_whole
+    links = _joined(first.links, links_of(stdout, part))
+    count = first.bytes + traffic_of(stdout)
+    return first._replace(bytes=count, files=files, links=links), is_whole
 
 
 def _files_of(stdout: bytes, part: Part) -> dict[str, list[str]]:
     files: dict[str, list[str]] = {}
-    for run_id, path in came(stdout, part):
+    for run_id, path in dict.fromkeys(came(stdout, part)):  # a second try may bring it again
         files.setdefault(run_id, []).append(path)
     return files
 
 
-def _joined(one: Mapping[str, list[str]], other: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _joined(one: Mapping[str, list[T]], other: Mapping[str, list[T]]) -> dict[str, list[T]]:
     return {i: [*one.get(i, ()), *other.get(i, ())] for i in (*one, *other)}
 
 
@@ -341,9 +347,11 @@ def _tried(
     """How rsync ended for these names; of its stdout, the lines that begin with one of `kept`."""
     if on_progress:
         argv = _with(("--info=progress2", "--no-inc-recursive"), argv)
+    told: list[bytes] = []
     for _ in range(2):
         lines = KeptLines(kept, on_progress)
         done = watched.run(argv, lines.feed, stdin=names, env=environment(), forbidden=is_full)
+        told += lines.kept
         if done.code != VANISHED:  # what vanished is looked for once more
             break
-    return done._replace(stdout=b"\n".join(lines.kept))
+    return done._replace(stdout=b"\n".join(told))

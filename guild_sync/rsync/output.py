@@ -119,14 +119,14 @@ def came(stdout: bytes, part: Part) -> Iterator[tuple[str, str]]:
 def links_of(stdout: bytes, part: Part) -> dict[str, list[tuple[str, str]]]:
     """The links that rsync says it has left out, as they lead out of the runs."""
     ids = frozenset(part.ids)
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, dict[tuple[str, str], None]] = {}  # a second try tells of each again
     if b"ignoring unsafe symlink " not in stdout:  # as most say nothing of them
-        return found
+        return {}
     for match in re.finditer(_UNSAFE, stdout.decode("utf-8", "replace")):
         run_id, path = part.found(match["name"])
-        if run_id in ids and len(of_run := found.setdefault(run_id, [])) < _MOST_LINKS:
-            of_run.append((path, match["target"]))
-    return found
+        if run_id in ids and len(of_run := found.setdefault(run_id, {})) < _MOST_LINKS:
+            of_run[path, match["target"]] = None
+    return {run_id: list(of_run) for run_id, of_run in found.items()}
 
 
 def name_of(shown: bytes) -> str:

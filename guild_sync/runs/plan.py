@@ -97,7 +97,7 @@ def _of_scheduler(launch: Launch, host: Host, scheduler: SchedulerForm) -> Launc
     from guild_sync.agent.scheduling import options  # most hosts have none
     from guild_sync.jobs import cluster
 
-    asked = options.merged(scheduler["options"], cluster.submitted(launch.job).get("submit", {}))
+    asked = cluster.asked_of(scheduler, launch.job)
     if faults := options.checked(asked, scheduler["type"]):
         raise GuildError(f"{clean(launch.name)} cannot be a job{on(host)}: {faults[0]}")
     passed_over = [

@@ -73,7 +73,8 @@ def start(
 ) -> Started:
     """Make the run on the host and start its operation, detached; returns once it runs.
 
-    With `wait_free` it may wait there, pending, until what it needs of its host is free.
+    Where runs are jobs of a scheduler it returns once that has it. With `wait_free` it may wait
+    there, pending, until what it needs of its host is free.
 
     Where anything fails before that, nothing of it stays there; a run that was there
     already is staged then. With `track`, syncs bring home what is started on a remote: it is
@@ -81,7 +82,12 @@ def start(
     """
     secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
     begin = partial(
-        host.start, run_id=launch.run_id, secrets=secrets, wait_free=wait_free, **_place(launch)
+        host.start,
+        run_id=launch.run_id,
+        secrets=secrets,
+        wait_free=wait_free,
+        scheduler=host.scheduler,
+        **_place(launch),
     )
     with _discarded_on_error(launch, host), host.staying():
         _make(launch, host, say, track, begin)
@@ -148,6 +154,7 @@ def _made(launch: Launch, host: Host, contents: Mapping[str, int]) -> Made:
     opref = opref_on(launch, host)
     if launch.again:
         _reopen_copy(launch, host)  # first: a kill after this leaves what the next sync mends
+        job["restart"] = os.urandom(16).hex()
         is_new = launch.source is not None
         name = opref if is_new else None
         return host.restage(

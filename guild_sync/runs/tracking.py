@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from guild_sync.agent.protocol import Expected
 from guild_sync.config.home import guild_home
-from guild_sync.errors import GuildError, Unreachable
+from guild_sync.errors import GuildError, NotReached, Unreachable
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.local import LocalHost
 
@@ -28,9 +28,9 @@ def expected(run_id: str, host: Host) -> Iterator[None]:
     was_connected = host.is_connected()
     try:
         yield
-    except Unreachable:
+    except Unreachable as e:
         # Its start may have been told, too, and be done. Not where the way there is barred.
-        if not (was_connected or host.is_connected()):
+        if isinstance(e, NotReached) and not (was_connected or host.is_connected()):
             here.forget_expected([run_id])
         raise
     except GuildError:  # it was not made, and whoever wanted it is told so

@@ -20,15 +20,36 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE = 8  # remotes that a batch is dealt to at a time, as 'guild sync' has it
 
 
-def deal_once(here: LocalHost, batch_id: str, is_patient: bool) -> list[str]:
-    """Deal a batch to the remotes that have places, and bring home what has ended; who answered."""
-    from guild_sync.sync.outcomes import BUSY, SYNCED
+class Dealing:
+    """Deals a batch to the remotes that have places, and brings home what has ended.
 
-    visit = _visit(here, _silently, console.warn)
-    visit = visit._replace(patient=is_patient, batch=batch_id, dealt=say)
-    outcomes = _visited(visit, [])
-    _tell_hooks(here, console.warn)
-    return [outcome.remote for outcome in outcomes if outcome.state in (SYNCED, BUSY)]
+    What keeps a remote from it is told once, until that has answered.
+    """
+
+    def __init__(self, here: LocalHost, batch_id: str) -> None:
+        self._here = here
+        self._batch = batch_id
+        self._told: dict[str, str] = {}  # by remote
+
+    def once(self, is_patient: bool) -> list[str]:
+        """The remotes that answered, or that another guild works with."""
+        from guild_sync.hooks.events import UNREACHABLE
+        from guild_sync.sync.outcomes import BUSY, FAILED, SYNCED
+
+        visit = _visit(self._here, _silently, self._warn)
+        visit = visit._replace(patient=is_patient, batch=self._batch, dealt=say)
+        outcomes = _visited(visit, [])
+        _tell_hooks(self._here, console.warn)
+        for outcome in outcomes:
+            if outcome.state == SYNCED:
+                self._told.pop(outcome.remote, None)
+            elif outcome.error and outcome.state in (FAILED, UNREACHABLE):
+                self._told[outcome.remote] = outcome.error.message
+        return [outcome.remote for outcome in outcomes if outcome.state in (SYNCED, BUSY)]
+
+    def _warn(self, error: GuildError) -> None:
+        if error.message not in self._told.values():
+            console.warn(error)
 
 
 def bring(run_id: str) -> None:

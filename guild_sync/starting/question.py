@@ -23,6 +23,7 @@ def confirmed(
         if text is not None:
             say(f"  {terminal.clean(flag)}: {terminal.clean(text)}")
     if target is not None:
+        _show_asked(prepared, target)
         _show_required(prepared, target)
     return console.confirm()
 
@@ -33,6 +34,19 @@ def _kind(prepared: Launch) -> str:
         return f" as a batch of {len(prepared.children)} trials"
     names = ", ".join(child["name"] for child in prepared.children)
     return f" in {len(prepared.children)} steps: {names}" if names else ""
+
+
+def _show_asked(prepared: Launch, target: Host) -> None:
+    """Show what it would ask for where it would be a job of a scheduler."""
+    if target.scheduler is None:
+        return
+    from guild_sync.jobs import cluster
+
+    words = []
+    for key, value in sorted(cluster.asked_of(target.scheduler, prepared.job).items()):
+        texts = map(values.shown, value if isinstance(value, list) else [value])
+        words.append(f"{key}={'; '.join(texts)}")
+    say(f"As a job it asks for {terminal.clean(', '.join(words)) or 'nothing in particular'}")
 
 
 def _show_required(prepared: Launch, target: Host) -> None:

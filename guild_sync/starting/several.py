@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from guild_sync.agent.protocol import SCHEDULERS
 from guild_sync.cli import several
@@ -67,7 +66,8 @@ def deal(prepared: Launch, names: Sequence[str], args: Arguments) -> int:
         return Exit.OK
     say(f"Batch {batch.id}: {counted(len(batch.trials))} for {', '.join(names)}")
     here = LocalHost(str(guild_home()))
+    dealing = home.Dealing(here, batch.id)
     if args.is_set("--no-wait") or args.is_set("--background"):
-        home.deal_once(here, batch.id, False)
+        dealing.once(is_patient=False)
         return waiting.leave(batch, here)
-    return waiting.wait(batch, here, partial(home.deal_once, here, batch.id))
+    return waiting.wait(batch, here, dealing.once)

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Files that are open at once: a remote's lock and what several rsyncs of one copy say and are told,
-# with both ends of their pipes while they are started; and what guild itself has open.
-FILES_OF_ONE = 32
+# Files that are open at once: a remote's lock and what several rsyncs of one copy say and are told;
+# where eight are started at one moment, with both ends of their pipes; and what guild itself has
+# open. That moment is not the same for all remotes.
+_FILES_OF_ONE, _MOST_OF_ONE = 32, 64
 _FILES_OF_ALL = 64
 
 
@@ -65,16 +66,16 @@ def _with_files(threads: int) -> int:
 
     What they start gets that, too, and has no use for it.
     """
-    wanted = _FILES_OF_ALL + threads * FILES_OF_ONE
+    needed, wanted = (_FILES_OF_ALL + threads * each for each in (_FILES_OF_ONE, _MOST_OF_ONE))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     may_be = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < may_be:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (may_be, hard))
             soft = may_be
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= needed:
         return threads
-    return max(1, (soft - _FILES_OF_ALL) // FILES_OF_ONE)
+    return max(1, (soft - _FILES_OF_ALL) // _FILES_OF_ONE)
 
 
 def _fulfil(future: Future[T], work: Callable[[], T]) -> None:

@@ -18,7 +18,8 @@ from guild_sync.config.home import config_path, private_folder
 from guild_sync.config.remotes import Remote
 from guild_sync.transport import question
 from guild_sync.transport.process import Completed
-from guild_sync.transport.ssh_config import config_file, paths
+from guild_sync.transport.ssh_config import JOINING, config_file, paths
+from guild_sync.transport.ssh_failures import CONNECTION_FAILED
 
 MASTER_TIMEOUT = 5.0  # seconds for a word with our own ssh that holds a connection
 _MASTER = re.compile(r"pid=(\d+)")
@@ -49,6 +50,13 @@ def master_of(remote: Remote) -> int | None:
         return None
     found = _MASTER.search(done.stderr)
     return int(found[1]) if found else 0
+
+
+def lives(remote: Remote) -> bool:
+    """Whether anything still comes back over the connection that is open."""
+    argv = ("ssh", *JOINING, "-F", str(config_file(remote)), "--", remote.host, "exit 0")
+    done = question.run(argv, timeout=MASTER_TIMEOUT)
+    return not done.timed_out and done.code != CONNECTION_FAILED
 
 
 def login_of(remote: Remote) -> Login | None:

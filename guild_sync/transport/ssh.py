@@ -71,7 +71,7 @@ def run(
     was_shared = is_shared(remote)
     words = argv(remote, *command)
     done = question.run(words, stdin=stdin, timeout=timeout)
-    if was_shared and was_replaced(remote, done):
+    if was_shared and may_go_well(remote, done):
         done = question.run(words, stdin=stdin, timeout=timeout)
     check(remote, done)
     return done
@@ -82,15 +82,17 @@ def is_shared(remote: Remote) -> bool:
     return paths(remote)[1].exists()
 
 
-def was_replaced(remote: Remote, done: Completed) -> bool:
-    """Whether a program failed because a connection is dead that it shared, and that we closed.
+def may_go_well(remote: Remote, done: Completed) -> bool:
+    """Whether what has failed over a connection that was there may go well another time.
 
-    One that a person has opened is where it is dead alone: guild can make no other.
+    One that is dead is closed, so the next program makes another; but not one that a person has
+    opened, for guild can make no other. One that lives stays: others may be at work in it.
     """
     has_failed = done.code == CONNECTION_FAILED or done.timed_out
     if not has_failed or connection.login_of(remote) is not None:
         return False
-    disconnect(remote)
+    if not connection.lives(remote):
+        disconnect(remote)
     return True
 
 

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import LoginRefused, PersonNeeded, RemoteError, Unreachable
+from guild_sync.errors import LoginRefused, NotReached, PersonNeeded, RemoteError, Unreachable
 from guild_sync.transport import process
 from guild_sync.transport.ssh_config import PLAIN, config_file
 
@@ -33,6 +33,8 @@ def check(remote: Remote, done: process.Completed) -> None:
 # What ssh says when the program that is its way to the host ends: it knows no address.
 BEHIND_A_PROXY = "by UNKNOWN port 65535"
 _AFTER_A_PROXY = re.compile(rf"^(kex_exchange_identification:|.*{BEHIND_A_PROXY}).*", re.M)
+# How ssh begins to say what has become of a connection that no other ssh shared.
+_WAS_OPEN = re.compile(r"^(Read from remote host|client_loop:)", re.M)
 _DENIED = r"Permission denied(?: \((?P<ways>[^)]*)\))?"
 _EXPIRED = "(?i)password has expired|password change required|required to change your password"
 
@@ -67,13 +69,13 @@ def _login(remote: Remote) -> str:
     return shlex.join(["guild", "remote", "login", remote.name])
 
 
-def _at_a_proxy(remote: Remote, stderr: str) -> Unreachable | None:
+def _at_a_proxy(remote: Remote, stderr: str) -> NotReached | None:
     if BEHIND_A_PROXY not in stderr:
         return None
     # Where the connection is to be kept, ssh drops what the proxy says; not with -v.
     reason = last_line(_AFTER_A_PROXY.sub("", stderr))
     see = "" if reason else f"\n'guild check -r {remote.name}' shows what it says."
-    return Unreachable(
+    return NotReached(
         f"cannot reach {_where(remote)}: the proxy on the way failed" + (reason and f": {reason}"),
         "'proxy-jump' or 'proxy' of the remote names it, or your ssh configuration."
         f"{see}\nTry by hand:\n  {by_hand(remote)}\n"
@@ -81,30 +83,30 @@ def _at_a_proxy(remote: Remote, stderr: str) -> Unreachable | None:
     )
 
 
-def _of_the_host_key(remote: Remote, stderr: str) -> Unreachable | None:
+def _of_the_host_key(remote: Remote, stderr: str) -> NotReached | None:
     whose = f"the host key of {_where(remote)} ({_address(remote)})"
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in stderr:
-        return Unreachable(
+        return NotReached(
             f"{whose} has changed",
             "Either the machine was set up anew, or somebody is between you and it. Once its "
             f"administrator confirms the new key, remove the old one:\n  {_forget(remote)}",
         )
     if "Host key verification failed" in stderr:
-        return Unreachable(
+        return NotReached(
             f"{whose} is not known",
             f"Connect once by hand to check and accept it:\n  {by_hand(remote)}",
         )
     return None
 
 
-def _of_the_login(remote: Remote, stderr: str) -> Unreachable | None:
+def _of_the_login(remote: Remote, stderr: str) -> NotReached | None:
     refused = f"{_where(remote)} refused the login"
     if "account has expired" in stderr:
-        return Unreachable(
+        return NotReached(
             f"{refused}: the account there has expired", "Its administrator can renew it."
         )
     if "Too many authentication failures" in stderr:
-        return Unreachable(
+        return NotReached(
             f"{refused}: ssh offered it too many keys",
             "Your ssh agent and ssh configuration have more keys than the server hears out. Name "
             "the right one with\n'private-key' of the remote: then no other is offered.",
@@ -112,7 +114,7 @@ def _of_the_login(remote: Remote, stderr: str) -> Unreachable | None:
     if not (denied := re.search(_DENIED, stderr)):
         return None
     if "Session open refused by peer" in stderr:  # and ssh has tried to connect anew
-        return Unreachable(
+        return NotReached(
             f"{_where(remote)} takes no more sessions at once on the connection that is open",
             "Try again when another guild is done there. 'MaxSessions' of its ssh server says how "
             "many it takes.",
@@ -133,22 +135,24 @@ def _of_the_login(remote: Remote, stderr: str) -> Unreachable | None:
     )
 
 
-def _of_the_network(remote: Remote, stderr: str) -> Unreachable | None:
+def _of_the_network(remote: Remote, stderr: str) -> NotReached | None:
     cannot = f"cannot reach {_where(remote)}"
+    if _WAS_OPEN.search(stderr):
+        return None
     if "Could not resolve hostname" in stderr:
-        return Unreachable(
+        return NotReached(
             f"{cannot}: the host name {remote.host!r} does not resolve",
             "Check the name after 'ssh:', or that your ssh configuration has it."
             if remote.name.startswith("ssh:")
             else "Check 'host' of the remote in the config file.",
         )
     if "Connection refused" in stderr:
-        return Unreachable(
+        return NotReached(
             f"{cannot}: {_address(remote)} refused the connection",
             "Check that its ssh server runs, and 'host' and 'port' of the remote.",
         )
     if re.search(r"timed out|No route to host|Network is unreachable", stderr):
-        return Unreachable(
+        return NotReached(
             f"{cannot}: {_address(remote)} does not answer",
             "Check that the machine is up and that the network lets you through.",
         )

@@ -18,7 +18,9 @@ import pytest
 import yaml
 from support import BIN, Guild, Server, keep_nothing_free, project, server, wait_until
 from test_free_one import OPERATIONS, Smi
+from test_unreachable import closed_port
 
+__all__ = ["closed_port"]
 KILLS = int(os.environ.get("DEAL_KILLS", "2"))
 TRIALS = int(os.environ.get("DEAL_TRIALS", "8"))
 
@@ -173,6 +175,20 @@ def test_a_remote_that_goes_down_keeps_what_it_has_and_gets_no_more(fleet: Fleet
     assert command.returncode == (3 if kept else 0), said
     if kept:
         assert f"Of {TRIALS} trials, {len(kept)} on gpu3".encode() in said
+
+
+def test_remotes_that_are_all_down_are_named_once(
+    fleet: Fleet, sshd: Server, closed_port: int
+) -> None:
+    down = {name: sshd.keys(home, port=closed_port) for name, home in fleet.homes.items()}
+    fleet.guild.configure(**down)
+    done = fleet.guild("run", "op", "x=[1,2]", "-r", "gpu1,gpu2", "-y")
+    assert done.code == 3
+    assert sorted(line for line in done.err.splitlines() if line.startswith("guild: ")) == [
+        f"guild: cannot reach remote '{name}': 127.0.0.1:{closed_port} refused the connection"
+        for name in ("gpu1", "gpu2")
+    ]
+    assert "Of 2 trials, 2 not dealt yet" in done.lines
 
 
 def test_no_trial_is_lost_or_run_twice_whenever_the_dealer_is_killed(fleet: Fleet) -> None:

@@ -128,6 +128,16 @@ def test_what_is_here_needs_no_lane_and_few_or_small_files_have_none(
     assert lanes_of(rsyncs.lists()) == []
 
 
+def test_where_no_connection_is_kept_nothing_tries_to_join_one(
+    guild: Guild, sshd: Server, there: Path, far: str, rsyncs: Rsyncs
+) -> None:
+    no_master = ["ControlMaster=no"]
+    guild.configure(far=sshd.keys(there, lanes=LANES, ssh_options=no_master))
+    guild.ok("pull", far, "-y")
+    assert rsyncs.lists() == [[f"{RUN}/"]]
+    assert same(guild, there)
+
+
 def test_a_distance_is_found_out_over_the_one_connection(
     guild: Guild, sshd: Server, there: Path, rsyncs: Rsyncs
 ) -> None:

@@ -23,7 +23,7 @@ from test_bad_input import complaint, runs_in
 
 from guild_sync.config import remotes
 from guild_sync.hosts import choose, sandbox
-from guild_sync.transport import question, ssh
+from guild_sync.transport import connection, question, ssh
 
 NOBODY = "f" * 32  # the id of a run that is nowhere
 
@@ -535,6 +535,7 @@ def test_a_connection_that_hangs_is_replaced(
 ) -> None:
     master = master_pid(shared)
     monkeypatch.setattr(ssh, "CALL_TIMEOUT", 1.0)  # a minute is too long for a test
+    monkeypatch.setattr(connection, "MASTER_TIMEOUT", 1.0)
     os.kill(master, signal.SIGSTOP)
     try:
         answer = choose.remote_host(remotes.remote(shared)).python()
@@ -542,6 +543,27 @@ def test_a_connection_that_hangs_is_replaced(
         assert master_pid(shared) != master
     finally:
         os.kill(master, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", ["kill -9 $$", "exec sleep 600"], ids=["killed", "slow"])
+def test_a_connection_that_lives_is_kept_whatever_becomes_of_an_agent(
+    guild: Guild, sshd: Server, there: Path, shared: str, tmp_path: Path, end: str
+) -> None:
+    """Others may be at work in it, and a remote has one connection, also while it is slow."""
+    log = Path(sshd.remote.private_key or "").with_name("sshd.log")
+
+    def logins() -> int:
+        return log.read_text().count("Accepted publickey")
+
+    master, before = master_pid(shared), logins()
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nmkdir {tmp_path}/once && {end}\nexec python3 "$@"\n')
+    python.chmod(0o755)
+    keys = sshd.keys(there, ssh_options=["ControlPersist=60"])
+    guild.configure(shared={**keys, "python": str(python), "timeout": 5})
+    assert guild.ok("runs", "-r", shared).out == ""
+    assert (tmp_path / "once").exists()
+    assert (master_pid(shared), logins()) == (master, before)
 
 
 def test_a_socket_that_nobody_listens_on_is_no_hindrance(guild: Guild, shared: str) -> None:

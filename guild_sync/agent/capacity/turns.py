@@ -69,7 +69,7 @@ def turn() -> Iterator[str]:
             held = locks.flocked(fd := _opened(path))
             if held is None:
                 place = place or _Place(here)
-            if (held and _is_at(fd, path)) or (place and place.is_first()):
+            if (held and locks.is_at(fd, path)) or (place and place.is_first()):
                 break  # else another has it, or somebody has removed the file meanwhile
             os.close(fd)
             if time.monotonic() > deadline:
@@ -89,13 +89,6 @@ def turn() -> Iterator[str]:
 
 def _opened(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-
-
-def _is_at(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.lstat(path))
-    except OSError:
-        return False
 
 
 class _Place:

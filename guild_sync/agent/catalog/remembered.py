@@ -81,12 +81,12 @@ class Table:
                 column.append(0)
         return row
 
-    def place_of(self, opref: str) -> int:
-        """The place of the text among `texts`; -1 where there is no room for it."""
+    def place_of(self, opref: str) -> Optional[int]:
+        """The place of the text among `texts`; None where there is no room for it."""
         if len(opref) > _MAX_OPREF or (
             len(self.texts) >= _MAX_OPREFS and opref not in self._places
         ):
-            return -1
+            return None
         place = self._places.setdefault(opref, len(self.texts))
         if place == len(self.texts):
             self.texts.append(opref)

@@ -56,6 +56,7 @@ def delete_checked(
         target = os.path.join(trash, run_id)
         directory = rundir.existing(rundir.run_dir(home, run_id))
         with _at_rest(directory, run_id in copies, force) as run:
+            _refuse_queued(directory, force)
             check(run_id)
             before = os.path.join(dump, run_id)
             if os.path.lexists(target):  # deleted before, and copied here again
@@ -138,6 +139,7 @@ def _removed(
     def act(run_id: str, dump: str) -> None:
         directory = rundir.existing(rundir.run_dir(home, run_id, deleted))
         with _at_rest(directory, run_id in copies, force) as run:
+            _refuse_queued(directory, force or deleted)
             check(directory)
             run.move(os.path.join(dump, run_id))
 
@@ -215,6 +217,12 @@ def _at_rest(directory: str, is_copy: bool, force: bool = False) -> AtRest:
     if not is_copy and inside.exists(rundir.guild_dir(directory), rundir.LOCK_REMOTE):
         raise AgentError("it is just being copied here")
     return AtRest(directory, partial(_held, directory), or_unwritable=True, force=force)
+
+
+def _refuse_queued(directory: str, force: bool) -> None:
+    """Raise AgentError for a run whose job waits: that would run it from the trash, or fail."""
+    if not force and rundir.is_queued(directory):
+        raise AgentError(protocol.TO_START + "its job to begin")
 
 
 def _held(directory: str, where: str) -> AgentError:

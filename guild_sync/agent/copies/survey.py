@@ -128,7 +128,7 @@ def _end_if_abandoned(directory: str) -> None:
     """Let a pending run whose guild was killed be an error, so that it does not wait for ever."""
     guild = rundir.guild_dir(directory)
     pending = inside.status(guild, rundir.PENDING)
-    if pending is None:
+    if pending is None or rundir.is_job(directory):  # a job may wait for days
         return
     age = time.time() - pending.st_mtime
     if age < ABANDONED_SECONDS or rundir.status(directory) != rundir.Status("pending"):

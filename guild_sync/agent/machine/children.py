@@ -95,11 +95,12 @@ def asked(
     seconds: float,
     most: int,
     stdin: Optional[str] = None,
+    handles: Sequence[int] = (),
 ) -> Said:
     """What a program answers, in `most` bytes at most. Raises NotStarted, Unanswered.
 
     It has a session of its own, so it goes on where we are ended. For the same reason its stdin is
-    a file: what came of a pipe until then it would take for the whole.
+    a file: what came of a pipe until then it would take for the whole. It inherits `handles`.
     """
     import subprocess  # not every agent asks a program
 
@@ -112,6 +113,7 @@ def asked(
                 stderr=subprocess.PIPE,
                 env=dict(variables),
                 start_new_session=True,
+                pass_fds=tuple(handles),
             )
     except OSError as e:
         raise NotStarted(e.strerror) from None

@@ -8,7 +8,7 @@ import re
 import stat
 import sys
 import time
-from typing import List
+from typing import AbstractSet, List
 
 from .. import trees
 from ..protocol import WEEK, Python
@@ -16,10 +16,10 @@ from ..store import inside
 from . import folder
 
 
-def unused_agents(home: str) -> List[str]:
-    """The folders of agents that nobody has used for a week, nor holds."""
+def unused_agents(home: str, awaited: AbstractSet[str]) -> List[str]:
+    """The folders of agents that nobody has used for a week, nor holds, but those `awaited`."""
     top = os.path.join(home, "agent")
-    paths = [os.path.join(top, name) for name in _names(top)]
+    paths = [os.path.join(top, name) for name in _names(top) if name not in awaited]
     return [p for p in paths if time.time() - folder.last_use(p) > WEEK and _is_free(p)]
 
 
@@ -52,12 +52,12 @@ def _is_free(path: str) -> bool:
     return True
 
 
-def clean_agents(home: str, keep: str) -> None:
+def clean_agents(home: str, keep: AbstractSet[str]) -> None:
     """Remove every other version of the agent that no process of it uses, nor has for a week.
 
     Versions of guild on several workstations may share a remote: the agent of one that has been
     used since is not another's to remove. What was sent in part, or removed in part, goes too.
-    The one that stays, which was just sent, is on the disk by then: after a power cut there is a
+    The one that was just sent is on the disk by then: after a power cut there is a
     whole one.
     """
     top = os.path.join(home, "agent")
@@ -65,7 +65,7 @@ def clean_agents(home: str, keep: str) -> None:
     for name in os.listdir(top):
         path = os.path.join(top, name)
         try:
-            if name != keep and time.time() - folder.last_use(path) > WEEK:
+            if name not in keep and time.time() - folder.last_use(path) > WEEK:
                 _remove_unused(path)
         except OSError:
             pass  # in use, gone meanwhile, or not ours to remove

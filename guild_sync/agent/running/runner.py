@@ -27,6 +27,7 @@ from .operation import Ended, Output, Told, operate
 
 if TYPE_CHECKING:
     from ..capacity.taking import Possession
+    from ..scheduling.claims import Allocation
     from .limits import Limits
     from .retries import Retries
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 BUILTINS = ("queue", "series")
 _PATIENCE = 600.0  # seconds in which a run's end is to be written where that cannot be done at once
 _PAUSE = 0.5
+_GRACE = 0.5  # seconds for a signal that others have by now
 
 
 def main(directory: str, report_fd: int, only: str = "", echo: str = "", waits: str = "") -> int:
@@ -82,6 +84,7 @@ def run(
     only: str = "",
     stdin: Optional[int] = None,
     on_wait: Optional[Callable[[], None]] = None,
+    allocation: Optional[Allocation] = None,
 ) -> int:
     """Run the operation of a pending or staged run; returns its exit status.
 
@@ -90,32 +93,35 @@ def run(
     called then, it waits where what it needs of its host is not free.
     A negative exit status is the signal that ended it (subprocess, returncode).
     Raises AgentError where it cannot be started; the run is then left as it was, unless
-    only the command was missing, which ends it with status 127.
+    only the command was missing, which ends it with status 127. With an `allocation`, the job of a
+    scheduler that this process is, nobody hears of that: it ends the run, with status 1.
     """
     guild = rundir.guild_dir(directory)
-    lock = locks.hold(guild)
+    lock = allocation.hold(guild) if allocation else locks.hold(guild)
     if lock is None:
         raise AgentError("run %s runs already" % os.path.basename(directory), kind="busy")
     try:
         # Only under the lock is it certain that nobody else has started, or run, it meanwhile.
+        if allocation:
+            allocation.enter(directory)
         state = rundir.status(directory).text
         if state != only if only else state not in WAITING:
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
-        planned = _planned(directory)
         wait = _Wait(directory, echo, on_wait) if on_wait else None
         try:
+            planned = _planned(directory)
             share = _share_of(planned, wait)
             try:
-                work = _prepared(planned, share)
+                work = _prepared(planned, share)._replace(allocation=allocation)
                 with Told() as told:
                     return _attempts(work, told, echo, on_start, stdin)
             finally:
                 if share:
                     share.release(not planned.job.get("builtin"))
         except AgentError as e:
-            if wait is None or not wait.has_begun:
+            if allocation is None and (wait is None or not wait.has_begun):
                 raise
-            return _end_unstarted(directory, e, wait.signal, echo)
+            return _end_unstarted(directory, e, wait.signal if wait else 0, echo)
     finally:
         locks.release(guild, lock)
 
@@ -141,7 +147,12 @@ class _Wait:
 
 
 def _needs_a_share(job: Job) -> bool:
-    """Whether a run with this job needs anything of its host for itself, or says what it sees."""
+    """Whether a run with this job needs anything of its host for itself, or says what it sees.
+
+    In a job of a scheduler that has given it what it has.
+    """
+    if os.environ.get(protocol.IN_JOB):
+        return False
     devices = (job.get("env") or {}).get(protocol.DEVICES)
     return bool(job.get("needs") or devices or shared_handles())
 
@@ -169,7 +180,7 @@ def _share_of(planned: _Planned, wait: Optional[_Wait]) -> Optional[Possession]:
 
 
 def _end_unstarted(directory: str, why: AgentError, signum: int, echo: Optional[int]) -> int:
-    """Write down the end of a run that has waited, and whose operation was not started."""
+    """Write down the end of a run of which nobody hears, and whose operation was not started."""
     guild = rundir.guild_dir(directory)
     with _unstoppable(), os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
         pass_on = Output(output, echo)
@@ -195,6 +206,7 @@ class _Work(NamedTuple):
     variables: Dict[str, str]
     said: List[str]
     handles: Tuple[int, ...]  # that its operation inherits
+    allocation: Optional[Allocation] = None  # the job of a scheduler that the run is
 
 
 class _Planned(NamedTuple):
@@ -275,6 +287,8 @@ def _attempts(
         with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
             pass_on = Output(output, echo)
             ended = _attempt(work, told, pass_on, on_start, stdin)
+            if os.environ.get(protocol.IN_JOB):
+                ended = _end_in_job(work.allocation, ended, told)
             stopped = now()
             if retries and not told.signal and retries.is_due(ended, pass_on):
                 # On the disk is what the next one goes on from.
@@ -282,11 +296,37 @@ def _attempts(
                 if _is_begun_again(directory, ended, stopped, told, retries.delay, pass_on):
                     continue
                 if told.signal:
-                    ended, stopped = Ended(-told.signal), now()
+                    ended, stopped = _end_told(work.allocation, told), now()
             with _unstoppable():
                 _flush(output.fileno(), directory, pass_on)
-                _write_end(directory, ended, stopped)
+                if _is_left_to_scheduler(work, ended):
+                    rundir.mark(directory, rundir.PENDING)
+                else:
+                    _write_end(directory, ended, stopped)
             return ended.code
+
+
+def _end_in_job(allocation: Optional[Allocation], ended: Ended, told: Told) -> Ended:
+    """How an operation has ended in a job: a signal to that goes to all of its processes, one by
+    one, and ours may be on its way."""
+    if ended.code != 0 and not ended.is_told:
+        told.wait(_GRACE)
+        if told.signal:
+            return _end_told(allocation, told)
+    if allocation and allocation.ended_by:
+        return ended._replace(ended_by=allocation.ended_by)
+    return ended
+
+
+def _end_told(allocation: Optional[Allocation], told: Told) -> Ended:
+    """The end of a run that was told to end while no operation was there to be told."""
+    return Ended(-told.signal, True, allocation.ended_by if allocation else "")
+
+
+def _is_left_to_scheduler(work: _Work, ended: Ended) -> bool:
+    """Whether the run is to have no end yet, as its job may be started again."""
+    is_cut_off = ended.is_told and ended.code != 0
+    return is_cut_off and work.allocation is not None and work.allocation.is_left(work.directory)
 
 
 def _attempt(

@@ -37,6 +37,7 @@ class Programs:
         settings: Mapping[str, str],
         seconds: float = SECONDS,
         stdin: Optional[str] = None,
+        handles: Sequence[int] = (),
     ) -> Said:
         """What the program says whose name is the first word, with these variables beside ours.
 
@@ -44,7 +45,7 @@ class Programs:
         """
         variables = {name: text for name, text in os.environ.items() if self._is_kept(name)}
         argv = [self._program(words[0]), *words[1:]]
-        return children.asked(argv, {**variables, **settings}, seconds, MOST, stdin)
+        return children.asked(argv, {**variables, **settings}, seconds, MOST, stdin, handles)
 
     def _program(self, name: str) -> str:
         key = name, self._path

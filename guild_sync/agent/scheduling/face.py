@@ -44,6 +44,7 @@ class Submission(NamedTuple):
     options: Mapping[str, Value]  # by the keys of `job`, as options.py has them
     after: Sequence[str] = ()  # ids of the jobs that are to end well before it begins
     tasks: Optional[int] = None  # of an array: how many it has, numbered from 0 on
+    handles: Tuple[int, ...] = ()  # that the program which submits it holds open while it lives
 
 
 class JobState(NamedTuple):

@@ -6,10 +6,9 @@ import re
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..protocol import PBS, SLURM, Value
-from . import qsub
 
 DEFAULT_NOTICE = 60  # seconds
-_MOST_LINES, _LONGEST = 100, 4096
+_MOST_KEYS, _MOST_LINES, _LONGEST = 100, 100, 4096
 _MOST = 999_999_999
 _TIME = re.compile(r"(?:([0-9]{1,5})-)?([0-9]{1,8})(?::([0-9]{1,8}))?(?::([0-9]{1,8}))?\Z")
 _ENDLESS = ("unlimited", "infinite")
@@ -125,6 +124,9 @@ def checked(
 
 
 def _faults(options: Mapping[str, Value], scheduler: str, of_remote: bool) -> Iterator[str]:
+    if len(options) > _MOST_KEYS:
+        yield "has more than %d keys" % _MOST_KEYS
+        return
     known = {**_KEYS, **_OF_REMOTE} if of_remote else _KEYS
     for key, value in options.items():
         if key not in known:
@@ -138,6 +140,8 @@ def _faults(options: Mapping[str, Value], scheduler: str, of_remote: bool) -> It
                 if why := why_no_option(option, scheduler):
                     yield "options: %s" % why
     if scheduler == PBS:
+        from . import qsub  # it brings what starts programs
+
         yield from qsub.faults(
             {key: it for key, it in options.items() if key in known and known[key].fits(it)}
         )
@@ -251,4 +255,5 @@ def _short(value: Value) -> str:
 
 
 def _shown_key(key: str) -> str:
-    return key if isinstance(key, str) and key.isprintable() and key else repr(key)
+    is_plain = isinstance(key, str) and key.isprintable() and 0 < len(key) <= 60
+    return key if is_plain else _short(key)

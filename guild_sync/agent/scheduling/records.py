@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from typing import List, NamedTuple, Optional
+from importlib import import_module
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Type
 
+from ..errors import AgentError
 from ..protocol import RUN_ID, Value, now
 from ..store import atomic, inside, rundir
-from .face import JobName, JobState, Site
+from .face import JobName, JobState, Scheduler, Site
 
-JOB = "JOB"
+JOB = rundir.JOB_RECORD
 CLAIM = "JOB.claim"  # who runs it: claims.py
 VERDICT = "JOB.verdict"  # what was found of its end: verdicts.py
+STOP = "JOB.stop"  # guild was told to end it
+EARLIER = "JOB.earlier"  # the ids of the jobs that it was before, one a line
 OUTPUT = "job.out"  # what the job itself says
 MAX_BYTES = 1 << 16
+# By their names: the module here, and the class in it. One process has use for one of them.
+SCHEDULERS: Dict[str, Tuple[str, str]] = {"slurm": (".slurm", "Slurm"), "pbs": (".pbs", "Pbs")}
 _PREFIX = "guild-"
+_MOST = 100  # jobs of earlier starts: a scheduler has forgotten what is older
 
 
 class Record(NamedTuple):
@@ -30,6 +37,8 @@ class Record(NamedTuple):
     agent: str = ""  # the folder of the agent that it starts, by its name
     seen: Optional[JobState] = None  # the scheduler's last word
     absent: Optional[int] = None  # since when a scheduler that answers has not known it
+    requeue: bool = False  # its scheduler may start it again from its beginning
+    time: str = ""  # its time limit, as it was asked for
 
     @property
     def key(self) -> JobName:
@@ -63,7 +72,15 @@ def read(directory: str) -> Optional[Record]:
         _text(found.get("agent")),
         _state(found.get("seen")),
         _number(found.get("absent")),
+        found.get("requeue") is True,
+        _text(found.get("time")),
     )
+
+
+def said(directory: str) -> str:
+    """Which job the run is, in words: `job 4711`."""
+    record = read(directory)
+    return "job %s" % record.id if record and record.id else "a job"
 
 
 def write(directory: str, record: Record, flushed: bool = True) -> None:
@@ -78,10 +95,45 @@ def write(directory: str, record: Record, flushed: bool = True) -> None:
     atomic.write_in(rundir.guild_dir(directory), JOB, text, flushed)
 
 
+def put_aside(home: str, directory: str) -> None:
+    """Have the run be no job any more; of what it was, the id is kept: by its name alone the
+    next job cannot be told from it, as long as the scheduler knows both."""
+    guild = rundir.guild_dir(directory)
+    record = read(directory)
+    if record is not None and record.id:
+        ids = [*earlier(directory), record.id]
+        atomic.write_in(guild, EARLIER, "".join("%s\n" % each for each in ids[-_MOST:]))
+    for name in (JOB, CLAIM, VERDICT, STOP, OUTPUT):
+        inside.remove(guild, name)
+    forget(home, os.path.basename(directory))
+
+
+def earlier(directory: str) -> List[str]:
+    """The ids of the jobs that the run was before."""
+    return (rundir.read_text(rundir.guild_dir(directory), EARLIER) or "").split()
+
+
+def scheduler(kind: str, site: Site) -> Scheduler:
+    """The scheduler of that name, at a site. Raises AgentError where guild knows none."""
+    if kind not in SCHEDULERS:
+        raise AgentError("guild knows no scheduler %s" % rundir.shown(kind))
+    module, name = SCHEDULERS[kind]
+    found: Type[Scheduler] = getattr(import_module(module, __package__), name)
+    return found(site)
+
+
+def agents(home: str) -> Set[str]:
+    """The folders of agents, by their names, that jobs which may not be over are to start."""
+    found = (read(rundir.run_dir(home, run_id)) for run_id in open_ids(home))
+    return {record.agent for record in found if record is not None}
+
+
 def expect(home: str, run_id: str) -> None:
     """Have the run looked at from now on: before it is submitted."""
-    os.makedirs(_index(home), exist_ok=True)
-    atomic.write_atomically(os.path.join(_index(home), run_id), "%d\n" % now())
+    path = os.path.join(_index(home), run_id)
+    if not os.path.exists(path):
+        os.makedirs(_index(home), exist_ok=True)
+        atomic.write_atomically(path, "%d\n" % now())
 
 
 def forget(home: str, run_id: str) -> None:

@@ -74,7 +74,7 @@ class Slurm(face.Scheduler):
         programs = Programs(self.site, FOLDERS, is_for_jobs)
         words = submit_words(job, self.site.clusters)
         try:
-            said = programs.call(words, {}, SUBMIT_SECONDS, job.script)
+            said = programs.call(words, {}, SUBMIT_SECONDS, job.script, job.handles)
         except NotStarted as e:
             raise Refused("sbatch: %s" % e) from None
         except Unanswered as e:

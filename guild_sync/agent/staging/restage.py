@@ -73,16 +73,25 @@ def restage(
     """Make a run that ended, or that was never started, pending, with these attributes and job.
 
     With `new_source` its packages are removed, as others are about to be installed; `contents`
-    and the answer are as `stage.stage` has them.
+    and the answer are as `stage.stage` has them. Asked again with the same `restart` in the job
+    for one that has been started since, as after a lost answer, it leaves all as it is.
     Raises AgentError for one that runs, and for the copy of a remote's; with `force` not for
     one that only another machine on this disk has said to run.
     """
     directory = rundir.existing(rundir.run_dir(home, run_id))
+    if _was_made(directory, job):
+        return {"run_dir": directory, "missing": []}
     with _at_rest(directory, run_id, force):
         _refuse_trial(directory, run_id)
         # We hold it: what waited for its turn there does so no more.
         is_forsaken = inside.exists(rundir.guild_dir(directory), rundir.LOCK_WAITS)
         is_pending = rundir.status(directory).text == "pending" and not is_forsaken
+        if is_pending and rundir.is_job(directory) and not force:
+            raise AgentError(
+                "run %s waits in the queue of its scheduler" % run_id,
+                "Stop it first: guild stop %s" % run_id,
+                "refused",
+            )
         if is_pending and not rundir.was_ready(directory):
             raise AgentError(
                 "run %s is being made, or the guild that made it was killed" % run_id,
@@ -91,6 +100,7 @@ def restage(
             )
         rundir.mark(directory, rundir.PENDING)
         rundir.unmark(directory, rundir.LOCK_WAITS)  # of a runner that was killed
+        _be_no_job(home, directory)
         rundir.put_attempt_aside(directory)
         _forget_end(directory)
         guild = rundir.guild_dir(directory)
@@ -108,6 +118,19 @@ def restage(
             given.forget_all(directory)
         inside.make(guild, rundir.JOB_PACKAGES)
     return {"run_dir": directory, "missing": stage.wanting(home, run_id, contents)}
+
+
+def _was_made(directory: str, job: Job) -> bool:
+    """Whether this very request has been done before, and the run waits for it no more."""
+    if not job.get("restart") or not inside.exists(rundir.guild_dir(directory), JOB):
+        return False
+    is_pending = rundir.status(directory) == rundir.Status("pending")
+    if is_pending and rundir.waits_for(directory) is None:
+        return False
+    try:
+        return read_job(directory).get("restart") == job["restart"]
+    except AgentError:  # it is to be made again, whatever it is
+        return False
 
 
 def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:
@@ -129,6 +152,13 @@ def _at_rest(directory: str, name: str, force: bool = False) -> AtRest:
         return AgentError("run %s is running%s" % (name, where), hint, "refused")
 
     return AtRest(directory, refusal, force=force)
+
+
+def _be_no_job(home: str, directory: str) -> None:
+    if rundir.is_job(directory):
+        from ..scheduling import records  # most hosts have no scheduler
+
+        records.put_aside(home, directory)
 
 
 def _forget_end(directory: str) -> None:

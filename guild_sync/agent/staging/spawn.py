@@ -1,4 +1,4 @@
-"""A runner started, which outlives its starter."""
+"""A runner started, which outlives its starter, or a job submitted that will be one."""
 
 from __future__ import annotations
 
@@ -29,21 +29,61 @@ def start(
     a lost answer, it says so rather than starting it twice.
     """
     directory = run_dir or rundir.run_dir(home, run_id)
+    begun = _begun(directory, run_id)
+    if begun is not None:
+        return begun
+    if rundir.is_queued(directory):
+        return _started(directory, "pending")
+    runner = start_runner(directory, secrets=secrets, wait_free=wait_free)
+    waits = rundir.waits_for(directory) is not None
+    return {"pid": runner.pid, "status": "pending" if waits else "running", "job": ""}
+
+
+def submit(
+    home: str,
+    run_id: str,
+    scheduler: protocol.SchedulerForm,
+    secrets: Optional[Dict[str, str]] = None,
+) -> protocol.Started:
+    """As `start`, where runs are jobs of a scheduler: returns once that has taken the run."""
+    directory = rundir.run_dir(home, run_id)
+    begun = _begun(directory, run_id)
+    if begun is not None:
+        return begun
+    from ..scheduling import submitting  # most hosts have no scheduler
+
+    submitting.submit(home, directory, scheduler, bool(secrets))
+    return _started(directory, rundir.status(directory).text)
+
+
+def _begun(directory: str, run_id: str) -> Optional[protocol.Started]:
+    """The run where it was started already; None where it waits for that.
+
+    Raises AgentError where it cannot be started.
+    """
     state, remote = rundir.status(directory)
     if remote is not None:
         raise AgentError("run %s is a copy of one on %s" % (run_id, remote), kind="refused")
     if state == "running" or (state in protocol.FINAL and rundir.read_attr(directory, "started")):
-        return {"pid": locks.holder(rundir.guild_dir(directory)), "status": state}
+        return _started(directory, state)
     if state == "pending" and rundir.waits_for(directory) is not None:
-        return {"pid": locks.holder(rundir.guild_dir(directory)), "status": state}
+        return _started(directory, state)
     if state not in ("pending", "staged"):
         raise AgentError("run %s is %s" % (run_id, state), kind="refused")
     if not folder.is_whole():
         # Before it begins: what a damaged agent makes of a run would be taken for its end.
         raise RuntimeError("the agent's folder is not what was sent")
-    runner = start_runner(directory, secrets=secrets, wait_free=wait_free)
-    waits = rundir.waits_for(directory) is not None
-    return {"pid": runner.pid, "status": "pending" if waits else "running"}
+    return None
+
+
+def _started(directory: str, state: str) -> protocol.Started:
+    pid, job = locks.holder(rundir.guild_dir(directory)), ""
+    if rundir.is_job(directory):
+        from ..scheduling import records  # most hosts have no scheduler
+
+        record = records.read(directory)
+        job = record.id if record else ""
+    return {"pid": pid, "status": state, "job": job}
 
 
 def start_runner(

@@ -28,8 +28,8 @@ def stage(
     -> size, are what it has need of: the answer has those that are to be sent.
 
     It appears whole or not at all. Asked again for a run that is still pending, as
-    after a lost answer, it makes it anew; for one that is more by now, as what was told with it
-    has been done, it says that it is there.
+    after a lost answer, it makes it anew; for one that is more by now, be it a job that waits, as
+    what was told with it has been done, it says that it is there.
     """
     directory = rundir.run_dir(home, run_id)
     os.makedirs(os.path.dirname(directory), exist_ok=True)
@@ -38,7 +38,7 @@ def stage(
         is_held = locks.holder(guild) is not None
         if status.remote is not None or not inside.exists(guild, "opref"):
             raise AgentError("run %s is there already" % run_id, kind="refused")
-        if is_held or status.text != "pending":
+        if is_held or status.text != "pending" or rundir.is_job(directory):
             return {"run_dir": directory, "missing": []}
         _remove(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
@@ -84,17 +84,20 @@ def fill(
 def mark_staged(home: str, run_id: str) -> None:
     """Have a pending run wait to be started."""
     directory = rundir.run_dir(home, run_id)
-    if rundir.status(directory) == rundir.Status("pending"):
+    if rundir.status(directory) == rundir.Status("pending") and not rundir.is_job(directory):
         rundir.mark_staged(directory)
 
 
 def discard(home: str, run_id: str) -> None:
-    """Remove a pending run that never was anything else; one that was is staged from now on."""
+    """Remove a pending run that never was anything else; one that was is staged from now on.
+
+    A job that waits, or of which no more is known, stays.
+    """
     directory = rundir.run_dir(home, run_id)
     from ..contents import kept  # most runs come to be
 
     kept.forget_incoming(home, run_id)
-    if rundir.status(directory) != rundir.Status("pending"):
+    if rundir.status(directory) != rundir.Status("pending") or rundir.is_job(directory):
         return
     was_ready = rundir.was_ready(directory)  # before the lock takes a handle: there may be few
     held: Optional[int] = None
@@ -108,7 +111,7 @@ def discard(home: str, run_id: str) -> None:
     except (OSError, AgentError):
         pass  # on a full disk, or without a handle, no runner can start in it either
     try:
-        if rundir.status(directory) != rundir.Status("pending"):
+        if rundir.status(directory) != rundir.Status("pending") or rundir.is_job(directory):
             return
         if was_ready:
             rundir.mark_staged(directory)

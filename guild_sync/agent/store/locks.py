@@ -24,7 +24,9 @@ LOCK = "LOCK"
 OWNER = "LOCK.owner"
 MAX_RECORD = 4096  # bytes
 OPERATION = "LOCK.operation"  # agent/machine/operation_process.py has what is in it
-_MODE = 0o600  # whoever may open the file could hold it
+# Of a run that is a job of a scheduler, or was: which; agent/scheduling/records.py writes it.
+JOB_RECORD = "JOB"
+MODE = 0o600  # whoever may open the file could hold it
 _TRIES = 20
 _NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
@@ -49,9 +51,9 @@ def hold(guild_dir: str, force: bool = False) -> Optional[int]:
     path = _path(guild_dir)
     renewed = False
     for _ in range(_TRIES):
-        fd = inside.open_file(guild_dir, LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _MODE)
+        fd = inside.open_file(guild_dir, LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, MODE)
         flocked = _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if flocked and not _is_at(fd, path):
+        if flocked and not is_at(fd, path):
             os.close(fd)  # the last holder removed this file while we opened it
         # A runner of Guild AI holds no flock: its record decides even where ours was had.
         elif not _holder_of(guild_dir, fd, flocked, force):
@@ -72,7 +74,7 @@ def hold(guild_dir: str, force: bool = False) -> Optional[int]:
 
 def _others_may_open(fd: int) -> bool:
     """Whether another user could hold the lock: earlier versions and Guild AI let them."""
-    return bool(stat.S_IMODE(os.fstat(fd).st_mode) & ~_MODE)
+    return bool(stat.S_IMODE(os.fstat(fd).st_mode) & ~MODE)
 
 
 def _put_away(path: str, fd: int) -> None:
@@ -100,7 +102,8 @@ def _write_record(guild_dir: str, fd: int, flocked: bool) -> None:
     os.pwrite(fd, b"%d\n" % os.getpid(), 0)
 
 
-def _is_at(fd: int, path: str) -> bool:
+def is_at(fd: int, path: str) -> bool:
+    """Whether an open file is the one of this path: its last holder may have removed it."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
     except OSError:
@@ -212,13 +215,19 @@ def _recorded_holder(
     if identity.is_elsewhere(who):
         # That flock was had here says nothing: on many a shared disk each machine has its own.
         return None if is_forced else Holder(0, who.host)
-    if held is False and is_flock:
+    if held is False and is_flock and not _is_on_node(guild_dir, who):
         return None  # it held one, and nobody does now
     if identity.is_in_other_namespace(who):
         return None if is_forced else Holder(0, "%s, in another container" % who.host)
     if identity.lives(who):
         return Holder(pid)
     return Holder(0) if held else None  # somebody is just taking it
+
+
+def _is_on_node(guild_dir: str, who: Identity) -> bool:
+    """Whether it runs a job on a node of its cluster, be that a container of this machine: flock
+    may be each node's own there."""
+    return who.host != os.uname().nodename and inside.exists(guild_dir, JOB_RECORD)
 
 
 def _read_record(guild_dir: str, pid: Optional[int] = None) -> Optional[Tuple[Identity, bool]]:

@@ -60,6 +60,7 @@ LOCK_WAITS = "LOCK.waits"
 # Of a trial of a batch over several remotes that none of these is known to have; what is in it is
 # agent/catalog/trials.py's.
 LOCK_TRIAL = "LOCK.trial"
+JOB_RECORD = locks.JOB_RECORD
 # Of a run that is a batch: it runs trials and nothing of its own.
 BATCH = "BATCH"
 # Folders of what is being removed, which no listing shows.
@@ -191,6 +192,16 @@ def waits_for(directory: str) -> Optional[str]:
 def write_waits(directory: str, text: str) -> None:
     """Write down what the runner of a pending run waits for."""
     atomic.write_in(guild_dir(directory), LOCK_WAITS, text, flushed=False)
+
+
+def is_job(directory: str) -> bool:
+    """Whether the run is a job of a scheduler, or was, also where it cannot be read which."""
+    return inside.exists(guild_dir(directory), JOB_RECORD)
+
+
+def is_queued(directory: str) -> bool:
+    """Whether the run is a job that has not begun, or is just being submitted as one."""
+    return is_job(directory) and status(directory) == Status("pending")
 
 
 def is_indexed(directory: str) -> bool:

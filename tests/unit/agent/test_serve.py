@@ -56,6 +56,18 @@ def test_each_line_is_answered_until_none_comes(tmp_path: Path) -> None:
     assert len(answers(states)) == 1
 
 
+def test_two_lines_that_come_at_once_are_both_answered_while_a_third_may_come(
+    tmp_path: Path,
+) -> None:
+    line = json.dumps(request(tmp_path, "tracked")).encode() + b"\n"
+    argv = [sys.executable, "-I", "-c", HASTY]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
+        assert agent.stdin and agent.stdout
+        agent.stdin.write(2 * line)
+        agent.stdin.flush()
+        assert agent.stdout.read().decode().count(FRAME) == 2, "it ends by itself then"
+
+
 def test_several_on_a_line_are_done_in_turn(tmp_path: Path) -> None:
     turn = [made(tmp_path), request(tmp_path, "mark_staged", run_id=RUN)]
     one, two, three = answers(turn, request(tmp_path, "states", ids=[RUN]))

@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from guild_sync.config import file, yaml_text
-from guild_sync.config.home import private_folder
+from guild_sync.config.home import session_folder
 from guild_sync.errors import ConfigError
 
 TEXT = "remotes:\n  gpu: {type: ssh, host: gpu1, port: 22}\n"
@@ -32,18 +33,21 @@ def load_anew(path: Path) -> object:
 
 
 @pytest.fixture
-def no_yaml(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def no_yaml() -> Iterator[pytest.MonkeyPatch]:
     """Within, no text is read as YAML."""
 
     def refuse(path: Path, text: str) -> None:
         raise AssertionError("read as YAML")
 
-    monkeypatch.setattr(yaml_text, "parsed", refuse)
-    return monkeypatch
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(yaml_text, "parsed", refuse)
+        yield patched
 
 
 def kept(path: Path) -> Path:
-    return file._kept(path)
+    found = file._kept(path)
+    assert found
+    return found
 
 
 def test_a_text_that_was_read_once_is_known(path: Path, no_yaml: pytest.MonkeyPatch) -> None:
@@ -170,11 +174,26 @@ def test_what_is_no_yaml_is_said_each_time(path: Path, text: str) -> None:
 
 def test_nobody_else_can_read_what_is_kept_and_it_goes_with_the_file(path: Path) -> None:
     load_anew(path)
-    assert kept(path).parent == private_folder()  # which is its user's alone (test_home.py)
+    assert kept(path).parent == session_folder()  # which is its user's alone (test_home.py)
+    assert kept(path).stat().st_mode & 0o077 == 0
     path.unlink()
     with pytest.raises(ConfigError, match="GUILD_CONFIG names"):
         load_anew(path)
     assert not kept(path).exists()
+
+
+def test_where_the_system_has_no_folder_that_goes_with_its_user_nothing_is_kept(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be on a disk for good, as in /tmp, whatever becomes of the file."""
+    monkeypatch.setattr(file, "session_folder", lambda: None)
+    before = {*tmp_path.rglob("*")}
+    for _ in range(2):
+        assert load_anew(path) == FOUND
+    assert {*tmp_path.rglob("*")} == before
+    path.unlink()
+    with pytest.raises(ConfigError, match="GUILD_CONFIG names"):
+        load_anew(path)
 
 
 def test_a_folder_that_nothing_can_be_kept_in_changes_nothing(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guild_sync.config.home import guild_home, home_folder, private_folder
+from guild_sync.config.home import guild_home, home_folder, private_folder, session_folder
 from guild_sync.errors import GuildError
 
 
@@ -105,3 +105,43 @@ def test_what_is_no_folder_in_the_private_folders_place_is_refused(
             private_folder()
     finally:
         stranger.unlink()
+
+
+def test_the_folder_of_a_session_is_its_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = session_folder_without(monkeypatch)
+    folder = tmp_path / "of a session"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    assert session_folder() == folder
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder.name)
+    assert session_folder() == others
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    folder.chmod(0o750)
+    assert session_folder() == others
+    folder.rmdir()
+    assert session_folder() == others
+    folder.touch(mode=0o600)
+    assert session_folder() == others
+
+
+def session_folder_without(monkeypatch: pytest.MonkeyPatch) -> Path | None:
+    """The one that this machine has where the environment names none."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    found = session_folder()
+    assert found in (None, Path(f"/run/user/{os.getuid()}"))
+    return found
+
+
+def test_a_session_of_somebody_else_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.getuid():
+        pytest.skip("only root can give a folder away")
+    others = session_folder_without(monkeypatch)
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    os.chown(tmp_path / "theirs", 12345, 12345)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "theirs"))
+    assert session_folder() == others

@@ -72,5 +72,5 @@ def test_where_no_machine_is_free_a_run_waits_in_the_queue_of_a_cluster(
     for wait in (False, True):
         found = [host.name for host in itertools.islice(freest.freest(["hpc"], {}, wait), 1)]
         assert found == ["hpc"]  # which was not asked for anything
-    assert capsys.readouterr().out == "hpc: has a queue\n" * 2
+    assert capsys.readouterr() == ("hpc: has a queue\n" * 2, "")
     assert next(freest.freest(["hpc2", "down", "hpc"], {"gpus": 1}, True)).name == "hpc2"

@@ -13,6 +13,7 @@ from guild_sync.errors import (
     Exit,
     GuildError,
     Incomplete,
+    NotReached,
     RemoteError,
     Unreachable,
 )
@@ -183,7 +184,7 @@ def test_an_address_with_colons_is_in_brackets() -> None:
         (
             255,
             "ssh: connect to host g port 22: Connection refused\n",
-            Unreachable,
+            NotReached,
             "cannot reach remote 'gpu': gpu.example.com refused the connection",
             "Check that its ssh server runs",
         ),
@@ -262,7 +263,8 @@ def test_a_remote_rsync_that_is_killed_for_its_time_is_incomplete() -> None:
 def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an rsync whose exit codes and words are in the files `codes`, `stderr`.
 
-    Each call takes the first of the codes, and adds its stdin to the file `stdin`.
+    Each call takes the first of the codes, and adds its stdin to the file `stdin`. What is in
+    `stdout` it says until it has ended with another code than 24.
     """
     folder = tmp_path / "failing"
     folder.mkdir()
@@ -272,7 +274,9 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"cd '{folder}'\n"
         "cat >> stdin\n"
         "cat stderr >&2\n"
+        "cat stdout 2> /dev/null\n"
         "read -r code < codes\n"
+        '[ "$code" = 24 ] || rm -f stdout\n'
         "sed -i 1d codes\n"
         "exit $code\n"
     )
@@ -397,6 +401,20 @@ def test_a_copy_that_is_partial_for_very_many_runs_is_not_taken_apart_for_ever(
 def test_what_vanished_is_looked_for_once_more(failing: Path) -> None:
     assert pull(failing, 24, 0) == {}
     assert calls_left(failing) == 0
+
+
+def test_what_came_before_something_vanished_is_told_and_each_file_and_link_once(
+    failing: Path,
+) -> None:
+    """What is not told of is in no list of what came: it is never removed, and never checked."""
+    unsafe = f'ignoring unsafe symlink "{A}/link" -> "/etc/passwd"'
+    said = f">f+++++++++ 3 {A}/x\n{unsafe}\nsent 1 bytes  received 2 bytes  1.00 bytes/sec\n"
+    (failing / "stdout").write_text(said)
+    (failing / "codes").write_text("24\n24\n")
+    copied = copies.pull(GPU, "/there", (A, B), failing, failing)
+    assert copied == copies.Copied({}, 6, {A: [("link", "/etc/passwd")]}, {A: ["x"]})
+    (failing / "codes").write_text("24\n24\n")
+    assert copies.plan(GPU, "/there", (A, B), failing)[A] == copies.Amount(1, 3, 3)
 
 
 def test_what_vanishes_twice_is_no_fault(failing: Path) -> None:

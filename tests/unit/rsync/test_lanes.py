@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from guild_sync.rsync import channels, copies, lanes
 from guild_sync.rsync.lanes import Lane
 from guild_sync.rsync.output import Figures, Sum
 from guild_sync.rsync.parts import Part, listed, names_of
-from guild_sync.transport import process, question
+from guild_sync.transport import process, question, ssh_config
 from guild_sync.transport.process import Completed
 
 A, B = "a" * 32, "b" * 32
@@ -29,6 +31,21 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
     monkeypatch.setattr(channels, "_allowed", {})
     monkeypatch.setattr(channels, "_round_trips", {})
     return Remote("gpu", "ssh", host="gpu.example.com")
+
+
+@pytest.fixture
+def connected() -> Iterator[Callable[[Remote], Remote]]:
+    """Gives a remote a host that no other test has, and a socket, as of an open connection."""
+    with ExitStack() as stack:
+
+        def has_socket(remote: Remote) -> Remote:
+            own = remote._replace(host=f"{uuid.uuid4().hex}.invalid")
+            socket = ssh_config.paths(own)[1]
+            socket.touch()
+            stack.callback(socket.unlink)
+            return own
+
+        yield has_socket
 
 
 def files(*sizes: int) -> list[tuple[str, int]]:
@@ -143,20 +160,23 @@ def test_of_few_or_small_files_nothing_is_measured(
 
 
 def test_what_the_settings_say_counts_and_nothing_is_measured(
-    monkeypatch: pytest.MonkeyPatch, remote: Remote
+    monkeypatch: pytest.MonkeyPatch, remote: Remote, connected: Callable[[Remote], Remote]
 ) -> None:
     monkeypatch.setattr(channels, "round_trip", None)
-    assert channels.lanes(Remote("gpu", "ssh", host="g", lanes=8), [1, 1])() == 8
-    assert channels.lanes(Remote("gpu", "ssh", host="g", lanes=1), [1 << 30] * 9)() == 1
+    eight, one = (Remote("gpu", "ssh", host="g.invalid", lanes=lanes) for lanes in (8, 1))
+    assert channels.lanes(eight, [1, 1])() == 1, "there is no connection to be joined"
+    assert channels.lanes(connected(eight), [1, 1])() == 8
+    assert channels.lanes(one, [1 << 30] * 9)() == 1
 
 
 @pytest.mark.parametrize(
-    ("bwlimit", "count"), [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1)]
+    ("bwlimit", "count"),
+    [("0", 8), ("4", 8), ("1", 2), ("2000B", 3), ("0.5K", 1), ("1KB", 1), ("1KiB", 2), ("1mb", 8)],
 )
 def test_no_lane_gets_a_lower_limit_than_rsync_takes(
-    remote: Remote, bwlimit: str, count: int
+    remote: Remote, connected: Callable[[Remote], Remote], bwlimit: str, count: int
 ) -> None:
-    slow = Remote("gpu", "ssh", host="g", lanes=8, bwlimit=bwlimit)
+    slow = connected(Remote("gpu", "ssh", host="g", lanes=8, bwlimit=bwlimit))
     assert channels.lanes(slow, [1, 1])() == count
 
 
@@ -186,10 +206,13 @@ def test_lanes_that_bring_all_leave_nothing(remote: Remote) -> None:
 
 
 @pytest.mark.parametrize("code", [11, 23, 24, 30, 255, -9])
-def test_a_lane_that_ends_in_any_other_way_leaves_its_files(remote: Remote, code: int) -> None:
+def test_a_lane_that_ends_in_any_other_way_leaves_its_files(
+    remote: Remote, connected: Callable[[Remote], Remote], code: int
+) -> None:
     copy = lambda lane, _: Completed(code if lane.files[0][1] == "f1" else 0, b"", "")  # noqa: E731
     assert not tried(remote, 3, copy)[0]
-    assert channels.lanes(Remote("gpu", "ssh", host="gpu.example.com", lanes=4), [1, 1])() == 4
+    four = connected(Remote("gpu", "ssh", host="gpu.example.com", lanes=4))
+    assert channels.lanes(four, [1, 1])() == 4
 
 
 def test_a_lane_that_cannot_be_begun_leaves_its_files(remote: Remote) -> None:
@@ -319,6 +342,23 @@ def test_after_a_lane_that_failed_one_does_all_as_without(
     assert lane[0] == f"{A}/f0\0"
     whole, beside = sorted([first[2], second[2]])
     assert (whole, beside.split("\0")[:-1]) == ("", [f"/{A}/f0", *no_links(A)])
+
+
+def test_what_a_lane_has_left_out_is_told_as_by_the_one_beside_it(
+    remote: Remote, told: Callable[[], list[list[str]]], tmp_path: Path
+) -> None:
+    """A file that is a link out of the runs by the time that its lane comes."""
+    program = tmp_path / "bin" / "rsync"
+    program.write_text(
+        f"{program.read_text()}"
+        f"name=$(tr -d '\\0' < {tmp_path}/bin/$$.names)\n"
+        "case $name in */) name=${name}one;; esac\n"
+        'echo "ignoring unsafe symlink \\"$name\\" -> \\"/etc/passwd\\""\n'
+    )
+    copied = copies.pull(
+        *(remote, "/there", [A], tmp_path, tmp_path / ".in"), large={A: files(2, 2)}, lanes=2
+    )
+    assert sorted(copied.links[A]) == [("f0", "/etc/passwd"), ("one", "/etc/passwd")]
 
 
 # Progress.

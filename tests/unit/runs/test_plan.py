@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from projects import Cluster
 from support import Guild, project
 
 from guild_sync.agent.protocol import NO_DEVICES, Job, Value
@@ -365,19 +366,10 @@ pipe: {steps: [op, plain], job: {time: 1-0}}
 """
 
 
-class Cluster(LocalHost):
-    """This machine, as one whose runs are jobs."""
-
-    def __init__(self, home: str) -> None:
-        super().__init__(home)
-        options: dict[str, Value] = {"partition": "gpu", "gpus": 4}
-        self.scheduler = {"type": "slurm", "path": "", "clusters": "", "options": options}
-
-
 @pytest.fixture
 def cluster(here: LocalHost, guild: Guild) -> Cluster:
     project(guild.folder, OF_JOBS)
-    return Cluster(here.home)
+    return Cluster(here.home, partition="gpu", gpus=4)
 
 
 def submit_of(request: Request, host: LocalHost) -> dict[str, Value] | None:
@@ -416,8 +408,9 @@ def test_a_run_that_is_started_again_asks_as_before_unless_it_is_said_otherwise(
     kept = {"time": "4:00:00", "mem": "2G", "gpus": 2, "options": ["--exclusive"]}
     for request in (Request(again=staged), Request(like=staged)):
         assert submit_of(request, cluster) == kept
-    changed = Request(again=staged, job={"time": "5"}, needs={"gpus": 1})
-    assert submit_of(changed, cluster) == {**kept, "time": "5", "gpus": 1}
+    assert submit_of(Request(again=staged, job={"time": "5"}), cluster) == {**kept, "time": "5"}
+    both = Request(again=staged, job={"time": "5"}, needs={"gpus": 1})
+    assert submit_of(both, cluster) == {**kept, "time": "5", "gpus": 1}
 
 
 def test_a_batch_and_each_of_its_trials_ask_for_the_same(cluster: Cluster) -> None:

@@ -10,7 +10,7 @@ from rundirs import A, B, C
 from support import Guild, project
 
 from guild_sync.agent.protocol import Started
-from guild_sync.errors import GuildError, Unreachable
+from guild_sync.errors import GuildError, LoginRefused, NotReached, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.runs import start, tracking
 from guild_sync.runs.plan import plan
@@ -91,15 +91,29 @@ def test_a_run_that_did_not_come_to_be_is_expected_no_more(
     assert (status(far, launch.run_id), expected(here)) == (None, [])
 
 
-@pytest.mark.parametrize("was_connected", [True, False])
-def test_a_run_is_expected_whose_host_was_lost_while_it_was_made(
-    here: LocalHost, far: Far, monkeypatch: pytest.MonkeyPatch, was_connected: bool
+@pytest.mark.parametrize(
+    ("was_connected", "error", "is_expected"),
+    [
+        (True, Unreachable, True),
+        (True, NotReached, True),  # what was asked first may have been done over the connection
+        (False, Unreachable, True),  # the first answer of all may be what was lost
+        (False, NotReached, False),
+        (False, LoginRefused, False),
+    ],
+)
+def test_a_run_is_expected_unless_its_host_was_surely_never_reached(
+    here: LocalHost,
+    far: Far,
+    monkeypatch: pytest.MonkeyPatch,
+    was_connected: bool,
+    error: type[Unreachable],
+    is_expected: bool,
 ) -> None:
     """What was told with it may have been done by then: it may even run."""
     monkeypatch.setattr(far, "is_connected", lambda: was_connected)
-    with pytest.raises(Unreachable), tracking.expected(A, far):
-        raise Unreachable("lost")
-    assert expected(here) == [A] * was_connected
+    with pytest.raises(error), tracking.expected(A, far):
+        raise error("lost")
+    assert expected(here) == [A] * is_expected
 
 
 def test_a_run_that_one_host_has_deleted_is_expected_from_another_as_before(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from guild_sync.config.home import private_folder
 from guild_sync.config.remotes import Remote
-from guild_sync.errors import Exit, Unreachable
+from guild_sync.errors import Exit, NotReached, Unreachable
 from guild_sync.transport import known, programs, ssh, ssh_config, ssh_failures
 from guild_sync.transport.process import TIMED_OUT, Completed
 
@@ -540,6 +540,28 @@ def test_what_ssh_says_becomes_what_it_means_and_what_to_do(
     assert error.message == message
     assert hint in error.hint
     assert error.exit == Exit.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("stderr", "is_sure"),
+    [
+        ("ssh: connect to host gpu port 22: Connection timed out\n", True),
+        ("ann@gpu: Permission denied (publickey).\n", True),
+        ("Connection closed by UNKNOWN port 65535\n", True),
+        ("Host key verification failed.\n", True),
+        ("", False),
+        ("Connection closed by 10.0.0.1 port 22\n", False),
+        ("mux_client_request_session: read from master failed: Broken pipe\n", False),
+        ("Read from remote host gpu: Connection timed out\n", False),
+        ("client_loop: send disconnect: Connection refused\n", False),
+        ("Timeout, server gpu not responding.\n", False),
+    ],
+)
+def test_only_where_ssh_was_surely_never_let_in_nothing_has_got_there(
+    stderr: str, is_sure: bool
+) -> None:
+    error = ssh_failures.failure(Remote("gpu", "ssh", host="gpu"), stderr)
+    assert isinstance(error, NotReached) == is_sure
 
 
 def test_the_way_by_hand_is_the_one_that_guild_takes() -> None:

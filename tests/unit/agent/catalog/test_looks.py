@@ -76,6 +76,7 @@ def answers(home: Path) -> list[object]:
     asked += [{"status": [status]} for status in statuses]
     asked += [
         {"operation": ["op"]},
+        {"operation": ["op"], "expression": ["=", "op", "op"]},
         {"operation": ["x"], "status": ["completed", "terminated"]},
         {"expression": ["=", "status", "completed"]},
         {"expression": ["=", "op", "op"]},
@@ -250,6 +251,20 @@ def test_whatever_is_done_to_a_run_is_seen(
     expected = as_read(home, monkeypatch)
     assert answers(home) == expected
     assert answers(home) == expected, "as it is remembered now"
+
+
+@pytest.mark.parametrize("room", ["_MAX_OPREF", "_MAX_OPREFS"])
+def test_what_there_is_no_room_for_is_read_again_and_costs_the_others_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, room: str
+) -> None:
+    """An operation of a long name, as that of a script far down, or one among ten thousand."""
+    monkeypatch.setattr(remembered, room, 60 if room == "_MAX_OPREF" else 3)
+    (home / "runs" / C / ".guild/opref").write_text(f"script:{'x/' * 30}op 1.0 '' op")
+    expected = as_read(home, monkeypatch)
+    assert answers(home) == answers(home) == expected
+    with opened() as found:
+        find.select(str(home), [], {"operation": ["op"]})
+    assert {*reads(found)} == {"opref"}  # its own; else the times of all would be read, too
 
 
 def test_a_run_that_is_started_again_is_running(

@@ -107,15 +107,15 @@ def test_a_run_holds_its_agent_through_its_mending(sent: Path, home: Path, tmp_p
         (sent / "__main__.py").write_text("")
         folder.mend(str(sent_to(tmp_path)), str(sent))
         os.utime(sent / "__main__.py", (0, 0))
-        upkeep.clean_agents(str(home), "another")
+        upkeep.clean_agents(str(home), {"another"})
         assert sent.exists()
-    upkeep.clean_agents(str(home), "another")
+    upkeep.clean_agents(str(home), {"another"})
     assert not sent.exists()
 
 
 def test_an_agent_is_removed_once_it_has_not_been_used_for_a_week(home: Path) -> None:
     used, unused = other(home, "used", unused=6 * 86400.0), other(home, "unused")
-    upkeep.clean_agents(str(home), "kept")
+    upkeep.clean_agents(str(home), {"kept"})
     assert used.exists()
     assert not unused.exists()
     assert os.listdir(home / "agent") == ["used"]
@@ -123,7 +123,7 @@ def test_an_agent_is_removed_once_it_has_not_been_used_for_a_week(home: Path) ->
 
 def test_the_agent_that_asks_keeps_its_own_folder(home: Path) -> None:
     own = other(home, "own")
-    upkeep.clean_agents(str(home), "own")
+    upkeep.clean_agents(str(home), {"own"})
     assert own.exists()
 
 
@@ -131,7 +131,7 @@ def test_what_was_sent_or_removed_in_part_goes_after_a_week(home: Path) -> None:
     cut, now = other(home, ".0123.abcd"), other(home, ".4567.abcd", unused=60)
     (other(home, "damaged") / "__main__.py").unlink()
     os.utime(home / "agent/damaged", (0, 0))
-    upkeep.clean_agents(str(home), "kept")
+    upkeep.clean_agents(str(home), {"kept"})
     assert not cut.exists()
     assert os.listdir(home / "agent") == [now.name]
 
@@ -151,5 +151,5 @@ def test_the_files_of_an_installed_guild_are_not_touched(home: Path) -> None:
 def test_an_agent_that_notes_no_use_counts_as_used_when_it_was_read(home: Path) -> None:
     read = other(home, "read")
     os.utime(read / "__main__.py", (time.time(), 0))
-    upkeep.clean_agents(str(home), "kept")
+    upkeep.clean_agents(str(home), {"kept"})
     assert read.exists()

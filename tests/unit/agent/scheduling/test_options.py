@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from guild_sync.agent.protocol import SLURM, Value
@@ -84,6 +87,8 @@ def test_a_key_that_is_none_is_named_with_what_was_meant() -> None:
     assert checked({"tiem": 1}) == ["tiem: is not a key of job (did you mean time?)"]
     assert checked({"x\n": 1}) == ["'x\\n': is not a key of job"]
     assert len(checked({"time": "x", "cpus": "x", "zzz": 1})) == 3
+    assert [len(fault) < 100 for fault in checked({"x" * 10_000: "y" * 10_000})] == [True]
+    assert checked({str(number): 1 for number in range(10_000)}) == ["has more than 100 keys"]
 
 
 def test_where_the_scheduler_is_the_remote_alone_says() -> None:
@@ -216,3 +221,15 @@ def test_setup_is_lines() -> None:
 def test_sbatch_has_names_of_its_own_for_two_keys() -> None:
     assert set(options.OWN_NAMES) <= set(options.KEYS)
     assert not {*options.KEYS} & {*options.REMOTE_KEYS}
+
+
+def test_whoever_reads_a_config_file_loads_nothing_that_starts_programs() -> None:
+    code = (
+        "import sys; from guild_sync.agent.scheduling.options import checked;"
+        "checked({'time': 1}, 'slurm', of_remote=True);"
+        "print(*sorted(name for name in sys.modules if 'scheduling' in name));"
+        "print('subprocess' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    package = "guild_sync.agent.scheduling"
+    assert done.stdout.decode().split() == [package, f"{package}.options", "False"]

@@ -1,0 +1,43 @@
+"""A job of a scheduler, which claims its run and is its runner."""
+
+from __future__ import annotations
+
+import os
+
+from .errors import AgentError
+from .protocol import IN_JOB
+from .running import runner
+from .scheduling import claims, records
+
+
+def main(directory: str) -> int:
+    """Run the run that is this job, if it is; the exit status, for what depends on the job.
+
+    A run that another job has, or that is over, is left alone, and that is no failure.
+    """
+    run_id = os.path.basename(directory)
+    record = records.read(directory)
+    if record is None:
+        return _left("run %s is no job any more, or is gone" % run_id)
+    own = claims.own(record.scheduler, os.environ)
+    if own is None:
+        print("guild: this is no job of %s" % record.scheduler, flush=True)
+        return 1
+    if record.id not in ("", own.job):
+        return _left("this is job %s, and run %s is job %s" % (own.job, run_id, record.id))
+    allocation = claims.Allocation(record, own)
+    allocation.heed()
+    why = claims.claim(directory, own)
+    if why:
+        return _left("run %s is not started: %s" % (run_id, why))
+    os.environ[IN_JOB] = own.job
+    try:
+        code = runner.run(directory, allocation=allocation)
+    except AgentError as e:  # it runs, or has ended
+        return _left(e.message)
+    return code if code >= 0 else 128 - code
+
+
+def _left(why: str) -> int:
+    print("guild: %s: nothing is to be done" % why, flush=True)
+    return 0
