@@ -78,7 +78,7 @@ class Pbs(face.Scheduler):
         words = qsub.submit_words(job, file, options.seconds(job.options.get("time")))
         try:
             atomic.write_in(folder, _SCRIPT, qsub.script(job))
-            said = self._programs.call(words, _SETTINGS, SUBMIT_SECONDS, "", job.handles)
+            said = self._programs.call(words, _SETTINGS, SUBMIT_SECONDS, None, job.handles)
         except NotStarted as e:
             raise Refused(str(e)) from None
         except OSError as e:
