@@ -98,7 +98,10 @@ class Scheduler:
         raise NotImplementedError
 
     def history(self, ids: Sequence[str]) -> Dict[str, JobState]:
-        """What accounting knows of jobs, by their ids; empty where there is none, or not yet."""
+        """What accounting knows of jobs, by their ids; empty where there is none, or not yet.
+
+        Raises SchedulerDown.
+        """
         raise NotImplementedError
 
     def cancel(self, ids: Sequence[str], signal: str = "") -> None:

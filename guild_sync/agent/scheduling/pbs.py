@@ -92,7 +92,7 @@ class Pbs(face.Scheduler):
 
         It would tell of all jobs of a site, in full.
         """
-        said = self._said("qselect", "-u", pwd.getpwuid(os.geteuid()).pw_name)
+        said = self._said("qselect", "-u", _login())
         if said.code != 0:
             raise SchedulerDown(complaint(said))
         ids = [line.strip() for line in said.out.splitlines() if ID.match(line.strip())]
@@ -126,6 +126,13 @@ class Pbs(face.Scheduler):
             return self._programs.call(words, _SETTINGS, SECONDS)
         except (NotStarted, Unanswered) as e:
             raise SchedulerDown("%s: %s" % (words[0], e)) from None
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise SchedulerDown("the login %d has no name" % os.geteuid()) from None
 
 
 def stat_words(ids: Sequence[str], *flags: str) -> List[str]:

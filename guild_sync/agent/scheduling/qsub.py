@@ -62,9 +62,9 @@ def faults(options: Mapping[str, Value]) -> Iterator[str]:
 def _faults_of_chunk(options: Mapping[str, Value]) -> Iterator[str]:
     for key in ("gpus", "nodes"):
         if options.get(key) is not None and not _whole(options[key]):
-            yield "%s: PBS takes a whole number, at least 1, not %r" % (key, options[key])
+            yield "%s: PBS takes a whole number, at least 1, not %.80r" % (key, options[key])
     if options.get("mem") is not None and _memory(options["mem"]) is None:
-        yield "mem: must be a number with K, M, G or T, not %r" % (options["mem"],)
+        yield "mem: must be a number with K, M, G or T, not %.80r" % (options["mem"],)
     nodes = _whole(options.get("nodes")) or 1
     for key in ("gpus", "tasks"):
         if (_whole(options.get(key)) or 0) % nodes:
@@ -78,7 +78,7 @@ def why_no_option(option: str, chunk: List[str]) -> str:
     """
     match = _OPTION.match(option)
     if match is None:
-        return "%r must be written -lNAME=VALUE, its letter and its value in one" % option
+        return "%.80r must be written -lNAME=VALUE, its letter and its value in one" % option
     letter, value = match[1], match[2] or ""
     if letter in _HAVE_KEYS:
         return "-%s has a key of its own: %s" % (letter, _HAVE_KEYS[letter])

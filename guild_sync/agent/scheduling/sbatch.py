@@ -73,11 +73,13 @@ def submitted(said: Said) -> str:
 
     Sites' wrappers and plugins say more, before it and behind it.
     """
-    if said.code == 0:
-        found = [m for m in map(_SUBMITTED.match, said.out.split("\n")) if m]
-        if not found:
-            raise Unsure("sbatch names no job: %s" % one_line(said.out + said.err))
+    found = [m for m in map(_SUBMITTED.match, said.out.split("\n")) if m]
+    if found and said.code == 0:
         return found[-1].group(1)
+    if found:  # whatever has failed then, a job may be there
+        raise Unsure("sbatch failed, and names a job: %s" % one_line(said.out + said.err))
+    if said.code == 0:
+        raise Unsure("sbatch names no job: %s" % one_line(said.out + said.err))
     lines = complaints(said)
     refused = [line for line in lines if line.startswith(_FAILED)]
     if said.code < 0 or not lines or any(DOUBT.search(line) for line in said.err.split("\n")):

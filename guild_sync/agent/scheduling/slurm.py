@@ -187,6 +187,8 @@ def jobs_of(text: str) -> Dict[JobName, List[JobState]]:
     """
     found: Dict[JobName, List[JobState]] = {}
     room = MOST_TASKS
+    if text and not text.endswith("\n"):
+        raise SchedulerDown("squeue has answered in part: %r" % text[-80:])
     for line in text.splitlines():
         fields = line.split("|")
         name = fields[-1].strip()

@@ -324,6 +324,14 @@ def test_a_query_tells_of_ones_own_jobs_alone(site: Puts) -> None:
     assert site.told("qstat") == asked
 
 
+def test_a_login_without_a_name_cannot_ask(site: Puts, monkeypatch: pytest.MonkeyPatch) -> None:
+    site("qselect")
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+
+    with pytest.raises(SchedulerDown, match="the login 4000000000 has no name"):
+        site.pbs.query()
+
+
 def test_where_nothing_waits_or_runs_no_more_is_asked(site: Puts) -> None:
     site("qselect")
     site("qstat", "nonsense")
