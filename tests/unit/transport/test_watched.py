@@ -173,7 +173,7 @@ class Slow:
 def main_waits():
     frame = sys._current_frames()[threading.main_thread().ident]
     names = [frame.f_code.co_name for frame, _ in traceback.walk_stack(frame)]
-    return names[0] in ("acquire", "wait") and "_sh" in names
+    return names[0] in ("wait", "acquire", "_get_module_lock") and "_sh" in names
 def interrupt():
     while not main_waits():
         time.sleep(0.01)
