@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from types import ModuleType
@@ -24,7 +25,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn, Protocol, TextIO
 
 from guild_sync.agent.machine.children import die_with_parent
 from guild_sync.errors import DeadlinePassed, GuildError
-from guild_sync.transport import process
+from guild_sync.transport import background, process
 from guild_sync.transport.process import Completed
 
 if TYPE_CHECKING:
@@ -37,14 +38,9 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 @cache  # once is enough
-def prepare() -> None:
+def prepare() -> Future[ModuleType]:
     """Load what starts programs, in a thread, while something else is waited for."""
-    threading.Thread(target=_load, daemon=True).start()
-
-
-def _load() -> None:
-    with suppress(Exception):  # who needs it raises it again
-        _sh()
+    return background.begun(_loaded)
 
 
 def run(
@@ -302,6 +298,14 @@ def _refused(program: str, traceback: str) -> Exception:
 
 
 def _sh() -> ModuleType:
+    # Not by an import beside that of another thread: a Ctrl-C while this one waits there may leave
+    # the module locked for all others, lanes among them.
+    with suppress(Exception):  # whatever it was may be over
+        return prepare().result()
+    return _loaded()
+
+
+def _loaded() -> ModuleType:
     import logging
 
     import sh

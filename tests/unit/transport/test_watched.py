@@ -161,6 +161,45 @@ print(before, threads, "sh" in sys.modules)
     assert out == b"False 2 True\n"
 
 
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys, threading, time, traceback
+from guild_sync.transport import watched
+loading, go = threading.Event(), threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "sh":
+            loading.set()
+            go.wait()
+def main_waits():
+    frame = sys._current_frames()[threading.main_thread().ident]
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_stack(frame)]
+    return names[0] in ("wait", "acquire", "_get_module_lock") and "_sh" in names
+def interrupt():
+    while not main_waits():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+    go.set()
+sys.meta_path.insert(0, Slow())
+watched.prepare()
+loading.wait()
+threading.Thread(target=interrupt).start()
+try:
+    watched.run(("true",), print)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+lane = threading.Thread(target=watched.run, args=(("echo", "ended"), print), daemon=True)
+lane.start()
+lane.join(10)
+"""
+
+
+def test_a_ctrl_c_while_it_is_loaded_keeps_no_other_thread_waiting() -> None:
+    """Python may leave a module that one thread imports locked where another that waits is hit."""
+    program = python(INTERRUPTED_WHILE_LOADING)
+    out, _ = program.communicate(timeout=2 * PATIENCE)
+    assert out == b"interrupted\nb'ended\\n'\n"
+
+
 def joined(script: str) -> tuple[socket.socket, Future[Completed]]:
     """The far end of a connection that a shell script is joined to, and how that ends."""
     far, near = socket.socketpair()
