@@ -12,7 +12,8 @@ _MOST_KEYS, _MOST_LINES, _LONGEST = 100, 100, 4096
 _MOST = 999_999_999
 _TIME = re.compile(r"(?:([0-9]{1,5})-)?([0-9]{1,8})(?::([0-9]{1,8}))?(?::([0-9]{1,8}))?\Z")
 _ENDLESS = ("unlimited", "infinite")
-_CLUSTERS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:,[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
+# One, and not `all`: of several the same id may be a job of each.
+_CLUSTER = re.compile(r"(?!(?i:all)\Z)[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 
 class _Kind(NamedTuple):
@@ -56,6 +57,11 @@ def _is_time(value: Value) -> bool:
     return value.lower() in _ENDLESS or _TIME.match(value) is not None
 
 
+def is_cluster(name: str) -> bool:
+    """Whether it is the name of one of a site's clusters."""
+    return _CLUSTER.match(name) is not None
+
+
 def _is_folder(value: Value) -> bool:
     return _is_line(value) and str(value).startswith("/")
 
@@ -86,8 +92,8 @@ _KEYS: Dict[str, _Kind] = {
 # Where the scheduler is, and not what a job asks for.
 _OF_REMOTE: Dict[str, _Kind] = {
     "clusters": _Kind(
-        "names of clusters, with commas in between",
-        lambda value: _is_line(value) and _CLUSTERS.match(str(value)) is not None,
+        "the name of one cluster",
+        lambda value: _is_line(value) and is_cluster(str(value)),
     ),
     "path": _Kind("an absolute path there", _is_folder),
 }

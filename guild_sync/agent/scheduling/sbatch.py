@@ -32,7 +32,7 @@ def submit_words(job: Submission, clusters: str) -> List[str]:
 
     Each value is a part of the word that names its option, so none is an option of its own.
     """
-    if "," in clusters:  # the same id may be a job of each of them
+    if clusters and not options.is_cluster(clusters):
         raise Refused("a remote is one cluster, not %r" % clusters)
     asked = job.options
     words = ["sbatch", *of_clusters(clusters), "--parsable"]

@@ -687,14 +687,14 @@ def test_a_cluster_has_all_keys_of_ssh_and_what_its_jobs_ask_for(path: Path) -> 
         "requeue: no",
         "qos:",
         "setup: [module load cuda/12.4]",
-        "clusters: a,b",
+        "clusters: a",
         "path: /opt/slurm/bin",
     )
     assert (found.type, found.host, found.port) == ("slurm", "login", 22)
     assert found.scheduler == {
         "type": "slurm",
         "path": "/opt/slurm/bin",
-        "clusters": "a,b",
+        "clusters": "a",
         "options": {
             "time": "4:00:00",
             "partition": "gpu",

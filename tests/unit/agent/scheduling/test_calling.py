@@ -49,7 +49,9 @@ def test_programs_are_on_the_PATH_then_in_folders_then_on_the_PATH_of_a_login_sh
     tmp_path: Path,
 ) -> None:
     login = program(tmp_path / "login", "echo of a login")
-    (tmp_path / "home" / ".bash_profile").write_text(f"echo hello; PATH={login}:$PATH\n")
+    (tmp_path / "home" / ".bash_profile").write_text(
+        f"echo hello; echo GUILD-PATH=/; PATH={login}:$PATH\n"
+    )
     assert said(programs()) == "of a login\n"
     calling._found.clear()
     usual = program(tmp_path / "usual", "echo in a folder")

@@ -92,13 +92,13 @@ def test_a_key_that_is_none_is_named_with_what_was_meant() -> None:
 
 
 def test_where_the_scheduler_is_the_remote_alone_says() -> None:
-    where: dict[str, Value] = {"clusters": "a,b2", "path": "/opt/slurm/bin"}
+    where: dict[str, Value] = {"clusters": "a-b2", "path": "/opt/slurm/bin"}
     assert checked(where, SLURM, of_remote=True) == []
     assert checked(where) == [
         "clusters: is a key of a remote's job alone",
         "path: is a key of a remote's job alone",
     ]
-    for bad in ("-M", "a b", "", "a,", 4):
+    for bad in ("-M", "a b", "", "a,b", "all", "ALL", 4):
         assert checked({"clusters": bad}, of_remote=True)
     for bad in ("bin", "~/bin", "", 4, "/a\n"):
         assert checked({"path": bad}, of_remote=True)

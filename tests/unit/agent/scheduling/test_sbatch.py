@@ -119,8 +119,9 @@ def test_a_value_with_control_characters_is_refused(value: str) -> None:
 
 def test_a_remote_is_one_cluster() -> None:
     """Of two the same number may be a job of either, of which one would be ended for the other."""
-    with pytest.raises(Refused, match="a remote is one cluster, not 'a,b'"):
-        sbatch.submit_words(submission(), "a,b")
+    for several in ("a,b", "all"):
+        with pytest.raises(Refused, match=f"a remote is one cluster, not '{several}'"):
+            sbatch.submit_words(submission(), several)
 
 
 # What sbatch answers.
