@@ -250,7 +250,7 @@ def accounted(text: str) -> Dict[str, JobState]:
         if len(fields) != len(_ACCOUNTED.split(",")):
             continue
         _, job, words, _, nodes, at = fields
-        word = (words.split() or [""])[0].rstrip("+")  # `CANCELLED by 1000`
+        word = (words.split() or [""])[0]  # `CANCELLED by 1000`
         state = _state(job, word, "", nodes, "", at)
         array, _, tasks = job.partition("_[")  # 12_[3-9%2]
         for number in _numbers(tasks.rstrip("]"), MOST_TASKS) if tasks else [None]:
