@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -66,6 +67,10 @@ def refuse_if_there_can_be_none(settings: Settings) -> None:
         raise Unavailable(f"not installed: {', '.join(missing)}")
     if settings.local_flock and not os.path.exists("/dev/fuse"):
         raise Unavailable("no FUSE here")
+    try:
+        socket.getaddrinfo("127.0.0.1", None, socket.AF_INET, flags=socket.AI_ADDRCONFIG)
+    except OSError:
+        raise Unavailable("Slurm finds no address where there is no network") from None
     done = subprocess.run([*NAMESPACES, "true"], capture_output=True, text=True)
     if done.returncode:
         raise Unavailable(f"no namespaces here: {done.stderr.strip()}")
