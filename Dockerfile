@@ -2,7 +2,7 @@
 # reaches as gpu@localhost, the remote `guild-uat` of ~ops/.guild/config.yml.
 #   docker build -t guild . && docker run -it --rm guild
 ARG BASE=debian:bookworm-slim
-FROM ${BASE}
+FROM ${BASE} AS machine
 
 # By which uat/container/run finds the images that it has replaced.
 LABEL guild-uat=""
@@ -20,6 +20,8 @@ RUN apt-get update -qq \
  && useradd --create-home --shell /bin/bash --password '*' gpu \
  && install -d -o ops -g ops -m 700 /home/ops/.ssh /home/ops/.guild \
  && install -d -o gpu -g gpu -m 700 /home/gpu/.ssh
+
+FROM machine
 
 # uat/container/run brings wheels, for machines where a build reaches no package index;
 # those of another Python's do not install, and the index is asked after all.

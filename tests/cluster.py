@@ -67,6 +67,7 @@ class Cluster:
         # Whether it may be otherwise than it was started.
         self.is_altered = False
         self._of_other_tests: set[str] = set()
+        self._first_job = 1
         (self.folder / "owner").write_text(daemons.owner())
         self._make_files()
         self._daemons = self._mounted()
@@ -246,7 +247,9 @@ class Cluster:
         for name in ("state", "spool"):
             shutil.rmtree(self.folder / name)
             (self.folder / name).mkdir()
-        self._of_other_tests.clear()
+        # Accounting still knows those that were.
+        self._first_job += 10_000
+        self._write_slurm_conf()
         self._daemons = self._mounted()
         self._start()
 
@@ -386,11 +389,15 @@ class Cluster:
             (etc / name).write_text("".join([*kept, line]))
         shutil.rmtree(etc / "slurm", ignore_errors=True)
         (etc / "slurm").mkdir()
-        (etc / "slurm/slurm.conf").write_text(slurm_files.slurm_conf(self.place, self.settings))
+        self._write_slurm_conf()
         (etc / "slurm/slurmdbd.conf").write_text(self.place.fill(slurm_files.SLURMDBD))
         (etc / "slurm/slurmdbd.conf").chmod(0o600)
         if self.settings.commands == "login":
             (etc / "profile.d/slurm.sh").write_text(f"PATH=$PATH:{self.folder}/bin\n")
+
+    def _write_slurm_conf(self) -> None:
+        text = slurm_files.slurm_conf(self.place, self.settings, self._first_job)
+        (self.etc / "slurm/slurm.conf").write_text(text)
 
     def _make_ssh(self) -> None:
         ssh = self.folder / "ssh"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import stat
 import subprocess
-from collections.abc import Iterator
 
 import daemons
 from cluster import NAMESPACES, PREFIX, TOP, Cluster
@@ -17,42 +17,35 @@ from slurm_files import Settings
 _PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "sshd", "ssh-keygen")
 _ALSO = {"dbd": ("slurmdbd", "mariadbd", "mysql_install_db"), "local flocks": ("bindfs",)}
 
+_MOST = 5  # that run at a time, and more than any test has
+
 
 class Unavailable(Exception):
     """There can be no cluster here, and why."""
 
 
 class Clusters:
-    """The clusters of a test session: one that tests share, and those that tests have alone."""
+    """The clusters of a test session: each is started once, for all tests that ask for its kind."""
 
     def __init__(self) -> None:
-        self._shared: Cluster | None = None
+        self._running: dict[Settings, Cluster] = {}
         self._started = 0
 
-    def shared(self) -> Cluster:
-        """The cluster of the session, which was started once. Raises Unavailable."""
-        if self._shared is None:
-            remove_left()
-            self._shared = self._new(Settings())
-        return self._shared
-
-    @contextlib.contextmanager
-    def another(self, settings: Settings) -> Iterator[Cluster]:
-        """A cluster of one test's own. Raises Unavailable."""
-        cluster = self._new(settings)
-        try:
-            yield cluster
-        finally:
-            cluster.close()
+    def like(self, settings: Settings) -> Cluster:
+        """A cluster with these settings, as clean as a new one. Raises Unavailable."""
+        if settings not in self._running:
+            refuse_if_there_can_be_none(settings)
+            if not self._running:
+                remove_left()
+            if len(self._running) == _MOST:
+                self._running.pop(next(iter(self._running))).close()
+            self._started += 1
+            self._running[settings] = Cluster(settings, self._started % 100)
+        return self._running[settings]
 
     def close(self) -> None:
-        if self._shared is not None:
-            self._shared.close()
-
-    def _new(self, settings: Settings) -> Cluster:
-        refuse_if_there_can_be_none(settings)
-        self._started += 1
-        return Cluster(settings, self._started % 100)
+        for cluster in self._running.values():
+            cluster.close()
 
 
 def refuse_if_there_can_be_none(settings: Settings) -> None:
@@ -66,6 +59,10 @@ def refuse_if_there_can_be_none(settings: Settings) -> None:
         raise Unavailable(f"not installed: {', '.join(missing)}")
     if settings.local_flock and not os.path.exists("/dev/fuse"):
         raise Unavailable("no FUSE here")
+    try:
+        socket.getaddrinfo("127.0.0.1", None, socket.AF_INET, flags=socket.AI_ADDRCONFIG)
+    except OSError:
+        raise Unavailable("Slurm finds no address where there is no network") from None
     done = subprocess.run([*NAMESPACES, "true"], capture_output=True, text=True)
     if done.returncode:
         raise Unavailable(f"no namespaces here: {done.stderr.strip()}")

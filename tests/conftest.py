@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import compileall
-import contextlib
 import os
 import shutil
 import signal
@@ -112,33 +111,30 @@ def clusters() -> Iterator[Clusters]:
 
 
 @pytest.fixture
-def cluster(clusters: Clusters, guild: Guild, agent_folder: Path) -> Iterator[Cluster]:
+def cluster(cluster_with: Callable[..., Cluster]) -> Cluster:
     """A real Slurm, which the remote `hpc` is: without jobs, files and faults of other tests."""
-    try:
-        shared = clusters.shared()
-    except slurm.Unavailable as e:
-        pytest.skip(str(e))
-    shared.use(guild, agent_folder)
-    yield shared
-    shared.clean()
+    return cluster_with()
 
 
 @pytest.fixture
 def cluster_with(
     clusters: Clusters, guild: Guild, agent_folder: Path
 ) -> Iterator[Callable[..., Cluster]]:
-    """Starts another cluster, of this test alone, with settings of `slurm_files.Settings`."""
-    with contextlib.ExitStack() as stack:
+    """Makes a real Slurm with settings of `slurm_files.Settings` the remote `hpc`."""
+    used = []
 
-        def start(**settings: Any) -> Cluster:
-            try:
-                found = stack.enter_context(clusters.another(Settings(**settings)))
-            except slurm.Unavailable as e:
-                pytest.skip(str(e))
-            found.use(guild, agent_folder)
-            return found
+    def like(**settings: Any) -> Cluster:
+        try:
+            found = clusters.like(Settings(**settings))
+        except slurm.Unavailable as e:
+            pytest.skip(str(e))
+        used.append(found)
+        found.use(guild, agent_folder)
+        return found
 
-        yield start
+    yield like
+    for one in used:
+        one.clean()
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ SlurmdParameters=config_overrides
 KillWait={kill_wait}
 MinJobAge={min_job_age}
 MaxArraySize={max_array}
+FirstJobId={first_job}
 """
 ACCOUNTING = {
     "none": "AccountingStorageType=accounting_storage/none\n",
@@ -154,10 +155,12 @@ def node_names(settings: Settings) -> list[str]:
     return [f"n{number + 1}" for number in range(settings.nodes)]
 
 
-def slurm_conf(place: Place, settings: Settings) -> str:
-    """The text of slurm.conf."""
+def slurm_conf(place: Place, settings: Settings, first_job: int) -> str:
+    """The text of slurm.conf; `first_job` is the number of the first job that is submitted."""
     names = node_names(settings)
-    text = place.fill(SLURM + ACCOUNTING[settings.accounting], **vars(settings))
+    text = place.fill(
+        SLURM + ACCOUNTING[settings.accounting], **vars(settings), first_job=first_job
+    )
     what = f"CPUs={settings.cpus} RealMemory={settings.memory}"
     for number, name in enumerate(names):
         port = place.port + 10 + number

@@ -23,6 +23,8 @@ import pytest
 
 HERE = Path(__file__).parent
 REMOTE = "guild-uat"
+# What is about a cluster needs one: an image has it, and elsewhere it is the tests' own.
+CLUSTER_DOCUMENT = "cluster.md"
 
 
 class Session:
@@ -122,7 +124,35 @@ def _sandbox(top: Path) -> Any:
     return started()
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The remote `hpc`, which is a cluster, as YAML; empty where it is in the config file."""
+    if os.environ.get("GUILD_UAT_CLUSTER"):
+        yield ""
+        return
+    import json
+
+    sys.path.insert(0, str(HERE.parent / "tests"))
+    import clusters
+    from slurm_files import Settings
+
+    found = clusters.Clusters()
+    try:
+        keys = found.like(Settings()).keys()
+    except clusters.Unavailable as e:
+        pytest.skip(str(e))
+    yield f"hpc: {json.dumps(keys)}\n"
+    found.close()
+
+
 @pytest.fixture(autouse=True)
-def _names(environment: dict[str, str], tmp_path: Path, doctest_namespace: dict[str, Any]) -> None:
+def _names(
+    request: pytest.FixtureRequest,
+    environment: dict[str, str],
+    tmp_path: Path,
+    doctest_namespace: dict[str, Any],
+) -> None:
     session = Session({**environment, "GUILD_HOME": str(tmp_path / "guild-home")}, tmp_path)
+    if request.path.name == CLUSTER_DOCUMENT:
+        session.configure(request.getfixturevalue("cluster"))
     doctest_namespace.update(session.names())

@@ -137,7 +137,8 @@ def test_a_cluster_that_keeps_accounts_and_shares_no_locks(
 STARTS = """
 import time
 from clusters import Clusters
-cluster = Clusters().shared()
+from slurm_files import Settings
+cluster = Clusters().like(Settings())
 cluster.submit(script="sleep 600")
 left = "setsid sleep 600 >/dev/null 2>&1 & echo $!"
 print(cluster.folder, cluster.run("sh", "-c", left), flush=True)
@@ -159,3 +160,22 @@ def test_what_a_session_that_was_killed_has_left_is_removed_by_the_next(cluster:
     assert not Path(folder).exists()
     assert subprocess.run(["pgrep", "-f", folder]).returncode == 1, "its daemons have ended"
     assert cluster.run("squeue", "-h") == "", "and no other cluster's"
+
+
+@pytest.mark.parametrize("commands", ["opt", "login"])
+def test_guild_finds_its_commands_where_not_every_shell_looks(
+    cluster_with: Callable[..., Cluster], guild: Guild, commands: str
+) -> None:
+    cluster = cluster_with(commands=commands, nodes=1)
+    find = 'found=$(command -v sbatch); [ -x "$found" ] && echo "$found" || echo none'
+    assert cluster.run("bash", "-c", find) == "none\n"
+    place = {"opt": "none", "login": f"{cluster.folder}/bin/sbatch"}[commands]
+    assert cluster.run("bash", "-lc", find) == f"{place}\n"
+    if commands == "opt":
+        assert "slurm" in cluster.run("/opt/slurm/bin/sbatch", "--version")
+        assert set(os.listdir("/opt")) <= set(cluster.run("ls", "/opt").split())
+    cluster.forget_calls()
+    guild.ok("run", "op", "sleep=0", "-r", "hpc", "-y", "--no-wait")
+    assert len(cluster.calls("sbatch")) == 1
+    (job,) = cluster.jobs()
+    cluster.wait_for(job.id, "COMPLETED")
