@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ USER = "hpcuser"
 _UIDS = range(61200, 65000)  # which Debian and systemd leave alone, but for services of a moment
 TOP = Path("/var/tmp")  # a pytest's own folder is closed to the cluster's user
 PREFIX = "guild-tests-slurm-"
+OWNER = "owner"  # the file that says whose a folder is
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child")
 _START_SECONDS = 60
 
@@ -68,7 +69,7 @@ class Cluster:
         self.is_altered = False
         self._of_other_tests: set[str] = set()
         self._first_job = 1
-        (self.folder / "owner").write_text(daemons.owner())
+        (self.folder / OWNER).write_text(daemons.owner())
         self._make_files()
         self._daemons = self._mounted()
         try:
@@ -225,13 +226,13 @@ class Cluster:
             self._daemons.end_processes(self.uid)
             wait_until(self._has_no_jobs, "the end of all jobs")
         for path in self.home.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            _delete(path)
         self.forget_calls()
         self._of_other_tests |= {job.id for job in self.jobs()}
 
     def close(self) -> None:
         self._daemons.end_all()
-        shutil.rmtree(self.folder)
+        remove(self.folder)
 
     def _has_no_jobs(self) -> bool:
         """Whether all jobs are over; those that are not are ended."""
@@ -327,7 +328,7 @@ class Cluster:
         with socket.socket() as s:
             return s.connect_ex((self.place.address, self.place.port + offset)) == 0
 
-    def _wait(self, condition: Any, what: str) -> None:
+    def _wait(self, condition: Callable[[], object], what: str) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             with contextlib.suppress(subprocess.CalledProcessError):
@@ -410,6 +411,21 @@ class Cluster:
         (ssh / "config").touch()
         (ssh / "sshd_config").write_text(self.place.fill(slurm_files.SSHD))
         os.makedirs("/run/sshd", exist_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a cluster; what says whose it was goes last, in case of a kill."""
+    for path in folder.iterdir():
+        if path.name != OWNER:
+            _delete(path)
+    shutil.rmtree(folder)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _is_taken(uid: int) -> bool:

@@ -10,7 +10,7 @@ import stat
 import subprocess
 
 import daemons
-from cluster import NAMESPACES, PREFIX, TOP, Cluster
+from cluster import NAMESPACES, OWNER, PREFIX, TOP, Cluster, remove
 from daemons import PATH
 from slurm_files import Settings
 
@@ -75,5 +75,5 @@ def remove_left() -> None:
         with contextlib.suppress(OSError, ValueError):
             found = folder.lstat()
             is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == 0
-            if is_ours and daemons.is_over((folder / "owner").read_text()):
-                shutil.rmtree(folder)
+            if is_ours and daemons.is_over((folder / OWNER).read_text()):
+                remove(folder)
