@@ -45,7 +45,8 @@ def empty(path: Path) -> None:
 
 
 def cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size * 2 // 3)
+    """In a statement: what is cut behind one may do for what is asked."""
+    os.truncate(path, path.read_bytes().index(b"(", path.stat().st_size * 2 // 3) + 1)
 
 
 def overwrite(path: Path) -> None:
