@@ -10,7 +10,7 @@ from typing import NamedTuple
 from guild_sync.agent.protocol import lacks_something
 from guild_sync.config.remotes import Remote
 from guild_sync.hosts.frames import Framed, FrameReader
-from guild_sync.transport import process, question, ssh, ssh_failures
+from guild_sync.transport import process, programs, question, ssh, ssh_failures
 
 
 class Heard(NamedTuple):
@@ -100,7 +100,8 @@ class Conversation:
                 return
             self.leave()
         if self._talk is None:
-            self._talk = question.Dialogue(ssh.argv(self._remote, command))
+            words = ssh.argv(self._remote, command)
+            self._talk = question.Dialogue(words, programs.ending_with_us(words[0]))
         self._awaited.extend((request, *self._ahead))
         self._ahead = ()
         told = b"[%s]" % b",".join(self._awaited) if len(self._awaited) > 1 else request

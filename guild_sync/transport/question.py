@@ -63,10 +63,13 @@ class Dialogue:
     It is one thread's, and ends with that.
     """
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        """Raises GuildError where it is not installed, and DeadlinePassed (`process.deadline`)."""
+    def __init__(self, argv: Sequence[str], ending: Sequence[str] = ()) -> None:
+        """`ending`: words in front that have it end with us (`programs.ending_with_us`).
+
+        Raises GuildError where it is not installed, and DeadlinePassed (`process.deadline`).
+        """
         process.seconds_left()
-        self._program = _begun(argv)
+        self._program = _begun(argv, ending=ending)
         assert self._program.stdin and self._program.stdout and self._program.stderr
         self._in, self._out = self._program.stdin, self._program.stdout
         self._err = process.Reader(self._program.stderr)
@@ -136,17 +139,20 @@ class Dialogue:
             self._in.close()
 
 
-def _begun(argv: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def _begun(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, ending: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """The program, with a pipe at each end. Raises GuildError where it cannot be started."""
+    # One that goes on where guild was killed would work beside guild's successor.
+    prepare = None if ending else die_with_parent(signal.SIGTERM)
     try:
         return subprocess.Popen(
-            argv,
+            (*ending, *argv),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=env,
-            # One that goes on where guild was killed would work beside guild's successor.
-            preexec_fn=die_with_parent(signal.SIGTERM),
+            preexec_fn=prepare,
             start_new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError):

@@ -48,5 +48,10 @@ def has_zstd(rsync: str, seconds: float) -> bool:
     False, too, where it does not say so in so many seconds.
     """
     told = said([os.path.expanduser(rsync), "--version"], seconds) or ""
+    return tells_of_zstd(told.encode())
+
+
+def tells_of_zstd(told: bytes) -> bool:
+    """Whether what `rsync --version` says has zstd, and that it finds out what another has."""
     # It stands in a list of what it can agree on with another rsync, from 3.2 on.
-    return bool(re.search(r"(?m)^Compress list:\s*\n\s+(?:.*\s)?zstd(?:\s|\Z)", told))
+    return bool(re.search(rb"(?m)^Compress list:\s*\n\s+(?:.*\s)?zstd(?:\s|\Z)", told))

@@ -1,17 +1,23 @@
-"""What ssh and rsync here can is found out once for each version of them."""
+"""What ssh, rsync and setpriv here can is found out once for each version of them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from guild_sync.agent.machine import abilities
 from guild_sync.transport import programs
+from guild_sync.transport.background import in_turn
 
-ANSWERS = {"ssh": programs.ssh_has_fastest, "rsync": programs.rsync_has_zstd}
+ANSWERS = {
+    "ssh": programs.ssh_has_fastest,
+    "rsync": programs.rsync_has_zstd,
+    "setpriv": programs._setpriv_ends,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +78,25 @@ def test_what_a_program_can(installed: Installed, name: str, lines: str, can: bo
     assert calls(counted) == 1, "the second time it was known"
 
 
+def test_what_takes_too_long_is_found_out_another_time(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed("rsync", f"[ -e {tmp_path}/ready ] || exec sleep 600\n{ZSTD}")
+    with monkeypatch.context() as hasty:
+        hasty.setattr(programs, "_SECONDS", 0.1)
+        assert not programs.rsync_has_zstd()
+    (tmp_path / "ready").touch()
+    forget()
+    assert programs.rsync_has_zstd()
+
+
+def test_however_many_want_to_know_it_is_found_out_once(installed: Installed) -> None:
+    counted = installed("setpriv", "sleep 0.2")
+    ask = partial(programs.ending_with_us, "sh")
+    assert all(in_turn([ask] * 16, 16))
+    assert calls(counted) == 1
+
+
 def test_another_version_is_asked_anew(installed: Installed) -> None:
     counted = installed("rsync", "exit 1")
     assert not programs.rsync_has_zstd()
@@ -107,3 +132,14 @@ def test_a_processor_without_instructions_for_aes_has_no_fast_ciphers(
 
 def test_the_real_ssh_takes_them_and_offers_what_it_offered(tmp_path: Path) -> None:
     assert programs.ssh_has_fastest()
+
+
+@pytest.mark.parametrize(("lines", "can"), [('exec "$4"', True), ("exit 1", False)])
+def test_what_ends_a_program_with_us_is_told_where_it_can(
+    installed: Installed, lines: str, can: bool
+) -> None:
+    installed("setpriv", f'[ "$1 $2 $3" = "--pdeathsig TERM --" ] || exit 1; {lines}')
+    assert bool(programs.ending_with_us("sh")) == can
+    assert programs.ending_with_us("no-such-program") == (), (
+        "who starts it says that it is not here"
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from support import PATIENCE, wait_until
 
 from guild_sync.agent.store.identity import start_time
 from guild_sync.errors import DeadlinePassed
-from guild_sync.transport import process, question
+from guild_sync.transport import process, programs, question
 from guild_sync.transport.process import Completed
 
 
@@ -108,3 +110,37 @@ def test_a_deadline_holds_for_a_dialogue() -> None:
         with pytest.raises(DeadlinePassed):
             question.Dialogue(("true",))
     talk.kill()
+
+
+@pytest.fixture
+def ending() -> tuple[str, ...]:
+    if not (found := programs.ending_with_us("sh")):
+        pytest.skip("there is no setpriv here that knows --pdeathsig")
+    return found
+
+
+@pytest.mark.parametrize("has_words", [True, False])
+def test_a_dialogue_ends_with_us(ending: tuple[str, ...], tmp_path: Path, has_words: bool) -> None:
+    argv = ("sh", "-c", f"echo $$ >{tmp_path}/pid; exec sleep 600")
+    us = os.fork()
+    if us == 0:
+        question.Dialogue(argv, ending if has_words else ()).heard(600)
+        os._exit(0)
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "its start")
+    os.kill(us, signal.SIGKILL)
+    os.waitpid(us, 0)
+    wait_until(lambda: start_time(int((tmp_path / "pid").read_text())) is None, "its end")
+
+
+def test_a_dialogue_is_begun_without_a_copy_of_us(ending: tuple[str, ...]) -> None:
+    """A copy takes the longer, the more memory and threads we have."""
+    script = """
+import os, sys
+from guild_sync.transport import question
+os.register_at_fork(before=lambda: print("a copy", flush=True))
+talk = question.Dialogue(("echo", "said"), sys.argv[1:])
+print(talk.heard(60), talk.end(60).code)
+"""
+    for words, said in ((ending, "b'said\\n' 0\n"), ((), "a copy\nb'said\\n' 0\n")):
+        argv = [sys.executable, "-c", script, *words]
+        assert subprocess.run(argv, capture_output=True, text=True).stdout == said
