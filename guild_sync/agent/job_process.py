@@ -30,6 +30,7 @@ def main(directory: str) -> int:
     why = claims.claim(directory, own)
     if why:
         return _left("run %s is not started: %s" % (run_id, why))
+    allocation.await_required(os.path.dirname(os.path.dirname(directory)))
     os.environ[IN_JOB] = own.job
     try:
         code = runner.run(directory, allocation=allocation)

@@ -371,9 +371,17 @@ class AgentClient(ABC):
         return self.ask(Functions.recipe, run=run)
 
     def candidates(
-        self, requires: Sequence[protocol.RequirementForm], flags: Mapping[str, Value]
+        self,
+        requires: Sequence[protocol.RequirementForm],
+        flags: Mapping[str, Value],
+        scheduler: protocol.SchedulerForm | None = None,
     ) -> dict[str, protocol.RequiredRun]:
-        return self.ask(Functions.candidates, requires=list(requires), flags=dict(flags))
+        return self.ask(
+            Functions.candidates,
+            requires=list(requires),
+            flags=dict(flags),
+            scheduler=scheduler,
+        )
 
     def copy_source(self, run_id: RunId, root: str, files: Sequence[str], run_dir: str = "") -> str:
         return self.ask(

@@ -216,7 +216,8 @@ def _check(
         return {}
     plain_values = {name: plain(value) for name, value in values.items()}
     wanted = {r.flag: plain_values.get(r.flag) for r in requires}
-    found = host.candidates([request_of(r, plain_values) for r in requires], wanted)
+    asked = [request_of(r, plain_values) for r in requires]
+    found = host.candidates(asked, wanted, host.scheduler)
     for requirement in requires:
         if problem := found[requirement.flag]["problem"]:
             raise GuildError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from .. import protocol
 from ..errors import AgentError
-from ..protocol import Job, RequirementForm, Value
-from ..store import rundir
+from ..protocol import Child, Job, RequirementForm, SchedulerForm, Value
+from ..store import inside, rundir
 from ..store.job import read_job
 from . import filters, find
 
@@ -22,21 +22,26 @@ def is_shared(flag: str, requires: Sequence[RequirementForm]) -> bool:
 
 
 def required_run(
-    home: str, requirement: RequirementForm, wanted: Value, is_shared: bool = False
+    home: str,
+    requirement: RequirementForm,
+    wanted: Value,
+    is_shared: bool = False,
+    scheduler: Optional[SchedulerForm] = None,
 ) -> str:
     """The id of the run that the flag names, or else of the latest completed one.
 
-    Of a flag that is shared the run counts for the requirement that it meets.
+    Of a flag that is shared the run counts for the requirement that it meets. For a run that will
+    be a job of a `scheduler`, a job of it counts that is not over: it is waited for there.
     """
     if wanted not in (None, ""):
         run_id = find.one(home, str(wanted))
         directory = rundir.run_dir(home, run_id)
         state = rundir.status(directory)
-        if state.text not in protocol.FINAL:
+        if state.text not in protocol.FINAL and not _job_of(directory, scheduler):
             raise AgentError("it requires run %s, which is %s" % (run_id, state.text))
         if not is_shared or rank_of(requirement, directory) is not None:
             return run_id
-    latest = _latest(home, requirement)
+    latest = _latest(home, requirement, scheduler)
     if latest is None:
         raise AgentError(
             "it requires a completed run of %s, and there is none"
@@ -45,18 +50,46 @@ def required_run(
     return latest
 
 
-def _latest(home: str, requirement: RequirementForm) -> Optional[str]:
-    """The latest completed run of the operation: of the model's own, if there is one."""
+def _latest(
+    home: str, requirement: RequirementForm, scheduler: Optional[SchedulerForm]
+) -> Optional[str]:
+    """The latest run of the operation that counts: of the model's own, if there is one."""
     best: Optional[Tuple[int, str]] = None
     for run_id in find.run_ids(home):
         directory = rundir.run_dir(home, run_id)
         rank = rank_of(requirement, directory)
         is_better = rank is not None and (best is None or rank < best[0])
-        if rank is not None and is_better and rundir.status(directory).text == "completed":
+        if rank is not None and is_better and _counts(directory, scheduler):
             best = (rank, run_id)
             if rank == 0:
                 break
     return best[1] if best else None
+
+
+def _counts(directory: str, scheduler: Optional[SchedulerForm]) -> bool:
+    """Whether a run has completed, or is a job that may."""
+    # In this order: a job may be over at any moment.
+    return bool(_job_of(directory, scheduler)) or rundir.status(directory).text == "completed"
+
+
+def _job_of(directory: str, scheduler: Optional[SchedulerForm]) -> str:
+    """The id of the job of that scheduler that a run is which is not over; empty where it is none.
+
+    One that guild was told to end does not come to a good one.
+    """
+    if scheduler is None or not rundir.is_job(directory):
+        return ""
+    state = rundir.status(directory)
+    if state.remote is not None or state.text not in ("pending", "running"):
+        return ""
+    from ..scheduling import records
+
+    record = records.read(directory)
+    where = (scheduler["type"], scheduler["clusters"])
+    if record is None or (record.scheduler, record.site.clusters) != where:
+        return ""
+    is_told = inside.exists(rundir.guild_dir(directory), records.STOP)
+    return "" if is_told else record.id
 
 
 def rank_of(requirement: RequirementForm, directory: str) -> Optional[int]:
@@ -81,15 +114,49 @@ def awaited(home: str, run_id: str) -> Set[str]:
     return {*_taken(home, job, flags)}
 
 
-def _taken(home: str, job: Job, flags: Mapping[str, Value]) -> Iterator[str]:
+def jobs_before(home: str, directory: str, scheduler: SchedulerForm) -> Dict[str, str]:
+    """The jobs that are to end well before a run of that scheduler begins, by their runs."""
+    flags = rundir.mapping(rundir.read_attr(directory, "flags"))
+    taken = _taken(home, read_job(directory), flags, scheduler, made=[])
+    jobs = {run_id: _job_of(rundir.run_dir(home, run_id), scheduler) for run_id in taken}
+    return {run_id: job for run_id, job in jobs.items() if job}
+
+
+def _taken(
+    home: str,
+    job: Job,
+    flags: Mapping[str, Value],
+    scheduler: Optional[SchedulerForm] = None,
+    made: Optional[List[str]] = None,
+) -> Iterator[str]:
+    """The runs that a run with this job would take, and those that it consists of would.
+
+    But for those that may be of an operation which is `made` before; the ones that it consists of
+    are added to these.
+    """
     requires = job.get("requires", [])
     for requirement in requires:
-        if requirement["kind"] == "operation":
-            name = flag_of(requirement)
-            try:
-                yield required_run(home, requirement, flags.get(name), is_shared(name, requires))
-            except AgentError:
-                pass  # it is not there, or not yet
+        name = flag_of(requirement)
+        is_made = not flags.get(name) and _is_met(requirement, made or ())
+        if requirement["kind"] != "operation" or is_made:
+            continue
+        is_one_of_many = is_shared(name, requires)
+        try:
+            yield required_run(home, requirement, flags.get(name), is_one_of_many, scheduler)
+        except AgentError:
+            pass  # it is not there, or not yet
     for child in job.get("children", []):
-        attributes = child.get("attributes", {})
-        yield from _taken(home, child.get("job", {}), rundir.mapping(attributes.get("flags")))
+        of_child = rundir.mapping(child.get("attributes", {}).get("flags"))
+        yield from _taken(home, child.get("job", {}), of_child, scheduler, made)
+        if made is not None:
+            made.append(_operation_of(child))
+
+
+def _is_met(requirement: RequirementForm, made: Sequence[str]) -> bool:
+    source, model = requirement["source"], requirement.get("model", "")
+    return any(protocol.rank_of(source, model, name) is not None for name in made)
+
+
+def _operation_of(child: Child) -> str:
+    model, name = child.get("model", ""), child.get("operation", "")
+    return "%s:%s" % (model, name) if model else name

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Mapping, NamedTuple, Optional
 
 from ..errors import AgentError
-from ..protocol import TIME_LIMIT
+from ..protocol import FINAL, TIME_LIMIT
 from ..store import inside, locks, rundir
 from . import records
 from .records import Record
@@ -19,6 +19,8 @@ from .records import Record
 # a process of another machine, killed with it.
 _PATIENCE = 20.0
 _LOOK = 0.05
+# Seconds after which each machine sees what another has written: attributes of NFS.
+SEEN = 60.0
 _MOST = 4096  # bytes of a claim
 
 
@@ -108,6 +110,16 @@ class Allocation:
         is_told = inside.exists(rundir.guild_dir(directory), records.STOP)
         return self._record.requeue and not self.is_out_of_time and not is_told
 
+    def await_required(self, home: str) -> None:
+        """Wait until the ends of the runs that the job has waited for are seen on this machine.
+
+        A client of NFS may not know yet what another has written. What is not over then is not.
+        """
+        until = time.monotonic() + SEEN
+        for run_id in self._record.after:
+            while not _has_ended(rundir.run_dir(home, run_id)) and time.monotonic() < until:
+                time.sleep(_LOOK)
+
     def hold(self, guild: str) -> Optional[int]:
         """The run's lock, as `locks.hold`, once whoever looks at the run has let go of it.
 
@@ -131,3 +143,12 @@ class Allocation:
             raise AgentError("run %s has ended" % name)
         rundir.mark(directory, rundir.PENDING)
         rundir.put_attempt_aside(directory)
+
+
+def _has_ended(directory: str) -> bool:
+    try:
+        # What is in a folder is asked of its server anew where it is opened to be listed.
+        inside.names(rundir.guild_dir(directory), "attrs")
+    except OSError:  # it is gone
+        pass
+    return rundir.status(directory).text in FINAL

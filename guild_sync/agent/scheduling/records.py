@@ -39,6 +39,7 @@ class Record(NamedTuple):
     absent: Optional[int] = None  # since when a scheduler that answers has not known it
     requeue: bool = False  # its scheduler may start it again from its beginning
     time: str = ""  # its time limit, as it was asked for
+    after: Tuple[str, ...] = ()  # the runs whose jobs had to end well before it
 
     @property
     def key(self) -> JobName:
@@ -74,6 +75,7 @@ def read(directory: str) -> Optional[Record]:
         _number(found.get("absent")),
         found.get("requeue") is True,
         _text(found.get("time")),
+        _run_ids(found.get("after")),
     )
 
 
@@ -162,6 +164,11 @@ def _text(value: Value) -> str:
 
 def _number(value: Value) -> Optional[int]:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _run_ids(value: Value) -> Tuple[str, ...]:
+    found = value if isinstance(value, list) else []
+    return tuple(each for each in found if isinstance(each, str) and RUN_ID.match(each))
 
 
 def _state(value: Value) -> Optional[JobState]:

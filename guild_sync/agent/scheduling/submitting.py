@@ -11,7 +11,7 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional
 
 from ..errors import AgentError
 from ..machine.children import agent_argv
@@ -31,9 +31,16 @@ _TURN_LOOK = 0.05
 _MOST = 4096
 
 
-def submit(home: str, directory: str, form: SchedulerForm, sends_secrets: bool = False) -> str:
+def submit(
+    home: str,
+    directory: str,
+    form: SchedulerForm,
+    sends_secrets: bool = False,
+    after: Mapping[str, str] = {},
+) -> str:
     """Have a run that waits to be started be a job; its id.
 
+    It begins once the jobs of other runs have ended well: `after` has these by the runs' ids.
     Asked again it says which job that is. Raises AgentError; the run is no job then, unless it
     may be one of which nothing can be told.
     """
@@ -45,12 +52,12 @@ def submit(home: str, directory: str, form: SchedulerForm, sends_secrets: bool =
             return record.id
         wanted = _wanted(directory, form)
         _refuse_secrets(form["type"], wanted, sends_secrets)
-        record = record or _record(directory, form, wanted)
+        record = (record or _record(directory, form, wanted))._replace(after=(*after,))
         scheduler = records.scheduler(record.scheduler, record.site)
         if is_new:
             _make_job(home, directory, record)
         records.expect(home, os.path.basename(directory))
-        job = _submission(directory, wanted, turn.handle)
+        job = _submission(directory, wanted, turn.handle)._replace(after=(*after.values(),))
         work = _Work(home, directory, record, scheduler, job)
         return _submitted(work, is_new, turn.is_certain)
 

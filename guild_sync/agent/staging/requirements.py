@@ -7,31 +7,37 @@ another run, and of an absolute path, there are links, made before the operation
 from __future__ import annotations
 
 import os
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from .. import protocol
 from ..catalog import describe, find, required
 from ..contents import placed
 from ..errors import AgentError
-from ..protocol import FILES, RequiredRun, RequirementForm, Value
+from ..protocol import FILES, RequiredRun, RequirementForm, SchedulerForm, Value
 from ..store import rundir
 from . import fetching, given
 from .placing import add_required, add_text
 
 
 def candidates(
-    home: str, requires: Sequence[RequirementForm], flags: Dict[str, Value]
+    home: str,
+    requires: Sequence[RequirementForm],
+    flags: Dict[str, Value],
+    scheduler: Optional[SchedulerForm] = None,
 ) -> Dict[str, RequiredRun]:
-    """For each run that is required, by its flag: `run`, its summary, or `problem`, why not."""
+    """For each run that is required, by its flag: `run`, its summary, or `problem`, why not.
+
+    A run that is to be a job of a `scheduler` can wait for jobs there.
+    """
     found: Dict[str, RequiredRun] = {}
     for requirement in requires:
         flag = required.flag_of(requirement)
         if requirement["kind"] != "operation" or (flag in found and found[flag]["problem"]):
             continue
         try:
-            run_id = required.required_run(
-                home, requirement, flags.get(flag), required.is_shared(flag, requires)
-            )
+            is_shared = required.is_shared(flag, requires)
+            wanted = flags.get(flag)
+            run_id = required.required_run(home, requirement, wanted, is_shared, scheduler)
             if flag not in found:
                 found[flag] = {"run": describe.summary(home, run_id), "problem": ""}
         except AgentError as e:

@@ -50,9 +50,11 @@ def submit(
     begun = _begun(directory, run_id)
     if begun is not None:
         return begun
+    from ..catalog import required
     from ..scheduling import submitting  # most hosts have no scheduler
 
-    submitting.submit(home, directory, scheduler, bool(secrets))
+    after = required.jobs_before(home, directory, scheduler)
+    submitting.submit(home, directory, scheduler, bool(secrets), after)
     return _started(directory, rundir.status(directory).text)
 
 
