@@ -33,6 +33,7 @@ RUN: Run = {
     "ended_by": None,
     "waits": None,
     "deal": None,
+    "job": None,
 }
 
 
