@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 _MOST_SAID = 500  # characters of what a scheduler says
+_UNKNOWN = "Of its runs that had not ended nothing is known for now, and nothing was changed."
 
 
 class Exit(IntEnum):
@@ -83,12 +84,9 @@ class Unreachable(GuildError):
 class SchedulerSilent(Unreachable):
     """The scheduler of a host cannot be asked: how its runs are is not known for now."""
 
-    def __init__(self, host: str | None, why: str) -> None:
+    def __init__(self, host: str | None, why: str, hint: str = "") -> None:
         of = f" of {host}" if host else ""
-        super().__init__(
-            f"cannot ask the scheduler{of}: {why}",
-            "Of its runs that had not ended nothing is known for now, and nothing was changed.",
-        )
+        super().__init__(f"cannot ask the scheduler{of}: {why[:_MOST_SAID]}", hint)
 
 
 # What a command could not find out, by the names of hosts: it is told at the end, and then counts.
@@ -100,7 +98,7 @@ def note_scheduler(host: str | None, said: object) -> None:
     if isinstance(said, str):
         unasked.pop(host or "", None)
         if said:
-            unasked[host or ""] = SchedulerSilent(host, said[:_MOST_SAID])
+            unasked[host or ""] = SchedulerSilent(host, said, _UNKNOWN)
 
 
 class NotReached(Unreachable):

@@ -87,7 +87,7 @@ class agent_errors:
 def error_of_kind(kind: str, message: str, hint: str) -> GuildError:
     """The exception that stands for one of the agent's error kinds (agent/errors.py)."""
     if kind == "scheduler":
-        return SchedulerSilent(None, message)
+        return SchedulerSilent(None, message, hint)
     kinds = {
         "not-found": RunNotFound,
         "ambiguous": RunAmbiguous,

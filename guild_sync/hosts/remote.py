@@ -280,7 +280,9 @@ class RemoteHost(Host):
             return answer["ok"]
         if isinstance(error := answer.get("error"), dict):
             if error.get("kind") == "scheduler":
-                raise SchedulerSilent(self.name, str(error.get("message")))
+                raise SchedulerSilent(
+                    self.name, str(error.get("message")), str(error.get("hint") or "")
+                )
             raise error_of_kind(
                 str(error.get("kind")),
                 f"{where}: {error.get('message')}",
