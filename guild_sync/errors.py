@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+_MOST_SAID = 500  # characters of what a scheduler says
+_UNKNOWN = "Of its runs that had not ended nothing is known for now, and nothing was changed."
+
 
 class Exit(IntEnum):
     """Exit statuses of every command (docs/design.md, "Exit codes")."""
@@ -76,6 +79,26 @@ class Unreachable(GuildError):
     """The remote could not be reached, or was lost; the same may work later."""
 
     exit = Exit.UNREACHABLE
+
+
+class SchedulerSilent(Unreachable):
+    """The scheduler of a host cannot be asked: how its runs are is not known for now."""
+
+    def __init__(self, host: str | None, why: str, hint: str = "") -> None:
+        of = f" of {host}" if host else ""
+        super().__init__(f"cannot ask the scheduler{of}: {why[:_MOST_SAID]}", hint)
+
+
+# What a command could not find out, by the names of hosts: it is told at the end, and then counts.
+unasked: dict[str, SchedulerSilent] = {}
+
+
+def note_scheduler(host: str | None, said: object) -> None:
+    """Keep what an answer says of its host's scheduler: nothing, or why it cannot be asked."""
+    if isinstance(said, str):
+        unasked.pop(host or "", None)
+        if said:
+            unasked[host or ""] = SchedulerSilent(host, said, _UNKNOWN)
 
 
 class NotReached(Unreachable):

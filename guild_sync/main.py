@@ -13,7 +13,7 @@ from importlib import import_module
 
 from guild_sync import __version__
 from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, file_of, module_of, usage
-from guild_sync.errors import Exit, FaultyRemote, GuildError, refused
+from guild_sync.errors import Exit, FaultyRemote, GuildError, refused, unasked
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
@@ -44,6 +44,23 @@ def _end_with(status: Sequence[int]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status. Every error ends here, in one line."""
+    status = _ended(argv)
+    return _tell_unasked(status) if unasked else status
+
+
+def _tell_unasked(status: int) -> int:
+    """Say which schedulers could not be asked, each once; the exit status is at least theirs."""
+    from guild_sync.output.console import warn
+
+    errors = [*unasked.values()]
+    unasked.clear()
+    for error in errors:
+        warn(error)
+    return max(status, *(error.exit for error in errors))
+
+
+def _ended(argv: Sequence[str] | None) -> int:
+    """The exit status of a command line, of which all is told but what `unasked` has."""
     _seldom_look_for_garbage()
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _hear_again

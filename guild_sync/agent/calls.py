@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from typing import Callable, Dict, Generator, Generic, List, Tuple, Type, TypeVar
+from typing import (
+    Callable,
+    Dict,
+    Generator,
+    Generic,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 from . import protocol
 from .errors import AgentError
@@ -16,11 +30,17 @@ Packets = Generator[protocol.Packet, None, T]
 class Function(Generic[T]):
     """A function that takes the guild home first, and then what JSON can carry."""
 
-    def __init__(self, place: str, answer: Type[T], slow: bool = False) -> None:
-        """`slow`: it may take longer than a call's time limit."""
+    def __init__(
+        self, place: str, answer: Type[T], slow: bool = False, looks: bool = False
+    ) -> None:
+        """`slow`: it may take longer than a call's time limit.
+
+        `looks`: it tells how runs are, of which a scheduler is asked before, where they are jobs.
+        """
         self.place = place
         self.answer = answer
         self.slow = slow
+        self.looks = looks
         self.name = ""
 
     def __set_name__(self, _owner: object, name: str) -> None:
@@ -54,11 +74,12 @@ class Functions:
     call_ended = Function("running.stop.call_ended", protocol.Changed)
     candidates = Function("staging.requirements.candidates", Dict[str, protocol.RequiredRun])
     checkup = Function("machine.checkup.checkup", protocol.Checkup)
-    choose = Function("catalog.ranking.choose", List[protocol.Picked])
+    choose = Function("catalog.ranking.choose", List[protocol.Picked], looks=True)
     clean = Function("copies.cleaned.clean", protocol.Changed, slow=True)
     clean_agents = Function("leavings.clean_agents", Nothing)
     clean_contents = Function("contents.unused.unused", List[protocol.Leaving], slow=True)
     clock = Function("machine.checkup.clock", protocol.Seconds)
+    cluster = Function("explaining.cluster", protocol.ClusterForm)
     command = Function("running.runner.command", List[str])
     comment = Function("catalog.changes.comment", protocol.Changed)
     confirm_unchanged = Function("copies.marks.confirm_unchanged", List[protocol.RunId])
@@ -86,7 +107,7 @@ class Functions:
     home_name = Function("store.home.home_name", str)
     import_runs = Function("archives.importing.import_runs", protocol.Imported, slow=True)
     in_trash = Function("catalog.trash.in_trash", Dict[protocol.RunId, protocol.Deleted], slow=True)
-    info = Function("catalog.describe.info", protocol.Info)
+    info = Function("catalog.describe.info", protocol.Info, looks=True)
     install = Function("staging.install.install", protocol.Wanting, slow=True)
     installed_packages = Function(
         "machine.packages.installed_packages", List[protocol.InstalledPackage], slow=True
@@ -98,14 +119,14 @@ class Functions:
     linking = Function(
         "copies.cleaned.linking", Dict[protocol.RunId, List[protocol.RunId]], slow=True
     )
-    list_details = Function("catalog.describe.list_details", protocol.DetailedListing)
+    list_details = Function("catalog.describe.list_details", protocol.DetailedListing, looks=True)
     list_files = Function("files.tree.list_files", protocol.Files)
-    list_runs = Function("catalog.describe.list_runs", protocol.Listing)
+    list_runs = Function("catalog.describe.list_runs", protocol.Listing, looks=True)
     look_into = Function("archives.looking.look", protocol.Contents, slow=True)
     lose = Function("copies.marks.lose", List[protocol.RunId])
     mark = Function("catalog.changes.mark", protocol.Changed)
     mark_staged = Function("staging.stage.mark_staged", Nothing)
-    matching = Function("catalog.describe.matching", protocol.MaybeRun)
+    matching = Function("catalog.describe.matching", protocol.MaybeRun, looks=True)
     mend = Function("copies.tracked.mend", List[protocol.RunId])
     merge_notes = Function("copies.notes.merge_notes", Dict[protocol.RunId, List[str]])
     note_cleaned = Function("copies.cleaned.note_cleaned", Nothing)
@@ -116,28 +137,28 @@ class Functions:
     note_trial_there = Function("catalog.trials.note_trial_there", Nothing)
     notes_to_send = Function("copies.notes.notes_to_send", Dict[protocol.RunId, protocol.SentNotes])
     network = Function("machine.checkup.network", str)
-    offer = Function("copies.offer.offer", protocol.Offer)
+    offer = Function("copies.offer.offer", protocol.Offer, looks=True)
     of_process = Function("catalog.ranking.of_process", protocol.RunId)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
     positions = Function("files.output.positions", Dict[protocol.RunId, protocol.Position])
     purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)
     python = Function("machine.upkeep.python", protocol.Python)
-    recipe = Function("staging.restage.recipe", protocol.Recipe)
+    recipe = Function("staging.restage.recipe", protocol.Recipe, looks=True)
     reopen_copy = Function("copies.marks.reopen", bool)
     restage = Function("staging.restage.restage", protocol.Made)
     restore_runs = Function("catalog.trash.restore", protocol.Changed)
     seals = Function("copies.cleaned.seals", Dict[protocol.RunId, str], slow=True)
     settle_copy = Function("copies.marks.settle", Dict[protocol.RunId, str])
     signal_runs = Function("running.stop.signal_runs", protocol.Changed)
-    select = Function("catalog.find.select", List[protocol.RunId])
+    select = Function("catalog.find.select", List[protocol.RunId], looks=True)
     stage = Function("staging.stage.stage", protocol.Made)
     stage_in = Function("staging.restage.stage_in", protocol.Made)
     start = Function("staging.spawn.start", protocol.Started)
     submit = Function("staging.spawn.submit", protocol.Started, slow=True)
-    states = Function("store.rundir.states", Dict[protocol.RunId, protocol.State])
-    summaries = Function("catalog.describe.summaries", List[protocol.Run])
-    survey = Function("copies.survey.survey", protocol.SurveyForm)
+    states = Function("store.rundir.states", Dict[protocol.RunId, protocol.State], looks=True)
+    summaries = Function("catalog.describe.summaries", List[protocol.Run], looks=True)
+    survey = Function("copies.survey.survey", protocol.SurveyForm, looks=True)
     tag = Function("catalog.changes.tag", protocol.Changed)
     take_trial_back = Function("catalog.trials.take_trial_back", Nothing)
     tidy = Function("copies.marks.tidy", Nothing)
@@ -152,6 +173,7 @@ class Functions:
     withdraw_runs = Function("catalog.trash.withdraw", protocol.Changed)
 
     archive = Stream("files.archive.archive", protocol.Sent)
+    await_start = Stream("files.output.await_start", bool, watched=True)
     cat = Stream("files.archive.cat", Nothing)
     follow = Stream("files.output.follow_all", Nothing, watched=True)
     initialize = Stream("machine.initialize.initialize", protocol.Exited, watched=True)
@@ -169,6 +191,42 @@ def function_called(name: str) -> "Function[object]":
     if name not in TABLE:
         raise AgentError("the agent has no function %r" % name[:80])
     return TABLE[name]
+
+
+def looked(home: str, asked: Sequence[Mapping[str, object]]) -> Optional[str]:
+    """Have the runs that are asked about be as their scheduler says, which is asked once for all.
+
+    `asked` has the arguments of functions that look.
+
+    None: it was not asked, for most guild homes have no jobs; a text: why it cannot be, and empty
+    where it has answered.
+    """
+    if not os.access(os.path.join(home, "jobs"), os.F_OK):
+        return None
+    of_runs = [args for args in asked if not _looks_away(args)]
+    if not of_runs:
+        return None
+    from .judging import looks
+
+    ids: Optional[Set[str]] = set()
+    for args in of_runs:
+        named = _runs_named(args)
+        ids = None if named is None or ids is None else ids | named
+    return looks.look_once(home, ids)
+
+
+def _looks_away(args: Mapping[str, object]) -> bool:
+    """Whether nothing is to be changed, or what is asked about has ended."""
+    return bool(args.get("look_only") or args.get("deleted"))
+
+
+def _runs_named(args: Mapping[str, object]) -> Optional[Set[str]]:
+    """The runs that a request is about; None where it does not say that by their ids."""
+    named = args.get("ids", args.get("specs"))
+    if not isinstance(named, list):
+        named = [args.get("run", args.get("spec"))]
+    ids = {name for name in named if isinstance(name, str) and protocol.RUN_ID.match(name)}
+    return ids if (ids and len(ids) == len(named)) or "ids" in args else None
 
 
 def call(home: str, function: "Function[T]", args: Dict[str, object]) -> T:

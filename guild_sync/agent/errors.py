@@ -12,7 +12,7 @@ class AgentError(Exception):
     "refused" (the run is in a state that does not allow it), "busy" (another process has the
     run), "python" (no Python for the operation), "unmet" (what the operation requires is not
     there), "taken" (what of its host the run needs is not free), "no-installer"
-    (nothing there can install packages), "scheduler" (it cannot be asked).
+    (nothing there can install packages), "scheduler" (it cannot be asked, or told).
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "error") -> None:

@@ -174,6 +174,22 @@ class Deal(TypedDict):
     refused: Dict[str, str]
 
 
+class JobForm(TypedDict):
+    """The job that a run is, by its scheduler's last word; `starts` in seconds since 1970.
+
+    `held`: it waits for what only a person can do.
+    """
+
+    scheduler: str
+    id: str
+    state: str
+    reason: str
+    starts: Optional[Count]
+    nodes: str
+    held: bool
+    restarts: Count
+
+
 class Run(TypedDict):
     """What a listing shows of a run. Times are in microseconds since 1970."""
 
@@ -200,6 +216,7 @@ class Run(TypedDict):
     ended_by: Optional[str]  # what has ended it, where a limit has
     waits: Optional[str]  # for what of its host its runner waits
     deal: Optional[Deal]  # that it waits in, until one of several remotes gets it
+    job: Optional[JobForm]  # which it is, where a scheduler runs it
 
 
 class Confirmed(TypedDict):
@@ -529,22 +546,6 @@ class SchedulerForm(TypedDict):
     options: Dict[str, Value]
 
 
-class JobForm(TypedDict):
-    """The job that a run is, by its scheduler's last word; `starts` in seconds since 1970.
-
-    `held`: it waits for what only a person can do.
-    """
-
-    scheduler: str
-    id: str
-    state: str
-    reason: str
-    starts: Optional[Count]
-    nodes: str
-    held: bool
-    restarts: Count
-
-
 class Job(TypedDict, total=False):
     """What a runner is to do. It has one of argv, module, builtin."""
 
@@ -636,11 +637,11 @@ class Child(TypedDict, total=False):
 
 
 class Recipe(Run):
-    """What it takes to make a run again; no job: another program made it."""
+    """What it takes to make a run again; no `work`: another program made it."""
 
     requires: List[str]  # of its project, what is installed for it
     opref_text: str
-    job: Optional[Job]
+    work: Optional[Job]
     random_seed: Value
     confirmed: Optional[Confirmed]
 
@@ -868,6 +869,18 @@ class Checkup(TypedDict):
     rsync: Optional[str]
     home: HomeState
     ended: bool  # whether runs are ended when their user logs out
+
+
+class ClusterForm(TypedDict):
+    """A host whose runs are jobs: what its scheduler tells, or why it cannot be asked.
+
+    `disk`: the kind of file system that the guild home is on. `is_own`: no other machine sees it.
+    """
+
+    lines: List[Tuple[str, str]]
+    problem: str
+    disk: str
+    is_own: bool
 
 
 class Abilities(TypedDict):

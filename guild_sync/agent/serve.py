@@ -77,10 +77,10 @@ def _serve(out: BinaryIO, line: bytes) -> bool:
     no answer.
     """
     try:
-        for request in _requests(line):
-            # The variables in it are set: hosts/bootstrap.sh has looked.
-            named = os.path.expandvars(request.home)
-            home = os.path.realpath(os.path.join(os.path.expanduser("~"), named))
+        requests = _requests(line)
+        scheduler = _looked(requests)
+        for request in requests:
+            home = _home_of(request)
             function = calls.function_called(request.function)
             if isinstance(function, calls.Stream):
                 if function.watched:
@@ -89,6 +89,8 @@ def _serve(out: BinaryIO, line: bytes) -> bool:
                 _send(out, END, json.dumps(_streamed(out, home, function, request.args)).encode())
                 return False
             answer = {"ok": calls.call(home, function, request.args), "home": home}
+            if scheduler is not None:
+                answer["scheduler"] = scheduler
             if request.rsync is not None:
                 from .machine.abilities import abilities  # a remote is asked once
 
@@ -101,6 +103,22 @@ def _serve(out: BinaryIO, line: bytes) -> bool:
     except Exception as e:
         _answer(out, _failure(e))
     return True
+
+
+def _home_of(request: Asked) -> str:
+    # The variables in it are set: hosts/bootstrap.sh has looked.
+    named = os.path.expandvars(request.home)
+    return os.path.realpath(os.path.join(os.path.expanduser("~"), named))
+
+
+def _looked(requests: List[Asked]) -> Optional[str]:
+    """As calls.looked, for the requests of a line, which are about one guild home."""
+    looking = [r.args for r in requests if _looks(r)]
+    return calls.looked(_home_of(requests[0]), looking)
+
+
+def _looks(request: Asked) -> bool:
+    return request.function in calls.TABLE and calls.TABLE[request.function].looks
 
 
 def _streamed(

@@ -138,11 +138,12 @@ def fields(run: Details) -> list[str]:
         "attempt": str(run["attempt"]) if run["attempt"] > 1 else "",
         "pid": run["pid"] or "",
         "host": run["host"] or "",
-        "waits_for": run["waits"]
+        "job": runs.job(run),
+        "waits_for": runs.waits(run)
         or ", ".join(f"{left['pid']} ({left['command']})" for left in run.get("waits_for") or ()),
     }
     # This machine's own word needs no date; runs of earlier versions do not say who started them.
-    for name in ("waits_for", "confirmed", "started_by", "ended_by", "attempt"):
+    for name in ("job", "waits_for", "confirmed", "started_by", "ended_by", "attempt"):
         if not found[name]:
             del found[name]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]

@@ -266,7 +266,7 @@ def _detached(
     else:
         say(f"{prepared.run_id} is running{on(target)}")
     if wait:
-        run = watch(target, prepared.run_id, state)
+        run = watch(target, prepared.run_id, state, is_queued=bool(begun["job"]))
         return exit_status(run["exit_status"]) if run else None
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")

@@ -16,6 +16,9 @@ what is not dealt yet goes to the trash, what runs is stopped.
 An operation gets SIGTERM, and so does everything in its process group. What has not ended
 after SECONDS is killed. A queue is not killed: it ends when the run that it started has.
 
+On a cluster a run whose job waits is cancelled, and has ended then. What runs gets SIGTERM; after
+SECONDS its whole job is cancelled.
+
 Where several machines share the guild home, a run that another one runs is shown as
 'running (on MACHINE)', and is stopped there. If that machine is gone, --force writes down
 that the run was killed.

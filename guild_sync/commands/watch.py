@@ -6,6 +6,7 @@ Usage:
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
 Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the latest of all that
 are running is meant, or RUN: an id that one of them has, or gpu1:3.
+Of a run that waits in the queue of a cluster it is said for what, until it has begun.
 Ctrl-C ends the watching and leaves the run running.
 
 Options:
@@ -30,7 +31,7 @@ from guild_sync.cli.several import OneRun
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output.console import say
-from guild_sync.runs.watch import state_of, watch
+from guild_sync.runs.watch import is_queued, state_of, watch
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
         target = host(run["remote"])  # what is here is a copy: its output is made there
     if several.names(args):
         say(f"Watching {run['id']} on {target.name}")
-    return found.exit if watch(target, run["id"], state_of(run)) else Exit.INTERRUPTED
+    shown = watch(target, run["id"], state_of(run), is_queued(run))
+    return found.exit if shown else Exit.INTERRUPTED
 
 
 def _found(args: Arguments) -> OneRun:

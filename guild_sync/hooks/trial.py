@@ -71,6 +71,7 @@ def _run(home: str, name: str) -> Run:
         "attempt": 2 if name == RETRIED else 1,
         "ended_by": None,
         "waits": None,
+        "job": None,
         "deal": None,
         "unreadable": [],
         "exit_status": _EXIT_STATUS.get(name),

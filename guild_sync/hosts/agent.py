@@ -187,6 +187,14 @@ class AgentClient(ABC):
     def watch(self, on_bytes: OnBytes, run: str) -> None:
         self.stream(Functions.watch, lambda _, data: on_bytes(data), run=run)
 
+    def await_start(self, run_id: RunId, seconds: float) -> bool:
+        return self.stream(
+            Functions.await_start, lambda _, data: None, run_id=run_id, seconds=seconds
+        )
+
+    def cluster(self, scheduler: protocol.SchedulerForm) -> protocol.ClusterForm:
+        return self.ask(Functions.cluster, scheduler=scheduler)
+
     def positions(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Position]:
         return self.ask(Functions.positions, ids=list(ids))
 

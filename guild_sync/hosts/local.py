@@ -11,6 +11,7 @@ from typing import TypeVar
 from guild_sync.agent import calls
 from guild_sync.agent.errors import NoSuchRun
 from guild_sync.agent.protocol import Expected
+from guild_sync.errors import note_scheduler
 from guild_sync.hosts.base import Host, agent_errors
 from guild_sync.output.terminal import clean
 
@@ -25,6 +26,8 @@ class LocalHost(Host):
 
     def ask(self, function: calls.Function[T], **args: object) -> T:
         with agent_errors(), self._pointing_elsewhere():
+            if function.looks:
+                note_scheduler(None, calls.looked(self.home, [args]))
             return self.answered(calls.call(self.home, function, args))
 
     def answered(self, answer: T) -> T:

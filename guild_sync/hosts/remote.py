@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from guild_sync.agent.calls import Function, Functions, Stream
 from guild_sync.agent.forms import Misread, read
 from guild_sync.agent.protocol import ENV, Abilities
-from guild_sync.errors import GuildError, RemoteError, Unreachable
+from guild_sync.errors import (
+    GuildError,
+    RemoteError,
+    SchedulerSilent,
+    Unreachable,
+    note_scheduler,
+)
 from guild_sync.hosts.base import Host, error_of_kind, from_here
 from guild_sync.hosts.bootstrap import (
     ABSENT,
@@ -135,6 +141,7 @@ class RemoteHost(Host):
             self._noted.append(self._request(function, args))
             raise _Noted
         answer = self._answer(function, args)
+        note_scheduler(self.name, answer.get("scheduler"))
         result = self._result(answer)
         if isinstance(home := answer.get("home"), str) and home.startswith("/"):
             self.home = home
@@ -272,6 +279,10 @@ class RemoteHost(Host):
         if "ok" in answer:
             return answer["ok"]
         if isinstance(error := answer.get("error"), dict):
+            if error.get("kind") == "scheduler":
+                raise SchedulerSilent(
+                    self.name, str(error.get("message")), str(error.get("hint") or "")
+                )
             raise error_of_kind(
                 str(error.get("kind")),
                 f"{where}: {error.get('message')}",

@@ -46,7 +46,7 @@ def _without_what_was_said(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
 
 def is_builtin(recipe: Recipe) -> bool:
     """Whether the run's operation is one that guild brings along."""
-    return (recipe["job"] or {}).get("builtin") in builtin.OPERATIONS
+    return (recipe["work"] or {}).get("builtin") in builtin.OPERATIONS
 
 
 def operation_of(recipe: Recipe) -> Operation | None:
@@ -54,7 +54,7 @@ def operation_of(recipe: Recipe) -> Operation | None:
 
     Raises GuildError for one that cannot be read.
     """
-    data = (recipe["job"] or {}).get("operation")
+    data = (recipe["work"] or {}).get("operation")
     if data is None:
         return None
     try:
@@ -175,7 +175,7 @@ def with_values(operation: Operation, values: Mapping[str, FlagValue]) -> Operat
 def flags_of(recipe: Recipe) -> dict[str, FlagValue]:
     """The run's flag values."""
     found: dict[str, FlagValue] = dict(recipe["flags"]) if isinstance(recipe["flags"], dict) else {}
-    for name in (recipe["job"] or {}).get("several", ()):
+    for name in (recipe["work"] or {}).get("several", ()):
         if isinstance(value := found.get(name), list):
             found[name] = Several(tuple(value))
     return found
@@ -199,7 +199,7 @@ def _row(data: Mapping[str, Value]) -> dict[str, FlagValue]:
 
 def rows_of(recipe: Recipe) -> tuple[Mapping[str, FlagValue], ...]:
     """What the run's batch files had, a row or item each; none where it had no file."""
-    return tuple(_row(row) for row in (recipe["job"] or {}).get("rows") or ())
+    return tuple(_row(row) for row in (recipe["work"] or {}).get("rows") or ())
 
 
 def name_of(recipe: Recipe) -> str:

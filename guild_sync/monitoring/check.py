@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync import __version__
-from guild_sync.agent.protocol import HomeState
+from guild_sync.agent.protocol import HomeState, SchedulerForm
 from guild_sync.config import faults, limits, remotes
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
@@ -21,6 +21,7 @@ from guild_sync.errors import (
     GuildError,
     LoginRefused,
     RemoteError,
+    SchedulerSilent,
     Unreachable,
 )
 from guild_sync.hooks import configured
@@ -32,6 +33,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.monitoring import probe as probing
 from guild_sync.monitoring import speed
+from guild_sync.output import terminal
 from guild_sync.output.formats import open_since, size
 from guild_sync.rsync.argv import LEAST_VERSION
 from guild_sync.rsync.failures import WRONG_PATH
@@ -283,10 +285,29 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
                     "Have it let yours be, there: loginctl enable-linger",
                 )
             yield from _home(found["home"])
+            if host.scheduler is not None:
+                yield from _cluster(host, host.scheduler)
         if SPACE in parts:
             yield from _space(found["home"], _kept_free() if host.name is None else 0)
     if ENVIRONMENT in parts:
         yield from _environment(host)
+
+
+def _cluster(host: Host, scheduler: SchedulerForm) -> Iterator[Line]:
+    """What the scheduler tells of itself, and whether its nodes can see the guild home."""
+    found = host.cluster(scheduler)
+    if found["problem"]:
+        yield _fault("scheduler", SchedulerSilent(host.name, found["problem"]))
+    for name, text in found["lines"]:
+        yield Line(terminal.clean(name), terminal.clean(text))
+    if found["is_own"]:
+        yield _to_do(
+            "disk",
+            f"the guild home is on a disk of this machine alone ({found['disk']})",
+            "Jobs run on other machines: choose a 'guild-home' on a disk that they share with it.",
+        )
+    elif found["disk"]:
+        yield Line("disk", terminal.clean(f"{found['disk']}; its nodes are to see it too"))
 
 
 def _rsync(version: str | None, program: str) -> Line:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
-from guild_sync.agent.protocol import NAME_LENGTH, Details, Run
+from guild_sync.agent.protocol import NAME_LENGTH, Details, JobForm, Run
 from guild_sync.output.formats import date
 from guild_sync.output.terminal import Styled, clean
 
@@ -48,6 +49,44 @@ def starter(run: Run) -> str:
     """Who started the run, and from which machine: `ann@laptop`; empty where that is not known."""
     who = run["started_by"]
     return f"{who['user']}@{who['client']}"[:NAME_LENGTH] if who else ""
+
+
+def job(run: Run) -> str:
+    """The job that a run is: `4711 PENDING, Priority, starts about 14:05`, `4711 on n1`.
+
+    What it waits for is marked by a `!` where only a person can end that.
+    """
+    found = run["job"]
+    if not found:
+        return ""
+    words = " ".join(filter(None, [found["id"] or "not submitted yet", found["state"]]))
+    words += f" on {found['nodes']}" if found["nodes"] else ""
+    parts = [words, _reason(found), _expected(found)]
+    parts += [f"restarts: {found['restarts']}"] if found["restarts"] else []
+    return ", ".join(filter(None, parts))
+
+
+def waits(run: Run) -> str:
+    """What a run waits for: `the queue: Priority, starts about 14:05`; empty where for nothing."""
+    found = run["job"]
+    if not found or found["nodes"] or run["waits"] is None:
+        return run["waits"] or ""
+    why = ", ".join(filter(None, [_reason(found), _expected(found)]))
+    return f"the queue: {why}" if why else "the queue"
+
+
+def _reason(found: JobForm) -> str:
+    return found["reason"] + ("!" if found["held"] and found["reason"] else "")
+
+
+def _expected(found: JobForm) -> str:
+    """When a job is expected to begin, where that is yet to come."""
+    starts = found["starts"]
+    if starts is None or starts <= time.time():
+        return ""
+    when = date(starts * 1_000_000)
+    today = date(int(time.time() * 1_000_000))[:10]
+    return f"starts about {when[11:16] if when.startswith(today) else when[:16]}"
 
 
 def operation(run: Run) -> str:

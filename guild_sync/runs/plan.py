@@ -255,7 +255,7 @@ def _job(
 ) -> Job:
     """What the runner is to do. A run that starts again as it was keeps its job."""
     recipe = meant.recipe
-    kept: Job = (recipe["job"] if recipe is not None else None) or {}
+    kept: Job = (recipe["work"] if recipe is not None else None) or {}
     is_as_it_was = is_as_it_was and meant.again and not meant.project
     if recipe is not None and is_as_it_was and values == flags_of(recipe):
         job: Job = {**kept, "env": {**kept.get("env", {}), **seed_variable(seed)}}

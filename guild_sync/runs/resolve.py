@@ -96,7 +96,7 @@ def _meant(request: Request, host: Host) -> Meant:
         return _again(request, request.again, host)
     if request.like is not None:
         recipe = host.recipe(request.like)
-        return _as_earlier(request, recipe, needs_project=recipe["job"] is None)
+        return _as_earlier(request, recipe, needs_project=recipe["work"] is None)
     if own := _builtin(request.operation):
         return Meant(own)
     return _of_project(request.operation, host)
@@ -245,7 +245,7 @@ def _again(request: Request, run: str, host: Host) -> Meant:
             f"run {run_id} is to start already: it waits for {clean(recipe['waits'])}",
             f"To have it wait no more: guild stop {run_id}{option(host.name)}",
         )
-    if recipe["job"] is None:
+    if recipe["work"] is None:
         raise GuildError(
             f"run {run_id} was made by another program, which alone can start it again",
             f"In its project's folder, 'guild run --proto {run_id}' makes a new run like it.",

@@ -10,14 +10,19 @@ from guild_sync.hosts.base import Host, on, option
 from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 
+_QUEUE_SECONDS = 30.0  # until a scheduler is asked again, while a run waits
 
-def watch(host: Host, run_id: str, state: str = "running") -> Run | None:
+
+def watch(host: Host, run_id: str, state: str = "running", is_queued: bool = False) -> Run | None:
     """Show the run's output from its beginning until it has ended; its summary then.
 
+    Of one that waits in the queue of a scheduler it is told for what, until it has begun.
     None after Ctrl-C, which leaves the run as it is: running, as far as `state` does not say more.
     """
     sys.stdout.flush()
     try:
+        if is_queued:
+            _wait_in_queue(host, run_id)
         host.watch(to_stdout, run_id)
         run = host.list_runs([run_id])["runs"][0]
     except KeyboardInterrupt:
@@ -26,6 +31,31 @@ def watch(host: Host, run_id: str, state: str = "running") -> Run | None:
         return None
     say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'")
     return run
+
+
+def _wait_in_queue(host: Host, run_id: str) -> None:
+    """Tell what the run waits for, again when it has changed, until it waits no more."""
+    from guild_sync.output import runs  # most runs wait in no queue
+
+    said = ""
+    while True:
+        run = host.summaries([run_id])[0]
+        if not is_queued(run):
+            return
+        if (why := runs.waits(run)) != said:
+            say(f"Run {run_id} waits {_in_queue(clean(why))}")
+            sys.stdout.flush()
+        said = why
+        host.await_start(run_id, _QUEUE_SECONDS)
+
+
+def _in_queue(why: str) -> str:
+    return f"in {why}" if why.startswith("the queue") else f"for {why}"
+
+
+def is_queued(run: Run) -> bool:
+    """Whether the run is a job that has not begun."""
+    return run["status"] == "pending" and run["job"] is not None
 
 
 def state_of(run: Run) -> str:

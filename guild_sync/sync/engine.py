@@ -9,7 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from guild_sync.agent.protocol import Filters
-from guild_sync.errors import Busy, DeadlinePassed, GuildError, RemoteError, Unreachable
+from guild_sync.errors import (
+    Busy,
+    DeadlinePassed,
+    Exit,
+    GuildError,
+    RemoteError,
+    SchedulerSilent,
+    Unreachable,
+)
 from guild_sync.hooks.events import UNREACHABLE
 from guild_sync.sync.outcomes import BUSY, FAILED, LEFT_ALONE, NOT_BEGUN, SYNCED, Outcome
 from guild_sync.sync.request import Visit, Wanted, wanted
@@ -178,6 +186,10 @@ def _visited(
         return Outcome(name, state, error=e, seconds=time.monotonic() - started, is_news=is_news)
     seconds = time.monotonic() - started
     ledger.tell_up(entry, visit.journal)
+    if isinstance(outcome.error, SchedulerSilent):
+        is_news = entry.failed(time.time(), outcome.error)
+        entry.exit = int(Exit.ERROR)  # it was reached
+        return outcome._replace(state=FAILED, seconds=seconds, is_news=is_news)
     asked = {*wanted.ids, *wanted.ended, *(run["run"] for run in wanted.expected)}
     entry.note_room(asked, outcome.cramped)
     is_news = entry.was_reached(time.time(), outcome.bytes, seconds)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from guild_sync.agent.protocol import FINAL, State
 from guild_sync.config import remotes
 from guild_sync.config.selection import Selection
-from guild_sync.errors import GuildError, RemoteError
+from guild_sync.errors import GuildError, RemoteError, unasked
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.sync.awaited import Awaited
@@ -102,12 +102,15 @@ def synced(visit: Visit, name: str, wanted: Wanted, entry: Entry) -> Outcome:
     for run_id in awaited.forget(told.found, pulled.unfinished, told.is_same_home):
         visit.say(f"Run {run_id} was never started on {name}")
     _warn_of_gone(visit, name, wanted, told)
+    # What had ended has come home all the same; of all else nothing is known.
+    down = unasked.pop(name, None)
     return Outcome(
         name,
         SYNCED,
         changes,
         pulled.faults,
         told.missing,
+        down,
         bytes=pulled.bytes,
         unreadable=pulled.lacking,
         cramped=pulled.cramped,

@@ -44,7 +44,9 @@ def test_a_run_waits_for_the_one_that_it_requires(
     # Whatever has completed is not waited for.
     third, job = started(guild, "train", f"prepare={first[:8]}")
     there.wait_for(third, "completed")
-    assert not [word for call in cluster.calls("sbatch")[2:] for word in call.words if "dep" in word]
+    assert not [
+        word for call in cluster.calls("sbatch")[2:] for word in call.words if "dep" in word
+    ]
 
 
 def test_a_run_whose_required_one_fails_never_begins(

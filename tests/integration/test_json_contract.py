@@ -44,6 +44,7 @@ RUN = {
     "ended_by": "text or nothing",
     "waits": "text or nothing",
     "deal": "mapping or nothing",
+    "job": "mapping or nothing",
 }
 DETAILED_RUN = {
     **RUN,

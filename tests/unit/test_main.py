@@ -28,6 +28,7 @@ from guild_sync.errors import (
     RunNotFound,
     Unreachable,
     UsageError,
+    note_scheduler,
 )
 
 Command = Callable[[Sequence[str]], int]
@@ -165,6 +166,36 @@ def test_an_error_is_said_on_one_line_and_in_the_exit_status(
 def test_every_error_of_ours_is_a_guild_error_with_a_status_of_the_design() -> None:
     kinds: list[type[GuildError]] = [GuildError, *GuildError.__subclasses__()]
     assert {kind.exit for kind in kinds} == {Exit.ERROR, Exit.UNREACHABLE, Exit.INCOMPLETE}
+
+
+@pytest.mark.parametrize(("fails", "status"), [(None, 3), (GuildError("it is broken"), 3)])
+def test_a_scheduler_that_could_not_be_asked_is_told_of_once_and_at_the_end(
+    command: Callable[[Command], None],
+    capsys: pytest.CaptureFixture[str],
+    fails: GuildError | None,
+    status: int,
+) -> None:
+    def run(_argv: Sequence[str]) -> int:
+        note_scheduler("other", "no answer")
+        note_scheduler("other", "")  # it has answered since
+        for _ in range(3):
+            note_scheduler("hpc", "Unable to contact slurm controller")
+        print("what is known")
+        if fails:
+            raise fails
+        return 0
+
+    command(run)
+    assert cli.main(["try"]) == status
+    shown = capsys.readouterr()
+    assert shown.out == "what is known\n"
+    lines = [line for line in shown.err.splitlines() if line.startswith("guild: ")]
+    assert lines == [
+        *(["guild: it is broken"] if fails else []),
+        "guild: cannot ask the scheduler of hpc: Unable to contact slurm controller",
+    ]
+    command(lambda _argv: 0)
+    assert cli.main(["try"]) == 0
 
 
 # Bugs of ours.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Dict, List, Optional, Sequence, Set
 
 from ..protocol import (
@@ -14,6 +15,7 @@ from ..protocol import (
     Details,
     Filters,
     Info,
+    JobForm,
     Known,
     Listing,
     MaybeRun,
@@ -43,6 +45,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
     directory = rundir.run_dir(home, run_id, deleted)
     found = rundir.view(directory)
     now = found.status
+    job = _job(directory, now.text)
     attributes = rundir.read_attrs(directory, _SHOWN)
     return {
         "id": run_id,
@@ -51,7 +54,9 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "status": now.text,
         "indexed": deleted or rundir.is_indexed(directory),
         "remote": now.remote,
-        "machine": rundir.machine(directory) if now == rundir.Status("running") else None,
+        "machine": rundir.machine(directory)
+        if now == rundir.Status("running") and not job
+        else None,
         "unreadable": rundir.unreadable(directory),
         "exit_status": found.exit_status,
         "initialized": attributes["initialized"],
@@ -66,9 +71,28 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "started_by": rundir.starter(attributes[STARTED_BY]),
         "attempt": rundir.attempt(directory, found.started),
         "ended_by": _text(attributes[ENDED_BY]),
-        "waits": _text(rundir.waits_for(directory)) if now.text == "pending" else None,
+        "waits": _waits(directory, job) if now.text == "pending" else None,
         "deal": _deal(directory) if now.text == "staged" and now.remote is None else None,
+        "job": job,
     }
+
+
+def _job(directory: str, status: str) -> Optional[JobForm]:
+    """The job that a run is, as its scheduler's last word has it."""
+    if not os.access(directory + "/.guild/" + rundir.JOB_RECORD, os.F_OK):  # as of most runs
+        return None
+    from ..judging import shown
+
+    return shown.form(directory, status)
+
+
+def _waits(directory: str, job: Optional[JobForm]) -> Optional[str]:
+    """What a pending run waits for; None where it waits for nothing that is known."""
+    if job is None:
+        return _text(rundir.waits_for(directory))
+    if job["nodes"]:  # it has them: it is about to begin, or has ended before it did
+        return "word of its job on %s" % job["nodes"]
+    return "the queue: %s" % job["reason"] if job["reason"] else "the queue"
 
 
 def _deal(directory: str) -> Optional[Deal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import select
+import time
 from typing import Dict, Generator, Iterator, Optional, Sequence, Set
 
 from ..catalog import find
@@ -13,6 +14,9 @@ from ..store import attempts, inside, rundir
 from .reading import chunks
 
 POLL = 0.1  # seconds between looks at an output that grows
+_PENDING_POLL = 0.5  # seconds between looks at a run that waits
+# Seconds without output after which a scheduler is asked: the first time, and later on.
+QUIET, MOST_QUIET = 60.0, 600.0
 _LOOKS_A_STATUS = 10  # looks at the outputs of several runs for each at their statuses
 
 
@@ -27,16 +31,75 @@ def follow(
     """
     directory = rundir.run_dir(home, run_id)
     output = _Growing(directory, attempts.first_begun(rundir.guild_dir(directory)))
+    quiet = _Quiet(home, run_id)
     while True:
         # The status first: what was written before the run ended is then all read.
         live = rundir.status(directory).text in ("running", "pending", "staged")
         for data in output.new():
+            quiet.ends()
             yield DATA, data
         if not live:
             return
+        quiet.goes_on()
         # No event that works on every file system tells of a file that grows.
-        if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+        if _is_left_alone(hangup_fd, POLL):
             return
+
+
+class _Quiet:
+    """A run that prints nothing: of one that is a job the scheduler is asked whether it is over.
+
+    Less and less often: a run may work for hours without a word.
+    """
+
+    def __init__(self, home: str, run_id: str) -> None:
+        self._home = home
+        self._run_id = run_id
+        self._is_job = rundir.is_job(rundir.run_dir(home, run_id))
+        self.ends()
+
+    def ends(self) -> None:
+        """It has printed something."""
+        self._patience = QUIET
+        self._until = time.monotonic() + self._patience
+
+    def goes_on(self) -> None:
+        """It has printed nothing, and has no end."""
+        if not self._is_job or time.monotonic() < self._until:
+            return
+        from ..judging import looks  # most runs are no jobs
+
+        looks.look(self._home, [self._run_id])
+        self._patience = min(2 * self._patience, MOST_QUIET)
+        self._until = time.monotonic() + self._patience
+
+
+def await_start(
+    home: str, run_id: str, seconds: float, hangup_fd: Optional[int] = None
+) -> Generator[Packet, None, bool]:
+    """Whether a pending run waits for so long; else this returns when it waits no more.
+
+    Or when nobody waits for it any more, as `follow`.
+    """
+    directory = rundir.run_dir(home, run_id)
+    until = time.monotonic() + seconds
+    while rundir.status(directory).text == "pending":
+        left = until - time.monotonic()
+        if left <= 0:
+            return True
+        if _is_left_alone(hangup_fd, min(_PENDING_POLL, left)):
+            break
+        try:
+            inside.names(rundir.guild_dir(directory))  # what other machines have written
+        except OSError:
+            break
+    yield from ()
+    return False
+
+
+def _is_left_alone(hangup_fd: Optional[int], seconds: float) -> bool:
+    """Wait for so long; whether nobody reads any more."""
+    return bool(select.select([hangup_fd] if hangup_fd is not None else [], [], [], seconds)[0])
 
 
 def positions(home: str, ids: Sequence[str]) -> Dict[str, Position]:
@@ -81,7 +144,7 @@ def follow_all(
                 yield RUN_END, run_id
         if not outputs:
             return
-        if select.select([hangup_fd] if hangup_fd is not None else [], [], [], POLL)[0]:
+        if _is_left_alone(hangup_fd, POLL):
             return
 
 

@@ -430,7 +430,7 @@ def _write_end(directory: str, ended: Ended, stopped: int) -> None:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            if not locks.is_taken_over(rundir.guild_dir(directory)):  # else it is another start's
+            if _may_end(directory):
                 if ended.ended_by:
                     rundir.write_attr(directory, protocol.ENDED_BY, ended.ended_by)
                 rundir.write_attr(directory, "stopped", stopped)
@@ -442,6 +442,21 @@ def _write_end(directory: str, ended: Ended, stopped: int) -> None:
             if not (is_exhaustion(e) or is_away) or time.monotonic() > deadline:
                 raise
         time.sleep(_PAUSE)
+
+
+def _may_end(directory: str) -> bool:
+    """Whether the end is this runner's to write.
+
+    Else it is another start's, or that of a look which has found that its job was over.
+    """
+    guild = rundir.guild_dir(directory)
+    if locks.is_taken_over(guild):
+        return False
+    if not rundir.is_job(directory):
+        return True
+    from ..judging import verdicts  # most runs are no jobs
+
+    return verdicts.may_end(directory)
 
 
 def _facts(

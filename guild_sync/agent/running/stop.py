@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterable, List, Optional, Sequence, Set
 
 from ..catalog import changes
 from ..errors import AgentError
@@ -19,6 +19,8 @@ from ..store import identity, inside, locks, rundir
 from ..store.identity import Identity
 
 _HOW = (TERM, KILL, KILL_RUNNER)
+_JOBS_PAUSE = 0.3  # between two looks at files that other machines write
+_ASKS = 3.0  # until a scheduler is asked of those that it was told to kill
 _GRACE = 2.0  # seconds in which Guild AI's guild writes down how its operation ended
 
 
@@ -26,9 +28,26 @@ def signal_runs(home: str, ids: Sequence[str], how: str = TERM) -> Changed:
     """Tell running runs to end. `how`: "term", "kill", or "kill-runner" as the last resort."""
     if how not in _HOW:
         raise AgentError("%s is no way to end a run" % rundir.shown(how))
-    return changes.each(
-        ids, lambda run_id: _end(rundir.existing(rundir.run_dir(home, run_id)), how)
+    jobs = [run_id for run_id in ids if _is_job(home, run_id)]
+    told = changes.each(
+        [run_id for run_id in ids if run_id not in jobs],
+        lambda run_id: _end(rundir.existing(rundir.run_dir(home, run_id)), how),
     )
+    if not jobs:
+        return told
+    from ..judging import stopping
+
+    of_jobs = stopping.stop(home, jobs, how)
+    return {
+        "done": [*told["done"], *of_jobs["done"]],
+        "refused": {**told["refused"], **of_jobs["refused"]},
+    }
+
+
+def _is_job(home: str, run_id: str) -> bool:
+    """Whether a run is a job of this host, which its scheduler ends."""
+    directory = rundir.run_dir(home, run_id)
+    return rundir.is_job(directory) and rundir.status(directory).remote is None
 
 
 def _end(directory: str, how: str) -> None:
@@ -120,10 +139,16 @@ def wait_runs(home: str, ids: Sequence[str], seconds: float) -> Waited:
     """
     deadline = time.monotonic() + seconds
     waiting = {run_id: rundir.run_dir(home, run_id) for run_id in ids}
+    jobs = {run_id for run_id in ids if _is_job(home, run_id)}
+    asks = time.monotonic() + _ASKS
     gone: Dict[str, float] = {}  # since when nobody holds the run
     while True:
         live = []
         for run_id, directory in list(waiting.items()):
+            if run_id in jobs:  # nobody here sees its runner
+                if not _is_going_on(directory):
+                    del waiting[run_id]
+                continue
             pid = locks.holder(rundir.guild_dir(directory))
             if pid is not None:
                 live.append(pid)
@@ -132,11 +157,39 @@ def wait_runs(home: str, ids: Sequence[str], seconds: float) -> Waited:
         left = deadline - time.monotonic()
         if not waiting or left <= 0:
             break
+        if jobs and time.monotonic() > asks and _are_killed(waiting.values()):
+            _look(home, jobs.intersection(waiting))
+            asks = time.monotonic() + _ASKS
         # A pid of 0 is that of a lock just being taken or given back.
         known = [] if set(gone) & set(waiting) or 0 in live else live
-        processes.wait_for_an_end(known, min(left, processes.SLICE if known else 0.05))
+        pause = processes.SLICE if known else _JOBS_PAUSE if jobs and not live else 0.05
+        processes.wait_for_an_end(known, min(left, pause))
+    if left_jobs := jobs.intersection(waiting):
+        _look(home, left_jobs)
+        waiting = {i: d for i, d in waiting.items() if i not in left_jobs or _is_going_on(d)}
     ended = [run_id for run_id in ids if run_id not in waiting]
     return {"running": list(waiting), "status": {i: _status(home, i) for i in ended}}
+
+
+def _look(home: str, jobs: Set[str]) -> None:
+    """Ask the scheduler of jobs that leave no word: their runners may have been killed."""
+    from ..judging import looks
+
+    looks.look(home, jobs)
+
+
+def _are_killed(directories: Iterable[str]) -> bool:
+    """Whether any of these jobs was told to end by more than a signal that it may heed."""
+    from ..judging import stopping
+
+    return any(map(stopping.is_killed, directories))
+
+
+def _is_going_on(directory: str) -> bool:
+    """Whether a run that is a job has no end yet."""
+    from ..judging import verdicts
+
+    return not verdicts.has_end(directory) and os.path.isdir(directory)
 
 
 def _is_being_recorded(directory: str, since: float) -> bool:

@@ -14,7 +14,7 @@ from .face import JobName, JobState, Scheduler, Site
 
 JOB = rundir.JOB_RECORD
 CLAIM = "JOB.claim"  # who runs it: claims.py
-VERDICT = "JOB.verdict"  # what was found of its end: verdicts.py
+VERDICT = "JOB.verdict"  # what was found of its end: agent/judging/verdicts.py
 STOP = "JOB.stop"  # guild was told to end it
 EARLIER = "JOB.earlier"  # the ids of the jobs that it was before, one a line
 OUTPUT = "job.out"  # what the job itself says
@@ -23,6 +23,14 @@ MAX_BYTES = 1 << 16
 SCHEDULERS: Dict[str, Tuple[str, str]] = {"slurm": (".slurm", "Slurm"), "pbs": (".pbs", "Pbs")}
 _PREFIX = "guild-"
 _MOST = 100  # jobs of earlier starts: a scheduler has forgotten what is older
+
+
+class Instant(NamedTuple):
+    """A moment by two clocks: that of the calendar, which may be set, and one that nobody sets."""
+
+    time: float  # seconds since 1970
+    boot: str  # of which machine the other one counts
+    up: float
 
 
 class Record(NamedTuple):
@@ -36,7 +44,7 @@ class Record(NamedTuple):
     task: Optional[int] = None  # which one of an array
     agent: str = ""  # the folder of the agent that it starts, by its name
     seen: Optional[JobState] = None  # the scheduler's last word
-    absent: Optional[int] = None  # since when a scheduler that answers has not known it
+    over: Optional[Instant] = None  # since when a scheduler that answers knows it not, or as ended
     requeue: bool = False  # its scheduler may start it again from its beginning
     time: str = ""  # its time limit, as it was asked for
     after: Tuple[str, ...] = ()  # the runs whose jobs had to end well before it
@@ -72,7 +80,7 @@ def read(directory: str) -> Optional[Record]:
         _number(found.get("task")),
         _text(found.get("agent")),
         _state(found.get("seen")),
-        _number(found.get("absent")),
+        _moment(found.get("over")),
         found.get("requeue") is True,
         _text(found.get("time")),
         _run_ids(found.get("after")),
@@ -92,6 +100,7 @@ def write(directory: str, record: Record, flushed: bool = True) -> None:
             **record._asdict(),
             "site": record.site._asdict(),
             "seen": record.seen._asdict() if record.seen else None,
+            "over": record.over._asdict() if record.over else None,
         }
     )
     atomic.write_in(rundir.guild_dir(directory), JOB, text, flushed)
@@ -169,6 +178,14 @@ def _number(value: Value) -> Optional[int]:
 def _run_ids(value: Value) -> Tuple[str, ...]:
     found = value if isinstance(value, list) else []
     return tuple(each for each in found if isinstance(each, str) and RUN_ID.match(each))
+
+
+def _moment(value: Value) -> Optional[Instant]:
+    found = rundir.mapping(value)
+    time, up = found.get("time"), found.get("up")
+    if not (isinstance(time, (int, float)) and isinstance(up, (int, float))):
+        return None
+    return Instant(time, _text(found.get("boot")), up)
 
 
 def _state(value: Value) -> Optional[JobState]:

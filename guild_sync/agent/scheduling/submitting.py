@@ -262,7 +262,7 @@ def _found(work: _Work, until: float) -> str:
             down = str(e)
         if time.monotonic() >= until:
             if down:
-                raise AgentError("cannot ask the scheduler: %s" % down, kind="scheduler")
+                raise AgentError(down, kind="scheduler")
             return ""
         time.sleep(min(_LOOK, max(0.0, until - time.monotonic())))
 

@@ -22,9 +22,9 @@ from . import given, stage
 
 
 def recipe(home: str, run: str) -> Recipe:
-    """What it takes to make the run again: its summary, `opref_text`, `job`, `random_seed`.
+    """What it takes to make the run again: its summary, `opref_text`, `work`, `random_seed`.
 
-    The job is None for a run of another guild. `confirmed` says of which remote it is a copy.
+    The work is None for a run of another guild. `confirmed` says of which remote it is a copy.
     Raises AgentError for a trial that no remote has yet: its source code is not in it.
     """
     run_id = find.one(home, run)
@@ -35,7 +35,7 @@ def recipe(home: str, run: str) -> Recipe:
         **describe.summary(home, run_id),
         "requires": requirements_of(directory),
         "opref_text": rundir.opref_text(directory),
-        "job": read_job(directory) if has_job else None,
+        "work": read_job(directory) if has_job else None,
         "random_seed": rundir.read_attr(directory, "random_seed"),
         "confirmed": rundir.confirmed(directory),
     }

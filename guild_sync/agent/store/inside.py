@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+from contextlib import contextmanager
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from ..errors import refuse_exhaustion
@@ -289,6 +290,36 @@ def write(
 
     With `flushed` it is on the disk then, and so is its name.
     """
+    with _written(handle, name, content, flushed, mode) as temporary:
+        os.replace(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+    if flushed:
+        _flush_folder(handle)
+
+
+def write_first(folder: str, name: str, text: str) -> bool:
+    """Write a file as `write` does, unless there is one already; whether it was written.
+
+    Of several who do so at once, on whichever machines, one alone is told so: link(2) is done
+    once, on file systems too where making a file is not.
+    """
+    with holding(folder, name) as (handle, base):
+        with _written(handle, base, text, True) as temporary:
+            try:
+                os.link(temporary, base, src_dir_fd=handle, dst_dir_fd=handle)
+                is_first = True
+            except FileExistsError:  # also where the answer to the first try was lost
+                is_first = os.stat(temporary, dir_fd=handle).st_nlink > 1
+            remove_at(handle, temporary)
+        if is_first:
+            _flush_folder(handle)
+        return is_first
+
+
+@contextmanager
+def _written(
+    handle: int, name: str, content: Union[str, List[bytes]], flushed: bool, mode: int = 0o666
+) -> Iterator[str]:
+    """The name of a temporary file with this content, which goes where it cannot be used."""
     parts = content if isinstance(content, list) else [content.encode("utf-8", "surrogateescape")]
     # A name that no attribute has and nobody can foresee; with whose number it is, for a kill
     # may leave it (`remove_unfinished`).
@@ -303,15 +334,13 @@ def write(
                 os.fsync(fd)
         finally:
             os.close(fd)
-        os.replace(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+        yield temporary
     except OSError:
         try:
             os.unlink(temporary, dir_fd=handle)
         except OSError:
             pass
         raise
-    if flushed:
-        _flush_folder(handle)
 
 
 def _flush_folder(handle: int) -> None:

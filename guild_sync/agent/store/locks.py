@@ -212,10 +212,13 @@ def _recorded_holder(
         return Holder(pid) if held or _started_before_lock(guild_dir, pid) else None
     who, is_flock = record
     is_forced = force and not held
+    is_on_node = _is_on_node(guild_dir, who)
+    if is_on_node and inside.exists(guild_dir, "attrs/exit_status"):
+        return None  # it has ended, or its scheduler says so of what was killed with it
     if identity.is_elsewhere(who):
         # That flock was had here says nothing: on many a shared disk each machine has its own.
         return None if is_forced else Holder(0, who.host)
-    if held is False and is_flock and not _is_on_node(guild_dir, who):
+    if held is False and is_flock and not is_on_node:
         return None  # it held one, and nobody does now
     if identity.is_in_other_namespace(who):
         return None if is_forced else Holder(0, "%s, in another container" % who.host)

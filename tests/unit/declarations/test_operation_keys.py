@@ -255,14 +255,14 @@ def test_a_run_of_an_earlier_version_has_none_of_them() -> None:
     new = ("tags", "env_secrets", "python_path", "python_requires", "stoppable", "run_attrs")
     for key in (*new, "delete_on_success", "pip_freeze", "kept", "supervision", "needs", "job"):
         del data[key]
-    recipe = {"job": {"operation": data}, "id": "x"}
+    recipe = {"work": {"operation": data}, "id": "x"}
     assert operation_of(recipe) == Operation("op", main="m")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [{"retry": "x"}, {"stall": -1}, {"retry_on": 3}])
 def test_a_run_whose_job_is_not_ours_is_said_not_to_be_read(wrong: object) -> None:
     data = {**definition(Operation("op", main="m")), "supervision": wrong}
-    recipe = {"job": {"operation": data}, "id": "x"}
+    recipe = {"work": {"operation": data}, "id": "x"}
     with pytest.raises(GuildError, match="job of run x cannot be read"):
         operation_of(recipe)  # type: ignore[arg-type]
 
@@ -270,13 +270,13 @@ def test_a_run_whose_job_is_not_ours_is_said_not_to_be_read(wrong: object) -> No
 @pytest.mark.parametrize("wrong", [{"gpus": "x"}, {"cpus": -1}, {"memory": 1.5}])
 def test_a_run_whose_needs_are_not_ours_is_said_not_to_be_read(wrong: object) -> None:
     data = {**definition(Operation("op", main="m")), "needs": wrong}
-    recipe = {"job": {"operation": data}, "id": "x"}
+    recipe = {"work": {"operation": data}, "id": "x"}
     with pytest.raises(GuildError, match="job of run x cannot be read"):
         operation_of(recipe)  # type: ignore[arg-type]
 
 
 def _kept(operation: Operation) -> Operation | None:
-    recipe = {"job": {"operation": definition(operation)}, "id": "x"}
+    recipe = {"work": {"operation": definition(operation)}, "id": "x"}
     return operation_of(recipe)  # type: ignore[arg-type]
 
 

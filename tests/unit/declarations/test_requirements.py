@@ -32,7 +32,7 @@ def recipe(**job: Any) -> Recipe:
         "opref": {"type": "guildfile", "package": "", "version": "", "model": "", "name": "op"},
         "initialized": 1, "started": 1, "stopped": 2, "label": None, "flags": {}, "tags": None,
         "marked": None, "comments": None, "cmd": None, "opref_text": "",
-        "job": Job(**job),  # type: ignore[typeddict-item]
+        "work": Job(**job),  # type: ignore[typeddict-item]
         "random_seed": None, "confirmed": None,
     }  # fmt: skip
 

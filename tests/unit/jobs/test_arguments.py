@@ -242,4 +242,4 @@ def test_an_operation_that_an_earlier_guild_kept_is_written_as_it_did(tmp_path: 
 
 def of_run(operation: Any) -> Any:
     """What is known of a run that keeps this operation."""
-    return {"id": "1" * 32, "job": {"op": "op", "operation": operation}}
+    return {"id": "1" * 32, "work": {"op": "op", "operation": operation}}

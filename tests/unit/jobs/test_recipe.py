@@ -22,5 +22,5 @@ from guild_sync.jobs.recipe import new_label
 def test_a_label_that_was_made_from_values_is_made_from_other_ones(
     label: str | None, tags: list[str], made: str | None
 ) -> None:
-    recipe = {"label": label, "tags": tags, "flags": {"a": 1}, "job": None}
+    recipe = {"label": label, "tags": tags, "flags": {"a": 1}, "work": None}
     assert new_label(recipe, op(), {"a": 2}) == made  # type: ignore[arg-type]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from guild_sync.agent.protocol import NAME_LENGTH, Opref, Run
+from guild_sync.agent.protocol import NAME_LENGTH, JobForm, Opref, Run
 from guild_sync.output import runs
 
 RUN: Run = {
@@ -33,6 +34,7 @@ RUN: Run = {
     "ended_by": None,
     "waits": None,
     "deal": None,
+    "job": None,
 }
 
 
@@ -115,3 +117,49 @@ def test_who_started_a_run_is_a_user_on_a_machine() -> None:
 def test_a_name_that_a_remote_has_made_up_takes_no_more_than_a_line_of_room() -> None:
     run: Run = {**RUN, "started_by": {"user": "a" * 10**6, "client": "", "home": ""}}
     assert runs.starter(run) == "a" * NAME_LENGTH
+
+
+# Jobs.
+
+JOB: JobForm = {
+    "scheduler": "slurm",
+    "id": "4711",
+    "state": "PENDING",
+    "reason": "Priority",
+    "starts": None,
+    "nodes": "",
+    "held": False,
+    "restarts": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        ({}, "4711 PENDING, Priority"),
+        ({"reason": "JobHeldUser", "held": True}, "4711 PENDING, JobHeldUser!"),
+        ({"starts": 1}, "4711 PENDING, Priority"),
+        ({"state": "RUNNING", "reason": "", "nodes": "n[1-2]"}, "4711 RUNNING on n[1-2]"),
+        ({"state": "", "reason": "", "nodes": "n1"}, "4711 on n1"),
+        ({"state": "RUNNING", "reason": "", "restarts": 2}, "4711 RUNNING, restarts: 2"),
+        ({"id": "", "state": "", "reason": ""}, "not submitted yet"),
+    ],
+)
+def test_a_job_is_shown_with_what_is_known_of_it(job: JobForm, expected: str) -> None:
+    assert runs.job({**RUN, "job": {**JOB, **job}}) == expected
+
+
+def test_when_a_job_is_expected_to_begin(utc: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_795_395_828.0)
+    today: JobForm = {**JOB, "starts": 1_795_395_828 + 3600}
+    run: Run = {**RUN, "status": "pending", "waits": "the queue: Priority", "job": today}
+    assert runs.job(run) == "4711 PENDING, Priority, starts about 02:03"
+    assert runs.waits(run) == "the queue: Priority, starts about 02:03"
+    later: JobForm = {**JOB, "starts": 1_795_395_828 + 86400}
+    assert runs.waits({**run, "job": later}) == "the queue: Priority, starts about 2026-11-24 01:03"
+    assert runs.status(run) == "pending, waits for the queue"
+
+
+def test_what_is_no_job_waits_for_what_it_waits_for() -> None:
+    assert runs.job(RUN) == runs.waits(RUN) == ""
+    assert runs.waits({**RUN, "waits": "2 GPUs: 1 is free"}) == "2 GPUs: 1 is free"

@@ -189,7 +189,7 @@ def test_a_run_that_starts_again_keeps_its_id_and_its_seed(here: LocalHost, earl
 
 
 def test_a_run_that_starts_again_as_it_was_keeps_its_job(here: LocalHost, earlier: str) -> None:
-    kept = here.recipe(earlier)["job"]
+    kept = here.recipe(earlier)["work"]
     assert plan(Request(again=earlier), here).job == kept
 
 

@@ -150,9 +150,7 @@ def test_a_run_of_which_nothing_can_be_told_stays_and_is_asked_after(
     slurm: LittleSlurm, soon: None
 ) -> None:
     slurm.fault("after", "touch down; kill -9 $$")
-    with pytest.raises(
-        AgentError, match=r"^cannot ask the scheduler: .*Unable to contact"
-    ) as raised:
+    with pytest.raises(AgentError, match="Unable to contact") as raised:
         slurm.submit()
     assert raised.value.kind == "scheduler"
     stage.discard(slurm.home, A)

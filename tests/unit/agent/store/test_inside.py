@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,15 @@ def test_of_many_files_each_is_what_it_is_by_itself(run: Path, other: Path) -> N
         expected = None if "\0" in name else inside.status(str(run), name)
         assert (now and now.st_ino) == (expected and expected.st_ino), name
     assert set(os.listdir("/dev/fd")) == before
+
+
+def test_of_several_that_write_a_file_at_once_one_is_the_first(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with ThreadPoolExecutor(8) as pool:
+        texts = [str(number) for number in range(8)]
+        first = [*pool.map(lambda text: inside.write_first(str(folder), "it", text), texts)]
+    assert first.count(True) == 1
+    assert (folder / "it").read_text() == texts[first.index(True)]
+    assert os.listdir(folder) == ["it"], "nothing else is left"
+    assert not inside.write_first(str(folder), "it", "again")

@@ -1,0 +1,107 @@
+"""Runs that are jobs, ended: their scheduler is told so, at one go for all of a request."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from ..errors import AgentError
+from ..protocol import FINAL, KILL, KILL_RUNNER, TERM, Changed, said_of
+from ..scheduling import claims, records
+from ..scheduling.claims import Claim
+from ..scheduling.face import CANCELLED, ENDED, JobState, SchedulerDown
+from ..scheduling.records import STOP, Record
+from ..store import atomic, inside, rundir
+from . import looks, verdicts
+
+_BUSY = "its job is just being submitted"
+
+
+class _Job(NamedTuple):
+    """A run that is to end, and what its files said before that was told."""
+
+    run_id: str
+    directory: str
+    record: Record
+    waits: bool
+    claim: Optional[Claim]
+
+
+def stop(home: str, ids: Sequence[str], how: str) -> Changed:
+    """Tell runs that are jobs to end, in one of the ways that a run ends.
+
+    One that waits has ended then. Raises AgentError (kind "scheduler") where nobody can be told.
+    """
+    refused: Dict[str, str] = {}
+    jobs: List[_Job] = []
+    for run_id in ids:
+        found = _job(home, run_id)
+        if isinstance(found, str):
+            refused[run_id] = found
+        else:
+            jobs.append(found)
+    for _, group in groupby(sorted(jobs, key=_site), _site):
+        _tell(home, list(group), how)
+    return {"done": [job.run_id for job in jobs], "refused": refused}
+
+
+def is_killed(directory: str) -> bool:
+    """Whether a job was told to end by more than a signal to its operation."""
+    return rundir.read_text(rundir.guild_dir(directory), STOP) in (KILL, KILL_RUNNER)
+
+
+def _site(job: _Job) -> Tuple[str, str, str]:
+    return (job.record.scheduler, *job.record.site)
+
+
+def _job(home: str, run_id: str) -> Union[_Job, str]:
+    """The run, or why it cannot be ended."""
+    directory = rundir.run_dir(home, run_id)
+    claim, record = claims.read(directory), records.read(directory)
+    status = rundir.status(directory).text
+    if status in FINAL:
+        return "it is not running: %s" % said_of(status)
+    if record is None or not record.id:
+        return _BUSY
+    if not looks.is_own(directory):
+        return "its job is another login's"
+    return _Job(run_id, directory, record, status == "pending", claim)
+
+
+def _tell(home: str, jobs: Sequence[_Job], how: str) -> None:
+    """Tell a scheduler of jobs that are to end; those that wait have ended by that."""
+    marked = [j for j in jobs if inside.write_first(rundir.guild_dir(j.directory), STOP, how)]
+    waiting = [job for job in jobs if job.waits]
+    running = [job for job in jobs if not job.waits]
+    site = jobs[0].record
+    try:
+        scheduler = records.scheduler(site.scheduler, site.site)
+        if waiting:
+            scheduler.cancel([job.record.id for job in waiting])
+        if running:
+            # The runner alone at first, which writes down how its operation ends; then all that
+            # the job is; and the runner, where it does not end by that.
+            signal = {TERM: "TERM", KILL: ""}.get(how, "KILL")
+            scheduler.cancel([job.record.id for job in running], signal)
+    except (SchedulerDown, AgentError) as e:
+        for job in marked:
+            rundir.unmark(job.directory, STOP)
+        if isinstance(e, AgentError):
+            raise
+        raise AgentError(str(e), kind="scheduler") from None
+    for job in jobs if how != TERM else ():
+        atomic.write_in(rundir.guild_dir(job.directory), STOP, how, flushed=False)
+    for job in waiting:
+        if claims.read(job.directory) == job.claim:
+            _end(home, job)
+
+
+def _end(home: str, job: _Job) -> None:
+    """Write the end of a run that waited, and whose runner has not begun meanwhile."""
+    over = (job.record.seen or JobState(job.record.id, ENDED, ""))._replace(
+        phase=ENDED, word="CANCELLED", how=CANCELLED, reason="", starts=None
+    )
+    records.write(job.directory, job.record._replace(seen=over), flushed=False)
+    end = verdicts.end_of(job.record, over, began=False, directory=job.directory)
+    verdicts.pass_verdict(job.directory, end)
+    records.forget(home, job.run_id)

@@ -1,0 +1,603 @@
+"""Runs that are jobs, looked at: what a scheduler says, and what becomes of the run by it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guild_sync.agent.catalog import describe
+from guild_sync.agent.judging import looks, verdicts
+from guild_sync.agent.protocol import now
+from guild_sync.agent.scheduling import claims, face, records
+from guild_sync.agent.scheduling.face import JobState, SchedulerDown, Site
+from guild_sync.agent.scheduling.records import Instant, Record
+from guild_sync.agent.store import rundir
+
+RUN = "a" * 32
+WAITS = JobState("4711", face.WAITS, "PENDING", reason="Priority", starts=2_000_000_000)
+RUNS = JobState("4711", face.RUNS, "RUNNING", nodes="n1")
+COMPLETING = RUNS._replace(word="COMPLETING")
+FAILED = JobState("4711", face.ENDED, "FAILED", face.FAILED, nodes="n1")
+CANCELLED = JobState("4711", face.ENDED, "CANCELLED", face.CANCELLED, nodes="n1")
+CANCELLED_UNSTARTED = CANCELLED._replace(nodes="")
+
+
+class Fake(face.Scheduler):
+    """A scheduler that says what it is told to, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Site())
+        self.jobs: list[JobState] = []
+        self.accounted: dict[str, JobState] = {}
+        self.down = ""
+        self.asked: list[Any] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def query(self) -> dict[face.JobName, list[JobState]]:
+        self.asked.append("query")
+        if self.down:
+            raise SchedulerDown(self.down)
+        self.meanwhile()
+        return {(records.name_of(RUN), None): list(self.jobs)}
+
+    def history(self, ids: Any) -> dict[str, JobState]:
+        self.asked.append(["history", *ids])
+        return self.accounted
+
+    def cancel(self, ids: Any, signal: str = "") -> None:
+        self.asked.append(["cancel", signal, *ids])
+
+
+@pytest.fixture
+def scheduler(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    fake = Fake()
+    monkeypatch.setattr(records, "scheduler", lambda kind, site: fake)
+    return fake
+
+
+@pytest.fixture
+def run(home: Path) -> Path:
+    """A run whose job waits, as it is once it was submitted."""
+    found = home / "runs" / RUN
+    (found / ".guild" / "attrs").mkdir(parents=True)
+    (found / ".guild" / "opref").write_text("guildfile:/x 1 '' train")
+    rundir.mark(str(found), rundir.PENDING)
+    records.write(str(found), Record("slurm", Site(), records.name_of(RUN), now(), "4711"))
+    records.expect(str(home), RUN)
+    return found
+
+
+def began(run: Path, job: str = "4711", restarts: int = 0) -> None:
+    """Have the run's runner have begun, on a node of which nothing is seen here."""
+    claims.claim(str(run), claims.Claim(job, restarts))
+    rundir.write_attr(str(run), "started", now())
+    rundir.unmark(str(run), rundir.PENDING)
+    node = {"pid": 77, "start": 1, "boot": "another", "host": "n1", "namespace": 1, "flock": True}
+    (run / ".guild" / "LOCK").write_text("77\n")
+    (run / ".guild" / "LOCK.owner").write_text(json.dumps(node))
+    (run / ".guild" / "LOCK").chmod(0o600)
+
+
+def over_for(run: Path, seconds: float) -> None:
+    """Have its job have been over, or unknown, since then."""
+    record = records.read(str(run))
+    assert record is not None and record.over is not None
+    before = record.over
+    earlier = Instant(before.time - seconds, before.boot, before.up - seconds)
+    records.write(str(run), record._replace(over=earlier))
+
+
+def status(run: Path) -> str:
+    return rundir.status(str(run)).text
+
+
+def end(run: Path) -> tuple[Any, ...]:
+    found = rundir.read_attrs(str(run), ["exit_status", "ended_by"])
+    return status(run), found["exit_status"], found["ended_by"]
+
+
+def is_open(home: Path) -> bool:
+    return records.open_ids(str(home)) == [RUN]
+
+
+def look(home: Path) -> str | None:
+    return looks.look(str(home), [RUN])
+
+
+def seen(run: Path) -> JobState | None:
+    record = records.read(str(run))
+    assert record is not None
+    return record.seen
+
+
+# What waits and runs.
+
+
+def test_what_waits_is_shown_with_why_and_since_it_has_changed_alone(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    scheduler.jobs = [WAITS]
+    assert look(home) == ""
+    assert (status(run), seen(run)) == ("pending", WAITS)
+    before = os.stat(run / ".guild" / "JOB").st_ino
+    scheduler.jobs = [WAITS._replace(starts=2_000_000_100)]
+    assert look(home) == ""
+    assert os.stat(run / ".guild" / "JOB").st_ino == before, "a start that moves by seconds"
+    soon = int(time.time()) + 600
+    for starts, is_news in ((soon, True), (soon + 50, False), (soon + 150, True), (None, True)):
+        before = os.stat(run / ".guild" / "JOB").st_ino
+        scheduler.jobs = [WAITS._replace(starts=starts)]
+        look(home)
+        assert (os.stat(run / ".guild" / "JOB").st_ino != before) is is_news, starts
+
+
+@pytest.mark.parametrize("job", [RUNS, COMPLETING, RUNS._replace(word="SUSPENDED")])
+def test_what_runs_stays_as_its_files_have_it(
+    home: Path, run: Path, scheduler: Fake, job: JobState
+) -> None:
+    scheduler.jobs = [job]
+    look(home)
+    assert status(run) == "pending", "its runner has not begun"
+    began(run)
+    look(home)
+    assert status(run) == "running"
+    assert is_open(home)
+
+
+def test_nothing_is_asked_where_nothing_waits_or_runs(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    rundir.write_attr(str(run), "exit_status", 0)
+    rundir.unmark(str(run), rundir.PENDING)
+    assert look(home) is None
+    assert scheduler.asked == []
+    assert not is_open(home)
+
+
+def test_nothing_is_asked_where_other_runs_are_asked_for(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    assert looks.look(str(home), ["b" * 32]) is None
+    assert scheduler.asked == []
+    assert is_open(home)
+
+
+def test_one_question_for_all_runs(home: Path, run: Path, scheduler: Fake) -> None:
+    for number in range(20):
+        other = home / "runs" / f"{number:032x}"
+        (other / ".guild" / "attrs").mkdir(parents=True)
+        rundir.mark(str(other), rundir.PENDING)
+        name = records.name_of(other.name)
+        records.write(str(other), Record("slurm", Site(), name, now(), str(number)))
+        records.expect(str(home), other.name)
+    scheduler.jobs = [WAITS]
+    looks.look(str(home))
+    assert scheduler.asked == ["query"]
+
+
+def test_another_logins_jobs_are_neither_asked_for_nor_judged(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("files are given to another user by root alone")
+    os.chown(run / ".guild" / "JOB", 12345, 12345)
+    assert look(home) is None
+    assert scheduler.asked == []
+
+
+# What is over.
+
+
+def test_a_runners_word_counts_whatever_the_scheduler_says(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    scheduler.jobs = [FAILED]
+    # It is written while the scheduler is asked.
+    scheduler.meanwhile = lambda: rundir.write_attr(str(run), "exit_status", 0)
+    look(home)
+    assert end(run) == ("completed", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("how", "nodes", "expected"),
+    [
+        (face.TIMEOUT, "n1", ("terminated", -15, "time limit 0:02:00")),
+        (face.CANCELLED, "n1", ("terminated", -15, "cancelled")),
+        (face.PREEMPTED, "n1", ("terminated", -15, "preempted")),
+        (face.MEMORY, "n1", ("error", 1, "out of memory")),
+        (face.NODE, "n2", ("error", 1, "node n2 failed")),
+        (face.DEADLINE, "n1", ("error", 1, "deadline")),
+        (face.OK, "n1", ("error", 1, "unknown: job 4711 has ended and left no word")),
+        (face.FAILED, "n1", ("error", 1, "unknown: job 4711 has ended and left no word")),
+    ],
+)
+def test_how_a_job_has_ended_whose_runner_left_no_word(
+    home: Path, run: Path, scheduler: Fake, how: str, nodes: str, expected: Any
+) -> None:
+    record = records.read(str(run))
+    assert record is not None
+    records.write(str(run), record._replace(time="0:02:00"))
+    began(run)
+    scheduler.jobs = [JobState("4711", face.ENDED, how.upper(), how, nodes=nodes)]
+    look(home)
+    assert status(run) == "running", "what its node has written may be seen no sooner"
+    over_for(run, verdicts.GRACE - 1)
+    look(home)
+    assert status(run) == "running"
+    over_for(run, 1)
+    look(home)
+    assert end(run) == expected
+    assert rundir.read_attr(str(run), "stopped") is not None
+    assert not is_open(home)
+
+
+def test_how_it_has_ended_is_kept_though_its_scheduler_forgets_it(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    scheduler.jobs = [JobState("4711", face.ENDED, "NODE_FAIL", face.NODE, nodes="n2")]
+    look(home)
+    over_for(run, 60)
+    scheduler.jobs = []
+    look(home)
+    assert end(run) == ("error", 1, "node n2 failed")
+
+
+def test_a_job_that_was_cancelled_before_it_began(home: Path, run: Path, scheduler: Fake) -> None:
+    scheduler.jobs = [CANCELLED_UNSTARTED]
+    look(home)
+    assert end(run) == ("terminated", -15, "cancelled")
+    assert not (run / ".guild" / "PENDING").exists()
+
+
+def test_a_job_that_could_not_start_says_why(home: Path, run: Path, scheduler: Fake) -> None:
+    (run / ".guild" / "job.out").write_bytes(b"loading\nbash: module:\x1b[1m not found\n\n")
+    scheduler.jobs = [FAILED]
+    look(home)
+    over_for(run, 60)
+    look(home)
+    said = "job could not start: bash: module:?[1m not found"
+    assert end(run) == ("error", 1, said)
+
+
+def test_a_job_that_has_failed_says_what_its_scheduler_did(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    (run / ".guild" / "job.out").write_text("slurmstepd-n1: error: Exceeded job memory limit\n")
+    scheduler.jobs = [FAILED]
+    look(home)
+    over_for(run, 60)
+    look(home)
+    said = "job 4711 has failed: slurmstepd-n1: error: Exceeded job memory limit"
+    assert end(run) == ("error", 1, said)
+
+
+def test_what_can_never_begin_is_cancelled(home: Path, run: Path, scheduler: Fake) -> None:
+    scheduler.jobs = [WAITS._replace(reason="DependencyNeverSatisfied", phase=face.HELD)]
+    look(home)
+    assert scheduler.asked == ["query", ["cancel", "", "4711"]]
+    assert end(run) == ("error", 1, "a run that it requires has failed")
+
+
+# What is unknown.
+
+
+def test_absence_is_believed_twice_a_minute_apart(home: Path, run: Path, scheduler: Fake) -> None:
+    began(run)
+    look(home)
+    over_for(run, 59)
+    look(home)
+    assert status(run) == "running"
+    assert [asked for asked in scheduler.asked if asked != "query"] == []
+    over_for(run, 1)
+    look(home)
+    assert end(run) == ("error", 1, "unknown: job 4711 has ended and left no word")
+    assert scheduler.asked[-1] == ["history", "4711"], "accounting, once, and of it alone"
+
+
+def test_an_answer_between_that_knows_it_has_the_minute_begin_anew(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    look(home)
+    over_for(run, 59)
+    scheduler.jobs = [RUNS]
+    look(home)
+    scheduler.jobs = []
+    look(home)
+    record = records.read(str(run))
+    assert record is not None and record.over is not None
+    assert verdicts.seconds_since(record.over) < 30
+    assert status(run) == "running"
+
+
+def test_accounting_knows_better(home: Path, run: Path, scheduler: Fake) -> None:
+    began(run)
+    look(home)
+    over_for(run, 60)
+    scheduler.accounted = {"4711": CANCELLED}
+    look(home)
+    assert end(run) == ("terminated", -15, "cancelled")
+
+
+def test_what_accounting_takes_for_running_is_not_ended(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    look(home)
+    over_for(run, 60)
+    scheduler.accounted = {"4711": RUNS}
+    look(home)
+    assert status(run) == "running"
+    assert is_open(home)
+
+
+def test_a_scheduler_that_cannot_be_asked_changes_nothing(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    look(home)
+    over_for(run, 3600)
+    before = (run / ".guild" / "JOB").read_bytes()
+    scheduler.down = "Unable to contact slurm controller"
+    assert look(home) == "Unable to contact slurm controller"
+    assert status(run) == "running"
+    assert (run / ".guild" / "JOB").read_bytes() == before
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_calendar_that_is_set_makes_no_minute(
+    home: Path, run: Path, scheduler: Fake, hours: int
+) -> None:
+    began(run)
+    look(home)
+    record = records.read(str(run))
+    assert record is not None and record.over is not None
+    moved = record.over._replace(time=record.over.time + hours * 3600)
+    records.write(str(run), record._replace(over=moved))
+    look(home)
+    assert status(run) == "running"
+
+
+def test_of_another_machines_note_the_calendar_counts(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    look(home)
+    record = records.read(str(run))
+    assert record is not None and record.over is not None
+    there = Instant(time.time() - 61, "of another machine", 1.0)
+    records.write(str(run), record._replace(over=there))
+    look(home)
+    assert status(run) == "error"
+
+
+# Which job it is.
+
+
+def test_an_id_that_was_given_again_is_not_the_runs(home: Path, run: Path, scheduler: Fake) -> None:
+    began(run)
+    # Slurm knows a job 4711, but with another name: it is not among those of this run.
+    scheduler.jobs = []
+    look(home)
+    assert status(run) == "running"
+    assert seen(run) is None
+
+
+def test_of_two_jobs_with_the_name_the_newer_is_meant(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    record = records.read(str(run))
+    assert record is not None
+    records.write(str(run), record._replace(id="", at=now() - 10**9))
+    (run / ".guild" / records.EARLIER).write_text("4600\n")
+    scheduler.jobs = [FAILED._replace(id="4600"), WAITS]
+    look(home)
+    found = records.read(str(run))
+    assert found is not None
+    assert (found.id, found.seen) == ("4711", WAITS)
+
+
+def test_a_job_that_claims_nothing_ends_no_run(home: Path, run: Path, scheduler: Fake) -> None:
+    began(run, job="4712")
+    scheduler.jobs = [FAILED, RUNS._replace(id="4712")]
+    look(home)
+    over_for_is_none = records.read(str(run))
+    assert over_for_is_none is not None and over_for_is_none.over is None
+    assert status(run) == "running"
+
+
+def test_what_is_just_being_submitted_is_not_missed(home: Path, run: Path, scheduler: Fake) -> None:
+    record = records.read(str(run))
+    assert record is not None
+    records.write(str(run), record._replace(id=""))
+    look(home)
+    found = records.read(str(run))
+    assert found is not None and found.over is None
+    records.write(str(run), record._replace(id="", at=now() - 3600 * 10**6))
+    look(home)
+    over_for(run, 60)
+    look(home)
+    assert end(run) == ("error", 1, "unknown: its job was not submitted")
+
+
+# What begins again, and what comes back.
+
+
+def test_what_waits_to_be_begun_again_is_pending(home: Path, run: Path, scheduler: Fake) -> None:
+    began(run)
+    scheduler.jobs = [WAITS]
+    look(home)
+    assert status(run) == "pending"
+    form = describe.summary(str(home), RUN)["job"]
+    assert form is not None
+    assert (form["state"], form["reason"]) == ("PENDING", "Priority")
+
+
+def test_what_has_begun_while_its_scheduler_was_asked_runs(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    scheduler.jobs = [WAITS]
+    scheduler.meanwhile = lambda: claims.claim(str(run), claims.Claim("4711", 1))
+    look(home)
+    assert status(run) == "running"
+
+
+def test_a_runner_that_comes_back_finds_the_verdict(home: Path, run: Path, scheduler: Fake) -> None:
+    began(run)
+    scheduler.jobs = [CANCELLED]
+    look(home)
+    over_for(run, 60)
+    look(home)
+    assert not verdicts.may_end(str(run))
+
+
+def test_a_runner_that_writes_its_end_is_not_passed_over(home: Path, run: Path) -> None:
+    began(run)
+    assert verdicts.may_end(str(run))
+    assert verdicts.may_end(str(run)), "it tries again where a disk is full"
+    rundir.write_attr(str(run), "exit_status", 3)
+    assert not verdicts.pass_verdict(str(run), verdicts.End(1, "unknown"))
+    assert end(run) == ("error", 3, None)
+
+
+def test_a_runner_that_was_killed_as_it_wrote_its_end_has_none(home: Path, run: Path) -> None:
+    began(run)
+    assert verdicts.may_end(str(run))
+    assert verdicts.pass_verdict(str(run), verdicts.End(1, "unknown"))
+    assert end(run) == ("error", 1, "unknown")
+
+
+def test_of_several_looks_the_first_counts(home: Path, run: Path) -> None:
+    first = verdicts.End(-15, "cancelled")
+    (run / ".guild" / "JOB.verdict").write_text(json.dumps({"by": "look", **first._asdict()}))
+    verdicts.pass_verdict(str(run), verdicts.End(1, "unknown"))
+    assert end(run) == ("terminated", -15, "cancelled")
+
+
+def test_a_verdict_that_was_cut_off_is_finished(home: Path, run: Path, scheduler: Fake) -> None:
+    (run / ".guild" / "JOB.verdict").write_text('{"by": "look"}')
+    rundir.write_attr(str(run), "exit_status", -15)
+    rundir.write_attr(str(run), "ended_by", "cancelled")
+    assert status(run) == "pending"
+    assert look(home) is None
+    assert status(run) == "terminated"
+    assert not is_open(home)
+
+
+# Why it was ended.
+
+
+def told_to_end(run: Path) -> None:
+    began(run)
+    rundir.write_attr(str(run), "exit_status", -15)
+
+
+def test_who_has_ended_it_is_asked_where_nobody_has_left_word(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    told_to_end(run)
+    scheduler.jobs = [COMPLETING]
+    look(home)
+    assert is_open(home)
+    scheduler.jobs = [JobState("4711", face.ENDED, "PREEMPTED", face.PREEMPTED, nodes="n1")]
+    look(home)
+    assert end(run) == ("terminated", -15, "preempted")
+    assert not is_open(home)
+
+
+def test_who_has_ended_it_is_not_asked_of_what_guild_has_stopped(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    told_to_end(run)
+    (run / ".guild" / "JOB.stop").write_text("term")
+    assert look(home) is None
+    assert scheduler.asked == []
+
+
+def test_a_job_that_has_ended_itself_by_a_signal_has_no_cause(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    told_to_end(run)
+    scheduler.jobs = [FAILED]
+    look(home)
+    assert end(run) == ("terminated", -15, None)
+    assert not is_open(home)
+
+
+# What is shown.
+
+
+def test_a_run_that_waits_says_for_what(home: Path, run: Path, scheduler: Fake) -> None:
+    assert describe.summary(str(home), RUN)["waits"] == "the queue"
+    scheduler.jobs = [WAITS._replace(phase=face.HELD, reason="JobHeldUser", starts=None)]
+    look(home)
+    shown = describe.summary(str(home), RUN)
+    assert shown["waits"] == "the queue: JobHeldUser"
+    assert shown["job"] == {
+        "scheduler": "slurm",
+        "id": "4711",
+        "state": "PENDING",
+        "reason": "JobHeldUser",
+        "starts": None,
+        "nodes": "",
+        "held": True,
+        "restarts": 0,
+    }
+
+
+def test_a_run_whose_job_has_a_node_waits_for_word_of_it(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    scheduler.jobs = [RUNS]
+    look(home)
+    assert describe.summary(str(home), RUN)["waits"] == "word of its job on n1"
+
+
+def test_a_run_that_runs_on_a_node_runs_on_no_other_machine(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run, restarts=1)
+    scheduler.jobs = [RUNS]
+    look(home)
+    shown = describe.summary(str(home), RUN)
+    assert (shown["status"], shown["machine"]) == ("running", None)
+    assert shown["job"] is not None
+    assert (shown["job"]["nodes"], shown["job"]["restarts"]) == ("n1", 1)
+
+
+def test_a_run_that_is_over_shows_no_word_of_its_time(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    scheduler.jobs = [RUNS]
+    look(home)
+    rundir.write_attr(str(run), "exit_status", 0)
+    found = describe.summary(str(home), RUN)["job"]
+    assert found is not None
+    assert (found["state"], found["nodes"]) == ("", "n1")
+
+
+def test_a_run_that_is_no_job_has_none(home: Path, run: Path) -> None:
+    (run / ".guild" / "JOB").unlink()
+    shown = describe.summary(str(home), RUN)
+    assert (shown["job"], shown["waits"]) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"scheduler": 5}', "\0", "{" * 1000])
+def test_a_record_that_makes_no_sense_is_no_job(
+    home: Path, run: Path, scheduler: Fake, text: str
+) -> None:
+    (run / ".guild" / "JOB").write_text(text)
+    assert look(home) is None
+    assert describe.summary(str(home), RUN)["job"] is None
+    assert status(run) == "pending"
