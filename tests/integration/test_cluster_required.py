@@ -53,7 +53,7 @@ def test_a_run_whose_required_one_fails_never_begins(
     cluster: Cluster, guild: Guild, there: There
 ) -> None:
     first, _ = started(guild, "prepare", "code=3")
-    second, job = started(guild, "train")
+    _second, job = started(guild, "train")
     (there.run(first) / "go-on").touch()
     there.wait_for(first, "error")
     assert cluster.wait_for(job, "CANCELLED").reason == "DependencyNeverSatisfied"
