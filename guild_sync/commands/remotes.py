@@ -29,7 +29,8 @@ Options:
             there ('guild remote login').
   --free    Show what is free on each of them, all asked at once: GPUs, with their memory,
             their use and who has them; cores, memory, room on the disk, and how many runs
-            run. What you have on GPUs there by other means counts as another's.
+            run. What you have on GPUs there by other means counts as another's. Of a
+            cluster it is the login node's; 'guild check -r NAME' asks its scheduler.
   --json    Print JSON.
   --help    Show this help and exit.
 
@@ -118,7 +119,10 @@ def _free(remotes: Sequence[Remote], as_json: bool) -> Exit:
         told = [remote for remote in remotes if remote.name in known]
         print(json.dumps([_free_as_json(remote, replies) for remote in told]))
         return replies.exit
-    heads = tables.table([(name, *_amounts(free)) for name, free in replies.answers.items()])
+    # What the nodes of a cluster have is its scheduler's to tell.
+    clusters = {remote.name for remote in remotes if remote.scheduler}
+    names = {name: f"{name} (login node)" if name in clusters else name for name in known}
+    heads = tables.table([(names[name], *_amounts(free)) for name, free in replies.answers.items()])
     cards = [("", *_card(card)) for free in replies.answers.values() for card in free["cards"]]
     rows = iter(tables.table(cards))
     for head, free in zip(heads, replies.answers.values(), strict=True):

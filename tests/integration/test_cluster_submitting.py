@@ -116,6 +116,7 @@ def test_a_job_that_waits_is_nobody_elses(cluster: Cluster, guild: Guild, there:
     refused = guild("run", "--start", run_id, "-r", "hpc", "--no-wait", "-y").err
     assert f"run {run_id} is to start already: it waits for the queue" in refused
     assert there.status(run_id) == "pending"
+    assert any(line.startswith("hpc (login node)  ") for line in guild("remotes", "--free").lines)
     # A second job of its name, by hand: it does nothing.
     script = cluster.run("scontrol", "write", "batch_script", job, "-")
     second = cluster.submit(f"--job-name=guild-{run_id}", script=script.partition("\n")[2])
