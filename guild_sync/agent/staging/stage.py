@@ -34,13 +34,11 @@ def stage(
     directory = rundir.run_dir(home, run_id)
     os.makedirs(os.path.dirname(directory), exist_ok=True)
     if os.path.exists(directory):
-        guild, status = rundir.guild_dir(directory), rundir.status(directory)
-        is_held = locks.holder(guild) is not None
-        if status.remote is not None or not inside.exists(guild, "opref"):
+        is_copy = rundir.status(directory).remote is not None
+        if is_copy or not inside.exists(rundir.guild_dir(directory), "opref"):
             raise AgentError("run %s is there already" % run_id, kind="refused")
-        if is_held or status.text != "pending" or rundir.is_job(directory):
+        if not _is_taken_back(directory):
             return {"run_dir": directory, "missing": []}
-        _remove(directory)
     temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
     trees.remove_tree(temporary)
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
@@ -53,6 +51,24 @@ def stage(
         trees.remove_tree(temporary)
         raise
     return {"run_dir": directory, "missing": wanting(home, run_id, contents)}
+
+
+def _is_taken_back(directory: str) -> bool:
+    """Remove a run that is pending and nothing else; whether it is gone.
+
+    It is held meanwhile: whoever was told to start it may be about to.
+    """
+    guild = rundir.guild_dir(directory)
+    held = locks.hold(guild) if rundir.status(directory).text == "pending" else None
+    if held is None:
+        return False
+    try:
+        if rundir.status(directory).text != "pending" or rundir.is_job(directory):
+            return False
+        _remove(directory)
+    finally:
+        locks.release(guild, held)
+    return True
 
 
 def wanting(home: str, run_id: str, contents: Optional[Dict[str, int]]) -> List[str]:
