@@ -333,3 +333,17 @@ def test_what_is_preempted_ends_or_waits_to_be_begun_again(hpc: Hpc, guild: Guil
     assert hpc.info(again)["waits_for"].startswith("the queue: ")
     guild.ok("stop", "-r", "hpc", "-y")
     assert hpc.run(again)["status"] == "terminated"
+
+
+def test_check_tells_of_slurm_and_of_a_disk_that_nodes_cannot_see(hpc: Hpc, guild: Guild) -> None:
+    hpc.asks()
+    done = guild("check", "-r", "hpc")
+    assert done.code == 1
+    rows = [line.split(maxsplit=2) for line in done.lines if line.startswith("  ")]
+    told = {row[0]: row[1:] for row in rows if len(row) == 3}
+    assert told["slurm"][0] == "ok"
+    assert told["slurm"][1].startswith("Slurm ")
+    assert "MaxArraySize 1001" in told["limits"][1]
+    assert told["disk"][0] == "to"  # do: the test's cluster is in /var/tmp
+    hpc.cluster.fault("scontrol", before="echo 'scontrol: error: no answer' >&2; exit 1")
+    assert "scheduler" in guild("check", "-r", "hpc").out
