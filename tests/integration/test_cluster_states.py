@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -347,3 +348,19 @@ def test_check_tells_of_slurm_and_of_a_disk_that_nodes_cannot_see(hpc: Hpc, guil
     assert told["disk"][0] == "to"  # do: the test's cluster is in /var/tmp
     hpc.cluster.fault("scontrol", before="echo 'scontrol: error: no answer' >&2; exit 1")
     assert "scheduler" in guild("check", "-r", "hpc").out
+
+
+def test_where_no_lock_of_a_node_is_seen_a_run_lives_and_begins_again_all_the_same(
+    cluster_with: Callable[..., Cluster], guild: Guild
+) -> None:
+    hpc = Hpc(guild, cluster_with(local_flock=True))
+    hpc.asks()
+    run_id = hpc.running("nap")
+    assert hpc.run(run_id)["status"] == "running"
+    hpc.cluster.fail("n1")
+    assert hpc.ended(run_id) == ("error", 1, "node n1 failed")
+    # What is left of its runner holds nothing, though nobody has seen that end.
+    guild.ok("run", "--restart", run_id, "-r", "hpc", "-y", "--no-wait")
+    wait_until(lambda: hpc.run(run_id)["status"] == "running", "it runs on the other node")
+    guild.ok("stop", "-r", "hpc", "-y")
+    assert hpc.end(run_id) == ("terminated", -15, None)
