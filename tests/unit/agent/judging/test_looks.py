@@ -632,6 +632,12 @@ def test_a_run_that_is_over_shows_no_word_of_its_time(
     assert (found["state"], found["nodes"]) == ("", "n1")
 
 
+def test_a_reason_of_any_length_is_cut(home: Path, run: Path, scheduler: Fake) -> None:
+    scheduler.jobs = [WAITS._replace(reason="x" * 5000)]
+    look(home)
+    assert describe.summary(str(home), RUN)["waits"] == "the queue: " + "x" * 255
+
+
 def test_a_run_that_is_no_job_has_none(home: Path, run: Path) -> None:
     (run / ".guild" / "JOB").unlink()
     shown = describe.summary(str(home), RUN)
