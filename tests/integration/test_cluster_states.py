@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +334,33 @@ def test_what_is_preempted_ends_or_waits_to_be_begun_again(hpc: Hpc, guild: Guil
     assert hpc.info(again)["waits_for"].startswith("the queue: ")
     guild.ok("stop", "-r", "hpc", "-y")
     assert hpc.run(again)["status"] == "terminated"
+
+
+def test_check_tells_of_slurm_and_of_a_disk_that_nodes_cannot_see(hpc: Hpc, guild: Guild) -> None:
+    hpc.asks()
+    done = guild("check", "-r", "hpc")
+    assert done.code == 1
+    rows = [line.split(maxsplit=2) for line in done.lines if line.startswith("  ")]
+    told = {row[0]: row[1:] for row in rows if len(row) == 3}
+    assert told["slurm"][0] == "ok"
+    assert told["slurm"][1].startswith("Slurm ")
+    assert "MaxArraySize 1001" in told["limits"][1]
+    assert told["disk"][0] == "to"  # do: the test's cluster is in /var/tmp
+    hpc.cluster.fault("scontrol", before="echo 'scontrol: error: no answer' >&2; exit 1")
+    assert "scheduler" in guild("check", "-r", "hpc").out
+
+
+def test_where_no_lock_of_a_node_is_seen_a_run_lives_and_begins_again_all_the_same(
+    cluster_with: Callable[..., Cluster], guild: Guild
+) -> None:
+    hpc = Hpc(guild, cluster_with(local_flock=True))
+    hpc.asks()
+    run_id = hpc.running("nap")
+    assert hpc.run(run_id)["status"] == "running"
+    hpc.cluster.fail("n1")
+    assert hpc.ended(run_id) == ("error", 1, "node n1 failed")
+    # What is left of its runner holds nothing, though nobody has seen that end.
+    guild.ok("run", "--restart", run_id, "-r", "hpc", "-y", "--no-wait")
+    wait_until(lambda: hpc.run(run_id)["status"] == "running", "it runs on the other node")
+    guild.ok("stop", "-r", "hpc", "-y")
+    assert hpc.end(run_id) == ("terminated", -15, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..protocol import FINAL, WAITING, JobForm
+from ..protocol import FINAL, NAME_LENGTH, WAITING, JobForm
 from ..scheduling import claims, records
 from ..scheduling.face import ENDED, HELD, WAITS
 from ..store import rundir
@@ -25,7 +25,7 @@ def form(directory: str, status: str) -> Optional[JobForm]:
         "scheduler": record.scheduler,
         "id": record.id,
         "state": seen.word if seen else "",
-        "reason": seen.reason if seen and seen.phase in (HELD, WAITS) else "",
+        "reason": seen.reason[:NAME_LENGTH] if seen and seen.phase in (HELD, WAITS) else "",
         "starts": seen.starts if seen and status in WAITING else None,
         "nodes": (seen.nodes if seen else "") or (host if isinstance(host, str) else ""),
         "held": seen is not None and seen.phase == HELD,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from rundirs import A, B, C, make
 
 from guild_sync.agent.files import output
+from guild_sync.agent.judging import looks
 from guild_sync.agent.protocol import RUN_DATA, RUN_END, RUN_FAULT, Packet
 from guild_sync.agent.store import rundir
 from guild_sync.hosts.bootstrap import AGENT
@@ -160,3 +164,55 @@ def test_what_comes_behind_a_copy_of_an_earlier_attempt_is_shown_whole(tmp_path:
     assert output.positions(str(tmp_path / "here"), [A]) == {A: (2, 0)}
     assert shown({A: (2, 0)}) == text
     assert shown({A: (9, 6)}) == text[10:], "here are more than there: the last one is meant"
+
+
+# Runs that are jobs.
+
+
+def test_a_job_that_prints_nothing_is_asked_after_less_and_less_often(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "runs" / A / ".guild/JOB").write_text("{}")
+    asked: list[float] = []
+    clock = [0.0]
+    monkeypatch.setattr(looks, "look", lambda *_: asked.append(clock[0]))
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    quiet = output._Quiet(str(home), A)
+    for second in range(2000):
+        clock[0] = float(second)
+        quiet.goes_on()
+    assert asked == [60.0, 180.0, 420.0, 900.0, 1500.0]
+    quiet.ends()
+    clock[0] = 2050.0
+    quiet.goes_on()
+    assert len(asked) == 5, "it has printed something a minute ago"
+    of_none = output._Quiet(str(home), C)
+    clock[0] = 9999.0
+    of_none.goes_on()
+    assert len(asked) == 5, "it is no job"
+
+
+def waited(home: Path, seconds: float) -> object:
+    """What a wait for the start of the first run returns."""
+    with pytest.raises(StopIteration) as e:
+        next(output.await_start(str(home), A, seconds))
+    return e.value.value
+
+
+def test_a_start_is_awaited_until_it_comes_or_time_is_over(home: Path) -> None:
+    assert waited(home, 60) is False, "it waits no more"
+    run = home / "runs" / A
+    rundir.mark(str(run), rundir.PENDING)
+    assert waited(home, 0) is True
+    begin = threading.Timer(0.1, rundir.unmark, (str(run), rundir.PENDING))
+    begin.start()
+    assert waited(home, 60) is False
+
+
+def test_a_start_is_awaited_no_longer_than_somebody_waits(home: Path) -> None:
+    rundir.mark(str(home / "runs" / A), rundir.PENDING)
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    with os.fdopen(read_end) as hangup, pytest.raises(StopIteration) as e:
+        next(output.await_start(str(home), A, 60, hangup.fileno()))
+    assert e.value.value is False

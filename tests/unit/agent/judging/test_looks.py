@@ -17,7 +17,7 @@ from guild_sync.agent.protocol import now
 from guild_sync.agent.scheduling import claims, face, records
 from guild_sync.agent.scheduling.face import JobState, SchedulerDown, Site
 from guild_sync.agent.scheduling.records import Instant, Record
-from guild_sync.agent.store import rundir
+from guild_sync.agent.store import locks, rundir
 
 RUN = "a" * 32
 WAITS = JobState("4711", face.WAITS, "PENDING", reason="Priority", starts=2_000_000_000)
@@ -429,6 +429,30 @@ def test_what_is_just_being_submitted_is_not_missed(home: Path, run: Path, sched
     assert end(run) == ("error", 1, "unknown: its job was not submitted")
 
 
+def test_what_runs_it_counts_whatever_else_waits_with_its_name(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    scheduler.jobs = [FAILED, WAITS._replace(id="4712")]
+    look(home)
+    found = records.read(str(run))
+    assert found is not None
+    assert (found.id, found.seen) == ("4711", FAILED)
+    assert status(run) == "running"
+
+
+def test_the_job_of_an_earlier_start_is_not_the_runs(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    record = records.read(str(run))
+    assert record is not None
+    records.write(str(run), record._replace(id=""))
+    (run / ".guild" / records.EARLIER).write_text("4600\n")
+    scheduler.jobs = [COMPLETING._replace(id="4600")]
+    look(home)
+    assert records.read(str(run)) == record._replace(id="")
+
+
 # What begins again, and what comes back.
 
 
@@ -524,6 +548,27 @@ def test_who_has_ended_it_is_not_asked_of_what_guild_has_stopped(
     assert scheduler.asked == []
 
 
+def test_a_run_that_has_ended_waits_for_nothing_though_its_job_is_begun_again(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    told_to_end(run)
+    scheduler.jobs = [WAITS]
+    look(home)
+    assert end(run) == ("terminated", -15, None)
+
+
+def test_a_run_of_whose_job_a_verdict_was_passed_can_be_held(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    guild = str(run / ".guild")
+    assert locks.hold(guild) is None
+    verdicts.pass_verdict(str(run), verdicts.End(1, "node n1 failed"))
+    held = locks.hold(guild)
+    assert held is not None
+    locks.release(guild, held)
+
+
 def test_a_job_that_has_ended_itself_by_a_signal_has_no_cause(
     home: Path, run: Path, scheduler: Fake
 ) -> None:
@@ -585,6 +630,12 @@ def test_a_run_that_is_over_shows_no_word_of_its_time(
     found = describe.summary(str(home), RUN)["job"]
     assert found is not None
     assert (found["state"], found["nodes"]) == ("", "n1")
+
+
+def test_a_reason_of_any_length_is_cut(home: Path, run: Path, scheduler: Fake) -> None:
+    scheduler.jobs = [WAITS._replace(reason="x" * 5000)]
+    look(home)
+    assert describe.summary(str(home), RUN)["waits"] == "the queue: " + "x" * 255
 
 
 def test_a_run_that_is_no_job_has_none(home: Path, run: Path) -> None:
