@@ -36,16 +36,17 @@ def test_a_run_waits_for_the_one_that_it_requires(
 ) -> None:
     missing = guild("run", "train", "-r", "hpc", "-y").err
     assert "train cannot run on hpc: it requires a completed run of 'prepare'" in missing
+    second = guild.ok("run", "train", "-r", "hpc", "--stage", "-y").lines[-2].split()[-1]
     first, _ = started(guild, "prepare")
     there.wait_for(first, "running")
-    second, job = started(guild, "train")
-    assert cluster.job(job).reason == "Dependency"
+    assert started(guild, "--start", second)[0] == second
+    assert [job.reason for job in cluster.jobs() if job.state == "PENDING"] == ["Dependency"]
     (there.run(first) / "go-on").touch()
     there.wait_for(second, "completed")
     guild("sync")
     assert (guild.home / "runs" / second / ".guild/output").read_text() == "data\n"
     # Whatever has completed is not waited for.
-    third, job = started(guild, "train", f"prepare={first[:8]}")
+    third, _ = started(guild, "train", f"prepare={first[:8]}")
     there.wait_for(third, "completed")
     last = cluster.calls("sbatch")[-1].words
     assert not [word for word in last if "dep" in word]
@@ -73,7 +74,7 @@ def test_what_a_project_requires_is_installed_on_the_login_node_for_its_nodes(
     for _ in range(2):
         run_id, job = started(guild, "show")
         there.wait_for(run_id, "completed")
-        said = (there.run(run_id) / ".guild/output").read_text()
+        said = there.output(run_id)
         assert said == f"1.5 {cluster.job(job).nodes}\n"
     made = (cluster.guild_home / "environments").glob("*/environment.json")
     assert len([*made]) == 1
