@@ -56,10 +56,16 @@ def test_a_run_whose_required_one_fails_never_begins(
     cluster: Cluster, guild: Guild, there: There
 ) -> None:
     first, _ = started(guild, "prepare", "code=3")
-    _, job = started(guild, "train")
+    second, job = started(guild, "train")
+    cluster.forget_calls()
+    assert guild.ok("run", "train", f"prepare={first}", "-r", "hpc", "--stage", "-y").code == 0
+    assert [call.name for call in cluster.calls()] == ["squeue"]
     (there.run(first) / "go-on").touch()
     there.wait_for(first, "error")
     assert cluster.wait_for(job, "CANCELLED").reason == "DependencyNeverSatisfied"
+    guild("sync")
+    assert guild.status(second) == "error"
+    assert "ended_by: a run that it requires has failed" in guild.ok("info", second).lines
 
 
 def test_what_a_project_requires_is_installed_on_the_login_node_for_its_nodes(

@@ -52,6 +52,8 @@ def test_a_job_that_slurm_starts_again_begins_its_run_again(
     there.wait_for(run_id, "pending")
     node = begin_again(cluster, job)
     there.wait_for(run_id, "running")
+    shown = guild.ok("info", run_id, "-r", "hpc").lines
+    assert f"job: {job} RUNNING on {node}, restarts: 1" in shown
     # Of a node that dies nobody says that it waits again.
     cluster.fail(node)
     assert begin_again(cluster, job) != node
