@@ -72,7 +72,9 @@ class Functions:
     begin_push = Function("copies.marks.begin_push", protocol.Begun)
     beginning = Function("catalog.describe.beginning", List[protocol.Known])
     call_ended = Function("running.stop.call_ended", protocol.Changed)
-    candidates = Function("staging.requirements.candidates", Dict[str, protocol.RequiredRun])
+    candidates = Function(
+        "staging.requirements.candidates", Dict[str, protocol.RequiredRun], looks=True
+    )
     checkup = Function("machine.checkup.checkup", protocol.Checkup)
     choose = Function("catalog.ranking.choose", List[protocol.Picked], looks=True)
     clean = Function("copies.cleaned.clean", protocol.Changed, slow=True)

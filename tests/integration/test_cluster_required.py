@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from cluster import Cluster
+from small_wheels import write_wheel
 from support import Guild, project
 from test_cluster_submitting import There, there, waiting_job
 
@@ -33,27 +36,51 @@ def test_a_run_waits_for_the_one_that_it_requires(
 ) -> None:
     missing = guild("run", "train", "-r", "hpc", "-y").err
     assert "train cannot run on hpc: it requires a completed run of 'prepare'" in missing
+    second = guild.ok("run", "train", "-r", "hpc", "--stage", "-y").lines[-2].split()[-1]
     first, _ = started(guild, "prepare")
     there.wait_for(first, "running")
-    second, job = started(guild, "train")
-    assert cluster.job(job).reason == "Dependency"
+    assert started(guild, "--start", second)[0] == second
+    assert [job.reason for job in cluster.jobs() if job.state == "PENDING"] == ["Dependency"]
     (there.run(first) / "go-on").touch()
     there.wait_for(second, "completed")
     guild("sync")
     assert (guild.home / "runs" / second / ".guild/output").read_text() == "data\n"
     # Whatever has completed is not waited for.
-    third, job = started(guild, "train", f"prepare={first[:8]}")
+    third, _ = started(guild, "train", f"prepare={first[:8]}")
     there.wait_for(third, "completed")
-    assert not [
-        word for call in cluster.calls("sbatch")[2:] for word in call.words if "dep" in word
-    ]
+    last = cluster.calls("sbatch")[-1].words
+    assert not [word for word in last if "dep" in word]
 
 
 def test_a_run_whose_required_one_fails_never_begins(
     cluster: Cluster, guild: Guild, there: There
 ) -> None:
     first, _ = started(guild, "prepare", "code=3")
-    _second, job = started(guild, "train")
+    second, job = started(guild, "train")
+    cluster.forget_calls()
+    assert guild.ok("run", "train", f"prepare={first}", "-r", "hpc", "--stage", "-y").code == 0
+    assert [call.name for call in cluster.calls()] == ["squeue"]
     (there.run(first) / "go-on").touch()
     there.wait_for(first, "error")
     assert cluster.wait_for(job, "CANCELLED").reason == "DependencyNeverSatisfied"
+    guild("sync")
+    assert guild.status(second) == "error"
+    assert "ended_by: a run that it requires has failed" in guild.ok("info", second).lines
+
+
+def test_what_a_project_requires_is_installed_on_the_login_node_for_its_nodes(
+    cluster: Cluster, guild: Guild, there: There
+) -> None:
+    wheels = write_wheel(cluster.home / "wheels", "guildtest-d", "1.5").parent
+    where = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
+    guild.configure(hpc=cluster.keys(env=where))
+    guildfile = "- package: demo\n  requires: [guildtest-d]\n- operations: {show: {main: show}}\n"
+    show = "import guildtest_d, socket\nprint(guildtest_d.version, socket.gethostname())\n"
+    project(guild.folder, guildfile, show=show)
+    for _ in range(2):
+        run_id, job = started(guild, "show")
+        there.wait_for(run_id, "completed")
+        said = there.output(run_id)
+        assert said == f"1.5 {cluster.job(job).nodes}\n"
+    made = (cluster.guild_home / "environments").glob("*/environment.json")
+    assert len([*made]) == 1

@@ -47,6 +47,17 @@ class There:
     def wait_for(self, run_id: str, status: str) -> None:
         wait_until(lambda: self.status(run_id) == status, f"{status}, not {self.status(run_id)}")
 
+    def output(self, run_id: str) -> str:
+        """What the run's operation has said; empty where none has begun."""
+        try:
+            return (self.run(run_id) / ".guild/output").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def attempts(self, run_id: str) -> int:
+        """How many attempts of a run there were before the last one."""
+        return len([*(self.run(run_id) / ".guild").glob("attempts/*/output")])
+
     def runs(self) -> list[str]:
         top = self.cluster.guild_home / "runs"
         return [path.name for path in top.iterdir() if len(path.name) == 32]

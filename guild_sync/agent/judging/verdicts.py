@@ -56,11 +56,11 @@ def is_hopeless(job: JobState) -> bool:
 
 def end_of(record: Record, job: Optional[JobState], began: bool, directory: str) -> End:
     """How a run has ended whose job is over, or known to nobody; `began`: its runner did."""
+    if _is_forsaken(record, job, began, directory):
+        return End(1, "a run that it requires has failed")
     if job is None:
         words = "unknown: job %s has ended and left no word" % record.id
         return End(1, words if record.id else "unknown: its job was not submitted")
-    if is_hopeless(job):
-        return End(1, "a run that it requires has failed")
     if why := cause(record, job):
         return End(_STOPPED if job.how in _KINDS else 1, why)
     said = last_words(directory) if job.how == FAILED else ""
@@ -69,6 +69,20 @@ def end_of(record: Record, job: Optional[JobState], began: bool, directory: str)
     if said:
         return End(1, "job %s has failed: %s" % (record.id, said))
     return end_of(record, None, began, directory)
+
+
+def _is_forsaken(record: Record, job: Optional[JobState], began: bool, directory: str) -> bool:
+    """Whether a job waited in vain for those of the runs that its own requires.
+
+    Its scheduler ends it then, and does not always say why.
+    """
+    if job is not None and job.reason == _NEVER:
+        return True
+    if began or (job is not None and job.how != CANCELLED):
+        return False
+    runs = os.path.dirname(directory)
+    awaited = [rundir.status(os.path.join(runs, run_id)).text for run_id in record.after]
+    return "error" in awaited or "terminated" in awaited
 
 
 def cause(record: Record, job: JobState) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rundirs import B, make
 
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.judging import looks, verdicts
@@ -285,6 +286,34 @@ def test_what_can_never_begin_is_cancelled(home: Path, run: Path, scheduler: Fak
     look(home)
     assert scheduler.asked == ["query", ["cancel", "", "4711"]]
     assert end(run) == ("error", 1, "a run that it requires has failed")
+
+
+@pytest.mark.parametrize(
+    ("reason", "required", "expected"),
+    [
+        ("DependencyNeverSatisfied", None, ("error", 1, "a run that it requires has failed")),
+        ("", 1, ("error", 1, "a run that it requires has failed")),
+        ("", -15, ("error", 1, "a run that it requires has failed")),
+        ("", 0, ("terminated", -15, "cancelled")),
+        ("", None, ("terminated", -15, "cancelled")),
+    ],
+)
+def test_what_its_scheduler_cancels_as_a_required_run_has_failed_is_told_as_that(
+    home: Path,
+    run: Path,
+    scheduler: Fake,
+    reason: str,
+    required: int | None,
+    expected: tuple[Any, ...],
+) -> None:
+    """Accounting, and PBS, know that it was cancelled, and not why."""
+    other = make(home, B, {"PENDING": ""} if required is None else {}, exit_status=required)
+    record = records.read(str(run))
+    assert record is not None
+    records.write(str(run), record._replace(after=(other.name,)))
+    scheduler.jobs = [CANCELLED_UNSTARTED._replace(reason=reason)]
+    look(home)
+    assert end(run) == expected
 
 
 # What is unknown.
