@@ -157,7 +157,7 @@ class Functions:
     stage = Function("staging.stage.stage", protocol.Made)
     stage_in = Function("staging.restage.stage_in", protocol.Made)
     start = Function("staging.spawn.start", protocol.Started)
-    submit = Function("staging.spawn.submit", protocol.Started, slow=True)
+    submit = Function("batches.arrays.submit", protocol.Started, slow=True)
     states = Function("store.rundir.states", Dict[protocol.RunId, protocol.State], looks=True)
     summaries = Function("catalog.describe.summaries", List[protocol.Run], looks=True)
     survey = Function("copies.survey.survey", protocol.SurveyForm, looks=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from .errors import AgentError
+from .judging import batches, verdicts
 from .protocol import IN_JOB
 from .running import runner
 from .scheduling import claims, records
@@ -32,10 +34,17 @@ def main(directory: str) -> int:
         return _left("run %s is not started: %s" % (run_id, why))
     allocation.await_required(os.path.dirname(os.path.dirname(directory)))
     os.environ[IN_JOB] = own.job
-    try:
-        code = runner.run(directory, allocation=allocation)
-    except AgentError as e:  # it runs, or has ended
-        return _left(e.message)
+    home = os.path.dirname(os.path.dirname(directory))
+    if batches.is_passed_over(home, record, run_id):
+        verdicts.pass_verdict(directory, verdicts.End(-signal.SIGTERM, batches.ELDER_FAILED))
+        code = 0
+    else:
+        try:
+            code = runner.run(directory, allocation=allocation)
+        except AgentError as e:  # it runs, or has ended
+            return _left(e.message)
+    if record.batch:
+        batches.settle(home, os.path.join(os.path.dirname(directory), record.batch), run_id)
     return code if code >= 0 else 128 - code
 
 

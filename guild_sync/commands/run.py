@@ -264,7 +264,8 @@ def _detached(
         state = "pending, or running"
         say(f"{prepared.run_id} {_waiting(begun, target)}")
     else:
-        say(f"{prepared.run_id} is running{on(target)}")
+        job = f" as job {terminal.clean(begun['job'])}" if begun["job"] else ""
+        say(f"{prepared.run_id} is running{on(target)}{job}")
     if wait:
         run = watch(target, prepared.run_id, state, is_queued=bool(begun["job"]))
         return exit_status(run["exit_status"]) if run else None

@@ -110,7 +110,7 @@ def _used(folder: str) -> int:
 
 
 def _children(directory: str) -> List[str]:
-    """The ids of the runs that a pipeline or a batch has links to, made by agent/running/series."""
+    """The ids of the runs that a pipeline or a batch has links to, made by agent/batches/links."""
     found = []
     try:
         with os.scandir(directory) as entries:

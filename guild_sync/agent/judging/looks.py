@@ -16,10 +16,19 @@ from ..errors import AgentError
 from ..protocol import ENDED_BY
 from ..scheduling import claims, records, submitting
 from ..scheduling.claims import Claim
-from ..scheduling.face import ENDED, HELD, WAITS, JobName, JobState, Scheduler, SchedulerDown
+from ..scheduling.face import (
+    ENDED,
+    HELD,
+    WAITS,
+    JobName,
+    JobState,
+    Scheduler,
+    SchedulerDown,
+    jobs_named,
+)
 from ..scheduling.records import JOB, STOP, Record
 from ..store import inside, rundir
-from . import verdicts
+from . import batches, verdicts
 
 # What one command asks in several requests of one process is one look.
 _SAME_LOOK = 2.0  # seconds
@@ -45,7 +54,13 @@ class _Case(NamedTuple):
     def is_being_submitted(self) -> bool:
         """Whether an answer may come yet that tells the job's id."""
         is_new = abs(time.time() - self.record.at / 1e6) < _SUBMITTING
-        return not self.record.id and (is_new or submitting.is_submitting(self.directory))
+        return not self.record.id and (is_new or submitting.is_submitting(self.submitted))
+
+    @property
+    def submitted(self) -> str:
+        """The directory of what is submitted: of a batch's trial that of the batch."""
+        above = os.path.dirname(self.directory)
+        return os.path.join(above, self.record.batch) if self.record.batch else self.directory
 
     @property
     def is_as_it_was(self) -> bool:
@@ -72,21 +87,27 @@ def look(home: str, ids: Optional[Collection[str]] = None) -> Optional[str]:
     Where any of `ids` has need of it, else of all, the scheduler is asked, and once. None: it was
     not asked; a text: why it cannot be, and empty where it has answered.
     """
-    cases = [case for run_id in records.open_ids(home) for case in _cases(home, run_id)]
-    if not any(ids is None or case.run_id in ids for case in cases):
-        return None
+    of_batches: List[str] = []
+    cases = [case for run_id in records.open_ids(home) for case in _cases(home, run_id, of_batches)]
+    is_asked = any(ids is None or case.run_id in ids or case.record.batch in ids for case in cases)
     said = ""
-    for _, group in groupby(sorted(cases, key=_site), _site):
-        said = _looked(home, list(group)) or said
-    return said
+    if is_asked:
+        for _, group in groupby(sorted(cases, key=_site), _site):
+            said = _looked(home, list(group)) or said
+    for directory in of_batches:
+        batches.settle(home, directory)
+    return said if is_asked else None
 
 
 def _site(case: _Case) -> Tuple[str, str, str]:
     return (case.record.scheduler, *case.record.site)
 
 
-def _cases(home: str, run_id: str) -> Iterator[_Case]:
-    """The run, if its scheduler knows more of it; else what is left to be done for it is done."""
+def _cases(home: str, run_id: str, of_batches: List[str]) -> Iterator[_Case]:
+    """The run, if its scheduler knows more of it; else what is left to be done for it is done.
+
+    A batch, whose trials alone are jobs, is put among the others of its kind.
+    """
     directory = rundir.run_dir(home, run_id)
     guild = rundir.guild_dir(directory)
     if not os.path.isdir(directory):
@@ -95,6 +116,9 @@ def _cases(home: str, run_id: str) -> Iterator[_Case]:
     record = records.read(directory)
     if record is None or not is_own(directory):
         return  # it is just being made, or another login's, whose jobs are not asked for
+    if record.trials is not None:
+        of_batches.append(directory)
+        return
     code, ended_by = verdicts.end(directory)
     if code is not None and not _is_open(guild, code, ended_by):
         if verdicts.is_passed(directory):
@@ -181,7 +205,11 @@ class _Look:
         """
         earlier = records.earlier(case.directory)
         known = case.claim.job if case.claim else case.record.id
-        found = [j for j in self._found.get(case.record.key, ()) if j.id not in earlier]
+        named = jobs_named(self._found, case.record.key)
+        if case.record.task is not None:
+            array, task = self._scheduler.array_id, case.record.task
+            named = [j._replace(id=self._scheduler.task_id(array(j.id), task)) for j in named]
+        found = [j for j in named if j.id not in earlier]
         own = [j for j in found if j.id == known] if known else found
         if not case.claim and not (own and own[-1].phase != ENDED):
             own = [j for j in found if j.phase != ENDED] or own

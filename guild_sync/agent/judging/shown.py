@@ -20,7 +20,8 @@ def form(directory: str, status: str) -> Optional[JobForm]:
     if seen is not None and status in FINAL and seen.phase != ENDED:
         seen = seen._replace(word="", reason="", starts=None)
     claim = claims.read(directory)
-    host = rundir.read_attr(directory, "host") if status not in WAITING else None
+    has_node = status not in WAITING and record.trials is None
+    host = rundir.read_attr(directory, "host") if has_node else None
     return {
         "scheduler": record.scheduler,
         "id": record.id,

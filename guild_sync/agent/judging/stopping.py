@@ -12,7 +12,7 @@ from ..scheduling.claims import Claim
 from ..scheduling.face import CANCELLED, ENDED, JobState, SchedulerDown
 from ..scheduling.records import STOP, Record
 from ..store import atomic, inside, rundir
-from . import looks, verdicts
+from . import batches, looks, verdicts
 
 _BUSY = "its job is just being submitted"
 
@@ -33,16 +33,37 @@ def stop(home: str, ids: Sequence[str], how: str) -> Changed:
     One that waits has ended then. Raises AgentError (kind "scheduler") where nobody can be told.
     """
     refused: Dict[str, str] = {}
-    jobs: List[_Job] = []
-    for run_id in ids:
+    jobs: Dict[str, _Job] = {}
+    of_batches = {run_id: each for run_id in ids if (each := _trials(home, run_id)) is not None}
+    for run_id in [run_id for named in ids for run_id in of_batches.get(named, [named])]:
         found = _job(home, run_id)
-        if isinstance(found, str):
+        if isinstance(found, _Job):
+            jobs[run_id] = found
+        elif run_id in ids or found == _BUSY:
             refused[run_id] = found
-        else:
-            jobs.append(found)
-    for _, group in groupby(sorted(jobs, key=_site), _site):
+    # A batch is all of its trials, or, where one of them is just being submitted, none.
+    for batch, trials in of_batches.items():
+        if busy := [run_id for run_id in trials if run_id in refused]:
+            refused[batch] = refused.pop(busy[0])
+            jobs = {run_id: job for run_id, job in jobs.items() if run_id not in trials}
+    told = [batch for batch in of_batches if batch not in refused]
+    for batch in told:
+        atomic.write_in(rundir.guild_dir(rundir.run_dir(home, batch)), STOP, how, flushed=False)
+    for _, group in groupby(sorted(jobs.values(), key=_site), _site):
         _tell(home, list(group), how)
-    return {"done": [job.run_id for job in jobs], "refused": refused}
+    for batch in told:
+        batches.settle(home, rundir.run_dir(home, batch))
+    done = [run_id for run_id in ids if run_id in jobs or run_id in told]
+    return {"done": done, "refused": refused}
+
+
+def _trials(home: str, run_id: str) -> Optional[List[str]]:
+    """The trials that are not over, where the run is a batch of such that runs."""
+    directory = rundir.run_dir(home, run_id)
+    record = records.read(directory)
+    if record is None or record.trials is None or rundir.status(directory).text != "running":
+        return None
+    return batches.open_trials(home, directory)
 
 
 def is_killed(directory: str) -> bool:

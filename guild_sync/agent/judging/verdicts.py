@@ -127,17 +127,22 @@ def may_end(directory: str) -> bool:
     return _is_first(guild, {"by": _RUNNER}) or _taken_by(guild) == _RUNNER
 
 
-def pass_verdict(directory: str, found: End) -> bool:
+def pass_verdict(directory: str, found: End, said: str = "") -> bool:
     """Write the end of a run whose job is over, unless its runner has written one; whether it has.
 
-    Only where the job is over: a runner that has begun to write its end is dead then.
+    Only where the job is over: a runner that has begun to write its end is dead then. `said`
+    comes to the end of its output.
     """
     guild = rundir.guild_dir(directory)
-    _is_first(guild, {"by": _LOOK, **found._asdict()})
+    if _is_first(guild, {"by": _LOOK, **found._asdict()}) and said:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        with os.fdopen(inside.open_file(guild, rundir.OUTPUT, flags, 0o644), "w") as output:
+            output.write(said)
     found = _passed(guild) or found  # of several looks the first counts
     if has_end(directory):
         return False
-    rundir.write_attr(directory, ENDED_BY, found.ended_by[:NAME_LENGTH], flushed=False)
+    if found.ended_by:
+        rundir.write_attr(directory, ENDED_BY, found.ended_by[:NAME_LENGTH], flushed=False)
     rundir.write_attr(directory, "stopped", now(), flushed=False)
     inside.flush([directory])
     rundir.write_attr(directory, "exit_status", found.exit_status)

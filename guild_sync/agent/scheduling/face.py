@@ -61,6 +61,14 @@ class JobState(NamedTuple):
     restarts: int = 0
 
 
+def jobs_named(found: Mapping[JobName, List[JobState]], key: JobName) -> List[JobState]:
+    """Those of the jobs that `Scheduler.query` has found which have this name.
+
+    A task of an array that ended before it began is told of with others, as the array.
+    """
+    return found.get(key) or found.get((key[0], None), [])
+
+
 class Refused(AgentError):
     """The scheduler has answered that it does not take, or do, this: nothing was done."""
 
@@ -77,7 +85,10 @@ class SchedulerDown(Exception):
 
 
 class Scheduler:
-    """A scheduler of a site. Each method but `task_id` asks it, by as few calls as it takes."""
+    """A scheduler of a site.
+
+    Each method but `task_id` and `array_id` asks it, by as few calls as it takes.
+    """
 
     name = ""
     task_variable = ""  # that has the number of a job which is one of an array
@@ -114,6 +125,14 @@ class Scheduler:
 
     def task_id(self, id: str, task: int) -> str:
         """What the task of an array is called whose id `submit` has returned; nothing is asked."""
+        raise NotImplementedError
+
+    def array_id(self, id: str) -> str:
+        """What `submit` has returned for the array that has this task; nothing is asked."""
+        raise NotImplementedError
+
+    def most_tasks(self) -> Optional[int]:
+        """How many tasks an array may have; None where that is not told. Raises SchedulerDown."""
         raise NotImplementedError
 
     def explain(self) -> List[Tuple[str, str]]:

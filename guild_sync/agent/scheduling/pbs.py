@@ -112,6 +112,12 @@ class Pbs(face.Scheduler):
     def task_id(self, id: str, task: int) -> str:
         return id.replace("[]", "[%d]" % task)
 
+    def array_id(self, id: str) -> str:
+        return re.sub(r"\[[0-9]+\]", "[]", id)
+
+    def most_tasks(self) -> Optional[int]:
+        return None  # a server's max_array_size is shown to its managers alone
+
     def explain(self) -> List[Tuple[str, str]]:
         return explained(self._said("qstat", "-B", "-f", "-F", "json"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from importlib import import_module
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Type
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from ..errors import AgentError
 from ..protocol import RUN_ID, Value, now
-from ..store import atomic, inside, rundir
+from ..store import atomic, inside, locks, rundir
 from .face import JobName, JobState, Scheduler, Site
 
 JOB = rundir.JOB_RECORD
@@ -18,6 +18,7 @@ VERDICT = "JOB.verdict"  # what was found of its end: agent/judging/verdicts.py
 STOP = "JOB.stop"  # guild was told to end it
 EARLIER = "JOB.earlier"  # the ids of the jobs that it was before, one a line
 OUTPUT = "job.out"  # what the job itself says
+TRIALS = locks.TRIALS  # of a batch that is an array: the ids of its trials, a line each
 MAX_BYTES = 1 << 16
 # By their names: the module here, and the class in it. One process has use for one of them.
 SCHEDULERS: Dict[str, Tuple[str, str]] = {"slurm": (".slurm", "Slurm"), "pbs": (".pbs", "Pbs")}
@@ -48,6 +49,10 @@ class Record(NamedTuple):
     requeue: bool = False  # its scheduler may start it again from its beginning
     time: str = ""  # its time limit, as it was asked for
     after: Tuple[str, ...] = ()  # the runs whose jobs had to end well before it
+    batch: str = ""  # the run whose trial it is, where that is an array
+    # Of a batch that is an array, which has no job of its own: how many trials were made for it, 0
+    # until all of them are.
+    trials: Optional[int] = None
 
     @property
     def key(self) -> JobName:
@@ -84,6 +89,8 @@ def read(directory: str) -> Optional[Record]:
         found.get("requeue") is True,
         _text(found.get("time")),
         _run_ids(found.get("after")),
+        _text(found.get("batch")),
+        _number(found.get("trials")),
     )
 
 
@@ -114,9 +121,21 @@ def put_aside(home: str, directory: str) -> None:
     if record is not None and record.id:
         ids = [*earlier(directory), record.id]
         atomic.write_in(guild, EARLIER, "".join("%s\n" % each for each in ids[-_MOST:]))
-    for name in (JOB, CLAIM, VERDICT, STOP, OUTPUT):
+    for name in (JOB, CLAIM, VERDICT, STOP, OUTPUT, TRIALS):
         inside.remove(guild, name)
     forget(home, os.path.basename(directory))
+
+
+def trials(directory: str) -> List[str]:
+    """The runs that are the trials of a batch, which is an array, in their order."""
+    text = rundir.read_text(rundir.guild_dir(directory), TRIALS) or ""
+    return [run_id for run_id in text.split() if RUN_ID.match(run_id)]
+
+
+def write_trials(directory: str, ids: Sequence[str]) -> None:
+    """Write down which runs are to be the trials of a batch."""
+    text = "".join("%s\n" % run_id for run_id in ids)
+    atomic.write_in(rundir.guild_dir(directory), TRIALS, text)
 
 
 def earlier(directory: str) -> List[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..machine.children import NotStarted, Said, Unanswered
 from . import face, records
@@ -108,6 +108,12 @@ class Slurm(face.Scheduler):
     def task_id(self, id: str, task: int) -> str:
         return "%s_%d" % (id, task)
 
+    def array_id(self, id: str) -> str:
+        return id.partition("_")[0]
+
+    def most_tasks(self) -> Optional[int]:
+        return _number(self.settings().get("MaxArraySize", ""))
+
     def settings(self) -> Dict[str, str]:
         """How the site has set Slurm up, by the names of slurm.conf. Raises SchedulerDown."""
         said = self._ask(("scontrol", *of_clusters(self.site.clusters), "show", "config"))
@@ -159,7 +165,26 @@ def cancel_words(ids: Sequence[str], signal: str, clusters: str) -> List[str]:
     """How jobs are ended, or the shells of their scripts sent a signal."""
     # A signal for a job that waits scancel sends again and again, for minutes.
     how = ["--batch", "--signal=" + signal, "--state=RUNNING"] if signal else []
-    return ["scancel", *of_clusters(clusters), *how, *ids]
+    return ["scancel", *of_clusters(clusters), *how, *_together(ids)]
+
+
+def _together(ids: Sequence[str]) -> List[str]:
+    """Jobs as scancel is told of them: tasks of an array together, `12_[0-4,7]`, by one request."""
+    arrays: Dict[str, Set[int]] = {}
+    for job in ids:
+        array, _, task = job.partition("_")
+        arrays.setdefault(array, set()).update([int(task)] if task else [])
+    return [array + ("_[%s]" % _ranges(tasks) if tasks else "") for array, tasks in arrays.items()]
+
+
+def _ranges(numbers: Set[int]) -> str:
+    ends: List[List[int]] = []
+    for number in sorted(numbers):
+        if ends and number == ends[-1][1] + 1:
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    return ",".join("%d-%d" % (a, b) if a != b else "%d" % a for a, b in ends)
 
 
 # What they answer.

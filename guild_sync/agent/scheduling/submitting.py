@@ -19,7 +19,7 @@ from ..protocol import WAITING, SchedulerForm, Value, now
 from ..store import identity, inside, locks, rundir
 from ..store.job import read_job
 from . import claims, jobscript, options, records
-from .face import Refused, Scheduler, SchedulerDown, Site, Submission, Unsure
+from .face import Refused, Scheduler, SchedulerDown, Site, Submission, Unsure, jobs_named
 from .records import Record
 
 TURN = "LOCK.submit"  # held by whoever submits the run, and by the program that does
@@ -44,25 +44,29 @@ def submit(
     Asked again it says which job that is. Raises AgentError; the run is no job then, unless it
     may be one of which nothing can be told.
     """
-    with _turn(directory) as turn:
-        # A job that came with a run which is staged, in an archive or so, is none of this start.
-        is_new = not rundir.is_job(directory) or rundir.status(directory).text == "staged"
+    with turn(directory) as mine:
+        is_new = is_to_be(directory)
         record = None if is_new else records.read(directory)
         if record is not None and record.id:
             return record.id
-        wanted = _wanted(directory, form)
-        _refuse_secrets(form["type"], wanted, sends_secrets)
-        record = (record or _record(directory, form, wanted))._replace(after=(*after,))
+        wanted = asked_for(directory, form, sends_secrets)
+        record = (record or record_of(directory, form, wanted))._replace(after=(*after,))
         scheduler = records.scheduler(record.scheduler, record.site)
         if is_new:
-            _make_job(home, directory, record)
+            make_job(home, directory, record)
         records.expect(home, os.path.basename(directory))
-        job = _submission(directory, wanted, turn.handle)._replace(after=(*after.values(),))
-        work = _Work(home, directory, record, scheduler, job)
-        return _submitted(work, is_new, turn.is_certain)
+        job = _submission(directory, wanted, mine.handle)._replace(after=(*after.values(),))
+        work = Work(home, directory, record, scheduler, job)
+        return submitted(work, is_new, mine.is_certain)
 
 
-def _record(directory: str, form: SchedulerForm, wanted: Dict[str, Value]) -> Record:
+def is_to_be(directory: str) -> bool:
+    """Whether a run is to be a job now, and none of this start has been submitted."""
+    # A job that came with a run which is staged, in an archive or so, is none of this start.
+    return not rundir.is_job(directory) or rundir.status(directory).text == "staged"
+
+
+def record_of(directory: str, form: SchedulerForm, wanted: Dict[str, Value]) -> Record:
     """The job that a run is to be."""
     return Record(
         form["type"],
@@ -87,7 +91,7 @@ def is_submitting(directory: str) -> bool:
         os.close(fd)
 
 
-class _Turn(NamedTuple):
+class Turn(NamedTuple):
     """The right to submit a run; `is_certain`: what its predecessor has started has ended."""
 
     handle: int
@@ -95,7 +99,7 @@ class _Turn(NamedTuple):
 
 
 @contextmanager
-def _turn(directory: str) -> Iterator[_Turn]:
+def turn(directory: str) -> Iterator[Turn]:
     """The right to submit the run, which one process at a time has.
 
     The program that submits it has it, too, and so longer than an agent that is killed.
@@ -121,13 +125,13 @@ def _turn(directory: str) -> Iterator[_Turn]:
         is_certain = before is None or (flocked is True and not identity.is_elsewhere(before))
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(identity.of(os.getpid())._asdict()).encode(), 0)
-        yield _Turn(fd, is_certain)
+        yield Turn(fd, is_certain)
         inside.remove(guild, TURN)  # not after an error: a program may still have it
     finally:
         os.close(fd)
 
 
-def _wanted(directory: str, form: SchedulerForm) -> Dict[str, Value]:
+def asked_for(directory: str, form: SchedulerForm, sends_secrets: bool) -> Dict[str, Value]:
     """What the job asks for: what the run says goes before what its host says.
 
     It is checked again here: a run may have come from anywhere. Raises AgentError.
@@ -137,7 +141,9 @@ def _wanted(directory: str, form: SchedulerForm) -> Dict[str, Value]:
     faults = [fault for layer in layers for fault in options.checked(layer, form["type"])]
     if faults:
         raise AgentError("job: %s" % faults[0], kind="refused")
-    return options.merged(*layers)
+    wanted = options.merged(*layers)
+    _refuse_secrets(form["type"], wanted, sends_secrets)
+    return wanted
 
 
 def _limit(wanted: Dict[str, Value]) -> str:
@@ -160,7 +166,7 @@ def _refuse_secrets(kind: str, wanted: Dict[str, Value], are_sent: bool) -> None
         )
 
 
-def _make_job(home: str, directory: str, record: Record) -> None:
+def make_job(home: str, directory: str, record: Record) -> None:
     """Write down that the run is a job, before it is one. Raises AgentError where it cannot be."""
     guild, run_id = rundir.guild_dir(directory), os.path.basename(directory)
     held = locks.hold(guild)
@@ -191,7 +197,7 @@ def _submission(directory: str, wanted: Dict[str, Value], handle: int) -> Submis
     )
 
 
-class _Work(NamedTuple):
+class Work(NamedTuple):
     """What is to be submitted, and by whom."""
 
     home: str
@@ -200,8 +206,15 @@ class _Work(NamedTuple):
     scheduler: Scheduler
     job: Submission
 
+    def own_id(self, job: str) -> str:
+        """What the run's own job is called: of an array it is one task."""
+        task = self.record.task
+        if task is None:
+            return job
+        return self.scheduler.task_id(self.scheduler.array_id(job), task)
 
-def _submitted(work: _Work, is_new: bool, is_certain: bool) -> str:
+
+def submitted(work: Work, is_new: bool, is_certain: bool) -> str:
     """The id of the job: submitted where it is new, else looked for first."""
     until = time.monotonic() + (0 if is_certain else _SUBMITS) + _APPEARS
     for is_unheard in (False, True) if is_new else (True,):
@@ -211,7 +224,7 @@ def _submitted(work: _Work, is_new: bool, is_certain: bool) -> str:
         work = work._replace(record=work.record._replace(at=now()))
         records.write(work.directory, work.record)
         try:
-            return _noted(work, work.scheduler.submit(work.job))
+            return _noted(work, work.own_id(work.scheduler.submit(work.job)))
         except Refused as e:
             # The second may be refused for the first: that had the last place that there was.
             return _given_up(work, e, time.monotonic() if is_unheard else None)
@@ -221,7 +234,7 @@ def _submitted(work: _Work, is_new: bool, is_certain: bool) -> str:
     return _given_up(work, refusal, until)
 
 
-def _given_up(work: _Work, why: Refused, until: Optional[float]) -> str:
+def _given_up(work: Work, why: Refused, until: Optional[float]) -> str:
     """Have the run be no job, unless one appears by then; its id, else `why` is raised.
 
     One that turns up later finds that it is none (claims.py).
@@ -242,7 +255,7 @@ def _given_up(work: _Work, why: Refused, until: Optional[float]) -> str:
     raise why
 
 
-def _found(work: _Work, until: float) -> str:
+def _found(work: Work, until: float) -> str:
     """The id of the run's job, as soon as it appears; empty where it has not by then.
 
     Raises AgentError where the scheduler could not be asked then.
@@ -254,8 +267,8 @@ def _found(work: _Work, until: float) -> str:
             return known
         down = ""
         try:
-            jobs = work.scheduler.query().get(work.record.key, [])
-            ids = [job.id for job in jobs if job.id not in earlier]
+            jobs = jobs_named(work.scheduler.query(), work.record.key)
+            ids = [work.own_id(job.id) for job in jobs if job.id not in earlier]
             if ids:
                 return ids[-1]
         except SchedulerDown as e:
@@ -275,11 +288,15 @@ def _known(directory: str) -> str:
     return noted.id if noted is not None else ""
 
 
-def _noted(work: _Work, job: str) -> str:
-    """Have the run be known as this job, unless another has claimed it (claims.py)."""
-    records.write(work.directory, work.record._replace(id=job))
-    claimed = claims.read(work.directory)
+def _noted(work: Work, job: str) -> str:
+    return note(work.directory, work.record, job)
+
+
+def note(directory: str, record: Record, job: str, flushed: bool = True) -> str:
+    """Have the run be known as this job, unless another has claimed it (claims.py); as which."""
+    records.write(directory, record._replace(id=job), flushed)
+    claimed = claims.read(directory)
     if claimed is None or claimed.job == job:
         return job
-    records.write(work.directory, work.record._replace(id=claimed.job))
+    records.write(directory, record._replace(id=claimed.job))
     return claimed.job

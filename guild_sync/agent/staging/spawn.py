@@ -29,7 +29,7 @@ def start(
     a lost answer, it says so rather than starting it twice.
     """
     directory = run_dir or rundir.run_dir(home, run_id)
-    begun = _begun(directory, run_id)
+    begun = already_begun(directory, run_id)
     if begun is not None:
         return begun
     if rundir.is_queued(directory):
@@ -47,7 +47,7 @@ def submit(
 ) -> protocol.Started:
     """As `start`, where runs are jobs of a scheduler: returns once that has taken the run."""
     directory = rundir.run_dir(home, run_id)
-    begun = _begun(directory, run_id)
+    begun = already_begun(directory, run_id)
     if begun is not None:
         return begun
     from ..catalog import required
@@ -58,7 +58,7 @@ def submit(
     return _started(directory, rundir.status(directory).text)
 
 
-def _begun(directory: str, run_id: str) -> Optional[protocol.Started]:
+def already_begun(directory: str, run_id: str) -> Optional[protocol.Started]:
     """The run where it was started already; None where it waits for that.
 
     Raises AgentError where it cannot be started.

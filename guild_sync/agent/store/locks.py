@@ -26,6 +26,8 @@ MAX_RECORD = 4096  # bytes
 OPERATION = "LOCK.operation"  # agent/machine/operation_process.py has what is in it
 # Of a run that is a job of a scheduler, or was: which; agent/scheduling/records.py writes it.
 JOB_RECORD = "JOB"
+# Of a batch whose trials are jobs of its own: their ids. No process holds it.
+TRIALS = "TRIALS"
 MODE = 0o600  # whoever may open the file could hold it
 _TRIES = 20
 _NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -145,7 +147,7 @@ def held_by(guild_dir: str) -> Optional[Holder]:
         record = _read_record(guild_dir)
         return _recorded_holder(guild_dir, record[0].pid, None) if record else None
     except OSError:
-        return None
+        return Holder(0) if _is_array(guild_dir) else None
     try:
         return _holder_of(guild_dir, fd, _flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB))
     finally:
@@ -225,6 +227,12 @@ def _recorded_holder(
     if identity.lives(who):
         return Holder(pid)
     return Holder(0) if held else None  # somebody is just taking it
+
+
+def _is_array(guild_dir: str) -> bool:
+    """Whether it is a batch whose trials, jobs of a scheduler, are not all over: they run it."""
+    is_array = inside.exists(guild_dir, TRIALS)
+    return is_array and not inside.exists(guild_dir, "attrs/exit_status")
 
 
 def _is_on_node(guild_dir: str, who: Identity) -> bool:

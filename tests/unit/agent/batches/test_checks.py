@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from guild_sync.agent.batches import checks
 from guild_sync.agent.protocol import ExpectationForm
-from guild_sync.agent.running import checks
 
 
 def expected(file: str = "", compare_to: str = "", contains: str = "") -> ExpectationForm:
