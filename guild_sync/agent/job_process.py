@@ -10,6 +10,7 @@ from .judging import batches, verdicts
 from .protocol import IN_JOB
 from .running import runner
 from .scheduling import claims, records
+from .store import rundir
 
 
 def main(directory: str) -> int:
@@ -32,9 +33,9 @@ def main(directory: str) -> int:
     why = claims.claim(directory, own)
     if why:
         return _left("run %s is not started: %s" % (run_id, why))
-    allocation.await_required(os.path.dirname(os.path.dirname(directory)))
-    os.environ[IN_JOB] = own.job
     home = os.path.dirname(os.path.dirname(directory))
+    allocation.await_required(home)
+    os.environ[IN_JOB] = own.job
     if batches.is_passed_over(home, record, run_id):
         verdicts.pass_verdict(directory, verdicts.End(-signal.SIGTERM, batches.ELDER_FAILED))
         code = 0
@@ -44,7 +45,7 @@ def main(directory: str) -> int:
         except AgentError as e:  # it runs, or has ended
             return _left(e.message)
     if record.batch:
-        batches.settle(home, os.path.join(os.path.dirname(directory), record.batch), run_id)
+        batches.settle(home, rundir.run_dir(home, record.batch), run_id)
     return code if code >= 0 else 128 - code
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
 
 import pytest
 from cluster import Cluster
@@ -77,3 +76,50 @@ def test_a_batch_is_one_array_that_comes_home(cluster: Cluster, guild: Guild, th
     guild.ok("sync")
     assert len(cluster.calls()) <= 1
     assert {guild.status(run) for run in (batch, *trials)} == {"completed"}
+
+
+def test_a_trial_that_fails_makes_its_batch_fail(
+    cluster: Cluster, guild: Guild, there: There
+) -> None:
+    batch = started(
+        guild, "trial", "n=[1,2]", "code=[0,7]", "--fail-on-trial-error", "--job", "array-limit=1"
+    )
+    there.wait_for(batch, "error")
+    ended = [there.status(trial) for trial in there.trials(batch)]
+    assert ended == ["completed", "error", "terminated", "terminated"]
+    assert there.attr(there.trials(batch)[2], "ended_by") == "an earlier trial failed"
+    assert there.attr(batch, "exit_status") == 7
+    assert (there.runs / batch / ".guild/output").read_text().endswith("\n3 of 4 trials failed\n")
+    # Again it runs what has not completed.
+    before = there.trials(batch)
+    guild.ok("run", "--restart", batch, "-r", "hpc", "--no-wait", "-y")
+    wait_until(lambda: there.trials(batch) != before and there.status(batch) == "error", "ended")
+    assert len(there.trials(batch)) == 3
+
+
+def test_a_batch_is_stopped_at_one_go(cluster: Cluster, guild: Guild, there: There) -> None:
+    batch = started(guild, "until", "n=[1,2,3,4,5]", "--job", "array-limit=2")
+    first, second, *waiting = there.trials(batch)
+    for trial in (first, second):
+        there.wait_for(trial, "running")
+    assert guild.ok("runs", "-r", "hpc").out.count("running") == 3
+    assert "is running" in guild("rm", batch, "-r", "hpc", "-y").err
+    assert "is running" in guild("run", "--restart", batch, "-r", "hpc", "-y").err
+    cluster.forget_calls()
+    guild.ok("stop", batch, "-r", "hpc", "-y")
+    assert [call.name for call in cluster.calls() if call.name == "scancel"] == ["scancel"] * 2
+    assert len([call for call in cluster.calls() if call.name == "squeue"]) <= 1
+    assert {there.status(run) for run in (batch, *there.trials(batch))} == {"terminated"}
+    assert {there.attr(trial, "ended_by") for trial in waiting} == {"cancelled"}
+    guild.ok("sync")
+    assert guild.status(batch) == "terminated"
+
+
+def test_a_batch_that_slurm_refuses_leaves_nothing(
+    cluster: Cluster, guild: Guild, there: There
+) -> None:
+    done = guild(
+        "run", "trial", "n=[1,2,3]", "-r", "hpc", "--job", "partition=nowhere", "--no-wait", "-y"
+    )
+    assert "sbatch: Invalid partition name specified" in done.err
+    assert (cluster.jobs(), there.ids(), os.listdir(cluster.guild_home / "jobs")) == ([], [], [])

@@ -6,6 +6,7 @@ import os
 from typing import Callable, Dict, List, Optional, Sequence
 
 from .. import protocol
+from ..catalog import required
 from ..protocol import Job, SchedulerForm, Started
 from ..staging import spawn, stage
 from ..store import inside, rundir
@@ -51,7 +52,8 @@ def _submit(
         return _made(home, directory, job, lambda ids: records.write_trials(directory, ids))
 
     making = arrays.Making(make, discard)
-    record = arrays.submit(home, directory, scheduler, sends_secrets, making)
+    after = required.jobs_before(home, directory, scheduler)
+    record = arrays.submit(home, directory, scheduler, sends_secrets, making, after)
     batches.settle(home, directory)  # the last trial may have ended before this was begun
     status = rundir.status(directory).text
     return {"pid": None, "status": status, "job": record.id if record else ""}

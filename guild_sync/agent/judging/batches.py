@@ -83,8 +83,10 @@ def _code(trial: str) -> int:
 
 def is_passed_over(home: str, record: Record, run_id: str) -> bool:
     """Whether a trial is not to be run, as one before it has failed and its batch stops then."""
+    if not record.batch:
+        return False
     directory = rundir.run_dir(home, record.batch)
-    if not record.batch or not read_job(directory).get("stops"):
+    if not read_job(directory).get("stops"):
         return False
     trials = records.trials(directory)
     elder = trials[: trials.index(run_id)] if run_id in trials else []

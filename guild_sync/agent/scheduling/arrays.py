@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from itertools import groupby
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..machine.children import agent_argv
 from ..machine.environment import user_name
@@ -29,13 +29,20 @@ class Making(NamedTuple):
 
 
 def submit(
-    home: str, directory: str, form: SchedulerForm, sends_secrets: bool, making: Making
+    home: str,
+    directory: str,
+    form: SchedulerForm,
+    sends_secrets: bool,
+    making: Making,
+    after: Mapping[str, str] = {},
 ) -> Optional[Record]:
     """Have the trials of a batch that waits to be started be jobs; None where it has none to run.
 
     They are made once what asks for a job is checked. The batch is begun then. Asked again it
-    goes on where it was left. Raises AgentError: where that is Refused, neither the
-    batch nor its trials are jobs; else some may be, of which nothing can be told.
+    goes on where it was left. `after` is as `submitting.submit` has it.
+
+    Raises AgentError: where that is Refused, neither the batch nor its trials are jobs; else some
+    may be, of which nothing can be told.
     """
     with submitting.turn(directory) as mine:
         is_new = submitting.is_to_be(directory)
@@ -46,8 +53,9 @@ def submit(
         if record is None:
             record = submitting.record_of(directory, form, wanted)._replace(trials=0)
             submitting.make_job(home, directory, record)
+        record = record._replace(after=(*after,))
         scheduler = records.scheduler(record.scheduler, record.site)
-        batch = _Batch(home, directory, record, scheduler, wanted, mine)
+        batch = _Batch(home, directory, record, scheduler, wanted, (*after.values(),), mine)
         try:
             if not record.trials:
                 _write_down(batch, _in_arrays(making.make()))
@@ -96,6 +104,7 @@ class _Batch(NamedTuple):
     record: Record
     scheduler: Scheduler
     wanted: Dict[str, Value]
+    after: Sequence[str]
     turn: submitting.Turn
 
     def trial(self, run_id: str) -> str:
@@ -203,6 +212,7 @@ def _submission(batch: _Batch, place: int, trials: Sequence[str]) -> Submission:
         batch.directory,
         os.path.join(guild, records.OUTPUT),
         batch.wanted,
+        batch.after,
         tasks=len(trials),
         handles=(batch.turn.handle,),
     )

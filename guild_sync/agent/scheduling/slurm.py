@@ -170,11 +170,16 @@ def cancel_words(ids: Sequence[str], signal: str, clusters: str) -> List[str]:
 
 def _together(ids: Sequence[str]) -> List[str]:
     """Jobs as scancel is told of them: tasks of an array together, `12_[0-4,7]`, by one request."""
-    arrays: Dict[str, Set[int]] = {}
-    for job in ids:
-        array, _, task = job.partition("_")
-        arrays.setdefault(array, set()).update([int(task)] if task else [])
-    return [array + ("_[%s]" % _ranges(tasks) if tasks else "") for array, tasks in arrays.items()]
+    tasks: Dict[str, Set[int]] = {}
+    for array, _, task in (job.partition("_") for job in ids):
+        if task:
+            tasks.setdefault(array, set()).add(int(task))
+    whole = [job for job in ids if "_" not in job]
+    of_arrays = {array: _ranges(numbers) for array, numbers in tasks.items()}
+    return whole + [
+        "%s_%s" % (array, text if text.isdigit() else "[%s]" % text)
+        for array, text in of_arrays.items()
+    ]
 
 
 def _ranges(numbers: Set[int]) -> str:
