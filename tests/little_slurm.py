@@ -18,11 +18,15 @@ A = "a" * 32
 _SBATCH = """#!/bin/sh
 cd {folder}
 echo "$*" >argv
-for word; do case $word in --job-name=*) name=${{word#*=}};; esac; done
+array=
+for word; do case $word in
+    --job-name=*) name=${{word#*=}};;
+    --array=*) array=${{word#*=}}; array=${{array%%%*}};;
+esac; done
 cat >script
 [ ! -e before ] || . ./before
 id=$(($(wc -l <jobs) + 1))
-echo "$id|$id|N/A|PENDING|N/A||$(date +%s)|Priority|$name" >>jobs
+echo "$id${{array:+_[$array]}}|$id|${{array:-N/A}}|PENDING|N/A||$(date +%s)|Priority|$name" >>jobs
 [ ! -e after ] || . ./after
 echo $id
 """
@@ -31,6 +35,19 @@ cd {folder}
 [ ! -e down ] || {{ echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1; }}
 cat jobs
 """
+_SCANCEL = """#!/bin/sh
+cd {folder}
+echo "$*" >>cancelled
+"""
+_SCONTROL = """#!/bin/sh
+echo 'MaxArraySize            = 2'
+"""
+_COMMANDS = {
+    "sbatch": _SBATCH,
+    "squeue": _SQUEUE,
+    "scancel": _SCANCEL,
+    "scontrol": _SCONTROL,
+}
 
 
 class LittleSlurm:
@@ -40,7 +57,7 @@ class LittleSlurm:
         self.folder = folder / "slurm"
         self.folder.mkdir()
         self.home = str(folder / "home")
-        for name, text in (("sbatch", _SBATCH), ("squeue", _SQUEUE)):
+        for name, text in _COMMANDS.items():
             (self.folder / name).write_text(text.format(folder=self.folder))
             (self.folder / name).chmod(0o755)
         (self.folder / "jobs").write_text("")

@@ -47,6 +47,8 @@ def test_jobs_are_asked_for_and_ended_in_these_words() -> None:
     assert slurm.history_words(["12_3", "12_4", "9"], "")[-1] == "--jobs=9,12"
     assert slurm.history_words(["9"], "")[:-1] == recorded.words("22.05", "sacct")[:-1]
     assert slurm.cancel_words(["9", "12_3"], "", "") == ["scancel", "9", "12_3"]
+    together = ["12_3", "12_4", "9", "12_5", "12_8", "13_1"]
+    assert slurm.cancel_words(together, "", "") == ["scancel", "9", "12_[3-5,8]", "13_1"]
     assert slurm.cancel_words(["9"], "TERM", "") == [
         *("scancel", "--batch", "--signal=TERM", "--state=RUNNING", "9")
     ]
