@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 
 import pytest
 from cluster import Cluster
+from cut_off import PARTS, cut_off, jobs_of_runs, seconds_of, wait_for_rest
 from support import Guild, project, wait_until
 
 from guild_sync.agent.store import rundir
 
+# How often each part is killed; 50 for a long look (docs/reliability.md).
+KILLS = int(os.environ.get("FAULT_KILLS", "1"))
 SEED = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1, 1 << 32)
 
 GUILDFILE = """
@@ -123,3 +127,48 @@ def test_a_batch_that_slurm_refuses_leaves_nothing(
     )
     assert "sbatch: Invalid partition name specified" in done.err
     assert (cluster.jobs(), there.ids(), os.listdir(cluster.guild_home / "jobs")) == ([], [], [])
+
+
+def test_more_trials_than_an_array_may_have_are_several(
+    cluster_with: Callable[..., Cluster], guild: Guild
+) -> None:
+    cluster = cluster_with(max_array=3)
+    there = There(cluster)
+    batch = started(guild, "trial", "n=[1,2,3,4,5]")
+    assert [call.name for call in cluster.calls()] == ["sbatch", "scontrol", "sbatch", "sbatch"]
+    there.wait_for(batch, "completed")
+    trials = there.trials(batch)
+    assert {(there.runs / trial / "count").read_text() for trial in trials} == {"x\n"}
+    jobs = [(there.runs / trial / ".guild/output").read_text().strip() for trial in trials]
+    first, second = (job.partition("_")[0] for job in (jobs[0], jobs[4]))
+    assert jobs == [f"{first}_0", f"{first}_1", f"{first}_2", f"{second}_0", f"{second}_1"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_trial_is_run_twice_whatever_is_killed(
+    cluster: Cluster, guild: Guild, there: There, part: str
+) -> None:
+    """At any moment of the start of their batch."""
+    print(f"FAULT_SEED={SEED}")
+    chance = random.Random(SEED)
+    argv = ("run", "trial", "n=[1,2,3]", "-r", "hpc", "--no-wait", "-y")
+    most = seconds_of(cluster, guild, *argv)
+    for _ in range(KILLS):
+        fault: dict[str, str] = chance.choice(({}, {"before": "sleep 0.3"}, {"after": "sleep 0.3"}))
+        cluster.fault("sbatch", **fault)
+        cut_off(cluster, guild, part, chance.uniform(0, most + 0.3), *argv)
+        cluster.mend()
+        wait_for_rest(cluster)
+    wait_until(lambda: all(job.state == "COMPLETED" for job in cluster.jobs()), "the jobs' end")
+    counts = {
+        run_id: (there.runs / run_id / "count").read_text()
+        for run_id in there.ids()
+        if (there.runs / run_id / "count").exists()
+    }
+    assert {*counts.values()} == {"x\n"}
+    names = jobs_of_runs(cluster)
+    assert {*names.values()} == {3}, "each array has the tasks of one"
+    assert len(counts) == 3 * len(names)
+    # Whatever has not run is no job's.
+    for run_id in {*there.ids()} - counts.keys():
+        assert f"guild-{run_id}" not in names
