@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from cluster import Cluster
+from cluster import USER, Cluster
 from cut_off import PARTS, cut_off, jobs_of_runs, seconds_of, wait_for_rest
 from support import Guild, project, wait_until
 
@@ -172,3 +172,19 @@ def test_no_trial_is_run_twice_whatever_is_killed(
     # Whatever has not run is no job's.
     for run_id in {*there.ids()} - counts.keys():
         assert f"guild-{run_id}" not in names
+
+
+def test_a_batch_of_more_jobs_than_its_user_may_have_leaves_nothing(
+    cluster_with: Callable[..., Cluster], guild: Guild
+) -> None:
+    limits = "AccountingStorageEnforce=limits"
+    cluster = cluster_with(accounting="dbd", max_array=3, more=(limits,))
+    there = There(cluster)
+    cluster.admin("sacctmgr", "-i", "modify", "user", USER, "set", "MaxSubmitJobs=4")
+    cluster.kill("slurmctld")  # it asks for limits when it starts
+    cluster.start("slurmctld")
+    done = guild("run", "until", "n=[1,2,3,4,5]", "-r", "hpc", "--no-wait", "-y")
+    assert "sbatch: Job violates accounting/QOS policy" in done.err
+    assert there.ids() == []
+    wait_until(lambda: all(job.state == "CANCELLED" for job in cluster.jobs()), "the jobs' end")
+    assert os.listdir(cluster.guild_home / "jobs") == []
