@@ -79,7 +79,6 @@ class SchedulerDown(Exception):
 class Scheduler:
     """A scheduler of a site. Each method but `task_id` asks it, by as few calls as it takes."""
 
-    name = ""
     task_variable = ""  # that has the number of a job which is one of an array
 
     def __init__(self, site: Site) -> None:

@@ -58,7 +58,6 @@ _NO_HISTORY = "not configured to maintain job history"
 class Pbs(face.Scheduler):
     """OpenPBS, or PBS Professional."""
 
-    name = PBS
     task_variable = "PBS_ARRAY_INDEX"
 
     def __init__(self, site: Site) -> None:

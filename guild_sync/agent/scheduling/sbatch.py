@@ -10,10 +10,7 @@ from . import options
 from .calling import one_line
 from .face import Refused, Submission, Unsure
 
-_OPTIONS = (
-    *("time", "partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes"),
-    *("exclude", "nodelist", "reservation", "cpus", "tasks"),
-)
+_OPTIONS = ("time", *options.WORDS, "cpus", "tasks")
 _CONTROL = re.compile("[\0-\x1f\x7f]")
 _SUBMITTED = re.compile(r"([0-9]{1,18})(?:;\S*)?\Z")  # ID, or ID;CLUSTER
 _COMPLAINT = re.compile(r"\w+: (?:error|fatal): (.*)")

@@ -59,7 +59,6 @@ _HELD = re.compile(
 class Slurm(face.Scheduler):
     """Slurm, as sbatch, squeue, sacct, scancel and scontrol speak with it."""
 
-    name = "slurm"
     task_variable = "SLURM_ARRAY_TASK_ID"
 
     def __init__(self, site: Site) -> None:
