@@ -171,14 +171,14 @@ def _able(target: Host, request: Request) -> Host:
 
 def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = True) -> int:
     """Run on a host, which may wait there for what is not free; the exit status."""
-    if target.scheduler is not None and request.gpus:
+    is_cluster = target.scheduler is not None
+    if is_cluster and request.gpus:
         raise UsageError(
             f"the scheduler of {target.name} says which GPUs a run has, not --gpus {request.gpus}",
             "Say how many, such as --gpus 1, or none: --no-gpus",
         )
     prepared = plan(request, target)
-    wait_free = may_wait and args.is_set("--wait-free") and target.scheduler is None
-    is_cluster = target.scheduler is not None
+    wait_free = may_wait and args.is_set("--wait-free") and not is_cluster
     needs = None if is_cluster else prepared.job.get("needs")
     if args.is_set("--wait-free") and not (needs or is_cluster or prepared.operation.gpus):
         raise UsageError("--wait-free belongs to --gpus, --cpus or --memory")

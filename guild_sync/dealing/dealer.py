@@ -189,7 +189,7 @@ class Dealer:
                     self._forsake(host, run_id)
                     return False
                 secrets = {name: os.environ[name] for name in batch.secrets if name in os.environ}
-                host.start(run_id, secrets=secrets, scheduler=host.scheduler)
+                host.start(run_id, secrets=secrets)
         except (Unreachable, DeadlinePassed):
             raise
         except NotFree:  # somebody was faster

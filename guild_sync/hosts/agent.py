@@ -19,6 +19,8 @@ States = Mapping[RunId, State]
 class AgentClient(ABC):
     """What can be asked where runs are; hosts differ in how it gets there."""
 
+    scheduler: protocol.SchedulerForm | None = None  # whose jobs runs are; None: processes
+
     @abstractmethod
     def ask(self, function: Function[T], **args: object) -> T:
         """The answer of one function there, checked."""
@@ -379,16 +381,13 @@ class AgentClient(ABC):
         return self.ask(Functions.recipe, run=run)
 
     def candidates(
-        self,
-        requires: Sequence[protocol.RequirementForm],
-        flags: Mapping[str, Value],
-        scheduler: protocol.SchedulerForm | None = None,
+        self, requires: Sequence[protocol.RequirementForm], flags: Mapping[str, Value]
     ) -> dict[str, protocol.RequiredRun]:
         return self.ask(
             Functions.candidates,
             requires=list(requires),
             flags=dict(flags),
-            scheduler=scheduler,
+            scheduler=self.scheduler,
         )
 
     def copy_source(self, run_id: RunId, root: str, files: Sequence[str], run_dir: str = "") -> str:
@@ -456,27 +455,13 @@ class AgentClient(ABC):
         run_dir: str = "",
         secrets: Mapping[str, str] | None = None,
         wait_free: bool = False,
-        scheduler: protocol.SchedulerForm | None = None,
     ) -> protocol.Started:
-        """Start a run, or, where runs are jobs of a `scheduler`, have it be one."""
-        if scheduler is not None:
-            return self.submit(run_id, scheduler, secrets)
+        """Start a run, or, where runs are jobs of a scheduler, have it be one."""
+        sent = dict(secrets or {})
+        if self.scheduler is not None:
+            return self.ask(Functions.submit, run_id=run_id, scheduler=self.scheduler, secrets=sent)
         return self.ask(
-            Functions.start,
-            run_id=run_id,
-            run_dir=run_dir,
-            secrets=dict(secrets or {}),
-            wait_free=wait_free,
-        )
-
-    def submit(
-        self,
-        run_id: RunId,
-        scheduler: protocol.SchedulerForm,
-        secrets: Mapping[str, str] | None = None,
-    ) -> protocol.Started:
-        return self.ask(
-            Functions.submit, run_id=run_id, scheduler=scheduler, secrets=dict(secrets or {})
+            Functions.start, run_id=run_id, run_dir=run_dir, secrets=sent, wait_free=wait_free
         )
 
     def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:

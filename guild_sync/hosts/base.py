@@ -14,8 +14,6 @@ from guild_sync.hosts.agent import AgentClient
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from guild_sync.agent.protocol import SchedulerForm
-
 # A command of those that hints of the agent name, with the run that may follow.
 _COMMAND = r"\bguild (?:runs (?:info|rm)|runs|stop|ls|run --start)(?: [0-9a-f]{32})?(?![\w-]| -r)"
 
@@ -34,7 +32,6 @@ class Host(AgentClient):
     name: str | None = None  # the remote's name, None for this machine
     home: str  # the guild home there
     rsync: str = "rsync"  # the program that copies use there
-    scheduler: SchedulerForm | None = None  # whose jobs the runs there are; None: processes
     track: bool = False  # whether runs that are started there are brought here by themselves
 
     @abstractmethod

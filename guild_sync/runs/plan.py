@@ -217,7 +217,7 @@ def _check(
     plain_values = {name: plain(value) for name, value in values.items()}
     wanted = {r.flag: plain_values.get(r.flag) for r in requires}
     asked = [request_of(r, plain_values) for r in requires]
-    found = host.candidates(asked, wanted, host.scheduler)
+    found = host.candidates(asked, wanted)
     for requirement in requires:
         if problem := found[requirement.flag]["problem"]:
             raise GuildError(

@@ -82,12 +82,7 @@ def start(
     """
     secrets = {name: os.environ[name] for name in launch.secrets if name in os.environ}
     begin = partial(
-        host.start,
-        run_id=launch.run_id,
-        secrets=secrets,
-        wait_free=wait_free,
-        scheduler=host.scheduler,
-        **_place(launch),
+        host.start, run_id=launch.run_id, secrets=secrets, wait_free=wait_free, **_place(launch)
     )
     with _discarded_on_error(launch, host), host.staying():
         _make(launch, host, say, track, begin)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Mapping, NamedTuple, Optional
 
 from ..errors import AgentError
-from ..protocol import FINAL, TIME_LIMIT
+from ..protocol import FINAL, PBS, TIME_LIMIT
 from ..store import inside, locks, rundir
 from . import records
 from .records import Record
@@ -33,7 +33,7 @@ class Claim(NamedTuple):
 
 def own(kind: str, variables: Mapping[str, str]) -> Optional[Claim]:
     """The job of a scheduler that this process is, by what that sets; None where it is none."""
-    if kind == "pbs":
+    if kind == PBS:
         job = variables.get("PBS_JOBID", "")
         return Claim(job) if job else None
     array, task = (variables.get("SLURM_ARRAY_%s_ID" % name, "") for name in ("JOB", "TASK"))

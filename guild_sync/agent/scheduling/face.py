@@ -90,7 +90,6 @@ class Scheduler:
     Each method but `task_id` and `array_id` asks it, by as few calls as it takes.
     """
 
-    name = ""
     task_variable = ""  # that has the number of a job which is one of an array
 
     def __init__(self, site: Site) -> None:

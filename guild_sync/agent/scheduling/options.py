@@ -70,7 +70,7 @@ _WORD = _Kind(
     "text on one line, or a whole number", lambda value: _is_line(value) or _is_whole(value, 0)
 )
 _COUNT = _Kind("a whole number, at least 1", _is_whole)
-_WORDS = (
+WORDS = (
     *("partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes"),
     *("exclude", "nodelist", "reservation"),
 )
@@ -78,7 +78,7 @@ _KEYS: Dict[str, _Kind] = {
     "time": _Kind(
         "a time as Slurm has it: MINUTES, MIN:SEC, H:MIN:SEC, or with days D-H:MIN:SEC", _is_time
     ),
-    **dict.fromkeys(_WORDS, _WORD),
+    **dict.fromkeys(WORDS, _WORD),
     "cpus": _COUNT,
     "tasks": _COUNT,
     "array-limit": _COUNT,
@@ -105,7 +105,7 @@ _NUMBERS = ("cpus", "tasks", "array-limit", "notice")
 # What an option of sbatch is called whose key here is not called so, too.
 OWN_NAMES = {"cpus": "cpus-per-task", "tasks": "ntasks"}
 _HAVE_KEYS = {
-    **{name: name for name in (*_WORDS, "time", "requeue", "clusters")},
+    **{name: name for name in (*WORDS, "time", "requeue", "clusters")},
     **{option: key for key, option in OWN_NAMES.items()},
     "no-requeue": "requeue",
     "signal": "notice",

@@ -17,13 +17,11 @@ from ..machine.children import NotStarted, Said, Unanswered
 from ..protocol import PBS, Value
 from ..store import atomic, rundir
 from . import face, options, qsub, records
-from .calling import SECONDS, Programs
+from .calling import SECONDS, SUBMIT_SECONDS, Programs, one_line, tasks_of
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
-from .qsub import ID, NO_CONNECTION, complaint, is_in_doubt, shown
+from .qsub import ID, NO_CONNECTION, complaint, is_in_doubt
 
 FOLDERS = ("/opt/pbs/bin", "/opt/pbs/default/bin")
-SUBMIT_SECONDS = 60.0
-MOST_TASKS = 200_000  # of an array
 _AT_ONCE = 1000  # ids on one command line
 _SETTINGS = {"LC_ALL": "C"}
 _SCRIPT = "job.sh"  # beside what a job says
@@ -47,7 +45,6 @@ _BY_SIGNAL = 256  # and the number of the signal that has ended the job's shell
 _TERMINATED, _FINISHED, _FAILED = 91, 92, 93  # substates: deleted, and of those that came to an end
 _FOR_ANOTHER = 22  # substate: held until another job is over
 
-_INDEX = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?\Z")
 _TIME = "%a %b %d %H:%M:%S %Y"
 _RAN = re.compile(r"Job run at .* and (.+)\Z")
 _WAITS = re.compile(r"(?:Not Running|Can Never Run): ")
@@ -61,7 +58,6 @@ _NO_HISTORY = "not configured to maintain job history"
 class Pbs(face.Scheduler):
     """OpenPBS, or PBS Professional."""
 
-    name = PBS
     task_variable = "PBS_ARRAY_INDEX"
 
     def __init__(self, site: Site) -> None:
@@ -177,7 +173,7 @@ def _answer(said: Said) -> Dict[str, Value]:
     except ValueError:
         found = {}
     if "pbs_server" not in found:
-        raise SchedulerDown("qstat has answered what cannot be read: %s" % shown(said.out)[:80])
+        raise SchedulerDown("qstat has answered what cannot be read: %s" % one_line(said.out)[:80])
     return found
 
 
@@ -218,21 +214,9 @@ def _tasks_that_wait(
     return found
 
 
-def indices(text: str, most: int = MOST_TASKS) -> Iterator[int]:
-    """The numbers of tasks in a list of ranges: `1,3,5-9`, `0-8:2`, or `-`, which is none.
-
-    Raises SchedulerDown where they cannot be read: no task is taken to be gone for that.
-    """
-    for part in text.replace(" ", "").split(",") if text.strip(" -") else ():
-        match = _INDEX.match(part)
-        if match is None:
-            raise SchedulerDown("qstat: no numbers of tasks: %r" % text[:80])
-        first, last, step = match.groups()
-        numbers = range(int(first), int(last or first) + 1, int(step or 1))
-        most -= len(numbers)
-        if most < 0:
-            raise SchedulerDown("qstat tells of more than %d tasks of an array" % MOST_TASKS)
-        yield from numbers
+def indices(text: str) -> Iterator[int]:
+    """The numbers of tasks in a list of ranges: `1,3,5-9`, `0-8:2`, or `-`, which is none."""
+    return tasks_of("qstat", text.replace(" ", "")) if text.strip(" -") else iter(())
 
 
 def state_of(id: str, job: Mapping[str, Value]) -> JobState:
@@ -332,7 +316,7 @@ def _why_not(said: Said) -> str:
 
 
 def _text(value: Value) -> str:
-    return shown(value) if isinstance(value, str) else ""
+    return one_line(value) if isinstance(value, str) else ""
 
 
 def _whole(value: Value) -> Optional[int]:

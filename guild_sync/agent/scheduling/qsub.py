@@ -8,6 +8,7 @@ from typing import Iterator, List, Mapping, Optional
 
 from ..machine.children import Said
 from ..protocol import Value
+from .calling import one_line
 from .face import Refused, Submission, Unsure
 
 # `123.host`, `123[].host` for a whole array, `123[4].host` for a task of it.
@@ -67,7 +68,7 @@ def _faults_of_chunk(options: Mapping[str, Value]) -> Iterator[str]:
         yield "mem: must be a number with K, M, G or T, not %.80r" % (options["mem"],)
     nodes = _whole(options.get("nodes")) or 1
     for key in ("gpus", "tasks"):
-        if (_whole(options.get(key)) or 0) % nodes:
+        if _whole(options.get(key)) % nodes:
             yield "%s: %s on %d nodes cannot be the same on each" % (key, options[key], nodes)
 
 
@@ -142,7 +143,7 @@ def _select(said: Mapping[str, Value]) -> str:
     if "tasks" in said:
         chunk.append("mpiprocs=%d" % tasks)
     if "gpus" in said:
-        chunk.append("ngpus=%d" % ((_whole(said["gpus"]) or 0) // nodes))
+        chunk.append("ngpus=%d" % (_whole(said["gpus"]) // nodes))
     if "mem" in said:
         chunk.append("mem=%s" % _memory(said["mem"]))
     return ":".join(chunk)
@@ -185,12 +186,8 @@ def complaint(said: Said) -> str:
     """The line of a command's answer that says what is wrong."""
     lines = [line for line in said.err.splitlines() if line.strip()]
     own = [line for line in lines if re.match(r"q[a-z]+: ", line)]
-    text = shown((own or lines or [""])[0])
+    text = one_line((own or lines or [""])[0])
     return text or ("exit status %d" if said.code >= 0 else "signal %d") % abs(said.code)
-
-
-def shown(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text.strip())[:400]
 
 
 def _memory(value: Value) -> Optional[str]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from ..errors import AgentError
-from ..protocol import RUN_ID, Value, now
+from ..protocol import PBS, RUN_ID, SLURM, Value, now
 from ..store import atomic, inside, locks, rundir
 from .face import JobName, JobState, Scheduler, Site
 
@@ -21,7 +21,7 @@ OUTPUT = "job.out"  # what the job itself says
 TRIALS = locks.TRIALS  # of a batch that is an array: the ids of its trials, a line each
 MAX_BYTES = 1 << 16
 # By their names: the module here, and the class in it. One process has use for one of them.
-SCHEDULERS: Dict[str, Tuple[str, str]] = {"slurm": (".slurm", "Slurm"), "pbs": (".pbs", "Pbs")}
+_CLASSES: Dict[str, Tuple[str, str]] = {SLURM: (".slurm", "Slurm"), PBS: (".pbs", "Pbs")}
 _PREFIX = "guild-"
 _MOST = 100  # jobs of earlier starts: a scheduler has forgotten what is older
 
@@ -145,9 +145,9 @@ def earlier(directory: str) -> List[str]:
 
 def scheduler(kind: str, site: Site) -> Scheduler:
     """The scheduler of that name, at a site. Raises AgentError where guild knows none."""
-    if kind not in SCHEDULERS:
+    if kind not in _CLASSES:
         raise AgentError("guild knows no scheduler %s" % rundir.shown(kind))
-    module, name = SCHEDULERS[kind]
+    module, name = _CLASSES[kind]
     found: Type[Scheduler] = getattr(import_module(module, __package__), name)
     return found(site)
 

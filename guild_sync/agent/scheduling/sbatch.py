@@ -7,12 +7,10 @@ from typing import List, Tuple
 
 from ..machine.children import Said
 from . import options
+from .calling import one_line
 from .face import Refused, Submission, Unsure
 
-_OPTIONS = (
-    *("time", "partition", "account", "qos", "constraint", "mem", "gres", "gpus", "nodes"),
-    *("exclude", "nodelist", "reservation", "cpus", "tasks"),
-)
+_OPTIONS = ("time", *options.WORDS, "cpus", "tasks")
 _CONTROL = re.compile("[\0-\x1f\x7f]")
 _SUBMITTED = re.compile(r"([0-9]{1,18})(?:;\S*)?\Z")  # ID, or ID;CLUSTER
 _COMPLAINT = re.compile(r"\w+: (?:error|fatal): (.*)")
@@ -102,9 +100,3 @@ def complaint(said: Said) -> str:
     """Why a command has failed, in a line."""
     text = "; ".join(complaints(said)) or said.err.strip() or said.out.strip()
     return one_line(text) or "it failed (exit status %d)" % said.code
-
-
-def one_line(text: str) -> str:
-    """A text of a command's as it is shown."""
-    words = "".join(c if c.isprintable() else " " for c in text).split()
-    return " ".join(words)[:400]

@@ -9,13 +9,11 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, 
 
 from ..machine.children import NotStarted, Said, Unanswered
 from . import face, records
-from .calling import SECONDS, Programs
+from .calling import MOST_TASKS, SECONDS, SUBMIT_SECONDS, Programs, one_line, tasks_of
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
-from .sbatch import DOUBT, complaint, complaints, of_clusters, one_line, submit_words, submitted
+from .sbatch import DOUBT, complaint, complaints, of_clusters, submit_words, submitted
 
 FOLDERS = ("/opt/slurm/bin", "/usr/local/slurm/bin")
-SUBMIT_SECONDS = 60.0
-MOST_TASKS = 200_000  # of all arrays in one answer
 
 # Whatever commands are asked for: words in English, times in seconds since 1970, the numbers of an
 # array's tasks whole (else they end in `...` behind 64 bytes).
@@ -32,7 +30,6 @@ _FIELDS = 9
 _ACCOUNTED = "JobIDRaw,JobID,State,ExitCode,NodeList,Submit"
 
 _ID = re.compile(r"[0-9]{1,18}(?:_[0-9]{1,9})?\Z")
-_TASKS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?\Z")
 _NOT_CANCELLED = "Kill job error on job id"
 # Of a job that is over, or that nobody knows: there is nothing to be ended.
 _OVER = re.compile(r"Invalid job id|already complet", re.I)
@@ -62,7 +59,6 @@ _HELD = re.compile(
 class Slurm(face.Scheduler):
     """Slurm, as sbatch, squeue, sacct, scancel and scontrol speak with it."""
 
-    name = "slurm"
     task_variable = "SLURM_ARRAY_TASK_ID"
 
     def __init__(self, site: Site) -> None:
@@ -239,16 +235,7 @@ def jobs_of(text: str) -> Dict[JobName, List[JobState]]:
 
 def _numbers(tasks: str, most: int) -> Iterator[Optional[int]]:
     """The tasks of an array, written as `0,3-9,20-30:2%4`."""
-    for part in tasks.partition("%")[0].split(","):
-        match = _TASKS.match(part)
-        if not match:
-            raise SchedulerDown("squeue: no numbers of tasks: %r" % tasks[:80])
-        first, last, step = match.groups()
-        numbers = range(int(first), int(last or first) + 1, int(step or 1))
-        most -= len(numbers)
-        if most < 0:
-            raise SchedulerDown("squeue tells of more than %d tasks of arrays" % MOST_TASKS)
-        yield from numbers
+    return tasks_of("squeue", tasks.partition("%")[0], most)
 
 
 def _state(job: str, word: str, reason: str, nodes: str, starts: str, at: str) -> JobState:

@@ -19,12 +19,13 @@ from ..protocol import WAITING, SchedulerForm, Value, now
 from ..store import identity, inside, locks, rundir
 from ..store.job import read_job
 from . import claims, jobscript, options, records
+from .calling import SUBMIT_SECONDS
 from .face import Refused, Scheduler, SchedulerDown, Site, Submission, Unsure, jobs_named
 from .records import Record
 
 TURN = "LOCK.submit"  # held by whoever submits the run, and by the program that does
-_SUBMITS = 60.0  # seconds: what submits a job has ended, or was ended, by then
-# Seconds after that in which a job appears whose answer did not come: MessageTimeout and 10.
+# Seconds in which a job appears whose answer did not come, once what submits it has ended:
+# MessageTimeout and 10.
 _APPEARS = 20.0
 _LOOK = 2.0
 _TURN_LOOK = 0.05
@@ -106,7 +107,7 @@ def turn(directory: str) -> Iterator[Turn]:
     """
     guild = rundir.guild_dir(directory)
     path = os.path.join(guild, TURN)
-    until = time.monotonic() + 2 * (_SUBMITS + _APPEARS)
+    until = time.monotonic() + 2 * (SUBMIT_SECONDS + _APPEARS)
     while True:
         flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK
         fd = inside.open_file(guild, TURN, flags, locks.MODE)
@@ -216,7 +217,7 @@ class Work(NamedTuple):
 
 def submitted(work: Work, is_new: bool, is_certain: bool) -> str:
     """The id of the job: submitted where it is new, else looked for first."""
-    until = time.monotonic() + (0 if is_certain else _SUBMITS) + _APPEARS
+    until = time.monotonic() + (0 if is_certain else SUBMIT_SECONDS) + _APPEARS
     for is_unheard in (False, True) if is_new else (True,):
         found = _found(work, until) if is_unheard else ""
         if found:

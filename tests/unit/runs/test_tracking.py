@@ -9,7 +9,7 @@ import pytest
 from rundirs import A, B, C
 from support import Guild, project
 
-from guild_sync.agent.protocol import SchedulerForm, Started
+from guild_sync.agent.protocol import Started
 from guild_sync.errors import GuildError, LoginRefused, NotReached, Unreachable
 from guild_sync.hosts.local import LocalHost
 from guild_sync.runs import start, tracking
@@ -30,10 +30,9 @@ class Far(LocalHost):
         run_dir: str = "",
         secrets: Mapping[str, str] | None = None,
         wait_free: bool = False,
-        scheduler: SchedulerForm | None = None,
     ) -> Started:
         if self.does_start:
-            super().start(run_id, run_dir, secrets, wait_free, scheduler)
+            super().start(run_id, run_dir, secrets, wait_free)
         raise self.error
 
 

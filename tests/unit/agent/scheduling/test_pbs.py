@@ -408,7 +408,7 @@ def test_a_job_that_is_over_by_now_needs_no_end(site: Puts, err: str) -> None:
 def test_a_job_that_cannot_be_ended_is_told_of(site: Puts) -> None:
     site("qdel", "", "qdel: Unknown Job Id 120\nqdel: Unauthorized Request  210\n", 210)
 
-    with pytest.raises(Refused, match="qdel: Unauthorized Request  210"):
+    with pytest.raises(Refused, match="qdel: Unauthorized Request 210"):
         site.pbs.cancel(["120", "210"])
 
 

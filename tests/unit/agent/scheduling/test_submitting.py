@@ -199,7 +199,7 @@ def test_what_another_machine_was_about_to_submit_is_looked_for_until_it_must_be
     elsewhere = identity.of(os.getpid())._replace(host="login2", boot="another")
     (slurm.guild / submitting.TURN).write_text(json.dumps(elsewhere._asdict()))
     monkeypatch.setattr(submitting, "_APPEARS", 0.0)
-    monkeypatch.setattr(submitting, "_SUBMITS", 600.0)
+    monkeypatch.setattr(submitting, "SUBMIT_SECONDS", 600.0)
     monkeypatch.setattr(submitting, "_LOOK", 0.0)
     looks = []
     known = submitting._known
