@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .errors import AgentError
-from .protocol import IN_JOB
+from .protocol import IN_JOB, IN_JOB_OF
 from .running import runner
 from .scheduling import claims, records
 
@@ -31,7 +31,7 @@ def main(directory: str) -> int:
     if why:
         return _left("run %s is not started: %s" % (run_id, why))
     allocation.await_required(os.path.dirname(os.path.dirname(directory)))
-    os.environ[IN_JOB] = own.job
+    os.environ.update({IN_JOB: own.job, IN_JOB_OF: run_id})
     try:
         code = runner.run(directory, allocation=allocation)
     except AgentError as e:  # it runs, or has ended

@@ -86,7 +86,7 @@ def _job_of(directory: str, scheduler: Optional[SchedulerForm]) -> str:
 
     record = records.read(directory)
     where = (scheduler["type"], scheduler["clusters"])
-    if record is None or (record.scheduler, record.site.clusters) != where:
+    if record is None or record.within or (record.scheduler, record.site.clusters) != where:
         return ""
     is_told = inside.exists(rundir.guild_dir(directory), records.STOP)
     return "" if is_told else record.id

@@ -113,6 +113,8 @@ def run(
             share = _share_of(planned, wait)
             try:
                 work = _prepared(planned, share)._replace(allocation=allocation)
+                if allocation is None:
+                    _join(directory)
                 with Told() as told:
                     return _attempts(work, told, echo, on_start, stdin)
             finally:
@@ -124,6 +126,19 @@ def run(
             return _end_unstarted(directory, e, wait.signal if wait else 0, echo)
     finally:
         locks.release(guild, lock)
+
+
+def _join(directory: str) -> None:
+    """Have a run that begins within the job of another be looked at as a part of that."""
+    run_id = os.environ.get(protocol.IN_JOB_OF, "")
+    if not run_id:
+        return
+    from ..scheduling import claims  # most runs are in no job
+
+    try:
+        claims.join(_home_of(directory), directory, run_id)
+    except OSError:  # as on a full disk: it is not looked at
+        pass
 
 
 class _Wait:

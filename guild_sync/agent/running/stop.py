@@ -45,9 +45,14 @@ def signal_runs(home: str, ids: Sequence[str], how: str = TERM) -> Changed:
 
 
 def _is_job(home: str, run_id: str) -> bool:
-    """Whether a run is a job of this host, which its scheduler ends."""
+    """Whether a run is a job of this host, which its scheduler ends: not a part of one."""
     directory = rundir.run_dir(home, run_id)
-    return rundir.is_job(directory) and rundir.status(directory).remote is None
+    if not rundir.is_job(directory) or rundir.status(directory).remote is not None:
+        return False
+    from ..scheduling import records
+
+    record = records.read(directory)
+    return record is None or not record.within
 
 
 def _end(directory: str, how: str) -> None:

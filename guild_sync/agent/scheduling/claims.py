@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Mapping, NamedTuple, Optional
 
 from ..errors import AgentError
-from ..protocol import FINAL, TIME_LIMIT
+from ..protocol import FINAL, RUN_ID, TIME_LIMIT
 from ..store import inside, locks, rundir
 from . import records
 from .records import Record
@@ -81,6 +81,30 @@ def _note_job(directory: str, mine: Claim) -> None:
     record = records.read(directory)
     if record is not None and record.id != mine.job:
         records.write(directory, record._replace(id=mine.job))
+
+
+def join(home: str, directory: str, run_id: str) -> None:
+    """Have a run that has begun within the job of another one be a part of that.
+
+    Where its machine is lost, or it is killed, nobody else would tell its end.
+    """
+    if not RUN_ID.match(run_id):
+        return
+    whole = rundir.run_dir(home, run_id)
+    record, claimed = records.read(whole), read(whole)
+    if record is None or claimed is None:
+        return
+    if rundir.is_job(directory):  # it came with the run, from elsewhere
+        records.put_aside(home, directory)
+    part = Record(
+        *(record.scheduler, record.site, record.name, record.at, claimed.job, record.task),
+        agent=record.agent,
+        time=record.time,
+        within=run_id,
+        restarts=claimed.restarts,
+    )
+    records.expect(home, os.path.basename(directory))
+    records.write(directory, part, flushed=False)
 
 
 class Allocation:

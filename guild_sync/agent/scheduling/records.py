@@ -48,6 +48,10 @@ class Record(NamedTuple):
     requeue: bool = False  # its scheduler may start it again from its beginning
     time: str = ""  # its time limit, as it was asked for
     after: Tuple[str, ...] = ()  # the runs whose jobs had to end well before it
+    # Of a run that is a part of another one's job, as a queue starts them: that other one, and how
+    # often its job had been started again when this one began.
+    within: str = ""
+    restarts: int = 0
 
     @property
     def key(self) -> JobName:
@@ -84,6 +88,8 @@ def read(directory: str) -> Optional[Record]:
         found.get("requeue") is True,
         _text(found.get("time")),
         _run_ids(found.get("after")),
+        _text(found.get("within")),
+        _number(found.get("restarts")) or 0,
     )
 
 
@@ -111,7 +117,7 @@ def put_aside(home: str, directory: str) -> None:
     next job cannot be told from it, as long as the scheduler knows both."""
     guild = rundir.guild_dir(directory)
     record = read(directory)
-    if record is not None and record.id:
+    if record is not None and record.id and not record.within:
         ids = [*earlier(directory), record.id]
         atomic.write_in(guild, EARLIER, "".join("%s\n" % each for each in ids[-_MOST:]))
     for name in (JOB, CLAIM, VERDICT, STOP, OUTPUT):
