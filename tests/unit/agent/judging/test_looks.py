@@ -557,6 +557,10 @@ def test_a_part_of_a_job_is_ended_by_no_scheduler(home: Path, part: Path, schedu
     """That would end all of its job."""
     refused = stop.signal_runs(str(home), [B])["refused"]
     assert refused == {B: "it is running on n1, and can be stopped there"}
+    # Nor has a person to: whether its machine is gone, its scheduler knows.
+    refused = stop.call_ended(str(home), [B])["refused"]
+    assert refused == {B: f"it runs in the job of run {RUN}, and ends with that"}
+    assert status(part) == "running"
     assert scheduler.asked == []
 
 
