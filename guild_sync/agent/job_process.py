@@ -30,7 +30,6 @@ def main(directory: str) -> int:
     why = claims.claim(directory, own)
     if why:
         return _left("run %s is not started: %s" % (run_id, why))
-    allocation.await_required(os.path.dirname(os.path.dirname(directory)))
     os.environ.update({IN_JOB: own.job, IN_JOB_OF: run_id})
     try:
         code = runner.run(directory, allocation=allocation)

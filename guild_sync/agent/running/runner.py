@@ -109,6 +109,8 @@ def run(
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
         wait = _Wait(directory, echo, on_wait) if on_wait else None
         try:
+            if allocation:
+                allocation.await_required(directory)
             planned = _planned(directory)
             share = _share_of(planned, wait)
             try:
