@@ -7,7 +7,7 @@ import signal
 
 from .errors import AgentError
 from .judging import batches, verdicts
-from .protocol import IN_JOB
+from .protocol import IN_JOB, IN_JOB_OF
 from .running import runner
 from .scheduling import claims, records
 from .store import rundir
@@ -34,8 +34,7 @@ def main(directory: str) -> int:
     if why:
         return _left("run %s is not started: %s" % (run_id, why))
     home = os.path.dirname(os.path.dirname(directory))
-    allocation.await_required(home)
-    os.environ[IN_JOB] = own.job
+    os.environ.update({IN_JOB: own.job, IN_JOB_OF: run_id})
     if batches.is_passed_over(home, record, run_id):
         verdicts.pass_verdict(directory, verdicts.End(-signal.SIGTERM, batches.ELDER_FAILED))
         code = 0

@@ -592,6 +592,7 @@ NO_DEVICES = dict.fromkeys((DEVICES, ROCR, HIP), "")
 SHARED = "GUILD_SHARED"
 # The id of the job in which a run is, or which it is: what it needs of its host that has seen to.
 IN_JOB = "GUILD_JOB"
+IN_JOB_OF = "GUILD_JOB_OF"  # the run that is this job
 # What of its host a run has had for itself: an attribute of ours.
 RESOURCES = "resources"
 

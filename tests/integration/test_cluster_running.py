@@ -15,6 +15,7 @@ __all__ = ["there"]
 GUILDFILE = """
 second: {exec: "sh -c 'echo $SLURM_CPUS_PER_TASK; [ -e first ] || { touch first; exit 4; }'"}
 long: {exec: sleep 600}
+steps: {steps: [long, long]}
 begun: {exec: "sh -c 'echo begun $SLURM_RESTART_COUNT; while [ ! -e go-on ]; do sleep 0.05; done'"}
 """
 
@@ -62,6 +63,25 @@ def test_a_job_that_slurm_starts_again_begins_its_run_again(
     (there.run(run_id) / "go-on").touch()
     there.wait_for(run_id, "completed")
     assert there.attempts(run_id) == 2
+
+
+def test_what_a_pipeline_runs_ends_with_its_job(
+    cluster: Cluster, guild: Guild, there: There
+) -> None:
+    """Of a node that dies nobody else tells that its step runs no more."""
+    whole, job = started(guild, "steps")
+    wait_until(lambda: len(there.runs()) == 2, "the first step")
+    (step,) = {*there.runs()} - {whole}
+    there.wait_for(step, "running")
+    cluster.fail(cluster.job(job).nodes)
+    cluster.wait_for(job, "NODE_FAIL")
+    guild("sync")
+    assert guild.status(step) == "running (hpc)"
+    for run_id in (whole, step):
+        there.age(run_id)
+    guild("sync")
+    assert (guild.status(whole), guild.status(step)) == ("error", "error")
+    assert f"ended_by: node {cluster.job(job).nodes} failed" in guild.ok("info", step).lines
 
 
 def begin_again(cluster: Cluster, job: str) -> str:

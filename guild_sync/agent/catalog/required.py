@@ -86,7 +86,7 @@ def _job_of(directory: str, scheduler: Optional[SchedulerForm]) -> str:
 
     record = records.read(directory)
     where = (scheduler["type"], scheduler["clusters"])
-    if record is None or (record.scheduler, record.site.clusters) != where:
+    if record is None or record.within or (record.scheduler, record.site.clusters) != where:
         return ""
     is_told = inside.exists(rundir.guild_dir(directory), records.STOP)
     return "" if is_told else record.id
@@ -115,11 +115,32 @@ def awaited(home: str, run_id: str) -> Set[str]:
 
 
 def jobs_before(home: str, directory: str, scheduler: SchedulerForm) -> Dict[str, str]:
-    """The jobs that are to end well before a run of that scheduler begins, by their runs."""
+    """The jobs that are to end well before a run of that scheduler begins, by their runs.
+
+    Raises AgentError (kind "unmet") where one has failed since the run was made for it.
+    """
     flags = rundir.mapping(rundir.read_attr(directory, "flags"))
-    taken = _taken(home, read_job(directory), flags, scheduler, made=[])
-    jobs = {run_id: _job_of(rundir.run_dir(home, run_id), scheduler) for run_id in taken}
-    return {run_id: job for run_id, job in jobs.items() if job}
+    found: Dict[str, str] = {}
+    for run_id in _taken(home, read_job(directory), flags, scheduler, made=[]):
+        other = rundir.run_dir(home, run_id)
+        job = _job_of(other, scheduler)
+        if job:
+            found[run_id] = job
+        elif rundir.is_job(other) and _has_failed_since(directory, other):
+            raise AgentError("it requires run %s, which has just failed" % run_id, kind="unmet")
+    return found
+
+
+def _has_failed_since(directory: str, other: str) -> bool:
+    """Whether another run has failed since this one was made, or made anew."""
+    made, stopped = inside.status(rundir.guild_dir(directory), rundir.PENDING), _stopped(other)
+    has_failed = rundir.status(other).text in ("error", "terminated")
+    return has_failed and made is not None and stopped > made.st_mtime
+
+
+def _stopped(directory: str) -> float:
+    value = rundir.read_attr(directory, "stopped")
+    return value / 1e6 if isinstance(value, int) else 0.0
 
 
 def _taken(

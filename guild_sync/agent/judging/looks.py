@@ -17,6 +17,7 @@ from ..protocol import ENDED_BY
 from ..scheduling import claims, records, submitting
 from ..scheduling.claims import Claim
 from ..scheduling.face import (
+    AGAIN,
     ENDED,
     HELD,
     WAITS,
@@ -211,6 +212,8 @@ class _Look:
             named = [j._replace(id=self._scheduler.task_id(array(j.id), task)) for j in named]
         found = [j for j in named if j.id not in earlier]
         own = [j for j in found if j.id == known] if known else found
+        if case.record.within:
+            return _as_of_part(case, own[-1]) if own else None
         if not case.claim and not (own and own[-1].phase != ENDED):
             own = [j for j in found if j.phase != ENDED] or own
         return own[-1] if own else None
@@ -227,7 +230,8 @@ class _Look:
     def _is_over(self, case: _Case, job: Optional[JobState]) -> bool:
         """Whether a job that has ended, or is unknown, has been so for long enough."""
         known = job is not None and job.phase == ENDED
-        never_ran = known and job is not None and not job.nodes and case.claim is None
+        has_begun = case.claim is not None or bool(case.record.within)
+        never_ran = known and job is not None and not job.nodes and not has_begun
         told = inside.exists(rundir.guild_dir(case.directory), STOP)
         if known and (never_ran or told or case.exit_status is not None):
             return True
@@ -268,6 +272,16 @@ class _Look:
             if why:
                 rundir.write_attr(directory, ENDED_BY, why)
         _forget(self._home, case.run_id, directory)
+
+
+def _as_of_part(case: _Case, job: JobState) -> JobState:
+    """A job as a run has it that is a part of it: it is over where that is started again."""
+    whole = os.path.join(os.path.dirname(case.directory), case.record.within)
+    claim = claims.read(whole)
+    is_another = claim is None or claim.restarts != case.record.restarts
+    if job.phase != ENDED and (is_another or job.phase in (WAITS, HELD)):
+        return job._replace(phase=ENDED, how=AGAIN)
+    return job
 
 
 def _note(case: _Case, job: Optional[JobState], over: Optional[records.Instant] = None) -> None:

@@ -13,7 +13,7 @@ from ..store import rundir
 def form(directory: str, status: str) -> Optional[JobForm]:
     """What is shown of a run's job, by what was heard of it last; None where it is none."""
     record = records.read(directory)
-    if record is None:
+    if record is None or record.within:  # a part of a job is none
         return None
     seen = record.seen
     # A run that is over needs no word of its scheduler's: there may be none of its end.

@@ -14,6 +14,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 from ..protocol import ENDED_BY, NAME_LENGTH, TIME_LIMIT, Value, now
 from ..scheduling.face import (
+    AGAIN,
     CANCELLED,
     DEADLINE,
     ENDED,
@@ -38,7 +39,12 @@ _RUNNER, _LOOK = "runner", "look"
 _NEVER = "DependencyNeverSatisfied"
 
 _STOPPED = -int(signal.SIGTERM)
-_KINDS = {CANCELLED: "cancelled", PREEMPTED: "preempted", TIMEOUT: TIME_LIMIT}
+_KINDS = {
+    CANCELLED: "cancelled",
+    PREEMPTED: "preempted",
+    TIMEOUT: TIME_LIMIT,
+    AGAIN: "its job was started again",
+}
 _FAULTS = {MEMORY: "out of memory", DEADLINE: "deadline"}
 
 

@@ -109,10 +109,14 @@ def run(
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
         wait = _Wait(directory, echo, on_wait) if on_wait else None
         try:
+            if allocation:
+                allocation.await_required(directory)
             planned = _planned(directory)
             share = _share_of(planned, wait)
             try:
                 work = _prepared(planned, share)._replace(allocation=allocation)
+                if allocation is None:
+                    _join(directory)
                 with Told() as told:
                     return _attempts(work, told, echo, on_start, stdin)
             finally:
@@ -124,6 +128,19 @@ def run(
             return _end_unstarted(directory, e, wait.signal if wait else 0, echo)
     finally:
         locks.release(guild, lock)
+
+
+def _join(directory: str) -> None:
+    """Have a run that begins within the job of another be looked at as a part of that."""
+    run_id = os.environ.get(protocol.IN_JOB_OF, "")
+    if not run_id:
+        return
+    from ..scheduling import claims  # most runs are in no job
+
+    try:
+        claims.join(_home_of(directory), directory, run_id)
+    except OSError:  # as on a full disk: it is not looked at
+        pass
 
 
 class _Wait:

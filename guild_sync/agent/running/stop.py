@@ -45,9 +45,20 @@ def signal_runs(home: str, ids: Sequence[str], how: str = TERM) -> Changed:
 
 
 def _is_job(home: str, run_id: str) -> bool:
-    """Whether a run is a job of this host, which its scheduler ends."""
+    """Whether a run is a job of this host, which its scheduler ends: not a part of one."""
     directory = rundir.run_dir(home, run_id)
-    return rundir.is_job(directory) and rundir.status(directory).remote is None
+    is_ours = rundir.is_job(directory) and rundir.status(directory).remote is None
+    return is_ours and not _whole_of(directory)
+
+
+def _whole_of(directory: str) -> str:
+    """The run of whose job another is a part; empty where it is none."""
+    if not rundir.is_job(directory):
+        return ""
+    from ..scheduling import records  # most runs are no jobs
+
+    record = records.read(directory)
+    return record.within if record else ""
 
 
 def _end(directory: str, how: str) -> None:
@@ -122,6 +133,8 @@ def _write_end(directory: str) -> None:
     if machine is None:
         text = rundir.status(directory).text
         raise AgentError("it does not run on another machine: it is %s" % text)
+    if whole := _whole_of(directory):
+        raise AgentError("it runs in the job of run %s, and ends with that" % whole)
     held = locks.hold(guild, force=True)
     if held is None:
         raise AgentError("it is running on %s, whose lock holds here too" % machine)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Mapping, NamedTuple, Optional
 
 from ..errors import AgentError
-from ..protocol import FINAL, PBS, TIME_LIMIT
+from ..protocol import FINAL, PBS, RUN_ID, TIME_LIMIT, said_of
 from ..store import inside, locks, rundir
 from . import records
 from .records import Record
@@ -21,6 +21,7 @@ _PATIENCE = 20.0
 _LOOK = 0.05
 # Seconds after which each machine sees what another has written: attributes of NFS.
 SEEN = 60.0
+_SEEN_LOOK = 0.5
 _MOST = 4096  # bytes of a claim
 
 
@@ -83,6 +84,30 @@ def _note_job(directory: str, mine: Claim) -> None:
         records.write(directory, record._replace(id=mine.job))
 
 
+def join(home: str, directory: str, run_id: str) -> None:
+    """Have a run that has begun within the job of another one be a part of that.
+
+    Where its machine is lost, or it is killed, nobody else would tell its end.
+    """
+    if not RUN_ID.match(run_id):
+        return
+    whole = rundir.run_dir(home, run_id)
+    record, claimed = records.read(whole), read(whole)
+    if record is None or claimed is None:
+        return
+    if rundir.is_job(directory):  # it came with the run, from elsewhere
+        records.put_aside(home, directory)
+    part = Record(
+        *(record.scheduler, record.site, record.name, record.at, claimed.job, record.task),
+        agent=record.agent,
+        time=record.time,
+        within=run_id,
+        restarts=claimed.restarts,
+    )
+    records.expect(home, os.path.basename(directory))
+    records.write(directory, part, flushed=False)
+
+
 class Allocation:
     """A job of a scheduler as its runner knows it: what it is told, and why it may end."""
 
@@ -110,15 +135,24 @@ class Allocation:
         is_told = inside.exists(rundir.guild_dir(directory), records.STOP)
         return self._record.requeue and not self.is_out_of_time and not is_told
 
-    def await_required(self, home: str) -> None:
+    def await_required(self, directory: str) -> None:
         """Wait until the ends of the runs that the job has waited for are seen on this machine.
 
-        A client of NFS may not know yet what another has written. What is not over then is not.
+        A client of NFS may not know yet what another has written. Raises AgentError (kind "unmet")
+        where one has not completed: a scheduler that knows a job no more takes it for done.
         """
+        above, name = os.path.split(directory)
         until = time.monotonic() + SEEN
         for run_id in self._record.after:
-            while not _has_ended(rundir.run_dir(home, run_id)) and time.monotonic() < until:
-                time.sleep(_LOOK)
+            other = os.path.join(above, run_id)
+            while (text := _status(other)) not in FINAL and time.monotonic() < until:
+                time.sleep(_SEEN_LOOK)
+            if text != "completed":
+                raise AgentError(
+                    "run %s cannot start: it requires run %s, and %s"
+                    % (name, run_id, said_of(text)),
+                    kind="unmet",
+                )
 
     def hold(self, guild: str) -> Optional[int]:
         """The run's lock, as `locks.hold`, once whoever looks at the run has let go of it.
@@ -145,10 +179,11 @@ class Allocation:
         rundir.put_attempt_aside(directory)
 
 
-def _has_ended(directory: str) -> bool:
+def _status(directory: str) -> str:
+    """The status of a run that another machine may have run."""
     try:
         # What is in a folder is asked of its server anew where it is opened to be listed.
         inside.names(rundir.guild_dir(directory), "attrs")
     except OSError:  # it is gone
         pass
-    return rundir.status(directory).text in FINAL
+    return rundir.status(directory).text

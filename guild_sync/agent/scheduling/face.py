@@ -22,6 +22,7 @@ NODE = "node"
 DEADLINE = "deadline"
 PREEMPTED = "preempted"
 CANCELLED = "cancelled"
+AGAIN = "again"  # as those have it that were a part of it when it was started again
 
 # A job as its submitter names it: its name, and of a job of an array which one it is.
 JobName = Tuple[str, Optional[int]]

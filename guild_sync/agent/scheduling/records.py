@@ -53,6 +53,10 @@ class Record(NamedTuple):
     # Of a batch that is an array, which has no job of its own: how many trials were made for it, 0
     # until all of them are.
     trials: Optional[int] = None
+    # Of a run that is a part of another one's job, as a queue starts them: that other one, and how
+    # often its job had been started again when this one began.
+    within: str = ""
+    restarts: int = 0
 
     @property
     def key(self) -> JobName:
@@ -91,6 +95,8 @@ def read(directory: str) -> Optional[Record]:
         _run_ids(found.get("after")),
         _text(found.get("batch")),
         _number(found.get("trials")),
+        _text(found.get("within")),
+        _number(found.get("restarts")) or 0,
     )
 
 
@@ -118,7 +124,7 @@ def put_aside(home: str, directory: str) -> None:
     next job cannot be told from it, as long as the scheduler knows both."""
     guild = rundir.guild_dir(directory)
     record = read(directory)
-    if record is not None and record.id:
+    if record is not None and record.id and not record.within:
         ids = [*earlier(directory), record.id]
         atomic.write_in(guild, EARLIER, "".join("%s\n" % each for each in ids[-_MOST:]))
     for name in (JOB, CLAIM, VERDICT, STOP, OUTPUT, TRIALS):

@@ -15,6 +15,7 @@ from rundirs import B, make
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.judging import looks, verdicts
 from guild_sync.agent.protocol import now
+from guild_sync.agent.running import stop
 from guild_sync.agent.scheduling import claims, face, records
 from guild_sync.agent.scheduling.face import JobState, SchedulerDown, Site
 from guild_sync.agent.scheduling.records import Instant, Record
@@ -26,6 +27,7 @@ RUNS = JobState("4711", face.RUNS, "RUNNING", nodes="n1")
 COMPLETING = RUNS._replace(word="COMPLETING")
 FAILED = JobState("4711", face.ENDED, "FAILED", face.FAILED, nodes="n1")
 CANCELLED = JobState("4711", face.ENDED, "CANCELLED", face.CANCELLED, nodes="n1")
+LOST = JobState("4711", face.ENDED, "NODE_FAIL", face.NODE, nodes="n1")
 CANCELLED_UNSTARTED = CANCELLED._replace(nodes="")
 
 
@@ -79,6 +81,10 @@ def began(run: Path, job: str = "4711", restarts: int = 0) -> None:
     claims.claim(str(run), claims.Claim(job, restarts))
     rundir.write_attr(str(run), "started", now())
     rundir.unmark(str(run), rundir.PENDING)
+    hold_on_node(run)
+
+
+def hold_on_node(run: Path) -> None:
     node = {"pid": 77, "start": 1, "boot": "another", "host": "n1", "namespace": 1, "flock": True}
     (run / ".guild" / "LOCK").write_text("77\n")
     (run / ".guild" / "LOCK.owner").write_text(json.dumps(node))
@@ -503,6 +509,59 @@ def test_what_has_begun_while_its_scheduler_was_asked_runs(
     scheduler.meanwhile = lambda: claims.claim(str(run), claims.Claim("4711", 1))
     look(home)
     assert status(run) == "running"
+
+
+@pytest.fixture
+def part(home: Path, run: Path) -> Path:
+    """A run that another has started within its job, on a node of which nothing is seen here."""
+    began(run, restarts=1)
+    found = make(home, B, {}, initialized=1)
+    claims.join(str(home), str(found), RUN)
+    hold_on_node(found)
+    return found
+
+
+def test_a_part_of_a_job_ends_with_it(home: Path, run: Path, part: Path, scheduler: Fake) -> None:
+    scheduler.jobs = [RUNS]
+    look(home)
+    assert (status(part), describe.summary(str(home), B)["machine"]) == ("running", "n1")
+    assert describe.summary(str(home), B)["job"] is None
+    # Its whole leaves word of its own end, and nobody of that of the part.
+    rundir.write_attr(str(run), "exit_status", 0)
+    # Another job of that name, as its whole was started again, is none of its.
+    scheduler.jobs = [LOST, RUNS._replace(id="4712")]
+    assert looks.look(str(home), [B]) == ""
+    assert status(part) == "running"
+    over_for(part, 60)
+    looks.look(str(home), [B])
+    assert end(part) == ("error", 1, "node n1 failed")
+    looks.look(str(home))
+    assert records.open_ids(str(home)) == []
+
+
+@pytest.mark.parametrize("is_waiting", [True, False])
+def test_a_part_of_a_job_that_is_started_again_has_ended(
+    home: Path, run: Path, part: Path, scheduler: Fake, is_waiting: bool
+) -> None:
+    scheduler.jobs = [WAITS if is_waiting else RUNS]
+    if not is_waiting:
+        assert claims.claim(str(run), claims.Claim("4711", 2)) == ""
+    look(home)
+    assert status(part) == "running", "it may have left word yet"
+    over_for(part, 60)
+    look(home)
+    assert end(part) == ("terminated", -15, "its job was started again")
+
+
+def test_a_part_of_a_job_is_ended_by_no_scheduler(home: Path, part: Path, scheduler: Fake) -> None:
+    """That would end all of its job."""
+    refused = stop.signal_runs(str(home), [B])["refused"]
+    assert refused == {B: "it is running on n1, and can be stopped there"}
+    # Nor has a person to: whether its machine is gone, its scheduler knows.
+    refused = stop.call_ended(str(home), [B])["refused"]
+    assert refused == {B: f"it runs in the job of run {RUN}, and ends with that"}
+    assert status(part) == "running"
+    assert scheduler.asked == []
 
 
 def test_a_runner_that_comes_back_finds_the_verdict(home: Path, run: Path, scheduler: Fake) -> None:

@@ -11,7 +11,9 @@ import pytest
 from little_slurm import A, LittleSlurm
 
 from guild_sync.agent.catalog import required
-from guild_sync.agent.protocol import Child, Job, RequirementForm, Value
+from guild_sync.agent.errors import AgentError
+from guild_sync.agent.protocol import Child, Job, RequirementForm, Value, now
+from guild_sync.agent.running import runner
 from guild_sync.agent.scheduling import claims, records
 from guild_sync.agent.staging import requirements, spawn, stage
 from guild_sync.agent.store import rundir
@@ -167,17 +169,53 @@ def test_its_runner_waits_until_this_machine_knows_that_it_is_over(site: Site) -
     assert (site.guild / "output").read_text() == "data of b\n"
 
 
-def test_what_is_missing_then_is_its_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.submitted(B)
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (None, "it is pending"),
+        (1, "it has ended with an error"),
+        (-15, "it has been terminated"),
+    ],
+)
+def test_a_run_that_it_has_waited_for_must_have_completed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, code: int | None, said: str
+) -> None:
+    """A scheduler that has forgotten a job, or was told to, lets those begin that wait for it."""
+    waiting = site.submitted(B)
     site.submit_train(prepare=B)
-    record = json.loads((site.guild / "JOB").read_text())
-    (site.guild / "JOB").write_text(json.dumps({**record, "after": ["../x", C, None]}))
-    job = site.become("2")
-    assert job.wait(60) == 1
-    said = f"guild: run {A} cannot start: it requires run {B}, which is pending\n"
-    assert (site.guild / "output").read_text() == said
+    if code is not None:
+        end(waiting, code)
     monkeypatch.setattr(claims, "SEEN", 0.1)
-    mine = records.read(str(site.run))
-    assert mine is not None and mine.after == (C,), "which is gone, and that is an end"
-    waits = claims.Allocation(mine._replace(after=(B,)), claims.Claim("2"))
-    waits.await_required(site.home)
+    allocation = claims.Allocation(site.record, claims.Claim("2"))  # type: ignore[arg-type]
+    assert claims.claim(str(site.run), claims.Claim("2")) == ""
+    assert runner.run(str(site.run), allocation=allocation) == 1
+    output = (site.guild / "output").read_text()
+    assert output == f"guild: run {A} cannot start: it requires run {B}, and {said}\n"
+    assert site.status == "error"
+
+
+def test_a_record_names_no_runs_but_by_their_ids(site: Site) -> None:
+    site.submit_train()
+    record = json.loads((site.guild / "JOB").read_text())
+    for after, found in ((["../x", C, None, 1], (C,)), (None, ()), ("x", ())):
+        (site.guild / "JOB").write_text(json.dumps({**record, "after": after}))
+        assert site.record is not None
+        assert site.record.after == found
+
+
+def test_a_run_that_was_made_for_one_which_has_failed_meanwhile_is_not_submitted(
+    site: Site,
+) -> None:
+    """As while packages were installed for it."""
+    waiting = site.submitted(B)
+    site.make_run(A, TRAIN, "train", prepare=B)
+    rundir.write_attr(str(waiting), "stopped", now())
+    end(waiting, 1)
+    with pytest.raises(AgentError, match=f"it requires run {B}, which has just failed") as error:
+        spawn.submit(site.home, A, site.form())
+    assert error.value.kind == "unmet"
+    assert (site.record, site.jobs) == (None, [])
+    # Made anew for it, by somebody who knows that, it takes what there is.
+    rundir.mark(str(site.run), rundir.PENDING)
+    spawn.submit(site.home, A, site.form())
+    assert site.jobs == ["2"]

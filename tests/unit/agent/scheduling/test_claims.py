@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from little_slurm import LittleSlurm
+from little_slurm import A, LittleSlurm
 
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import ENDED_BY, IN_JOB, Value
@@ -223,16 +223,31 @@ def test_in_a_job_a_run_has_what_the_scheduler_gives_it(slurm: LittleSlurm) -> N
 
 
 def test_a_queue_in_a_job_starts_the_staged_runs_of_its_home(slurm: LittleSlurm) -> None:
-    """They are processes of the job, and no jobs."""
+    """They are processes of the job, and parts of it: it is looked at for their ends, too."""
     other = "b" * 32
     stage.stage(slurm.home, other, "package:gpkg.demo 1.0 '' op", {}, {"argv": ["true"]})
     stage.mark_staged(slurm.home, other)
     slurm.make(builtin="queue", args=["1", "yes"])
     slurm.submit()
-    assert ended(slurm.become("1")) == (0, "")
+    assert ended(slurm.become("1", SLURM_RESTART_COUNT="2")) == (0, "")
     there = rundir.run_dir(slurm.home, other)
     assert rundir.status(there).text == "completed"
-    assert not rundir.is_job(there)
+    part, record = records.read(there), slurm.record
+    assert record is not None
+    assert part == record._replace(within=A, restarts=2)
+    assert {*records.open_ids(slurm.home)} == {A, other}
+    # Started again it may be a part of the same job.
+    records.put_aside(slurm.home, there)
+    assert (records.read(there), records.earlier(there)) == (None, [])
+
+
+@pytest.mark.parametrize("of", ["", "x", "../../x", "c" * 32])
+def test_a_run_whose_surroundings_name_no_job_is_a_part_of_none(
+    slurm: LittleSlurm, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    monkeypatch.setenv("GUILD_JOB_OF", of)
+    assert runner.run(str(slurm.run)) == 0
+    assert slurm.record is None
 
 
 def test_a_runs_lock_is_waited_for_and_then_taken_from_a_machine_that_cannot_be_asked(
