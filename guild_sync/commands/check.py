@@ -6,8 +6,9 @@ Usage:
 Without -r: this machine, its config file, and the names of its remotes, which are not
 asked. With -r: this machine, and the remote. For that guild connects to it anew, which
 shows its host key, its server and the cipher, and then uses the connection that is kept open,
-whose round trip and speed it measures with some MB each way. Where 'guild remote login' has
-opened one, that alone is used.
+whose round trip and speed it measures with some MB each way. 'lanes' is how many rsyncs
+copy large files side by side, 'compression' what is compressed on its way, as far as it is known
+now. Where 'guild remote login' has opened a connection, that alone is used.
 
 Options:
   -r, --remote NAMES

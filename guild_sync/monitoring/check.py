@@ -35,9 +35,10 @@ from guild_sync.monitoring import probe as probing
 from guild_sync.monitoring import speed
 from guild_sync.output import terminal
 from guild_sync.output.formats import open_since, size
+from guild_sync.rsync import channels, packing
 from guild_sync.rsync.argv import LEAST_VERSION
 from guild_sync.rsync.failures import WRONG_PATH
-from guild_sync.transport import connection, question, ssh, ssh_failures
+from guild_sync.transport import connection, known, question, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
 LOW_INODES = 10_000
@@ -192,7 +193,12 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
         raise _TheWayIsBarred from None
     yield Line("agent", f"guild {__version__}, the same as here")
     yield _clock(host)
-    yield from _speed(speed.measure(host.remote))
+    if ssh.is_connected(host.remote):
+        yield from _speed(speed.measure(host.remote))
+    else:  # each amount would be as slow as a login
+        for name in ("round trip", "speed"):
+            yield Line(name, "not measured: no connection is kept open")
+    yield from _copies(host.remote)
 
 
 def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
@@ -207,7 +213,9 @@ def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
     another = "; for another you would have to log in"
     yield Line("connection", f"reused: one was open{another * needs_you}" if reused else "new")
     yield Line("ssh server", probe.server or "it does not tell its version")
-    yield Line("cipher", probe.cipher or "ssh does not tell it")
+    cipher = probe.cipher or "ssh does not tell it"
+    # The one that was open may be older than what is known of the processors.
+    yield Line("cipher", f"{cipher}, of a new connection" if reused else cipher)
     if not needs_you:
         yield _login_shell(probe.printed)
 
@@ -249,7 +257,7 @@ def _speed(found: speed.Speed) -> Iterator[Line]:
     """The line to the remote. What could not be measured is no fault: it is slow, and no more."""
     slow = f"not measured within {speed.SECONDS:.0f} s"
     if (seconds := found.round_trip) is None:
-        yield Line("round trip", slow)
+        yield Line("round trip", f"not measured within {channels.SECONDS:.0f} s")
     else:
         ms = round(seconds * 1000, 1)
         yield Line("round trip", f"{ms} ms", figures={"milliseconds": ms})
@@ -257,6 +265,17 @@ def _speed(found: speed.Speed) -> Iterator[Line]:
     rates = {way: round(rate / 1e6, 2) for way, rate in ways.items() if rate is not None}
     told = [f"{f'{rates[way]} MB/s' if way in rates else slow} {way} there" for way in ways]
     yield Line("speed", ", ".join(told), figures={f"{way}_mb_s": r for way, r in rates.items()})
+
+
+def _copies(remote: Remote) -> Iterator[Line]:
+    """How files come from the remote and go there, by what is known of it now."""
+    lanes = channels.lanes(remote, (channels.LEAST_BYTES,) * 2)()
+    text = f"up to {lanes} rsyncs side by side, for large files" if lanes > 1 else "one rsync"
+    given = "" if remote.lanes is None else ", as 'lanes' says"
+    yield Line("lanes", f"{text}{given}", figures={"rsyncs": lanes})
+    down, up = (packing.in_words(remote, way) for way in known.WAYS)
+    both = down if down == up else f"from there {down}; to there {up}"
+    yield Line("compression", both)
 
 
 def _clock(host: Host) -> Line:

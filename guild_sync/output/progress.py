@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from guild_sync.output.formats import size
 from guild_sync.rsync.output import Figures, OnProgress
 
 if TYPE_CHECKING:
@@ -35,11 +36,9 @@ class _Board:
             return self._drawn.add_task(text, total=1.0, figures="")
 
     def update(self, line: TaskID, figures: Figures) -> None:
-        from rich.filesize import decimal
-
         drawn = self._drawn
         if drawn is not None:
-            text = f"{decimal(figures.bytes)}  {figures.speed}  {figures.left}"
+            text = f"{size(figures.bytes)}  {figures.speed}  {figures.left}"
             drawn.update(line, completed=figures.part, figures=text)
 
     def remove(self, line: TaskID) -> None:

@@ -19,7 +19,7 @@ WINDOW = 1 << 21  # bytes that a channel carries for each round trip
 FASTEST = 4e8  # bytes a second that ciphers let through
 MOST_LANES = 4  # where the remote's settings say nothing
 LEAST_BYTES = 1 << 25  # of large files: with less, a lane takes longer to begin than it saves
-_SECONDS = 3.0  # for a word there and back; one that takes longer tells nothing
+SECONDS = 3.0  # for a word there and back; one that takes longer tells nothing
 _WORDS = 4  # of which the first one waits for the program there
 _LEAST_RATE = 512  # bytes a second: rsync takes no lower limit
 _UNITS = "BKMGTP"  # each a thousand times the one before where it ends with a B, else 1024 times
@@ -94,14 +94,14 @@ def _measured(remote: Remote) -> float | None:
         return None
     joined = background.begun(lambda: watched.join(joins, theirs))
     with ours:
-        ours.settimeout(_SECONDS)
+        ours.settimeout(SECONDS)
         try:
             times = [_echo(ours, b"%d\n" % number) for number in range(_WORDS)]
         except OSError:
             return None
     seconds = min(times[1:])
     if seconds < WINDOW / FASTEST:  # one rsync follows, and this channel may be the only one
-        wait([joined], _SECONDS)
+        wait([joined], SECONDS)
     return seconds
 
 
@@ -112,7 +112,7 @@ def _echo(connection: socket.socket, word: bytes) -> float:
     last = b""
     while not last.endswith(word):
         chunk = connection.recv(4096)
-        if not chunk or time.monotonic() > began + _SECONDS:
+        if not chunk or time.monotonic() > began + SECONDS:
             raise TimeoutError
         last = (last + chunk)[-len(word) :]
     return time.monotonic() - began

@@ -78,7 +78,8 @@ def _sum(parts: Sequence[tuple[Figures, int | None]]) -> Figures:
     total = sum(
         whole or (figures.bytes / figures.part if figures.part else 0) for figures, whole in parts
     )
-    speed = sum(_rate(figures.speed) for figures, _ in parts if figures.part < 1)
+    going = [figures for figures, _ in parts if figures.part < 1]
+    speed = sum(_rate(figures.speed) for figures in going or [figures for figures, _ in parts])
     left = int((total - done) / speed) if total > done and speed else 0
     shown = f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
     return Figures(done, min(1.0, done / total) if total else 0.0, _shown(speed), shown)

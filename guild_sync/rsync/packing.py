@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from guild_sync.agent.protocol import State
-from guild_sync.config.remotes import AUTO, FAST, Remote
+from guild_sync.config.remotes import AUTO, FAST, YES, Remote
 from guild_sync.transport import known, programs
 
 # Bytes a second, of two cores that do all that both ends do: 64 MB of logs in 0.3 s, of less
@@ -34,6 +34,20 @@ def may_pack(remote: Remote, way: known.Way = "from", *, often: bool = False) ->
     if often and not (there and 0 < there[way] < SLOW_LINE):
         return False
     return programs.rsync_has_zstd()
+
+
+def in_words(remote: Remote, way: known.Way) -> str:
+    """What becomes of files on that way, as `guild check` says it."""
+    if remote.compress != AUTO:
+        return "all is compressed" if remote.compress == YES else "none is compressed"
+    there = known.known_of(remote)
+    if there is None:
+        return "not known yet"
+    if not (there["zstd"] and programs.rsync_has_zstd()):
+        return f"none is compressed: rsync {'here' if there['zstd'] else 'there'} has no zstd"
+    if not may_pack(remote, way):
+        return f"none is compressed: a copy had {there[way] / 1e6:.0f} MB/s"
+    return "what packs well is compressed"
 
 
 def packing(remote: Remote, states: Iterable[State], way: known.Way = "from") -> Remote:

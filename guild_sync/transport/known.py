@@ -21,6 +21,7 @@ from guild_sync.config.remotes import Remote
 _MOST_BYTES = 1 << 12
 _KEPT = 7 * 24 * 3600  # seconds; an rsync there may be another one by then
 Way = Literal["from", "to"]
+WAYS: tuple[Way, Way] = ("from", "to")
 # What a machine has, and the bytes a second that came from there and went there; 0: not known.
 Machine = TypedDict(
     "Machine", {"aes": bool, "zstd": bool, "from": float, "to": float, "since": float}

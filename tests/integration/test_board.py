@@ -9,7 +9,7 @@ from support import Guild, Server, imported_by, wait_until
 from terminal import Terminal
 from test_fleet import slow_remotes
 
-FIGURES = r"from {} +━*[^━\n]*━* +[\d.]+ [kM]?B(?:ytes)?  [\d.]+[kMG]B/s  \d+:\d\d:\d\d"
+FIGURES = r"from {} +━*[^━\n]*━* +[\d.]+[KM]?  [\d.]+[kMG]B/s  \d+:\d\d:\d\d"
 
 
 def plain(text: str) -> str:

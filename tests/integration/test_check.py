@@ -35,6 +35,8 @@ THERE = [
         "clock",
         "round trip",
         "speed",
+        "lanes",
+        "compression",
         "Python",
         "rsync",
         "guild home",
@@ -209,10 +211,15 @@ def test_the_connection_is_new_and_then_reused(
         guild.configure(x=fresh.keys(there))
         assert checked(guild, "-r", "x")["x"]["connection"][1] == "new"
         found = checked(guild, "-r", "x")["x"]
+        guild.configure(x=fresh.keys(there, ssh_options=["ControlPersist=no"]))
+        alone = checked(guild, "-r", "x")["x"]
+    assert alone["round trip"] == alone["speed"], "no login is taken for what a byte takes"
+    assert alone["speed"][1] == "not measured: no connection is kept open"
+    assert alone["lanes"][1] == "one rsync"
     assert found["connection"][1] == "reused: one was open"
     assert found["host key"][1].startswith("known: "), "seen on a connection made for that"
     if has_aes():  # of both ends, which are one machine: it was asked the first time
-        assert found["cipher"][1] == "aes128-gcm@openssh.com"
+        assert found["cipher"][1] == "aes128-gcm@openssh.com, of a new connection"
 
 
 def test_a_remote_that_is_down_shows_what_is_known(

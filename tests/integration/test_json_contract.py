@@ -83,7 +83,11 @@ CHECK = {
     "hint": "text or nothing",
     "figures": "mapping or nothing",
 }
-FIGURES = {"round trip": {"milliseconds"}, "speed": {"from_mb_s", "to_mb_s"}}
+FIGURES = {
+    "round trip": {"milliseconds"},
+    "speed": {"from_mb_s", "to_mb_s"},
+    "lanes": {"rsyncs"},
+}
 REMOTE = dict.fromkeys(("name", "type", "host", "description"), "text")
 ASKED_REMOTE = {
     **REMOTE,

@@ -44,7 +44,7 @@ def test_what_does_not_answer_is_not_measured(
     ssh: Ssh, lines: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed, "SECONDS", 0.5)
-    monkeypatch.setattr(channels, "_SECONDS", 0.5)
+    monkeypatch.setattr(channels, "SECONDS", 0.5)
     assert speed.measure(ssh(lines)) == speed.Speed(None, None, None)
 
 
@@ -52,7 +52,7 @@ def test_what_sends_without_an_end_is_not_measured(
     ssh: Ssh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed, "SECONDS", 0.5)
-    monkeypatch.setattr(channels, "_SECONDS", 0.5)
+    monkeypatch.setattr(channels, "SECONDS", 0.5)
     assert speed.measure(ssh("exec yes")) == speed.Speed(None, None, None)
 
 

@@ -374,6 +374,7 @@ def test_the_progress_of_several_is_shown_as_that_of_one() -> None:
     assert seen[-1] == Figures(2 << 20, 0.5, "1.00MB/s", "0:00:02")
     lane(Figures(3 << 20, 1.0, "1.00MB/s", "0:00:00"))
     assert seen[-1].part == 1.0
+    assert seen[-1].speed == "1.50MB/s", "what has ended did not stand still"
 
 
 @pytest.mark.parametrize("speed", ["", "??", "0.00kB/s", "1,5kB/s", "12B/s", "9.99TB/s"])

@@ -88,3 +88,17 @@ def test_a_copy_that_is_small_tells_nothing_of_the_line() -> None:
     there = known.known_of(GPU)
     assert there is not None
     assert there["from"] == 1e7
+
+
+def test_what_is_compressed_and_why_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert packing.in_words(GPU, "from") == "what packs well is compressed"
+    packing.note_copy(GPU, 100_000_000, 1.0)
+    assert packing.in_words(GPU, "from") == "none is compressed: a copy had 100 MB/s"
+    assert packing.in_words(GPU, "to") == "what packs well is compressed"
+    assert packing.in_words(GPU._replace(compress="yes"), "from") == "all is compressed"
+    assert packing.in_words(GPU._replace(compress="no"), "to") == "none is compressed"
+    assert packing.in_words(Remote("other", "ssh", host="other"), "to") == "not known yet"
+    monkeypatch.setattr(programs, "rsync_has_zstd", lambda: False)
+    assert packing.in_words(GPU, "to") == "none is compressed: rsync here has no zstd"
+    known.note(GPU, {"aes": True, "zstd": False})
+    assert packing.in_words(GPU, "to") == "none is compressed: rsync there has no zstd"
