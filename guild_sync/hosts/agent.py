@@ -457,11 +457,24 @@ class AgentClient(ABC):
         wait_free: bool = False,
     ) -> protocol.Started:
         """Start a run, or, where runs are jobs of a scheduler, have it be one."""
-        sent = dict(secrets or {})
         if self.scheduler is not None:
-            return self.ask(Functions.submit, run_id=run_id, scheduler=self.scheduler, secrets=sent)
+            return self.submit(run_id, self.scheduler, secrets)
         return self.ask(
-            Functions.start, run_id=run_id, run_dir=run_dir, secrets=sent, wait_free=wait_free
+            Functions.start,
+            run_id=run_id,
+            run_dir=run_dir,
+            secrets=dict(secrets or {}),
+            wait_free=wait_free,
+        )
+
+    def submit(
+        self,
+        run_id: RunId,
+        scheduler: protocol.SchedulerForm,
+        secrets: Mapping[str, str] | None = None,
+    ) -> protocol.Started:
+        return self.ask(
+            Functions.submit, run_id=run_id, scheduler=scheduler, secrets=dict(secrets or {})
         )
 
     def signal_runs(self, ids: Sequence[RunId], how: str) -> protocol.Changed:

@@ -1,6 +1,6 @@
 """Runs that are jobs of a scheduler: submitted once, asked after, ended.
 
 What a scheduler is to all others has its face in `face`; which job a run is, `records` knows. What
-a job can ask for is read by `options`. `submitting` has a run be a job, `claims` is what its
-runner knows of that.
+a job can ask for is read by `options`. `submitting` has a run be a job, `arrays` the trials of
+a batch, `claims` is what the runner of one knows of that.
 """
