@@ -30,6 +30,7 @@ _FIELDS = 9
 _ACCOUNTED = "JobIDRaw,JobID,State,ExitCode,NodeList,Submit"
 
 _ID = re.compile(r"[0-9]{1,18}(?:_[0-9]{1,9})?\Z")
+_FAILS = re.compile(r"slurm_load_jobs error|squeue: fatal")
 _NOT_CANCELLED = "Kill job error on job id"
 # Of a job that is over, or that nobody knows: there is nothing to be ended.
 _OVER = re.compile(r"Invalid job id|already complet", re.I)
@@ -79,7 +80,8 @@ class Slurm(face.Scheduler):
 
     def query(self) -> Dict[JobName, List[JobState]]:
         said = self._ask(query_words(os.getuid(), self.site.clusters))
-        if said.code != 0:
+        # A site's wrapper may end well though squeue has failed.
+        if said.code != 0 or any(map(_FAILS.search, said.err.splitlines())):
             raise SchedulerDown(complaint(said))
         return jobs_of(said.out)
 
