@@ -80,8 +80,7 @@ class Slurm(face.Scheduler):
 
     def query(self) -> Dict[JobName, List[JobState]]:
         said = self._ask(query_words(os.getuid(), self.site.clusters))
-        # A site's wrapper may end well though squeue has failed.
-        if said.code != 0 or any(map(_FAILS.search, said.err.splitlines())):
+        if said.code != 0 or is_no_answer(said):
             raise SchedulerDown(complaint(said))
         return jobs_of(said.out)
 
@@ -206,6 +205,13 @@ def cancelled(said: Said) -> None:
     if any(DOUBT.search(line) or "contact" in line for line in left):
         raise SchedulerDown("; ".join(left))
     raise Refused("scancel: %s" % one_line("; ".join(left)))
+
+
+def is_no_answer(said: Said) -> bool:
+    """Whether squeue has failed and ends well: of a user whom the name service does not know for
+    now it tells no jobs and complains; and a site's wrapper may lose its exit status."""
+    has_failed = any(map(_FAILS.search, said.err.splitlines()))
+    return has_failed or (bool(complaints(said)) and "|" not in said.out)
 
 
 def jobs_of(text: str) -> Dict[JobName, List[JobState]]:
