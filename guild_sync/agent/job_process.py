@@ -30,7 +30,11 @@ def main(directory: str) -> int:
         return _left("this is job %s, and run %s is job %s" % (own.job, run_id, record.id))
     allocation = claims.Allocation(record, own)
     allocation.heed()
-    why = claims.claim(directory, own)
+    try:
+        why = claims.claim(directory, own)
+    except OSError as e:  # no room, say
+        print("guild: run %s is not started: %s" % (run_id, e.strerror), flush=True)
+        return 1
     if why:
         return _left("run %s is not started: %s" % (run_id, why))
     home = os.path.dirname(os.path.dirname(directory))

@@ -268,6 +268,14 @@ def test_a_slurmctld_that_is_down_changes_nothing(hpc: Hpc, guild: Guild) -> Non
     assert "failed since" in guild.ok("status").out
     stopped = guild("stop", running, "-r", "hpc", "-y")
     assert (stopped.code, "cannot ask the scheduler of hpc" in stopped.err) == (3, True)
+    # As where the name service has no word of the user for a moment: it ends well.
+    hpc.cluster.mend()
+    hpc.cluster.fault("squeue", before='set -- "${@/#--user=*/--user=1234567}"')
+    done = guild("runs", "-r", "hpc")
+    assert (done.code, done.err.splitlines()[0]) == (
+        3,
+        "guild: cannot ask the scheduler of hpc: Invalid user: 1234567",
+    )
     hpc.cluster.mend()
     assert guild.status(running) == "running (hpc)"
     guild.ok("sync")

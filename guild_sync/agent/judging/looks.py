@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -35,6 +36,8 @@ from . import batches, verdicts
 _SAME_LOOK = 2.0  # seconds
 # Where nobody can see who submits a run, that is over after so long.
 _SUBMITTING = 120  # seconds
+# Seconds after which accounting has heard of an end: what runs by it then, does so for ever.
+_ACCOUNTED = 600.0
 # Exit statuses that a signal to the operation may have left, as shells have them.
 _BY_SIGNAL = ("137", "143")
 # An expected start has moved if it has by so many seconds, and by this part of the time until then.
@@ -78,7 +81,6 @@ def look_once(home: str, ids: Optional[Collection[str]]) -> Optional[str]:
     at, said = _last.get(home, (0.0, None))
     if said is None or time.monotonic() - at > _SAME_LOOK:
         said = look(home, ids)
-        _last[home] = time.monotonic(), said
     return said
 
 
@@ -95,6 +97,7 @@ def look(home: str, ids: Optional[Collection[str]] = None) -> Optional[str]:
     if is_asked:
         for _, group in groupby(sorted(cases, key=_site), _site):
             said = _looked(home, list(group)) or said
+        _last[home] = time.monotonic(), said
     for directory in of_batches:
         batches.settle(home, directory)
     return said if is_asked else None
@@ -112,11 +115,15 @@ def _cases(home: str, run_id: str, of_batches: List[str]) -> Iterator[_Case]:
     directory = rundir.run_dir(home, run_id)
     guild = rundir.guild_dir(directory)
     if not os.path.isdir(directory):
-        records.forget(home, run_id)
-        return
+        return  # it may be in the trash, or on a disk that is not there for now
     record = records.read(directory)
-    if record is None or not is_own(directory):
+    if not is_own(directory):
         return  # it is just being made, or another login's, whose jobs are not asked for
+    if why := _why_of_none(directory, record):
+        verdicts.pass_verdict(directory, verdicts.End(1, why))
+        record = None
+    if record is None:
+        return
     if record.trials is not None:
         of_batches.append(directory)
         return
@@ -128,6 +135,19 @@ def _cases(home: str, run_id: str, of_batches: List[str]) -> Iterator[_Case]:
         return
     claim = claims.read(directory)
     yield _Case(run_id, directory, record, code, inside.exists(guild, rundir.PENDING), claim)
+
+
+def _why_of_none(directory: str, record: Optional[Record]) -> str:
+    """Why the run is no job, whatever its scheduler says, and will never be begun; else nothing."""
+    if record is not None:
+        return "its job is that of %s" % record.folder if record.is_of_another(directory) else ""
+    try:
+        inside.read(rundir.guild_dir(directory), JOB, 1)
+    except OSError:
+        return ""  # nothing is known of it for now
+    is_let_be = claims.read(directory) is not None or submitting.is_submitting(directory)
+    # Its job finds so, too (agent/job_process.py). What has begun writes its own end.
+    return "" if is_let_be or records.read(directory) else "unknown: .guild/JOB cannot be read"
 
 
 def is_own(directory: str) -> bool:
@@ -175,27 +195,41 @@ class _Look:
         self._home = home
         self._scheduler = scheduler
         self._found = found
+        self._fault: Optional[OSError] = None
 
     def judge(self, cases: Sequence[_Case]) -> None:
+        """Write down of each run what is known by the answer. A run that cannot be written to keeps
+        no other waiting: its OSError is raised when all are done."""
         hopeless: List[Tuple[_Case, JobState]] = []
         vanished: List[_Case] = []
         for case in cases:
             job = self._job_of(case)
-            if job is None:
-                if not case.is_being_submitted and self._is_over(case, case.record.seen):
-                    vanished.append(case)
-            elif verdicts.is_hopeless(job):
-                hopeless.append((case, job))
-            elif job.phase != ENDED:
-                self._goes_on(case, job)
-            elif self._is_over(case, job):
-                self._end(case, job)
+            with self._by_itself():
+                if job is None:
+                    if not case.is_being_submitted and self._is_over(case, case.record.seen):
+                        vanished.append(case)
+                elif verdicts.is_hopeless(job):
+                    hopeless.append((case, job))
+                elif job.phase != ENDED:
+                    self._goes_on(case, job)
+                elif self._is_over(case, job):
+                    self._end(case, job)
+        if vanished:
+            self._end_vanished(vanished)
         if hopeless:
             self._scheduler.cancel([job.id for _, job in hopeless])
             for case, job in hopeless:
-                self._end(case, job)
-        if vanished:
-            self._end_vanished(vanished)
+                with self._by_itself():
+                    self._end(case, job)
+        if self._fault is not None:
+            raise self._fault
+
+    @contextmanager
+    def _by_itself(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as e:
+            self._fault = self._fault or e
 
     def _job_of(self, case: _Case) -> Optional[JobState]:
         """Which of the jobs with the run's name is its own; None where none is.
@@ -210,7 +244,7 @@ class _Look:
         if case.record.task is not None:
             array, task = self._scheduler.array_id, case.record.task
             named = [j._replace(id=self._scheduler.task_id(array(j.id), task)) for j in named]
-        found = [j for j in named if j.id not in earlier]
+        found = [j for j in named if j.id == known or not records.is_earlier(j, earlier)]
         own = [j for j in found if j.id == known] if known else found
         if case.record.within:
             return _as_of_part(case, own[-1]) if own else None
@@ -248,13 +282,17 @@ class _Look:
         ids = [case.record.id for case in unseen if case.record.id]
         history = self._scheduler.history(ids) if ids else {}
         for case in cases:
-            job = history.get(case.record.id, case.record.seen)
-            if case not in unseen or job is None or job.phase == ENDED:
-                self._end(case, job)
-            elif case.record.id in history:
-                _note(case, job)  # accounting has not heard of its end, or it is not over
-            else:
-                self._end(case, None)
+            seen, told = case.record.seen, history.get(case.record.id)
+            if told is not None and not _is_the_same(case.record, told):
+                told = None
+            with self._by_itself():
+                if case not in unseen:
+                    self._end(case, seen)
+                elif told is not None and told.phase != ENDED and not _is_late(case.record):
+                    # Accounting has not heard of its end, or it is not over.
+                    _note(case, told, case.record.over)
+                else:
+                    self._end(case, told if told is not None and told.phase == ENDED else None)
 
     def _end(self, case: _Case, job: Optional[JobState]) -> None:
         """Write the end of a run whose job is over, or why it has the one that it has."""
@@ -287,11 +325,24 @@ def _as_of_part(case: _Case, job: JobState) -> JobState:
 def _note(case: _Case, job: Optional[JobState], over: Optional[records.Instant] = None) -> None:
     """Write down the scheduler's last word of a job, where that has changed: it is copied then."""
     record = case.record
-    known = record._replace(id=job.id if job else record.id, seen=job, over=over)
+    known = record._replace(id=(job and job.id) or record.id, seen=job, over=over)
     if known.id == record.id and over == record.over and not _has_changed(record.seen, job):
         return
     if case.is_as_it_was:
         records.write(case.directory, known, flushed=False)
+
+
+def _is_the_same(record: Record, told: JobState) -> bool:
+    """Whether accounting means the run's job, and none to which its id was given again."""
+    before = record.seen.submitted if record.seen else None
+    if before is None or told.submitted is None or before == told.submitted:
+        return True
+    return record.requeue and before < told.submitted
+
+
+def _is_late(record: Record) -> bool:
+    """Whether accounting, which knows a job that its scheduler does not, will hear of no end."""
+    return record.over is not None and verdicts.seconds_since(record.over) >= _ACCOUNTED
 
 
 def _has_changed(seen: Optional[JobState], job: Optional[JobState]) -> bool:

@@ -26,12 +26,19 @@ class _Job(NamedTuple):
     waits: bool
     claim: Optional[Claim]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its scheduler knows the job, by its name too: an id may be another's now."""
+        return self.record.over is None
+
 
 def stop(home: str, ids: Sequence[str], how: str) -> Changed:
     """Tell runs that are jobs to end, in one of the ways that a run ends.
 
     One that waits has ended then. Raises AgentError (kind "scheduler") where nobody can be told.
     """
+    if down := looks.look_once(home, ids):
+        raise AgentError(down, kind="scheduler")
     refused: Dict[str, str] = {}
     jobs: Dict[str, _Job] = {}
     of_batches = {run_id: each for run_id in ids if (each := _trials(home, run_id)) is not None}
@@ -97,13 +104,13 @@ def _tell(home: str, jobs: Sequence[_Job], how: str) -> None:
     site = jobs[0].record
     try:
         scheduler = records.scheduler(site.scheduler, site.site)
-        if waiting:
-            scheduler.cancel([job.record.id for job in waiting])
-        if running:
+        if ids := [job.record.id for job in waiting if job.is_known]:
+            scheduler.cancel(ids)
+        if ids := [job.record.id for job in running if job.is_known]:
             # The runner alone at first, which writes down how its operation ends; then all that
             # the job is; and the runner, where it does not end by that.
             signal = {TERM: "TERM", KILL: ""}.get(how, "KILL")
-            scheduler.cancel([job.record.id for job in running], signal)
+            scheduler.cancel(ids, signal)
     except (SchedulerDown, AgentError) as e:
         for job in marked:
             rundir.unmark(job.directory, STOP)
@@ -119,10 +126,10 @@ def _tell(home: str, jobs: Sequence[_Job], how: str) -> None:
 
 def _end(home: str, job: _Job) -> None:
     """Write the end of a run that waited, and whose runner has not begun meanwhile."""
-    over = (job.record.seen or JobState(job.record.id, ENDED, ""))._replace(
-        phase=ENDED, word="CANCELLED", how=CANCELLED, reason="", starts=None
-    )
-    records.write(job.directory, job.record._replace(seen=over), flushed=False)
+    over = job.record.seen or JobState(job.record.id, "", "")
+    if over.phase != ENDED:
+        over = over._replace(phase=ENDED, word="CANCELLED", how=CANCELLED, reason="", starts=None)
+        records.write(job.directory, job.record._replace(seen=over), flushed=False)
     end = verdicts.end_of(job.record, over, began=False, directory=job.directory)
     verdicts.pass_verdict(job.directory, end)
     records.forget(home, job.run_id)

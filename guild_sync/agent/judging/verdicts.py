@@ -119,9 +119,12 @@ def last_words(directory: str) -> str:
         fd = inside.open_file(rundir.guild_dir(directory), OUTPUT)
     except OSError:
         return ""
-    with os.fdopen(fd, "rb") as file:
-        file.seek(max(0, os.fstat(fd).st_size - _TAIL))
-        text = file.read(_TAIL).decode("utf-8", "replace")
+    try:
+        text = os.pread(fd, _TAIL, max(0, os.fstat(fd).st_size - _TAIL)).decode("utf-8", "replace")
+    except OSError:  # no file: a FIFO, or a folder
+        return ""
+    finally:
+        os.close(fd)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     shown = (c if c.isprintable() else "?" for c in (lines or [""])[-1])
     return "".join(shown)[: NAME_LENGTH - 40]

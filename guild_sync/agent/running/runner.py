@@ -107,6 +107,8 @@ def run(
         state = rundir.status(directory).text
         if state != only if only else state not in WAITING:
             raise AgentError("run %s was started already" % _id(directory), kind="busy")
+        if state == "staged" and rundir.is_job(directory):
+            _be_no_job(directory)
         wait = _Wait(directory, echo, on_wait) if on_wait else None
         try:
             if allocation:
@@ -141,6 +143,13 @@ def _join(directory: str) -> None:
         claims.join(_home_of(directory), directory, run_id)
     except OSError:  # as on a full disk: it is not looked at
         pass
+
+
+def _be_no_job(directory: str) -> None:
+    """Have a run be none of a scheduler that it was elsewhere, as what an archive has brought."""
+    from ..scheduling import records  # most runs are no jobs
+
+    records.put_aside(_home_of(directory), directory)
 
 
 class _Wait:

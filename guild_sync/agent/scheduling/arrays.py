@@ -123,7 +123,8 @@ def _write_down(batch: _Batch, arrays: Sequence[Sequence[str]]) -> None:
     for array in arrays:
         of_array = of_batch._replace(name=records.name_of(array[0]), at=now())
         for task, run_id in enumerate(array):
-            records.write(batch.trial(run_id), of_array._replace(task=task), flushed=False)
+            trial = batch.trial(run_id)
+            records.write(trial, of_array._replace(task=task, folder=trial), flushed=False)
             records.expect(batch.home, run_id)
     inside.flush([batch.directory, batch.home])
     count = sum(map(len, arrays))

@@ -103,6 +103,7 @@ def join(home: str, directory: str, run_id: str) -> None:
         time=record.time,
         within=run_id,
         restarts=claimed.restarts,
+        folder=directory,
     )
     records.expect(home, os.path.basename(directory))
     records.write(directory, part, flushed=False)

@@ -89,7 +89,8 @@ class Pbs(face.Scheduler):
         It would tell of all jobs of a site, in full.
         """
         said = self._said("qselect", "-u", _login())
-        if said.code != 0:
+        # A site's wrapper may end well though qselect has failed.
+        if said.code != 0 or NO_CONNECTION.search(said.err):
             raise SchedulerDown(complaint(said))
         ids = [line.strip() for line in said.out.splitlines() if ID.match(line.strip())]
         return by_name(self._jobs(ids))

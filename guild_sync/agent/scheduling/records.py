@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from importlib import import_module
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from ..errors import AgentError
 from ..protocol import PBS, RUN_ID, SLURM, Value, now
@@ -24,6 +25,8 @@ MAX_BYTES = 1 << 16
 _CLASSES: Dict[str, Tuple[str, str]] = {SLURM: (".slurm", "Slurm"), PBS: (".pbs", "Pbs")}
 _PREFIX = "guild-"
 _MOST = 100  # jobs of earlier starts: a scheduler has forgotten what is older
+_WHOLE = re.compile(r"[0-9]{1,15}\Z")
+_LARGEST = 1 << 60  # of the numbers in a record: what is larger is none, and no float
 
 
 class Instant(NamedTuple):
@@ -57,10 +60,19 @@ class Record(NamedTuple):
     # often its job had been started again when this one began.
     within: str = ""
     restarts: int = 0
+    folder: str = ""  # the run's directory, as its job knows it
 
     @property
     def key(self) -> JobName:
         return self.name, self.task
+
+    def is_of_another(self, directory: str) -> bool:
+        """Whether the job is that of another run, of which this one is a copy: a guild home was
+        copied while it waited or ran."""
+        try:
+            return bool(self.folder) and not os.path.samefile(self.folder, directory)
+        except (OSError, ValueError):
+            return False  # it was moved, or is not seen here by that path
 
 
 def name_of(run_id: str) -> str:
@@ -76,8 +88,8 @@ def is_ours(name: str) -> bool:
 def read(directory: str) -> Optional[Record]:
     """The job that a run is; None where it is none, or where that cannot be read."""
     found = inside.read_mapping(rundir.guild_dir(directory), JOB, MAX_BYTES)
-    scheduler, name, at = (found.get(key) for key in ("scheduler", "name", "at"))
-    if not (isinstance(scheduler, str) and isinstance(name, str) and isinstance(at, int)):
+    scheduler, name, at = found.get("scheduler"), found.get("name"), _number(found.get("at"))
+    if not (isinstance(scheduler, str) and isinstance(name, str) and at is not None):
         return None
     site = rundir.mapping(found.get("site"))
     return Record(
@@ -97,6 +109,7 @@ def read(directory: str) -> Optional[Record]:
         _number(found.get("trials")),
         _text(found.get("within")),
         _number(found.get("restarts")) or 0,
+        _text(found.get("folder")),
     )
 
 
@@ -120,13 +133,15 @@ def write(directory: str, record: Record, flushed: bool = True) -> None:
 
 
 def put_aside(home: str, directory: str) -> None:
-    """Have the run be no job any more; of what it was, the id is kept: by its name alone the
-    next job cannot be told from it, as long as the scheduler knows both."""
+    """Have the run be no job any more; of what it was, the id is kept, and when it was submitted:
+    by its name alone the next job cannot be told from it, as long as the scheduler knows both."""
     guild = rundir.guild_dir(directory)
     record = read(directory)
     if record is not None and record.id and not record.within:
-        ids = [*earlier(directory), record.id]
-        atomic.write_in(guild, EARLIER, "".join("%s\n" % each for each in ids[-_MOST:]))
+        submitted = record.seen.submitted if record.seen else None
+        jobs = [*{**earlier(directory), record.id: submitted}.items()]
+        lines = ("%s %s\n" % (job, "" if at is None else at) for job, at in jobs[-_MOST:])
+        atomic.write_in(guild, EARLIER, "".join(lines))
     for name in (JOB, CLAIM, VERDICT, STOP, OUTPUT, TRIALS):
         inside.remove(guild, name)
     forget(home, os.path.basename(directory))
@@ -144,9 +159,17 @@ def write_trials(directory: str, ids: Sequence[str]) -> None:
     atomic.write_in(rundir.guild_dir(directory), TRIALS, text)
 
 
-def earlier(directory: str) -> List[str]:
-    """The ids of the jobs that the run was before."""
-    return (rundir.read_text(rundir.guild_dir(directory), EARLIER) or "").split()
+def earlier(directory: str) -> Dict[str, Optional[int]]:
+    """The ids of the jobs that the run was before, and when each was submitted where known."""
+    lines = (rundir.read_text(rundir.guild_dir(directory), EARLIER) or "").splitlines()
+    found = (line.partition(" ") for line in lines)
+    return {job: int(at) if _WHOLE.match(at) else None for job, _, at in found}
+
+
+def is_earlier(job: JobState, before: Mapping[str, Optional[int]]) -> bool:
+    """Whether a job is one that the run was before, and none to which its id was given again."""
+    at = before.get(job.id)
+    return job.id in before and (at is None or job.submitted is None or job.submitted <= at)
 
 
 def scheduler(kind: str, site: Site) -> Scheduler:
@@ -197,7 +220,15 @@ def _text(value: Value) -> str:
 
 
 def _number(value: Value) -> Optional[int]:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if -_LARGEST < value < _LARGEST else None
+
+
+def _seconds(value: Value) -> Optional[float]:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return value if -_LARGEST < value < _LARGEST else None  # NaN is not
 
 
 def _run_ids(value: Value) -> Tuple[str, ...]:
@@ -207,8 +238,8 @@ def _run_ids(value: Value) -> Tuple[str, ...]:
 
 def _moment(value: Value) -> Optional[Instant]:
     found = rundir.mapping(value)
-    time, up = found.get("time"), found.get("up")
-    if not (isinstance(time, (int, float)) and isinstance(up, (int, float))):
+    time, up = _seconds(found.get("time")), _seconds(found.get("up"))
+    if time is None or up is None:
         return None
     return Instant(time, _text(found.get("boot")), up)
 

@@ -30,6 +30,7 @@ _FIELDS = 9
 _ACCOUNTED = "JobIDRaw,JobID,State,ExitCode,NodeList,Submit"
 
 _ID = re.compile(r"[0-9]{1,18}(?:_[0-9]{1,9})?\Z")
+_FAILS = re.compile(r"slurm_load_jobs error|squeue: fatal")
 _NOT_CANCELLED = "Kill job error on job id"
 # Of a job that is over, or that nobody knows: there is nothing to be ended.
 _OVER = re.compile(r"Invalid job id|already complet", re.I)
@@ -79,7 +80,7 @@ class Slurm(face.Scheduler):
 
     def query(self) -> Dict[JobName, List[JobState]]:
         said = self._ask(query_words(os.getuid(), self.site.clusters))
-        if said.code != 0:
+        if said.code != 0 or is_no_answer(said):
             raise SchedulerDown(complaint(said))
         return jobs_of(said.out)
 
@@ -204,6 +205,13 @@ def cancelled(said: Said) -> None:
     if any(DOUBT.search(line) or "contact" in line for line in left):
         raise SchedulerDown("; ".join(left))
     raise Refused("scancel: %s" % one_line("; ".join(left)))
+
+
+def is_no_answer(said: Said) -> bool:
+    """Whether squeue has failed and ends well: of a user whom the name service does not know for
+    now it tells no jobs and complains; and a site's wrapper may lose its exit status."""
+    has_failed = any(map(_FAILS.search, said.err.splitlines()))
+    return has_failed or (bool(complaints(said)) and "|" not in said.out)
 
 
 def jobs_of(text: str) -> Dict[JobName, List[JobState]]:

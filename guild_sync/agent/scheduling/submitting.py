@@ -77,6 +77,7 @@ def record_of(directory: str, form: SchedulerForm, wanted: Dict[str, Value]) -> 
         agent=os.path.basename(agent_argv()[-1]),
         requeue=wanted.get("requeue") is True,
         time=_limit(wanted),
+        folder=directory,
     )
 
 
@@ -176,8 +177,8 @@ def make_job(home: str, directory: str, record: Record) -> None:
     try:
         if rundir.status(directory).text not in WAITING:
             raise AgentError("run %s was started already" % run_id, kind="busy")
-        if rundir.is_job(directory):
-            records.put_aside(home, directory)
+        # Also what is left of a job of which no more is known, as of a run out of an archive.
+        records.put_aside(home, directory)
         rundir.mark(directory, rundir.PENDING)
         for mark in (rundir.STAGED, rundir.LOCK_IMPORTED):
             rundir.unmark(directory, mark)
@@ -269,7 +270,8 @@ def _found(work: Work, until: float) -> str:
         down = ""
         try:
             jobs = jobs_named(work.scheduler.query(), work.record.key)
-            ids = [work.own_id(job.id) for job in jobs if job.id not in earlier]
+            own = [job._replace(id=work.own_id(job.id)) for job in jobs]
+            ids = [job.id for job in own if not records.is_earlier(job, earlier)]
             if ids:
                 return ids[-1]
         except SchedulerDown as e:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -732,11 +733,149 @@ def test_a_run_that_is_no_job_has_none(home: Path, run: Path) -> None:
     assert (shown["job"], shown["waits"]) == (None, None)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"scheduler": 5}', "\0", "{" * 1000])
-def test_a_record_that_makes_no_sense_is_no_job(
+NO_RECORDS = ["", "[]", '{"scheduler": 5}', "\0", "{" * 1000]
+
+
+@pytest.mark.parametrize("text", NO_RECORDS)
+def test_a_record_that_makes_no_sense_ends_a_run_that_waits(
     home: Path, run: Path, scheduler: Fake, text: str
 ) -> None:
+    """As its job does, which finds none and is over; else nobody could end or remove it."""
     (run / ".guild" / "JOB").write_text(text)
     assert look(home) is None
     assert describe.summary(str(home), RUN)["job"] is None
+    assert end(run) == ("error", 1, "unknown: .guild/JOB cannot be read")
+    assert scheduler.asked == []
+
+
+@pytest.mark.parametrize("text", NO_RECORDS)
+def test_a_record_that_makes_no_sense_ends_nothing_that_runs(
+    home: Path, run: Path, scheduler: Fake, text: str
+) -> None:
+    began(run)
+    (run / ".guild" / "JOB").write_text(text)
+    assert look(home) is None
+    assert status(run) == "running"
+
+
+def test_what_cannot_be_read_for_now_ends_nothing(home: Path, run: Path, scheduler: Fake) -> None:
+    (run / ".guild" / "JOB").unlink()
+    (run / ".guild" / "JOB").symlink_to("nowhere")
+    assert look(home) is None
     assert status(run) == "pending"
+
+
+NO_NUMBERS = {"large": 10**400, "small": -(10**400), "nan": float("nan"), "inf": float("inf")}
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS.values(), "x", True, []], ids=[*NO_NUMBERS, *"xyz"])
+def test_numbers_of_a_record_that_are_none(
+    home: Path, run: Path, scheduler: Fake, value: Any
+) -> None:
+    """A run with them is over as soon as any other, and keeps no listing from being shown."""
+    began(run)
+    path = run / ".guild" / "JOB"
+    found = json.loads(path.read_text())
+    found["seen"] = dict.fromkeys(("starts", "submitted", "restarts"), value)
+    found["over"] = {"time": value, "up": value, "boot": "another"}
+    path.write_text(json.dumps(found))
+    assert look(home) == ""
+    over_for(run, 60)
+    assert look(home) == ""
+    assert status(run) == "error"
+    json.dumps(describe.summary(str(home), RUN), allow_nan=False)
+    path.write_text(json.dumps({**found, "at": value}))
+    assert describe.summary(str(home), RUN)["status"] == "error"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/etc", path)])
+def test_what_is_no_output_of_a_job_says_nothing(
+    home: Path, run: Path, scheduler: Fake, make: Callable[[Path], object]
+) -> None:
+    make(run / ".guild" / "job.out")
+    scheduler.jobs = [FAILED]
+    look(home)
+    over_for(run, 60)
+    assert look(home) == ""
+    assert end(run) == ("error", 1, "job could not start")
+
+
+def test_a_job_that_was_given_the_id_of_an_earlier_one_is_the_runs(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    """A scheduler that has lost its memory, and a run that was started again."""
+    scheduler.jobs = [WAITS._replace(submitted=100)]
+    look(home)
+    records.put_aside(str(home), str(run))
+    again = Record("slurm", Site(), records.name_of(RUN), now(), "4711")
+    records.write(str(run), again)
+    records.expect(str(home), RUN)
+    scheduler.jobs = [RUNS._replace(submitted=200)]
+    look(home)
+    assert seen(run) == scheduler.jobs[0]
+    # Where no answer told the id, it is known by when it was submitted.
+    for submitted, is_it in ((100, False), (200, True)):
+        records.write(str(run), again._replace(id="", at=now() - 10**9))
+        scheduler.jobs = [RUNS._replace(submitted=submitted)]
+        look(home)
+        assert (seen(run) == scheduler.jobs[0]) is is_it, submitted
+
+
+def test_accounting_of_a_job_that_was_given_its_id_is_not_its_own(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    scheduler.jobs = [RUNS._replace(submitted=100)]
+    began(run)
+    look(home)
+    scheduler.jobs = []
+    look(home)
+    for other in (RUNS, CANCELLED):
+        scheduler.accounted = {"4711": other._replace(submitted=200)}
+        over_for(run, 60)
+        look(home)
+        assert end(run) == ("error", 1, "unknown: job 4711 has ended and left no word")
+
+
+def test_what_runs_for_ever_by_accounting_alone_is_over(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    began(run)
+    scheduler.accounted = {"4711": RUNS}
+    look(home)
+    for seconds in (60, 500):
+        over_for(run, seconds)
+        look(home)
+        assert status(run) == "running", "accounting may be late"
+    over_for(run, 40)
+    look(home)
+    assert end(run) == ("error", 1, "unknown: job 4711 has ended and left no word")
+
+
+def test_a_run_that_cannot_be_written_to_keeps_no_other_waiting(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    others = [home / "runs" / (digit * 32) for digit in "0123456789"]
+    for other in others:
+        shutil.copytree(run, other)
+        record = Record("slurm", Site(), records.name_of(other.name), now(), other.name[:4])
+        records.write(str(other), record)
+        records.expect(str(home), other.name)
+    looks.look(str(home))
+    for each in (run, *others):
+        over_for(each, 60)
+    (run / ".guild" / "attrs").rmdir()
+    (run / ".guild" / "attrs").write_text("no folder")
+    assert looks.look(str(home)) == "what it says cannot be kept: Not a directory"
+    assert {status(other) for other in others} == {"error"}
+    assert status(run) == "pending"
+
+
+def test_a_run_that_is_not_there_for_now_is_looked_at_later(
+    home: Path, run: Path, scheduler: Fake
+) -> None:
+    run.rename(home / "elsewhere")
+    assert looks.look(str(home)) is None
+    (home / "elsewhere").rename(run)
+    scheduler.jobs = [CANCELLED_UNSTARTED]
+    assert looks.look(str(home)) == ""
+    assert status(run) == "terminated"

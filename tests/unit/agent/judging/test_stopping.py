@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from guild_sync.agent.judging import stopping
 from guild_sync.agent.protocol import KILL, KILL_RUNNER, TERM, now
 from guild_sync.agent.running.stop import signal_runs, wait_runs
 from guild_sync.agent.scheduling import claims, face, records
-from guild_sync.agent.scheduling.face import SchedulerDown, Site
+from guild_sync.agent.scheduling.face import JobState, SchedulerDown, Site
 from guild_sync.agent.scheduling.records import Record
 from guild_sync.agent.store import rundir
 
@@ -27,10 +28,17 @@ class Fake(face.Scheduler):
         super().__init__(Site())
         self.told: list[tuple[str, list[str]]] = []
         self.down = ""
+        self.gone: list[str] = []  # runs whose jobs it does not know
         self.begins: Path | None = None  # a run whose job begins before it hears of this
 
     def query(self) -> dict[face.JobName, list[face.JobState]]:
-        return {}
+        if self.down:
+            raise SchedulerDown(self.down)
+        jobs = {
+            WAITS: JobState("1", face.WAITS, "PENDING"),
+            RUNS: JobState("2", face.RUNS, "RUNNING"),
+        }
+        return {(records.name_of(r), None): [job] for r, job in jobs.items() if r not in self.gone}
 
     def cancel(self, ids: Any, signal: str = "") -> None:
         if self.down:
@@ -78,7 +86,7 @@ def test_what_waits_ends_and_what_runs_is_told_each_by_one_call(
     assert scheduler.told == [("", ["1"]), ("TERM", ["2"])]
     assert end(runs[WAITS]) == ("terminated", -15, "cancelled")
     assert end(runs[RUNS])[0] == "running"
-    assert sorted(records.open_ids(str(home))) == [RUNS, ENDED]
+    assert records.open_ids(str(home)) == [RUNS]
     waited = wait_runs(str(home), [WAITS, RUNS], 0)
     assert (waited["running"], waited["status"]) == ([RUNS], {WAITS: "terminated"})
 
@@ -123,6 +131,7 @@ def test_what_is_being_submitted_is_left_alone(
     record = records.read(str(runs[WAITS]))
     assert record is not None
     records.write(str(runs[WAITS]), record._replace(id=""))
+    scheduler.gone = [WAITS]
     assert signal_runs(str(home), [WAITS])["refused"] == {WAITS: "its job is just being submitted"}
     assert scheduler.told == []
 
@@ -131,3 +140,44 @@ def test_a_copy_is_refused_as_ever(home: Path, runs: dict[str, Path], scheduler:
     (runs[WAITS] / ".guild" / "LOCK.remote").write_text("hpc")
     assert signal_runs(str(home), [WAITS])["refused"] == {WAITS: "it is pending on hpc"}
     assert scheduler.told == []
+
+
+def test_an_id_that_its_scheduler_has_given_again_is_not_told(
+    home: Path, runs: dict[str, Path], scheduler: Fake
+) -> None:
+    """Jobs 1 and 2 are others' by now: none has the name of the run."""
+    scheduler.gone = [WAITS, RUNS]
+    assert signal_runs(str(home), [WAITS, RUNS])["done"] == [WAITS, RUNS]
+    assert scheduler.told == []
+    assert end(runs[WAITS]) == ("terminated", -15, "cancelled")
+    assert end(runs[RUNS])[0] == "running", "one answer is no word of its end"
+
+
+def test_what_a_copied_home_has_is_not_told(
+    home: Path, runs: dict[str, Path], scheduler: Fake, tmp_path: Path
+) -> None:
+    for run in runs.values():
+        record = records.read(str(run))
+        assert record is not None
+        records.write(str(run), record._replace(folder=str(run)))
+    copy = tmp_path / "copied"
+    shutil.copytree(home, copy, symlinks=True)
+    told = signal_runs(str(copy), [WAITS, RUNS])
+    assert (told["done"], scheduler.told) == ([], [])
+    for run_id in (WAITS, RUNS):
+        why = f"its job is that of {runs[run_id]}"
+        assert end(copy / "runs" / run_id) == ("error", 1, why)
+    assert [end(runs[run_id])[0] for run_id in (WAITS, RUNS)] == ["pending", "running"]
+    assert signal_runs(str(home), [WAITS, RUNS])["done"] == [WAITS, RUNS]
+    assert scheduler.told == [("", ["1"]), ("TERM", ["2"])]
+
+
+def test_a_home_that_was_moved_has_its_jobs(
+    home: Path, runs: dict[str, Path], scheduler: Fake, tmp_path: Path
+) -> None:
+    record = records.read(str(runs[WAITS]))
+    assert record is not None
+    records.write(str(runs[WAITS]), record._replace(folder=str(runs[WAITS])))
+    home.rename(tmp_path / "moved")
+    assert signal_runs(str(tmp_path / "moved"), [WAITS])["done"] == [WAITS]
+    assert scheduler.told == [("", ["1"])]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
+import sys
 
 import pytest
 from little_slurm import A, LittleSlurm
 
+import guild_sync.agent
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import ENDED_BY, IN_JOB, Value
 from guild_sync.agent.running import runner
@@ -92,6 +95,21 @@ def test_what_is_no_job_runs_nothing(slurm: LittleSlurm) -> None:
     slurm.submit()
     code, out = ended(slurm.become(""))
     assert (code, out) == (1, "guild: this is no job of slurm\n")
+    assert slurm.status == "pending"
+
+
+def test_a_claim_for_which_there_is_no_room_is_said_in_a_line(slurm: LittleSlurm) -> None:
+    slurm.submit()
+    job = subprocess.Popen(
+        [sys.executable, "-I", *guild_sync.agent.__path__, "job", str(slurm.run)],
+        env={"PATH": "/usr/bin:/bin", "SLURM_JOB_ID": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert ended(job) == (1, f"guild: run {A} is not started: File too large\n")
+    assert claims.read(str(slurm.run)) is None
     assert slurm.status == "pending"
 
 

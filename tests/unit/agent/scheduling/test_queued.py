@@ -97,7 +97,7 @@ def test_started_again_after_its_end_it_has_nothing_of_its_job(slurm: LittleSlur
     assert slurm.become("2").wait() == 0
     assert slurm.status == "completed"
     assert claims.read(str(slurm.run)) == claims.Claim("2")
-    assert records.earlier(str(slurm.run)) == ["1"]
+    assert records.earlier(str(slurm.run)) == {"1": None}
 
 
 def test_a_run_on_a_node_runs_whatever_flock_says_here(slurm: LittleSlurm) -> None:

@@ -7,10 +7,12 @@ import os
 
 import pytest
 from little_slurm import A, LittleSlurm
+from support import wait_until
 
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.scheduling import claims, records, submitting
+from guild_sync.agent.scheduling import claims, face, records, submitting
 from guild_sync.agent.scheduling import slurm as of_slurm
+from guild_sync.agent.scheduling.face import JobState
 from guild_sync.agent.staging import restage, spawn, stage
 from guild_sync.agent.store import identity, rundir
 
@@ -271,7 +273,41 @@ def test_a_job_that_came_with_a_staged_run_is_none_of_this_home(slurm: LittleSlu
     assert slurm.submit() == "2"
     rundir.unmark(str(slurm.run), "PENDING")
     rundir.mark(str(slurm.run), "STAGED")
+    verdict = {"by": "look", "exit_status": 1, "ended_by": "of another home", "at": 1}
+    (slurm.guild / "JOB.verdict").write_text(json.dumps(verdict))
     assert spawn.start(slurm.home, A)["status"] == "running"
+    wait_until(lambda: slurm.status == "completed", "its own end, which it has written")
+    assert slurm.record is None
+
+
+@pytest.mark.parametrize("is_staged", [False, True])
+def test_what_is_left_of_a_job_of_which_no_more_is_known_is_none_of_this_one(
+    slurm: LittleSlurm, is_staged: bool
+) -> None:
+    if is_staged:
+        stage.mark_staged(slurm.home, A)
+    (slurm.guild / "JOB.claim").write_text(json.dumps(claims.Claim("6")._asdict()))
+    (slurm.guild / "JOB.verdict").write_text(json.dumps({"by": "look", "exit_status": 0}))
+    assert slurm.submit() == "1"
+    assert slurm.become("1").wait() == 0
+    assert slurm.status == "completed"
+    assert claims.read(str(slurm.run)) == claims.Claim("1")
+
+
+def test_a_job_with_the_id_of_an_earlier_start_is_known_by_when_it_was_submitted(
+    slurm: LittleSlurm, soon: None
+) -> None:
+    """Its scheduler has lost its memory, and counts anew."""
+    slurm.submit()
+    seen = JobState("1", face.WAITS, "PENDING", submitted=1)
+    records.write(str(slurm.run), slurm.record._replace(seen=seen))  # type: ignore[union-attr]
+    rundir.write_attrs(str(slurm.run), {"started": 1, "exit_status": 1})
+    rundir.unmark(str(slurm.run), "PENDING")
+    restage.restage(slurm.home, A, {}, {"op": "op", "argv": ["true"], "environment": {}})
+    (slurm.folder / "jobs").write_text("")
+    slurm.fault("after", "kill -9 $$")
+    assert slurm.submit() == "1"
+    assert slurm.jobs == ["1"], "it is not submitted twice"
 
 
 def test_a_job_that_has_begun_before_its_id_was_heard_is_the_one(slurm: LittleSlurm) -> None:
