@@ -252,11 +252,11 @@ def test_a_queue_in_a_job_starts_the_staged_runs_of_its_home(slurm: LittleSlurm)
     assert rundir.status(there).text == "completed"
     part, record = records.read(there), slurm.record
     assert record is not None
-    assert part == record._replace(within=A, restarts=2)
+    assert part == record._replace(within=A, restarts=2, folder=there)
     assert {*records.open_ids(slurm.home)} == {A, other}
     # Started again it may be a part of the same job.
     records.put_aside(slurm.home, there)
-    assert (records.read(there), records.earlier(there)) == (None, [])
+    assert (records.read(there), records.earlier(there)) == (None, {})
 
 
 @pytest.mark.parametrize("of", ["", "x", "../../x", "c" * 32])

@@ -237,7 +237,7 @@ def test_where_it_cannot_be_asked_it_has_said_nothing(kind: Kind, says: Says) ->
 
 def test_a_program_that_says_it_has_failed_has_though_it_ends_well(kind: Kind, says: Says) -> None:
     """As a wrapper of a site's has it, which loses the exit status."""
-    asks = {"slurm": "squeue", "pbs": "qselect"}[kind.make.name]
+    asks = {slurm.Slurm: "squeue", pbs.Pbs: "qselect"}[kind.make]
     said = [answer for answer in kind.down.values() if answer.code][-1]
     with pytest.raises(SchedulerDown):
         says({**kind.runs, asks: Answer("", said.err, 0)}).query()
