@@ -218,8 +218,8 @@ def looked(home: str, asked: Sequence[Mapping[str, object]]) -> Optional[str]:
 
 
 def _looks_away(args: Mapping[str, object]) -> bool:
-    """Whether nothing is to be changed, or what is asked about has ended."""
-    return bool(args.get("look_only") or args.get("deleted"))
+    """Whether nothing is to be changed, or what is asked about has ended, or was just seen."""
+    return bool(args.get("look_only") or args.get("deleted") or args.get("just_looked"))
 
 
 def _runs_named(args: Mapping[str, object]) -> Optional[Set[str]]:

@@ -498,6 +498,7 @@ class AgentClient(ABC):
         reading: bool = False,
         packing: bool = False,
         large: bool = False,
+        just_looked: bool = False,
     ) -> protocol.SurveyForm:
         return self.ask(
             Functions.survey,
@@ -509,6 +510,7 @@ class AgentClient(ABC):
             reading=reading,
             packing=packing,
             large=large,
+            just_looked=just_looked,
         )
 
     def offer(

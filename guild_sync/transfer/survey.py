@@ -57,6 +57,7 @@ def survey(
     room: int | None = None,
     reading: bool = False,
     copying: bool = False,
+    just_looked: bool = False,
 ) -> Survey:
     """What the remote says of the runs: of these, and nothing that is not of its type.
 
@@ -64,7 +65,8 @@ def survey(
     `inputs`, those of what the run was given and a copy is without.
     With `look_only`, nothing is written there. With `room`, the bytes that are free here, it has
     `bytes` where it may take more; with `reading`, always, and `unreadable`. Where a copy follows
-    (`copying`), it has `large`, what of it is worth a lane of its own.
+    (`copying`), it has `large`, what of it is worth a lane of its own. `just_looked`: what consists
+    of them was asked for just before.
 
     Raises Unreachable and the like, RemoteError where the answer makes no sense, and
     GuildError where the guild home there is this machine's own: nothing can be copied then.
@@ -78,6 +80,7 @@ def survey(
         reading=reading,
         packing=not (look_only or reading) and may_pack(host.remote, often=stamps),
         large=copying and host.remote.lanes != 1,
+        just_looked=just_looked,
     )
     return _checked(host, here, ids, answer)
 
@@ -118,7 +121,17 @@ def and_children(
         new = here.absent(unknown)[: MOST - len(children)] if unknown else []
         if not new:
             break
-        told_of = survey(host, here, new, selection, stamps, look_only, room, copying=not look_only)
+        told_of = survey(
+            host,
+            here,
+            new,
+            selection,
+            stamps,
+            look_only,
+            room,
+            copying=not look_only,
+            just_looked=True,
+        )
         latest = told_of.states
         there = [run_id for run_id in new if latest[run_id]]
         states.update({run_id: latest[run_id] for run_id in there})

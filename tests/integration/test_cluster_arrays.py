@@ -48,7 +48,7 @@ class There:
         return rundir.read_attr(str(self.runs / run_id), name)
 
     def trials(self, batch: str) -> list[str]:
-        return (self.runs / batch / ".guild/TRIALS").read_text().split()
+        return (self.runs / batch / ".guild/LOCK.trials").read_text().split()
 
     def wait_for(self, run_id: str, status: str) -> None:
         wait_until(lambda: self.status(run_id) == status, f"{status}, not {self.status(run_id)}")
@@ -107,6 +107,11 @@ def test_a_batch_is_stopped_at_one_go(cluster: Cluster, guild: Guild, there: The
     for trial in (first, second):
         there.wait_for(trial, "running")
     assert guild.ok("runs", "-r", "hpc").out.count("running") == 3
+    cluster.forget_calls()
+    guild.ok("sync")
+    assert [call.name for call in cluster.calls()] == ["squeue"]
+    here = [guild.status(run) for run in (batch, first, waiting[0])]
+    assert here == ["running (hpc)", "running (hpc)", "pending (hpc)"]
     assert "is running" in guild("rm", batch, "-r", "hpc", "-y").err
     assert "is running" in guild("run", "--restart", batch, "-r", "hpc", "-y").err
     cluster.forget_calls()

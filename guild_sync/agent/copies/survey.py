@@ -36,6 +36,7 @@ def survey(
     reading: bool = False,
     packing: bool = False,
     large: bool = False,
+    just_looked: bool = False,
 ) -> protocol.SurveyForm:
     """How the runs are here, where they were made: `states`, as rundir.states, and `home_id`.
 
@@ -50,6 +51,8 @@ def survey(
     With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
     With `packing` it has a `sample` of how well its files pack.
     With `large`, it has `large`, files that a copy may bring each by itself (LargeFiles).
+    `just_looked`: the runs that consist of these were asked for just before, and their scheduler
+    with them, which is not asked again (agent/calls.py).
     """
     until = time.monotonic() + stamp_seconds(len(ids))
     until_sampled = time.monotonic() + SAMPLE_SECONDS

@@ -27,7 +27,7 @@ OPERATION = "LOCK.operation"  # agent/machine/operation_process.py has what is i
 # Of a run that is a job of a scheduler, or was: which; agent/scheduling/records.py writes it.
 JOB_RECORD = "JOB"
 # Of a batch whose trials are jobs of its own: their ids. No process holds it.
-TRIALS = "TRIALS"
+TRIALS = "LOCK.trials"
 MODE = 0o600  # whoever may open the file could hold it
 _TRIES = 20
 _NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
