@@ -119,9 +119,10 @@ def _tell(home: str, jobs: Sequence[_Job], how: str) -> None:
         raise AgentError(str(e), kind="scheduler") from None
     for job in jobs if how != TERM else ():
         atomic.write_in(rundir.guild_dir(job.directory), STOP, how, flushed=False)
-    for job in waiting:
-        if claims.read(job.directory) == job.claim:
-            _end(home, job)
+    with inside.flushed_together([home]):
+        for job in waiting:
+            if claims.read(job.directory) == job.claim:
+                _end(home, job)
 
 
 def _end(home: str, job: _Job) -> None:

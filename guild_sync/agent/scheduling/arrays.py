@@ -58,7 +58,10 @@ def submit(
         batch = _Batch(home, directory, record, scheduler, wanted, (*after.values(),), mine)
         try:
             if not record.trials:
-                _write_down(batch, _in_arrays(making.make()))
+                with inside.flushed_together([home, directory]):
+                    arrays = _in_arrays(making.make())
+                    _write_down(batch, arrays)
+                _note_made(batch, arrays)
         except BaseException:  # nothing was submitted
             _undo(home, directory, making)
             raise
@@ -126,7 +129,10 @@ def _write_down(batch: _Batch, arrays: Sequence[Sequence[str]]) -> None:
             trial = batch.trial(run_id)
             records.write(trial, of_array._replace(task=task, folder=trial), flushed=False)
             records.expect(batch.home, run_id)
-    inside.flush([batch.directory, batch.home])
+
+
+def _note_made(batch: _Batch, arrays: Sequence[Sequence[str]]) -> None:
+    """Write down that all trials are made: from now on some may be submitted."""
     count = sum(map(len, arrays))
     records.write(batch.directory, batch.record._replace(trials=count))
 
@@ -153,7 +159,8 @@ def _submit_all(batch: _Batch, is_split: bool = False) -> str:
         trials = records.trials(batch.directory)
         most = None if submitted or is_split else _most(batch.scheduler)
         if most is not None and most < len(trials):
-            _write_down(batch, _in_arrays(trials, most))
+            with inside.flushed_together([batch.home, batch.directory]):
+                _write_down(batch, _in_arrays(trials, most))
             return _submit_all(batch, is_split=True)
         _cancel(batch.scheduler, submitted)
         raise

@@ -108,6 +108,24 @@ def test_a_batch_is_one_array_and_runs_while_its_trials_wait(site: Site) -> None
     assert rundir.read_attr(site.trial(3), "flags") == {"n": 3}
 
 
+def test_however_many_trials_are_made_they_are_flushed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append(fd), fsync(fd))[1])
+
+    def flushes_of(count: int) -> int:
+        (tmp_path / str(count)).mkdir()
+        site = Site(tmp_path / str(count))
+        site.make_batch(count)
+        calls.clear()
+        site.submit_batch()
+        return len(calls)
+
+    assert flushes_of(2) == flushes_of(7)
+
+
 def test_asked_again_it_is_the_same_array(site: Site) -> None:
     assert site.submit_batch() == {**site.submit_batch(), "pid": None}
     assert site.arrays == ["1_[0-4]"]
