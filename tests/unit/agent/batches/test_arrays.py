@@ -113,7 +113,12 @@ def test_however_many_trials_are_made_they_are_flushed_together(
 ) -> None:
     calls: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append(fd), fsync(fd))[1])
+
+    def counted(fd: int) -> None:
+        calls.append(fd)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", counted)
 
     def flushes_of(count: int) -> int:
         (tmp_path / str(count)).mkdir()
