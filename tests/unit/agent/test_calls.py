@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rundirs import make
 
 from guild_sync.agent import calls
 from guild_sync.agent.judging import looks
+from guild_sync.agent.scheduling import records
+from guild_sync.agent.scheduling.face import Site
+from guild_sync.agent.scheduling.records import Record
 
 RUN, OTHER = "a" * 32, "b" * 32
 
@@ -59,10 +63,22 @@ def test_nothing_is_looked_for_where_no_run_was_ever_a_job(home: Path, looked: l
     assert looked == []
 
 
-def test_several_requests_of_one_process_are_one_look(home: Path, looked: list[Any]) -> None:
-    (home / "jobs").mkdir(parents=True)
+def test_several_requests_of_one_process_are_one_look(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def looked(_home: str, cases: Sequence[object]) -> str:
+        asked.append(len(cases))
+        return ""
+
+    monkeypatch.setattr(looks, "_looked", looked)
+    monkeypatch.setattr(looks, "_last", {})
+    run = str(make(home, RUN, {"PENDING": ""}))
+    records.write(run, Record("slurm", Site(), records.name_of(RUN), 1, "4711"))
+    records.expect(str(home), RUN)
     assert [calls.looked(str(home), [{"specs": []}]) for _ in range(3)] == ["", "", ""]
-    assert looked == [None]
+    assert asked == [1]
 
 
 def test_what_tells_how_runs_are_looks() -> None:
