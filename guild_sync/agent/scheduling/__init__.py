@@ -2,5 +2,6 @@
 
 What a scheduler is to all others has its face in `face`; which job a run is, `records` knows. What
 a job can ask for is read by `options`. `submitting` has a run be a job, `claims` is what its
-runner knows of that.
+runner knows of that. `probing` has a small job look at its node, or asks whether one would be
+taken.
 """
