@@ -2,8 +2,9 @@
 
 It is started as a folder, `python3 -I <guild home>/agent/<digest>`, or through its
 arguments `runner`, `queue` and `series` as the process of a run, and as the operation of
-a queue, a pipeline or a batch; through `job` as a job of a scheduler; through `shell` to
-become a person's shell in a run; through `mend`, as a new copy of a damaged folder.
+a queue, a pipeline or a batch; through `job` as a job of a scheduler, and through `node` as one
+that only looks at its node; through `shell` to become a person's shell in a run; through `mend`,
+as a new copy of a damaged folder.
 Until the version check has passed, this file must be one that any Python 3 can read.
 """
 
@@ -94,6 +95,9 @@ def of_a_run(package: str, argv: "List[str]") -> int:
         return int(runner.main(argv[1], int(argv[2]), *argv[3:6]))
     if argv[0] == "job":
         return int(importlib.import_module(package + ".job_process").main(argv[1]))
+    if argv[0] == "node":
+        probing = importlib.import_module(package + ".scheduling.probing")
+        return int(probing.main(argv[1]))
     if argv[0] == "queue":
         queues = importlib.import_module(package + ".running.queues")
         return int(queues.main(argv[1], float(argv[2]), argv[3] == "yes", *argv[4:]))

@@ -6,7 +6,7 @@ import os
 
 from .catalog.remembered import file_system
 from .protocol import ClusterForm, SchedulerForm
-from .scheduling import records
+from .scheduling import probing, records
 from .scheduling.face import SchedulerDown, Site
 
 # File systems that no other machine sees, and folders that are each machine's own on any disk.
@@ -18,9 +18,16 @@ _OWN_FOLDERS = ("/tmp", "/var/tmp", "/run", "/dev/shm")
 def cluster(home: str, scheduler: SchedulerForm) -> ClusterForm:
     """What a scheduler says of itself, or why it cannot be asked; and where the guild home is."""
     site = Site(scheduler["path"], scheduler["clusters"])
-    found: ClusterForm = {"lines": [], "problem": "", "disk": "", "is_own": False}
+    found: ClusterForm = {
+        "lines": [],
+        "problem": "",
+        "disk": "",
+        "is_own": False,
+        "refusal": None,
+    }
     try:
         found["lines"] = records.scheduler(scheduler["type"], site).explain()
+        found["refusal"] = probing.refusal(home, scheduler)
     except SchedulerDown as e:
         found["problem"] = str(e)
     try:

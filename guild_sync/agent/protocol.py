@@ -876,12 +876,38 @@ class ClusterForm(TypedDict):
     """A host whose runs are jobs: what its scheduler tells, or why it cannot be asked.
 
     `disk`: the kind of file system that the guild home is on. `is_own`: no other machine sees it.
+    `refusal`: why a job that asks for what the remote's `job` says would not be taken; None: that
+    cannot be told.
     """
 
     lines: List[Tuple[str, str]]
     problem: str
     disk: str
     is_own: bool
+    refusal: Optional[str]
+
+
+class NodeForm(TypedDict):
+    """What a job finds on its node."""
+
+    host: str
+    python: str
+
+
+class ProbeForm(TypedDict):
+    """What became of a small job; `node` is None where it has left no answer.
+
+    `state` and `reason` are the scheduler's last words, `said` the last line of what it printed.
+    """
+
+    job: str
+    is_over: bool
+    is_held: bool  # it waits for what only a person can do
+    state: str
+    reason: str
+    nodes: str
+    node: Optional[NodeForm]
+    said: str
 
 
 class Abilities(TypedDict):

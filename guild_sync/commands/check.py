@@ -18,6 +18,9 @@ Options:
   --env              Only the environment: it is activated, and its Python, pip and uv are
                      asked for their versions.
   --space            Only the room that is left for runs.
+  --job              Have a cluster run a small job, which asks for what 'job' of the remote
+                     says, but for 5 minutes, and looks for Python and the guild home on its
+                     node. It is waited for a minute, and then cancelled.
   --json             Print JSON.
   --help             Show this help and exit.
 
@@ -40,7 +43,7 @@ from guild_sync.fleet import naming
 from guild_sync.fleet.asking import replies
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import check
-from guild_sync.monitoring.check import Line
+from guild_sync.monitoring.line import Line
 from guild_sync.output import records
 from guild_sync.output.console import say
 from guild_sync.output.tables import table
@@ -56,9 +59,12 @@ def main(argv: Sequence[str]) -> int:
     if named and args.is_set("--offline") and parts:
         raise UsageError("--env and --space of a remote need a connection, without --offline")
     meant = _remotes(named) if named else []
+    if args.is_set("--job"):
+        _refuse_no_job(meant, bool(parts) or args.is_set("--offline"))
+    parts = (parts or check.ALL_PARTS) | ({check.PROBE} if args.is_set("--job") else set())
     worst = Exit.OK
     told = []
-    for name, lines in _sections(meant, parts or check.ALL_PARTS, args.is_set("--offline")):
+    for name, lines in _sections(meant, parts, args.is_set("--offline")):
         worst = max(worst, *(line.exit for line in lines))
         told.append((name, lines))
         if not args.is_set("--json"):
@@ -66,6 +72,13 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps([_as_json(name, lines) for name, lines in told]))
     return worst
+
+
+def _refuse_no_job(meant: Sequence[Remote], is_partial: bool) -> None:
+    if is_partial:
+        raise UsageError("--job goes with none of --offline, --env and --space")
+    if not any(remote.scheduler for remote in meant):
+        raise UsageError("--job is for a remote of type slurm or pbs, which -r names")
 
 
 def _remotes(text: str) -> list[Remote]:

@@ -197,6 +197,9 @@ class AgentClient(ABC):
     def cluster(self, scheduler: protocol.SchedulerForm) -> protocol.ClusterForm:
         return self.ask(Functions.cluster, scheduler=scheduler)
 
+    def probe(self, scheduler: protocol.SchedulerForm) -> protocol.ProbeForm:
+        return self.ask(Functions.probe, scheduler=scheduler)
+
     def positions(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Position]:
         return self.ask(Functions.positions, ids=list(ids))
 

@@ -6,22 +6,19 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from guild_sync import __version__
-from guild_sync.agent.protocol import HomeState, SchedulerForm
+from guild_sync.agent.protocol import HomeState
 from guild_sync.config import faults, limits, remotes
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     ConfigError,
-    Exit,
     GuildError,
     LoginRefused,
     RemoteError,
-    SchedulerSilent,
     Unreachable,
 )
 from guild_sync.hooks import configured
@@ -31,9 +28,9 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
+from guild_sync.monitoring import cluster, speed
 from guild_sync.monitoring import probe as probing
-from guild_sync.monitoring import speed
-from guild_sync.output import terminal
+from guild_sync.monitoring.line import Line, fault, to_do
 from guild_sync.output.formats import open_since, size
 from guild_sync.rsync import channels, packing
 from guild_sync.rsync.argv import LEAST_VERSION
@@ -44,19 +41,9 @@ LOW_SPACE = 1 << 30  # bytes
 LOW_INODES = 10_000
 CLOCK_SECONDS = 2.0  # by which clocks may differ; runs are listed by their time of start
 BASICS, SPACE, ENVIRONMENT = "basics", "space", "environment"
+PROBE = "probe"  # of a cluster: a job that looks at its node
 ALL_PARTS = frozenset((BASICS, SPACE, ENVIRONMENT))
 Parts = frozenset[str]
-
-
-class Line(NamedTuple):
-    """One thing that was looked at. Where it is not right, `hint` says what to do."""
-
-    name: str
-    text: str
-    hint: str = ""
-    ok: bool = True
-    exit: Exit = Exit.OK
-    figures: Mapping[str, float] | None = None  # what the text says, for programs
 
 
 def here(host: LocalHost, parts: Parts) -> Iterator[Line]:
@@ -67,7 +54,7 @@ def here(host: LocalHost, parts: Parts) -> Iterator[Line]:
     try:
         yield from _of_agent(host, parts)
     except GuildError as e:
-        yield _fault("guild home", e)
+        yield fault("guild home", e)
     if BASICS in parts:
         yield from _config()
 
@@ -89,26 +76,18 @@ def there(remote: Remote, parts: Parts, offline: bool) -> Iterator[Line]:
     except _TheWayIsBarred:
         return
     except GuildError as e:
-        yield _fault("agent" if isinstance(e, RemoteError) else "connection", e)
+        yield fault("agent" if isinstance(e, RemoteError) else "connection", e)
 
 
 class _TheWayIsBarred(Exception):
     """A line has told already why nothing more can be asked."""
 
 
-def _fault(name: str, error: GuildError) -> Line:
-    return Line(name, error.message, error.hint, ok=False, exit=error.exit)
-
-
-def _to_do(name: str, text: str, hint: str) -> Line:
-    return Line(name, text, hint, ok=False, exit=Exit.ERROR)
-
-
 def _ssh() -> Line:
     try:
         done = question.run(("ssh", "-V"), timeout=connection.MASTER_TIMEOUT)
     except GuildError as e:
-        return _fault("ssh", e)
+        return fault("ssh", e)
     return Line("ssh", (done.stderr or "?").splitlines()[0].split(",")[0])
 
 
@@ -118,7 +97,7 @@ def _config() -> Iterator[Line]:
         names = sorted(remotes.usable()[0])
         faults.refuse(path, configured.all_faults())
     except ConfigError as e:
-        yield _fault("config file", e)
+        yield fault("config file", e)
         return
     yield Line("config file", str(path) if path.exists() else f"there is none ({path})")
     yield Line("remotes", ", ".join(names))
@@ -132,14 +111,14 @@ def _notifications() -> Iterator[Line]:
         if found:
             need_apprise()
     except GuildError as e:
-        yield _fault("notifications", e)
+        yield fault("notifications", e)
     else:
         for one in found:
             if one.is_understood():
                 yield Line("notification", one.shown)
             else:
                 hint = "Correct it in the config file: apprise's pages have the form of each."
-                yield _to_do("notification", f"apprise does not understand {one.shown}", hint)
+                yield to_do("notification", f"apprise does not understand {one.shown}", hint)
     if url := configured.heartbeat()[0]:
         yield Line("heartbeat", shown(url))
 
@@ -160,9 +139,9 @@ def _private_key(remote: Remote) -> Iterator[Line]:
     path = Path(remote.private_key)
     if not os.access(path, os.R_OK):
         hint = "Correct 'private-key' of the remote in the config file."
-        yield _to_do("private key", f"{path} is not there, or may not be read", hint)
+        yield to_do("private key", f"{path} is not there, or may not be read", hint)
     elif _is_open_to_others(path):  # ssh passes such a key over
-        yield _to_do("private key", f"others may read {path}", f"chmod 600 {path}")
+        yield to_do("private key", f"others may read {path}", f"chmod 600 {path}")
     else:
         yield Line("private key", str(path))
 
@@ -189,7 +168,7 @@ def _way(host: RemoteHost, on_file: str) -> Iterator[Line]:
     try:
         host.clock()  # sends the agent, so that the next call need not wait for that
     except GuildError as e:
-        yield _fault("agent", e)
+        yield fault("agent", e)
         raise _TheWayIsBarred from None
     yield Line("agent", f"guild {__version__}, the same as here")
     yield _clock(host)
@@ -208,7 +187,7 @@ def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
     yield _host_key(remote, probe, on_file)
     needs_you = reused and isinstance(probe.failure, LoginRefused)
     if probe.failure and not needs_you:
-        yield _fault("connection", probe.failure)
+        yield fault("connection", probe.failure)
         raise _TheWayIsBarred
     another = "; for another you would have to log in"
     yield Line("connection", f"reused: one was open{another * needs_you}" if reused else "new")
@@ -223,9 +202,9 @@ def _probed(remote: Remote, on_file: str) -> Iterator[Line]:
 def _host_key(remote: Remote, probe: probing.Probe, on_file: str) -> Line:
     mend = ssh_failures.failure(remote, _MEND.get(probe.key_state, ""))
     if probe.key_state == probing.CHANGED:
-        return _to_do("host key", f"it has changed: {probe.key}", mend.hint)
+        return to_do("host key", f"it has changed: {probe.key}", mend.hint)
     if probe.key_state == probing.UNKNOWN:
-        return _to_do("host key", f"it is not known: {probe.key}", mend.hint)
+        return to_do("host key", f"it is not known: {probe.key}", mend.hint)
     if probe.key_state == probing.ACCEPTED:
         text = f"it was not known, and your ssh configuration accepted it: {probe.key}"
         return Line("host key", text)
@@ -245,7 +224,7 @@ def _login_shell(printed: str) -> Line:
     if not printed.strip():
         return Line("login shell", "prints nothing by itself")
     first = printed.strip().splitlines()[0]
-    return _to_do(
+    return to_do(
         "login shell",
         f"it prints text where no person is watching: {first[:60]}",
         "That breaks rsync. Have its start-up files (.bashrc and the like) print only where "
@@ -287,7 +266,7 @@ def _clock(host: Host) -> Line:
     text = f"{abs(difference):.2f} s {'ahead of' if difference > 0 else 'behind'} the one here"
     if abs(difference) - doubt < CLOCK_SECONDS:
         return Line("clock", f"{text}, give or take {doubt:.2f} s")
-    return _to_do("clock", text, "Set it, or the one here: runs are listed by these times.")
+    return to_do("clock", text, "Set it, or the one here: runs are listed by these times.")
 
 
 def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
@@ -298,54 +277,37 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
             yield Line("Python", f"{python['version']} ({python['executable']})")
             yield _rsync(found["rsync"], host.rsync)
             if found["ended"]:
-                yield _to_do(
+                yield to_do(
                     "login",
                     "systemd ends all that a user runs at logout (KillUserProcesses), runs too",
                     "Have it let yours be, there: loginctl enable-linger",
                 )
             yield from _home(found["home"])
             if host.scheduler is not None:
-                yield from _cluster(host, host.scheduler)
+                yield from cluster.lines(host, host.scheduler, PROBE in parts)
         if SPACE in parts:
             yield from _space(found["home"], _kept_free() if host.name is None else 0)
     if ENVIRONMENT in parts:
         yield from _environment(host)
 
 
-def _cluster(host: Host, scheduler: SchedulerForm) -> Iterator[Line]:
-    """What the scheduler tells of itself, and whether its nodes can see the guild home."""
-    found = host.cluster(scheduler)
-    if found["problem"]:
-        yield _fault("scheduler", SchedulerSilent(host.name, found["problem"]))
-    for name, text in found["lines"]:
-        yield Line(terminal.clean(name), terminal.clean(text))
-    if found["is_own"]:
-        yield _to_do(
-            "disk",
-            f"the guild home is on a disk of this machine alone ({found['disk']})",
-            "Jobs run on other machines: choose a 'guild-home' on a disk that they share with it.",
-        )
-    elif found["disk"]:
-        yield Line("disk", terminal.clean(f"{found['disk']}; its nodes are to see it too"))
-
-
 def _rsync(version: str | None, program: str) -> Line:
     least = ".".join(map(str, LEAST_VERSION))
     if version is None and program != Host.rsync:
-        return _to_do("rsync", f"there is no {program}", WRONG_PATH)
+        return to_do("rsync", f"there is no {program}", WRONG_PATH)
     if version is None:
-        return _to_do("rsync", "it is not installed", "Install it, for example: apt install rsync")
+        return to_do("rsync", "it is not installed", "Install it, for example: apt install rsync")
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if numbers < LEAST_VERSION:
         told = f"version {version}" if version else "it tells no version"
-        return _to_do("rsync", told, f"guild needs rsync {least} or newer: install one.")
+        return to_do("rsync", told, f"guild needs rsync {least} or newer: install one.")
     return Line("rsync", version)
 
 
 def _home(home: HomeState) -> Iterator[Line]:
     if home["fault"]:
         hint = "Correct its owner or permissions, or choose another guild home."
-        yield _to_do("guild home", home["fault"], hint)
+        yield to_do("guild home", home["fault"], hint)
         return
     yield Line("guild home", home["path"] + ("" if home["exists"] else ", made when it is needed"))
     flock = "has flock" if home["flock"] else "has no flock: process ids tell which runs live"
@@ -364,9 +326,9 @@ def _space(home: HomeState, kept: int) -> Iterator[Line]:
     free, inodes = home["free"], home["inodes"]
     left = f"{size(free)} left for {home['path']}"
     if free < LOW_SPACE:
-        yield _to_do("space", left, "Make room.")
+        yield to_do("space", left, "Make room.")
     elif free < kept:
-        yield _to_do(
+        yield to_do(
             "space",
             f"{left}, and {size(kept)} are to stay free",
             "Runs come without their files until there is more. Make room, or have less of it\n"
@@ -377,7 +339,7 @@ def _space(home: HomeState, kept: int) -> Iterator[Line]:
     if inodes is None:
         yield Line("inodes", "without a limit")
     elif inodes < LOW_INODES:
-        yield _to_do("inodes", f"{inodes} left", "Remove files: each takes one.")
+        yield to_do("inodes", f"{inodes} left", "Remove files: each takes one.")
     else:
         yield Line("inodes", f"{inodes} left")
 
@@ -392,7 +354,7 @@ def _environment(host: Host) -> Iterator[Line]:
     except Unreachable:
         raise
     except GuildError as e:
-        yield _fault("for operations", e)
+        yield fault("for operations", e)
         return
     yield Line("for operations", f"Python {found['version']} ({found['python']})")
     tools = [f"{name} {found[name]}" for name in ("uv", "pip") if found[name]]

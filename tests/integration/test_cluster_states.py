@@ -4,6 +4,7 @@ docs/slurm.md, and how often Slurm is asked for it."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -354,8 +355,30 @@ def test_check_tells_of_slurm_and_of_a_disk_that_nodes_cannot_see(hpc: Hpc, guil
     assert told["slurm"][1].startswith("Slurm ")
     assert "MaxArraySize 1001" in told["limits"][1]
     assert told["disk"][0] == "to"  # do: the test's cluster is in /var/tmp
+    assert told["job"] == ["ok", "taken, with what the site gives"]
+    hpc.asks(partition="nonsense", time="4:00:00")
+    done = guild("check", "-r", "hpc")
+    assert done.code == 1
+    assert "job             to do  sbatch: invalid partition specified: nonsense" in done.out
+    assert hpc.cluster.jobs() == []
     hpc.cluster.fault("scontrol", before="echo 'scontrol: error: no answer' >&2; exit 1")
     assert "scheduler" in guild("check", "-r", "hpc").out
+
+
+def test_check_has_a_job_look_at_its_node(hpc: Hpc, guild: Guild) -> None:
+    hpc.asks(setup="module load nothing")
+    done = guild.ok("check", "-r", "hpc", "--job")
+    rows = {line.split()[0]: line for line in done.lines if line.startswith("  ")}
+    assert re.search(r"ok +job \d+ ran on n\d, with Python 3\S+; it printed: ", rows["node"])
+    assert rows["node"].endswith("module: command not found")
+    assert re.search(r"ok .*, which n\d sees, too$", rows["disk"])
+    hpc.asks(partition="closed")
+    done = guild("check", "-r", "hpc", "--job")
+    assert done.code == 1
+    assert re.search(r"to do +job \d+ was cancelled: PENDING, PartitionDown\n", done.out)
+    assert {job.state for job in hpc.cluster.jobs()} == {"COMPLETED", "CANCELLED"}
+    assert "--job is for a remote of type slurm or pbs" in guild("check", "--job").err
+    assert "--job goes with none of" in guild("check", "-r", "hpc", "--job", "--env").err
 
 
 def test_where_no_lock_of_a_node_is_seen_a_run_lives_and_begins_again_all_the_same(

@@ -1,4 +1,4 @@
-"""What a scheduler is to guild: five calls, and what they answer."""
+"""What a scheduler is to guild: what it is asked for, and what it answers."""
 
 from __future__ import annotations
 
@@ -120,6 +120,13 @@ class Scheduler:
 
         It goes to the batch shell, which is the runner. Jobs that are over, or wait where there is
         a signal, are passed over. Raises SchedulerDown, Refused.
+        """
+        raise NotImplementedError
+
+    def refusal(self, job: Submission) -> Optional[str]:
+        """Why a job would not be taken, empty where it would; nothing is submitted.
+
+        None: such is not told. Raises SchedulerDown.
         """
         raise NotImplementedError
 

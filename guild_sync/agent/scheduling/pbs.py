@@ -106,6 +106,9 @@ class Pbs(face.Scheduler):
         if asked:
             cancelled(self._said(*cancel_words(asked, signal)))
 
+    def refusal(self, job: Submission) -> Optional[str]:
+        return None  # qsub has no such test
+
     def task_id(self, id: str, task: int) -> str:
         return id.replace("[]", "[%d]" % task)
 

@@ -8,12 +8,13 @@ from typing import List, Tuple
 from ..machine.children import Said
 from . import options
 from .calling import one_line
-from .face import Refused, Submission, Unsure
+from .face import Refused, SchedulerDown, Submission, Unsure
 
 _OPTIONS = ("time", *options.WORDS, "cpus", "tasks")
 _CONTROL = re.compile("[\0-\x1f\x7f]")
 _SUBMITTED = re.compile(r"([0-9]{1,18})(?:;\S*)?\Z")  # ID, or ID;CLUSTER
 _COMPLAINT = re.compile(r"\w+: (?:error|fatal): (.*)")
+_NOT_TAKEN = re.compile(r"^allocation failure: (.*)", re.M)
 _FAILED = "Batch job submission failed: "
 # Whoever says this has had no answer of slurmctld, or was not content with the first: what it has
 # sent may be done. No connection at all (`connect failure`) is not among these.
@@ -87,6 +88,20 @@ def submitted(said: Said) -> str:
     other = [line for line in lines if line not in refused]
     first, rest = (why, other) if why else (other or lines, [])
     raise Refused("sbatch: %s" % one_line("; ".join(first)), one_line("; ".join(rest)))
+
+
+def refusal_of(said: Said) -> str:
+    """Why sbatch would not take a job that it was only to test; empty: it would.
+
+    Raises SchedulerDown.
+    """
+    if said.code == 0:
+        return ""
+    lines = [*complaints(said), *_NOT_TAKEN.findall(said.err)]
+    is_down = any(DOUBT.search(line) or "contact" in line for line in lines)
+    if said.code < 0 or not lines or is_down:
+        raise SchedulerDown(one_line("; ".join(lines)) or complaint(said))
+    return "sbatch: %s" % one_line("; ".join(lines))
 
 
 def complaints(said: Said) -> List[str]:

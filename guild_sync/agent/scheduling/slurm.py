@@ -11,7 +11,15 @@ from ..machine.children import NotStarted, Said, Unanswered
 from . import face, records
 from .calling import MOST_TASKS, SECONDS, SUBMIT_SECONDS, Programs, one_line, tasks_of
 from .face import JobName, JobState, Refused, SchedulerDown, Site, Submission, Unsure
-from .sbatch import DOUBT, complaint, complaints, of_clusters, submit_words, submitted
+from .sbatch import (
+    DOUBT,
+    complaint,
+    complaints,
+    of_clusters,
+    refusal_of,
+    submit_words,
+    submitted,
+)
 
 FOLDERS = ("/opt/slurm/bin", "/usr/local/slurm/bin")
 
@@ -102,6 +110,10 @@ class Slurm(face.Scheduler):
         if asked:
             cancelled(self._ask(cancel_words(asked, signal, self.site.clusters)))
 
+    def refusal(self, job: Submission) -> Optional[str]:
+        words = [*submit_words(job, self.site.clusters), "--test-only"]
+        return refusal_of(self._ask(words, job.script))
+
     def task_id(self, id: str, task: int) -> str:
         return "%s_%d" % (id, task)
 
@@ -123,9 +135,9 @@ class Slurm(face.Scheduler):
         settings = self.settings()
         return explanation(settings, time.monotonic() - began, os.environ)
 
-    def _ask(self, words: Sequence[str]) -> Said:
+    def _ask(self, words: Sequence[str], stdin: Optional[str] = None) -> Said:
         try:
-            return self._programs.call(words, _SETTINGS, SECONDS)
+            return self._programs.call(words, _SETTINGS, SECONDS, stdin)
         except NotStarted as e:
             raise SchedulerDown(str(e)) from None
         except Unanswered as e:

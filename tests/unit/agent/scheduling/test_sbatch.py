@@ -252,3 +252,40 @@ def test_a_submission_without_an_answer_was_done_all_the_same(version: str) -> N
 def test_where_in_doubt_nobody_is_sure(said: Said) -> None:
     with pytest.raises(Unsure):
         sbatch.submitted(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (Said(0, "", "sbatch: Job 17 to start at 1795784729 using 1 processors\n"), ""),
+        (
+            Said(
+                1,
+                "",
+                "sbatch: error: invalid partition specified: nope\n"
+                "allocation failure: Invalid partition name specified\n",
+            ),
+            "sbatch: invalid partition specified: nope; Invalid partition name specified",
+        ),
+        (
+            Said(1, "", "sbatch: error: Invalid generic resource (gres) specification\n"),
+            "sbatch: Invalid generic resource (gres) specification",
+        ),
+    ],
+)
+def test_what_would_not_be_taken_is_told_in_slurms_words(said: Said, why: str) -> None:
+    assert sbatch.refusal_of(said) == why
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(1, "", "allocation failure: Unable to contact slurm controller (connect failure)\n"),
+        Said(1, "", "allocation failure: Socket timed out on send/recv operation\n"),
+        Said(1, "", ""),
+        Said(-9, "", ""),
+    ],
+)
+def test_without_an_answer_it_is_not_told_whether_a_job_would_be_taken(said: Said) -> None:
+    with pytest.raises(face.SchedulerDown):
+        sbatch.refusal_of(said)
