@@ -101,6 +101,12 @@ def note_scheduler(host: str | None, said: object) -> None:
             unasked[host or ""] = SchedulerSilent(host, said, _UNKNOWN)
 
 
+def scheduler_silent(host: str | None, why: str, hint: str) -> SchedulerSilent:
+    """The error of a request that its host's scheduler would have had to answer: that tells it."""
+    unasked.pop(host or "", None)
+    return SchedulerSilent(host, why, hint)
+
+
 class NotReached(Unreachable):
     """No connection came to be: nothing of what was asked has got there."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from guild_sync.agent.errors import AgentError
-from guild_sync.errors import GuildError, NotFree, RunAmbiguous, RunNotFound, SchedulerSilent
+from guild_sync.errors import GuildError, NotFree, RunAmbiguous, RunNotFound, scheduler_silent
 from guild_sync.hosts.agent import AgentClient
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class agent_errors:
 def error_of_kind(kind: str, message: str, hint: str) -> GuildError:
     """The exception that stands for one of the agent's error kinds (agent/errors.py)."""
     if kind == "scheduler":
-        return SchedulerSilent(None, message, hint)
+        return scheduler_silent(None, message, hint)
     kinds = {
         "not-found": RunNotFound,
         "ambiguous": RunAmbiguous,

@@ -15,9 +15,9 @@ from guild_sync.agent.protocol import ENV, Abilities
 from guild_sync.errors import (
     GuildError,
     RemoteError,
-    SchedulerSilent,
     Unreachable,
     note_scheduler,
+    scheduler_silent,
 )
 from guild_sync.hosts.base import Host, error_of_kind, from_here
 from guild_sync.hosts.bootstrap import (
@@ -280,7 +280,7 @@ class RemoteHost(Host):
             return answer["ok"]
         if isinstance(error := answer.get("error"), dict):
             if error.get("kind") == "scheduler":
-                raise SchedulerSilent(
+                raise scheduler_silent(
                     self.name, str(error.get("message")), str(error.get("hint") or "")
                 )
             raise error_of_kind(

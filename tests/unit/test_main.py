@@ -29,6 +29,7 @@ from guild_sync.errors import (
     Unreachable,
     UsageError,
     note_scheduler,
+    scheduler_silent,
 )
 
 Command = Callable[[Sequence[str]], int]
@@ -196,6 +197,19 @@ def test_a_scheduler_that_could_not_be_asked_is_told_of_once_and_at_the_end(
     ]
     command(lambda _argv: 0)
     assert cli.main(["try"]) == 0
+
+
+@pytest.mark.parametrize("host", ["hpc", None])
+def test_a_request_that_ends_for_that_tells_of_it_alone(
+    command: Callable[[Command], None], capsys: pytest.CaptureFixture[str], host: str | None
+) -> None:
+    def run(_argv: Sequence[str]) -> int:
+        note_scheduler(host, "no answer")
+        raise scheduler_silent(host, "no answer", "")
+
+    command(run)
+    assert cli.main(["try"]) == 3
+    assert capsys.readouterr().err.count("no answer") == 1
 
 
 # Bugs of ours.
