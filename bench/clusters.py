@@ -120,14 +120,17 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="guild-bench-") as folder:
             settings = Settings(max_array=max(1001, trials + 1))
-            rows = list(_rows(Bench(Path(folder), clusters.like(settings)), trials))
+            _show([HEADINGS, *_rows(Bench(Path(folder), clusters.like(settings)), trials)])
     finally:
-        clusters.close()
-    lines = [HEADINGS, *rows]
+        clusters.close()  # it removes some 100,000 files
+    return 0
+
+
+def _show(lines: Sequence[Row]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        print("  ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)).rstrip())
-    return 0
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip(), flush=True)
 
 
 def _rows(bench: Bench, trials: int) -> Iterator[Row]:

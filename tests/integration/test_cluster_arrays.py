@@ -67,18 +67,23 @@ def started(guild: Guild, *words: str) -> str:
 
 
 def test_a_batch_is_one_array_that_comes_home(cluster: Cluster, guild: Guild, there: There) -> None:
-    batch = started(guild, "trial", "n=[1,2,3,4,5]")
-    assert [call.name for call in cluster.calls()] == ["sbatch"]
-    there.wait_for(batch, "completed")
+    whole_nodes = ("--job", "cpus=2")
+    said = guild.ok("run", "trial", "n=[1,2,3,4,5]", *whole_nodes, "-r", "hpc", "-y").out
+    # How it stands, which its watch tells first, may take a look.
+    assert [call.name for call in cluster.calls()] in (["sbatch"], ["sbatch", "squeue"])
+    (batch,) = (
+        line.split()[0] for line in said.splitlines() if " is running on hpc as job" in line
+    )
     trials = there.trials(batch)
-    assert len(trials) == 5
+    assert [f"Trial {n} of 5: {trial}" in said for n, trial in enumerate(trials, 1)] == [True] * 5
+    assert {(there.runs / trial / "node").read_text().strip() for trial in trials} == {"n1", "n2"}
     assert {(there.runs / trial / "count").read_text() for trial in trials} == {"x\n"}
     jobs = [(there.runs / trial / ".guild/output").read_text().strip() for trial in trials]
     array = jobs[0].partition("_")[0]
     assert jobs == [f"{array}_{task}" for task in range(5)]
     cluster.forget_calls()
     guild.ok("sync")
-    assert len(cluster.calls()) <= 1
+    assert cluster.calls() == []  # nothing of it waits or runs
     assert {guild.status(run) for run in (batch, *trials)} == {"completed"}
 
 

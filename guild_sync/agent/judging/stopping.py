@@ -98,7 +98,8 @@ def _job(home: str, run_id: str) -> Union[_Job, str]:
 
 def _tell(home: str, jobs: Sequence[_Job], how: str) -> None:
     """Tell a scheduler of jobs that are to end; those that wait have ended by that."""
-    marked = [j for j in jobs if inside.write_first(rundir.guild_dir(j.directory), STOP, how)]
+    with inside.flushed_together([home]):
+        marked = [j for j in jobs if inside.write_first(rundir.guild_dir(j.directory), STOP, how)]
     waiting = [job for job in jobs if job.waits]
     running = [job for job in jobs if not job.waits]
     site = jobs[0].record

@@ -279,6 +279,24 @@ def test_a_batch_is_asked_after_while_a_trial_of_it_is_open(site: Site) -> None:
     assert [site.record_of(n).seen.word for n in range(5)] == ["PENDING"] * 5  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("is_submitted", [True, False])
+def test_a_batch_that_nobody_submits_any_more_is_what_its_trials_are(
+    site: Site, is_submitted: bool
+) -> None:
+    """Its agent was killed, and nobody has asked again."""
+    site.submit_batch()
+    for number in range(5):
+        known = site.record_of(number)
+        records.write(site.trial(number), known._replace(id=known.id if is_submitted else ""))
+    rundir.mark(str(site.run), rundir.PENDING)
+    assert site.end_of_batch()[0] == "pending"  # the answer may come yet
+    assert site.record is not None
+    records.write(str(site.run), site.record._replace(at=1))
+    assert site.end_of_batch()[0] == ("running" if is_submitted else "pending")
+    site.end(1, 1, 1, 1, 1)
+    assert site.end_of_batch()[:2] == ("error", 1)
+
+
 def test_a_trial_that_was_deleted_keeps_no_batch_from_its_end(site: Site) -> None:
     site.submit_batch()
     site.end(0, 0, 0, 0)

@@ -286,3 +286,4 @@ def test_a_program_that_is_not_there_has_done_nothing(kind: Kind, says: Says) ->
 
 def test_a_task_has_an_id_of_its_own(kind: Kind, says: Says) -> None:
     assert says({}).task_id(kind.array, 4) == kind.task
+    assert says({}).array_id(kind.task) == says({}).array_id(kind.array) == kind.array
