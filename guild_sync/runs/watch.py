@@ -43,7 +43,7 @@ def _wait_in_queue(host: Host, run_id: str) -> None:
         if not is_queued(run):
             return
         if (why := runs.waits(run)) != said:
-            say(f"Run {run_id} waits {_in_queue(clean(why))}")
+            say(f"Run {run_id} waits {_in_queue(clean(why))}{_stuck(run)}")
             sys.stdout.flush()
         said = why
         host.await_start(run_id, _QUEUE_SECONDS)
@@ -51,6 +51,12 @@ def _wait_in_queue(host: Host, run_id: str) -> None:
 
 def _in_queue(why: str) -> str:
     return f"in {why}" if why.startswith("the queue") else f"for {why}"
+
+
+def _stuck(run: Run) -> str:
+    """What is said of a job that does not begin by itself, however long it waits."""
+    is_held = run["job"] is not None and run["job"]["held"]
+    return "; it does not begin by itself, a person has to help it" if is_held else ""
 
 
 def is_queued(run: Run) -> bool:

@@ -38,9 +38,12 @@ def test_one_sync_brings_home_what_is_on_two_clusters_and_ten_machines(
     project(guild.folder, "op: {exec: echo hello}")
     homes = {f"m{number}": tmp_path / f"m{number}" for number in range(MACHINES)}
     with another_sshd(sshd, tmp_path / "machines", "MaxStartups 100") as server:
+        # Those of which all keys were the same would share a connection.
+        timeouts = zip(homes, range(30, 60), strict=False)
+        machines = {name: server.keys(homes[name], connect_timeout=n) for name, n in timeouts}
         guild.configure(
             **{name: found.keys() for name, found in clusters.items()},
-            **{name: server.keys(home) for name, home in homes.items()},
+            **machines,
         )
         ended, waiting = {}, {}
         for name, found in clusters.items():

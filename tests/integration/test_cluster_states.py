@@ -310,7 +310,8 @@ def test_a_watch_of_a_run_that_waits_is_ended_by_ctrl_c(hpc: Hpc, guild: Guild) 
     run_id = hpc.started("quick")
     with guild.popen("watch", run_id, "-r", "hpc") as watch:
         assert watch.stdout is not None
-        assert b"waits in the queue: JobHeldUser!" in watch.stdout.readline()
+        told = watch.stdout.readline()
+        assert b"waits in the queue: JobHeldUser!; it does not begin by itself, a person" in told
         watch.send_signal(signal.SIGINT)
         rest = watch.stdout.read().decode()
     assert f"Stopped watching {run_id}: it is still pending, or running on hpc" in rest
