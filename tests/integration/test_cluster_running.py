@@ -87,5 +87,6 @@ def test_what_a_pipeline_runs_ends_with_its_job(
 def begin_again(cluster: Cluster, job: str) -> str:
     """The node on which a job runs that waits to begin again, for two minutes as Slurm has it."""
     cluster.wait_for(job, "PENDING")
-    cluster.admin("scontrol", "update", f"jobid={job}", "starttime=now")
+    # A node that was told to end a job begins nothing of it within the same second.
+    cluster.admin("scontrol", "update", f"jobid={job}", "starttime=now+2")
     return cluster.wait_for(job, "RUNNING").nodes
