@@ -21,6 +21,7 @@ from earlier import EarlierGuild
 from faults import RUNS, SIZES, write_run
 from guild_ai import GuildAi
 from hypothesis import settings
+from on_cluster import SharedDisk
 from slurm_files import Settings
 from support import BIN, EXAMPLES, Guild, Place, Server, server
 
@@ -114,6 +115,11 @@ def clusters() -> Iterator[Clusters]:
 def cluster(cluster_with: Callable[..., Cluster]) -> Cluster:
     """A real Slurm, which the remote `hpc` is: without jobs, files and faults of other tests."""
     return cluster_with()
+
+
+@pytest.fixture
+def disk(cluster: Cluster) -> SharedDisk:
+    return SharedDisk(cluster)
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ import os
 
 import pytest
 from cluster import Cluster
+from on_cluster import SharedDisk, started
 from small_wheels import write_wheel
 from support import Guild, project
-from test_cluster_submitting import There, there, waiting_job
-
-__all__ = ["there"]
 
 GUILDFILE = """
 prepare:
@@ -27,41 +25,37 @@ def _operations(guild: Guild) -> None:
     project(guild.folder, GUILDFILE)
 
 
-def started(guild: Guild, *words: str) -> tuple[str, str]:
-    return waiting_job(guild.ok("run", *words, "-r", "hpc", "--no-wait", "-y").out)
-
-
 def test_a_run_waits_for_the_one_that_it_requires(
-    cluster: Cluster, guild: Guild, there: There
+    cluster: Cluster, guild: Guild, disk: SharedDisk
 ) -> None:
     missing = guild("run", "train", "-r", "hpc", "-y").err
     assert "train cannot run on hpc: it requires a completed run of 'prepare'" in missing
     second = guild.ok("run", "train", "-r", "hpc", "--stage", "-y").lines[-2].split()[-1]
     first, _ = started(guild, "prepare")
-    there.wait_for(first, "running")
+    disk.wait_for(first, "running")
     assert started(guild, "--start", second)[0] == second
     assert [job.reason for job in cluster.jobs() if job.state == "PENDING"] == ["Dependency"]
-    (there.run(first) / "go-on").touch()
-    there.wait_for(second, "completed")
+    (disk.run(first) / "go-on").touch()
+    disk.wait_for(second, "completed")
     guild("sync")
     assert (guild.home / "runs" / second / ".guild/output").read_text() == "data\n"
     # Whatever has completed is not waited for.
     third, _ = started(guild, "train", f"prepare={first[:8]}")
-    there.wait_for(third, "completed")
+    disk.wait_for(third, "completed")
     last = cluster.calls("sbatch")[-1].words
     assert not [word for word in last if "dep" in word]
 
 
 def test_a_run_whose_required_one_fails_never_begins(
-    cluster: Cluster, guild: Guild, there: There
+    cluster: Cluster, guild: Guild, disk: SharedDisk
 ) -> None:
     first, _ = started(guild, "prepare", "code=3")
     second, job = started(guild, "train")
     cluster.forget_calls()
     assert guild.ok("run", "train", f"prepare={first}", "-r", "hpc", "--stage", "-y").code == 0
     assert [call.name for call in cluster.calls()] == ["squeue"]
-    (there.run(first) / "go-on").touch()
-    there.wait_for(first, "error")
+    (disk.run(first) / "go-on").touch()
+    disk.wait_for(first, "error")
     assert cluster.wait_for(job, "CANCELLED").reason == "DependencyNeverSatisfied"
     guild("sync")
     assert guild.status(second) == "error"
@@ -69,7 +63,7 @@ def test_a_run_whose_required_one_fails_never_begins(
 
 
 def test_what_a_project_requires_is_installed_on_the_login_node_for_its_nodes(
-    cluster: Cluster, guild: Guild, there: There
+    cluster: Cluster, guild: Guild, disk: SharedDisk
 ) -> None:
     wheels = write_wheel(cluster.home / "wheels", "guildtest-d", "1.5").parent
     where = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
@@ -79,8 +73,8 @@ def test_what_a_project_requires_is_installed_on_the_login_node_for_its_nodes(
     project(guild.folder, guildfile, show=show)
     for _ in range(2):
         run_id, job = started(guild, "show")
-        there.wait_for(run_id, "completed")
-        said = there.output(run_id)
+        disk.wait_for(run_id, "completed")
+        said = disk.output(run_id)
         assert said == f"1.5 {cluster.job(job).nodes}\n"
     made = (cluster.guild_home / "environments").glob("*/environment.json")
     assert len([*made]) == 1

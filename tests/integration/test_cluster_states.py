@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cluster import Cluster
+from on_cluster import SharedDisk
 from support import Guild, project, wait_until
 
 GUILDFILE = """
@@ -36,6 +37,7 @@ class Hpc:
     def __init__(self, guild: Guild, cluster: Cluster) -> None:
         self.guild = guild
         self.cluster = cluster
+        self.disk = SharedDisk(cluster)
 
     def asks(self, **job: Any) -> None:
         """Have jobs ask for this."""
@@ -68,7 +70,7 @@ class Hpc:
         """How a run has ended, once Slurm has said that its job has, and a minute after."""
         self.over(run_id)
         assert self.run(run_id)["status"] in ("running", "pending"), "it may leave word yet"
-        self.age(run_id)
+        self.disk.age(run_id)
         return self.end(run_id)
 
     def over(self, run_id: str) -> None:
@@ -77,13 +79,6 @@ class Hpc:
             lambda: self.cluster.job(job).state not in ("PENDING", "RUNNING", "COMPLETING"),
             "the end of its job",
         )
-
-    def age(self, run_id: str) -> None:
-        """Have a minute have passed since Slurm has said that its job is over, or unknown."""
-        path, found = self.directory(run_id) / ".guild/JOB", self.record(run_id)
-        found["over"]["time"] -= 60
-        found["over"]["up"] -= 60
-        path.write_text(json.dumps(found))
 
     def record(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.directory(run_id) / ".guild/JOB").read_text())
@@ -293,7 +288,7 @@ def test_a_job_that_slurm_has_forgotten_is_over_after_a_minute(hpc: Hpc, guild: 
     (hpc.cluster.folder / "state").mkdir()
     hpc.cluster.start("slurmctld")
     assert hpc.run(forgotten)["status"] == "running"
-    hpc.age(forgotten)
+    hpc.disk.age(forgotten)
     # The id is given again, to another's job: it is not taken for this run's.
     hpc.cluster.start("n1")
     while hpc.cluster.submit(script="sleep 600") != job:
