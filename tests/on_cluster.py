@@ -41,7 +41,7 @@ class SharedDisk:
 
     def age(self, run_id: str) -> None:
         """Have a minute have passed since its job was first seen to be over."""
-        path = self.run(run_id) / ".guild/JOB"
+        path = self.run(run_id) / ".guild/JOB.record"
         found = json.loads(path.read_text())
         found["over"]["time"] -= 60
         found["over"]["up"] -= 60

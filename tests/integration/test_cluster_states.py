@@ -81,7 +81,9 @@ class Hpc:
         )
 
     def record(self, run_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.directory(run_id) / ".guild/JOB").read_text())
+        found: dict[str, Any] = json.loads(
+            (self.directory(run_id) / ".guild/JOB.record").read_text()
+        )
         return found
 
     def calls(self) -> list[str]:

@@ -147,7 +147,7 @@ def test_a_queue_is_a_job_which_runs_what_is_staged(
     assert {disk.status(run_id) for run_id in staged} == {"completed"}
     for run_id in staged:
         assert (disk.run(run_id) / ".guild/output").read_text() == f"{job}\n"
-        assert json.loads((disk.run(run_id) / ".guild/JOB").read_text())["within"] == queue
+        assert json.loads((disk.run(run_id) / ".guild/JOB.record").read_text())["within"] == queue
     assert len(cluster.jobs()) == 1
 
 

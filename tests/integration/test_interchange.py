@@ -645,7 +645,7 @@ def test_a_remote_of_another_type_is_refused_where_it_is_used(
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.splitlines() == [
         "guild: remote 'bucket' is of type 's3', which is not supported",
-        "Supported types: ssh, sandbox.",
+        "Supported types: ssh, slurm, pbs, sandbox.",
     ]
 
 

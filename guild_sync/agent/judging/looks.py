@@ -147,7 +147,9 @@ def _why_of_none(directory: str, record: Optional[Record]) -> str:
         return ""  # nothing is known of it for now
     is_let_be = claims.read(directory) is not None or submitting.is_submitting(directory)
     # Its job finds so, too (agent/job_process.py). What has begun writes its own end.
-    return "" if is_let_be or records.read(directory) else "unknown: .guild/JOB cannot be read"
+    return (
+        "" if is_let_be or records.read(directory) else "unknown: .guild/JOB.record cannot be read"
+    )
 
 
 def is_own(directory: str) -> bool:

@@ -117,8 +117,6 @@ def run(
             share = _share_of(planned, wait)
             try:
                 work = _prepared(planned, share)._replace(allocation=allocation)
-                if allocation is None:
-                    _join(directory)
                 with Told() as told:
                     return _attempts(work, told, echo, on_start, stdin)
             finally:
@@ -135,7 +133,7 @@ def run(
 def _join(directory: str) -> None:
     """Have a run that begins within the job of another be looked at as a part of that."""
     run_id = os.environ.get(protocol.IN_JOB_OF, "")
-    if not run_id:
+    if run_id in ("", os.path.basename(directory)):
         return
     from ..scheduling import claims  # most runs are in no job
 
@@ -287,6 +285,7 @@ def _prepared(planned: _Planned, share: Optional[Possession]) -> _Work:
         rundir.remove_attrs(directory, [protocol.RESOURCES])  # of an earlier start
     _write_start(directory, argv, job, facts)
     rundir.remove_attrs(directory, rundir.WHOLE_END)  # of an earlier end: the mark hides it
+    _join(directory)  # before it is said to run: its machine may be lost at once
     _unmark(directory)
     return _Work(directory, job, argv, variables, said, share.handles if share else ())
 

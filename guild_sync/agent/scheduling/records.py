@@ -1,4 +1,4 @@
-"""Which job a run is: `.guild/JOB`, and an index of the runs whose jobs may not be over."""
+"""Which job a run is: `.guild/JOB.record`, and an index of the runs whose jobs may not be over."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ OWNER = "LOCK.owner"
 MAX_RECORD = 4096  # bytes
 OPERATION = "LOCK.operation"  # agent/machine/operation_process.py has what is in it
 # Of a run that is a job of a scheduler, or was: which; agent/scheduling/records.py writes it.
-JOB_RECORD = "JOB"
+JOB_RECORD = "JOB.record"  # JOB alone is Guild AI's: a pid
 # Of a batch whose trials are jobs of its own: their ids. No process holds it.
 TRIALS = "LOCK.trials"
 MODE = 0o600  # whoever may open the file could hold it

@@ -172,7 +172,7 @@ def test_what_comes_behind_a_copy_of_an_earlier_attempt_is_shown_whole(tmp_path:
 def test_a_job_that_prints_nothing_is_asked_after_less_and_less_often(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "runs" / A / ".guild/JOB").write_text("{}")
+    (home / "runs" / A / ".guild/JOB.record").write_text("{}")
     asked: list[float] = []
     clock = [0.0]
     monkeypatch.setattr(looks, "look", lambda *_: asked.append(clock[0]))

@@ -133,16 +133,16 @@ def test_what_waits_is_shown_with_why_and_since_it_has_changed_alone(
     scheduler.jobs = [WAITS]
     assert look(home) == ""
     assert (status(run), seen(run)) == ("pending", WAITS)
-    before = os.stat(run / ".guild" / "JOB").st_ino
+    before = os.stat(run / ".guild" / "JOB.record").st_ino
     scheduler.jobs = [WAITS._replace(starts=2_000_000_100)]
     assert look(home) == ""
-    assert os.stat(run / ".guild" / "JOB").st_ino == before, "a start that moves by seconds"
+    assert os.stat(run / ".guild" / "JOB.record").st_ino == before, "a start that moves by seconds"
     soon = int(time.time()) + 600
     for starts, is_news in ((soon, True), (soon + 50, False), (soon + 150, True), (None, True)):
-        before = os.stat(run / ".guild" / "JOB").st_ino
+        before = os.stat(run / ".guild" / "JOB.record").st_ino
         scheduler.jobs = [WAITS._replace(starts=starts)]
         look(home)
-        assert (os.stat(run / ".guild" / "JOB").st_ino != before) is is_news, starts
+        assert (os.stat(run / ".guild" / "JOB.record").st_ino != before) is is_news, starts
 
 
 @pytest.mark.parametrize("job", [RUNS, COMPLETING, RUNS._replace(word="SUSPENDED")])
@@ -382,11 +382,11 @@ def test_a_scheduler_that_cannot_be_asked_changes_nothing(
     began(run)
     look(home)
     over_for(run, 3600)
-    before = (run / ".guild" / "JOB").read_bytes()
+    before = (run / ".guild" / "JOB.record").read_bytes()
     scheduler.down = "Unable to contact slurm controller"
     assert look(home) == "Unable to contact slurm controller"
     assert status(run) == "running"
-    assert (run / ".guild" / "JOB").read_bytes() == before
+    assert (run / ".guild" / "JOB.record").read_bytes() == before
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
@@ -728,7 +728,7 @@ def test_a_reason_of_any_length_is_cut(home: Path, run: Path, scheduler: Fake) -
 
 
 def test_a_run_that_is_no_job_has_none(home: Path, run: Path) -> None:
-    (run / ".guild" / "JOB").unlink()
+    (run / ".guild" / "JOB.record").unlink()
     shown = describe.summary(str(home), RUN)
     assert (shown["job"], shown["waits"]) == (None, None)
 
@@ -741,10 +741,10 @@ def test_a_record_that_makes_no_sense_ends_a_run_that_waits(
     home: Path, run: Path, scheduler: Fake, text: str
 ) -> None:
     """As its job does, which finds none and is over; else nobody could end or remove it."""
-    (run / ".guild" / "JOB").write_text(text)
+    (run / ".guild" / "JOB.record").write_text(text)
     assert look(home) is None
     assert describe.summary(str(home), RUN)["job"] is None
-    assert end(run) == ("error", 1, "unknown: .guild/JOB cannot be read")
+    assert end(run) == ("error", 1, "unknown: .guild/JOB.record cannot be read")
     assert scheduler.asked == []
 
 
@@ -753,14 +753,14 @@ def test_a_record_that_makes_no_sense_ends_nothing_that_runs(
     home: Path, run: Path, scheduler: Fake, text: str
 ) -> None:
     began(run)
-    (run / ".guild" / "JOB").write_text(text)
+    (run / ".guild" / "JOB.record").write_text(text)
     assert look(home) is None
     assert status(run) == "running"
 
 
 def test_what_cannot_be_read_for_now_ends_nothing(home: Path, run: Path, scheduler: Fake) -> None:
-    (run / ".guild" / "JOB").unlink()
-    (run / ".guild" / "JOB").symlink_to("nowhere")
+    (run / ".guild" / "JOB.record").unlink()
+    (run / ".guild" / "JOB.record").symlink_to("nowhere")
     assert look(home) is None
     assert status(run) == "pending"
 

@@ -196,9 +196,9 @@ def test_a_run_that_it_has_waited_for_must_have_completed(
 
 def test_a_record_names_no_runs_but_by_their_ids(site: Site) -> None:
     site.submit_train()
-    record = json.loads((site.guild / "JOB").read_text())
+    record = json.loads((site.guild / "JOB.record").read_text())
     for after, found in ((["../x", C, None, 1], (C,)), (None, ()), ("x", ())):
-        (site.guild / "JOB").write_text(json.dumps({**record, "after": after}))
+        (site.guild / "JOB.record").write_text(json.dumps({**record, "after": after}))
         assert site.record is not None
         assert site.record.after == found
 

@@ -29,12 +29,12 @@ def end(slurm: LittleSlurm) -> None:
 
 def test_it_is_neither_made_anew_nor_discarded_nor_staged(slurm: LittleSlurm) -> None:
     slurm.submit()
-    before = (slurm.guild / "JOB").stat()
+    before = (slurm.guild / "JOB.record").stat()
     assert stage.stage(slurm.home, A, "package:x 1 '' op", {}, JOB)["missing"] == []
     stage.discard(slurm.home, A)
     stage.mark_staged(slurm.home, A)
     assert slurm.status == "pending"
-    assert os.path.samestat(before, (slurm.guild / "JOB").stat())
+    assert os.path.samestat(before, (slurm.guild / "JOB.record").stat())
     assert queues.staged_runs(slurm.home) == []
 
 

@@ -260,7 +260,7 @@ def test_a_record_that_is_damaged_is_looked_up_before_it_is_submitted_again(
     slurm: LittleSlurm,
 ) -> None:
     slurm.submit()
-    (slurm.guild / "JOB").write_text("{")
+    (slurm.guild / "JOB.record").write_text("{")
     assert slurm.submit() == "1"
     assert slurm.jobs == ["1"]
 
