@@ -96,8 +96,7 @@ def of_a_run(package: str, argv: "List[str]") -> int:
     if argv[0] == "job":
         return int(importlib.import_module(package + ".job_process").main(argv[1]))
     if argv[0] == "node":
-        probing = importlib.import_module(package + ".scheduling.probing")
-        return int(probing.main(argv[1]))
+        return int(importlib.import_module(package + ".probing").main(argv[1]))
     if argv[0] == "queue":
         queues = importlib.import_module(package + ".running.queues")
         return int(queues.main(argv[1], float(argv[2]), argv[3] == "yes", *argv[4:]))

@@ -144,7 +144,7 @@ class Functions:
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
     positions = Function("files.output.positions", Dict[protocol.RunId, protocol.Position])
-    probe = Function("scheduling.probing.probe", protocol.ProbeForm, slow=True)
+    probe = Function("probing.probe", protocol.ProbeForm, slow=True)
     purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)
     python = Function("machine.upkeep.python", protocol.Python)
     recipe = Function("staging.restage.recipe", protocol.Recipe, looks=True)

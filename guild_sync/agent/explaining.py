@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from . import probing
 from .catalog.remembered import file_system
 from .protocol import ClusterForm, SchedulerForm
-from .scheduling import probing, records
+from .scheduling import records
 from .scheduling.face import SchedulerDown, Site
 
 # File systems that no other machine sees, and folders that are each machine's own on any disk.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from little_slurm import LittleSlurm
 
+from guild_sync.agent import probing
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.scheduling import probing
 from guild_sync.agent.scheduling.face import Refused, SchedulerDown
 
 RUNS = """
@@ -26,6 +26,11 @@ case $* in *--test-only)
 esac
 """
 BECOMES = "sed -i 's/PENDING\\(.*\\)|Priority/{}/' jobs"
+
+
+@pytest.fixture
+def slurm(tmp_path: Path) -> LittleSlurm:
+    return LittleSlurm(tmp_path)
 
 
 @pytest.fixture(autouse=True)

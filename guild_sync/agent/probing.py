@@ -10,14 +10,14 @@ import tempfile
 import time
 from typing import Mapping, Optional, Tuple
 
-from ..errors import AgentError
-from ..machine.children import agent_argv
-from ..protocol import NodeForm, ProbeForm, SchedulerForm, Value
-from ..store import atomic, inside
-from ..trees import remove_tree
-from . import face, jobscript, options, records
-from .calling import one_line
-from .face import JobState, Refused, Scheduler, SchedulerDown, Site, Submission, Unsure
+from .errors import AgentError
+from .machine.children import agent_argv
+from .protocol import NodeForm, ProbeForm, SchedulerForm, Value
+from .scheduling import face, jobscript, options, records
+from .scheduling.calling import one_line
+from .scheduling.face import JobState, Refused, Scheduler, SchedulerDown, Site, Submission, Unsure
+from .store import atomic, inside
+from .trees import remove_tree
 
 _PREFIX = "check-"
 _ANSWER, _OUTPUT = "answer", "job.out"
