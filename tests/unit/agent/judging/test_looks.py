@@ -194,7 +194,7 @@ def test_another_logins_jobs_are_neither_asked_for_nor_judged(
 ) -> None:
     if os.getuid() != 0:
         pytest.skip("files are given to another user by root alone")
-    os.chown(run / ".guild" / "JOB", 12345, 12345)
+    os.chown(run / ".guild" / "JOB.record", 12345, 12345)
     assert look(home) is None
     assert scheduler.asked == []
 
@@ -774,7 +774,7 @@ def test_numbers_of_a_record_that_are_none(
 ) -> None:
     """A run with them is over as soon as any other, and keeps no listing from being shown."""
     began(run)
-    path = run / ".guild" / "JOB"
+    path = run / ".guild" / "JOB.record"
     found = json.loads(path.read_text())
     found["seen"] = dict.fromkeys(("starts", "submitted", "restarts"), value)
     found["over"] = {"time": value, "up": value, "boot": "another"}

@@ -91,7 +91,7 @@ def test_started_again_after_its_end_it_has_nothing_of_its_job(slurm: LittleSlur
     end(slurm)
     (slurm.guild / "job.out").write_text("")
     restage.restage(slurm.home, A, {}, JOB)
-    assert not {*os.listdir(slurm.guild)} & {"JOB", "JOB.claim", "JOB.verdict", "job.out"}
+    assert not {*os.listdir(slurm.guild)} & {"JOB.record", "JOB.claim", "JOB.verdict", "job.out"}
     assert records.open_ids(slurm.home) == []
     assert slurm.submit() == "2"
     assert slurm.become("2").wait() == 0
