@@ -139,8 +139,8 @@ def cluster_with(
         return found
 
     yield like
-    for one in used:
-        one.clean()
+    for one in dict.fromkeys(used):
+        clusters.clean(one)
 
 
 @pytest.fixture

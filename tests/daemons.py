@@ -33,6 +33,7 @@ class Daemons:
         said = log / "mounts.log"
         wait_until(lambda: "mounted" in said.read_text() or self._holder.poll() is not None)
         assert self._holder.poll() is None, said.read_text()
+        self._mark = os.stat(f"/proc/{self._holder.pid}/root{OWNER}")
 
     def inside(self, *argv: str, folder: str = "/") -> list[str]:
         """A command line that runs another within the namespace, in this folder."""
@@ -78,8 +79,7 @@ class Daemons:
     def processes(self, uid: int | None = None) -> list[int]:
         """What the daemons have started, in whatever namespaces, or what of it is a user's."""
         ours = {daemon.pid for daemon in (self._holder, *self._running.values())}
-        mark = os.stat(f"/proc/{self._holder.pid}/root{OWNER}")
-        return [pid for pid in _with_mark(mark, uid) if pid not in ours]
+        return [pid for pid in _with_mark(self._mark, uid) if pid not in ours]
 
     def end_processes(self, uid: int | None = None) -> None:
         """Kill what the daemons have started, or what of it is a user's."""
