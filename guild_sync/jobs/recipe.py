@@ -63,8 +63,25 @@ def operation_of(recipe: Recipe) -> Operation | None:
         raise GuildError(f"the job of run {recipe['id']} cannot be read: {e}") from None
 
 
+# What fields of an operation hold that are kept as they are, by how they are declared.
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "int | None": (int, type(None)),
+    "bool": (bool,),
+    "Mapping[str, str]": (dict,),
+    "Mapping[str, Value]": (dict,),
+}
+
+
 def _operation(data: Mapping[str, Any]) -> Operation:
     known = {f.name: data[f.name] for f in fields(Operation) if f.name in data}
+    for field in fields(Operation):
+        kinds = _PLAIN.get(str(field.type))
+        if kinds and field.name in known and not isinstance(known[field.name], kinds):
+            raise TypeError(f"{field.name} is no {field.type}")
+    if not all(isinstance(text, str) for text in known.get("env", {}).values()):
+        raise TypeError("env has text")
     config = known.get("config")
     return Operation(
         **{

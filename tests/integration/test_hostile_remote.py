@@ -27,7 +27,7 @@ RUN: dict[str, Any] = {
     **dict.fromkeys(("exit_status", "initialized", "started", "stopped", "label", "flags")),
     **dict.fromkeys(("tags", "marked", "comments", "cmd", "remote", "machine", "started_by")),
     "attempt": 1,
-    **dict.fromkeys(("ended_by", "waits", "deal")),
+    **dict.fromkeys(("ended_by", "waits", "deal", "job")),
     "unreadable": [],
     "indexed": True,
     "id": A,

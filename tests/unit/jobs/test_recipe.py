@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import pytest
 from projects import op
 
-from guild_sync.jobs.recipe import new_label
+from guild_sync.errors import GuildError
+from guild_sync.jobs.recipe import definition, new_label, operation_of
+from guild_sync.project.definitions import Operation
+
+OWN = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+
+def kept(operation: dict[str, Any]) -> Operation | None:
+    return operation_of({"id": OWN, "work": {"operation": operation}})  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Operation)])
+def test_an_operation_of_another_kind_than_a_run_keeps_is_refused(name: str) -> None:
+    made = definition(op(env={"A": "b"}))
+    assert kept(made) == op(env={"A": "b"})
+    for other in (["x"], 5.5):
+        altered = {**made, name: other}
+        try:
+            found = kept(altered)
+        except GuildError as e:
+            assert f"the job of run {OWN} cannot be read" in str(e)
+            continue
+        assert found is not None
+        is_held = type(getattr(found, name)) is type(getattr(op(), name))
+        assert is_held or name in ("faults", "warnings"), (name, other)
+    with pytest.raises(GuildError):
+        kept({**made, "env": {"A": 5}})
 
 
 @pytest.mark.parametrize(
