@@ -446,9 +446,9 @@ def test_a_disk_here_that_is_full(
 def test_a_disk_there_that_is_full(guild: Guild, sshd: Server, tmp_path: Path) -> None:
     there = tmp_path / "disk"
     for run_id in RUNS:
-        write_run(guild.home, run_id, sizes=(1_000_000,))
+        write_run(guild.home, run_id, sizes=(2_000_000,))
     guild.configure(far=sshd.keys(there))
-    with disk(there, "2m"):
+    with disk(there, "4m"):  # the agent has the half of it
         done = guild("push", "far", "-y")
         assert done.code == 1
         assert "the disk on remote 'far' is full" in done.err
