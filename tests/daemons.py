@@ -29,8 +29,9 @@ class Daemons:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         script = f"{mounts}\necho mounted\nexec sleep infinity"
         argv = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script)
-        self._holder = self._popen("mounts", argv)
         said = log / "mounts.log"
+        said.write_text("")  # of what was there before a restart
+        self._holder = self._popen("mounts", argv)
         wait_until(lambda: "mounted" in said.read_text() or self._holder.poll() is not None)
         assert self._holder.poll() is None, said.read_text()
         self._mark = os.stat(f"/proc/{self._holder.pid}/root{OWNER}")
