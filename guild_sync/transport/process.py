@@ -26,6 +26,7 @@ END_SECONDS = 5.0  # that a program has to end by itself, once it was told to
 LOOK_SECONDS = 0.1  # between two looks at whether a program may go on, or has ended
 # For what is in a pipe still after its program has ended, where somebody else holds it open.
 REST_OF_STDOUT, REST_OF_STDERR = 2.0, 0.3  # seconds
+REST_OF_FAILED = 3.0  # of its stderr, of one that starts others: these may say why
 
 
 class Completed(NamedTuple):
@@ -84,9 +85,10 @@ class Reader(threading.Thread):
         self.join(seconds)
         return bytes(self._read)
 
-    def text(self) -> str:
-        """As `rest`, of a program's stderr."""
-        return self.rest(REST_OF_STDERR).decode("utf-8", "replace")
+    def text(self, code: int = 0) -> str:
+        """As `rest`, of a program's stderr; of one that starts others with its exit status."""
+        seconds = REST_OF_FAILED if code else REST_OF_STDERR
+        return self.rest(seconds).decode("utf-8", "replace")
 
 
 _limit = threading.local()

@@ -66,7 +66,7 @@ def run(
         program.hand_over(on_output)
         code = program.code()
     code = process.FORBIDDEN if was_forbidden.is_set() else code
-    return Completed(code, b"", program.stderr.text())
+    return Completed(code, b"", program.stderr.text(code))
 
 
 def stream(

@@ -279,3 +279,10 @@ def test_what_takes_our_place_is_the_process_that_we_were(tmp_path: Path) -> Non
     assert (out, program.returncode) == (b"first\n%d\n" % program.pid, -signal.SIGPIPE)
     with pytest.raises(GuildError, match="no-such-program is not installed here"):
         watched.become(("no-such-program",))
+
+
+def test_what_a_program_that_has_failed_had_started_says_why() -> None:
+    """As the ssh of an rsync, whose own end may be a moment before it."""
+    later = "exec 1>&-; { sleep 1; echo why >&2; } & exit 12"
+    done = watched.run(["sh", "-c", later], lambda _: None)
+    assert (done.code, done.stderr) == (12, "why\n")
