@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import time
 from collections import Counter
 
@@ -12,6 +14,23 @@ from support import Guild, wait_until
 # What can be killed of a command: the agent on the login node, a program of Slurm's there that it
 # has called, the connection to it, and guild itself.
 PARTS = ("agent", "scheduler", "connection", "guild")
+# How often each part is killed; 50 for a long look (docs/reliability.md).
+KILLS = int(os.environ.get("FAULT_KILLS", "1"))
+SEED = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1, 1 << 32)
+
+
+def cut_off_again_and_again(cluster: Cluster, guild: Guild, part: str, *argv: str) -> None:
+    """Start the command KILLS times, and kill a part of it at any moment of that."""
+    print(f"FAULT_SEED={SEED}")
+    chance = random.Random(SEED)
+    most = seconds_of(cluster, guild, *argv)
+    for _ in range(KILLS):
+        # In some of them there is time to hit sbatch itself.
+        fault: dict[str, str] = chance.choice(({}, {"before": "sleep 0.3"}, {"after": "sleep 0.3"}))
+        cluster.fault("sbatch", **fault)
+        cut_off(cluster, guild, part, chance.uniform(0, most + 0.3), *argv)
+        cluster.mend()
+        wait_for_rest(cluster)
 
 
 def cut_off(cluster: Cluster, guild: Guild, part: str, seconds: float, *argv: str) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Callable
 
 import pytest
 from cluster import USER, Cluster
-from cut_off import PARTS, cut_off, jobs_of_runs, seconds_of, wait_for_rest
+from cut_off import PARTS, cut_off_again_and_again, jobs_of_runs
+from on_cluster import SharedDisk
 from support import Guild, project, wait_until
 
 from guild_sync.agent.store import rundir
-
-# How often each part is killed; 50 for a long look (docs/reliability.md).
-KILLS = int(os.environ.get("FAULT_KILLS", "1"))
-SEED = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1, 1 << 32)
 
 GUILDFILE = """
 trial:
@@ -32,26 +28,14 @@ def _operations(guild: Guild) -> None:
     project(guild.folder, GUILDFILE)
 
 
-class There:
-    """A batch on the cluster, and its trials."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.runs = cluster.guild_home / "runs"
-
-    def ids(self) -> list[str]:
-        return [path.name for path in self.runs.iterdir() if len(path.name) == 32]
-
-    def status(self, run_id: str) -> str:
-        return rundir.status(str(self.runs / run_id)).text
+class There(SharedDisk):
+    """The shared disk with batches on it."""
 
     def attr(self, run_id: str, name: str) -> object:
-        return rundir.read_attr(str(self.runs / run_id), name)
+        return rundir.read_attr(str(self.run(run_id)), name)
 
     def trials(self, batch: str) -> list[str]:
-        return (self.runs / batch / ".guild/LOCK.trials").read_text().split()
-
-    def wait_for(self, run_id: str, status: str) -> None:
-        wait_until(lambda: self.status(run_id) == status, f"{status}, not {self.status(run_id)}")
+        return (self.run(batch) / ".guild/LOCK.trials").read_text().split()
 
 
 @pytest.fixture
@@ -76,9 +60,9 @@ def test_a_batch_is_one_array_that_comes_home(cluster: Cluster, guild: Guild, th
     )
     trials = there.trials(batch)
     assert [f"Trial {n} of 5: {trial}" in said for n, trial in enumerate(trials, 1)] == [True] * 5
-    assert {(there.runs / trial / "node").read_text().strip() for trial in trials} == {"n1", "n2"}
-    assert {(there.runs / trial / "count").read_text() for trial in trials} == {"x\n"}
-    jobs = [(there.runs / trial / ".guild/output").read_text().strip() for trial in trials]
+    assert {(there.run(trial) / "node").read_text().strip() for trial in trials} == {"n1", "n2"}
+    assert {(there.run(trial) / "count").read_text() for trial in trials} == {"x\n"}
+    jobs = [(there.run(trial) / ".guild/output").read_text().strip() for trial in trials]
     array = jobs[0].partition("_")[0]
     assert jobs == [f"{array}_{task}" for task in range(5)]
     cluster.forget_calls()
@@ -98,7 +82,7 @@ def test_a_trial_that_fails_makes_its_batch_fail(
     assert ended == ["completed", "error", "terminated", "terminated"]
     assert there.attr(there.trials(batch)[2], "ended_by") == "an earlier trial failed"
     assert there.attr(batch, "exit_status") == 7
-    assert (there.runs / batch / ".guild/output").read_text().endswith("\n3 of 4 trials failed\n")
+    assert (there.run(batch) / ".guild/output").read_text().endswith("\n3 of 4 trials failed\n")
     # Again it runs what has not completed.
     before = there.trials(batch)
     guild.ok("run", "--restart", batch, "-r", "hpc", "--no-wait", "-y")
@@ -136,7 +120,7 @@ def test_a_batch_that_slurm_refuses_leaves_nothing(
         "run", "trial", "n=[1,2,3]", "-r", "hpc", "--job", "partition=nowhere", "--no-wait", "-y"
     )
     assert "sbatch: Invalid partition name specified" in done.err
-    assert (cluster.jobs(), there.ids(), os.listdir(cluster.guild_home / "jobs")) == ([], [], [])
+    assert (cluster.jobs(), there.runs(), os.listdir(cluster.guild_home / "jobs")) == ([], [], [])
 
 
 def test_more_trials_than_an_array_may_have_are_several(
@@ -148,8 +132,8 @@ def test_more_trials_than_an_array_may_have_are_several(
     assert [call.name for call in cluster.calls()] == ["sbatch", "scontrol", "sbatch", "sbatch"]
     there.wait_for(batch, "completed")
     trials = there.trials(batch)
-    assert {(there.runs / trial / "count").read_text() for trial in trials} == {"x\n"}
-    jobs = [(there.runs / trial / ".guild/output").read_text().strip() for trial in trials]
+    assert {(there.run(trial) / "count").read_text() for trial in trials} == {"x\n"}
+    jobs = [(there.run(trial) / ".guild/output").read_text().strip() for trial in trials]
     first, second = (job.partition("_")[0] for job in (jobs[0], jobs[4]))
     assert jobs == [f"{first}_0", f"{first}_1", f"{first}_2", f"{second}_0", f"{second}_1"]
 
@@ -159,28 +143,20 @@ def test_no_trial_is_run_twice_whatever_is_killed(
     cluster: Cluster, guild: Guild, there: There, part: str
 ) -> None:
     """At any moment of the start of their batch."""
-    print(f"FAULT_SEED={SEED}")
-    chance = random.Random(SEED)
     argv = ("run", "trial", "n=[1,2,3]", "-r", "hpc", "--no-wait", "-y")
-    most = seconds_of(cluster, guild, *argv)
-    for _ in range(KILLS):
-        fault: dict[str, str] = chance.choice(({}, {"before": "sleep 0.3"}, {"after": "sleep 0.3"}))
-        cluster.fault("sbatch", **fault)
-        cut_off(cluster, guild, part, chance.uniform(0, most + 0.3), *argv)
-        cluster.mend()
-        wait_for_rest(cluster)
+    cut_off_again_and_again(cluster, guild, part, *argv)
     wait_until(lambda: all(job.state == "COMPLETED" for job in cluster.jobs()), "the jobs' end")
     counts = {
-        run_id: (there.runs / run_id / "count").read_text()
-        for run_id in there.ids()
-        if (there.runs / run_id / "count").exists()
+        run_id: (there.run(run_id) / "count").read_text()
+        for run_id in there.runs()
+        if (there.run(run_id) / "count").exists()
     }
     assert {*counts.values()} == {"x\n"}
     names = jobs_of_runs(cluster)
     assert {*names.values()} == {3}, "each array has the tasks of one"
     assert len(counts) == 3 * len(names)
     # Whatever has not run is no job's.
-    for run_id in {*there.ids()} - counts.keys():
+    for run_id in {*there.runs()} - counts.keys():
         assert f"guild-{run_id}" not in names
 
 
@@ -195,6 +171,6 @@ def test_a_batch_of_more_jobs_than_its_user_may_have_leaves_nothing(
     cluster.start("slurmctld")
     done = guild("run", "until", "n=[1,2,3,4,5]", "-r", "hpc", "--no-wait", "-y")
     assert "sbatch: Job violates accounting/QOS policy" in done.err
-    assert there.ids() == []
+    assert there.runs() == []
     wait_until(lambda: all(job.state == "CANCELLED" for job in cluster.jobs()), "the jobs' end")
     assert os.listdir(cluster.guild_home / "jobs") == []

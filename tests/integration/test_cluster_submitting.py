@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import random
 
 import pytest
 from cluster import Cluster
-from cut_off import PARTS, cut_off, jobs_of_runs, seconds_of, wait_for_rest
+from cut_off import PARTS, cut_off_again_and_again, jobs_of_runs
 from on_cluster import SharedDisk, started
 from support import Guild, project, wait_until
 
 from guild_sync.agent.store import rundir
-
-# How often each part is killed; 50 for a long look (docs/reliability.md).
-KILLS = int(os.environ.get("FAULT_KILLS", "1"))
-SEED = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1, 1 << 32)
 
 GUILDFILE = """
 quick: {exec: "sh -c 'echo $GUILD_JOB; echo x >>count'"}
@@ -113,18 +108,9 @@ def test_no_run_is_submitted_twice_whatever_is_killed(
     cluster: Cluster, guild: Guild, disk: SharedDisk, part: str
 ) -> None:
     """At any moment of its start. What a run was before, it is, or a job, which runs it once."""
-    print(f"FAULT_SEED={SEED}")
-    chance = random.Random(SEED)
     guild.ok("run", "quick", "-r", "hpc", "--no-wait", "-y")
     argv = ("run", "quick", "-r", "hpc", "--no-wait", "-y")
-    most = seconds_of(cluster, guild, *argv)
-    for _ in range(KILLS):
-        # In some of them there is time to hit sbatch itself.
-        fault: dict[str, str] = chance.choice(({}, {"before": "sleep 0.3"}, {"after": "sleep 0.3"}))
-        cluster.fault("sbatch", **fault)
-        cut_off(cluster, guild, part, chance.uniform(0, most + 0.3), *argv)
-        cluster.mend()
-        wait_for_rest(cluster)
+    cut_off_again_and_again(cluster, guild, part, *argv)
     jobs = jobs_of_runs(cluster)
     assert not [name for name, count in jobs.items() if count > 1]
     wait_until(lambda: all(job.state == "COMPLETED" for job in cluster.jobs()), "the jobs' end")

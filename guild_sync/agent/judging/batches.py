@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import List
 
 from ..protocol import Value
@@ -15,8 +14,6 @@ from ..store.job import read_job
 from . import verdicts
 from .verdicts import End
 
-# Seconds after which a batch that nobody submits any more is taken for what there is of it.
-_SUBMITTING = 120
 _STOPPED = -int(signal.SIGTERM)
 ELDER_FAILED = "an earlier trial failed"
 
@@ -31,8 +28,8 @@ def settle(home: str, directory: str, after: str = "") -> None:
         return
     trials = records.trials(directory)
     if inside.exists(rundir.guild_dir(directory), rundir.PENDING):
-        if not _is_left(directory, record):
-            return
+        if submitting.may_be_submitted(directory, record):
+            return  # or it is asked for again
         if any(_has_job(rundir.run_dir(home, run_id)) for run_id in trials):
             arrays.begin(directory)
     # Trials that come later mostly end later: they are looked at first.
@@ -40,12 +37,6 @@ def settle(home: str, directory: str, after: str = "") -> None:
     later = trials[place:] + trials[:place]
     if all(_is_over(rundir.run_dir(home, run_id), directory) for run_id in later):
         _end(home, directory, trials)
-
-
-def _is_left(directory: str, record: Record) -> bool:
-    """Whether nobody submits the batch any more, and nobody asks for it again."""
-    is_old = abs(time.time() - record.at / 1e6) >= _SUBMITTING
-    return is_old and not submitting.is_submitting(directory)
 
 
 def _has_job(trial: str) -> bool:

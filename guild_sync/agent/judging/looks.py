@@ -10,8 +10,19 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from itertools import groupby
-from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 from ..errors import AgentError
 from ..protocol import ENDED_BY
@@ -34,14 +45,22 @@ from . import batches, verdicts
 
 # What one command asks in several requests of one process is one look.
 _SAME_LOOK = 2.0  # seconds
-# Where nobody can see who submits a run, that is over after so long.
-_SUBMITTING = 120  # seconds
 # Seconds after which accounting has heard of an end: what runs by it then, does so for ever.
 _ACCOUNTED = 600.0
 # Exit statuses that a signal to the operation may have left, as shells have them.
 _BY_SIGNAL = ("137", "143")
 # An expected start has moved if it has by so many seconds, and by this part of the time until then.
 _MOVES, _PART = 60, 10
+
+
+class _OfJob(Protocol):
+    """What has the record of a run's job."""
+
+    @property
+    def record(self) -> Record: ...
+
+
+T = TypeVar("T", bound=_OfJob)
 
 
 class _Case(NamedTuple):
@@ -57,8 +76,7 @@ class _Case(NamedTuple):
     @property
     def is_being_submitted(self) -> bool:
         """Whether an answer may come yet that tells the job's id."""
-        is_new = abs(time.time() - self.record.at / 1e6) < _SUBMITTING
-        return not self.record.id and (is_new or submitting.is_submitting(self.submitted))
+        return not self.record.id and submitting.may_be_submitted(self.submitted, self.record)
 
     @property
     def submitted(self) -> str:
@@ -70,7 +88,7 @@ class _Case(NamedTuple):
     def is_as_it_was(self) -> bool:
         """Whether it is the same job: the run may have been started again meanwhile."""
         found = records.read(self.directory)
-        return found is not None and found[:6] == self.record[:6]
+        return found is not None and found.is_same_job(self.record)
 
 
 _last: Dict[str, Tuple[float, Optional[str]]] = {}
@@ -95,16 +113,20 @@ def look(home: str, ids: Optional[Collection[str]] = None) -> Optional[str]:
     is_asked = any(ids is None or case.run_id in ids or case.record.batch in ids for case in cases)
     said = ""
     if is_asked:
-        for _, group in groupby(sorted(cases, key=_site), _site):
-            said = _looked(home, list(group)) or said
+        for group in by_scheduler(cases):
+            said = _looked(home, group) or said
         _last[home] = time.monotonic(), said
     for directory in of_batches:
         batches.settle(home, directory)
     return said if is_asked else None
 
 
-def _site(case: _Case) -> Tuple[str, str, str]:
-    return (case.record.scheduler, *case.record.site)
+def by_scheduler(cases: Iterable[T]) -> List[List[T]]:
+    """The runs of each scheduler, which is asked, or told, of all of its own at once."""
+    found: Dict[Tuple[str, ...], List[T]] = {}
+    for case in cases:
+        found.setdefault(case.record.asked, []).append(case)
+    return [found[asked] for asked in sorted(found)]
 
 
 def _cases(home: str, run_id: str, of_batches: List[str]) -> Iterator[_Case]:

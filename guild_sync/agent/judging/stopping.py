@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 from ..errors import AgentError
 from ..protocol import FINAL, KILL, KILL_RUNNER, TERM, Changed, said_of
@@ -56,8 +55,8 @@ def stop(home: str, ids: Sequence[str], how: str) -> Changed:
     told = [batch for batch in of_batches if batch not in refused]
     for batch in told:
         atomic.write_in(rundir.guild_dir(rundir.run_dir(home, batch)), STOP, how, flushed=False)
-    for _, group in groupby(sorted(jobs.values(), key=_site), _site):
-        _tell(home, list(group), how)
+    for group in looks.by_scheduler(jobs.values()):
+        _tell(home, group, how)
     for batch in told:
         batches.settle(home, rundir.run_dir(home, batch))
     done = [run_id for run_id in ids if run_id in jobs or run_id in told]
@@ -76,10 +75,6 @@ def _trials(home: str, run_id: str) -> Optional[List[str]]:
 def is_killed(directory: str) -> bool:
     """Whether a job was told to end by more than a signal to its operation."""
     return rundir.read_text(rundir.guild_dir(directory), STOP) in (KILL, KILL_RUNNER)
-
-
-def _site(job: _Job) -> Tuple[str, str, str]:
-    return (job.record.scheduler, *job.record.site)
 
 
 def _job(home: str, run_id: str) -> Union[_Job, str]:

@@ -66,6 +66,16 @@ class Record(NamedTuple):
     def key(self) -> JobName:
         return self.name, self.task
 
+    @property
+    def asked(self) -> Tuple[str, ...]:
+        """Who is asked of the job: of those that are alike at one go."""
+        return (self.scheduler, *self.site)
+
+    def is_same_job(self, other: Record) -> bool:
+        """Whether both are of one submission, whatever was found out of it meanwhile."""
+        mine, its = ((r.asked, r.key, r.at, r.id) for r in (self, other))
+        return mine == its
+
     def is_of_another(self, directory: str) -> bool:
         """Whether the job is that of another run, of which this one is a copy: a guild home was
         copied while it waited or ran."""

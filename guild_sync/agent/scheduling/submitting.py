@@ -27,6 +27,8 @@ TURN = "LOCK.submit"  # held by whoever submits the run, and by the program that
 # Seconds in which a job appears whose answer did not come, once what submits it has ended:
 # MessageTimeout and 10.
 _APPEARS = 20.0
+# Where nobody can see who submits a run, that is over after so long.
+_UNSEEN = 120  # seconds
 _LOOK = 2.0
 _TURN_LOOK = 0.05
 _MOST = 4096
@@ -91,6 +93,12 @@ def is_submitting(directory: str) -> bool:
         return locks.flocked(fd, exclusive=False) is False
     finally:
         os.close(fd)
+
+
+def may_be_submitted(directory: str, record: Record) -> bool:
+    """Whether the run may be about to be submitted, also by somebody who cannot be seen here."""
+    is_new = abs(time.time() - record.at / 1e6) < _UNSEEN
+    return is_new or is_submitting(directory)
 
 
 class Turn(NamedTuple):
