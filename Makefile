@@ -71,7 +71,7 @@ $(VENV)/.installed: $(WANTED) | $(VENV)/bin/pip
 	touch $@
 
 $(VENV)/.dev: $(WANTED) | $(VENV)/bin/pip
-	tools/install-missing busybox zsh fish tcsh groff faketime zstd
+	tools/install-missing busybox zsh fish tcsh groff faketime zstd chromium
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $(VENV)/.installed $@
 

@@ -91,6 +91,12 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 64
 
 
+def _is_figure(value: object) -> bool:
+    if isinstance(value, str):
+        return value in protocol.NOT_FINITE
+    return isinstance(value, (int, float)) and type(value) is not bool and math.isfinite(value)
+
+
 def _is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and abs(value) < 1e11
 
@@ -108,6 +114,7 @@ _PLAIN: Dict[object, Reader] = {
     protocol.StatusName: _if(lambda v: v in protocol.STATUSES, "a status"),
     protocol.Count: _if(_is_count, "a count"),
     protocol.Seconds: _if(_is_seconds, "a time"),
+    protocol.Figure: _if(_is_figure, "a number"),
 }
 
 

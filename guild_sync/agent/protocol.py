@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import posixpath
 import re
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     StatusName = str  # one of STATUSES
     Count = int  # 0 or more
     Seconds = float  # since 1970, or how long something takes, as far as a calendar goes
+    # A number that may be none that JSON has: those are texts of NOT_FINITE.
+    Figure = Union[float, str]
 else:
 
     class TypedDict(dict):
@@ -42,6 +45,8 @@ else:
     class Count(int): ...
 
     class Seconds(float): ...
+
+    class Figure(float): ...
 
 
 Filters = Dict[str, Value]  # which runs are meant: agent/catalog/filters.py
@@ -103,6 +108,9 @@ FILES = "gpkg_files"
 # how the project differed from it: what `git apply` takes.
 COMMIT = "vcs_commit"
 COMMIT_DIFF = "vcs.diff"
+
+# How numbers travel that JSON has not.
+NOT_FINITE = ("nan", "inf", "-inf")
 
 # So many that what is read of each is worth to be remembered.
 MANY_RUNS = 1000
@@ -219,6 +227,36 @@ class Run(TypedDict):
     job: Optional[JobForm]  # which it is, where a scheduler runs it
 
 
+class ScalarForm(TypedDict):
+    """A scalar of a run: what of the numbers that it printed by one name is told.
+
+    `last` was printed at `time` (microseconds since 1970) with `step`. `min`, `max` and `mean` are
+    those of the finite ones, with the steps of the first two; None where there is none.
+    """
+
+    last: Figure
+    first: Figure
+    min: Optional[Figure]
+    max: Optional[Figure]
+    mean: Optional[Figure]
+    count: Count
+    step: int
+    time: Count
+    min_step: int
+    max_step: int
+
+
+class Points(TypedDict):
+    """Points of a scalar, in the order in which they were printed: three lists of one length.
+
+    `time` in microseconds since 1970. Of many, so many are kept as show the curve.
+    """
+
+    time: List[Count]
+    step: List[int]
+    value: List[Figure]
+
+
 class Confirmed(TypedDict):
     """When (microseconds since 1970) a remote last gave its word for a run, and which."""
 
@@ -242,6 +280,34 @@ class Details(Run):
     confirmed: Optional[Confirmed]
     sourcecode_digest: Value
     host: Value
+
+
+class ColumnCell(TypedDict):
+    """What a run has in a column; None where nothing. Numbers that JSON has not are NOT_FINITE."""
+
+    heading: str
+    value: Value
+
+
+class ComparedRun(Run):
+    """A run with what it is compared by: its scalars, and what is asked of it.
+
+    `objective`: a scalar's name, behind a `-` where it is to be greatest; empty where guild.yml
+    says none. `compare`: the columns that guild.yml names for its operation; `cells`: those that
+    were asked for.
+    """
+
+    scalars: Dict[str, ScalarForm]
+    objective: str
+    compare: List[ColumnCell]
+    cells: List[ColumnCell]
+
+
+class ComparedListing(TypedDict):
+    """Runs to be compared, and how many there are in all."""
+
+    runs: List[ComparedRun]
+    total: Count
 
 
 class Attempt(TypedDict):
@@ -995,6 +1061,16 @@ def sized(count: int) -> str:
             return "%.1f%s" % (number, unit) if unit else str(count)
         number /= 1024
     return "%.1fP" % number
+
+
+def figure(number: float) -> Figure:
+    """A number as it travels."""
+    return number if math.isfinite(number) else str(float(number))
+
+
+def number(figure: Figure) -> float:
+    """The number that travelled so."""
+    return float(figure)
 
 
 def new_run_id() -> str:

@@ -93,6 +93,28 @@ class AgentClient(ABC):
             whole=whole,
         )
 
+    def compared(
+        self,
+        specs: Sequence[str] = (),
+        limit: int | None = None,
+        filters: Filters | None = None,
+        whole: bool = False,
+        asked: Sequence[str] = (),
+    ) -> protocol.ComparedListing:
+        return self.ask(
+            Functions.compared,
+            specs=list(specs),
+            limit=limit,
+            filters=filters,
+            whole=whole,
+            asked=list(asked),
+        )
+
+    def points_of(
+        self, ids: Sequence[RunId], names: Sequence[str] = ()
+    ) -> dict[RunId, dict[str, protocol.Points]]:
+        return self.ask(Functions.points_of, ids=list(ids), names=list(names))
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 

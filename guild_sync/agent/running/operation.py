@@ -29,6 +29,7 @@ from ..store import identity, rundir
 from ..store.identity import Identity
 
 if TYPE_CHECKING:
+    from ..scalars.collecting import Collector
     from .limits import Limits
 
 _CHUNK = 65536
@@ -57,8 +58,11 @@ class Ended(NamedTuple):
 class Output:
     """Where an operation's output goes: the run's file, and a terminal if there is one."""
 
-    def __init__(self, file: BinaryIO, echo: Optional[int]) -> None:
+    def __init__(
+        self, file: BinaryIO, echo: Optional[int], scalars: Optional[Collector] = None
+    ) -> None:
         self._file = file
+        self._scalars = scalars
         self._echo = echo
         self._lost = False
 
@@ -69,6 +73,8 @@ class Output:
             self._file.write(data)
             self._file.flush()
             self._lost = False
+            if self._scalars:
+                self._scalars.feed(data)
         except OSError:  # a full disk must not end an operation that can go on
             self._lost = True
         if self._echo is not None:

@@ -27,6 +27,7 @@ from .operation import Ended, Output, Told, operate
 
 if TYPE_CHECKING:
     from ..capacity.taking import Possession
+    from ..scalars.collecting import Collector
     from ..scheduling.claims import Allocation
     from .limits import Limits
     from .retries import Retries
@@ -310,11 +311,14 @@ def _attempts(
         retries = Retries(guild, work.job["retry"], told)
     while True:
         with os.fdopen(inside.create(guild, rundir.OUTPUT), "wb") as output:
-            pass_on = Output(output, echo)
+            scalars = _collector(work)
+            pass_on = Output(output, echo, scalars)
             ended = _attempt(work, told, pass_on, on_start, stdin)
             if os.environ.get(protocol.IN_JOB):
                 ended = _end_in_job(work.allocation, ended, told)
             stopped = now()
+            if scalars:
+                scalars.end()
             if retries and not told.signal and retries.is_due(ended, pass_on):
                 # On the disk is what the next one goes on from.
                 _flush(output.fileno(), directory, pass_on)
@@ -392,6 +396,15 @@ def _attempt(
         limits=_limits(work),
         handles=work.handles,
     )
+
+
+def _collector(work: _Work) -> Optional[Collector]:
+    """Who reads the output for scalars; None where that of others is passed on."""
+    if work.job.get("builtin"):
+        return None
+    from ..scalars.collecting import Collector  # a starter has no use for it
+
+    return Collector(work.directory)
 
 
 def _limits(work: _Work) -> Optional[Limits]:

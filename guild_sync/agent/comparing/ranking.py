@@ -6,12 +6,12 @@ import os
 import re
 from typing import List, Optional, Sequence, Union
 
+from ..catalog import find
+from ..catalog.filters import value_of
 from ..errors import AgentError
 from ..machine import processes
 from ..protocol import Filters, Picked
 from ..store import locks, rundir
-from . import find
-from .filters import value_of
 
 
 def choose(

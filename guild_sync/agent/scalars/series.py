@@ -1,0 +1,83 @@
+"""A scalar as it grows: every number counted, so many points kept that it stays small."""
+
+from __future__ import annotations
+
+import math
+from typing import List, Optional
+
+from ..protocol import Figure, Points, ScalarForm, figure
+
+# Points of a scalar that are kept, at most: where there are more, every second one goes.
+MOST_POINTS = 1024
+
+
+class ScalarSeries:
+    """The numbers of one name, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.times: List[int] = []
+        self.steps: List[int] = []
+        self.values: List[float] = []
+        self._every = 1  # so many-th of those that come is kept
+        self._count = 0
+        self._finite = 0
+        self._sum = 0.0
+        self._first = math.nan
+        self._last = (0, 0, math.nan)
+        self._lowest = (math.nan, 0)  # with its step
+        self._highest = (math.nan, 0)
+
+    def add(self, value: float, time: int, step: Optional[int] = None) -> None:
+        """Take one number; `time` in microseconds since 1970, `step` else one more than before."""
+        if step is None:
+            step = self._last[1] + 1 if self._count else 0
+        if not self._count:
+            self._first = value
+        if self._count % self._every == 0:
+            self._keep(value, time, step)
+        self._count += 1
+        self._last = (time, step, value)
+        if math.isfinite(value):
+            self._finite += 1
+            self._sum += value
+            if not value >= self._lowest[0]:
+                self._lowest = (value, step)
+            if not value <= self._highest[0]:
+                self._highest = (value, step)
+
+    def _keep(self, value: float, time: int, step: int) -> None:
+        if len(self.values) == MOST_POINTS:
+            self.times, self.steps, self.values = self.times[::2], self.steps[::2], self.values[::2]
+            self._every *= 2
+            if self._count % self._every:
+                return
+        self.times.append(time)
+        self.steps.append(step)
+        self.values.append(value)
+
+    def points(self) -> Points:
+        """The points that are kept, and the last one."""
+        time, step, value = self._last
+        last = [] if self.steps and (self.times[-1], self.steps[-1]) == (time, step) else [value]
+        return {
+            "time": self.times + [time for _ in last],
+            "step": self.steps + [step for _ in last],
+            "value": [figure(value) for value in self.values + last],
+        }
+
+    def summary(self) -> ScalarForm:
+        """What there is to say of all of them."""
+        time, step, value = self._last
+        mean: Optional[Figure] = figure(self._sum / self._finite) if self._finite else None
+        return {
+            "last": figure(value),
+            "first": figure(self._first),
+            "min": figure(self._lowest[0]) if self._finite else None,
+            "max": figure(self._highest[0]) if self._finite else None,
+            "mean": mean,
+            "count": self._count,
+            "step": step,
+            "time": time,
+            "min_step": self._lowest[1],
+            "max_step": self._highest[1],
+        }
