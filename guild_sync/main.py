@@ -194,11 +194,11 @@ def _complete(words: list[str]) -> int:
 
 
 def _print_manual(words: list[str]) -> int:
-    from guild_sync.cli.manual import pages
+    from guild_sync.manual.pages import pages
 
     name = "guild.1"
-    if words[:1] == ["guild.yml"]:
-        name = "guild.yml.5"
+    if words[:1] in (["guild.yml"], ["guild-config"]):
+        name = f"{words[0]}.5"
     elif words and words[0] != "help":
         module_of(words[0])
         name = f"guild-{words[0]}.1"
