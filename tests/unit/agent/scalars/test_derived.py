@@ -48,7 +48,8 @@ def test_what_was_noted_is_told_until_its_file_is_another(home: Path) -> None:
 
     (directory / EVENTS).write_text("longer")
     assert list(derived.unnoted(str(home), [RUN])) == [RUN]
-    assert kept.summaries(str(directory)) == kept.points(str(directory)) == {}
+    assert kept.summaries(str(directory)) == {}
+    assert kept.points(str(directory)) == {}
 
 
 def test_of_a_run_that_goes_on_what_was_read_counts_while_its_file_grows(home: Path) -> None:
@@ -58,7 +59,8 @@ def test_of_a_run_that_goes_on_what_was_read_counts_while_its_file_grows(home: P
     (directory / EVENTS).write_text("longer")
     assert list(kept.summaries(str(directory))) == list(kept.points(str(directory))) == ["loss"]
     (directory / EVENTS).unlink()
-    assert kept.summaries(str(directory)) == kept.points(str(directory)) == {}
+    assert kept.summaries(str(directory)) == {}
+    assert kept.points(str(directory)) == {}
 
 
 def test_files_of_a_run_are_noted_beside_each_other(home: Path) -> None:
@@ -67,14 +69,8 @@ def test_files_of_a_run_are_noted_beside_each_other(home: Path) -> None:
     (directory / second).write_text("x")
     for path, stamp in derived.unnoted(str(home), [RUN])[RUN].items():
         derived.note_scalars(str(home), RUN, path, stamp, {path: POINTS})
-    assert (
-        set(kept.summaries(str(directory)))
-        == set(kept.points(str(directory)))
-        == {
-            EVENTS,
-            second,
-        }
-    )
+    assert set(kept.summaries(str(directory))) == {EVENTS, second}
+    assert set(kept.points(str(directory))) == {EVENTS, second}
     derived.note_scalars(str(home), RUN, second, derived.stamp_of(str(directory), second), {})
     assert set(kept.summaries(str(directory))) == set(kept.points(str(directory))) == {EVENTS}
 
@@ -87,5 +83,6 @@ def test_what_is_damaged_is_not_told(home: Path) -> None:
     whole = Path(summaries).read_bytes()
     for text in (b"", whole[:40], b"[]", b'{"version": 1, "sources": {"x": 5}}', b"[" * 9999):
         Path(summaries).write_bytes(text)
-        assert kept.summaries(str(directory)) == kept.points(str(directory)) == {}
+        assert kept.summaries(str(directory)) == {}
+        assert kept.points(str(directory)) == {}
         assert list(derived.unnoted(str(home), [RUN])) == [RUN]
