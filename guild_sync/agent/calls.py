@@ -135,6 +135,7 @@ class Functions:
     note_cleaned = Function("copies.cleaned.note_cleaned", Nothing)
     note_copied = Function("copies.copied.note_copied", Nothing)
     note_begun = Function("copies.expected.note_begun", Nothing)
+    note_scalars = Function("scalars.derived.note_scalars", Nothing)
     note_refused = Function("catalog.trials.note_refused", Nothing)
     note_trial = Function("catalog.trials.note_trial", Nothing)
     note_trial_there = Function("catalog.trials.note_trial_there", Nothing)
@@ -173,6 +174,9 @@ class Functions:
     trials = Function("catalog.trials.trials", List[protocol.Trial])
     try_environment = Function("machine.checkup.try_environment", protocol.Activated, slow=True)
     unchanged = Function("copies.marks.unchanged", List[protocol.RunId])
+    unnoted_scalars = Function(
+        "scalars.derived.unnoted", Dict[protocol.RunId, Dict[str, str]], slow=True
+    )
     unknown_names = Function("catalog.names.unknown_names", Dict[str, List[str]])
     wait_runs = Function("running.stop.wait_runs", protocol.Waited)
     withdraw_runs = Function("catalog.trash.withdraw", protocol.Changed)

@@ -115,6 +115,14 @@ class AgentClient(ABC):
     ) -> dict[RunId, dict[str, protocol.Points]]:
         return self.ask(Functions.points_of, ids=list(ids), names=list(names))
 
+    def unnoted_scalars(self, ids: Sequence[RunId]) -> dict[RunId, dict[str, str]]:
+        return self.ask(Functions.unnoted_scalars, ids=list(ids))
+
+    def note_scalars(
+        self, run: RunId, path: str, stamp: str, found: Mapping[str, protocol.Points]
+    ) -> None:
+        self.ask(Functions.note_scalars, run=run, path=path, stamp=stamp, found=dict(found))
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 
