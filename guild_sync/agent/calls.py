@@ -124,6 +124,7 @@ class Functions:
     )
     list_details = Function("catalog.describe.list_details", protocol.DetailedListing, looks=True)
     list_files = Function("files.tree.list_files", protocol.Files)
+    listed = Function("comparing.listed.listed", protocol.ListedRuns, looks=True)
     list_runs = Function("catalog.describe.list_runs", protocol.Listing, looks=True)
     look_into = Function("archives.looking.look", protocol.Contents, slow=True)
     lose = Function("copies.marks.lose", List[protocol.RunId])
@@ -154,6 +155,9 @@ class Functions:
     reopen_copy = Function("copies.marks.reopen", bool)
     restage = Function("staging.restage.restage", protocol.Made)
     restore_runs = Function("catalog.trash.restore", protocol.Changed)
+    scalars_of = Function(
+        "comparing.listed.scalars_of", Dict[protocol.RunId, Dict[str, protocol.ScalarForm]]
+    )
     seals = Function("copies.cleaned.seals", Dict[protocol.RunId, str], slow=True)
     settle_copy = Function("copies.marks.settle", Dict[protocol.RunId, str])
     signal_runs = Function("running.stop.signal_runs", protocol.Changed)

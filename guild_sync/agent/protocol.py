@@ -310,6 +310,32 @@ class ComparedListing(TypedDict):
     total: Count
 
 
+class ListedRun(Run):
+    """A run as a listing shows it that is sorted, or has columns of its own.
+
+    `index`: by which it can be meant, whatever the order. `cells`: of the columns that were asked
+    for. `order`: what it is sorted by, a number or a text.
+    """
+
+    index: Optional[Count]
+    cells: List[ColumnCell]
+    scalars: Dict[str, ScalarForm]
+    order: Value
+
+
+class ListedRuns(TypedDict):
+    """Runs that were asked for in an order, or with columns, and how many there are in all.
+
+    `unknown`: as the agent's `unknown_names`, of the columns that no run has; then `there` tells
+    which names there are.
+    """
+
+    runs: List[ListedRun]
+    total: Count
+    unknown: Dict[str, List[str]]
+    there: str
+
+
 class Attempt(TypedDict):
     """A start of a run's operation whose end is not the run's; as far as is known how it ended."""
 
@@ -328,6 +354,7 @@ class Info(Details):
     attempts: List[Attempt]
     attrs: Dict[str, Value]
     manifest: List[str]
+    scalars: Dict[str, ScalarForm]
 
 
 class Listing(TypedDict):

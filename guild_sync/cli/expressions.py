@@ -2,7 +2,8 @@
 
 The result is a tree of lists, which travels as JSON (agent/catalog/filters.py evaluates it):
 `["and", tree, tree, ...]`, `["or", tree, tree, ...]`, `["not", tree]`, and
-`[operator, name, value]` with the operators `= != < <= > >= contains in defined`.
+`[operator, name, value]` with the operators `= != < <= > >= contains in defined`. A name may be
+that of a scalar's number, as agent/catalog/values.py reads it: `min loss`, `min "val loss" step`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from functools import cache
 
 from lark import Lark, Token, Transformer, UnexpectedInput
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
+from guild_sync.agent.catalog.values import PREFIXES
 from guild_sync.agent.protocol import Value
 from guild_sync.errors import UsageError
 
@@ -26,14 +28,15 @@ _GRAMMAR = r"""
 ?conjunction: negation | negation (_AND negation)+ -> both
 ?negation: term | _NOT negation -> negated
 ?term: "(" alternative ")" | comparison
-?comparison: NAME OPERATOR value -> compared
-    | NAME _CONTAINS value -> contains
-    | NAME _IN items -> among
-    | NAME _NOT _IN items -> not_among
-    | NAME _IS _UNDEFINED -> undefined
-    | NAME _IS _NOT _UNDEFINED -> defined
-    | NAME _IS value -> equal
-    | NAME _IS _NOT value -> unequal
+?comparison: name OPERATOR value -> compared
+    | name _CONTAINS value -> contains
+    | name _IN items -> among
+    | name _NOT _IN items -> not_among
+    | name _IS _UNDEFINED -> undefined
+    | name _IS _NOT _UNDEFINED -> defined
+    | name _IS value -> equal
+    | name _IS _NOT value -> unequal
+name: (NAME | STRING)+
 items: "[" [value ("," value)*] "]"
 value: NUMBER -> number | NAME -> word | WORD -> word | STRING -> string
 OPERATOR: "!=" | "<>" | "<=" | ">=" | "=" | "<" | ">"
@@ -46,7 +49,23 @@ STRING: /"[^"]*"|'[^']*'/
 """.replace("%s", "\n".join(rf"_{word.upper()}.3: /{word}(?![\w:.\/-])/i" for word in _KEYWORDS))
 
 
+class _Misplaced(Exception):
+    """A word that does not belong where it stands."""
+
+    def __init__(self, word: Token) -> None:
+        super().__init__(str(word))
+        self.pos_in_stream = word.start_pos
+
+
 class _Builder(Transformer[Token, Tree]):
+    def name(self, words: list[Token]) -> str:
+        """One word, but for what says which number of a scalar is meant: `min loss step`."""
+        kept = words[1:] if len(words) > 1 and words[0] in PREFIXES else words
+        kept = kept[:-1] if len(kept) > 1 and kept[-1] == "step" else kept
+        if len(kept) > 1:
+            raise _Misplaced(kept[1])
+        return " ".join(words)
+
     def either(self, parts: list[Value]) -> Tree:
         return ["or", *parts]
 
@@ -108,16 +127,24 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr")
 
 
+def _tree(text: str) -> Tree:
+    try:
+        tree: Tree = _Builder().transform(_parser().parse(text))
+    except VisitError as e:  # around what the builder has raised
+        raise e.orig_exc from None
+    return tree
+
+
 def parse(text: str) -> Tree:
     """The tree of a filter expression. Raises UsageError, which points at what is wrong."""
     if len(text) > MAX_LENGTH:
         raise UsageError(f"the filter is longer than {MAX_LENGTH} characters")
     try:
-        tree: Tree = _Builder().transform(_parser().parse(text))
+        tree = _tree(text)
         if _depth(tree) > MAX_DEPTH:
             raise RecursionError
         return tree
-    except UnexpectedInput as e:
+    except (UnexpectedInput, _Misplaced) as e:
         place = len(text) if _at_end(e) else max((e.pos_in_stream or 0), 0)
         line = "".join(c if c.isprintable() else " " if c in "\n\t" else "?" for c in text)
         raise UsageError(
@@ -129,11 +156,11 @@ def parse(text: str) -> Tree:
         raise UsageError("the filter is nested too deeply") from None
 
 
-def _at_end(error: UnexpectedInput) -> bool:
+def _at_end(error: Exception) -> bool:
     return isinstance(error, UnexpectedToken) and error.token.type == "$END"
 
 
-def _expected(error: UnexpectedInput) -> str:
+def _expected(error: Exception) -> str:
     if _at_end(error):
         return "more is expected here"
     if isinstance(error, UnexpectedCharacters):

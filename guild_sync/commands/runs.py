@@ -12,7 +12,16 @@ list, the newest of all first, each with what it is meant by: gpu1:3. RUN is suc
 gpu1:1:5 or an id that one of them has. A remote that is down is named, and shows in the exit
 status.
 
+COLS are flags, attributes and scalars (the numbers that runs have printed), with commas in
+between: 'lr,loss,min acc,duration'. Of a scalar the last value is shown, or what stands before
+its name: first, min, max, mean, count; 'loss step' is the step of the last one, 'min loss step'
+that of the lowest. 'flag:x', 'attr:x' and 'scalar:x' (or '=x' and '.x' for the first two) say
+which is meant where several have one name; 'min loss as best' gives a heading. 'duration' is how
+long a run took. An index means the same run, however the list is sorted.
+
 Options:
+  --columns COLS     Show these of each run, too.
+  --sort COL         The lowest COL first, or with '-COL' the highest; runs without one last.
   -n, --limit N      Show at most N runs (20 if neither this nor -a is given).
   -m, --more         Show 20 more, for each time that it is given.
   -a, --all          Show all runs, and with them batches that have ended well, which have
@@ -34,35 +43,70 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync.agent.protocol import Details, Filters, Run
+from guild_sync.agent.protocol import Details, Filters, ListedRun, ListedRuns, Run, ScalarForm
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
-from guild_sync.errors import Exit
+from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
-from guild_sync.output import tables
+from guild_sync.output import console, tables
 from guild_sync.output.runs import comments, row_without_index, run_row
-from guild_sync.output.terminal import clean
+from guild_sync.output.terminal import Styled, clean
 
 if TYPE_CHECKING:
-    from guild_sync.output import records
+    from guild_sync.output.records import RunRecord
 
 PAGE = 20
 _AT_A_TIME = 200
+_USUAL = ("operation", "started", "status")  # columns of each line
+_OF_LISTED = ("index", "cells", "order")  # what a program sees as `columns`, or has no use for
+
+
+class _Wanted(NamedTuple):
+    """What is to be shown of which runs."""
+
+    args: Arguments
+    columns: Sequence[str] = ()
+    sort: str = ""
+
+    @property
+    def as_json(self) -> bool:
+        return self.args.is_set("--json")
+
+    @property
+    def deleted(self) -> bool:
+        return self.args.is_set("--deleted")
+
+    @property
+    def limit(self) -> int | None:
+        if self.args.is_set("--all"):
+            return None
+        limit = arguments.whole_number(self.args, "--limit")
+        return PAGE * (1 + self.args.count("--more")) if limit is None else limit
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all runs are to be shown with no more than their lines, or as JSON."""
+        more = any(self.args.is_set(name) for name in ("--comments", "--verbose"))
+        return self.args.is_set("--all") and not (more or self.columns or self.sort)
 
 
 class _Answer(NamedTuple):
-    """The first of a host's runs that are meant, what else was asked of each, how many in all."""
+    """The first of a host's runs that are meant, what else was asked of each, how many in all.
+
+    `listed`: the same runs, where more was asked than a listing has.
+    """
 
     runs: Sequence[Run]
     details: Sequence[Details]
     total: int
+    listed: ListedRuns | None = None
 
 
 class _Page(NamedTuple):
@@ -79,17 +123,18 @@ def main(argv: Sequence[str]) -> int:
         module = module_of(SUBCOMMANDS[argv[1]])
         return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
+    wanted = _Wanted(args, _columns(args), _sort(args))
     remotes = _several(args)
-    if _is_plain(args) and not remotes:
-        _print_all(args)
+    if wanted.is_plain and not remotes:
+        _print_all(wanted)
         return Exit.OK
-    page = _of_several(args, remotes) if remotes else _of_one(args)
-    if args.is_set("--json"):
+    page = _of_several(wanted, remotes) if remotes else _of_one(wanted)
+    if wanted.as_json:
         import json
 
-        print(json.dumps(_records(page)))
+        print(json.dumps(_records(wanted, page)))
         return page.exit
-    for line in _lines(page, args):
+    for line in _lines(wanted, page):
         print(line)
     shown, total = len(page.answer.runs), page.answer.total
     if shown < total and args.text("--limit") is None:
@@ -97,6 +142,25 @@ def main(argv: Sequence[str]) -> int:
             f"Showing the first {shown} runs ({total} in all) - use -a to show all, -m to show more"
         )
     return page.exit
+
+
+def _columns(args: Arguments) -> Sequence[str]:
+    text = args.text("--columns")
+    if text is None:
+        return ()
+    from guild_sync.agent.comparing import columns  # most listings have none
+
+    found = columns.split(text)
+    if not found:
+        raise UsageError("--columns takes names, such as lr,loss")
+    return found
+
+
+def _sort(args: Arguments) -> str:
+    text = args.text("--sort")
+    if text is not None and not text.lstrip("-").strip():
+        raise UsageError("--sort takes a column, such as loss or -loss")
+    return text or ""
 
 
 def _several(args: Arguments) -> Sequence[str]:
@@ -108,26 +172,20 @@ def _several(args: Arguments) -> Sequence[str]:
     return several.names(args) or ()
 
 
-def _is_plain(args: Arguments) -> bool:
-    """Whether all runs are to be shown with no more than their lines, or as JSON."""
-    more = ("--comments", "--verbose")
-    return args.is_set("--all") and not any(args.is_set(name) for name in more)
-
-
-def _print_all(args: Arguments) -> None:
+def _print_all(wanted: _Wanted) -> None:
     """Print all runs, which may be so many that they are not held at once."""
+    args = wanted.args
     target = host(args.text("--remote"), args.text("--archive"))
-    deleted = args.is_set("--deleted")
-    filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
-    runs = _each(target, args.texts("RUN"), filters, deleted)
-    if not args.is_set("--json"):
-        for line in tables.lines_of_many(_rows(args, runs)):
+    filters = arguments.filters_for(args, target, changes=False, deleted=wanted.deleted)
+    if not wanted.as_json:
+        runs = _each(target, args.texts("RUN"), filters, wanted.deleted)
+        for line in tables.lines_of_many(_rows(wanted, runs)):
             print(line)
         return
     import json
 
     text = "["
-    for run in runs:
+    for run in _each_record(target, args.texts("RUN"), filters, wanted.deleted):
         print(text + json.dumps(run), end="")
         text = ", "
     print("]" if text == ", " else "[]")
@@ -138,91 +196,178 @@ def _each(host: Host, specs: Sequence[str], filters: Filters, deleted: bool) -> 
     if not isinstance(host, LocalHost):
         yield from host.list_runs(specs, None, filters, deleted, whole=True)["runs"]
         return
+    for ids in _parts(host, specs, filters, deleted):
+        yield from host.summaries(ids, deleted)
+
+
+def _each_record(
+    host: Host, specs: Sequence[str], filters: Filters, deleted: bool
+) -> Iterator[RunRecord]:
+    """As `_each`, with the scalars of each."""
+    if not isinstance(host, LocalHost):
+        found = host.listed(specs, None, filters, deleted, whole=True, scalars=True)["runs"]
+        yield from (_record(run, run["scalars"]) for run in found)
+        return
+    for ids in _parts(host, specs, filters, deleted):
+        scalars = host.scalars_of(ids, deleted)
+        for run in host.summaries(ids, deleted):
+            yield _record(run, scalars[run["id"]])
+
+
+def _parts(
+    host: LocalHost, specs: Sequence[str], filters: Filters, deleted: bool
+) -> Iterator[Sequence[str]]:
     ids = host.select(specs, filters, deleted, whole=True)
     for first in range(0, len(ids), _AT_A_TIME):
-        yield from host.summaries(ids[first : first + _AT_A_TIME], deleted)
+        yield ids[first : first + _AT_A_TIME]
 
 
-def _records(page: _Page) -> Sequence[Run | records.PlacedRunRecord]:
-    if not page.remotes:
-        return page.answer.runs
-    placed: list[records.PlacedRunRecord] = [
-        {**run, "on_remote": remote}
-        for run, remote in zip(page.answer.runs, page.remotes, strict=True)
+def _records(wanted: _Wanted, page: _Page) -> Sequence[RunRecord]:
+    answer = page.answer
+    listed = answer.listed["runs"] if answer.listed else ()
+    found = [
+        _record(run, one["scalars"])
+        for run, one in zip(answer.details or answer.runs, listed, strict=True)
     ]
-    return placed
+    for record, one in zip(found, listed, strict=True):
+        if wanted.columns:
+            record["columns"] = {cell["heading"]: cell["value"] for cell in one["cells"]}
+    for record, remote in zip(found, page.remotes, strict=False):
+        record["on_remote"] = remote
+    return found
 
 
-def _of_one(args: Arguments) -> _Page:
+def _record(run: Run, scalars: Mapping[str, ScalarForm]) -> RunRecord:
+    own = {name: value for name, value in run.items() if name not in _OF_LISTED}
+    return {**own, "scalars": scalars}  # type: ignore[typeddict-item]  # all else that it had
+
+
+def _of_one(wanted: _Wanted) -> _Page:
+    args = wanted.args
     target = host(args.text("--remote"), args.text("--archive"))
-    deleted = args.is_set("--deleted")
-    filters = arguments.filters_for(args, target, changes=False, deleted=deleted)
-    answer = _answer(args, target, args.texts("RUN"), filters)
-    return _Page(answer, [*_rows(args, answer.runs)])
+    filters = arguments.filters_for(args, target, changes=False, deleted=wanted.deleted)
+    answer = _answer(wanted, target, args.texts("RUN"), filters)
+    _tell_of_unknown([answer])
+    if answer.listed:
+        runs = answer.listed["runs"]
+        return _Page(answer, [_row(wanted, run["index"], run, run) for run in runs])
+    return _Page(answer, [*_rows(wanted, answer.runs)])
 
 
-def _rows(args: Arguments, runs: Iterable[Run]) -> Iterator[Sequence[str]]:
-    """The cells of each run's line."""
+def _rows(wanted: _Wanted, runs: Iterable[Run]) -> Iterator[Sequence[str]]:
+    """The cells of each run's line, each with its index: the order is that of these."""
     index = 0
     for run in runs:
         index += run["indexed"]
-        row = run_row(index, run) if run["indexed"] else row_without_index(run)
-        simple = f"[{index if run['indexed'] else '-'}]"
-        yield (simple, row[1], *row[3:]) if args.is_set("--simple") else row
+        yield _row(wanted, index if run["indexed"] else None, run)
 
 
-def _of_several(args: Arguments, remotes: Sequence[str]) -> _Page:
+def _row(
+    wanted: _Wanted, index: int | None, run: Run, listed: ListedRun | None = None, place: str = ""
+) -> Sequence[str]:
+    """A run's cells: where it is, or its index, come first; then columns that were asked for."""
+    cells: Sequence[str] = row_without_index(run) if index is None else run_row(index, run)
+    is_simple = wanted.args.is_set("--simple")
+    if is_simple:
+        cells = (f"[{index or '-'}]", cells[1], *cells[3:])
+    first = (clean(place), *cells[is_simple:]) if place else cells
+    if not wanted.columns or listed is None:
+        return first
+    from guild_sync.output.cells import cells as asked
+
+    return (*first[:-1], *asked(wanted.columns, listed), first[-1])
+
+
+def _of_several(wanted: _Wanted, remotes: Sequence[str]) -> _Page:
     """The runs of all remotes that could be asked, in one list."""
     from guild_sync.cli import several
-    from guild_sync.fleet.listing import newest_first
+    from guild_sync.fleet import listing
 
-    named = args.texts("RUN")
+    named = wanted.args.texts("RUN")
     replies = several.ask(
-        *(args, remotes, named),
-        lambda there, words, filters: _answer(args, there, words, filters),
-        deleted=args.is_set("--deleted"),
+        *(wanted.args, remotes, named),
+        lambda there, words, filters: _answer(wanted, there, words, filters),
+        deleted=wanted.deleted,
     )
     answers = replies.answers
-    placed = newest_first(
-        {name: answer.runs for name, answer in answers.items()}, _limit(args), indexed=not named
-    )
+    _tell_of_unknown([*answers.values()])
+    more = {name: one.listed["runs"] for name, one in answers.items() if one.listed}
+    runs = {name: answer.runs for name, answer in answers.items()}
+    total = sum(answer.total for answer in answers.values())
+    if wanted.sort:
+        is_falling = wanted.sort.startswith("-")
+        sorted_ones = listing.by_column(more, is_falling, wanted.limit, indexed=not named)
+        placed = [listing.PlacedRun[Run](one.remote, one.index, one.run) for one in sorted_ones]
+    else:
+        placed = listing.newest_first(runs, wanted.limit, indexed=not named)
     details = {(name, run["id"]): run for name, answer in answers.items() for run in answer.details}
+    listed = {(name, run["id"]): run for name, found in more.items() for run in found}
+    keys = [(one.remote, one.run["id"]) for one in placed]
     shown = _Answer(
         [one.run for one in placed],
-        [details[one.remote, one.run["id"]] for one in placed] if details else (),
-        sum(answer.total for answer in answers.values()),
+        [details[key] for key in keys] if details else (),
+        total,
+        _together([listed[key] for key in keys], total) if listed else None,
     )
-    rows: list[Sequence[str]] = []
-    for one in placed:
-        row = row_without_index(one.run)
-        cells = (row[1], *row[3:]) if args.is_set("--simple") else row
-        rows.append((clean(one.place), *cells))
+    rows = [
+        _row(wanted, None, one.run, listed.get(key), one.place)
+        for key, one in zip(keys, placed, strict=True)
+    ]
     return _Page(shown, rows, [one.remote for one in placed], replies.exit)
 
 
-def _answer(args: Arguments, target: Host, specs: Sequence[str], filters: Filters) -> _Answer:
-    which = (specs, _limit(args), filters, args.is_set("--deleted"), args.is_set("--all"))
-    if args.is_set("--verbose"):
+def _together(runs: Sequence[ListedRun], total: int) -> ListedRuns:
+    return {"runs": [*runs], "total": total, "unknown": {}, "there": ""}
+
+
+def _answer(wanted: _Wanted, target: Host, specs: Sequence[str], filters: Filters) -> _Answer:
+    deleted, is_verbose = wanted.deleted, wanted.args.is_set("--verbose")
+    which = (specs, wanted.limit, filters, deleted, wanted.args.is_set("--all"))
+    if wanted.columns or wanted.sort or wanted.as_json:
+        found = target.listed(*which, wanted.columns, wanted.sort, scalars=wanted.as_json)
+        ids = [run["id"] for run in found["runs"]] if is_verbose else []
+        details = target.list_details(ids, deleted=deleted)["runs"] if ids else ()
+        return _Answer(found["runs"], details, found["total"], found)
+    if is_verbose:
         detailed = target.list_details(*which)
         return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
-    found = target.list_runs(*which, counted=args.text("--limit") is None)
-    return _Answer(found["runs"], (), found["total"])
+    listing = target.list_runs(*which, counted=wanted.args.text("--limit") is None)
+    return _Answer(listing["runs"], (), listing["total"])
 
 
-def _limit(args: Arguments) -> int | None:
-    if args.is_set("--all"):
-        return None
-    limit = arguments.whole_number(args, "--limit")
-    return PAGE * (1 + args.count("--more")) if limit is None else limit
+def _tell_of_unknown(answers: Sequence[_Answer]) -> None:
+    """Warn of each column that no run has."""
+    found = [answer.listed for answer in answers if answer.listed]
+    if any(one["unknown"] for one in found):
+        from guild_sync.output.cells import nowhere
+
+        for error in nowhere(found):
+            console.warn(error)
 
 
-def _lines(page: _Page, args: Arguments) -> Iterator[str]:
-    runs, details, _ = page.answer
-    for number, (run, line) in enumerate(zip(runs, tables.table(page.rows), strict=True)):
+def _lines(wanted: _Wanted, page: _Page) -> Iterator[str]:
+    runs, details, *_ = page.answer
+    rows = page.rows
+    if wanted.columns and rows:
+        rows = [_head(wanted), *rows]
+        rows = tables.fitting(rows, spare=2) if not wanted.args.is_set("--simple") else rows
+    lines = iter(tables.table(rows))
+    if wanted.columns and rows:
+        yield next(lines)
+    for number, (run, line) in enumerate(zip(runs, lines, strict=True)):
         yield line
-        if args.is_set("--comments"):
+        if wanted.args.is_set("--comments"):
             yield from comments(run)
         if details:
             from guild_sync.commands.info import fields
 
             yield from (f"  {field}" for field in fields(details[number]))
+
+
+def _head(wanted: _Wanted) -> Sequence[str]:
+    """What is above columns that were asked for."""
+    from guild_sync.output.cells import headings
+
+    usual = ("operation", "status") if wanted.args.is_set("--simple") else _USUAL
+    bold = [Styled.of(text, "bold") for text in ("run", *usual, "label")]
+    return (*bold[:-1], *headings(wanted.columns), bold[-1])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import Generic, TypeVar
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.comparing.listed import in_order
+from guild_sync.agent.protocol import ListedRun, Run
 
 R = TypeVar("R", bound=Run)
 
@@ -35,6 +36,22 @@ def newest_first(
     """
     rows = [_rows(remote, runs, indexed) for remote, runs in listings.items()]
     return [*merge(*rows, key=_age)][:limit]
+
+
+def by_column(
+    listings: Mapping[str, Sequence[ListedRun]],
+    is_falling: bool,
+    limit: int | None = None,
+    indexed: bool = True,
+) -> list[PlacedRun[ListedRun]]:
+    """As `newest_first`, in the order of what all of these runs are sorted by."""
+    placed = [
+        PlacedRun(remote, run["index"] if indexed else None, run)
+        for remote, runs in listings.items()
+        for run in runs
+    ]
+    placed.sort(key=_age)
+    return in_order([(one, one.run["order"]) for one in placed], is_falling)[:limit]
 
 
 def _rows(remote: str, runs: Sequence[R], indexed: bool) -> Iterator[PlacedRun[R]]:

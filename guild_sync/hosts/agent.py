@@ -110,6 +110,34 @@ class AgentClient(ABC):
             asked=list(asked),
         )
 
+    def listed(
+        self,
+        specs: Sequence[str] = (),
+        limit: int | None = None,
+        filters: Filters | None = None,
+        deleted: bool = False,
+        whole: bool = False,
+        asked: Sequence[str] = (),
+        sort: str = "",
+        scalars: bool = False,
+    ) -> protocol.ListedRuns:
+        return self.ask(
+            Functions.listed,
+            specs=list(specs),
+            limit=limit,
+            filters=filters,
+            deleted=deleted,
+            whole=whole,
+            asked=list(asked),
+            sort=sort,
+            scalars=scalars,
+        )
+
+    def scalars_of(
+        self, ids: Sequence[RunId], deleted: bool = False
+    ) -> dict[RunId, dict[str, protocol.ScalarForm]]:
+        return self.ask(Functions.scalars_of, ids=list(ids), deleted=deleted)
+
     def points_of(
         self, ids: Sequence[RunId], names: Sequence[str] = ()
     ) -> dict[RunId, dict[str, protocol.Points]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from guild_sync.agent.protocol import Free, Run
+from guild_sync.agent.protocol import Free, Run, ScalarForm, Value
 
 
 class Check(TypedDict):
@@ -101,9 +101,15 @@ class OpenRun(TypedDict):
     confirmed: float
 
 
-class PlacedRunRecord(Run):
-    """A run, and on which of several remotes it is: `guild runs -r gpu1,gpu2`, `guild info`."""
+class RunRecord(Run, total=False):
+    """A run: `guild runs`. `scalars` is always there.
 
+    `columns`: by their headings, what it has in the columns that were asked for. `on_remote`: of
+    several remotes that were asked, the one that it is on.
+    """
+
+    scalars: Mapping[str, ScalarForm]
+    columns: Mapping[str, Value]
     on_remote: str
 
 

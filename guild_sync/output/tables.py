@@ -19,6 +19,17 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [_line(row, widths, edge) for row in rows]
 
 
+def fitting(rows: Sequence[Sequence[str]], spare: int) -> Sequence[Sequence[str]]:
+    """The rows without their column `spare`, where what is before the last one is too wide."""
+    edge = terminal_width()
+    if edge is None or not rows:
+        return rows
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    if sum(widths[:-1]) + 2 * (len(widths) - 2) <= edge:
+        return rows
+    return [(*row[:spare], *row[spare + 1 :]) for row in rows]
+
+
 def lines_of_many(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """As `table`, of so many rows that their room counts: each is one text until all are there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterator, Tuple
 
-from ..catalog import filters
+from ..catalog import values
 from ..protocol import RUN_ID
 from ..store import rundir
 from ..store.job import read_job
@@ -57,4 +57,4 @@ def completed(home: str, series: str) -> Iterator[Tuple[str, str]]:
 
 def operation(home: str, run_id: str) -> str:
     """What the run's operation is called in its project."""
-    return filters.operation_name(rundir.run_dir(home, run_id)).rpartition("/")[2]
+    return values.operation_name(rundir.run_dir(home, run_id)).rpartition("/")[2]

@@ -171,7 +171,9 @@ def detailed(home: str, run_id: str, deleted: bool = False) -> Details:
 
 
 def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
-    """All that is known of one run: its details and every attribute."""
+    """All that is known of one run: its details, every attribute, its scalars."""
+    from ..scalars import kept  # a listing has no use for them
+
     run_id = find.one(home, spec, filters)
     directory = rundir.run_dir(home, run_id)
     guild = rundir.guild_dir(directory)
@@ -182,6 +184,7 @@ def info(home: str, spec: str, filters: Optional[Filters] = None) -> Info:
         "attempts": _earlier_attempts(guild, found["started"], found["stopped"]),
         "attrs": rundir.read_attrs(directory, rundir.attr_names(directory)),
         "manifest": (manifest or "").splitlines(),
+        "scalars": kept.summaries(directory),
     }
 
 

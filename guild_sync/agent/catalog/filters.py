@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from ..errors import AgentError
 from ..protocol import Filters, Opref, Value
 from ..store import rundir
-from .looks import READ, Looks
+from .looks import Looks
+from .values import RunValues, is_number, name_of
 
 MAX_DEPTH = 200
 NO_EXPRESSION = "the filter is not an expression, or is nested too deeply"
@@ -33,7 +33,7 @@ def matching(seen: Looks, names: Sequence[str], filters: Filters) -> Sequence[st
         "marked": lambda run, wanted: bool(rundir.read_attr(run, "marked")) == wanted,
         "digest": lambda run, wanted: _any_starts(wanted, _text(run, "sourcecode_digest")),
         "started": lambda run, wanted: _within(rundir.read_attr(run, "started"), wanted),
-        "expression": lambda run, wanted: _holds(run, wanted, 0, seen),
+        "expression": lambda run, wanted: _holds(wanted, 0, RunValues(run, seen)),
     }
     unknown = set(filters) - {*checks, "status", "operation"}
     if unknown:
@@ -55,23 +55,13 @@ def _asked(value: Value) -> Sequence[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def operation_name(directory: str, seen: Looks = READ) -> str:
-    """`gpkg.hello/model:op`, as a listing shows it."""
-    return _name_of(seen.opref(directory))
-
-
-def _name_of(opref: Opref) -> str:
-    name = "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
-    return "%s/%s" % (opref["package"], name) if opref["type"] == "package" else name
-
-
 def _is(opref: Opref, wanted: str) -> bool:
     """Whether the run's operation is the wanted `[PACKAGE/][MODEL:]NAME`: whole parts of it.
 
     A part that is not asked for may be any; `*` in one stands for any text. `^BEGINNING` and
     `END$` are what the name as a whole begins and ends with.
     """
-    full = _name_of(opref)
+    full = name_of(opref)
     if wanted.startswith("^") or wanted.endswith("$"):
         before = "" if wanted.startswith("^") else ".*"
         behind = "" if wanted.endswith("$") else ".*"
@@ -135,51 +125,31 @@ def _within(value: Any, bounds: Sequence[Optional[int]]) -> bool:
     return (first is None or value >= first) and (last is None or value < last)
 
 
-def _holds(directory: str, tree: Any, depth: int, seen: Looks) -> bool:
+def _holds(tree: Any, depth: int, run: RunValues) -> bool:
     if not isinstance(tree, list) or not tree or depth > MAX_DEPTH:
         raise AgentError(NO_EXPRESSION)
     operator, operands = tree[0], tree[1:]
     if operator == "not":
-        return not _holds(directory, operands[0], depth + 1, seen)
+        return not _holds(operands[0], depth + 1, run)
     if operator == "and":
-        return all(_holds(directory, operand, depth + 1, seen) for operand in operands)
+        return all(_holds(operand, depth + 1, run) for operand in operands)
     if operator == "or":
-        return any(_holds(directory, operand, depth + 1, seen) for operand in operands)
+        return any(_holds(operand, depth + 1, run) for operand in operands)
     name, wanted = str(operands[0]), operands[1]
-    value = value_of(directory, name, seen)
-    if name == "operation" and "/" in value:
+    value: Value = run.number(name) if _asks_for_number(wanted) else None
+    if value is None:
+        value = run.value(name)
+    if name == "operation" and "/" in str(value):
         # `operation = op` means gpkg.demo/op too: a project's name is before all of its own.
-        without_package = value.rpartition("/")[2]
+        without_package = str(value).rpartition("/")[2]
         holds = [_compare(operator, text, wanted) for text in (value, without_package)]
         return all(holds) if operator == "!=" else any(holds)
     return _compare(operator, value, wanted)
 
 
-def value_of(directory: str, name: str, seen: Looks = READ) -> Any:
-    """What an expression's name stands for: an attribute of the run, else a flag.
-
-    `attr:x` and `flag:x` say which; None where there is neither. `op` is the operation's name
-    alone, `operation` has its package and model before it.
-    """
-    kind, _, rest = name.partition(":")
-    if kind == "flag":
-        return _flag(directory, rest)
-    attribute = rest if kind == "attr" else name
-    if attribute == "operation":
-        return operation_name(directory, seen)
-    if attribute == "op":
-        return seen.opref(directory)["name"]
-    if attribute == "status":
-        return seen.status(directory)
-    if attribute == "id":
-        return os.path.basename(directory)
-    value = rundir.read_attr(directory, attribute) if rundir.is_attr_name(attribute) else None
-    return value if value is not None or kind == "attr" else _flag(directory, name)
-
-
-def _flag(directory: str, name: str) -> Any:
-    flags = rundir.read_attr(directory, "flags")
-    return flags.get(name) if isinstance(flags, dict) else None
+def _asks_for_number(wanted: Any) -> bool:
+    """Whether a name is compared with numbers alone: of what has it, a number is meant then."""
+    return all(map(is_number, wanted)) if isinstance(wanted, list) else is_number(wanted)
 
 
 def _compare(operator: Any, value: Any, wanted: Any) -> bool:
@@ -199,9 +169,9 @@ def _compare(operator: Any, value: Any, wanted: Any) -> bool:
         return _same(value, wanted)
     if operator not in ("<", "<=", ">", ">="):
         raise AgentError("the filter has an operator that is none: %s" % rundir.shown(operator))
-    if _is_number(value) != _is_number(wanted):
+    if is_number(value) != is_number(wanted):
         return False
-    one, other = (value, wanted) if _is_number(value) else (str(value), str(wanted))
+    one, other = (value, wanted) if is_number(value) else (str(value), str(wanted))
     return bool(
         one < other
         if operator == "<"
@@ -216,10 +186,6 @@ def _compare(operator: Any, value: Any, wanted: Any) -> bool:
 def _same(value: Any, wanted: Any) -> bool:
     if isinstance(value, bool) or isinstance(wanted, bool):
         return value is wanted
-    if _is_number(value) and _is_number(wanted):
+    if is_number(value) and is_number(wanted):
         return bool(value == wanted)
     return str(value) == str(wanted)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

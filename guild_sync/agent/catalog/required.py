@@ -9,7 +9,7 @@ from ..errors import AgentError
 from ..protocol import Child, Job, RequirementForm, SchedulerForm, Value
 from ..store import inside, rundir
 from ..store.job import read_job
-from . import filters, find
+from . import find, values
 
 
 def flag_of(requirement: RequirementForm) -> str:
@@ -94,7 +94,7 @@ def _job_of(directory: str, scheduler: Optional[SchedulerForm]) -> str:
 
 def rank_of(requirement: RequirementForm, directory: str) -> Optional[int]:
     # `MODEL:NAME` behind the package's name, which a change of the project changes.
-    name = filters.operation_name(directory).rpartition("/")[2]
+    name = values.operation_name(directory).rpartition("/")[2]
     return protocol.rank_of(requirement["source"], requirement.get("model", ""), name)
 
 

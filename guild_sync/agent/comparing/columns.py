@@ -3,78 +3,50 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, NamedTuple, Optional
+from typing import List, NamedTuple
 
-from ..catalog.filters import value_of
-from ..protocol import ColumnCell, Figure, ScalarForm, Value
-from ..scalars import kept
-from ..store import rundir
+from ..catalog import values
+from ..catalog.values import RunValues
+from ..protocol import ColumnCell
 
-QUALIFIERS = ("last", "first", "min", "max", "mean", "count")
-_OF_TIME = ("duration", "time")
+_AS = re.compile(r"(.*\S)\s+as\s+(\S.*)\Z", re.S)
+_KIND = re.compile("(flag|attr|scalar):")
 
 
 class Column(NamedTuple):
-    """What is shown of each run, and below which heading."""
+    """What is shown of each run, and below which heading.
+
+    `text` is a name, as agent/catalog/values.py reads it.
+    """
 
     heading: str
-    name: str  # a name as a filter's: `flag:x`, `attr:x`, `scalar:x`, or any of these
-    qualifier: str = ""  # of QUALIFIERS, or `step`; empty: the last one, or what else has that name
+    text: str
 
 
 def column(text: str) -> Column:
     """What a column's text means."""
-    said, _, heading = text.partition(" as ")
-    said = " ".join(said.split())
-    first, _, rest = said.partition(" ")
-    name, qualifier = said, ""
-    if first in QUALIFIERS and rest:
-        name, qualifier = rest, first
-    elif said.endswith(" step"):
-        name, qualifier = said[: -len(" step")], "step"
-    for sign, kind in (("=", "flag:"), (".", "attr:")):
-        if name.startswith(sign):
-            name = kind + name[1:]
-    return Column(heading.strip() or re.sub("^(flag|attr|scalar):", "", said), name, qualifier)
+    found = _AS.match(text.strip())
+    said = " ".join((found.group(1) if found else text).split())
+    heading = found.group(2).strip() if found else _KIND.sub("", said).lstrip("=.")
+    return Column(_bare(heading) or said, said)
+
+
+def split(text: str) -> List[str]:
+    """The columns of a list `lr,loss,min acc as best`; a comma in quotes is a name's own."""
+    parts: List[str] = re.findall(r"(?:\"[^\"]*\"|'[^']*'|[^,])+", text)
+    return [part.strip() for part in parts if part.strip()]
 
 
 def cell(directory: str, asked: Column) -> ColumnCell:
     """What a run has in a column; None where nothing."""
-    return {"heading": asked.heading, "value": _value(directory, asked)}
+    return cell_of(RunValues(directory), asked)
 
 
-def _value(directory: str, asked: Column) -> Value:
-    kind, _, rest = asked.name.partition(":")
-    if not asked.qualifier and kind != "scalar":
-        if asked.name in _OF_TIME:
-            return _duration(directory)
-        found: Value = value_of(directory, asked.name)
-        if found is not None or kind in ("flag", "attr"):
-            return found
-    scalar = kept.summaries(directory).get(rest if kind == "scalar" else asked.name)
-    if scalar is None:
-        return None
-    return figure_of(scalar, asked.qualifier)
+def cell_of(run: RunValues, asked: Column) -> ColumnCell:
+    """As `cell`, of a run of which more is asked."""
+    return {"heading": asked.heading, "value": values.travelling(run.value(asked.text))}
 
 
-def figure_of(scalar: ScalarForm, qualifier: str) -> Optional[Figure]:
-    """One of the numbers that are told of a scalar: its last where none is named."""
-    figures: Dict[str, Optional[Figure]] = {
-        "": scalar["last"],
-        "last": scalar["last"],
-        "first": scalar["first"],
-        "min": scalar["min"],
-        "max": scalar["max"],
-        "mean": scalar["mean"],
-        "count": scalar["count"],
-        "step": scalar["step"],
-    }
-    return figures[qualifier]
-
-
-def _duration(directory: str) -> Value:
-    """Seconds from the run's start to its end; None where it has not both."""
-    started, stopped = (rundir.read_attr(directory, name) for name in ("started", "stopped"))
-    if not isinstance(started, int) or not isinstance(stopped, int):
-        return None
-    return (stopped - started) / 1e6
+def _bare(text: str) -> str:
+    is_quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if is_quoted else text

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Optional, Sequence, Union
+from typing import List, Optional, Sequence
 
-from ..catalog import find
-from ..catalog.filters import value_of
+from ..catalog import find, names
+from ..catalog.values import RunValues
 from ..errors import AgentError
 from ..machine import processes
 from ..protocol import Filters, Picked
 from ..store import locks, rundir
+from . import columns
 
 
 def choose(
@@ -27,7 +28,7 @@ def choose(
     """The first `limit` runs that are meant: `id`, `run_dir`, and `value`, what `attr` names.
 
     Without `lowest` or `highest` the latest is first; with one of them, the run in which
-    the attribute or flag of that name is so, and runs without a number there are left out.
+    the column is so, and runs without a number there are left out.
     """
     ids = find.select(home, specs, filters, whole=whole)
     name = lowest or highest
@@ -77,25 +78,26 @@ def _process_id(text: str) -> int:
     return int(found)
 
 
-def _ranked(home: str, ids: Sequence[str], name: str, sign: int) -> List[str]:
-    numbers = {run_id: _number(rundir.run_dir(home, run_id), name) for run_id in ids}
+def _ranked(home: str, ids: Sequence[str], text: str, sign: int) -> List[str]:
+    name = columns.column(text).text
+    numbers = {run_id: RunValues(rundir.run_dir(home, run_id)).number(name) for run_id in ids}
     known = {run_id: sign * number for run_id, number in numbers.items() if number is not None}
     if ids and not known:
-        raise AgentError(
-            "no run has a number for %s" % rundir.shown(name),
-            "Name a flag or an attribute; 'guild runs info' shows a run's.",
-        )
+        raise AgentError("no run has a number for %s" % rundir.shown(text), _hint(home, ids, name))
     return sorted(known, key=known.__getitem__)
 
 
-def _number(directory: str, name: str) -> Optional[Union[int, float]]:
-    value = value_of(directory, name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-        return None
-    return value
+def _hint(home: str, ids: Sequence[str], name: str) -> str:
+    """What there is, where runs lack what was asked for."""
+    there = names.offered(home, ids)
+    alike = [close for close in there.alike(name) if close != name]
+    meant = "Did you mean %s? " % rundir.shown(alike[0]) if alike else ""
+    if there.scalars:
+        return meant + "There are %s." % there.told()
+    return meant + "Name a flag or an attribute; 'guild runs info' shows a run's."
 
 
 def _chosen(home: str, run_id: str, attr: Optional[str]) -> Picked:
     directory = rundir.run_dir(home, run_id)
-    value = value_of(directory, attr) if attr else None
+    value = columns.cell(directory, columns.column(attr))["value"] if attr else None
     return {"id": run_id, "run_dir": directory, "value": value}
