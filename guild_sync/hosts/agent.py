@@ -115,6 +115,14 @@ class AgentClient(ABC):
     ) -> dict[RunId, dict[str, protocol.Points]]:
         return self.ask(Functions.points_of, ids=list(ids), names=list(names))
 
+    def glance(
+        self, spec: Mapping[str, str], lately: float, known: Sequence[RunId] = ()
+    ) -> protocol.Glance:
+        return self.ask(Functions.glance, spec=dict(spec), lately=lately, known=list(known))
+
+    def glanced(self, ids: Sequence[RunId]) -> list[protocol.GlancedRun]:
+        return self.ask(Functions.glanced, ids=list(ids))
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 
