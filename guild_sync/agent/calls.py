@@ -105,6 +105,8 @@ class Functions:
     foreign = Function("copies.marks.foreign_to", Dict[protocol.RunId, str])
     free = Function("capacity.free.free", protocol.Free)
     forget_expected = Function("copies.expected.forget", Nothing)
+    glance = Function("glancing.glance", protocol.Glance, looks=True)
+    glanced = Function("glancing.glanced", List[protocol.GlancedRun], looks=True)
     give_trial = Function("catalog.trials.give_trial", bool)
     home_ids = Function("copies.tracked.home_ids", List[protocol.RunId])
     home_name = Function("store.home.home_name", str)

@@ -15,6 +15,7 @@ COMMANDS = {
     "completion": ("completion", "print a script that completes command lines in a shell"),
     "diff": ("diff", "show how two runs differ"),
     "export": ("export", "put runs into an archive"),
+    "fleet": ("fleet", "show all remotes and their runs, again and again"),
     "forward": ("forward", "open a port of a run's machine here"),
     "hooks": ("hooks", "list hooks and notifications, or test them"),
     "import": ("import_", "take runs out of an archive"),

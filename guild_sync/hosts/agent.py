@@ -151,6 +151,14 @@ class AgentClient(ABC):
     ) -> None:
         self.ask(Functions.note_scalars, run=run, path=path, stamp=stamp, found=dict(found))
 
+    def glance(
+        self, spec: Mapping[str, str], lately: float, known: Sequence[RunId] = ()
+    ) -> protocol.Glance:
+        return self.ask(Functions.glance, spec=dict(spec), lately=lately, known=list(known))
+
+    def glanced(self, ids: Sequence[RunId]) -> list[protocol.GlancedRun]:
+        return self.ask(Functions.glanced, ids=list(ids))
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 
