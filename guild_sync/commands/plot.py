@@ -47,7 +47,7 @@ from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.curves import lacking, on_terminal, runs_drawn
 from guild_sync.curves.curve import Plot
-from guild_sync.curves.runs_drawn import DrawnCurve, DrawnRun, Gathered, Wanted
+from guild_sync.curves.runs_drawn import DrawnCurve, DrawnRun, Gathered, WantedCurves
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.choose import host
@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
         threading.Event().wait(interval)  # nothing tells of what a run has printed elsewhere
 
 
-def _wanted(args: Arguments) -> Wanted:
+def _wanted(args: Arguments) -> WantedCurves:
     names = list(dict.fromkeys(name.strip() for name in args.word("NAME").split(",")))
     if not all(names):
         raise UsageError("NAME is a scalar, or several with commas between them")
@@ -96,7 +96,7 @@ def _wanted(args: Arguments) -> Wanted:
     if smooth > _MOST_SMOOTH:
         raise UsageError(f"--smooth takes a number up to {_MOST_SMOOTH}")
     limit = arguments.whole_number(args, "--limit", least=1) or _LIMIT
-    found = Wanted(
+    found = WantedCurves(
         [" ".join(name.split()).removeprefix("scalar:") for name in names],
         args.word("--x"),
         None if args.is_set("--all") else limit,
@@ -108,7 +108,7 @@ def _wanted(args: Arguments) -> Wanted:
     return found
 
 
-def _page(args: Arguments, wanted: Wanted) -> _Page:
+def _page(args: Arguments, wanted: WantedCurves) -> _Page:
     found, exit_status = _gathered(args, wanted)
     runs = _newest(found, wanted, args)
     if not runs:
@@ -129,7 +129,7 @@ def _page(args: Arguments, wanted: Wanted) -> _Page:
 # What is drawn.
 
 
-def _gathered(args: Arguments, wanted: Wanted) -> tuple[dict[str, Gathered], Exit]:
+def _gathered(args: Arguments, wanted: WantedCurves) -> tuple[dict[str, Gathered], Exit]:
     specs = args.texts("RUN")
     if remotes := several.names(args):
         replies = several.ask(
@@ -146,7 +146,7 @@ def _gathered(args: Arguments, wanted: Wanted) -> tuple[dict[str, Gathered], Exi
     return {"": Gathered([o._replace(remote="") for o in found.drawn], *found[1:])}, Exit.OK
 
 
-def _newest(found: dict[str, Gathered], wanted: Wanted, args: Arguments) -> list[DrawnRun]:
+def _newest(found: dict[str, Gathered], wanted: WantedCurves, args: Arguments) -> list[DrawnRun]:
     """The runs of all remotes that are drawn, the newest first."""
     drawn = {one.run["id"]: one for each in found.values() for one in each.drawn}
     placed = newest_first({name: [one.run for one in g.drawn] for name, g in found.items()})
@@ -155,7 +155,7 @@ def _newest(found: dict[str, Gathered], wanted: Wanted, args: Arguments) -> list
 
 
 def _warn_of_others(
-    args: Arguments, found: dict[str, Gathered], runs: Sequence[DrawnRun], wanted: Wanted
+    args: Arguments, found: dict[str, Gathered], runs: Sequence[DrawnRun], wanted: WantedCurves
 ) -> None:
     """Name the runs that were named and have nothing that is drawn."""
     if not args.texts("RUN"):
@@ -217,7 +217,9 @@ def _rows_of_terminal() -> int:
         return _HEIGHT
 
 
-def _legend(curves: Sequence[DrawnCurve], wanted: Wanted, several: bool) -> list[Sequence[str]]:
+def _legend(
+    curves: Sequence[DrawnCurve], wanted: WantedCurves, several: bool
+) -> list[Sequence[str]]:
     """A row for each curve: its sign, its run, and the scalar's last number."""
     signs = on_terminal.signs(len(curves), terminal.has_colours(sys.stdout))
     has_keys = any(one.key != wanted.names[0] for one in curves)
@@ -240,7 +242,7 @@ def _legend(curves: Sequence[DrawnCurve], wanted: Wanted, several: bool) -> list
     return rows
 
 
-def _legend_of_scatter(runs: Sequence[DrawnRun], wanted: Wanted) -> list[Sequence[str]]:
+def _legend_of_scatter(runs: Sequence[DrawnRun], wanted: WantedCurves) -> list[Sequence[str]]:
     """How many runs are drawn; of several scalars the sign of each."""
     rows: list[Sequence[str]] = []
     if len(wanted.names) > 1:

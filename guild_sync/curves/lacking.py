@@ -7,7 +7,7 @@ from itertools import chain
 
 from guild_sync.agent.protocol import ComparedRun
 from guild_sync.config.texts import nearest
-from guild_sync.curves.runs_drawn import Gathered, Wanted
+from guild_sync.curves.runs_drawn import Gathered, WantedCurves
 from guild_sync.errors import GuildError, RunNotFound, UsageError
 from guild_sync.output.formats import counted
 from guild_sync.output.terminal import clean
@@ -16,7 +16,7 @@ _MOST_NAMES = 20
 _QUALIFIERS = ("first", "last", "min", "max", "mean", "count")
 
 
-def nothing(found: Sequence[Gathered], wanted: Wanted) -> GuildError:
+def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
     """The error that no run of these hosts has what is wanted."""
     runs = [*chain.from_iterable(each.looked_at for each in found)]
     which = _which(len(runs), sum(each.total for each in found))
@@ -42,7 +42,7 @@ def nothing(found: Sequence[Gathered], wanted: Wanted) -> GuildError:
     return RunNotFound(f"{which} a scalar {asked}{with_x}", hint)
 
 
-def no_numbers(count: int, wanted: Wanted) -> GuildError:
+def no_numbers(count: int, wanted: WantedCurves) -> GuildError:
     """The error that so many runs have it, and nothing of it can be drawn."""
     names = " or ".join(repr(clean(name)) for name in wanted.names)
     has = "has" if count == 1 else "have"

@@ -30,7 +30,7 @@ _AT_A_TIME = 100  # runs whose points are asked for by one request
 _LOOKED_AT, _LEAST_LOOKED_AT = 10, 200
 
 
-class Wanted(NamedTuple):
+class WantedCurves(NamedTuple):
     """What is to be drawn: scalars by their names, over STEP, TIME, ELAPSED, or else a column.
 
     `limit`: of so many of the latest runs that have it; None: of all.
@@ -63,7 +63,7 @@ class Gathered(NamedTuple):
     total: int
 
 
-def gathered(host: Host, specs: Sequence[str], filters: Filters, wanted: Wanted) -> Gathered:
+def gathered(host: Host, specs: Sequence[str], filters: Filters, wanted: WantedCurves) -> Gathered:
     """What a host has of what is wanted, of the runs that are meant."""
     most = None
     if wanted.limit is not None and not specs:
@@ -78,7 +78,7 @@ def gathered(host: Host, specs: Sequence[str], filters: Filters, wanted: Wanted)
     return Gathered(drawn, found["runs"], found["total"])
 
 
-def _has(run: ComparedRun, wanted: Wanted) -> bool:
+def _has(run: ComparedRun, wanted: WantedCurves) -> bool:
     if wanted.is_scatter:
         x, *ys = (cell["value"] for cell in run["cells"])
         return x is not None and any(_number(y) is not None for y in ys)
@@ -86,7 +86,7 @@ def _has(run: ComparedRun, wanted: Wanted) -> bool:
 
 
 def _points(
-    host: Host, runs: Sequence[ComparedRun], wanted: Wanted
+    host: Host, runs: Sequence[ComparedRun], wanted: WantedCurves
 ) -> dict[str, dict[str, Points]]:
     found: dict[str, dict[str, Points]] = {}
     keys = sorted({key for run in runs for key in _keys(run, wanted)})
@@ -96,7 +96,7 @@ def _points(
     return found
 
 
-def _keys(run: ComparedRun, wanted: Wanted) -> Iterator[str]:
+def _keys(run: ComparedRun, wanted: WantedCurves) -> Iterator[str]:
     for name in wanted.names:
         yield from curve.keys_of(run["scalars"], name)
 
@@ -109,7 +109,7 @@ class DrawnCurve(NamedTuple):
     curve: Curve
 
 
-def curves_of(runs: Iterable[DrawnRun], wanted: Wanted) -> tuple[Plot, list[DrawnCurve]]:
+def curves_of(runs: Iterable[DrawnRun], wanted: WantedCurves) -> tuple[Plot, list[DrawnCurve]]:
     """The plot of runs' scalars, and what each of its curves is of; none is without a point."""
     found = [
         DrawnCurve(one, key, _curve(one, key, wanted))
@@ -128,11 +128,11 @@ def curves_of(runs: Iterable[DrawnRun], wanted: Wanted) -> tuple[Plot, list[Draw
     return Plot(title, x, _axis(names, wanted), curves), found
 
 
-def _axis(label: str, wanted: Wanted) -> Axis:
+def _axis(label: str, wanted: WantedCurves) -> Axis:
     return Axis(label, LOGARITHMS if wanted.logarithmic else NUMBERS)
 
 
-def _curve(one: DrawnRun, key: str, wanted: Wanted) -> Curve:
+def _curve(one: DrawnRun, key: str, wanted: WantedCurves) -> Curve:
     begun = one.run["started"]
     label = " ".join(filter(None, [name_of(one), key if key not in wanted.names[:1] else ""]))
     found = curve.curve_of(
@@ -151,7 +151,7 @@ def name_of(one: DrawnRun) -> str:
     return " ".join(filter(None, parts))
 
 
-def scatter_of(runs: Sequence[DrawnRun], wanted: Wanted) -> Plot:
+def scatter_of(runs: Sequence[DrawnRun], wanted: WantedCurves) -> Plot:
     """The plot of a column of each run against one or more others: points alone, one a run."""
     xs = [one.run["cells"][0]["value"] for one in runs]
     named: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ def scatter_of(runs: Sequence[DrawnRun], wanted: Wanted) -> Plot:
     return Plot(f"{names} by {over}", x, _axis(names, wanted), curves, connected=False)
 
 
-def _positive(value: Value, wanted: Wanted) -> float:
+def _positive(value: Value, wanted: WantedCurves) -> float:
     number = _number(value)
     if number is None or (wanted.logarithmic and number <= 0):
         return math.nan
