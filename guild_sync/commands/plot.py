@@ -61,7 +61,8 @@ _LIMIT, _INTERVAL = 20, 5
 _WIDTH, _HEIGHT = 80, 20  # of what is drawn where no terminal is
 _MOST_SMOOTH = 100_000
 _OPEN = ("running", "pending")
-_CLEAR, _HOME, _REST = "\x1b[2J", "\x1b[H", "\x1b[J"  # a screen; what is behind the cursor
+_CLEAR, _HOME = "\x1b[2J", "\x1b[H"  # a screen is empty; the cursor is at its beginning
+_REST_OF_LINE, _REST = "\x1b[K", "\x1b[J"  # what is behind the cursor is empty
 
 
 class _Page(NamedTuple):
@@ -78,13 +79,17 @@ def main(argv: Sequence[str]) -> int:
     wanted = _wanted(args)
     interval = arguments.whole_number(args, "--interval", least=1) or _INTERVAL
     watches = args.is_set("--watch")
-    is_first = True
+    is_first, waits = True, False
     while True:
         page = _page(args, wanted)
-        _show(args, page, redraws=watches, is_first=is_first)
-        if not watches or not page.is_running:
-            return page.exit
-        is_first = False
+        if page is not None:
+            _show(args, page, redraws=watches, is_first=is_first)
+            is_first = False
+            if not watches or not page.is_running:
+                return page.exit
+        elif not waits:
+            waits = True
+            say(f"Waiting for the first number of {clean(', '.join(wanted.names))}")
         threading.Event().wait(interval)  # nothing tells of what a run has printed elsewhere
 
 
@@ -108,10 +113,14 @@ def _wanted(args: Arguments) -> WantedCurves:
     return found
 
 
-def _page(args: Arguments, wanted: WantedCurves) -> _Page:
+def _page(args: Arguments, wanted: WantedCurves) -> _Page | None:
+    """What is drawn; None where with --watch it is still to come, as some run is running."""
     found, exit_status = _gathered(args, wanted)
     runs = _newest(found, wanted, args)
     if not runs:
+        looked_at = chain.from_iterable(each.looked_at for each in found.values())
+        if args.is_set("--watch") and any(run["status"] in _OPEN for run in looked_at):
+            return None
         raise lacking.nothing([*found.values()], wanted)
     _warn_of_others(args, found, runs, wanted)
     if wanted.is_scatter:
@@ -190,7 +199,8 @@ def _show(args: Arguments, page: _Page, redraws: bool, is_first: bool) -> None:
         sys.stdout.flush()
         return
     if redraws:
-        lines = [f"{_CLEAR if is_first else ''}{_HOME}{lines[0]}", *lines[1:]]
+        lines = [f"{line}{_REST_OF_LINE}" for line in lines]
+        lines[0] = f"{_CLEAR if is_first else ''}{_HOME}{lines[0]}"
     say("\n".join(lines) + (_REST if redraws else ""))
 
 

@@ -134,7 +134,8 @@ def _axis(label: str, wanted: WantedCurves) -> Axis:
 
 def _curve(one: DrawnRun, key: str, wanted: WantedCurves) -> Curve:
     begun = one.run["started"]
-    label = " ".join(filter(None, [name_of(one), key if key not in wanted.names[:1] else ""]))
+    is_plain = wanted.names == [key]
+    label = name_of(one) if is_plain else f"{name_of(one)} {clean(key)}"
     found = curve.curve_of(
         label, one.points[key], wanted.over, begun if isinstance(begun, int) else None
     )
