@@ -128,7 +128,7 @@ def _page(args: Arguments, wanted: WantedCurves) -> _Page | None:
         drawn = any(one.points for one in plot.curves)
     else:
         plot, curves = runs_drawn.curves_of(runs, wanted)
-        legend, drawn = _legend(curves, wanted, several=len(found) > 1), bool(curves)
+        legend, drawn = _legend(curves, wanted, several="" not in found), bool(curves)
     if not drawn:
         raise lacking.no_numbers(len(runs), wanted)
     is_running = any(one.run["status"] in _OPEN for one in runs)

@@ -109,6 +109,11 @@ def _times(low: float, high: float, most: int) -> Sequence[tuple[float, str]]:
         form = "%Y-%m-%d" if step >= 86400 else f"%m-%d {form}" if spans_days else form
         first, last = math.ceil((low + east) / step), math.floor((high + east) / step)
         found = [n * step - east for n in range(first, min(last, first + 2 * most) + 1)]
+        if len(found) < 2 and step == 1:  # within a second or two: its parts
+            hundredths = [(at, int(at % 1 * 100)) for at in (low, high)]
+            return [
+                (at, f"{time.strftime(form, time.localtime(at))}.{n:02d}") for at, n in hundredths
+            ]
         return [(at, time.strftime(form, time.localtime(at))) for at in found]
     except (OverflowError, ValueError, OSError):  # no time that a calendar has
         return [(low, f"{low:g}"), (high, f"{high:g}")]

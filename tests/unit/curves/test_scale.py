@@ -41,6 +41,7 @@ def test_times_are_full_hours_of_this_place(monkeypatch: pytest.MonkeyPatch) -> 
         begin = time.mktime((2026, 11, 27, 9, 12, 30, 0, 0, -1))
         assert texts(TIMES, [begin, begin + 7200]) == ["09:30", "10:00", "10:30", "11:00"]
         assert texts(TIMES, [begin, begin + 30]) == ["09:12:30", "09:12:40", "09:12:50", "09:13:00"]
+        assert texts(TIMES, [begin + 0.25, begin + 0.75]) == ["09:12:30.24", "09:12:30.75"]
         assert texts(TIMES, [begin, begin + 86400])[0] == "11-27 12:00"
         assert texts(TIMES, [begin, begin + 9 * 86400])[0] == "2026-11-29"
     finally:
