@@ -227,8 +227,8 @@ class Run(TypedDict):
     job: Optional[JobForm]  # which it is, where a scheduler runs it
 
 
-class ScalarForm(TypedDict):
-    """A scalar of a run: what of the numbers that it printed by one name is told.
+class ScalarFigures(TypedDict):
+    """What is told of the numbers that a run printed by one name.
 
     `last` was printed at `time` (microseconds since 1970) with `step`. `min`, `max` and `mean` are
     those of the finite ones, with the steps of the first two; None where there is none.
@@ -244,6 +244,13 @@ class ScalarForm(TypedDict):
     time: Count
     min_step: int
     max_step: int
+
+
+class ScalarForm(ScalarFigures, total=False):
+    """A scalar of a run. With `partial` some of its output was not read: there may be more numbers
+    than `count`, lower ones and higher ones."""
+
+    partial: bool
 
 
 class Points(TypedDict):
@@ -699,6 +706,12 @@ SHARED = "GUILD_SHARED"
 # The id of the job in which a run is, or which it is: what it needs of its host that has seen to.
 IN_JOB = "GUILD_JOB"
 IN_JOB_OF = "GUILD_JOB_OF"  # the run that is this job
+# The attributes that a run has of guild's own.
+RESERVED = {
+    "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
+    "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
+    "ended_by", "resources", "staged", "started", "stopped", "tags", "user", "vcs_commit",
+}  # fmt: skip
 # What of its host a run has had for itself: an attribute of ours.
 RESOURCES = "resources"
 

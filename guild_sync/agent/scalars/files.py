@@ -36,6 +36,17 @@ def summaries_of(found: Value) -> Dict[str, ScalarForm]:
     return read
 
 
+def summaries_from(
+    found: Mapping[str, ScalarSeries], is_partial: bool = False
+) -> Dict[str, ScalarForm]:
+    """The summaries of these; `is_partial`: of some of the numbers that there are."""
+    forms_of = {name: series.summary() for name, series in found.items()}
+    if is_partial:
+        for form in forms_of.values():
+            form["partial"] = True
+    return forms_of
+
+
 def points_text(found: Mapping[str, ScalarSeries], source: str = "") -> str:
     """Lines with the points of these, so few of each that they do not take too much."""
     while True:

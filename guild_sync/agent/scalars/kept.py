@@ -7,7 +7,7 @@ from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
 from ..protocol import Points, RunId, ScalarForm
 from ..store import atomic, inside, rundir
-from . import derived, files
+from . import files
 from .series import ScalarSeries
 
 SUMMARIES, SERIES = "SCALARS", "SCALARS.series"
@@ -16,18 +16,23 @@ _OF_ALL = ""  # among the summaries, what there is to say of all of them: no sca
 
 
 class Own(NamedTuple):
-    """What the runner has kept, and how much of the output it had read by then."""
+    """What the runner has kept; `is_over`: it has read all that it ever will."""
 
     scalars: Dict[str, ScalarForm]
-    read: int  # bytes
+    is_over: bool
 
 
-def write(directory: str, found: Mapping[str, ScalarSeries], read: int = -1) -> None:
-    """Write down what a run's scalars are, after so many bytes of its output."""
+def write(
+    directory: str,
+    found: Mapping[str, ScalarSeries],
+    is_over: bool = True,
+    is_partial: bool = False,
+) -> None:
+    """Write down what a run's scalars are; `is_partial`: some of its output was not read."""
     guild = rundir.guild_dir(directory)
     points = files.points_text(found)
-    summaries: Dict[str, object] = {name: series.summary() for name, series in found.items()}
-    summaries[_OF_ALL] = {"read": read}
+    summaries: Dict[str, object] = dict(files.summaries_from(found, is_partial))
+    summaries[_OF_ALL] = {"over": is_over}
     atomic.write_in(guild, SERIES, points, flushed=False)
     atomic.write_in(guild, SUMMARIES, json.dumps(summaries) + "\n", flushed=False)
 
@@ -38,12 +43,15 @@ def own(directory: str) -> Optional[Own]:
     if not found:
         return None
     of_all = found.get(_OF_ALL)
-    read = of_all.get("read") if isinstance(of_all, dict) else None
-    return Own(files.summaries_of(found), read if isinstance(read, int) else -1)
+    # A run whose runner was another version's says nothing: that is taken for all.
+    is_over = of_all.get("over") is not False if isinstance(of_all, dict) else True
+    return Own(files.summaries_of(found), is_over)
 
 
 def summaries(directory: str) -> Dict[str, ScalarForm]:
     """The scalars of a run, each in a few numbers; none where it has none, or they are torn."""
+    from . import derived  # a runner has no use for it
+
     kept = own(directory)
     return {**derived.summaries(directory), **(kept.scalars if kept else {})}
 
@@ -57,5 +65,7 @@ def points_of(
 
 def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     """By name, the points of a run's scalars."""
+    from . import derived
+
     kept = files.series_lines(rundir.guild_dir(directory), SERIES, names)
     return {**derived.points(directory, names), **{line.name: line.points for line in kept}}
