@@ -6,11 +6,11 @@ import json
 from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
 from ..protocol import Points, RunId, ScalarForm
-from ..store import atomic, inside, rundir
+from ..store import atomic, attempts, inside, rundir
 from . import files
 from .series import ScalarSeries
 
-SUMMARIES, SERIES = "SCALARS", "SCALARS.series"
+SUMMARIES, SERIES = attempts.SCALARS
 _MOST = 1 << 22  # bytes of the summaries that are read
 _OF_ALL = ""  # among the summaries, what there is to say of all of them: no scalar has no name
 
@@ -53,7 +53,9 @@ def summaries(directory: str) -> Dict[str, ScalarForm]:
     from . import derived  # a runner has no use for it
 
     kept = own(directory)
-    return {**derived.summaries(directory), **(kept.scalars if kept else {})}
+    if _is_whole(directory, kept):
+        return {**derived.summaries(directory), **(kept.scalars if kept else {})}
+    return {**(kept.scalars if kept else {}), **derived.summaries(directory)}
 
 
 def points_of(
@@ -67,5 +69,21 @@ def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     """By name, the points of a run's scalars."""
     from . import derived
 
-    kept = files.series_lines(rundir.guild_dir(directory), SERIES, names)
-    return {**derived.points(directory, names), **{line.name: line.points for line in kept}}
+    is_whole = _is_whole(directory, own(directory))
+    lines = files.series_lines(rundir.guild_dir(directory), SERIES, names)
+    mine = {line.name: line.points for line in lines}
+    others = derived.points(directory, names)
+    return {**others, **mine} if is_whole else {**mine, **others}
+
+
+def _is_whole(directory: str, kept: Optional[Own]) -> bool:
+    """Whether what a runner has kept is all that there is; else the output is read.
+
+    What it has kept of a run that goes on is as much as is known.
+    """
+    if kept and (kept.is_over or rundir.status(directory).text == "running"):
+        return True
+    from . import rereading  # seldom needed
+
+    rereading.read(directory)
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .patterns import STEP, OutputPattern, OutputSpec
 
@@ -21,14 +21,10 @@ _STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_OF_A_LINE = 1 << 16  # bytes; one that is longer has no scalars
 MOST_OF_A_NAME = 100  # characters; what has a longer one is none
 _MOST_OF_A_STEP = 1 << 53
-
-
-class Seen(NamedTuple):
-    """A number that was printed; no step: none was printed up to then."""
-
-    name: str
-    value: float
-    step: Optional[int]
+_MOST_NAMES = 10_000  # of which it is remembered what becomes of them
+# A number that was printed: its name, itself, and its step; none where none was printed up to
+# then. A plain tuple, as there may be a million.
+Seen = Tuple[str, float, Optional[int]]
 
 
 class LineReader:
@@ -87,6 +83,7 @@ class ScalarReader:
         self._matcher = Matcher(asked)
         self._asked = asked
         self._step: Optional[int] = None
+        self._names: Dict[str, str] = {}
 
     def feed(self, data: bytes) -> List[Seen]:
         """The scalars of the lines that `data` ends."""
@@ -121,17 +118,25 @@ class ScalarReader:
             if name == STEP:
                 self._take_step(float(value))
             else:
-                name = clean_name(name)
+                name = self._names.get(name) or self._named(name)
                 if name:
-                    found.append(Seen(name, float(value), self._step))
+                    found.append((name, float(value), self._step))
 
     def _add(self, pairs: Dict[str, float], found: List[Seen]) -> None:
         if STEP in pairs:
             self._take_step(pairs[STEP])
         for name, value in pairs.items():
-            name = clean_name(name) if name != STEP else ""
+            name = self._named(name) if name != STEP else ""
             if name:
-                found.append(Seen(name, value, self._step))
+                found.append((name, value, self._step))
+
+    def _named(self, text: str) -> str:
+        name = self._names.get(text)
+        if name is None:
+            if len(self._names) == _MOST_NAMES:
+                self._names.clear()
+            name = self._names[text] = clean_name(text)
+        return name
 
     def _take_step(self, step: float) -> None:
         if math.isfinite(step) and abs(step) < _MOST_OF_A_STEP:
