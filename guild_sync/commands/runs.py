@@ -148,7 +148,7 @@ def _columns(args: Arguments) -> Sequence[str]:
     text = args.text("--columns")
     if text is None:
         return ()
-    from guild_sync.agent.comparing import columns  # most listings have none
+    from guild_sync.agent import columns  # most listings have none
 
     found = columns.split(text)
     if not found:
