@@ -9,12 +9,13 @@ JOBS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
-.PHONY: help demo test uat check bench fuzz soak format man clean
+.PHONY: help demo test uat check docs bench fuzz soak format man clean
 help:
 	@echo "make demo   set up, and play the main job on an ssh server of your own"
 	@echo "make test   set up, and run every test that needs no container"
 	@echo "make uat    build the container, and run the acceptance documents in it"
 	@echo "make check  types, style, and what the agent may use"
+	@echo "make docs   build the site of the pages in docs/, and check its links"
 	@echo "make man    write the manual pages anew, from what --help shows"
 	@echo "make fuzz   feed the readers what nobody would write, for longer than the tests do"
 	@echo "make soak   ten minutes of faults at random, after which all must be equal"
@@ -51,6 +52,9 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(VENV)/bin/python -m bench
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 
 man: $(VENV)/.installed
 	$(VENV)/bin/python tools/man

@@ -9,11 +9,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from guild_sync import __version__
-from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, file_of, module_of, usage
-from guild_sync.errors import Exit, FaultyRemote, GuildError, refused, unasked
+from guild_sync.cli.table import ALIASES, COMMANDS, SUBCOMMANDS, file_of, module_of, usage
+from guild_sync.errors import Exit, FaultyRemote, GuildError, UsageError, refused, unasked
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
@@ -70,7 +71,7 @@ def _ended(argv: Sequence[str] | None) -> int:
     try:
         _be_somewhere()
         try:
-            status = _dispatch(words)
+            status = _dispatch(_behind_own_options(words))
         except SystemExit as e:  # `--help`
             status = int(e.code or 0)
         sys.stdout.flush()  # here, where it is seen that nobody reads or the disk is full
@@ -157,6 +158,38 @@ def _be_somewhere() -> None:
         os.chdir("/")
 
 
+def _behind_own_options(words: list[str]) -> list[str]:
+    """The words behind `-C DIR` and `-H DIR`, which hold for the command from here on.
+
+    Both folders, and those of the environment, are meant from where guild was called. Raises
+    UsageError where one is not there: a slip of the pen is no new guild home.
+    """
+    given: dict[str, str] = {}
+    while words and words[0][:2] in ("-C", "-H"):
+        option, attached = words[0][:2], words[0][2:]
+        if not attached and len(words) < 2:
+            raise UsageError(f"{option} takes a folder", f"Such as: guild {option} DIR runs")
+        given[option] = os.path.abspath(attached or words[1])
+        words = words[1 if attached else 2 :]
+    for option, folder in given.items():
+        if not os.path.isdir(folder):
+            from guild_sync.output import terminal
+
+            raise UsageError(
+                f"{option}: there is no folder {terminal.clean(folder)}",
+                "Make it, or name another.",
+            )
+    if "-C" in given:
+        for name in ("GUILD_HOME", "GUILD_CONFIG"):
+            if os.environ.get(name):
+                os.environ[name] = os.path.abspath(os.environ[name])
+        os.chdir(given["-C"])
+        os.environ["PWD"] = given["-C"]
+    if "-H" in given:
+        os.environ["GUILD_HOME"] = given["-H"]
+    return words
+
+
 def _dispatch(words: list[str]) -> int:
     if words[:1] == ["__complete"]:
         return _complete(words[1:])
@@ -174,7 +207,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"guild {__version__}")
         return Exit.OK
     module = import_module(f"guild_sync.commands.{module_of(words[0])}")
-    return int(module.main(words))
+    return int(module.main([ALIASES.get(words[0], words[0]), *words[1:]]))
 
 
 def _complete(words: list[str]) -> int:
@@ -187,21 +220,28 @@ def _complete(words: list[str]) -> int:
         name: Command(about, file_of(name), SUBCOMMANDS if name == "runs" else {})
         for name, (_, about) in COMMANDS.items()
     }
-    found = complete([word.text for word in typed], commands)
+    commands.update({other: commands[name] for other, name in ALIASES.items()})
+    texts = [word.text for word in typed]
+    if len(texts) > 1 and texts[-2] not in ("-C", "-H"):
+        with suppress(
+            GuildError
+        ):  # of a folder that is not there: who presses a key learns nothing
+            texts[1:] = _behind_own_options(texts[1:])
+    found = complete(texts, commands)
     for line in shells.answer(words[0], found, typed[-1]):
         sys.stdout.buffer.write(f"{line}\n".encode())
     return Exit.OK
 
 
 def _print_manual(words: list[str]) -> int:
-    from guild_sync.cli.manual import pages
+    from guild_sync.manual.pages import pages
 
     name = "guild.1"
-    if words[:1] == ["guild.yml"]:
-        name = "guild.yml.5"
+    if words[:1] in (["guild.yml"], ["guild-config"]):
+        name = f"{words[0]}.5"
     elif words and words[0] != "help":
         module_of(words[0])
-        name = f"guild-{words[0]}.1"
+        name = f"guild-{ALIASES.get(words[0], words[0])}.1"
     print(pages()[name], end="")
     return Exit.OK
 

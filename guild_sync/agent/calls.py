@@ -105,6 +105,8 @@ class Functions:
     foreign = Function("copies.marks.foreign_to", Dict[protocol.RunId, str])
     free = Function("capacity.free.free", protocol.Free)
     forget_expected = Function("copies.expected.forget", Nothing)
+    glance = Function("glancing.glance", protocol.Glance, looks=True)
+    glanced = Function("glancing.glanced", List[protocol.GlancedRun], looks=True)
     give_trial = Function("catalog.trials.give_trial", bool)
     home_ids = Function("copies.tracked.home_ids", List[protocol.RunId])
     home_name = Function("store.home.home_name", str)
@@ -136,6 +138,7 @@ class Functions:
     note_cleaned = Function("copies.cleaned.note_cleaned", Nothing)
     note_copied = Function("copies.copied.note_copied", Nothing)
     note_begun = Function("copies.expected.note_begun", Nothing)
+    note_scalars = Function("scalars.derived.note_scalars", Nothing)
     note_refused = Function("catalog.trials.note_refused", Nothing)
     note_trial = Function("catalog.trials.note_trial", Nothing)
     note_trial_there = Function("catalog.trials.note_trial_there", Nothing)
@@ -177,6 +180,9 @@ class Functions:
     trials = Function("catalog.trials.trials", List[protocol.Trial])
     try_environment = Function("machine.checkup.try_environment", protocol.Activated, slow=True)
     unchanged = Function("copies.marks.unchanged", List[protocol.RunId])
+    unnoted_scalars = Function(
+        "scalars.derived.unnoted", Dict[protocol.RunId, Dict[str, str]], slow=True
+    )
     unknown_names = Function("catalog.names.unknown_names", Dict[str, List[str]])
     wait_runs = Function("running.stop.wait_runs", protocol.Waited)
     withdraw_runs = Function("catalog.trash.withdraw", protocol.Changed)

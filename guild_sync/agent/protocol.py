@@ -336,6 +336,19 @@ class ListedRuns(TypedDict):
     there: str
 
 
+class GlancedRun(Run):
+    """A run, and what it says: the last line of its output, which grew last at `said_at`.
+
+    That is in microseconds since 1970; 0 where there is no output. `scalars`: some of them; `step`:
+    the greatest with which one was printed, None where none is known to have been.
+    """
+
+    said: str
+    said_at: Count
+    scalars: Dict[str, ScalarForm]
+    step: Optional[int]
+
+
 class Attempt(TypedDict):
     """A start of a run's operation whose end is not the run's; as far as is known how it ended."""
 
@@ -943,6 +956,22 @@ class Free(TypedDict):
     refusal: str
     never: bool
     all_taken: bool
+
+
+class Glance(TypedDict):
+    """A host at one glance, at its own time `now` (microseconds since 1970).
+
+    `runs`: those that are open, and then those that ended lately; not more than are looked over.
+    `open`: how many have which status; `ended` and `failed`: how many ended lately, and with an
+    error. `free`: None where it cannot be told.
+    """
+
+    runs: List[GlancedRun]
+    open: Dict[StatusName, Count]
+    ended: Count
+    failed: Count
+    now: Count
+    free: Optional[Free]
 
 
 class HomeState(TypedDict):

@@ -43,10 +43,13 @@ def _fits(found: Candidate | Names, current: str) -> bool:
 
 
 def _candidates(typed: Sequence[str], commands: Mapping[str, Command]) -> Found:
-    if len(typed) < 2:
+    if len(typed) > 1 and typed[-2] in ("-C", "-H") and typed[0] in ("-C", "-H"):
+        yield Names("folders")
+    elif len(typed) < 2:
         yield from (Candidate(name, command.about) for name, command in commands.items())
         yield Candidate("help", "show what a command takes")
         yield from (Candidate("--help", "show help"), Candidate("--version", "show the version"))
+        yield from (Candidate("-C", "work in this folder"), Candidate("-H", "use this guild home"))
     elif typed[0] == "help":
         yield from (Candidate(name, command.about) for name, command in commands.items())
         yield Candidate("--man", "as a manual page")

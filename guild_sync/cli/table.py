@@ -15,6 +15,7 @@ COMMANDS = {
     "completion": ("completion", "print a script that completes command lines in a shell"),
     "diff": ("diff", "show how two runs differ"),
     "export": ("export", "put runs into an archive"),
+    "fleet": ("fleet", "show all remotes and their runs, again and again"),
     "forward": ("forward", "open a port of a run's machine here"),
     "hooks": ("hooks", "list hooks and notifications, or test them"),
     "import": ("import_", "take runs out of an archive"),
@@ -41,6 +42,8 @@ COMMANDS = {
     "verify": ("verify", "tell whether copies are the same as their remotes' runs"),
     "watch": ("watch", "show the output of a run as it is made"),
 }
+# What a command is called, too.
+ALIASES = {"ops": "operations"}
 # `guild runs WORD` is `guild WORD`.
 SUBCOMMANDS = {
     "comment": "comment",
@@ -62,7 +65,10 @@ SUBCOMMANDS = {
 def usage() -> str:
     """The text of `guild --help`."""
     width = max(map(len, COMMANDS))
-    listed = "\n".join(f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items())
+    called = {name: f"{about} (or: {other})" for other, name in ALIASES.items()
+              for about in [COMMANDS[name][1]]}  # fmt: skip
+    abouts = {name: called.get(name, about) for name, (_, about) in COMMANDS.items()}
+    listed = "\n".join(f"  {name:{width}}  {about}" for name, about in abouts.items())
     return f"""\
 Start operations on machines reached over ssh, and bring their runs home.
 
@@ -70,6 +76,8 @@ Usage:
   guild [options] COMMAND [ARG]...
 
 Options:
+  -C DIR     Have the command work in DIR, as if guild was called there.
+  -H DIR     Use DIR as the guild home; it has to be there.
   --version  Show the version and exit.
   --help     Show this help and exit.
 
@@ -90,6 +98,7 @@ Environment:
 
 def module_of(name: str) -> str:
     """The module of a command. Raises GuildError where there is none of that name."""
+    name = ALIASES.get(name, name)
     if name not in COMMANDS:
         raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
     return COMMANDS[name][0]
@@ -104,5 +113,5 @@ def file_of(name: str) -> str:
 def _near(name: str) -> str:
     from guild_sync.config.texts import nearest
 
-    near = nearest(name, COMMANDS)
+    near = nearest(name, [*COMMANDS, *ALIASES])
     return f"Did you mean 'guild {near}'? " if near else ""

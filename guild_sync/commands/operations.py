@@ -4,11 +4,15 @@ One that cannot run is listed with its faults, a pipeline with those of its step
 run. 'guild help --man guild.yml' tells what the project's guild.yml may say.
 
 Usage:
-  guild operations [options]
+  guild operations [options] [FILTER]...
+
+With FILTERs only those whose name, MODEL:NAME, has all of these in it. One whose name begins
+with '_' is private: it runs as any other, and is listed with --all.
 
 Options:
+  -a, --all      List private ones, too.
   -v, --verbose  Show the flags of each, with their defaults and choices.
-  --json         Print JSON.
+  --json         Print JSON, of private ones too.
   --schema       Print the JSON schema of guild.yml, with which editors check and complete
                  its keys.
   --help         Show this help and exit.
@@ -35,7 +39,12 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(schema.schema(), indent=2))
         return Exit.OK
     project = reader.load(Path.cwd())
-    found = with_faults_of_steps(project)
+    wanted = args.texts("FILTER")
+    found = [
+        o for o in with_faults_of_steps(project)
+        if all(text in o.full_name for text in wanted)
+        and (args.is_set("--all") or args.is_set("--json") or not o.name.startswith("_"))
+    ]  # fmt: skip
     if project.faults:
         console.warn(refusal(project.guildfile, project.faults))
     if args.is_set("--json"):

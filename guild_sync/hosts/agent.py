@@ -143,6 +143,22 @@ class AgentClient(ABC):
     ) -> dict[RunId, dict[str, protocol.Points]]:
         return self.ask(Functions.points_of, ids=list(ids), names=list(names))
 
+    def unnoted_scalars(self, ids: Sequence[RunId]) -> dict[RunId, dict[str, str]]:
+        return self.ask(Functions.unnoted_scalars, ids=list(ids))
+
+    def note_scalars(
+        self, run: RunId, path: str, stamp: str, found: Mapping[str, protocol.Points]
+    ) -> None:
+        self.ask(Functions.note_scalars, run=run, path=path, stamp=stamp, found=dict(found))
+
+    def glance(
+        self, spec: Mapping[str, str], lately: float, known: Sequence[RunId] = ()
+    ) -> protocol.Glance:
+        return self.ask(Functions.glance, spec=dict(spec), lately=lately, known=list(known))
+
+    def glanced(self, ids: Sequence[RunId]) -> list[protocol.GlancedRun]:
+        return self.ask(Functions.glanced, ids=list(ids))
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 

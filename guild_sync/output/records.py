@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from guild_sync.agent.protocol import Free, Run, ScalarForm, Value
+from guild_sync.agent.protocol import Free, GlancedRun, Run, ScalarForm, Value
 
 
 class Check(TypedDict):
@@ -130,6 +130,39 @@ class StandingRecord(TypedDict):
     no_room: Mapping[str, int]
     lag: float
     stale: list[str]
+
+
+class FleetRun(GlancedRun):
+    """A run of a board. `progress` and its `part`, 0 to 1: how far it is, where that is known.
+
+    `confirmed`: when its remote gave its word for what is told.
+    """
+
+    progress: str | None
+    part: float | None
+    confirmed: float | None
+    is_over: bool
+
+
+class FleetRemote(TypedDict):
+    """A remote and its runs: `guild fleet`. `state`: `answers`, `silent`, `down`, `fails`, `asked`.
+
+    `since`: when it was asked or first failed; `heard`: when it last told of its runs. `live`: what
+    is told is its own answer, else what is known here. `open`: how many runs have which status;
+    `failed`: how many ended lately with an error.
+    """
+
+    remote: str
+    state: str
+    since: float | None
+    heard: float | None
+    live: bool
+    message: str | None
+    hint: str | None
+    open: Mapping[str, int]
+    failed: int | None
+    free: Free | None
+    runs: list[FleetRun]
 
 
 class PlannedRun(TypedDict):

@@ -125,7 +125,12 @@ def status(run: Run) -> str:
     if not where and (paths := run["unreadable"]):
         files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
         text = f"{text}, {files} not readable there"
-    return Styled.of(text, _STATUS_STYLES.get(run["status"], ""))
+    return Styled.of(text, style_of(run))
+
+
+def style_of(run: Run) -> str:
+    """The style of a run's status, where there are colours."""
+    return _STATUS_STYLES.get(run["status"], "")
 
 
 def run_row(index: int, run: Run) -> tuple[str, str, str, str, str]:

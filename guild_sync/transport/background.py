@@ -56,12 +56,12 @@ def begun_in_turn(work: Sequence[Callable[[], T]], threads: int) -> list[Future[
                 return
             _fulfil(future, task)
 
-    for _ in range(_with_files(min(threads, len(work)))):
+    for _ in range(with_files(min(threads, len(work)))):
         begun(take)
     return futures
 
 
-def _with_files(threads: int) -> int:
+def with_files(threads: int) -> int:
     """So many of the threads as files may be open for; the soft limit is raised for the others.
 
     What they start gets that, too, and has no use for it.

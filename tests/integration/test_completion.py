@@ -171,7 +171,7 @@ def test_an_empty_line_offers_every_command_with_its_meaning(guild: Guild) -> No
     lines = guild.ok("__complete", "fish", "guild", "").lines
     assert "runs\tlist runs, here or on a remote" in lines
     names = {line.partition("\t")[0] for line in lines}
-    assert names == {*table.COMMANDS, "help", "--help", "--version"}
+    assert names == {*table.COMMANDS, *table.ALIASES, "help", "--help", "--version", "-C", "-H"}
 
 
 def test_a_dash_offers_the_options_that_the_help_shows(guild: Guild) -> None:

@@ -13,10 +13,16 @@ from .cards import Card
 from .choice import Refusal, Stock
 
 
-def free(home: str, spec: Mapping[str, str], needs: Optional[NeedsForm] = None) -> Free:
+def free(
+    home: str,
+    spec: Mapping[str, str],
+    needs: Optional[NeedsForm] = None,
+    running: Optional[int] = None,
+) -> Free:
     """What there is, what of it is free, and why a run with these needs could not start now.
 
     `spec` is the environment of operations there: its PATH has the programs that are asked.
+    `running`: how many runs run, where that is known already.
     """
     variables = Environment.load(spec).variables
     found = smi.found(variables)
@@ -35,7 +41,7 @@ def free(home: str, spec: Mapping[str, str], needs: Optional[NeedsForm] = None) 
         "memory": stock.load.memory,
         "free_memory": choice.free_memory(stock),
         "room": _room(home),
-        "runs": _running(home),
+        "runs": _running(home) if running is None else running,
         "waiting": len(ahead),
         "refusal": refusal.text if refusal else "",
         "never": bool(refusal and refusal.never),

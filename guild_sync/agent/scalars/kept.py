@@ -1,45 +1,51 @@
-"""What a run keeps of its scalars: their summaries, `SCALARS`, and their points beside these."""
+"""The scalars of a run: those that its runner has kept, and what was read of its files since."""
 
 from __future__ import annotations
 
 import json
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
-from .. import forms
-from ..protocol import Points, RunId, ScalarForm, Value
+from ..protocol import Points, RunId, ScalarForm
 from ..store import atomic, inside, rundir
+from . import derived, files
 from .series import ScalarSeries
 
 SUMMARIES, SERIES = "SCALARS", "SCALARS.series"
-_MOST = 1 << 24  # bytes of a file of these that is read
+_MOST = 1 << 22  # bytes of the summaries that are read
+_OF_ALL = ""  # among the summaries, what there is to say of all of them: no scalar has no name
 
 
-def write(directory: str, found: Mapping[str, ScalarSeries]) -> None:
-    """Write down what a run's scalars are."""
+class Own(NamedTuple):
+    """What the runner has kept, and how much of the output it had read by then."""
+
+    scalars: Dict[str, ScalarForm]
+    read: int  # bytes
+
+
+def write(directory: str, found: Mapping[str, ScalarSeries], read: int = -1) -> None:
+    """Write down what a run's scalars are, after so many bytes of its output."""
     guild = rundir.guild_dir(directory)
-    points = "".join(
-        json.dumps({"name": name, **series.points()}, separators=(",", ":")) + "\n"
-        for name, series in found.items()
-    )
-    summaries = {name: series.summary() for name, series in found.items()}
+    points = files.points_text(found)
+    summaries: Dict[str, object] = {name: series.summary() for name, series in found.items()}
+    summaries[_OF_ALL] = {"read": read}
     atomic.write_in(guild, SERIES, points, flushed=False)
     atomic.write_in(guild, SUMMARIES, json.dumps(summaries) + "\n", flushed=False)
 
 
+def own(directory: str) -> Optional[Own]:
+    """What the run's own files have; None where there are none, or they are torn."""
+    found = inside.read_mapping(rundir.guild_dir(directory), SUMMARIES, _MOST)
+    if not found:
+        return None
+    of_all = found.get(_OF_ALL)
+    read = of_all.get("read") if isinstance(of_all, dict) else None
+    return Own(files.summaries_of(found), read if isinstance(read, int) else -1)
+
+
 def summaries(directory: str) -> Dict[str, ScalarForm]:
     """The scalars of a run, each in a few numbers; none where it has none, or they are torn."""
-    found = inside.read_mapping(rundir.guild_dir(directory), SUMMARIES, _MOST)
-    return dict(_read(found))
-
-
-def _read(found: Mapping[str, Value]) -> List[Tuple[str, ScalarForm]]:
-    read: List[Tuple[str, ScalarForm]] = []
-    for name, value in found.items():
-        try:
-            read.append((name, forms.read(ScalarForm, value)))
-        except forms.Misread:
-            pass
-    return read
+    kept = own(directory)
+    return {**derived.summaries(directory), **(kept.scalars if kept else {})}
 
 
 def points_of(
@@ -51,17 +57,5 @@ def points_of(
 
 def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     """By name, the points of a run's scalars."""
-    try:
-        text = inside.read(rundir.guild_dir(directory), SERIES, _MOST).decode("utf-8", "replace")
-    except OSError:
-        return {}
-    found: Dict[str, Points] = {}
-    for line in text.splitlines():
-        try:
-            value = json.loads(line)
-            name = value.pop("name")
-            if not names or name in names:
-                found[name] = forms.read(Points, value)
-        except (ValueError, KeyError, AttributeError, RecursionError):
-            continue
-    return found
+    kept = files.series_lines(rundir.guild_dir(directory), SERIES, names)
+    return {**derived.points(directory, names), **{line.name: line.points for line in kept}}

@@ -18,6 +18,7 @@ class ScalarSeries:
         self.times: List[int] = []
         self.steps: List[int] = []
         self.values: List[float] = []
+        self._most = MOST_POINTS
         self._every = 1  # so many-th of those that come is kept
         self._count = 0
         self._finite = 0
@@ -46,19 +47,28 @@ class ScalarSeries:
                 self._highest = (value, step)
 
     def _keep(self, value: float, time: int, step: int) -> None:
-        if len(self.values) == MOST_POINTS:
-            self.times, self.steps, self.values = self.times[::2], self.steps[::2], self.values[::2]
-            self._every *= 2
+        if len(self.values) >= self._most:
+            self._thin()
             if self._count % self._every:
                 return
         self.times.append(time)
         self.steps.append(step)
         self.values.append(value)
 
+    def keep_at_most(self, count: int) -> None:
+        """Keep no more points than that, of those to come as well."""
+        self._most = min(self._most, max(count, 1))
+        while len(self.values) > self._most:
+            self._thin()
+
+    def _thin(self) -> None:
+        self.times, self.steps, self.values = self.times[::2], self.steps[::2], self.values[::2]
+        self._every *= 2
+
     def points(self) -> Points:
         """The points that are kept, and the last one."""
         time, step, value = self._last
-        last = [] if self.steps and (self.times[-1], self.steps[-1]) == (time, step) else [value]
+        last = [value] if self._count and (self._count - 1) % self._every else []
         return {
             "time": self.times + [time for _ in last],
             "step": self.steps + [step for _ in last],

@@ -85,4 +85,5 @@ def test_what_tells_how_runs_are_looks() -> None:
     assert {name for name, function in calls.TABLE.items() if function.looks} == {
         *("list_runs", "list_details", "info", "summaries", "select", "choose", "matching"),
         *("states", "survey", "offer", "recipe", "candidates", "compared", "listed"),
+        *("glance", "glanced"),
     }

@@ -11,8 +11,11 @@ import pytest
 
 from guild_sync import main
 from guild_sync.cli import table
-from guild_sync.cli.manual import page, pages
+from guild_sync.config import schema, sections
 from guild_sync.guildfile import keys
+from guild_sync.manual import config_keys
+from guild_sync.manual.of_commands import page
+from guild_sync.manual.pages import pages
 
 MAN = Path(__file__).parents[3] / "man"
 
@@ -41,7 +44,8 @@ def test_the_pages_in_the_folder_are_those_of_the_usages() -> None:
 
 
 def test_there_is_a_page_for_guild_and_for_each_command() -> None:
-    assert pages().keys() == {"guild.1", "guild.yml.5", *(f"guild-{n}.1" for n in table.COMMANDS)}
+    files = {"guild.1", "guild.yml.5", "guild-config.5"}
+    assert pages().keys() == {*files, *(f"guild-{n}.1" for n in table.COMMANDS)}
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
@@ -113,3 +117,20 @@ def test_help_prints_a_page(argv: list[str], name: str, capsys: pytest.CaptureFi
 def test_a_command_that_is_none_has_no_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["help", "--man", "snyc"]) == 1
     assert capsys.readouterr().err.startswith("guild: there is no command 'snyc'\n")
+
+
+def test_the_page_of_the_config_file_has_every_key_that_it_takes() -> None:
+    wanted = {
+        "the file": {*sections.SECTIONS},
+        "a remote": {"type", "extends", *schema.REMOTE_KEYS},
+        "pull": {*schema.PULL_KEYS},
+        "clean": {*schema.CLEAN_KEYS},
+    }
+    assert {group: {*keys} for group, keys in config_keys.GROUPS.items()} == wanted
+
+
+def test_the_table_of_the_page_of_remotes_has_every_key_of_a_remote() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "remotes.md").read_text(encoding="utf-8")
+    table = page[page.index("| key | meaning |") :].partition("\n\n")[0]
+    rows = set(re.findall(r"^\| `([a-z-]+)` \|", table, re.M))
+    assert rows == {*config_keys.REMOTE}

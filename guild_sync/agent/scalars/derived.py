@@ -1,0 +1,229 @@
+"""Scalars that were read from files of a run later, kept below the guild home and never in the run.
+
+A copy has to stay as its run is, and what was read may be lost: it is read again. By run there
+is a file of summaries, which a listing reads, and one of points. Of each file that was read they
+say what it was then, by its inode, size and times: where it is another by now nothing is told of
+it, unless its run goes on and it has only grown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat as modes
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+from ..errors import refuse_exhaustion
+from ..protocol import Points, RunId, ScalarForm, number
+from ..store import inside, rundir
+from . import files
+from .series import ScalarSeries
+
+_VERSION = 1
+_FOLDER = "cache/scalars-%d"  # the user: each trusts what they have written themselves
+_MOST = 1 << 23  # bytes of a file of summaries that are read
+_MOST_NAMES = 1000  # of a file of a run
+_MOST_SOURCES = 200  # files of a run
+_MOST_LOOKED = 20_000  # folders and files of a run that are looked at for event files
+_EVENTS = re.compile(r"events\.out\.tfevents\.")
+
+
+class ReadFile(NamedTuple):
+    """A file of a run: what it was when it was read, and which scalars it had."""
+
+    stamp: str
+    scalars: Dict[str, ScalarForm]
+
+
+# ---- event files of TensorBoard, which somebody else reads
+
+
+def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
+    """By run, its event files that were not read as they are now: path in the run, and stamp.
+
+    Runs without such files are left out.
+    """
+    found: Dict[str, Dict[str, str]] = {}
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id)
+        stamps = dict(_event_files(directory))
+        known = _sources(directory) if stamps else {}
+        new = {
+            path: stamp
+            for path, stamp in stamps.items()
+            if path not in known or known[path].stamp != stamp
+        }
+        if new:
+            found[run_id] = new
+    return found
+
+
+def note_scalars(home: str, run: RunId, path: str, stamp: str, found: Dict[str, Points]) -> None:
+    """Keep the points that were read from a run's file, `path`, when it had this stamp.
+
+    They take the place of those that were read from it before. Nothing where they cannot be kept:
+    they are unnoted then.
+    """
+    directory = rundir.run_dir(home, run)
+    series: Dict[str, ScalarSeries] = {}
+    for name, points in list(found.items())[:_MOST_NAMES]:
+        one = series[name] = ScalarSeries()
+        for time, step, value in zip(points["time"], points["step"], points["value"]):
+            one.add(number(value), time, step)
+    keep(directory, path, stamp, series)
+
+
+def _event_files(directory: str) -> Iterator[Tuple[str, str]]:
+    """The event files of a run, each with its stamp; in `.guild`, too, where Guild AI has them."""
+    looked = count = 0
+    for folder, folders, names in inside.walk(directory):
+        below = os.path.relpath(folder, directory)
+        if below == ".guild":
+            folders.clear()
+        looked += 1 + len(names)
+        for name in sorted(filter(_EVENTS.match, names)):
+            path = os.path.normpath(os.path.join(below, name))
+            stamp = stamp_of(directory, path)
+            if stamp and count < _MOST_SOURCES:
+                count += 1
+                yield path, stamp
+        if looked > _MOST_LOOKED:
+            return
+
+
+# ---- what is kept
+
+
+def stamp_of(directory: str, path: str) -> str:
+    """What tells a file from what it was before; empty where there is no such file."""
+    found = inside.status(directory, path)
+    if found is None or not modes.S_ISREG(found.st_mode):
+        return ""
+    return "%d %d %d %d" % (found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def summaries(directory: str) -> Dict[str, ScalarForm]:
+    """The scalars that were read from files of the run which are as they were then."""
+    return {
+        name: form
+        for source in _current(directory).values()
+        for name, form in source.scalars.items()
+    }
+
+
+def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
+    """By name, their points."""
+    current = _current(directory)
+    if not current:
+        return {}
+    home, name = _place(directory)
+    found: Dict[str, Points] = {}
+    by_source: Dict[str, List[files.SeriesLine]] = {}
+    for line in files.series_lines(home, name + ".series", names):
+        by_source.setdefault(line.source, []).append(line)
+    for path, source in current.items():
+        for line in by_source.get(_mark(path, source.stamp), ()):
+            found[line.name] = line.points
+    return found
+
+
+def keep(directory: str, path: str, stamp: str, found: Dict[str, ScalarSeries]) -> None:
+    """Keep what was read from a file of a run beside what is kept of its other files."""
+    home, name = _place(directory)
+    sources = {
+        known: source for known, source in _sources(directory).items() if stamp_of(directory, known)
+    }
+    sources.pop(path, None)
+    while len(sources) >= _MOST_SOURCES:
+        del sources[next(iter(sources))]
+    marks = {_mark(known, source.stamp) for known, source in sources.items()}
+    others = [
+        files.series_line(line)
+        for line in files.series_lines(home, name + ".series")
+        if line.source in marks
+    ]
+    lines = files.points_text(found, _mark(path, stamp))
+    if sum(map(len, others)) + len(lines) > 2 * files.MOST_BYTES:
+        # The others' are read anew where they are asked for: there is no room for all of them.
+        others, sources = [], {}
+    sources[path] = ReadFile(stamp, {each: series.summary() for each, series in found.items()})
+    written = {
+        "version": _VERSION,
+        "sources": {known: list(source) for known, source in sources.items()},
+    }
+    try:
+        inside.make(home, _folder())
+        with inside.holding(home, name) as (handle, base):
+            text = "".join([*others, lines])
+            inside.write(handle, base + ".series", text, flushed=False, mode=0o600)
+            inside.write(handle, base, json.dumps(written), flushed=False, mode=0o600)
+    except OSError:
+        pass  # nobody may write here, or there is no room
+
+
+def _mark(path: str, stamp: str) -> str:
+    """By which points say what they were read from, and when: the two files are written apart."""
+    return "%s %s" % (stamp, path)
+
+
+def _current(directory: str) -> Dict[str, ReadFile]:
+    """What was read from files that are as they were then."""
+    return {
+        path: source
+        for path, source in _sources(directory).items()
+        if _is_current(directory, path, source.stamp)
+    }
+
+
+def _is_current(directory: str, path: str, stamp: str) -> bool:
+    now = stamp_of(directory, path)
+    if not now or now == stamp:
+        return bool(now)
+    # What has been read of a file that grows is as true as what a listing shows of a run that goes
+    # on; of one that has ended the rest is missing.
+    grows = int(now.split(" ")[0]) > int(re.split(r"\D", stamp)[0] or 0)
+    return grows and rundir.read_attr(directory, "exit_status") is None
+
+
+def _sources(directory: str) -> Dict[str, ReadFile]:
+    home, name = _place(directory)
+    try:
+        with os.fdopen(inside.open_file(home, name), "rb") as f:
+            if os.fstat(f.fileno()).st_uid != os.geteuid():
+                return {}
+            found = json.loads(f.read(_MOST))
+        if found["version"] != _VERSION:
+            return {}
+        return {
+            path: ReadFile(str(stamp), files.summaries_of(scalars))
+            for path, (stamp, scalars) in found["sources"].items()
+        }
+    except OSError as e:
+        refuse_exhaustion(e)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass  # it is damaged, or none of ours
+    return {}
+
+
+def _place(directory: str) -> Tuple[str, str]:
+    """The guild home of a run, and in that the file of what was read of it."""
+    runs, run_id = os.path.split(os.path.abspath(directory))
+    home = os.path.dirname(runs)
+    above = os.path.dirname(home)
+    if runs == rundir.runs_dir(above, deleted=True) and os.path.isdir(rundir.runs_dir(above)):
+        home = above
+    return home, "%s/%s" % (_folder(), run_id)
+
+
+def _folder() -> str:
+    return _FOLDER % os.geteuid()
+
+
+def remembered(home: str) -> List[str]:
+    """The files of this kind that there are: what is asked for again is read again."""
+    folder = os.path.join(home, _folder())
+    try:
+        return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    except OSError:
+        return []

@@ -1,0 +1,108 @@
+"""A board shown as the terminal, the pipe or the program at the other end can take it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import FrameType
+
+from guild_sync.board import page, told
+from guild_sync.board.rounds import Rounds
+from guild_sync.board.states import RemoteState
+from guild_sync.config.home import guild_home
+from guild_sync.errors import Exit
+from guild_sync.hosts.local import LocalHost
+from guild_sync.output import console
+
+INTERVAL = 5.0  # seconds from an answer to the next question
+WITHIN = 20.0  # seconds for all answers, where the board is shown once
+LATELY = 3600.0  # seconds for which a run that has ended is shown
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a board is shown; times in seconds."""
+
+    once: bool = False
+    as_json: bool = False
+    plain: bool = False  # without keys, be they there
+    interval: float = INTERVAL
+    within: float = WITHIN
+    lately: float = LATELY
+
+
+def show(names: Sequence[str], how: Shown) -> int:
+    """Show these remotes and their runs; the exit status.
+
+    Once: 0 where all have answered, 3 where one has not, 1 where guild cannot work on one. Else
+    it is shown until somebody leaves it, which is 0.
+    """
+    rounds = Rounds(names, how.interval, how.lately)
+    if how.once or how.as_json or not _is_terminal():
+        return _once(rounds, how)
+    with _signals_told():
+        # What is known here first: whatever the remotes do, there is something to be seen at once.
+        rounds.remember(LocalHost(str(guild_home())))
+        rounds.begin()
+        try:
+            _shown(rounds, how.plain)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            rounds.end()
+    return Exit.OK
+
+
+def _shown(rounds: Rounds, plain: bool) -> None:
+    if not plain and sys.stdin.isatty() and find_spec("textual") is not None:
+        from guild_sync.board.app import FleetApp
+
+        FleetApp(rounds).run_until_left()
+        return
+    from guild_sync.board import live
+
+    live.show(rounds)
+
+
+def _once(rounds: Rounds, how: Shown) -> int:
+    rounds.begin()
+    rounds.remember(LocalHost(str(guild_home())))
+    rounds.await_all(how.within)
+    rounds.end()
+    _, found = rounds.remotes()
+    if how.as_json:
+        print(json.dumps([told.remote_record(state) for state in found]))
+    else:
+        for line in page.lines(found, time.time()):
+            console.say(line)
+    return _worst(found)
+
+
+def _worst(found: Sequence[RemoteState]) -> int:
+    return max((state.exit for state in found), default=Exit.OK)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+@contextmanager
+def _signals_told() -> Iterator[None]:
+    """Within, what would end guild at once has it leave the terminal as it was, and then end."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,4 @@
+"""Pages of the manual as roff: commands, guild.yml, the config file.
+
+Others call `pages.pages`; `config_keys` says what each key of the config file means.
+"""

@@ -1,0 +1,38 @@
+"""The page of the config file: every key, with what it means and what counts without it."""
+
+from __future__ import annotations
+
+from guild_sync.manual import config_keys
+from guild_sync.manual.roff import head, item, plain, seen_also
+
+_CONFIG = """
+The file ~/.guild/config.yml, or the one that GUILD_CONFIG names, is YAML: which remotes there are,
+and who is told of what.
+
+  remotes:
+    gpu1:
+      type: ssh
+      host: gpu1.example.com
+    gpu2:
+      extends: gpu1
+      host: gpu2.example.com
+
+~ and variables are expanded in paths here, host, user, proxy and proxy-jump; relative paths start
+at the file's folder. Paths on the remote start at the login's home there. One message names every
+fault of the file with its place.
+"""
+
+
+def page() -> str:
+    """The page as roff."""
+    lines = [
+        *head("guild-config", 5, "remotes, and who is told of what", "manual/config_keys.py"),
+        ".SH DESCRIPTION",
+        *plain(_CONFIG.splitlines()),
+    ]
+    for group, known in config_keys.GROUPS.items():
+        lines.append(f".SH KEYS OF {group.upper()}")
+        for name, key in known.items():
+            lines += item(name, key.about + (f" Default: {key.default}." if key.default else ""))
+    lines += seen_also("guild-remotes(1)", "guild-remote(1)", "guild-check(1)", "guild.yml(5)")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,88 @@
+"""Scalars read from files of a run later: kept below the guild home, as true as the file is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rundirs import make
+
+from guild_sync.agent.protocol import Points
+from guild_sync.agent.scalars import derived, kept
+
+RUN, OTHER = "a" * 32, "b" * 32
+EVENTS = "train/events.out.tfevents.1"
+POINTS: Points = {"time": [5, 7, 8], "step": [0, 10, 20], "value": [1.0, 0.25, "nan"]}
+
+
+def with_events(home: Path, run: str = RUN, ended: bool = True) -> Path:
+    directory = make(home, run, {}, exit_status=0) if ended else make(home, run, {})
+    (directory / "train").mkdir()
+    (directory / EVENTS).write_text("x")
+    return directory
+
+
+def test_which_event_files_are_to_be_read(home: Path) -> None:
+    directory = with_events(home)
+    make(home, OTHER, {})
+    (directory / ".guild" / "events.out.tfevents.2").write_text("y")
+    (directory / ".guild" / "deep").mkdir()
+    (directory / ".guild" / "deep" / "events.out.tfevents.3").write_text("z")
+    os.symlink(directory / EVENTS, directory / "events.out.tfevents.link")
+    found = derived.unnoted(str(home), [RUN, OTHER])
+    assert {run: sorted(paths) for run, paths in found.items()} == {
+        RUN: [".guild/events.out.tfevents.2", EVENTS]
+    }
+
+
+def test_what_was_noted_is_told_until_its_file_is_another(home: Path) -> None:
+    directory = with_events(home)
+    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    assert derived.unnoted(str(home), [RUN]) == {}
+    found = kept.summaries(str(directory))["loss"]
+    assert (found["first"], found["last"], found["min"], found["count"]) == (1.0, "nan", 0.25, 3)
+    assert (found["step"], found["min_step"], found["mean"]) == (20, 10, 0.625)
+    assert kept.points_of(str(home), [RUN]) == {RUN: {"loss": POINTS}}
+    assert not list(directory.rglob("*SCALARS*"))
+
+    (directory / EVENTS).write_text("longer")
+    assert list(derived.unnoted(str(home), [RUN])) == [RUN]
+    assert kept.summaries(str(directory)) == {}
+    assert kept.points(str(directory)) == {}
+
+
+def test_of_a_run_that_goes_on_what_was_read_counts_while_its_file_grows(home: Path) -> None:
+    directory = with_events(home, ended=False)
+    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    (directory / EVENTS).write_text("longer")
+    assert list(kept.summaries(str(directory))) == list(kept.points(str(directory))) == ["loss"]
+    (directory / EVENTS).unlink()
+    assert kept.summaries(str(directory)) == {}
+    assert kept.points(str(directory)) == {}
+
+
+def test_files_of_a_run_are_noted_beside_each_other(home: Path) -> None:
+    directory = with_events(home)
+    second = "events.out.tfevents.9"
+    (directory / second).write_text("x")
+    for path, stamp in derived.unnoted(str(home), [RUN])[RUN].items():
+        derived.note_scalars(str(home), RUN, path, stamp, {path: POINTS})
+    assert set(kept.summaries(str(directory))) == {EVENTS, second}
+    assert set(kept.points(str(directory))) == {EVENTS, second}
+    derived.note_scalars(str(home), RUN, second, derived.stamp_of(str(directory), second), {})
+    assert set(kept.summaries(str(directory))) == set(kept.points(str(directory))) == {EVENTS}
+
+
+def test_what_is_damaged_is_not_told(home: Path) -> None:
+    directory = with_events(home)
+    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    (summaries,) = (path for path in derived.remembered(str(home)) if not path.endswith("series"))
+    whole = Path(summaries).read_bytes()
+    for text in (b"", whole[:40], b"[]", b'{"version": 1, "sources": {"x": 5}}', b"[" * 9999):
+        Path(summaries).write_bytes(text)
+        assert kept.summaries(str(directory)) == {}
+        assert kept.points(str(directory)) == {}
+        assert list(derived.unnoted(str(home), [RUN])) == [RUN]
