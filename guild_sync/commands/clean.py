@@ -302,7 +302,7 @@ def _best(args: Arguments) -> Best | None:
         return None
     found = best(text)
     if found is None:
-        raise UsageError(f"--keep-best takes {A_BEST.removeprefix('a ')}, not {text!r}")
+        raise UsageError(f"--keep-best takes {A_BEST}, not {text!r}")
     return found
 
 
