@@ -66,6 +66,7 @@ not be reached, 4 if a run was not copied whole. The highest of them counts.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,7 +86,10 @@ from guild_sync.sync.outcomes import LEFT_ALONE
 from guild_sync.sync.report import Report
 
 if TYPE_CHECKING:
+    from guild_sync.hooks.events import Change
     from guild_sync.sync.outcomes import Outcome
+
+_MOST_SCALARS = 5  # of a run, whose last values are shown
 
 
 def main(argv: Sequence[str]) -> int:
@@ -212,8 +216,11 @@ def _watch(
     assert seconds is not None  # the usage has a default
     console.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
 
+    def values(change: Change) -> str:
+        return _last_values(visit.here, change.run) if sys.stdout.isatty() else ""
+
     def on_round(outcomes: list[Outcome]) -> None:
-        report.outcomes(outcomes)
+        report.outcomes(outcomes, values)
         if path := args.text("--metrics"):
             _write_metrics(visit.here, Path(path), report)
 
@@ -221,6 +228,14 @@ def _watch(
         visit, args.texts("RUN"), filters, jobs, seconds, args.is_set("--until-done"), on_round
     )
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
+
+
+def _last_values(here: LocalHost, run_id: str) -> str:
+    """The last values of a run's scalars, as they stand behind how it is: ` (loss 0.25)`."""
+    from guild_sync.output.cells import last_ones
+
+    found = last_ones(here.scalars_of([run_id])[run_id], _MOST_SCALARS)
+    return f" ({found})" if found else ""
 
 
 def _restore(here: LocalHost, specs: Sequence[str]) -> int:

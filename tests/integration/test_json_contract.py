@@ -54,7 +54,14 @@ DETAILED_RUN = {
     "sourcecode_digest": "text or nothing",
     "host": "text or nothing",
 }
-FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list", "attempts": "list"}
+SCALARS = {"scalars": "mapping"}
+FULL_RUN = {**DETAILED_RUN, **SCALARS, "attrs": "mapping", "manifest": "list", "attempts": "list"}
+FIGURE = "number or whole or text"  # a text: nan, inf or -inf
+SCALAR = {
+    **dict.fromkeys(("last", "first"), FIGURE),
+    **dict.fromkeys(("min", "max", "mean"), f"{FIGURE} or nothing"),
+    **dict.fromkeys(("count", "step", "time", "min_step", "max_step"), "whole"),
+}
 ATTEMPT = {
     "number": "whole",
     "status": "text",
@@ -252,9 +259,10 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
     place.ok("run", "op", "sleep=0", *LABELS)
     place.ok("mark", "1", "-y")
     staged = place.staged()
-    runs = records(place.ok("runs", "--json").out, RUN)
+    runs = records(place.ok("runs", "--json").out, {**RUN, **SCALARS})
     assert [run["status"] for run in runs] == ["staged", "completed"]
-    assert records(place.ok("runs", "--json", "-v").out, DETAILED_RUN)
+    assert records(place.ok("runs", "--json", "-v").out, {**DETAILED_RUN, **SCALARS})
+    assert records(place.ok("runs", "--json", "-a").out, {**RUN, **SCALARS})
     full = record(place.ok("info", "2", "--json").out, FULL_RUN)
     for key in ("exit_status", "started", "stopped", "label", "flags", "tags", "marked", "cmd"):
         assert full[key] is not None, key
@@ -271,7 +279,8 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
 def test_a_deleted_run_is_as_another_is(place: Place) -> None:
     place.ok("run", "op", "sleep=0", "-y")
     place.ok("rm", "1", "-y")
-    records(place.ok("runs", "--deleted", "--json", "-v").out, DETAILED_RUN)
+    records(place.ok("runs", "--deleted", "--json", "-v").out, {**DETAILED_RUN, **SCALARS})
+    records(place.ok("runs", "--deleted", "--json", "-a").out, {**RUN, **SCALARS})
 
 
 def test_no_runs_are_an_empty_list(place: Place) -> None:

@@ -354,6 +354,7 @@ def test_what_is_no_type_gets_only_rarer() -> None:
 OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.shell",  # which, as the runner, has this process
+    "agent.columns",  # the language of columns and names, which both read
     *("agent.forms", "agent.json_text"),  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
