@@ -355,6 +355,7 @@ OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.shell",  # which, as the runner, has this process
     *("agent.forms", "agent.json_text"),  # both read what the other sends
+    "agent.comparing.columns",  # what a column's text means
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.trees",  # what came out of an archive to be looked at
