@@ -22,7 +22,7 @@ def number_in(value: Value) -> float | None:
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     if isinstance(value, float):
         return value
     return float(value) if isinstance(value, str) and value in NOT_FINITE else None

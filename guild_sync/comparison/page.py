@@ -110,7 +110,7 @@ def _fitting(
     widths = {}
     for at in kept:
         more = max(0, min(left, whole[at] - least[at]))
-        widths[at] = least[at] + more
+        widths[at] = min(least[at] + more, edge)
         left -= more
     return widths
 

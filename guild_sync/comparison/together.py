@@ -108,9 +108,12 @@ def _column_of(order: Order, placed: Sequence[Placed], wanted: WantedColumns) ->
     if not order.column:
         return None
     heading = columns.heading(order.column)
-    every = replace(wanted, core=True, of_operation=True, same=True, unchanged=True, system=True)
+    every = replace(wanted, only_asked=False, core=True, of_operation=True)
+    every = replace(every, same=True, unchanged=True, system=True)
     found = columns.chosen(placed, every)
     column = next((c for c in found if heading in (c.heading, c.name)), None)
+    if column is not None and column.kind == columns.RUN:
+        return column
     if placed and (column is None or all(column.value(one) is None for one in placed)):
         raise GuildError(f"no run has {order.column!r}", known(placed))
     return column

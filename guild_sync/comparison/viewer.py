@@ -20,7 +20,7 @@ from guild_sync.comparison.run_screen import HelpScreen, RunScreen
 from guild_sync.comparison.together import ComparedRow, SideBySide
 from guild_sync.errors import GuildError
 from guild_sync.output import formats
-from guild_sync.output.terminal import clean, cut
+from guild_sync.output.terminal import Styled, clean, cut
 from guild_sync.transport.background import begun
 
 STYLES = {ranks.BEST: "bold green", ranks.GOOD: "cyan", ranks.POOR: "yellow"}
@@ -169,7 +169,9 @@ class CompareApp(App[BaseException]):
 
     def _cells(self, row: ComparedRow) -> Iterator[Text]:
         for at, text in enumerate(self._texts(row)):
-            style = STYLES.get(row.tone, "") if at == self._comparison.ranked else ""
+            style = text.style if isinstance(text, Styled) else ""
+            if at == self._comparison.ranked:
+                style = STYLES.get(row.tone, "")
             if at == 0:
                 text = ("+" if _key(row) in self._marked else " ") + text
             yield Text(cut(text, _WIDEST), style, justify=self._side(at), no_wrap=True)
