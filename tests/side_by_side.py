@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from guild_sync.agent.protocol import ColumnCell, ComparedRun, ScalarForm, Value, figure
-from guild_sync.comparison.columns import Placed
+from guild_sync.comparison.columns import DURATION, Placed
 
 STARTED = 1_795_395_828_000_000
 
@@ -43,7 +43,7 @@ def compared_run(
     status: str = "completed",
     label: str | None = None,
     operation: str = "train",
-    seconds: int | None = 3,
+    seconds: float | None = 3.0,
 ) -> ComparedRun:
     """The run of that number; the lower it is, the newer the run."""
     started = STARTED - number * 60_000_000
@@ -65,7 +65,7 @@ def compared_run(
         "exit_status": 0,
         "initialized": started,
         "started": started,
-        "stopped": None if seconds is None else started + seconds * 1_000_000,
+        "stopped": None if seconds is None else started + int(seconds * 1_000_000),
         "label": label,
         "flags": dict(flags or {}),
         "tags": None,
@@ -81,8 +81,17 @@ def compared_run(
         "scalars": {name: scalar(last) for name, last in (scalars or {}).items()},
         "objective": objective,
         "compare": list(compare),
-        "cells": list(asked),
+        "cells": [*asked, {"heading": DURATION, "value": seconds}],
     }
+
+
+def with_(
+    run: ComparedRun, cells: Sequence[ColumnCell] = (), objective: str = "", label: str = ""
+) -> ComparedRun:
+    """The run with something else said of it."""
+    changed: ComparedRun = {**run, "objective": objective, "label": label or None}
+    changed["cells"] = [*cells, *run["cells"]]
+    return changed
 
 
 def placed(*runs: ComparedRun, remote: str = "") -> list[Placed]:

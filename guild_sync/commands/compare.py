@@ -55,11 +55,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from guild_sync.agent.comparing import columns
 from guild_sync.agent.protocol import ComparedListing, Filters
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.comparison import page, record, sheet, together, watching
-from guild_sync.comparison.columns import CORE, WantedColumns
+from guild_sync.comparison.columns import CORE, DURATION, WantedColumns
 from guild_sync.comparison.together import ComparedRow, Order, SideBySide
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.fleet.asking import gathered
@@ -209,7 +210,7 @@ class _Runs:
         return there.ending(row.placed.run["id"], most)
 
     def _question(self, there: Host, specs: Sequence[str], filters: Filters) -> ComparedListing:
-        return there.compared(specs, None, filters, self._whole, self._asked)
+        return there.compared(specs, None, filters, self._whole, [*self._asked, DURATION])
 
     def _words(self, name: str) -> Sequence[str]:
         """What names the runs once they are known: indexes would mean others later."""
@@ -228,7 +229,8 @@ class _Runs:
                 continue
             if all(run["cells"][at]["value"] is None for run in runs):
                 placed = [*newest_first({"": runs})]
-                console.warn(GuildError(f"no run has {text!r}", together.known(placed)))
+                hint = together.known(placed, columns.column(text).heading)
+                console.warn(GuildError(f"no run has {terminal.clean(text)!r}", hint))
 
 
 def _order(args: Arguments) -> Order:
@@ -243,15 +245,13 @@ def _order(args: Arguments) -> Order:
 
 def _asked(args: Arguments, order: Order) -> list[str]:
     """The columns that hosts are asked for: those that are named, and that of the order."""
-    named = [*_split(args.text("--columns")), *_split(args.text("--cols"))]
+    named = [
+        one for name in ("--columns", "--cols") for one in columns.split(args.text(name) or "")
+    ]
     named += [_DIGEST] if args.is_set("--extra-cols") else []
     if order.column and order.column not in named and order.column not in CORE:
         named.append(order.column)
     return named
-
-
-def _split(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _wanted(args: Arguments, asked: Sequence[str], placed: bool) -> WantedColumns:

@@ -7,11 +7,10 @@ import re
 from collections.abc import Sequence
 
 from guild_sync.agent.protocol import NOT_FINITE, Value, lasting
+from guild_sync.output.cells import shown
 from guild_sync.output.terminal import clean
-from guild_sync.project.values import shown
 
 _EXACT = 2**53  # below it a float that is whole is that number
-DIGITS = 6  # of a number that is no whole one, as people see it
 
 
 def number_in(value: Value) -> float | None:
@@ -56,11 +55,7 @@ def ordered(values: Sequence[Value], descending: bool = False) -> list[int]:
 
 def read(value: Value) -> str:
     """A value as a person reads it: a number in six digits, nothing where there is none."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.{DIGITS}g}"
-    return clean(value if isinstance(value, str) else shown(value))
+    return shown(value)
 
 
 def span(seconds: float) -> str:

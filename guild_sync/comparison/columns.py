@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from guild_sync.agent.catalog import values
 from guild_sync.agent.comparing import columns as written
-from guild_sync.agent.protocol import ColumnCell, ComparedRun, Value, now
+from guild_sync.agent.protocol import ColumnCell, ComparedRun, Value
 from guild_sync.fleet.listing import PlacedRun
 from guild_sync.output import formats, runs
 
 Placed = PlacedRun[ComparedRun]
 # What a column tells of: the run itself; what guild.yml says under `compare`; what was asked for.
 RUN, COMPARE, FLAG, SCALAR, ASKED = "run", "compare", "flag", "scalar", "asked"
+DURATION = "duration"  # a cell that every run is to have, behind those that were asked for
 SYSTEM = "sys/"  # what the scalars of the machine begin with, by Guild AI's name for them
 _TIMES = ("initialized", "started", "stopped")  # attributes in microseconds since 1970
 # How much a column matters where there is no room for all: the first of these is kept longest.
@@ -58,7 +60,8 @@ def chosen(placed: Sequence[Placed], wanted: WantedColumns) -> list[SideColumn]:
     if wanted.placed:
         found.append(_core("remote", lambda one: one.remote))
     own = {column.heading: column for column in _CORE if column.heading in wanted.asked}
-    found += [own.get(c.heading, c) for c in _of_cells(ASKED, (one.run["cells"] for one in placed))]
+    asked = _of_cells(ASKED, (one.run["cells"][: len(wanted.asked)] for one in placed))
+    found += [own.get(column.heading, column) for column in asked]
     if wanted.extra:
         found.append(_core("started_by", lambda one: runs.starter(one.run)))
     if not wanted.only_asked:
@@ -85,8 +88,7 @@ def tell_the_same(first: SideColumn, second: SideColumn, placed: Sequence[Placed
 
 def heading(text: str) -> str:
     """The heading of a column as people write it."""
-    found = written.column(text).heading
-    return found.lstrip("=.") or found
+    return written.column(text).heading
 
 
 def flags(placed: Iterable[Placed]) -> list[SideColumn]:
@@ -97,19 +99,21 @@ def flags(placed: Iterable[Placed]) -> list[SideColumn]:
 
 def scalars(placed: Iterable[Placed]) -> list[SideColumn]:
     """A column for each scalar that one of the runs has: its last number."""
-    return [scalar(n) for n in dict.fromkeys(n for one in placed for n in one.run["scalars"])]
+    names = dict.fromkeys(name for one in placed for name in one.run["scalars"])
+    return [_scalar(name, values.Name(name)) for name in names]
 
 
 def scalar(text: str) -> SideColumn:
     """The column of a scalar as people write it: `loss`, `min loss`."""
-    meant = written.column(text)
-    name = meant.name.removeprefix("scalar:")
+    return _scalar(heading(text), values.read(text))
 
+
+def _scalar(title: str, name: values.Name) -> SideColumn:
     def value(one: Placed) -> Value:
-        found = one.run["scalars"].get(name)
-        return None if found is None else written.figure_of(found, meant.qualifier)
+        found = one.run["scalars"].get(name.name)
+        return None if found is None else values.figure_of(found, name.qualifier, name.is_step)
 
-    return SideColumn(meant.heading, SCALAR, value, _WEIGHTS[SCALAR])
+    return SideColumn(title, SCALAR, value, _WEIGHTS[SCALAR])
 
 
 def _of_operations(placed: Sequence[Placed], wanted: WantedColumns) -> list[SideColumn]:
@@ -136,10 +140,9 @@ def _of_cell(kind: str, heading: str) -> SideColumn:
     def value(one: Placed) -> Value:
         cells = one.run["cells"] if kind == ASKED else one.run["compare"]
         found = next((cell["value"] for cell in cells if cell["heading"] == heading), None)
-        return _dated(found) if name in _TIMES else found
+        return _dated(found) if heading in _TIMES else found
 
-    name = heading.lstrip("=.") or heading
-    return SideColumn(name, kind, value, _WEIGHTS[kind])
+    return SideColumn(heading, kind, value, _WEIGHTS[kind])
 
 
 def _dated(value: Value) -> Value:
@@ -159,13 +162,10 @@ def _core(heading: str, value: Callable[[Placed], Value]) -> SideColumn:
 
 
 def seconds(one: Placed) -> Value:
-    """How long a run took, or has taken until now where it runs; None where that is not known."""
-    begun, ended = one.run["started"], one.run["stopped"]
-    if one.run["status"] == "running":
-        ended = now()
-    if not isinstance(begun, int) or not isinstance(ended, int) or ended < begun:
-        return None
-    return (ended - begun) / 1e6
+    """How long a run took, or has taken as far as its host knows; None where that is not known."""
+    # The last of these: a column of one's own may be called so, too.
+    found = [cell["value"] for cell in one.run["cells"] if cell["heading"] == DURATION]
+    return float(found[-1]) if found and isinstance(found[-1], (int, float)) else None
 
 
 def _started(one: Placed) -> Value:

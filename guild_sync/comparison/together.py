@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from guild_sync.agent.protocol import ComparedRun, Value
 from guild_sync.comparison import cells, columns, ranks
 from guild_sync.comparison.columns import Placed, SideColumn, WantedColumns
+from guild_sync.config.texts import nearest
 from guild_sync.errors import GuildError
+from guild_sync.output.terminal import clean
 
 MOST_NAMED = 20  # columns that are told where none of that name is there
 
@@ -115,18 +117,20 @@ def _column_of(order: Order, placed: Sequence[Placed], wanted: WantedColumns) ->
     if column is not None and column.kind == columns.RUN:
         return column
     if placed and (column is None or all(column.value(one) is None for one in placed)):
-        raise GuildError(f"no run has {order.column!r}", known(placed))
+        raise GuildError(f"no run has {clean(order.column)!r}", known(placed, order.column))
     return column
 
 
-def known(placed: Sequence[Placed]) -> str:
-    """What can be said where a column is not known: those that there are."""
-    names = [column.heading for column in (*columns.flags(placed), *columns.scalars(placed))]
-    names = [*dict.fromkeys(names)]
+def known(placed: Sequence[Placed], asked: str) -> str:
+    """What can be said where a column is not known: what is like it, and what there is."""
+    found = (*columns.flags(placed), *columns.scalars(placed))
+    names = [*dict.fromkeys(column.heading for column in found)]
     if not names:
         return "None of these runs has a flag or a scalar."
+    near = nearest(asked, names)
+    meant = f"Did you mean {clean(near)!r}? " if near else ""
     more = ", and more" if len(names) > MOST_NAMED else ""
-    return f"There are: {', '.join(names[:MOST_NAMED])}{more}."
+    return f"{meant}There are {clean(', '.join(names[:MOST_NAMED]))}{more}."
 
 
 def _place_of(

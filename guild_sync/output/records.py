@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-<<<<<<< HEAD
-from guild_sync.agent.protocol import Free, GlancedRun, Run, ScalarForm, Value
-=======
-from guild_sync.agent.protocol import ComparedRun, Free, Run, Value
->>>>>>> 8de7e66 (Show runs beside each other: guild compare, as a table, as CSV and JSON, and to move through)
+from guild_sync.agent.protocol import ComparedRun, Free, GlancedRun, Run, ScalarForm, Value
 
 
 class Check(TypedDict):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from side_by_side import GRID, STARTED, cells, compared_run, placed
+from side_by_side import GRID, STARTED, cells, compared_run, placed, with_
 
 from guild_sync.agent.protocol import Value
 from guild_sync.comparison import columns
@@ -52,9 +54,7 @@ def test_the_objective_is_the_first_of_the_scalars() -> None:
 def test_what_guild_yml_names_replaces_flags_and_scalars() -> None:
     runs = placed(
         *(
-            compared_run(
-                at, {"lr": at, "x": at}, {"loss": at / 10}, compare=cells(best=9, **{"=lr": at})
-            )
+            compared_run(at, {"lr": at, "x": at}, {"loss": at / 10}, compare=cells(best=9, lr=at))
             for at in (1, 2)
         )
     )
@@ -69,7 +69,7 @@ def test_an_objective_that_guild_yml_names_otherwise_is_no_column_twice() -> Non
 
 def test_operations_of_which_guild_yml_says_nothing_fill_the_columns_that_tell_the_same() -> None:
     runs = placed(
-        compared_run(0, {"lr": 1}, {"acc": 0.9}, compare=cells(**{"=lr": 1, "acc": 0.5})),
+        compared_run(0, {"lr": 1}, {"acc": 0.9}, compare=cells(lr=1, acc=0.5)),
         compared_run(1, {"lr": 2}, {"acc": 0.7}),
     )
     assert headings(runs)[:4] == ["run", "lr", "acc", "scalar:acc"]
@@ -92,15 +92,16 @@ def test_a_flag_that_is_named_as_what_every_run_has_says_what_it_is() -> None:
 
 def test_columns_that_are_asked_for_come_first_or_alone() -> None:
     asked = [cells(**{"min loss": 1, "lr": lr}) for lr in (0.4, 0.3, 0.2, 0.1)]
-    runs = placed(*({**run, "cells": asked[at]} for at, run in enumerate(GRID)))
-    assert headings(runs)[:4] == ["run", "min loss", "lr", "loss"]
-    assert headings(runs, WantedColumns(only_asked=True)) == ["run", "min loss", "lr"]
+    runs = placed(*(with_(run, asked[at]) for at, run in enumerate(GRID)))
+    wanted = WantedColumns(["min loss", "lr"])
+    assert headings(runs, wanted)[:4] == ["run", "min loss", "lr", "loss"]
+    assert headings(runs, replace(wanted, only_asked=True)) == ["run", "min loss", "lr"]
 
 
 def test_what_every_run_has_may_be_asked_for_and_attributes_with_times_are_dates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = compared_run(0, asked=cells(status="completed", time=3.0, **{".stopped": STARTED}))
+    run = compared_run(0, asked=cells(status="completed", time=3.0, stopped=STARTED))
     wanted = WantedColumns(["status", "time", ".stopped"], only_asked=True)
     found = columns.chosen(placed(run), wanted)
     assert [column.heading for column in found] == ["run", "status", "time", "stopped"]
@@ -134,12 +135,12 @@ def test_of_several_remotes_each_run_has_its_own() -> None:
     assert values(runs, "remote", WantedColumns(placed=True)) == ["a", "b"]
 
 
-def test_the_time_of_a_run_that_runs_grows_and_of_one_that_never_ran_there_is_none() -> None:
-    running = compared_run(0, status="running", seconds=None)
-    assert isinstance(columns.seconds(placed(running)[0]), float)
+def test_the_time_that_a_run_took_is_what_its_host_says() -> None:
+    assert columns.seconds(placed(compared_run(0, seconds=5.5))[0]) == 5.5
     assert columns.seconds(placed(compared_run(0, seconds=None))[0]) is None
-    assert columns.seconds(placed({**running, "started": None})[0]) is None
-    assert columns.seconds(placed(compared_run(0, seconds=-5))[0]) is None
+    assert columns.seconds(placed({**GRID[0], "cells": []})[0]) is None
+    odd = cells(duration="x")
+    assert columns.seconds(placed({**GRID[0], "cells": odd})[0]) is None
 
 
 @pytest.mark.parametrize("flags", [None, "x", ["a"]])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from side_by_side import GRID, compared_run, placed
+from side_by_side import GRID, compared_run, placed, with_
 
 from guild_sync.comparison import page, together
 from guild_sync.comparison.columns import WantedColumns
 from guild_sync.comparison.together import Order, SideBySide
 from guild_sync.output.terminal import width_of
 
-JUDGED = [{**run, "objective": "loss"} for run in GRID]
+JUDGED = [with_(run, objective="loss") for run in GRID]
 
 
 def grid(wanted: WantedColumns | None = None) -> SideBySide:
-    return together.compared(placed(*JUDGED), wanted or WantedColumns(), Order())  # type: ignore
+    return together.compared(placed(*JUDGED), wanted or WantedColumns(), Order())
 
 
 def on_terminal(comparison: SideBySide, columns: int, patch: pytest.MonkeyPatch) -> list[str]:
@@ -58,8 +58,8 @@ def test_what_there_is_no_room_for_is_named_and_what_is_the_same_in_all(
 
 
 def test_a_label_is_cut_before_a_column_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = {**GRID[0], "label": "a long label " * 9}
-    found = together.compared(placed(run), WantedColumns(), Order())  # type: ignore[arg-type]
+    run = with_(GRID[0], label="a long label " * 9)
+    found = together.compared(placed(run), WantedColumns(), Order())
     lines = on_terminal(found, 96, monkeypatch)
     assert lines[1].endswith("a long labe…")
     assert len(lines) == 2

@@ -7,18 +7,19 @@ import io
 
 from side_by_side import compared_run, placed
 
+from guild_sync.agent.protocol import ComparedRun
 from guild_sync.comparison import record, sheet, together
 from guild_sync.comparison.columns import WantedColumns
 from guild_sync.comparison.together import Order
 
 
-def rows(*runs: object, **wanted: bool) -> list[dict[str, str]]:
-    comparison = together.compared(placed(*runs), WantedColumns(**wanted), Order())  # type: ignore
+def rows(*runs: ComparedRun) -> list[dict[str, str]]:
+    comparison = together.compared(placed(*runs), WantedColumns(), Order())
     return [*csv.DictReader(io.StringIO(sheet.text(comparison)))]
 
 
 def test_numbers_are_whole_and_times_as_a_spreadsheet_reads_them() -> None:
-    (row,) = rows(compared_run(1, {"lr": -0.1}, {"loss": 1 / 3}, seconds=3725), core=True)
+    (row,) = rows(compared_run(1, {"lr": -0.1}, {"loss": 1 / 3}, seconds=3725))
     assert row["lr"] == "-0.1"
     assert row["loss"] == "0.3333333333333333"
     assert row["time"] == "1:02:05"

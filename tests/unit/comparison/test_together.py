@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from side_by_side import GRID, cells, compared_run, placed
+from side_by_side import GRID, cells, compared_run, placed, with_
 
 from guild_sync.comparison import together
 from guild_sync.comparison.columns import Placed, WantedColumns
@@ -87,7 +87,7 @@ def test_where_operations_are_judged_by_different_things_the_newest_are_first() 
 
 
 def test_a_column_that_is_named_ranks_in_place_of_the_objective() -> None:
-    runs = placed(*({**run, "objective": "loss"} for run in GRID))
+    runs = placed(*(with_(run, objective="loss") for run in GRID))
     found = shown(runs, Order("acc", descending=True, is_ranking=True))
     assert numbers(found) == [1, 2, 0, 3]
     assert found.rows[0].tone == "best"
@@ -95,7 +95,7 @@ def test_a_column_that_is_named_ranks_in_place_of_the_objective() -> None:
 
 
 def test_what_is_only_sorted_leaves_the_ranks_to_the_objective() -> None:
-    runs = placed(*({**run, "objective": "loss"} for run in GRID))
+    runs = placed(*(with_(run, objective="loss") for run in GRID))
     found = shown(runs, Order("lr"))
     assert numbers(found) == [3, 2, 1, 0]
     assert [row.tone for row in found.rows] == ["poor", "good", "best", "fair"]
@@ -124,7 +124,7 @@ def test_a_flag_that_is_the_same_in_all_can_be_sorted_by_and_is_not_shown() -> N
 def test_a_column_that_no_run_has_is_an_error_that_names_what_there_is() -> None:
     with pytest.raises(GuildError, match="no run has 'los'") as caught:
         shown(placed(*GRID), Order("los"))
-    assert caught.value.hint == "There are: lr, bs, loss, acc."
+    assert caught.value.hint == "Did you mean 'loss'? There are lr, bs, loss, acc."
 
 
 def test_no_run_is_no_error() -> None:
@@ -133,8 +133,8 @@ def test_no_run_is_no_error() -> None:
 
 def test_of_many_columns_only_some_are_named() -> None:
     run = compared_run(0, {f"f{n}": n for n in range(50)})
-    assert together.known(placed(run)).endswith("f19, and more.")
-    assert together.known(placed(compared_run(0))).startswith("None of these")
+    assert together.known(placed(run), "x").endswith("f19, and more.")
+    assert together.known(placed(compared_run(0)), "x").startswith("None of these")
 
 
 def test_the_first_of_an_order_are_ranked_among_all_and_tell_their_own_flags_apart() -> None:
