@@ -94,6 +94,7 @@ class Functions:
     digests = Function("contents.digests.digests_of", Dict[str, str], slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
+    ending = Function("files.output.ending", str)
     environments = Function(
         "environments.kept.environments", List[protocol.KeptEnvironment], slow=True
     )

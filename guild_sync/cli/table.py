@@ -12,6 +12,7 @@ COMMANDS = {
     "check": ("check", "show what guild lacks, here or on a remote"),
     "clean": ("clean", "remove from a remote what is home, or what was deleted here"),
     "comment": ("comment", "add comments to runs, list or delete them"),
+    "compare": ("compare", "show runs beside each other: flags, scalars, time, status"),
     "completion": ("completion", "print a script that completes command lines in a shell"),
     "diff": ("diff", "show how two runs differ"),
     "export": ("export", "put runs into an archive"),

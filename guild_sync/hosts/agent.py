@@ -266,6 +266,9 @@ class AgentClient(ABC):
     def probe(self, scheduler: protocol.SchedulerForm) -> protocol.ProbeForm:
         return self.ask(Functions.probe, scheduler=scheduler)
 
+    def ending(self, run_id: RunId, most: int) -> str:
+        return self.ask(Functions.ending, run_id=run_id, most=most)
+
     def positions(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Position]:
         return self.ask(Functions.positions, ids=list(ids))
 

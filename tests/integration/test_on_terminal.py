@@ -105,7 +105,8 @@ def test_a_label_from_elsewhere_colours_nothing(guild: Guild) -> None:
 
 PRINTING = [
     ("--help",), ("--version",), ("help", "run"), ("help", "--man"), ("xyzzy",), ("cat", "-O"),
-    ("check", "--offline"), ("clean", "-y"), ("comment", "-l"), ("completion", "bash"),
+    ("check", "--offline"), ("clean", "-y"), ("comment", "-l"), ("compare",),
+    ("completion", "bash"),
     ("diff", "2", "1"),
     ("export", "out.zip", "-y"), ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
     ("info",),

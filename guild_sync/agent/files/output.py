@@ -193,6 +193,20 @@ def _behind(directory: str, attempt: int, position: int) -> _Growing:
     return _Growing(directory, min(attempt, begun), position)
 
 
+def ending(home: str, run_id: str, most: int) -> str:
+    """The last bytes of the output of a run's latest attempt, at most so many; often a torn line.
+
+    Empty where there is none, or it cannot be read.
+    """
+    guild = rundir.guild_dir(rundir.run_dir(home, run_id))
+    try:
+        with os.fdopen(inside.open_file(guild, rundir.OUTPUT), "rb") as f:
+            f.seek(max(0, os.fstat(f.fileno()).st_size - most))
+            return f.read(most).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Generator[Packet, None, None]:
     """The output of one run, as it is made (see `follow`)."""
     return follow(home, find.one(home, run), hangup_fd)
