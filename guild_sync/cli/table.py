@@ -25,6 +25,7 @@ COMMANDS = {
     "ls": ("ls", "list the files of a run"),
     "mark": ("mark", "mark runs, or unmark them"),
     "operations": ("operations", "list what the project here offers"),
+    "plot": ("plot", "draw scalars of runs as curves"),
     "pull": ("pull", "copy runs from a remote to this machine"),
     "purge": ("purge", "remove deleted runs for good"),
     "push": ("push", "copy runs from this machine to a remote"),

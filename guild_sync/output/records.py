@@ -241,6 +241,15 @@ class ExportRecord(TypedDict):
     bytes: int
 
 
+class EventFilesRecord(TypedDict):
+    """What became of runs: `guild export --tensorboard`. `without`: those that have no scalars."""
+
+    folder: str
+    done: Sequence[str]
+    unchanged: Sequence[str]
+    without: Sequence[str]
+
+
 class ImportRecord(TypedDict):
     """What became of runs: `guild import`. `there`: they were here already.
 
