@@ -61,7 +61,9 @@ def show(names: Sequence[str], how: Shown) -> int:
 
 
 def _shown(rounds: Rounds, plain: bool) -> None:
-    if not plain and sys.stdin.isatty() and find_spec("textual") is not None:
+    # Textual draws on stderr.
+    are_terminals = sys.stdin.isatty() and sys.stderr.isatty()
+    if not plain and are_terminals and find_spec("textual") is not None:
         from guild_sync.board.app import FleetApp
 
         FleetApp(rounds).run_until_left()
