@@ -17,6 +17,7 @@ import pytest
 from support import Guild, Server, project, wait_until
 from terminal import Terminal
 from test_bad_input import complaint
+from test_hostile_remote import RUN, Liar
 
 SLOW = """
 import sys, time
@@ -155,6 +156,41 @@ def test_without_a_remote_it_says_so(guild: Guild) -> None:
 @pytest.mark.parametrize("value", ["soon", "-1", ""])
 def test_a_time_that_is_none(guild: Guild, remote: str, option: str, value: str) -> None:
     assert complaint(guild("fleet", f"{option}={value}"))[0].startswith(f"guild: {option} takes a")
+
+
+# A remote that lies.
+
+
+@pytest.mark.parametrize(
+    "lie", [None, [], {}, {"runs": [{}]}, {"runs": [], "open": {"\x1b[2J": 1}}, '{"ok"']
+)
+def test_a_remote_whose_answer_makes_no_sense_fails_and_costs_no_other_anything(
+    guild: Guild, sshd: Server, tmp_path: Path, lie: object
+) -> None:
+    liar = Liar(guild, sshd, tmp_path)
+    liar.says(lie)
+    told = record(guild, code=1)
+    assert (told["liar"]["state"], told["good"]["state"]) == ("fails", "answers")
+    done = guild("fleet")
+    assert done.code == 1
+    assert "\x1b" not in done.out + done.err
+
+
+def test_what_a_remote_says_is_neither_obeyed_nor_shown_to_its_end(
+    guild: Guild, sshd: Server, tmp_path: Path
+) -> None:
+    liar = Liar(guild, sshd, tmp_path)
+    evil = "\x1b[2J[red]x[/red]\n" * 50_000
+    run = {**RUN, "status": "running", "label": evil, "said": evil, "said_at": 1, "step": None}
+    run["scalars"] = {}
+    runs = [{**run, "id": f"{number:032x}"} for number in range(300)]
+    found = {"runs": runs[:3], "open": {"running": 300}, "ended": 0, "failed": 0, "now": 1}
+    liar.says({**found, "free": None})
+    done = guild("fleet", "-r", "liar")
+    assert done.code == 0
+    assert "\x1b" not in done.out
+    assert len(done.out) < 5_000
+    assert "297 runs more" in done.out
 
 
 # On a terminal that only shows.
