@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
-from textual.widgets import DataTable, Footer, Input, Log, Static
+from textual.widgets import Footer, Input, Log, Static
 
 from guild_sync.agent.protocol import FINAL
 from guild_sync.board import acting, page
 from guild_sync.board.following import Following
+from guild_sync.board.line_table import LineTable
 from guild_sync.board.page import BoardRun
 from guild_sync.board.rounds import Rounds
-from guild_sync.output.terminal import Styled, clean
+from guild_sync.output.terminal import clean
 from guild_sync.transport.background import begun
 
 _LOOK = 0.2  # seconds between looks at whether there is something new
@@ -30,7 +31,7 @@ class FleetApp(App[int]):
     """The table of all remotes, and that of their runs, one of which is chosen."""
 
     CSS = """
-    #remotes { height: auto; max-height: 50%; }
+    #remotes { max-height: 50%; }
     #faults { height: auto; max-height: 4; color: $error; }
     #runs { height: 1fr; }
     #filter { display: none; }
@@ -71,9 +72,9 @@ class FleetApp(App[int]):
             raise self._fault
 
     def compose(self) -> ComposeResult:
-        yield _Table("remotes", page.REMOTES, "none")
+        yield LineTable("remotes", page.REMOTES, chooses=False)
         yield Static(id="faults")
-        yield _Table("runs", page.RUNS, "row")
+        yield LineTable("runs", page.RUNS, chooses=True)
         yield Input(placeholder="text of a row", id="filter")
         yield Static(id="said")
         yield Footer()
@@ -83,8 +84,12 @@ class FleetApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._end_by, number)
         self.query_one("#runs").focus()
-        self.set_interval(_LOOK, self._look)
         self._look()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._rounds.begin()
+        self.set_interval(_LOOK, self._look)
 
     def _end_by(self, number: int) -> None:
         self._signal = number
@@ -104,10 +109,10 @@ class FleetApp(App[int]):
         self._count, self._painted = count, time.monotonic()
         now = time.time()
         rows = [(state.name, page.remote_row(state, now)) for state in remotes]
-        self.query_one("#remotes", _Table).show(rows)
+        self.query_one("#remotes", LineTable).show(rows)
         self.query_one("#faults", Static).update(Text("\n".join(page.faults(remotes))))
         self._runs = page.run_rows(remotes, now, self._filter)
-        self.query_one("#runs", _Table).show([(_key(run), run.cells) for run in self._runs])
+        self.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
 
     def _anew(self) -> None:
         self._count = -1
@@ -117,10 +122,10 @@ class FleetApp(App[int]):
         self.query_one("#said", Static).update(Text(clean(text)))
 
     def _chosen(self) -> BoardRun | None:
-        at = self.query_one("#runs", _Table).cursor_row
+        at = self.query_one("#runs", LineTable).chosen
         return self._runs[at] if 0 <= at < len(self._runs) else None
 
-    def on_data_table_row_selected(self) -> None:
+    def on_line_table_entered(self) -> None:
         self.action_follow()  # Enter, which the table has for itself
 
     def action_follow(self) -> None:
@@ -191,40 +196,6 @@ class FleetApp(App[int]):
         begun(done)
 
 
-class _Table(DataTable[Text]):
-    """A table whose rows are shown anew, with the cursor on the run that it was on."""
-
-    def __init__(self, name: str, headings: Sequence[str], cursor: str) -> None:
-        super().__init__(id=name, cursor_type="row" if cursor == "row" else "none")
-        self.can_focus = cursor == "row"
-        self._headings = headings
-        self._shown: list[tuple[str, tuple[str, ...]]] = []
-
-    def on_mount(self) -> None:
-        for heading in self._headings:
-            self.add_column(heading, key=heading)
-
-    def show(self, rows: Sequence[tuple[str, tuple[str, ...]]]) -> None:
-        """Show these rows, each behind its key."""
-        before, self._shown = self._shown, list(rows)
-        if [key for key, _ in before] != [key for key, _ in rows]:
-            at = self.cursor_row
-            self._show_all(before[at][0] if 0 <= at < len(before) else "")
-            return
-        for (key, old), (_, new) in zip(before, rows, strict=True):
-            for heading, was, cell in zip(self._headings, old, new, strict=True):
-                if was != cell:
-                    self.update_cell(key, heading, _text(cell), update_width=True)
-
-    def _show_all(self, chosen: str) -> None:
-        self.clear()
-        for key, cells in self._shown:
-            self.add_row(*map(_text, cells), key=key)
-        keys = [key for key, _ in self._shown]
-        if chosen in keys:
-            self.move_cursor(row=keys.index(chosen))
-
-
 class FollowScreen(Screen[None]):
     """The output of a run as it grows."""
 
@@ -290,8 +261,3 @@ class AskScreen(ModalScreen[bool]):
 
 def _key(run: BoardRun) -> str:
     return f"{run.remote}:{run.run['id']}"
-
-
-def _text(cell: str) -> Text:
-    """A cell as it is: nothing in it is markup."""
-    return Text(cell, style=cell.style if isinstance(cell, Styled) else "", no_wrap=True)

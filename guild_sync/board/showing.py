@@ -48,9 +48,8 @@ def show(names: Sequence[str], how: Shown) -> int:
     if how.once or how.as_json or not _is_terminal():
         return _once(rounds, how)
     with _signals_told():
-        # What is known here first: whatever the remotes do, there is something to be seen at once.
+        # What is known here is seen before any remote is asked: many connections take their time.
         rounds.remember(LocalHost(str(guild_home())))
-        rounds.begin()
         try:
             _shown(rounds, how.plain)
         except KeyboardInterrupt:

@@ -16,10 +16,11 @@ from guild_sync.errors import Unreachable
 pytest.importorskip("textual")
 
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Input, Static
 
 from guild_sync.board import app
 from guild_sync.board.app import AskScreen, FleetApp, FollowScreen
+from guild_sync.board.line_table import LineTable
 
 EVIL = "[red]x[/red] \x1b[31mred [link=file:///x]y[/link] [/]"
 
@@ -47,6 +48,9 @@ class FakeRounds:
     def await_change(self, count: int, seconds: float) -> None:
         if self.error:
             raise self.error
+
+    def begin(self) -> None:
+        self.begun = True
 
     def hurry(self) -> None:
         self.hurries += 1
@@ -106,8 +110,7 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
 
 
 def table(shown: FleetApp, name: str) -> list[list[str]]:
-    found = shown.query_one(f"#{name}", DataTable)
-    return [[str(cell) for cell in found.get_row_at(at)] for at in range(found.row_count)]
+    return [[*cells] for _, cells in shown.query_one(f"#{name}", LineTable).rows]
 
 
 def said(shown: FleetApp, name: str = "said") -> str:
