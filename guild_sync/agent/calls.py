@@ -169,6 +169,7 @@ class Functions:
     of_process = Function("comparing.ranking.of_process", protocol.RunId)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
+    piece = Function("files.output.piece", protocol.OutputPiece)
     positions = Function("files.output.positions", Dict[protocol.RunId, protocol.Position])
     points_of = Function(
         "scalars.kept.points_of", Dict[protocol.RunId, Dict[str, protocol.Points]], scalars=()

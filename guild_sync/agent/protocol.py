@@ -356,6 +356,18 @@ class GlancedRun(Run):
     step: Optional[int]
 
 
+class OutputPiece(TypedDict):
+    """A piece of a run's output: what there is up to a position in that of an attempt.
+
+    `is_over`: the run has ended, and this is the end of it.
+    """
+
+    attempt: Count
+    position: Count
+    text: str
+    is_over: bool
+
+
 class Attempt(TypedDict):
     """A start of a run's operation whose end is not the run's; as far as is known how it ended."""
 

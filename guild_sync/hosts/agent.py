@@ -159,6 +159,9 @@ class AgentClient(ABC):
     def glanced(self, ids: Sequence[RunId]) -> list[protocol.GlancedRun]:
         return self.ask(Functions.glanced, ids=list(ids))
 
+    def piece(self, run_id: RunId, attempt: int = 0, position: int = 0) -> protocol.OutputPiece:
+        return self.ask(Functions.piece, run_id=run_id, attempt=attempt, position=position)
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 

@@ -125,6 +125,27 @@ FREE_CARD = {
     "run": "text or nothing",
 }
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
+FLEET_REMOTE = {
+    **dict.fromkeys(("remote", "state"), "text"),
+    **dict.fromkeys(("since", "heard"), "number or nothing"),
+    "live": "flag",
+    **dict.fromkeys(("message", "hint"), "text or nothing"),
+    "open": "mapping",
+    "failed": "whole or nothing",
+    "free": "mapping or nothing",
+    "runs": "list",
+}
+# Beside what a run has in a listing.
+FLEET_RUN = {
+    "said": "text",
+    "said_at": "whole",
+    "scalars": "mapping",
+    "step": "whole or nothing",
+    "progress": "text or nothing",
+    "part": "number or nothing",
+    "confirmed": "number or nothing",
+    "is_over": "flag",
+}
 STANDING = {
     "remote": "text",
     "state": "text",
@@ -393,6 +414,18 @@ def test_how_remotes_stand_is_a_list(guild: Guild, fleet: None) -> None:
     assert found["up"]["runs"] == {"completed": 1, "lost": 1}
     stale = records(guild("status", "--json", "--stale", "1s").out, STANDING)
     assert {type(run) for s in stale for run in s["stale"]} <= {str}
+
+
+def test_what_is_seen_at_one_glance_is_a_list_of_remotes_with_runs(
+    guild: Guild, fleet: None
+) -> None:
+    found = records(guild("fleet", "--json").out, FLEET_REMOTE)
+    told = {str(one["remote"]): one for one in found}
+    assert (told["up"]["state"], told["down"]["state"]) == ("answers", "down")
+    assert (told["up"]["live"], told["down"]["failed"]) == (True, None)
+    assert breaches(told["up"]["free"], FREE) == []
+    for one in found:
+        assert list(all_keep(one["runs"], {**RUN, **FLEET_RUN}))
 
 
 def test_a_plan_is_a_mapping_with_a_list_of_remotes(guild: Guild, fleet: None) -> None:
