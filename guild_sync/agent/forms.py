@@ -7,6 +7,7 @@ of its type; all other keys are dropped.
 from __future__ import annotations
 
 import math
+import types
 from typing import (
     Any,
     Callable,
@@ -58,7 +59,7 @@ def _made(form: object) -> Reader:
     if isinstance(form, type) and hasattr(form, "__total__"):
         return _of_mapping(form)
     origin, parts = get_origin(form), get_args(form)
-    if origin is Union:
+    if origin in (Union, getattr(types, "UnionType", Union)):  # `X | None`, of Python 3.10 on
         return _of_optional(_reader(next(part for part in parts if part is not type(None))))
     if origin is list:
         return _of_list(_reader(parts[0]))

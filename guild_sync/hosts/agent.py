@@ -159,6 +159,9 @@ class AgentClient(ABC):
     def glanced(self, ids: Sequence[RunId]) -> list[protocol.GlancedRun]:
         return self.ask(Functions.glanced, ids=list(ids))
 
+    def output_ends(self, run_id: RunId, first: int, last: int) -> protocol.OutputEnds:
+        return self.ask(Functions.output_ends, run_id=run_id, first=first, last=last)
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 
