@@ -119,6 +119,8 @@ def write_trained_run(home: Path, number: int, scalars: int = 10, steps: int = 1
     (guild / "opref").write_text("guildfile:/home/ann/vision/guild.yml 0.0.0 '' train")
     for name, value in values.items():
         (guild / "attrs" / name).write_text(attrs.encode(value))
+    objective: dict[str, Plain] = {"operation": {"kept": {"objective": "val_loss"}}}
+    (guild / "job.json").write_text(json.dumps({"op": "train", "env": {}, **objective}))
     (guild / "output").write_text(_output(found, steps))
     (directory / "model.bin").write_bytes(b"\0" * draw.randint(1000, 9000))
     (directory / "train.py").write_text("import argparse\n")

@@ -37,7 +37,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from guild_sync.cli import arguments
-from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit
 from guild_sync.hosts.local import LocalHost
@@ -53,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     written = writing.write(
         here,
         Path(args.text("DIR") or writing.FOLDER),
-        [name for name in configured.usable()[0] if name != configured.SANDBOX],
+        writing.remotes(),
         arguments.filters_for(args, here, changes=False),
         console.complain,
     )

@@ -74,7 +74,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw)) if raw > 1e-300 else 0.0
     if not power:
         return [low, high]
-    step = next(power * by for by in (1, 2, 5, 10) if power * by >= raw * (1 - 1e-9))
+    step = next(power * by for by in (1, 2, 2.5, 5, 10) if power * by >= raw * (1 - 1e-9))
     first = math.ceil(low / step - 1e-9)
     count = math.floor(high / step + 1e-9) - first + 1
     return (

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from guild_sync import __version__
 from guild_sync.agent.protocol import Value
 from guild_sync.output import formats
-from guild_sync.output.terminal import clean, clean_lines
+from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def _environment() -> Environment:
         size=formats.size,
         urlencode=lambda text: quote(text, safe=""),
         word=figures.word,
-        lines=lambda text: clean_lines(str(text)),
     )
-    made.filters["is_number"] = lambda value: figures.as_number(value) is not None
     return made
 
 

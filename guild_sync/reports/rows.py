@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 from typing import TypedDict
 
-from guild_sync.agent.protocol import ComparedRun, Count, Figure, Opref, RunId, StatusName, Value
+from guild_sync.agent.protocol import (
+    ComparedRun,
+    Count,
+    Figure,
+    Opref,
+    RunId,
+    Seconds,
+    StatusName,
+    Value,
+)
 from guild_sync.output import runs as shown
 from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
@@ -23,7 +32,7 @@ class RowScalar(TypedDict):
     min: Figure | None
     max: Figure | None
     spark: str
-    ends: list[float]
+    ends: list[Figure]
 
 
 class Row(TypedDict):
@@ -36,7 +45,7 @@ class Row(TypedDict):
     said: str  # the status in words
     label: str
     started: Count | None
-    seconds: float | None
+    seconds: Seconds | None
     flags: dict[str, Value]
     scalars: dict[str, RowScalar]
     objective: str

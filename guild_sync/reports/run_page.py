@@ -69,6 +69,7 @@ def page(run: ComparedRun, row: Row, found: RunParts, before: Row | None) -> str
         comments=_comments(run["comments"]),
         output=output._replace(first=pages.Markup(output.first), last=pages.Markup(output.last)),
         files=files[:_MOST_FILES],
+        has_notes=any(what for _, _, what in files),
         more_files=max(0, len(files) - _MOST_FILES),
     )
 

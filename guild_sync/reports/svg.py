@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Points, number
+from guild_sync.agent.protocol import Figure, Points, number
 from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
 
@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 320, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 22
 _SCALE = 10  # coordinates of a path are whole tenths of a pixel: shorter than decimals
 _PIECES = 96  # of a curve, of each of which the lowest and the highest point are drawn
+_AIR = 0.04  # of an axis, before its least number and behind its greatest
 _WORDS = 12  # characters of a word at an axis
 _WIDE = 50.0  # where the largest is so many times the least, an axis is one of powers of ten
 
@@ -89,8 +90,8 @@ def curve(name: str, drawn: Curve, key: str) -> str:
     there = [point for point in drawn.points if point is not None]
     if not there:
         return ""
-    x = _scale([point[0] for point in there], 4)
-    y = _scale([point[1] for point in there], 4)
+    x = _scale([point[0] for point in there], 5)
+    y = _scale([point[1] for point in there], 5)
     if len(there) == 1:
         shape = f'<path class="dots" d="{_dots(there, x, y)}"/>'
     else:
@@ -139,8 +140,8 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     elif words:
         x = Scale(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
     else:
-        x = _scale([point[0] for point in points], 4)
-    y = _scale([point[1] for point in points], 4)
+        x = _scale([point[0] for point in points], 5)
+    y = _scale([point[1] for point in points], 5)
     if len(dots) <= MOST_LINKS:
         shape = "".join(_linked(dot, x, y) for dot in dots)
     else:
@@ -156,11 +157,13 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
 
 def _powers(low: float, high: float) -> Scale:
     """An axis from one logarithm to another, at whose ticks the powers are told."""
+    air = (high - low) * _AIR
     whole = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     ticks = whole[:: max(1, -(-len(whole) // 4))]
     if len(ticks) < 2:
-        return Scale(low, high, [(at, figures.tick(10**at)) for at in (low, high)])
-    return Scale(low, high, [(at, figures.tick(10.0**at)) for at in ticks])
+        ends = [(at, figures.tick(float(f"{10**at:.1g}"))) for at in (low, high)]
+        return Scale(low - air, high + air, ends)
+    return Scale(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
 
 
 def _linked(dot: Dot, x: Scale, y: Scale) -> str:
@@ -182,7 +185,9 @@ def _scale(values: Sequence[float], most: int) -> Scale:
         by = abs(low) / 10 or 1.0
         low, high = low - by, high + by
         return Scale(low, high, [(values[0], figures.tick(values[0]))])
-    return Scale(low, high, [(v, figures.tick(v)) for v in figures.ticks(low, high, most)])
+    by = (high / 2 - low / 2) * _AIR * 2 if math.isfinite(high - low) else 0.0
+    ticks = figures.ticks(low - by, high + by, most)
+    return Scale(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
 
 
 def _place(point: Point, x: Scale, y: Scale) -> tuple[int, int]:
@@ -250,7 +255,7 @@ _MOST_SPARK = 40
 _FINE = len(_DIGITS) ** 2 - 1
 
 
-def spark(drawn: Curve) -> tuple[str, list[float]]:
+def spark(drawn: Curve) -> tuple[str, list[Figure]]:
     """A curve in few letters, from which a page draws it, and the ends of its axes.
 
     Of each point four digits of base 36: two for x, two for y, of 1295 each.
@@ -264,11 +269,10 @@ def spark(drawn: Curve) -> tuple[str, list[float]]:
         kept.append(there[-1])
     x, y = ([point[axis] for point in kept] for axis in (0, 1))
     ends = [min(x), max(x), min(y), max(y)]
-    return "".join(
-        _two(value, low, high)
-        for point in kept
-        for value, low, high in ((point[0], ends[0], ends[1]), (point[1], ends[2], ends[3]))
-    ), ends
+    letters = "".join(
+        _two(point[0], ends[0], ends[1]) + _two(point[1], ends[2], ends[3]) for point in kept
+    )
+    return letters, [*ends]
 
 
 def _two(value: float, low: float, high: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import Filters
+from guild_sync.config import remotes as configured
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import standings
 from guild_sync.output import extra
@@ -29,19 +30,24 @@ class WrittenReport(NamedTuple):
     bytes: int
 
 
+def remotes() -> list[str]:
+    """The remotes of the config file that a report shows."""
+    return [name for name in configured.usable()[0] if name != configured.SANDBOX]
+
+
 def write(
     here: LocalHost,
     top: Path,
-    remotes: Iterable[str],
+    names: Iterable[str],
     filters: Filters | None = None,
     on_wait: Callable[[str], None] = lambda text: None,
 ) -> WrittenReport:
-    """Have the folder `top` show the runs here, and how these remotes stand; none is asked.
+    """Have the folder `top` show the runs here, and how the remotes `names` stand; none is asked.
 
     Raises GuildError where the folder has something else in it, and where a library is missing.
     """
     extra.need("reports", "report", "jinja2")
-    fleet = standings.standings(here, remotes)
+    fleet = standings.standings(here, names)
     with held(top.absolute(), on_wait) as folder:
         known = folder.known()
         is_same = known["version"] == pages.version()
