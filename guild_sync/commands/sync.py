@@ -151,7 +151,9 @@ def _failure(status: int, outcomes: Sequence[Outcome]) -> str:
     ]
     if not status and not bad:
         return ""
-    return f"exit status {status}: {', '.join(bad) or 'a hook, the metrics, the report, or a clean'}"
+    return (
+        f"exit status {status}: {', '.join(bad) or 'a hook, the metrics, the report, or a clean'}"
+    )
 
 
 def _sync(
