@@ -289,6 +289,18 @@ class Details(Run):
     host: Value
 
 
+class OutputEnds(TypedDict):
+    """The first and the last of what a run's last attempt has printed.
+
+    `left_out`: bytes that are between them; else all of it is in `first`. `bytes`: of all of it.
+    """
+
+    first: str
+    last: str
+    left_out: Count
+    bytes: Count
+
+
 class ColumnCell(TypedDict):
     """What a run has in a column; None where nothing. Numbers that JSON has not are NOT_FINITE."""
 

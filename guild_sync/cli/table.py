@@ -31,6 +31,7 @@ COMMANDS = {
     "push": ("push", "copy runs from this machine to a remote"),
     "remote": ("remote", "log in to one, look at, start or stop it, run its init"),
     "remotes": ("remotes", "list the configured remotes, and which answer"),
+    "report": ("report", "write pages that show runs and remotes in a browser"),
     "restore": ("restore", "bring deleted runs back"),
     "rm": ("rm", "delete runs"),
     "run": ("run", "run an operation, here or on a remote"),

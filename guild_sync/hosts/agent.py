@@ -162,6 +162,9 @@ class AgentClient(ABC):
     def piece(self, run_id: RunId, attempt: int = 0, position: int = 0) -> protocol.OutputPiece:
         return self.ask(Functions.piece, run_id=run_id, attempt=attempt, position=position)
 
+    def output_ends(self, run_id: RunId, first: int, last: int) -> protocol.OutputEnds:
+        return self.ask(Functions.output_ends, run_id=run_id, first=first, last=last)
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 

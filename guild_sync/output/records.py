@@ -229,6 +229,16 @@ class PlanRecord(TypedDict):
     fits: bool
 
 
+class ReportRecord(TypedDict):
+    """A report that is written: its first page, and how many pages were written and removed."""
+
+    page: str
+    runs: int
+    written: int
+    removed: int
+    bytes: int
+
+
 class ExportRecord(TypedDict):
     """What became of runs: `guild export`. `there`: they were in the archive already."""
 

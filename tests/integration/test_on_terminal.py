@@ -112,7 +112,7 @@ PRINTING = [
     ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
     ("info",),
     ("label", "-s", "x", "-y"), ("ls",), ("mark", "-y"), ("operations", "-v"), ("pull", "nobody"),
-    ("purge", "-y"), ("push", "nobody"), ("remote", "status", "sandbox"), ("remotes",),
+    ("purge", "-y"), ("push", "nobody"), ("remote", "status", "sandbox"), ("remotes",), ("report",),
     ("restore", "-y"), ("rm", "4", "-y"), ("run", "op", "sleep=0", "-y"), ("runs", "-v", "-c"),
     ("select",), ("shell", "--", "true"), ("status",), ("stop", "-y"), ("sync",),
     ("tag", "-a", "x", "-y"), ("verify",), ("watch", "1"),

@@ -68,7 +68,7 @@ def _imported(folder: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("guild_sync", ("notify",)), ("tests", ("dev",)), ("bench", ("dev",))],
+    [("guild_sync", ("notify", "report", "tensorboard")), ("tests", ("dev",)), ("bench", ("dev",))],
 )
 def test_what_is_imported_is_required(folder: str, extras: tuple[str, ...]) -> None:
     """Also where some machine happens to have it for another reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence
 
@@ -109,8 +110,4 @@ def _differences(numbers: Sequence[int]) -> List[int]:
 
 
 def _sums(differences: Iterable[int]) -> List[int]:
-    total, sums = 0, []
-    for each in differences:
-        total += each
-        sums.append(total)
-    return sums
+    return [*itertools.accumulate(differences)]
