@@ -56,8 +56,8 @@ _REPEATED = (
     ("--digest", "digest"),
 )
 
-# These, and two of FILE_OPTIONS.
-_SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include"}
+# These, two of FILE_OPTIONS, and one of `guild run`.
+_SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include", "--dep"}
 
 # What the line `[filters]` in a usage stands for, that of every command that chooses runs.
 FILTER_OPTIONS = """\

@@ -12,9 +12,9 @@ say which.
     guild run --restart $(guild select --error)
 
 Options:
-  -a, --all          Show all runs, not only the first.
+  -A, --all          Show all runs, not only the first.
   -s, --short-id     Show the first 8 digits of the id.
-  --attr NAME        Show this attribute or flag instead.
+  -a, --attr NAME    Show this attribute or flag instead.
   -p, --path         Show the run's directory instead.
   --min COL          The run with the lowest COL first.
   --max COL          The run with the highest COL first.
