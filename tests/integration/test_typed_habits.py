@@ -229,7 +229,9 @@ def test_variables_are_shown_for_each_run_of_a_batch_and_secrets_are_not(net: Gu
 def test_trials_are_shown_as_by_guild_ai(net: Guild, guild_ai: GuildAi) -> None:
     argv = ("run", "train", "lr=[0.1,0.2]", "layers=[1,2]", "--print-trials")
     tables = [words_of(net.ok(*argv).lines), words_of(guild_ai(*argv, "-y").lines)]
-    ours, theirs = ([dict(zip(rows[0][1:], row[1:])) for row in rows[1:]] for rows in tables)
+    ours, theirs = (
+        [dict(zip(rows[0][1:], row[1:], strict=True)) for row in rows[1:]] for rows in tables
+    )
     assert sorted(map(sorted, map(dict.items, ours))) == sorted(
         map(sorted, map(dict.items, theirs))
     )
