@@ -438,3 +438,104 @@ def test_select_takes_a_and_a_as_guild_ai_does(
 
 def test_select_a_without_a_name_says_what_it_takes(net: Guild) -> None:
     assert net("select", "-a").err.startswith("guild: -a requires argument")
+
+
+# `guild models`, `guild open`.
+
+MODELS = """
+- {model: _hidden, description: Hidden, operations: {a: {exec: 'true'}}}
+- model: net
+  description: "A network\\nof two lines\\x1b[2J"
+  operations: {a: {exec: 'true'}, _c: {exec: 'true'}}
+- {model: base, operations: {}}
+- operations: {x: {exec: 'true'}}
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("-a",), ("et",), ("net", "zz"), ("ne", "et")])
+def test_models_lists_what_guild_ai_lists(
+    net: Guild, guild_ai: GuildAi, words: tuple[str, ...]
+) -> None:
+    project(net.folder, MODELS.replace("\\x1b[2J", ""))
+    ours, theirs = net.ok("models", *words).lines, guild_ai("models", *words).lines
+    assert sorted(map(str.split, ours)) == sorted(map(str.split, theirs))
+
+
+def test_models_tells_of_operations_too(net: Guild) -> None:
+    project(net.folder, MODELS)
+    assert net.ok("models", "-v").lines == [
+        "net   A network",
+        "  of two lines?[2J",
+        "  operations: a, _c",
+        "base",
+        "  operations: none",
+    ]
+    listed = json.loads(net.ok("models", "--json").out)
+    assert [(m["name"], m["operations"]) for m in listed] == [
+        ("_hidden", ["a"]), ("net", ["a", "_c"]), ("base", [])
+    ]  # fmt: skip
+
+
+def test_models_outside_a_project_says_so(net: Guild, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "there is no guild.yml" in net("models", cwd=tmp_path / "empty").err
+
+
+@pytest.fixture
+def ran(net: Guild) -> Guild:
+    net.ok("run", "net:echo", "x=2", "-y")
+    return net
+
+
+@pytest.mark.parametrize(
+    ("words", "behind"), [((), ""), (("--sourcecode",), ""), (("-p", "train.py"), "/train.py")]
+)
+def test_open_hands_the_path_to_a_program(
+    ran: Guild, guild_ai: GuildAi, words: tuple[str, ...], behind: str
+) -> None:
+    directory = ran.ok("select", "--path").out.strip()
+    command = "echo -n '[a b]'"
+    done = ran.ok("open", "1", *words, "--cmd", command)
+    assert done.out == f"[a b] {directory}{behind}"
+    assert guild_ai("open", "1", *words, "--cmd", "echo").out.strip().rstrip("/") == (
+        f"{directory}{behind}"
+    )
+
+
+def test_open_shows_the_output(ran: Guild, guild_ai: GuildAi) -> None:
+    assert ran.ok("open", "-O", "-c", "cat").out == "2\n"
+    assert guild_ai("open", "-O", "-c", "cat").out == "2\n"
+
+
+def test_open_ends_with_the_status_of_the_program(ran: Guild) -> None:
+    assert ran("open", "-c", "sh -c 'exit 7'").code == 7
+
+
+def test_open_asks_the_desktop_for_a_program(ran: Guild, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "xdg-open"
+    program.write_text("#!/bin/sh\necho opened $1\n")
+    program.chmod(0o755)
+    ran.env["PATH"] = f"{program.parent}:{ran.env['PATH']}"
+    assert ran.ok("open").out.startswith("opened /")
+
+
+def test_open_without_a_program_says_what_to_do(ran: Guild, tmp_path: Path) -> None:
+    ran.env["PATH"] = str(tmp_path)
+    assert ran("open").err.splitlines() == [
+        "guild: xdg-open is not installed, which finds the program for a file",
+        "Install xdg-utils, or name the program: --cmd CMD",
+    ]
+    assert "nothere" in ran("open", "--cmd", "nothere").err
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "nothere"])
+def test_open_opens_nothing_that_the_run_does_not_have(ran: Guild, path: str) -> None:
+    done = ran("open", "-p", path, "-c", "echo")
+    assert (done.code, done.out) == (1, "")
+    assert len(done.err.splitlines()) <= 2 and done.err.startswith("guild: ")
+
+
+def test_open_can_open_a_shell(ran: Guild) -> None:
+    ran.env["SHELL"] = "/bin/sh"
+    assert ran("open", "--shell", stdin="pwd\n").out == ran.ok("select", "--path").out
