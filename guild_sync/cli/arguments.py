@@ -41,6 +41,8 @@ LONG_NAMES = {
     "-min": "--min",
     "-max": "--max",
     "--simplified": "--simple",
+    "--trials": "--max-trials",
+    "--dir": "--path",
 }
 Unknown = Mapping[str, Sequence[str]]  # a name that no run has -> those like it
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}

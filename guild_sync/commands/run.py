@@ -38,7 +38,7 @@ Options:
                       'any', the run goes to the freest that has what it needs, and the
                       trials of a batch are dealt out as places get free: see below.
   -n, --no-wait       Do not wait for the run to end.
-  --background        The same.
+  -b, --background    The same.
   --stage             Make the run without starting it.
   --stage-trials      Of a batch make the trials, each a staged run by itself, and no run of
                       the batch.
@@ -82,7 +82,7 @@ Options:
   --wait-free         Where what the run needs is not free, wait for it, in the order in which
                       runs come. On one host it waits there by itself, pending, until it can
                       start; 'guild stop' ends that. With several remotes this command waits.
-  --max-trials N      Of a batch's trials run N, drawn at random; the same --random-seed
+  -m, --max-trials N  Of a batch's trials run N, drawn at random; the same --random-seed
                       draws the same. Without it all are run.
   --fail-on-trial-error
                       End the batch with the first trial that fails.
@@ -106,7 +106,7 @@ Options:
                       counts more than 'job' of guild.yml and of the remote; KEY= asks for
                       nothing of the kind. There --gpus, --cpus and --memory ask the
                       scheduler, too, and --wait-free changes nothing: a job waits anyway.
-  --force-flags       Take flags and values that the operation does not define.
+  -f, --force-flags   Take flags and values that the operation does not define.
   --no-track          Do not have 'guild sync' bring the run home from its remote, nor bring
                       it when it was waited for. The same as 'track: no' of the remote.
   -q, --quiet         Do not show what the run prints; 'guild cat --output' does so later.

@@ -30,7 +30,6 @@ INSTEAD = {
     ("--force-deps",): "'optional: yes' of what is required, in guild.yml",
     ("--pidfile",): "--background starts it, and 'guild stop' ends it: no pid is needed",
     ("--help-model",): "'guild models -v' tells of models, 'guild ops' of their operations",
-    ("--stage-dir",): "--run-dir DIR runs it there, --stage stages it",
 }
 
 

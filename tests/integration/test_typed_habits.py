@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 from guild_ai import GuildAi
 from support import Guild, Place, project
 
+from guild_sync.cli.arguments import LONG_NAMES
 from guild_sync.starting.left_out import INSTEAD
 
 PROJECT = """
@@ -539,3 +541,53 @@ def test_open_opens_nothing_that_the_run_does_not_have(ran: Guild, path: str) ->
 def test_open_can_open_a_shell(ran: Guild) -> None:
     ran.env["SHELL"] = "/bin/sh"
     assert ran("open", "--shell", stdin="pwd\n").out == ran.ok("select", "--path").out
+
+
+# All of Guild AI's options, and the table of what is otherwise.
+
+TABLE = Path(__file__).parents[2] / "docs" / "from-guild-ai.md"
+# That differ in spelling alone: those of filters, and of what asks for help.
+SPELLED = {"-h", "--label", "--tag", "--comment", "--started", "--test-output-scalars"}
+
+
+def options_in(usage: str) -> set[str]:
+    """The options that a list of options names, Guild AI's or ours."""
+    lines = [line for line in usage.splitlines() if re.match(r" {2,6}-", line)]
+    return {
+        name
+        for line in lines
+        for name in re.findall(
+            r"(?<![\w-])--?[A-Za-z][\w-]*", re.split(r" {2,}", line.strip())[0]
+        )
+    }
+
+
+@pytest.mark.parametrize("command", ["run", "operations", "models", "open", "select"])
+def test_each_option_of_guild_ai_is_taken_or_is_told_of(
+    net: Guild, guild_ai: GuildAi, command: str
+) -> None:
+    theirs = options_in(guild_ai(command, "--help").out)
+    assert len(theirs) > 3
+    ours = options_in(net.ok(command, "--help").out)
+    ours |= {short for short, name in LONG_NAMES.items() if name in ours}
+    told = {*re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", TABLE.read_text(encoding="utf-8"))}
+    left_out = {name for names in INSTEAD for name in names} if command == "run" else set()
+    assert theirs - ours - left_out - told - SPELLED == set()
+    assert {name for names in INSTEAD for name in names if name.startswith("--")} <= told | {
+        "--optimize", "--minimize", "--maximize", "--opt-flag"
+    }  # fmt: skip
+
+
+def test_the_table_is_true_of_guild_ai(net: Guild, guild_ai: GuildAi) -> None:
+    net.env["COLUMNS"] = "120"
+    for x in ("1", "2"):  # runs over it
+        assert guild_ai("run", "net:echo", f"x={x}", "--run-id", ID, "-y").code == 0
+    assert len(net.ok("runs").lines) == 1
+    assert guild_ai("run", "net:echo", "--stage-trials", "-y").out.strip() == "3"  # runs it
+    assert guild_ai("run", "net:echo", "--dep", "nothere", "-y").code == 1
+    assert len(net.ok("runs").lines) == 3
+    assert guild_ai("open", "-p", "nothere", "-c", "echo").out.rstrip().endswith("/nothere")
+    assert guild_ai("-H", "nothere", "runs").code == 1
+    before = len(net.ok("runs", "-a").lines)
+    guild_ai("run", "net:echo", "x=[1,2]", "-y")  # the batch's run is gone
+    assert len(net.ok("runs", "-a").lines) == before + 2
