@@ -24,6 +24,8 @@ COMMANDS = {
     "label": ("label", "set or change the label of runs"),
     "ls": ("ls", "list the files of a run"),
     "mark": ("mark", "mark runs, or unmark them"),
+    "models": ("models", "list the models of the project here"),
+    "open": ("open_", "open a run's directory, or a file in it, in its program"),
     "operations": ("operations", "list what the project here offers"),
     "plot": ("plot", "draw scalars of runs as curves"),
     "pull": ("pull", "copy runs from a remote to this machine"),

@@ -93,6 +93,14 @@ class OperationRecord(TypedDict):
     faults: list[str]
 
 
+class ModelRecord(TypedDict):
+    """A model of the project, with the names of its operations: `guild models`."""
+
+    name: str
+    description: str
+    operations: list[str]
+
+
 class OpenRun(TypedDict):
     """A run that is not over, and when its remote last gave its word for it."""
 

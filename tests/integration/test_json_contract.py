@@ -124,6 +124,7 @@ FREE_CARD = {
     "free": "flag",
     "run": "text or nothing",
 }
+MODEL = {"name": "text", "description": "text", "operations": "list"}
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
 FLEET_REMOTE = {
     **dict.fromkeys(("remote", "state"), "text"),
@@ -338,6 +339,11 @@ def test_what_became_of_runs_that_are_exported_and_imported(guild: Guild) -> Non
 
 def test_operations_are_a_list_with_the_defaults_of_their_flags(guild: Guild) -> None:
     assert any(o["flags"] for o in records(guild.ok("operations", "--json").out, OPERATION))
+
+
+def test_models_are_a_list_with_their_operations(guild: Guild) -> None:
+    (guild.folder / "guild.yml").write_text("- {model: net, operations: {a: {exec: 'true'}}}\n")
+    assert records(guild.ok("models", "--json").out, MODEL)[0]["operations"] == ["a"]
 
 
 def test_remotes_are_a_list(guild: Guild, remote: str) -> None:

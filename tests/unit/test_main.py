@@ -114,7 +114,8 @@ def test_a_command_that_takes_runs_takes_filters_and_a_remote(name: str) -> None
     if "[RUN" in (module.__doc__ or ""):
         usage = arguments.usage_of(table.file_of(name))
         assert usage.endswith(arguments.FILTER_OPTIONS.strip())
-        assert "--remote" in usage or name in ("pull", "push", "sync", "export", "import")
+        at_hand = ("pull", "push", "sync", "export", "import", "open")
+        assert "--remote" in usage or name in at_hand
 
 
 def test_help_of_a_command_of_runs_is_that_commands_help(
