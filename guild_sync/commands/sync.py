@@ -56,6 +56,8 @@ Options:
                       'guild report' does: only what has changed. With --watch, each time.
   --syslog            Write it to the system's log, too.
   --crontab           Print the line to put into your crontab, and do nothing else.
+  --systemd           Write a service and a timer for your own systemd, which call this guild
+                      every five minutes, say how they are begun, and do nothing else.
   --help              Show this help and exit.
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
@@ -99,10 +101,12 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     here = LocalHost(str(guild_home()))
     if args.is_set("--crontab"):
-        from guild_sync.sync import crontab
+        from guild_sync.sync import schedules
 
-        print(crontab.line())
+        print(schedules.line())
         return Exit.OK
+    if args.is_set("--systemd"):
+        return _write_units()
     if args.is_set("--restore"):
         return _restore(here, args.texts("RUN"))
     for other in ("--plan", "--watch"):
@@ -140,6 +144,18 @@ def main(argv: Sequence[str]) -> int:
         if failure := _failure(status, outcomes):
             failed(failure)
     return status
+
+
+def _write_units() -> int:
+    from guild_sync.sync import schedules
+
+    for path in schedules.write_units():
+        console.say(f"Wrote {terminal.clean(str(path))}")
+    console.say("To begin:")
+    console.say("  systemctl --user daemon-reload")
+    console.say("  systemctl --user enable --now guild-sync.timer")
+    console.say("  loginctl enable-linger    # to sync while you are not logged in, too")
+    return Exit.OK
 
 
 def _failure(status: int, outcomes: Sequence[Outcome]) -> str:
