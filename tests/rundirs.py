@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from guild_sync.agent.protocol import NOTES, Plain, State, Value
+from guild_sync.agent.scalars import kept
+from guild_sync.agent.scalars.series import ScalarSeries
 from guild_sync.agent.store import attrs, inside
 from guild_sync.dealing import batches
 from guild_sync.dealing.batches import Batch
@@ -28,6 +30,16 @@ def make(
     for name, text in (marks or {}).items():
         (guild / name).write_text(text)
     return guild.parent
+
+
+def give_scalars(directory: Path, scalars: Mapping[str, Sequence[float]], time: int = 1) -> Path:
+    """Have a run keep scalars, each by the numbers that it printed one after the other."""
+    found = {name: ScalarSeries() for name in scalars}
+    for name, numbers in scalars.items():
+        for number in numbers:
+            found[name].add(number, time)
+    kept.write(str(directory), found)
+    return directory
 
 
 def state(status: str | None, **known: Value) -> State:

@@ -109,6 +109,7 @@ class Functions:
     digests = Function("contents.digests.digests_of", Dict[str, str], slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
+    ending = Function("files.output.ending", str)
     environments = Function(
         "environments.kept.environments", List[protocol.KeptEnvironment], slow=True
     )
@@ -166,8 +167,10 @@ class Functions:
     network = Function("machine.checkup.network", str)
     offer = Function("copies.offer.offer", protocol.Offer, looks=True)
     of_process = Function("comparing.ranking.of_process", protocol.RunId)
+    output_ends = Function("files.ends.output_ends", protocol.OutputEnds)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
+    piece = Function("files.output.piece", protocol.OutputPiece)
     positions = Function("files.output.positions", Dict[protocol.RunId, protocol.Position])
     points_of = Function(
         "scalars.kept.points_of", Dict[protocol.RunId, Dict[str, protocol.Points]], scalars=()

@@ -3,7 +3,7 @@
 The result is a tree of lists, which travels as JSON (agent/catalog/filters.py evaluates it):
 `["and", tree, tree, ...]`, `["or", tree, tree, ...]`, `["not", tree]`, and
 `[operator, name, value]` with the operators `= != < <= > >= contains in defined`. A name may be
-that of a scalar's number, as agent/catalog/values.py reads it: `min loss`, `min "val loss" step`.
+that of a scalar's number, as agent/columns.py reads it: `min loss`, `min "val loss" step`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from lark import Lark, Token, Transformer, UnexpectedInput
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
-from guild_sync.agent.catalog.values import PREFIXES
+from guild_sync.agent.columns import PREFIXES
 from guild_sync.agent.protocol import Value
 from guild_sync.errors import UsageError
 

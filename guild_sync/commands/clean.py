@@ -33,6 +33,10 @@ Options:
                      (with the unit, 365d at most); here, that were deleted, and logs that
                      were last written; environments that no run has used for so long.
   --keep-last N      Keep the latest N of the runs that are meant, home or not.
+  --keep-best COL    With -r: keep the run with the lowest COL of each operation, or with
+                     -COL the one with the highest; 3:COL keeps three. COL is a scalar or a
+                     flag, such as loss or -acc: 'guild runs --help'. Of the runs that are
+                     meant and over, those stay too that have no number there (or nan).
   -p, --permanent    With -r: remove the runs for good, not to the trash.
   --plan             Show what would be removed, and change nothing. All is verified, too.
   --json             With --plan or --yes: as JSON.
@@ -59,7 +63,7 @@ from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes
 from guild_sync.config.home import guild_home
-from guild_sync.config.schema import AN_AGE, age
+from guild_sync.config.schema import A_BEST, AN_AGE, Best, age, best
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.hosts import locking
 from guild_sync.hosts.base import on
@@ -94,6 +98,7 @@ def main(argv: Sequence[str]) -> int:
     if as_json and not (plan or yes):
         raise UsageError("--json belongs to --plan or --yes")
     before, keep = _ended_before(args), arguments.whole_number(args, "--keep-last") or 0
+    keep_best = _best(args)
     name = args.text("--remote")
     if args.is_set("--environments"):
         return _clean_environments(args, name, before)
@@ -103,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
     # Nothing is made in place of a home that is not mounted.
     there, here = remote_host(remote, make_home=False), LocalHost(str(guild_home()))
     filters = arguments.filters_for(args, there, changes=True)
-    wish = Wish(filters, before, keep, args.is_set("--permanent"))
+    wish = Wish(filters, before, keep, args.is_set("--permanent"), keep_best)
     if not (plan or yes) and not _confirmed(there, _sorted_out(there, here, wish), wish):
         return Exit.OK
     # A plan writes nothing, no lock either.
@@ -137,6 +142,8 @@ def _clean_here(args: Arguments, before: int | None, keep: int) -> int:
     """Remove for good what was deleted here, and what guild has left for itself."""
     if args.is_set("--permanent"):
         raise UsageError("--permanent belongs to --remote", "What is removed here is so for good.")
+    if args.is_set("--keep-best"):
+        raise UsageError("--keep-best belongs to --remote", "Here --keep-last keeps deleted runs.")
     here = LocalHost(str(guild_home()))
     filters = arguments.filters_for(args, here, changes=True, deleted=True)
     runs = here.list_runs(filters=filters, deleted=True, whole=True)["runs"]
@@ -185,7 +192,8 @@ def _clean_environments(args: Arguments, name: str | None, before: int | None) -
     """Remove what was installed for projects' requirements and is of no open run."""
     from guild_sync.fleet import naming
 
-    given = [name for name in ("--keep-last", "--permanent") if args.is_set(name)]
+    options = ("--keep-last", "--keep-best", "--permanent")
+    given = [name for name in options if args.is_set(name)]
     if given or arguments.filters(args):
         raise UsageError(f"--environments is about no runs: {given[0] if given else 'filters'}")
     plan, since = bool(args.is_set("--plan")), None if before is None else before / 1e6
@@ -286,6 +294,16 @@ def _ended_before(args: Arguments) -> int | None:
     if seconds is None:
         raise UsageError(f"--older-than takes {AN_AGE}, not {text!r}")
     return clean.older_than(seconds)
+
+
+def _best(args: Arguments) -> Best | None:
+    text = args.text("--keep-best")
+    if text is None:
+        return None
+    found = best(text)
+    if found is None:
+        raise UsageError(f"--keep-best takes {A_BEST}, not {text!r}")
+    return found
 
 
 def _confirmed(host: RemoteHost, found: Cleaning, wish: Wish) -> bool:

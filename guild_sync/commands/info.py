@@ -20,6 +20,8 @@ waits before it tries again, or was ended then. The output of one that another h
 'environment' has the packages that the project requires: which one it is, and what is in it.
 'batch' is the batch over several remotes that the run is a trial of; of one that still waits here
 'refused' says which of them do not take it, and why.
+'scalars' has the numbers that the run has printed: the last of each, with its step, and how low and
+high it was. Of many the first are shown; --json has all.
 'vcs_commit' is the git commit that the project was at, with a star where its work tree
 differed from that. --vcs-diff shows how the project's folder did, as 'git apply' takes it.
 
@@ -65,9 +67,11 @@ from guild_sync.agent.protocol import (
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments, several
 from guild_sync.hosts.base import FileMissing
-from guild_sync.output import formats, runs, terminal
+from guild_sync.output import cells, formats, runs, terminal
 from guild_sync.output.console import to_stdout
 from guild_sync.project.values import shown
+
+_MOST_SCALARS = 20  # that have a line
 
 
 def main(argv: Sequence[str]) -> int:
@@ -91,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
         *_resources(run),
     ]
     lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
-    for line in [*lines, *about, *_flags(run), *_attempts(run)]:
+    for line in [*lines, *about, *_flags(run), *_scalars(run), *_attempts(run)]:
         print(line)
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
@@ -204,6 +208,16 @@ def _flags(run: Run) -> list[str]:
     found = run["flags"] if isinstance(run["flags"], dict) else {}
     values = {name: shown(value) for name, value in found.items()}
     return runs.mapping("flags", values)
+
+
+def _scalars(run: Info) -> list[str]:
+    """A line for each scalar, of so many: `  loss: 0.25 (step 9; min 0.2, max 0.9, 10 values)`."""
+    found = run["scalars"]
+    names = sorted(found)
+    lines = [f"  {cells.scalar(name, found[name])}" for name in names[:_MOST_SCALARS]]
+    if len(names) > _MOST_SCALARS:
+        lines.append(f"  and {len(names) - _MOST_SCALARS} more: --json has all")
+    return ["scalars:", *lines] if lines else []
 
 
 def _attempts(run: Info) -> list[str]:

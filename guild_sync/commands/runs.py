@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 
 PAGE = 20
 _AT_A_TIME = 200
-_USUAL = ("operation", "started", "status")  # columns of each line
 _OF_LISTED = ("index", "cells", "order")  # what a program sees as `columns`, or has no use for
 
 
@@ -148,7 +147,7 @@ def _columns(args: Arguments) -> Sequence[str]:
     text = args.text("--columns")
     if text is None:
         return ()
-    from guild_sync.agent.comparing import columns  # most listings have none
+    from guild_sync.agent import columns  # most listings have none
 
     found = columns.split(text)
     if not found:
@@ -349,8 +348,9 @@ def _lines(wanted: _Wanted, page: _Page) -> Iterator[str]:
     runs, details, *_ = page.answer
     rows = page.rows
     if wanted.columns and rows:
-        rows = [_head(wanted), *rows]
-        rows = tables.fitting(rows, spare=2) if not wanted.args.is_set("--simple") else rows
+        usual = _usual(wanted, bool(page.remotes))
+        rows = [_head(wanted, usual), *rows]
+        rows = tables.fitting(rows, usual.index("started")) if "started" in usual else rows
     lines = iter(tables.table(rows))
     if wanted.columns and rows:
         yield next(lines)
@@ -364,10 +364,15 @@ def _lines(wanted: _Wanted, page: _Page) -> Iterator[str]:
             yield from (f"  {field}" for field in fields(details[number]))
 
 
-def _head(wanted: _Wanted) -> Sequence[str]:
-    """What is above columns that were asked for."""
+def _usual(wanted: _Wanted, are_placed: bool) -> Sequence[str]:
+    """What is above the columns that each line has, but for the last one."""
+    if wanted.args.is_set("--simple"):
+        return ("run", "operation", "status")
+    return ("run", *(["id"] if are_placed else []), "operation", "started", "status")
+
+
+def _head(wanted: _Wanted, usual: Sequence[str]) -> Sequence[str]:
     from guild_sync.output.cells import headings
 
-    usual = ("operation", "status") if wanted.args.is_set("--simple") else _USUAL
-    bold = [Styled.of(text, "bold") for text in ("run", *usual, "label")]
+    bold = [Styled.of(text, "bold") for text in (*usual, "label")]
     return (*bold[:-1], *headings(wanted.columns), bold[-1])

@@ -6,15 +6,17 @@ Usage:
 RUN is an index (1, the latest, if it is left out), a range 1:5, a run id or the
 beginning of one. Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the
 latest of all is meant, or the one with the lowest or the highest COL of all; RUN is gpu1:3,
-gpu1:1:5 or an id. NAME and COL are a flag or an attribute: flag:NAME and attr:NAME
-say which.
+gpu1:1:5 or an id. NAME and COL are a flag, an attribute or a scalar (a number that runs have
+printed): 'loss' is its last value, 'min loss' its lowest; flag:NAME, attr:NAME and scalar:NAME
+say which is meant where several have one name. A run is left out that has no number there, or
+what is not a number (nan). 'guild runs --help' has more of COL.
 
     guild run --restart $(guild select --error)
 
 Options:
-  -a, --all          Show all runs, not only the first.
+  -A, --all          Show all runs, not only the first.
   -s, --short-id     Show the first 8 digits of the id.
-  --attr NAME        Show this attribute or flag instead.
+  -a, --attr NAME    Show this attribute, flag or scalar instead.
   -p, --path         Show the run's directory instead.
   --min COL          The run with the lowest COL first.
   --max COL          The run with the highest COL first.
@@ -27,10 +29,10 @@ Options:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync.agent.protocol import Filters, Picked, Run
+from guild_sync.agent.protocol import Filters, ListedRuns, Picked
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
@@ -38,6 +40,9 @@ from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
 from guild_sync.output import terminal
+
+if TYPE_CHECKING:
+    from guild_sync.fleet.asking import Replies
 
 
 def main(argv: Sequence[str]) -> int:
@@ -65,8 +70,8 @@ def _of_one(args: Arguments) -> Sequence[Picked]:
         filters=arguments.filters_for(args, target, changes=False),
         limit=_limit(args),
         attr=args.text("--attr"),
-        lowest=_column(args.text("--min")),
-        highest=_column(args.text("--max")),
+        lowest=args.text("--min"),
+        highest=args.text("--max"),
         whole=args.is_set("--all"),
     )
     if not found:
@@ -76,56 +81,47 @@ def _of_one(args: Arguments) -> Sequence[Picked]:
 
 def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picked], Exit]:
     """The runs that are meant, of all remotes that could be asked, and the exit status."""
-    from guild_sync.fleet.listing import newest_first
+    from guild_sync.fleet import listing
 
-    column = _column(args.text("--min") or args.text("--max"))
+    column = args.text("--min") or args.text("--max")
 
-    def question(there: Host, words: Sequence[str], filters: Filters) -> list[_Ranked]:
+    def question(there: Host, words: Sequence[str], filters: Filters) -> _Answer:
         limit = None if column else _limit(args)
-        runs = there.list_runs(words, limit, filters, whole=args.is_set("--all"))["runs"]
-        ids = [run["id"] for run in runs]
+        whole = args.is_set("--all")
+        listed = there.listed(words, limit, filters, whole=whole, sort=column or "")
+        ids = [run["id"] for run in listed["runs"]]
         picked = there.choose(ids, attr=args.text("--attr")) if ids else []
-        ranks = there.choose(ids, attr=column) if column and ids else picked
-        return [_Ranked(*one) for one in zip(runs, picked, ranks, strict=True)]
+        return _Answer(listed, {one["id"]: one for one in picked})
 
     replies = several.ask(args, remotes, args.texts("RUN"), question)
-    ranked = {
-        (name, one.run["id"]): one for name, found in replies.answers.items() for one in found
-    }
-    of_each = {name: [one.run for one in found] for name, found in replies.answers.items()}
-    placed = newest_first(of_each)
-    found = [ranked[one.remote, one.run["id"]] for one in placed]
+    of_each = {name: answer.listed["runs"] for name, answer in replies.answers.items()}
     if column:
-        numbered = [(one.number, one) for one in found if one.number is not None]
-        numbered.sort(key=lambda pair: pair[0], reverse=bool(args.text("--max")))
-        if found and not numbered:
-            raise replies.without(f"no run has a number for {column!r}")
-        found = [one for _, one in numbered]
+        placed = listing.by_column(of_each, bool(args.text("--max")))
+        found = [one for one in placed if isinstance(one.run["order"], (int, float))]
+        if placed and not found:
+            raise _without_numbers(replies, column)
+    else:
+        found = listing.newest_first(of_each)
     if not found:
         raise replies.without("no run matches")
-    return [one.picked for one in found[: _limit(args)]], replies.exit
+    meant = [replies.answers[one.remote].picked[one.run["id"]] for one in found[: _limit(args)]]
+    return meant, replies.exit
 
 
-class _Ranked(NamedTuple):
-    """A run of a remote, what is shown of it, and its value in the column that ranks it."""
+class _Answer(NamedTuple):
+    """The runs of a remote that are meant, and what is shown of each."""
 
-    run: Run
-    picked: Picked
-    rank: Picked
-
-    @property
-    def number(self) -> int | float | None:
-        value = self.rank["value"]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-            return None
-        return value
+    listed: ListedRuns
+    picked: Mapping[str, Picked]
 
 
-def _column(name: str | None) -> str | None:
-    """A column as Guild AI names it: `=FLAG` and `.ATTRIBUTE` are known here, too."""
-    if name and name[0] in "=.":
-        return ("flag:" if name[0] == "=" else "attr:") + name[1:]
-    return name
+def _without_numbers(replies: Replies[_Answer], column: str) -> GuildError:
+    from guild_sync.output.cells import nowhere
+
+    error = replies.without(f"no run has a number for {column!r}")
+    told = nowhere([answer.listed for answer in replies.answers.values()])
+    error.hint = (told[0].hint if told else "") or error.hint
+    return error
 
 
 def _shown(run: Picked, args: Arguments) -> list[str]:
@@ -136,7 +132,7 @@ def _shown(run: Picked, args: Arguments) -> list[str]:
     value = run["value"]
     if value is None:
         raise GuildError(
-            f"run {run['id'][:8]} has no attribute or flag {args.text('--attr')!r}",
+            f"run {run['id'][:8]} has no attribute, flag or scalar {args.text('--attr')!r}",
             "'guild runs info --json' shows those that it has.",
         )
     return (value if isinstance(value, str) else attrs.encode(value)).splitlines()

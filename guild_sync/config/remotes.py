@@ -18,7 +18,9 @@ from guild_sync.config.schema import (
     EVERY,
     PULL_KEYS,
     REMOTE_KEYS,
+    Best,
     age,
+    best,
     duration,
     fits,
     is_home,
@@ -56,12 +58,16 @@ _SPEC = re.compile(
 )
 
 
+_KEEPING = ("older-than", "keep-last", "keep-best")  # of `clean`, which has one of them
+
+
 class Clean(NamedTuple):
     """Which runs guild-sync removes from a remote, of those that are home."""
 
     older_than: int | None = None  # seconds since they ended
     keep_last: int = 0
     permanent: bool = False
+    keep_best: Best | None = None
 
 
 class Remote(NamedTuple):
@@ -367,12 +373,17 @@ def _clean(given: Keys, place: Place) -> Clean | None:
     before = len(place.faults)
     for key, value in given.items():
         fits(key, value, CLEAN_KEYS, place, "clean")
-    if len(place.faults) == before and not {"older-than", "keep-last"} & given.keys():
-        place.fault("says neither older-than nor keep-last")
+    if len(place.faults) == before and not {*_KEEPING} & given.keys():
+        place.fault(f"says none of {', '.join(_KEEPING[:-1])} and {_KEEPING[-1]}")
     if len(place.faults) > before:
         return None
     older = age(given["older-than"]) if "older-than" in given else None
-    return Clean(older, given.get("keep-last", 0), given.get("permanent", False))
+    return Clean(
+        older,
+        given.get("keep-last", 0),
+        given.get("permanent", False),
+        best(given.get("keep-best")),
+    )
 
 
 def _texts(value: str | list[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from guild_sync.config.faults import Place
 from guild_sync.config.selection import AT_END, is_pattern
@@ -81,6 +81,27 @@ def age(value: str | float) -> int | None:
     return duration(value) if isinstance(value, str) and re.search("[a-z:]", value) else None
 
 
+class Best(NamedTuple):
+    """So many runs of each operation: those with the lowest `column`, or with the highest."""
+
+    column: str
+    is_highest: bool = False
+    most: int = 1  # so many
+
+    def __str__(self) -> str:
+        most = "highest" if self.is_highest else "lowest"
+        among = f"among the {self.most} " if self.most > 1 else ""
+        return f"{among}with the {most} {self.column}"
+
+
+def best(value: object) -> Best | None:
+    """What `loss`, `-acc` or `3:loss` stands for: three runs with the lowest loss."""
+    found = re.fullmatch(r"(?:([0-9]{1,9}):)?(-?)\s*(\S(?:.*\S)?)", str(value))
+    if not isinstance(value, str) or found is None or found[1] == "0":
+        return None
+    return Best(found[3], bool(found[2]), int(found[1] or 1))
+
+
 def must(be: str, check: Callable[[Any], bool]) -> Check:
     """A check whose values are those for which `check` holds; else they must `be` one."""
     return lambda value: "" if check(value) else f"must be {be}"
@@ -110,6 +131,7 @@ def _are_patterns(value: Any) -> bool:
 
 
 AN_AGE = "a time with its unit, 365d at most, such as 30d or 12h"  # what age() takes
+A_BEST = "a column such as loss, -acc or 3:loss"  # what best() takes
 _YES_OR_NO = one_of_type(bool, "yes or no")
 _TEXT = must("text on one line", is_one_line)
 _ANY_TEXT = one_of_type(str, "text")
@@ -169,6 +191,7 @@ PULL_KEYS: dict[str, Check] = {
 CLEAN_KEYS: dict[str, Check] = {
     "older-than": must(AN_AGE, lambda value: age(value) is not None),
     "keep-last": _whole("a whole number from 0 on", 0, 10**9 - 1),
+    "keep-best": must(A_BEST, lambda value: best(value) is not None),
     "permanent": _YES_OR_NO,
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import Generic, TypeVar
 
-from guild_sync.agent.comparing.listed import in_order
+from guild_sync.agent.columns import in_order
 from guild_sync.agent.protocol import ListedRun, Run
 
 R = TypeVar("R", bound=Run)

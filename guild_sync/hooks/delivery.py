@@ -9,11 +9,11 @@ each notification has been sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from guild_sync.agent.protocol import FINAL, Run, State
+from guild_sync.agent.protocol import FINAL, Run, ScalarForm, State
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.faults import refusal
 from guild_sync.config.home import config_path
@@ -21,7 +21,7 @@ from guild_sync.errors import Busy, Exit, GuildError
 from guild_sync.hooks.configured import all_faults, listeners
 from guild_sync.hooks.events import EVENTS, OF_ATTEMPTS, OF_REMOTES, RETRIED, STARTED, Event
 from guild_sync.hooks.journal import FOLDER, FORESEEN, QUEUED, names
-from guild_sync.hooks.listener import Listener, News
+from guild_sync.hooks.listener import MOST_SCALARS, Listener, News
 from guild_sync.hosts.local import LocalHost
 
 Warn = Callable[[GuildError], None]
@@ -131,7 +131,8 @@ class _Delivery:
 
     def _is_told(self, listener: Listener, event: Event) -> bool:
         try:
-            answer = listener.tell(News(event, self._run_of(event)))
+            run = self._run_of(event)
+            answer = listener.tell(News(event, run, scalars=self._scalars_of(run)))
         except GuildError as e:
             complaint = e
         else:
@@ -153,6 +154,12 @@ class _Delivery:
             return self._here.list_runs([event["run"]])["runs"][0]
         except (GuildError, IndexError):
             return None  # it was removed since
+
+    def _scalars_of(self, run: Run | None) -> Mapping[str, ScalarForm]:
+        if run is None:
+            return {}
+        found = self._here.scalars_of([run["id"]])[run["id"]]
+        return {name: found[name] for name in sorted(found)[:MOST_SCALARS]}
 
 
 def waiting(home: str, listener: Listener) -> tuple[int, int]:

@@ -38,7 +38,8 @@ class Hook(Listener):
         from guild_sync.transport import question
 
         told = {key: news.event[key] for key in ("event", "remote", "before", "at", "reason")}
-        stdin = json.dumps({**told, "test": news.is_test, "run": news.run}).encode()
+        run = {**news.run, "scalars": news.scalars} if news.run else None
+        stdin = json.dumps({**told, "test": news.is_test, "run": run}).encode()
         env = {**os.environ, **_variables(news)}
         try:
             done = question.run(self.argv, stdin=stdin, timeout=self.timeout, env=env)
@@ -72,8 +73,17 @@ def _variables(news: News) -> dict[str, str]:
         "ATTEMPT": run and run["attempt"],
         "ENDED_BY": run and run["ended_by"],
         "TEST": "yes" if news.is_test else None,
+        "SCALARS": _last_values(news) if run else None,
     }
     return {f"GUILD_{name}": _value(value) for name, value in values.items()}
+
+
+def _last_values(news: News) -> str:
+    """The last value of each scalar by its name, as JSON; of so many as a variable has room for."""
+    found = {name: scalar["last"] for name, scalar in news.scalars.items()}
+    while len(text := json.dumps(found)) > _LONGEST_VALUE:
+        found.popitem()
+    return text
 
 
 def _value(value: object) -> str:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.protocol import Run, ScalarForm
 from guild_sync.hooks.events import Event
 
 DEFAULT_TIMEOUT = 60  # seconds
+MOST_SCALARS = 100  # of a run that is told of, by their names' order
 
 
 class News(NamedTuple):
-    """An event, and the run that it is about: None for one of a remote, or that was removed."""
+    """An event, and the run that it is about: None for one of a remote, or that was removed.
+
+    `scalars`: those of the run, the first MOST_SCALARS of them.
+    """
 
     event: Event
     run: Run | None
     is_test: bool = False
+    scalars: Mapping[str, ScalarForm] = {}
 
 
 class Reply(NamedTuple):

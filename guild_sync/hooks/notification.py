@@ -28,6 +28,7 @@ _KINDS = {
     UNREACHABLE: "failure",
 }
 _MOST = 200  # characters of a line
+_MOST_SCALARS = 5  # of a run that are told
 _given_up: list[Future[Reply]] = []  # what took too long, and may say something yet
 # What runs and remotes say of themselves is text: no mention of anybody, no link, no code.
 _MARKUP = str.maketrans({"<": "\u2039", ">": "\u203a", "@": "\uff20", "`": "'"})
@@ -158,6 +159,7 @@ def title(news: News) -> str:
 
 def lines(news: News) -> Iterator[str]:
     """What there is to know of it, a line each."""
+    from guild_sync.output.cells import last_ones
     from guild_sync.output.formats import span
 
     event, run = news.event, news.run
@@ -173,6 +175,7 @@ def lines(news: News) -> Iterator[str]:
         "label": run and run["label"],
         "exit status": run and run["exit_status"],
         "duration": run and span(run["started"], run["stopped"]),
+        "last values": last_ones(news.scalars, _MOST_SCALARS),
         "reason": event["reason"],
     }
     for name, value in facts.items():

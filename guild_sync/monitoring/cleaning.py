@@ -65,7 +65,7 @@ def _cleaned(
     # Before it is tried: what fails is not tried, and told of, with every sync.
     ledger.write(replace(entry, cleaned=time.time()))
     before = None if asked.older_than is None else clean.older_than(asked.older_than)
-    wish = Wish({}, before, asked.keep_last, asked.permanent)
+    wish = Wish({}, before, asked.keep_last, asked.permanent, asked.keep_best)
     try:
         host = remote_host(remote, make_home=False)
         found = clean.sorted_out(host, here, wish, entry.home_id, {"mine": person.mine()})

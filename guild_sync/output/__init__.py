@@ -1,6 +1,6 @@
 """Lines, tables, colours, progress, log: cleaned, and as wide as the terminal.
 
 Others call `console.say`, `warn` and `confirm`, `tables.table`, `runs.run_row`,
-`terminal.clean`, `formats.date` and `size`, `progress.progress`, `log.Log`, `bugs.report`, and the
-forms of `records`.
+`cells.shown`, `scalar` and `last_ones`, `terminal.clean`, `formats.date` and `size`,
+`progress.progress`, `log.Log`, `bugs.report`, `extra.need`, and the forms of `records`.
 """

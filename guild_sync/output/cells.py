@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from guild_sync.agent.catalog import values
-from guild_sync.agent.comparing import columns
+from guild_sync.agent import columns
 from guild_sync.agent.protocol import ListedRun, ListedRuns, Run, ScalarForm, Value, lasting
 from guild_sync.errors import GuildError
 from guild_sync.output.formats import date
@@ -68,8 +67,8 @@ def nowhere(answers: Sequence[ListedRuns]) -> list[GuildError]:
 
 
 def _shown(text: str, value: Value, run: Run) -> str:
-    name = values.read(text)
-    is_number = values.is_number(value)
+    name = columns.name(text)
+    is_number = columns.is_number(value)
     flags = run["flags"] if isinstance(run["flags"], dict) else {}
     if name.is_time and is_number and (name.kind == "attr" or name.name not in flags):
         return lasting(float(str(value)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from guild_sync.agent.protocol import Run, Value
 from guild_sync.errors import Exit
@@ -10,11 +11,18 @@ from guild_sync.hosts.base import Host, on, option
 from guild_sync.output.console import say, to_stdout
 from guild_sync.output.terminal import clean
 
+_MOST_SCALARS = 5  # whose last values are shown
 _QUEUE_SECONDS = 30.0  # until a scheduler is asked again, while a run waits
 
 
-def watch(host: Host, run_id: str, state: str = "running", is_queued: bool = False) -> Run | None:
-    """Show the run's output from its beginning until it has ended; its summary then.
+def watch(
+    host: Host,
+    run_id: str,
+    state: str = "running",
+    is_queued: bool = False,
+    show: Callable[[bytes], None] = to_stdout,
+) -> Run | None:
+    """`show` the run's output from its beginning until it has ended; its summary then.
 
     Of one that waits in the queue of a scheduler it is told for what, until it has begun.
     None after Ctrl-C, which leaves the run as it is: running, as far as `state` does not say more.
@@ -23,14 +31,25 @@ def watch(host: Host, run_id: str, state: str = "running", is_queued: bool = Fal
     try:
         if is_queued:
             _wait_in_queue(host, run_id)
-        host.watch(to_stdout, run_id)
-        run = host.list_runs([run_id])["runs"][0]
+        host.watch(show, run_id)
+        run, values = _ended(host, run_id)
     except KeyboardInterrupt:
         say(f"\nStopped watching {run_id}: it is still {state}{on(host)}")
         say(f"To watch use 'guild watch {run_id}{option(host.name)}'")
         return None
-    say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'")
+    say(f"Run {run_id} stopped with a status of '{clean(run['status'])}'{values}")
     return run
+
+
+def _ended(host: Host, run_id: str) -> tuple[Run, str]:
+    """The run's summary, and where a person reads it the last values of its scalars."""
+    if not sys.stdout.isatty():
+        return host.list_runs([run_id])["runs"][0], ""
+    from guild_sync.output.cells import last_ones
+
+    found = host.listed([run_id], scalars=True)["runs"][0]
+    values = last_ones(found["scalars"], _MOST_SCALARS)
+    return found, f" ({values})" if values else ""
 
 
 def _wait_in_queue(host: Host, run_id: str) -> None:

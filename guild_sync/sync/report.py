@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from guild_sync.errors import GuildError
 from guild_sync.hooks.events import Change
@@ -44,12 +44,17 @@ class Report:
             console.complain(text)
         self._log.error(text)
 
-    def outcomes(self, outcomes: Iterable[Outcome]) -> None:
-        """What became of each remote: what was mended, and each change, where `quiet`."""
+    def outcomes(
+        self, outcomes: Iterable[Outcome], values: Callable[[Change], str] = lambda _: ""
+    ) -> None:
+        """What became of each remote: what was mended, and each change, where `quiet`.
+
+        `values`: what is said behind a change that is shown.
+        """
         for outcome in outcomes:
             for change in outcome.changes:
                 if self._quiet:
-                    console.say(_line(change))
+                    console.say(_line(change) + values(change))
                 self._log.notice(_line(change))
             if outcome.mended:
                 self._mended(outcome)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import FINAL, NOTES, Filters, Run, SentNotes, State, Value
+from guild_sync.config.schema import Best
 from guild_sync.errors import GuildError, Incomplete
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
@@ -32,6 +33,7 @@ class Wish(NamedTuple):
     ended_before: int | None = None  # microseconds since 1970
     keep_last: int = 0  # of the runs that the filters leave
     permanent: bool = False  # not to the trash there
+    keep_best: Best | None = None  # of each operation, of the runs that the filters leave
 
 
 class Seals(NamedTuple):
@@ -85,6 +87,8 @@ def sorted_out(
         runs, dict.fromkeys(ids, 0), others=listed["others"], home_id=told.home_id or ""
     )
     found.keep(_not_wished(runs, told.states, wish))
+    if wish.keep_best and found.going:
+        found.keep(_best(host, runs, told.states, wanted, wish.keep_best))
     found.keep(_not_home(host, here, [*found.going], told.states))
     found.keep(_linked(host, [*found.going]))
     found.going = {i: _freed(s) for i in found.going if (s := told.states[i])}
@@ -213,6 +217,39 @@ def _not_wished(
             at = _last_time(run, state)
             if at is None or at >= wish.ended_before:
                 why[run["id"]] = "not that old" if at is not None else "of unknown age"
+    return why
+
+
+def _best(
+    host: RemoteHost,
+    runs: Sequence[Run],
+    states: Mapping[str, State | None],
+    wanted: Filters,
+    best: Best,
+) -> dict[str, str]:
+    """Why runs there stay that are over: the best of their operation, and what cannot be told.
+
+    A run without a number there may be as good as any. Of equal ones all stay.
+    """
+    listed = host.listed(filters=wanted, whole=True, sort=best.column)["runs"]
+    numbers = {run["id"]: run["order"] for run in listed}
+    known: dict[tuple[str, ...], list[tuple[float, str]]] = {}
+    why: dict[str, str] = {}
+    for run in runs:
+        number, state = numbers.get(run["id"]), states[run["id"]]
+        if state is None or state["status"] not in FINAL:
+            continue  # which stays anyway, and may get better or worse
+        if isinstance(number, (int, float)):
+            opref = run["opref"]
+            operation = (opref["package"], opref["model"], opref["name"])
+            rank = -number if best.is_highest else number
+            known.setdefault(operation, []).append((rank, run["id"]))
+        else:
+            why[run["id"]] = f"without a number for {best.column}"
+    for ranked in known.values():
+        ranked.sort()
+        last = ranked[min(best.most, len(ranked)) - 1][0]
+        why.update((run_id, str(best)) for rank, run_id in ranked if rank <= last)
     return why
 
 

@@ -54,7 +54,14 @@ DETAILED_RUN = {
     "sourcecode_digest": "text or nothing",
     "host": "text or nothing",
 }
-FULL_RUN = {**DETAILED_RUN, "attrs": "mapping", "manifest": "list", "attempts": "list"}
+SCALARS = {"scalars": "mapping"}
+FULL_RUN = {**DETAILED_RUN, **SCALARS, "attrs": "mapping", "manifest": "list", "attempts": "list"}
+FIGURE = "number or whole or text"  # a text: nan, inf or -inf
+SCALAR = {
+    **dict.fromkeys(("last", "first"), FIGURE),
+    **dict.fromkeys(("min", "max", "mean"), f"{FIGURE} or nothing"),
+    **dict.fromkeys(("count", "step", "time", "min_step", "max_step"), "whole"),
+}
 ATTEMPT = {
     "number": "whole",
     "status": "text",
@@ -117,7 +124,29 @@ FREE_CARD = {
     "free": "flag",
     "run": "text or nothing",
 }
+MODEL = {"name": "text", "description": "text", "operations": "list"}
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
+FLEET_REMOTE = {
+    **dict.fromkeys(("remote", "state"), "text"),
+    **dict.fromkeys(("since", "heard"), "number or nothing"),
+    "live": "flag",
+    **dict.fromkeys(("message", "hint"), "text or nothing"),
+    "open": "mapping",
+    "failed": "whole or nothing",
+    "free": "mapping or nothing",
+    "runs": "list",
+}
+# Beside what a run has in a listing.
+FLEET_RUN = {
+    "said": "text",
+    "said_at": "whole",
+    "scalars": "mapping",
+    "step": "whole or nothing",
+    "progress": "text or nothing",
+    "part": "number or nothing",
+    "confirmed": "number or nothing",
+    "is_over": "flag",
+}
 STANDING = {
     "remote": "text",
     "state": "text",
@@ -252,9 +281,10 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
     place.ok("run", "op", "sleep=0", *LABELS)
     place.ok("mark", "1", "-y")
     staged = place.staged()
-    runs = records(place.ok("runs", "--json").out, RUN)
+    runs = records(place.ok("runs", "--json").out, {**RUN, **SCALARS})
     assert [run["status"] for run in runs] == ["staged", "completed"]
-    assert records(place.ok("runs", "--json", "-v").out, DETAILED_RUN)
+    assert records(place.ok("runs", "--json", "-v").out, {**DETAILED_RUN, **SCALARS})
+    assert records(place.ok("runs", "--json", "-a").out, {**RUN, **SCALARS})
     full = record(place.ok("info", "2", "--json").out, FULL_RUN)
     for key in ("exit_status", "started", "stopped", "label", "flags", "tags", "marked", "cmd"):
         assert full[key] is not None, key
@@ -271,7 +301,8 @@ def test_runs_are_a_list_and_one_run_is_a_mapping(place: Place) -> None:
 def test_a_deleted_run_is_as_another_is(place: Place) -> None:
     place.ok("run", "op", "sleep=0", "-y")
     place.ok("rm", "1", "-y")
-    records(place.ok("runs", "--deleted", "--json", "-v").out, DETAILED_RUN)
+    records(place.ok("runs", "--deleted", "--json", "-v").out, {**DETAILED_RUN, **SCALARS})
+    records(place.ok("runs", "--deleted", "--json", "-a").out, {**RUN, **SCALARS})
 
 
 def test_no_runs_are_an_empty_list(place: Place) -> None:
@@ -308,6 +339,11 @@ def test_what_became_of_runs_that_are_exported_and_imported(guild: Guild) -> Non
 
 def test_operations_are_a_list_with_the_defaults_of_their_flags(guild: Guild) -> None:
     assert any(o["flags"] for o in records(guild.ok("operations", "--json").out, OPERATION))
+
+
+def test_models_are_a_list_with_their_operations(guild: Guild) -> None:
+    (guild.folder / "guild.yml").write_text("- {model: net, operations: {a: {exec: 'true'}}}\n")
+    assert records(guild.ok("models", "--json").out, MODEL)[0]["operations"] == ["a"]
 
 
 def test_remotes_are_a_list(guild: Guild, remote: str) -> None:
@@ -384,6 +420,18 @@ def test_how_remotes_stand_is_a_list(guild: Guild, fleet: None) -> None:
     assert found["up"]["runs"] == {"completed": 1, "lost": 1}
     stale = records(guild("status", "--json", "--stale", "1s").out, STANDING)
     assert {type(run) for s in stale for run in s["stale"]} <= {str}
+
+
+def test_what_is_seen_at_one_glance_is_a_list_of_remotes_with_runs(
+    guild: Guild, fleet: None
+) -> None:
+    found = records(guild("fleet", "--json").out, FLEET_REMOTE)
+    told = {str(one["remote"]): one for one in found}
+    assert (told["up"]["state"], told["down"]["state"]) == ("answers", "down")
+    assert (told["up"]["live"], told["down"]["failed"]) == (True, None)
+    assert breaches(told["up"]["free"], FREE) == []
+    for one in found:
+        assert list(all_keep(one["runs"], {**RUN, **FLEET_RUN}))
 
 
 def test_a_plan_is_a_mapping_with_a_list_of_remotes(guild: Guild, fleet: None) -> None:

@@ -277,7 +277,7 @@ def test_select_shows_ids_and_what_else_is_asked(guild: Guild, at: list[str]) ->
     assert Path(guild.ok("select", "-p", *at).lines[0]).name == latest
     assert complaint(guild, "select", "-Sr", *at).endswith("no run matches")
     assert "no run has a number for 'label'" in complaint(guild, "select", "--min", "label", *at)
-    assert "has no attribute or flag 'y'" in complaint(guild, "select", "--attr", "y", *at)
+    assert "has no attribute, flag or scalar 'y'" in complaint(guild, "select", "--attr", "y", *at)
     assert "exclude each other" in complaint(guild, "select", "--min", "x", "--max", "x", *at)
 
 

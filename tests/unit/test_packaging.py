@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parents[2]
-NEEDED = ("bin", "guild_sync", "man", "systemd", "LICENSE", "README.md", "pyproject.toml")
+NEEDED = ("bin", "guild_sync", "man", "LICENSE", "README.md", "pyproject.toml")
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 

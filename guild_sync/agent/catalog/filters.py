@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Dict, Optional, Sequence
 
+from ..columns import is_number
 from ..errors import AgentError
 from ..protocol import Filters, Opref, Value
 from ..store import rundir
 from .looks import Looks
-from .values import RunValues, is_number, name_of
+from .values import RunValues, name_of
 
 MAX_DEPTH = 200
 NO_EXPRESSION = "the filter is not an expression, or is nested too deeply"

@@ -6,10 +6,10 @@ import os
 from difflib import get_close_matches
 from typing import Dict, Iterator, List, Sequence, Set
 
+from .. import columns
 from ..errors import AgentError
 from ..protocol import Value
 from ..store import rundir
-from . import values
 from .filters import MAX_DEPTH, NO_EXPRESSION
 from .find import run_ids
 from .values import RunValues
@@ -19,7 +19,7 @@ _ATTRIBUTES = frozenset(
     (
         *("id", "status", "op", "operation", "label", "tags", "comments", "marked", "flags"),
         *("initialized", "staged", "started", "stopped", "exit_status", "cmd", "env", "deps"),
-        *("host", "user", "random_seed", "sourcecode_digest", *values.OF_TIME),
+        *("host", "user", "random_seed", "sourcecode_digest", *columns.OF_TIME),
     )
 )
 _LOOKED_AT = 1000  # runs whose names are told, at most
@@ -58,7 +58,7 @@ class There:
 
     def alike(self, text: str) -> List[str]:
         """What could be meant by a name that is not there, written as it was: none, or one."""
-        name = values.read(text)
+        name = columns.name(text)
         offered = self.scalars if name.is_scalar else self.flags | self.scalars | _ATTRIBUTES
         return [
             text.replace(name.name, close) if name.is_scalar else close
@@ -85,7 +85,7 @@ def _listed(names: Set[str]) -> str:
 
 
 def _is_attribute(text: str) -> bool:
-    name = values.read(text)
+    name = columns.name(text)
     return name.name in _ATTRIBUTES and name.kind in ("", "attr") and not name.is_scalar
 
 

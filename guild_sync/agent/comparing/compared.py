@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ..catalog import describe, find
+from ..columns import Column
 from ..protocol import ComparedListing, ComparedRun, Filters
 from ..scalars import kept
 from ..store import rundir
@@ -28,7 +29,7 @@ def compared(
     return {"runs": [_compared(home, i, wanted) for i in ids[:limit]], "total": len(ids)}
 
 
-def _compared(home: str, run_id: str, asked: List[columns.Column]) -> ComparedRun:
+def _compared(home: str, run_id: str, asked: List[Column]) -> ComparedRun:
     directory = rundir.run_dir(home, run_id)
     said = objective.said_of(directory)
     return {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
+from .. import columns
 from ..catalog import describe, find, names
 from ..catalog.values import RunValues
 from ..protocol import Filters, ListedRun, ListedRuns, ScalarForm, Value
 from ..store import rundir
-from . import columns
+from .columns import cell_of
 
-T = TypeVar("T")
 _GREATEST = 1.7976931348623157e308  # as a number of JSON
 
 
@@ -31,11 +31,11 @@ def listed(
     `asked`: columns, of each of which every run has a cell. Without `scalars` no run has them.
     """
     ids = find.select(home, specs, filters, deleted, whole)
-    order, is_falling = order_of(sort)
+    order, is_falling = columns.order_of(sort)
     keys: Dict[str, Value] = {}
     if order:
         keys = {i: _key(RunValues(rundir.run_dir(home, i, deleted)), order) for i in ids}
-    ranked = in_order([(i, keys[i]) for i in ids], is_falling) if order else ids
+    ranked = columns.in_order([(i, keys[i]) for i in ids], is_falling) if order else ids
     meant = ranked[:limit]
     places = _places(home, ids, {*meant}, deleted, are_indexed=not (whole or specs))
     wanted = [columns.column(text) for text in asked]
@@ -46,7 +46,7 @@ def listed(
             {
                 **describe.summary(home, run_id, deleted),
                 "index": places.get(run_id),
-                "cells": [columns.cell_of(values, column) for column in wanted],
+                "cells": [cell_of(values, column) for column in wanted],
                 "scalars": values.scalars if scalars else {},
                 "order": keys.get(run_id),
             }
@@ -61,26 +61,6 @@ def scalars_of(
 ) -> Dict[str, Dict[str, ScalarForm]]:
     """By run, its scalars; none of a run that is not there."""
     return {i: RunValues(rundir.run_dir(home, i, deleted)).scalars for i in ids}
-
-
-def order_of(sort: str) -> Tuple[str, bool]:
-    """The name that runs are sorted by, and whether the greatest comes first."""
-    is_falling = sort.startswith("-")
-    text = sort[1:] if is_falling else sort
-    return (columns.column(text).text if text.strip() else "", is_falling)
-
-
-def in_order(keyed: Sequence[Tuple[T, Value]], is_falling: bool) -> List[T]:
-    """Each behind those whose key is less, or greater; where two are equal, as they were.
-
-    Numbers come before texts, and what has neither of both comes last.
-    """
-    numbers = [(item, float(key)) for item, key in keyed if isinstance(key, (int, float))]
-    texts = [(item, key) for item, key in keyed if isinstance(key, str)]
-    others = [item for item, key in keyed if not isinstance(key, (int, float, str))]
-    numbers.sort(key=lambda pair: pair[1], reverse=is_falling)
-    texts.sort(key=lambda pair: pair[1], reverse=is_falling)
-    return [*(item for item, _ in numbers), *(item for item, _ in texts), *others]
 
 
 def _key(run: RunValues, name: str) -> Value:

@@ -36,6 +36,15 @@ A, B, C = ["=", "a", 1], ["=", "b", 2], ["=", "c", 3]
         ("notable = orange", ["=", "notable", "orange"]),
         ("in = not", ["=", "in", "not"]),
         ("flag:batch-size = 100", ["=", "flag:batch-size", 100]),
+        ("val/loss < 1", ["<", "val/loss", 1]),
+        ("min loss < 1", ["<", "min loss", 1]),
+        ("max  scalar:val/acc step > 1", [">", "max scalar:val/acc step", 1]),
+        ("min 'my loss' step is undefined", ["not", ["defined", "min 'my loss' step", None]]),
+        ("'my loss' in [1]", ["in", "'my loss'", [1]]),
+        ("min > 1", [">", "min", 1]),
+        ("step = 1", ["=", "step", 1]),
+        ("min step = 1", ["=", "min step", 1]),
+        ("last step = min", ["=", "last step", "min"]),
         ("  a\n=\t1 ", ["=", "a", 1]),
     ],
 )
@@ -109,6 +118,9 @@ def test_a_value_is_a_number_a_truth_or_a_text(text: str, value: object) -> None
         ("a in 1", 5),
         ("a in [1", 7),
         ("a =\n= 1", 4),
+        ("a b = 1", 2),
+        ("min a b = 1", 6),
+        ("a = 1 and min 'b' c = 1", 18),
     ],
 )
 def test_an_error_points_at_its_place(text: str, place: int) -> None:

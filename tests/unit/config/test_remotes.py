@@ -17,6 +17,7 @@ from guild_sync.config import remotes
 from guild_sync.config.faults import Place, refuse
 from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
+from guild_sync.config.schema import Best
 from guild_sync.errors import ConfigError, Exit, RemoteNotFound
 
 
@@ -298,6 +299,10 @@ def test_what_is_cleaned(path: Path) -> None:
     assert remotes.remote("gpu").clean == remotes.Clean(30 * 86400, 5, True)
     keys(path, "clean: {keep-last: 0}")
     assert remotes.remote("gpu").clean == remotes.Clean()
+    keys(path, "clean: {keep-best: min val/loss}")
+    assert remotes.remote("gpu").clean == remotes.Clean(keep_best=Best("min val/loss"))
+    keys(path, "clean: {keep-best: '3:-acc'}")
+    assert remotes.remote("gpu").clean == remotes.Clean(keep_best=Best("acc", True, 3))
 
 
 @pytest.mark.parametrize(
@@ -334,8 +339,14 @@ def test_what_is_cleaned(path: Path) -> None:
         ("lanes: 9", "lanes: must be a number from 1 to 8, not 9"),
         ("lanes: yes", "lanes: must be a number from 1 to 8, not True"),
         ("clean: yes", "clean: must be a mapping, with older-than or keep-last, not True"),
-        ("clean: {}", "clean: says neither older-than nor keep-last"),
-        ("clean: {permanent: yes}", "clean: says neither older-than nor keep-last"),
+        ("clean: {}", "clean: says none of older-than, keep-last and keep-best"),
+        ("clean: {permanent: yes}", "clean: says none of older-than, keep-last and keep-best"),
+        (
+            "clean: {keep-best: 3}",
+            "clean: keep-best: must be a column such as loss, -acc or",
+        ),
+        ("clean: {keep-best: '0:loss'}", "clean: keep-best: must be a column such as loss"),
+        ("clean: {keep-best: ''}", "clean: keep-best: must be a column such as loss"),
         ("clean: {older-than: soon}", "clean: older-than: must be a time with its unit"),
         ("clean: {older-than: 366d}", "clean: older-than: must be a time with its unit, 365d at"),
         ("clean: {older-than: 30}", "clean: older-than: must be a time with its unit"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rundirs import give_scalars
 
 from guild_sync.agent.catalog import filters
 from guild_sync.agent.catalog.looks import Looks
@@ -44,6 +46,8 @@ def run(tmp_path: Path) -> str:
     (directory / ".guild" / "opref").write_text("package:gpkg.demo 1.0 model train")
     for name, value in ATTRS.items():
         rundir.write_attr(str(directory), name, value)
+    numbers = {"val/acc": (0.9,), "val acc": (1,), "name": (0.25,), "nothing": (math.nan,)}
+    give_scalars(directory, {"loss": (0.9, 0.1, 0.3), **numbers})
     return str(directory)
 
 
@@ -163,6 +167,25 @@ def test_every_filter_must_be_met(run: str) -> None:
         ("id contains aaaa", True),
         ("attr:../opref contains package", False),
         ("notable = 1 or order = 2 or sleep = 5", True),
+        ("loss < 0.2", False),
+        ("min loss < 0.2", True),
+        ("loss > 0.2 and rate >= 0.5", True),
+        ("loss step = 2 and min loss step = 1", True),
+        ("count loss = 3", True),
+        ("val/acc > 0.8", True),
+        ('"val acc" = 1', True),
+        ('min "val acc" step = 0', True),
+        ("name > 0.2", True),  # the scalar: a number is asked for, and the flag is a text
+        ("name = 'x y'", True),
+        ("name in [0.25, 3]", True),
+        ("name != 0.25", False),
+        ("scalar:name = 0.25", True),
+        ("scalar:rate is undefined", True),
+        ("duration < 1", True),
+        ("nothing < 1 or nothing > 1 or nothing = 1", False),  # it is not a number
+        ("nothing != 1", True),
+        ("nothing = nan", True),
+        ("min nothing is undefined", True),
     ],
 )
 def test_an_expression_compares_attributes_flags_and_status(run: str, text: str, met: bool) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rundirs import A, B, make
+from rundirs import A, B, give_scalars, make
 
-from guild_sync.agent.catalog.names import unknown_names
+from guild_sync.agent.catalog.names import offered, unknown_names
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import Value
 from guild_sync.cli import expressions
@@ -26,12 +26,19 @@ from guild_sync.cli import expressions
         ("flag:label = x", {"flag:label": ["label"]}),
         ("odd = 1", {}),
         ("attr:rate = 1", {"attr:rate": ["rate"]}),
+        ("loss < 1 and min loss < 1 and scalar:loss = 1 and loss step > 0", {}),
+        ("min los < 1", {"min los": ["min loss"]}),
+        ("los step < 1", {"los step": ["loss step"]}),
+        ("los < 1", {"los": ["loss"]}),
+        ("scalar:rate < 1", {"scalar:rate": []}),
+        ("duration > 1 or attr:time > 1", {}),
+        ("min duration > 1", {"min duration": []}),
     ],
 )
 def test_a_name_is_unknown_that_no_run_has(
     tmp_path: Path, text: str, unknown: dict[str, list[str]]
 ) -> None:
-    make(tmp_path, A, started=1, flags={"rate": 1})
+    give_scalars(make(tmp_path, A, started=1, flags={"rate": 1}), {"loss": (0.5,)})
     make(tmp_path, B, started=2, flags={"size": 2}, odd=1)
     assert unknown_names(str(tmp_path), expressions.parse(text)) == unknown
 
@@ -48,3 +55,13 @@ def test_what_is_no_expression_has_no_names(tmp_path: Path) -> None:
         tree = ["not", tree]
     with pytest.raises(AgentError):
         unknown_names(str(tmp_path), tree)
+
+
+def test_the_names_that_there_are_are_told(tmp_path: Path) -> None:
+    first = make(tmp_path, A, started=1, flags={"rate": 1})
+    give_scalars(first, {f"loss{number:02}": (0.5,) for number in range(22)})
+    make(tmp_path, B, started=2, flags={"size": 2})
+    found = offered(str(tmp_path), [A, B]).told()
+    assert found.startswith("scalars loss00, loss01, ")
+    assert found.endswith("loss19, and 2 more; flags rate, size")
+    assert offered(str(tmp_path), []).told() == ""
