@@ -55,7 +55,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from guild_sync.agent.comparing import columns
+from guild_sync.agent import columns
 from guild_sync.agent.protocol import ComparedListing, Filters
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments

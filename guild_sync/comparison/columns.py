@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from guild_sync.agent.catalog import values
-from guild_sync.agent.comparing import columns as written
+from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import ColumnCell, ComparedRun, Value
 from guild_sync.fleet.listing import PlacedRun
 from guild_sync.output import formats, runs
@@ -100,18 +99,18 @@ def flags(placed: Iterable[Placed]) -> list[SideColumn]:
 def scalars(placed: Iterable[Placed]) -> list[SideColumn]:
     """A column for each scalar that one of the runs has: its last number."""
     names = dict.fromkeys(name for one in placed for name in one.run["scalars"])
-    return [_scalar(name, values.Name(name)) for name in names]
+    return [_scalar(name, written.Name(name)) for name in names]
 
 
 def scalar(text: str) -> SideColumn:
     """The column of a scalar as people write it: `loss`, `min loss`."""
-    return _scalar(heading(text), values.read(text))
+    return _scalar(heading(text), written.name(text))
 
 
-def _scalar(title: str, name: values.Name) -> SideColumn:
+def _scalar(title: str, name: written.Name) -> SideColumn:
     def value(one: Placed) -> Value:
         found = one.run["scalars"].get(name.name)
-        return None if found is None else values.figure_of(found, name.qualifier, name.is_step)
+        return None if found is None else written.figure_of(found, name.qualifier, name.is_step)
 
     return SideColumn(title, SCALAR, value, _WEIGHTS[SCALAR])
 

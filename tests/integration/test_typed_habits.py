@@ -556,9 +556,7 @@ def options_in(usage: str) -> set[str]:
     return {
         name
         for line in lines
-        for name in re.findall(
-            r"(?<![\w-])--?[A-Za-z][\w-]*", re.split(r" {2,}", line.strip())[0]
-        )
+        for name in re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", re.split(r" {2,}", line.strip())[0])
     }
 
 
