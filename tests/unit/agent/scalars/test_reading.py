@@ -79,7 +79,7 @@ def test_of_a_line_that_is_too_long_no_part_is_taken_for_one() -> None:
     ("line", "found"),
     [
         ('{"loss": 0.25, "step": 5}', [("loss", 0.25, 5)]),
-        (' {"train": {"loss": 1, "x": {"y": 2}}}', [("train.loss", 1, None), ("train.x.y", 2, None)]),
+        (' {"a": {"loss": 1, "x": {"y": 2}}}', [("a.loss", 1, None), ("a.x.y", 2, None)]),
         ('{"epoch": 3, "loss": 1}', [("loss", 1.0, 3)]),
         ('{"epoch": 3, "global_step": 9}', [("epoch", 3.0, 9)]),
         ('{"time": 5, "ts": 6, "ok": true, "name": "x", "list": [1], "none": null}', []),
