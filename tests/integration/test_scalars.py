@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support import Guild, Place, project, wait_until
+from test_unreachable import small_disk
 
 from guild_sync.agent.scalars import kept
 
@@ -162,3 +163,27 @@ def test_a_run_of_guild_ai_has_those_that_its_own_patterns_find(
     run = only_run(guild)
     assert list(kept.summaries(str(run))) == ["l"]
     assert kept.own(str(run)) is None
+
+
+FILLS_THE_DISK = """
+import os
+print("loss: 1", flush=True)
+with open("filler", "wb", 0) as file:
+    try:
+        while True:
+            file.write(b"x" * 4096)
+    except OSError:
+        print("loss: 2\\n" * 1000, flush=True)
+os.remove("filler")
+print("loss: 3", flush=True)
+"""
+
+
+def test_a_full_disk_loses_what_it_loses_of_the_output_and_no_run(guild: Guild) -> None:
+    project(guild.folder, "op: {main: m, pip-freeze: no}", m=FILLS_THE_DISK)
+    with small_disk(guild.home, "8m"):
+        guild.ok("run", "op", "-y")
+        run = only_run(guild)
+        output = (run / ".guild" / "output").read_text()
+        assert guild.status(run.name) == "completed"
+        assert kept.summaries(str(run))["loss"]["count"] == output.count("loss: ")
