@@ -40,8 +40,7 @@ def glanced(run_id: str = A, **known: Any) -> GlancedRun:
         "unreadable": [],
         "attempt": 1,
         **dict.fromkeys(
-            "remote machine exit_status initialized stopped label flags tags marked comments cmd "
-            "started_by ended_by waits deal job".split()
+            ["remote", "machine", "exit_status", "initialized", "stopped", "label", "flags", "tags", "marked", "comments", "cmd", "started_by", "ended_by", "waits", "deal", "job"]
         ),
     }
     return {**found, **known}  # type: ignore[typeddict-item]
