@@ -22,6 +22,10 @@ FREE: dict[str, Any] = {
     "free_memory": 1 << 38, "room": 1 << 40, "runs": 1, "waiting": 0, "refusal": "",
     "never": False, "all_taken": False,
 }  # fmt: skip
+_NOTHING = (
+    *("remote", "machine", "exit_status", "initialized", "stopped", "label", "flags", "tags"),
+    *("marked", "comments", "cmd", "started_by", "ended_by", "waits", "deal", "job"),
+)
 
 
 def glanced(run_id: str = A, **known: Any) -> GlancedRun:
@@ -39,9 +43,7 @@ def glanced(run_id: str = A, **known: Any) -> GlancedRun:
         "step": None,
         "unreadable": [],
         "attempt": 1,
-        **dict.fromkeys(
-            ["remote", "machine", "exit_status", "initialized", "stopped", "label", "flags", "tags", "marked", "comments", "cmd", "started_by", "ended_by", "waits", "deal", "job"]
-        ),
+        **dict.fromkeys(_NOTHING),
     }
     return {**found, **known}  # type: ignore[typeddict-item]
 

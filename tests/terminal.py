@@ -19,10 +19,15 @@ class Terminal:
     """A program whose stdin, stdout and stderr are a terminal of so many columns."""
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], folder: Path, columns: int = 80
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        folder: Path,
+        columns: int = 80,
+        lines: int = 24,
     ) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         os.set_blocking(self._master, False)
         self._shown = b""
         self._process = subprocess.Popen(
@@ -47,6 +52,19 @@ class Terminal:
             self._process.kill()
         self._process.wait(PATIENCE)
         os.close(self._master)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def fd(self) -> int:
+        """Our end, by which the terminal's modes are told."""
+        return self._master
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Have another size, of which the program is told as by a window."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())

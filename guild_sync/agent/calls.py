@@ -31,16 +31,24 @@ class Function(Generic[T]):
     """A function that takes the guild home first, and then what JSON can carry."""
 
     def __init__(
-        self, place: str, answer: Type[T], slow: bool = False, looks: bool = False
+        self,
+        place: str,
+        answer: Type[T],
+        slow: bool = False,
+        looks: bool = False,
+        scalars: Optional[Tuple[str, ...]] = None,
     ) -> None:
         """`slow`: it may take longer than a call's time limit.
 
         `looks`: it tells how runs are, of which a scheduler is asked before, where they are jobs.
+        `scalars`: it tells runs' scalars where one of these arguments is given, or always where
+        none is named; their event files are read before, on a machine that can do that.
         """
         self.place = place
         self.answer = answer
         self.slow = slow
         self.looks = looks
+        self.scalars = scalars
         self.name = ""
 
     def __set_name__(self, _owner: object, name: str) -> None:
@@ -76,7 +84,12 @@ class Functions:
         "staging.requirements.candidates", Dict[str, protocol.RequiredRun], looks=True
     )
     checkup = Function("machine.checkup.checkup", protocol.Checkup)
-    choose = Function("comparing.ranking.choose", List[protocol.Picked], looks=True)
+    choose = Function(
+        "comparing.ranking.choose",
+        List[protocol.Picked],
+        looks=True,
+        scalars=("attr", "lowest", "highest"),
+    )
     clean = Function("copies.cleaned.clean", protocol.Changed, slow=True)
     clean_agents = Function("leavings.clean_agents", Nothing)
     clean_contents = Function("contents.unused.unused", List[protocol.Leaving], slow=True)
@@ -85,7 +98,9 @@ class Functions:
     command = Function("running.runner.command", List[str])
     comment = Function("catalog.changes.comment", protocol.Changed)
     confirm_unchanged = Function("copies.marks.confirm_unchanged", List[protocol.RunId])
-    compared = Function("comparing.compared.compared", protocol.ComparedListing, looks=True)
+    compared = Function(
+        "comparing.compared.compared", protocol.ComparedListing, looks=True, scalars=()
+    )
     copies = Function("copies.tracked.copies", Dict[protocol.RunId, protocol.Copy])
     copied_files = Function("copies.copied.copied_files", Dict[protocol.RunId, List[str]])
     copy_source = Function("staging.source.copy_source", str)
@@ -94,6 +109,7 @@ class Functions:
     digests = Function("contents.digests.digests_of", Dict[str, str], slow=True)
     discard = Function("staging.stage.discard", Nothing)
     end_copy = Function("copies.marks.end", Dict[protocol.RunId, str])
+    ending = Function("files.output.ending", str)
     environments = Function(
         "environments.kept.environments", List[protocol.KeptEnvironment], slow=True
     )
@@ -112,7 +128,7 @@ class Functions:
     home_name = Function("store.home.home_name", str)
     import_runs = Function("archives.importing.import_runs", protocol.Imported, slow=True)
     in_trash = Function("catalog.trash.in_trash", Dict[protocol.RunId, protocol.Deleted], slow=True)
-    info = Function("catalog.describe.info", protocol.Info, looks=True)
+    info = Function("catalog.describe.info", protocol.Info, looks=True, scalars=())
     install = Function("staging.install.install", protocol.Wanting, slow=True)
     installed_packages = Function(
         "machine.packages.installed_packages", List[protocol.InstalledPackage], slow=True
@@ -126,7 +142,12 @@ class Functions:
     )
     list_details = Function("catalog.describe.list_details", protocol.DetailedListing, looks=True)
     list_files = Function("files.tree.list_files", protocol.Files)
-    listed = Function("comparing.listed.listed", protocol.ListedRuns, looks=True)
+    listed = Function(
+        "comparing.listed.listed",
+        protocol.ListedRuns,
+        looks=True,
+        scalars=("asked", "sort", "scalars"),
+    )
     list_runs = Function("catalog.describe.list_runs", protocol.Listing, looks=True)
     look_into = Function("archives.looking.look", protocol.Contents, slow=True)
     lose = Function("copies.marks.lose", List[protocol.RunId])
@@ -146,10 +167,14 @@ class Functions:
     network = Function("machine.checkup.network", str)
     offer = Function("copies.offer.offer", protocol.Offer, looks=True)
     of_process = Function("comparing.ranking.of_process", protocol.RunId)
+    output_ends = Function("files.ends.output_ends", protocol.OutputEnds)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])
+    piece = Function("files.output.piece", protocol.OutputPiece)
     positions = Function("files.output.positions", Dict[protocol.RunId, protocol.Position])
-    points_of = Function("scalars.kept.points_of", Dict[protocol.RunId, Dict[str, protocol.Points]])
+    points_of = Function(
+        "scalars.kept.points_of", Dict[protocol.RunId, Dict[str, protocol.Points]], scalars=()
+    )
     probe = Function("probing.probe", protocol.ProbeForm, slow=True)
     purge_runs = Function("catalog.trash.purge", protocol.Changed, slow=True)
     python = Function("machine.upkeep.python", protocol.Python)
@@ -158,7 +183,9 @@ class Functions:
     restage = Function("staging.restage.restage", protocol.Made)
     restore_runs = Function("catalog.trash.restore", protocol.Changed)
     scalars_of = Function(
-        "comparing.listed.scalars_of", Dict[protocol.RunId, Dict[str, protocol.ScalarForm]]
+        "comparing.listed.scalars_of",
+        Dict[protocol.RunId, Dict[str, protocol.ScalarForm]],
+        scalars=(),
     )
     seals = Function("copies.cleaned.seals", Dict[protocol.RunId, str], slow=True)
     settle_copy = Function("copies.marks.settle", Dict[protocol.RunId, str])
@@ -206,6 +233,18 @@ def function_called(name: str) -> "Function[object]":
     if name not in TABLE:
         raise AgentError("the agent has no function %r" % name[:80])
     return TABLE[name]
+
+
+def tells_scalars(function: "Function[T]", args: Mapping[str, object]) -> bool:
+    """Whether a request asks for runs' scalars."""
+    asking = function.scalars
+    return asking is not None and (not asking or any(args.get(name) for name in asking))
+
+
+def has_expression(args: Mapping[str, object]) -> bool:
+    """Whether a request has a filter that may be about scalars."""
+    filters = args.get("filters")
+    return "expression" in args or (isinstance(filters, dict) and "expression" in filters)
 
 
 def looked(home: str, asked: Sequence[Mapping[str, object]]) -> Optional[str]:

@@ -7,11 +7,13 @@ of its type; all other keys are dropped.
 from __future__ import annotations
 
 import math
+import types
 from typing import (
     Any,
     Callable,
     Dict,
     List,
+    Optional,
     Type,
     TypeVar,
     Union,
@@ -58,10 +60,10 @@ def _made(form: object) -> Reader:
     if isinstance(form, type) and hasattr(form, "__total__"):
         return _of_mapping(form)
     origin, parts = get_origin(form), get_args(form)
-    if origin is Union:
+    if origin in (Union, getattr(types, "UnionType", Union)):  # `X | None`, of Python 3.10 on
         return _of_optional(_reader(next(part for part in parts if part is not type(None))))
     if origin is list:
-        return _of_list(_reader(parts[0]))
+        return _of_list(_reader(parts[0]), _ALL.get(parts[0]))
     if origin is dict:
         return _of_dict(_reader(parts[0]), _reader(parts[1]))
     if origin is tuple:
@@ -91,10 +93,15 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 64
 
 
+_LARGEST = 1 << 1000  # of whole numbers: a float has room for it
+
+
 def _is_figure(value: object) -> bool:
     if isinstance(value, str):
         return value in protocol.NOT_FINITE
-    return isinstance(value, (int, float)) and type(value) is not bool and math.isfinite(value)
+    if type(value) is int:
+        return abs(value) < _LARGEST
+    return type(value) is float and math.isfinite(value)
 
 
 def _is_seconds(value: object) -> bool:
@@ -115,6 +122,27 @@ _PLAIN: Dict[object, Reader] = {
     protocol.Count: _if(_is_count, "a count"),
     protocol.Seconds: _if(_is_seconds, "a time"),
     protocol.Figure: _if(_is_figure, "a number"),
+}
+
+
+def _are_figures(values: List[Any]) -> bool:
+    kinds = set(map(type, values))
+    if not kinds <= {int, float}:
+        return False
+    if int in kinds and not (min(values) > -_LARGEST and max(values) < _LARGEST):
+        return False
+    return all(map(math.isfinite, values))
+
+
+# Whether all items of a list are of the form, told at one go: a series has thousands. Where one
+# is not, or another spelling of it, they are read one by one.
+_ALL: Dict[object, Callable[[List[Any]], bool]] = {
+    str: lambda values: set(map(type, values)) <= {str},
+    int: lambda values: set(map(type, values)) <= {int},
+    protocol.Count: lambda values: (
+        set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 1 << 64
+    ),
+    protocol.Figure: _are_figures,
 }
 
 
@@ -157,10 +185,12 @@ def _of_optional(reader: Reader) -> Reader:
     return lambda value: None if value is None else reader(value)
 
 
-def _of_list(reader: Reader) -> Reader:
+def _of_list(reader: Reader, are_all: Optional[Callable[[List[Any]], bool]]) -> Reader:
     def checked(value: object) -> object:
         if not isinstance(value, list):
             raise Misread("is not a list")
+        if are_all is not None and are_all(value):
+            return value
         for at, item in enumerate(value):
             value[at] = _within(at, reader, item)
         return value

@@ -231,8 +231,8 @@ class Run(TypedDict):
     job: Optional[JobForm]  # which it is, where a scheduler runs it
 
 
-class ScalarForm(TypedDict):
-    """A scalar of a run: what of the numbers that it printed by one name is told.
+class ScalarFigures(TypedDict):
+    """What is told of the numbers that a run printed by one name.
 
     `last` was printed at `time` (microseconds since 1970) with `step`. `min`, `max` and `mean` are
     those of the finite ones, with the steps of the first two; None where there is none.
@@ -248,6 +248,13 @@ class ScalarForm(TypedDict):
     time: Count
     min_step: int
     max_step: int
+
+
+class ScalarForm(ScalarFigures, total=False):
+    """A scalar of a run. With `partial` some of its output was not read: there may be more numbers
+    than `count`, lower ones and higher ones."""
+
+    partial: bool
 
 
 class Points(TypedDict):
@@ -284,6 +291,18 @@ class Details(Run):
     confirmed: Optional[Confirmed]
     sourcecode_digest: Value
     host: Value
+
+
+class OutputEnds(TypedDict):
+    """The first and the last of what a run's last attempt has printed.
+
+    `left_out`: bytes that are between them; else all of it is in `first`. `bytes`: of all of it.
+    """
+
+    first: str
+    last: str
+    left_out: Count
+    bytes: Count
 
 
 class ColumnCell(TypedDict):
@@ -353,6 +372,18 @@ class GlancedRun(Run):
     said_at: Count
     scalars: Dict[str, ScalarForm]
     step: Optional[int]
+
+
+class OutputPiece(TypedDict):
+    """A piece of a run's output: what there is up to a position in that of an attempt.
+
+    `is_over`: the run has ended, and this is the end of it.
+    """
+
+    attempt: Count
+    position: Count
+    text: str
+    is_over: bool
 
 
 class Attempt(TypedDict):
@@ -705,6 +736,12 @@ SHARED = "GUILD_SHARED"
 # The id of the job in which a run is, or which it is: what it needs of its host that has seen to.
 IN_JOB = "GUILD_JOB"
 IN_JOB_OF = "GUILD_JOB_OF"  # the run that is this job
+# The attributes that a run has of guild's own.
+RESERVED = {
+    "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
+    "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
+    "ended_by", "resources", "staged", "started", "stopped", "tags", "user", "vcs_commit",
+}  # fmt: skip
 # What of its host a run has had for itself: an attribute of ours.
 RESOURCES = "resources"
 

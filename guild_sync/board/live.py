@@ -25,10 +25,14 @@ def show(rounds: Rounds) -> None:
         redirect_stdout=False,
         redirect_stderr=False,
     ) as live:
+        begun = False
         while True:
             count, remotes = rounds.remotes()
             fitting = _fitting(page.lines(remotes, time.time()), console.size.height)
             live.update(Text.from_ansi("\n".join(fitting), no_wrap=True), refresh=True)
+            if not begun:
+                rounds.begin()
+                begun = True
             rounds.await_change(count, _TICK)
 
 

@@ -71,7 +71,7 @@ def run_row(state: RemoteState, run: GlancedRun, now: float) -> tuple[str, ...]:
     label = "" if run["label"] is None else str(run["label"])
     return (
         clean(f"{state.name}:{run['id'][:8]}"),
-        runs.operation(run)[:_LONGEST_NAME],
+        clean(_operation(run)),
         clean(label[:_LONGEST_LABEL]),
         _status(state, run, now),
         _age(run, now - state.clock),
@@ -111,6 +111,12 @@ def age(seconds: float) -> str:
         if count or parts:
             parts.append(f"{count}{unit}" if count else "")
     return "".join(parts[:2]) or "0s"
+
+
+def _operation(run: GlancedRun) -> str:
+    """An operation's name; that of its package, a digest most often, would only take room."""
+    model, name = run["opref"]["model"], run["opref"]["name"]
+    return (f"{model}:{name}" if model else name)[:_LONGEST_NAME]
 
 
 def _state(state: RemoteState, now: float) -> str:
@@ -168,10 +174,8 @@ def _age(run: GlancedRun, now: float) -> str:
 
 
 def _scalars(run: GlancedRun) -> str:
-    found = [*run["scalars"].items()][:_SCALARS]
-    return clean(
-        "  ".join(f"{name[:_LONGEST_NAME]}={number(one['last']):.4g}" for name, one in found)
-    )
+    found = [(name[:_LONGEST_NAME], number(one["last"])) for name, one in run["scalars"].items()]
+    return clean("  ".join(f"{name}={last:.4g}" for name, last in found[:_SCALARS]))
 
 
 def _order(one: BoardRun) -> tuple[int, int, str, str]:

@@ -17,7 +17,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
 from guild_sync.transport.background import begun, with_files
 
-ANSWER_SECONDS = 30.0  # for an answer of a remote whose keys do not say how long
+ANSWER_SECONDS = 30  # for an answer of a remote whose keys do not say how long
 LEAST_OF_CLUSTER = 30.0  # seconds between two questions, each of which has its scheduler asked
 _STAYS = 50.0  # seconds between questions for which an agent stays there
 

@@ -48,9 +48,8 @@ def show(names: Sequence[str], how: Shown) -> int:
     if how.once or how.as_json or not _is_terminal():
         return _once(rounds, how)
     with _signals_told():
-        # What is known here first: whatever the remotes do, there is something to be seen at once.
+        # What is known here is seen before any remote is asked: many connections take their time.
         rounds.remember(LocalHost(str(guild_home())))
-        rounds.begin()
         try:
             _shown(rounds, how.plain)
         except KeyboardInterrupt:
@@ -61,7 +60,9 @@ def show(names: Sequence[str], how: Shown) -> int:
 
 
 def _shown(rounds: Rounds, plain: bool) -> None:
-    if not plain and sys.stdin.isatty() and find_spec("textual") is not None:
+    # Textual draws on stderr.
+    are_terminals = sys.stdin.isatty() and sys.stderr.isatty()
+    if not plain and are_terminals and find_spec("textual") is not None:
         from guild_sync.board.app import FleetApp
 
         FleetApp(rounds).run_until_left()

@@ -41,6 +41,8 @@ LONG_NAMES = {
     "-min": "--min",
     "-max": "--max",
     "--simplified": "--simple",
+    "--trials": "--max-trials",
+    "--dir": "--path",
 }
 Unknown = Mapping[str, Sequence[str]]  # a name that no run has -> those like it
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
@@ -56,8 +58,8 @@ _REPEATED = (
     ("--digest", "digest"),
 )
 
-# These, and two of FILE_OPTIONS.
-_SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include"}
+# These, two of FILE_OPTIONS, and one of `guild run`.
+_SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include", "--dep"}
 
 # What the line `[filters]` in a usage stands for, that of every command that chooses runs.
 FILTER_OPTIONS = """\

@@ -3,6 +3,7 @@
 Usage:
   guild export [options] FILE [RUN]...
   guild runs export [options] FILE [RUN]...
+  guild export [options] --tensorboard DIR [RUN]...
 
 FILE is a .zip, .tar or .tar.zst by its name, and else a folder. RUN is an index (1 is the
 latest), a range 1:5, a run id or the beginning of one. Without RUN, all runs are meant, or
@@ -15,6 +16,9 @@ An archive that is there gets the runs that it does not have yet; those that it 
 as they are there. It is there whole, or as it was: killed at any moment, an export leaves
 nothing half. A run that is running is exported as it is at that moment, and a line says so.
 
+With --tensorboard DIR the runs' scalars are written for TensorBoard, and nothing else: a folder
+in DIR for each run, which 'tensorboard --logdir DIR' shows. See docs/plots.md.
+
 A link goes as a link. What it leads to goes in its place with --copy-resources: a copy for each
 run that has it.
 
@@ -23,6 +27,9 @@ Options:
                     that is not over stays, and is not exported.
   -r, --copy-resources
                     Put in what links lead to, and not the links.
+  --tensorboard DIR
+                    Write event files of TensorBoard into DIR: of runs that it has already,
+                    where something has changed.
   --json            Do not ask, and print as JSON what became of each run.
   -y, --yes         Do not ask.
   --help            Show this help and exit.
@@ -41,7 +48,8 @@ from guild_sync.cli import arguments, choosing
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import Chosen, Intent
 from guild_sync.config import remotes
-from guild_sync.errors import Exit, GuildError, RunNotFound
+from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
+from guild_sync.hosts.choose import host
 from guild_sync.output import console, records, terminal
 from guild_sync.output.console import say
 from guild_sync.output.formats import counted, size
@@ -50,6 +58,8 @@ from guild_sync.transfer.room import Room
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
+    if (folder := args.text("--tensorboard")) is not None:
+        return _for_tensorboard(args, folder)
     file = args.word("FILE")
     move = args.is_set("--move")
     shown = terminal.clean(file)
@@ -104,6 +114,33 @@ def main(argv: Sequence[str]) -> int:
         how_much = f" ({size(found['bytes'])})" if found["done"] else ""
         say(f"{verb} {counted(len(found['done']))} to {shown}{how_much}")
     return Exit.ERROR if found["refused"] else Exit.OK
+
+
+def _for_tensorboard(args: Arguments, folder: str) -> int:
+    """Write the event files of runs, which are all of the words of this command line."""
+    from guild_sync.eventfiles import folders
+
+    if args.is_set("--move") or args.is_set("--copy-resources"):
+        raise UsageError("--tensorboard excludes --move and --copy-resources")
+    here = host(None)
+    filters = arguments.filters_for(args, here, changes=False)
+    specs = [*filter(None, [args.text("FILE")]), *args.texts("RUN")]
+    runs = here.compared(specs, None, filters)["runs"]
+    found = folders.write_all(runs, here.points_of, Path(folder))
+    if args.is_set("--json"):
+        record: records.EventFilesRecord = {
+            "folder": folder,
+            "done": found.done,
+            "unchanged": found.unchanged,
+            "without": found.without,
+        }
+        print(json.dumps(record))
+        return Exit.OK
+    as_it_was = f", {len(found.unchanged)} as before" if found.unchanged else ""
+    say(f"Wrote {counted(len(found.done))} to {terminal.clean(folder)}{as_it_was}")
+    if found.without:
+        say(f"{counted(len(found.without))} without scalars: nothing to write")
+    return Exit.OK
 
 
 def _of_a_remote(args: Arguments) -> RunNotFound | None:

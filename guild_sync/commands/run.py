@@ -38,8 +38,10 @@ Options:
                       'any', the run goes to the freest that has what it needs, and the
                       trials of a batch are dealt out as places get free: see below.
   -n, --no-wait       Do not wait for the run to end.
-  --background        The same.
+  -b, --background    The same.
   --stage             Make the run without starting it.
+  --stage-trials      Of a batch make the trials, each a staged run by itself, and no run of
+                      the batch.
   --start RUN         Start a staged run.
   --restart RUN       Start a run that ended again, in its place: with its operation, its
                       source code, and its flags unless a FLAG changes them. What an
@@ -57,6 +59,10 @@ Options:
   -l, --label TEXT    Label the run with TEXT instead of its flags.
   -t, --tag TAG       Tag the run; may be given several times.
   -c, --comment TEXT  Comment on the run.
+  --run-id ID         Give the run this id, 32 hex digits, which none has yet, here or there.
+  -D, --dep PATH      Give the run, and the steps of a pipeline, this file or folder, too; may
+                      be given several times. Here it is linked to, a remote is sent it, an
+                      archive is unpacked. It is of here: PATH is relative to this folder.
   -d, --run-dir DIR   Run in DIR, which is new, empty, or that of an earlier run so made.
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
@@ -76,7 +82,7 @@ Options:
   --wait-free         Where what the run needs is not free, wait for it, in the order in which
                       runs come. On one host it waits there by itself, pending, until it can
                       start; 'guild stop' ends that. With several remotes this command waits.
-  --max-trials N      Of a batch's trials run N, drawn at random; the same --random-seed
+  -m, --max-trials N  Of a batch's trials run N, drawn at random; the same --random-seed
                       draws the same. Without it all are run.
   --fail-on-trial-error
                       End the batch with the first trial that fails.
@@ -88,6 +94,7 @@ Options:
                       expression fits.
   --time-limit TIME   End an attempt that takes longer, as 'guild stop' does. It is not tried
                       again unless --retry-on says so.
+  --stop-after N      The same, in minutes: --stop-after 90 is --time-limit 90m.
   --stall TIME        End one that prints nothing and uses no CPU for so long, with all that
                       it has started; it is tried again, with --retry-on only where that
                       fits ('...|stalled for'). 0 is no limit, here as above.
@@ -99,10 +106,19 @@ Options:
                       counts more than 'job' of guild.yml and of the remote; KEY= asks for
                       nothing of the kind. There --gpus, --cpus and --memory ask the
                       scheduler, too, and --wait-free changes nothing: a job waits anyway.
-  --force-flags       Take flags and values that the operation does not define.
+  -f, --force-flags   Take flags and values that the operation does not define.
   --no-track          Do not have 'guild sync' bring the run home from its remote, nor bring
                       it when it was waited for. The same as 'track: no' of the remote.
-  --print-cmd         Show the command that would run, and run nothing.
+  -q, --quiet         Do not show what the run prints; 'guild cat --output' does so later.
+  -h, --help-op       Show what OPERATION does and its flags, and run nothing; so with those
+                      below. Without an OPERATION -h shows this help.
+  --print-cmd         Show the command that would run.
+  --print-env         Show the variables that guild, guild.yml and --env would give it, but
+                      for those of env-secrets.
+  --print-trials      Show the trials of a batch, with their flags.
+  --test-flags        Show all that is known of the operation's flags, as guild.yml says it.
+  --test-sourcecode   Show which files are its source code, and which are not.
+  --keep-batch        Keep the run of a batch, which is done anyway: 'guild runs -a' lists it.
   --keep-run          Keep the run, though 'delete-on-success' of its operation says otherwise.
   -y, --yes           Do not ask.
   --help              Show this help and exit.
@@ -116,7 +132,7 @@ Examples:
 
 from __future__ import annotations
 
-import shlex
+import os
 import sys
 from collections.abc import Sequence
 
@@ -133,12 +149,14 @@ from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import needs_here, plan
 from guild_sync.runs.resolve import Request
 from guild_sync.runs.watch import exit_status, watch
-from guild_sync.starting.asked import request_of
+from guild_sync.starting.asked import MAKERS, OF_LAUNCH, OF_OPERATION, request_of
 
 
 def main(argv: Sequence[str]) -> int:
-    args = parse(__doc__ or "", argv)
+    args = _parsed(argv)
     request = request_of(args)
+    if any(map(args.is_set, OF_OPERATION)):
+        return _show_operation(request, args)
     if args.text("--remote") is None:
         return _run_on(_able(host(None), request), request, args)
     from guild_sync.starting import several  # a run here has no use for it
@@ -159,6 +177,30 @@ def main(argv: Sequence[str]) -> int:
         except NotFree as e:  # another was faster
             console.warn(NotFree(e.message))
     raise AssertionError("freest ends by an error")
+
+
+def _parsed(argv: Sequence[str]) -> Arguments:
+    """What the command line gives. Raises UsageError, which names what is there in its place."""
+    usage = __doc__ or ""
+    try:
+        args = parse(usage, argv)
+    except UsageError as e:
+        from guild_sync.starting import left_out  # what Guild AI has beside that
+
+        raise left_out.error_of(argv) or e from None
+    is_about = args.text("OPERATION") is not None or any(map(args.is_set, MAKERS))
+    if not is_about and "-h" in argv:
+        parse(usage, ["run", "--help"])
+    return args
+
+
+def _show_operation(request: Request, args: Arguments) -> int:
+    from guild_sync.cli import several
+    from guild_sync.starting import shown
+
+    names = several.names(args)
+    shown.of_operation(request, host(names[0] if names else args.text("--remote")), args)
+    return Exit.OK
 
 
 def _able(target: Host, request: Request) -> Host:
@@ -182,36 +224,38 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     needs = None if is_cluster else prepared.job.get("needs")
     if args.is_set("--wait-free") and not (needs or is_cluster or prepared.operation.gpus):
         raise UsageError("--wait-free belongs to --gpus, --cpus or --memory")
-    if args.is_set("--stage") and prepared.is_builtin:
+    if prepared.is_builtin and (args.is_set("--stage") or args.is_set("--stage-trials")):
         raise UsageError(f"{prepared.name} cannot be staged: who would start it?")
     if _is_only_shown(prepared, target, args):
         return Exit.OK
     if args.is_set("--needed") and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
+    is_staged = args.is_set("--stage") or args.is_set("--stage-trials")
     if not args.is_set("--yes"):
         from guild_sync.starting import question
 
-        if not question.confirmed(prepared, on(target), bool(args.is_set("--stage")), target):
+        if not question.confirmed(prepared, on(target), is_staged, target):
             return Exit.OK
     wait = not (args.is_set("--no-wait") or args.is_set("--background"))
     is_interim = prepared.is_deleted_on_success and not args.is_set("--keep-run")
-    if is_interim and (args.is_set("--stage") or not wait):
+    if is_interim and (is_staged or not wait):
         console.complain(
             f"warning: {terminal.clean(prepared.name)}: the run is kept: delete-on-success is for "
             "runs that are waited for",
             "yellow",
         )
-    if needs and not args.is_set("--stage"):
+    if needs and not is_staged:
         from guild_sync.fleet.freest import refuse_if_taken
 
         refuse_if_taken(target, needs, wait_free)  # before anything is sent there
     track = target.track and not args.is_set("--no-track")
-    if args.is_set("--stage"):
-        return _stage(prepared, target, track)
+    if is_staged:
+        return _stage(prepared, target, track, args)
+    is_quiet = args.is_set("--quiet")
     if isinstance(target, LocalHost) and wait:
-        code: int | None = _here(prepared, target, wait_free)
+        code: int | None = _here(prepared, target, wait_free, is_quiet)
     else:
-        code = _detached(prepared, target, wait, track, wait_free)
+        code = _detached(prepared, target, wait, track, wait_free, is_quiet)
     if is_interim and wait and code == 0:
         _delete_interim(prepared, target)
     elif track and wait and code is not None:
@@ -222,13 +266,14 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
 
 
 def _is_only_shown(prepared: Launch, target: Host, args: Arguments) -> bool:
-    """Say what may be amiss, and print the commands that would run, if that is all."""
+    """Say what may be amiss, and show what would run, if that is all."""
     for warning in prepared.warnings:
         console.complain(f"warning: {warning}", "yellow")
-    if not args.is_set("--print-cmd"):
+    if not any(map(args.is_set, OF_LAUNCH)):
         return False
-    for words in start.child_commands(prepared, target):
-        print(terminal.clean(shlex.join(words)))
+    from guild_sync.starting import shown  # most runs are made
+
+    shown.of_launch(prepared, target, args)
     return True
 
 
@@ -244,7 +289,12 @@ def _is_there(prepared: Launch, target: Host) -> bool:
     return True
 
 
-def _stage(prepared: Launch, target: Host, track: bool) -> int:
+def _stage(prepared: Launch, target: Host, track: bool, args: Arguments) -> int:
+    if args.is_set("--stage-trials"):
+        from guild_sync.starting import trials
+
+        trials.stage(prepared, target, track, args.is_set("--needed"))
+        return Exit.OK
     start.stage(prepared, target, say, track)
     say(f"{terminal.clean(prepared.name)} staged{on(target)} as {prepared.run_id}")
     say(f"To start the operation, use 'guild run{option(target.name)} --start {prepared.run_id}'")
@@ -252,7 +302,7 @@ def _stage(prepared: Launch, target: Host, track: bool) -> int:
 
 
 def _detached(
-    prepared: Launch, target: Host, wait: bool, track: bool, wait_free: bool
+    prepared: Launch, target: Host, wait: bool, track: bool, wait_free: bool, is_quiet: bool
 ) -> int | None:
     """Guild's exit status; None where the user has stopped waiting."""
     if wait:
@@ -267,7 +317,8 @@ def _detached(
         job = f" as job {terminal.clean(begun['job'])}" if begun["job"] else ""
         say(f"{prepared.run_id} is running{on(target)}{job}")
     if wait:
-        run = watch(target, prepared.run_id, state, is_queued=bool(begun["job"]))
+        show = _nothing if is_quiet else console.to_stdout
+        run = watch(target, prepared.run_id, state, is_queued=bool(begun["job"]), show=show)
         return exit_status(run["exit_status"]) if run else None
     if prepared.run_dir is not None:
         say(f"Its directory is {prepared.run_dir}")
@@ -276,6 +327,10 @@ def _detached(
     if track and sys.stdout.isatty():
         say("'guild sync' brings it home, while it runs and when it has ended")
     return Exit.OK
+
+
+def _nothing(data: bytes) -> None:
+    """Show nothing of a run's output."""
 
 
 def _waiting(begun: Started, target: Host) -> str:
@@ -298,8 +353,10 @@ def _delete_interim(prepared: Launch, target: Host) -> None:
         console.complain(f"it was not deleted: {why}")
 
 
-def _here(prepared: Launch, here: LocalHost, wait_free: bool) -> int:
+def _here(prepared: Launch, here: LocalHost, wait_free: bool, is_quiet: bool) -> int:
     if prepared.run_dir is not None:
         say(f"Running in {prepared.run_dir}, which no listing shows")
-    code = start.run_local(prepared, here, sys.stdout.fileno(), say, wait_free)
-    return exit_status(code)
+    if not is_quiet:
+        return exit_status(start.run_local(prepared, here, sys.stdout.fileno(), say, wait_free))
+    with open(os.devnull, "wb") as nowhere:
+        return exit_status(start.run_local(prepared, here, nowhere.fileno(), say, wait_free))

@@ -14,9 +14,9 @@ what is not a number (nan). 'guild runs --help' has more of COL.
     guild run --restart $(guild select --error)
 
 Options:
-  -a, --all          Show all runs, not only the first.
+  -A, --all          Show all runs, not only the first.
   -s, --short-id     Show the first 8 digits of the id.
-  --attr NAME        Show this attribute, flag or scalar instead.
+  -a, --attr NAME    Show this attribute, flag or scalar instead.
   -p, --path         Show the run's directory instead.
   --min COL          The run with the lowest COL first.
   --max COL          The run with the highest COL first.

@@ -14,6 +14,8 @@ Options:
                   Show this remote alone, or several: gpu1,gpu2, or a group of the config file.
   --stale AGE     End with 2 if a run that is not over has not been confirmed for longer
                   than AGE, such as 2h, 30m or 1d. The first line is for Nagios then.
+  -w, --watch     Ask the remotes, too, and show them and their runs again and again:
+                  'guild fleet', which see.
   --metrics FILE  Write it to FILE for Prometheus' node_exporter, and show nothing.
   --json          Show it as JSON. Times are seconds since 1970.
   --help          Show this help and exit.
@@ -28,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from guild_sync.cli import arguments
+from guild_sync.cli.arguments import Arguments
 from guild_sync.config import remotes as configured
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit, UsageError
@@ -49,6 +52,8 @@ _HEADINGS = ("REMOTE", "STATE", "RUNS", "LAST SUCCESS", "NEXT TRY")
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     limit = _age(args.text("--stale"))
+    if args.is_set("--watch"):
+        return _watched(args)
     now = time.time()
     names = [name for name in configured.usable()[0] if name != configured.SANDBOX]
     found = standings.standings(LocalHost(str(guild_home())), names)
@@ -65,6 +70,15 @@ def main(argv: Sequence[str]) -> int:
         for line in _page(found):
             print(line)
     return CRITICAL if stale else Exit.OK
+
+
+def _watched(args: Arguments) -> int:
+    """Show the remotes again and again; the exit status."""
+    if args.is_set("--json") or args.text("--stale") or args.text("--metrics"):
+        raise UsageError("--watch excludes --json, --stale and --metrics")
+    from guild_sync.board.showing import Shown, show  # what is shown once needs none of it
+
+    return show(naming.names(args.text("--remote") or "all"), Shown())
 
 
 def _of(found: Sequence[Standing], meant: str) -> list[Standing]:

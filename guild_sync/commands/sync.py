@@ -52,12 +52,17 @@ Options:
                       that is 'log/sync.log' in the guild home. Older ones are kept beside
                       it: FILE.1, up to FILE.5.
   --metrics FILE      Write to FILE, for Prometheus' node_exporter, how remotes stand then.
+  --report DIR        Write pages that show the runs and the remotes in a browser into DIR, as
+                      'guild report' does: only what has changed. With --watch, each time.
   --syslog            Write it to the system's log, too.
   --crontab           Print the line to put into your crontab, and do nothing else.
+  --systemd           Write a service and a timer for your own systemd, which call this guild
+                      every five minutes, say how they are begun, and do nothing else.
   --help              Show this help and exit.
 
 Exit status: 0 if all went well, 1 for an error that you can mend, 3 if a remote could
-not be reached, 4 if a run was not copied whole. The highest of them counts.
+not be reached, 4 if a run was not copied whole. The highest of them counts. Metrics and a report
+that cannot be written are an error, and are no reason not to sync.
 
 [files]
 
@@ -96,10 +101,12 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     here = LocalHost(str(guild_home()))
     if args.is_set("--crontab"):
-        from guild_sync.sync import crontab
+        from guild_sync.sync import schedules
 
-        print(crontab.line())
+        print(schedules.line())
         return Exit.OK
+    if args.is_set("--systemd"):
+        return _write_units()
     if args.is_set("--restore"):
         return _restore(here, args.texts("RUN"))
     for other in ("--plan", "--watch"):
@@ -139,6 +146,18 @@ def main(argv: Sequence[str]) -> int:
     return status
 
 
+def _write_units() -> int:
+    from guild_sync.sync import schedules
+
+    for path in schedules.write_units():
+        console.say(f"Wrote {terminal.clean(str(path))}")
+    console.say("To begin:")
+    console.say("  systemctl --user daemon-reload")
+    console.say("  systemctl --user enable --now guild-sync.timer")
+    console.say("  loginctl enable-linger    # to sync while you are not logged in, too")
+    return Exit.OK
+
+
 def _failure(status: int, outcomes: Sequence[Outcome]) -> str:
     """What the heartbeat is told, empty where all is well.
 
@@ -152,7 +171,9 @@ def _failure(status: int, outcomes: Sequence[Outcome]) -> str:
     ]
     if not status and not bad:
         return ""
-    return f"exit status {status}: {', '.join(bad) or 'a hook, the metrics, or a clean'}"
+    return (
+        f"exit status {status}: {', '.join(bad) or 'a hook, the metrics, the report, or a clean'}"
+    )
 
 
 def _sync(
@@ -168,6 +189,8 @@ def _sync(
     statuses = [_deliver(visit.here, report), *(outcome.exit for outcome in outcomes)]
     if path := args.text("--metrics"):
         statuses.append(_write_metrics(visit.here, Path(path), report))
+    if path := args.text("--report"):
+        statuses.append(_write_pages(visit.here, Path(path), report))
     if args.is_set("--cron") and config_mentions(b"clean"):
         from guild_sync.monitoring import cleaning
 
@@ -191,6 +214,17 @@ def _write_metrics(here: LocalHost, path: Path, report: Report) -> Exit:
         metrics.write(path, standings.standings(here, ()), time.time())
     except OSError as e:
         report.warn(GuildError(f"cannot write the metrics {path}: {e.strerror}"))
+        return Exit.ERROR
+    return Exit.OK
+
+
+def _write_pages(here: LocalHost, top: Path, report: Report) -> Exit:
+    from guild_sync.reports import writing  # most syncs write none
+
+    try:
+        writing.write(here, top, writing.remotes(), on_wait=report.mutter)
+    except GuildError as e:
+        report.warn(e)
         return Exit.ERROR
     return Exit.OK
 
@@ -223,6 +257,8 @@ def _watch(
         report.outcomes(outcomes, values)
         if path := args.text("--metrics"):
             _write_metrics(visit.here, Path(path), report)
+        if path := args.text("--report"):
+            _write_pages(visit.here, Path(path), report)
 
     outcomes = rounds.watch(
         visit, args.texts("RUN"), filters, jobs, seconds, args.is_set("--until-done"), on_round

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from guild_sync.agent.protocol import SPECIFIER, Value
+from guild_sync.agent.protocol import RESERVED, SPECIFIER, Value
 from guild_sync.agent.store import attrs
 from guild_sync.config.faults import Place, yes_or_no
 from guild_sync.config.texts import gpus_of, is_one_line, size, why_no_pattern
@@ -34,18 +34,6 @@ FOREIGN = ("optimizers", "plugins", "publish", "notebook", "tensorboard")
 _YES_OR_NO = (
     "stoppable", "delete-on-success", "pip-freeze", "handle-keyboard-interrupt",
 )  # fmt: skip
-# The attributes that a run has of guild's own.
-RESERVED = {
-    "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
-    "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
-    "ended_by", "resources", "staged", "started", "stopped", "tags", "user", "vcs_commit",
-}  # fmt: skip
-# What stands for the obvious in a pattern of an output scalar.
-_PLACEHOLDERS = {
-    r"\key": r"[^ \t]+",
-    r"\value": r"[0-9.eE+-]+",
-    r"\step": r"[0-9]+",
-}
 _MOST_VALUES = 10_000  # in a value that is kept
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -263,11 +251,7 @@ def _check_kept(key: str, value: Yaml, place: Place) -> None:
     elif key == "compare":
         _texts(value, place)
     else:
-        for pattern in _patterns(value, place):
-            try:
-                re.compile(_filled(pattern))
-            except (re.error, RecursionError, OverflowError) as e:
-                place.warn(f"{pattern!r} is no regular expression: {e}")
+        _check_patterns(key, value, place)
 
 
 def _check_objective(value: Yaml, place: Place) -> None:
@@ -280,21 +264,18 @@ def _check_objective(value: Yaml, place: Place) -> None:
         place.must_be("a scalar's name, or 'minimize: NAME' or 'maximize: NAME'")
 
 
-def _patterns(value: Yaml, place: Place) -> Iterator[str]:
-    """The patterns of `output-scalars`: a text, a mapping of names to them, a list, or `no`."""
-    if value is None or isinstance(value, bool):
+def _check_patterns(key: str, value: Yaml, place: Place) -> None:
+    """Tell what of `output-scalars` or `output-attrs` is passed over when a run is made."""
+    from guild_sync.agent.scalars import patterns  # few operations have any
+
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        place.must_be(patterns.FORMS)
         return
-    for item in value if isinstance(value, list) else [value]:
-        for pattern in item.values() if isinstance(item, dict) else [item]:
-            if isinstance(pattern, list):
-                yield from (text for text in pattern if isinstance(text, str))
-            elif isinstance(pattern, str):
-                yield pattern
-            elif pattern is not None:
-                place.must_be("a pattern, a mapping of names to patterns, a list, or no")
-
-
-def _filled(pattern: str) -> str:
-    for name, meaning in _PLACEHOLDERS.items():
-        pattern = pattern.replace(name, meaning)
-    return pattern
+    of_scalars = key == "output-scalars"
+    given = _plain(value, Place())
+    asked = patterns.scalars_asked(given) if of_scalars else patterns.attributes_asked(given)
+    for fault in asked.faults:
+        place.warn(fault)
+    for name in () if of_scalars else patterns.names_of(asked):
+        if name in RESERVED:
+            place.warn(f"{name} is passed over: it is guild's own")

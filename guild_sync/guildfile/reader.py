@@ -103,6 +103,7 @@ class _Reader:
             faults=tuple(self.file.faults),
             scripts=tuple(self._scripts(operations)),
             default_model=defaults[0] if defaults else None,
+            models={e.name: _text(e.data.get("description")) for e in found if e.kind == "model"},
         )
         if not any(operation.steps for operation in operations):
             return project
@@ -273,6 +274,10 @@ def _with_those_of(package: Spot, operation: Operation) -> Operation:
         faults=(*package.faults, *operation.faults),
         warnings=(*package.warnings, *operation.warnings),
     )
+
+
+def _text(value: Yaml) -> str:
+    return "" if value is None else str(value)
 
 
 def _full_name(name: str, model: str) -> str:

@@ -161,6 +161,12 @@ class AgentClient(ABC):
     def glanced(self, ids: Sequence[RunId]) -> list[protocol.GlancedRun]:
         return self.ask(Functions.glanced, ids=list(ids))
 
+    def piece(self, run_id: RunId, attempt: int = 0, position: int = 0) -> protocol.OutputPiece:
+        return self.ask(Functions.piece, run_id=run_id, attempt=attempt, position=position)
+
+    def output_ends(self, run_id: RunId, first: int, last: int) -> protocol.OutputEnds:
+        return self.ask(Functions.output_ends, run_id=run_id, first=first, last=last)
+
     def unknown_names(self, expression: Value, deleted: bool = False) -> dict[str, list[str]]:
         return self.ask(Functions.unknown_names, expression=expression, deleted=deleted)
 
@@ -269,6 +275,9 @@ class AgentClient(ABC):
 
     def probe(self, scheduler: protocol.SchedulerForm) -> protocol.ProbeForm:
         return self.ask(Functions.probe, scheduler=scheduler)
+
+    def ending(self, run_id: RunId, most: int) -> str:
+        return self.ask(Functions.ending, run_id=run_id, most=most)
 
     def positions(self, ids: Sequence[RunId]) -> dict[RunId, protocol.Position]:
         return self.ask(Functions.positions, ids=list(ids))

@@ -28,6 +28,10 @@ class LocalHost(Host):
         with agent_errors(), self._pointing_elsewhere():
             if function.looks:
                 note_scheduler(None, calls.looked(self.home, [args]))
+            if calls.tells_scalars(function, args) or calls.has_expression(args):
+                from guild_sync.eventfiles import noting
+
+                noting.note_for(self.home, function, args)
             return self.answered(calls.call(self.home, function, args))
 
     def answered(self, answer: T) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from guild_sync.agent.protocol import Free, GlancedRun, Run, ScalarForm, Value
+from guild_sync.agent.protocol import ComparedRun, Free, GlancedRun, Run, ScalarForm, Value
 
 
 class Check(TypedDict):
@@ -93,6 +93,14 @@ class OperationRecord(TypedDict):
     faults: list[str]
 
 
+class ModelRecord(TypedDict):
+    """A model of the project, with the names of its operations: `guild models`."""
+
+    name: str
+    description: str
+    operations: list[str]
+
+
 class OpenRun(TypedDict):
     """A run that is not over, and when its remote last gave its word for it."""
 
@@ -111,6 +119,40 @@ class RunRecord(Run, total=False):
     scalars: Mapping[str, ScalarForm]
     columns: Mapping[str, Value]
     on_remote: str
+
+
+class ComparedColumnRecord(TypedDict):
+    """A column of runs beside each other. `kind`: run, asked, compare, flag or scalar."""
+
+    heading: str
+    kind: str
+
+
+class ComparedRunRecord(ComparedRun):
+    """A run beside others. `values`: what it has in each column; `rank`: 1 for the best.
+
+    `on_remote` is None for a run here, `index` where runs were asked for by their names.
+    """
+
+    on_remote: str | None
+    index: int | None
+    rank: int | None
+    values: Mapping[str, Value]
+
+
+class ComparisonRecord(TypedDict):
+    """Runs beside each other: `guild compare`.
+
+    `objective` is a scalar, behind a `-` where it is to be greatest.
+    `sorted` is the heading of the column that the runs are sorted by, None: the newest are first.
+    """
+
+    columns: list[ComparedColumnRecord]
+    objective: str | None
+    sorted: str | None
+    descending: bool
+    runs: list[ComparedRunRecord]
+    total: int
 
 
 class StandingRecord(TypedDict):
@@ -195,6 +237,16 @@ class PlanRecord(TypedDict):
     fits: bool
 
 
+class ReportRecord(TypedDict):
+    """A report that is written: its first page, and how many pages were written and removed."""
+
+    page: str
+    runs: int
+    written: int
+    removed: int
+    bytes: int
+
+
 class ExportRecord(TypedDict):
     """What became of runs: `guild export`. `there`: they were in the archive already."""
 
@@ -205,6 +257,15 @@ class ExportRecord(TypedDict):
     running: Mapping[str, str]
     inputs: Mapping[str, int]
     bytes: int
+
+
+class EventFilesRecord(TypedDict):
+    """What became of runs: `guild export --tensorboard`. `without`: those that have no scalars."""
+
+    folder: str
+    done: Sequence[str]
+    unchanged: Sequence[str]
+    without: Sequence[str]
 
 
 class ImportRecord(TypedDict):

@@ -11,7 +11,8 @@ _SURROGATE = "[\ud800-\udfff]"  # a byte that was not UTF-8
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 
 _STYLES = {
-    "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
+    "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35",
+    "cyan": "36",
 }  # fmt: skip
 
 

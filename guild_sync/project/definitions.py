@@ -247,6 +247,7 @@ class Project:
     faults: tuple[str, ...] = ()  # of entries that offer no operation for it
     default_model: str | None = None  # the one that says so
     scripts: tuple[Operation, ...] = ()  # that are steps, without an operation that runs them
+    models: Mapping[str, str] = field(default_factory=dict)  # what is said of each, by its name
 
     @property
     def warnings(self) -> tuple[str, ...]:

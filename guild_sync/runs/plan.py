@@ -30,7 +30,7 @@ from guild_sync.runs.resolve import (
     resolve,
     secrets_given,
 )
-from guild_sync.runs.sent import with_configs
+from guild_sync.runs.sent import with_configs, with_given
 
 
 def plan(request: Request, host: Host) -> Launch:
@@ -40,6 +40,13 @@ def plan(request: Request, host: Host) -> Launch:
     """
     meant = resolve(request, host)
     asked = request
+    if request.files:
+        if meant.project is None:
+            name = clean(meant.operation.full_name)
+            raise UsageError(f"--dep is for operations of the project here, and {name} is none")
+        folder, is_here = meant.project.folder, host.name is None
+        operation = with_given(meant.operation, request.files, folder, is_here)
+        meant = replace(meant, operation=operation)
     if host.name is not None:
         meant = replace(meant, operation=with_folder(meant.operation, None))
     if request.gpus is not None or request.needs:
@@ -59,6 +66,8 @@ def plan(request: Request, host: Host) -> Launch:
     job = _job(meant, given, values, seed, request, is_as_it_was)
     secrets = secrets_given(meant, host)
     launch = launch_of(meant, given, values, seed, job, request.notes, request.run_dir, secrets)
+    if request.run_id is not None:
+        launch = replace(launch, run_id=request.run_id)
     return launch if host.scheduler is None else _of_scheduler(launch, host, host.scheduler)
 
 

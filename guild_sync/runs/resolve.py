@@ -56,6 +56,8 @@ class Request:
     is_staged: bool = False
     gpus: str | None = None  # the devices that the run sees; None: those that it would see
     run_dir: Path | None = None
+    run_id: str | None = None  # of the new run; None: any
+    files: Sequence[Path] = ()  # what it is given beside what its operation requires
     env: Mapping[str, str] = field(default_factory=dict)  # variables of this run
     supervision: SupervisionGiven = field(default_factory=SupervisionGiven)
     needs: NeedsGiven = field(default_factory=NeedsGiven)
@@ -85,10 +87,27 @@ class Meant:
 
 def resolve(request: Request, host: Host) -> Meant:
     """What is meant. Raises GuildError where there is no such operation, or run on the host."""
+    if request.run_id is not None:
+        _refuse_if_there(request.run_id, host)
     meant = _meant(request, host)
     if host.name is None and meant.project is not None:
         return replace(meant, operation=with_links(meant.operation, meant.project.folder))
     return meant
+
+
+def _refuse_if_there(run_id: str, host: Host) -> None:
+    """Raise GuildError where the host has a run of that id, or this machine, where it comes to."""
+    from guild_sync.config.home import guild_home  # most runs get an id by chance
+    from guild_sync.hosts.local import LocalHost
+
+    for place in (host, *([LocalHost(str(guild_home()))] if host.name is not None else [])):
+        what = f"run {run_id} already{on(place)}"
+        if place.beginning(run_id, len(run_id), 1):
+            again = f"guild run{option(place.name)} --restart {run_id}"
+            raise GuildError(f"--run-id: there is {what}", f"To start it again: {again}")
+        if place.beginning(run_id, len(run_id), 1, deleted=True):
+            purge = f"guild purge{option(place.name)} {run_id}"
+            raise GuildError(f"--run-id: there is a deleted {what}", f"To be rid of it: {purge}")
 
 
 def _meant(request: Request, host: Host) -> Meant:

@@ -14,7 +14,7 @@ from guild_sync.config.home import guild_home
 from guild_sync.declarations import config_files
 from guild_sync.errors import GuildError
 from guild_sync.hosts.local import LocalHost
-from guild_sync.project.definitions import ConfigFile, Operation
+from guild_sync.project.definitions import ConfigFile, Operation, Requirement
 
 if TYPE_CHECKING:
     from guild_sync.project.wheel import Built
@@ -103,6 +103,30 @@ def with_links(operation: Operation, folder: Path) -> Operation:
         replace(step, operation=with_links(step.operation, folder)) if step.operation else step
         for step in operation.steps
     )
+    return replace(operation, requires=requires, steps=steps)
+
+
+def with_given(
+    operation: Operation, paths: Sequence[Path], folder: Path, is_here: bool
+) -> Operation:
+    """The operation, and those of its steps, which require these files and folders of here, too.
+
+    Here they are linked to, as by Guild AI 0.9; a remote is sent them as those of the project's
+    `folder`.
+    """
+    known = {os.path.normpath(folder / needed.source) for needed in operation.requires}
+    new = [
+        str(path) if is_here else os.path.relpath(path, folder)
+        for path in paths
+        if str(path) not in known
+    ]
+    steps = tuple(
+        replace(step, operation=with_given(step.operation, paths, folder, is_here))
+        if step.operation
+        else step
+        for step in operation.steps
+    )
+    requires = (*operation.requires, *(Requirement("file", source, source) for source in new))
     return replace(operation, requires=requires, steps=steps)
 
 

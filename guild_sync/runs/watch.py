@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from guild_sync.agent.protocol import Run, Value
 from guild_sync.errors import Exit
@@ -14,8 +15,14 @@ _MOST_SCALARS = 5  # whose last values are shown
 _QUEUE_SECONDS = 30.0  # until a scheduler is asked again, while a run waits
 
 
-def watch(host: Host, run_id: str, state: str = "running", is_queued: bool = False) -> Run | None:
-    """Show the run's output from its beginning until it has ended; its summary then.
+def watch(
+    host: Host,
+    run_id: str,
+    state: str = "running",
+    is_queued: bool = False,
+    show: Callable[[bytes], None] = to_stdout,
+) -> Run | None:
+    """`show` the run's output from its beginning until it has ended; its summary then.
 
     Of one that waits in the queue of a scheduler it is told for what, until it has begun.
     None after Ctrl-C, which leaves the run as it is: running, as far as `state` does not say more.
@@ -24,7 +31,7 @@ def watch(host: Host, run_id: str, state: str = "running", is_queued: bool = Fal
     try:
         if is_queued:
             _wait_in_queue(host, run_id)
-        host.watch(to_stdout, run_id)
+        host.watch(show, run_id)
         run, values = _ended(host, run_id)
     except KeyboardInterrupt:
         say(f"\nStopped watching {run_id}: it is still {state}{on(host)}")

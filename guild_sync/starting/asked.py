@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from guild_sync.agent.protocol import Value
+from guild_sync.agent.protocol import RUN_ID, Value
 from guild_sync.cli.arguments import Arguments, whole_number
 from guild_sync.config.texts import gpus_of, is_one_line
 from guild_sync.errors import UsageError
@@ -14,6 +15,9 @@ from guild_sync.project.definitions import MOST_CORES, MOST_RETRIES
 from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven
 
 MAKERS = ("--start", "--restart", "--proto")
+# What shows something and makes no run: of the operation, and of the run that it would be.
+OF_OPERATION = ("--help-op", "--test-flags", "--test-sourcecode")
+OF_LAUNCH = ("--print-cmd", "--print-env", "--print-trials")
 # Which options make no sense together.
 _EXCLUSIVE = (
     MAKERS,
@@ -26,7 +30,17 @@ _EXCLUSIVE = (
     ("--needed", "--start"),
     ("--needed", "--restart"),
     ("--wait-free", "--stage"),
+    ("--wait-free", "--stage-trials"),
+    ("--stage", "--stage-trials"),
+    ("--run-id", *MAKERS[:2]),
+    ("--run-id", "--run-dir"),
+    ("--run-id", "--stage-trials"),
+    ("--stage-trials", *MAKERS[:2]),
+    ("--dep", *MAKERS[:2]),
+    ("--stop-after", "--time-limit"),
+    (*OF_OPERATION, *OF_LAUNCH),
 )
+_LONGEST = 5256000.0  # minutes, ten years: what is more is a slip of the keyboard
 
 
 def request_of(args: Arguments) -> Request:
@@ -61,6 +75,8 @@ def request_of(args: Arguments) -> Request:
             args.text("--label"), tuple(args.texts("--tag")), args.text("--comment"), _seed(args)
         ),
         run_dir=Path(run_dir).absolute() if run_dir is not None else None,
+        run_id=_run_id(args),
+        files=_files(args),
         options=BatchOptions(
             whole_number(args, "--max-trials", least=1),
             args.is_set("--fail-on-trial-error"),
@@ -73,6 +89,24 @@ def request_of(args: Arguments) -> Request:
         needs=_needs(args),
         job=_job(args),
     )
+
+
+def _run_id(args: Arguments) -> str | None:
+    text = args.text("--run-id")
+    if text is not None and not RUN_ID.match(text):
+        raise UsageError(
+            f"--run-id takes 32 hex digits in lower case, not {text!r}",
+            "Such as: python3 -c 'import uuid; print(uuid.uuid4().hex)'",
+        )
+    return text
+
+
+def _files(args: Arguments) -> tuple[Path, ...]:
+    paths = [Path(os.path.abspath(text)) for text in args.texts("--dep")]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"--dep: there is no file or folder {path}")
+    return tuple(dict.fromkeys(paths))
 
 
 def _gpus(args: Arguments) -> tuple[int, str | None]:
@@ -159,6 +193,14 @@ def _supervision(args: Arguments) -> SupervisionGiven:
         found["retry_on"] = pattern
     if (limit := _time(args, "--time-limit")) is not None:
         found["time_limit"] = limit
+    if (minutes := args.text("--stop-after")) is not None:
+        try:
+            given = float(minutes)
+        except ValueError:
+            given = 0.0
+        if not 0 < given <= _LONGEST:  # nan neither
+            raise UsageError(f"--stop-after takes minutes, such as 30 or 0.5, not {minutes!r}")
+        found["time_limit"] = given * 60
     if (stall := _time(args, "--stall")) is not None:
         found["stall"] = stall
     return found

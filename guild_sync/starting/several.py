@@ -24,6 +24,8 @@ from guild_sync.runs.resolve import Request, operation_here
 from guild_sync.starting import home, question
 from guild_sync.starting.asked import MAKERS
 
+_OF_ONE = ("--stage", "--stage-trials", "--run-id", "--dep")  # and not of several remotes
+
 
 def names_of(args: Arguments) -> Sequence[str]:
     """The names of the remotes of which the run goes to one; none where a host is meant."""

@@ -67,6 +67,8 @@ COMMANDS = [
     ("free", "remotes --free"),
     ("free", "run op sleep=0 -r far,far --cpus 1 -y --no-wait"),
     ("environments", "clean --environments -r far -y"),
+    ("glance", "fleet"),
+    ("glance", "fleet --json"),
 ]
 
 

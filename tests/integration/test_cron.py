@@ -16,6 +16,7 @@ from test_fleet import bind, pulled, slow_remotes
 from test_interrupted import copying
 
 from guild_sync.config.remotes import Remote
+from guild_sync.sync import schedules
 from guild_sync.transport import ssh
 
 
@@ -246,22 +247,81 @@ def test_nothing_of_a_users_environment_is_needed(
     assert [path for path in loose if not path.is_symlink()] == []
 
 
-def test_the_units_of_systemd_are_valid(tmp_path: Path) -> None:
-    systemd = Path(__file__).parents[2] / "systemd"
-    assert sorted(path.name for path in systemd.iterdir()) == [
-        "guild-sync.service",
-        "guild-sync.timer",
-    ]
+# systemd calls it as well.
+
+
+@pytest.fixture
+def units(guild: Guild, tmp_path: Path) -> Path:
+    """Where the user's own systemd looks for units."""
+    guild.env["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    return tmp_path / "config/systemd/user"
+
+
+NASTY = ("plain", "a b%c'd\"$(touch canary);$HOME\\é")
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_the_units_call_this_guild_with_its_home(
+    guild: Guild, units: Path, tmp_path: Path, name: str
+) -> None:
+    guild.env["GUILD_HOME"] = str(tmp_path / name)
+    done = guild.ok("sync", "--systemd")
+    paths = sorted(units.iterdir())
+    assert [path.name for path in paths] == ["guild-sync.service", "guild-sync.timer"]
+    assert done.lines[:2] == [f"Wrote {path}" for path in paths]
+    service = paths[0].read_text()
+    assert f"ExecStart={BIN}/guild-sync --deadline 3600\n" in service
+    assert f"GUILD_CONFIG={guild.env['GUILD_CONFIG']}" in service
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("there is no systemd-analyze here")
-    for path in systemd.iterdir():
-        text = path.read_text().replace("%h/.local/bin/guild-sync", "/bin/true")
-        (tmp_path / path.name).write_text(text)
-    done = subprocess.run(
-        [program, "--user", "--man=no", "verify", *map(str, tmp_path.glob("guild-sync.*"))],
+    verified = subprocess.run(
+        [program, "--user", "--man=no", "verify", *map(str, paths)],
         capture_output=True,
         text=True,
         env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
     )
-    assert "guild-sync" not in done.stderr, done.stderr
+    assert "guild-sync" not in verified.stderr, verified.stderr
+
+
+def test_a_unit_has_the_words_as_systemd_reads_them() -> None:
+    text = schedules.units(("/a b/100%", "$x", 'q"\\'), {"HOME": "ü $x"})["guild-sync.service"]
+    assert r"""ExecStart="/a b/100%%" "$$x" "q\"\\" --deadline""" in text
+    assert 'Environment="HOME=ü $x"' in text
+
+
+def test_units_are_written_anew_but_for_those_of_somebody_else(guild: Guild, units: Path) -> None:
+    guild.ok("sync", "--systemd")
+    service = units / "guild-sync.service"
+    service.write_text(service.read_text() + "Nice=19\n")
+    guild.ok("sync", "--systemd")
+    assert "Nice=19" not in service.read_text()
+    service.write_text("[Service]\nExecStart=/bin/true\n")
+    done = guild("sync", "--systemd")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"guild: {service} is there, and is not of 'guild sync --systemd'")
+    assert service.read_text() == "[Service]\nExecStart=/bin/true\n"
+
+
+def test_a_unit_takes_no_line_break(guild: Guild, units: Path, tmp_path: Path) -> None:
+    guild.env["GUILD_CONFIG"] = str(tmp_path / "a\nb")
+    done = guild("sync", "--systemd")
+    assert done.code == 1
+    assert done.err.startswith("guild: a line break in a path cannot stand in a unit of systemd")
+    assert not units.exists()
+
+
+@pytest.mark.parametrize("how", ["--crontab", "--systemd"])
+def test_a_guild_that_is_one_file_is_called_by_its_python(
+    units: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    zipapp = tmp_path / "guild.pyz"
+    zipapp.touch()
+    monkeypatch.setattr(sys, "argv", [str(zipapp)])
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(units.parents[1]))
+    called = f"{sys.executable} {zipapp} sync --cron"
+    if how == "--crontab":
+        assert schedules.line().endswith(called)
+    else:
+        schedules.write_units()
+        assert f"ExecStart={called} --deadline 3600\n" in (units / "guild-sync.service").read_text()

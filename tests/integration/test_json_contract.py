@@ -124,7 +124,29 @@ FREE_CARD = {
     "free": "flag",
     "run": "text or nothing",
 }
+MODEL = {"name": "text", "description": "text", "operations": "list"}
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
+FLEET_REMOTE = {
+    **dict.fromkeys(("remote", "state"), "text"),
+    **dict.fromkeys(("since", "heard"), "number or nothing"),
+    "live": "flag",
+    **dict.fromkeys(("message", "hint"), "text or nothing"),
+    "open": "mapping",
+    "failed": "whole or nothing",
+    "free": "mapping or nothing",
+    "runs": "list",
+}
+# Beside what a run has in a listing.
+FLEET_RUN = {
+    "said": "text",
+    "said_at": "whole",
+    "scalars": "mapping",
+    "step": "whole or nothing",
+    "progress": "text or nothing",
+    "part": "number or nothing",
+    "confirmed": "number or nothing",
+    "is_over": "flag",
+}
 STANDING = {
     "remote": "text",
     "state": "text",
@@ -319,6 +341,11 @@ def test_operations_are_a_list_with_the_defaults_of_their_flags(guild: Guild) ->
     assert any(o["flags"] for o in records(guild.ok("operations", "--json").out, OPERATION))
 
 
+def test_models_are_a_list_with_their_operations(guild: Guild) -> None:
+    (guild.folder / "guild.yml").write_text("- {model: net, operations: {a: {exec: 'true'}}}\n")
+    assert records(guild.ok("models", "--json").out, MODEL)[0]["operations"] == ["a"]
+
+
 def test_remotes_are_a_list(guild: Guild, remote: str) -> None:
     records(guild.ok("remotes", "--json").out, REMOTE)
 
@@ -393,6 +420,18 @@ def test_how_remotes_stand_is_a_list(guild: Guild, fleet: None) -> None:
     assert found["up"]["runs"] == {"completed": 1, "lost": 1}
     stale = records(guild("status", "--json", "--stale", "1s").out, STANDING)
     assert {type(run) for s in stale for run in s["stale"]} <= {str}
+
+
+def test_what_is_seen_at_one_glance_is_a_list_of_remotes_with_runs(
+    guild: Guild, fleet: None
+) -> None:
+    found = records(guild("fleet", "--json").out, FLEET_REMOTE)
+    told = {str(one["remote"]): one for one in found}
+    assert (told["up"]["state"], told["down"]["state"]) == ("answers", "down")
+    assert (told["up"]["live"], told["down"]["failed"]) == (True, None)
+    assert breaches(told["up"]["free"], FREE) == []
+    for one in found:
+        assert list(all_keep(one["runs"], {**RUN, **FLEET_RUN}))
 
 
 def test_a_plan_is_a_mapping_with_a_list_of_remotes(guild: Guild, fleet: None) -> None:

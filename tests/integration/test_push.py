@@ -64,7 +64,7 @@ def test_filters_say_which_runs_are_pushed_and_pulled(
 ) -> None:
     best = ended(guild, "-l", "best")
     assert guild.ok("push", "guild-uat", "-Fl", "best", "-y").lines == [f"Copying {best}"]
-    assert far.ok("select", "-a").lines == [best]
+    assert far.ok("select", "-A").lines == [best]
     guild.ok("push", "guild-uat", "-y")
     guild.ok("runs", "rm", best, "-p", "-y")  # else it is this machine's, and a filter names no run
     pulled = guild.ok("pull", "guild-uat", "-F", "label contains best", "-y")
@@ -239,7 +239,7 @@ def test_files_that_are_not_in_the_source_are_deleted_both_ways_and_no_run_is(
     assert not (local / "only-here").exists()
     assert (local / ".guild/LOCK.owner").exists()
     assert guild.status(run_id) == far.status(run_id) == "completed"
-    assert sorted(guild.ok("select", "-a").lines) == sorted([run_id, other])
+    assert sorted(guild.ok("select", "-A").lines) == sorted([run_id, other])
 
 
 # ---- whose a run is

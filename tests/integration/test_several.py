@@ -147,7 +147,7 @@ def test_the_latest_of_all_is_meant_where_none_is_named(fleet: Fleet) -> None:
     assert is_down(found), "the run that is meant could be there"
     assert fleet.ok("select", "-r", "both").lines == [NEW]
     assert fleet.ok("select", "-r", "both", "--min", "rate", "--attr", "rate").lines == ["0.1"]
-    assert fleet.ok("select", "-r", "both", "--max", "rate", "-a").lines[2:] == [OLD, NEW, MID]
+    assert fleet.ok("select", "-r", "both", "--max", "rate", "-A").lines[2:] == [OLD, NEW, MID]
     assert fleet.ok("select", "-r", "both", "--with-label", "run 0.1").lines == [MID]
     differ = fleet.ok("diff", "-r", "both", "-f").out
     assert "-rate: 0.1\n+rate: 0.2\n" in differ

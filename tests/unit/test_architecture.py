@@ -356,6 +356,7 @@ OPEN = {
     "agent.shell",  # which, as the runner, has this process
     "agent.columns",  # the language of columns and names, which both read
     *("agent.forms", "agent.json_text"),  # both read what the other sends
+    "agent.comparing.columns",  # what a column's text means
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.trees",  # what came out of an archive to be looked at
@@ -363,6 +364,7 @@ OPEN = {
     "agent.machine.abilities",  # has_aes, has_zstd: of either end
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
+    "agent.scalars.patterns",  # what an output is read by is looked at before it is made
     "agent.scheduling.options",  # what a job can ask for is looked at on either end
     "agent.staging.selecting",  # what of a folder comes along, from here and to there
     *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.machine.children"),

@@ -114,7 +114,8 @@ def test_a_command_that_takes_runs_takes_filters_and_a_remote(name: str) -> None
     if "[RUN" in (module.__doc__ or ""):
         usage = arguments.usage_of(table.file_of(name))
         assert usage.endswith(arguments.FILTER_OPTIONS.strip())
-        assert "--remote" in usage or name in ("pull", "push", "sync", "export", "import")
+        at_hand = ("pull", "push", "sync", "export", "import", "open")
+        assert "--remote" in usage or name in at_hand
 
 
 def test_help_of_a_command_of_runs_is_that_commands_help(
@@ -414,7 +415,7 @@ def test_a_sync_that_has_nothing_to_do_imports_nothing_that_starts_a_program(gui
 
 @pytest.mark.parametrize(
     ("most", "argv"),
-    [(36, ["sync"]), (36, ["sync", "--cron"]), (107, ["run", "op", "-y"]), (33, ["runs"])],
+    [(36, ["sync"]), (36, ["sync", "--cron"]), (110, ["run", "op", "-y"]), (33, ["runs"])],
 )
 def test_a_command_imports_no_more_of_guild_than_it_works_with(
     guild: Guild, most: int, argv: list[str]

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parents[2]
-NEEDED = ("bin", "guild_sync", "man", "systemd", "LICENSE", "README.md", "pyproject.toml")
+NEEDED = ("bin", "guild_sync", "man", "LICENSE", "README.md", "pyproject.toml")
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
@@ -68,7 +68,7 @@ def _imported(folder: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("guild_sync", ("notify",)), ("tests", ("dev",)), ("bench", ("dev",))],
+    [("guild_sync", ("notify", "report", "tensorboard")), ("tests", ("dev",)), ("bench", ("dev",))],
 )
 def test_what_is_imported_is_required(folder: str, extras: tuple[str, ...]) -> None:
     """Also where some machine happens to have it for another reason."""

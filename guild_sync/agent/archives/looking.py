@@ -15,7 +15,10 @@ from .members import Member
 
 # What a listing needs to know of a run; each file of it is small, or no file of guild's.
 _ATTRIBUTES = ".guild/attrs"
-_MARKS = {".guild/" + name for name in ("opref", "manifest", rundir.STAGED, rundir.BATCH, *NOTES)}
+_MARKS = {
+    ".guild/" + name
+    for name in ("opref", "manifest", rundir.STAGED, rundir.BATCH, *attempts.SCALARS, *NOTES)
+}
 _MOST_SMALL = 1 << 20
 _MOST_MEMBERS = 5_000_000
 

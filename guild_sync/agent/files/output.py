@@ -9,7 +9,16 @@ import time
 from typing import Dict, Generator, Iterator, Optional, Sequence, Set
 
 from ..catalog import find
-from ..protocol import DATA, RUN_DATA, RUN_END, RUN_FAULT, Packet, Position
+from ..protocol import (
+    CHUNK,
+    DATA,
+    RUN_DATA,
+    RUN_END,
+    RUN_FAULT,
+    OutputPiece,
+    Packet,
+    Position,
+)
 from ..store import attempts, inside, rundir
 from .reading import chunks
 
@@ -17,6 +26,7 @@ POLL = 0.1  # seconds between looks at an output that grows
 _PENDING_POLL = 0.5  # seconds between looks at a run that waits
 # Seconds without output after which a scheduler is asked: the first time, and later on.
 QUIET, MOST_QUIET = 60.0, 600.0
+_NEAR = 1 << 14  # bytes from an output's end where who comes late begins to read
 _LOOKS_A_STATUS = 10  # looks at the outputs of several runs for each at their statuses
 
 
@@ -148,27 +158,61 @@ def follow_all(
             return
 
 
+def piece(home: str, run_id: str, attempt: int = 0, position: int = 0) -> OutputPiece:
+    """What has come behind a position in the output of an attempt, so much as is read at a time.
+
+    Without an attempt: of the last one, from near its end. It is whole lines, where it can be.
+    """
+    directory = rundir.run_dir(home, run_id)
+    # The status first, as in `follow`.
+    is_over = rundir.status(directory).text not in ("running", "pending", "staged")
+    if attempt == 0:
+        ((attempt, end),) = positions(home, [run_id]).values()
+        position = max(0, end - _NEAR)
+    output = _behind(directory, attempt, position)
+    data = b""
+    for some in output.new():
+        data += some
+        if len(data) >= CHUNK:
+            is_over = False
+            break
+    begun = data.rpartition(b"\n")[2]
+    if 0 < len(begun) < min(CHUNK, len(data)) and not is_over:
+        data = data[: -len(begun)]
+        output.go_back(len(begun))
+    return {
+        "attempt": output.attempt,
+        "position": output.position,
+        "text": data.decode("utf-8", "replace"),
+        "is_over": is_over,
+    }
+
+
 class _Growing:
     """The output of a run, of one attempt after the other, behind a position in the first."""
 
     def __init__(self, directory: str, attempt: int, position: int = 0) -> None:
         self.directory = directory
-        self._attempt = attempt
-        self._position = position
+        self.attempt = attempt
+        self.position = position
+
+    def go_back(self, count: int) -> None:
+        """Have so many bytes of what came last come once more."""
+        self.position -= count
 
     def new(self) -> Iterator[bytes]:
         """What has come since it was asked last."""
         guild = rundir.guild_dir(self.directory)
         while True:
             # Whether it is an earlier one by now, before it is read: then all of it is there.
-            name = attempts.output_of(guild, self._attempt)
+            name = attempts.output_of(guild, self.attempt)
             yield from self._from(guild, name)
-            if attempts.output_of(guild, self._attempt) != name:
+            if attempts.output_of(guild, self.attempt) != name:
                 continue  # it was put aside meanwhile, and what was read may be the next one's
             if name == rundir.OUTPUT:
                 return
-            self._attempt += 1
-            self._position = 0
+            self.attempt += 1
+            self.position = 0
 
     def _from(self, guild: str, name: str) -> Iterator[bytes]:
         """What the file holds behind the position; nothing where it is not there yet."""
@@ -176,14 +220,14 @@ class _Growing:
             f = os.fdopen(inside.open_file(guild, name), "rb")
         except FileNotFoundError:
             return
-        if attempts.output_of(guild, self._attempt) != name:
+        if attempts.output_of(guild, self.attempt) != name:
             f.close()
             return
-        if os.fstat(f.fileno()).st_size < self._position:
-            self._position = 0  # it was started again by a guild that keeps no attempts
-        f.seek(self._position)
+        if os.fstat(f.fileno()).st_size < self.position:
+            self.position = 0  # it was started again by a guild that keeps no attempts
+        f.seek(self.position)
         for data in chunks(f):
-            self._position += len(data)
+            self.position += len(data)
             yield data
 
 
@@ -191,6 +235,20 @@ def _behind(directory: str, attempt: int, position: int) -> _Growing:
     begun = attempts.begun(rundir.guild_dir(directory))
     # Fewer here: it was started again by a guild that keeps no attempts.
     return _Growing(directory, min(attempt, begun), position)
+
+
+def ending(home: str, run_id: str, most: int) -> str:
+    """The last bytes of the output of a run's latest attempt, at most so many; often a torn line.
+
+    Empty where there is none, or it cannot be read.
+    """
+    guild = rundir.guild_dir(rundir.run_dir(home, run_id))
+    try:
+        with os.fdopen(inside.open_file(guild, rundir.OUTPUT), "rb") as f:
+            f.seek(max(0, os.fstat(f.fileno()).st_size - most))
+            return f.read(most).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def watch(home: str, run: str, hangup_fd: Optional[int] = None) -> Generator[Packet, None, None]:

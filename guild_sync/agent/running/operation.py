@@ -74,7 +74,7 @@ class Output:
             self._file.flush()
             self._lost = False
             if self._scalars:
-                self._scalars.feed(data)
+                self._scalars.grown(len(data))
         except OSError:  # a full disk must not end an operation that can go on
             self._lost = True
         if self._echo is not None:
@@ -82,6 +82,20 @@ class Output:
                 os.write(self._echo, data)
             except OSError:  # the terminal is gone; the operation goes on
                 self._echo = None
+
+    def pause(self) -> Optional[float]:
+        """Seconds until `look` has something to do if no output comes before; None: nothing."""
+        return self._scalars.pause() if self._scalars else None
+
+    def look(self, is_idle: bool) -> None:
+        """Have some of the output be read for scalars; `is_idle`: no more of it waits."""
+        if self._scalars:
+            self.lines(self._scalars.look(is_idle))
+
+    def lines(self, texts: Sequence[str]) -> None:
+        """As `line`, of each."""
+        for text in texts:
+            self.line(text)
 
     def line(self, text: str) -> None:
         """What guild itself says in the output of a run."""
@@ -279,7 +293,11 @@ def _pump(work: _Work, output: int, wake: int, pass_on: Output, limits: Optional
             nonlocal is_open
             if also is not None:
                 selector.register(also, selectors.EVENT_READ)
-            for key, _ in selector.select(limits.seconds(seconds) if limits else seconds):
+            pause = pass_on.pause()
+            if pause is not None:
+                seconds = pause if seconds is None else min(pause, seconds)
+            events = selector.select(limits.seconds(seconds) if limits else seconds)
+            for key, _ in events:
                 data = _read(key.fd) if key.fd != also else None
                 if key.fd == output:
                     if data:
@@ -291,6 +309,8 @@ def _pump(work: _Work, output: int, wake: int, pass_on: Output, limits: Optional
                         is_open = False
             if also is not None:
                 selector.unregister(also)
+            if pause is not None:
+                pass_on.look(is_idle=not events)
             # Whoever else tells it to end waits for that, and kills it where he has to.
             reached = limits.reached() if limits and not work.is_told else None
             if reached is not None:

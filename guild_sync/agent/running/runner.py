@@ -318,7 +318,7 @@ def _attempts(
                 ended = _end_in_job(work.allocation, ended, told)
             stopped = now()
             if scalars:
-                scalars.end()
+                pass_on.lines(scalars.end())
             if retries and not told.signal and retries.is_due(ended, pass_on):
                 # On the disk is what the next one goes on from.
                 _flush(output.fileno(), directory, pass_on)
@@ -404,7 +404,7 @@ def _collector(work: _Work) -> Optional[Collector]:
         return None
     from ..scalars.collecting import Collector  # a starter has no use for it
 
-    return Collector(work.directory)
+    return Collector(work.directory, work.job)
 
 
 def _limits(work: _Work) -> Optional[Limits]:

@@ -26,6 +26,7 @@ _MOST = 1 << 23  # bytes of a file of summaries that are read
 _MOST_NAMES = 1000  # of a file of a run
 _MOST_SOURCES = 200  # files of a run
 _MOST_LOOKED = 20_000  # folders and files of a run that are looked at for event files
+OUTPUT = ".guild/" + rundir.OUTPUT
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
 
 
@@ -103,13 +104,18 @@ def stamp_of(directory: str, path: str) -> str:
     return "%d %d %d %d" % (found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def has_read(directory: str, path: str, stamp: str) -> bool:
+    """Whether what is kept of a file was read from it as it was then."""
+    known = _sources(directory).get(path)
+    return known is not None and known.stamp == stamp
+
+
 def summaries(directory: str) -> Dict[str, ScalarForm]:
     """The scalars that were read from files of the run which are as they were then."""
-    return {
-        name: form
-        for source in _current(directory).values()
-        for name, form in source.scalars.items()
-    }
+    found: Dict[str, ScalarForm] = {}
+    for _, source in _in_order(_current(directory)):
+        found.update(source.scalars)
+    return found
 
 
 def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
@@ -122,14 +128,23 @@ def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     by_source: Dict[str, List[files.SeriesLine]] = {}
     for line in files.series_lines(home, name + ".series", names):
         by_source.setdefault(line.source, []).append(line)
-    for path, source in current.items():
+    for path, source in _in_order(current):
         for line in by_source.get(_mark(path, source.stamp), ()):
             found[line.name] = line.points
     return found
 
 
-def keep(directory: str, path: str, stamp: str, found: Dict[str, ScalarSeries]) -> None:
-    """Keep what was read from a file of a run beside what is kept of its other files."""
+def keep(
+    directory: str,
+    path: str,
+    stamp: str,
+    found: Dict[str, ScalarSeries],
+    is_partial: bool = False,
+) -> None:
+    """Keep what was read from a file of a run beside what is kept of its other files.
+
+    `is_partial`: not all of it was read.
+    """
     home, name = _place(directory)
     sources = {
         known: source for known, source in _sources(directory).items() if stamp_of(directory, known)
@@ -147,7 +162,7 @@ def keep(directory: str, path: str, stamp: str, found: Dict[str, ScalarSeries]) 
     if sum(map(len, others)) + len(lines) > 2 * files.MOST_BYTES:
         # The others' are read anew where they are asked for: there is no room for all of them.
         others, sources = [], {}
-    sources[path] = ReadFile(stamp, {each: series.summary() for each, series in found.items()})
+    sources[path] = ReadFile(stamp, files.summaries_from(found, is_partial))
     written = {
         "version": _VERSION,
         "sources": {known: list(source) for known, source in sources.items()},
@@ -160,6 +175,11 @@ def keep(directory: str, path: str, stamp: str, found: Dict[str, ScalarSeries]) 
             inside.write(handle, base, json.dumps(written), flushed=False, mode=0o600)
     except OSError:
         pass  # nobody may write here, or there is no room
+
+
+def _in_order(sources: Dict[str, ReadFile]) -> List[Tuple[str, ReadFile]]:
+    """What counts more comes later: the output has numbers as they were printed."""
+    return sorted(sources.items(), key=lambda item: (item[0] == OUTPUT, item[0]))
 
 
 def _mark(path: str, stamp: str) -> str:

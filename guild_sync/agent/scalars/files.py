@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence
 
@@ -34,6 +35,17 @@ def summaries_of(found: Value) -> Dict[str, ScalarForm]:
         except forms.Misread:
             pass
     return read
+
+
+def summaries_from(
+    found: Mapping[str, ScalarSeries], is_partial: bool = False
+) -> Dict[str, ScalarForm]:
+    """The summaries of these; `is_partial`: of some of the numbers that there are."""
+    forms_of = {name: series.summary() for name, series in found.items()}
+    if is_partial:
+        for form in forms_of.values():
+            form["partial"] = True
+    return forms_of
 
 
 def points_text(found: Mapping[str, ScalarSeries], source: str = "") -> str:
@@ -98,8 +110,4 @@ def _differences(numbers: Sequence[int]) -> List[int]:
 
 
 def _sums(differences: Iterable[int]) -> List[int]:
-    total, sums = 0, []
-    for each in differences:
-        total += each
-        sums.append(total)
-    return sums
+    return [*itertools.accumulate(differences)]

@@ -6,28 +6,33 @@ import json
 from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
 from ..protocol import Points, RunId, ScalarForm
-from ..store import atomic, inside, rundir
-from . import derived, files
+from ..store import atomic, attempts, inside, rundir
+from . import files
 from .series import ScalarSeries
 
-SUMMARIES, SERIES = "SCALARS", "SCALARS.series"
+SUMMARIES, SERIES = attempts.SCALARS
 _MOST = 1 << 22  # bytes of the summaries that are read
 _OF_ALL = ""  # among the summaries, what there is to say of all of them: no scalar has no name
 
 
 class Own(NamedTuple):
-    """What the runner has kept, and how much of the output it had read by then."""
+    """What the runner has kept; `is_over`: it has read all that it ever will."""
 
     scalars: Dict[str, ScalarForm]
-    read: int  # bytes
+    is_over: bool
 
 
-def write(directory: str, found: Mapping[str, ScalarSeries], read: int = -1) -> None:
-    """Write down what a run's scalars are, after so many bytes of its output."""
+def write(
+    directory: str,
+    found: Mapping[str, ScalarSeries],
+    is_over: bool = True,
+    is_partial: bool = False,
+) -> None:
+    """Write down what a run's scalars are; `is_partial`: some of its output was not read."""
     guild = rundir.guild_dir(directory)
     points = files.points_text(found)
-    summaries: Dict[str, object] = {name: series.summary() for name, series in found.items()}
-    summaries[_OF_ALL] = {"read": read}
+    summaries: Dict[str, object] = dict(files.summaries_from(found, is_partial))
+    summaries[_OF_ALL] = {"over": is_over}
     atomic.write_in(guild, SERIES, points, flushed=False)
     atomic.write_in(guild, SUMMARIES, json.dumps(summaries) + "\n", flushed=False)
 
@@ -38,14 +43,19 @@ def own(directory: str) -> Optional[Own]:
     if not found:
         return None
     of_all = found.get(_OF_ALL)
-    read = of_all.get("read") if isinstance(of_all, dict) else None
-    return Own(files.summaries_of(found), read if isinstance(read, int) else -1)
+    # A run whose runner was another version's says nothing: that is taken for all.
+    is_over = of_all.get("over") is not False if isinstance(of_all, dict) else True
+    return Own(files.summaries_of(found), is_over)
 
 
 def summaries(directory: str) -> Dict[str, ScalarForm]:
     """The scalars of a run, each in a few numbers; none where it has none, or they are torn."""
+    from . import derived  # a runner has no use for it
+
     kept = own(directory)
-    return {**derived.summaries(directory), **(kept.scalars if kept else {})}
+    if _is_whole(directory, kept):
+        return {**derived.summaries(directory), **(kept.scalars if kept else {})}
+    return {**(kept.scalars if kept else {}), **derived.summaries(directory)}
 
 
 def points_of(
@@ -57,5 +67,23 @@ def points_of(
 
 def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     """By name, the points of a run's scalars."""
-    kept = files.series_lines(rundir.guild_dir(directory), SERIES, names)
-    return {**derived.points(directory, names), **{line.name: line.points for line in kept}}
+    from . import derived
+
+    is_whole = _is_whole(directory, own(directory))
+    lines = files.series_lines(rundir.guild_dir(directory), SERIES, names)
+    mine = {line.name: line.points for line in lines}
+    others = derived.points(directory, names)
+    return {**others, **mine} if is_whole else {**mine, **others}
+
+
+def _is_whole(directory: str, kept: Optional[Own]) -> bool:
+    """Whether what a runner has kept is all that there is; else the output is read.
+
+    What it has kept of a run that goes on is as much as is known.
+    """
+    if kept and (kept.is_over or rundir.status(directory).text == "running"):
+        return True
+    from . import rereading  # seldom needed
+
+    rereading.read(directory)
+    return False

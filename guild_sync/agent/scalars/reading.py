@@ -1,45 +1,206 @@
-"""Output, read for scalars as it comes: `loss: 0.25`, `loss: 0.25 (step 5)`."""
+"""Output, read for scalars: `loss: 0.25`, `loss: 0.25 (step 5)`, or what is asked for."""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, List, Optional, Tuple
 
-_NUMBER = rb"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|inf)"
+from .patterns import STEP, OutputPattern, OutputSpec
+
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|NaN|inf|Inf)"
+# As Guild AI's, which takes a step from no other words; but for signs and what is no finite number.
 _LINE = re.compile(
-    rb"^(?P<key>[^\s:][^\s:]*):[ \t]+(?P<value>"
-    + _NUMBER
-    + rb")(?:[ \t]+\(step[ \t]+(?P<step>[0-9]{1,18})\))?[ \t]*$",
+    r"^([^ \t\n]+):[ \t]+(" + _NUMBER + r")(?:[ \t]+\((?:step[ \t]+([0-9]{1,18})\)|.*\)))?[ \t]*$",
     re.M,
 )
-MOST_OF_A_LINE = 4096  # bytes; of what is longer the rest is not looked at
+# A line that may be one of these has this; it is looked for first, as it takes a tenth of the time.
+_MAYBE = re.compile(r":[ \t]+[-+.0-9niNI]")
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+MOST_OF_A_LINE = 1 << 16  # bytes; one that is longer has no scalars
+MOST_OF_A_NAME = 100  # characters; what has a longer one is none
+_MOST_OF_A_STEP = 1 << 53
+_MOST_NAMES = 10_000  # of which it is remembered what becomes of them
+# A number that was printed: its name, itself, and its step; none where none was printed up to
+# then. A plain tuple, as there may be a million.
+Seen = Tuple[str, float, Optional[int]]
 
 
-class Seen(NamedTuple):
-    """A number that was printed; no step: none was printed with it."""
+class LineReader:
+    """Whole lines of an output that comes in pieces, cut anywhere.
 
-    name: str
-    value: float
-    step: Optional[int]
-
-
-class ScalarReader:
-    """Scalars of an output that comes in pieces, cut anywhere."""
+    A carriage return ends a line, too, as of a bar of progress.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
+        self._is_too_long = False
 
-    def feed(self, data: bytes) -> Iterator[Seen]:
+    def feed(self, data: bytes) -> str:
+        """The lines that `data` ends, each with its end; without colours."""
+        cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        whole, rest = data[:cut], data[cut:]
+        if not whole:
+            self._keep(self._rest + rest)
+            return ""
+        if self._is_too_long:
+            first = re.search(rb"[\r\n]", whole)
+            whole = whole[first.end() :] if first else b""
+            self._is_too_long = False
+        else:
+            whole = self._rest + whole
+        self._rest = b""
+        self._keep(rest)
+        return _text(whole)
+
+    def skip(self) -> None:
+        """Take that something is left out: what comes then begins in the middle of a line."""
+        self._rest, self._is_too_long = b"", True
+
+    def rest(self) -> str:
+        """The last line, which nothing ends."""
+        found, self._rest = self._rest, b""
+        return "" if self._is_too_long else _text(found)
+
+    def _keep(self, rest: bytes) -> None:
+        self._is_too_long = self._is_too_long or len(rest) > MOST_OF_A_LINE
+        self._rest = b"" if self._is_too_long else rest
+
+
+def _text(data: bytes) -> str:
+    text = data.decode("utf-8", "ignore")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _COLOURS.sub("", text) if "\x1b" in text else text
+
+
+class ScalarReader:
+    """The scalars of an output that comes in pieces, cut anywhere."""
+
+    def __init__(self, asked: OutputSpec) -> None:
+        self._lines = LineReader()
+        self._matcher = Matcher(asked)
+        self._asked = asked
+        self._step: Optional[int] = None
+        self._names: Dict[str, str] = {}
+
+    def feed(self, data: bytes) -> List[Seen]:
         """The scalars of the lines that `data` ends."""
-        whole, end, rest = (self._rest + data).rpartition(b"\n")
-        self._rest = rest[:MOST_OF_A_LINE]
-        return self._found(whole + end)
+        return self._found(self._lines.feed(data))
 
-    def rest(self) -> Iterator[Seen]:
+    def rest(self) -> List[Seen]:
         """The scalars of a last line that nothing ends."""
-        return self._found(self._rest)
+        return self._found(self._lines.rest())
 
-    def _found(self, text: bytes) -> Iterator[Seen]:
-        for found in _LINE.finditer(text):
-            key, value, step = found.groups()
-            yield Seen(key.decode("utf-8", "replace"), float(value), int(step) if step else None)
+    def skip(self) -> None:
+        """As LineReader has it."""
+        self._lines.skip()
+
+    def given_up(self) -> List[str]:
+        """The patterns that have taken too long since this was asked: they are not looked for
+        any more."""
+        return self._matcher.given_up()
+
+    def _found(self, text: str) -> List[Seen]:
+        found: List[Seen] = []
+        if self._asked.is_default and _MAYBE.search(text):
+            self._add_default(text, found)
+        if not self._asked.is_default and text:
+            for pairs in self._matcher.lines(text):
+                self._add(pairs, found)
+        return found
+
+    def _add_default(self, text: str, found: List[Seen]) -> None:
+        for name, value, step in _LINE.findall(text):
+            if step:
+                self._step = int(step)
+            if name == STEP:
+                self._take_step(float(value))
+            else:
+                name = self._names.get(name) or self._named(name)
+                if name:
+                    found.append((name, float(value), self._step))
+
+    def _add(self, pairs: Dict[str, float], found: List[Seen]) -> None:
+        if STEP in pairs:
+            self._take_step(pairs[STEP])
+        for name, value in pairs.items():
+            name = self._named(name) if name != STEP else ""
+            if name:
+                found.append((name, value, self._step))
+
+    def _named(self, text: str) -> str:
+        name = self._names.get(text)
+        if name is None:
+            if len(self._names) == _MOST_NAMES:
+                self._names.clear()
+            name = self._names[text] = clean_name(text)
+        return name
+
+    def _take_step(self, step: float) -> None:
+        if math.isfinite(step) and abs(step) < _MOST_OF_A_STEP:
+            self._step = int(step)
+
+
+class Matcher:
+    """The patterns of an output that are still looked for."""
+
+    def __init__(self, asked: OutputSpec) -> None:
+        self._asked = asked
+        self._patterns = list(asked.patterns)
+        self._given_up: List[str] = []
+
+    def given_up(self) -> List[str]:
+        """Those that were given up since this was asked."""
+        found, self._given_up = self._given_up, []
+        return found
+
+    def lines(self, text: str) -> Iterator[Dict[str, float]]:
+        """Of each line that has any, the numbers by their names; the last of several counts."""
+        lines = text.split("\n")
+        found: Dict[int, Dict[str, float]] = {}
+        if self._asked.has_logfmt:
+            from . import structured  # few outputs are such
+
+            for at, line in enumerate(lines):
+                numbers = structured.numbers_in(line, self._asked.has_json)
+                if numbers:
+                    found[at] = numbers
+        for at, name, value in self.texts(text, lines):
+            try:
+                number = float(value)
+            except ValueError:
+                continue
+            found.setdefault(at, {})[name] = number
+        for at in sorted(found):
+            yield found[at]
+
+    def texts(self, text: str, lines: List[str]) -> Iterator[Tuple[int, str, str]]:
+        """What the patterns find in the lines: which line, name and value."""
+        for pattern in list(self._patterns):
+            if pattern.literal in text:
+                yield from self._texts_by(pattern, lines)
+
+    def _texts_by(self, pattern: OutputPattern, lines: List[str]) -> List[Tuple[int, str, str]]:
+        from . import patience  # most outputs are read by no pattern of their own
+
+        try:
+            with patience.limited():
+                return [
+                    (at, name, value)
+                    for at, line in enumerate(lines)
+                    if pattern.literal in line
+                    for name, value in pattern.found(line)
+                ]
+        except patience.TooLong:
+            self._patterns.remove(pattern)
+            self._given_up.append(pattern.regex.pattern)
+            return []
+
+
+def clean_name(name: str) -> str:
+    """The name of a scalar, without control characters; empty where it can be none."""
+    if not name.isprintable():
+        name = _STRANGE.sub("", name).strip()
+    return name if len(name) <= MOST_OF_A_NAME else ""

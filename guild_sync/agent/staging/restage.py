@@ -15,7 +15,7 @@ from ..catalog.trials import deal_of
 from ..environments.kept import requirements_of
 from ..errors import AgentError
 from ..protocol import ENVIRONMENT, Job, Made, Recipe, Value
-from ..store import atomic, inside, revision, rundir
+from ..store import atomic, attempts, inside, revision, rundir
 from ..store.job import JOB, read_job, write_job
 from ..store.rest import AtRest
 from . import given, stage
@@ -163,7 +163,8 @@ def _be_no_job(home: str, directory: str) -> None:
 
 def _forget_end(directory: str) -> None:
     rundir.remove_attrs(directory, rundir.WHOLE_END)
-    rundir.unmark(directory, rundir.OUTPUT)
+    for name in (*attempts.SCALARS, rundir.OUTPUT):
+        rundir.unmark(directory, name)
 
 
 def stage_in(

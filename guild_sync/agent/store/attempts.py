@@ -15,6 +15,7 @@ from ..protocol import STALLED, Value
 from . import atomic, inside
 
 OUTPUT = "output"
+SCALARS = ("SCALARS", "SCALARS.series")  # agent/scalars/kept.py has what is in them
 RECORD = "attempt.json"
 _FOLDER = "attempts"
 LOCK_ATTEMPTS = "LOCK.attempts"  # of a copy: its counts when it was settled last
@@ -57,6 +58,9 @@ def put_aside(guild: str, ended: AttemptEnd, again: bool = False) -> None:
     if again:
         _write(guild, number, {**_record(guild, number), "retried": True})
     if not inside.exists(guild, _output(number)):
+        for name in SCALARS:  # before it: without them it is read, and they tell of no other
+            if inside.exists(guild, name):
+                inside.move(guild, name, "%s/%d/%s" % (_FOLDER, number, name))
         inside.move(guild, OUTPUT, _output(number))
 
 

@@ -91,11 +91,15 @@ def test_an_order_has_a_minus_where_the_greatest_is_first() -> None:
 
 
 def test_numbers_are_before_texts_and_nothing_is_last_either_way() -> None:
-    values: dict[str, Value] = {
-        **{"n": None, "b": "b", "2": 2, "a": "a", "t": True, "1": 1.0},
-        "l": [1],
-    }
-    keyed = [*values.items()]
+    keyed: list[tuple[str, Value]] = [
+        ("n", None),
+        ("b", "b"),
+        ("2", 2),
+        ("a", "a"),
+        ("t", True),
+        ("1", 1.0),
+        ("l", [1]),
+    ]
     assert columns.in_order(keyed, False) == ["t", "1", "2", "a", "b", "n", "l"]
     assert columns.in_order(keyed, True) == ["2", "t", "1", "b", "a", "n", "l"]
 

@@ -30,7 +30,7 @@ op:
   pip-freeze: yes
   handle-keyboard-interrupt: yes
   run-attrs: {author: me, sizes: {1: [2, 3]}}
-  output-scalars: [step: 'step \\step', '\\key: \\value', {a: [x, y]}]
+  output-scalars: [step: 'step (\\step)', '(\\key): (\\value)', {a: ['x (.)', y(.)]}]
   output-attrs: {lr: 'lr (\\value)'}
   objective: {maximize: acc}
   compare: [loss, acc as accuracy]
@@ -66,7 +66,21 @@ def test_short_forms(tmp_path: Path, key: str, value: str, read: tuple[str, ...]
     assert getattr(found, key) == read
 
 
-@pytest.mark.parametrize("value", ["no", "'a: \\value'", "[a, b]", "{a: b}", "[{a: b}, c]", "null"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "no",
+        "yes",
+        "null",
+        "json",
+        "logfmt",
+        r"'(\key): (\value)'",
+        "['(?P<a>.)', '(.)=(.)']",
+        "{a: (.)}",
+        "[{a: (.)}, json]",
+        r"{step: '(\step)', a: ['x(.)', y(.)]}",
+    ],
+)
 def test_the_forms_of_output_scalars(tmp_path: Path, value: str) -> None:
     found = load(tmp_path, f"op: {{main: m, output-scalars: {value}}}")
     assert found.warnings == ()

@@ -1,0 +1,263 @@
+"""A board that is worked with by keys: textual's, of the extra [report]."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Footer, Input, Log, Static
+
+from guild_sync.agent.protocol import FINAL
+from guild_sync.board import acting, page
+from guild_sync.board.following import Following
+from guild_sync.board.line_table import LineTable
+from guild_sync.board.page import BoardRun
+from guild_sync.board.rounds import Rounds
+from guild_sync.output.terminal import clean
+from guild_sync.transport.background import begun
+
+_LOOK = 0.2  # seconds between looks at whether there is something new
+_TICK = 1.0  # seconds after which ages are shown anew
+
+
+class FleetApp(App[int]):
+    """The table of all remotes, and that of their runs, one of which is chosen."""
+
+    CSS = """
+    #remotes { max-height: 50%; }
+    #faults { height: auto; max-height: 4; color: $error; }
+    #runs { height: 1fr; }
+    #filter { display: none; }
+    #said { height: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f,enter", "follow", "follow"),
+        Binding("s", "stop", "stop"),
+        Binding("p", "pull", "pull"),
+        Binding("r", "ask", "ask now"),
+        Binding("slash", "filter", "filter"),
+        Binding("escape", "unfilter", "unfilter", show=False),
+        Binding("q", "leave", "leave"),
+        Binding("ctrl+c", "leave", "leave", show=False, priority=True),
+    ]
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, rounds: Rounds) -> None:
+        super().__init__()
+        self._rounds = rounds
+        self._count = -1
+        self._painted = 0.0
+        self._filter = ""
+        self._runs: list[BoardRun] = []
+        self._told: set[tuple[str, str]] = set()  # runs that were told to end
+        self._signal = 0
+        self._fault: Exception | None = None
+
+    def run_until_left(self) -> None:
+        """Be on the terminal until somebody leaves. Raises SystemExit where a signal has ended it.
+
+        And what a thread of the rounds has raised, once the terminal is as it was.
+        """
+        self.run()
+        if self._signal:
+            raise SystemExit(128 + self._signal)
+        if self._fault is not None:
+            raise self._fault
+
+    def compose(self) -> ComposeResult:
+        yield LineTable("remotes", page.REMOTES, chooses=False)
+        yield Static(id="faults")
+        yield LineTable("runs", page.RUNS, chooses=True)
+        yield Input(placeholder="text of a row", id="filter")
+        yield Static(id="said")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._end_by, number)
+        self.query_one("#runs").focus()
+        self._look()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._rounds.begin()
+        self.set_interval(_LOOK, self._look)
+
+    def _end_by(self, number: int) -> None:
+        self._signal = number
+        self.exit()
+
+    def _look(self) -> None:
+        """Show what is new, and once in a while how old all else is."""
+        try:
+            self._rounds.await_change(-1, 0)
+        except Exception as e:  # a bug, told of where all are: behind this screen
+            self._fault = e
+            self.exit()
+            return
+        count, remotes = self._rounds.remotes()
+        if count == self._count and time.monotonic() - self._painted < _TICK:
+            return
+        self._count, self._painted = count, time.monotonic()
+        now = time.time()
+        rows = [(state.name, page.remote_row(state, now)) for state in remotes]
+        self.query_one("#remotes", LineTable).show(rows)
+        self.query_one("#faults", Static).update(Text("\n".join(page.faults(remotes))))
+        self._runs = page.run_rows(remotes, now, self._filter)
+        self.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
+
+    def _anew(self) -> None:
+        self._count = -1
+        self._look()
+
+    def _say(self, text: str) -> None:
+        self.query_one("#said", Static).update(Text(clean(text)))
+
+    def _chosen(self) -> BoardRun | None:
+        at = self.query_one("#runs", LineTable).chosen
+        return self._runs[at] if 0 <= at < len(self._runs) else None
+
+    def on_line_table_entered(self) -> None:
+        self.action_follow()  # Enter, which the table has for itself
+
+    def action_follow(self) -> None:
+        if run := self._chosen():
+            self.push_screen(FollowScreen(run))
+
+    def action_stop(self) -> None:
+        run = self._chosen()
+        if run is None:
+            return
+        if run.run["status"] in FINAL:
+            self._say(f"{run.place} has ended")
+            return
+        key = (run.remote, run.run["id"])
+        kill = key in self._told
+
+        def answered(is_meant: bool | None) -> None:
+            if is_meant:
+                self._told.add(key)
+                self._do(f"Stopping {run.place}", lambda: acting.stop(*key, kill))
+
+        question = f"{'Kill' if kill else 'Stop'} {run.place} {' '.join(run.cells[1:3])}?"
+        self.push_screen(AskScreen(question), answered)
+
+    def action_pull(self) -> None:
+        if run := self._chosen():
+            ids = (run.remote, run.run["id"])
+            self._do(f"Pulling {run.place}", lambda: acting.pull(*ids))
+
+    def action_ask(self) -> None:
+        self._rounds.hurry()
+        self._say("Asking all remotes")
+
+    def action_leave(self) -> None:
+        self.exit()
+
+    def action_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.display = True
+        box.focus()
+
+    def action_unfilter(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self._close_filter()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._filter = event.value
+        self._anew()
+
+    def on_input_submitted(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.display = bool(box.value)
+        self.query_one("#runs").focus()
+
+    def _do(self, saying: str, work: Callable[[], str]) -> None:
+        """Have something done in a thread, and say what became of it."""
+        self._say(saying)
+
+        def done() -> None:
+            text = work()
+            self._rounds.hurry()
+            if self.is_running:
+                self.call_from_thread(self._say, text)
+
+        begun(done)
+
+
+class FollowScreen(Screen[None]):
+    """The output of a run as it grows."""
+
+    CSS = """
+    #head { height: 1; text-style: bold; }
+    #output { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,escape", "back", "back"),
+        Binding("ctrl+c", "app.leave", "leave", show=False, priority=True),
+    ]
+
+    def __init__(self, run: BoardRun) -> None:
+        super().__init__()
+        self._run = run
+        self._following = Following(run.remote, run.run["id"])
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="head")
+        yield Log(id="output", max_lines=5_000)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.query_one("#output").focus()
+        self.set_interval(_LOOK, self._look)
+        self._look()
+
+    def on_unmount(self) -> None:
+        self._following.leave()
+
+    def _look(self) -> None:
+        if lines := self._following.lines():
+            self.query_one("#output", Log).write_lines(lines)
+        head = f"{self._run.place}  {self._run.cells[1]}  {self._following.status}"
+        self.query_one("#head", Static).update(Text(clean(head)))
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+
+class AskScreen(ModalScreen[bool]):
+    """A question that y or n answers."""
+
+    CSS = """
+    AskScreen { align: center middle; }
+    #question { width: auto; max-width: 90%; height: auto; padding: 1 2; border: round $warning; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape,q", "answer(False)", "no"),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        yield Static(Text(f"{clean(self._question)} (y/n)"), id="question")
+
+    def action_answer(self, is_meant: bool) -> None:
+        self.dismiss(is_meant)
+
+
+def _key(run: BoardRun) -> str:
+    return f"{run.remote}:{run.run['id']}"

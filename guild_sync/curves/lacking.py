@@ -1,0 +1,74 @@
+"""Why nothing is drawn, in a line, and the names of what could be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+
+from guild_sync.agent.protocol import ComparedRun
+from guild_sync.config.texts import nearest
+from guild_sync.curves.runs_drawn import Gathered, WantedCurves
+from guild_sync.errors import GuildError, RunNotFound, UsageError
+from guild_sync.output.formats import counted
+from guild_sync.output.terminal import clean
+
+_MOST_NAMES = 20
+_QUALIFIERS = ("first", "last", "min", "max", "mean", "count")
+
+
+def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
+    """The error that no run of these hosts has what is wanted."""
+    runs = [*chain.from_iterable(each.looked_at for each in found)]
+    which = _which(len(runs), sum(each.total for each in found))
+    if not runs:
+        return RunNotFound(
+            "there is no run to be drawn", "'guild runs' lists those that there are."
+        )
+    if wanted.is_scatter and all(run["cells"][0]["value"] is None for run in runs):
+        flags = {name for run in runs for name in _flags(run)}
+        return RunNotFound(f"{which} a flag {clean(wanted.over)!r}", _known([wanted.over], flags))
+    for name in wanted.names:
+        qualifier, _, rest = name.partition(" ")
+        if not wanted.is_scatter and rest and qualifier in _QUALIFIERS:
+            return UsageError(
+                f"{clean(name)!r} is one number of a run, and no curve",
+                f"Draw the curve: guild plot {clean(rest)}. "
+                f"Or each run over a flag: guild plot '{clean(name)}' --x FLAG.",
+            )
+    scalars = {name for run in runs for name in run["scalars"]}
+    asked = " or ".join(repr(clean(name)) for name in wanted.names)
+    with_x = f" and {clean(wanted.over)!r}" if wanted.is_scatter else ""
+    hint = _known(wanted.names, scalars) if scalars else _how_to_have_some()
+    return RunNotFound(f"{which} a scalar {asked}{with_x}", hint)
+
+
+def no_numbers(count: int, wanted: WantedCurves) -> GuildError:
+    """The error that so many runs have it, and nothing of it can be drawn."""
+    names = " or ".join(repr(clean(name)) for name in wanted.names)
+    has = "has" if count == 1 else "have"
+    hint = "They are nan or inf, or their points have not come along."
+    if wanted.logarithmic:
+        hint = "With --log no number is drawn that is not above 0."
+    return RunNotFound(f"{counted(count)} {has} {names}, and no number of it can be drawn", hint)
+
+
+def _which(looked_at: int, total: int) -> str:
+    return f"of the {looked_at} latest runs none has" if looked_at < total else "no run has"
+
+
+def _known(asked: Sequence[str], names: Collection[str]) -> str:
+    if not names:
+        return "None has any."
+    near = nearest(asked[0], names)
+    listed = ", ".join(clean(name) for name in sorted(names)[:_MOST_NAMES])
+    more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    hint = f"Did you mean {clean(near)!r}? " if near else ""
+    return f"{hint}There are: {listed}{more}."
+
+
+def _flags(run: ComparedRun) -> Sequence[str]:
+    return [*run["flags"]] if isinstance(run["flags"], dict) else []
+
+
+def _how_to_have_some() -> str:
+    return "None has any: lines such as 'loss: 0.5' of a run's output are its scalars."

@@ -1,0 +1,99 @@
+"""Event files of runs here that were not read yet: read, and noted by the agent."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TypeVar
+
+from guild_sync.agent import calls
+from guild_sync.agent.calls import Function, Functions
+from guild_sync.agent.protocol import Points, RunId
+
+T = TypeVar("T")
+_LATEST = 200  # runs that a filter by scalars looks at for new event files
+
+# What ends the names of event files that guild itself has written: what they have is known.
+OWN = ".guild-sync"
+_EVENTS = re.compile(rf"events\.out\.tfevents\.(?!.*{re.escape(OWN)}\Z)")
+
+
+def note_for(home: str, function: Function[T], args: Mapping[str, object]) -> None:
+    """Have the agent know the event files of the runs here that a request is about.
+
+    Of one that filters by scalars, those of the latest runs, which may be new; of others they are
+    known since their scalars were asked for. Nothing where tensorboard is not there.
+    """
+    if args.get("deleted") or find_spec("tensorboard") is None:
+        return
+    if calls.has_expression(args):
+        latest: list[str] = calls.call(home, Functions.select, {"specs": [], "most": _LATEST})
+        note(home, latest[:_LATEST])
+    if calls.tells_scalars(function, args):
+        note(home, _meant(home, args))
+
+
+def _meant(home: str, args: Mapping[str, object]) -> list[str]:
+    ids = args.get("ids")
+    if isinstance(ids, list):
+        return [str(run_id) for run_id in ids]
+    named = {name: args[name] for name in ("specs", "filters", "whole") if name in args}
+    if "spec" in args:
+        named["specs"] = [args["spec"]]
+    found: list[str] = calls.call(home, Functions.select, named)
+    is_ranked = any(args.get(name) for name in ("sort", "lowest", "highest"))
+    limit = args.get("limit")
+    return found[:limit] if isinstance(limit, int) and not is_ranked else found
+
+
+def note(home: str, ids: Sequence[RunId]) -> None:
+    """Read the event files of these runs that were not read as they are now."""
+    unnoted = calls.call(home, Functions.unnoted_scalars, {"ids": [*ids]})
+    for run_id, stamps in unnoted.items():
+        by_folder: dict[str, list[str]] = {}
+        for path in sorted(stamps):
+            by_folder.setdefault(os.path.dirname(path), []).append(path)
+        for folder, paths in by_folder.items():
+            # What several files of a folder have is one series, as of a run that went on: it is
+            # noted with the last of them, as what was noted last counts.
+            *others, last = paths
+            found: dict[str, dict[str, Points]] = {path: {} for path in others}
+            found[last] = _read(os.path.join(home, "runs", run_id), folder)
+            for path, points in found.items():
+                calls.call(
+                    home,
+                    Functions.note_scalars,
+                    {"run": run_id, "path": path, "stamp": stamps[path], "found": points},
+                )
+
+
+def _read(directory: str, folder: str) -> dict[str, Points]:
+    """The scalars of a folder's event files, in the order of the times in their names.
+
+    Their names are those that Guild AI gives them: `FOLDER#TAG` where they are in a folder.
+    """
+    from guild_sync.eventfiles import reading
+
+    prefix = f"{folder}#" if folder not in ("", ".guild") else ""
+    found: dict[str, Points] = {}
+    place = os.path.join(directory, folder)
+    for name in sorted(filter(_EVENTS.match, _names(place))):
+        try:
+            tags = reading.scalars_of(os.path.join(place, name))
+        except OSError:  # it went, or may not be read
+            continue
+        for tag, points in tags.items():
+            before = found.setdefault(prefix + tag, {"time": [], "step": [], "value": []})
+            before["time"] += points["time"]
+            before["step"] += points["step"]
+            before["value"] += points["value"]
+    return found
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

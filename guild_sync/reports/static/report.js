@@ -1,0 +1,277 @@
+"use strict";
+// What pages do beside showing: tables that sort, runs that are filtered and ticked, a comparison.
+// Text of runs becomes text alone: nothing here reads markup.
+document.documentElement.classList.add("scripted");
+
+function element(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// ---- tables that sort
+
+function keyOf(cell) {
+  if (!cell) return "";
+  const time = cell.querySelector("time");
+  return cell.dataset.n ?? (time ? time.dateTime : cell.textContent.trim());
+}
+
+function asNumber(key) {
+  if (key === "") return NaN;
+  const found = Number(key === "inf" ? "Infinity" : key === "-inf" ? "-Infinity" : key.replace(/,/g, ""));
+  return found;
+}
+
+function sortBy(table, heading) {
+  const at = heading.cellIndex;
+  const down = heading.getAttribute("aria-sort") === "ascending";
+  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const body = table.tBodies[0];
+  const rows = [...body.rows].map((row) => ({ row, key: keyOf(row.cells[at]) }));
+  const there = rows.filter(({ key }) => key !== "" && key !== "nan");
+  const numbers = there.every(({ key }) => !Number.isNaN(asNumber(key)));
+  const collator = new Intl.Collator(undefined, { numeric: true });
+  const compare = numbers
+    ? (one, other) => asNumber(one.key) - asNumber(other.key)
+    : (one, other) => collator.compare(one.key, other.key);
+  there.sort((one, other) => (down ? -1 : 1) * compare(one, other));
+  const rest = rows.filter(({ key }) => key === "" || key === "nan"); // what is not known comes last
+  body.append(...[...there, ...rest].map(({ row }) => row));
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  for (const heading of table.tHead.rows[0].cells) {
+    if (heading.dataset.fixed !== undefined) continue;
+    const button = element("button", { type: "button" }, ...heading.childNodes);
+    button.addEventListener("click", () => sortBy(table, heading));
+    heading.append(button);
+  }
+}
+
+// ---- the table of runs: filters, columns, ticks
+
+const tools = document.getElementById("tools");
+if (tools) {
+  const table = document.getElementById("runs");
+  const rows = [...table.tBodies[0].rows];
+  const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+  const fields = { q: document.getElementById("q"), status: document.getElementById("status"), op: document.getElementById("op") };
+  const ticked = new Set();
+
+  const show = () => {
+    const words = fields.q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const row of rows) {
+      const meant =
+        (!fields.status.value || row.dataset.status === fields.status.value) &&
+        (!fields.op.value || row.dataset.op === fields.op.value) &&
+        words.every((word) => texts.get(row).includes(word));
+      row.hidden = !meant;
+      count += meant;
+    }
+    document.getElementById("none").hidden = count > 0 || !rows.length;
+    document.getElementById("shown").textContent = `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
+  };
+
+  const keep = () => {
+    const said = new URLSearchParams();
+    for (const [name, field] of Object.entries(fields)) if (field.value) said.set(name, field.value);
+    history.replaceState(null, "", said.size ? `#${said}` : location.pathname + location.search);
+  };
+
+  const read = () => {
+    const said = new URLSearchParams(location.hash.slice(1));
+    for (const [name, field] of Object.entries(fields)) field.value = said.get(name) || "";
+    show();
+  };
+
+  const tell = () => {
+    const button = document.getElementById("compare");
+    button.textContent = ticked.size ? `Compare ${ticked.size}` : "Compare";
+    button.setAttribute("aria-disabled", String(ticked.size < 1));
+    button.href = `compare.html#${[...ticked].join(",")}`;
+  };
+
+  for (const field of Object.values(fields)) {
+    field.addEventListener("input", () => { show(); keep(); });
+  }
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("hashchange", read);
+  table.addEventListener("change", ({ target }) => {
+    if (target.type !== "checkbox") return;
+    if (target.checked) ticked.add(target.value); else ticked.delete(target.value);
+    target.closest("tr").classList.toggle("ticked", target.checked);
+    tell();
+  });
+  for (const box of table.querySelectorAll("tbody input:checked")) box.checked = false; // as a browser kept them
+  const choice = document.getElementById("columns");
+  for (const heading of choice ? table.querySelectorAll("th[data-column]") : []) {
+    const at = heading.cellIndex;
+    const box = element("input", { type: "checkbox" });
+    const put = () => { for (const row of table.rows) row.cells[at].hidden = !box.checked; };
+    box.checked = heading.dataset.later === undefined;
+    box.addEventListener("change", put);
+    if (!box.checked) put();
+    const kind = heading.classList.contains("scalar") ? "scalar" : "flag";
+    choice.append(element("label", {}, box, heading.textContent, element("small", {}, kind)));
+  }
+  read();
+  tell();
+}
+
+// ---- runs beside each other
+
+const place = document.getElementById("compared");
+if (place) {
+  const names = ["id", "operation", "status", "said", "label", "started", "seconds", "flags", "scalars", "source", "command", "objective"];
+  const known = new Map(
+    JSON.parse(document.getElementById("data").textContent).map((values) => {
+      const run = Object.fromEntries(names.map((name, at) => [name, values[at]]));
+      return [run.id, run];
+    }),
+  );
+
+  const curvesOf = (scalar) => {
+    const [, , , spark, [x0, x1, y0, y1]] = scalar;
+    const at = (text, from, low, high) => low + (parseInt(text.slice(from, from + 2), 36) / 1295) * (high - low);
+    const points = [];
+    for (let from = 0; from + 4 <= spark.length; from += 4) {
+      points.push([at(spark, from, x0, x1), at(spark, from + 2, y0, y1)]);
+    }
+    return points;
+  };
+
+  const svg = (name, attributes, ...children) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  };
+
+  const short = (value) => {
+    const size = Math.abs(value);
+    if (size >= 1e9 || (size && size < 1e-4)) return value.toExponential(1);
+    if (size >= 1e6) return `${+(value / 1e6).toPrecision(4)}M`;
+    if (size >= 1e4) return `${+(value / 1e3).toPrecision(4)}k`;
+    return String(+value.toPrecision(4));
+  };
+
+  const chart = (name, runs) => {
+    const [width, height, left, right, top, bottom] = [320, 168, 46, 10, 8, 22];
+    const lines = runs.map((run) => (run.scalars[name]?.[3] ? curvesOf(run.scalars[name]) : []));
+    const all = lines.flat();
+    if (!all.length) return null;
+    const ends = [0, 1].map((axis) => {
+      let low = Infinity, high = -Infinity;
+      for (const point of all) { low = Math.min(low, point[axis]); high = Math.max(high, point[axis]); }
+      return low === high ? [low - 1, high + 1] : [low, high];
+    });
+    const x = (value) => left + ((value - ends[0][0]) / (ends[0][1] - ends[0][0])) * (width - left - right);
+    const y = (value) => height - bottom - ((value - ends[1][0]) / (ends[1][1] - ends[1][0])) * (height - top - bottom);
+    const made = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} by step, of ${runs.length} runs` });
+    for (const part of [0, 0.5, 1]) {
+      const up = ends[1][0] + part * (ends[1][1] - ends[1][0]);
+      const along = ends[0][0] + part * (ends[0][1] - ends[0][0]);
+      made.append(
+        svg("path", { class: "grid", d: `M${left} ${y(up)}H${width - right}` }),
+        svg("text", { x: left - 6, y: y(up) + 3.5, class: "end" }, short(up)),
+        svg("text", { x: x(along), y: height - 6, class: part === 1 ? "end" : "mid" }, short(along)),
+      );
+    }
+    lines.forEach((points, at) => {
+      if (!points.length) return;
+      const d = points.map(([px, py], i) => `${i ? "L" : "M"}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join("");
+      const tone = `curve k${at % 8} d${Math.floor(at / 8) % 3}`;
+      made.append(svg("path", { class: tone, d: points.length > 1 ? d : `${d}h0` }, svg("title", {}, `${runs[at].id.slice(0, 8)} ${runs[at].label}`)));
+    });
+    return element("figure", {}, element("figcaption", {}, name), made);
+  };
+
+  const bestOf = (name, runs) => {
+    // Which is best is known of an objective alone.
+    const objective = runs.map((run) => run.objective).find((text) => text.replace(/^-/, "") === name);
+    if (!objective) return null;
+    const values = runs.map((run) => asNumber(run.scalars[name]?.[0] ?? ""));
+    const there = values.filter(Number.isFinite);
+    return there.length > 1 ? (objective.startsWith("-") ? Math.max(...there) : Math.min(...there)) : null;
+  };
+
+  const lineOf = (heading, runs, value, best) => {
+    const texts = runs.map(value);
+    const row = element("tr", {}, element("th", { scope: "row" }, heading));
+    if (new Set(texts).size > 1) row.classList.add("differs");
+    for (const text of texts) {
+      const number = !Number.isNaN(asNumber(text));
+      const cell = element("td", { class: number ? "num" : "wrap" }, text);
+      if (best !== null && best !== undefined && asNumber(text) === best) {
+        cell.classList.add("best");
+        cell.append(element("span", { class: "sr" }, " (best)"));
+      }
+      row.append(cell);
+    }
+    return row;
+  };
+
+  const date = (microseconds) => (microseconds === null ? "" : new Date(microseconds / 1000).toLocaleString("sv"));
+  const took = (seconds) => {
+    if (seconds === null) return "";
+    if (seconds < 10) return `${+seconds.toPrecision(2)}s`;
+    const whole = Math.round(seconds);
+    const parts = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]].reduce(
+      ([texts, left], [unit, length]) => [left >= length ? [...texts, `${Math.floor(left / length)}${unit}`] : texts, left % length],
+      [[], whole],
+    );
+    return parts[0].join("");
+  };
+
+  const namesOf = (runs, kind) => {
+    const found = [...new Set(runs.flatMap((run) => Object.keys(run[kind])))].sort();
+    const text = (run, name) => (kind === "flags" ? run.flags[name] : run.scalars[name]?.[0]) ?? "";
+    const differs = (name) => new Set(runs.map((run) => text(run, name))).size > 1;
+    return [...found.filter(differs), ...found.filter((name) => !differs(name))];
+  };
+
+  const show = () => {
+    const ids = [...new Set(location.hash.slice(1).split(","))].filter(Boolean);
+    const runs = ids.map((id) => known.get(id)).filter(Boolean);
+    if (!runs.length) {
+      if (ids.length) place.replaceChildren(element("p", { class: "empty" }, "Those runs are not in this report."));
+      return;
+    }
+    const head = element("tr", {}, element("th", { scope: "col" }, element("span", { class: "sr" }, "What")));
+    runs.forEach((run, at) => {
+      const link = element("a", { href: `runs/${run.id}.html`, class: "id" }, run.id.slice(0, 8));
+      head.append(element("th", { scope: "col" }, element("span", { class: `key k${at % 8}` }), link));
+    });
+    const body = element("tbody", {});
+    const group = (text) => body.append(element("tr", { class: "group" }, element("th", { scope: "rowgroup", colspan: runs.length + 1 }, text)));
+    const line = (heading, value, best) => body.append(lineOf(heading, runs, value, best));
+    line("Operation", (run) => run.operation);
+    const states = lineOf("Status", runs, (run) => run.said);
+    [...states.cells].slice(1).forEach((cell, at) => {
+      cell.replaceChildren(element("span", { class: `badge s-${runs[at].status}` }, runs[at].said));
+    });
+    body.append(states);
+    line("Label", (run) => run.label);
+    line("Started", (run) => date(run.started));
+    line("Took", (run) => took(run.seconds));
+    line("Source code", (run) => run.source);
+    const flags = namesOf(runs, "flags");
+    if (flags.length) group("Flags");
+    for (const name of flags) line(name, (run) => run.flags[name] ?? "");
+    const scalars = namesOf(runs, "scalars");
+    if (scalars.length) group("Scalars, the last number");
+    for (const name of scalars) line(name, (run) => run.scalars[name]?.[0] ?? "", bestOf(name, runs));
+    const table = element("table", { class: "compared" }, element("thead", {}, head), body);
+    const all = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs beside each other" }, table);
+    const charts = element("div", { class: "charts" }, ...scalars.map((name) => chart(name, runs)).filter(Boolean));
+    place.replaceChildren(all, element("h2", {}, "Curves"), charts);
+    if (!charts.childElementCount) place.lastElementChild.previousElementSibling.remove();
+    document.title = `Compare ${runs.length} runs`;
+  };
+  addEventListener("hashchange", show);
+  show();
+}

@@ -1,0 +1,280 @@
+"""Curves and scatter plots as SVG, which takes its colours from the page that it is in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+from guild_sync.agent.protocol import Figure, Points, number
+from guild_sync.output.terminal import clean
+from guild_sync.reports import figures
+
+WIDTH, HEIGHT = 320, 168
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 22
+_SCALE = 10  # coordinates of a path are whole tenths of a pixel: shorter than decimals
+_PIECES = 96  # of a curve, of each of which the lowest and the highest point are drawn
+_AIR = 0.04  # of an axis, before its least number and behind its greatest
+_WORDS = 12  # characters of a word at an axis
+_WIDE = 50.0  # where the largest is so many times the least, an axis is one of powers of ten
+
+Point = tuple[float, float]
+
+
+class Scale(NamedTuple):
+    """An axis: the numbers at its ends, and its ticks, each with the text there."""
+
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+
+    def at(self, value: float, length: float) -> float:
+        """Where a number is on an axis that is so long."""
+        # Halves: the difference of two large numbers may be none that there is.
+        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * length
+
+
+class Curve(NamedTuple):
+    """A curve as it is drawn: some of its points, `of` so many; None: what is no finite number."""
+
+    points: Sequence[Point | None]
+    of: int
+
+
+def thinned(points: Points) -> Curve:
+    """Of each piece of a curve its lowest and its highest point, as they follow each other."""
+    steps, values = points["step"], points["value"]
+    count = min(len(steps), len(values))
+    finite = [value for value in values if not isinstance(value, str)]
+    if len(finite) != len(values) or not all(map(math.isfinite, finite)):
+        return Curve(_with_gaps(steps, [*map(number, values)], count), count)
+    return Curve([(steps[at], finite[at]) for at in _extremes(finite, count)], count)
+
+
+def _extremes(values: Sequence[float], count: int) -> list[int]:
+    if count <= 2 * _PIECES:
+        return list(range(count))
+    places: list[int] = []
+    for piece in range(_PIECES):
+        start = piece * count // _PIECES
+        part = values[start : (piece + 1) * count // _PIECES]
+        low, high = part.index(min(part)), part.index(max(part))
+        places.append(start + min(low, high))
+        if low != high:
+            places.append(start + max(low, high))
+    if places[-1] != count - 1:
+        places.append(count - 1)  # the last number is what people look for
+    return places
+
+
+def _with_gaps(steps: Sequence[int], values: Sequence[float], count: int) -> list[Point | None]:
+    kept: list[Point | None] = []
+    size = max(1, count // _PIECES)
+    for start in range(0, count, size):
+        piece = range(start, min(start + size, count))
+        part = [at for at in piece if math.isfinite(values[at])]
+        if len(part) < len(piece):
+            kept.append(None)
+        if part:
+            ends = {min(part, key=values.__getitem__), max(part, key=values.__getitem__)}
+            kept += [(steps[at], values[at]) for at in sorted(ends)]
+    return kept
+
+
+def curve(name: str, drawn: Curve, key: str) -> str:
+    """A curve of a scalar over its steps, as SVG; empty where it has no finite number.
+
+    `key` tells its title and description from others on the page.
+    """
+    there = [point for point in drawn.points if point is not None]
+    if not there:
+        return ""
+    x = _scale([point[0] for point in there], 5)
+    y = _scale([point[1] for point in there], 5)
+    if len(there) == 1:
+        shape = f'<path class="dots" d="{_dots(there, x, y)}"/>'
+    else:
+        shape = f'<path class="curve" d="{_line(drawn.points, x, y)}"/>'
+    said = _said(drawn.of, there)
+    return _chart(f"{clean(name)} by step", said, key, x, y, shape)
+
+
+def _said(count: int, there: Sequence[Point]) -> str:
+    low, high = min(there, key=lambda p: p[1]), max(there, key=lambda p: p[1])
+    first, last = there[0], there[-1]
+    return (
+        f"{count:,} {'number' if count == 1 else 'numbers'}, "
+        f"from {figures.shown(first[1])} at step {figures.shown(first[0])} "
+        f"to {figures.shown(last[1])} at step {figures.shown(last[0])}; "
+        f"lowest {figures.shown(low[1])} at step {figures.shown(low[0])}, "
+        f"highest {figures.shown(high[1])} at step {figures.shown(high[0])}."
+    )
+
+
+class Dot(NamedTuple):
+    """A run in a scatter plot: where, and how it is named and linked where there is room."""
+
+    x: float
+    y: float
+    name: str
+    link: str
+
+
+# So many dots of a plot are links of their own; of more the page would be large and slow.
+MOST_LINKS = 150
+
+
+def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> str:
+    """Runs as dots, as SVG. With `words`, x are their numbers, and they are what the axis shows.
+
+    Where x goes over many powers of ten, those are what is as far from each other.
+    """
+    least, most = min(dot.x for dot in dots), max(dot.x for dot in dots)
+    is_wide = not words and least > 0 and most / least >= _WIDE
+    if is_wide:
+        dots = [dot._replace(x=math.log10(dot.x)) for dot in dots]
+    points = [(dot.x, dot.y) for dot in dots]
+    if is_wide:
+        x = _powers(math.log10(least), math.log10(most))
+    elif words:
+        x = Scale(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
+    else:
+        x = _scale([point[0] for point in points], 5)
+    y = _scale([point[1] for point in points], 5)
+    if len(dots) <= MOST_LINKS:
+        shape = "".join(_linked(dot, x, y) for dot in dots)
+    else:
+        shape = f'<path class="dots" d="{_dots(points, x, y)}"/>'
+    low = min(dots, key=lambda dot: dot.y)
+    high = max(dots, key=lambda dot: dot.y)
+    said = (
+        f"{len(dots):,} runs; lowest {figures.shown(low.y)} ({clean(low.name)}), "
+        f"highest {figures.shown(high.y)} ({clean(high.name)})."
+    )
+    return _chart(clean(title), said, key, x, y, shape)
+
+
+def _powers(low: float, high: float) -> Scale:
+    """An axis from one logarithm to another, at whose ticks the powers are told."""
+    air = (high - low) * _AIR
+    whole = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    ticks = whole[:: max(1, -(-len(whole) // 4))]
+    if len(ticks) < 2:
+        ends = [(at, figures.tick(float(f"{10**at:.1g}"))) for at in (low, high)]
+        return Scale(low - air, high + air, ends)
+    return Scale(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
+
+
+def _linked(dot: Dot, x: Scale, y: Scale) -> str:
+    at, up = _place((dot.x, dot.y), x, y)
+    return (
+        f'<a href="{escape(dot.link)}"><circle class="dot" cx="{at / _SCALE:g}" '
+        f'cy="{up / _SCALE:g}" r="4"><title>{escape(clean(dot.name))}</title></circle></a>'
+    )
+
+
+def _short(text: str) -> str:
+    text = clean(text)
+    return text if len(text) <= _WORDS else f"{text[: _WORDS - 1]}…"
+
+
+def _scale(values: Sequence[float], most: int) -> Scale:
+    low, high = min(values), max(values)
+    if low == high:
+        by = abs(low) / 10 or 1.0
+        low, high = low - by, high + by
+        return Scale(low, high, [(values[0], figures.tick(values[0]))])
+    by = (high / 2 - low / 2) * _AIR * 2 if math.isfinite(high - low) else 0.0
+    ticks = figures.ticks(low - by, high + by, most)
+    return Scale(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
+
+
+def _place(point: Point, x: Scale, y: Scale) -> tuple[int, int]:
+    """Where a point is, in tenths of a pixel."""
+    across, down = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+    return (
+        round((_LEFT + x.at(point[0], across)) * _SCALE),
+        round((_TOP + down - y.at(point[1], down)) * _SCALE),
+    )
+
+
+def _line(points: Sequence[Point | None], x: Scale, y: Scale) -> str:
+    """The `d` of a path along the points, each told from the one before it."""
+    across, down = (WIDTH - _LEFT - _RIGHT) * _SCALE, (HEIGHT - _TOP - _BOTTOM) * _SCALE
+    left, floor = _LEFT * _SCALE, _TOP * _SCALE + down
+    x_by, y_by = across / (x.high / 2 - x.low / 2), down / (y.high / 2 - y.low / 2)
+    x_low, y_low = x.low / 2, y.low / 2
+    parts: list[str] = []
+    before = (0, 0)
+    begins = True
+    for point in points:
+        if point is None:
+            begins = True
+            continue
+        at = left + round((point[0] / 2 - x_low) * x_by)
+        up = floor - round((point[1] / 2 - y_low) * y_by)
+        if begins:
+            parts.append(f"M{at} {up}h0l")  # a dot where it is alone
+            begins = False
+        else:
+            parts.append(f"{at - before[0]} {up - before[1]}")
+        before = (at, up)
+    return " ".join(parts).replace("l M", "M").removesuffix("l")
+
+
+def _dots(points: Sequence[Point], x: Scale, y: Scale) -> str:
+    """The `d` of a path of which each part is a dot: lines of no length with round ends."""
+    places = sorted({_place(point, x, y) for point in points})
+    return "".join(f"M{at} {up}h0" for at, up in places)
+
+
+def _chart(title: str, said: str, key: str, x: Scale, y: Scale, shape: str) -> str:
+    floor, end = HEIGHT - _BOTTOM, WIDTH - _RIGHT
+    if shape.startswith("<path"):
+        shape = f'<g transform="scale({1 / _SCALE:g})">{shape}</g>'
+    grid, texts = [], []
+    for value, text in y.ticks:
+        at = floor - y.at(value, floor - _TOP)
+        grid.append(f"M{_LEFT} {at:.1f}H{end}")
+        texts.append(f'<text x="{_LEFT - 6}" y="{at + 3.5:.1f}" class="end">{escape(text)}</text>')
+    for value, text in x.ticks:
+        at = _LEFT + x.at(value, end - _LEFT)
+        texts.append(f'<text x="{at:.1f}" y="{HEIGHT - 6}" class="mid">{escape(text)}</text>')
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-labelledby="{key}t {key}d"><title id="{key}t">{escape(title)}</title>'
+        f'<desc id="{key}d">{escape(said)}</desc>'
+        f'<path class="grid" d="{"".join(grid)}"/><path class="axis" d="M{_LEFT} {floor}H{end}"/>'
+        f'<g class="ticks" aria-hidden="true">{"".join(texts)}</g>{shape}</svg>'
+    )
+
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_MOST_SPARK = 40
+_FINE = len(_DIGITS) ** 2 - 1
+
+
+def spark(drawn: Curve) -> tuple[str, list[Figure]]:
+    """A curve in few letters, from which a page draws it, and the ends of its axes.
+
+    Of each point four digits of base 36: two for x, two for y, of 1295 each.
+    """
+    there = [point for point in drawn.points if point is not None]
+    if not there:
+        return "", []
+    every = max(1, -(-len(there) // _MOST_SPARK))
+    kept = there[::every]
+    if kept[-1] != there[-1]:
+        kept.append(there[-1])
+    x, y = ([point[axis] for point in kept] for axis in (0, 1))
+    ends = [min(x), max(x), min(y), max(y)]
+    letters = "".join(
+        _two(point[0], ends[0], ends[1]) + _two(point[1], ends[2], ends[3]) for point in kept
+    )
+    return letters, [*ends]
+
+
+def _two(value: float, low: float, high: float) -> str:
+    whole = round((value / 2 - low / 2) / (high / 2 - low / 2) * _FINE) if high > low else 0
+    return _DIGITS[whole // 36] + _DIGITS[whole % 36]

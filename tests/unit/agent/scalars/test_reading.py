@@ -1,0 +1,151 @@
+"""What is read of an output, however it is cut: names, values and steps."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guild_sync.agent.protocol import Value
+from guild_sync.agent.scalars import patience, patterns
+from guild_sync.agent.scalars.reading import MOST_OF_A_LINE, ScalarReader, Seen
+
+
+def read(*pieces: bytes, asked: Value = None) -> list[Seen]:
+    reader = ScalarReader(patterns.scalars_asked(asked))
+    found = [seen for piece in pieces for seen in reader.feed(piece)]
+    return found + reader.rest()
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("loss: 0.25", [("loss", 0.25, None)]),
+        ("loss: 0.25 (step 5)", [("loss", 0.25, 5)]),
+        ("loss:\t-1e-3  ", [("loss", -0.001, None)]),
+        ("loss: +3", [("loss", 3.0, None)]),
+        ("loss: .5", [("loss", 0.5, None)]),
+        ("loss: inf", [("loss", float("inf"), None)]),
+        ("loss: 5 (of 10)", [("loss", 5.0, None)]),
+        ("val/loss-2: 5", [("val/loss-2", 5.0, None)]),
+        ("a:b: 5", [("a:b", 5.0, None)]),
+        ("läss: 5", [("läss", 5.0, None)]),
+        ("\x1b[1;32mloss\x1b[0m: \x1b[33m5\x1b[0m", [("loss", 5.0, None)]),
+        ("lo\x07ss: 5", [("loss", 5.0, None)]),
+        (f"{'x' * 101}: 5", []),
+        (f"loss: {'5' * MOST_OF_A_LINE}x", []),
+        ("  loss: 5", []),
+        ("my loss: 5", []),
+        ("loss: 5%", []),
+        ("loss: 5 6", []),
+        ("loss:5", []),
+        ("loss: 0x10", []),
+        ("loss: 1_000", []),
+        (": 5", []),
+        ("{'loss: 5", [("{'loss", 5.0, None)]),
+    ],
+)
+def test_what_a_line_says(line: str, found: list[Seen]) -> None:
+    assert read(line.encode() + b"\n") == found
+    assert read(line.encode()) == found
+
+
+def test_what_is_no_text_is_left_out_of_a_name() -> None:
+    assert read(b"l\xe4ss: 5\n\xff\xfe\n\0\nacc: 6") == [("lss", 5.0, None), ("acc", 6.0, None)]
+
+
+def test_a_step_counts_for_what_follows() -> None:
+    said = (
+        b"a: 1\nstep: 3\na: 2\nb: 3 (step 7)\na: 4\nstep: nan\nstep: 1e99\na: 5\nstep: -2.5\na: 6\n"
+    )
+    steps = [step for _, _, step in read(said)]
+    assert steps == [None, 3, 7, 7, 7, -2]
+
+
+def test_a_progress_bar_ends_its_lines_by_carriage_returns() -> None:
+    bar = b"\r 10%|#   | loss=5\rloss: 1\rloss: 2\r\nloss: 3\r\n"
+    assert [value for _, value, _ in read(bar)] == [1.0, 2.0, 3.0]
+
+
+def test_of_a_line_that_is_too_long_no_part_is_taken_for_one() -> None:
+    long = b"loss: 1\n" + b"x" * (3 * MOST_OF_A_LINE) + b"\nloss: 2\n"
+    pieces = [long[at : at + 1000] for at in range(0, len(long), 1000)]
+    assert [value for _, value, _ in read(*pieces)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('{"loss": 0.25, "step": 5}', [("loss", 0.25, 5)]),
+        (
+            ' {"train": {"loss": 1, "x": {"y": 2}}}',
+            [("train.loss", 1, None), ("train.x.y", 2, None)],
+        ),
+        ('{"epoch": 3, "loss": 1}', [("loss", 1.0, 3)]),
+        ('{"epoch": 3, "global_step": 9}', [("epoch", 3.0, 9)]),
+        ('{"time": 5, "ts": 6, "ok": true, "name": "x", "list": [1], "none": null}', []),
+        ('{"loss": NaN, "big": 1e999}', [("loss", "nan", None), ("big", "inf", None)]),
+        ('{"loss": 1', []),
+        ("[1, 2]", []),
+        ('{"a":' * 20_000, []),
+        ("level=info step=5 loss=0.25 msg=\"x=3 y\" z=4", [("loss", 0.25, 5), ("z", 4.0, 5)]),
+        ("ts=12 loss=nope acc=1e-1", [("acc", 0.1, None)]),
+        ("a==5 =6 loss=", []),
+    ],
+)  # fmt: skip
+def test_json_lines_and_logfmt(line: str, found: list[tuple[str, float | str, int | None]]) -> None:
+    seen = read(line.encode() + b"\n", asked="json")
+    assert [(name, str(value), step) for name, value, step in seen] == [
+        (name, str(float(str(value))), step) for name, value, step in found
+    ]
+
+
+def test_logfmt_alone_reads_no_json() -> None:
+    assert read(b'{"loss": 1}\nloss=2\n', asked="logfmt") == [("loss", 2.0, None)]
+
+
+def test_json_may_be_read_beside_patterns() -> None:
+    said = b'{"loss": 1, "step": 4}\nacc 5\n'
+    assert read(said, asked=["json", {"acc": r"acc (\value)"}]) == [
+        ("loss", 1.0, 4),
+        ("acc", 5.0, 4),
+    ]
+
+
+SAID = (
+    b"loss: 1\r\nloss: 2 (step 5)\n\x1b[31macc\x1b[0m: 3\rx: 4\n\n\xc3\xa4: 5\n"
+    b'{"loss": 9}\nno=7 here\nstep: 8\nloss: 1e3'
+)
+FORMS: list[Value] = [
+    None,
+    "json",
+    [{"l": r"loss: (\value)", "step": r"step: (\step)"}, r"(\key)=(\value)"],
+]
+
+
+@pytest.mark.parametrize("asked", FORMS)
+@given(cuts=st.lists(st.integers(0, len(SAID)), max_size=8))
+def test_it_does_not_matter_where_an_output_is_cut(asked: Value, cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(SAID)]
+    pieces = [SAID[start:end] for start, end in pairwise(places)]
+    assert read(*pieces, asked=asked) == read(SAID, asked=asked) != []
+
+
+@given(data=st.binary(max_size=300), asked=st.sampled_from(FORMS))
+def test_any_bytes_are_read(data: bytes, asked: Value) -> None:
+    for name, _, _ in read(data, b"\n", data, asked=asked):
+        assert name.isprintable()
+        assert 0 < len(name) <= 100
+
+
+def test_a_pattern_that_takes_too_long_is_given_up_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience.limited, "__defaults__", (0.05,))
+    reader = ScalarReader(patterns.scalars_asked({"bad": "(a+)+b", "acc": r"acc (\value)"}))
+    assert reader.feed(b"a" * 60 + b"c\nacc 1\n") == [("acc", 1.0, None)]
+    assert reader.given_up() == ["(a+)+b"]
+    assert reader.given_up() == []
+    assert reader.feed(b"aab\nacc 2\n") == [("acc", 2.0, None)]
