@@ -7,8 +7,10 @@ import io
 import json
 import re
 import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -248,8 +250,8 @@ def test_a_pipe_gets_the_table_anew_until_no_run_goes_on(place: Place) -> None:
     project(place.guild.folder, "slow: {main: slow}", slow=SLOW)
     run_id = place.started(*(["--no-track"] if place.remote else []), op="slow")
     place.wait_for_output(run_id, "0.5")
-    words = ("compare", "-w", "--interval", "1", "--columns", "loss,status", *place.args)
-    with place.guild.popen(*words) as watching:
+    words = ("--interval", "1", "--columns", "loss,status", *place.args)
+    with watched(place.guild, *words) as watching:
         assert watching.stdout is not None
         shown = iter(watching.stdout.readline, b"")
         wait_for(shown, r"0\.5 .*running")
@@ -260,17 +262,30 @@ def test_a_pipe_gets_the_table_anew_until_no_run_goes_on(place: Place) -> None:
         assert watching.wait(60) == 0
 
 
-def wait_for(lines: Any, pattern: str) -> None:
+@contextmanager
+def watched(guild: Guild, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A `guild compare -w` that outlives no test."""
+    with guild.popen("compare", "-w", *words) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def wait_for(lines: Iterator[bytes], pattern: str) -> None:
+    seen = []
     for line in lines:
-        if re.search(pattern, line.decode()):
+        seen.append(line.decode())
+        if re.search(pattern, seen[-1]):
             return
-    raise AssertionError(pattern)
+    raise AssertionError((pattern, seen))
 
 
 def test_ctrl_c_ends_the_watching(guild: Guild) -> None:
     project(guild.folder, "slow: {main: slow}", slow=SLOW)
     guild.started(op="slow")
-    with guild.popen("compare", "-w") as watching:
+    with watched(guild) as watching:
         assert watching.stdout is not None
         watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
