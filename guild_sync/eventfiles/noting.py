@@ -57,7 +57,7 @@ def note(home: str, ids: Sequence[RunId]) -> None:
             by_folder.setdefault(os.path.dirname(path), []).append(path)
         for folder, paths in by_folder.items():
             # What several files of a folder have is one series, as of a run that went on: it is
-            # noted with the last of them, as what was noted last counts.
+            # noted with the last of them, and nothing with the others.
             *others, last = paths
             found: dict[str, dict[str, Points]] = {path: {} for path in others}
             found[last] = _read(os.path.join(home, "runs", run_id), folder)

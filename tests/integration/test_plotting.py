@@ -73,9 +73,8 @@ def test_several_scalars_are_several_curves(trained: Place) -> None:
 
 def test_curves_over_time_have_its_unit(trained: Place) -> None:
     assert "seconds since the run began" in trained.ok("plot", "loss", "-x", "elapsed").out
-    assert re.search(
-        r"\d\d:\d\d:\d\d[.\d]*\n +time\n", trained.ok("plot", "loss", "--x", "time").out
-    )
+    over_time = trained.ok("plot", "loss", "--x", "time").out
+    assert re.search(r"\d\d:\d\d:\d\d[.\d]*\n +time\n", over_time)
 
 
 def test_over_a_flag_each_run_is_a_point(trained: Place) -> None:

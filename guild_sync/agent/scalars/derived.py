@@ -44,7 +44,8 @@ class ReadFile(NamedTuple):
 def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
     """By run, its event files that were not read as they are now: path in the run, and stamp.
 
-    Runs without such files are left out.
+    With each go the others of its folder, as all of a folder are one series. Runs without such
+    files are left out.
     """
     found: Dict[str, Dict[str, str]] = {}
     for run_id in ids:
@@ -52,12 +53,14 @@ def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
         stamps = dict(_event_files(directory))
         known = _sources(directory) if stamps else {}
         new = {
-            path: stamp
+            os.path.dirname(path)
             for path, stamp in stamps.items()
             if path not in known or known[path].stamp != stamp
         }
         if new:
-            found[run_id] = new
+            found[run_id] = {
+                path: stamp for path, stamp in stamps.items() if os.path.dirname(path) in new
+            }
     return found
 
 
