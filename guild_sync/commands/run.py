@@ -60,9 +60,9 @@ Options:
   -t, --tag TAG       Tag the run; may be given several times.
   -c, --comment TEXT  Comment on the run.
   --run-id ID         Give the run this id, 32 hex digits, which none has yet, here or there.
-  -D, --dep PATH      Give the run, and the steps of a pipeline, this file or folder, too; may
+  -D, --dep FILE      Give the run, and the steps of a pipeline, this file or folder, too; may
                       be given several times. Here it is linked to, a remote is sent it, an
-                      archive is unpacked. It is of here: PATH is relative to this folder.
+                      archive is unpacked. It is of here: FILE is relative to this folder.
   -d, --run-dir DIR   Run in DIR, which is new, empty, or that of an earlier run so made.
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
