@@ -108,14 +108,9 @@ PRINTING = [
     ("check", "--offline"), ("clean", "-y"), ("comment", "-l"), ("compare",),
     ("completion", "bash"),
     ("diff", "2", "1"),
-<<<<<<< HEAD
     ("export", "out.zip", "-y"), ("fleet",),
     ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
-    ("info",),
-=======
-    ("export", "out.zip", "-y"), ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
     ("info",), ("init", "--print"),
->>>>>>> 541f9334 (wip)
     ("label", "-s", "x", "-y"), ("ls",), ("mark", "-y"), ("models", "-v"),
     ("open", "-c", "echo"), ("operations", "-v"), ("pull", "nobody"),
     ("purge", "-y"), ("push", "nobody"), ("remote", "status", "sandbox"), ("remotes",), ("report",),
