@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from guild_sync.agent.protocol import Value
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.file import text_of
 from guild_sync.config.yaml_text import parsed
@@ -55,7 +56,7 @@ def written(path: Path, text: str) -> None:
     os.chmod(target, mode)
 
 
-def _is_with(path: Path, made: str, before: object, name: str, keys: Keys) -> bool:
+def _is_with(path: Path, made: str, before: Value, name: str, keys: Keys) -> bool:
     """Whether a text says what was said before, and the remote, last of all."""
     try:
         after = parsed(path, made)

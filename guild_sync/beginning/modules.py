@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from guild_sync.config.file import text_of
 from guild_sync.programs import module_sources
+from guild_sync.programs.literals import Constant
 from guild_sync.programs.modules import find_module
 from guild_sync.programs.offered import ImportedFlag
 from guild_sync.project.module_flags import ModuleFlags, module_flags
@@ -171,7 +172,7 @@ def _settings(flags: ModuleFlags) -> dict[str, ImportedFlag]:
     return {name: flag for name, flag in flags.flags.items() if _is_setting(flag.default)}
 
 
-def _is_setting(value: object) -> bool:
+def _is_setting(value: Constant) -> bool:
     if isinstance(value, str):
         return len(value) <= _LONGEST_TEXT and "\n" not in value
     return isinstance(value, (bool, int, float))

@@ -139,7 +139,7 @@ def _declared(flag: Flag) -> dict[Yaml, Yaml]:
     """The keys of guild.yml that say what a flag is; those that say nothing are left out."""
     from guild_sync.project.batches import plain
 
-    found: dict[Yaml, object] = {
+    found: dict[str, Value] = {
         "description": flag.description or None,
         "default": plain(flag.default),
         "type": flag.type,
@@ -156,12 +156,12 @@ def _declared(flag: Flag) -> dict[Yaml, Yaml]:
     return {key: _yaml(value) for key, value in found.items() if value is not None}
 
 
-def _yaml(value: object) -> Yaml:
+def _yaml(value: Value) -> Yaml:
     if isinstance(value, list):
         return [_yaml(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _yaml(item) for key, item in value.items()}
-    return value if isinstance(value, (bool, int, float, str)) else None
+        return {key: _yaml(item) for key, item in value.items()}
+    return value
 
 
 def _source_lines(meant: Meant) -> Iterator[str]:
