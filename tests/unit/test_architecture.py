@@ -364,6 +364,7 @@ OPEN = {
     "agent.machine.abilities",  # has_aes, has_zstd: of either end
     "agent.machine.environment",  # user_name
     "agent.machine.folder",  # digest
+    "agent.scalars.reading",  # what it would find is shown before it is made
     "agent.scalars.patterns",  # what an output is read by is looked at before it is made
     "agent.scheduling.options",  # what a job can ask for is looked at on either end
     "agent.staging.selecting",  # what of a folder comes along, from here and to there
