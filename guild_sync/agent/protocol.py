@@ -112,6 +112,10 @@ COMMIT_DIFF = "vcs.diff"
 # How numbers travel that JSON has not.
 NOT_FINITE = ("nan", "inf", "-inf")
 
+# What is said where the best run is asked for, and guild.yml does not say by what.
+NO_OBJECTIVE = "no run has an operation with an objective"
+ADD_OBJECTIVE = "guild.yml says it, as in 'objective: loss'; or name a column: --min loss."
+
 # So many that what is read of each is worth to be remembered.
 MANY_RUNS = 1000
 
@@ -345,12 +349,14 @@ class ListedRun(Run):
 class ListedRuns(TypedDict):
     """Runs that were asked for in an order, or with columns, and how many there are in all.
 
+    `sort`: the column that they are sorted by, as it was asked for, or as guild.yml has it.
     `unknown`: as the agent's `unknown_names`, of the columns that no run has; then `there` tells
     which names there are.
     """
 
     runs: List[ListedRun]
     total: Count
+    sort: str
     unknown: Dict[str, List[str]]
     there: str
 

@@ -80,8 +80,16 @@ def _files(line: TypedLine) -> Found:
 def _remotes(line: TypedLine) -> Found:
     from guild_sync.config import remotes
 
+    if line.words[:2] == ("remote", "add"):
+        return  # a new one
     for name, remote in sorted(remotes.usable()[0].items()):
         yield Candidate(name, remote.description or remote.host)
+
+
+def _hosts(line: TypedLine) -> Found:
+    from guild_sync.beginning.ssh_hosts import hosts
+
+    yield from map(Candidate, hosts())
 
 
 def _remotes_of_command(line: TypedLine) -> Found:
@@ -217,6 +225,7 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "EVENT": _events,
     "FILE": _files,
     "FLAG": _flags,
+    "HOST": _hosts,
     "KEY": _keys_of_jobs,
     "NAME": _remotes,
     "OP": _operations,

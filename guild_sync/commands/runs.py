@@ -316,7 +316,7 @@ def _of_several(wanted: _Wanted, remotes: Sequence[str]) -> _Page:
 
 
 def _together(runs: Sequence[ListedRun], total: int) -> ListedRuns:
-    return {"runs": [*runs], "total": total, "unknown": {}, "there": ""}
+    return {"runs": [*runs], "total": total, "sort": "", "unknown": {}, "there": ""}
 
 
 def _answer(wanted: _Wanted, target: Host, specs: Sequence[str], filters: Filters) -> _Answer:

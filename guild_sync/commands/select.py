@@ -20,6 +20,8 @@ Options:
   -p, --path         Show the run's directory instead.
   --min COL          The run with the lowest COL first.
   --max COL          The run with the highest COL first.
+  --best             The best run first: by the 'objective' that guild.yml says of the
+                     operation.
   -r, --remote NAMES
                      Choose among the runs of this remote, or of several.
   --help             Show this help and exit.
@@ -32,7 +34,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync.agent.protocol import Filters, ListedRuns, Picked
+from guild_sync.agent.columns import order_of
+from guild_sync.agent.protocol import (
+    ADD_OBJECTIVE,
+    NO_OBJECTIVE,
+    Filters,
+    ListedRuns,
+    Picked,
+)
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
@@ -47,8 +56,9 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
-    if args.text("--min") and args.text("--max"):
-        raise UsageError("--min and --max exclude each other")
+    ranked = [name for name in ("--min", "--max", "--best") if args.is_set(name)]
+    if len(ranked) > 1:
+        raise UsageError(f"{ranked[0]} and {ranked[1]} exclude each other")
     if sum(args.is_set(form) for form in ("--short-id", "--attr", "--path")) > 1:
         raise UsageError("--short-id, --attr and --path exclude each other")
     remotes = several.names(args)
@@ -59,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _limit(args: Arguments) -> int | None:
-    is_ranked = args.text("--min") or args.text("--max")
+    is_ranked = args.text("--min") or args.text("--max") or args.is_set("--best")
     return None if args.is_set("--all") or (args.texts("RUN") and not is_ranked) else 1
 
 
@@ -73,6 +83,7 @@ def _of_one(args: Arguments) -> Sequence[Picked]:
         lowest=args.text("--min"),
         highest=args.text("--max"),
         whole=args.is_set("--all"),
+        best=args.is_set("--best"),
     )
     if not found:
         raise RunNotFound("no run matches", f"Show runs with 'guild runs{option(target.name)}'.")
@@ -83,20 +94,24 @@ def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picke
     """The runs that are meant, of all remotes that could be asked, and the exit status."""
     from guild_sync.fleet import listing
 
-    column = args.text("--min") or args.text("--max")
+    best, column = args.is_set("--best"), args.text("--min") or args.text("--max") or ""
+    is_ranked = bool(best or column)
 
     def question(there: Host, words: Sequence[str], filters: Filters) -> _Answer:
-        limit = None if column else _limit(args)
+        limit = None if is_ranked else _limit(args)
         whole = args.is_set("--all")
-        listed = there.listed(words, limit, filters, whole=whole, sort=column or "")
+        listed = there.listed(words, limit, filters, whole=whole, sort=column, best=best)
         ids = [run["id"] for run in listed["runs"]]
         picked = there.choose(ids, attr=args.text("--attr")) if ids else []
         return _Answer(listed, {one["id"]: one for one in picked})
 
     replies = several.ask(args, remotes, args.texts("RUN"), question)
     of_each = {name: answer.listed["runs"] for name, answer in replies.answers.items()}
-    if column:
-        placed = listing.by_column(of_each, bool(args.text("--max")))
+    is_falling = bool(args.text("--max"))
+    if best and any(of_each.values()):
+        column, is_falling = order_of(_objective(replies))
+    if is_ranked:
+        placed = listing.by_column(of_each, is_falling)
         found = [one for one in placed if isinstance(one.run["order"], (int, float))]
         if placed and not found:
             raise _without_numbers(replies, column)
@@ -113,6 +128,18 @@ class _Answer(NamedTuple):
 
     listed: ListedRuns
     picked: Mapping[str, Picked]
+
+
+def _objective(replies: Replies[_Answer]) -> str:
+    """What the runs of all remotes are judged by, as guild.yml says."""
+    found = {answer.listed["sort"] for answer in replies.answers.values()} - {""}
+    if not found:
+        raise GuildError(NO_OBJECTIVE, ADD_OBJECTIVE)
+    if len(found) > 1:
+        listed = ", ".join(map(repr, map(terminal.clean, sorted(found))))
+        hint = "Choose those of one operation, with -Fo NAME; or name a column: --min loss."
+        raise GuildError(f"the runs have several objectives: {listed}", hint)
+    return found.pop()
 
 
 def _without_numbers(replies: Replies[_Answer], column: str) -> GuildError:

@@ -120,6 +120,7 @@ class AgentClient(ABC):
         asked: Sequence[str] = (),
         sort: str = "",
         scalars: bool = False,
+        best: bool = False,
     ) -> protocol.ListedRuns:
         return self.ask(
             Functions.listed,
@@ -131,6 +132,7 @@ class AgentClient(ABC):
             asked=list(asked),
             sort=sort,
             scalars=scalars,
+            best=best,
         )
 
     def scalars_of(
@@ -187,6 +189,7 @@ class AgentClient(ABC):
         lowest: str | None = None,
         highest: str | None = None,
         whole: bool = False,
+        best: bool = False,
     ) -> list[protocol.Picked]:
         return self.ask(
             Functions.choose,
@@ -197,6 +200,7 @@ class AgentClient(ABC):
             lowest=lowest,
             highest=highest,
             whole=whole,
+            best=best,
         )
 
     def of_process(self, process: str) -> RunId:

@@ -238,7 +238,10 @@ def test_a_small_terminal_is_not_overflown(guild: Guild, remote: str, run: str) 
     argv = guild.argv("fleet", "--plain")
     with Terminal(argv, guild.env, guild.folder, 40, lines=4) as terminal:
         wait_until(lambda: "answers" in terminal.shown, "an answer")
-        wait_until(lambda: "more lines" in terminal.shown, "how much there is besides")
+        try:
+            wait_until(lambda: "more lines" in terminal.shown, "how much there is besides")
+        except AssertionError:
+            raise AssertionError(repr(terminal.shown[-3000:])) from None
         terminal.type("\x03")
         assert terminal.end() == 0
 

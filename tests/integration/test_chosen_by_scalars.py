@@ -16,9 +16,13 @@ from terminal import on_terminal
 from test_bad_input import complaint
 from test_fleet import bind
 
+from guild_sync.agent.protocol import Job
+from guild_sync.agent.store import job, rundir
+
 GUILDFILE = """
 train:
   main: train
+  objective: {minimize: min loss}
   flags-import: all
   flags-dest: globals
   env: {PYTHONDONTWRITEBYTECODE: "1"}
@@ -54,6 +58,7 @@ def test_the_best_of_a_grid_is_found_by_what_it_printed(grid: Place) -> None:
     for sort in ("--sort=loss", "--sort=-lr", "--sort=-val/acc"):
         first = json.loads(grid.ok("runs", "--json", sort).out)[0]
         assert ([first["id"]] == best) is (sort == "--sort=loss")
+    assert grid.ok("select", "--best").lines == best
     done = grid("select", "--min", "los")
     assert "no run has a number for 'los'" in done.err
     assert "Did you mean 'loss'? There are scalars loss, val/acc; flags loss, lr." in done.err
@@ -176,7 +181,12 @@ def fleet(guild: Guild, sshd: Server, tmp_path: Path, agent_folder: Path) -> Gui
     return guild
 
 
-def test_runs_of_several_remotes_are_sorted_together(fleet: Guild) -> None:
+def judged(objective: str) -> Job:
+    """A job whose operation has an objective."""
+    return {"operation": {"kept": {"objective": objective}}}
+
+
+def test_runs_of_several_remotes_are_sorted_together(fleet: Guild, tmp_path: Path) -> None:
     lines = fleet.ok("runs", "-s", "-r", "all", "--sort", "loss", "--columns", "loss").lines
     assert [re.split(" {2,}", line)[:4] for line in lines] == [
         ["run", "operation", "status", "loss"],
@@ -192,6 +202,13 @@ def test_runs_of_several_remotes_are_sorted_together(fleet: Guild) -> None:
     assert fleet.ok("select", "-r", "all", "--min", "loss").lines == [B]
     assert fleet.ok("select", "-r", "all", "--max", "loss", "--attr", "label").lines == ["loss 0.3"]
     assert fleet.ok("select", "-r", "all", "--max", "loss", "--all").lines == [A, C, B]
+    assert "no run has an operation with an objective" in fleet("select", "--best", "-r", "all").err
+    job.write_job(rundir.run_dir(str(tmp_path / "gpu1"), A), judged("loss"))
+    assert fleet.ok("select", "-r", "all", "--best").lines == [B]
+    job.write_job(rundir.run_dir(str(tmp_path / "gpu2"), C), judged("-loss"))
+    done = fleet("select", "-r", "all", "--best")
+    assert "the runs have several objectives: '-loss', 'loss'" in complaint(done)[0]
+    assert fleet.ok("select", "gpu2:2", "-r", "all", "--best").lines == [C]
     done = fleet("select", "-r", "all", "--max", "los")
     assert (done.code, done.err.splitlines()) == (
         1,
@@ -203,8 +220,8 @@ def test_runs_of_several_remotes_are_sorted_together(fleet: Guild) -> None:
     whole = fleet.ok("runs", "-r", "all", "--columns", "loss").lines
     assert whole[0].split() == ["run", "id", "operation", "started", "status", "loss", "label"]
     assert whole[1].startswith("gpu2:1  [dddddddd]  gpkg.demo/op  1970-01-01 ")
-    done = fleet("runs", "-r", "all", "--columns", "nope")
-    assert done.err.splitlines() == ["guild: no run has 'nope'", "There are scalars loss."]
+    done = fleet("runs", "-r", "all", "--columns", "zzz")
+    assert done.err.splitlines() == ["guild: no run has 'zzz'", "There are scalars loss."]
 
 
 # On a terminal.

@@ -110,7 +110,7 @@ PRINTING = [
     ("diff", "2", "1"),
     ("export", "out.zip", "-y"), ("fleet",),
     ("forward", "1", "80"), ("hooks",), ("import", "no.zip", "-y"),
-    ("info",),
+    ("info",), ("init", "--print"),
     ("label", "-s", "x", "-y"), ("ls",), ("mark", "-y"), ("models", "-v"),
     ("open", "-c", "echo"), ("operations", "-v"), ("plot", "loss"),
     ("pull", "nobody"),

@@ -44,12 +44,22 @@ class RunValues:
 
     @property
     def flags(self) -> Dict[str, Value]:
+        """The run's flags."""
         if self._flags is None:
             self._flags = rundir.mapping(rundir.read_attr(self._directory, "flags"))
         return self._flags
 
+    def _attr(self, name: str) -> Value:
+        """An attribute; with it the flags are read, which are asked for next."""
+        if self._flags is not None:
+            return rundir.read_attr(self._directory, name)
+        found = rundir.read_attrs(self._directory, (name, "flags"))
+        self._flags = rundir.mapping(found["flags"])
+        return found[name]
+
     @property
     def scalars(self) -> Dict[str, ScalarForm]:
+        """The run's scalars."""
         if self._scalars is None:
             from ..scalars import kept  # most questions are about something else
 
@@ -77,7 +87,7 @@ class RunValues:
             return seen.status(directory)
         if name == "id":
             return os.path.basename(directory)
-        return rundir.read_attr(directory, name) if rundir.is_attr_name(name) else None
+        return self._attr(name) if rundir.is_attr_name(name) else None
 
     def _figure(self, name: Name) -> Value:
         scalar = self.scalars.get(name.name)

@@ -9,6 +9,7 @@ from ..catalog import describe, find, names
 from ..catalog.values import RunValues
 from ..protocol import Filters, ListedRun, ListedRuns, ScalarForm, Value
 from ..store import rundir
+from . import objective
 from .columns import cell_of
 
 _GREATEST = 1.7976931348623157e308  # as a number of JSON
@@ -24,13 +25,17 @@ def listed(
     asked: Sequence[str] = (),
     sort: str = "",
     scalars: bool = False,
+    best: bool = False,
 ) -> ListedRuns:
     """The first `limit` of the runs that are meant, in the order of a column.
 
     `sort` is a column, behind a `-` where the greatest comes first; empty: the latest first.
     `asked`: columns, of each of which every run has a cell. Without `scalars` no run has them.
+    `best`: in the order of the objective of their operation, which guild.yml says.
     """
     ids = find.select(home, specs, filters, deleted, whole)
+    if best and ids:
+        sort = objective.of_runs(home, ids, deleted)
     order, is_falling = columns.order_of(sort)
     keys: Dict[str, Value] = {}
     if order:
@@ -53,7 +58,13 @@ def listed(
         )
     empty = _empty(wanted, found) + ([order] if order and set(keys.values()) == {None} else [])
     unknown, there = _unknown(home, ids, empty, deleted)
-    return {"runs": found, "total": len(ids), "unknown": unknown, "there": there}
+    return {
+        "runs": found,
+        "total": len(ids),
+        "sort": sort,
+        "unknown": unknown,
+        "there": there,
+    }
 
 
 def scalars_of(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 from ..errors import AgentError
 from ..protocol import Value
-from ..store import job
+from ..store import job, rundir
 
 
 class Judged(NamedTuple):
@@ -22,6 +22,21 @@ def said_of(directory: str) -> Judged:
     compare = kept.get("compare")
     texts = [item for item in compare if isinstance(item, str)] if isinstance(compare, list) else []
     return Judged(_objective(kept.get("objective")), tuple(texts))
+
+
+def of_runs(home: str, ids: Sequence[str], deleted: bool = False) -> str:
+    """The objective of the operations of these runs, as Judged has it; empty where none has one.
+
+    Raises AgentError where there are several.
+    """
+    found = {said_of(rundir.run_dir(home, run_id, deleted)).objective for run_id in ids} - {""}
+    if len(found) > 1:
+        raise AgentError(
+            "the runs have several objectives: %s"
+            % ", ".join(map(rundir.shown, sorted(found)[:5])),
+            "Choose those of one operation, with -Fo NAME; or name a column: --min loss.",
+        )
+    return found.pop() if found else ""
 
 
 def _kept(directory: str) -> Dict[str, Value]:

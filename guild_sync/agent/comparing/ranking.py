@@ -8,11 +8,12 @@ from typing import List, Optional, Sequence
 
 from ..catalog import find, names
 from ..catalog.values import RunValues
+from ..columns import order_of
 from ..errors import AgentError
 from ..machine import processes
-from ..protocol import Filters, Picked
+from ..protocol import ADD_OBJECTIVE, NO_OBJECTIVE, Filters, Picked
 from ..store import locks, rundir
-from . import columns
+from . import columns, objective
 
 
 def choose(
@@ -24,16 +25,23 @@ def choose(
     lowest: Optional[str] = None,
     highest: Optional[str] = None,
     whole: bool = False,
+    best: bool = False,
 ) -> List[Picked]:
     """The first `limit` runs that are meant: `id`, `run_dir`, and `value`, what `attr` names.
 
     Without `lowest` or `highest` the latest is first; with one of them, the run in which
-    the column is so, and runs without a number there are left out.
+    the column is so, and runs without a number there are left out. `best`: so of the objective
+    of their operation, which guild.yml says.
     """
     ids = find.select(home, specs, filters, whole=whole)
-    name = lowest or highest
-    if name:
-        ids = _ranked(home, ids, name, -1 if highest else 1)
+    if best and ids:
+        name, is_falling = order_of(objective.of_runs(home, ids))
+        if not name:
+            raise AgentError(NO_OBJECTIVE, ADD_OBJECTIVE)
+        lowest, highest = (None, name) if is_falling else (name, None)
+    column = lowest or highest
+    if column:
+        ids = _ranked(home, ids, column, -1 if highest else 1)
     return [_chosen(home, run_id, attr) for run_id in ids[:limit]]
 
 

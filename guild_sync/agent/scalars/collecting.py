@@ -30,7 +30,8 @@ _SHARE = (
 )
 _EVERY = 1.0  # seconds between two times of writing them down, at least
 _WRITING_SHARE = 20
-_CATCH_UP = 2.0  # seconds for what was not read by the end
+_CATCH_UP = 2.0  # seconds of work for what was not read by the end
+_MOST_WAIT = 10.0  # seconds that this may take, where others work, too
 _TAIL = 1 << 20  # bytes that are read after that, from the end
 _MOST_ARRIVALS = 4096
 
@@ -44,13 +45,16 @@ class ScalarsFound:
 
     def add(self, seen: List[Seen], at: int) -> None:
         """Take numbers that were printed at that time (microseconds since 1970)."""
-        for name, value, step in seen:
+        for name, values, step in seen:
             series = self.series.get(name)
             if series is None:
                 if len(self.series) == MOST_NAMES:
                     continue
                 series = self._new(name)
-            series.add(value, at, step)
+            if len(values) == 1:
+                series.add(values[0], at, step)
+            else:
+                series.add_all(values, at, step)
         self.has_news = self.has_news or bool(seen)
 
     def _new(self, name: str) -> ScalarSeries:
@@ -124,9 +128,10 @@ class Collector:
         said: List[str] = []
         if self._file < 0:
             return said
-        until = time.monotonic() + _CATCH_UP
+        until, latest = time.process_time() + _CATCH_UP, time.monotonic() + _MOST_WAIT
         while self._has_more():
-            if self._size - self._read > _TAIL and time.monotonic() > until:
+            is_late = time.process_time() > until or time.monotonic() > latest
+            if is_late and self._size - self._read > _TAIL:
                 self._skip(self._size - _TAIL)
             said += self._read_piece()
         if self._reader:

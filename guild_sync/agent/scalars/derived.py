@@ -18,6 +18,7 @@ from ..errors import refuse_exhaustion
 from ..protocol import Points, RunId, ScalarForm, number
 from ..store import inside, rundir
 from . import files
+from .reading import clean_name
 from .series import ScalarSeries
 
 _VERSION = 1
@@ -71,10 +72,12 @@ def note_scalars(home: str, run: RunId, path: str, stamp: str, found: Dict[str, 
     """
     directory = rundir.run_dir(home, run)
     series: Dict[str, ScalarSeries] = {}
-    for name, points in list(found.items())[:_MOST_NAMES]:
-        one = series[name] = ScalarSeries()
-        for time, step, value in zip(points["time"], points["step"], points["value"]):
-            one.add(number(value), time, step)
+    for text, points in list(found.items())[:_MOST_NAMES]:
+        name = clean_name(text)
+        if name:
+            one = series[name] = ScalarSeries()
+            for time, step, value in zip(points["time"], points["step"], points["value"]):
+                one.add(number(value), max(time, 0), step)
     keep(directory, path, stamp, series)
 
 

@@ -22,9 +22,9 @@ MOST_OF_A_LINE = 1 << 16  # bytes; one that is longer has no scalars
 MOST_OF_A_NAME = 100  # characters; what has a longer one is none
 _MOST_OF_A_STEP = 1 << 53
 _MOST_NAMES = 10_000  # of which it is remembered what becomes of them
-# A number that was printed: its name, itself, and its step; none where none was printed up to
-# then. A plain tuple, as there may be a million.
-Seen = Tuple[str, float, Optional[int]]
+# Numbers that were printed one after the other: their name, themselves, and their step; none where
+# none was printed up to then. A plain tuple, as there may be a million.
+Seen = Tuple[str, List[float], Optional[int]]
 
 
 class LineReader:
@@ -105,11 +105,27 @@ class ScalarReader:
     def _found(self, text: str) -> List[Seen]:
         found: List[Seen] = []
         if self._asked.is_default and _MAYBE.search(text):
-            self._add_default(text, found)
+            if self._step is None and STEP not in text:
+                self._add_together(text, found)
+            else:
+                self._add_default(text, found)
         if not self._asked.is_default and text:
             for pairs in self._matcher.lines(text):
                 self._add(pairs, found)
         return found
+
+    def _add_together(self, text: str, found: List[Seen]) -> None:
+        """As `_add_default`, where no step is said: telling them apart takes half of the time."""
+        texts: Dict[str, List[str]] = {}
+        for name, value, _ in _LINE.findall(text):
+            if name in texts:
+                texts[name].append(value)
+            else:
+                texts[name] = [value]
+        for name, values in texts.items():
+            name = self._named(name)
+            if name:
+                found.append((name, list(map(float, values)), None))
 
     def _add_default(self, text: str, found: List[Seen]) -> None:
         for name, value, step in _LINE.findall(text):
@@ -120,7 +136,7 @@ class ScalarReader:
             else:
                 name = self._names.get(name) or self._named(name)
                 if name:
-                    found.append((name, float(value), self._step))
+                    found.append((name, [float(value)], self._step))
 
     def _add(self, pairs: Dict[str, float], found: List[Seen]) -> None:
         if STEP in pairs:
@@ -128,7 +144,7 @@ class ScalarReader:
         for name, value in pairs.items():
             name = self._named(name) if name != STEP else ""
             if name:
-                found.append((name, value, self._step))
+                found.append((name, [value], self._step))
 
     def _named(self, text: str) -> str:
         name = self._names.get(text)

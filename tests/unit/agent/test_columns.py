@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from guild_sync.agent import columns
 from guild_sync.agent.columns import Column, Name
+from guild_sync.agent.protocol import Value
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,15 @@ def test_an_order_has_a_minus_where_the_greatest_is_first() -> None:
 
 
 def test_numbers_are_before_texts_and_nothing_is_last_either_way() -> None:
-    keyed = [("n", None), ("b", "b"), ("2", 2), ("a", "a"), ("t", True), ("1", 1.0), ("l", [1])]
+    keyed: list[tuple[str, Value]] = [
+        ("n", None),
+        ("b", "b"),
+        ("2", 2),
+        ("a", "a"),
+        ("t", True),
+        ("1", 1.0),
+        ("l", [1]),
+    ]
     assert columns.in_order(keyed, False) == ["t", "1", "2", "a", "b", "n", "l"]
     assert columns.in_order(keyed, True) == ["2", "t", "1", "b", "a", "n", "l"]
 

@@ -12,6 +12,8 @@ from rundirs import A, B, C, give_scalars, make
 from guild_sync.agent.comparing.listed import listed, scalars_of
 from guild_sync.agent.comparing.ranking import choose
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.protocol import Value
+from guild_sync.agent.store import job, rundir
 
 D, E = "d" * 32, "e" * 32
 
@@ -106,7 +108,7 @@ def test_a_column_is_known_that_only_runs_have_which_are_not_shown(home: str) ->
 
 def test_where_there_are_no_runs_no_column_is_wrong(tmp_path: Path) -> None:
     found = listed(str(tmp_path), asked=["x"], sort="y")
-    assert found == {"runs": [], "total": 0, "unknown": {}, "there": ""}
+    assert found == {"runs": [], "total": 0, "sort": "y", "unknown": {}, "there": ""}
 
 
 def test_what_is_not_a_number_is_never_best(home: str) -> None:
@@ -135,3 +137,25 @@ def test_scalars_of_runs_that_are_not_there_are_none(home: str) -> None:
     found = scalars_of(home, [C, "0" * 32])
     assert [*found[C]] == ["loss", "val acc"]
     assert found["0" * 32] == {}
+
+
+def judged(home: str, run_id: str, objective: Value) -> None:
+    """Have a run's operation have an objective."""
+    directory = rundir.run_dir(home, run_id)
+    job.write_job(directory, {"operation": {"kept": {"objective": objective}}})
+
+
+def test_the_best_run_is_that_of_the_objective_of_guild_yml(home: str) -> None:
+    with pytest.raises(AgentError, match="no run has an operation with an objective"):
+        choose(home, best=True)
+    for run_id in (B, C, D):
+        judged(home, run_id, "loss")
+    assert [run["id"] for run in choose(home, best=True)] == [C, E, D]
+    found = listed(home, best=True, limit=1)
+    assert (found["sort"], found["runs"][0]["id"]) == ("loss", C)
+    judged(home, E, {"maximize": "val acc"})
+    with pytest.raises(AgentError, match="the runs have several objectives: '-val acc', 'loss'"):
+        choose(home, best=True)
+    assert [run["id"] for run in choose(home, [E], best=True)] == [E]
+    judged(home, E, {"maximize": "loss"})
+    assert [run["id"] for run in choose(home, [E, A], best=True)] == [E]

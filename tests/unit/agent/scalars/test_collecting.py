@@ -79,7 +79,7 @@ def test_no_more_is_read_than_there_is_time_for_while_output_comes(home: Path) -
 def test_where_the_end_cannot_wait_for_all_of_it_that_is_said(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "_CATCH_UP", -1.0)
+    monkeypatch.setattr(collecting, "_MOST_WAIT", -1.0)
     monkeypatch.setattr(collecting, "_TAIL", 100)
     it = Printing(home)
     it.say("first: 1\n" * 10 + "x\n" * 100 + "loss: 4\n" * 11)
@@ -94,7 +94,7 @@ def test_a_million_points_of_a_thousand_names_stay_small(home: Path) -> None:
     names = [f"{i:04}-{'n' * 90}" for i in range(1100)]
     for step in range(300):
         values = random.Random(step)
-        found.add([(name, values.random(), step) for name in names], 1_700_000_000_000_000 + step)
+        found.add([(name, [values.random()], step) for name in names], 1_700_000_000_000_000 + step)
     assert len(found.series) == collecting.MOST_NAMES
     run = make(home)
     kept.write(str(run), found.series)
