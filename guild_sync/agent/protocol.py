@@ -736,6 +736,8 @@ SHARED = "GUILD_SHARED"
 # The id of the job in which a run is, or which it is: what it needs of its host that has seen to.
 IN_JOB = "GUILD_JOB"
 IN_JOB_OF = "GUILD_JOB_OF"  # the run that is this job
+# A line of an output, where the one before it may be cut.
+LOST = "guild: some output is lost here: the disk was full"
 # The attributes that a run has of guild's own.
 RESERVED = {
     "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
