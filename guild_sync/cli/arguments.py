@@ -74,8 +74,9 @@ Only some runs ('guild help filters' tells of each):
 FILTER_OPTIONS = """\
 Only some runs:
   --filter EXPR        Runs for which EXPR holds (-F), such as
-                       'status = error and sleep > 5' or 'label contains x'. A name that
-                       no run has is warned of, and an error where runs are changed.
+                       'status = error and sleep > 5', 'min loss < 0.2' (a number that
+                       runs have printed) or 'label contains x'. A name that no run has
+                       is warned of, and an error where runs are changed.
   --operation OP       Runs of the operation OP (-Fo): NAME, MODEL:NAME, PACKAGE/NAME, each
                        part whole, with '*' for any text; '^OP' and 'OP$' for what the
                        name begins or ends with. This and the next four may be given

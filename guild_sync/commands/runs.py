@@ -51,7 +51,7 @@ from guild_sync.agent.protocol import Details, Filters, ListedRun, ListedRuns, R
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
-from guild_sync.errors import Exit, UsageError
+from guild_sync.errors import Exit, RunNotFound, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
@@ -210,7 +210,7 @@ def _each_record(
     for ids in _parts(host, specs, filters, deleted):
         scalars = host.scalars_of(ids, deleted)
         for run in host.summaries(ids, deleted):
-            yield _record(run, scalars[run["id"]])
+            yield _record(run, scalars.get(run["id"], {}))
 
 
 def _parts(
@@ -325,13 +325,20 @@ def _answer(wanted: _Wanted, target: Host, specs: Sequence[str], filters: Filter
     if wanted.columns or wanted.sort or wanted.as_json:
         found = target.listed(*which, wanted.columns, wanted.sort, scalars=wanted.as_json)
         ids = [run["id"] for run in found["runs"]] if is_verbose else []
-        details = target.list_details(ids, deleted=deleted)["runs"] if ids else ()
+        details = _details(target, ids, deleted) if ids else ()
         return _Answer(found["runs"], details, found["total"], found)
     if is_verbose:
         detailed = target.list_details(*which)
         return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
     listing = target.list_runs(*which, counted=wanted.args.text("--limit") is None)
     return _Answer(listing["runs"], (), listing["total"])
+
+
+def _details(target: Host, ids: Sequence[str], deleted: bool) -> Sequence[Details]:
+    found = {run["id"]: run for run in target.list_details(ids, deleted=deleted)["runs"]}
+    if missing := [run_id for run_id in ids if run_id not in found]:
+        raise RunNotFound(f"run {clean(missing[0])} is not there any more", "List the runs again.")
+    return [found[run_id] for run_id in ids]
 
 
 def _tell_of_unknown(answers: Sequence[_Answer]) -> None:
