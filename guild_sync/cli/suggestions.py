@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent import calls
+from guild_sync.agent.calls import Functions
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.local import LocalHost
@@ -18,6 +20,7 @@ from guild_sync.project.definitions import Operation
 
 MOST_RUNS = 100
 SHORT_ID = 8
+_LATEST_RUNS = 20  # whose scalars are offered
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -128,6 +131,20 @@ def _runs(line: TypedLine) -> Found:
         yield Candidate(begin if plain else run["id"], about)
 
 
+def _scalars(line: TypedLine) -> Found:
+    """The scalars of the latest runs of this machine, behind the last comma."""
+    if not line.is_here:
+        return
+    before, comma, _ = line.current.rpartition(",")
+    given = before.split(",")
+    home = str(guild_home())  # not as a host: that would read event files, which takes its time
+    ids = calls.call(home, Functions.select, {"specs": [], "most": _LATEST_RUNS})[:_LATEST_RUNS]
+    found = calls.call(home, Functions.scalars_of, {"ids": ids})
+    for name in sorted({name for scalars in found.values() for name in scalars}):
+        if name not in given:
+            yield Candidate(f"{before}{comma}{name}")
+
+
 def _events(line: TypedLine) -> Found:
     from guild_sync.hooks.events import EVENTS
 
@@ -218,5 +235,6 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "REMOTE": _remotes_of_command,
     "NAMES": _several_remotes,
     "RUN": _runs,
+    "SCALAR": _scalars,
     "SHELL": _shells,
 }

@@ -79,7 +79,7 @@ def _read(directory: str, folder: str) -> dict[str, Points]:
     prefix = f"{folder}#" if folder not in ("", ".guild") else ""
     found: dict[str, Points] = {}
     place = os.path.join(directory, folder)
-    for name in sorted(filter(_EVENTS.match, _names(place))):
+    for name in sorted(filter(is_event_file, _names(place))):
         try:
             tags = reading.scalars_of(os.path.join(place, name))
         except OSError:  # it went, or may not be read
@@ -90,6 +90,11 @@ def _read(directory: str, folder: str) -> dict[str, Points]:
             before["step"] += points["step"]
             before["value"] += points["value"]
     return found
+
+
+def is_event_file(name: str) -> bool:
+    """Whether a file's name is that of an event file which guild has not written itself."""
+    return _EVENTS.match(name) is not None
 
 
 def _names(folder: str) -> list[str]:
