@@ -238,10 +238,7 @@ def test_a_small_terminal_is_not_overflown(guild: Guild, remote: str, run: str) 
     argv = guild.argv("fleet", "--plain")
     with Terminal(argv, guild.env, guild.folder, 40, lines=4) as terminal:
         wait_until(lambda: "answers" in terminal.shown, "an answer")
-        try:
-            wait_until(lambda: "more lines" in terminal.shown, "how much there is besides")
-        except AssertionError:
-            raise AssertionError(repr(terminal.shown[-3000:])) from None
+        wait_until(lambda: "more lines" in terminal.shown, "how much there is besides")
         terminal.type("\x03")
         assert terminal.end() == 0
 
