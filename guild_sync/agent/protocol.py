@@ -293,6 +293,17 @@ class Details(Run):
     host: Value
 
 
+class Outline(TypedDict):
+    """Points of a scalar's curve, some `of` so many: two lists of one length.
+
+    A value that is of NOT_FINITE is a gap.
+    """
+
+    step: List[int]
+    value: List[Figure]
+    of: Count
+
+
 class OutputEnds(TypedDict):
     """The first and the last of what a run's last attempt has printed.
 

@@ -13,7 +13,7 @@ from .series import ScalarSeries
 
 # What the files of a run's scalars have at most: where their points take more, fewer are kept.
 MOST_BYTES = 3 << 20
-_MOST_READ = 1 << 23  # bytes of a file of these that is read
+MOST_READ = 1 << 23  # bytes of a file of these that is read
 _LEAST_POINTS = 16
 
 
@@ -77,7 +77,7 @@ def series_line(line: SeriesLine) -> str:
 def series_lines(folder: str, path: str, names: Sequence[str] = ()) -> List[SeriesLine]:
     """The points in such a file, of all names where none is asked for; not what is torn."""
     try:
-        text = inside.read(folder, path, _MOST_READ)
+        text = inside.read(folder, path, MOST_READ)
     except OSError:
         return []
     found = []
