@@ -44,7 +44,9 @@ LONG_NAMES = {
     "--trials": "--max-trials",
     "--dir": "--path",
     # Of Guild AI alone: they are no `-b -l`.
-    **{"-bl": "--batch-label", "-bt": "--batch-tag", "-bc": "--batch-comment"},
+    "-bl": "--batch-label",
+    "-bt": "--batch-tag",
+    "-bc": "--batch-comment",
 }
 Unknown = Mapping[str, Sequence[str]]  # a name that no run has -> those like it
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
