@@ -31,7 +31,7 @@ _SHARE = (
 _EVERY = 1.0  # seconds between two times of writing them down, at least
 _WRITING_SHARE = 20
 _CATCH_UP = 2.0  # seconds of work for what was not read by the end
-_MOST_WAIT = 10.0  # seconds that this may take, where others work, too
+_MOST_WAIT = 4.0  # seconds that this may take, where others work, too
 _TAIL = 1 << 20  # bytes that are read after that, from the end
 _MOST_ARRIVALS = 4096
 
