@@ -9,7 +9,7 @@ JOBS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 ACCEPTANCE = $(wildcard ../shared/acceptance)
 
-.PHONY: help demo test uat check docs bench fuzz soak format man clean
+.PHONY: help demo test uat check docs bench fuzz soak format man dist dist-test clean
 help:
 	@echo "make demo   set up, and play the main job on an ssh server of your own"
 	@echo "make test   set up, and run every test that needs no container"
@@ -17,6 +17,8 @@ help:
 	@echo "make check  types, style, and what the agent may use"
 	@echo "make docs   build the site of the pages in docs/, and check its links"
 	@echo "make man    write the manual pages anew, from what --help shows"
+	@echo "make dist   build what guild is installed from, into dist/"
+	@echo "make dist-test  build it, and install and try each in a fresh Debian 12 and 13"
 	@echo "make fuzz   feed the readers what nobody would write, for longer than the tests do"
 	@echo "make soak   ten minutes of faults at random, after which all must be equal"
 	@echo "make bench  measure how fast guild is, beside the bare limits"
@@ -59,6 +61,13 @@ docs: $(VENV)/.dev
 man: $(VENV)/.installed
 	$(VENV)/bin/python tools/man
 
+dist: $(VENV)/.dev
+	$(VENV)/bin/python tools/dist
+
+# The systems are made the first time, by debootstrap; it takes root.
+dist-test: dist
+	GUILD_DIST=dist $(VENV)/bin/python -m pytest -n 3 --dist worksteal tests/dist
+
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
@@ -71,6 +80,7 @@ uat/acceptance:
 WANTED = setup.cfg tools/install-missing $(wildcard bin/*)
 $(VENV)/.installed: $(WANTED) | $(VENV)/bin/pip
 	tools/install-missing
+	@echo "Installing guild and what it needs into $(VENV)"
 	$(VENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 

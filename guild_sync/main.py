@@ -196,6 +196,8 @@ def _dispatch(words: list[str]) -> int:
     if words[:1] == ["help"]:
         if "--man" in words:
             return _print_manual([word for word in words[1:] if word != "--man"])
+        if words[1:] and words[1] in ("filters", "config", "guild.yml"):
+            return _tell_of(words[1])
         # `guild help runs rm` too: what has commands of its own shows the help of those.
         words = [word for word in words[1:] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
@@ -243,6 +245,14 @@ def _print_manual(words: list[str]) -> int:
         module_of(words[0])
         name = f"guild-{ALIASES.get(words[0], words[0])}.1"
     print(pages()[name], end="")
+    return Exit.OK
+
+
+def _tell_of(topic: str) -> int:
+    from guild_sync.manual import pages
+    from guild_sync.output.console import help_text
+
+    print(help_text(pages.topic(topic)))
     return Exit.OK
 
 

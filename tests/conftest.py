@@ -28,6 +28,9 @@ from support import BIN, EXAMPLES, Guild, Place, Server, server
 from guild_sync.agent.store import locks
 from guild_sync.hosts.bootstrap import AGENT, agent_digest
 
+# `make dist-test` runs these, which take minutes, with what it has built.
+collect_ignore = [] if "GUILD_DIST" in os.environ else ["dist"]
+
 # The same examples each time, so that a test that passed fails by what was changed alone; `make
 # fuzz` is where examples are drawn at random.
 settings.register_profile("same", derandomize=True, deadline=None)

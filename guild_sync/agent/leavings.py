@@ -14,6 +14,7 @@ from .environments import kept
 from .errors import AgentError
 from .machine import upkeep
 from .protocol import MONTH, WEEK, Leaving
+from .scalars import derived
 from .scheduling import records
 from .staging import fetching
 from .store import inside, rundir
@@ -25,7 +26,8 @@ LISTING = "listing"
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
     was fetched or sent for runs of which the same is true, but for what a run has need of; what was
-    remembered of listings a week ago; environments that no run has used for a month.
+    remembered of listings, and read of scalars, a week ago; environments that no run has used for a
+    month.
 
     With `remove` they are no more.
     """
@@ -76,7 +78,7 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
     week = time.time() - WEEK
     last = week if before is None else min(before, week)
     old = [path for path in fetching.kept(home) if os.lstat(path).st_mtime < last]
-    for path in remembered.kept(home):
+    for path in (*remembered.kept(home), *derived.remembered(home)):
         if os.lstat(path).st_mtime < last:
             yield LISTING, path
     linked = _linked(home, old)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
@@ -24,6 +25,7 @@ from guild_sync.output.terminal import clean
 from guild_sync.transport.background import begun
 
 _LOOK = 0.2  # seconds between looks at whether there is something new
+_SMALL = 16  # lines of a terminal that has none to spare
 _TICK = 1.0  # seconds after which ages are shown anew
 
 
@@ -31,11 +33,13 @@ class FleetApp(App[int]):
     """The table of all remotes, and that of their runs, one of which is chosen."""
 
     CSS = """
-    #remotes { max-height: 50%; }
-    #faults { height: auto; max-height: 4; color: $error; }
+    LineTable { scrollbar-size: 0 0; }
+    #remotes { max-height: 40%; }
+    #faults { height: auto; max-height: 3; color: $error; }
+    .small #faults { max-height: 1; }
     #runs { height: 1fr; }
     #filter { display: none; }
-    #said { height: 1; }
+    #said { height: 1; display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f,enter", "follow", "follow"),
@@ -91,6 +95,9 @@ class FleetApp(App[int]):
         self._rounds.begin()
         self.set_interval(_LOOK, self._look)
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < _SMALL, "small")
+
     def _end_by(self, number: int) -> None:
         self._signal = number
         self.exit()
@@ -110,7 +117,9 @@ class FleetApp(App[int]):
         now = time.time()
         rows = [(state.name, page.remote_row(state, now)) for state in remotes]
         self.query_one("#remotes", LineTable).show(rows)
-        self.query_one("#faults", Static).update(Text("\n".join(page.faults(remotes))))
+        faults = self.query_one("#faults", Static)
+        faults.update(Text("\n".join(page.faults(remotes)), no_wrap=True, overflow="ellipsis"))
+        faults.display = any(page.faults(remotes))
         self._runs = page.run_rows(remotes, now, self._filter)
         self.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
 
@@ -119,7 +128,9 @@ class FleetApp(App[int]):
         self._look()
 
     def _say(self, text: str) -> None:
-        self.query_one("#said", Static).update(Text(clean(text)))
+        said = self.query_one("#said", Static)
+        said.update(Text(clean(text), no_wrap=True, overflow="ellipsis"))
+        said.display = True
 
     def _chosen(self) -> BoardRun | None:
         at = self.query_one("#runs", LineTable).chosen

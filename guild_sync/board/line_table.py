@@ -24,7 +24,7 @@ Row = tuple[str, tuple[str, ...]]  # a key, and the cells
 
 
 class LineTable(ScrollView):
-    """Rows below their headings, one of which is chosen, and stays so wherever it goes.
+    """Rows below their headings; of one that `chooses`, one is chosen, and stays so.
 
     textual's own renders each cell by itself: twenty remotes were a quarter of a core.
     """
@@ -44,7 +44,7 @@ class LineTable(ScrollView):
 
     def __init__(self, name: str, headings: Sequence[str], chooses: bool) -> None:
         super().__init__(id=name)
-        self.can_focus = chooses
+        self.can_focus = True
         self._chooses = chooses
         self._headings = tuple(headings)
         self._rows: list[Row] = []
@@ -64,9 +64,8 @@ class LineTable(ScrollView):
         at = keys.index(key) if key in keys else min(self.chosen, max(0, len(rows) - 1))
         has_moved = at != self.chosen
         self._rows, self.chosen = list(rows), at
-        columns = zip(self._headings, *(cells for _, cells in rows), strict=True)
-        self._widths = [max(map(width_of, column)) for column in columns]
-        width = sum(self._widths) + _GAP * (len(self._widths) - 1)
+        self._widths = _widths(self._headings, [cells for _, cells in rows])
+        width = sum(each + _GAP for each in self._widths if each)
         self.virtual_size = Size(width, len(rows) + 1)
         if not self._chooses:
             self.styles.height = len(rows) + 1
@@ -91,12 +90,17 @@ class LineTable(ScrollView):
     def _strip(self, cells: Sequence[str], style: Style) -> Strip:
         pieces = []
         for cell, width in zip(cells, self._widths, strict=True):
+            if not width:
+                continue
             own = Style.parse(cell.style) if isinstance(cell, Styled) and cell.style else Style()
             pieces.append(Segment(cell, own + style))
             pieces.append(Segment(" " * (width - width_of(cell) + _GAP), style))
         return Strip(pieces)
 
     def action_choose(self, by: int) -> None:
+        if not self._chooses:
+            self.scroll_relative(y=by, animate=False)
+            return
         at = min(max(0, self.chosen + by), max(0, len(self._rows) - 1))
         if at != self.chosen:
             self.chosen = at
@@ -107,7 +111,7 @@ class LineTable(ScrollView):
         self.action_choose(direction * max(1, self.size.height - 2))
 
     def action_enter(self) -> None:
-        if self._rows:
+        if self._chooses and self._rows:
             self.post_message(self.Entered())
 
     def on_click(self, event: events.Click) -> None:
@@ -124,3 +128,10 @@ class LineTable(ScrollView):
             self.scroll_to(y=self.chosen, animate=False)
         elif self.chosen >= top + room:
             self.scroll_to(y=self.chosen - room + 1, animate=False)
+
+
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The columns' widths; 0 for one that has nothing below its heading, where any has."""
+    widths = [max(map(width_of, column), default=0) for column in zip(*rows, strict=True)]
+    widths = widths or [1] * len(headings)
+    return [each and max(each, len(name)) for each, name in zip(widths, headings, strict=True)]

@@ -21,7 +21,7 @@ _STYLES = {
     states.FAILS: "red",
 }
 _SCALARS = 3  # of a run
-_LONGEST_NAME, _LONGEST_LABEL, _LONGEST_STATUS, _LONGEST_LINE = 24, 32, 60, 160  # characters
+_LONGEST_NAME, _LONGEST_LABEL, _LONGEST_STATUS, _LONGEST_LINE = 24, 28, 40, 160  # characters
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -77,7 +77,7 @@ def run_row(state: RemoteState, run: GlancedRun, now: float) -> tuple[str, ...]:
         _age(run, now - state.clock),
         reached.text if reached else "",
         _scalars(run),
-        clean(run["said"][:_LONGEST_LINE]),
+        clean(run["said"].strip()[:_LONGEST_LINE]),
     )
 
 
@@ -103,14 +103,14 @@ def lines(remotes: Sequence[RemoteState], now: float) -> list[str]:
     return shown
 
 
-def age(seconds: float) -> str:
-    """A length of time in its two greatest units, to the second: `2h3m`, `5d4h`, `0s`."""
+def age(seconds: float, units: int = 2) -> str:
+    """A length of time in its greatest units, to the second: `2h3m`, `5d4h`, `0s`."""
     left, parts = max(0, int(seconds)), list[str]()
     for unit, length in _UNITS:
         count, left = divmod(left, length)
         if count or parts:
             parts.append(f"{count}{unit}" if count else "")
-    return "".join(parts[:2]) or "0s"
+    return "".join(parts[:units]) or "0s"
 
 
 def _operation(run: GlancedRun) -> str:
@@ -168,7 +168,7 @@ def _age(run: GlancedRun, now: float) -> str:
     """How long a run runs, or waits, by its remote's clock `now`; when it has ended."""
     if run["status"] in FINAL:
         stopped = run["stopped"]
-        return f"ended {age(now - stopped / 1e6)} ago" if isinstance(stopped, int) else ""
+        return f"ended {age(now - stopped / 1e6, 1)} ago" if isinstance(stopped, int) else ""
     begun = run["initialized"] if run["status"] in WAITING else run["started"]
     return age(now - begun / 1e6) if isinstance(begun, int) else ""
 

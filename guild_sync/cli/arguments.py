@@ -43,6 +43,10 @@ LONG_NAMES = {
     "--simplified": "--simple",
     "--trials": "--max-trials",
     "--dir": "--path",
+    # Of Guild AI alone: they are no `-b -l`.
+    "-bl": "--batch-label",
+    "-bt": "--batch-tag",
+    "-bc": "--batch-comment",
 }
 Unknown = Mapping[str, Sequence[str]]  # a name that no run has -> those like it
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
@@ -61,6 +65,11 @@ _REPEATED = (
 # These, two of FILE_OPTIONS, and one of `guild run`.
 _SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include", "--dep"}
 
+# What `--help` of a command says of them.
+FILTERS_NAMED = """\
+Only some runs ('guild help filters' tells of each):
+  -F EXPR -Fo OP -Fl TEXT -Ft TAG -Fc TEXT -Fd DIGEST -Fs WHEN -Fu -Fm -Fn -S STATUSES --mine
+"""
 # What the line `[filters]` in a usage stands for, that of every command that chooses runs.
 FILTER_OPTIONS = """\
 Only some runs:
@@ -131,6 +140,11 @@ def usage_of(command: str) -> str:
     return whole(ast.get_docstring(tree, clean=False) or "").strip()
 
 
+def shown(usage: str) -> str:
+    """A usage as `--help` shows it: what all filters are is told by `guild help filters`."""
+    return whole(usage.replace("\n[filters]\n", f"\n{FILTERS_NAMED}"))
+
+
 def whole(usage: str) -> str:
     """A usage with the options in it that several commands have, of which it has the line."""
     for line, options in (("[files]\n", FILE_OPTIONS), ("[filters]\n", FILTER_OPTIONS)):
@@ -182,13 +196,13 @@ def parse(usage: str, argv: Sequence[str]) -> Arguments:
     """
     from docopt import DocoptExit, docopt
 
-    usage = whole(usage)
+    said, usage = shown(usage), whole(usage)
     before, dashes, behind = _split_at_double_dash(argv)
     known = {name for option in usages.options(usage) for name in option.names}
     asks = {"--help", "-h"} - (known - {"--help"})
     options = _with_long_names(before, _options_with_values(usage), asks)
     if options is None:
-        print(console.help_text(usage.strip()))
+        print(console.help_text(said.strip()))
         raise SystemExit(0)
     words = [*options, *dashes, *behind]
     try:

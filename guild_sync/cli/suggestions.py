@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent import calls
+from guild_sync.agent.calls import Functions
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.local import LocalHost
@@ -18,6 +20,7 @@ from guild_sync.project.definitions import Operation
 
 MOST_RUNS = 100
 SHORT_ID = 8
+_LATEST_RUNS = 20  # whose scalars are offered
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -77,8 +80,16 @@ def _files(line: TypedLine) -> Found:
 def _remotes(line: TypedLine) -> Found:
     from guild_sync.config import remotes
 
+    if line.words[:2] == ("remote", "add"):
+        return  # a new one
     for name, remote in sorted(remotes.usable()[0].items()):
         yield Candidate(name, remote.description or remote.host)
+
+
+def _hosts(line: TypedLine) -> Found:
+    from guild_sync.beginning.ssh_hosts import hosts
+
+    yield from map(Candidate, hosts())
 
 
 def _remotes_of_command(line: TypedLine) -> Found:
@@ -125,13 +136,28 @@ def _columns(line: TypedLine) -> Found:
     before, comma, typed = line.current.rpartition(",")
     sign = "-" if typed.startswith("-") else ""
     found: dict[str, str] = {"duration": "how long a run took"}
-    for run in LocalHost(str(guild_home())).listed(limit=MOST_RUNS, scalars=True)["runs"]:
+    asked: dict[str, object] = {"limit": _LATEST_RUNS, "scalars": True}
+    for run in calls.call(str(guild_home()), Functions.listed, asked)["runs"]:
         found.update(dict.fromkeys(run["scalars"], "scalar"))
         flags = run["flags"] if isinstance(run["flags"], dict) else {}
         found.update(dict.fromkeys(flags, "flag"))
     for name, about in sorted(found.items()):
         if re.fullmatch(r"[\w./-]+", name):  # others are in quotes
             yield Candidate(f"{before}{comma}{sign}{name}", about)
+
+
+def _scalars(line: TypedLine) -> Found:
+    """The scalars of the latest runs of this machine, behind the last comma."""
+    if not line.is_here:
+        return
+    before, comma, _ = line.current.rpartition(",")
+    given = before.split(",")
+    home = str(guild_home())  # not as a host: that would read event files, which takes its time
+    ids = calls.call(home, Functions.select, {"specs": [], "most": _LATEST_RUNS})[:_LATEST_RUNS]
+    found = calls.call(home, Functions.scalars_of, {"ids": ids})
+    for name in sorted({name for scalars in found.values() for name in scalars}):
+        if name not in given:
+            yield Candidate(f"{before}{comma}{name}")
 
 
 def _events(line: TypedLine) -> Found:
@@ -216,6 +242,7 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "EVENT": _events,
     "FILE": _files,
     "FLAG": _flags,
+    "HOST": _hosts,
     "KEY": _keys_of_jobs,
     "NAME": _remotes,
     "OP": _operations,
@@ -225,5 +252,6 @@ _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
     "REMOTE": _remotes_of_command,
     "NAMES": _several_remotes,
     "RUN": _runs,
+    "SCALAR": _scalars,
     "SHELL": _shells,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from guild_sync.errors import GuildError
 
@@ -21,6 +22,7 @@ COMMANDS = {
     "hooks": ("hooks", "list hooks and notifications, or test them"),
     "import": ("import_", "take runs out of an archive"),
     "info": ("info", "show all that is known of a run"),
+    "init": ("init", "write a guild.yml for the Python modules of a folder"),
     "label": ("label", "set or change the label of runs"),
     "ls": ("ls", "list the files of a run"),
     "mark": ("mark", "mark runs, or unmark them"),
@@ -31,7 +33,7 @@ COMMANDS = {
     "pull": ("pull", "copy runs from a remote to this machine"),
     "purge": ("purge", "remove deleted runs for good"),
     "push": ("push", "copy runs from this machine to a remote"),
-    "remote": ("remote", "log in to one, look at, start or stop it, run its init"),
+    "remote": ("remote", "add one, log in, look at, start or stop it, run its init"),
     "remotes": ("remotes", "list the configured remotes, and which answer"),
     "report": ("report", "write pages that show runs and remotes in a browser"),
     "restore": ("restore", "bring deleted runs back"),
@@ -67,37 +69,59 @@ SUBCOMMANDS = {
 }
 
 
+# What people want of guild, and the commands for that; several of one kind are told in one line.
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Start": {"run": "", "watch": "", "stop": ""},
+    "Look": {
+        "runs": "", "info": "", "ls, cat": "list or show the files of a run", "open": "",
+        "shell": "", "forward": "", "status": "", "fleet": "",
+    },
+    "Bring home": {
+        "sync": "", "pull": "", "push": "", "verify": "", "clean": "",
+        "export, import": "put runs into an archive, take them out of one",
+    },
+    "Compare": {"select": "", "compare": "", "plot": "", "report": "", "diff": ""},
+    "Change": {
+        "label, tag": "change the labels or the tags of runs",
+        "comment, mark": "say more about runs, or mark them",
+        "rm, restore, purge": "delete runs, bring them back, remove them for good",
+    },
+    "Remotes": {"remotes": "", "remote": "", "check": "", "hooks": ""},
+    "Projects": {
+        "init": "",
+        "operations, models": "list what the project here offers (operations: or ops)",
+        "completion": "",
+    },
+}  # fmt: skip
+
+
 def usage() -> str:
     """The text of `guild --help`."""
-    width = max(map(len, COMMANDS))
-    called = {name: f"{about} (or: {other})" for other, name in ALIASES.items()
-              for about in [COMMANDS[name][1]]}  # fmt: skip
-    abouts = {name: called.get(name, about) for name, (_, about) in COMMANDS.items()}
-    listed = "\n".join(f"  {name:{width}}  {about}" for name, about in abouts.items())
+    width = max(len(names) for group in GROUPS.values() for names in group)
+    groups = "\n".join(
+        "\n".join(
+            [f"{title}:", *(f"  {n:{width}}  {a or COMMANDS[n][1]}" for n, a in group.items())]
+        )
+        for title, group in GROUPS.items()
+    )
     return f"""\
 Start operations on machines reached over ssh, and bring their runs home.
 
 Usage:
   guild [options] COMMAND [ARG]...
 
+{groups}
+
 Options:
   -C DIR     Have the command work in DIR, as if guild was called there.
-  -H DIR     Use DIR as the guild home; it has to be there.
+  -H DIR     Use DIR as the guild home; it has to be there. Else it is GUILD_HOME, or ~/.guild.
   --version  Show the version and exit.
   --help     Show this help and exit.
 
-Commands:
-{listed}
-
-Environment:
-  GUILD_HOME    Where runs live, instead of ~/.guild.
-  GUILD_CONFIG  The file that defines remotes, instead of ~/.guild/config.yml. It has to
-                be there.
-  NO_COLOR      Where it is not empty, there are no colours. FORCE_COLOR asks for them
-                where there is no terminal.
-
-'guild COMMAND --help' or 'guild help COMMAND' shows what a command takes, and
-'guild help --man [COMMAND]' prints it as a manual page.
+'guild help COMMAND' shows what a command takes, 'guild help filters' which runs can be meant,
+'guild help config' and 'guild help guild.yml' the keys of these files, and
+'guild help --man [COMMAND]' prints a manual page. GUILD_CONFIG is a config file instead of
+~/.guild/config.yml; NO_COLOR turns colours off, FORCE_COLOR has them where no terminal is.
 """
 
 

@@ -42,12 +42,10 @@ from guild_sync.errors import ConfigError, Exit, GuildError, RemoteNotFound, Usa
 from guild_sync.fleet import naming
 from guild_sync.fleet.asking import replies
 from guild_sync.hosts.local import LocalHost
-from guild_sync.monitoring import check
+from guild_sync.monitoring import check, line
 from guild_sync.monitoring.line import Line
 from guild_sync.output import records
 from guild_sync.output.console import say
-from guild_sync.output.tables import table
-from guild_sync.output.terminal import clean
 
 _PARTS = {"--env": check.ENVIRONMENT, "--space": check.SPACE}
 
@@ -68,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
         worst = max(worst, *(line.exit for line in lines))
         told.append((name, lines))
         if not args.is_set("--json"):
-            _show(name or "here", lines)
+            for shown in line.told(name or "here", lines):
+                say(shown)
     if args.is_set("--json"):
         print(json.dumps([_as_json(name, lines) for name, lines in told]))
     return worst
@@ -108,15 +107,6 @@ def _sections(
         if isinstance(lines, GuildError):
             raise lines
         yield name, lines
-
-
-def _show(name: str, lines: Sequence[Line]) -> None:
-    say(clean(name))
-    rows = [("", line.name, "ok" if line.ok else "to do", clean(line.text)) for line in lines]
-    for row, line in zip(table(rows), lines, strict=True):
-        say(row)
-        for hint in [] if line.ok else line.hint.splitlines():
-            say(f"      {clean(hint)}")
 
 
 def _as_json(name: str | None, lines: Sequence[Line]) -> records.Checks:

@@ -156,8 +156,10 @@ class _Runs:
         self._named = args.texts("RUN")
         self._whole = args.is_set("--include-batch")
         self._order = _order(args)
-        self._asked = _asked(args, self._order)
-        self._wanted = _wanted(args, self._asked, bool(self._remotes))
+        self._wanted = _wanted(args, self._order, bool(self._remotes))
+        # Of what every run has anyway no host is asked.
+        by = [self._wanted.order] if self._wanted.order else []
+        self._asked = [*self._wanted.asked, *by, DURATION]
         self._listings: dict[str, ComparedListing] = {}
         self._target: Host | None = None
         self._filters: Filters = {}
@@ -185,13 +187,15 @@ class _Runs:
         """
         problems: list[str] = []
         if self._target is not None:
+            if self._named and not self._words(""):
+                return self._compared()
             try:
                 listing = self._question(self._target, self._words(""), self._filters)
                 self._listings[""] = listing
             except GuildError as e:
                 problems.append(e.message)
         else:
-            names = [name for name in self._remotes if not self._named or name in self._listings]
+            names = [name for name in self._remotes if not self._named or self._words(name)]
             replies = gathered(
                 names,
                 lambda there: self._question(
@@ -210,11 +214,12 @@ class _Runs:
         return there.ending(row.placed.run["id"], most)
 
     def _question(self, there: Host, specs: Sequence[str], filters: Filters) -> ComparedListing:
-        return there.compared(specs, None, filters, self._whole, [*self._asked, DURATION])
+        return there.compared(specs, None, filters, self._whole, self._asked)
 
     def _words(self, name: str) -> Sequence[str]:
         """What names the runs once they are known: indexes would mean others later."""
-        return [run["id"] for run in self._listings[name]["runs"]] if self._named else ()
+        known = self._listings.get(name) if self._named else None
+        return [run["id"] for run in known["runs"]] if known else ()
 
     def _compared(self) -> SideBySide:
         runs = {name: listing["runs"] for name, listing in self._listings.items()}
@@ -224,10 +229,9 @@ class _Runs:
 
     def _warn_of_unknown(self) -> None:
         runs = [run for listing in self._listings.values() for run in listing["runs"]]
-        for at, text in enumerate(self._asked):
-            if text == _DIGEST or text == self._order.column or not runs:
-                continue
-            if all(run["cells"][at]["value"] is None for run in runs):
+        for at, text in enumerate(self._wanted.asked):
+            told = (run["cells"][at : at + 1] for run in runs)
+            if text != _DIGEST and runs and all(not c or c[0]["value"] is None for c in told):
                 placed = [*newest_first({"": runs})]
                 hint = together.known(placed, columns.column(text).heading)
                 console.warn(GuildError(f"no run has {terminal.clean(text)!r}", hint))
@@ -243,20 +247,17 @@ def _order(args: Arguments) -> Order:
     return Order(text.removeprefix("-"), descending=text.startswith("-"), top=top)
 
 
-def _asked(args: Arguments, order: Order) -> list[str]:
-    """The columns that hosts are asked for: those that are named, and that of the order."""
-    named = [
-        one for name in ("--columns", "--cols") for one in columns.split(args.text(name) or "")
-    ]
-    named += [_DIGEST] if args.is_set("--extra-cols") else []
-    if order.column and order.column not in named and order.column not in CORE:
-        named.append(order.column)
-    return named
+def _asked(args: Arguments) -> list[str]:
+    """The columns that are named."""
+    texts = (args.text("--columns"), args.text("--cols"))
+    named = [column for text in texts for column in columns.split(text or "")]
+    return [*named, *([_DIGEST] if args.is_set("--extra-cols") else [])]
 
 
-def _wanted(args: Arguments, asked: Sequence[str], placed: bool) -> WantedColumns:
+def _wanted(args: Arguments, order: Order, placed: bool) -> WantedColumns:
     return WantedColumns(
-        asked,
+        _asked(args),
+        "" if order.column in CORE else order.column,
         only_asked=args.is_given("--columns"),
         core=not args.is_set("--skip-core"),
         of_operation=not args.is_set("--skip-op-cols"),

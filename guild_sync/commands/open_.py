@@ -28,7 +28,6 @@ import shlex
 import shutil
 from collections.abc import Sequence
 
-from guild_sync.agent.store import manifest, rundir
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.choosing import only
@@ -38,6 +37,8 @@ from guild_sync.output import terminal
 from guild_sync.transport import watched
 
 _DESKTOP = "xdg-open"
+# In a run, as Guild AI 0.9 has them; of most runs the source code is in the run's own folder.
+_OUTPUT, _SOURCE_FOLDER = ".guild/output", ".guild/sourcecode"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -74,13 +75,10 @@ def _program(text: str | None) -> list[str]:
 
 def _path(run_dir: str, args: Arguments) -> str:
     """What is to be opened. Raises GuildError where it is not there, or not in the run."""
-    if args.is_set("--output"):
-        path = os.path.join(".guild", rundir.OUTPUT)
-    else:
-        path = args.text("--path") or ""
+    path = _OUTPUT if args.is_set("--output") else args.text("--path") or ""
     if os.path.isabs(path) or ".." in path.split("/") or "\0" in path:
         raise UsageError(f"--path is relative to the run, and not {path!r}")
-    kept = os.path.join(run_dir, manifest.SOURCE_FOLDER)
+    kept = os.path.join(run_dir, _SOURCE_FOLDER)
     is_apart = args.is_set("--sourcecode") and os.path.exists(os.path.join(kept, path))
     found = os.path.join(kept if is_apart else run_dir, path)
     if not os.path.exists(found):

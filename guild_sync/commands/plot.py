@@ -1,18 +1,18 @@
 """Draw scalars of runs as curves, in the terminal or as a picture.
 
 Usage:
-  guild plot [options] NAME [RUN]...
+  guild plot [options] SCALAR [RUN]...
 
-NAME is a scalar, or several with commas between: guild plot loss,val_loss. RUN is an index (1
-is the latest), a range 1:5, a run id or the beginning of one. Without RUN, the latest runs that
-have the scalar are drawn. Where NAME is what follows a '#' of scalars that TensorBoard's event
-files have, as in 'train#loss', all of these are drawn.
+SCALAR is the name of one, or of several with commas between: guild plot loss,val_loss. RUN is an
+index (1 is the latest), a range 1:5, a run id or the beginning of one. Without RUN, the latest
+runs that have it are drawn. What follows the '#' of scalars of TensorBoard's event files, as the
+'loss' of 'train#loss' and 'val#loss', means all of these.
 
 Below the curves each run has its sign, and the scalar's last number. A number that is none (nan,
 inf) is a gap.
 
 With --x FLAG each run is a point: the flag's value, and the scalar's last number. Any column of
-'guild compare' may be FLAG, and NAME: guild plot 'min loss' --x lr.
+'guild compare' may be FLAG, and SCALAR: guild plot 'min loss' --x lr.
 
 Options:
   -x, --x WHAT       What the curves are drawn over: step, time, elapsed (the time since the run
@@ -94,9 +94,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _wanted(args: Arguments) -> WantedCurves:
-    names = list(dict.fromkeys(name.strip() for name in args.word("NAME").split(",")))
+    names = list(dict.fromkeys(name.strip() for name in args.word("SCALAR").split(",")))
     if not all(names):
-        raise UsageError("NAME is a scalar, or several with commas between them")
+        raise UsageError("SCALAR is a name, or several with commas between them")
     smooth = arguments.whole_number(args, "--smooth", least=1) or 1
     if smooth > _MOST_SMOOTH:
         raise UsageError(f"--smooth takes a number up to {_MOST_SMOOTH}")

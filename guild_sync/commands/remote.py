@@ -1,6 +1,7 @@
-"""Start, stop or look at a sandbox, see whether a remote answers, log in, or make one ready.
+"""Add a remote, log in, see whether it answers, make it ready; start or stop a sandbox.
 
 Usage:
+  guild remote add [-y] [--no-check] NAME [HOST]
   guild remote start NAME
   guild remote stop [-y] NAME
   guild remote status NAME
@@ -8,6 +9,13 @@ Usage:
   guild remote logout [NAME]...
   guild remote reinit [-y] NAME
   guild remote --help
+
+'add' writes a remote of type ssh to the config file, whose comments and order stay, and
+checks it as 'guild check -r NAME' does: what is missing there is told, and how to get it. HOST
+is [USER@]HOST[:PORT], or what your ssh configuration calls it; without it NAME is, or you
+choose on the terminal among the hosts of ~/.ssh/config. A host key that is not known here is
+shown by ssh, which asks on the terminal; nothing is written where you refuse it, nor where
+the host cannot be reached. What else a remote may have: 'guild help --man guild-config'.
 
 A sandbox is a remote on this machine: an ssh server of your own on a free port, with
 its own keys, home and runs. The one called 'sandbox' is always there; others are
@@ -25,8 +33,10 @@ home, which is made if it is not there. What it prints is shown as it comes. It 
 hour, and ends with Ctrl-C and with the connection.
 
 Options:
+  --no-check
+             Only write it, and connect to nothing.
   --force    Log in anew, also where a connection is open. What uses that goes on.
-  -y, --yes  Do not ask.
+  -y, --yes  Do not ask. With 'add' a host key that is not known is shown and taken.
   --help     Show this help and exit.
 
 Exit status of 'reinit': 0 if 'init' ended with 0, or if there is none; 1 if it failed,
@@ -56,6 +66,11 @@ from guild_sync.transport.login import log_in, need_somebody
 def main(argv: Sequence[str]) -> int:
     args = parse(__doc__ or "", argv)
     names = list(dict.fromkeys(args.texts("NAME")))
+    if args.is_set("add"):
+        from guild_sync.beginning import adding  # it is done once a remote
+
+        yes, no_check = args.is_set("--yes"), args.is_set("--no-check")
+        return adding.add(names[0], args.text("HOST"), yes, no_check)
     if args.is_set("login"):
         return _login([remotes.remote(name) for name in names], args.is_set("--force"))
     if args.is_set("logout"):

@@ -60,9 +60,9 @@ Options:
   -t, --tag TAG       Tag the run; may be given several times.
   -c, --comment TEXT  Comment on the run.
   --run-id ID         Give the run this id, 32 hex digits, which none has yet, here or there.
-  -D, --dep PATH      Give the run, and the steps of a pipeline, this file or folder, too; may
+  -D, --dep FILE      Give the run, and the steps of a pipeline, this file or folder, too; may
                       be given several times. Here it is linked to, a remote is sent it, an
-                      archive is unpacked. It is of here: PATH is relative to this folder.
+                      archive is unpacked. It is of here: FILE is relative to this folder.
   -d, --run-dir DIR   Run in DIR, which is new, empty, or that of an earlier run so made.
                       No listing shows the run. Here only.
   --random-seed N     The run's random seed, RANDOM_SEED in its environment. Without it
@@ -118,6 +118,9 @@ Options:
   --print-trials      Show the trials of a batch, with their flags.
   --test-flags        Show all that is known of the operation's flags, as guild.yml says it.
   --test-sourcecode   Show which files are its source code, and which are not.
+  --test-output-scalars FILE
+                      Show the lines of an output, such as an earlier run's, each with the
+                      scalars that guild would find in it; '-' is stdin.
   --keep-batch        Keep the run of a batch, which is done anyway: 'guild runs -a' lists it.
   --keep-run          Keep the run, though 'delete-on-success' of its operation says otherwise.
   -y, --yes           Do not ask.
@@ -155,7 +158,7 @@ from guild_sync.starting.asked import MAKERS, OF_LAUNCH, OF_OPERATION, request_o
 def main(argv: Sequence[str]) -> int:
     args = _parsed(argv)
     request = request_of(args)
-    if any(map(args.is_set, OF_OPERATION)):
+    if any(map(args.is_given, OF_OPERATION)):
         return _show_operation(request, args)
     if args.text("--remote") is None:
         return _run_on(_able(host(None), request), request, args)

@@ -56,8 +56,8 @@ from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, tables
-from guild_sync.output.runs import comments, row_without_index, run_row
-from guild_sync.output.terminal import Styled, clean
+from guild_sync.output.runs import AT_END, comments, row_on_terminal, row_without_index, run_row
+from guild_sync.output.terminal import Styled, clean, terminal_width
 
 if TYPE_CHECKING:
     from guild_sync.output.records import RunRecord
@@ -265,8 +265,12 @@ def _row(
     wanted: _Wanted, index: int | None, run: Run, listed: ListedRun | None = None, place: str = ""
 ) -> Sequence[str]:
     """A run's cells: where it is, or its index, come first; then columns that were asked for."""
-    cells: Sequence[str] = row_without_index(run) if index is None else run_row(index, run)
-    is_simple = wanted.args.is_set("--simple")
+    is_simple, is_verbose = wanted.args.is_set("--simple"), wanted.args.is_set("--verbose")
+    cells: Sequence[str]
+    if terminal_width() is None or is_simple or is_verbose:
+        cells = row_without_index(run) if index is None else run_row(index, run)
+    else:
+        cells = row_on_terminal(index, run)[: -len(AT_END) if wanted.columns else None]
     if is_simple:
         cells = (f"[{index or '-'}]", cells[1], *cells[3:])
     first = (clean(place), *cells[is_simple:]) if place else cells

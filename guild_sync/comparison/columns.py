@@ -42,6 +42,7 @@ class WantedColumns:
     """What of runs is to be beside each other."""
 
     asked: Sequence[str] = ()  # columns as people write them, first of all
+    order: str = ""  # one that is shown though nothing else shows it: behind these, by its cell
     only_asked: bool = False
     core: bool = True  # status, time, operation, started, label
     of_operation: bool = True  # what guild.yml says, flags, scalars
@@ -64,8 +65,11 @@ def chosen(placed: Sequence[Placed], wanted: WantedColumns) -> list[SideColumn]:
     if wanted.extra:
         found.append(_core("started_by", lambda one: runs.starter(one.run)))
     if not wanted.only_asked:
-        if wanted.of_operation:
-            found += _of_operations(placed, wanted)
+        found += _of_operations(placed, wanted) if wanted.of_operation else ()
+    if wanted.order:
+        at = len(wanted.asked)
+        found += _of_cells(ASKED, (one.run["cells"][at : at + 1] for one in placed))
+    if not wanted.only_asked:
         found += _CORE if wanted.core else ()
     found = _with_own_headings(found, placed)
     if not wanted.unchanged and len(placed) > 1:
@@ -197,7 +201,7 @@ def _with_own_headings(found: Sequence[SideColumn], placed: Sequence[Placed]) ->
         if column.kind in (FLAG, SCALAR) and heading in own:
             heading = column.name
         before = kept.get(heading)
-        if before and before.kind == column.kind:
+        if before and (before.kind == column.kind or _is_told(column, before, placed)):
             continue
         if before and before.kind in (COMPARE, ASKED) and tell_the_same(before, column, placed):
             kept[heading] = _filled(before, column)
@@ -205,6 +209,11 @@ def _with_own_headings(found: Sequence[SideColumn], placed: Sequence[Placed]) ->
             heading = column.name if before else heading
             kept.setdefault(heading, replace(column, heading=heading))
     return [*kept.values()]
+
+
+def _is_told(column: SideColumn, before: SideColumn, placed: Sequence[Placed]) -> bool:
+    """Whether what was asked for is what a column tells that is there already."""
+    return column.kind == ASKED and tell_the_same(column, before, placed)
 
 
 def _filled(first: SideColumn, second: SideColumn) -> SideColumn:

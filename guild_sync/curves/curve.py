@@ -30,7 +30,7 @@ class Axis(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-class Curve(NamedTuple):
+class PlotCurve(NamedTuple):
     """Points in their order, each with an x and a y; where either is no number, there is a gap."""
 
     label: str
@@ -53,24 +53,24 @@ class Plot(NamedTuple):
     title: str
     x: Axis
     y: Axis
-    curves: Sequence[Curve]
+    curves: Sequence[PlotCurve]
     connected: bool = True
 
 
-def curve_of(label: str, points: Points, over: str, begun: int | None) -> Curve:
+def curve_of(label: str, points: Points, over: str, begun: int | None) -> PlotCurve:
     """The curve of a scalar over STEP, TIME or ELAPSED, both in seconds.
 
     `begun`, in microseconds since 1970, is when its run began; not known, its first point counts.
     """
     ys = [protocol.number(value) for value in points["value"]]
     if over == STEP:
-        return Curve(label, [float(step) for step in points["step"]], ys)
+        return PlotCurve(label, [float(step) for step in points["step"]], ys)
     times = points["time"]
     since = 0 if over == TIME else begun if begun is not None else min(times, default=0)
-    return Curve(label, [(time - since) / 1e6 for time in times], ys)
+    return PlotCurve(label, [(time - since) / 1e6 for time in times], ys)
 
 
-def smoothed(curve: Curve, count: int) -> Curve:
+def smoothed(curve: PlotCurve, count: int) -> PlotCurve:
     """The curve with the mean of the last `count` numbers in place of each; a gap stays one."""
     recent: list[float] = []
     ys = []
@@ -83,7 +83,7 @@ def smoothed(curve: Curve, count: int) -> Curve:
     return curve._replace(ys=ys)
 
 
-def in_units(curves: Sequence[Curve]) -> tuple[str, list[Curve]]:
+def in_units(curves: Sequence[PlotCurve]) -> tuple[str, list[PlotCurve]]:
     """Curves over seconds, over the unit that suits the longest of them; and that unit's name."""
     longest = max((x for one in curves for x, _ in one.points), default=0)
     unit, seconds = next((unit, own) for most, unit, own in _UNITS if longest <= most)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from guild_sync.curves.curve import Plot
-from guild_sync.curves.scale import Scale, scale_of
+from guild_sync.curves.scale import AxisScale, scale_of
 from guild_sync.output import extra
 from guild_sync.output.terminal import clean, width_of
 
@@ -83,7 +83,7 @@ def _draw(sign: Sign, places: Sequence[tuple[float, float]], connected: bool) ->
     plotext.figure.draw(signal)
 
 
-def _rule(axis: int, scale: Scale, most: int, widest: int) -> None:
+def _rule(axis: int, scale: AxisScale, most: int, widest: int) -> None:
     """Write round numbers beside an axis, each of no more than `widest` columns."""
     import plotext
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from guild_sync.config.home import guild_home
 from guild_sync.curves.curve import Plot
-from guild_sync.curves.scale import Scale, scale_of
+from guild_sync.curves.scale import AxisScale, scale_of
 from guild_sync.output import extra, whole_files
 from guild_sync.output.terminal import clean, cut
 
@@ -94,7 +94,7 @@ def _rendered(plot: Plot, form: str) -> bytes:
     return file.getvalue()
 
 
-def _rule(axes: Axes, across: Scale, up: Scale) -> None:
+def _rule(axes: Axes, across: AxisScale, up: AxisScale) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     for scale, most, ticks_at, name in (

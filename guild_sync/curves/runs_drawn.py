@@ -18,8 +18,8 @@ from guild_sync.curves.curve import (
     TIME,
     TIMES,
     Axis,
-    Curve,
     Plot,
+    PlotCurve,
 )
 from guild_sync.hosts.base import Host
 from guild_sync.output import runs as shown_runs
@@ -106,7 +106,7 @@ class DrawnCurve(NamedTuple):
 
     drawn: DrawnRun
     key: str
-    curve: Curve
+    curve: PlotCurve
 
 
 def curves_of(runs: Iterable[DrawnRun], wanted: WantedCurves) -> tuple[Plot, list[DrawnCurve]]:
@@ -132,7 +132,7 @@ def _axis(label: str, wanted: WantedCurves) -> Axis:
     return Axis(label, LOGARITHMS if wanted.logarithmic else NUMBERS)
 
 
-def _curve(one: DrawnRun, key: str, wanted: WantedCurves) -> Curve:
+def _curve(one: DrawnRun, key: str, wanted: WantedCurves) -> PlotCurve:
     begun = one.run["started"]
     is_plain = wanted.names == [key]
     label = name_of(one) if is_plain else f"{name_of(one)} {clean(key)}"
@@ -160,7 +160,7 @@ def scatter_of(runs: Sequence[DrawnRun], wanted: WantedCurves) -> Plot:
         named = tuple(sorted({_text(x) for x in xs}))
     places = [float(named.index(_text(x))) if named else _number(x) or 0.0 for x in xs]
     curves = [
-        Curve(
+        PlotCurve(
             clean(name) if len(wanted.names) > 1 else "",
             places,
             [_positive(one.run["cells"][at]["value"], wanted) for one in runs],

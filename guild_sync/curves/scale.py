@@ -25,7 +25,7 @@ class Tick(NamedTuple):
     text: str
 
 
-class Scale(NamedTuple):
+class AxisScale(NamedTuple):
     """The numbers that an axis goes from and to; of LOGARITHMS, their exponents of 10."""
 
     axis: Axis
@@ -59,17 +59,17 @@ class Scale(NamedTuple):
         return [Tick(self.place(10.0**e), f"{10.0**e:g}") for e in range(first, last + 1, every)]
 
 
-def scale_of(axis: Axis, numbers: Iterable[float]) -> Scale:
+def scale_of(axis: Axis, numbers: Iterable[float]) -> AxisScale:
     """The scale on which all of these numbers have a place that can have one."""
     measured = [m for m in (_measured(axis, number) for number in numbers) if math.isfinite(m)]
     if axis.kind == NAMES:
-        return Scale(axis, -0.5, max(1, len(axis.names)) - 0.5)
+        return AxisScale(axis, -0.5, max(1, len(axis.names)) - 0.5)
     low, high = min(measured, default=0.0), max(measured, default=1.0)
     if low == high:
         about = abs(low) * 0.1 or 0.5
-        return Scale(axis, low - about, high + about)
+        return AxisScale(axis, low - about, high + about)
     margin = (high / 2 - low / 2) * 2 * _MARGIN if math.isfinite(high - low) else 0.0
-    return Scale(axis, low - margin, high + margin)
+    return AxisScale(axis, low - margin, high + margin)
 
 
 def _measured(axis: Axis, number: float) -> float:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from guild_sync.agent.protocol import RUN_ID, ComparedRun, Points, RunId
 from guild_sync.errors import GuildError, refused
 from guild_sync.eventfiles import writing
-from guild_sync.eventfiles.noting import OWN
+from guild_sync.eventfiles.noting import OWN, is_event_file
 from guild_sync.output import extra
 from guild_sync.output.runs import operation
 from guild_sync.output.terminal import clean
@@ -43,7 +43,8 @@ def write_all(runs: Sequence[ComparedRun], points_of: PointsOf, folder: Path) ->
     """Have a folder with an event file for each of these runs that has scalars.
 
     Where a folder of a run's whole id is there, as in the runs of a guild home, its file goes into
-    the `.guild` in it, in which Guild AI looks. Raises GuildError where it cannot be written.
+    the `.guild` in it, in which Guild AI looks; not beside another that is there, as in its own
+    runs. Raises GuildError where it cannot be written.
     """
     extra.need("event files", "tensorboard", "tensorboard")
     found = Written([], [], [])
@@ -74,7 +75,7 @@ def _write(
         return
     place = _place(folder, places, run)
     name = _file_name(run, points)
-    if (place / name).is_file():
+    if (place / name).is_file() or any(map(is_event_file, os.listdir(place))):
         found.unchanged.append(run_id)
     else:
         temporary = place / (_UNFINISHED + os.urandom(8).hex())

@@ -57,7 +57,7 @@ def note(home: str, ids: Sequence[RunId]) -> None:
             by_folder.setdefault(os.path.dirname(path), []).append(path)
         for folder, paths in by_folder.items():
             # What several files of a folder have is one series, as of a run that went on: it is
-            # noted with the last of them, as what was noted last counts.
+            # noted with the last of them, and nothing with the others.
             *others, last = paths
             found: dict[str, dict[str, Points]] = {path: {} for path in others}
             found[last] = _read(os.path.join(home, "runs", run_id), folder)
@@ -79,7 +79,7 @@ def _read(directory: str, folder: str) -> dict[str, Points]:
     prefix = f"{folder}#" if folder not in ("", ".guild") else ""
     found: dict[str, Points] = {}
     place = os.path.join(directory, folder)
-    for name in sorted(filter(_EVENTS.match, _names(place))):
+    for name in sorted(filter(is_event_file, _names(place))):
         try:
             tags = reading.scalars_of(os.path.join(place, name))
         except OSError:  # it went, or may not be read
@@ -90,6 +90,11 @@ def _read(directory: str, folder: str) -> dict[str, Points]:
             before["step"] += points["step"]
             before["value"] += points["value"]
     return found
+
+
+def is_event_file(name: str) -> bool:
+    """Whether a file's name is that of an event file which guild has not written itself."""
+    return _EVENTS.match(name) is not None
 
 
 def _names(folder: str) -> list[str]:

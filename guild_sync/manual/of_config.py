@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guild_sync.manual import config_keys
-from guild_sync.manual.roff import head, item, plain, seen_also
+from guild_sync.manual.keys_page import KeysPage
 
 _CONFIG = """
 The file ~/.guild/config.yml, or the one that GUILD_CONFIG names, is YAML: which remotes there are,
@@ -23,16 +23,16 @@ fault of the file with its place.
 """
 
 
-def page() -> str:
-    """The page as roff."""
-    lines = [
-        *head("guild-config", 5, "remotes, and who is told of what", "manual/config_keys.py"),
-        ".SH DESCRIPTION",
-        *plain(_CONFIG.splitlines()),
+def page() -> KeysPage:
+    """The page."""
+    groups = [
+        (f"Keys of {group}", [(name, _about(key)) for name, key in known.items()])
+        for group, known in config_keys.GROUPS.items()
     ]
-    for group, known in config_keys.GROUPS.items():
-        lines.append(f".SH KEYS OF {group.upper()}")
-        for name, key in known.items():
-            lines += item(name, key.about + (f" Default: {key.default}." if key.default else ""))
-    lines += seen_also("guild-remotes(1)", "guild-remote(1)", "guild-check(1)", "guild.yml(5)")
-    return "\n".join(lines) + "\n"
+    others = ("guild-remotes(1)", "guild-remote(1)", "guild-check(1)", "guild.yml(5)")
+    about = "remotes, and who is told of what"
+    return KeysPage("guild-config", about, "manual/config_keys.py", _CONFIG, groups, others)
+
+
+def _about(key: config_keys.ConfigKey) -> str:
+    return f"{key.about} Default: {key.default}." if key.default else key.about

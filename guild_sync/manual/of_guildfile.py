@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guild_sync.guildfile import keys
-from guild_sync.manual.roff import head, item, plain, seen_also
+from guild_sync.manual.keys_page import KeysPage
 
 _GUILDFILE = """
 The file says what a project offers: either a mapping of names to operations, or a list of
@@ -16,19 +16,18 @@ are put in; those that are there already win.
 """
 
 
-def page() -> str:
-    """The page as roff."""
-    source = "the table of keys in guild_sync/guildfile/keys.py"
-    lines = [
-        *head("guild.yml", 5, "what a project offers to guild", source),
-        ".SH DESCRIPTION",
-        *plain(_GUILDFILE.splitlines()),
+def page() -> KeysPage:
+    """The page."""
+    groups = [
+        (f"Keys of {group}", [(name, _about(group, name, key)) for name, key in known.items()])
+        for group, known in keys.GROUPS.items()
     ]
-    for group, known in keys.GROUPS.items():
-        lines.append(f".SH KEYS OF {group.upper()}")
-        for name, key in known.items():
-            takes = ", ".join(key.values) if key.values else ", ".join(key.takes)
-            about = f"{keys.about(group, name).rstrip('.')}. Takes {takes}. Since {key.since}."
-            lines += item(name, about)
-    lines += seen_also("guild-operations(1)", "guild-run(1)", "guild-config(5)")
-    return "\n".join(lines) + "\n"
+    source = "the table of keys in guild_sync/guildfile/keys.py"
+    others = ("guild-operations(1)", "guild-run(1)", "guild-config(5)")
+    about = "what a project offers to guild"
+    return KeysPage("guild.yml", about, source, _GUILDFILE, groups, others)
+
+
+def _about(group: str, name: str, key: keys.Key) -> str:
+    takes = ", ".join(key.values) if key.values else ", ".join(key.takes)
+    return f"{keys.about(group, name).rstrip('.')}. Takes {takes}. Since {key.since}."

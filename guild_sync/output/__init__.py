@@ -2,5 +2,6 @@
 
 Others call `console.say`, `warn` and `confirm`, `tables.table`, `runs.run_row`,
 `cells.shown`, `scalar` and `last_ones`, `terminal.clean`, `formats.date` and `size`,
-`progress.progress`, `log.Log`, `bugs.report`, `extra.need`, and the forms of `records`.
+`progress.progress`, `log.Log`, `bugs.report`, `extra.need`, `whole_files.write`, and the forms of
+`records`.
 """

@@ -56,6 +56,15 @@ def confirm(question: str = "Continue?", default: bool = True) -> bool:
     return default if not answer.strip() else answer.strip().lower() in ("y", "yes")
 
 
+def ask(question: str) -> str:
+    """Ask for a line, which is empty where nobody answers."""
+    print(question, end="", flush=True)
+    answer = _line_of_stdin()
+    if not answer:
+        print()
+    return answer.rstrip("\n")
+
+
 def _line_of_stdin() -> str:
     """A line of stdin, and no byte more: what follows may be an operation's."""
     try:

@@ -16,7 +16,7 @@ from guild_sync.runs.resolve import NeedsGiven, Request, SupervisionGiven
 
 MAKERS = ("--start", "--restart", "--proto")
 # What shows something and makes no run: of the operation, and of the run that it would be.
-OF_OPERATION = ("--help-op", "--test-flags", "--test-sourcecode")
+OF_OPERATION = ("--help-op", "--test-flags", "--test-sourcecode", "--test-output-scalars")
 OF_LAUNCH = ("--print-cmd", "--print-env", "--print-trials")
 # Which options make no sense together.
 _EXCLUSIVE = (

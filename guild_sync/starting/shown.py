@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guild_sync.agent.protocol import RUN_ENV, Child, Job, Value
 from guild_sync.cli.arguments import Arguments
-from guild_sync.errors import GuildError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.output import tables
 from guild_sync.output.console import say
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 def of_operation(request: Request, target: Host, args: Arguments) -> None:
     """Show what is asked of the operation that is meant."""
     meant = resolve(request, target)
-    if args.is_set("--test-sourcecode"):
+    if args.is_given("--test-output-scalars"):
+        lines = _scalar_lines(meant.operation, args.word("--test-output-scalars"))
+    elif args.is_set("--test-sourcecode"):
         lines = _source_lines(meant)
     elif args.is_set("--test-flags"):
         lines = _flag_lines(meant.operation)
@@ -139,7 +142,7 @@ def _declared(flag: Flag) -> dict[Yaml, Yaml]:
     """The keys of guild.yml that say what a flag is; those that say nothing are left out."""
     from guild_sync.project.batches import plain
 
-    found: dict[Yaml, object] = {
+    found: dict[str, Value] = {
         "description": flag.description or None,
         "default": plain(flag.default),
         "type": flag.type,
@@ -156,12 +159,42 @@ def _declared(flag: Flag) -> dict[Yaml, Yaml]:
     return {key: _yaml(value) for key, value in found.items() if value is not None}
 
 
-def _yaml(value: object) -> Yaml:
+def _yaml(value: Value) -> Yaml:
     if isinstance(value, list):
         return [_yaml(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _yaml(item) for key, item in value.items()}
-    return value if isinstance(value, (bool, int, float, str)) else None
+        return {key: _yaml(item) for key, item in value.items()}
+    return value
+
+
+def _scalar_lines(operation: Operation, path: str) -> Iterator[str]:
+    """Each line of an output, and below it the scalars that a run of the operation would have."""
+    from guild_sync.agent.scalars import patterns, reading
+
+    asked = patterns.scalars_asked(operation.kept.get("output-scalars"))
+    yield from (f"output-scalars: {fault}" for fault in asked.faults)
+    reader = reading.ScalarReader(asked)
+    for line in _lines_of(path):
+        found = reader.feed(line if line.endswith(b"\n") else line + b"\n")
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
+        for name, values, step in found:
+            at = "" if step is None else f"  (step {step})"
+            yield from (f"  {name}={value}{at}" for value in values)
+    for pattern in reader.given_up():
+        yield f"output-scalars: {pattern!r} takes too long, and is not looked for any more"
+
+
+def _lines_of(path: str) -> Iterator[bytes]:
+    """The lines of a file, or of stdin, each as it comes."""
+    try:
+        if path == "-":
+            yield from sys.stdin.buffer
+        else:
+            with open(path, "rb") as file:
+                yield from file
+    except (OSError, ValueError) as e:
+        why = e.strerror if isinstance(e, OSError) else str(e)
+        raise UsageError(f"--test-output-scalars: cannot read {path!r}: {why}") from None
 
 
 def _source_lines(meant: Meant) -> Iterator[str]:

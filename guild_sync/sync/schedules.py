@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def units(program: Sequence[str], variables: Mapping[str, str]) -> Mapping[str, 
 def _program() -> Sequence[str]:
     """The words that are this installation's guild-sync, wherever it is."""
     called = Path(sys.argv[0]).resolve()
-    if called.suffix == ".pyz":  # one file: it is no other command by another name
+    if zipfile.is_zipfile(called):  # one file, which is no other command by another name
         return (sys.executable, str(called), "sync", "--cron")  # the PATH there may have no such
     program = called.with_name(_NAME)
     if not program.exists():

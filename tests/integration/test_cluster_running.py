@@ -7,11 +7,12 @@ from cluster import Cluster
 from on_cluster import SharedDisk, started
 from support import Guild, project, wait_until
 
+from guild_sync.agent.scalars import kept
 from guild_sync.agent.scheduling import claims
 from guild_sync.agent.store import rundir
 
 GUILDFILE = """
-second: {exec: "sh -c 'echo $SLURM_CPUS_PER_TASK; [ -e first ] || { touch first; exit 4; }'"}
+second: {exec: "sh -c 'echo cpus: $SLURM_CPUS_PER_TASK; [ -e first ] || { touch first; exit 4; }'"}
 long: {exec: sleep 600}
 steps: {steps: [long, long]}
 begun: {exec: "sh -c 'echo begun $SLURM_RESTART_COUNT; while [ ! -e go-on ]; do sleep 0.05; done'"}
@@ -31,7 +32,9 @@ def test_a_run_is_tried_again_and_has_its_time_limit_within_its_job(
     none = guild("run", "long", "--gpus", "1", "-r", "hpc", "--no-wait", "-y").err
     assert none.startswith("guild: remote 'hpc': sbatch: Invalid generic resource")
     disk.wait_for(tried, "completed")
-    assert disk.output(tried) == "2\n"
+    assert disk.output(tried) == "cpus: 2\n"
+    assert kept.summaries(str(disk.run(tried)))["cpus"]["last"] == 2
+    assert (disk.run(tried) / ".guild/attempts/1/SCALARS").exists()
     assert disk.attempts(tried) == 1
     disk.wait_for(late, "terminated")
     assert rundir.read_attr(str(disk.run(late)), "ended_by") == "time limit 1s"

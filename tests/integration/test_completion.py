@@ -276,6 +276,15 @@ def test_runs_here_are_offered_by_short_ids_with_what_they_are(guild: Guild) -> 
     assert offered(guild, "restore", "") == [short]
 
 
+def test_scalars_of_the_latest_runs_are_offered_behind_commas(guild: Guild) -> None:
+    operation = {"exec": "printf 'loss: 1\\nval/acc: 2\\n'"}
+    (guild.folder / "guild.yml").write_text(yaml.safe_dump({"op": operation}))
+    guild.ok("run", "op", "-y")
+    assert offered(guild, "plot", "") == ["loss", "val/acc"]
+    assert offered(guild, "plot", "loss,") == ["loss,val/acc"]
+    assert offered(guild, "plot", "loss", "-r", "gpu1", "") == []
+
+
 def test_runs_of_a_remote_are_not_asked_for(guild: Guild, tmp_path: Path) -> None:
     guild.ok("run", "op", "sleep=0", "-y")
     guild.configure(gpu1={"type": "ssh", "host": "gpu1.invalid"})

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -315,8 +316,8 @@ def test_a_unit_takes_no_line_break(guild: Guild, units: Path, tmp_path: Path) -
 def test_a_guild_that_is_one_file_is_called_by_its_python(
     units: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    zipapp = tmp_path / "guild.pyz"
-    zipapp.touch()
+    zipapp = tmp_path / "guild"
+    zipfile.ZipFile(zipapp, "w").close()
     monkeypatch.setattr(sys, "argv", [str(zipapp)])
     monkeypatch.setenv("XDG_CONFIG_HOME", str(units.parents[1]))
     called = f"{sys.executable} {zipapp} sync --cron"

@@ -19,6 +19,8 @@ from support import BIN, Guild, project, wait_until
 
 pytest.importorskip("tensorboard")
 
+from guild_sync.eventfiles.reading import scalars_of
+
 GUILDFILE = """
 train:
   main: train
@@ -56,9 +58,15 @@ def test_of_runs_of_guild_ai_there_are_its_own_numbers(guild: Guild, guild_ai: G
     ours = json.loads(
         guild.ok("runs", "--columns", "loss,min loss,val/acc,loss step", "--json").out
     )
-    assert [[str(value) for value in run["columns"].values()] for run in ours] == [
-        [*run.values()][1:] for run in theirs
-    ]
+    for run, other in zip(ours, theirs, strict=True):
+        numbers = [float(text) for text in [*other.values()][1:]]
+        assert [*run["columns"].values()] == pytest.approx(numbers, rel=1e-6)  # of 32 bits there
+        (path,) = (guild.home / "runs" / run["id"] / ".guild").glob("events.out.tfevents.*")
+        found = scalars_of(str(path))
+        assert [found[name]["value"][-1] for name in ("loss", "val/acc")] == [
+            numbers[0],
+            numbers[2],
+        ]
     assert len(ours) == 2
     assert guild.ok("select", "--min", "loss").out.startswith(theirs[1]["run"])
     assert "val/acc" in guild.ok("plot", "loss,val/acc").out

@@ -73,9 +73,8 @@ def test_several_scalars_are_several_curves(trained: Place) -> None:
 
 def test_curves_over_time_have_its_unit(trained: Place) -> None:
     assert "seconds since the run began" in trained.ok("plot", "loss", "-x", "elapsed").out
-    assert re.search(
-        r"\d\d:\d\d:\d\d[.\d]*\n +time\n", trained.ok("plot", "loss", "--x", "time").out
-    )
+    over_time = trained.ok("plot", "loss", "--x", "time").out
+    assert re.search(r"\d\d:\d\d:\d\d[.\d]*\n +time\n", over_time)
 
 
 def test_over_a_flag_each_run_is_a_point(trained: Place) -> None:
@@ -93,7 +92,7 @@ def test_a_name_that_no_run_has_is_a_line_with_those_that_there_are(trained: Pla
         (("loss", "--x", "lrr"), "no run has a flag 'lrr'", "Did you mean 'lr'? There are: lr"),
         (("min loss",), "'min loss' is one number of a run, and no curve", "Draw the curve: guild"),
         (("odd",), "2 runs have 'odd', and no number of it can be drawn", "They are nan or inf"),
-        (("loss,",), "NAME is a scalar, or several with commas between them", ""),
+        (("loss,",), "SCALAR is a name, or several with commas between them", ""),
         (("loss", "--smooth", "0"), "--smooth takes a number from 1 on", ""),
         (("loss", "--smooth", "3", "--x", "lr"), "--smooth is for curves: with --x FLAG", ""),
     ):

@@ -280,6 +280,42 @@ def test_what_is_source_code_is_shown_and_what_is_not(net: Guild) -> None:
     assert kept == {line.strip() for line in taken}
 
 
+OUTPUT = """loss: 1
+foo bar
+acc: 0.3
+loss: 0.5 (step 7)
+loss:
+"""
+
+
+@pytest.mark.parametrize("patterns", ["", r"'(\key): (\value)'", r"{best: 'acc: (\value)'}"])
+def test_scalars_of_an_output_are_those_that_guild_ai_finds(
+    net: Guild, guild_ai: GuildAi, patterns: str
+) -> None:
+    keys = f", output-scalars: {patterns}" if patterns else ""
+    project(net.folder, "x: {exec: 'true'" + keys + "}")
+    (net.folder / "out.txt").write_text(OUTPUT)
+    argv = ("run", "x", "--test-output-scalars")
+    ours = net.ok(*argv, "out.txt").out
+    assert ours == net.ok(*argv, "-", stdin=OUTPUT).out
+    found = re.findall(r"^  (\S+)=(\S+?)(?:  \(step \d+\))?$", ours, re.M)
+    theirs = re.findall(r"\((\w+)=([\d.]+)\)$", guild_ai(*argv, "out.txt").out, re.M)
+    assert found == [pair for pair in theirs if pair[0] != "step"]
+    assert [line for line in ours.splitlines() if not line.startswith("  ")] == OUTPUT.splitlines()
+
+
+def test_a_step_is_told_with_its_scalar(net: Guild) -> None:
+    said = net.ok("run", "net:echo", "--test-output-scalars", "-", stdin=OUTPUT).out
+    assert said.endswith("loss: 0.5 (step 7)\n  loss=0.5  (step 7)\nloss:\n")
+
+
+def test_an_output_that_cannot_be_read_is_told(net: Guild) -> None:
+    for path in ("nothere", ".", ""):
+        done = net("run", "net:echo", "--test-output-scalars", path)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(f"guild: --test-output-scalars: cannot read {path!r}: ")
+
+
 def test_what_shows_one_thing_shows_one_thing(net: Guild) -> None:
     done = net("run", "train", "--print-env", "--print-cmd")
     assert done.err.startswith("guild: --print-cmd and --print-env exclude each other")
@@ -547,7 +583,7 @@ def test_open_can_open_a_shell(ran: Guild) -> None:
 
 TABLE = Path(__file__).parents[2] / "docs" / "from-guild-ai.md"
 # That differ in spelling alone: those of filters, and of what asks for help.
-SPELLED = {"-h", "--label", "--tag", "--comment", "--started", "--test-output-scalars"}
+SPELLED = {"-h", "--label", "--tag", "--comment", "--started"}
 
 
 def options_in(usage: str) -> set[str]:

@@ -65,9 +65,8 @@ def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]
     for argv in (["--help"], ["-h"], ["help"]):
         assert cli.main(argv) == 0
         assert capsys.readouterr() == alone
-    for name, (_, about) in table.COMMANDS.items():
-        assert f"  {name} " in alone.out
-        assert about in alone.out
+    for names in (names for group in table.GROUPS.values() for names in group):
+        assert f"  {names} " in alone.out
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

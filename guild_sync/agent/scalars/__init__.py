@@ -1,6 +1,7 @@
 """Scalars: the numbers that a run prints by name, kept with it as series and their summaries.
 
 Others call `collecting.Collector` as output comes, and `kept.summaries`, `kept.points_of` for
-what a run has; `patterns` is what guild.yml can say of them. Whoever reads event files of
+what a run has; `patterns` is what guild.yml can say of them, `reading.ScalarReader` finds
+that in an output. Whoever reads event files of
 TensorBoard asks `derived.unnoted` which, and gives what he has found to `derived.note_scalars`.
 """

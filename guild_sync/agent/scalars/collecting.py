@@ -30,7 +30,8 @@ _SHARE = (
 )
 _EVERY = 1.0  # seconds between two times of writing them down, at least
 _WRITING_SHARE = 20
-_CATCH_UP = 2.0  # seconds for what was not read by the end
+_CATCH_UP = 2.0  # seconds of work for what was not read by the end
+_MOST_WAIT = 10.0  # seconds that this may take, where others work, too
 _TAIL = 1 << 20  # bytes that are read after that, from the end
 _MOST_ARRIVALS = 4096
 
@@ -44,13 +45,16 @@ class ScalarsFound:
 
     def add(self, seen: List[Seen], at: int) -> None:
         """Take numbers that were printed at that time (microseconds since 1970)."""
-        for name, value, step in seen:
+        for name, values, step in seen:
             series = self.series.get(name)
             if series is None:
                 if len(self.series) == MOST_NAMES:
                     continue
                 series = self._new(name)
-            series.add(value, at, step)
+            if len(values) == 1:
+                series.add(values[0], at, step)
+            else:
+                series.add_all(values, at, step)
         self.has_news = self.has_news or bool(seen)
 
     def _new(self, name: str) -> ScalarSeries:
@@ -76,7 +80,7 @@ class Collector:
         self._size = self._read = 0  # bytes of the output: those there are, those that were read
         self._arrivals: Deque[Tuple[int, int]] = deque()  # sizes, and when the output had them
         self._next_look = self._next_writing = 0.0
-        self._is_partial = False
+        self._is_lost = False
         self._file = -1
         try:
             self._file = inside.open_file(rundir.guild_dir(directory), rundir.OUTPUT)
@@ -93,6 +97,10 @@ class Collector:
             self._arrivals.append((self._size, now()))
             if len(self._arrivals) > _MOST_ARRIVALS:
                 self._arrivals = deque(list(self._arrivals)[::-2][::-1])
+
+    def lose(self) -> None:
+        """Some output is not in the file; the last line there may be cut."""
+        self._is_lost = True
 
     def pause(self) -> Optional[float]:
         """Seconds until there is something to do if nothing comes before; None: nothing."""
@@ -124,14 +132,17 @@ class Collector:
         said: List[str] = []
         if self._file < 0:
             return said
-        until = time.monotonic() + _CATCH_UP
+        # More than was passed on where the disk was full, and guild has said that.
+        self._size = os.fstat(self._file).st_size
+        until, latest = time.process_time() + _CATCH_UP, time.monotonic() + _MOST_WAIT
         while self._has_more():
-            if self._size - self._read > _TAIL and time.monotonic() > until:
+            is_late = time.process_time() > until or time.monotonic() > latest
+            if is_late and self._size - self._read > _TAIL:
                 self._skip(self._size - _TAIL)
             said += self._read_piece()
-        if self._reader:
+        if self._reader and not self._is_lost:
             self._found.add(self._reader.rest(), now())
-        if self._attributes:
+        if self._attributes and not self._is_lost:
             self._attributes.end()
         said += self._given_up()
         os.close(self._file)
@@ -143,7 +154,7 @@ class Collector:
 
     def _skip(self, to: int) -> None:
         """Leave what there is up to there unread."""
-        self._read, self._is_partial = to, True
+        self._read = to
         for reader in (self._reader, self._attributes):
             if reader:
                 reader.skip()
@@ -156,7 +167,7 @@ class Collector:
         except OSError:
             data = b""
         if not data:  # another has cut it
-            self._read, self._is_partial = self._size, True
+            self._read, self._is_lost = self._size, True
             return []
         self._read += len(data)
         while len(self._arrivals) > 1 and self._arrivals[0][0] < self._read:
@@ -170,7 +181,6 @@ class Collector:
 
     def _given_up(self) -> List[str]:
         of_scalars = self._reader.given_up() if self._reader else []
-        self._is_partial = self._is_partial or bool(of_scalars)
         of_attributes = self._attributes.given_up() if self._attributes else []
         return [
             "%s: %s takes too long: it is not looked for any more" % (key, patterns.shown(text))
@@ -183,7 +193,8 @@ class Collector:
         if self._attributes:
             self._attributes.write()
         try:
-            kept.write(self._directory, self._found.series, is_over, self._is_partial)
+            is_partial = self._is_lost or (self._reader is not None and self._reader.is_partial)
+            kept.write(self._directory, self._found.series, is_over, is_partial)
             self._found.has_news = False
         except OSError:  # a full disk: the next time, or not at all
             pass

@@ -18,6 +18,7 @@ from ..errors import refuse_exhaustion
 from ..protocol import Points, RunId, ScalarForm, number
 from ..store import inside, rundir
 from . import files
+from .reading import clean_name
 from .series import ScalarSeries
 
 _VERSION = 1
@@ -43,7 +44,8 @@ class ReadFile(NamedTuple):
 def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
     """By run, its event files that were not read as they are now: path in the run, and stamp.
 
-    Runs without such files are left out.
+    With each go the others of its folder, as all of a folder are one series. Runs without such
+    files are left out.
     """
     found: Dict[str, Dict[str, str]] = {}
     for run_id in ids:
@@ -51,12 +53,14 @@ def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
         stamps = dict(_event_files(directory))
         known = _sources(directory) if stamps else {}
         new = {
-            path: stamp
+            os.path.dirname(path)
             for path, stamp in stamps.items()
             if path not in known or known[path].stamp != stamp
         }
         if new:
-            found[run_id] = new
+            found[run_id] = {
+                path: stamp for path, stamp in stamps.items() if os.path.dirname(path) in new
+            }
     return found
 
 
@@ -68,10 +72,12 @@ def note_scalars(home: str, run: RunId, path: str, stamp: str, found: Dict[str, 
     """
     directory = rundir.run_dir(home, run)
     series: Dict[str, ScalarSeries] = {}
-    for name, points in list(found.items())[:_MOST_NAMES]:
-        one = series[name] = ScalarSeries()
-        for time, step, value in zip(points["time"], points["step"], points["value"]):
-            one.add(number(value), time, step)
+    for text, points in list(found.items())[:_MOST_NAMES]:
+        name = clean_name(text)
+        if name:
+            one = series[name] = ScalarSeries()
+            for time, step, value in zip(points["time"], points["step"], points["value"]):
+                one.add(number(value), max(time, 0), step)
     keep(directory, path, stamp, series)
 
 

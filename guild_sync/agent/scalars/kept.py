@@ -85,5 +85,5 @@ def _is_whole(directory: str, kept: Optional[Own]) -> bool:
         return True
     from . import rereading  # seldom needed
 
-    rereading.read(directory)
+    rereading.read(directory, is_cut=kept is not None)
     return False

@@ -46,6 +46,40 @@ class ScalarSeries:
             if not value <= self._highest[0]:
                 self._highest = (value, step)
 
+    def add_all(self, values: List[float], time: int, step: Optional[int] = None) -> None:
+        """As `add`, of several that came at once, and have one step, or none."""
+        total = sum(values)
+        if not math.isfinite(total):
+            for value in values:
+                self.add(value, time, step)
+            return
+        before = self._last[1] if self._count else -1
+        self._keep_some(values, time, step, before)
+        self._first = self._first if self._count else values[0]
+        self._count += len(values)
+        self._finite += len(values)
+        self._sum += total
+        self._last = (time, before + len(values) if step is None else step, values[-1])
+        least, greatest = min(values), max(values)
+        if not least >= self._lowest[0]:
+            at = values.index(least)
+            self._lowest = (least, before + 1 + at if step is None else step)
+        if not greatest <= self._highest[0]:
+            at = values.index(greatest)
+            self._highest = (greatest, before + 1 + at if step is None else step)
+
+    def _keep_some(self, values: List[float], time: int, step: Optional[int], before: int) -> None:
+        at = -self._count % self._every
+        while at < len(values):
+            if len(self.values) >= self._most:
+                self._thin()
+                at += -(self._count + at) % self._every
+            else:
+                self.times.append(time)
+                self.steps.append(before + 1 + at if step is None else step)
+                self.values.append(values[at])
+                at += self._every
+
     def _keep(self, value: float, time: int, step: int) -> None:
         if len(self.values) >= self._most:
             self._thin()
@@ -78,7 +112,8 @@ class ScalarSeries:
     def summary(self) -> ScalarForm:
         """What there is to say of all of them."""
         time, step, value = self._last
-        mean: Optional[Figure] = figure(self._sum / self._finite) if self._finite else None
+        is_told = self._finite > 0 and math.isfinite(self._sum)
+        mean: Optional[Figure] = figure(self._sum / self._finite) if is_told else None
         return {
             "last": figure(value),
             "first": figure(self._first),

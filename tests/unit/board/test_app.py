@@ -290,6 +290,68 @@ def test_any_size_will_do_and_may_change(rounds: FakeRounds, size: tuple[int, in
     play(rounds, steps, size)
 
 
+def test_a_small_terminal_shows_remotes_runs_and_keys(rounds: FakeRounds) -> None:
+    rounds.fail("gpu2")
+
+    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+        await pilot.pause()
+        heights = {name: shown.query_one(f"#{name}").size.height for name in ("remotes", "runs")}
+        assert heights["remotes"] >= 3
+        assert heights["runs"] >= 3
+        assert shown.query_one("#faults").size.height == 1
+
+    play(rounds, steps, (40, 10))
+
+
+def test_the_table_of_runs_is_seen_around_the_chosen_one(rounds: FakeRounds) -> None:
+    runs = [glanced(f"{n:032x}", label=f"label {n}", started=int(NOW * 1e6) - n) for n in range(99)]
+    rounds.tell("gpu1", *runs)
+
+    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+        of_runs = shown.query_one("#runs", LineTable)
+        for keys, label in (
+            (["end"], "label 98"),
+            (["pageup"], None),
+            (["up", "k"], None),
+            (["home", "down", "j"], "label 2"),
+            (["pagedown"], None),
+        ):
+            await pilot.press(*keys)
+            await pilot.pause()
+            chosen = of_runs.rows[of_runs.chosen][1][2]
+            assert label in (None, chosen)
+            seen = [of_runs.render_line(y).text for y in range(of_runs.size.height)]
+            assert seen[0].startswith("RUN")
+            assert any(chosen in line for line in seen[1:]), keys
+
+    play(rounds, steps)
+
+
+def test_tab_reaches_remotes_that_are_below_the_edge(rounds: FakeRounds) -> None:
+    for number in range(40):
+        rounds.model._states[f"far{number}"] = RemoteState(f"far{number}")
+
+    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+        of_remotes = shown.query_one("#remotes", LineTable)
+        await pilot.press("shift+tab", "end", "enter")
+        await pilot.pause()
+        seen = [of_remotes.render_line(y).text for y in range(of_remotes.size.height)]
+        assert any(line.startswith("far39 ") for line in seen)
+        assert not isinstance(shown.screen, FollowScreen)
+
+    play(rounds, steps)
+
+
+def test_a_click_chooses_a_run(rounds: FakeRounds) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+        await pilot.click("#runs", offset=(3, 2))
+        chosen = shown._chosen()
+        assert chosen is not None
+        assert chosen.run["id"] == B
+
+    play(rounds, steps)
+
+
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 def test_q_leaves(rounds: FakeRounds, key: str) -> None:
     async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:

@@ -158,7 +158,7 @@ def test_help_is_shown_wherever_it_is_asked_for(
     with pytest.raises(SystemExit) as end:
         values(*argv)
     assert end.value.code == 0
-    assert capsys.readouterr().out == arguments.whole(USAGE).strip() + "\n"
+    assert capsys.readouterr().out == arguments.shown(USAGE).strip() + "\n"
 
 
 def test_h_is_an_option_where_a_command_has_it() -> None:

@@ -98,6 +98,16 @@ def test_columns_that_are_asked_for_come_first_or_alone() -> None:
     assert headings(runs, replace(wanted, only_asked=True)) == ["run", "min loss", "lr"]
 
 
+def test_the_column_of_the_order_is_shown_where_no_other_shows_it() -> None:
+    by_least = [cells(**{"min loss": 9}), cells(**{"min loss": 8})]
+    runs = placed(*(with_(GRID[at], by_least[at]) for at in (0, 1)))
+    wanted = WantedColumns(order="min loss")
+    assert headings(runs, wanted)[:5] == ["run", "lr", "loss", "acc", "min loss"]
+    assert headings(runs, replace(wanted, only_asked=True)) == ["run", "min loss"]
+    same = placed(*(with_(GRID[at], cells(loss=loss)) for at, loss in ((0, 0.22), (1, 0.02))))
+    assert headings(same, WantedColumns(order="loss"))[:5] == ["run", "lr", "loss", "acc", "status"]
+
+
 def test_what_every_run_has_may_be_asked_for_and_attributes_with_times_are_dates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

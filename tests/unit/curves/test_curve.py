@@ -6,7 +6,7 @@ import math
 
 from guild_sync.agent.protocol import Points
 from guild_sync.curves import curve
-from guild_sync.curves.curve import ELAPSED, STEP, TIME, Curve
+from guild_sync.curves.curve import ELAPSED, STEP, TIME, PlotCurve
 
 POINTS: Points = {
     "time": [10_000_000, 12_500_000, 20_000_000],
@@ -29,7 +29,7 @@ def test_what_is_no_number_is_a_gap() -> None:
 
 
 def test_a_smooth_curve_has_the_mean_of_the_last_numbers() -> None:
-    rough = Curve("", [0, 1, 2, 3, 4], [4, 2, math.nan, 6, 1e308])
+    rough = PlotCurve("", [0, 1, 2, 3, 4], [4, 2, math.nan, 6, 1e308])
     smooth = [*curve.smoothed(rough, 2).ys]
     assert smooth[:2] == [4, 3]
     assert math.isnan(smooth[2])
@@ -39,7 +39,7 @@ def test_a_smooth_curve_has_the_mean_of_the_last_numbers() -> None:
 
 
 def test_a_time_is_in_the_unit_that_suits_the_longest_curve() -> None:
-    short, long = Curve("", [0, 60], [1, 1]), Curve("", [0, 7200], [1, 1])
+    short, long = PlotCurve("", [0, 60], [1, 1]), PlotCurve("", [0, 7200], [1, 1])
     assert curve.in_units([short])[0] == "seconds"
     unit, found = curve.in_units([short, long])
     assert (unit, [one.xs[-1] for one in found]) == ("minutes", [1, 120])

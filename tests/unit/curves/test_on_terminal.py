@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guild_sync.curves import on_terminal
-from guild_sync.curves.curve import LOGARITHMS, NAMES, Axis, Curve, Plot
+from guild_sync.curves.curve import LOGARITHMS, NAMES, Axis, Plot, PlotCurve
 from guild_sync.errors import GuildError
 from guild_sync.output.terminal import width_of
 
 HOSTILE = "a\x1b[31m\r\n\u202e日本\x07"
 
 
-def plot_of(*curves: Curve, x: str = "step", connected: bool = True) -> Plot:
+def plot_of(*curves: PlotCurve, x: str = "step", connected: bool = True) -> Plot:
     return Plot("loss", Axis(x), Axis("loss"), curves, connected)
 
 
@@ -28,7 +28,7 @@ def rows(lines: list[str]) -> list[str]:
 
 
 def test_a_curve_goes_from_its_first_point_to_its_last() -> None:
-    lines = on_terminal.drawn(plot_of(Curve("", [0, 10], [1, 0])), 60, 12, False)
+    lines = on_terminal.drawn(plot_of(PlotCurve("", [0, 10], [1, 0])), 60, 12, False)
     inside = rows(lines)
     assert {inside[0].strip().strip("a"), inside[-1].strip().strip("a")} == {""}
     assert inside[0].index("a") < 3
@@ -40,16 +40,18 @@ def test_a_curve_goes_from_its_first_point_to_its_last() -> None:
 
 def test_a_gap_is_left_open() -> None:
     ys = [0.0] * 50 + [math.nan] + [0.0] * 50
-    whole = on_terminal.drawn(plot_of(Curve("", range(101), [0.0] * 101)), 110, 10, False)
+    whole = on_terminal.drawn(plot_of(PlotCurve("", range(101), [0.0] * 101)), 110, 10, False)
     cut = on_terminal.drawn(
-        plot_of(Curve("", [*range(50), 50, *range(90, 140)], ys)), 110, 10, False
+        plot_of(PlotCurve("", [*range(50), 50, *range(90, 140)], ys)), 110, 10, False
     )
     assert any(re.search("a{90}", row) for row in rows(whole))
     assert any(re.search("a +a", row) for row in rows(cut))
 
 
 def test_points_that_are_not_connected_are_points() -> None:
-    drawn = on_terminal.drawn(plot_of(Curve("", [0, 10], [1, 0]), connected=False), 60, 12, False)
+    drawn = on_terminal.drawn(
+        plot_of(PlotCurve("", [0, 10], [1, 0]), connected=False), 60, 12, False
+    )
     assert sum(row.count("a") for row in rows(drawn)) == 2
 
 
@@ -64,7 +66,7 @@ def test_curves_are_told_apart_by_colours_or_letters() -> None:
 
 
 def test_a_pipe_gets_no_colours_and_a_terminal_gets_nothing_else() -> None:
-    plot = plot_of(Curve(HOSTILE, [0, 1], [0, 1]), x=HOSTILE)
+    plot = plot_of(PlotCurve(HOSTILE, [0, 1], [0, 1]), x=HOSTILE)
     plain = "\n".join(on_terminal.drawn(plot, 60, 12, False))
     assert "\x1b" not in plain
     coloured = "\n".join(on_terminal.drawn(plot, 60, 12, True))
@@ -76,7 +78,7 @@ def test_a_pipe_gets_no_colours_and_a_terminal_gets_nothing_else() -> None:
 
 def test_names_of_an_axis_are_no_more_than_text() -> None:
     x = Axis("opt", NAMES, ("adam", HOSTILE))
-    plot = Plot("", x, Axis("loss", LOGARITHMS), [Curve("", [0, 1], [1, 100])], connected=False)
+    plot = Plot("", x, Axis("loss", LOGARITHMS), [PlotCurve("", [0, 1], [1, 100])], connected=False)
     text = "\n".join(on_terminal.drawn(plot, 60, 12, False))
     assert "\x1b" not in text
     assert "adam" in text
@@ -93,7 +95,7 @@ def test_names_of_an_axis_are_no_more_than_text() -> None:
 def test_any_points_can_be_drawn_at_any_size(
     points: list[tuple[float, float]], width: int, height: int, connected: bool
 ) -> None:
-    one = Curve("", [x for x, _ in points], [y for _, y in points])
+    one = PlotCurve("", [x for x, _ in points], [y for _, y in points])
     lines = on_terminal.drawn(plot_of(one, connected=connected), width, height, False)
     assert len(lines) == max(height, on_terminal.LEAST_HEIGHT)
     assert all(width_of(line) <= max(width, on_terminal.LEAST_WIDTH) for line in lines)
@@ -103,5 +105,5 @@ def test_without_plotext_a_line_names_the_extra(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "plotext", None)
     monkeypatch.setattr("guild_sync.output.extra.find_spec", lambda name: None)
     with pytest.raises(GuildError) as raised:
-        on_terminal.drawn(plot_of(Curve("", [0], [0])), 60, 12, False)
+        on_terminal.drawn(plot_of(PlotCurve("", [0], [0])), 60, 12, False)
     assert "guild-sync[report]" in raised.value.hint

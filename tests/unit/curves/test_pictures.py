@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from guild_sync.curves import pictures
-from guild_sync.curves.curve import LOGARITHMS, TIMES, Axis, Curve, Plot
+from guild_sync.curves.curve import LOGARITHMS, TIMES, Axis, Plot, PlotCurve
 from guild_sync.errors import GuildError
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -20,7 +20,7 @@ HOSTILE = ("$\\frac{", "_hidden", "<script>&-->", "a\x1b[31m\n\x00", "\ud800", "
 
 
 def plot_of(labels: tuple[str, ...], connected: bool = True) -> Plot:
-    curves = [Curve(label, [0, 1, 2], [1, math.nan, 2]) for label in labels]
+    curves = [PlotCurve(label, [0, 1, 2], [1, math.nan, 2]) for label in labels]
     return Plot(labels[0], Axis(labels[-1]), Axis("\\"), curves, connected)
 
 
@@ -56,7 +56,7 @@ def test_a_legend_names_no_more_curves_than_can_be_read() -> None:
 
 @pytest.mark.parametrize("kind", [TIMES, LOGARITHMS])
 def test_numbers_of_any_size_can_be_drawn(kind: str) -> None:
-    curve = Curve("", [0, 1e308, -1e308, 5e-324], [1e308, -1e308, math.inf, 0])
+    curve = PlotCurve("", [0, 1e308, -1e308, 5e-324], [1e308, -1e308, math.inf, 0])
     assert pictures.picture(Plot("", Axis("", kind), Axis(""), [curve]), "png").startswith(PNG)
 
 
@@ -79,8 +79,8 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
 def test_nothing_of_matplotlib_gets_into_the_users_home(tmp_path: Path) -> None:
     code = (
         "from guild_sync.curves import pictures\n"
-        "from guild_sync.curves.curve import Axis, Curve, Plot\n"
-        "plot = Plot('', Axis(''), Axis(''), [Curve('', [0], [0])])\n"
+        "from guild_sync.curves.curve import Axis, PlotCurve, Plot\n"
+        "plot = Plot('', Axis(''), Axis(''), [PlotCurve('', [0], [0])])\n"
         "print(len(pictures.picture(plot, 'png')))\n"
     )
     env = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}

@@ -108,6 +108,9 @@ def test_where_the_run_itself_is_its_file_goes_into_its_metadata(
     folders.write_all(runs_of(home, A), points_of, home / "runs")
     (name,) = (path.name for path in (home / "runs" / A / ".guild").glob("events.*"))
     assert name.endswith(noting.OWN)
+    other = home / "runs" / B / ".guild/events.out.tfevents.1.x"
+    other.touch()
+    assert folders.write_all(runs_of(home, B), points_of, home / "runs").unchanged == [B]
     (tmp_path / "tb" / A).mkdir(parents=True)
     (tmp_path / "tb" / A / ".guild").symlink_to(tmp_path)
     with pytest.raises(GuildError, match="is a link"):

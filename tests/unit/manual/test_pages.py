@@ -15,7 +15,7 @@ from guild_sync.config import schema, sections
 from guild_sync.guildfile import keys
 from guild_sync.manual import config_keys
 from guild_sync.manual.of_commands import page
-from guild_sync.manual.pages import pages
+from guild_sync.manual.pages import TOPICS, pages
 
 MAN = Path(__file__).parents[3] / "man"
 
@@ -134,3 +134,20 @@ def test_the_table_of_the_page_of_remotes_has_every_key_of_a_remote() -> None:
     table = page[page.index("| key | meaning |") :].partition("\n\n")[0]
     rows = set(re.findall(r"^\| `([a-z-]+)` \|", table, re.M))
     assert rows == {*config_keys.REMOTE}
+
+
+def test_guild_help_has_each_command_once_by_what_one_wants_and_fits_a_screen() -> None:
+    named = [
+        name for group in table.GROUPS.values() for names in group for name in names.split(", ")
+    ]
+    assert sorted(named) == sorted(table.COMMANDS)
+    assert len(table.usage().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_of_help_is_shown(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["help", topic]) == 0
+    shown = capsys.readouterr().out
+    wanted = {"filters": "--started RANGE", "config": "keep-open", "guild.yml": "flags-dest"}
+    assert wanted[topic] in shown
+    assert max(len(line) for line in shown.splitlines()) <= 100

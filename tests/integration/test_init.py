@@ -1,0 +1,202 @@
+"""`guild init`: a guild.yml of what a folder's modules are, and the first run from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support import Done, Guild
+
+ARGPARSE = '''
+"""Train the network.
+
+More of it.
+"""
+import argparse
+import helper
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", type=float, default=0.1, help="Learning rate")
+    parser.add_argument("--data", required=True)
+    args = parser.parse_args()
+    print("trained", args.lr, args.data)
+
+if __name__ == "__main__":
+    main()
+'''
+CLICK = """
+import click
+@click.command()
+@click.option("--count", default=3)
+def prepare(count):
+    print("prepared", count)
+prepare()
+"""
+GLOBALS = """
+rate = 0.5
+NAMES = ["a", "b"]
+TEXT = "x" * 3
+_hidden = 1
+print("evaluated", rate)
+"""
+
+
+@pytest.fixture
+def folder(guild: Guild, tmp_path: Path) -> Path:
+    folder = tmp_path / "own"
+    (folder / "steps").mkdir(parents=True)
+    (folder / "train.py").write_text(ARGPARSE)
+    (folder / "helper.py").write_text("import logging\nlogging.basicConfig()\n")
+    (folder / "evaluate.py").write_text(GLOBALS)
+    (folder / "steps" / "prepare.py").write_text(CLICK)
+    return folder
+
+
+def init(guild: Guild, folder: Path, *words: str) -> Done:
+    return guild.ok("init", *words, cwd=folder)
+
+
+def test_what_is_found_is_said_and_written(guild: Guild, folder: Path) -> None:
+    assert init(guild, folder).lines == [
+        "Found 3 programs:",
+        "  evaluate  evaluate.py       rate=0.5",
+        "  train     train.py          lr=0.1, data (has to be given)",
+        "  prepare   steps/prepare.py  count=3",
+        "helper.py is no operation: another module imports it",
+        f"Wrote {folder}/guild.yml",
+        "To run one: guild run train data=VALUE",
+        "To run it elsewhere: guild remote add NAME [USER@]HOST, and then add -r NAME",
+    ]
+    assert (
+        (folder / "guild.yml").read_text()
+        == """\
+# What guild runs here: an operation for each module that is a program.
+# 'guild help --man guild.yml' tells of all keys, 'guild operations -v' of the flags.
+
+evaluate:
+  main: evaluate
+  # values that it assigns to names: rate=0.5
+  flags-import: [rate]
+
+train:
+  description: Train the network
+  main: train
+  # options of its argparse parser: lr=0.1, data (has to be given)
+  flags-import: all
+
+prepare:
+  main: steps/prepare
+  # options of its click command: count=3
+  flags-import: all
+"""
+    )
+    assert {path.name for path in folder.iterdir()} == {
+        "train.py", "helper.py", "evaluate.py", "steps", "guild.yml"
+    }  # fmt: skip
+
+
+def test_what_is_written_runs_here_and_on_a_remote(guild: Guild, folder: Path, remote: str) -> None:
+    init(guild, folder)
+    for where in ((), ("-r", remote)):
+        out = guild.ok("run", "train", "data=x", "lr=2", *where, "-y", cwd=folder).out
+        assert "trained 2.0 x" in out
+        out = guild.ok("run", "evaluate", "rate=3", *where, "-y", cwd=folder).out
+        assert "evaluated 3" in out
+
+
+def test_a_guild_yml_that_is_there_stays(guild: Guild, folder: Path) -> None:
+    path = folder / "guild.yml"
+    for text in ("op: {exec: 'true'}\n", ""):
+        if text:
+            path.write_text(text)
+        else:  # a link that leads nowhere
+            path.symlink_to("nothere")
+        before = path.lstat()
+        done = guild("init", cwd=folder)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(f"guild: there is {path} already, which stays as it is\n")
+        assert path.lstat() == before
+        path.unlink()
+
+
+def test_it_can_be_shown_first_and_another_folder_be_named(
+    guild: Guild, folder: Path, tmp_path: Path
+) -> None:
+    shown = init(guild, folder, "--print").out
+    assert not (folder / "guild.yml").exists()
+    said = guild.ok("init", "own", cwd=tmp_path).lines
+    assert (folder / "guild.yml").read_text() == shown
+    assert "To run one: guild -C own run train data=VALUE" in said
+    assert guild("init", "nothere", cwd=tmp_path).err.startswith("guild: there is no folder")
+
+
+def test_nothing_of_the_modules_is_executed(guild: Guild, folder: Path, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    (folder / "act.py").write_text(f"open({str(canary)!r}, 'w')\nprint(1)\n")
+    assert "act" in init(guild, folder).out
+    assert not canary.exists()
+
+
+def test_tests_and_what_git_ignores_and_what_is_no_python_are_no_operations(
+    guild: Guild, folder: Path
+) -> None:
+    (folder / "tests").mkdir()
+    for name in ("_own.py", "tests/run.py", "test_x.py", "x_test.py", "setup.py", "conftest.py"):
+        (folder / name).write_text("print(1)\n")
+    (folder / "broken.py").write_text("print(1)\nx = (\n")
+    (folder / "odd name.py").write_text("print(1)\n")
+    (folder / "blob.py").write_bytes(b"\xff\xfe\0")
+    said = init(guild, folder).out
+    assert "broken.py is no operation: it is no Python: line 2" in said
+    assert "odd name.py is no operation: its name is none that a module can have" in said
+    assert "blob.py is no operation: it cannot be read: it is not UTF-8 text" in said
+    assert [*yaml.safe_load((folder / "guild.yml").read_text())] == ["evaluate", "train", "prepare"]
+
+
+def test_names_that_yaml_takes_for_something_else_are_names(guild: Guild, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ("yes", "null", "on"):
+        (folder / f"{name}.py").write_text('"""A: b # c"""\nno = 1\nprint(no)\n')
+    init(guild, folder)
+    listed = guild.ok("operations", cwd=folder).lines
+    assert sorted(line.split()[0] for line in listed) == ["null", "on", "yes"]
+    assert all("A: b # c" in line for line in listed)
+    assert guild.ok("run", "null", "no=5", "-y", cwd=folder).lines == ["5"]
+
+
+def test_packages_have_their_modules_by_dotted_names(guild: Guild, tmp_path: Path) -> None:
+    package = tmp_path / "p" / "net"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text("print('whole')\n")
+    (package / "train.py").write_text("from . import own\nprint(own.NAME)\n")
+    (package / "own.py").write_text("NAME = 'of the package'\n")
+    (tmp_path / "p" / "train.py").write_text("print('top')\n")
+    init(guild, tmp_path / "p")
+    for name, said in (("net", "whole"), ("net-train", "of the package"), ("train", "top")):
+        assert guild.ok("run", name, "-y", cwd=tmp_path / "p").lines == [said]
+
+
+def test_what_hostile_modules_say_moves_no_cursor(guild: Guild, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    text = '"""\x1b[2J"""\nname = "\x1b[2J"\nother = "\x85\u2028"\nprint(name)\n'
+    (folder / "run.py").write_text(text, encoding="utf-8")
+    done = init(guild, folder)
+    assert "\x1b" not in done.out + (folder / "guild.yml").read_text()
+    assert guild.ok("operations", "-v", cwd=folder).out
+
+
+def test_a_folder_without_programs_gets_none_and_a_way(guild: Guild, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = guild("init", "empty", cwd=tmp_path)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
+        f"guild: no Python module in {tmp_path}/empty is a program by itself",
+        "Write guild.yml by hand: NAME: {exec: COMMAND} is an operation.",
+        "'guild help --man guild.yml' tells what else one may have.",
+    ]
+    assert [*(tmp_path / "empty").iterdir()] == []
