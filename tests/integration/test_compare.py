@@ -169,7 +169,8 @@ def numbered(home: Path, number: int, scalars: Mapping[str, float], **flags: Any
         (["--top", "x"], "--top takes a whole number, not 'x'", None),
         (["--tool", "hiplot"], "guild compare has no --tool", None),
         (["--print-scalars"], "guild compare has no --print-scalars", None),
-        (["--csv", "/nowhere/x"], "/nowhere/x cannot be written: No such file or directory", None),
+        (["--csv", "/nowhere/x"], "cannot write '/nowhere/x': No such file or directory", None),
+        (["--csv", "."], "cannot write '.': Is a directory", None),
         (["9"], "could not find a run matching '9' (there are 2)", None),
     ],
 )
@@ -179,6 +180,13 @@ def test_bad_input_gets_one_line(two: Guild, argv: list[str], what: str, hint: s
     first, *others = done.err.splitlines()
     assert first == f"guild: {what}"
     assert hint is None or others == [hint]
+
+
+def test_a_file_is_written_whole_or_to_where_a_pipe_is(two: Guild) -> None:
+    printed = two.ok("compare", "--csv", "-").out
+    assert two.ok("compare", "--csv", "runs.csv").lines == ["Wrote runs.csv"]
+    assert (two.folder / "runs.csv").read_text() == printed
+    assert two.ok("compare", "--csv", "/dev/stdout").out == printed
 
 
 def test_a_column_that_no_run_has_is_warned_of(two: Guild) -> None:
