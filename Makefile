@@ -80,6 +80,7 @@ uat/acceptance:
 WANTED = setup.cfg tools/install-missing $(wildcard bin/*)
 $(VENV)/.installed: $(WANTED) | $(VENV)/bin/pip
 	tools/install-missing
+	@echo "Installing guild and what it needs into $(VENV)"
 	$(VENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 

@@ -79,7 +79,9 @@ def _told(home: str, ids: Sequence[RunId]) -> List[GlancedRun]:
 def _glanced(home: str, run_id: str) -> GlancedRun:
     directory = rundir.run_dir(home, run_id)
     line = last_line(directory)
-    scalars = kept.summaries(directory)
+    # No output is read for scalars that no runner has kept: it would be, again and again.
+    own = kept.own(directory)
+    scalars = own.scalars if own else {}
     return {
         **describe.summary(home, run_id),
         "said": line.text,

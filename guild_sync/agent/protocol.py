@@ -293,6 +293,17 @@ class Details(Run):
     host: Value
 
 
+class Outline(TypedDict):
+    """Points of a scalar's curve, some `of` so many: two lists of one length.
+
+    A value that is of NOT_FINITE is a gap.
+    """
+
+    step: List[int]
+    value: List[Figure]
+    of: Count
+
+
 class OutputEnds(TypedDict):
     """The first and the last of what a run's last attempt has printed.
 
@@ -736,6 +747,8 @@ SHARED = "GUILD_SHARED"
 # The id of the job in which a run is, or which it is: what it needs of its host that has seen to.
 IN_JOB = "GUILD_JOB"
 IN_JOB_OF = "GUILD_JOB_OF"  # the run that is this job
+# A line of an output, where the one before it may be cut.
+LOST = "guild: some output is lost here: the disk was full"
 # The attributes that a run has of guild's own.
 RESERVED = {
     "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import GlancedRun, number
+from guild_sync.agent.protocol import GlancedRun, Value, number
 
 _PART = r"(\d{1,3}(?:\.\d{1,4})?)\s?%"
 # Percents that are of a way, and not a measure as in `accuracy: 93%`: at the beginning of the line,
@@ -79,7 +79,7 @@ def _of_scalars(run: GlancedRun) -> Progress | None:
     return None if most is None else _counted(run["step"], most)
 
 
-def _one_of(flags: Mapping[str, object], names: tuple[str, ...]) -> int | None:
+def _one_of(flags: Mapping[str, Value], names: tuple[str, ...]) -> int | None:
     """The number of the one flag that has one of these names; None where several have, or none."""
     spelled = {*names, *(name.replace("_", "-") for name in names)}
     found = [value for name, value in flags.items() if name in spelled]

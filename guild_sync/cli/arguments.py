@@ -44,7 +44,9 @@ LONG_NAMES = {
     "--trials": "--max-trials",
     "--dir": "--path",
     # Of Guild AI alone: they are no `-b -l`.
-    **{"-bl": "--batch-label", "-bt": "--batch-tag", "-bc": "--batch-comment"},
+    "-bl": "--batch-label",
+    "-bt": "--batch-tag",
+    "-bc": "--batch-comment",
 }
 Unknown = Mapping[str, Sequence[str]]  # a name that no run has -> those like it
 _STATUS_LETTERS = {name[2]: long for name, long in LONG_NAMES.items() if name[1] == "S"}
@@ -72,8 +74,9 @@ Only some runs ('guild help filters' tells of each):
 FILTER_OPTIONS = """\
 Only some runs:
   --filter EXPR        Runs for which EXPR holds (-F), such as
-                       'status = error and sleep > 5' or 'label contains x'. A name that
-                       no run has is warned of, and an error where runs are changed.
+                       'status = error and sleep > 5', 'min loss < 0.2' (a number that
+                       runs have printed) or 'label contains x'. A name that no run has
+                       is warned of, and an error where runs are changed.
   --operation OP       Runs of the operation OP (-Fo): NAME, MODEL:NAME, PACKAGE/NAME, each
                        part whole, with '*' for any text; '^OP' and 'OP$' for what the
                        name begins or ends with. This and the next four may be given

@@ -131,6 +131,21 @@ def _runs(line: TypedLine) -> Found:
         yield Candidate(begin if plain else run["id"], about)
 
 
+def _columns(line: TypedLine) -> Found:
+    """Flags and scalars of the latest runs here, behind the last comma and a `-`."""
+    before, comma, typed = line.current.rpartition(",")
+    sign = "-" if typed.startswith("-") else ""
+    found: dict[str, str] = {"duration": "how long a run took"}
+    asked: dict[str, object] = {"limit": _LATEST_RUNS, "scalars": True}
+    for run in calls.call(str(guild_home()), Functions.listed, asked)["runs"]:
+        found.update(dict.fromkeys(run["scalars"], "scalar"))
+        flags = run["flags"] if isinstance(run["flags"], dict) else {}
+        found.update(dict.fromkeys(flags, "flag"))
+    for name, about in sorted(found.items()):
+        if re.fullmatch(r"[\w./-]+", name):  # others are in quotes
+            yield Candidate(f"{before}{comma}{sign}{name}", about)
+
+
 def _scalars(line: TypedLine) -> Found:
     """The scalars of the latest runs of this machine, behind the last comma."""
     if not line.is_here:
@@ -221,6 +236,8 @@ def _operation(line: TypedLine) -> Operation:
 
 # What a usage calls it -> what it could be.
 _SOURCES: dict[str, Callable[[TypedLine], Found]] = {
+    "COL": _columns,
+    "COLS": _columns,
     "DIR": _folders,
     "EVENT": _events,
     "FILE": _files,

@@ -88,6 +88,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Remotes": {"remotes": "", "remote": "", "check": "", "hooks": ""},
     "Projects": {
+        "init": "",
         "operations, models": "list what the project here offers (operations: or ops)",
         "completion": "",
     },

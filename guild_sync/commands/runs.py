@@ -43,6 +43,7 @@ Options:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,13 +52,13 @@ from guild_sync.agent.protocol import Details, Filters, ListedRun, ListedRuns, R
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
-from guild_sync.errors import Exit, UsageError
+from guild_sync.errors import Exit, RunNotFound, UsageError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.output import console, tables
-from guild_sync.output.runs import comments, row_without_index, run_row
-from guild_sync.output.terminal import Styled, clean
+from guild_sync.output.runs import AT_END, comments, row_on_terminal, row_without_index, run_row
+from guild_sync.output.terminal import Styled, clean, terminal_width
 
 if TYPE_CHECKING:
     from guild_sync.output.records import RunRecord
@@ -136,11 +137,32 @@ def main(argv: Sequence[str]) -> int:
     for line in _lines(wanted, page):
         print(line)
     shown, total = len(page.answer.runs), page.answer.total
+    if not total and not page.exit and sys.stdout.isatty():
+        print(_why_none(wanted))
     if shown < total and args.text("--limit") is None:
         print(
             f"Showing the first {shown} runs ({total} in all) - use -a to show all, -m to show more"
         )
     return page.exit
+
+
+def _why_none(wanted: _Wanted) -> str:
+    """Why a listing is empty, for a person."""
+    remote = wanted.args.text("--remote")
+    where = f" on {clean(remote)}" if remote else ""
+    if wanted.args.texts("RUN") or arguments.filters(wanted.args):
+        return f"No run{where} is meant by that. All that there are: guild runs{_there(remote)}"
+    if wanted.deleted:
+        return f"No run is deleted{where}."
+    if wanted.args.text("--archive"):
+        return "There are no runs in the archive."
+    if remote:
+        return f"There are no runs{where}. To start one: guild run OPERATION{_there(remote)}"
+    return "There are no runs here. To start one: guild run OPERATION ('guild ops' lists them)"
+
+
+def _there(remote: str | None) -> str:
+    return f" -r {clean(remote)}" if remote else ""
 
 
 def _columns(args: Arguments) -> Sequence[str]:
@@ -210,7 +232,7 @@ def _each_record(
     for ids in _parts(host, specs, filters, deleted):
         scalars = host.scalars_of(ids, deleted)
         for run in host.summaries(ids, deleted):
-            yield _record(run, scalars[run["id"]])
+            yield _record(run, scalars.get(run["id"], {}))
 
 
 def _parts(
@@ -265,8 +287,12 @@ def _row(
     wanted: _Wanted, index: int | None, run: Run, listed: ListedRun | None = None, place: str = ""
 ) -> Sequence[str]:
     """A run's cells: where it is, or its index, come first; then columns that were asked for."""
-    cells: Sequence[str] = row_without_index(run) if index is None else run_row(index, run)
-    is_simple = wanted.args.is_set("--simple")
+    is_simple, is_verbose = wanted.args.is_set("--simple"), wanted.args.is_set("--verbose")
+    cells: Sequence[str]
+    if terminal_width() is None or is_simple or is_verbose:
+        cells = row_without_index(run) if index is None else run_row(index, run)
+    else:
+        cells = row_on_terminal(index, run)[: -len(AT_END) if wanted.columns else None]
     if is_simple:
         cells = (f"[{index or '-'}]", cells[1], *cells[3:])
     first = (clean(place), *cells[is_simple:]) if place else cells
@@ -325,13 +351,20 @@ def _answer(wanted: _Wanted, target: Host, specs: Sequence[str], filters: Filter
     if wanted.columns or wanted.sort or wanted.as_json:
         found = target.listed(*which, wanted.columns, wanted.sort, scalars=wanted.as_json)
         ids = [run["id"] for run in found["runs"]] if is_verbose else []
-        details = target.list_details(ids, deleted=deleted)["runs"] if ids else ()
+        details = _details(target, ids, deleted) if ids else ()
         return _Answer(found["runs"], details, found["total"], found)
     if is_verbose:
         detailed = target.list_details(*which)
         return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
     listing = target.list_runs(*which, counted=wanted.args.text("--limit") is None)
     return _Answer(listing["runs"], (), listing["total"])
+
+
+def _details(target: Host, ids: Sequence[str], deleted: bool) -> Sequence[Details]:
+    found = {run["id"]: run for run in target.list_details(ids, deleted=deleted)["runs"]}
+    if missing := [run_id for run_id in ids if run_id not in found]:
+        raise RunNotFound(f"run {clean(missing[0])} is not there any more", "List the runs again.")
+    return [found[run_id] for run_id in ids]
 
 
 def _tell_of_unknown(answers: Sequence[_Answer]) -> None:

@@ -102,8 +102,11 @@ def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picke
         whole = args.is_set("--all")
         listed = there.listed(words, limit, filters, whole=whole, sort=column, best=best)
         ids = [run["id"] for run in listed["runs"]]
-        picked = there.choose(ids, attr=args.text("--attr")) if ids else []
-        return _Answer(listed, {one["id"]: one for one in picked})
+        told = there.choose(ids, attr=args.text("--attr")) if ids else []
+        picked = {one["id"]: one for one in told}
+        if missing := [run_id for run_id in ids if run_id not in picked]:
+            raise RunNotFound(f"run {terminal.clean(missing[0])} on {there.name} is there no more")
+        return _Answer(listed, picked)
 
     replies = several.ask(args, remotes, args.texts("RUN"), question)
     of_each = {name: answer.listed["runs"] for name, answer in replies.answers.items()}

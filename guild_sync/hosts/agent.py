@@ -164,6 +164,9 @@ class AgentClient(ABC):
     def piece(self, run_id: RunId, attempt: int = 0, position: int = 0) -> protocol.OutputPiece:
         return self.ask(Functions.piece, run_id=run_id, attempt=attempt, position=position)
 
+    def outlines(self, run_id: RunId, pieces: int) -> dict[str, protocol.Outline]:
+        return self.ask(Functions.outlines, run_id=run_id, pieces=pieces)
+
     def output_ends(self, run_id: RunId, first: int, last: int) -> protocol.OutputEnds:
         return self.ask(Functions.output_ends, run_id=run_id, first=first, last=last)
 

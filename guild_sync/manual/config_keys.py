@@ -104,7 +104,9 @@ PULL: Mapping[str, ConfigKey] = {
 CLEAN: Mapping[str, ConfigKey] = {
     "older-than": ConfigKey("Runs that have ended longer ago: 30d, 12h."),
     "keep-last": ConfigKey("But for so many of the latest."),
-    "keep-best": ConfigKey("But for the best of each operation by a scalar: loss, -acc."),
+    "keep-best": ConfigKey(
+        "But for the best of each operation: loss (the lowest), -acc (the highest), 3:loss (three)."
+    ),
     "permanent": ConfigKey("yes: for good, and not to the trash there.", "no"),
 }
 GROUPS: Mapping[str, Mapping[str, ConfigKey]] = {

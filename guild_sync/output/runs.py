@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 
 from guild_sync.agent.protocol import NAME_LENGTH, Details, JobForm, Run
-from guild_sync.output.formats import date
+from guild_sync.output.formats import date, span
 from guild_sync.output.terminal import Styled, clean
 
 _STATUS_STYLES = {
@@ -19,6 +20,8 @@ _STATUS_STYLES = {
     "staged": "blue",
     "lost": "red",
 }
+# The package of a project that has none: its place and content, in 8 digits.
+_ANONYMOUS = re.compile("gpkg[.]anonymous-[0-9a-f]{8}/")
 
 
 def mapping(title: str, values: object) -> list[str]:
@@ -147,3 +150,26 @@ def run_row(index: int, run: Run) -> tuple[str, str, str, str, str]:
 def row_without_index(run: Run) -> tuple[str, str, str, str, str]:
     """A run's cells without its index, which in a choice of runs would mean another."""
     return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])
+
+
+AT_END = ("duration", "tags")  # of `row_on_terminal`, behind the label
+
+
+def row_on_terminal(index: int | None, run: Run) -> tuple[str, ...]:
+    """A run's cells in a listing that a person reads, who has seen its project: it is shorter.
+
+    The last ones go first where there is not room for all: how long it took, and its tags.
+    """
+    first, name, started, shown_status, label = (
+        row_without_index(run) if index is None else run_row(index, run)
+    )
+    tags = run["tags"] if isinstance(run["tags"], list) else []
+    return (
+        first,
+        _ANONYMOUS.sub("", name),
+        started[:-3],  # without its seconds
+        shown_status,
+        label,
+        span(run["started"], run["stopped"]),
+        clean(" ".join(f"#{tag}" for tag in tags)),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Attempt, ComparedRun, Files, OutputEnds, Points, Value
+from guild_sync.agent.protocol import Attempt, ComparedRun, Files, Outline, OutputEnds, Value
 from guild_sync.hosts.base import Host
 from guild_sync.output import formats
 from guild_sync.output import runs as shown
@@ -22,7 +22,7 @@ _COMMENT = 10_000  # characters of one
 class RunParts(NamedTuple):
     """What it takes to make a run's page, beside what tables show of it."""
 
-    points: Mapping[str, Points]
+    curves: Mapping[str, Outline]
     output: OutputEnds
     files: Files
     attempts: Sequence[Attempt]
@@ -32,7 +32,7 @@ def parts(here: Host, run: ComparedRun) -> RunParts:
     """What a host tells of a run for its page."""
     run_id = run["id"]
     return RunParts(
-        here.points_of([run_id])[run_id] if run["scalars"] else {},
+        here.outlines(run_id, svg.PIECES) if run["scalars"] else {},
         here.output_ends(run_id, coloured.FIRST_BYTES, coloured.LAST_BYTES),
         here.list_files(run_id),
         here.info(run_id)["attempts"] if run["attempt"] > 1 else (),
@@ -47,11 +47,11 @@ def page(run: ComparedRun, row: Row, found: RunParts, before: Row | None) -> str
     scalars = []
     for at, (name, scalar) in enumerate(sorted(run["scalars"].items())[:_MOST_SCALARS]):
         chart = ""
-        if points := found.points.get(name):
-            drawn = svg.thinned(points)
-            chart = svg.curve(name, drawn, f"c{at}")
+        if outline := found.curves.get(name):
+            curve = svg.drawn(outline)
+            chart = svg.curve(name, curve, f"c{at}")
             if of_row := row["scalars"].get(clean(name)):
-                of_row["spark"], of_row["ends"] = svg.spark(drawn)
+                of_row["spark"], of_row["ends"] = svg.spark(curve)
         scalars.append((name, scalar, pages.Markup(chart)))
     files = _files(found.files)
     output = coloured.shown(found.output)

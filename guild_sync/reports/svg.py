@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Figure, Points, number
+from guild_sync.agent.protocol import Figure, Outline
 from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
 
 WIDTH, HEIGHT = 320, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 22
 _SCALE = 10  # coordinates of a path are whole tenths of a pixel: shorter than decimals
-_PIECES = 96  # of a curve, of each of which the lowest and the highest point are drawn
+PIECES = 66  # of a curve, of each of which the lowest and the highest point are drawn
 _AIR = 0.04  # of an axis, before its least number and behind its greatest
 _WORDS = 12  # characters of a word at an axis
 _WIDE = 50.0  # where the largest is so many times the least, an axis is one of powers of ten
@@ -22,7 +23,7 @@ _WIDE = 50.0  # where the largest is so many times the least, an axis is one of 
 Point = tuple[float, float]
 
 
-class Scale(NamedTuple):
+class ChartAxis(NamedTuple):
     """An axis: the numbers at its ends, and its ticks, each with the text there."""
 
     low: float
@@ -35,59 +36,27 @@ class Scale(NamedTuple):
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * length
 
 
-class Curve(NamedTuple):
+class DrawnCurve(NamedTuple):
     """A curve as it is drawn: some of its points, `of` so many; None: what is no finite number."""
 
     points: Sequence[Point | None]
     of: int
 
 
-def thinned(points: Points) -> Curve:
-    """Of each piece of a curve its lowest and its highest point, as they follow each other."""
-    steps, values = points["step"], points["value"]
-    count = min(len(steps), len(values))
-    finite = [value for value in values if not isinstance(value, str)]
-    if len(finite) != len(values) or not all(map(math.isfinite, finite)):
-        return Curve(_with_gaps(steps, [*map(number, values)], count), count)
-    return Curve([(steps[at], finite[at]) for at in _extremes(finite, count)], count)
+def drawn(outline: Outline) -> DrawnCurve:
+    """A curve, to be drawn."""
+    points = zip(outline["step"], outline["value"], strict=False)
+    return DrawnCurve(
+        [None if isinstance(value, str) else (step, value) for step, value in points], outline["of"]
+    )
 
 
-def _extremes(values: Sequence[float], count: int) -> list[int]:
-    if count <= 2 * _PIECES:
-        return list(range(count))
-    places: list[int] = []
-    for piece in range(_PIECES):
-        start = piece * count // _PIECES
-        part = values[start : (piece + 1) * count // _PIECES]
-        low, high = part.index(min(part)), part.index(max(part))
-        places.append(start + min(low, high))
-        if low != high:
-            places.append(start + max(low, high))
-    if places[-1] != count - 1:
-        places.append(count - 1)  # the last number is what people look for
-    return places
-
-
-def _with_gaps(steps: Sequence[int], values: Sequence[float], count: int) -> list[Point | None]:
-    kept: list[Point | None] = []
-    size = max(1, count // _PIECES)
-    for start in range(0, count, size):
-        piece = range(start, min(start + size, count))
-        part = [at for at in piece if math.isfinite(values[at])]
-        if len(part) < len(piece):
-            kept.append(None)
-        if part:
-            ends = {min(part, key=values.__getitem__), max(part, key=values.__getitem__)}
-            kept += [(steps[at], values[at]) for at in sorted(ends)]
-    return kept
-
-
-def curve(name: str, drawn: Curve, key: str) -> str:
+def curve(name: str, found: DrawnCurve, key: str) -> str:
     """A curve of a scalar over its steps, as SVG; empty where it has no finite number.
 
     `key` tells its title and description from others on the page.
     """
-    there = [point for point in drawn.points if point is not None]
+    there = [point for point in found.points if point is not None]
     if not there:
         return ""
     x = _scale([point[0] for point in there], 5)
@@ -95,13 +64,14 @@ def curve(name: str, drawn: Curve, key: str) -> str:
     if len(there) == 1:
         shape = f'<path class="dots" d="{_dots(there, x, y)}"/>'
     else:
-        shape = f'<path class="curve" d="{_line(drawn.points, x, y)}"/>'
-    said = _said(drawn.of, there)
+        shape = f'<path class="curve" d="{_line(found.points, x, y)}"/>'
+    said = _said(found.of, there)
     return _chart(f"{clean(name)} by step", said, key, x, y, shape)
 
 
 def _said(count: int, there: Sequence[Point]) -> str:
-    low, high = min(there, key=lambda p: p[1]), max(there, key=lambda p: p[1])
+    values = [value for _, value in there]
+    low, high = (there[values.index(find(values))] for find in (min, max))
     first, last = there[0], there[-1]
     return (
         f"{count:,} {'number' if count == 1 else 'numbers'}, "
@@ -138,7 +108,7 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     if is_wide:
         x = _powers(math.log10(least), math.log10(most))
     elif words:
-        x = Scale(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
+        x = ChartAxis(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
     else:
         x = _scale([point[0] for point in points], 5)
     y = _scale([point[1] for point in points], 5)
@@ -155,18 +125,18 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     return _chart(clean(title), said, key, x, y, shape)
 
 
-def _powers(low: float, high: float) -> Scale:
+def _powers(low: float, high: float) -> ChartAxis:
     """An axis from one logarithm to another, at whose ticks the powers are told."""
     air = (high - low) * _AIR
     whole = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     ticks = whole[:: max(1, -(-len(whole) // 4))]
     if len(ticks) < 2:
         ends = [(at, figures.tick(float(f"{10**at:.1g}"))) for at in (low, high)]
-        return Scale(low - air, high + air, ends)
-    return Scale(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
+        return ChartAxis(low - air, high + air, ends)
+    return ChartAxis(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
 
 
-def _linked(dot: Dot, x: Scale, y: Scale) -> str:
+def _linked(dot: Dot, x: ChartAxis, y: ChartAxis) -> str:
     at, up = _place((dot.x, dot.y), x, y)
     return (
         f'<a href="{escape(dot.link)}"><circle class="dot" cx="{at / _SCALE:g}" '
@@ -179,18 +149,18 @@ def _short(text: str) -> str:
     return text if len(text) <= _WORDS else f"{text[: _WORDS - 1]}…"
 
 
-def _scale(values: Sequence[float], most: int) -> Scale:
+def _scale(values: Sequence[float], most: int) -> ChartAxis:
     low, high = min(values), max(values)
     if low == high:
         by = abs(low) / 10 or 1.0
         low, high = low - by, high + by
-        return Scale(low, high, [(values[0], figures.tick(values[0]))])
+        return ChartAxis(low, high, [(values[0], figures.tick(values[0]))])
     by = (high / 2 - low / 2) * _AIR * 2 if math.isfinite(high - low) else 0.0
     ticks = figures.ticks(low - by, high + by, most)
-    return Scale(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
+    return ChartAxis(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
 
 
-def _place(point: Point, x: Scale, y: Scale) -> tuple[int, int]:
+def _place(point: Point, x: ChartAxis, y: ChartAxis) -> tuple[int, int]:
     """Where a point is, in tenths of a pixel."""
     across, down = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
     return (
@@ -199,37 +169,46 @@ def _place(point: Point, x: Scale, y: Scale) -> tuple[int, int]:
     )
 
 
-def _line(points: Sequence[Point | None], x: Scale, y: Scale) -> str:
+def _line(points: Sequence[Point | None], x: ChartAxis, y: ChartAxis) -> str:
     """The `d` of a path along the points, each told from the one before it."""
-    across, down = (WIDTH - _LEFT - _RIGHT) * _SCALE, (HEIGHT - _TOP - _BOTTOM) * _SCALE
-    left, floor = _LEFT * _SCALE, _TOP * _SCALE + down
-    x_by, y_by = across / (x.high / 2 - x.low / 2), down / (y.high / 2 - y.low / 2)
+    left, floor = _LEFT * _SCALE, (HEIGHT - _BOTTOM) * _SCALE
+    x_by = (WIDTH - _LEFT - _RIGHT) * _SCALE / (x.high / 2 - x.low / 2)
+    y_by = (HEIGHT - _TOP - _BOTTOM) * _SCALE / (y.high / 2 - y.low / 2)
     x_low, y_low = x.low / 2, y.low / 2
     parts: list[str] = []
-    before = (0, 0)
-    begins = True
+    for piece in _pieces(points):
+        across = [left + int((at / 2 - x_low) * x_by) for at, _ in piece]
+        up = [floor - int((value / 2 - y_low) * y_by) for _, value in piece]
+        steps = zip(_changes(across), _changes(up), strict=True)
+        # A dot first, which is all of a piece of one point.
+        parts.append(f"M{across[0]} {up[0]}h0" + "".join([f"l{dx} {dy}" for dx, dy in steps]))
+    return "".join(parts)
+
+
+def _changes(numbers: Sequence[int]) -> list[int]:
+    return [after - before for before, after in pairwise(numbers)]
+
+
+def _pieces(points: Sequence[Point | None]) -> Iterator[list[Point]]:
+    """The points between the gaps."""
+    piece: list[Point] = []
     for point in points:
-        if point is None:
-            begins = True
-            continue
-        at = left + round((point[0] / 2 - x_low) * x_by)
-        up = floor - round((point[1] / 2 - y_low) * y_by)
-        if begins:
-            parts.append(f"M{at} {up}h0l")  # a dot where it is alone
-            begins = False
-        else:
-            parts.append(f"{at - before[0]} {up - before[1]}")
-        before = (at, up)
-    return " ".join(parts).replace("l M", "M").removesuffix("l")
+        if point is not None:
+            piece.append(point)
+        elif piece:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
-def _dots(points: Sequence[Point], x: Scale, y: Scale) -> str:
+def _dots(points: Sequence[Point], x: ChartAxis, y: ChartAxis) -> str:
     """The `d` of a path of which each part is a dot: lines of no length with round ends."""
     places = sorted({_place(point, x, y) for point in points})
     return "".join(f"M{at} {up}h0" for at, up in places)
 
 
-def _chart(title: str, said: str, key: str, x: Scale, y: Scale, shape: str) -> str:
+def _chart(title: str, said: str, key: str, x: ChartAxis, y: ChartAxis, shape: str) -> str:
     floor, end = HEIGHT - _BOTTOM, WIDTH - _RIGHT
     if shape.startswith("<path"):
         shape = f'<g transform="scale({1 / _SCALE:g})">{shape}</g>'
@@ -251,30 +230,27 @@ def _chart(title: str, said: str, key: str, x: Scale, y: Scale, shape: str) -> s
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TWO = [one + two for one in _DIGITS for two in _DIGITS]
 _MOST_SPARK = 40
-_FINE = len(_DIGITS) ** 2 - 1
 
 
-def spark(drawn: Curve) -> tuple[str, list[Figure]]:
+def spark(found: DrawnCurve) -> tuple[str, list[Figure]]:
     """A curve in few letters, from which a page draws it, and the ends of its axes.
 
     Of each point four digits of base 36: two for x, two for y, of 1295 each.
     """
-    there = [point for point in drawn.points if point is not None]
+    there = [point for point in found.points if point is not None]
     if not there:
         return "", []
-    every = max(1, -(-len(there) // _MOST_SPARK))
-    kept = there[::every]
+    kept = there[:: max(1, -(-len(there) // _MOST_SPARK))]
     if kept[-1] != there[-1]:
         kept.append(there[-1])
-    x, y = ([point[axis] for point in kept] for axis in (0, 1))
-    ends = [min(x), max(x), min(y), max(y)]
-    letters = "".join(
-        _two(point[0], ends[0], ends[1]) + _two(point[1], ends[2], ends[3]) for point in kept
-    )
-    return letters, [*ends]
-
-
-def _two(value: float, low: float, high: float) -> str:
-    whole = round((value / 2 - low / 2) / (high / 2 - low / 2) * _FINE) if high > low else 0
-    return _DIGITS[whole // 36] + _DIGITS[whole % 36]
+    letters: list[list[str]] = []
+    ends: list[Figure] = []
+    for axis in (0, 1):
+        numbers = [point[axis] for point in kept]
+        low, high = min(numbers), max(numbers)
+        ends += [low, high]
+        by = (len(_TWO) - 1) / ((high / 2 - low / 2) or 1.0)
+        letters.append([_TWO[int((each / 2 - low / 2) * by)] for each in numbers])
+    return "".join(map("".join, zip(*letters, strict=True))), ends

@@ -14,7 +14,7 @@ from guild_sync.monitoring import standings
 from guild_sync.output import extra
 from guild_sync.reports import making, operations, overview, pages, rows
 from guild_sync.reports.folder import KeptReport, KeptRun, ReportFolder, held
-from guild_sync.reports.making import Looked, Task
+from guild_sync.reports.making import Task
 from guild_sync.reports.rows import Row
 
 FOLDER = "guild-report"
@@ -73,30 +73,35 @@ def _written_runs(
     is_same: bool,
 ) -> dict[str, KeptRun]:
     """The pages of runs, written where something of them may have changed; what is kept of all."""
-    asked = [
-        (run_id, known[run_id]["seal"] if is_same and run_id in known else "") for run_id in ids
-    ]
-    fresh = sum(not seal for _, seal in asked)
-    looks: list[Looked]
-    with making.workers(fresh) as workers:
-        looks = list(workers.over(partial(making.look, here.home), asked))
-        all_rows = [look.row or known[look.run_id]["row"] for look in looks]
-        before = _before(all_rows)
-        runs: dict[str, KeptRun] = {}
-        tasks: list[Task] = []
-        for look, row in zip(looks, all_rows, strict=True):
-            earlier = before.get(row["id"])
-            print_of = _print(earlier)
-            runs[row["id"]] = {"seal": look.seal, "before": print_of, "row": row}
-            run = look.run
-            if run is None and known[row["id"]]["before"] != print_of:
-                run = here.compared([row["id"]], whole=True, asked=rows.ASKED)["runs"][0]
-            if run is not None:
-                tasks.append(Task(run, row, earlier))
-        for made in workers.over(partial(making.make, here.home, str(folder.top)), tasks):
-            runs[made.row["id"]]["row"] = made.row
-            folder.count(made.written)
+    asked = [(run_id, known.get(run_id) if is_same else None) for run_id in ids]
+    fresh = sum(kept is None for _, kept in asked)
+    looks = list(making.over(partial(making.look, here.home), asked, fresh))
+    all_rows = [look.row or known[look.run_id]["row"] for look in looks]
+    before = _before(all_rows)
+    runs: dict[str, KeptRun] = {}
+    tasks: list[Task] = []
+    for look, row in zip(looks, all_rows, strict=True):
+        earlier = before.get(row["id"])
+        print_of = _print(earlier)
+        runs[row["id"]] = {"seal": look.seal, "before": print_of, "row": row}
+        run = look.run
+        kept = known.get(row["id"]) if is_same else None
+        if run is not None and kept and look.seal and _is_told(kept, look.seal, row, print_of):
+            run = None
+        elif run is None and kept and kept["before"] != print_of:
+            run = here.compared([row["id"]], whole=True, asked=rows.ASKED)["runs"][0]
+        if run is not None:
+            tasks.append(Task(run, row, earlier))
+    make = partial(making.make, here.home, str(folder.top))
+    for made in making.over(make, tasks, len(tasks)):
+        runs[made.row["id"]]["row"] = made.row
+        folder.count(made.written)
     return runs
+
+
+def _is_told(kept: KeptRun, seal: str, row: Row, print_of: str) -> bool:
+    """Whether the page that was kept of a run tells all that was found now."""
+    return (kept["seal"], kept["row"], kept["before"]) == (seal, row, print_of)
 
 
 def _before(found: Sequence[Row]) -> dict[str, Row]:

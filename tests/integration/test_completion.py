@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rundirs import give_scalars, make
 from support import PATIENCE, Guild, imported_by
 from terminal import Terminal
 
@@ -223,6 +224,14 @@ def test_several_remotes_are_offered_behind_commas(project: Guild) -> None:
     assert offered(project, "stop", "--remote=train,s") == ["--remote=train,sandbox"]
     assert offered(project, "pull", "gpu1", "") == []
     assert offered(project, "rm", "-r", "gpu1,") == []
+
+
+def test_columns_that_runs_here_have_are_offered(guild: Guild) -> None:
+    run = make(guild.home, "a" * 32, started=1, exit_status=0, flags={"lr": 0.1, "a b": 1})
+    give_scalars(run, {"loss": (0.5,), "val/acc": (0.9,), "$(touch x)": (1,)})
+    assert offered(guild, "select", "--min", "") == ["duration", "loss", "lr", "val/acc"]
+    assert offered(guild, "runs", "--sort", "-l") == ["-loss", "-lr"]
+    assert offered(guild, "runs", "--columns", "lr,lo") == ["lr,loss"]
 
 
 def test_operations_beside_one_with_a_fault_are_offered(guild: Guild) -> None:

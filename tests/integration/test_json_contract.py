@@ -124,6 +124,23 @@ FREE_CARD = {
     "free": "flag",
     "run": "text or nothing",
 }
+COMPARISON = {
+    "columns": "list",
+    **dict.fromkeys(("objective", "sorted"), "text or nothing"),
+    "descending": "flag",
+    "runs": "list",
+    "total": "whole",
+}
+COMPARED_COLUMN = dict.fromkeys(("heading", "kind"), "text")
+# Beside what a run has in a listing.
+COMPARED_RUN = {
+    "scalars": "mapping",
+    "objective": "text",
+    **dict.fromkeys(("compare", "cells"), "list"),
+    "on_remote": "text or nothing",
+    **dict.fromkeys(("index", "rank"), "whole or nothing"),
+    "values": "mapping",
+}
 MODEL = {"name": "text", "description": "text", "operations": "list"}
 OPERATION = {"name": "text", "description": "text", "flags": "mapping", "faults": "list"}
 FLEET_REMOTE = {
@@ -303,6 +320,17 @@ def test_a_deleted_run_is_as_another_is(place: Place) -> None:
     place.ok("rm", "1", "-y")
     records(place.ok("runs", "--deleted", "--json", "-v").out, {**DETAILED_RUN, **SCALARS})
     records(place.ok("runs", "--deleted", "--json", "-a").out, {**RUN, **SCALARS})
+
+
+def test_runs_beside_each_other_are_a_mapping_with_columns_and_runs(place: Place) -> None:
+    place.ok("run", "op", "sleep=0", *LABELS)
+    place.staged()
+    for words in ([], ["--sort", "sleep"]):
+        found = record(place.ok("compare", "--json", *words).out, COMPARISON)
+        assert list(all_keep(found["columns"], COMPARED_COLUMN))
+        assert len(list(all_keep(found["runs"], {**RUN, **COMPARED_RUN}))) == 2
+        headings = [column["heading"] for column in found["columns"]]
+        assert [*found["runs"][0]["values"]] == headings
 
 
 def test_no_runs_are_an_empty_list(place: Place) -> None:

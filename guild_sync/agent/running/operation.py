@@ -24,7 +24,7 @@ from typing import (
 from ..errors import Exhausted
 from ..machine import operation_process, processes
 from ..machine.children import die_with_parent
-from ..protocol import STALLED, TIME_LIMIT
+from ..protocol import LOST, STALLED, TIME_LIMIT
 from ..store import identity, rundir
 from ..store.identity import Identity
 
@@ -69,7 +69,7 @@ class Output:
     def __call__(self, data: bytes) -> None:
         try:
             if self._lost:
-                self._file.write(b"\nguild: some output is lost here: the disk was full\n")
+                self._file.write(b"\n%s\n" % LOST.encode())
             self._file.write(data)
             self._file.flush()
             self._lost = False
@@ -77,6 +77,8 @@ class Output:
                 self._scalars.grown(len(data))
         except OSError:  # a full disk must not end an operation that can go on
             self._lost = True
+            if self._scalars:
+                self._scalars.lose()
         if self._echo is not None:
             try:
                 os.write(self._echo, data)

@@ -10,19 +10,17 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Deque, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Deque, List, Optional, Tuple
 
 from ..protocol import Job, Value, now
 from ..store import inside, rundir
 from . import kept, patterns
-from .reading import ScalarReader, Seen
-from .series import MOST_POINTS, ScalarSeries
+from .reading import ScalarReader
+from .series import ScalarsFound
 
 if TYPE_CHECKING:
     from .attributes import AttributeReader
 
-MOST_NAMES = 1000  # scalars of a run, at most
-_MOST_POINTS_OF_ALL = 1 << 16
 _PIECE = 1 << 16  # bytes that are read at one go
 _PAUSE = 0.05  # seconds between two looks at an output that comes slowly
 _SHARE = (
@@ -31,40 +29,9 @@ _SHARE = (
 _EVERY = 1.0  # seconds between two times of writing them down, at least
 _WRITING_SHARE = 20
 _CATCH_UP = 2.0  # seconds of work for what was not read by the end
-_MOST_WAIT = 10.0  # seconds that this may take, where others work, too
+_MOST_WAIT = 4.0  # seconds that this may take, where others work, too
 _TAIL = 1 << 20  # bytes that are read after that, from the end
 _MOST_ARRIVALS = 4096
-
-
-class ScalarsFound:
-    """The scalars that were found, by their names."""
-
-    def __init__(self) -> None:
-        self.series: Dict[str, ScalarSeries] = {}
-        self.has_news = False
-
-    def add(self, seen: List[Seen], at: int) -> None:
-        """Take numbers that were printed at that time (microseconds since 1970)."""
-        for name, values, step in seen:
-            series = self.series.get(name)
-            if series is None:
-                if len(self.series) == MOST_NAMES:
-                    continue
-                series = self._new(name)
-            if len(values) == 1:
-                series.add(values[0], at, step)
-            else:
-                series.add_all(values, at, step)
-        self.has_news = self.has_news or bool(seen)
-
-    def _new(self, name: str) -> ScalarSeries:
-        series = self.series[name] = ScalarSeries()
-        most = min(MOST_POINTS, _MOST_POINTS_OF_ALL // len(self.series))
-        if most < MOST_POINTS:
-            # Seldom for all: as many names as that come at the beginning.
-            for each in self.series.values() if len(self.series) % 64 == 1 else (series,):
-                each.keep_at_most(most)
-        return series
 
 
 class Collector:
@@ -80,7 +47,7 @@ class Collector:
         self._size = self._read = 0  # bytes of the output: those there are, those that were read
         self._arrivals: Deque[Tuple[int, int]] = deque()  # sizes, and when the output had them
         self._next_look = self._next_writing = 0.0
-        self._is_partial = False
+        self._is_lost = False
         self._file = -1
         try:
             self._file = inside.open_file(rundir.guild_dir(directory), rundir.OUTPUT)
@@ -97,6 +64,10 @@ class Collector:
             self._arrivals.append((self._size, now()))
             if len(self._arrivals) > _MOST_ARRIVALS:
                 self._arrivals = deque(list(self._arrivals)[::-2][::-1])
+
+    def lose(self) -> None:
+        """Some output is not in the file; the last line there may be cut."""
+        self._is_lost = True
 
     def pause(self) -> Optional[float]:
         """Seconds until there is something to do if nothing comes before; None: nothing."""
@@ -128,15 +99,17 @@ class Collector:
         said: List[str] = []
         if self._file < 0:
             return said
+        # More than was passed on where the disk was full, and guild has said that.
+        self._size = os.fstat(self._file).st_size
         until, latest = time.process_time() + _CATCH_UP, time.monotonic() + _MOST_WAIT
         while self._has_more():
             is_late = time.process_time() > until or time.monotonic() > latest
             if is_late and self._size - self._read > _TAIL:
                 self._skip(self._size - _TAIL)
             said += self._read_piece()
-        if self._reader:
+        if self._reader and not self._is_lost:
             self._found.add(self._reader.rest(), now())
-        if self._attributes:
+        if self._attributes and not self._is_lost:
             self._attributes.end()
         said += self._given_up()
         os.close(self._file)
@@ -148,7 +121,7 @@ class Collector:
 
     def _skip(self, to: int) -> None:
         """Leave what there is up to there unread."""
-        self._read, self._is_partial = to, True
+        self._read = to
         for reader in (self._reader, self._attributes):
             if reader:
                 reader.skip()
@@ -161,7 +134,7 @@ class Collector:
         except OSError:
             data = b""
         if not data:  # another has cut it
-            self._read, self._is_partial = self._size, True
+            self._read, self._is_lost = self._size, True
             return []
         self._read += len(data)
         while len(self._arrivals) > 1 and self._arrivals[0][0] < self._read:
@@ -175,7 +148,6 @@ class Collector:
 
     def _given_up(self) -> List[str]:
         of_scalars = self._reader.given_up() if self._reader else []
-        self._is_partial = self._is_partial or bool(of_scalars)
         of_attributes = self._attributes.given_up() if self._attributes else []
         return [
             "%s: %s takes too long: it is not looked for any more" % (key, patterns.shown(text))
@@ -188,7 +160,8 @@ class Collector:
         if self._attributes:
             self._attributes.write()
         try:
-            kept.write(self._directory, self._found.series, is_over, self._is_partial)
+            is_partial = self._is_lost or (self._reader is not None and self._reader.is_partial)
+            kept.write(self._directory, self._found.series, is_over, is_partial)
             self._found.has_news = False
         except OSError:  # a full disk: the next time, or not at all
             pass

@@ -13,7 +13,7 @@ from .series import ScalarSeries
 
 # What the files of a run's scalars have at most: where their points take more, fewer are kept.
 MOST_BYTES = 3 << 20
-_MOST_READ = 1 << 23  # bytes of a file of these that is read
+MOST_READ = 1 << 23  # bytes of a file of these that is read
 _LEAST_POINTS = 16
 
 
@@ -30,8 +30,9 @@ def summaries_of(found: Value) -> Dict[str, ScalarForm]:
     read: Dict[str, ScalarForm] = {}
     for name, value in found.items() if isinstance(found, dict) else ():
         try:
-            if name:
-                read[name] = forms.read(ScalarForm, value)
+            form = forms.read(ScalarForm, value) if name else None
+            if form and all(map(_is_step, (form["step"], form["min_step"], form["max_step"]))):
+                read[name] = form
         except forms.Misread:
             pass
     return read
@@ -76,7 +77,7 @@ def series_line(line: SeriesLine) -> str:
 def series_lines(folder: str, path: str, names: Sequence[str] = ()) -> List[SeriesLine]:
     """The points in such a file, of all names where none is asked for; not what is torn."""
     try:
-        text = inside.read(folder, path, _MOST_READ)
+        text = inside.read(folder, path, MOST_READ)
     except OSError:
         return []
     found = []
@@ -102,7 +103,14 @@ def _read_line(value: Dict[str, Value]) -> SeriesLine:
     points = forms.read(Points, raw)
     if not len(points["time"]) == len(points["step"]) == len(points["value"]):
         raise ValueError("lists of several lengths")
+    if not all(map(_is_step, points["step"])):
+        raise ValueError("a step beyond all steps")
     return SeriesLine(name, source, points)
+
+
+def _is_step(step: int) -> bool:
+    """Whether a program can have counted so far: what is shown of steps is made for these."""
+    return -(1 << 63) <= step < 1 << 63
 
 
 def _differences(numbers: Sequence[int]) -> List[int]:

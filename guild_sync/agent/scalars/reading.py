@@ -6,6 +6,7 @@ import math
 import re
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from ..protocol import LOST
 from .patterns import STEP, OutputPattern, OutputSpec
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|NaN|inf|Inf)"
@@ -17,6 +18,7 @@ _LINE = re.compile(
 # A line that may be one of these has this; it is looked for first, as it takes a tenth of the time.
 _MAYBE = re.compile(r":[ \t]+[-+.0-9niNI]")
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_CUT = re.compile("[^\n]*\n" + LOST)
 _STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_OF_A_LINE = 1 << 16  # bytes; one that is longer has no scalars
 MOST_OF_A_NAME = 100  # characters; what has a longer one is none
@@ -34,6 +36,7 @@ class LineReader:
     """
 
     def __init__(self) -> None:
+        self.is_cut = False  # some of the output is not in it
         self._rest = b""
         self._is_too_long = False
 
@@ -52,11 +55,15 @@ class LineReader:
             whole = self._rest + whole
         self._rest = b""
         self._keep(rest)
-        return _text(whole)
+        text = _text(whole)
+        if LOST in text:
+            self.is_cut = True
+            text = _CUT.sub("", text)
+        return text
 
     def skip(self) -> None:
         """Take that something is left out: what comes then begins in the middle of a line."""
-        self._rest, self._is_too_long = b"", True
+        self._rest, self._is_too_long, self.is_cut = b"", True, True
 
     def rest(self) -> str:
         """The last line, which nothing ends."""
@@ -96,6 +103,11 @@ class ScalarReader:
     def skip(self) -> None:
         """As LineReader has it."""
         self._lines.skip()
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether there may be more scalars than were found."""
+        return self._lines.is_cut or self._matcher.has_given_up
 
     def given_up(self) -> List[str]:
         """The patterns that have taken too long since this was asked: they are not looked for
@@ -166,6 +178,11 @@ class Matcher:
         self._asked = asked
         self._patterns = list(asked.patterns)
         self._given_up: List[str] = []
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether there are patterns that are not looked for any more."""
+        return len(self._patterns) < len(self._asked.patterns)
 
     def given_up(self) -> List[str]:
         """Those that were given up since this was asked."""

@@ -13,9 +13,9 @@ from ..errors import AgentError
 from ..protocol import Value
 from ..store import inside, job, rundir
 from . import derived, patience, patterns
-from .collecting import ScalarsFound
 from .derived import OUTPUT
 from .reading import ScalarReader
+from .series import ScalarsFound
 
 _PIECE = 1 << 18
 # Of one output: what is beyond is left out, but for its end.
@@ -27,8 +27,11 @@ _WINDOW = 60.0
 _spent: List[float] = [0.0, 0.0]  # since when, how many seconds
 
 
-def read(directory: str) -> None:
-    """Have what the output of a run tells be known, unless that would take too long for now."""
+def read(directory: str, is_cut: bool) -> None:
+    """Have what the output of a run tells be known, unless that would take too long for now.
+
+    `is_cut`: its runner did not come to an end, so that the last line may be a part of one.
+    """
     stamp = derived.stamp_of(directory, OUTPUT)
     if not stamp or stamp.startswith("0 ") or derived.has_read(directory, OUTPUT, stamp):
         return
@@ -45,35 +48,38 @@ def read(directory: str) -> None:
     is_partial = False
     if not asked.is_empty:
         try:
-            is_partial = _read_file(directory, ScalarReader(asked), found, begun + left)
+            reader = ScalarReader(asked)
+            at = _read_file(directory, reader, found, begun + left)
+            if not is_cut:
+                found.add(reader.rest(), at)
+            is_partial = reader.is_partial
         except OSError:
             return
     _spent[1] += time.monotonic() - begun
     derived.keep(directory, OUTPUT, stamp, found.series, is_partial)
 
 
-def _read_file(directory: str, reader: ScalarReader, found: ScalarsFound, until: float) -> bool:
-    """Read an output; whether some of it was left out."""
-    is_partial = False
+def _read_file(directory: str, reader: ScalarReader, found: ScalarsFound, until: float) -> int:
+    """Read an output, or as much of it as there is time for, and its end; when it was written."""
     with os.fdopen(inside.open_file(directory, OUTPUT), "rb", buffering=0) as f:
         status = os.fstat(f.fileno())
         # Nobody has noted when a line came: it was not after this.
         at = status.st_mtime_ns // 1000
         done = 0
+        is_left_out = False
         while done < status.st_size:
             is_far = done > _MOST_READ or time.monotonic() > until
-            if is_far and not is_partial and status.st_size - done > _TAIL:
-                is_partial = True
+            if is_far and not is_left_out and status.st_size - done > _TAIL:
+                is_left_out = True
                 done = f.seek(status.st_size - _TAIL)
                 reader.skip()
             data = f.read(min(_PIECE, status.st_size - done))
             if not data:
-                return True
+                reader.skip()  # another has cut it meanwhile
+                break
             done += len(data)
             found.add(reader.feed(data), at)
-            is_partial = is_partial or bool(reader.given_up())
-    found.add(reader.rest(), at)
-    return is_partial or bool(reader.given_up())
+    return at
 
 
 def _asked(directory: str) -> patterns.OutputSpec:

@@ -159,6 +159,16 @@ if (place) {
     return String(+value.toPrecision(4));
   };
 
+  const ticks = (low, high) => {
+    const raw = (high - low) / 5;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 2.5, 5, 10].map((by) => by * power).find((found) => found >= raw * (1 - 1e-9));
+    if (!(step > 0) || !Number.isFinite(step)) return [low, high];
+    const found = [];
+    for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9 && found.length < 12; at++) found.push(at * step);
+    return found;
+  };
+
   const chart = (name, runs) => {
     const [width, height, left, right, top, bottom] = [320, 168, 46, 10, 8, 22];
     const lines = runs.map((run) => (run.scalars[name]?.[3] ? curvesOf(run.scalars[name]) : []));
@@ -167,19 +177,18 @@ if (place) {
     const ends = [0, 1].map((axis) => {
       let low = Infinity, high = -Infinity;
       for (const point of all) { low = Math.min(low, point[axis]); high = Math.max(high, point[axis]); }
-      return low === high ? [low - 1, high + 1] : [low, high];
+      if (low === high) return [low - 1, high + 1];
+      return [low - (high - low) * 0.04, high + (high - low) * 0.04];
     });
     const x = (value) => left + ((value - ends[0][0]) / (ends[0][1] - ends[0][0])) * (width - left - right);
     const y = (value) => height - bottom - ((value - ends[1][0]) / (ends[1][1] - ends[1][0])) * (height - top - bottom);
     const made = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} by step, of ${runs.length} runs` });
-    for (const part of [0, 0.5, 1]) {
-      const up = ends[1][0] + part * (ends[1][1] - ends[1][0]);
-      const along = ends[0][0] + part * (ends[0][1] - ends[0][0]);
-      made.append(
-        svg("path", { class: "grid", d: `M${left} ${y(up)}H${width - right}` }),
-        svg("text", { x: left - 6, y: y(up) + 3.5, class: "end" }, short(up)),
-        svg("text", { x: x(along), y: height - 6, class: part === 1 ? "end" : "mid" }, short(along)),
-      );
+    for (const value of ticks(...ends[1])) {
+      made.append(svg("path", { class: "grid", d: `M${left} ${y(value)}H${width - right}` }));
+      made.append(svg("text", { x: left - 6, y: y(value) + 3.5, class: "end" }, short(value)));
+    }
+    for (const value of ticks(...ends[0])) {
+      made.append(svg("text", { x: x(value), y: height - 6, class: "mid" }, short(value)));
     }
     lines.forEach((points, at) => {
       if (!points.length) return;
@@ -204,8 +213,7 @@ if (place) {
     const row = element("tr", {}, element("th", { scope: "row" }, heading));
     if (new Set(texts).size > 1) row.classList.add("differs");
     for (const text of texts) {
-      const number = !Number.isNaN(asNumber(text));
-      const cell = element("td", { class: number ? "num" : "wrap" }, text);
+      const cell = element("td", { class: "wrap" }, text);
       if (best !== null && best !== undefined && asNumber(text) === best) {
         cell.classList.add("best");
         cell.append(element("span", { class: "sr" }, " (best)"));

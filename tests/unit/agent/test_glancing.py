@@ -98,3 +98,11 @@ def test_what_is_free_is_not_known_where_the_environment_is_not_there(home: Path
 
 def test_a_host_that_was_never_used_has_none(home: Path) -> None:
     assert glancing.glance(str(home), {})["runs"] == []
+
+
+def test_no_output_is_read_for_scalars_that_nobody_has_kept(home: Path) -> None:
+    run = make(home, A, {"PENDING": ""}, initialized=NOW)
+    (run / ".guild" / "output").write_text("loss: 0.5\n")
+    assert glancing.glanced(str(home), [A])[0]["scalars"] == {}
+    assert not (home / "cache").exists()
+    assert sorted(path.name for path in home.iterdir()) == ["runs"]

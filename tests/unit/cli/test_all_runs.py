@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from rundirs import A, B, C, make
+from rundirs import A, B, C, give_scalars, make
 
 from guild_sync.commands import runs
 from guild_sync.config.home import guild_home
@@ -33,7 +33,11 @@ def test_all_runs_are_told_as_json_as_they_are_listed(
 ) -> None:
     listed = here.list_runs(whole=True)["runs"]
     assert [run["id"] for run in listed] == [C, B, A]
-    assert printed(capsys, "-a", "--json") == json.dumps(listed) + "\n"
+    give_scalars(Path(here.home) / "runs" / A, {"loss": (0.5,)})
+    told = json.loads(printed(capsys, "-a", "--json"))
+    scalars = [run.pop("scalars") for run in told]
+    assert told == listed
+    assert [[*each] for each in scalars] == [[], [], ["loss"]]
     assert printed(capsys, "-a", "--json", "-Sr") == "[]\n"
 
 

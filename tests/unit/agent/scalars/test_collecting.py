@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rundirs import A, make
 
-from guild_sync.agent.protocol import Job, Value
-from guild_sync.agent.scalars import collecting, files, kept, rereading
+from guild_sync.agent.protocol import LOST, Job, Value
+from guild_sync.agent.scalars import collecting, files, kept, rereading, series
 from guild_sync.agent.scalars.collecting import Collector
 from guild_sync.agent.store import atomic, attempts, rundir
 
@@ -90,18 +90,18 @@ def test_where_the_end_cannot_wait_for_all_of_it_that_is_said(
 
 
 def test_a_million_points_of_a_thousand_names_stay_small(home: Path) -> None:
-    found = collecting.ScalarsFound()
+    found = series.ScalarsFound()
     names = [f"{i:04}-{'n' * 90}" for i in range(1100)]
     for step in range(300):
         values = random.Random(step)
         found.add([(name, [values.random()], step) for name in names], 1_700_000_000_000_000 + step)
-    assert len(found.series) == collecting.MOST_NAMES
+    assert len(found.series) == series.MOST_NAMES
     run = make(home)
     kept.write(str(run), found.series)
     sizes = [(run / ".guild" / name).stat().st_size for name in attempts.SCALARS]
     assert sum(sizes) < 4 << 20
     summaries, points = kept.summaries(str(run)), kept.points(str(run))
-    assert len(summaries) == len(points) == collecting.MOST_NAMES
+    assert len(summaries) == len(points) == series.MOST_NAMES
     for name, form in summaries.items():
         assert form["count"] == 300
         assert points[name]["value"][-1] == form["last"]
@@ -162,6 +162,30 @@ def test_what_a_killed_runner_has_left_is_read_from_the_output(home: Path) -> No
     assert kept.points(str(it.run))["loss"]["value"] == [4, 5]
 
 
+def test_of_a_line_that_a_killed_runner_has_left_half_nothing_is_told(home: Path) -> None:
+    it = Printing(home)
+    it.say("loss: 4\nloss: 0.2")
+    assert it.counts() == {"loss": 1}
+
+
+def test_where_the_disk_was_full_the_cut_line_is_no_number_and_the_rest_is_partial(
+    home: Path,
+) -> None:
+    it = Printing(home)
+    it.say("loss: 4\nloss: 0.2")
+    it.collector.lose()
+    it.say(f"\n{LOST}\nloss: 5\nacc: 6")
+    it.collector.end()
+    found = kept.summaries(str(it.run))
+    assert {n: (form["count"], form.get("partial")) for n, form in found.items()} == {
+        "loss": (2, True)
+    }
+    for name in attempts.SCALARS:
+        (it.run / ".guild" / name).unlink()
+    assert kept.summaries(str(it.run))["loss"]["count"] == 2
+    assert kept.summaries(str(it.run))["loss"].get("partial")
+
+
 def test_an_attempt_that_is_put_aside_takes_its_scalars_along(home: Path) -> None:
     it = Printing(home)
     rundir.write_attr(str(it.run), "started", 5)
@@ -194,6 +218,7 @@ def test_lines_of_points_that_cannot_be_are_passed_over(home: Path) -> None:
         {**good, "steps": ["x", 1]},
         {**good, "values": ["x", 1]},
         {**good, "name": 5},
+        {**good, "steps": [1 << 63, 1]},
         {"name": "a"},
         [],
     ]

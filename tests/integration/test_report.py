@@ -1,0 +1,199 @@
+"""`guild report` as a user calls it: which pages there are, and which of them are written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from reported import several, trained
+from support import Guild, wait_until
+
+from guild_sync.agent.store import attrs
+
+PAGES = {"index.html", "runs.html", "compare.html"}
+
+
+@pytest.fixture
+def report(guild: Guild) -> Path:
+    """The folder of a report of four runs."""
+    several(guild.home)
+    guild.ok("report")
+    return guild.folder / "guild-report"
+
+
+def pages(report: Path) -> dict[str, bytes]:
+    """The pages of a report by their paths; the first one tells the time, and is left out."""
+    found = {
+        path.relative_to(report).as_posix(): path.read_bytes()
+        for path in report.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+    found.pop("index.html")
+    return found
+
+
+def times(report: Path) -> dict[str, int]:
+    """When each page was written."""
+    return {path: os.stat(report / path).st_mtime_ns for path in pages(report)}
+
+
+def test_a_report_has_a_page_a_run_and_an_operation_and_those_of_all(report: Path) -> None:
+    found = {path.relative_to(report).as_posix() for path in report.rglob("*.html")}
+    assert found >= PAGES | {f"runs/{digit * 32}.html" for digit in "abcd"}
+    assert len(found) == 3 + 4 + 1
+    assert {path.name for path in (report / "static").iterdir()} == {"report.css", "report.js"}
+
+
+def test_what_was_written_is_told(guild: Guild) -> None:
+    several(guild.home)
+    first, second = guild.ok("report", "out").lines
+    assert first.startswith("4 runs: wrote 10 pages (")
+    assert second == str(guild.folder / "out" / "index.html")
+    said = json.loads(guild.ok("report", "out", "--json").out)
+    assert (said["page"], said["runs"], said["removed"]) == (second, 4, 0)
+    assert said["written"] <= 1  # that which tells the time
+
+
+def test_a_home_without_runs_has_a_report_too(guild: Guild) -> None:
+    guild.ok("report")
+    assert b"There are no runs here yet" in (guild.folder / "guild-report/index.html").read_bytes()
+
+
+def test_only_what_has_changed_is_written(guild: Guild, report: Path) -> None:
+    before = times(report)
+    guild.ok("report")
+    assert times(report) == before
+    (guild.home / "runs" / ("b" * 32) / ".guild/attrs/label").write_text(attrs.encode("new"))
+    guild.ok("report")
+    changed = {path for path, time in times(report).items() if time != before[path]}
+    # Its own page, that of the run behind it, which tells of it, and those of all.
+    assert {path for path in changed if path.startswith("runs/")} == {
+        f"runs/{digit * 32}.html" for digit in "bc"
+    }
+    assert {"runs.html", "compare.html"} < changed
+    assert not any(path.startswith("static/") for path in changed)
+
+
+def test_a_run_that_goes_takes_its_page_with_it(guild: Guild, report: Path) -> None:
+    guild.ok("rm", "c" * 32, "-y")
+    said = guild.ok("report").lines[0]
+    assert "removed 1 in" in said
+    assert not (report / "runs" / ("c" * 32 + ".html")).exists()
+    assert b"c" * 32 not in (report / "runs.html").read_bytes()
+    assert b"c" * 32 not in (report / "runs" / ("d" * 32 + ".html")).read_bytes()
+
+
+def test_a_run_that_comes_is_the_one_before_the_next(guild: Guild, report: Path) -> None:
+    trained(guild.home, "9" * 32, 2.5, {"loss": [7.0]}, flags={"lr": 77})
+    guild.ok("report")
+    assert b"9" * 32 in (report / "runs" / ("d" * 32 + ".html")).read_bytes()
+
+
+def test_filters_say_which_runs_are_shown(guild: Guild, report: Path) -> None:
+    guild.ok("report", "-Se")
+    assert {path.name for path in (report / "runs").iterdir()} == {"c" * 32 + ".html"}
+
+
+def test_what_is_kept_of_the_last_report_may_be_damaged(guild: Guild, report: Path) -> None:
+    whole = pages(report)
+    for text in ("", "{", '{"version": 1}', "[" * 100_000, '{"version": "", "runs": {"x": 5}}'):
+        (report / ".guild-report.json").write_text(text)
+        guild.ok("report")
+        assert pages(report) == whole
+
+
+def test_a_folder_with_something_else_in_it_is_left_as_it_is(guild: Guild) -> None:
+    folder = guild.folder / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+    done = guild("report", "mine")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
+        f"guild: {folder} has files in it that are of no report, and was left as it is",
+        "Name a folder that is empty, or not there yet.",
+    ]
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_no_folder_for_a_report(guild: Guild) -> None:
+    (guild.folder / "file").write_text("")
+    done = guild("report", "file")
+    assert done.code == 1
+    assert done.err.startswith(f"guild: {guild.folder / 'file'} is not a folder\n")
+
+
+def test_what_of_others_came_into_the_folder_later_stays(guild: Guild, report: Path) -> None:
+    (report / "runs" / "notes.txt").write_text("mine")
+    guild.ok("rm", "c" * 32, "-y")
+    guild.ok("report")
+    assert (report / "runs" / "notes.txt").read_text() == "mine"
+
+
+def test_a_killed_report_leaves_a_folder_that_the_next_mends(guild: Guild) -> None:
+    for at in range(200):
+        trained(guild.home, f"{at:032x}", at, {"loss": [float(at)]}, flags={"lr": at})
+    killed = guild.popen("report", "out")
+    wait_until(lambda: any((guild.folder / "out/runs").glob("*.html")))
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (guild.folder / "out/index.html").exists()  # it leads to pages that are all there
+    (guild.folder / "out/runs/.torn.html.new").write_text("half")
+    guild.ok("report", "out")
+    guild.ok("report", "fresh")
+    assert pages(guild.folder / "out") == pages(guild.folder / "fresh")
+    assert not (guild.folder / "out/runs/.torn.html.new").exists()
+
+
+def test_two_reports_at_once_write_one_behind_the_other(guild: Guild, report: Path) -> None:
+    with FileLock(report / ".guild-report.lock"):
+        waiting = guild.popen("report")
+        assert waiting.stdout is not None
+        said = waiting.stdout.readline()
+        assert b"another guild writes the report" in said
+        assert waiting.poll() is None
+    out, _ = waiting.communicate()
+    assert waiting.returncode == 0, out
+
+
+def test_a_sync_writes_the_report_after_it(guild: Guild, remote: str) -> None:
+    run = guild.started("sleep=0", remote=remote)
+    wait_until(lambda: guild("sync", "--report", "out").code == 0 and is_shown(guild, run))
+    assert remote in (guild.folder / "out/index.html").read_text()
+    guild.ok("guild-sync", "--report", "cron")
+    assert (guild.folder / "cron/runs" / f"{run}.html").exists()
+
+
+def is_shown(guild: Guild, run: str) -> bool:
+    page = guild.folder / "out/runs" / f"{run}.html"
+    return page.exists() and "s-completed" in page.read_text()
+
+
+def test_a_report_shows_a_remote_that_the_sync_could_not_reach(guild: Guild) -> None:
+    from test_fleet import bind
+
+    several(guild.home)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        guild.configure(gone={"type": "ssh", "host": "127.0.0.1", "port": nobody.getsockname()[1]})
+        bind(guild, "a" * 32, "gone")
+        done = guild("sync", "--report", "out")
+        assert done.code == 3
+        page = (guild.folder / "out/index.html").read_text()
+        assert "gone" in page and "unreachable" in page
+        (guild.folder / "mine").mkdir()
+        (guild.folder / "mine/file").write_text("")
+        done = guild("sync", "--report", "mine")
+        assert done.code == 3
+        assert "of no report" in done.err
+
+
+def test_a_report_that_cannot_be_written_is_an_error_of_the_sync(guild: Guild) -> None:
+    (guild.folder / "file").write_text("")
+    done = guild("sync", "--report", "file")
+    assert done.code == 1
+    assert done.err.startswith("guild: ") and "is not a folder" in done.err
