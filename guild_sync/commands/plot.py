@@ -47,7 +47,7 @@ from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.curves import lacking, on_terminal, runs_drawn
 from guild_sync.curves.curve import Plot
-from guild_sync.curves.runs_drawn import DrawnCurve, DrawnRun, Gathered, WantedCurves
+from guild_sync.curves.runs_drawn import CurveOfRun, DrawnRun, Gathered, WantedCurves
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.choose import host
@@ -236,7 +236,7 @@ def _rows_of_terminal() -> int:
 
 
 def _legend(
-    curves: Sequence[DrawnCurve], wanted: WantedCurves, several: bool
+    curves: Sequence[CurveOfRun], wanted: WantedCurves, several: bool
 ) -> list[Sequence[str]]:
     """A row for each curve: its sign, its run, and the scalar's last number."""
     signs = on_terminal.signs(len(curves), terminal.has_colours(sys.stdout))
