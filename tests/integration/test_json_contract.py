@@ -223,6 +223,7 @@ EXPORTED = {
     **dict.fromkeys(("refused", "running", "inputs"), "mapping"),
     "bytes": "whole",
 }
+EVENT_FILES = {"folder": "text", **dict.fromkeys(("done", "unchanged", "without"), "list")}
 IMPORTED = {
     "file": "text",
     **dict.fromkeys(("done", "there", "open"), "list"),
@@ -360,6 +361,13 @@ def test_what_became_of_runs_that_are_exported_and_imported(guild: Guild) -> Non
         f"Show where: 'guild ls {run.name}'.\n"
     )
     assert record(guild.ok("import", "out", "--json").out, IMPORTED)["there"] == [run.name]
+
+
+def test_what_became_of_runs_that_are_written_for_tensorboard(guild: Guild) -> None:
+    pytest.importorskip("tensorboard")
+    guild.ok("run", "op", "sleep=0", "-y")
+    found = record(guild.ok("export", "--tensorboard", "tb", "--json").out, EVENT_FILES)
+    assert found["without"] == guild.ok("select").lines
 
 
 # Operations, remotes, checks.
