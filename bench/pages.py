@@ -143,7 +143,9 @@ def _scalars(
         for step in range(steps):
             share = best * (1 - math.exp(-4 * step / max(steps, 1)))
             value = share if rises else 2.3 * (1.04 - share)
-            series.add(value + draw.gauss(0, noise), started + step * _SECOND, step)
+            # As programs print them.
+            number = round(value + draw.gauss(0, noise), 6)
+            series.add(number, started + step * _SECOND, step)
     return found
 
 

@@ -70,11 +70,13 @@ def _measured(top: Path, count: int, repeat: int) -> Iterator[tuple[str, dict[st
             f"{key}: {{exec: 'cat {top / 'lines'}', output-scalars: {said}}}\n"
             for key, said in KEYS.items()
         )
-        (top / "guild.yml").write_text("".join(operations))
+        project = top / "project"
+        project.mkdir(exist_ok=True)
+        (project / "guild.yml").write_text("".join(operations))
         found: dict[str, list[Cost]] = {key: [] for key in KEYS}
         for turn in range(repeat + 1):
             for key in KEYS:
-                cost = _run(top, key, top / f"home-{key}")
+                cost = _run(project, key, top / f"home-{key}")
                 if turn:
                     found[key].append(cost)
         yield row, found

@@ -26,7 +26,8 @@ from . import protocol
 
 T = TypeVar("T")
 Reader = Callable[[object], Any]
-ListCheck = Callable[[List[Any]], bool]  # whether all items are as they have to be
+Items = List[Any]
+AreAll = Callable[[Items], bool]
 
 
 class Misread(ValueError):
@@ -126,7 +127,7 @@ _PLAIN: Dict[object, Reader] = {
 }
 
 
-def _are_figures(values: List[float]) -> bool:
+def _are_figures(values: Items) -> bool:
     kinds = set(map(type, values))
     if not kinds <= {int, float}:
         return False
@@ -137,7 +138,7 @@ def _are_figures(values: List[float]) -> bool:
 
 # Whether all items of a list are of the form, told at one go: a series has thousands. Where one
 # is not, or another spelling of it, they are read one by one.
-_ALL: Dict[object, ListCheck] = {
+_ALL: Dict[object, AreAll] = {
     str: lambda values: set(map(type, values)) <= {str},
     int: lambda values: set(map(type, values)) <= {int},
     protocol.Count: lambda values: (
@@ -186,7 +187,7 @@ def _of_optional(reader: Reader) -> Reader:
     return lambda value: None if value is None else reader(value)
 
 
-def _of_list(reader: Reader, are_all: Optional[ListCheck]) -> Reader:
+def _of_list(reader: Reader, are_all: Optional[AreAll]) -> Reader:
     def checked(value: object) -> object:
         if not isinstance(value, list):
             raise Misread("is not a list")

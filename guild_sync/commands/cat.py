@@ -22,20 +22,22 @@ Options:
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
 from guild_sync.cli import arguments, several
+from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import UsageError
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     path = ".guild/output" if args.is_set("--output") else args.text("--path")
-    if path is None or (
-        args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode"))
-    ):
+    if args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode")):
         raise UsageError("give either --path or --output", "Try 'guild cat --help'.")
+    if path is None:
+        raise UsageError("which file of the run?", _which(args))
     found = several.one_run(args, args.text("RUN"))
     found.host.cat(
         _show,
@@ -46,6 +48,21 @@ def main(argv: Sequence[str]) -> int:
     )
     sys.stdout.buffer.flush()
     return found.exit
+
+
+def _which(args: Arguments) -> str:
+    """How the files are listed, and how the one that is meant most often is shown."""
+    words = [shlex.quote(args.text("RUN") or "1")]
+    if remote := args.text("--remote"):
+        words += ["-r", shlex.quote(remote)]
+    if archive := args.text("--archive"):
+        words += ["-A", shlex.quote(archive)]
+    run = " ".join(words)
+    source = " --sourcecode" if args.is_set("--sourcecode") else ""
+    return (
+        f"One of those that 'guild ls {run}{source}' lists: --path FILE\n"
+        f"What the run has printed: guild cat {run} --output"
+    )
 
 
 def _show(chunk: bytes) -> None:

@@ -67,7 +67,7 @@ from guild_sync.fleet.asking import gathered
 from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
-from guild_sync.output import console, extra, terminal
+from guild_sync.output import console, extra, terminal, whole_files
 
 # What Guild AI's compare has under another name, and what to do for what it has alone.
 _NAMES = {
@@ -141,10 +141,12 @@ def _write(path: str, text: str) -> None:
     if path == "-":
         print(text, end="")
         return
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise GuildError(f"{terminal.clean(path)} cannot be written: {e.strerror}") from None
+    place = Path(path)
+    if place.exists() and not place.is_file() and not place.is_dir():
+        place.write_text(text, encoding="utf-8")  # a pipe, a device
+        return
+    whole_files.write(place, text.encode())
+    console.say(f"Wrote {terminal.clean(path)}")
 
 
 class _Runs:

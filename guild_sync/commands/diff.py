@@ -7,7 +7,7 @@ Usage:
 RUN is an index (1 is the latest), a run id or the beginning of one. REMOTE:RUN is a run
 of that remote, so that a run here can be compared with one there. Without RUNs the
 latest two are compared, of several remotes ('-r gpu1,gpu2', '-r all') the latest two of all.
-Without options that say what, all files of the runs are.
+Without options that say what, flags, source code and output are; a PROGRAM of --cmd gets all files.
 The files are put in a folder for each run, and 'diff -ru' or PROGRAM is given both. What
 diff shows is cleaned of all that a terminal would obey; PROGRAM has the terminal.
 
@@ -58,6 +58,12 @@ if TYPE_CHECKING:
     from guild_sync.fleet.listing import PlacedRun
 
 _DIFF = ("diff", "-ru")
+# What is compared where nothing is said.
+_USUAL: Sequence[Mapping[str, str]] = (
+    {"pattern": ".guild/attrs/flags"},
+    {"kind": "sourcecode"},
+    {"pattern": ".guild/output"},
+)
 ATTRIBUTES = ("flags", "env", "deps")
 _COMMIT_DIFF = f".guild/{COMMIT_DIFF}"
 NO_READER = -13  # SIGPIPE: `guild diff | head`
@@ -162,7 +168,9 @@ def _parts(args: Arguments) -> Iterator[dict[str, str]]:
     if args.is_set("--sourcecode"):
         chosen.append({"kind": "sourcecode"})
     chosen += [{"pattern": path} for path in args.texts("--path")]
-    yield from chosen or [{}]
+    if not chosen:  # not what guild alone has written: ids and times differ in any case
+        chosen = [{}] if args.text("--cmd") else [dict(part) for part in _USUAL]
+    yield from chosen
 
 
 def _compare(

@@ -89,6 +89,7 @@ def main(argv: Sequence[str]) -> int:
         return found.exit
     about = [
         *fields(run),
+        *_more(run),
         *_deal(run),
         *_commit(run),
         *_environment(run),
@@ -96,7 +97,8 @@ def main(argv: Sequence[str]) -> int:
     ]
     lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
     for line in [*lines, *about, *_flags(run), *_scalars(run), *_attempts(run)]:
-        print(line)
+        if not (line.endswith(":") and line in about and terminal.terminal_width()):
+            print(line)  # what it has not is for programs
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
     if args.is_set("--deps"):
@@ -151,6 +153,17 @@ def fields(run: Details) -> list[str]:
         if not found[name]:
             del found[name]
     return [f"{name}: {terminal.clean(value)}".rstrip() for name, value in found.items()]
+
+
+def _more(run: Info) -> list[str]:
+    """How long a run took, and as which user: for people, who need not count."""
+    if terminal.terminal_width() is None:
+        return []
+    told = {
+        "duration": formats.span(run["started"], run["stopped"]),
+        "user": run["attrs"].get("user"),
+    }
+    return [f"{name}: {terminal.clean(value)}" for name, value in told.items() if value]
 
 
 def _deal(run: Info) -> list[str]:

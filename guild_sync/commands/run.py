@@ -151,7 +151,7 @@ from guild_sync.runs import start
 from guild_sync.runs.launch import Launch
 from guild_sync.runs.plan import needs_here, plan
 from guild_sync.runs.resolve import Request
-from guild_sync.runs.watch import exit_status, watch
+from guild_sync.runs.watch import exit_status, tell_next, watch
 from guild_sync.starting.asked import MAKERS, OF_LAUNCH, OF_OPERATION, request_of
 
 
@@ -264,7 +264,11 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     elif track and wait and code is not None:
         from guild_sync.starting import home
 
-        home.bring(prepared.run_id)
+        is_home = home.bring(prepared.run_id)
+        if target.name is not None:
+            tell_next(target, prepared.run_id, is_home)
+    elif wait and code is not None and target.name is not None:
+        tell_next(target, prepared.run_id, is_home=False)
     return Exit.INTERRUPTED if code is None else code
 
 

@@ -43,6 +43,7 @@ Options:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -136,11 +137,32 @@ def main(argv: Sequence[str]) -> int:
     for line in _lines(wanted, page):
         print(line)
     shown, total = len(page.answer.runs), page.answer.total
+    if not total and not page.exit and sys.stdout.isatty():
+        print(_why_none(wanted))
     if shown < total and args.text("--limit") is None:
         print(
             f"Showing the first {shown} runs ({total} in all) - use -a to show all, -m to show more"
         )
     return page.exit
+
+
+def _why_none(wanted: _Wanted) -> str:
+    """Why a listing is empty, for a person."""
+    remote = wanted.args.text("--remote")
+    where = f" on {clean(remote)}" if remote else ""
+    if wanted.args.texts("RUN") or arguments.filters(wanted.args):
+        return f"No run{where} is meant by that. All that there are: guild runs{_there(remote)}"
+    if wanted.deleted:
+        return f"No run is deleted{where}."
+    if wanted.args.text("--archive"):
+        return "There are no runs in the archive."
+    if remote:
+        return f"There are no runs{where}. To start one: guild run OPERATION{_there(remote)}"
+    return "There are no runs here. To start one: guild run OPERATION ('guild ops' lists them)"
+
+
+def _there(remote: str | None) -> str:
+    return f" -r {clean(remote)}" if remote else ""
 
 
 def _columns(args: Arguments) -> Sequence[str]:

@@ -31,7 +31,7 @@ from guild_sync.cli.several import OneRun
 from guild_sync.errors import Exit, UsageError
 from guild_sync.hosts.choose import host
 from guild_sync.output.console import say
-from guild_sync.runs.watch import is_queued, state_of, watch
+from guild_sync.runs.watch import is_queued, state_of, tell_next, watch
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
     if several.names(args):
         say(f"Watching {run['id']} on {target.name}")
     shown = watch(target, run["id"], state_of(run), is_queued(run))
+    if shown:
+        tell_next(target, run["id"], is_home=target.name is None)
     return found.exit if shown else Exit.INTERRUPTED
 
 

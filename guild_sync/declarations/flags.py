@@ -32,6 +32,8 @@ _FLAG_KEYS = {
     "description", "arg-skip", "arg-split", "arg-encoding", "allow-other", "alias", "env-name",
     "env-encoding", "null-label", "distribution",
 }  # fmt: skip
+# Keys of an operation that a flag is hardly called, with what is below them.
+_OF_OPERATION = {"requires", "steps", "env", "sourcecode", "job", "run-attrs", "objective"}
 _TYPES = ("string", "number", "int", "float", "boolean", "path", "existing-path", "filename")
 _CONSTRAINTS = {"type", "choices", "min", "max"}
 _NAMES = ("alias", "env-name", "null-label")
@@ -54,8 +56,10 @@ def flags_of(
     for name, value in declared.items():
         if name.startswith("$"):
             within.pass_over(name)
-        else:
-            flags[name] = _declared(name, value, flags.get(name), dest, within.at(name))
+            continue
+        if _is_misplaced(name, value):
+            within.warn(f"{name} is a flag here: as a key of the operation it is not below flags")
+        flags[name] = _declared(name, value, flags.get(name), dest, within.at(name))
     skip = entry.get("default-flag-arg-skip")
     if yes_or_no(skip, "default-flag-arg-skip", place):
         flags = {name: skipped(flag, declared.get(name)) for name, flag in flags.items()}
@@ -160,6 +164,13 @@ def _default(value: FlagValue, base: Flag) -> FlagValue:
     ):
         return Several(tuple(value))
     return value
+
+
+def _is_misplaced(name: str, value: Yaml) -> bool:
+    """Whether it is a key of the operation, with a value that no flag would have."""
+    is_mapping = isinstance(value, dict) and value and not {*_FLAG_KEYS} & {*value}
+    is_list = isinstance(value, list) and name in ("requires", "steps")
+    return name in _OF_OPERATION and bool(is_mapping or is_list)
 
 
 def _check(given: Mapping[Yaml, Yaml], place: Place) -> None:

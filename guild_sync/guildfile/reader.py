@@ -22,9 +22,11 @@ from guild_sync.guildfile import entries, keys
 from guild_sync.guildfile.entries import ProjectEntries, ProjectEntry
 from guild_sync.guildfile.inherit import Models, Unresolved
 from guild_sync.guildfile.lines import Mapped, Spot, mapped
+from guild_sync.programs.modules import find_module
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Yaml
 from guild_sync.project.values import variable_text, words_of
 
+_LONGEST_NAME = 255  # of a file
 # What runs, where an operation says several: the first of them.
 _RUNS = ("exec", "main", "steps")
 
@@ -159,7 +161,9 @@ class _Reader:
         place.faults += model.faults
         place.warnings += model.warnings
         found = Operation(name, model.name)
-        if isinstance(value, (str, dict)):
+        if _is_misplaced(name, value):
+            place.fault("is a key of an operation, not an operation: put it below one")
+        elif isinstance(value, (str, dict)):
             entry = self._whole(value, model)
             place = Spot(place.name, place, entry, where, "an operation")
             found = self._read(found, entry, model, place)
@@ -262,9 +266,19 @@ class _Reader:
         value = entry.get(given[0]) if given else None
         if given[:1] == ["steps"] or not isinstance(value, str):
             return None, None, value if given[:1] == ["steps"] else None
-        if not words_of(value):
+        words = words_of(value)
+        if not words:
             place.must_be("a line of words", given[0])
+        elif given[0] == "main" and self._is_file(words[0]):
+            module = words[0].removeprefix("./").removesuffix(".py")
+            place.fault(f"main: takes a module, and {words[0]} is its file: write {module}")
         return (value, None, None) if given[0] == "main" else (None, value, None)
+
+    def _is_file(self, word: str) -> bool:
+        """Whether what should be a module is the file of one, and no module by that name."""
+        if not word.endswith(".py") or "\0" in word or len(word) > _LONGEST_NAME:
+            return False
+        return (self.folder / word).is_file() and find_module(word, [self.folder]) is None
 
 
 def _with_those_of(package: Spot, operation: Operation) -> Operation:
@@ -278,6 +292,15 @@ def _with_those_of(package: Spot, operation: Operation) -> Operation:
 
 def _text(value: Yaml) -> str:
     return "" if value is None else str(value)
+
+
+def _is_misplaced(name: str, value: Yaml) -> bool:
+    """Whether it is a key of an operation, with a value that no operation would have."""
+    if name not in keys.OPERATION or not value:
+        return False
+    return isinstance(value, list) or (
+        isinstance(value, dict) and not keys.OPERATION.keys() & value
+    )
 
 
 def _full_name(name: str, model: str) -> str:

@@ -34,7 +34,7 @@ from guild_sync.monitoring.line import Line, fault, to_do
 from guild_sync.output.formats import open_since, size
 from guild_sync.rsync import channels, packing
 from guild_sync.rsync.argv import LEAST_VERSION
-from guild_sync.rsync.failures import WRONG_PATH
+from guild_sync.rsync.failures import INSTALL_NEWER, WRONG_PATH
 from guild_sync.transport import connection, known, question, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
@@ -292,7 +292,6 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
 
 
 def _rsync(version: str | None, program: str) -> Line:
-    least = ".".join(map(str, LEAST_VERSION))
     if version is None and program != Host.rsync:
         return to_do("rsync", f"there is no {program}", WRONG_PATH)
     if version is None:
@@ -300,7 +299,7 @@ def _rsync(version: str | None, program: str) -> Line:
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if numbers < LEAST_VERSION:
         told = f"version {version}" if version else "it tells no version"
-        return to_do("rsync", told, f"guild needs rsync {least} or newer: install one.")
+        return to_do("rsync", told, INSTALL_NEWER)
     return Line("rsync", version)
 
 

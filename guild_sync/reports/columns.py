@@ -33,7 +33,10 @@ def columns(rows: Sequence[Row]) -> tuple[list[RunColumn], int]:
         if row["objective"].lstrip("-") in row["scalars"]:
             scalars[row["objective"].lstrip("-")] += len(rows)  # what they are judged by is first
     values = {name: [row["flags"].get(name) for row in rows] for name, _ in flags.most_common(64)}
-    varies = {name: len({repr(value) for value in found}) > 1 for name, found in values.items()}
+    varies = {
+        name: len({repr(value) for value in found if value is not None}) > 1
+        for name, found in values.items()
+    }
     names = sorted(values, key=lambda name: (not varies[name], -flags[name], name))[:MOST]
     found = [
         RunColumn(FLAG, name, pages.numbered(values[name]), at < _SHOWN and varies[name])

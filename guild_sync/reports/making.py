@@ -14,7 +14,7 @@ from guild_sync.agent.protocol import ComparedRun
 from guild_sync.errors import GuildError, RunNotFound
 from guild_sync.hosts.local import LocalHost
 from guild_sync.reports import rows, run_page
-from guild_sync.reports.folder import ReportFolder
+from guild_sync.reports.folder import KeptRun, ReportFolder
 from guild_sync.reports.rows import Row
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SHARD = 16  # runs that a process is given at a time
 
 
 class Looked(NamedTuple):
-    """A run, looked at. No row: it is as it was when its page was made; `seal` as host.seals."""
+    """A run, looked at; `seal` as host.seals tells it. No run: it is as it was when it was kept."""
 
     run_id: str
     seal: str
@@ -52,25 +52,38 @@ class MadePage(NamedTuple):
     written: int
 
 
-def look(home: str, known: Sequence[tuple[str, str]]) -> list[Looked]:
-    """Which of the runs are as they were, each told with the seal that it had; the others anew.
+def look(home: str, known: Sequence[tuple[str, KeptRun | None]]) -> list[Looked]:
+    """Which of the runs are as they were when they were kept; the others are read.
 
     A run that has gone meanwhile is left out.
     """
     here = LocalHost(home)
     seals = here.seals([run_id for run_id, _ in known])  # before they are read
+    kept = {run_id: kept for run_id, kept in known if kept and kept["seal"]}
+    same = {run_id for run_id, of_run in kept.items() if seals.get(run_id) == of_run["seal"]}
+    # What a run has printed may be read for scalars later: such a look changes no seal.
+    same = {run_id for run_id in same if kept[run_id]["row"]["scalars"]}
+    runs = _compared(here, [run_id for run_id, _ in known if run_id not in same])
     found = []
-    for run_id, seal in known:
-        now = seals.get(run_id, "")
-        if seal and now == seal:
-            found.append(Looked(run_id, now, None, None))
-            continue
-        try:
-            run = here.compared([run_id], whole=True, asked=rows.ASKED)["runs"][0]
-        except (RunNotFound, IndexError):
-            continue
-        found.append(Looked(run_id, now, run, rows.row(run)))
+    for run_id, _ in known:
+        if run_id in same:
+            found.append(Looked(run_id, seals[run_id], None, None))
+        elif run_id in runs:
+            run = runs[run_id]
+            found.append(Looked(run_id, seals.get(run_id, ""), run, rows.row(run)))
     return found
+
+
+def _compared(here: LocalHost, ids: Sequence[str]) -> dict[str, ComparedRun]:
+    if not ids:
+        return {}
+    try:
+        found = here.compared(ids, whole=True, asked=rows.ASKED)["runs"]
+    except RunNotFound:  # one of them has gone: the others are told one by one
+        if len(ids) == 1:
+            return {}
+        return {run_id: run for one in ids for run_id, run in _compared(here, [one]).items()}
+    return {run["id"]: run for run in found}
 
 
 def make(home: str, top: str, tasks: Sequence[Task]) -> list[MadePage]:

@@ -125,7 +125,9 @@ def _is_plotted(values: Sequence[Value]) -> bool:
     return len(different) > 1 and (pages.numbered(there) or len(different) <= _MOST_WORDS)
 
 
-def _plot(found: PageOfOperation, flag: str, scalar: str, key: str) -> tuple[str, object] | None:
+def _plot(
+    found: PageOfOperation, flag: str, scalar: str, key: str
+) -> tuple[str, pages.Markup] | None:
     """A scatter plot with its title; None where fewer than two runs have both."""
     pairs = [
         (row, row["flags"][flag], number(row["scalars"][scalar]["last"]))

@@ -23,7 +23,7 @@ _WIDE = 50.0  # where the largest is so many times the least, an axis is one of 
 Point = tuple[float, float]
 
 
-class Scale(NamedTuple):
+class ChartAxis(NamedTuple):
     """An axis: the numbers at its ends, and its ticks, each with the text there."""
 
     low: float
@@ -36,22 +36,22 @@ class Scale(NamedTuple):
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * length
 
 
-class Curve(NamedTuple):
+class DrawnCurve(NamedTuple):
     """A curve as it is drawn: some of its points, `of` so many; None: what is no finite number."""
 
     points: Sequence[Point | None]
     of: int
 
 
-def drawn(outline: Outline) -> Curve:
+def drawn(outline: Outline) -> DrawnCurve:
     """A curve, to be drawn."""
     points = zip(outline["step"], outline["value"], strict=False)
-    return Curve(
+    return DrawnCurve(
         [None if isinstance(value, str) else (step, value) for step, value in points], outline["of"]
     )
 
 
-def curve(name: str, found: Curve, key: str) -> str:
+def curve(name: str, found: DrawnCurve, key: str) -> str:
     """A curve of a scalar over its steps, as SVG; empty where it has no finite number.
 
     `key` tells its title and description from others on the page.
@@ -108,7 +108,7 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     if is_wide:
         x = _powers(math.log10(least), math.log10(most))
     elif words:
-        x = Scale(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
+        x = ChartAxis(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
     else:
         x = _scale([point[0] for point in points], 5)
     y = _scale([point[1] for point in points], 5)
@@ -125,18 +125,18 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     return _chart(clean(title), said, key, x, y, shape)
 
 
-def _powers(low: float, high: float) -> Scale:
+def _powers(low: float, high: float) -> ChartAxis:
     """An axis from one logarithm to another, at whose ticks the powers are told."""
     air = (high - low) * _AIR
     whole = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     ticks = whole[:: max(1, -(-len(whole) // 4))]
     if len(ticks) < 2:
         ends = [(at, figures.tick(float(f"{10**at:.1g}"))) for at in (low, high)]
-        return Scale(low - air, high + air, ends)
-    return Scale(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
+        return ChartAxis(low - air, high + air, ends)
+    return ChartAxis(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
 
 
-def _linked(dot: Dot, x: Scale, y: Scale) -> str:
+def _linked(dot: Dot, x: ChartAxis, y: ChartAxis) -> str:
     at, up = _place((dot.x, dot.y), x, y)
     return (
         f'<a href="{escape(dot.link)}"><circle class="dot" cx="{at / _SCALE:g}" '
@@ -149,18 +149,18 @@ def _short(text: str) -> str:
     return text if len(text) <= _WORDS else f"{text[: _WORDS - 1]}…"
 
 
-def _scale(values: Sequence[float], most: int) -> Scale:
+def _scale(values: Sequence[float], most: int) -> ChartAxis:
     low, high = min(values), max(values)
     if low == high:
         by = abs(low) / 10 or 1.0
         low, high = low - by, high + by
-        return Scale(low, high, [(values[0], figures.tick(values[0]))])
+        return ChartAxis(low, high, [(values[0], figures.tick(values[0]))])
     by = (high / 2 - low / 2) * _AIR * 2 if math.isfinite(high - low) else 0.0
     ticks = figures.ticks(low - by, high + by, most)
-    return Scale(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
+    return ChartAxis(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
 
 
-def _place(point: Point, x: Scale, y: Scale) -> tuple[int, int]:
+def _place(point: Point, x: ChartAxis, y: ChartAxis) -> tuple[int, int]:
     """Where a point is, in tenths of a pixel."""
     across, down = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
     return (
@@ -169,7 +169,7 @@ def _place(point: Point, x: Scale, y: Scale) -> tuple[int, int]:
     )
 
 
-def _line(points: Sequence[Point | None], x: Scale, y: Scale) -> str:
+def _line(points: Sequence[Point | None], x: ChartAxis, y: ChartAxis) -> str:
     """The `d` of a path along the points, each told from the one before it."""
     left, floor = _LEFT * _SCALE, (HEIGHT - _BOTTOM) * _SCALE
     x_by = (WIDTH - _LEFT - _RIGHT) * _SCALE / (x.high / 2 - x.low / 2)
@@ -202,13 +202,13 @@ def _pieces(points: Sequence[Point | None]) -> Iterator[list[Point]]:
         yield piece
 
 
-def _dots(points: Sequence[Point], x: Scale, y: Scale) -> str:
+def _dots(points: Sequence[Point], x: ChartAxis, y: ChartAxis) -> str:
     """The `d` of a path of which each part is a dot: lines of no length with round ends."""
     places = sorted({_place(point, x, y) for point in points})
     return "".join(f"M{at} {up}h0" for at, up in places)
 
 
-def _chart(title: str, said: str, key: str, x: Scale, y: Scale, shape: str) -> str:
+def _chart(title: str, said: str, key: str, x: ChartAxis, y: ChartAxis, shape: str) -> str:
     floor, end = HEIGHT - _BOTTOM, WIDTH - _RIGHT
     if shape.startswith("<path"):
         shape = f'<g transform="scale({1 / _SCALE:g})">{shape}</g>'
@@ -234,7 +234,7 @@ _TWO = [one + two for one in _DIGITS for two in _DIGITS]
 _MOST_SPARK = 40
 
 
-def spark(found: Curve) -> tuple[str, list[Figure]]:
+def spark(found: DrawnCurve) -> tuple[str, list[Figure]]:
     """A curve in few letters, from which a page draws it, and the ends of its axes.
 
     Of each point four digits of base 36: two for x, two for y, of 1295 each.

@@ -73,10 +73,8 @@ def _written_runs(
     is_same: bool,
 ) -> dict[str, KeptRun]:
     """The pages of runs, written where something of them may have changed; what is kept of all."""
-    asked = [
-        (run_id, known[run_id]["seal"] if is_same and run_id in known else "") for run_id in ids
-    ]
-    fresh = sum(not seal for _, seal in asked)
+    asked = [(run_id, known.get(run_id) if is_same else None) for run_id in ids]
+    fresh = sum(kept is None for _, kept in asked)
     looks = list(making.over(partial(making.look, here.home), asked, fresh))
     all_rows = [look.row or known[look.run_id]["row"] for look in looks]
     before = _before(all_rows)
@@ -87,7 +85,10 @@ def _written_runs(
         print_of = _print(earlier)
         runs[row["id"]] = {"seal": look.seal, "before": print_of, "row": row}
         run = look.run
-        if run is None and known[row["id"]]["before"] != print_of:
+        kept = known.get(row["id"]) if is_same else None
+        if run is not None and kept and look.seal and _is_told(kept, look.seal, row, print_of):
+            run = None
+        elif run is None and kept and kept["before"] != print_of:
             run = here.compared([row["id"]], whole=True, asked=rows.ASKED)["runs"][0]
         if run is not None:
             tasks.append(Task(run, row, earlier))
@@ -96,6 +97,11 @@ def _written_runs(
         runs[made.row["id"]]["row"] = made.row
         folder.count(made.written)
     return runs
+
+
+def _is_told(kept: KeptRun, seal: str, row: Row, print_of: str) -> bool:
+    """Whether the page that was kept of a run tells all that was found now."""
+    return (kept["seal"], kept["row"], kept["before"]) == (seal, row, print_of)
 
 
 def _before(found: Sequence[Row]) -> dict[str, Row]:

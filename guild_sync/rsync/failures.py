@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError, Incomplete, RemoteError, Unreachable
+from guild_sync.rsync.argv import LEAST_VERSION
 from guild_sync.transport import process, ssh_failures
 
 # Exit codes, rsync(1) "EXIT VALUES".
+SYNTAX = 1
 PROTOCOL = 2  # "is your shell clean?": something printed into the connection
 STREAM_ERROR = 12
 PARTIAL = 23
@@ -20,6 +22,17 @@ _INTERRUPTED = (19, 20)
 # What ssh says that was to join a connection (`rsync_shell`), and has no channel in it.
 _NO_CHANNEL = r"Session open refused by peer|UNKNOWN port 65535"
 WRONG_PATH = "Correct 'rsync-path' of the remote in the config file."
+_LEAST = ".".join(map(str, LEAST_VERSION))
+INSTALL_NEWER = (
+    f"guild needs rsync {_LEAST} or newer: install one, by apt install rsync, brew install rsync "
+    "or pkg install rsync."
+)
+# What an rsync before that says to our options, or openrsync, which macOS and OpenBSD have.
+_UNKNOWN_OPTION = (
+    r"(?m)^(?:open)?rsync: (?:on remote machine: )?(?:-.*: unknown option|"
+    r"(?:unrecognized|unknown|invalid|illegal) option\b)|^usage: (?:open)?rsync "
+)
+_OF_SERVER = r"rsync: on remote machine: |\[server=|connection unexpectedly closed"
 
 # A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
 _MAY_NOT_READ = (
@@ -137,6 +150,10 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
         return RemoteError(
             f"there is no {remote.rsync_path or 'rsync'} on {where}", missing(remote)
         )
+    if re.search(_UNKNOWN_OPTION, said):
+        # A refusal here is made before there is a connection, which one there closes.
+        is_there = done.code != SYNTAX or bool(re.search(_OF_SERVER, said))
+        return _too_old(where if is_there else "", bool(remote.rsync_path))
     if "No space left on device" in said or "Disk quota exceeded" in said:
         side = f"on {where}" if sending else "here"
         return GuildError(
@@ -158,6 +175,15 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
     if done.code in _INTERRUPTED or done.code < 0:
         return Incomplete(f"the copying was interrupted (rsync ended with {done.code})")
     return GuildError(f"rsync failed with {where} (exit status {done.code}): {reason_of(said)}")
+
+
+def _too_old(where: str, is_named: bool) -> GuildError:
+    """That the rsync there, or here where nothing is said, is one that guild cannot work with."""
+    what = "is too old, or another program by that name"
+    if not where:
+        return GuildError(f"the rsync here {what}", INSTALL_NEWER)
+    hint = WRONG_PATH if is_named else "One not on the PATH there: 'rsync-path' of the remote."
+    return RemoteError(f"the rsync on {where} {what}", f"{INSTALL_NEWER}\n{hint}")
 
 
 def reason_of(stderr: str) -> str:

@@ -52,8 +52,8 @@ class Dealing:
             console.warn(error)
 
 
-def bring(run_id: str) -> None:
-    """Bring here a run that was waited for; where that fails, one line tells of it."""
+def bring(run_id: str) -> bool:
+    """Bring here a run that was waited for; whether that went well, else one line tells of it."""
     from guild_sync.sync.outcomes import BUSY
 
     here = LocalHost(str(guild_home()))
@@ -69,6 +69,7 @@ def bring(run_id: str) -> None:
         console.complain(f"{run_id} is not home whole: {faults[0].message}")
     for fault in untold:
         console.complain(fault.message)
+    return not faults
 
 
 def _silently(text: str) -> None:

@@ -111,6 +111,18 @@ def test_one_that_is_down_and_one_that_hangs_cost_the_others_nothing(
     assert told["hung"]["heard"] is None
 
 
+def test_twenty_remotes_two_of_which_are_down(
+    guild: Guild, sshd: Server, there: Path, run: str, remote: str, closed: int
+) -> None:
+    up = {f"gpu{number}": sshd.keys(there) for number in range(1, 19)}
+    down = {f"old{number}": sshd.keys(there, port=closed) for number in (1, 2)}
+    guild.configure(**up, **down, guild_uat=sshd.keys(there))
+    told = record(guild, "-r", ",".join([*up, *down]), "--within", "60s", code=3)
+    assert {name for name, one in told.items() if one["state"] == "answers"} == {*up}
+    assert {name for name, one in told.items() if one["state"] == "down"} == {*down}
+    assert all([found["id"] for found in told[name]["runs"]] == [run] for name in up)
+
+
 def test_of_one_that_is_down_it_is_shown_what_syncs_know(
     guild: Guild, remote: str, run: str, sshd: Server, there: Path, closed: int
 ) -> None:

@@ -118,6 +118,11 @@ def test_a_line_that_is_not_ok_is_followed_by_what_to_do(guild: Guild) -> None:
     [
         (OLD_RSYNC, "version 3.0.9"),
         ("#!/bin/sh\necho 'openrsync: protocol version 29'\n", "it tells no version"),
+        (  # as macOS has it
+            "#!/bin/sh\necho 'openrsync: protocol version 29'\n"
+            "echo 'rsync version 2.6.9 compatible'\n",
+            "version 2.6.9",
+        ),
         ("#!/bin/sh\nexit 1\n", "it tells no version"),
     ],
 )
@@ -128,7 +133,8 @@ def test_an_old_rsync_here(guild: Guild, tmp_path: Path, text: str, told: str) -
     assert to_do(found) == [("here", "rsync")]
     assert found["here"]["rsync"][1:] == (
         told,
-        "guild needs rsync 3.1 or newer: install one.",
+        "guild needs rsync 3.1 or newer: install one, by apt install rsync, brew install rsync or "
+        "pkg install rsync.",
     )
 
 

@@ -19,10 +19,11 @@ from guild_ai import GuildAi
 from rundirs import make
 from support import Done, Guild, Place, project, wait_until
 from terminal import Terminal, on_terminal
+from test_hostile_remote import RUN, Liar, complained, liar
 from test_several import Fleet, closed_port, fleet, is_down, own_connections
 
 # Fixtures of other modules, for here too.
-__all__ = ["closed_port", "fleet", "own_connections"]
+__all__ = ["closed_port", "fleet", "liar", "own_connections"]
 
 TRAIN = """
 lr = 0.1
@@ -168,8 +169,9 @@ def numbered(home: Path, number: int, scalars: Mapping[str, float], **flags: Any
         (["--top", "x"], "--top takes a whole number, not 'x'", None),
         (["--tool", "hiplot"], "guild compare has no --tool", None),
         (["--print-scalars"], "guild compare has no --print-scalars", None),
-        (["--csv", "/nowhere/x"], "/nowhere/x cannot be written: No such file or directory", None),
-        (["9"], "could not find a run matching '9'", None),
+        (["--csv", "/nowhere/x"], "cannot write '/nowhere/x': No such file or directory", None),
+        (["--csv", "."], "cannot write '.': Is a directory", None),
+        (["9"], "could not find a run matching '9' (there are 2)", None),
     ],
 )
 def test_bad_input_gets_one_line(two: Guild, argv: list[str], what: str, hint: str | None) -> None:
@@ -178,6 +180,13 @@ def test_bad_input_gets_one_line(two: Guild, argv: list[str], what: str, hint: s
     first, *others = done.err.splitlines()
     assert first == f"guild: {what}"
     assert hint is None or others == [hint]
+
+
+def test_a_file_is_written_whole_or_to_where_a_pipe_is(two: Guild) -> None:
+    printed = two.ok("compare", "--csv", "-").out
+    assert two.ok("compare", "--csv", "runs.csv").lines == ["Wrote runs.csv"]
+    assert (two.folder / "runs.csv").read_text() == printed
+    assert two.ok("compare", "--csv", "/dev/stdout").out == printed
 
 
 def test_a_column_that_no_run_has_is_warned_of(two: Guild) -> None:
@@ -203,6 +212,54 @@ def test_nothing_of_a_run_is_a_formula_or_moves_the_cursor(guild: Guild) -> None
     assert (row["'@f"], row["n"], row["e"]) == ("'=1+1", "-1", "?[2J")
     assert row["'=x"] == "1" and row["label"] == "'=HYPERLINK(1)"
     assert "\x1b" not in guild.ok("compare").out
+
+
+SCALAR = {
+    **dict.fromkeys(("last", "first", "min", "max", "mean"), 1),
+    **dict.fromkeys(("count", "step", "time", "min_step", "max_step"), 0),
+}
+ODD = "\x1b[2J[red]"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"flags": [ODD], "label": {ODD: [ODD]}, "started": ODD, "stopped": [1]},
+        {"flags": {ODD: {ODD: None}}, "started": 10**30, "stopped": -1},
+        {"scalars": {ODD: {**SCALAR, "last": "nan"}}, "objective": ODD},
+        {"scalars": {"": SCALAR}, "objective": "-"},
+        {"scalars": {"loss": {**SCALAR, "last": "-inf"}}, "objective": "-loss"},
+        {"objective": "min loss step as x, y"},
+        {"compare": [{"heading": ODD, "value": {ODD: [ODD]}}, {"heading": "", "value": 1e999}]},
+        {"cells": []},
+        {"cells": [{"heading": "duration", "value": 1e300}]},
+        {"cells": [{"heading": "duration", "value": "soon"}] * 9},
+    ],
+)
+def test_a_remote_that_says_odd_things_is_shown_them_cleaned(
+    guild: Guild, liar: Liar, said: dict[str, Any]
+) -> None:
+    run = {**RUN, "scalars": {}, "objective": "", "compare": [], "cells": [], **said}
+    other = {**run, "id": "c" * 32, "started": 5, "stopped": 7}
+    liar.says({"runs": [run, other], "total": 2})
+    for words in ([], ["--csv", "-"], ["--json"], ["-a", "-s"], ["--columns", "x,y"]):
+        done = guild("compare", *words, "-r", "liar")
+        assert done.code == 0, done
+        assert "\x1b" not in done.out + done.err
+    done = guild("compare", "--sort", "x", "-r", "liar")
+    assert done.err.startswith("guild: no run has 'x'")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"scalars": {"x": {**SCALAR, "last": "x"}}}, {"scalars": 3}, {"cells": [3]}, {"cells": {}}],
+)
+def test_a_remote_whose_answer_makes_no_sense_is_told_in_a_line(
+    guild: Guild, liar: Liar, said: dict[str, Any]
+) -> None:
+    run = {**RUN, "scalars": {}, "objective": "", "compare": [], "cells": [], **said}
+    liar.says({"runs": [run], "total": 1})
+    complained(guild("compare", "-r", "liar"))
 
 
 # Several remotes.

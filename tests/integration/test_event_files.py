@@ -19,6 +19,9 @@ from support import BIN, Guild, project, wait_until
 
 pytest.importorskip("tensorboard")
 
+from tensorboard.compat.proto.event_pb2 import Event
+
+from guild_sync.eventfiles import framing
 from guild_sync.eventfiles.reading import scalars_of
 
 GUILDFILE = """
@@ -157,3 +160,36 @@ def test_options_that_are_of_an_archive_are_refused(guild: Guild) -> None:
         done = guild("export", "--tensorboard", "tb", option)
         assert (done.code, done.out) == (1, "")
         assert "--tensorboard excludes" in done.err
+
+
+def test_a_copy_stays_the_same_as_its_run_though_its_event_file_was_written(
+    guild: Guild, remote: str
+) -> None:
+    project(guild.folder, "train: {main: train, flags-import: all}", train=PRINTS)
+    guild.ok("run", "train", "-y", "-r", remote)
+    run_id = guild.ok("select").lines[0]
+    metadata = guild.home / "runs" / run_id / ".guild"
+    guild.ok("export", "--tensorboard", str(guild.home / "runs"))
+    assert len([*metadata.glob("events.out.tfevents.*")]) == 1
+    guild.ok("verify")
+    guild.ok("pull", remote, run_id, "-y")
+    assert len([*metadata.glob("events.out.tfevents.*")]) == 1
+
+
+def test_event_files_of_a_remote_count_once_they_are_home(guild: Guild, remote: str) -> None:
+    events = []
+    for step in range(3):
+        event = Event(step=step, wall_time=1000.0 + step)
+        event.summary.value.add(tag="loss", simple_value=step / 4)
+        events.append(framing.framed(event.SerializeToString()))
+    writes = (
+        "import os\n"
+        "os.mkdir('logs')\n"
+        f"open('logs/events.out.tfevents.1000.x', 'wb').write({b''.join(events)!r})\n"
+    )
+    project(guild.folder, "write: {main: write}", write=writes)
+    guild.ok("run", "write", "-y", "-r", remote)
+    assert guild("plot", "loss", "-r", remote).code == 1
+    assert guild.ok("plot", "loss").lines[-1].split()[4:] == ["logs#loss", "0.5"]
+    assert guild.ok("select", "--max", "logs#loss").lines == guild.ok("select").lines
+    assert guild.ok("runs", "-s", "-F", "'logs#loss' > 0.4").lines[0].startswith("[1]")

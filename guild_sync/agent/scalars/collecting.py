@@ -10,19 +10,17 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Deque, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Deque, List, Optional, Tuple
 
 from ..protocol import Job, Value, now
 from ..store import inside, rundir
 from . import kept, patterns
-from .reading import ScalarReader, Seen
-from .series import MOST_POINTS, ScalarSeries
+from .reading import ScalarReader
+from .series import ScalarsFound
 
 if TYPE_CHECKING:
     from .attributes import AttributeReader
 
-MOST_NAMES = 1000  # scalars of a run, at most
-_MOST_POINTS_OF_ALL = 1 << 16
 _PIECE = 1 << 16  # bytes that are read at one go
 _PAUSE = 0.05  # seconds between two looks at an output that comes slowly
 _SHARE = (
@@ -31,40 +29,9 @@ _SHARE = (
 _EVERY = 1.0  # seconds between two times of writing them down, at least
 _WRITING_SHARE = 20
 _CATCH_UP = 2.0  # seconds of work for what was not read by the end
-_MOST_WAIT = 10.0  # seconds that this may take, where others work, too
+_MOST_WAIT = 4.0  # seconds that this may take, where others work, too
 _TAIL = 1 << 20  # bytes that are read after that, from the end
 _MOST_ARRIVALS = 4096
-
-
-class ScalarsFound:
-    """The scalars that were found, by their names."""
-
-    def __init__(self) -> None:
-        self.series: Dict[str, ScalarSeries] = {}
-        self.has_news = False
-
-    def add(self, seen: List[Seen], at: int) -> None:
-        """Take numbers that were printed at that time (microseconds since 1970)."""
-        for name, values, step in seen:
-            series = self.series.get(name)
-            if series is None:
-                if len(self.series) == MOST_NAMES:
-                    continue
-                series = self._new(name)
-            if len(values) == 1:
-                series.add(values[0], at, step)
-            else:
-                series.add_all(values, at, step)
-        self.has_news = self.has_news or bool(seen)
-
-    def _new(self, name: str) -> ScalarSeries:
-        series = self.series[name] = ScalarSeries()
-        most = min(MOST_POINTS, _MOST_POINTS_OF_ALL // len(self.series))
-        if most < MOST_POINTS:
-            # Seldom for all: as many names as that come at the beginning.
-            for each in self.series.values() if len(self.series) % 64 == 1 else (series,):
-                each.keep_at_most(most)
-        return series
 
 
 class Collector:

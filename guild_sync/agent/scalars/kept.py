@@ -53,7 +53,7 @@ def summaries(directory: str) -> Dict[str, ScalarForm]:
     from . import derived  # a runner has no use for it
 
     kept = own(directory)
-    if _is_whole(directory, kept):
+    if is_whole(directory, kept):
         return {**derived.summaries(directory), **(kept.scalars if kept else {})}
     return {**(kept.scalars if kept else {}), **derived.summaries(directory)}
 
@@ -69,14 +69,14 @@ def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     """By name, the points of a run's scalars."""
     from . import derived
 
-    is_whole = _is_whole(directory, own(directory))
+    has_all = is_whole(directory, own(directory))
     lines = files.series_lines(rundir.guild_dir(directory), SERIES, names)
     mine = {line.name: line.points for line in lines}
     others = derived.points(directory, names)
-    return {**others, **mine} if is_whole else {**mine, **others}
+    return {**others, **mine} if has_all else {**mine, **others}
 
 
-def _is_whole(directory: str, kept: Optional[Own]) -> bool:
+def is_whole(directory: str, kept: Optional[Own]) -> bool:
     """Whether what a runner has kept is all that there is; else the output is read.
 
     What it has kept of a run that goes on is as much as is known.

@@ -24,10 +24,18 @@ def outlines(home: str, run_id: str, pieces: int) -> Dict[str, Outline]:
     """
     directory = rundir.run_dir(home, run_id)
     pieces = max(1, min(pieces, _MOST_PIECES))
-    found = {
+    is_whole = kept.is_whole(directory, kept.own(directory))
+    others = {
         name: _outline(points["step"], points["value"], pieces)
         for name, points in derived.points(directory).items()
     }
+    own = _own(directory, pieces)
+    return {**others, **own} if is_whole else {**own, **others}
+
+
+def _own(directory: str, pieces: int) -> Dict[str, Outline]:
+    """Those that the run's runner has kept."""
+    found: Dict[str, Outline] = {}
     try:
         text = inside.read(rundir.guild_dir(directory), kept.SERIES, MOST_READ)
     except OSError:

@@ -13,9 +13,9 @@ from ..errors import AgentError
 from ..protocol import Value
 from ..store import inside, job, rundir
 from . import derived, patience, patterns
-from .collecting import ScalarsFound
 from .derived import OUTPUT
 from .reading import ScalarReader
+from .series import ScalarsFound
 
 _PIECE = 1 << 18
 # Of one output: what is beyond is left out, but for its end.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from ..protocol import Figure, Points, ScalarForm, figure
+from .reading import Seen
 
 # Points of a scalar that are kept, at most: where there are more, every second one goes.
 MOST_POINTS = 1024
+MOST_NAMES = 1000  # scalars of a run, at most
+_MOST_POINTS_OF_ALL = 1 << 16
 
 
 class ScalarSeries:
@@ -126,3 +129,34 @@ class ScalarSeries:
             "min_step": self._lowest[1],
             "max_step": self._highest[1],
         }
+
+
+class ScalarsFound:
+    """The scalars that were found, by their names."""
+
+    def __init__(self) -> None:
+        self.series: Dict[str, ScalarSeries] = {}
+        self.has_news = False
+
+    def add(self, seen: Sequence[Seen], at: int) -> None:
+        """Take numbers that were printed at that time (microseconds since 1970)."""
+        for name, values, step in seen:
+            series = self.series.get(name)
+            if series is None:
+                if len(self.series) == MOST_NAMES:
+                    continue
+                series = self._new(name)
+            if len(values) == 1:
+                series.add(values[0], at, step)
+            else:
+                series.add_all(values, at, step)
+        self.has_news = self.has_news or bool(seen)
+
+    def _new(self, name: str) -> ScalarSeries:
+        series = self.series[name] = ScalarSeries()
+        most = min(MOST_POINTS, _MOST_POINTS_OF_ALL // len(self.series))
+        if most < MOST_POINTS:
+            # Seldom for all: as many names as that come at the beginning.
+            for each in self.series.values() if len(self.series) % 64 == 1 else (series,):
+                each.keep_at_most(most)
+        return series

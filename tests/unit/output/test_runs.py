@@ -167,7 +167,13 @@ def test_what_is_no_job_waits_for_what_it_waits_for() -> None:
 
 def test_a_listing_on_a_terminal_is_shorter_and_tells_of_duration_and_tags(utc: None) -> None:
     opref: Opref = {**RUN["opref"], "package": "gpkg.anonymous-0123abcd", "name": "train"}
-    run: Run = {**RUN, "opref": opref, "started": 0, "stopped": 65_000_000, "label": "lr=0.1"}
+    run: Run = {
+        **RUN,
+        "opref": opref,
+        "started": 1_000_000,
+        "stopped": 66_000_000,
+        "label": "lr=0.1",
+    }
     assert runs.row_on_terminal(3, {**run, "tags": ["paper", "\x1b[31mred"]}) == (
         "[3:01234567]",
         "train",
@@ -175,6 +181,6 @@ def test_a_listing_on_a_terminal_is_shorter_and_tells_of_duration_and_tags(utc: 
         "completed",
         "lr=0.1",
         "1m5s",
-        "#paper #red",
+        "#paper #?[31mred",
     )
     assert runs.row_on_terminal(None, {**run, "stopped": None})[5:] == ("", "")

@@ -11,7 +11,7 @@ import pytest
 from rundirs import A, make
 
 from guild_sync.agent.protocol import LOST, Job, Value
-from guild_sync.agent.scalars import collecting, files, kept, rereading
+from guild_sync.agent.scalars import collecting, files, kept, rereading, series
 from guild_sync.agent.scalars.collecting import Collector
 from guild_sync.agent.store import atomic, attempts, rundir
 
@@ -90,18 +90,18 @@ def test_where_the_end_cannot_wait_for_all_of_it_that_is_said(
 
 
 def test_a_million_points_of_a_thousand_names_stay_small(home: Path) -> None:
-    found = collecting.ScalarsFound()
+    found = series.ScalarsFound()
     names = [f"{i:04}-{'n' * 90}" for i in range(1100)]
     for step in range(300):
         values = random.Random(step)
         found.add([(name, [values.random()], step) for name in names], 1_700_000_000_000_000 + step)
-    assert len(found.series) == collecting.MOST_NAMES
+    assert len(found.series) == series.MOST_NAMES
     run = make(home)
     kept.write(str(run), found.series)
     sizes = [(run / ".guild" / name).stat().st_size for name in attempts.SCALARS]
     assert sum(sizes) < 4 << 20
     summaries, points = kept.summaries(str(run)), kept.points(str(run))
-    assert len(summaries) == len(points) == collecting.MOST_NAMES
+    assert len(summaries) == len(points) == series.MOST_NAMES
     for name, form in summaries.items():
         assert form["count"] == 300
         assert points[name]["value"][-1] == form["last"]

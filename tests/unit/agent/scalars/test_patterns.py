@@ -46,6 +46,7 @@ MORE: dict[str, tuple[list[Number], list[Number], str]] = {
         [("v", 0, "1")],
         "1E-5 is not 1, and +1 is",
     ),
+    "tabs": ([("c", 8, "3")], [("c", 0, "3")], "a tab before the step is as good as a blank"),
     "json": ([("loss", 0, "5")], [], "a word of ours"),
 }
 
