@@ -373,6 +373,11 @@ def test_on_a_terminal_it_is_a_table_to_move_through(two: Guild) -> None:
         assert "Traceback" not in terminal.shown
 
 
+def test_on_a_terminal_no_run_is_a_line(guild: Guild) -> None:
+    code, shown = on_terminal(guild.argv("compare"), guild.env, guild.folder)
+    assert (code, shown) == (0, "There is no run to compare.\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(two: Guild, number: int) -> None:
     with Terminal(two.argv("compare"), two.env, two.folder) as terminal:
