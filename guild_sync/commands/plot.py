@@ -37,17 +37,17 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import number
+from guild_sync.agent.protocol import ComparedRun, number
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.curves import lacking, on_terminal, runs_drawn
 from guild_sync.curves.curve import Plot
-from guild_sync.curves.runs_drawn import DrawnCurve, DrawnRun, Gathered, WantedCurves
+from guild_sync.curves.runs_drawn import CurveOfRun, DrawnRun, Gathered, WantedCurves
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.choose import host
@@ -66,12 +66,16 @@ _REST_OF_LINE, _REST = "\x1b[K", "\x1b[J"  # what is behind the cursor is empty
 
 
 class _Page(NamedTuple):
-    """What is drawn, the lines below it, and how the runs and remotes are."""
+    """What is drawn, the lines below it, and how the runs and remotes are; no plot yet: None.
 
-    plot: Plot
+    `ids` are the runs that were looked at.
+    """
+
+    plot: Plot | None
     legend: Sequence[Sequence[str]]
     is_running: bool
     exit: Exit
+    ids: Sequence[str]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -80,10 +84,12 @@ def main(argv: Sequence[str]) -> int:
     interval = arguments.whole_number(args, "--interval", least=1) or _INTERVAL
     watches = args.is_set("--watch")
     is_first, waits = True, False
+    specs: Sequence[str] = args.texts("RUN")
     while True:
-        page = _page(args, wanted)
-        if page is not None:
-            _show(args, page, redraws=watches, is_first=is_first)
+        page = _page(args, wanted, specs)
+        specs = page.ids if specs else specs  # indexes would mean other runs later
+        if page.plot is not None:
+            _show(args, page.plot, page.legend, redraws=watches, is_first=is_first)
             is_first = False
             if not watches or not page.is_running:
                 return page.exit
@@ -113,16 +119,18 @@ def _wanted(args: Arguments) -> WantedCurves:
     return found
 
 
-def _page(args: Arguments, wanted: WantedCurves) -> _Page | None:
-    """What is drawn; None where with --watch it is still to come, as some run is running."""
-    found, exit_status = _gathered(args, wanted)
-    runs = _newest(found, wanted, args)
+def _page(args: Arguments, wanted: WantedCurves, specs: Sequence[str]) -> _Page:
+    """What is drawn; with --watch it may be still to come, where some run is running."""
+    found, exit_status = _gathered(args, wanted, specs)
+    runs = _newest(found, None if specs else wanted.limit)
+    looked_at = [*chain.from_iterable(each.looked_at for each in found.values())]
+    ids = list(dict.fromkeys(run["id"] for run in looked_at))
     if not runs:
-        looked_at = chain.from_iterable(each.looked_at for each in found.values())
         if args.is_set("--watch") and any(run["status"] in _OPEN for run in looked_at):
-            return None
+            return _Page(None, (), True, exit_status, ids)
         raise lacking.nothing([*found.values()], wanted)
-    _warn_of_others(args, found, runs, wanted)
+    if specs and not args.is_set("--watch"):
+        _warn_of_others(looked_at, runs, wanted)
     if wanted.is_scatter:
         plot, legend = runs_drawn.scatter_of(runs, wanted), _legend_of_scatter(runs, wanted)
         drawn = any(one.points for one in plot.curves)
@@ -132,14 +140,15 @@ def _page(args: Arguments, wanted: WantedCurves) -> _Page | None:
     if not drawn:
         raise lacking.no_numbers(len(runs), wanted)
     is_running = any(one.run["status"] in _OPEN for one in runs)
-    return _Page(plot, legend, is_running, exit_status)
+    return _Page(plot, legend, is_running, exit_status, ids)
 
 
 # What is drawn.
 
 
-def _gathered(args: Arguments, wanted: WantedCurves) -> tuple[dict[str, Gathered], Exit]:
-    specs = args.texts("RUN")
+def _gathered(
+    args: Arguments, wanted: WantedCurves, specs: Sequence[str]
+) -> tuple[dict[str, Gathered], Exit]:
     if remotes := several.names(args):
         replies = several.ask(
             *(args, remotes, specs),
@@ -155,48 +164,47 @@ def _gathered(args: Arguments, wanted: WantedCurves) -> tuple[dict[str, Gathered
     return {"": Gathered([o._replace(remote="") for o in found.drawn], *found[1:])}, Exit.OK
 
 
-def _newest(found: dict[str, Gathered], wanted: WantedCurves, args: Arguments) -> list[DrawnRun]:
+def _newest(found: Mapping[str, Gathered], limit: int | None) -> list[DrawnRun]:
     """The runs of all remotes that are drawn, the newest first."""
     drawn = {one.run["id"]: one for each in found.values() for one in each.drawn}
     placed = newest_first({name: [one.run for one in g.drawn] for name, g in found.items()})
-    limit = None if args.texts("RUN") else wanted.limit
     return list({one.run["id"]: drawn[one.run["id"]] for one in placed}.values())[:limit]
 
 
 def _warn_of_others(
-    args: Arguments, found: dict[str, Gathered], runs: Sequence[DrawnRun], wanted: WantedCurves
+    looked_at: Sequence[ComparedRun], runs: Sequence[DrawnRun], wanted: WantedCurves
 ) -> None:
     """Name the runs that were named and have nothing that is drawn."""
-    if not args.texts("RUN"):
-        return
     drawn = {one.run["id"] for one in runs}
-    for run in chain.from_iterable(each.looked_at for each in found.values()):
+    what = " or ".join([*wanted.names, *([wanted.over] if wanted.is_scatter else [])])
+    for run in looked_at:
         if run["id"] not in drawn:
-            what = " or ".join([*wanted.names, *([wanted.over] if wanted.is_scatter else [])])
             console.warn(GuildError(f"run {run['id']} has no {clean(what)}"))
 
 
 # How it is shown.
 
 
-def _show(args: Arguments, page: _Page, redraws: bool, is_first: bool) -> None:
-    written = False
-    for option, form in (("--png", "png"), ("--svg", "svg")):
-        if path := args.text(option):
-            from guild_sync.curves import pictures
+def _show(
+    args: Arguments,
+    plot: Plot,
+    legend: Sequence[Sequence[str]],
+    redraws: bool,
+    is_first: bool,
+) -> None:
+    pictures_of = [(args.text(f"--{form}"), form) for form in ("png", "svg")]
+    if wanted := [(path, form) for path, form in pictures_of if path]:
+        from guild_sync.curves import pictures
 
-            pictures.write(page.plot, Path(path), form)
-            written = True
+        for path, form in wanted:
+            pictures.write(plot, Path(path), form)
             if is_first:
                 say(f"Wrote {clean(path)}")
-    if written:
         return
     width = terminal.terminal_width()
-    lines = _lines(page, width)
+    lines = _lines(plot, legend, width)
     if width is None:
-        for line in ["", *lines] if not is_first else lines:
-            print(line)
-        sys.stdout.flush()
+        say("\n".join(lines if is_first else ["", *lines]))
         return
     if redraws:
         lines = [f"{line}{_REST_OF_LINE}" for line in lines]
@@ -204,19 +212,19 @@ def _show(args: Arguments, page: _Page, redraws: bool, is_first: bool) -> None:
     say("\n".join(lines) + (_REST if redraws else ""))
 
 
-def _lines(page: _Page, width: int | None) -> list[str]:
-    legend = tables.table(page.legend)
+def _lines(plot: Plot, rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    legend = tables.table(rows)
     height = _HEIGHT
     if width is not None:
-        rows = _rows_of_terminal()
+        high = _rows_of_terminal()
         # The lines below the curves take half of the terminal at most: the others are not shown.
-        most = max(3, rows // 2 - 2)
+        most = max(3, high // 2 - 2)
         if len(legend) > most:
             legend = [*legend[: most - 1], f"and {len(legend) - most + 1} more"]
-        height = rows - len(legend) - 2
+        height = high - len(legend) - 2
     colours = terminal.has_colours(sys.stdout)
-    title = terminal.cut(clean(page.plot.title), width or _WIDTH)
-    curves = on_terminal.drawn(page.plot, width or _WIDTH, height, colours)
+    title = terminal.cut(clean(plot.title), width or _WIDTH)
+    curves = on_terminal.drawn(plot, width or _WIDTH, height, colours)
     return [title, *curves, *legend]
 
 
@@ -228,7 +236,7 @@ def _rows_of_terminal() -> int:
 
 
 def _legend(
-    curves: Sequence[DrawnCurve], wanted: WantedCurves, several: bool
+    curves: Sequence[CurveOfRun], wanted: WantedCurves, several: bool
 ) -> list[Sequence[str]]:
     """A row for each curve: its sign, its run, and the scalar's last number."""
     signs = on_terminal.signs(len(curves), terminal.has_colours(sys.stdout))

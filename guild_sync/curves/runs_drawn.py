@@ -101,7 +101,7 @@ def _keys(run: ComparedRun, wanted: WantedCurves) -> Iterator[str]:
         yield from curve.keys_of(run["scalars"], name)
 
 
-class DrawnCurve(NamedTuple):
+class CurveOfRun(NamedTuple):
     """A curve of a plot, and of which scalar of which run it is."""
 
     drawn: DrawnRun
@@ -109,10 +109,10 @@ class DrawnCurve(NamedTuple):
     curve: PlotCurve
 
 
-def curves_of(runs: Iterable[DrawnRun], wanted: WantedCurves) -> tuple[Plot, list[DrawnCurve]]:
+def curves_of(runs: Iterable[DrawnRun], wanted: WantedCurves) -> tuple[Plot, list[CurveOfRun]]:
     """The plot of runs' scalars, and what each of its curves is of; none is without a point."""
     found = [
-        DrawnCurve(one, key, _curve(one, key, wanted))
+        CurveOfRun(one, key, _curve(one, key, wanted))
         for one in runs
         for key in dict.fromkeys(_keys(one.run, wanted))
         if key in one.points

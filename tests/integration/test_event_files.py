@@ -7,6 +7,7 @@ import io
 import json
 import re
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -44,6 +45,14 @@ PRINTS = """
 lr = 0.1
 for step in range(5):
     print("loss: %f (step %d)" % (lr / (step + 1), step * 10))
+"""
+
+WAITS = """
+import pathlib, time
+print("loss: 3 (step 1)", flush=True)
+while not pathlib.Path("go").exists():
+    time.sleep(0.02)
+print("loss: 4 (step 2)", flush=True)
 """
 
 
@@ -95,6 +104,7 @@ def tensorboard(folder: Path) -> Iterator[str]:
     """The address of a TensorBoard of the tests' own that shows a folder."""
     log = folder.parent / "tensorboard.log"
     argv = [str(BIN / "tensorboard"), "--logdir", str(folder), "--host", "127.0.0.1", "--port", "0"]
+    argv += ["--reload_interval", "1"]
     with log.open("wb") as output:
         server = subprocess.Popen(argv, stdout=output, stderr=output)
     try:
@@ -111,6 +121,15 @@ def answer(address: str, path: str, **asked: str) -> object:
     query = f"?{urllib.parse.urlencode(asked)}" if asked else ""
     with urllib.request.urlopen(f"{address}data/{path}{query}", timeout=30) as found:
         return json.loads(found.read())
+
+
+def values(address: str, run: str) -> list[float]:
+    try:
+        points = answer(address, "plugin/scalars/scalars", tag="loss", run=run)
+    except urllib.error.HTTPError:  # it has not found the run yet
+        return []
+    assert isinstance(points, list)
+    return [value for _, _, value in points]
 
 
 def test_tensorboard_shows_runs_their_scalars_and_their_flags(guild: Guild, tmp_path: Path) -> None:
@@ -138,6 +157,17 @@ def test_tensorboard_shows_runs_their_scalars_and_their_flags(guild: Guild, tmp_
         with urllib.request.urlopen(request, timeout=30) as found:
             flags = json.loads(found.read())["hparamInfos"]
         assert [flag["name"] for flag in flags] == ["lr"]
+        # And what has come since, without being started again.
+        (guild.folder / "train.py").write_text(WAITS)
+        waiting = guild.started(op="train")
+        export = ("export", "--tensorboard", str(folder), waiting)
+        wait_until(lambda: "Wrote 1 run" in guild.ok(*export).out, "its first number")
+        run = f"{waiting[:8]} train"
+        wait_until(lambda: values(address, run) == [3], "its first number there")
+        (guild.home / "runs" / waiting / "go").touch()
+        wait_until(lambda: guild.status(waiting) == "completed", "its end")
+        assert "Wrote 1 run" in guild.ok(*export).out
+        wait_until(lambda: values(address, run) == [3, 4], "both")
 
 
 def test_what_became_of_each_run_is_told_as_json(guild: Guild, tmp_path: Path) -> None:
