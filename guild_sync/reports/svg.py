@@ -151,7 +151,7 @@ def _short(text: str) -> str:
 
 def _scale(values: Sequence[float], most: int) -> ChartAxis:
     low, high = min(values), max(values)
-    if low == high:
+    if not high / 2 > low / 2:  # nor where the difference is none that there is
         by = abs(low) / 10 or 1.0
         low, high = low - by, high + by
         return ChartAxis(low, high, [(values[0], figures.tick(values[0]))])
