@@ -16,7 +16,7 @@ from guild_sync.reports import figures, svg
 NAME = "<b>&\"'\x1b\u202e"
 
 
-def curve(values: Sequence[Figure], steps: Sequence[int] | None = None) -> svg.DrawnCurve:
+def curve(values: Sequence[Figure], steps: Sequence[int] | None = None) -> svg.ThinCurve:
     return svg.drawn(
         {"step": [*(steps or range(len(values)))], "value": [*values], "of": len(values)}
     )
