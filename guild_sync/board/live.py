@@ -11,8 +11,11 @@ from guild_sync.output.terminal import cut, terminal_width
 _TICK = 1.0  # seconds after which ages are shown anew, where nothing else changes
 
 
-def show(rounds: Rounds) -> None:
-    """Show the board until Ctrl-C, or another signal, leaves it: the terminal is as it was then."""
+def show(rounds: Rounds, foot: str) -> None:
+    """Show the board until Ctrl-C, or another signal, leaves it: the terminal is as it was then.
+
+    `foot` is the last line.
+    """
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -28,7 +31,7 @@ def show(rounds: Rounds) -> None:
         begun = False
         while True:
             count, remotes = rounds.remotes()
-            fitting = _fitting(page.lines(remotes, time.time()), console.size.height)
+            fitting = _fitting(page.lines(remotes, time.time()), console.size.height, foot)
             live.update(Text.from_ansi("\n".join(fitting), no_wrap=True), refresh=True)
             if not begun:
                 rounds.begin()
@@ -36,9 +39,9 @@ def show(rounds: Rounds) -> None:
             rounds.await_change(count, _TICK)
 
 
-def _fitting(lines: list[str], height: int) -> list[str]:
+def _fitting(lines: list[str], height: int, foot: str) -> list[str]:
     """As many of the lines as there is room for; the last one says how many there are besides."""
-    foot = cut("Ctrl-C leaves", terminal_width() or 80)
+    foot = cut(foot, terminal_width() or 80)
     room = max(1, height - 1)
     if len(lines) <= room:
         return [*lines, *[""] * (room - len(lines)), foot]

@@ -62,14 +62,16 @@ def show(names: Sequence[str], how: Shown) -> int:
 def _shown(rounds: Rounds, plain: bool) -> None:
     # Textual draws on stderr.
     are_terminals = sys.stdin.isatty() and sys.stderr.isatty()
-    if not plain and are_terminals and find_spec("textual") is not None:
+    has_textual = find_spec("textual") is not None
+    if not plain and are_terminals and has_textual:
         from guild_sync.board.app import FleetApp
 
         FleetApp(rounds).run_until_left()
         return
     from guild_sync.board import live
 
-    live.show(rounds)
+    hint = "" if plain or has_textual else "; with keys: pip install 'guild-sync[report]'"
+    live.show(rounds, f"Ctrl-C leaves{hint}")
 
 
 def _once(rounds: Rounds, how: Shown) -> int:

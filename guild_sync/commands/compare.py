@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(record.of(shown)))
     elif path := args.text("--csv"):
         _write(path, sheet.text(shown))
-    elif _is_to_be_viewed(args):
+    elif shown.rows and _is_to_be_viewed(args):
         from guild_sync.comparison import viewer
 
         again = interval if args.is_set("--watch") else None

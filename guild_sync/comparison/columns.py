@@ -29,6 +29,7 @@ class SideColumn:
     kind: str
     value: Callable[[Placed], Value]
     weight: int = 9
+    title: str = ""  # what it was to be called, where another one is called so
 
     @property
     def name(self) -> str:
@@ -207,7 +208,7 @@ def _with_own_headings(found: Sequence[SideColumn], placed: Sequence[Placed]) ->
             kept[heading] = _filled(before, column)
         else:
             heading = column.name if before else heading
-            kept.setdefault(heading, replace(column, heading=heading))
+            kept.setdefault(heading, replace(column, heading=heading, title=column.heading))
     return [*kept.values()]
 
 

@@ -23,8 +23,9 @@ def lines(comparison: SideBySide) -> Iterator[str]:
     if not comparison.rows:
         yield "There is no run to compare."
         return
-    texts = [_texts(comparison, at) for at in range(len(comparison.columns))]
     edge = terminal_width()
+    is_short = edge is not None
+    texts = [_texts(comparison, at, is_short) for at in range(len(comparison.columns))]
     widths = _fitting(comparison, texts, edge)
     columns = [
         [_like(text, _cut(text, width, is_numeric(comparison, at))) for text in texts[at]]
@@ -45,11 +46,11 @@ def _below(comparison: SideBySide, shown: Collection[int]) -> Iterator[str]:
         yield clean(f"No room for: {', '.join(left_out)}")
 
 
-def text_in(comparison: SideBySide, row: ComparedRow, at: int) -> str:
-    """What a person reads in a column of a run, with its style."""
+def text_in(comparison: SideBySide, row: ComparedRow, at: int, is_short: bool = True) -> str:
+    """What a person reads in a column of a run, with its style; in short on a terminal."""
     column, value = comparison.columns[at], row.values[at]
     if column.kind == RUN:
-        return _of_run(column.heading, row, value)
+        return _of_run(column.heading, row, value, is_short)
     text = cells.read(value)
     if at == comparison.ranked and text:
         mark = MARK if row.tone == ranks.BEST else ""
@@ -65,7 +66,7 @@ def is_numeric(comparison: SideBySide, at: int) -> bool:
     return bool(values) and all(cells.number_in(value) is not None for value in values)
 
 
-def _of_run(heading: str, row: ComparedRow, value: object) -> str:
+def _of_run(heading: str, row: ComparedRow, value: object, is_short: bool) -> str:
     run, index = row.placed.run, row.placed.index
     if heading == "run":
         return f"[{run['id'][:8]}]" if index is None else f"[{index}:{run['id'][:8]}]"
@@ -75,13 +76,16 @@ def _of_run(heading: str, row: ComparedRow, value: object) -> str:
         return runs.status(run)
     if heading == "time":
         return cells.span(value) if isinstance(value, float) else ""
-    return clean("" if value is None else value)
+    if heading == "operation" and is_short:
+        return runs.short_operation(run)
+    text = clean("" if value is None else value)
+    return text[:-3] if heading == "started" and is_short else text  # without its seconds
 
 
-def _texts(comparison: SideBySide, at: int) -> list[str]:
+def _texts(comparison: SideBySide, at: int, is_short: bool) -> list[str]:
     """A column's heading, and the cells below it."""
     heading = Styled.of(clean(comparison.columns[at].heading), "bold")
-    return [heading, *(text_in(comparison, row, at) for row in comparison.rows)]
+    return [heading, *(text_in(comparison, row, at, is_short) for row in comparison.rows)]
 
 
 def _cut(text: str, width: int, is_number: bool) -> str:

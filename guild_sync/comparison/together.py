@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import ComparedRun, Value
 from guild_sync.comparison import cells, columns, ranks
 from guild_sync.comparison.columns import Placed, SideColumn, WantedColumns
@@ -109,16 +110,26 @@ def _column_of(order: Order, placed: Sequence[Placed], wanted: WantedColumns) ->
     """The column that runs are to be ordered by; None where none is named."""
     if not order.column:
         return None
-    heading = columns.heading(order.column)
     every = replace(wanted, only_asked=False, core=True, of_operation=True)
     every = replace(every, same=True, unchanged=True, system=True)
     found = columns.chosen(placed, every)
-    column = next((c for c in found if heading in (c.heading, c.name)), None)
+    meant = [column for column in found if _is_meant(column, order.column)]
+    numbered = (c for c in meant if any(cells.finite(c.value(one)) is not None for one in placed))
+    # Text does not hide a number of that name; what every run has may be anything.
+    column = next(numbered, meant[0] if meant else None)
     if column is not None and column.kind == columns.RUN:
         return column
     if placed and (column is None or all(column.value(one) is None for one in placed)):
         raise GuildError(f"no run has {clean(order.column)!r}", known(placed, order.column))
     return column
+
+
+def _is_meant(column: SideColumn, text: str) -> bool:
+    """Whether a column is one that a text can mean: by its heading, or by what it is called."""
+    kind = written.name(text).kind
+    if kind in (columns.FLAG, columns.SCALAR) and column.kind in (columns.FLAG, columns.SCALAR):
+        return column.kind == kind and columns.heading(text) == (column.title or column.heading)
+    return column.heading == text or columns.heading(text) in (column.heading, column.title)
 
 
 def known(placed: Sequence[Placed], asked: str) -> str:

@@ -152,6 +152,11 @@ def row_without_index(run: Run) -> tuple[str, str, str, str, str]:
     return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])
 
 
+def short_operation(run: Run) -> str:
+    """An operation's name for a person who has seen its project, which may have no package."""
+    return clean(_ANONYMOUS.sub("", operation(run)))
+
+
 AT_END = ("duration", "tags")  # of `row_on_terminal`, behind the label
 
 

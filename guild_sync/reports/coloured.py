@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 FIRST_LINES, LAST_LINES = 150, 350
 FIRST_BYTES, LAST_BYTES = 1 << 15, 1 << 17
 _LINE = 2000
+# A title, a link: what a terminal takes until a bell or its own end.
+_COMMAND = re.compile(r"\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")
 
 
 class ShownOutput(NamedTuple):
@@ -47,6 +50,7 @@ def shown(ends: OutputEnds) -> ShownOutput:
 
 def _marked(text: str) -> str:
     """Text as markup: colours as classes of spans, of a line drawn over what is seen last."""
+    text = _COMMAND.sub("", text) if "\x1b]" in text else text
     lines = [_as_seen(line) for line in text.replace("\r\n", "\n").split("\n")]
     if "\x1b" not in text:
         return escape(clean_lines("\n".join(lines)))

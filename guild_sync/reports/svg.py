@@ -36,22 +36,22 @@ class ChartAxis(NamedTuple):
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * length
 
 
-class DrawnCurve(NamedTuple):
+class ThinCurve(NamedTuple):
     """A curve as it is drawn: some of its points, `of` so many; None: what is no finite number."""
 
     points: Sequence[Point | None]
     of: int
 
 
-def drawn(outline: Outline) -> DrawnCurve:
+def drawn(outline: Outline) -> ThinCurve:
     """A curve, to be drawn."""
     points = zip(outline["step"], outline["value"], strict=False)
-    return DrawnCurve(
+    return ThinCurve(
         [None if isinstance(value, str) else (step, value) for step, value in points], outline["of"]
     )
 
 
-def curve(name: str, found: DrawnCurve, key: str) -> str:
+def curve(name: str, found: ThinCurve, key: str) -> str:
     """A curve of a scalar over its steps, as SVG; empty where it has no finite number.
 
     `key` tells its title and description from others on the page.
@@ -151,7 +151,7 @@ def _short(text: str) -> str:
 
 def _scale(values: Sequence[float], most: int) -> ChartAxis:
     low, high = min(values), max(values)
-    if low == high:
+    if not high / 2 > low / 2:  # nor where the difference is none that there is
         by = abs(low) / 10 or 1.0
         low, high = low - by, high + by
         return ChartAxis(low, high, [(values[0], figures.tick(values[0]))])
@@ -234,7 +234,7 @@ _TWO = [one + two for one in _DIGITS for two in _DIGITS]
 _MOST_SPARK = 40
 
 
-def spark(found: DrawnCurve) -> tuple[str, list[Figure]]:
+def spark(found: ThinCurve) -> tuple[str, list[Figure]]:
     """A curve in few letters, from which a page draws it, and the ends of its axes.
 
     Of each point four digits of base 36: two for x, two for y, of 1295 each.

@@ -453,7 +453,7 @@ def test_a_path_that_is_no_file_of_the_run(guild: Guild) -> None:
         (["runs", "-n", "few"], "guild: --limit takes a whole number, not 'few'"),
         (["pull"], "guild: REMOTE is missing"),
         (["pull", "-y", "-Fo", "x"], "guild: REMOTE is missing"),
-        (["cat"], "guild: give either --path or --output"),
+        (["cat"], "guild: which file of the run?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

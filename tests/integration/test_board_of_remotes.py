@@ -255,6 +255,18 @@ def test_a_small_terminal_is_not_overflown(guild: Guild, remote: str, run: str) 
         assert terminal.end() == 0
 
 
+def test_without_the_extra_a_line_names_it(guild: Guild, remote: str, tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    site = "import sys\nsys.modules['textual'] = None\n"
+    (tmp_path / "without" / "sitecustomize.py").write_text(site)
+    env = {**guild.env, "PYTHONPATH": str(tmp_path / "without")}
+    with Terminal(guild.argv("fleet"), env, guild.folder, 100) as terminal:
+        wait_until(lambda: "guild-sync[report]" in terminal.shown, "how to get keys")
+        wait_until(lambda: "answers" in terminal.shown, "an answer")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+
+
 def test_status_w_is_the_same(guild: Guild, remote: str, run: str) -> None:
     with Terminal(guild.argv("status", "-w"), guild.env, guild.folder, 100) as terminal:
         wait_until(lambda: run[:8] in terminal.shown, "the run")

@@ -31,7 +31,7 @@ TRAIN = """
 lr = 0.1
 loss = "mse"
 for step in range(3):
-    print(f"loss: {lr + 1 / (step + 1)}")
+    print(f"loss: {lr + 1 / (step + 1)} (step {step})")
     print(f"val/acc: {0.5 + lr + step / 10:.2f} (step {10 * step})")
 """
 

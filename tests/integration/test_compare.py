@@ -373,6 +373,11 @@ def test_on_a_terminal_it_is_a_table_to_move_through(two: Guild) -> None:
         assert "Traceback" not in terminal.shown
 
 
+def test_on_a_terminal_no_run_is_a_line(guild: Guild) -> None:
+    code, shown = on_terminal(guild.argv("compare"), guild.env, guild.folder)
+    assert (code, shown) == (0, "There is no run to compare.\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(two: Guild, number: int) -> None:
     with Terminal(two.argv("compare"), two.env, two.folder) as terminal:
@@ -413,6 +418,13 @@ def test_guild_ai_tells_the_same_of_the_same_operation(guild: Guild, guild_ai: G
         assert own["status"] == row["status"] and own["operation"] == row["operation"]
         for name in ("loss", "acc"):  # theirs went through 32 bits
             assert float(own[name]) == pytest.approx(float(row[name]), rel=1e-6)
+    of_theirs = {row["run"]: row for row in rows(guild.ok("compare", "--csv", "-", *theirs))}
+    for row in expected:  # the very same runs, read here
+        for name in ("lr", "loss", "acc"):
+            read = float(of_theirs[row["run"]][name])
+            assert read == pytest.approx(float(row[name]), rel=1e-6)
+        for name in ("status", "operation", "started", "label"):
+            assert of_theirs[row["run"]][name] == row[name]
     best = guild_ai.ok("compare", "--csv", "-", "--min", "loss", "--top", "1", *theirs)
     (best_of_theirs,) = csv.DictReader(io.StringIO("\n".join(best)))
     (best_of_ours,) = rows(

@@ -492,3 +492,8 @@ def test_what_was_verified_is_a_mapping_with_runs_and_the_remotes_that_failed(
     assert {None, "not home"} == {*reasons.values()}
     here = record(guild("clean", "--plan", "--json").out, CLEAN)
     assert list(all_keep(here["files"], CLEANED_FILE)), "the log of the test's own syncs"
+
+
+def test_a_report_says_what_was_written(guild: Guild) -> None:
+    counts = dict.fromkeys(("runs", "written", "removed", "bytes"), "whole")
+    record(guild.ok("report", "--json").out, {"page": "text", **counts})

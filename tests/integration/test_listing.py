@@ -323,7 +323,7 @@ def test_cat_shows_a_file_or_the_output(guild: Guild, at: list[str]) -> None:
     assert guild.ok("cat", "-sp", "op.py", *at).out == OP
     assert "is not a source code file" in complaint(guild, "cat", "2", "-sp", "same.txt", *at)
     assert "does not exist" in complaint(guild, "cat", "-p", "nothing", *at)
-    assert complaint(guild, "cat", *at) == "guild: give either --path or --output"
+    assert complaint(guild, "cat", *at) == "guild: which file of the run?"
     assert complaint(guild, "cat", "-O", "-s", *at) == "guild: give either --path or --output"
 
 

@@ -61,8 +61,18 @@ def test_a_label_is_cut_before_a_column_is_left_out(monkeypatch: pytest.MonkeyPa
     run = with_(GRID[0], label="a long label " * 9)
     found = together.compared(placed(run), WantedColumns(), Order())
     lines = on_terminal(found, 96, monkeypatch)
-    assert lines[1].endswith("a long labe…")
+    assert lines[1].endswith("2026-11-23 01:03  a long label a…")
     assert len(lines) == 2
+
+
+def test_on_a_terminal_times_have_no_seconds_and_projects_without_a_package_no_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = compared_run(0, operation="train")
+    run["opref"] = {**run["opref"], "package": "gpkg.anonymous-0123abcd"}
+    found = together.compared(placed(run), WantedColumns(), Order())
+    assert "gpkg.anonymous-0123abcd/train  2026-11-23 01:03:48" in [*page.lines(found)][1]
+    assert "  train      2026-11-23 01:03" in on_terminal(found, 200, monkeypatch)[1]
 
 
 def test_a_number_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,17 @@ def test_a_column_is_known_by_the_heading_that_it_is_shown_with() -> None:
     assert numbers(shown(runs, Order("final"))) == [3, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [("loss", "scalar:loss"), ("scalar:loss", "scalar:loss"), ("=loss", "loss"), ("lr", "lr")],
+)
+def test_text_hides_no_number_of_its_name(text: str, heading: str) -> None:
+    kinds = {1: "mse", 2: "mae"}
+    runs = placed(*(compared_run(n, {"loss": kinds[n], "lr": n}, {"loss": n}) for n in kinds))
+    found = shown(runs, Order(text))
+    assert found.columns[found.sorted or 0].heading == heading
+
+
 def test_a_flag_that_is_the_same_in_all_can_be_sorted_by_and_is_not_shown() -> None:
     found = shown(placed(*GRID), Order("bs"))
     assert numbers(found) == [0, 1, 2, 3]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rundirs import make
 
+from guild_sync.agent import leavings
 from guild_sync.agent.protocol import Points
 from guild_sync.agent.scalars import derived, kept
 
@@ -86,3 +87,26 @@ def test_what_is_damaged_is_not_told(home: Path) -> None:
         assert kept.summaries(str(directory)) == {}
         assert kept.points(str(directory)) == {}
         assert list(derived.unnoted(str(home), [RUN])) == [RUN]
+
+
+def test_names_and_times_of_event_files_are_made_fit_to_be_shown(home: Path) -> None:
+    directory = with_events(home)
+    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    strange: Points = {"time": [-5], "step": [1], "value": [2.0]}
+    found = {"lo\x1b\x07ss": strange, "\n": strange, "x" * 101: strange}
+    derived.note_scalars(str(home), RUN, EVENTS, stamp, found)
+    assert list(kept.summaries(str(directory))) == ["loss"]
+    assert kept.points(str(directory))["loss"]["time"] == [0]
+
+
+def test_what_was_read_goes_with_what_is_remembered_of_listings(home: Path) -> None:
+    with_events(home)
+    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    kinds = {each["path"]: each["kind"] for each in leavings.leavings(str(home))}
+    assert not set(kinds) & set(derived.remembered(str(home)))
+    for path in derived.remembered(str(home)):
+        os.utime(path, (1, 1))
+    kinds = {each["path"]: each["kind"] for each in leavings.leavings(str(home), remove=True)}
+    assert set(kinds.values()) == {"listing"}
+    assert derived.remembered(str(home)) == []

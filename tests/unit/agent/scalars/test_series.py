@@ -19,7 +19,10 @@ def made(values: list[float]) -> ScalarSeries:
     return series
 
 
-@given(batches=st.lists(VALUES.filter(bool), max_size=5), most=st.sampled_from([2, 8, MOST_POINTS]))
+@given(
+    batches=st.lists(VALUES.filter(bool), max_size=5),
+    most=st.sampled_from([1, 2, 3, 7, 8, MOST_POINTS]),
+)
 def test_many_at_once_are_as_one_after_the_other(batches: list[list[float]], most: int) -> None:
     one, all_at_once = ScalarSeries(), ScalarSeries()
     one.keep_at_most(most)
