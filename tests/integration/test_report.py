@@ -94,6 +94,27 @@ def test_a_run_that_comes_is_the_one_before_the_next(guild: Guild, report: Path)
     assert b"9" * 32 in (report / "runs" / ("d" * 32 + ".html")).read_bytes()
 
 
+def test_a_page_has_the_attempts_of_a_run(guild: Guild) -> None:
+    run = trained(guild.home, "a" * 32, 1, {})
+    attempt = run / ".guild" / "attempts" / "1"
+    attempt.mkdir(parents=True)
+    ended = {"started": 1, "stopped": 2, "exit_status": 7, "ended_by": "time limit"}
+    (attempt / "attempt.json").write_text(json.dumps(ended))
+    (attempt / "output").write_text("failed\n")
+    guild.ok("report")
+    page = (guild.folder / "guild-report/runs" / f"{run.name}.html").read_text()
+    assert '<h2 id="attempts">' in page and "time limit" in page
+
+
+def test_what_was_printed_is_read_for_scalars_where_no_runner_has(guild: Guild) -> None:
+    run = trained(guild.home, "a" * 32, 1, {}, output="loss: 0.125\nloss: 0.0625\n")
+    for name in ("SCALARS", "SCALARS.series"):
+        (run / ".guild" / name).unlink()
+    guild.ok("report")
+    page = (guild.folder / "guild-report/runs" / f"{run.name}.html").read_text()
+    assert "0.0625" in page and 'class="curve"' in page
+
+
 def test_filters_say_which_runs_are_shown(guild: Guild, report: Path) -> None:
     guild.ok("report", "-Se")
     assert {path.name for path in (report / "runs").iterdir()} == {"c" * 32 + ".html"}
