@@ -32,7 +32,6 @@ _UNKNOWN_OPTION = (
     r"(?m)^(?:open)?rsync: (?:on remote machine: )?(?:-.*: unknown option|"
     r"(?:unrecognized|unknown|invalid|illegal) option\b)|^usage: (?:open)?rsync "
 )
-_OF_SERVER = r"rsync: on remote machine: |\[server=|connection unexpectedly closed"
 
 # A file or folder that the sender may not read; versions before 3.2 do not say who speaks.
 _MAY_NOT_READ = (
@@ -151,9 +150,8 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
             f"there is no {remote.rsync_path or 'rsync'} on {where}", missing(remote)
         )
     if re.search(_UNKNOWN_OPTION, said):
-        # A refusal here is made before there is a connection, which one there closes.
-        is_there = done.code != SYNTAX or bool(re.search(_OF_SERVER, said))
-        return _too_old(where if is_there else "", bool(remote.rsync_path))
+        # One there closes the connection, which is a higher status than that of its refusal.
+        return _too_old("" if done.code == SYNTAX else where, bool(remote.rsync_path))
     if "No space left on device" in said or "Disk quota exceeded" in said:
         side = f"on {where}" if sending else "here"
         return GuildError(
