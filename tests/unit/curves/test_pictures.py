@@ -16,7 +16,17 @@ from guild_sync.curves.curve import LOGARITHMS, TIMES, Axis, Plot, PlotCurve
 from guild_sync.errors import GuildError
 
 PNG = b"\x89PNG\r\n\x1a\n"
-HOSTILE = ("$\\frac{", "_hidden", "<script>&-->", "a\x1b[31m\n\x00", "\ud800", "日本", "^{$}", "")
+HOSTILE = (
+    "$\\frac{",
+    "$\\frac{$",
+    "_hidden",
+    "<script>&-->",
+    "a\x1b[31m\n\x00",
+    "\ud800",
+    "日本",
+    "^{$}",
+    "",
+)
 
 
 def plot_of(labels: tuple[str, ...], connected: bool = True) -> Plot:

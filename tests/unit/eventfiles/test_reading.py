@@ -16,6 +16,7 @@ pytest.importorskip("tensorboard")
 
 import numpy
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.util import tensor_util
 
@@ -119,13 +120,24 @@ def test_a_record_that_says_it_is_huge_takes_no_memory(tmp_path: Path, length: i
     assert scalars_of(str(path))["loss"]["value"] == [1]
 
 
-def test_a_tensor_that_says_it_is_huge_takes_no_memory(tmp_path: Path) -> None:
+def test_a_tensor_that_says_it_is_huge_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    original = tensor_util.make_ndarray
+
+    def noted(tensor: TensorProto) -> object:
+        made.append(tensor.dtype)
+        return original(tensor)
+
+    monkeypatch.setattr(tensor_util, "make_ndarray", noted)
     lie = tensor("acc", numpy.float32(1), 0, "scalars")
     for _ in range(4):
         lie.summary.value[0].tensor.tensor_shape.dim.add(size=1 << 30)
     unknown = tensor("acc", numpy.float32(2), 1, "scalars")
     unknown.summary.value[0].tensor.dtype = 99
     assert not scalars_of(str(written(tmp_path / NAME, [lie, unknown]))).get("acc")
+    assert made == [99], "the lie was made into an array"
 
 
 def test_times_and_names_that_are_none_are_passed_over(tmp_path: Path) -> None:
