@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -152,6 +153,7 @@ def _work(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who has started us is told, and ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.freeze()  # what there is by now stays: nobody need look through it again and again
     try:
         for shard in shards:
             to.send(work(shard))
