@@ -244,7 +244,10 @@ def test_columns_fit_the_terminal(guild: Guild) -> None:
 
 def test_who_watches_on_a_terminal_sees_the_last_values(grid: Place) -> None:
     lines = _on_terminal(grid.guild, 200, "watch", *grid.args)
-    assert lines[-1].endswith("a status of 'completed' (loss 0.633333, val/acc 1)")
+    ends = [line for line in lines if " stopped with a status of " in line]
+    assert [line.partition(" with ")[2] for line in ends] == [
+        "a status of 'completed' (loss 0.633333, val/acc 1)"
+    ]
     assert grid.ok("watch").lines[-1].endswith("a status of 'completed'"), "in a pipe"
 
 
