@@ -8,6 +8,7 @@ import gc
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -63,6 +64,8 @@ def _tell_unasked(status: int) -> int:
 def _ended(argv: Sequence[str] | None) -> int:
     """The exit status of a command line, of which all is told but what `unasked` has."""
     _seldom_look_for_garbage()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of patterns and modules that are not ours
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _hear_again
     words = list(sys.argv[1:] if argv is None else argv)

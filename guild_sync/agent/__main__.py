@@ -25,6 +25,10 @@ def main(argv: "List[str]") -> int:
         return 0
     os.umask(os.umask(0o077) | 0o002)  # no file of ours is everybody's to change
     seldom_look_for_garbage()
+    import warnings
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of patterns that are not ours: nobody waits for them
     here = os.path.dirname(os.path.abspath(__file__))
     import importlib
 

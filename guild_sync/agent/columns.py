@@ -96,9 +96,9 @@ def in_order(keyed: Sequence[Tuple[T, Value]], is_falling: bool) -> List[T]:
 
     Numbers come before texts, and what has neither of both comes last.
     """
-    numbers = [(item, float(key)) for item, key in keyed if isinstance(key, (int, float))]
+    numbers = [(item, key) for item, key in keyed if isinstance(key, (int, float)) and key == key]
     texts = [(item, key) for item, key in keyed if isinstance(key, str)]
-    others = [item for item, key in keyed if not isinstance(key, (int, float, str))]
+    others = [item for item, key in keyed if key != key or not isinstance(key, (int, float, str))]
     numbers.sort(key=lambda pair: pair[1], reverse=is_falling)
     texts.sort(key=lambda pair: pair[1], reverse=is_falling)
     return [*(item for item, _ in numbers), *(item for item, _ in texts), *others]

@@ -753,7 +753,8 @@ LOST = "guild: some output is lost here: the disk was full"
 RESERVED = {
     "cmd", "comments", "deps", "env", "exit_status", "flags", "host", "id", "initialized", "label",
     "marked", "op", "opref", "pip_freeze", "platform", "random_seed", "sourcecode_digest",
-    "ended_by", "resources", "staged", "started", "stopped", "tags", "user", "vcs_commit",
+    "ended_by", "environment", "resources", "staged", "started", "started_by", "stopped", "tags",
+    "user", "vcs_commit",
 }  # fmt: skip
 # What of its host a run has had for itself: an attribute of ours.
 RESOURCES = "resources"

@@ -178,6 +178,13 @@ class Arguments:
         """A word that must be there."""
         return self.text(name) or ""
 
+    def column(self, name: str) -> str | None:
+        """The value of an option that takes a column. Raises UsageError where it is empty."""
+        text = self.text(name)
+        if text is not None and not text.strip():
+            raise UsageError(f"{name} takes a column, such as loss or 'min loss'")
+        return text
+
     def texts(self, name: str) -> list[str]:
         """The values of an option or a word that may come several times."""
         value = self._values.get(name)

@@ -241,9 +241,9 @@ class _Runs:
 
 def _order(args: Arguments) -> Order:
     top = arguments.whole_number(args, "--top")
-    if lowest := args.text("--min"):
+    if lowest := args.column("--min"):
         return Order(lowest, is_ranking=True, top=top)
-    if highest := args.text("--max"):
+    if highest := args.column("--max"):
         return Order(highest, descending=True, is_ranking=True, top=top)
     text = args.text("--sort") or ""
     return Order(text.removeprefix("-"), descending=text.startswith("-"), top=top)

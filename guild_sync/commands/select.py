@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _limit(args: Arguments) -> int | None:
-    is_ranked = args.text("--min") or args.text("--max") or args.is_set("--best")
+    is_ranked = args.column("--min") or args.column("--max") or args.is_set("--best")
     return None if args.is_set("--all") or (args.texts("RUN") and not is_ranked) else 1
 
 
@@ -79,9 +79,9 @@ def _of_one(args: Arguments) -> Sequence[Picked]:
         specs=args.texts("RUN"),
         filters=arguments.filters_for(args, target, changes=False),
         limit=_limit(args),
-        attr=args.text("--attr"),
-        lowest=args.text("--min"),
-        highest=args.text("--max"),
+        attr=args.column("--attr"),
+        lowest=args.column("--min"),
+        highest=args.column("--max"),
         whole=args.is_set("--all"),
         best=args.is_set("--best"),
     )
@@ -94,7 +94,7 @@ def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picke
     """The runs that are meant, of all remotes that could be asked, and the exit status."""
     from guild_sync.fleet import listing
 
-    best, column = args.is_set("--best"), args.text("--min") or args.text("--max") or ""
+    best, column = args.is_set("--best"), args.column("--min") or args.column("--max") or ""
     is_ranked = bool(best or column)
 
     def question(there: Host, words: Sequence[str], filters: Filters) -> _Answer:
@@ -102,7 +102,7 @@ def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picke
         whole = args.is_set("--all")
         listed = there.listed(words, limit, filters, whole=whole, sort=column, best=best)
         ids = [run["id"] for run in listed["runs"]]
-        told = there.choose(ids, attr=args.text("--attr")) if ids else []
+        told = there.choose(ids, attr=args.column("--attr")) if ids else []
         picked = {one["id"]: one for one in told}
         if missing := [run_id for run_id in ids if run_id not in picked]:
             raise RunNotFound(f"run {terminal.clean(missing[0])} on {there.name} is there no more")
@@ -110,7 +110,7 @@ def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picke
 
     replies = several.ask(args, remotes, args.texts("RUN"), question)
     of_each = {name: answer.listed["runs"] for name, answer in replies.answers.items()}
-    is_falling = bool(args.text("--max"))
+    is_falling = bool(args.column("--max"))
     if best and any(of_each.values()):
         column, is_falling = order_of(_objective(replies))
     if is_ranked:
@@ -157,7 +157,7 @@ def _without_numbers(replies: Replies[_Answer], column: str) -> GuildError:
 def _shown(run: Picked, args: Arguments) -> list[str]:
     if args.is_set("--path"):
         return [str(run["run_dir"])]
-    if args.text("--attr") is None:
+    if args.column("--attr") is None:
         return [run["id"][:8] if args.is_set("--short-id") else run["id"]]
     value = run["value"]
     if value is None:

@@ -341,3 +341,10 @@ def test_the_best_runs_of_each_operation_stay_on_the_remote(
     left = {run[0] for run in os.listdir(there / "runs")}
     assert left >= {"a", "f", "1"}
     assert "e" not in left
+
+
+@pytest.mark.parametrize("option", ["--min", "--max", "--attr"])
+def test_a_column_without_a_name_chooses_no_run(grid: Place, option: str) -> None:
+    for command in ("select", "compare")[: 1 if option == "--attr" else 2]:
+        lines = complaint(grid.guild(command, option, ""))
+        assert lines == [f"guild: {option} takes a column, such as loss or 'min loss'"]

@@ -187,3 +187,9 @@ def test_a_full_disk_loses_what_it_loses_of_the_output_and_no_run(guild: Guild) 
         output = (run / ".guild" / "output").read_text()
         assert guild.status(run.name) == "completed"
         assert kept.summaries(str(run))["loss"]["count"] == output.count("loss: ")
+
+
+def test_python_says_nothing_of_its_own_about_a_pattern(guild: Guild) -> None:
+    project(guild.folder, r"op: {main: m, output-scalars: {x: '[[a](\value)'}}", m="print('[5')\n")
+    guild.ok("run", "op", "-y")
+    assert scalars(only_run(guild)) == {"x": (1, 0, 5.0)}

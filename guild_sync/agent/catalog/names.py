@@ -24,6 +24,7 @@ _ATTRIBUTES = frozenset(
 )
 _LOOKED_AT = 1000  # runs whose names are told, at most
 _TOLD = 20  # names of a kind, at most
+_LONGEST = 100  # characters of a name
 
 
 def unknown_names(home: str, expression: Value, deleted: bool = False) -> Dict[str, List[str]]:
@@ -81,7 +82,13 @@ def offered(home: str, ids: Sequence[str], deleted: bool = False) -> There:
 
 def _listed(names: Set[str]) -> str:
     more = ", and %d more" % (len(names) - _TOLD) if len(names) > _TOLD else ""
-    return ", ".join(sorted(names)[:_TOLD]) + more
+    return ", ".join(map(_in_line, sorted(names)[:_TOLD])) + more
+
+
+def _in_line(name: str) -> str:
+    """A name as it stands in a line: a flag of another's run may have any."""
+    text = " ".join(name.split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _is_attribute(text: str) -> bool:

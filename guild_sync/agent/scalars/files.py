@@ -9,7 +9,8 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence
 from .. import forms, json_text
 from ..protocol import Points, ScalarForm, Value
 from ..store import inside
-from .series import ScalarSeries
+from .reading import clean_name
+from .series import MOST_NAMES, ScalarSeries
 
 # What the files of a run's scalars have at most: where their points take more, fewer are kept.
 MOST_BYTES = 3 << 20
@@ -26,11 +27,16 @@ class SeriesLine(NamedTuple):
 
 
 def summaries_of(found: Value) -> Dict[str, ScalarForm]:
-    """The summaries in a mapping of names to them; what is none is passed over."""
+    """The summaries in a mapping of names to them; what is none is passed over.
+
+    So are names that none of ours has, and those of more scalars than a run can have.
+    """
     read: Dict[str, ScalarForm] = {}
     for name, value in found.items() if isinstance(found, dict) else ():
+        if len(read) == MOST_NAMES:
+            break
         try:
-            form = forms.read(ScalarForm, value) if name else None
+            form = forms.read(ScalarForm, value) if is_name(name) else None
             if form and all(map(_is_step, (form["step"], form["min_step"], form["max_step"]))):
                 read[name] = form
         except forms.Misread:
@@ -87,9 +93,14 @@ def series_lines(folder: str, path: str, names: Sequence[str] = ()) -> List[Seri
             read = _read_line(value) if isinstance(value, dict) else None
         except ValueError:
             continue
-        if read and (not names or read.name in names):
+        if read and is_name(read.name) and (not names or read.name in names):
             found.append(read)
     return found
+
+
+def is_name(name: str) -> bool:
+    """Whether a scalar can have that name: a file of another's making may have any."""
+    return bool(name) and clean_name(name) == name
 
 
 def _read_line(value: Dict[str, Value]) -> SeriesLine:

@@ -10,7 +10,7 @@ from .. import forms, json_text
 from ..protocol import Figure, Outline
 from ..store import inside, rundir
 from . import derived, kept
-from .files import MOST_READ
+from .files import MOST_READ, is_name
 
 _MOST_PIECES = 1000
 # Nobody asks for times: a third of what there is to read. In a name its quotes are others.
@@ -45,6 +45,8 @@ def _own(directory: str, pieces: int) -> Dict[str, Outline]:
             value = json_text.read(_TIMES.sub(b"", line, count=1)) if line else None
             if isinstance(value, dict):
                 name = forms.read(str, value.get("name"))
+                if not is_name(name):
+                    continue
                 steps = forms.read(List[int], value.get("steps"))
                 values = forms.read(List[Figure], value.get("values"))
                 found[name] = _outline([*itertools.accumulate(steps)], values, pieces)

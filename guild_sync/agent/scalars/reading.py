@@ -18,12 +18,14 @@ _LINE = re.compile(
 # A line that may be one of these has this; it is looked for first, as it takes a tenth of the time.
 _MAYBE = re.compile(r":[ \t]+[-+.0-9niNI]")
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-_CUT = re.compile("[^\n]*\n" + LOST)
+_END = re.compile(rb"[\r\n]")
+_CUT = re.compile("^[^\n]*\n" + LOST, re.M)  # at each line once, however long it is
 _STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_OF_A_LINE = 1 << 16  # bytes; one that is longer has no scalars
 MOST_OF_A_NAME = 100  # characters; what has a longer one is none
 _MOST_OF_A_STEP = 1 << 53
 _MOST_NAMES = 10_000  # of which it is remembered what becomes of them
+_MOST_REMEMBERED = 1000  # characters of each of these
 # Numbers that were printed one after the other: their name, themselves, and their step; none where
 # none was printed up to then. A plain tuple, as there may be a million.
 Seen = Tuple[str, List[float], Optional[int]]
@@ -48,11 +50,11 @@ class LineReader:
             self._keep(self._rest + rest)
             return ""
         if self._is_too_long:
-            first = re.search(rb"[\r\n]", whole)
+            first = _END.search(whole)
             whole = whole[first.end() :] if first else b""
             self._is_too_long = False
         else:
-            whole = self._rest + whole
+            whole = self._without_too_long(whole)
         self._rest = b""
         self._keep(rest)
         text = _text(whole)
@@ -60,6 +62,17 @@ class LineReader:
             self.is_cut = True
             text = _CUT.sub("", text)
         return text
+
+    def _without_too_long(self, whole: bytes) -> bytes:
+        """What was kept and these lines, without those that are too long."""
+        if len(self._rest) + len(whole) <= MOST_OF_A_LINE:
+            return self._rest + whole
+        if len(whole) <= MOST_OF_A_LINE:  # then it can only be the first one
+            first = _END.search(whole)
+            is_too_long = first is not None and len(self._rest) + first.start() > MOST_OF_A_LINE
+            return whole[first.end() :] if first and is_too_long else self._rest + whole
+        lines = (self._rest + whole).splitlines(keepends=True)
+        return b"".join(line for line in lines if len(line.rstrip(b"\r\n")) <= MOST_OF_A_LINE)
 
     def skip(self) -> None:
         """Take that something is left out: what comes then begins in the middle of a line."""
@@ -161,6 +174,8 @@ class ScalarReader:
     def _named(self, text: str) -> str:
         name = self._names.get(text)
         if name is None:
+            if len(text) > _MOST_REMEMBERED:
+                return clean_name(text)
             if len(self._names) == _MOST_NAMES:
                 self._names.clear()
             name = self._names[text] = clean_name(text)

@@ -13,6 +13,7 @@ from ..protocol import Value
 _STEPS = ("global_step", "step", "epoch")
 _TIMES = {"time", "ts", "timestamp", "@timestamp"}  # when it was logged, which is no scalar
 _MOST_DEPTH = 16
+_MOST_OF_NAMES = 1000  # characters of those above, with dots: of longer ones there is no scalar
 _PAIR = re.compile(r"(?:^|[ \t])([^\s=\"]+)=(?:\"(?:[^\"\\]|\\.)*\"|([^\s\"]*))(?=[ \t]|$)")
 
 
@@ -37,7 +38,7 @@ def _read(line: str) -> Value:
 def _numbers(value: Value, above: str, depth: int) -> Iterator[Tuple[str, float]]:
     for name, item in value.items() if isinstance(value, dict) else ():
         if isinstance(item, dict):
-            if depth < _MOST_DEPTH:
+            if depth < _MOST_DEPTH and len(above) + len(name) < _MOST_OF_NAMES:
                 yield from _numbers(item, above + name + ".", depth + 1)
         elif isinstance(item, (int, float)) and not isinstance(item, bool):
             if above or name not in _TIMES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +112,14 @@ def test_any_text_is_a_column(text: str) -> None:
     columns.name(found.text)
     for part in columns.split(text):
         columns.column(part)
+
+
+def test_numbers_of_any_size_have_their_order_and_nan_is_last() -> None:
+    keyed: list[tuple[str, Value]] = [
+        ("a", 10**400),
+        ("n", math.nan),
+        ("b", 1e300),
+        ("c", -(10**400)),
+    ]
+    assert columns.in_order(keyed, False) == ["c", "b", "a", "n"]
+    assert columns.in_order(keyed, True) == ["a", "b", "c", "n"]

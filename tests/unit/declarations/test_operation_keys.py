@@ -123,12 +123,16 @@ def test_what_cannot_be_is_a_fault_of_one_line(tmp_path: Path, keys: str, said: 
 
 
 def test_attributes_of_guilds_own_and_wrong_patterns_are_warned_of(tmp_path: Path) -> None:
-    text = "op: {main: m, run-attrs: {id: x, mine: 1}, output-scalars: '(', output-attrs: no}"
+    own = "{id: x, started_by: x, environment: x, mine: 1}"
+    text = f"op: {{main: m, run-attrs: {own}, output-scalars: '(', output-attrs: no}}"
     found = load(tmp_path, text)
     assert found.operations[0].run_attrs == {"mine": 1}
     said = sorted(found.warnings)
     assert said[0].startswith("op: output-scalars: '(' is no regular expression: ")
-    assert said[1:] == ["op: run-attrs: id is passed over: it is guild's own"]
+    assert said[1:] == [
+        f"op: run-attrs: {name} is passed over: it is guild's own"
+        for name in ("environment", "id", "started_by")
+    ]
 
 
 def test_a_model_says_the_python_of_its_operations(tmp_path: Path) -> None:

@@ -65,3 +65,9 @@ def test_the_names_that_there_are_are_told(tmp_path: Path) -> None:
     assert found.startswith("scalars loss00, loss01, ")
     assert found.endswith("loss19, and 2 more; flags rate, size")
     assert offered(str(tmp_path), []).told() == ""
+
+
+def test_a_name_of_another_makes_no_line_of_its_own_and_is_cut(tmp_path: Path) -> None:
+    make(tmp_path, A, started=1, flags={"a\nguild: all is well": 1, "n" * 9999: 2})
+    found = offered(str(tmp_path), [A]).told()
+    assert found == "flags a guild: all is well, " + "n" * 97 + "..."

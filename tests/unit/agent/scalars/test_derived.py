@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
-from rundirs import make
+from rundirs import give_scalars, make
 
 from guild_sync.agent import leavings
 from guild_sync.agent.protocol import Points
-from guild_sync.agent.scalars import derived, kept
+from guild_sync.agent.scalars import derived, kept, outlines
 
 RUN, OTHER = "a" * 32, "b" * 32
 EVENTS = "train/events.out.tfevents.1"
@@ -110,3 +111,22 @@ def test_what_was_read_goes_with_what_is_remembered_of_listings(home: Path) -> N
     kinds = {each["path"]: each["kind"] for each in leavings.leavings(str(home), remove=True)}
     assert set(kinds.values()) == {"listing"}
     assert derived.remembered(str(home)) == []
+
+
+def test_names_of_anothers_making_are_none_that_guild_does_not_give(home: Path) -> None:
+    directory = make(home, RUN, {}, exit_status=0)
+    give_scalars(directory, {"loss": (0.5,)})
+    guild = directory / ".guild"
+    summaries = json.loads((guild / "SCALARS").read_text())
+    (line,) = (guild / "SCALARS.series").read_text().splitlines()
+    strange = ["a\0b", "\x1b[31mred", "two\nlines", "n" * 101]
+    summaries.update(dict.fromkeys(strange, summaries["loss"]))
+    lines = [json.dumps({**json.loads(line), "name": name}) for name in strange]
+    (guild / "SCALARS").write_text(json.dumps(summaries))
+    (guild / "SCALARS.series").write_text("\n".join([*lines, line, ""]))
+    assert list(kept.summaries(str(directory))) == ["loss"]
+    assert list(kept.points(str(directory))) == ["loss"]
+    assert list(outlines.outlines(str(home), RUN, 10)) == ["loss"]
+    summaries = {f"loss{at}": summaries["loss"] for at in range(1100)}
+    (guild / "SCALARS").write_text(json.dumps(summaries))
+    assert len(kept.summaries(str(directory))) == 1000

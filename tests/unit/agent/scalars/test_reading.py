@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync.agent.protocol import Value
+from guild_sync.agent.protocol import LOST, Value
 from guild_sync.agent.scalars import patience, patterns
 from guild_sync.agent.scalars.reading import MOST_OF_A_LINE, ScalarReader
 
@@ -148,3 +150,36 @@ def test_a_pattern_that_takes_too_long_is_given_up_and_the_others_go_on(
     assert reader.given_up() == ["(a+)+b"]
     assert reader.given_up() == []
     assert reader.feed(b"aab\nacc 2\n") == [("acc", [2.0], None)]
+
+
+@pytest.mark.parametrize("size", [1 << 12, 1 << 16, 1 << 18])
+def test_a_line_that_is_too_long_has_no_scalars_however_it_is_cut(size: int) -> None:
+    longest = "loss: 5 (" + "x" * (MOST_OF_A_LINE - len("loss: 5 ()")) + ")"
+    text = f"a: 1\n{longest}\r\n{longest} \nb: 2\n".encode()
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert read(*pieces) == [("a", 1.0, None), ("loss", 5.0, None), ("b", 2.0, None)]
+
+
+def test_long_lines_beside_lost_output_cost_no_more_than_others() -> None:
+    lines = (b"x" * 60_000 + b"\n") * 16
+    begun = time.process_time()
+    assert read(lines + b"loss: 0.2\n" + LOST.encode() + b"\nacc: 5\n") == [("acc", 5.0, None)]
+    assert time.process_time() - begun < 1
+
+
+def test_names_that_are_too_long_are_not_remembered() -> None:
+    reader = ScalarReader(patterns.scalars_asked(None))
+    for at in range(200):
+        assert reader.feed(b"%d" % at + b"x" * 60_000 + b": 1\n") == []
+    assert sum(map(len, reader._names)) < 100_000
+
+
+def test_long_names_of_nested_json_take_no_memory() -> None:
+    inner = ",".join(f'"{at}":1' for at in range(5000))
+    line = f'{{"{"n" * 20_000}": {{{inner}}}, "loss": 2}}\n'
+    tracemalloc.start()
+    try:
+        assert read(line.encode(), asked="json") == [("loss", 2.0, None)]
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
