@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
     shown = runs.first()
     if args.is_set("--json"):
         print(json.dumps(record.of(shown)))
-    elif path := args.text("--csv"):
+    elif (path := args.text("--csv")) is not None:
         _write(path, sheet.text(shown))
     elif shown.rows and _is_to_be_viewed(args):
         from guild_sync.comparison import viewer
@@ -141,12 +141,8 @@ def _write(path: str, text: str) -> None:
     if path == "-":
         print(text, end="")
         return
-    place = Path(path)
-    if place.exists() and not place.is_file() and not place.is_dir():
-        place.write_text(text, encoding="utf-8")  # a pipe, a device
-        return
-    whole_files.write(place, text.encode())
-    console.say(f"Wrote {terminal.clean(path)}")
+    if whole_files.write(Path(path), text.encode()):
+        console.say(f"Wrote {terminal.clean(path)}")
 
 
 class _Runs:

@@ -21,7 +21,7 @@ Options:
   -a, --all          Draw all runs that have it.
   --log              Draw the logarithm: numbers that are not above 0 are gaps.
   --smooth N         Draw the mean of the last N numbers.
-  --png FILE         Write a picture to FILE, and draw nothing in the terminal.
+  --png FILE         Write a picture to FILE, and draw nothing in the terminal; '-' is stdout.
   --svg FILE         Write a picture that can be enlarged.
   -w, --watch        Draw it anew, again and again, until none of the runs is running.
   --interval SEC     With --watch, draw it every SEC seconds (5).
@@ -193,12 +193,13 @@ def _show(
     is_first: bool,
 ) -> None:
     pictures_of = [(args.text(f"--{form}"), form) for form in ("png", "svg")]
-    if wanted := [(path, form) for path, form in pictures_of if path]:
+    if wanted := [(path, form) for path, form in pictures_of if path is not None]:
         from guild_sync.curves import pictures
 
         for path, form in wanted:
-            pictures.write(plot, Path(path), form)
-            if is_first:
+            if path == "-":
+                console.to_stdout(pictures.picture(plot, form))
+            elif pictures.write(plot, Path(path), form) and is_first:
                 say(f"Wrote {clean(path)}")
         return
     width = terminal.terminal_width()

@@ -34,7 +34,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from guild_sync.cli import arguments
 from guild_sync.config.home import guild_home
@@ -51,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     began = time.monotonic()
     written = writing.write(
         here,
-        Path(args.text("DIR") or writing.FOLDER),
+        writing.top_of(args.text("DIR")),
         writing.remotes(),
         arguments.filters_for(args, here, changes=False),
         console.complain,

@@ -27,8 +27,9 @@ def lines(comparison: SideBySide) -> Iterator[str]:
     is_short = edge is not None
     texts = [_texts(comparison, at, is_short) for at in range(len(comparison.columns))]
     widths = _fitting(comparison, texts, edge)
+    numeric = {at: is_numeric(comparison, at) for at in widths}  # a look at all rows, once
     columns = [
-        [_like(text, _cut(text, width, is_numeric(comparison, at))) for text in texts[at]]
+        [_like(text, _cut(text, width, numeric[at])) for text in texts[at]]
         for at, width in widths.items()
     ]
     yield from tables.table([*zip(*columns, strict=True)])

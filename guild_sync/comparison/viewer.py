@@ -28,6 +28,7 @@ _WIDEST = 60  # columns of the terminal that a cell has at most
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 Look = Callable[[], SideBySide]
 Ending = Callable[[ComparedRow, int], str]  # the end of a run's output, at most so many bytes
+Side = Literal["left", "right"]
 Key = tuple[str, str]  # where a run is, and its id
 
 
@@ -81,6 +82,7 @@ class CompareApp(App[BaseException]):
         self._sort: str | None = None  # a column's heading; None: as the comparison is
         self._descending = False
         self._rows: list[ComparedRow] = []
+        self._sides: list[Side] = []
         self._is_looking = False
         self._over = threading.Event()
         self._trouble = ""
@@ -119,6 +121,7 @@ class CompareApp(App[BaseException]):
         self._rows = self._meant()
         table.clear(columns=True)
         shown = self._comparison.columns
+        self._sides = [self._side(at) for at in range(len(shown))]  # a look at all rows, once
         for at in range(len(shown)):
             table.add_column(self._heading(at), key=shown[at].heading)
         for row in self._rows:
@@ -165,7 +168,7 @@ class CompareApp(App[BaseException]):
         if self._sort is None and self._comparison.sorted == at:
             is_sorted, descending = True, self._comparison.descending
         sign = ("▼" if descending else "▲") if is_sorted else ""
-        return Text(cut(clean(heading), _WIDEST) + sign, justify=self._side(at), no_wrap=True)
+        return Text(cut(clean(heading), _WIDEST) + sign, justify=self._sides[at], no_wrap=True)
 
     def _cells(self, row: ComparedRow) -> Iterator[Text]:
         for at, text in enumerate(self._texts(row)):
@@ -174,9 +177,9 @@ class CompareApp(App[BaseException]):
                 style = STYLES.get(row.tone, "")
             if at == 0:
                 text = ("+" if _key(row) in self._marked else " ") + text
-            yield Text(cut(text, _WIDEST), style, justify=self._side(at), no_wrap=True)
+            yield Text(cut(text, _WIDEST), style, justify=self._sides[at], no_wrap=True)
 
-    def _side(self, at: int) -> Literal["left", "right"]:
+    def _side(self, at: int) -> Side:
         return "right" if page.is_numeric(self._comparison, at) else "left"
 
     def _said(self) -> str:

@@ -28,17 +28,17 @@ _LONGEST = 60  # columns of a name in it
 _DASHES = ("-", "--", ":", "-.")  # each for all colours before the next
 
 
-def write(plot: Plot, path: Path, form: str) -> None:
+def write(plot: Plot, path: Path, form: str) -> bool:
     """Write a plot as a picture, `png` or `svg`: whole, or not at all.
 
-    Raises GuildError where it cannot be written, or matplotlib is not there.
+    XX
     """
-    extra.need("pictures", "report", "matplotlib")
-    whole_files.write(path, picture(plot, form))
+    return whole_files.write(path, picture(plot, form))
 
 
 def picture(plot: Plot, form: str) -> bytes:
-    """The picture as a file has it."""
+    """The picture as a file has it. Raises GuildError where matplotlib is not there."""
+    extra.need("pictures", "report", "matplotlib")
     _keep_fonts_away()
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,6 +16,9 @@ _STEPS_OF_TIME = (
     *(3600 * hours for hours in (1, 2, 3, 6, 12)),
     *(86400 * days for days in (1, 2, 5, 10, 30, 100, 365, 1000, 3650)),
 )  # seconds
+_LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
+_MOST = sys.float_info.max
+_LEAST_POWER, _MOST_POWER = -323, 308  # of 10, of those that there are
 _MARGIN = 0.02  # beyond the first and the last number, of what is between them
 
 
@@ -51,9 +55,12 @@ class AxisScale(NamedTuple):
         return [Tick(self.place(at), text) for at, text in _round(self.low, self.high, most)]
 
     def _powers(self, most: int) -> list[Tick]:
-        first, last = math.ceil(self.low), math.floor(self.high)
+        first, last = (
+            max(math.ceil(self.low), _LEAST_POWER),
+            min(math.floor(self.high), _MOST_POWER),
+        )
         if last - first < 1:  # hardly one power of 10: numbers between them
-            between = _round(10**self.low, 10**self.high, most)
+            between = _round(10**self.low, 10 ** min(self.high, math.log10(_MOST)), most)
             return [Tick(self.place(at), text) for at, text in between if at > 0]
         every = math.ceil((last - first + 1) / max(1, most))
         return [Tick(self.place(10.0**e), f"{10.0**e:g}") for e in range(first, last + 1, every)]
@@ -65,11 +72,11 @@ def scale_of(axis: Axis, numbers: Iterable[float]) -> AxisScale:
     if axis.kind == NAMES:
         return AxisScale(axis, -0.5, max(1, len(axis.names)) - 0.5)
     low, high = min(measured, default=0.0), max(measured, default=1.0)
-    if low == high:
-        about = abs(low) * 0.1 or 0.5
-        return AxisScale(axis, low - about, high + about)
+    if not high / 2 - low / 2 > _LEAST_SPAN:
+        about = abs(low) * 0.1 if abs(low) > _LEAST_SPAN * 100 else 0.5
+        return AxisScale(axis, max(low - about, -_MOST), min(high + about, _MOST))
     margin = (high / 2 - low / 2) * 2 * _MARGIN if math.isfinite(high - low) else 0.0
-    return AxisScale(axis, low - margin, high + margin)
+    return AxisScale(axis, max(low - margin, -_MOST), min(high + margin, _MOST))
 
 
 def _measured(axis: Axis, number: float) -> float:

@@ -10,11 +10,17 @@ from guild_sync.errors import GuildError
 from guild_sync.output.terminal import clean
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put a file in its place at one go. Raises GuildError where that cannot be, and why."""
+def write(path: Path, data: bytes) -> bool:
+    """Put a file in its place at one go. Raises GuildError where that cannot be, and why.
+
+    A pipe or a device stays what it is, and gets the bytes; the answer is False then.
+    """
     try:
         if path.is_dir():
             raise IsADirectoryError(21, os.strerror(21))
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return False
         mode = 0o666 & ~_umask() if not path.exists() else path.stat().st_mode & 0o777
         place = Path(os.path.realpath(path))  # it may be a link to where the file is
         fd, temporary = tempfile.mkstemp(prefix=f".{place.name[:100]}.", dir=place.parent)
@@ -26,6 +32,9 @@ def write(path: Path, data: bytes) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
+        return True
+    except BrokenPipeError:
+        raise  # nobody reads it any more
     except OSError as e:
         why = e.strerror or str(e)
         raise GuildError(f"cannot write {clean(path)!r}: {why}", "Name another file.") from None

@@ -15,6 +15,7 @@ from guild_sync.agent import forms
 from guild_sync.agent.forms import Misread
 from guild_sync.agent.protocol import RunId
 from guild_sync.errors import Busy, GuildError, refused
+from guild_sync.project.selecting import NO_COPY
 from guild_sync.reports.rows import Row
 
 MARK = ".guild-report.json"  # by which a folder is known to be a report's
@@ -96,7 +97,9 @@ class ReportFolder:
     def _replace(self, path: str, text: str) -> None:
         place = self.top / path
         new = place.with_name(f".{place.name}.new")  # the lock is ours: nobody else writes it
-        new.write_text(text, encoding="utf-8", errors="replace", newline="")
+        # What is there has come since `clear`: it may be anybody's link.
+        with open(new, "x", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
         os.replace(new, place)
 
 
@@ -120,8 +123,14 @@ def held(top: Path, on_wait: Callable[[str], None]) -> Iterator[ReportFolder]:
             lock.acquire(timeout=_WAIT)
         try:
             for name in _FOLDERS:
+                if (top / name).is_symlink():  # pages there would be removed as if they were ours
+                    raise GuildError(
+                        f"{top / name} is a link, and was left as it is",
+                        "Remove the link: a report has its pages in folders of its own.",
+                    )
                 (top / name).mkdir(exist_ok=True)
             found.clear()
+            found.put(NO_COPY, "")  # it is no source code of a project that it is in
             yield found
         finally:
             lock.release()
@@ -143,4 +152,6 @@ def _claim(top: Path) -> None:
             f"{top} has files in it that are of no report, and was left as it is",
             "Name a folder that is empty, or not there yet.",
         )
+    with suppress(FileNotFoundError):
+        os.unlink(top / f".{MARK}.new")
     ReportFolder(top).keep({"version": "", "runs": {}})

@@ -133,11 +133,11 @@ def _answers(
     try:
         for number in range(processes):
             ours, theirs = forking.Pipe(duplex=False)
+            answers.append(ours)
             own = shards[number::processes]
-            process = forking.Process(target=_work, args=(work, own, theirs), daemon=True)
+            process = forking.Process(target=_work, args=(work, own, theirs, answers), daemon=True)
             process.start()
             theirs.close()  # so that what ends too early is seen to have ended
-            answers.append(ours)
             started.append(process)
         yield answers
     finally:
@@ -149,8 +149,13 @@ def _answers(
 
 
 def _work(
-    work: Callable[[Sequence[T]], Sequence[R]], shards: Sequence[Sequence[T]], to: Connection
+    work: Callable[[Sequence[T]], Sequence[R]],
+    shards: Sequence[Sequence[T]],
+    to: Connection,
+    not_ours: Sequence[Connection],
 ) -> None:
+    for answers in not_ours:
+        answers.close()  # else nobody would see that the one who reads them was killed
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who has started us is told, and ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # what there is by now stays: nobody need look through it again and again

@@ -47,7 +47,7 @@ class PageOfOperation(NamedTuple):
 def file_of(found: Row) -> str:
     """The name of the file that is the page of a run's operation."""
     name, project = rows.key(found)
-    digest = hashlib.sha256(f"{project}\0{name}".encode("utf-8", "replace")).hexdigest()[:8]
+    digest = hashlib.sha256(f"{project}\0{name}".encode("utf-8", "replace")).hexdigest()[:16]
     word = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-")
     return f"{word}-{digest}.html" if word else f"{digest}.html"
 

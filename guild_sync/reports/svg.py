@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
@@ -18,6 +19,8 @@ _SCALE = 10  # coordinates of a path are whole tenths of a pixel: shorter than d
 PIECES = 50  # of a curve, of each of which the lowest and the highest point are drawn
 _AIR = 0.04  # of an axis, before its least number and behind its greatest
 _WORDS = 12  # characters of a word at an axis
+_LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
+_MOST = sys.float_info.max
 _WIDE = 50.0  # where the largest is so many times the least, an axis is one of powers of ten
 
 Point = tuple[float, float]
@@ -151,13 +154,14 @@ def _short(text: str) -> str:
 
 def _scale(values: Sequence[float], most: int) -> ChartAxis:
     low, high = min(values), max(values)
-    if not high / 2 > low / 2:  # nor where the difference is none that there is
-        by = abs(low) / 10 or 1.0
-        low, high = low - by, high + by
+    if not high / 2 - low / 2 > _LEAST_SPAN:  # nor where the difference is none that there is
+        by = abs(low) / 10 if abs(low) > _LEAST_SPAN * 100 else 1.0
+        low, high = max(low - by, -_MOST), min(high + by, _MOST)
         return ChartAxis(low, high, [(values[0], figures.tick(values[0]))])
     by = (high / 2 - low / 2) * _AIR * 2 if math.isfinite(high - low) else 0.0
-    ticks = figures.ticks(low - by, high + by, most)
-    return ChartAxis(low - by, high + by, [(value, figures.tick(value)) for value in ticks])
+    low, high = max(low - by, -_MOST), min(high + by, _MOST)
+    ticks = figures.ticks(low, high, most)
+    return ChartAxis(low, high, [(value, figures.tick(value)) for value in ticks])
 
 
 def _place(point: Point, x: ChartAxis, y: ChartAxis) -> tuple[int, int]:
@@ -251,6 +255,7 @@ def spark(found: ThinCurve) -> tuple[str, list[Figure]]:
         numbers = [point[axis] for point in kept]
         low, high = min(numbers), max(numbers)
         ends += [low, high]
-        by = (len(_TWO) - 1) / ((high / 2 - low / 2) or 1.0)
+        span = high / 2 - low / 2
+        by = (len(_TWO) - 1) / (span if span > _LEAST_SPAN else 1.0)
         letters.append([_TWO[int((each / 2 - low / 2) * by)] for each in numbers])
     return "".join(map("".join, zip(*letters, strict=True))), ends

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import Filters
 from guild_sync.config import remotes as configured
+from guild_sync.errors import UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import standings
 from guild_sync.output import extra
@@ -33,6 +34,16 @@ class WrittenReport(NamedTuple):
 def remotes() -> list[str]:
     """The remotes of the config file that a report shows."""
     return [name for name in configured.usable()[0] if name != configured.SANDBOX]
+
+
+def top_of(text: str | None) -> Path:
+    """The folder that is meant by what people write; the usual one where they write nothing.
+
+    Raises UsageError where it is no name, as of a variable that is not set.
+    """
+    if text is not None and not text.strip():
+        raise UsageError("a report needs the name of a folder, and it is empty")
+    return Path(FOLDER if text is None else text)
 
 
 def write(

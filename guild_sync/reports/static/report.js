@@ -130,13 +130,17 @@ if (place) {
   const known = new Map(
     JSON.parse(document.getElementById("data").textContent).map((values) => {
       const run = Object.fromEntries(names.map((name, at) => [name, values[at]]));
+      for (const named of [run.flags, run.scalars]) Object.setPrototypeOf(named, null); // it has what it has
       return [run.id, run];
     }),
   );
 
   const curvesOf = (scalar) => {
     const [, , , spark, [x0, x1, y0, y1]] = scalar;
-    const at = (text, from, low, high) => low + (parseInt(text.slice(from, from + 2), 36) / 1295) * (high - low);
+    const at = (text, from, low, high) => {
+      const part = parseInt(text.slice(from, from + 2), 36) / 1295;
+      return low * (1 - part) + high * part;
+    };
     const points = [];
     for (let from = 0; from + 4 <= spark.length; from += 4) {
       points.push([at(spark, from, x0, x1), at(spark, from + 2, y0, y1)]);
@@ -160,7 +164,7 @@ if (place) {
   };
 
   const ticks = (low, high) => {
-    const raw = (high - low) / 5;
+    const raw = high / 5 - low / 5;
     const power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 2.5, 5, 10].map((by) => by * power).find((found) => found >= raw * (1 - 1e-9));
     if (!(step > 0) || !Number.isFinite(step)) return [low, high];
@@ -177,11 +181,14 @@ if (place) {
     const ends = [0, 1].map((axis) => {
       let low = Infinity, high = -Infinity;
       for (const point of all) { low = Math.min(low, point[axis]); high = Math.max(high, point[axis]); }
-      if (low === high) return [low - 1, high + 1];
-      return [low - (high - low) * 0.04, high + (high - low) * 0.04];
+      // Halves: the difference of two large numbers may be none that there is; by less nothing can be divided.
+      const half = high / 2 - low / 2;
+      const air = half > 1e-290 ? half * 0.08 : Math.abs(low) > 1e-288 ? Math.abs(low) / 10 : 1;
+      return [Math.max(low - air, -Number.MAX_VALUE), Math.min(high + air, Number.MAX_VALUE)];
     });
-    const x = (value) => left + ((value - ends[0][0]) / (ends[0][1] - ends[0][0])) * (width - left - right);
-    const y = (value) => height - bottom - ((value - ends[1][0]) / (ends[1][1] - ends[1][0])) * (height - top - bottom);
+    const part = (value, [low, high]) => (value / 2 - low / 2) / (high / 2 - low / 2);
+    const x = (value) => left + part(value, ends[0]) * (width - left - right);
+    const y = (value) => height - bottom - part(value, ends[1]) * (height - top - bottom);
     const made = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} by step, of ${runs.length} runs` });
     for (const value of ticks(...ends[1])) {
       made.append(svg("path", { class: "grid", d: `M${left} ${y(value)}H${width - right}` }));
