@@ -26,6 +26,11 @@ _PREPARES = (
     "matplotlib.use", "random.seed", "np.random.seed", "numpy.random.seed", "torch.manual_seed",
     "multiprocessing.set_start_method", "locale.setlocale", "signal.signal", "__all__.",
 )  # fmt: skip
+# What has names of its own.
+_SCOPES = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def programs_in(folder: Path) -> FoundModules:
                 module.path,
                 _description(module.tree),
                 flags.dest,
-                _settings(flags),
+                _settings(flags, module.tree),
             )
         )
     return FoundModules(tuple(found), passed_over)
@@ -165,11 +170,43 @@ def _flags(folder: Path, module: _ReadModule) -> ModuleFlags:
     return module_flags(module.text, module.path, (), name, (folder / below,))
 
 
-def _settings(flags: ModuleFlags) -> dict[str, ImportedFlag]:
-    """The flags but for globals that are hardly settings: long texts, lists, mappings."""
+def _settings(flags: ModuleFlags, tree: ast.Module) -> dict[str, ImportedFlag]:
+    """The flags but for globals that are hardly settings.
+
+    Those are long texts, lists, mappings, and what the module itself computes anew: `loss = 2.0`
+    in front of a loop that has `loss = ...` in it is where it begins, and no setting.
+    """
     if flags.dest != "globals":
         return dict(flags.flags)
-    return {name: flag for name, flag in flags.flags.items() if _is_setting(flag.default)}
+    computed = {*_computed(tree)}
+    return {
+        name: flag
+        for name, flag in flags.flags.items()
+        if name not in computed and _is_setting(flag.default)
+    }
+
+
+def _computed(tree: ast.Module) -> Iterator[str]:
+    """The globals that get a value in a loop, or of what they were, or in a function."""
+    left: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while left:
+        node, in_loop = left.pop()
+        if isinstance(node, _SCOPES):
+            inner = [*ast.walk(node)]
+            told = {name for one in inner if isinstance(one, ast.Global) for name in one.names}
+            yield from (name for one in inner for name in _stored(one) if name in told)
+            continue
+        if in_loop:
+            yield from _stored(node)
+        elif isinstance(node, ast.AugAssign):
+            yield from _stored(node.target)
+        in_loop = in_loop or isinstance(node, (ast.For, ast.AsyncFor, ast.While))
+        left += ((child, in_loop) for child in ast.iter_child_nodes(node))
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
 
 
 def _is_setting(value: Constant) -> bool:

@@ -3,8 +3,9 @@
 An operation is made of each module that is a program: one with 'if __name__ == "__main__"', or
 that does something as it is loaded and is imported by no other there. Their flags are read from
 the source, nothing of which is executed: options of argparse and click, what fire is handed, or
-else the numbers and short texts that are assigned to names. Tests, setup.py and what git
-ignores are passed over. A guild.yml that is there already stays as it is.
+else the numbers and short texts that are assigned to names, but for what the module computes anew,
+such as a 'loss' in a loop. Tests, setup.py and what git ignores are passed over. A guild.yml that
+is there already stays as it is.
 
 Usage:
   guild init [options] [DIR]

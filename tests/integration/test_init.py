@@ -200,3 +200,28 @@ def test_a_folder_without_programs_gets_none_and_a_way(guild: Guild, tmp_path: P
         "'guild help --man guild.yml' tells what else one may have.",
     ]
     assert [*(tmp_path / "empty").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "computes",
+    [
+        "for step in range(3):\n    loss = loss / 2",
+        "while loss > 1:\n    loss, last = loss / 2, loss",
+        "if True:\n    loss += 1",
+        "for loss in (1, 2):\n    pass",
+        "def train():\n    global loss\n    loss = 1\ntrain()",
+    ],
+)
+def test_what_a_module_computes_anew_is_no_flag(guild: Guild, folder: Path, computes: str) -> None:
+    """Else `guild select --min loss` would mean what all runs begin with."""
+    text = f"lr = 0.1\nloss = 2.0\n{computes}\nprint('loss:', loss)\n"
+    (folder / "evaluate.py").write_text(text)
+    assert "  evaluate  evaluate.py       lr=0.1" in init(guild, folder).lines
+
+
+def test_what_a_function_has_of_its_own_leaves_a_flag_alone(guild: Guild, folder: Path) -> None:
+    text = (
+        "lr = 0.1\ndef f():\n    for lr in 1, 2:\n        pass\nif lr:\n    lr = 0.2\nprint(lr)\n"
+    )
+    (folder / "evaluate.py").write_text(text)
+    assert "  evaluate  evaluate.py       lr=0.1" in init(guild, folder).lines
