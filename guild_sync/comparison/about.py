@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from guild_sync.agent.protocol import Figure
-from guild_sync.comparison import cells, columns
+from guild_sync.comparison import columns
 from guild_sync.comparison.columns import Placed
 from guild_sync.output import formats, runs
 from guild_sync.output.terminal import clean, width_of
@@ -26,14 +25,14 @@ def lines(placed: Placed) -> Iterator[str]:
         "operation": runs.operation(run),
         "status": runs.status(run),
         "started": formats.date(run["started"] or run["initialized"]),
-        "time": cells.span(took) if isinstance(took, float) else "",
+        "time": formats.lasted(took) if isinstance(took, float) else "",
         "label": clean(run["label"] if run["label"] is not None else ""),
     }
     yield from (f"{name + ':':11}{clean(text)}" for name, text in about.items() if text)
     flags = run["flags"] if isinstance(run["flags"], dict) else {}
     if flags:
         yield from ("", "flags")
-        yield from _table([(name, cells.read(value)) for name, value in flags.items()])
+        yield from _table([(name, formats.shown(value)) for name, value in flags.items()])
     if run["scalars"]:
         yield from ("", "scalars")
         yield from _table([_HEADINGS, *(_scalar(name, placed) for name in run["scalars"])])
@@ -53,15 +52,11 @@ def _scalar(name: str, placed: Placed) -> tuple[str, ...]:
     found = placed.run["scalars"][name]
     return (
         name,
-        _figure(found["last"]),
+        formats.shown(found["last"]),
         str(found["step"]),
-        *(_figure(found[key]) for key in ("first", "min", "max", "mean")),
+        *(formats.shown(found[key]) for key in ("first", "min", "max", "mean")),
         str(found["count"]),
     )
-
-
-def _figure(value: Figure | None) -> str:
-    return cells.read(value)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

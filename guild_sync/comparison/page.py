@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from guild_sync.comparison import cells, ranks
+from guild_sync.comparison import ranks
 from guild_sync.comparison.columns import RUN
 from guild_sync.comparison.together import ComparedRow, SideBySide
-from guild_sync.output import runs, tables
+from guild_sync.output import formats, runs, tables
 from guild_sync.output.terminal import Styled, clean, cut, terminal_width, width_of
 
 MARK = "*"  # in front of the best number, for those who see no colours
@@ -39,7 +39,7 @@ def lines(comparison: SideBySide) -> Iterator[str]:
 def _below(comparison: SideBySide, shown: Collection[int]) -> Iterator[str]:
     """What no column tells: which flags are the same in all runs, what is left out."""
     if comparison.same:
-        same = [f"{name}={cells.read(value)}" for name, value in comparison.same.items()]
+        same = [f"{name}={formats.shown(value)}" for name, value in comparison.same.items()]
         yield clean(f"The same in all: {' '.join(same)}")
     left_out = [c.heading for at, c in enumerate(comparison.columns) if at not in shown]
     if left_out:
@@ -51,7 +51,7 @@ def text_in(comparison: SideBySide, row: ComparedRow, at: int, is_short: bool = 
     column, value = comparison.columns[at], row.values[at]
     if column.kind == RUN:
         return _of_run(column.heading, row, value, is_short)
-    text = cells.read(value)
+    text = formats.shown(value)
     if at == comparison.ranked and text:
         mark = MARK if row.tone == ranks.BEST else ""
         return Styled.of(mark + text, STYLES[row.tone])
@@ -63,7 +63,7 @@ def is_numeric(comparison: SideBySide, at: int) -> bool:
     if comparison.columns[at].heading == "time" and comparison.columns[at].kind == RUN:
         return True
     values = [row.values[at] for row in comparison.rows if row.values[at] is not None]
-    return bool(values) and all(cells.number_in(value) is not None for value in values)
+    return bool(values) and all(formats.number_in(value) is not None for value in values)
 
 
 def _of_run(heading: str, row: ComparedRow, value: object, is_short: bool) -> str:
@@ -75,7 +75,7 @@ def _of_run(heading: str, row: ComparedRow, value: object, is_short: bool) -> st
     if heading == "status":
         return runs.status(run)
     if heading == "time":
-        return cells.span(value) if isinstance(value, float) else ""
+        return formats.lasted(value) if isinstance(value, float) else ""
     if heading == "operation" and is_short:
         return runs.short_operation(run)
     text = clean("" if value is None else value)

@@ -8,6 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import Value, number
+from guild_sync.output import formats
 from guild_sync.reports import figures, pages
 from guild_sync.reports.rows import Row
 
@@ -60,7 +61,7 @@ def _cell(row: Row, column: RunColumn) -> str:
         last = scalar["last"]
         return f'<td class="num" data-n="{number(last)!r}">{figures.shown(last)}</td>'
     value: Value = row["flags"].get(column.name)
-    found = figures.as_number(value)
+    found = formats.finite(value)
     if found is None:
         return f'<td class="flag">{escape(figures.word(value))}</td>'
     if column.is_number:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import STATUSES, Value, number
+from guild_sync.output import formats
 from guild_sync.reports import columns, figures, pages, rows, svg
 from guild_sync.reports.rows import Row
 
@@ -139,7 +140,7 @@ def _plot(
     if len({repr(value) for value in values}) < 2:
         return None
     words: list[str] = []
-    numbers = [figures.as_number(value) for value in values]
+    numbers = [formats.finite(value) for value in values]
     if None in numbers:
         words = sorted({figures.word(value) for value in values})
         numbers = [float(words.index(figures.word(value))) for value in values]
