@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from guild_sync.comparison import columns
 from guild_sync.comparison.columns import Placed
 from guild_sync.output import formats, runs
-from guild_sync.output.terminal import clean, width_of
+from guild_sync.output.terminal import as_seen, clean, width_of
 
 ENDING = 16_384  # bytes of the output that are looked at
 _MOST_LINES = 100  # of these
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def lines(placed: Placed) -> Iterator[str]:
@@ -41,8 +39,7 @@ def lines(placed: Placed) -> Iterator[str]:
 def ending(text: str) -> list[str]:
     """The last lines of an output, as a person reads them: of one drawn over the last state."""
     whole = text[-ENDING:].rstrip("\n").split("\n")[-_MOST_LINES:]
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in whole)
-    return [clean(_ESCAPES.sub("", line).expandtabs()) for line in shown]
+    return [as_seen(line).expandtabs() for line in whole]
 
 
 _HEADINGS = ("", "last", "step", "first", "min", "max", "mean", "count")

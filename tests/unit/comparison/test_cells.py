@@ -72,7 +72,7 @@ def test_numbers_and_other_text_stay_as_they_are(value: str | int | float) -> No
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0645, "0.06s"), (1.26, "1.3s"), (0.0, "0s"), (9.96, "10s"), (75.4, "1m15s")],
+    [(0.0645, "0.06s"), (1.26, "1.3s"), (0.0, "0s"), (9.96, "10s"), (75.4, "1m15s"), (None, "")],
 )
-def test_how_long_a_run_took(seconds: float, text: str) -> None:
+def test_how_long_a_run_took(seconds: float | None, text: str) -> None:
     assert formats.lasted(seconds) == text
