@@ -8,6 +8,7 @@ from guild_sync.comparison import ranks
 from guild_sync.comparison.columns import RUN
 from guild_sync.comparison.together import ComparedRow, SideBySide
 from guild_sync.output import formats, runs, tables
+from guild_sync.output.cells import as_lasting
 from guild_sync.output.terminal import Styled, clean, cut, terminal_width, width_of
 
 MARK = "*"  # in front of the best number, for those who see no colours
@@ -51,7 +52,7 @@ def text_in(comparison: SideBySide, row: ComparedRow, at: int, is_short: bool = 
     column, value = comparison.columns[at], row.values[at]
     if column.kind == RUN:
         return _of_run(column.heading, row, value, is_short)
-    text = formats.shown(value)
+    text = as_lasting(column.text, value, row.placed.run)
     if at == comparison.ranked and text:
         mark = MARK if row.tone == ranks.BEST else ""
         return Styled.of(mark + text, STYLES[row.tone])

@@ -54,11 +54,19 @@ def nowhere(answers: Sequence[ListedRuns]) -> list[GuildError]:
 
 
 def _shown(text: str, value: Value, run: Run) -> str:
+    return date(value) if is_date(text, value) else as_lasting(text, value, run)
+
+
+def as_lasting(text: str, value: Value, run: Run) -> str:
+    """What a run has under a column's text: seconds that it took as such, all else as it is."""
     name = columns.name(text)
-    is_number = columns.is_number(value)
     flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    if name.is_time and is_number and (name.kind == "attr" or name.name not in flags):
-        return lasted(float(str(value)))
-    if name.name in _DATES and not name.is_scalar and name.kind != "flag" and is_number:
-        return date(value)
-    return shown(value)
+    is_span = name.is_time and (name.kind == "attr" or name.name not in flags)
+    return lasted(float(str(value))) if is_span and columns.is_number(value) else shown(value)
+
+
+def is_date(text: str, value: Value) -> bool:
+    """Whether what a run has under a column's text is a time, in microseconds since 1970."""
+    name = columns.name(text)
+    is_attribute = not name.is_scalar and name.kind != "flag"
+    return name.name in _DATES and is_attribute and columns.is_number(value)
