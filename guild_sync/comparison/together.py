@@ -65,11 +65,12 @@ def compared(
     Raises GuildError where they are to be ordered by a column in which no run has anything.
     """
     objective = _objective(placed)
-    wanted = replace(wanted, objective=objective.lstrip("-"))
+    judged, is_greatest = written.order_of(objective)
+    wanted = replace(wanted, objective=judged)
     by = _column_of(order, placed, wanted)
     judge, greatest = by if order.is_ranking else None, order.descending
     if judge is None and objective:
-        judge, greatest = columns.scalar(wanted.objective), objective.startswith("-")
+        judge, greatest = columns.scalar(judged), is_greatest
     by, descending = (by, order.descending) if by else (judge, greatest)
     numbers = [formats.finite(judge.value(one)) if judge else None for one in placed]
     found = ranks.ranks(numbers, greatest)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import Value, number
 from guild_sync.output import formats
 from guild_sync.reports import figures, pages
@@ -31,8 +32,9 @@ def columns(rows: Sequence[Row]) -> tuple[list[RunColumn], int]:
     flags = Counter(name for row in rows for name in row["flags"])
     scalars = Counter(name for row in rows for name in row["scalars"])
     for row in rows:
-        if row["objective"].lstrip("-") in row["scalars"]:
-            scalars[row["objective"].lstrip("-")] += len(rows)  # what they are judged by is first
+        objective, _ = written.judged_by(row["objective"])
+        if objective.name in row["scalars"]:
+            scalars[objective.name] += len(rows)  # what they are judged by is first
     values = {name: [row["flags"].get(name) for row in rows] for name, _ in flags.most_common(64)}
     varies = {
         name: len({repr(value) for value in found if value is not None}) > 1

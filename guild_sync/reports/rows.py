@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TypedDict
 
+from guild_sync.agent import columns
 from guild_sync.agent.protocol import (
     ComparedRun,
     Count,
@@ -120,6 +121,16 @@ def _value(value: Value) -> Value:
     if isinstance(value, float):
         return figures.shown(value) if formats.finite(value) is None else value
     return clean(figures.word(value))
+
+
+def judged_by(found: Row, objective: str) -> Figure | None:
+    """The number of a run that an objective is about; None where tables do not have it."""
+    name, _ = columns.judged_by(objective)
+    scalar = found["scalars"].get(name.name)
+    if scalar is None or name.is_step:
+        return None
+    known = {"": scalar["last"], "last": scalar["last"], "min": scalar["min"], "max": scalar["max"]}
+    return known.get(name.qualifier)
 
 
 def key(found: Row) -> tuple[str, str]:
