@@ -91,6 +91,12 @@ def order_of(sort: str) -> Tuple[str, bool]:
     return (column(text).text if text.strip() else "", is_falling)
 
 
+def judged_by(objective: str) -> Tuple[Name, bool]:
+    """The name that an objective is about, and whether the greatest is best: `-max acc`."""
+    text, is_greatest = order_of(objective)
+    return name(text), is_greatest
+
+
 def in_order(keyed: Sequence[Tuple[T, Value]], is_falling: bool) -> List[T]:
     """Each behind those whose key is less, or greater; where two are equal, as they were.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
-from . import protocol
+from . import columns, protocol
 from .capacity import free
 from .catalog import describe, find
 from .comparing import objective
@@ -82,11 +82,12 @@ def _glanced(home: str, run_id: str) -> GlancedRun:
     # No output is read for scalars that no runner has kept: it would be, again and again.
     own = kept.own(directory)
     scalars = own.scalars if own else {}
+    judged, _ = columns.judged_by(objective.said_of(directory).objective)
     return {
         **describe.summary(home, run_id),
         "said": line.text,
         "said_at": line.at,
-        "scalars": _first(scalars, objective.said_of(directory).objective.lstrip("-")),
+        "scalars": _first(scalars, judged.name),
         "step": _step(scalars.values()),
     }
 

@@ -112,6 +112,9 @@ COMMIT_DIFF = "vcs.diff"
 # How numbers travel that JSON has not.
 NOT_FINITE = ("nan", "inf", "-inf")
 
+# What a terminal obeys and does not show: colours, titles, movements of the cursor.
+ESCAPES = r"\x1b(?:\[[0-9;:<=>?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])"
+
 # What is said where the best run is asked for, and guild.yml does not say by what.
 NO_OBJECTIVE = "no run has an operation with an objective"
 ADD_OBJECTIVE = "guild.yml says it, as in 'objective: loss'; or name a column: --min loss."

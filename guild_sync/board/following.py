@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import deque
 
@@ -10,14 +9,13 @@ from guild_sync.config import remotes
 from guild_sync.errors import GuildError
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.output.terminal import clean_lines
+from guild_sync.output.terminal import as_seen, clean_lines
 from guild_sync.transport.background import begun
 
 POLL = 0.5  # seconds between questions where nothing new has come
 _AGAIN = 5.0  # seconds after which a remote is asked again that has failed
 _MOST = 5_000  # lines that wait to be shown
-# Colours and what else a terminal obeys; of a line that was drawn over, what was to be seen last.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_LONGEST = 2_000  # characters of one
 
 
 class Following:
@@ -67,12 +65,7 @@ class Following:
 
     def _take(self, text: str) -> None:
         *lines, self._begun = (self._begun + text).split("\n")
-        self._lines.extend(map(_shown, lines))
+        self._lines.extend(as_seen(line)[:_LONGEST] for line in lines)
         if len(self._begun) > 1 << 16:  # nobody reads a line of that length
-            self._lines.append(_shown(self._begun))
+            self._lines.append(as_seen(self._begun)[:_LONGEST])
             self._begun = ""
-
-
-def _shown(line: str) -> str:
-    last = line.rstrip("\r").rpartition("\r")[2]
-    return clean_lines(_ESCAPES.sub("", last))[:2000]

@@ -10,6 +10,7 @@ from guild_sync.board import states
 from guild_sync.board.progress import progress
 from guild_sync.board.states import RemoteState
 from guild_sync.output import formats, runs, tables
+from guild_sync.output.formats import age
 from guild_sync.output.terminal import Styled, clean
 
 REMOTES = ("REMOTE", "STATE", "RUNS", "GPUS", "CORES", "LOAD", "MEMORY", "ROOM", "HEARD")
@@ -22,7 +23,6 @@ _STYLES = {
 }
 _SCALARS = 3  # of a run
 _LONGEST_NAME, _LONGEST_LABEL, _LONGEST_STATUS, _LONGEST_LINE = 24, 28, 40, 160  # characters
-_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
 class BoardRun(NamedTuple):
@@ -101,16 +101,6 @@ def lines(remotes: Sequence[RemoteState], now: float) -> list[str]:
     if more:
         shown += ["", f"{formats.counted(more)} more: 'guild runs -r all --running' lists them"]
     return shown
-
-
-def age(seconds: float, units: int = 2) -> str:
-    """A length of time in its greatest units, to the second: `2h3m`, `5d4h`, `0s`."""
-    left, parts = max(0, int(seconds)), list[str]()
-    for unit, length in _UNITS:
-        count, left = divmod(left, length)
-        if count or parts:
-            parts.append(f"{count}{unit}" if count else "")
-    return "".join(parts[:units]) or "0s"
 
 
 def _operation(run: GlancedRun) -> str:

@@ -42,7 +42,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import ComparedRun, number
+from guild_sync.agent.protocol import ComparedRun
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.curves import lacking, on_terminal, runs_drawn
@@ -51,9 +51,8 @@ from guild_sync.curves.runs_drawn import CurveOfRun, DrawnRun, Gathered, WantedC
 from guild_sync.errors import Exit, GuildError, UsageError
 from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.choose import host
-from guild_sync.output import console, tables, terminal
+from guild_sync.output import console, formats, tables, terminal
 from guild_sync.output.console import say
-from guild_sync.output.formats import counted
 from guild_sync.output.runs import operation, status
 from guild_sync.output.terminal import Styled, clean
 
@@ -254,7 +253,7 @@ def _legend(
                 operation(run),
                 status(run),
                 *([clean(one.key)] if has_keys else []),
-                f"{number(last):g}",
+                formats.shown(last),
                 clean(run["label"] if run["label"] is not None else ""),
             )
         )
@@ -268,4 +267,4 @@ def _legend_of_scatter(runs: Sequence[DrawnRun], wanted: WantedCurves) -> list[S
         signs = on_terminal.signs(len(wanted.names), terminal.has_colours(sys.stdout))
         for sign, name in zip(signs, wanted.names, strict=True):
             rows.append((Styled.of(sign.text, sign.style), clean(name)))
-    return rows or [(counted(len(runs)),)]
+    return rows or [(formats.counted(len(runs)),)]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from guild_sync.agent.protocol import Figure
-from guild_sync.comparison import cells, columns
+from guild_sync.comparison import columns
 from guild_sync.comparison.columns import Placed
 from guild_sync.output import formats, runs
-from guild_sync.output.terminal import clean, width_of
+from guild_sync.output.terminal import as_seen, clean, width_of
 
 ENDING = 16_384  # bytes of the output that are looked at
 _MOST_LINES = 100  # of these
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def lines(placed: Placed) -> Iterator[str]:
@@ -26,14 +23,14 @@ def lines(placed: Placed) -> Iterator[str]:
         "operation": runs.operation(run),
         "status": runs.status(run),
         "started": formats.date(run["started"] or run["initialized"]),
-        "time": cells.span(took) if isinstance(took, float) else "",
+        "time": formats.lasted(took) if isinstance(took, float) else "",
         "label": clean(run["label"] if run["label"] is not None else ""),
     }
     yield from (f"{name + ':':11}{clean(text)}" for name, text in about.items() if text)
     flags = run["flags"] if isinstance(run["flags"], dict) else {}
     if flags:
         yield from ("", "flags")
-        yield from _table([(name, cells.read(value)) for name, value in flags.items()])
+        yield from _table([(name, formats.shown(value)) for name, value in flags.items()])
     if run["scalars"]:
         yield from ("", "scalars")
         yield from _table([_HEADINGS, *(_scalar(name, placed) for name in run["scalars"])])
@@ -42,8 +39,7 @@ def lines(placed: Placed) -> Iterator[str]:
 def ending(text: str) -> list[str]:
     """The last lines of an output, as a person reads them: of one drawn over the last state."""
     whole = text[-ENDING:].rstrip("\n").split("\n")[-_MOST_LINES:]
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in whole)
-    return [clean(_ESCAPES.sub("", line).expandtabs()) for line in shown]
+    return [as_seen(line).expandtabs() for line in whole]
 
 
 _HEADINGS = ("", "last", "step", "first", "min", "max", "mean", "count")
@@ -53,15 +49,11 @@ def _scalar(name: str, placed: Placed) -> tuple[str, ...]:
     found = placed.run["scalars"][name]
     return (
         name,
-        _figure(found["last"]),
+        formats.shown(found["last"]),
         str(found["step"]),
-        *(_figure(found[key]) for key in ("first", "min", "max", "mean")),
+        *(formats.shown(found[key]) for key in ("first", "min", "max", "mean")),
         str(found["count"]),
     )
-
-
-def _figure(value: Figure | None) -> str:
-    return cells.read(value)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

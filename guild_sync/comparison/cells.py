@@ -1,36 +1,15 @@
-"""What a run has in a column: as a value that is sorted, as a person reads it, and as it is."""
+"""What runs have in a column: in its order, and as a file gets it that a program reads."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 
-from guild_sync.agent.protocol import NOT_FINITE, Value, lasting
-from guild_sync.output.cells import shown
+from guild_sync.agent.protocol import Value
+from guild_sync.output.formats import finite, number_in, shown
 from guild_sync.output.terminal import clean
 
 _EXACT = 2**53  # below it a float that is whole is that number
-
-
-def number_in(value: Value) -> float | None:
-    """The number that a value is, be it none that JSON has; None where it is no number."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    if isinstance(value, float):
-        return value
-    return float(value) if isinstance(value, str) and value in NOT_FINITE else None
-
-
-def finite(value: Value) -> float | None:
-    """The number that a value is, where it is one that can be the best."""
-    number = number_in(value)
-    return number if number is not None and math.isfinite(number) else None
 
 
 def ordered(values: Sequence[Value], descending: bool = False) -> list[int]:
@@ -42,7 +21,7 @@ def ordered(values: Sequence[Value], descending: bool = False) -> list[int]:
     places = range(len(values))
     numbers = {at: number for at in places if (number := finite(values[at])) is not None}
     words = {
-        at: read(value).casefold()
+        at: shown(value).casefold()
         for at, value in enumerate(values)
         if number_in(value) is None and value not in (None, "")
     }
@@ -51,16 +30,6 @@ def ordered(values: Sequence[Value], descending: bool = False) -> list[int]:
     infinite = [at for at in places if at not in numbers and number_in(values[at]) is not None]
     others = {*known, *infinite}
     return [*known, *infinite, *(at for at in places if at not in others)]
-
-
-def read(value: Value) -> str:
-    """A value as a person reads it: a number in six digits, nothing where there is none."""
-    return shown(value)
-
-
-def span(seconds: float) -> str:
-    """How long a run took, as a person reads it: `1h30m`, `0.1s`."""
-    return lasting(round(seconds, 1) if seconds < 10 else int(seconds))
 
 
 def exact(value: Value) -> str | int | float:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import ColumnCell, ComparedRun, Value
 from guild_sync.fleet.listing import PlacedRun
 from guild_sync.output import formats, runs
+from guild_sync.output.cells import is_date
 
 Placed = PlacedRun[ComparedRun]
 # What a column tells of: the run itself; what guild.yml says under `compare`; what was asked for.
 RUN, COMPARE, FLAG, SCALAR, ASKED = "run", "compare", "flag", "scalar", "asked"
 DURATION = "duration"  # a cell that every run is to have, behind those that were asked for
 SYSTEM = "sys/"  # what the scalars of the machine begin with, by Guild AI's name for them
-_TIMES = ("initialized", "started", "stopped")  # attributes in microseconds since 1970
 # How much a column matters where there is no room for all: the first of these is kept longest.
 _WEIGHTS = {ASKED: 2, COMPARE: 3, FLAG: 3, SCALAR: 4}
 _CORE_WEIGHTS = {"run": 0, "status": 5, "time": 6, "operation": 7, "label": 8, "started": 9}
@@ -30,6 +30,7 @@ class SideColumn:
     value: Callable[[Placed], Value]
     weight: int = 9
     title: str = ""  # what it was to be called, where another one is called so
+    text: str = ""  # what was asked for, as people write it
 
     @property
     def name(self) -> str:
@@ -61,15 +62,14 @@ def chosen(placed: Sequence[Placed], wanted: WantedColumns) -> list[SideColumn]:
     if wanted.placed:
         found.append(_core("remote", lambda one: one.remote))
     own = {column.heading: column for column in _CORE if column.heading in wanted.asked}
-    asked = _of_cells(ASKED, (one.run["cells"][: len(wanted.asked)] for one in placed))
+    asked = [*_of_cells(ASKED, wanted.asked, placed)]
     found += [own.get(column.heading, column) for column in asked]
     if wanted.extra:
         found.append(_core("started_by", lambda one: runs.starter(one.run)))
     if not wanted.only_asked:
         found += _of_operations(placed, wanted) if wanted.of_operation else ()
     if wanted.order:
-        at = len(wanted.asked)
-        found += _of_cells(ASKED, (one.run["cells"][at : at + 1] for one in placed))
+        found += _of_cells(ASKED, [wanted.order], placed)
     if not wanted.only_asked:
         found += _CORE if wanted.core else ()
     found = _with_own_headings(found, placed)
@@ -122,7 +122,8 @@ def _scalar(title: str, name: written.Name) -> SideColumn:
 
 def _of_operations(placed: Sequence[Placed], wanted: WantedColumns) -> list[SideColumn]:
     """What guild.yml says of the operations; of others their flags and scalars."""
-    found = _of_cells(COMPARE, (one.run["compare"] for one in placed))
+    named = dict.fromkeys(cell["heading"] for one in placed for cell in one.run["compare"])
+    found = [*_of_cells(COMPARE, [*named], placed)]
     others = [one for one in placed if not one.run["compare"]]
     shows_all = wanted.same or len(placed) == 1
     found += [c for c in flags(others) if shows_all or not is_same(c, placed)]
@@ -134,31 +135,38 @@ def _of_operations(placed: Sequence[Placed], wanted: WantedColumns) -> list[Side
     return found + [c for c in shown if wanted.system or not c.heading.startswith(SYSTEM)]
 
 
-def _of_cells(kind: str, of_runs: Iterable[Sequence[ColumnCell]]) -> list[SideColumn]:
-    """A column for each heading of the cells, which are a kind of those that runs have."""
-    headings = dict.fromkeys(cell["heading"] for cells in of_runs for cell in cells)
-    return [_of_cell(kind, heading) for heading in headings]
+def _of_cells(kind: str, texts: Sequence[str], placed: Sequence[Placed]) -> Iterator[SideColumn]:
+    """A column for each of these texts of which runs have a cell of that kind."""
+    there = {cell["heading"] for one in placed for cell in _cells(kind, one)}
+    for text in dict.fromkeys(texts):
+        # What guild.yml names is known by its heading alone.
+        column = written.column(text) if kind == ASKED else written.Column(text, text)
+        if column.heading in there:
+            yield _of_cell(kind, column)
 
 
-def _of_cell(kind: str, heading: str) -> SideColumn:
+def _cells(kind: str, one: Placed) -> Sequence[ColumnCell]:
+    return one.run["cells"] if kind == ASKED else one.run["compare"]
+
+
+def _of_cell(kind: str, column: written.Column) -> SideColumn:
     def value(one: Placed) -> Value:
-        cells = one.run["cells"] if kind == ASKED else one.run["compare"]
-        found = next((cell["value"] for cell in cells if cell["heading"] == heading), None)
-        return _dated(found) if heading in _TIMES else found
+        cells = _cells(kind, one)
+        found = next((cell["value"] for cell in cells if cell["heading"] == column.heading), None)
+        flag = _flag_of(one, column.heading) if kind == COMPARE else None
+        is_time = is_date(column.text, found) and found != flag
+        return formats.date(found) if is_time else found
 
-    return SideColumn(heading, kind, value, _WEIGHTS[kind])
-
-
-def _dated(value: Value) -> Value:
-    return formats.date(value) if isinstance(value, int) else value
+    return SideColumn(column.heading, kind, value, _WEIGHTS[kind], text=column.text)
 
 
 def _flag(name: str) -> SideColumn:
-    def value(one: Placed) -> Value:
-        found = one.run["flags"]
-        return found.get(name) if isinstance(found, dict) else None
+    return SideColumn(name, FLAG, lambda one: _flag_of(one, name), _WEIGHTS[FLAG])
 
-    return SideColumn(name, FLAG, value, _WEIGHTS[FLAG])
+
+def _flag_of(one: Placed, name: str) -> Value:
+    found = one.run["flags"]
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def _core(heading: str, value: Callable[[Placed], Value]) -> SideColumn:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from guild_sync.comparison import cells, ranks
+from guild_sync.comparison import ranks
 from guild_sync.comparison.columns import RUN
 from guild_sync.comparison.together import ComparedRow, SideBySide
-from guild_sync.output import runs, tables
+from guild_sync.output import formats, runs, tables
+from guild_sync.output.cells import as_lasting
 from guild_sync.output.terminal import Styled, clean, cut, terminal_width, width_of
 
 MARK = "*"  # in front of the best number, for those who see no colours
@@ -40,7 +41,7 @@ def lines(comparison: SideBySide) -> Iterator[str]:
 def _below(comparison: SideBySide, shown: Collection[int]) -> Iterator[str]:
     """What no column tells: which flags are the same in all runs, what is left out."""
     if comparison.same:
-        same = [f"{name}={cells.read(value)}" for name, value in comparison.same.items()]
+        same = [f"{name}={formats.shown(value)}" for name, value in comparison.same.items()]
         yield clean(f"The same in all: {' '.join(same)}")
     left_out = [c.heading for at, c in enumerate(comparison.columns) if at not in shown]
     if left_out:
@@ -52,7 +53,7 @@ def text_in(comparison: SideBySide, row: ComparedRow, at: int, is_short: bool = 
     column, value = comparison.columns[at], row.values[at]
     if column.kind == RUN:
         return _of_run(column.heading, row, value, is_short)
-    text = cells.read(value)
+    text = as_lasting(column.text, value, row.placed.run)
     if at == comparison.ranked and text:
         mark = MARK if row.tone == ranks.BEST else ""
         return Styled.of(mark + text, STYLES[row.tone])
@@ -64,7 +65,7 @@ def is_numeric(comparison: SideBySide, at: int) -> bool:
     if comparison.columns[at].heading == "time" and comparison.columns[at].kind == RUN:
         return True
     values = [row.values[at] for row in comparison.rows if row.values[at] is not None]
-    return bool(values) and all(cells.number_in(value) is not None for value in values)
+    return bool(values) and all(formats.number_in(value) is not None for value in values)
 
 
 def _of_run(heading: str, row: ComparedRow, value: object, is_short: bool) -> str:
@@ -76,7 +77,7 @@ def _of_run(heading: str, row: ComparedRow, value: object, is_short: bool) -> st
     if heading == "status":
         return runs.status(run)
     if heading == "time":
-        return cells.span(value) if isinstance(value, float) else ""
+        return formats.lasted(value) if isinstance(value, float) else ""
     if heading == "operation" and is_short:
         return runs.short_operation(run)
     text = clean("" if value is None else value)

@@ -11,6 +11,7 @@ from guild_sync.comparison import cells, columns, ranks
 from guild_sync.comparison.columns import Placed, SideColumn, WantedColumns
 from guild_sync.config.texts import nearest
 from guild_sync.errors import GuildError
+from guild_sync.output import formats
 from guild_sync.output.terminal import clean
 
 MOST_NAMED = 20  # columns that are told where none of that name is there
@@ -64,13 +65,14 @@ def compared(
     Raises GuildError where they are to be ordered by a column in which no run has anything.
     """
     objective = _objective(placed)
-    wanted = replace(wanted, objective=objective.lstrip("-"))
+    judged, is_greatest = written.order_of(objective)
+    wanted = replace(wanted, objective=judged)
     by = _column_of(order, placed, wanted)
     judge, greatest = by if order.is_ranking else None, order.descending
     if judge is None and objective:
-        judge, greatest = columns.scalar(wanted.objective), objective.startswith("-")
+        judge, greatest = columns.scalar(judged), is_greatest
     by, descending = (by, order.descending) if by else (judge, greatest)
-    numbers = [cells.finite(judge.value(one)) if judge else None for one in placed]
+    numbers = [formats.finite(judge.value(one)) if judge else None for one in placed]
     found = ranks.ranks(numbers, greatest)
     tones = ranks.tones(found)
     places = cells.ordered([by.value(one) for one in placed], descending) if by else None
@@ -114,7 +116,7 @@ def _column_of(order: Order, placed: Sequence[Placed], wanted: WantedColumns) ->
     every = replace(every, same=True, unchanged=True, system=True)
     found = columns.chosen(placed, every)
     meant = [column for column in found if _is_meant(column, order.column)]
-    numbered = (c for c in meant if any(cells.finite(c.value(one)) is not None for one in placed))
+    numbered = (c for c in meant if any(formats.finite(c.value(one)) is not None for one in placed))
     # Text does not hide a number of that name; what every run has may be anything.
     column = next(numbered, meant[0] if meant else None)
     if column is not None and column.kind == columns.RUN:

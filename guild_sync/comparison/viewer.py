@@ -194,7 +194,7 @@ class CompareApp(App[BaseException]):
             parts.append(f"with {clean(self._words)}")
         if self._only_marked:
             parts.append("marked alone")
-        same = [f"{name}={cells.read(value)}" for name, value in comparison.same.items()]
+        same = [f"{name}={formats.shown(value)}" for name, value in comparison.same.items()]
         parts += [f"all have {' '.join(same)}"] if same else []
         # What is in the way is said first: there may be room for no more.
         return clean("; ".join([*filter(None, [self._trouble, *comparison.problems]), *parts]))

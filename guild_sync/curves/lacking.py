@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import chain
 
+from guild_sync.agent.columns import QUALIFIERS
 from guild_sync.agent.protocol import ComparedRun
 from guild_sync.config.texts import nearest
 from guild_sync.curves.runs_drawn import Gathered, WantedCurves
@@ -13,7 +14,6 @@ from guild_sync.output.formats import counted
 from guild_sync.output.terminal import clean
 
 _MOST_NAMES = 20
-_QUALIFIERS = ("first", "last", "min", "max", "mean", "count")
 
 
 def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
@@ -29,7 +29,7 @@ def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
         return RunNotFound(f"{which} a flag {clean(wanted.over)!r}", _known([wanted.over], flags))
     for name in wanted.names:
         qualifier, _, rest = name.partition(" ")
-        if not wanted.is_scatter and rest and qualifier in _QUALIFIERS:
+        if not wanted.is_scatter and rest and qualifier in QUALIFIERS:
             return UsageError(
                 f"{clean(name)!r} is one number of a run, and no curve",
                 f"Draw the curve: guild plot {clean(rest)}. "

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent import protocol
 from guild_sync.agent.protocol import ComparedRun, Filters, Points, Value
 from guild_sync.curves import curve
 from guild_sync.curves.curve import (
@@ -23,6 +22,7 @@ from guild_sync.curves.curve import (
 )
 from guild_sync.hosts.base import Host
 from guild_sync.output import runs as shown_runs
+from guild_sync.output.formats import number_in
 from guild_sync.output.terminal import clean
 
 _AT_A_TIME = 100  # runs whose points are asked for by one request
@@ -81,7 +81,7 @@ def gathered(host: Host, specs: Sequence[str], filters: Filters, wanted: WantedC
 def _has(run: ComparedRun, wanted: WantedCurves) -> bool:
     if wanted.is_scatter:
         x, *ys = (cell["value"] for cell in run["cells"])
-        return x is not None and any(_number(y) is not None for y in ys)
+        return x is not None and any(number_in(y) is not None for y in ys)
     return any(curve.keys_of(run["scalars"], name) for name in wanted.names)
 
 
@@ -156,9 +156,9 @@ def scatter_of(runs: Sequence[DrawnRun], wanted: WantedCurves) -> Plot:
     """The plot of a column of each run against one or more others: points alone, one a run."""
     xs = [one.run["cells"][0]["value"] for one in runs]
     named: tuple[str, ...] = ()
-    if any(_number(x) is None for x in xs):
+    if any(number_in(x) is None for x in xs):
         named = tuple(sorted({_text(x) for x in xs}))
-    places = [float(named.index(_text(x))) if named else _number(x) or 0.0 for x in xs]
+    places = [float(named.index(_text(x))) if named else number_in(x) or 0.0 for x in xs]
     curves = [
         PlotCurve(
             clean(name) if len(wanted.names) > 1 else "",
@@ -174,22 +174,10 @@ def scatter_of(runs: Sequence[DrawnRun], wanted: WantedCurves) -> Plot:
 
 
 def _positive(value: Value, wanted: WantedCurves) -> float:
-    number = _number(value)
+    number = number_in(value)
     if number is None or (wanted.logarithmic and number <= 0):
         return math.nan
     return number
-
-
-def _number(value: Value) -> float | None:
-    """The number that a cell is, as far as it can be drawn; True and False are texts."""
-    if isinstance(value, str) and value in protocol.NOT_FINITE:
-        return protocol.number(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
 
 
 def _text(value: Value) -> str:

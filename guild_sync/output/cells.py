@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from guild_sync.agent import columns
-from guild_sync.agent.protocol import ListedRun, ListedRuns, Run, ScalarForm, Value, lasting
+from guild_sync.agent.protocol import ListedRun, ListedRuns, Run, ScalarForm, Value
 from guild_sync.errors import GuildError
-from guild_sync.output.formats import date
+from guild_sync.output.formats import date, lasted, shown
 from guild_sync.output.terminal import Styled, clean
 
 _DATES = ("started", "stopped", "initialized", "staged")
@@ -23,19 +23,6 @@ def cells(asked: Sequence[str], run: ListedRun) -> list[str]:
     pairs = zip(asked, run["cells"], strict=False)  # a remote may tell of fewer
     found = [_shown(columns.column(text).text, cell["value"], run) for text, cell in pairs]
     return found + [""] * (len(asked) - len(found))
-
-
-def shown(value: Value) -> str:
-    """A value in a cell: of a number that is no whole one, six digits."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return clean(", ".join(map(str, value)))
-    return clean(value)
 
 
 def scalar(name: str, found: ScalarForm) -> str:
@@ -67,11 +54,19 @@ def nowhere(answers: Sequence[ListedRuns]) -> list[GuildError]:
 
 
 def _shown(text: str, value: Value, run: Run) -> str:
+    return date(value) if is_date(text, value) else as_lasting(text, value, run)
+
+
+def as_lasting(text: str, value: Value, run: Run) -> str:
+    """What a run has under a column's text: seconds that it took as such, all else as it is."""
     name = columns.name(text)
-    is_number = columns.is_number(value)
     flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    if name.is_time and is_number and (name.kind == "attr" or name.name not in flags):
-        return lasting(float(str(value)))
-    if name.name in _DATES and not name.is_scalar and name.kind != "flag" and is_number:
-        return date(value)
-    return shown(value)
+    is_span = name.is_time and (name.kind == "attr" or name.name not in flags)
+    return lasted(float(str(value))) if is_span and columns.is_number(value) else shown(value)
+
+
+def is_date(text: str, value: Value) -> bool:
+    """Whether what a run has under a column's text is a time, in microseconds since 1970."""
+    name = columns.name(text)
+    is_attribute = not name.is_scalar and name.kind != "flag"
+    return name.name in _DATES and is_attribute and columns.is_number(value)

@@ -1,10 +1,47 @@
-"""Times and sizes as people read them."""
+"""Numbers, times and sizes as people read them."""
 
 from __future__ import annotations
 
+import math
 import time
 
-from guild_sync.agent.protocol import Value, lasting, sized
+from guild_sync.agent.protocol import NOT_FINITE, Value, lasting, sized
+from guild_sync.output.terminal import clean
+
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def number_in(value: Value) -> float | None:
+    """The number that a value is, be it none that JSON has; None where it is no number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    if isinstance(value, float):
+        return value
+    return float(value) if isinstance(value, str) and value in NOT_FINITE else None
+
+
+def finite(value: Value) -> float | None:
+    """The number that a value is, where it is one that can be the best, or be drawn."""
+    number = number_in(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def shown(value: Value) -> str:
+    """A value as a person reads it: of a number that is no whole one, six digits."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return clean(", ".join(map(str, value)))
+    return clean(value)
 
 
 def date(microseconds: object) -> str:
@@ -23,11 +60,33 @@ def open_since(since: int, idle: int) -> str:
     return f"since {date(since * 1_000_000)}, {until}"
 
 
+def seconds_between(begun: Value, ended: Value) -> float | None:
+    """How long it is from one time of a run to another; None where they tell of no such thing."""
+    if not isinstance(begun, int) or not isinstance(ended, int):
+        return None
+    return (ended - begun) / 1e6 if 0 <= begun <= ended < 1 << 62 else None
+
+
+def lasted(seconds: float | None) -> str:
+    """How long something took: `0.31s`, `42s`, `1h30m`; empty where that is not known."""
+    if seconds is None:
+        return ""
+    return lasting(int(seconds) if seconds >= 10 else round(seconds, 1 if seconds >= 1 else 2))
+
+
 def span(begun: Value, ended: Value) -> str:
     """How long it is from one time of a run to another; empty where they tell of no such thing."""
-    if not isinstance(begun, int) or not isinstance(ended, int) or ended < begun:
-        return ""
-    return lasting((ended - begun) // 1_000_000)
+    return lasted(seconds_between(begun, ended))
+
+
+def age(seconds: float, units: int = 2) -> str:
+    """A length of time in its greatest units, to the second: `2h3m`, `5d4h`, `0s`."""
+    left, parts = max(0, int(seconds)), list[str]()
+    for unit, length in _UNITS:
+        count, left = divmod(left, length)
+        if count or parts:
+            parts.append(f"{count}{unit}" if count else "")
+    return "".join(parts[:units]) or "0s"
 
 
 def counted(count: int) -> str:

@@ -7,6 +7,8 @@ import re
 import sys
 from typing import TextIO
 
+from guild_sync.agent.protocol import ESCAPES
+
 _SURROGATE = "[\ud800-\udfff]"  # a byte that was not UTF-8
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 
@@ -43,6 +45,12 @@ def clean_lines(text: str) -> str:
     """As `clean`, with the lines and tabs that `text` has."""
     text = re.sub(_SURROGATE, "\ufffd", text)
     return re.sub(_CONTROL, lambda found: found[0] if found[0] in "\n\t" else "?", text)
+
+
+def as_seen(line: str) -> str:
+    """A line of an output as it was to be seen last, if it was drawn over, and in no colour."""
+    last = line.rstrip("\r").rpartition("\r")[2]
+    return clean_lines(re.sub(ESCAPES, "", last))
 
 
 def has_colours(stream: TextIO) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import Value, number
+from guild_sync.output import formats
 from guild_sync.reports import figures, pages
 from guild_sync.reports.rows import Row
 
@@ -30,8 +32,9 @@ def columns(rows: Sequence[Row]) -> tuple[list[RunColumn], int]:
     flags = Counter(name for row in rows for name in row["flags"])
     scalars = Counter(name for row in rows for name in row["scalars"])
     for row in rows:
-        if row["objective"].lstrip("-") in row["scalars"]:
-            scalars[row["objective"].lstrip("-")] += len(rows)  # what they are judged by is first
+        objective, _ = written.judged_by(row["objective"])
+        if objective.name in row["scalars"]:
+            scalars[objective.name] += len(rows)  # what they are judged by is first
     values = {name: [row["flags"].get(name) for row in rows] for name, _ in flags.most_common(64)}
     varies = {
         name: len({repr(value) for value in found if value is not None}) > 1
@@ -60,7 +63,7 @@ def _cell(row: Row, column: RunColumn) -> str:
         last = scalar["last"]
         return f'<td class="num" data-n="{number(last)!r}">{figures.shown(last)}</td>'
     value: Value = row["flags"].get(column.name)
-    found = figures.as_number(value)
+    found = formats.finite(value)
     if found is None:
         return f'<td class="flag">{escape(figures.word(value))}</td>'
     if column.is_number:

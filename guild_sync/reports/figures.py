@@ -4,65 +4,23 @@ from __future__ import annotations
 
 import math
 
-from guild_sync.agent.protocol import Figure, Value, lasting, number
+from guild_sync.agent.protocol import Figure, Value
+from guild_sync.output import formats
 
-_FIGURES = 5  # significant ones of a number that is shown
 _WORD = 300  # characters of a value that is shown in a table
 
 
 def shown(figure: Figure | None) -> str:
-    """A number in few figures: `0.02513`, `1,200,000`, `3.1e-07`, `nan`; empty where none."""
-    if figure is None:
-        return ""
-    value = number(figure)
-    if not math.isfinite(value):
-        return str(figure)
-    if value == int(value) and abs(value) < 1e9:
-        return f"{int(value):,}"
-    return f"{value:.{_FIGURES}g}"
+    """A number as it is shown elsewhere, but with commas: `0.0251349`, `1,200,000`, `nan`."""
+    found = formats.finite(figure)
+    is_whole = found is not None and found.is_integer() and abs(found) < 1e9
+    return f"{found:,.0f}" if is_whole else formats.shown(figure)
 
 
 def word(value: Value) -> str:
     """A value of a flag or an attribute as text, and not too long for a cell."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return shown(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = str(value)
+    text = shown(value) if isinstance(value, float) else formats.shown(value)
     return text if len(text) <= _WORD else f"{text[:_WORD]}…"
-
-
-def as_number(value: Value) -> float | None:
-    """A value as the finite number that it is; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
-
-
-def seconds(begun: Value, ended: Value) -> float | None:
-    """How long it is from one time of a run to another, in seconds; None where that is unknown."""
-    if (
-        not isinstance(begun, int)
-        or not isinstance(ended, int)
-        or not 0 <= begun <= ended < 1 << 62
-    ):
-        return None
-    return (ended - begun) / 1e6
-
-
-def length(found: float | None) -> str:
-    """A length of time as people read it: `0.31s`, `42s`, `1h30m`; empty where it is unknown."""
-    if found is None:
-        return ""
-    if found < 10:
-        return f"{found:.2g}s"
-    return lasting(round(found))
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:

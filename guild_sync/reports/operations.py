@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import STATUSES, Value, number
+from guild_sync.output import formats
 from guild_sync.reports import columns, figures, pages, rows, svg
 from guild_sync.reports.rows import Row
 
@@ -33,15 +35,15 @@ class PageOfOperation(NamedTuple):
         """What its runs are judged by, in words; empty where that is not said."""
         if not self.objective:
             return ""
-        way = "highest" if self.objective.startswith("-") else "lowest"
-        return f"{way} {self.objective.lstrip('-')}"
+        text, is_greatest = written.order_of(self.objective)
+        return f"{'highest' if is_greatest else 'lowest'} {text}"
 
     @property
     def best_figure(self) -> str:
         """The number of the best."""
         if self.best is None:
             return ""
-        return figures.shown(self.best["scalars"][self.objective.lstrip("-")]["last"])
+        return figures.shown(rows.judged_by(self.best, self.objective))
 
 
 def file_of(found: Row) -> str:
@@ -73,11 +75,10 @@ def ranking(runs: Sequence[Row], objective: str) -> list[Row]:
 
 
 def _rank(row: Row, objective: str) -> float:
-    scalar = row["scalars"].get(objective.lstrip("-"))
-    value = number(scalar["last"]) if scalar else math.nan
-    if not math.isfinite(value):
+    value = formats.finite(rows.judged_by(row, objective))
+    if value is None:
         return math.inf
-    return -value if objective.startswith("-") else value
+    return -value if written.order_of(objective)[1] else value
 
 
 def counts(runs: Iterable[Row]) -> list[tuple[str, int]]:
@@ -107,7 +108,7 @@ def page(found: PageOfOperation) -> str:
 def _pairs(found: PageOfOperation) -> Iterator[tuple[str, str]]:
     """The flags and scalars that are plotted, those by which runs are judged first."""
     scalars = Counter(name for row in found.rows for name in row["scalars"])
-    judged = found.objective.lstrip("-")
+    judged = written.judged_by(found.objective)[0].name
     names = sorted(scalars, key=lambda name: (name != judged, -scalars[name], name))
     flags = [
         name
@@ -139,7 +140,7 @@ def _plot(
     if len({repr(value) for value in values}) < 2:
         return None
     words: list[str] = []
-    numbers = [figures.as_number(value) for value in values]
+    numbers = [formats.finite(value) for value in values]
     if None in numbers:
         words = sorted({figures.word(value) for value in values})
         numbers = [float(words.index(figures.word(value))) for value in values]

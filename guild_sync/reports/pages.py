@@ -90,7 +90,7 @@ def _environment() -> Environment:
         exact=_exact,
         figure=figures.shown,
         iso=_iso,
-        length_of=figures.length,
+        length_of=formats.lasted,
         size=formats.size,
         urlencode=lambda text: quote(text, safe=""),
         word=figures.word,
@@ -119,4 +119,4 @@ def _iso(microseconds: int) -> str:
 def numbered(values: Sequence[Value]) -> bool:
     """Whether a column of these is one of numbers."""
     there = [value for value in values if value is not None]
-    return bool(there) and all(figures.as_number(value) is not None for value in there)
+    return bool(there) and all(formats.finite(value) is not None for value in there)

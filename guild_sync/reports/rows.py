@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TypedDict
 
+from guild_sync.agent import columns
 from guild_sync.agent.protocol import (
     ComparedRun,
     Count,
@@ -15,6 +16,7 @@ from guild_sync.agent.protocol import (
     StatusName,
     Value,
 )
+from guild_sync.output import formats
 from guild_sync.output import runs as shown
 from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
@@ -68,7 +70,7 @@ def row(run: ComparedRun) -> Row:
         "said": str(shown.status(run)),
         "label": text(run["label"]),
         "started": begun if isinstance(begun, int) and begun >= 0 else None,
-        "seconds": figures.seconds(run["started"], run["stopped"]),
+        "seconds": formats.seconds_between(run["started"], run["stopped"]),
         "flags": {clean(name): _value(flags[name]) for name in sorted(flags, key=str)[:_MOST]},
         "scalars": {
             clean(name): {
@@ -117,8 +119,18 @@ def _value(value: Value) -> Value:
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
-        return figures.shown(value) if figures.as_number(value) is None else value
+        return figures.shown(value) if formats.finite(value) is None else value
     return clean(figures.word(value))
+
+
+def judged_by(found: Row, objective: str) -> Figure | None:
+    """The number of a run that an objective is about; None where tables do not have it."""
+    name, _ = columns.judged_by(objective)
+    scalar = found["scalars"].get(name.name)
+    if scalar is None or name.is_step:
+        return None
+    known = {"": scalar["last"], "last": scalar["last"], "min": scalar["min"], "max": scalar["max"]}
+    return known.get(name.qualifier)
 
 
 def key(found: Row) -> tuple[str, str]:
@@ -141,7 +153,7 @@ def differences(before: Row, now: Row) -> list[tuple[str, str, str, str]]:
         ("source code", before["source"][:12], now["source"][:12]),
         ("status", before["said"], now["said"]),
         ("label", before["label"], now["label"]),
-        ("took", figures.length(before["seconds"]), figures.length(now["seconds"])),
+        ("took", formats.lasted(before["seconds"]), formats.lasted(now["seconds"])),
         ("command", before["command"], now["command"]),
     ):
         if was != is_now:

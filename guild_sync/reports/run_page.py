@@ -80,7 +80,7 @@ def _facts(run: ComparedRun, row: Row) -> list[tuple[str, str]]:
         ("Run", run["id"]),
         ("Started", formats.date(run["started"])),
         ("Stopped", formats.date(run["stopped"])),
-        ("Took", figures.length(row["seconds"])),
+        ("Took", formats.lasted(row["seconds"])),
         ("Exit status", figures.word(run["exit_status"])),
         ("Ended by", run["ended_by"] or ""),
         ("Waits for", shown.waits(run)),

@@ -6,12 +6,11 @@ import os
 import re
 from typing import NamedTuple
 
+from ..protocol import ESCAPES
 from ..store import inside, rundir
 
 _TAIL = 1 << 13  # bytes of an output's end that are read
 _LONGEST = 400  # characters of a line that are told
-# What a terminal obeys and does not show: colours, titles, movements of the cursor.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 
 
 class LastLine(NamedTuple):
@@ -43,7 +42,7 @@ def last_line(directory: str) -> LastLine:
 
 def _last(text: str) -> str:
     for line in reversed(re.split(r"[\r\n]", text)):
-        plain = _ESCAPES.sub("", line).strip()
+        plain = re.sub(ESCAPES, "", line).strip()
         if plain:
             return plain if len(plain) <= _LONGEST else "…" + plain[1 - _LONGEST :]
     return ""

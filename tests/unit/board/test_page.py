@@ -9,6 +9,7 @@ from guild_sync.board import page
 from guild_sync.board.states import BoardModel, RemoteState
 from guild_sync.errors import Unreachable
 from guild_sync.monitoring.standings import Open, Standing
+from guild_sync.output import formats
 from guild_sync.sync.ledger import Entry
 
 
@@ -150,4 +151,4 @@ def test_a_label_and_a_line_of_a_megabyte_are_cut() -> None:
      (90061, "1d1h"), (86400 * 400, "400d")],
 )  # fmt: skip
 def test_a_length_of_time(seconds: float, expected: str) -> None:
-    assert page.age(seconds) == expected
+    assert formats.age(seconds) == expected

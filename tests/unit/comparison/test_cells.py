@@ -8,6 +8,7 @@ import pytest
 
 from guild_sync.agent.protocol import Value
 from guild_sync.comparison import cells
+from guild_sync.output import formats
 
 
 def in_order(values: list[Value], descending: bool = False) -> list[Value]:
@@ -32,7 +33,7 @@ def test_equal_ones_stay_as_they_are(descending: bool) -> None:
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", None, True, "1", [1], math.nan, 10**400])
 def test_what_is_no_finite_number_cannot_be_the_best(value: Value) -> None:
-    assert cells.finite(value) is None
+    assert formats.finite(value) is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_what_is_no_finite_number_cannot_be_the_best(value: Value) -> None:
     ],
 )
 def test_a_value_is_shown_as_a_person_reads_it(value: Value, text: str) -> None:
-    assert cells.read(value) == text
+    assert formats.shown(value) == text
 
 
 def test_a_file_gets_all_digits_and_whole_numbers_as_such() -> None:
@@ -70,7 +71,8 @@ def test_numbers_and_other_text_stay_as_they_are(value: str | int | float) -> No
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.0645, "0.1s"), (0.0, "0s"), (9.96, "10s"), (75.4, "1m15s")]
+    ("seconds", "text"),
+    [(0.0645, "0.06s"), (1.26, "1.3s"), (0.0, "0s"), (9.96, "10s"), (75.4, "1m15s"), (None, "")],
 )
-def test_how_long_a_run_took(seconds: float, text: str) -> None:
-    assert cells.span(seconds) == text
+def test_how_long_a_run_took(seconds: float | None, text: str) -> None:
+    assert formats.lasted(seconds) == text

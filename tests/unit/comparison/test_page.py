@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from side_by_side import GRID, compared_run, placed, with_
+from side_by_side import GRID, cells, compared_run, placed, with_
 
 from guild_sync.comparison import page, together
 from guild_sync.comparison.columns import WantedColumns
@@ -95,3 +95,20 @@ def test_what_comes_from_a_run_moves_no_cursor() -> None:
 def test_no_run_is_said_so() -> None:
     none = together.compared([], WantedColumns(), Order())
     assert [*page.lines(none)] == ["There is no run to compare."]
+
+
+def test_how_long_a_run_took_is_told_as_in_a_listing() -> None:
+    run = with_(GRID[0], cells(duration=3725.4))
+    wanted = WantedColumns(["duration"], only_asked=True)
+    assert [*page.lines(together.compared(placed(run), wanted, Order()))] == [
+        "run           duration",
+        "[1:00000000]    1h2m5s",
+    ]
+
+
+def test_a_flag_that_is_called_as_a_time_is_no_time() -> None:
+    run = compared_run(0, {"started": 7}, compare=cells(started=7))
+    asked = with_(compared_run(1, {"stopped": 8}), cells(stopped=8))
+    wanted = WantedColumns(["=stopped"], core=False)
+    lines = [*page.lines(together.compared(placed(run, asked), wanted, Order()))]
+    assert [line.split()[1:] for line in lines] == [["stopped", "started"], ["7"], ["8"]]

@@ -139,7 +139,7 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
 @pytest.mark.parametrize(
     ("figure", "expected"),
     [
-        (0.0251349, "0.025135"),
+        (0.0251349, "0.0251349"),
         (3.0, "3"),
         (1_200_000, "1,200,000"),
         ("nan", "nan"),
