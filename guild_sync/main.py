@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from guild_sync import __version__
-from guild_sync.cli.table import ALIASES, COMMANDS, SUBCOMMANDS, file_of, module_of, usage
+from guild_sync.cli.table import ALIASES, COMMANDS, SUBCOMMANDS, file_of, meant, module_of, usage
 from guild_sync.errors import Exit, FaultyRemote, GuildError, UsageError, refused, unasked
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
@@ -212,7 +212,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"guild {__version__}")
         return Exit.OK
     module = import_module(f"guild_sync.commands.{module_of(words[0])}")
-    return int(module.main([ALIASES.get(words[0], words[0]), *words[1:]]))
+    return int(module.main(meant(words)))
 
 
 def _complete(words: list[str]) -> int:
@@ -225,7 +225,7 @@ def _complete(words: list[str]) -> int:
         name: Command(about, file_of(name), SUBCOMMANDS if name == "runs" else {})
         for name, (_, about) in COMMANDS.items()
     }
-    commands.update({other: commands[name] for other, name in ALIASES.items()})
+    commands.update({other: commands[name] for other, (name, *_) in ALIASES.items()})
     texts = [word.text for word in typed]
     if len(texts) > 1 and texts[-2] not in ("-C", "-H"):
         with suppress(
@@ -246,7 +246,7 @@ def _print_manual(words: list[str]) -> int:
         name = f"{words[0]}.5"
     elif words and words[0] != "help":
         module_of(words[0])
-        name = f"guild-{ALIASES.get(words[0], words[0])}.1"
+        name = f"guild-{meant(words)[0]}.1"
     print(pages()[name], end="")
     return Exit.OK
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from guild_sync.errors import GuildError
 
@@ -49,8 +49,11 @@ COMMANDS = {
     "verify": ("verify", "tell whether copies are the same as their remotes' runs"),
     "watch": ("watch", "show the output of a run as it is made"),
 }
-# What a command is called, too.
-ALIASES = {"ops": "operations"}
+# Words that stand for a command, with what comes behind that.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "logs": ("cat", "--output"),
+    "ops": ("operations",),
+}
 # `guild runs WORD` is `guild WORD`.
 SUBCOMMANDS = {
     "comment": "comment",
@@ -73,8 +76,9 @@ SUBCOMMANDS = {
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Start": {"run": "", "watch": "", "stop": ""},
     "Look": {
-        "runs": "", "info": "", "ls, cat": "list or show the files of a run", "open": "",
-        "shell": "", "forward": "", "status": "", "fleet": "",
+        "runs": "", "info": "",
+        "ls, cat": "list or show the files of a run (logs: its output)",
+        "open": "", "shell": "", "forward": "", "status": "", "fleet": "",
     },
     "Bring home": {
         "sync": "", "pull": "", "push": "", "verify": "", "clean": "",
@@ -125,9 +129,14 @@ Options:
 """
 
 
+def meant(words: Sequence[str]) -> list[str]:
+    """A command line, with what its first word stands for."""
+    return [*ALIASES.get(words[0], (words[0],)), *words[1:]]
+
+
 def module_of(name: str) -> str:
     """The module of a command. Raises GuildError where there is none of that name."""
-    name = ALIASES.get(name, name)
+    name = meant([name])[0]
     if name not in COMMANDS:
         raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
     return COMMANDS[name][0]
