@@ -6,11 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 from rundirs import give_scalars, make
 
 from guild_sync.agent import leavings
 from guild_sync.agent.protocol import NotedFile, Points
-from guild_sync.agent.scalars import derived, kept, outlines
+from guild_sync.agent.scalars import derived, kept, outlines, rereading
 
 RUN, OTHER = "a" * 32, "b" * 32
 EVENTS = "train/events.out.tfevents.1"
@@ -163,3 +164,20 @@ def test_what_there_is_no_room_for_is_partial_and_not_read_again(home: Path) -> 
     partial = {name[:2] for name, scalar in found.items() if scalar.get("partial")}
     assert len(partial) == 1  # that of which there are some
     assert sum(os.path.getsize(path) for path in derived.remembered(str(home))) < 10 << 20
+
+
+def test_what_a_killed_runner_has_kept_is_partial_where_the_output_is_not_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = make(home, RUN, {})
+    give_scalars(directory, {"loss": (0.5,)})
+    summaries = json.loads((directory / ".guild/SCALARS").read_text())
+    summaries[""] = {"over": False}
+    (directory / ".guild/SCALARS").write_text(json.dumps(summaries))
+    (directory / ".guild/output").write_text("loss: 0.5\nloss: 0.25\n")
+    monkeypatch.setattr(rereading, "_MOST_TIME", -1.0)
+    early = kept.summaries(str(directory))["loss"]
+    assert (early["last"], early.get("partial")) == (0.5, True)
+    monkeypatch.undo()
+    found = kept.summaries(str(directory))["loss"]
+    assert (found["last"], found.get("partial")) == (0.25, None)
