@@ -271,6 +271,14 @@ class Points(TypedDict):
     value: List[Figure]
 
 
+class NotedFile(TypedDict):
+    """What was read of a run's file when it had this stamp; `partial`: not all of it was read."""
+
+    stamp: str
+    found: Dict[str, Points]
+    partial: bool
+
+
 class Confirmed(TypedDict):
     """When (microseconds since 1970) a remote last gave its word for a run, and which."""
 
