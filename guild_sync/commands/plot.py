@@ -203,7 +203,7 @@ def _show(
         return
     width = terminal.terminal_width()
     lines = _lines(plot, legend, width)
-    if width is None:
+    if width is None or (redraws and not terminal.draws_over(sys.stdout)):
         say("\n".join(lines if is_first else ["", *lines]))
         return
     if redraws:

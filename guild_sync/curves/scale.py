@@ -18,7 +18,7 @@ _STEPS_OF_TIME = (
 )  # seconds
 _LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
 _MOST = sys.float_info.max
-_LEAST_POWER, _MOST_POWER = -323, 308  # of 10, of those that there are
+_LEAST_POWER, _MOST_POWER, _MOST_EXPONENT = -323, 308, 308.25  # of 10, of those that there are
 _MARGIN = 0.02  # beyond the first and the last number, of what is between them
 
 
@@ -60,7 +60,7 @@ class AxisScale(NamedTuple):
             min(math.floor(self.high), _MOST_POWER),
         )
         if last - first < 1:  # hardly one power of 10: numbers between them
-            between = _round(10**self.low, 10 ** min(self.high, math.log10(_MOST)), most)
+            between = _round(10**self.low, 10 ** min(self.high, _MOST_EXPONENT), most)
             return [Tick(self.place(at), text) for at, text in between if at > 0]
         every = math.ceil((last - first + 1) / max(1, most))
         return [Tick(self.place(10.0**e), f"{10.0**e:g}") for e in range(first, last + 1, every)]

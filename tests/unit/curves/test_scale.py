@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guild_sync.curves.curve import LOGARITHMS, NAMES, NUMBERS, TIMES, Axis
@@ -32,6 +33,21 @@ def test_beside_logarithms_there_are_powers_of_ten() -> None:
     assert texts(LOGARITHMS, [1e-30, 1]) == ["1e-30", "1e-23", "1e-16", "1e-09", "0.01"]
     assert texts(LOGARITHMS, [2, 5]) == ["2", "3", "4", "5"]
     assert math.isnan(scale_of(Axis("x", LOGARITHMS), [1, 10]).place(0))
+
+
+@pytest.mark.parametrize("kind", [NUMBERS, LOGARITHMS])
+@given(first=st.floats(allow_nan=False), second=st.floats(allow_nan=False))
+@example(first=0.0, second=5e-324)
+@example(first=0.0, second=1e-320)
+@example(first=1e300, second=1e300)
+@example(first=sys.float_info.max, second=1e308)
+def test_all_numbers_that_there_are_have_a_place(kind: str, first: float, second: float) -> None:
+    scale = scale_of(Axis("x", kind), [first, second])
+    for number in (first, second):
+        if math.isfinite(number) and (kind == NUMBERS or number > 0):
+            assert -0.01 <= scale.place(number) <= 1.01
+    for tick in scale.ticks(5):
+        assert math.isfinite(tick.place) or tick.text == "0"
 
 
 def test_times_are_full_hours_of_this_place(monkeypatch: pytest.MonkeyPatch) -> None:

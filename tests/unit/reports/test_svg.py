@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import sys
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
@@ -67,6 +68,11 @@ def test_there_is_no_curve_of_nothing(values: list[Figure]) -> None:
         [1e308, -1e308],
         [1.7e308, 1.7e308],
         [5e-324, 0.0],
+        [1e-320, 0.0],
+        [2e-310, 1e-310],
+        [1e-300, 1e-300],
+        [sys.float_info.max, sys.float_info.max],
+        [sys.float_info.max, 1e308],
         [1e-300, 2e-300],
         [float(1 << 62), 1.0],
         [10**300, 0.5],
