@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from guild_sync import __version__
-from guild_sync.cli.table import ALIASES, COMMANDS, SUBCOMMANDS, file_of, module_of, usage
+from guild_sync.cli.table import ALIASES, COMMANDS, SUBCOMMANDS, file_of, meant, module_of, usage
 from guild_sync.errors import Exit, FaultyRemote, GuildError, UsageError, refused, unasked
 
 # Objects that may be made before Python looks for garbage among them, instead of 700.
@@ -212,7 +212,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"guild {__version__}")
         return Exit.OK
     module = import_module(f"guild_sync.commands.{module_of(words[0])}")
-    return int(module.main([ALIASES.get(words[0], words[0]), *words[1:]]))
+    return int(module.main(meant(words)))
 
 
 def _complete(words: list[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from guild_sync.errors import GuildError
 
@@ -49,8 +49,20 @@ COMMANDS = {
     "verify": ("verify", "tell whether copies are the same as their remotes' runs"),
     "watch": ("watch", "show the output of a run as it is made"),
 }
-# What a command is called, too.
-ALIASES = {"ops": "operations"}
+# What a command is called, too, and the options that such a name stands for besides.
+ALIASES = {"logs": "cat", "ops": "operations"}
+_STANDS_FOR = {"logs": ["--output"]}
+# Commands of Guild AI that are not here, and what to do instead.
+_INSTEAD = {
+    "merge": "A file of a run is in the folder that 'guild select --path' shows.",
+    "tensorboard": "Write event files: guild export --tensorboard DIR\n"
+    "Look at them: tensorboard --logdir DIR",
+    "view": "Write pages for the browser: guild report",
+    **dict.fromkeys(
+        ("install", "uninstall", "packages", "search"),
+        "Packages are pip's: 'guild run PACKAGE/OPERATION' runs what pip has installed.",
+    ),
+}
 # `guild runs WORD` is `guild WORD`.
 SUBCOMMANDS = {
     "comment": "comment",
@@ -73,7 +85,8 @@ SUBCOMMANDS = {
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Start": {"run": "", "watch": "", "stop": ""},
     "Look": {
-        "runs": "", "info": "", "ls, cat": "list or show the files of a run", "open": "",
+        "runs": "", "info": "", "logs": "show what a run has printed (cat --output)",
+        "ls, cat": "list or show the files of a run", "open": "",
         "shell": "", "forward": "", "status": "", "fleet": "",
     },
     "Bring home": {
@@ -129,8 +142,20 @@ def module_of(name: str) -> str:
     """The module of a command. Raises GuildError where there is none of that name."""
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
-        raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
+        hint = _INSTEAD.get(name) or _near(name) + "Try 'guild --help'."
+        raise GuildError(f"there is no command {name!r}", hint)
     return COMMANDS[name][0]
+
+
+def meant(words: Sequence[str]) -> list[str]:
+    """The words of a command line with the command's own name, and the options that it stands for.
+
+    `logs 1` is `cat --output 1`; of what only shows the help nothing more is meant.
+    """
+    name, *rest = words
+    implied = [] if rest == ["--help"] else _STANDS_FOR.get(name, [])
+    implied = [option for option in implied if option not in rest]
+    return [ALIASES.get(name, name), *implied, *rest]
 
 
 def file_of(name: str) -> str:
