@@ -225,7 +225,7 @@ def _complete(words: list[str]) -> int:
         name: Command(about, file_of(name), SUBCOMMANDS if name == "runs" else {})
         for name, (_, about) in COMMANDS.items()
     }
-    commands.update({other: commands[name] for other, name in ALIASES.items()})
+    commands.update({other: commands[name] for other, (name, *_) in ALIASES.items()})
     texts = [word.text for word in typed]
     if len(texts) > 1 and texts[-2] not in ("-C", "-H"):
         with suppress(
@@ -246,7 +246,7 @@ def _print_manual(words: list[str]) -> int:
         name = f"{words[0]}.5"
     elif words and words[0] != "help":
         module_of(words[0])
-        name = f"guild-{ALIASES.get(words[0], words[0])}.1"
+        name = f"guild-{meant(words)[0]}.1"
     print(pages()[name], end="")
     return Exit.OK
 

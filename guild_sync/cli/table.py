@@ -49,9 +49,11 @@ COMMANDS = {
     "verify": ("verify", "tell whether copies are the same as their remotes' runs"),
     "watch": ("watch", "show the output of a run as it is made"),
 }
-# What a command is called, too, and the options that such a name stands for besides.
-ALIASES = {"logs": "cat", "ops": "operations"}
-_STANDS_FOR = {"logs": ["--output"]}
+# Words that stand for a command, with what comes behind that.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "logs": ("cat", "--output"),
+    "ops": ("operations",),
+}
 # Commands of Guild AI that are not here, and what to do instead.
 _INSTEAD = {
     "merge": "A file of a run is in the folder that 'guild select --path' shows.",
@@ -85,9 +87,9 @@ SUBCOMMANDS = {
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Start": {"run": "", "watch": "", "stop": ""},
     "Look": {
-        "runs": "", "info": "", "logs": "show what a run has printed (cat --output)",
-        "ls, cat": "list or show the files of a run", "open": "",
-        "shell": "", "forward": "", "status": "", "fleet": "",
+        "runs": "", "info": "",
+        "ls, cat": "list or show the files of a run (logs: its output)",
+        "open": "", "shell": "", "forward": "", "status": "", "fleet": "",
     },
     "Bring home": {
         "sync": "", "pull": "", "push": "", "verify": "", "clean": "",
@@ -138,24 +140,18 @@ Options:
 """
 
 
+def meant(words: Sequence[str]) -> list[str]:
+    """A command line, with what its first word stands for."""
+    return [*ALIASES.get(words[0], (words[0],)), *words[1:]]
+
+
 def module_of(name: str) -> str:
     """The module of a command. Raises GuildError where there is none of that name."""
-    name = ALIASES.get(name, name)
+    name = meant([name])[0]
     if name not in COMMANDS:
         hint = _INSTEAD.get(name) or _near(name) + "Try 'guild --help'."
         raise GuildError(f"there is no command {name!r}", hint)
     return COMMANDS[name][0]
-
-
-def meant(words: Sequence[str]) -> list[str]:
-    """The words of a command line with the command's own name, and the options that it stands for.
-
-    `logs 1` is `cat --output 1`; of what only shows the help nothing more is meant.
-    """
-    name, *rest = words
-    implied = [] if rest == ["--help"] else _STANDS_FOR.get(name, [])
-    implied = [option for option in implied if option not in rest]
-    return [ALIASES.get(name, name), *implied, *rest]
 
 
 def file_of(name: str) -> str:

@@ -118,7 +118,6 @@ def test_logs_is_the_output_of_a_run(net: Guild) -> None:
     net.ok("run", "net:echo", "x=2", "-y")
     assert net.ok("logs").out == net.ok("cat", "--output").out
     assert net.ok("logs", "2").out == net.ok("cat", "2", "--output").out != net.ok("logs").out
-    assert net.ok("logs", "--output", "2").out == net.ok("logs", "2").out
     assert net.ok("logs", "--help").out == net.ok("help", "logs").out == net.ok("help", "cat").out
     refused = net("logs", "-p", "file")
     assert (refused.code, refused.out) == (1, "")

@@ -59,6 +59,13 @@ def failing(error: BaseException) -> Command:
 # What is asked of guild itself.
 
 
+def test_logs_of_a_run_are_what_it_printed(guild: Guild) -> None:
+    project(guild.folder, "op: {exec: 'echo hello'}")
+    guild.ok("run", "op", "-y")
+    assert guild.ok("logs").out == guild.ok("logs", "1").out == "hello\n"
+    assert "guild cat" in guild.ok("logs", "--help").out
+
+
 def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     alone = capsys.readouterr()

@@ -140,7 +140,7 @@ def test_guild_help_has_each_command_once_by_what_one_wants_and_fits_a_screen() 
     named = [
         name for group in table.GROUPS.values() for names in group for name in names.split(", ")
     ]
-    assert sorted(named) == sorted([*table.COMMANDS, "logs"])
+    assert sorted(named) == sorted(table.COMMANDS)
     assert len(table.usage().splitlines()) <= 60
 
 
