@@ -80,9 +80,10 @@ uat/acceptance:
 WANTED = setup.cfg tools/install-missing $(wildcard bin/*)
 $(VENV)/.installed: $(WANTED) | $(VENV)/bin/pip
 	tools/install-missing
-	@echo "Installing guild and what it needs into $(VENV)"
-	$(VENV)/bin/python -m pip install --quiet --editable .
-	touch $@
+	@echo "Installing guild and what it needs into $(VENV):"
+	@set -o pipefail; $(VENV)/bin/python -m pip install --disable-pip-version-check --editable . \
+	    | sed -un 's/^Collecting \([A-Za-z0-9._-]*\).*/  \1/p; s/^Installing collected.*/  putting it in place/p'
+	@touch $@
 
 $(VENV)/.dev: $(WANTED) | $(VENV)/bin/pip
 	tools/install-missing busybox zsh fish tcsh groff faketime zstd chromium

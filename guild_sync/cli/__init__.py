@@ -1,6 +1,6 @@
 """Command lines: read by docopt, completed by shells, their usages read.
 
-Others call `table.COMMANDS`, `usage` and `module_of`; `arguments.parse`, `filters` and
+Others call `table.COMMANDS`, `usage`, `module_of` and `meant`; `arguments.parse`, `filters` and
 `selection`; `choosing.choose` and `change_runs`, and `several` where `-r` may name several
 remotes; `completion.complete`, with the words that `shells` takes and gives; and `usages`, which
 says what is in a usage.

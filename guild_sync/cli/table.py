@@ -54,6 +54,17 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "logs": ("cat", "--output"),
     "ops": ("operations",),
 }
+# Commands of Guild AI that are not here, and what to do instead.
+_INSTEAD = {
+    "merge": "A file of a run is in the folder that 'guild select --path' shows.",
+    "tensorboard": "Write event files: guild export --tensorboard DIR\n"
+    "Look at them: tensorboard --logdir DIR",
+    "view": "Write pages for the browser: guild report",
+    **dict.fromkeys(
+        ("install", "uninstall", "packages", "search"),
+        "Packages are pip's: 'guild run PACKAGE/OPERATION' runs what pip has installed.",
+    ),
+}
 # `guild runs WORD` is `guild WORD`.
 SUBCOMMANDS = {
     "comment": "comment",
@@ -138,7 +149,8 @@ def module_of(name: str) -> str:
     """The module of a command. Raises GuildError where there is none of that name."""
     name = meant([name])[0]
     if name not in COMMANDS:
-        raise GuildError(f"there is no command {name!r}", _near(name) + "Try 'guild --help'.")
+        hint = _INSTEAD.get(name) or _near(name) + "Try 'guild --help'."
+        raise GuildError(f"there is no command {name!r}", hint)
     return COMMANDS[name][0]
 
 

@@ -4,6 +4,7 @@ Usage:
   guild cat [options] [RUN]
 
 RUN is an index (1, the latest, if it is left out), a run id or the beginning of one.
+'guild logs' is 'guild cat --output'.
 Of several remotes ('-r gpu1,gpu2', '-r all', a group of the config file) the latest of all is
 meant, or RUN: an id that one of them has, or gpu1:3.
 

@@ -53,7 +53,7 @@ from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.choose import host
 from guild_sync.output import console, formats, tables, terminal
 from guild_sync.output.console import say
-from guild_sync.output.runs import operation, status
+from guild_sync.output.runs import operation, short_operation, status
 from guild_sync.output.terminal import Styled, clean
 
 _LIMIT, _INTERVAL = 20, 5
@@ -241,20 +241,24 @@ def _legend(
     """A row for each curve: its sign, its run, and the scalar's last number."""
     signs = on_terminal.signs(len(curves), terminal.has_colours(sys.stdout))
     has_keys = any(one.key != wanted.names[0] for one in curves)
+    runs = [one.drawn.run for one in curves]
+    labels = [clean(run["label"] if run["label"] is not None else "") for run in runs]
+    named = operation
+    if sys.stdout.isatty():  # a person, whose lines are cut
+        labels, named = runs_drawn.differing(labels), short_operation
     rows: list[Sequence[str]] = []
-    for sign, one in zip(signs, curves, strict=True):
-        run = one.drawn.run
+    for sign, one, run, label in zip(signs, curves, runs, labels, strict=True):
         last = run["scalars"][one.key]["last"]
         place = f"[{one.drawn.remote}:{run['id'][:8]}]" if several else f"[{run['id'][:8]}]"
         rows.append(
             (
                 Styled.of(sign.text, sign.style),
                 clean(place),
-                operation(run),
+                named(run),
                 status(run),
                 *([clean(one.key)] if has_keys else []),
                 formats.shown(last),
-                clean(run["label"] if run["label"] is not None else ""),
+                label,
             )
         )
     return rows

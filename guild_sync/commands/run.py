@@ -266,9 +266,9 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
 
         is_home = home.bring(prepared.run_id)
         if target.name is not None:
-            tell_next(target, prepared.run_id, is_home)
+            tell_next(target, prepared.run_id, is_home, prepared.is_batch)
     elif wait and code is not None and target.name is not None:
-        tell_next(target, prepared.run_id, is_home=False)
+        tell_next(target, prepared.run_id, is_home=False, is_batch=prepared.is_batch)
     return Exit.INTERRUPTED if code is None else code
 
 

@@ -47,7 +47,8 @@ def main(argv: Sequence[str]) -> int:
         say(f"Watching {run['id']} on {target.name}")
     shown = watch(target, run["id"], state_of(run), is_queued(run))
     if shown:
-        tell_next(target, run["id"], is_home=target.name is None)
+        is_batch = run["opref"]["name"].endswith("+")
+        tell_next(target, run["id"], target.name is None, is_batch)
     return found.exit if shown else Exit.INTERRUPTED
 
 

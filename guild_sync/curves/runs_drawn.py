@@ -152,6 +152,17 @@ def name_of(one: DrawnRun) -> str:
     return " ".join(filter(None, parts))
 
 
+def differing(labels: Sequence[str]) -> list[str]:
+    """Labels without the words `name=value` that all of them have, which tell none from another."""
+    words = [label.split() for label in labels]
+    same = set.intersection(*map(set, words)) if len(words) > 1 else set[str]()
+    same = {word for word in same if "=" in word}
+    return [
+        " ".join(word for word in each if word not in same) if same & {*each} else label
+        for each, label in zip(words, labels, strict=True)
+    ]
+
+
 def scatter_of(runs: Sequence[DrawnRun], wanted: WantedCurves) -> Plot:
     """The plot of a column of each run against one or more others: points alone, one a run."""
     xs = [one.run["cells"][0]["value"] for one in runs]

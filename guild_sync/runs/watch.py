@@ -41,12 +41,15 @@ def watch(
     return run
 
 
-def tell_next(host: Host, run_id: str, is_home: bool) -> None:
+def tell_next(host: Host, run_id: str, is_home: bool, is_batch: bool) -> None:
     """Tell a person, on a terminal, what there is to do with a run that has ended."""
     if not sys.stdout.isatty():
         return
     where = "" if is_home else option(host.name)
-    say(f"Its files: 'guild ls {run_id[:8]}{where}'")
+    if is_batch:  # which has no files of its own
+        say(f"Its trials beside each other: 'guild compare{where}'")
+    else:
+        say(f"Its files: 'guild ls {run_id[:8]}{where}'")
     if host.name is not None and not is_home:
         say(f"To bring it home: 'guild pull {host.name} {run_id[:8]}'")
 

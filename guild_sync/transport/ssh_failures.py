@@ -144,7 +144,7 @@ def _of_the_network(remote: Remote, stderr: str) -> NotReached | None:
             f"{cannot}: the host name {remote.host!r} does not resolve",
             "Check the name after 'ssh:', or that your ssh configuration has it."
             if remote.name.startswith("ssh:")
-            else "Check 'host' of the remote in the config file.",
+            else "Check how 'host' of the remote is spelled, or your ssh configuration.",
         )
     if "Connection refused" in stderr:
         return NotReached(

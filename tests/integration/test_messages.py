@@ -132,6 +132,17 @@ def test_after_a_run_elsewhere_a_person_is_told_what_is_next(guild: Guild, remot
     assert "Its files" not in guild.ok("run", "op", "-r", remote, "-y").out
 
 
+def test_after_a_batch_elsewhere_a_person_is_told_how_to_compare(guild: Guild, remote: str) -> None:
+    project(guild.folder, "op: {exec: 'true', flags: {x: 1}}")
+    said = shown(guild, "run", "op", "x=[1,2]", "-r", remote, "-y")
+    assert "Its trials beside each other: 'guild compare'\n" in said
+    assert "Its files" not in said
+    batch = re.search("Run ([0-9a-f]{32}) stopped", said)
+    assert batch
+    said = shown(guild, "watch", batch[1], "-r", remote)
+    assert f"Its trials beside each other: 'guild compare -r {remote}'\n" in said
+
+
 def test_an_rsync_that_is_too_old_is_named_with_what_is_needed(
     guild: Guild, sshd: Server, there: Path, tmp_path: Path, own_connections: None
 ) -> None:

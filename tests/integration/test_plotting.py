@@ -171,6 +171,17 @@ def test_a_plot_on_a_terminal_fits_and_is_coloured(trained: Place) -> None:
     assert lines[-1].startswith("━  [")
 
 
+def test_on_a_terminal_the_legend_says_what_tells_the_curves_apart(guild: Guild) -> None:
+    project(guild.folder, GUILDFILE, train=TRAIN)
+    for lr in ("0.1", "0.2"):
+        guild.ok("run", "train", f"lr={lr}", "-y")
+    with Terminal(guild.argv("plot", "loss"), guild.env, guild.folder) as terminal:
+        assert terminal.end() == 0
+        shown = STYLE.sub("", terminal.shown)
+    ends = [line.split()[-1] for line in shown.splitlines()[-2:]]
+    assert ends == ["lr=0.2", "lr=0.1"]
+
+
 def test_it_is_drawn_anew_until_the_run_has_ended(trained: Place) -> None:
     run_id = trained.started(op="wait")
     trained.wait_for_output(run_id, "loss: 1")

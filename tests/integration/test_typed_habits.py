@@ -113,6 +113,35 @@ def test_ops_is_operations(net: Guild) -> None:
     assert net.ok("help", "--man", "ops").out == net.ok("help", "--man", "operations").out
 
 
+def test_logs_is_the_output_of_a_run(net: Guild) -> None:
+    net.ok("run", "net:echo", "x=1", "-y")
+    net.ok("run", "net:echo", "x=2", "-y")
+    assert net.ok("logs").out == net.ok("cat", "--output").out
+    assert net.ok("logs", "2").out == net.ok("cat", "2", "--output").out != net.ok("logs").out
+    assert net.ok("logs", "--help").out == net.ok("help", "logs").out == net.ok("help", "cat").out
+    refused = net("logs", "-p", "file")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("guild: give either --path or --output\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        ("tensorboard", "guild export --tensorboard DIR"),
+        ("view", "guild report"),
+        ("merge", "guild select --path"),
+        ("install", "pip"),
+    ],
+)
+def test_a_command_that_is_left_out_says_what_to_do_instead(
+    net: Guild, command: str, instead: str
+) -> None:
+    done = net(command, "1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"guild: there is no command '{command}'\n")
+    assert instead in done.err
+
+
 @pytest.mark.parametrize("words", [(), ("tr",), ("net", "tr"), ("echo", "tr"), ("-a",), ("zzz",)])
 def test_ops_lists_what_guild_ai_lists(
     net: Guild, guild_ai: GuildAi, words: tuple[str, ...]
@@ -603,6 +632,8 @@ def test_each_option_of_guild_ai_is_taken_or_is_told_of(
     theirs = options_in(guild_ai(command, "--help").out)
     assert len(theirs) > 3
     ours = options_in(net.ok(command, "--help").out)
+    if "-Fo" in ours:  # filters, which are told of once
+        ours |= options_in(net.ok("help", "filters").out)
     ours |= {short for short, name in LONG_NAMES.items() if name in ours}
     told = {*re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", TABLE.read_text(encoding="utf-8"))}
     left_out = {name for names in INSTEAD for name in names} if command == "run" else set()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guild_sync.cli import arguments
-from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, module_of
+from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, meant, module_of
 from guild_sync.errors import GuildError
 
 TOP = Path(__file__).parents[2]
@@ -91,6 +91,7 @@ def fault_of(line: str) -> str:
         return ""
     if command == "runs" and words and words[0] in SUBCOMMANDS:
         command = SUBCOMMANDS[words.pop(0)]
+    command, *words = meant([command, *words])
     if command not in COMMANDS:
         return f"there is no command {command}"
     module = importlib.import_module(f"guild_sync.commands.{module_of(command)}")

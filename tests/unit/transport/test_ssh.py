@@ -485,7 +485,7 @@ Host key verification failed.
         (
             "ssh: Could not resolve hostname gpu.example.com: Name or service not known\n",
             "cannot reach remote 'gpu': the host name 'gpu.example.com' does not resolve",
-            "Check 'host' of the remote in the config file.",
+            "Check how 'host' of the remote is spelled, or your ssh configuration.",
         ),
         (
             "ssh: connect to host gpu.example.com port 22: Connection refused\n",
