@@ -1164,6 +1164,12 @@ def needed(needs: NeedsForm) -> str:
     return ", ".join(said)
 
 
+def goes_on(run: Run) -> bool:
+    """Whether a run runs, or will by itself: one that is staged waits for a person."""
+    is_given = run["deal"] is not None or run["job"] is not None
+    return run["status"] in ("running", "pending") or (run["status"] == "staged" and is_given)
+
+
 def counted(count: int, name: str) -> str:
     """`1 GPU`, `4 cores`."""
     return "%d %s%s" % (count, name, "" if count == 1 else "s")
