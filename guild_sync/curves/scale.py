@@ -19,6 +19,7 @@ _STEPS_OF_TIME = (
 _LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
 _MOST = sys.float_info.max
 _LEAST_POWER, _MOST_POWER = -323, 308  # of 10, of those that there are
+_UNITS = ((1e9, "G", 1e9), (1e6, "M", 1e6), (1e4, "k", 1e3))  # from where on, and of how much
 _MARGIN = 0.02  # beyond the first and the last number, of what is between them
 
 
@@ -63,7 +64,8 @@ class AxisScale(NamedTuple):
             between = _round(10**self.low, 10 ** min(self.high, math.log10(_MOST)), most)
             return [Tick(self.place(at), text) for at, text in between if at > 0]
         every = math.ceil((last - first + 1) / max(1, most))
-        return [Tick(self.place(10.0**e), f"{10.0**e:g}") for e in range(first, last + 1, every)]
+        powers = [10.0**exponent for exponent in range(first, last + 1, every)]
+        return [Tick(self.place(power), _written(power, power)) for power in powers]
 
 
 def scale_of(axis: Axis, numbers: Iterable[float]) -> AxisScale:
@@ -99,8 +101,12 @@ def _round(low: float, high: float, most: int) -> list[tuple[float, str]]:
 
 
 def _written(number: float, step: float) -> str:
+    size = abs(number)
+    for least, unit, one in _UNITS:
+        if least <= size < 1e12 and size < 5000 * step:
+            return f"{number / one:.4g}{unit}"
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    if digits > 6 or abs(number) >= 1e7:
+    if digits > 5 or size >= 1e7:
         return f"{number:.6g}"
     return f"{number + 0.0:.{digits}f}"  # no -0
 
