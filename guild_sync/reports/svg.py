@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from guild_sync.agent.protocol import Figure, Outline
 from guild_sync.curves.curve import LOGARITHMS, NAMES, NUMBERS, Axis
-from guild_sync.curves.scale import AxisScale, scale_of
+from guild_sync.curves.scale import LEAST_SPAN, AxisScale, scale_of
 from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
 
@@ -215,6 +215,6 @@ def spark(found: ThinCurve) -> tuple[str, list[Figure]]:
         low, high = min(numbers), max(numbers)
         ends += [low, high]
         span = high / 2 - low / 2
-        by = (len(_TWO) - 1) / (span if span > _LEAST_SPAN else 1.0)
+        by = (len(_TWO) - 1) / (span if span > LEAST_SPAN else 1.0)
         letters.append([_TWO[int((each / 2 - low / 2) * by)] for each in numbers])
     return "".join(map("".join, zip(*letters, strict=True))), ends
