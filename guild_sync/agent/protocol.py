@@ -1172,6 +1172,27 @@ def needed(needs: NeedsForm) -> str:
     return ", ".join(said)
 
 
+def flags_of(run: Run) -> Dict[str, Value]:
+    """A run's flags; none of one whose flags are no such thing."""
+    return run["flags"] if isinstance(run["flags"], dict) else {}
+
+
+def tags_of(run: Run) -> List[Value]:
+    """A run's tags, as they are stored."""
+    return run["tags"] if isinstance(run["tags"], list) else []
+
+
+def name_in_project(opref: Opref) -> str:
+    """What an operation is called in its project: `train`, `mlp:train`."""
+    return "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
+
+
+def goes_on(run: Run) -> bool:
+    """Whether a run runs, or will by itself: one that is staged waits for a person."""
+    is_given = run["deal"] is not None or run["job"] is not None
+    return run["status"] in ("running", "pending") or (run["status"] == "staged" and is_given)
+
+
 def counted(count: int, name: str) -> str:
     """`1 GPU`, `4 cores`."""
     return "%d %s%s" % (count, name, "" if count == 1 else "s")

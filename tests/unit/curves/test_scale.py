@@ -25,13 +25,17 @@ def test_the_numbers_beside_an_axis_are_round() -> None:
     assert texts(NUMBERS, [0.001, 0.0093]) == ["0.002", "0.004", "0.006", "0.008"]
     assert texts(NUMBERS, [-1, 1]) == ["-1.0", "-0.5", "0.0", "0.5", "1.0"]
     assert texts(NUMBERS, [5, 5]) == ["4.6", "4.8", "5.0", "5.2", "5.4"]
-    assert texts(NUMBERS, [0, 3e9]) == ["0", "1e+09", "2e+09", "3e+09"]
+    assert texts(NUMBERS, [0, 3e9]) == ["0", "1G", "2G", "3G"]
+    assert texts(NUMBERS, [0, 19_000]) == ["0", "5000", "10k", "15k"]
+    assert texts(NUMBERS, [70_000, 70_004])[0] == "70000"
+    assert texts(NUMBERS, [0, 5e-324]) == ["-0.4", "-0.2", "0.0", "0.2", "0.4"]
 
 
 def test_beside_logarithms_there_are_powers_of_ten() -> None:
     assert texts(LOGARITHMS, [0.0004, 30]) == ["0.001", "0.01", "0.1", "1", "10"]
     assert texts(LOGARITHMS, [1e-30, 1]) == ["1e-30", "1e-23", "1e-16", "1e-09", "0.01"]
     assert texts(LOGARITHMS, [2, 5]) == ["2", "3", "4", "5"]
+    assert texts(LOGARITHMS, [1.79e308, 1e308])
     assert math.isnan(scale_of(Axis("x", LOGARITHMS), [1, 10]).place(0))
 
 

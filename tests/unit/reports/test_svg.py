@@ -130,19 +130,6 @@ def test_words_are_places_of_an_axis_and_wide_numbers_are_powers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.0, 1.0, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-        (0.0, 999.0, [0, 200, 400, 600, 800]),
-        (-0.3, 2.2, [0, 0.5, 1.0, 1.5, 2.0]),
-        (5.0, 5.0, [5.0]),
-    ],
-)
-def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert figures.ticks(low, high, 5) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
     ("figure", "expected"),
     [
         (0.0251349, "0.0251349"),
