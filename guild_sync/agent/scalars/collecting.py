@@ -31,6 +31,7 @@ _WRITING_SHARE = 20
 _CATCH_UP = 2.0  # seconds of work for what was not read by the end
 _MOST_WAIT = 4.0  # seconds that this may take, where others work, too
 _TAIL = 1 << 20  # bytes that are read after that, from the end
+_LAST = 2.0  # seconds of work for these; twice as long where others work, too
 _MOST_ARRIVALS = 4096
 
 
@@ -102,10 +103,16 @@ class Collector:
         # More than was passed on where the disk was full, and guild has said that.
         self._size = os.fstat(self._file).st_size
         until, latest = time.process_time() + _CATCH_UP, time.monotonic() + _MOST_WAIT
+        may_skip = True
         while self._has_more():
-            is_late = time.process_time() > until or time.monotonic() > latest
-            if is_late and self._size - self._read > _TAIL:
-                self._skip(self._size - _TAIL)
+            if time.process_time() > until or time.monotonic() > latest:
+                if not may_skip:  # as of patterns that take nearly too long
+                    self._skip(self._size)
+                    break
+                may_skip = False
+                until, latest = time.process_time() + _LAST, time.monotonic() + 2 * _LAST
+                if self._size - self._read > _TAIL:
+                    self._skip(self._size - _TAIL)
             said += self._read_piece()
         if self._reader and not self._is_lost:
             self._found.add(self._reader.rest(), now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..protocol import LOST
@@ -24,6 +25,7 @@ _STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_OF_A_LINE = 1 << 16  # bytes; one that is longer has no scalars
 MOST_OF_A_NAME = 100  # characters; what has a longer one is none
 _MOST_OF_A_STEP = 1 << 53
+_MOST_OF_ALL = 2.0  # seconds of work of all patterns in one piece of output
 _MOST_NAMES = 10_000  # of which it is remembered what becomes of them
 _MOST_REMEMBERED = 1000  # characters of each of these
 # Numbers that were printed one after the other: their name, themselves, and their step; none where
@@ -225,16 +227,29 @@ class Matcher:
             yield found[at]
 
     def texts(self, text: str, lines: List[str]) -> Iterator[Tuple[int, str, str]]:
-        """What the patterns find in the lines: which line, name and value."""
+        """What the patterns find in the lines: which line, name and value.
+
+        Where all together take too long, the slowest are given up.
+        """
+        spent: Dict[int, float] = {}
         for pattern in list(self._patterns):
             if pattern.literal in text:
+                begun = time.process_time()
                 yield from self._texts_by(pattern, lines)
+                spent[id(pattern)] = time.process_time() - begun
+                if sum(spent.values()) > _MOST_OF_ALL:
+                    slowest = max(spent, key=spent.__getitem__)
+                    del spent[slowest]
+                    for each in [one for one in self._patterns if id(one) == slowest]:
+                        self._give_up(each)
 
     def _texts_by(self, pattern: OutputPattern, lines: List[str]) -> List[Tuple[int, str, str]]:
         from . import patience  # most outputs are read by no pattern of their own
 
+        # With each that was given up there is less of it: two hundred take no minutes.
+        many = 1 + len(self._asked.patterns) - len(self._patterns)
         try:
-            with patience.limited():
+            with patience.limited(patience.SECONDS / many):
                 return [
                     (at, name, value)
                     for at, line in enumerate(lines)
@@ -242,9 +257,12 @@ class Matcher:
                     for name, value in pattern.found(line)
                 ]
         except patience.TooLong:
-            self._patterns.remove(pattern)
-            self._given_up.append(pattern.regex.pattern)
+            self._give_up(pattern)
             return []
+
+    def _give_up(self, pattern: OutputPattern) -> None:
+        self._patterns.remove(pattern)
+        self._given_up.append(pattern.regex.pattern)
 
 
 def clean_name(name: str) -> str:

@@ -308,3 +308,16 @@ def test_an_output_that_is_a_link_is_not_read(home: Path, tmp_path: Path) -> Non
     (run / ".guild" / "output").symlink_to(tmp_path / "secret")
     assert kept.summaries(str(run)) == {}
     assert files.series_lines(str(run / ".guild"), "output") == []
+
+
+def test_the_end_waits_no_longer_for_its_last_part_than_it_is_told_to(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Printing(home)
+    it.say("loss: 1\n" * 50_000)
+    for name in ("_CATCH_UP", "_MOST_WAIT", "_LAST"):
+        monkeypatch.setattr(collecting, name, -1.0)
+    it.collector.end()
+    loss = kept.summaries(str(it.run))["loss"]
+    assert loss["count"] < 50_000
+    assert loss["partial"] is True

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guild_sync.agent.protocol import LOST, Value
-from guild_sync.agent.scalars import patience, patterns
+from guild_sync.agent.scalars import patience, patterns, reading
 from guild_sync.agent.scalars.reading import MOST_OF_A_LINE, ScalarReader
 
 Number = tuple[str, float, "int | None"]
@@ -144,7 +144,7 @@ def test_any_bytes_are_read(data: bytes, asked: Value) -> None:
 def test_a_pattern_that_takes_too_long_is_given_up_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(patience.limited, "__defaults__", (0.05,))
+    monkeypatch.setattr(patience, "SECONDS", 0.05)
     reader = ScalarReader(patterns.scalars_asked({"bad": "(a+)+b", "acc": r"acc (\value)"}))
     assert reader.feed(b"a" * 60 + b"c\nacc 1\n") == [("acc", [1.0], None)]
     assert reader.given_up() == ["(a+)+b"]
@@ -183,3 +183,25 @@ def test_long_names_of_nested_json_take_no_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_many_patterns_that_take_too_long_do_not_take_as_many_times_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 0.1)
+    bad: list[Value] = [{f"b{at}": f"(a+)+b{at}"} for at in range(100)]
+    reader = ScalarReader(patterns.scalars_asked([*bad, {"acc": r"acc (\value)"}]))
+    begun = time.process_time()
+    assert reader.feed(b"a" * 60 + b"c\nacc 1\n") == [("acc", [1.0], None)]
+    assert len(reader.given_up()) == 100
+    assert time.process_time() - begun < 5
+
+
+def test_of_patterns_that_take_too_long_together_the_slowest_are_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_OF_ALL", 0.0)
+    reader = ScalarReader(patterns.scalars_asked({"slow": "(a+)+b", "acc": r"acc (\value)"}))
+    assert reader.feed(b"a" * 18 + b"c\nacc 1\n") == [("acc", [1.0], None)]
+    assert reader.given_up()[0] == "(a+)+b"
+    assert reader.is_partial
