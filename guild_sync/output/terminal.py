@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from guild_sync.agent.protocol import ESCAPES
 _SURROGATE = "[\ud800-\udfff]"  # a byte that was not UTF-8
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 
-ENDS = (signal.SIGTERM, signal.SIGHUP)  # what ends a program that has a terminal
+ENDS = (15, 1)  # SIGTERM, SIGHUP: what ends a program that has a terminal
 
 _STYLES = {
     "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35",
@@ -102,6 +101,8 @@ def noted_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    import signal  # no listing needs it
+
     before = {number: signal.signal(number, handler) for number in ENDS}
     try:
         yield
