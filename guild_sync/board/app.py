@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -21,6 +20,7 @@ from guild_sync.board.following import Following
 from guild_sync.board.line_table import LineTable
 from guild_sync.board.page import BoardRun
 from guild_sync.board.rounds import Rounds
+from guild_sync.output import terminal
 from guild_sync.output.terminal import clean
 from guild_sync.transport.background import begun
 
@@ -61,6 +61,7 @@ class FleetApp(App[int]):
         self._filter = ""
         self._runs: list[BoardRun] = []
         self._told: set[tuple[str, str]] = set()  # runs that were told to end
+        self._noted: list[int] = []  # signals that have come before this could take them
         self._signal = 0
         self._fault: Exception | None = None
 
@@ -69,7 +70,8 @@ class FleetApp(App[int]):
 
         And what a thread of the rounds has raised, once the terminal is as it was.
         """
-        self.run()
+        with terminal.noted_signals() as self._noted:
+            self.run()
         if self._signal:
             raise SystemExit(128 + self._signal)
         if self._fault is not None:
@@ -85,8 +87,10 @@ class FleetApp(App[int]):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in terminal.ENDS:
             loop.add_signal_handler(number, self._end_by, number)
+        if self._noted:
+            self._end_by(self._noted[0])
         self.query_one("#runs").focus()
         self._look()
         self.call_after_refresh(self._begin)

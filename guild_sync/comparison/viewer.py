@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import ClassVar, Literal
 
@@ -19,13 +18,12 @@ from guild_sync.comparison import cells, page, ranks
 from guild_sync.comparison.run_screen import HelpScreen, RunScreen
 from guild_sync.comparison.together import ComparedRow, SideBySide
 from guild_sync.errors import GuildError
-from guild_sync.output import formats
+from guild_sync.output import formats, terminal
 from guild_sync.output.terminal import Styled, clean, cut
 from guild_sync.transport.background import begun
 
 STYLES = {ranks.BEST: "bold green", ranks.GOOD: "cyan", ranks.POOR: "yellow"}
 _WIDEST = 60  # columns of the terminal that a cell has at most
-_ENDS = (signal.SIGTERM, signal.SIGHUP)
 Look = Callable[[], SideBySide]
 Ending = Callable[[ComparedRow, int], str]  # the end of a run's output, at most so many bytes
 Side = Literal["left", "right"]
@@ -37,8 +35,9 @@ def view(first: SideBySide, look: Look, ending: Ending, interval: float | None) 
 
     Raises what a look raised that is no GuildError, and SystemExit where a signal ended it.
     """
-    app = CompareApp(first, look, ending, interval)
-    failure = app.run()
+    with terminal.noted_signals() as noted:
+        app = CompareApp(first, look, ending, interval, noted)
+        failure = app.run()
     if failure is not None:
         raise failure
     if app.return_code:
@@ -69,9 +68,15 @@ class CompareApp(App[BaseException]):
     ]
 
     def __init__(
-        self, first: SideBySide, look: Look, ending: Ending, interval: float | None
+        self,
+        first: SideBySide,
+        look: Look,
+        ending: Ending,
+        interval: float | None,
+        noted: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        self._noted = noted  # signals that have come before this could take them
         self._comparison = first
         self._look = look
         self._ending = ending
@@ -94,9 +99,11 @@ class CompareApp(App[BaseException]):
         yield Footer()
 
     def on_mount(self) -> None:
-        for number in _ENDS:
+        for number in terminal.ENDS:
             with suppress(RuntimeError, ValueError):  # no main thread: a test's
                 asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
+        if self._noted:
+            self._end_by(self._noted[0])
         self._draw()
         self._table.focus()
         if self._interval is not None:

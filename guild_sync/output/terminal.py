@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
@@ -15,6 +14,8 @@ from guild_sync.agent.protocol import ESCAPES
 
 _SURROGATE = "[\ud800-\udfff]"  # a byte that was not UTF-8
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+
+ENDS = (15, 1)  # SIGTERM, SIGHUP: what ends a program that has a terminal
 
 _STYLES = {
     "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35",
@@ -86,12 +87,28 @@ def left_by_signals() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with _handled(leave):
+        yield
+
+
+@contextmanager
+def noted_signals() -> Iterator[list[int]]:
+    """Within, SIGTERM and SIGHUP are noted alone: until who takes the terminal can give it back."""
+    noted: list[int] = []
+    with _handled(lambda number, _frame: noted.append(number)):
+        yield noted
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    import signal  # no listing needs it
+
+    before = {number: signal.signal(number, handler) for number in ENDS}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:

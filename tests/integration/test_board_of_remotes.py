@@ -317,6 +317,17 @@ def test_a_signal_gives_the_terminal_back(keyed: Terminal, number: int) -> None:
     assert modes(keyed)[3] & termios.ECHO
 
 
+def test_a_signal_while_it_begins_gives_the_terminal_back(guild: Guild, remote: str) -> None:
+    pytest.importorskip("textual")
+    with Terminal(guild.argv("fleet"), guild.env, guild.folder, 120, lines=30) as terminal:
+        before = modes(terminal)
+        wait_until(lambda: "\x1b[?1049h" in terminal.shown, "a screen of its own")
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+        assert is_as_before(terminal.shown)
+        assert modes(terminal) == before
+
+
 def test_the_output_is_followed_live(keyed: Terminal, run: str, there: Path) -> None:
     keyed.type("f")
     wait_until(lambda: "follows" in keyed.shown, "the output")

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -386,6 +387,16 @@ def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(two: Guild, number: 
         terminal.send(number)
         assert terminal.end() == 128 + number
         assert "\x1b[?1049l" in terminal.shown and "\x1b[?25h" in terminal.shown
+
+
+def test_a_signal_while_the_table_begins_gives_the_terminal_back(two: Guild) -> None:
+    with Terminal(two.argv("compare"), two.env, two.folder) as terminal:
+        before = termios.tcgetattr(terminal.fd)
+        wait_until(lambda: "\x1b[?1049h" in terminal.shown, "a screen of its own")
+        terminal.send(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+        assert "\x1b[?1049l" in terminal.shown and "\x1b[?25h" in terminal.shown
+        assert termios.tcgetattr(terminal.fd) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -290,3 +291,14 @@ def test_many_runs_are_looked_at_once_a_column(monkeypatch: pytest.MonkeyPatch) 
         assert len(looks) == len(headings(app))
 
     played(play)
+
+
+def test_a_signal_that_has_come_before_it_was_there_ends_it() -> None:
+    app = CompareApp(grid(), never, no_output, None, noted=[signal.SIGTERM])
+
+    async def run() -> None:
+        async with app.run_test() as pilot:
+            await pilot.pause()
+
+    asyncio.run(run())
+    assert app.return_code == 128 + signal.SIGTERM
