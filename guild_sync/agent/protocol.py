@@ -271,6 +271,14 @@ class Points(TypedDict):
     value: List[Figure]
 
 
+class NotedFile(TypedDict):
+    """What was read of a run's file when it had this stamp; `partial`: not all of it was read."""
+
+    stamp: str
+    found: Dict[str, Points]
+    partial: bool
+
+
 class Confirmed(TypedDict):
     """When (microseconds since 1970) a remote last gave its word for a run, and which."""
 
@@ -1162,6 +1170,27 @@ def needed(needs: NeedsForm) -> str:
     if needs.get("memory"):
         said.append("%s of memory" % sized(needs["memory"]))
     return ", ".join(said)
+
+
+def flags_of(run: Run) -> Dict[str, Value]:
+    """A run's flags; none of one whose flags are no such thing."""
+    return run["flags"] if isinstance(run["flags"], dict) else {}
+
+
+def tags_of(run: Run) -> List[Value]:
+    """A run's tags, as they are stored."""
+    return run["tags"] if isinstance(run["tags"], list) else []
+
+
+def name_in_project(opref: Opref) -> str:
+    """What an operation is called in its project: `train`, `mlp:train`."""
+    return "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
+
+
+def goes_on(run: Run) -> bool:
+    """Whether a run runs, or will by itself: one that is staged waits for a person."""
+    is_given = run["deal"] is not None or run["job"] is not None
+    return run["status"] in ("running", "pending") or (run["status"] == "staged" and is_given)
 
 
 def counted(count: int, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import FINAL, WAITING, Free, GlancedRun, number
+from guild_sync.agent.protocol import FINAL, WAITING, Free, GlancedRun, name_in_project, number
 from guild_sync.board import states
 from guild_sync.board.progress import progress
 from guild_sync.board.states import RemoteState
@@ -105,8 +105,7 @@ def lines(remotes: Sequence[RemoteState], now: float) -> list[str]:
 
 def _operation(run: GlancedRun) -> str:
     """An operation's name; that of its package, a digest most often, would only take room."""
-    model, name = run["opref"]["model"], run["opref"]["name"]
-    return (f"{model}:{name}" if model else name)[:_LONGEST_NAME]
+    return name_in_project(run["opref"])[:_LONGEST_NAME]
 
 
 def _state(state: RemoteState, now: float) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import GlancedRun, Value, number
+from guild_sync.agent.protocol import GlancedRun, Value, flags_of, number
 
 _PART = r"(\d{1,3}(?:\.\d{1,4})?)\s?%"
 # Percents that are of a way, and not a measure as in `accuracy: 93%`: at the beginning of the line,
@@ -67,7 +67,7 @@ def _of_line(line: str) -> Progress | None:
 
 def _of_scalars(run: GlancedRun) -> Progress | None:
     """A counter of the run's, or the step of its scalars, against the one flag that bounds it."""
-    flags = run["flags"] if isinstance(run["flags"], dict) else {}
+    flags = flags_of(run)
     for name, bounds in _COUNTERS.items():
         if name in run["scalars"]:
             reached = number(run["scalars"][name]["last"])

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from types import FrameType
 
 from guild_sync.board import page, told
 from guild_sync.board.rounds import Rounds
@@ -19,7 +15,7 @@ from guild_sync.board.states import RemoteState
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit
 from guild_sync.hosts.local import LocalHost
-from guild_sync.output import console
+from guild_sync.output import console, terminal
 
 INTERVAL = 5.0  # seconds from an answer to the next question
 WITHIN = 20.0  # seconds for all answers, where the board is shown once
@@ -45,9 +41,9 @@ def show(names: Sequence[str], how: Shown) -> int:
     it is shown until somebody leaves it, which is 0.
     """
     rounds = Rounds(names, how.interval, how.lately)
-    if how.once or how.as_json or not _is_terminal():
+    if how.once or how.as_json or not terminal.draws_over(sys.stdout):
         return _once(rounds, how)
-    with _signals_told():
+    with terminal.left_by_signals():
         # What is known here is seen before any remote is asked: many connections take their time.
         rounds.remember(LocalHost(str(guild_home())))
         try:
@@ -90,22 +86,3 @@ def _once(rounds: Rounds, how: Shown) -> int:
 
 def _worst(found: Sequence[RemoteState]) -> int:
     return max((state.exit for state in found), default=Exit.OK)
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-@contextmanager
-def _signals_told() -> Iterator[None]:
-    """Within, what would end guild at once has it leave the terminal as it was, and then end."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from guild_sync.agent import calls
 from guild_sync.agent.calls import Functions
+from guild_sync.agent.protocol import flags_of
 from guild_sync.config.home import guild_home
 from guild_sync.errors import GuildError
 from guild_sync.hosts.local import LocalHost
@@ -139,8 +140,7 @@ def _columns(line: TypedLine) -> Found:
     asked: dict[str, object] = {"limit": _LATEST_RUNS, "scalars": True}
     for run in calls.call(str(guild_home()), Functions.listed, asked)["runs"]:
         found.update(dict.fromkeys(run["scalars"], "scalar"))
-        flags = run["flags"] if isinstance(run["flags"], dict) else {}
-        found.update(dict.fromkeys(flags, "flag"))
+        found.update(dict.fromkeys(flags_of(run), "flag"))
     for name, about in sorted(found.items()):
         if re.fullmatch(r"[\w./-]+", name):  # others are in quotes
             yield Candidate(f"{before}{comma}{sign}{name}", about)

@@ -63,6 +63,8 @@ from guild_sync.agent.protocol import (
     Run,
     Value,
     counted,
+    flags_of,
+    tags_of,
 )
 from guild_sync.agent.store import attrs
 from guild_sync.cli import arguments, several
@@ -123,7 +125,7 @@ def fields(run: Details) -> list[str]:
         if opref["type"] == "package"
         else opref["package"]
     )
-    tags = run["tags"] if isinstance(run["tags"], list) else []
+    tags = tags_of(run)
     found = {
         "id": run["id"],
         "operation": runs.operation(run),
@@ -218,8 +220,7 @@ def _cleaned_lines() -> Callable[[bytes], None]:
 
 
 def _flags(run: Run) -> list[str]:
-    found = run["flags"] if isinstance(run["flags"], dict) else {}
-    values = {name: shown(value) for name, value in found.items()}
+    values = {name: shown(value) for name, value in flags_of(run).items()}
     return runs.mapping("flags", values)
 
 

@@ -42,7 +42,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import ComparedRun
+from guild_sync.agent.protocol import ComparedRun, goes_on
 from guild_sync.cli import arguments, several
 from guild_sync.cli.arguments import Arguments
 from guild_sync.curves import lacking, on_terminal, runs_drawn
@@ -59,7 +59,6 @@ from guild_sync.output.terminal import Styled, clean
 _LIMIT, _INTERVAL = 20, 5
 _WIDTH, _HEIGHT = 80, 20  # of what is drawn where no terminal is
 _MOST_SMOOTH = 100_000
-_OPEN = ("running", "pending")
 _CLEAR, _HOME = "\x1b[2J", "\x1b[H"  # a screen is empty; the cursor is at its beginning
 _REST_OF_LINE, _REST = "\x1b[K", "\x1b[J"  # what is behind the cursor is empty
 
@@ -125,7 +124,7 @@ def _page(args: Arguments, wanted: WantedCurves, specs: Sequence[str]) -> _Page:
     looked_at = [*chain.from_iterable(each.looked_at for each in found.values())]
     ids = list(dict.fromkeys(run["id"] for run in looked_at))
     if not runs:
-        if args.is_set("--watch") and any(run["status"] in _OPEN for run in looked_at):
+        if args.is_set("--watch") and any(map(goes_on, looked_at)):
             return _Page(None, (), True, exit_status, ids)
         raise lacking.nothing([*found.values()], wanted)
     if specs and not args.is_set("--watch"):
@@ -138,7 +137,7 @@ def _page(args: Arguments, wanted: WantedCurves, specs: Sequence[str]) -> _Page:
         legend, drawn = _legend(curves, wanted, several="" not in found), bool(curves)
     if not drawn:
         raise lacking.no_numbers(len(runs), wanted)
-    is_running = any(one.run["status"] in _OPEN for one in runs)
+    is_running = any(goes_on(one.run) for one in runs)
     return _Page(plot, legend, is_running, exit_status, ids)
 
 
@@ -203,7 +202,7 @@ def _show(
         return
     width = terminal.terminal_width()
     lines = _lines(plot, legend, width)
-    if width is None:
+    if width is None or (redraws and not terminal.draws_over(sys.stdout)):
         say("\n".join(lines if is_first else ["", *lines]))
         return
     if redraws:

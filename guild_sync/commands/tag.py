@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guild_sync.agent.protocol import Run
+from guild_sync.agent.protocol import Run, tags_of
 from guild_sync.cli import arguments, choosing
 from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, UsageError
@@ -79,5 +79,4 @@ def _list(args: Arguments) -> int:
 
 def _tags(run: Run) -> list[str]:
     """A run's tags, fit to be shown."""
-    tags = run["tags"] if isinstance(run["tags"], list) else []
-    return [terminal.clean(tag) for tag in tags]
+    return [terminal.clean(tag) for tag in tags_of(run)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from guild_sync.agent.protocol import flags_of
 from guild_sync.comparison import columns
 from guild_sync.comparison.columns import Placed
 from guild_sync.output import formats, runs
@@ -27,8 +28,7 @@ def lines(placed: Placed) -> Iterator[str]:
         "label": clean(run["label"] if run["label"] is not None else ""),
     }
     yield from (f"{name + ':':11}{clean(text)}" for name, text in about.items() if text)
-    flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    if flags:
+    if flags := flags_of(run):
         yield from ("", "flags")
         yield from _table([(name, formats.shown(value)) for name, value in flags.items()])
     if run["scalars"]:

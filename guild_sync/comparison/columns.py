@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from guild_sync.agent import columns as written
-from guild_sync.agent.protocol import ColumnCell, ComparedRun, Value
+from guild_sync.agent.protocol import ColumnCell, ComparedRun, Value, flags_of
 from guild_sync.fleet.listing import PlacedRun
 from guild_sync.output import formats, runs
 from guild_sync.output.cells import is_date
@@ -97,8 +97,8 @@ def heading(text: str) -> str:
 
 def flags(placed: Iterable[Placed]) -> list[SideColumn]:
     """A column for each flag that one of the runs has."""
-    names = (found for one in placed if isinstance(found := one.run["flags"], dict))
-    return [_flag(name) for name in dict.fromkeys(name for found in names for name in found)]
+    names = dict.fromkeys(name for one in placed for name in flags_of(one.run))
+    return [_flag(name) for name in names]
 
 
 def scalars(placed: Iterable[Placed]) -> list[SideColumn]:
@@ -153,7 +153,7 @@ def _of_cell(kind: str, column: written.Column) -> SideColumn:
     def value(one: Placed) -> Value:
         cells = _cells(kind, one)
         found = next((cell["value"] for cell in cells if cell["heading"] == column.heading), None)
-        flag = _flag_of(one, column.heading) if kind == COMPARE else None
+        flag = flags_of(one.run).get(column.heading) if kind == COMPARE else None
         is_time = is_date(column.text, found) and found != flag
         return formats.date(found) if is_time else found
 
@@ -161,12 +161,7 @@ def _of_cell(kind: str, column: written.Column) -> SideColumn:
 
 
 def _flag(name: str) -> SideColumn:
-    return SideColumn(name, FLAG, lambda one: _flag_of(one, name), _WEIGHTS[FLAG])
-
-
-def _flag_of(one: Placed, name: str) -> Value:
-    found = one.run["flags"]
-    return found.get(name) if isinstance(found, dict) else None
+    return SideColumn(name, FLAG, lambda one: flags_of(one.run).get(name), _WEIGHTS[FLAG])
 
 
 def _core(heading: str, value: Callable[[Placed], Value]) -> SideColumn:

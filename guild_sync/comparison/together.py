@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from guild_sync.agent import columns as written
-from guild_sync.agent.protocol import ComparedRun, Value
+from guild_sync.agent.protocol import Value, goes_on
 from guild_sync.comparison import cells, columns, ranks
 from guild_sync.comparison.columns import Placed, SideColumn, WantedColumns
 from guild_sync.config.texts import nearest
@@ -92,13 +92,7 @@ def compared(
         same=_same(kept, chosen),
         total=len(placed) if total is None else total,
         is_placed=wanted.placed,
-        goes_on=any(_goes_on(one.run) for one in placed),
-    )
-
-
-def _goes_on(run: ComparedRun) -> bool:
-    return run["status"] in ("running", "pending") or (
-        run["status"] == "staged" and bool(run["deal"] or run["job"])
+        goes_on=any(goes_on(one.run) for one in placed),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from guild_sync.comparison import page
 from guild_sync.comparison.together import SideBySide
-from guild_sync.output import console
+from guild_sync.output import console, terminal
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def redrawn(first: SideBySide, look: Callable[[], SideBySide], interval: float) -> None:
     """Show runs, and look again every `interval` seconds, until none of them goes on."""
-    if sys.stdout.isatty():
-        _drawn_over(first, look, interval)
+    if terminal.draws_over(sys.stdout):
+        with terminal.left_by_signals():
+            _drawn_over(first, look, interval)
         return
     before = ""
     for shown in _each(first, look, interval):

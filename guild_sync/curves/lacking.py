@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import chain
 
 from guild_sync.agent.columns import QUALIFIERS
-from guild_sync.agent.protocol import ComparedRun
+from guild_sync.agent.protocol import flags_of
 from guild_sync.config.texts import nearest
 from guild_sync.curves.runs_drawn import Gathered, WantedCurves
 from guild_sync.errors import GuildError, RunNotFound, UsageError
@@ -25,7 +25,7 @@ def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
             "there is no run to be drawn", "'guild runs' lists those that there are."
         )
     if wanted.is_scatter and all(run["cells"][0]["value"] is None for run in runs):
-        flags = {name for run in runs for name in _flags(run)}
+        flags = {name for run in runs for name in flags_of(run)}
         return RunNotFound(f"{which} a flag {clean(wanted.over)!r}", _known([wanted.over], flags))
     for name in wanted.names:
         qualifier, _, rest = name.partition(" ")
@@ -64,10 +64,6 @@ def _known(asked: Sequence[str], names: Collection[str]) -> str:
     more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     hint = f"Did you mean {clean(near)!r}? " if near else ""
     return f"{hint}There are: {listed}{more}."
-
-
-def _flags(run: ComparedRun) -> Sequence[str]:
-    return [*run["flags"]] if isinstance(run["flags"], dict) else []
 
 
 def _how_to_have_some() -> str:

@@ -16,9 +16,14 @@ _STEPS_OF_TIME = (
     *(3600 * hours for hours in (1, 2, 3, 6, 12)),
     *(86400 * days for days in (1, 2, 5, 10, 30, 100, 365, 1000, 3650)),
 )  # seconds
-_LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
+LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
 _MOST = sys.float_info.max
+<<<<<<< HEAD
+_LEAST_POWER, _MOST_POWER, _MOST_EXPONENT = -323, 308, 308.25  # of 10, of those that there are
+=======
 _LEAST_POWER, _MOST_POWER = -323, 308  # of 10, of those that there are
+_UNITS = ((1e9, "G", 1e9), (1e6, "M", 1e6), (1e4, "k", 1e3))  # from where on, and of how much
+>>>>>>> e5d090dd2530dc3d996196d19b849b2f5213b19b
 _MARGIN = 0.02  # beyond the first and the last number, of what is between them
 
 
@@ -60,10 +65,15 @@ class AxisScale(NamedTuple):
             min(math.floor(self.high), _MOST_POWER),
         )
         if last - first < 1:  # hardly one power of 10: numbers between them
-            between = _round(10**self.low, 10 ** min(self.high, math.log10(_MOST)), most)
+<<<<<<< HEAD
+            between = _round(10**self.low, 10 ** min(self.high, _MOST_EXPONENT), most)
+=======
+            between = _round(_power(self.low), _power(self.high), most)
+>>>>>>> e5d090dd2530dc3d996196d19b849b2f5213b19b
             return [Tick(self.place(at), text) for at, text in between if at > 0]
         every = math.ceil((last - first + 1) / max(1, most))
-        return [Tick(self.place(10.0**e), f"{10.0**e:g}") for e in range(first, last + 1, every)]
+        powers = [10.0**exponent for exponent in range(first, last + 1, every)]
+        return [Tick(self.place(power), _written(power, power)) for power in powers]
 
 
 def scale_of(axis: Axis, numbers: Iterable[float]) -> AxisScale:
@@ -72,8 +82,8 @@ def scale_of(axis: Axis, numbers: Iterable[float]) -> AxisScale:
     if axis.kind == NAMES:
         return AxisScale(axis, -0.5, max(1, len(axis.names)) - 0.5)
     low, high = min(measured, default=0.0), max(measured, default=1.0)
-    if not high / 2 - low / 2 > _LEAST_SPAN:
-        about = abs(low) * 0.1 if abs(low) > _LEAST_SPAN * 100 else 0.5
+    if not high / 2 - low / 2 > LEAST_SPAN:
+        about = abs(low) * 0.1 if abs(low) > LEAST_SPAN * 100 else 0.5
         return AxisScale(axis, max(low - about, -_MOST), min(high + about, _MOST))
     margin = (high / 2 - low / 2) * 2 * _MARGIN if math.isfinite(high - low) else 0.0
     return AxisScale(axis, max(low - margin, -_MOST), min(high + margin, _MOST))
@@ -83,6 +93,11 @@ def _measured(axis: Axis, number: float) -> float:
     if axis.kind != LOGARITHMS:
         return number
     return math.log10(number) if 0 < number < math.inf else math.nan
+
+
+def _power(exponent: float) -> float:
+    """A power of 10, or the greatest number that there is."""
+    return 10.0**exponent if exponent < math.log10(_MOST) else _MOST
 
 
 def _round(low: float, high: float, most: int) -> list[tuple[float, str]]:
@@ -99,8 +114,12 @@ def _round(low: float, high: float, most: int) -> list[tuple[float, str]]:
 
 
 def _written(number: float, step: float) -> str:
+    size = abs(number)
+    for least, unit, one in _UNITS:
+        if least <= size < 1e12 and size < 5000 * step:
+            return f"{number / one:.4g}{unit}"
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    if digits > 6 or abs(number) >= 1e7:
+    if digits > 5 or size >= 1e7:
         return f"{number:.6g}"
     return f"{number + 0.0:.{digits}f}"  # no -0
 

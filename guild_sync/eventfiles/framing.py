@@ -15,8 +15,10 @@ MOST_OF_A_RECORD = 1 << 16  # bytes; what is longer has pictures, histograms or 
 _LENGTH, _CHECK = struct.Struct("<Q"), struct.Struct("<I")
 
 
-def records(path: str) -> Iterator[bytes]:
+def records(path: str, most: int | None = None) -> Iterator[bytes]:
     """The records of a file, up to where it is torn or damaged; without the large ones.
+
+    Of one that has more than `most` bytes, those that begin in these.
 
     Raises OSError where it is no file that can be read; a link is none.
     """
@@ -27,7 +29,7 @@ def records(path: str) -> Iterator[bytes]:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             return
-        while True:
+        while most is None or file.tell() < most:
             head = file.read(_LENGTH.size + _CHECK.size)
             if len(head) < _LENGTH.size + _CHECK.size:
                 return

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TypeVar
 
 from guild_sync.agent import calls
 from guild_sync.agent.calls import Function, Functions
-from guild_sync.agent.protocol import Points, RunId
+from guild_sync.agent.protocol import NotedFile, Points, RunId
 
 T = TypeVar("T")
+_MOST_TIME = 10.0  # seconds in which files are read, for one request
+_MOST_READ = 1 << 26  # bytes of a folder's files: what is behind them is left out
 _LATEST = 200  # runs that a filter by scalars looks at for new event files
 
 # What ends the names of event files that guild itself has written: what they have is known.
@@ -49,47 +52,56 @@ def _meant(home: str, args: Mapping[str, object]) -> list[str]:
 
 
 def note(home: str, ids: Sequence[RunId]) -> None:
-    """Read the event files of these runs that were not read as they are now."""
+    """Read the event files of these runs that were not read as they are now.
+
+    As many as there is time for: the others are read when they are asked for again.
+    """
+    until = time.monotonic() + _MOST_TIME
     unnoted = calls.call(home, Functions.unnoted_scalars, {"ids": [*ids]})
     for run_id, stamps in unnoted.items():
         by_folder: dict[str, list[str]] = {}
         for path in sorted(stamps):
             by_folder.setdefault(os.path.dirname(path), []).append(path)
+        files: dict[str, NotedFile] = {}
         for folder, paths in by_folder.items():
+            if time.monotonic() > until:
+                break
             # What several files of a folder have is one series, as of a run that went on: it is
             # noted with the last of them, and nothing with the others.
-            *others, last = paths
-            found: dict[str, dict[str, Points]] = {path: {} for path in others}
-            found[last] = _read(os.path.join(home, "runs", run_id), folder)
-            for path, points in found.items():
-                calls.call(
-                    home,
-                    Functions.note_scalars,
-                    {"run": run_id, "path": path, "stamp": stamps[path], "found": points},
-                )
+            found, is_partial = _read(os.path.join(home, "runs", run_id), folder)
+            for path in paths:
+                points = found if path == paths[-1] else {}
+                files[path] = {"stamp": stamps[path], "found": points, "partial": is_partial}
+        if files:
+            calls.call(home, Functions.note_scalars, {"run": run_id, "files": files})
 
 
-def _read(directory: str, folder: str) -> dict[str, Points]:
+def _read(directory: str, folder: str) -> tuple[dict[str, Points], bool]:
     """The scalars of a folder's event files, in the order of the times in their names.
 
-    Their names are those that Guild AI gives them: `FOLDER#TAG` where they are in a folder.
+    Their names are those that Guild AI gives them: `FOLDER#TAG` where they are in a folder. Behind
+    them, whether there is more than was read.
     """
     from guild_sync.eventfiles import reading
 
     prefix = f"{folder}#" if folder not in ("", ".guild") else ""
     found: dict[str, Points] = {}
     place = os.path.join(directory, folder)
+    left, is_partial = _MOST_READ, False
     for name in sorted(filter(is_event_file, _names(place))):
         try:
-            tags = reading.scalars_of(os.path.join(place, name))
+            size = os.lstat(os.path.join(place, name)).st_size
+            tags = reading.scalars_of(os.path.join(place, name), left)
         except OSError:  # it went, or may not be read
             continue
+        is_partial = is_partial or size > left
+        left = max(left - size, 0)
         for tag, points in tags.items():
             before = found.setdefault(prefix + tag, {"time": [], "step": [], "value": []})
             before["time"] += points["time"]
             before["step"] += points["step"]
             before["value"] += points["value"]
-    return found
+    return found, is_partial
 
 
 def is_event_file(name: str) -> bool:

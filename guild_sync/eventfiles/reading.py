@@ -17,8 +17,8 @@ _MOST_SECONDS = 1 << 43  # since 1970, of which microseconds are a count
 _MOST_TAGS, _LONGEST = 1000, 200
 
 
-def scalars_of(path: str) -> dict[str, Points]:
-    """By tag, the points of an event file; what is torn or damaged ends it.
+def scalars_of(path: str, most: int | None = None) -> dict[str, Points]:
+    """By tag, the points of an event file, of its first `most` bytes; what is torn ends it.
 
     Raises OSError where it cannot be read.
     """
@@ -27,7 +27,7 @@ def scalars_of(path: str) -> dict[str, Points]:
 
     found: dict[str, Points] = {}
     of_plugin: dict[str, bool] = {}  # whether a tag's tensors are scalars: its first one says so
-    for record in framing.records(path):
+    for record in framing.records(path, most):
         try:
             event = event_pb2.Event.FromString(record)
         except DecodeError:

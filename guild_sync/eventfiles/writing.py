@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from guild_sync.agent import protocol
-from guild_sync.agent.protocol import ComparedRun, Points
+from guild_sync.agent.protocol import ComparedRun, Points, flags_of
 from guild_sync.eventfiles import framing
 from guild_sync.project.values import shown
 
@@ -53,10 +53,9 @@ def _events(run: ComparedRun, points: dict[str, Points]) -> Iterator[Event]:
 
 
 def _flags(run: ComparedRun) -> dict[str, bool | int | float | str]:
-    found = run["flags"] if isinstance(run["flags"], dict) else {}
     return {
         _tag(name): value if isinstance(value, (bool, int, float)) else _tag(shown(value))
-        for name, value in found.items()
+        for name, value in flags_of(run).items()
     }
 
 

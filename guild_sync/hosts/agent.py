@@ -148,10 +148,8 @@ class AgentClient(ABC):
     def unnoted_scalars(self, ids: Sequence[RunId]) -> dict[RunId, dict[str, str]]:
         return self.ask(Functions.unnoted_scalars, ids=list(ids))
 
-    def note_scalars(
-        self, run: RunId, path: str, stamp: str, found: Mapping[str, protocol.Points]
-    ) -> None:
-        self.ask(Functions.note_scalars, run=run, path=path, stamp=stamp, found=dict(found))
+    def note_scalars(self, run: RunId, files: Mapping[str, protocol.NotedFile]) -> None:
+        self.ask(Functions.note_scalars, run=run, files=dict(files))
 
     def glance(
         self, spec: Mapping[str, str], lately: float, known: Sequence[RunId] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from guild_sync.agent import columns
-from guild_sync.agent.protocol import ListedRun, ListedRuns, Run, ScalarForm, Value
+from guild_sync.agent.protocol import ListedRun, ListedRuns, Run, ScalarForm, Value, flags_of
 from guild_sync.errors import GuildError
 from guild_sync.output.formats import date, lasted, shown
 from guild_sync.output.terminal import Styled, clean
@@ -60,8 +60,7 @@ def _shown(text: str, value: Value, run: Run) -> str:
 def as_lasting(text: str, value: Value, run: Run) -> str:
     """What a run has under a column's text: seconds that it took as such, all else as it is."""
     name = columns.name(text)
-    flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    is_span = name.is_time and (name.kind == "attr" or name.name not in flags)
+    is_span = name.is_time and (name.kind == "attr" or name.name not in flags_of(run))
     return lasted(float(str(value))) if is_span and columns.is_number(value) else shown(value)
 
 

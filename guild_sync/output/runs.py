@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from guild_sync.agent.protocol import NAME_LENGTH, Details, JobForm, Run
+from guild_sync.agent.protocol import NAME_LENGTH, Details, JobForm, Run, name_in_project, tags_of
 from guild_sync.output.formats import date, span
 from guild_sync.output.terminal import Styled, clean
 
@@ -95,7 +95,7 @@ def _expected(found: JobForm) -> str:
 def operation(run: Run) -> str:
     """An operation's name in a listing: `gpkg.hello/op`, `op`, `op (~/other/project)`."""
     opref = run["opref"]
-    name = f"{opref['model']}:{opref['name']}" if opref["model"] else opref["name"]
+    name = name_in_project(opref)
     if opref["type"] == "package":
         return clean(f"{opref['package']}/{name}")
     if opref["type"] in ("guildfile", "script"):
@@ -168,7 +168,6 @@ def row_on_terminal(index: int | None, run: Run) -> tuple[str, ...]:
     first, name, started, shown_status, label = (
         row_without_index(run) if index is None else run_row(index, run)
     )
-    tags = run["tags"] if isinstance(run["tags"], list) else []
     return (
         first,
         _ANONYMOUS.sub("", name),
@@ -176,5 +175,5 @@ def row_on_terminal(index: int | None, run: Run) -> tuple[str, ...]:
         shown_status,
         label,
         span(run["started"], run["stopped"]),
-        clean(" ".join(f"#{tag}" for tag in tags)),
+        clean(" ".join(f"#{tag}" for tag in tags_of(run))),
     )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TextIO
 
 from guild_sync.agent.protocol import ESCAPES
@@ -63,11 +67,31 @@ def has_colours(stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return _is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+    return draws_over(stream)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()  # None: it was closed before we began
+
+
+def draws_over(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal on which what is there can be drawn over."""
+    return _is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+@contextmanager
+def left_by_signals() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP raise SystemExit: the terminal is left as it was found."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:

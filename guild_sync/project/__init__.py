@@ -2,6 +2,6 @@
 
 `definitions` has the records. Others call `operations.find` and `with_steps`,
 `flags.flag_values`, `module_flags.module_flags`, `values.shown`, `batches.trials`,
-`sourcecode.source`, `revision.revision` and `wheel.build`; `builtin` has the operations that need
-no project.
+`sourcecode.source`, `selecting.NO_COPY`, `revision.revision` and `wheel.build`; `builtin` has the
+operations that need no project.
 """

@@ -15,6 +15,9 @@ from guild_sync.agent.protocol import (
     Seconds,
     StatusName,
     Value,
+    flags_of,
+    name_in_project,
+    tags_of,
 )
 from guild_sync.output import formats
 from guild_sync.output import runs as shown
@@ -60,8 +63,7 @@ def row(run: ComparedRun) -> Row:
     """What tables show of a run, as yet without curves."""
     cells = dict(zip(ASKED, (cell["value"] for cell in run["cells"]), strict=False))
     begun = run["started"] if isinstance(run["started"], int) else run["initialized"]
-    flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    tags = run["tags"] if isinstance(run["tags"], list) else []
+    flags = flags_of(run)
     return {
         "id": run["id"],
         "operation": operation(run["opref"]),
@@ -85,13 +87,13 @@ def row(run: ComparedRun) -> Row:
         "objective": clean(run["objective"]),
         "source": text(cells.get(".sourcecode_digest"))[:64],
         "command": command(run["cmd"]),
-        "tags": [text(tag)[:_LABEL] for tag in tags[:_MOST]],
+        "tags": [text(tag)[:_LABEL] for tag in tags_of(run)[:_MOST]],
     }
 
 
 def operation(opref: Opref) -> str:
     """The name of an operation, whoever's it is: `train`, `mlp:train`."""
-    return clean(f"{opref['model']}:{opref['name']}" if opref["model"] else opref["name"]) or "?"
+    return clean(name_in_project(opref)) or "?"
 
 
 def project(opref: Opref) -> str:

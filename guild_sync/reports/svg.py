@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
 from guild_sync.agent.protocol import Figure, Outline
+from guild_sync.curves.curve import LOGARITHMS, NAMES, NUMBERS, Axis
+from guild_sync.curves.scale import LEAST_SPAN, AxisScale, scale_of
 from guild_sync.output.terminal import clean
 from guild_sync.reports import figures
 
@@ -17,26 +17,11 @@ WIDTH, HEIGHT = 320, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 22
 _SCALE = 10  # coordinates of a path are whole tenths of a pixel: shorter than decimals
 PIECES = 50  # of a curve, of each of which the lowest and the highest point are drawn
-_AIR = 0.04  # of an axis, before its least number and behind its greatest
+_TICKS = 6  # at an axis, at most
 _WORDS = 12  # characters of a word at an axis
-_LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
-_MOST = sys.float_info.max
 _WIDE = 50.0  # where the largest is so many times the least, an axis is one of powers of ten
 
 Point = tuple[float, float]
-
-
-class ChartAxis(NamedTuple):
-    """An axis: the numbers at its ends, and its ticks, each with the text there."""
-
-    low: float
-    high: float
-    ticks: Sequence[tuple[float, str]]
-
-    def at(self, value: float, length: float) -> float:
-        """Where a number is on an axis that is so long."""
-        # Halves: the difference of two large numbers may be none that there is.
-        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * length
 
 
 class ThinCurve(NamedTuple):
@@ -62,8 +47,8 @@ def curve(name: str, found: ThinCurve, key: str) -> str:
     there = [point for point in found.points if point is not None]
     if not there:
         return ""
-    x = _scale([point[0] for point in there], 5)
-    y = _scale([point[1] for point in there], 5)
+    x = _scale(NUMBERS, [point[0] for point in there])
+    y = _scale(NUMBERS, [point[1] for point in there])
     if len(there) == 1:
         shape = f'<path class="dots" d="{_dots(there, x, y)}"/>'
     else:
@@ -105,16 +90,9 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     """
     least, most = min(dot.x for dot in dots), max(dot.x for dot in dots)
     is_wide = not words and least > 0 and most / least >= _WIDE
-    if is_wide:
-        dots = [dot._replace(x=math.log10(dot.x)) for dot in dots]
     points = [(dot.x, dot.y) for dot in dots]
-    if is_wide:
-        x = _powers(math.log10(least), math.log10(most))
-    elif words:
-        x = ChartAxis(-0.5, len(words) - 0.5, [(at, _short(word)) for at, word in enumerate(words)])
-    else:
-        x = _scale([point[0] for point in points], 5)
-    y = _scale([point[1] for point in points], 5)
+    x = _scale(NAMES if words else LOGARITHMS if is_wide else NUMBERS, [least, most], words)
+    y = _scale(NUMBERS, [dot.y for dot in dots])
     if len(dots) <= MOST_LINKS:
         shape = "".join(_linked(dot, x, y) for dot in dots)
     else:
@@ -128,18 +106,7 @@ def scatter(title: str, dots: Sequence[Dot], words: Sequence[str], key: str) -> 
     return _chart(clean(title), said, key, x, y, shape)
 
 
-def _powers(low: float, high: float) -> ChartAxis:
-    """An axis from one logarithm to another, at whose ticks the powers are told."""
-    air = (high - low) * _AIR
-    whole = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    ticks = whole[:: max(1, -(-len(whole) // 4))]
-    if len(ticks) < 2:
-        ends = [(at, figures.tick(float(f"{10**at:.1g}"))) for at in (low, high)]
-        return ChartAxis(low - air, high + air, ends)
-    return ChartAxis(low - air, high + air, [(at, figures.tick(10.0**at)) for at in ticks])
-
-
-def _linked(dot: Dot, x: ChartAxis, y: ChartAxis) -> str:
+def _linked(dot: Dot, x: AxisScale, y: AxisScale) -> str:
     at, up = _place((dot.x, dot.y), x, y)
     return (
         f'<a href="{escape(dot.link)}"><circle class="dot" cx="{at / _SCALE:g}" '
@@ -148,32 +115,24 @@ def _linked(dot: Dot, x: ChartAxis, y: ChartAxis) -> str:
 
 
 def _short(text: str) -> str:
-    text = clean(text)
     return text if len(text) <= _WORDS else f"{text[: _WORDS - 1]}…"
 
 
-def _scale(values: Sequence[float], most: int) -> ChartAxis:
-    low, high = min(values), max(values)
-    if not high / 2 - low / 2 > _LEAST_SPAN:  # nor where the difference is none that there is
-        by = abs(low) / 10 if abs(low) > _LEAST_SPAN * 100 else 1.0
-        low, high = max(low - by, -_MOST), min(high + by, _MOST)
-        return ChartAxis(low, high, [(values[0], figures.tick(values[0]))])
-    by = (high / 2 - low / 2) * _AIR * 2 if math.isfinite(high - low) else 0.0
-    low, high = max(low - by, -_MOST), min(high + by, _MOST)
-    ticks = figures.ticks(low, high, most)
-    return ChartAxis(low, high, [(value, figures.tick(value)) for value in ticks])
+def _scale(kind: str, values: Sequence[float], words: Sequence[str] = ()) -> AxisScale:
+    """The scale of these numbers: their ends are enough, of many numbers."""
+    return scale_of(Axis("", kind, tuple(words)), (min(values), max(values)))
 
 
-def _place(point: Point, x: ChartAxis, y: ChartAxis) -> tuple[int, int]:
+def _place(point: Point, x: AxisScale, y: AxisScale) -> tuple[int, int]:
     """Where a point is, in tenths of a pixel."""
     across, down = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
     return (
-        round((_LEFT + x.at(point[0], across)) * _SCALE),
-        round((_TOP + down - y.at(point[1], down)) * _SCALE),
+        round((_LEFT + x.place(point[0]) * across) * _SCALE),
+        round((_TOP + down - y.place(point[1]) * down) * _SCALE),
     )
 
 
-def _line(points: Sequence[Point | None], x: ChartAxis, y: ChartAxis) -> str:
+def _line(points: Sequence[Point | None], x: AxisScale, y: AxisScale) -> str:
     """The `d` of a path along the points, each told from the one before it."""
     left, floor = _LEFT * _SCALE, (HEIGHT - _BOTTOM) * _SCALE
     x_by = (WIDTH - _LEFT - _RIGHT) * _SCALE / (x.high / 2 - x.low / 2)
@@ -206,24 +165,24 @@ def _pieces(points: Sequence[Point | None]) -> Iterator[list[Point]]:
         yield piece
 
 
-def _dots(points: Sequence[Point], x: ChartAxis, y: ChartAxis) -> str:
+def _dots(points: Sequence[Point], x: AxisScale, y: AxisScale) -> str:
     """The `d` of a path of which each part is a dot: lines of no length with round ends."""
     places = sorted({_place(point, x, y) for point in points})
     return "".join(f"M{at} {up}h0" for at, up in places)
 
 
-def _chart(title: str, said: str, key: str, x: ChartAxis, y: ChartAxis, shape: str) -> str:
+def _chart(title: str, said: str, key: str, x: AxisScale, y: AxisScale, shape: str) -> str:
     floor, end = HEIGHT - _BOTTOM, WIDTH - _RIGHT
     if shape.startswith("<path"):
         shape = f'<g transform="scale({1 / _SCALE:g})">{shape}</g>'
     grid, texts = [], []
-    for value, text in y.ticks:
-        at = floor - y.at(value, floor - _TOP)
+    for place, text in y.ticks(_TICKS):
+        at = floor - place * (floor - _TOP)
         grid.append(f"M{_LEFT} {at:.1f}H{end}")
         texts.append(f'<text x="{_LEFT - 6}" y="{at + 3.5:.1f}" class="end">{escape(text)}</text>')
-    for value, text in x.ticks:
-        at = _LEFT + x.at(value, end - _LEFT)
-        texts.append(f'<text x="{at:.1f}" y="{HEIGHT - 6}" class="mid">{escape(text)}</text>')
+    for place, text in x.ticks(_TICKS):
+        at, word = _LEFT + place * (end - _LEFT), escape(_short(text))
+        texts.append(f'<text x="{at:.1f}" y="{HEIGHT - 6}" class="mid">{word}</text>')
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-labelledby="{key}t {key}d"><title id="{key}t">{escape(title)}</title>'
@@ -256,6 +215,6 @@ def spark(found: ThinCurve) -> tuple[str, list[Figure]]:
         low, high = min(numbers), max(numbers)
         ends += [low, high]
         span = high / 2 - low / 2
-        by = (len(_TWO) - 1) / (span if span > _LEAST_SPAN else 1.0)
+        by = (len(_TWO) - 1) / (span if span > LEAST_SPAN else 1.0)
         letters.append([_TWO[int((each / 2 - low / 2) * by)] for each in numbers])
     return "".join(map("".join, zip(*letters, strict=True))), ends

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from guild_sync.agent import columns
 from guild_sync.agent.protocol import FINAL, NOTES, Filters, Run, SentNotes, State, Value
 from guild_sync.config.schema import Best
 from guild_sync.errors import GuildError, Incomplete
@@ -229,17 +230,23 @@ def _best(
 ) -> dict[str, str]:
     """Why runs there stay that are over: the best of their operation, and what cannot be told.
 
-    A run without a number there may be as good as any. Of equal ones all stay.
+    A run without a number there may be as good as any, and so may one of whose scalar some of the
+    numbers are missing. Of equal ones all stay.
     """
-    listed = host.listed(filters=wanted, whole=True, sort=best.column)["runs"]
+    listed = host.listed(filters=wanted, whole=True, sort=best.column, scalars=True)["runs"]
     numbers = {run["id"]: run["order"] for run in listed}
+    scalar = columns.name(columns.column(best.column).text).name
+    found = {run["id"]: run["scalars"].get(scalar) for run in listed}
+    partial = {run_id for run_id, form in found.items() if form and form.get("partial")}
     known: dict[tuple[str, ...], list[tuple[float, str]]] = {}
     why: dict[str, str] = {}
     for run in runs:
         number, state = numbers.get(run["id"]), states[run["id"]]
         if state is None or state["status"] not in FINAL:
             continue  # which stays anyway, and may get better or worse
-        if isinstance(number, (int, float)):
+        if run["id"] in partial:
+            why[run["id"]] = f"with some of {best.column} alone"
+        elif isinstance(number, (int, float)):
             opref = run["opref"]
             operation = (opref["package"], opref["model"], opref["name"])
             rank = -number if best.is_highest else number

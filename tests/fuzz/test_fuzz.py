@@ -212,7 +212,7 @@ def test_the_agent_answers_every_request_with_one_frame(request: str) -> None:
     agent = Path(protocol.__file__).parent
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(agent)],
-        input=request.encode("utf-8", "replace") + b"\n",
+        input=request.replace("\n", " ").encode("utf-8", "replace") + b"\n",  # a line is a request
         capture_output=True,
         timeout=60,
     )

@@ -301,12 +301,19 @@ def test_the_best_runs_of_each_operation_stay_on_the_remote(
         give_scalars(run, {"loss": (1.0, loss)})
     make(there, "2" * 32, started=9, stopped=10, exit_status=1)
     make(there, "3" * 32, {"STAGED": ""}, started=10)
+    cut = make(there, "4" * 32, started=1, stopped=2, exit_status=0)
+    (cut / ".guild/opref").write_text("package:gpkg.demo 1.0 '' train")
+    give_scalars(cut, {"loss": (0.01, 0.01)})
+    summaries = json.loads((cut / ".guild/SCALARS").read_text())
+    summaries["loss"]["partial"] = True
+    (cut / ".guild/SCALARS").write_text(json.dumps(summaries))
     guild.ok("pull", far, "-y")
-    ours = {run[0] for run in os.listdir(there / "runs") if run[0] in "abcdef123"}
+    ours = {run[0] for run in os.listdir(there / "runs") if run[0] in "abcdef1234"}
     without = {"1": "without a number for loss", "2": "without a number for loss", "3": "staged"}
+    without["4"] = "with some of loss alone"
     low, two = "with the lowest loss", "among the 2 with the lowest loss"
     goes = dict.fromkeys(ours)
-    assert ours == {*"abcdef123"}
+    assert ours == {*"abcdef1234"}
     mine = {key: why for key, why in cleaned(guild, "--keep-best", "loss").items() if key in ours}
     assert mine == {**goes, **without, "a": low, "f": low}
     again = cleaned(guild, "--keep-best", "2:loss")

@@ -187,6 +187,7 @@ def test_a_file_is_written_whole_or_to_where_a_pipe_is(two: Guild) -> None:
     assert two.ok("compare", "--csv", "runs.csv").lines == ["Wrote runs.csv"]
     assert (two.folder / "runs.csv").read_text() == printed
     assert two.ok("compare", "--csv", "/dev/stdout").out == printed
+    assert two("compare", "--csv", "").code == 1  # as of a variable that is not set
 
 
 def test_a_column_that_no_run_has_is_warned_of(two: Guild) -> None:
@@ -385,6 +386,24 @@ def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(two: Guild, number: 
         terminal.send(number)
         assert terminal.end() == 128 + number
         assert "\x1b[?1049l" in terminal.shown and "\x1b[?25h" in terminal.shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_is_drawn_over_gives_the_cursor_back(two: Guild, number: int) -> None:
+    make(two.home, "f" * 32, {"LOCK.remote": "gpu"})
+    with Terminal(two.argv("compare", "--table", "-w"), two.env, two.folder) as terminal:
+        wait_until(lambda: "0.25" in terminal.shown, "the table")
+        terminal.send(number)
+        assert terminal.end() == 128 + number
+        assert terminal.shown.rfind("\x1b[?25h") > terminal.shown.rfind("\x1b[?25l")
+
+
+def test_a_terminal_that_cannot_draw_over_gets_the_table_too(two: Guild) -> None:
+    make(two.home, "f" * 32, {"LOCK.remote": "gpu"})
+    env = {**two.env, "TERM": "dumb"}
+    with Terminal(two.argv("compare", "-w"), env, two.folder) as terminal:
+        wait_until(lambda: "0.25" in terminal.shown, "the table")
+        assert "\x1b" not in terminal.shown
 
 
 def test_without_the_library_the_table_is_printed_and_one_line_names_the_extra(two: Guild) -> None:

@@ -129,6 +129,13 @@ def test_pictures_are_files(trained: Place, tmp_path: Path) -> None:
     )
 
 
+def test_a_picture_goes_into_a_pipe(trained: Place, tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    trained.ok("plot", "loss", "--svg", str(path))
+    for name in ("-", "/dev/stdout"):
+        assert trained.ok("plot", "loss", "--svg", name).out == path.read_text()
+
+
 def test_a_label_is_no_more_than_text(trained: Place, tmp_path: Path) -> None:
     trained.ok("label", "1", "-s", "$\\frac{_\x1b[31m<b>", "-y")
     assert "$\\frac{_?[31m<b>" in trained.ok("plot", "loss").out
@@ -188,6 +195,18 @@ def test_it_is_drawn_anew_until_the_run_has_ended(trained: Place) -> None:
     last = shown.rpartition("\x1b[H")[2]
     assert "completed" in last
     assert "2.0┤" in last
+
+
+def test_a_terminal_that_cannot_draw_over_gets_no_escape(trained: Place) -> None:
+    run_id = trained.started(op="wait")
+    trained.wait_for_output(run_id, "loss: 1")
+    argv = trained.guild.argv("plot", "loss", run_id, "-w", "--interval", "1", *trained.args)
+    env = {**trained.guild.env, "TERM": "dumb"}
+    with Terminal(argv, env, trained.guild.folder) as terminal:
+        wait_until(lambda: "running" in terminal.shown, "the plot of a running run")
+        (trained.run_dir(run_id) / "go").touch()
+        assert terminal.end() == 0
+        assert "\x1b" not in terminal.shown
 
 
 def test_no_other_command_loads_what_draws(guild: Guild) -> None:

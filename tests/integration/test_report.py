@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from reported import several, trained
-from support import Guild, wait_until
+from support import PATIENCE, Guild, wait_until
 
 from guild_sync.agent.store import attrs
 
@@ -168,6 +169,53 @@ def test_a_killed_report_leaves_a_folder_that_the_next_mends(guild: Guild) -> No
     guild.ok("report", "fresh")
     assert pages(guild.folder / "out") == pages(guild.folder / "fresh")
     assert not (guild.folder / "out/runs/.torn.html.new").exists()
+
+
+def test_what_a_killed_report_had_started_ends_and_the_next_writes(guild: Guild) -> None:
+    """Its processes have its lock: one that waits for ever to be read would keep all others out."""
+    flags = {f"flag-{number}": "x" * 300 for number in range(100)}  # more than a pipe takes
+    for at in range(200):
+        trained(guild.home, f"{at:032x}", at, {"loss": [float(at)]}, flags=flags)
+    killed = guild.popen("report", "out")
+    wait_until(lambda: any((guild.folder / "out/runs").glob("*.html")))
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    with FileLock(guild.folder / "out/.guild-report.lock", timeout=PATIENCE):
+        pass
+    guild.ok("report", "out")
+
+
+def test_a_report_is_no_source_code_of_the_project_that_it_is_in(guild: Guild) -> None:
+    several(guild.home)
+    guild.ok("report")
+    run_id = guild.started()
+    assert (guild.folder / "guild-report/index.html").is_file()
+    assert not any(
+        "guild-report" in str(path) for path in (guild.home / "runs" / run_id).rglob("*")
+    )
+
+
+@pytest.mark.parametrize("folder", ["static", "runs", "operations"])
+def test_pages_behind_a_link_are_left_alone(guild: Guild, report: Path, folder: str) -> None:
+    shutil.rmtree(report / folder)
+    others = guild.folder / "others"
+    others.mkdir()
+    (others / "mine.html").write_text("mine")
+    (report / folder).symlink_to(others)
+    done = guild("report")
+    assert (done.code, done.err.splitlines()[0]) == (
+        1,
+        f"guild: {report / folder} is a link, and was left as it is",
+    )
+    assert [path.name for path in others.iterdir()] == ["mine.html"]
+
+
+@pytest.mark.parametrize("argv", [["report", ""], ["sync", "--report", ""]])
+def test_an_empty_name_is_no_folder(guild: Guild, argv: list[str]) -> None:
+    done = guild(*argv)
+    assert done.code == 1
+    assert "empty" in done.err.splitlines()[0]
+    assert not (guild.folder / "guild-report").exists()
 
 
 def test_two_reports_at_once_write_one_behind_the_other(guild: Guild, report: Path) -> None:

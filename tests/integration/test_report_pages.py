@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from reported import HOSTILE, HOSTILE_ID, hostile, several
+from reported import HOSTILE, HOSTILE_ID, hostile, several, trained
 from support import Guild
 
 CHROMIUM = shutil.which("chromium")
@@ -257,6 +257,29 @@ def test_ticked_runs_are_compared(top: str, visit: Visit) -> None:
 
 
 CELLS = "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+
+
+def test_names_that_a_script_has_itself_are_names_like_others(guild: Guild, visit: Visit) -> None:
+    names = ["__proto__", "constructor", "toString"]
+    trained(guild.home, A, 1, {"loss": [1.0, 2.0]}, flags={"lr": 1})
+    odd = {"loss": [1.7e308, -1.7e308], **{name: [0.0, 1e-310] for name in names}}
+    trained(guild.home, B, 2, odd, flags=dict.fromkeys(names, "odd"))
+    guild.ok("report", "out")
+    visit.page.goto(f"file://{guild.folder}/out/compare.html#{A},{B}")
+    found = visit.page.locator("table.compared").evaluate(CELLS)
+    for name in names:
+        assert [row[1:] for row in found if row[0] == name] == [["", "odd"], ["", "1e-310"]]
+    assert visit.page.locator("figure path.curve").count() == 5
+    assert visit.complaints == []
+
+
+def test_an_operation_is_chosen_whatever_its_name(guild: Guild, visit: Visit) -> None:
+    trained(guild.home, A, 1, {}, "train")
+    trained(guild.home, B, 2, {}, '"a  b "')
+    guild.ok("report", "out")
+    visit.page.goto(f"file://{guild.folder}/out/runs.html")
+    visit.page.get_by_label("Operation").select_option(index=1)
+    assert ids(visit.page) == ["b" * 8]
 
 
 def test_a_run_that_is_not_in_the_report_is_not_compared(top: str, visit: Visit) -> None:

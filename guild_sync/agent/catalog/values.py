@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Dict, Iterator, Optional, Union
 
 from .. import columns
 from ..columns import Name
-from ..protocol import NOT_FINITE, Opref, ScalarForm, Value, now, number
+from ..protocol import NOT_FINITE, Opref, ScalarForm, Value, name_in_project, now, number
 from ..store import rundir
 from .looks import READ, Looks
 
@@ -116,7 +116,7 @@ def operation_name(directory: str, seen: Looks = READ) -> str:
 
 def name_of(opref: Opref) -> str:
     """The name of an operation, with its package and model before it."""
-    name = "%s:%s" % (opref["model"], opref["name"]) if opref["model"] else opref["name"]
+    name = name_in_project(opref)
     return "%s/%s" % (opref["package"], name) if opref["type"] == "package" else name
 
 

@@ -15,7 +15,7 @@ import stat as modes
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from ..errors import refuse_exhaustion
-from ..protocol import Points, RunId, ScalarForm, number
+from ..protocol import NotedFile, Points, RunId, ScalarForm, number
 from ..store import inside, rundir
 from . import files
 from .reading import clean_name
@@ -25,10 +25,19 @@ _VERSION = 1
 _FOLDER = "cache/scalars-%d"  # the user: each trusts what they have written themselves
 _MOST = 1 << 23  # bytes of a file of summaries that are read
 _MOST_NAMES = 1000  # of a file of a run
-_MOST_SOURCES = 200  # files of a run
+_MOST_OF_ALL = 5000  # of all files of a run
+_MOST_SOURCES = 200  # files of a run, but for its output
 _MOST_LOOKED = 20_000  # folders and files of a run that are looked at for event files
 OUTPUT = ".guild/" + rundir.OUTPUT
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
+
+
+class Reading(NamedTuple):
+    """What was read of a file of a run, when it had this stamp; `is_partial`: not all of it."""
+
+    stamp: str
+    found: Dict[str, ScalarSeries]
+    is_partial: bool
 
 
 class ReadFile(NamedTuple):
@@ -64,13 +73,20 @@ def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
     return found
 
 
-def note_scalars(home: str, run: RunId, path: str, stamp: str, found: Dict[str, Points]) -> None:
-    """Keep the points that were read from a run's file, `path`, when it had this stamp.
+def note_scalars(home: str, run: RunId, files: Dict[str, NotedFile]) -> None:
+    """Keep the points that were read from files of a run, by their paths in it.
 
-    They take the place of those that were read from it before. Nothing where they cannot be kept:
-    they are unnoted then.
+    They take the place of those that were read from these before. Nothing where they cannot be
+    kept: they are unnoted then.
     """
-    directory = rundir.run_dir(home, run)
+    read = {
+        path: Reading(noted["stamp"], _series_of(noted["found"]), noted["partial"])
+        for path, noted in files.items()
+    }
+    keep(rundir.run_dir(home, run), read)
+
+
+def _series_of(found: Dict[str, Points]) -> Dict[str, ScalarSeries]:
     series: Dict[str, ScalarSeries] = {}
     for text, points in list(found.items())[:_MOST_NAMES]:
         name = clean_name(text)
@@ -78,7 +94,7 @@ def note_scalars(home: str, run: RunId, path: str, stamp: str, found: Dict[str, 
             one = series[name] = ScalarSeries()
             for time, step, value in zip(points["time"], points["step"], points["value"]):
                 one.add(number(value), max(time, 0), step)
-    keep(directory, path, stamp, series)
+    return series
 
 
 def _event_files(directory: str) -> Iterator[Tuple[str, str]]:
@@ -140,35 +156,34 @@ def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     return found
 
 
-def keep(
-    directory: str,
-    path: str,
-    stamp: str,
-    found: Dict[str, ScalarSeries],
-    is_partial: bool = False,
-) -> None:
-    """Keep what was read from a file of a run beside what is kept of its other files.
+def keep(directory: str, read: Dict[str, Reading]) -> None:
+    """Keep what was read from files of a run, by their paths, beside what is kept of its others.
 
-    `is_partial`: not all of it was read.
+    Where there is no room for all of it, it is partial: what was read is not read again.
     """
     home, name = _place(directory)
     sources = {
-        known: source for known, source in _sources(directory).items() if stamp_of(directory, known)
+        known: source
+        for known, source in _sources(directory).items()
+        if known not in read and stamp_of(directory, known)
     }
-    sources.pop(path, None)
-    while len(sources) >= _MOST_SOURCES:
-        del sources[next(iter(sources))]
     marks = {_mark(known, source.stamp) for known, source in sources.items()}
-    others = [
+    lines = [
         files.series_line(line)
         for line in files.series_lines(home, name + ".series")
         if line.source in marks
     ]
-    lines = files.points_text(found, _mark(path, stamp))
-    if sum(map(len, others)) + len(lines) > 2 * files.MOST_BYTES:
-        # The others' are read anew where they are asked for: there is no room for all of them.
-        others, sources = [], {}
-    sources[path] = ReadFile(stamp, files.summaries_from(found, is_partial))
+    room = 2 * files.MOST_BYTES - sum(map(len, lines))
+    names = _MOST_OF_ALL - sum(len(source.scalars) for source in sources.values())
+    for left, (path, (stamp, found, is_partial)) in zip(range(len(read), 0, -1), read.items()):
+        kept = dict(list(found.items())[: max(names, 0)])
+        text = files.points_text(kept, _mark(path, stamp), min(files.MOST_BYTES, room // left))
+        if len(text) <= room:
+            lines.append(text)
+            room -= len(text)
+        names -= len(kept)
+        is_cut = len(kept) < len(found)
+        sources[path] = ReadFile(stamp, files.summaries_from(kept, is_partial or is_cut))
     written = {
         "version": _VERSION,
         "sources": {known: list(source) for known, source in sources.items()},
@@ -176,8 +191,7 @@ def keep(
     try:
         inside.make(home, _folder())
         with inside.holding(home, name) as (handle, base):
-            text = "".join([*others, lines])
-            inside.write(handle, base + ".series", text, flushed=False, mode=0o600)
+            inside.write(handle, base + ".series", "".join(lines), flushed=False, mode=0o600)
             inside.write(handle, base, json.dumps(written), flushed=False, mode=0o600)
     except OSError:
         pass  # nobody may write here, or there is no room

@@ -55,12 +55,14 @@ def summaries_from(
     return forms_of
 
 
-def points_text(found: Mapping[str, ScalarSeries], source: str = "") -> str:
+def points_text(
+    found: Mapping[str, ScalarSeries], source: str = "", most_bytes: int = MOST_BYTES
+) -> str:
     """Lines with the points of these, so few of each that they do not take too much."""
     while True:
         lines = [series_line(SeriesLine(name, source, s.points())) for name, s in found.items()]
         most = max((len(series.values) for series in found.values()), default=0)
-        if sum(map(len, lines)) <= MOST_BYTES or most <= _LEAST_POINTS:
+        if sum(map(len, lines)) <= most_bytes or most <= _LEAST_POINTS:
             return "".join(lines)
         for series in found.values():
             series.keep_at_most(most // 2)

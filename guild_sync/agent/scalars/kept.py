@@ -55,7 +55,10 @@ def summaries(directory: str) -> Dict[str, ScalarForm]:
     kept = own(directory)
     if is_whole(directory, kept):
         return {**derived.summaries(directory), **(kept.scalars if kept else {})}
-    return {**(kept.scalars if kept else {}), **derived.summaries(directory)}
+    early = kept.scalars if kept else {}
+    for form in early.values():
+        form["partial"] = True  # what came behind is not there, or was not read for now
+    return {**early, **derived.summaries(directory)}
 
 
 def points_of(

@@ -17,7 +17,7 @@ from .derived import OUTPUT
 from .reading import ScalarReader
 from .series import ScalarsFound
 
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 # Of one output: what is beyond is left out, but for its end.
 _MOST_READ = 1 << 26
 _TAIL = 1 << 20
@@ -56,7 +56,7 @@ def read(directory: str, is_cut: bool) -> None:
         except OSError:
             return
     _spent[1] += time.monotonic() - begun
-    derived.keep(directory, OUTPUT, stamp, found.series, is_partial)
+    derived.keep(directory, {OUTPUT: derived.Reading(stamp, found.series, is_partial)})
 
 
 def _read_file(directory: str, reader: ScalarReader, found: ScalarsFound, until: float) -> int:

@@ -169,7 +169,7 @@ if (place) {
     const step = [1, 2, 2.5, 5, 10].map((by) => by * power).find((found) => found >= raw * (1 - 1e-9));
     if (!(step > 0) || !Number.isFinite(step)) return [low, high];
     const found = [];
-    for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9 && found.length < 12; at++) found.push(at * step);
+    for (let at = Math.ceil(low / step - 1e-9); at <= high / step + 1e-9 && found.length < 12; at++) found.push(at * step);
     return found;
   };
 

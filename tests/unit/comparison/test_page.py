@@ -112,3 +112,17 @@ def test_a_flag_that_is_called_as_a_time_is_no_time() -> None:
     wanted = WantedColumns(["=stopped"], core=False)
     lines = [*page.lines(together.compared(placed(run, asked), wanted, Order()))]
     assert [line.split()[1:] for line in lines] == [["stopped", "started"], ["7"], ["8"]]
+
+
+def test_many_runs_are_looked_at_once_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    is_numeric = page.is_numeric
+
+    def counted(comparison: SideBySide, at: int) -> bool:
+        looks.append(at)
+        return is_numeric(comparison, at)
+
+    monkeypatch.setattr(page, "is_numeric", counted)
+    compared = grid()
+    assert len([*page.lines(compared)]) == len(GRID) + 1
+    assert len(looks) == len(compared.columns)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 from side_by_side import GRID, compared_run, placed, with_
 
+from guild_sync.comparison import page as rows_of_text
 from guild_sync.comparison import together
 from guild_sync.comparison.columns import WantedColumns
 from guild_sync.comparison.together import ComparedRow, Order, SideBySide
@@ -273,3 +274,19 @@ def test_no_run_is_an_empty_table() -> None:
         assert column(app) == []
 
     played(play, together.compared([], WantedColumns(), Order()))
+
+
+def test_many_runs_are_looked_at_once_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    is_numeric = rows_of_text.is_numeric
+
+    def counted(comparison: SideBySide, at: int) -> bool:
+        looks.append(at)
+        return is_numeric(comparison, at)
+
+    monkeypatch.setattr(rows_of_text, "is_numeric", counted)
+
+    async def play(app: CompareApp, pilot: Keys) -> None:
+        assert len(looks) == len(headings(app))
+
+    played(play)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guild_sync.curves.curve import LOGARITHMS, NAMES, NUMBERS, TIMES, Axis
@@ -24,14 +25,33 @@ def test_the_numbers_beside_an_axis_are_round() -> None:
     assert texts(NUMBERS, [0.001, 0.0093]) == ["0.002", "0.004", "0.006", "0.008"]
     assert texts(NUMBERS, [-1, 1]) == ["-1.0", "-0.5", "0.0", "0.5", "1.0"]
     assert texts(NUMBERS, [5, 5]) == ["4.6", "4.8", "5.0", "5.2", "5.4"]
-    assert texts(NUMBERS, [0, 3e9]) == ["0", "1e+09", "2e+09", "3e+09"]
+    assert texts(NUMBERS, [0, 3e9]) == ["0", "1G", "2G", "3G"]
+    assert texts(NUMBERS, [0, 19_000]) == ["0", "5000", "10k", "15k"]
+    assert texts(NUMBERS, [70_000, 70_004])[0] == "70000"
+    assert texts(NUMBERS, [0, 5e-324]) == ["-0.4", "-0.2", "0.0", "0.2", "0.4"]
 
 
 def test_beside_logarithms_there_are_powers_of_ten() -> None:
     assert texts(LOGARITHMS, [0.0004, 30]) == ["0.001", "0.01", "0.1", "1", "10"]
     assert texts(LOGARITHMS, [1e-30, 1]) == ["1e-30", "1e-23", "1e-16", "1e-09", "0.01"]
     assert texts(LOGARITHMS, [2, 5]) == ["2", "3", "4", "5"]
+    assert texts(LOGARITHMS, [1.79e308, 1e308])
     assert math.isnan(scale_of(Axis("x", LOGARITHMS), [1, 10]).place(0))
+
+
+@pytest.mark.parametrize("kind", [NUMBERS, LOGARITHMS])
+@given(first=st.floats(allow_nan=False), second=st.floats(allow_nan=False))
+@example(first=0.0, second=5e-324)
+@example(first=0.0, second=1e-320)
+@example(first=1e300, second=1e300)
+@example(first=sys.float_info.max, second=1e308)
+def test_all_numbers_that_there_are_have_a_place(kind: str, first: float, second: float) -> None:
+    scale = scale_of(Axis("x", kind), [first, second])
+    for number in (first, second):
+        if math.isfinite(number) and (kind == NUMBERS or number > 0):
+            assert -0.01 <= scale.place(number) <= 1.01
+    for tick in scale.ticks(5):
+        assert math.isfinite(tick.place) or tick.text == "0"
 
 
 def test_times_are_full_hours_of_this_place(monkeypatch: pytest.MonkeyPatch) -> None:

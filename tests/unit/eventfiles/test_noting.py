@@ -45,9 +45,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     original = reading.scalars_of
 
-    def noted(path: str) -> object:
+    def noted(path: str, most: int) -> object:
         found.append(Path(path).name)
-        return original(path)
+        return original(path, most)
 
     monkeypatch.setattr(reading, "scalars_of", noted)
     return found
@@ -142,3 +142,27 @@ def test_without_tensorboard_nothing_is_read(
     write(run / "events.out.tfevents.1.x", "loss", 0.5)
     monkeypatch.setattr(noting, "find_spec", lambda name: None)
     assert lasts(here) == {}
+
+
+def test_files_beyond_their_time_are_read_when_they_are_asked_for_again(
+    run: Path, here: LocalHost, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        write(run / folder / "events.out.tfevents.1", "loss", 1, 2)
+    monkeypatch.setattr(noting, "_MOST_TIME", -1.0)
+    assert lasts(here) == {}
+    monkeypatch.undo()
+    assert lasts(here) == {"a#loss": 2.0, "b#loss": 2.0}
+
+
+def test_of_a_folder_with_too_much_the_first_is_read_and_it_is_partial(
+    run: Path, here: LocalHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(run / "a" / "events.out.tfevents.1", "loss", 1, 2, 3)
+    size = (run / "a" / "events.out.tfevents.1").stat().st_size
+    monkeypatch.setattr(noting, "_MOST_READ", size - 1)
+    write(run / "a" / "events.out.tfevents.2", "loss", 4, first=3)
+    (found,) = here.compared([A])["runs"]
+    assert found["scalars"]["a#loss"]["last"] == 3.0
+    assert found["scalars"]["a#loss"]["partial"] is True
+    assert here.unnoted_scalars([A]) == {}

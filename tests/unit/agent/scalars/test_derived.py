@@ -6,11 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 from rundirs import give_scalars, make
 
 from guild_sync.agent import leavings
-from guild_sync.agent.protocol import Points
-from guild_sync.agent.scalars import derived, kept, outlines
+from guild_sync.agent.protocol import NotedFile, Points
+from guild_sync.agent.scalars import derived, kept, outlines, rereading
 
 RUN, OTHER = "a" * 32, "b" * 32
 EVENTS = "train/events.out.tfevents.1"
@@ -22,6 +23,13 @@ def with_events(home: Path, run: str = RUN, ended: bool = True) -> Path:
     (directory / "train").mkdir()
     (directory / EVENTS).write_text("x")
     return directory
+
+
+def note(
+    home: Path, path: str, stamp: str, found: dict[str, Points], partial: bool = False
+) -> None:
+    noted: NotedFile = {"stamp": stamp, "found": found, "partial": partial}
+    derived.note_scalars(str(home), RUN, {path: noted})
 
 
 def test_which_event_files_are_to_be_read(home: Path) -> None:
@@ -40,7 +48,7 @@ def test_which_event_files_are_to_be_read(home: Path) -> None:
 def test_what_was_noted_is_told_until_its_file_is_another(home: Path) -> None:
     directory = with_events(home)
     stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
-    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    note(home, EVENTS, stamp, {"loss": POINTS})
     assert derived.unnoted(str(home), [RUN]) == {}
     found = kept.summaries(str(directory))["loss"]
     assert (found["first"], found["last"], found["min"], found["count"]) == (1.0, "nan", 0.25, 3)
@@ -57,7 +65,7 @@ def test_what_was_noted_is_told_until_its_file_is_another(home: Path) -> None:
 def test_of_a_run_that_goes_on_what_was_read_counts_while_its_file_grows(home: Path) -> None:
     directory = with_events(home, ended=False)
     stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
-    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    note(home, EVENTS, stamp, {"loss": POINTS})
     (directory / EVENTS).write_text("longer")
     assert list(kept.summaries(str(directory))) == list(kept.points(str(directory))) == ["loss"]
     (directory / EVENTS).unlink()
@@ -70,17 +78,17 @@ def test_files_of_a_run_are_noted_beside_each_other(home: Path) -> None:
     second = "events.out.tfevents.9"
     (directory / second).write_text("x")
     for path, stamp in derived.unnoted(str(home), [RUN])[RUN].items():
-        derived.note_scalars(str(home), RUN, path, stamp, {path: POINTS})
+        note(home, path, stamp, {path: POINTS})
     assert set(kept.summaries(str(directory))) == {EVENTS, second}
     assert set(kept.points(str(directory))) == {EVENTS, second}
-    derived.note_scalars(str(home), RUN, second, derived.stamp_of(str(directory), second), {})
+    note(home, second, derived.stamp_of(str(directory), second), {})
     assert set(kept.summaries(str(directory))) == set(kept.points(str(directory))) == {EVENTS}
 
 
 def test_what_is_damaged_is_not_told(home: Path) -> None:
     directory = with_events(home)
     stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
-    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    note(home, EVENTS, stamp, {"loss": POINTS})
     (summaries,) = (path for path in derived.remembered(str(home)) if not path.endswith("series"))
     whole = Path(summaries).read_bytes()
     for text in (b"", whole[:40], b"[]", b'{"version": 1, "sources": {"x": 5}}', b"[" * 9999):
@@ -95,7 +103,7 @@ def test_names_and_times_of_event_files_are_made_fit_to_be_shown(home: Path) -> 
     stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
     strange: Points = {"time": [-5], "step": [1], "value": [2.0]}
     found = {"lo\x1b\x07ss": strange, "\n": strange, "x" * 101: strange}
-    derived.note_scalars(str(home), RUN, EVENTS, stamp, found)
+    note(home, EVENTS, stamp, found)
     assert list(kept.summaries(str(directory))) == ["loss"]
     assert kept.points(str(directory))["loss"]["time"] == [0]
 
@@ -103,7 +111,7 @@ def test_names_and_times_of_event_files_are_made_fit_to_be_shown(home: Path) -> 
 def test_what_was_read_goes_with_what_is_remembered_of_listings(home: Path) -> None:
     with_events(home)
     stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
-    derived.note_scalars(str(home), RUN, EVENTS, stamp, {"loss": POINTS})
+    note(home, EVENTS, stamp, {"loss": POINTS})
     kinds = {each["path"]: each["kind"] for each in leavings.leavings(str(home))}
     assert not set(kinds) & set(derived.remembered(str(home)))
     for path in derived.remembered(str(home)):
@@ -130,3 +138,46 @@ def test_names_of_anothers_making_are_none_that_guild_does_not_give(home: Path) 
     summaries = {f"loss{at}": summaries["loss"] for at in range(1100)}
     (guild / "SCALARS").write_text(json.dumps(summaries))
     assert len(kept.summaries(str(directory))) == 1000
+
+
+def test_what_there_is_no_room_for_is_partial_and_not_read_again(home: Path) -> None:
+    directory = make(home, RUN, {}, exit_status=0)
+    many: Points = {"time": [*range(40)], "step": [*range(40)], "value": [0.123456789] * 40}
+    for folder in range(8):
+        (directory / f"f{folder}").mkdir()
+        (directory / f"f{folder}" / "events.out.tfevents.1").write_text("x")
+    stamps = derived.unnoted(str(home), [RUN])[RUN]
+    files: dict[str, NotedFile] = {
+        path: {
+            "stamp": stamp,
+            "found": {f"{path[:2]}-{at}-{'n' * 80}": many for at in range(900)},
+            "partial": False,
+        }
+        for path, stamp in stamps.items()
+    }
+    half = {path: files[path] for path in sorted(files)[:4]}
+    derived.note_scalars(str(home), RUN, half)
+    derived.note_scalars(str(home), RUN, {**files})
+    assert derived.unnoted(str(home), [RUN]) == {}
+    found = kept.summaries(str(directory))
+    assert len(found) == 5000
+    partial = {name[:2] for name, scalar in found.items() if scalar.get("partial")}
+    assert len(partial) == 1  # that of which there are some
+    assert sum(os.path.getsize(path) for path in derived.remembered(str(home))) < 10 << 20
+
+
+def test_what_a_killed_runner_has_kept_is_partial_where_the_output_is_not_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = make(home, RUN, {})
+    give_scalars(directory, {"loss": (0.5,)})
+    summaries = json.loads((directory / ".guild/SCALARS").read_text())
+    summaries[""] = {"over": False}
+    (directory / ".guild/SCALARS").write_text(json.dumps(summaries))
+    (directory / ".guild/output").write_text("loss: 0.5\nloss: 0.25\n")
+    monkeypatch.setattr(rereading, "_MOST_TIME", -1.0)
+    early = kept.summaries(str(directory))["loss"]
+    assert (early["last"], early.get("partial")) == (0.5, True)
+    monkeypatch.undo()
+    found = kept.summaries(str(directory))["loss"]
+    assert (found["last"], found.get("partial")) == (0.25, None)
