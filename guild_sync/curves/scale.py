@@ -18,12 +18,8 @@ _STEPS_OF_TIME = (
 )  # seconds
 LEAST_SPAN = 1e-290  # of an axis: by less nothing can be divided
 _MOST = sys.float_info.max
-<<<<<<< HEAD
-_LEAST_POWER, _MOST_POWER, _MOST_EXPONENT = -323, 308, 308.25  # of 10, of those that there are
-=======
 _LEAST_POWER, _MOST_POWER = -323, 308  # of 10, of those that there are
 _UNITS = ((1e9, "G", 1e9), (1e6, "M", 1e6), (1e4, "k", 1e3))  # from where on, and of how much
->>>>>>> e5d090dd2530dc3d996196d19b849b2f5213b19b
 _MARGIN = 0.02  # beyond the first and the last number, of what is between them
 
 
@@ -65,11 +61,7 @@ class AxisScale(NamedTuple):
             min(math.floor(self.high), _MOST_POWER),
         )
         if last - first < 1:  # hardly one power of 10: numbers between them
-<<<<<<< HEAD
-            between = _round(10**self.low, 10 ** min(self.high, _MOST_EXPONENT), most)
-=======
             between = _round(_power(self.low), _power(self.high), most)
->>>>>>> e5d090dd2530dc3d996196d19b849b2f5213b19b
             return [Tick(self.place(at), text) for at, text in between if at > 0]
         every = math.ceil((last - first + 1) / max(1, most))
         powers = [10.0**exponent for exponent in range(first, last + 1, every)]
