@@ -9,12 +9,9 @@ from guild_sync.agent import columns as written
 from guild_sync.agent.protocol import Value, goes_on
 from guild_sync.comparison import cells, columns, ranks
 from guild_sync.comparison.columns import Placed, SideColumn, WantedColumns
-from guild_sync.config.texts import nearest
 from guild_sync.errors import GuildError
 from guild_sync.output import formats
 from guild_sync.output.terminal import clean
-
-MOST_NAMED = 20  # columns that are told where none of that name is there
 
 
 @dataclass(frozen=True)
@@ -132,12 +129,7 @@ def known(placed: Sequence[Placed], asked: str) -> str:
     """What can be said where a column is not known: what is like it, and what there is."""
     found = (*columns.flags(placed), *columns.scalars(placed))
     names = [*dict.fromkeys(column.heading for column in found)]
-    if not names:
-        return "None of these runs has a flag or a scalar."
-    near = nearest(asked, names)
-    meant = f"Did you mean {clean(near)!r}? " if near else ""
-    more = ", and more" if len(names) > MOST_NAMED else ""
-    return f"{meant}There are {clean(', '.join(names[:MOST_NAMED]))}{more}."
+    return formats.there_are(asked, names) or "None of these runs has a flag or a scalar."
 
 
 def _place_of(

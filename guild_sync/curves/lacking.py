@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from guild_sync.agent.columns import QUALIFIERS
 from guild_sync.agent.protocol import flags_of
-from guild_sync.config.texts import nearest
 from guild_sync.curves.runs_drawn import Gathered, WantedCurves
 from guild_sync.errors import GuildError, RunNotFound, UsageError
-from guild_sync.output.formats import counted
+from guild_sync.output.formats import counted, there_are
 from guild_sync.output.terminal import clean
-
-_MOST_NAMES = 20
 
 
 def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
@@ -26,7 +23,10 @@ def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
         )
     if wanted.is_scatter and all(run["cells"][0]["value"] is None for run in runs):
         flags = {name for run in runs for name in flags_of(run)}
-        return RunNotFound(f"{which} a flag {clean(wanted.over)!r}", _known([wanted.over], flags))
+        return RunNotFound(
+            f"{which} a flag {clean(wanted.over)!r}",
+            there_are(wanted.over, sorted(flags)) or "None has any.",
+        )
     for name in wanted.names:
         qualifier, _, rest = name.partition(" ")
         if not wanted.is_scatter and rest and qualifier in QUALIFIERS:
@@ -38,7 +38,7 @@ def nothing(found: Sequence[Gathered], wanted: WantedCurves) -> GuildError:
     scalars = {name for run in runs for name in run["scalars"]}
     asked = " or ".join(repr(clean(name)) for name in wanted.names)
     with_x = f" and {clean(wanted.over)!r}" if wanted.is_scatter else ""
-    hint = _known(wanted.names, scalars) if scalars else _how_to_have_some()
+    hint = there_are(wanted.names[0], sorted(scalars)) or _how_to_have_some()
     return RunNotFound(f"{which} a scalar {asked}{with_x}", hint)
 
 
@@ -54,16 +54,6 @@ def no_numbers(count: int, wanted: WantedCurves) -> GuildError:
 
 def _which(looked_at: int, total: int) -> str:
     return f"of the {looked_at} latest runs none has" if looked_at < total else "no run has"
-
-
-def _known(asked: Sequence[str], names: Collection[str]) -> str:
-    if not names:
-        return "None has any."
-    near = nearest(asked[0], names)
-    listed = ", ".join(clean(name) for name in sorted(names)[:_MOST_NAMES])
-    more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    hint = f"Did you mean {clean(near)!r}? " if near else ""
-    return f"{hint}There are: {listed}{more}."
 
 
 def _how_to_have_some() -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 from guild_sync.agent.protocol import NOT_FINITE, Value, lasting, sized
 from guild_sync.output.terminal import clean
 
+_MOST_NAMED = 20
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -92,6 +94,21 @@ def age(seconds: float, units: int = 2) -> str:
 def counted(count: int) -> str:
     """`1 run`, `2 runs`."""
     return f"{count} run" if count == 1 else f"{count} runs"
+
+
+def there_are(asked: str, names: Sequence[str]) -> str:
+    """What can be said where no run has what was asked for: what is like it, and what there is.
+
+    Empty where there is nothing.
+    """
+    if not names:
+        return ""
+    from guild_sync.config.texts import nearest  # most commands find what they are asked for
+
+    near = nearest(asked, names)
+    meant = f"Did you mean {clean(near)!r}? " if near else ""
+    more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{meant}There are {', '.join(map(clean, names[:_MOST_NAMED]))}{more}."
 
 
 def size(count: int) -> str:

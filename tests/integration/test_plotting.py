@@ -87,9 +87,9 @@ def test_over_a_flag_each_run_is_a_point(trained: Place) -> None:
 
 def test_a_name_that_no_run_has_is_a_line_with_those_that_there_are(trained: Place) -> None:
     for argv, what, hint in (
-        (("los",), "no run has a scalar 'los'", "Did you mean 'loss'? There are: loss, odd, val_"),
-        (("xyz,q",), "no run has a scalar 'xyz' or 'q'", "There are: loss, odd, val_loss."),
-        (("loss", "--x", "lrr"), "no run has a flag 'lrr'", "Did you mean 'lr'? There are: lr"),
+        (("los",), "no run has a scalar 'los'", "Did you mean 'loss'? There are loss, odd, val_"),
+        (("xyz,q",), "no run has a scalar 'xyz' or 'q'", "There are loss, odd, val_loss."),
+        (("loss", "--x", "lrr"), "no run has a flag 'lrr'", "Did you mean 'lr'? There are lr"),
         (("min loss",), "'min loss' is one number of a run, and no curve", "Draw the curve: guild"),
         (("odd",), "2 runs have 'odd', and no number of it can be drawn", "They are nan or inf"),
         (("loss,",), "SCALAR is a name, or several with commas between them", ""),

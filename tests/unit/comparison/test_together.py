@@ -144,7 +144,7 @@ def test_no_run_is_no_error() -> None:
 
 def test_of_many_columns_only_some_are_named() -> None:
     run = compared_run(0, {f"f{n}": n for n in range(50)})
-    assert together.known(placed(run), "x").endswith("f19, and more.")
+    assert together.known(placed(run), "x").endswith("f19, and 30 more.")
     assert together.known(placed(compared_run(0)), "x").startswith("None of these")
 
 
