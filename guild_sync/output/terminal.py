@@ -83,7 +83,6 @@ def draws_over(stream: TextIO) -> bool:
 @contextmanager
 def left_by_signals() -> Iterator[None]:
     """Within, SIGTERM and SIGHUP raise SystemExit: the terminal is left as it was found."""
-    import signal  # most commands show something, and need none
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
