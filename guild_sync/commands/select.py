@@ -31,7 +31,6 @@ Options:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,7 +48,7 @@ from guild_sync.cli.arguments import Arguments
 from guild_sync.errors import Exit, GuildError, RunNotFound, UsageError
 from guild_sync.hosts.base import Host, option
 from guild_sync.hosts.choose import host
-from guild_sync.output import console, terminal
+from guild_sync.output import terminal
 
 if TYPE_CHECKING:
     from guild_sync.fleet.asking import Replies
@@ -88,24 +87,7 @@ def _of_one(args: Arguments) -> Sequence[Picked]:
     )
     if not found:
         raise RunNotFound("no run matches", f"Show runs with 'guild runs{option(target.name)}'.")
-    if (column := args.column("--min") or args.column("--max")) and sys.stderr.isatty():
-        _tell_of_flag(target, found[0], column)
     return found
-
-
-def _tell_of_flag(target: Host, best: Picked, column: str) -> None:
-    """Tell a person that what they went by is a flag, where the run has printed such a number, too.
-
-    Who sets `loss` to where it begins, and prints `loss: 0.1`, hardly means the first of them.
-    """
-    run = target.listed([best["id"]], scalars=True)["runs"][0]
-    flags = run["flags"] if isinstance(run["flags"], dict) else {}
-    if column in run["scalars"] and type(flags.get(column)) in (int, float):
-        console.complain(
-            f"{column!r} is a flag here, and went before the number that runs have printed",
-            style="yellow",
-            hint=f"To go by that, name {f'scalar:{column}'!r}.",
-        )
 
 
 def _of_several(args: Arguments, remotes: Sequence[str]) -> tuple[Sequence[Picked], Exit]:

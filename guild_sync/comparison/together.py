@@ -108,6 +108,8 @@ def _column_of(order: Order, placed: Sequence[Placed], wanted: WantedColumns) ->
     found = columns.chosen(placed, every)
     meant = [column for column in found if _is_meant(column, order.column)]
     numbered = (c for c in meant if any(formats.finite(c.value(one)) is not None for one in placed))
+    # What runs have printed is what they are judged by, be there a flag of that name.
+    meant.sort(key=lambda column: column.kind != columns.SCALAR)
     # Text does not hide a number of that name; what every run has may be anything.
     column = next(numbered, meant[0] if meant else None)
     if column is not None and column.kind == columns.RUN:

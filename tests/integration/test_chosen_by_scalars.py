@@ -355,3 +355,19 @@ def test_a_column_without_a_name_chooses_no_run(grid: Place, option: str) -> Non
     for command in ("select", "compare")[: 1 if option == "--attr" else 2]:
         lines = complaint(grid.guild(command, option, ""))
         assert lines == [f"guild: {option} takes a column, such as loss or 'min loss'"]
+
+
+def test_runs_are_judged_by_what_they_have_printed_be_there_a_flag_of_that_name(
+    place: Place,
+) -> None:
+    """`guild init` makes flags of what a module assigns, as of `loss = 2.0` in front of a loop."""
+    project(place.guild.folder, "op: {exec: 'echo \"loss: 0.${x}\"', flags: {x: 1, loss: 2}}")
+    for x, loss in (("2", "1"), ("1", "3"), ("3", "2")):
+        place.ok("run", "op", f"x={x}", f"loss={loss}", "-y")
+    assert place.ok("select", "--min", "loss", "--attr", "x").lines == ["1"]
+    assert place.ok("select", "--max", "loss", "--attr", "x").lines == ["3"]
+    assert place.ok("select", "--min", "flag:loss", "--attr", "x").lines == ["2"]
+    listed = json.loads(place.ok("runs", "--sort", "loss", "--json").out)
+    assert [run["flags"]["x"] for run in listed] == [1, 2, 3]
+    compared = place.ok("compare", "--min", "loss", "--csv", "-").lines
+    assert [line.split(",")[1] for line in compared[1:]] == ["1", "2", "3"], compared

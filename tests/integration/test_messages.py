@@ -132,21 +132,6 @@ def test_after_a_run_elsewhere_a_person_is_told_what_is_next(guild: Guild, remot
     assert "Its files" not in guild.ok("run", "op", "-r", remote, "-y").out
 
 
-def test_that_a_flag_went_before_a_scalar_is_said_to_a_person_alone(place: Place) -> None:
-    guild = place.guild
-    project(guild.folder, "op: {exec: 'echo \"loss: 0.${x}\"', flags: {x: 1, loss: 2}}")
-    for x in ("1", "2"):
-        place.ok("run", "op", f"x={x}", "-y")
-    said = shown(guild, "select", "--min", "loss", *place.args)
-    assert "'loss' is a flag here, and went before the number that runs have printed" in said
-    assert "To go by that, name 'scalar:loss'." in said
-    lowest = place.ok("select", "--min", "scalar:loss", "--attr", "x").lines
-    assert lowest == ["1"]
-    for name in ("scalar:loss", "flag:loss", "x", "min loss"):
-        assert "is a flag" not in shown(guild, "select", "--min", name, *place.args)
-    assert len(place.ok("select", "--min", "loss").lines) == 1
-
-
 def test_after_a_batch_elsewhere_a_person_is_told_how_to_compare(guild: Guild, remote: str) -> None:
     project(guild.folder, "op: {exec: 'true', flags: {x: 1}}")
     said = shown(guild, "run", "op", "x=[1,2]", "-r", remote, "-y")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Dict, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Dict, Iterable, Iterator, Optional, Union
 
 from .. import columns
 from ..columns import Name
@@ -36,11 +36,16 @@ class RunValues:
 
         None where there is none; what is not a number (nan) is none.
         """
-        for value in self._found(columns.name(text)):
-            is_bool = isinstance(value, bool)
-            if isinstance(value, (int, float)) and not is_bool and value == value:
-                return value
-        return None
+        return _first_number(self._found(columns.name(text)))
+
+    def judged(self, text: str) -> Optional[Number]:
+        """As `number`, of that by which runs are to be ordered: a scalar stands before a flag.
+
+        Who sets `loss` to where it begins, and prints what it becomes, means the latter.
+        """
+        name = columns.name(text)
+        printed = self._figure(name) if not name.kind else None
+        return _first_number((printed, *self._found(name)))
 
     @property
     def flags(self) -> Dict[str, Value]:
@@ -107,6 +112,15 @@ class RunValues:
             known = rundir.confirmed(self._directory)  # of a copy: by its remote's word
             stopped = known["time"] if known else now()
         return max(stopped - started, 0) / 1e6
+
+
+def _first_number(values: Iterable[Value]) -> Optional[Number]:
+    """The first that is a number; nan is none."""
+    for value in values:
+        is_bool = isinstance(value, bool)
+        if isinstance(value, (int, float)) and not is_bool and value == value:
+            return value
+    return None
 
 
 def operation_name(directory: str, seen: Looks = READ) -> str:

@@ -76,7 +76,7 @@ def scalars_of(
 
 def _key(run: RunValues, name: str) -> Value:
     """What a run is sorted by; None where there is nothing, or what is not a number (nan)."""
-    found = run.number(name)
+    found = run.judged(name)
     if found is None:
         value = run.value(name)
         return value if isinstance(value, (bool, str)) else None

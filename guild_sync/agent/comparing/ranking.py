@@ -88,7 +88,7 @@ def _process_id(text: str) -> int:
 
 def _ranked(home: str, ids: Sequence[str], text: str, sign: int) -> List[str]:
     name = columns.column(text).text
-    numbers = {run_id: RunValues(rundir.run_dir(home, run_id)).number(name) for run_id in ids}
+    numbers = {run_id: RunValues(rundir.run_dir(home, run_id)).judged(name) for run_id in ids}
     known = {run_id: sign * number for run_id, number in numbers.items() if number is not None}
     if ids and not known:
         raise AgentError("no run has a number for %s" % rundir.shown(text), _hint(home, ids, name))
