@@ -17,6 +17,7 @@ HOSTILE = (
     "<script>window.hacked=1</script>\"'><img src=x onerror=window.hacked=1>"
     "</title></script><!--{{7*7}}&lt;"
 )
+HOSTILE_SCALAR = HOSTILE[:90]  # a longer name is none
 HOSTILE_ID = "e" * 32
 SECOND = 1_000_000
 BEGAN = 1_790_000_000 * SECOND
@@ -58,7 +59,7 @@ def hostile(home: Path) -> Path:
         home,
         HOSTILE_ID,
         9,
-        {HOSTILE: [1.0, math.nan, math.inf, 3.0], "loss": [0.5, 0.4]},
+        {HOSTILE_SCALAR: [1.0, math.nan, math.inf, 3.0], "loss": [0.5, 0.4]},
         f'"{HOSTILE.translate({ord(mark): None for mark in "/:{}"})[:60]}"',
         f"{HOSTILE}\n\x1b[31mred {HOSTILE}\x1b[0m\n\x1b]8;;http://127.0.0.1:9/\x07link\x1b]8;;\x07\n",
         label=HOSTILE,

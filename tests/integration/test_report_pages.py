@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from reported import HOSTILE, HOSTILE_ID, hostile, several, trained
+from reported import HOSTILE, HOSTILE_ID, HOSTILE_SCALAR, hostile, several, trained
 from support import Guild
 
 CHROMIUM = shutil.which("chromium")
@@ -126,7 +126,7 @@ def test_what_is_hostile_is_shown_as_it_is(report: Path, visit: Visit) -> None:
     assert page.locator(".tag").inner_text() == HOSTILE
     assert page.locator(".comment .text").inner_text() == f"{HOSTILE}\n{HOSTILE}"
     assert HOSTILE in page.locator("section[aria-labelledby=flags] table").inner_text()
-    assert HOSTILE in page.locator("section[aria-labelledby=scalars] table").inner_text()
+    assert HOSTILE_SCALAR in page.locator("section[aria-labelledby=scalars] table").inner_text()
     assert HOSTILE in page.locator("pre.output").inner_text()
     assert HOSTILE.replace("/", "_") in page.locator("section[aria-labelledby=files]").inner_text()
     page.goto(f"file://{report}/compare.html#{HOSTILE_ID}")
