@@ -190,7 +190,7 @@ def test_the_subcommands_of_runs_and_remote_are_offered(guild: Guild) -> None:
     assert {"list", "rm", "delete", "label"} <= {*offered(guild, "runs", "")}
     assert offered(guild, "remote", "st") == ["start", "stop", "status"]
     assert offered(guild, "remote", "lo") == ["login", "logout"]
-    assert offered(guild, "remote", "login", "-") == ["--force", "--yes", "--help"]
+    assert offered(guild, "remote", "login", "--f") == ["--force"]
     assert offered(guild, "hooks", "te") == ["test"]
     assert offered(guild, "hooks", "test", "re") == ["retried", "reachable"]
 

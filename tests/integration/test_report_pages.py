@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from reported import HOSTILE, HOSTILE_ID, HOSTILE_SCALAR, hostile, several, trained
 from support import Guild
 
@@ -74,6 +74,12 @@ class Visit:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("console", lambda said: self.complaints.append(said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+def follow(page: Page, link: Locator) -> None:
+    """Be on the page that a link leads to, once all of it is there and its script has run."""
+    with page.expect_navigation():
+        link.click()
 
 
 @pytest.fixture
@@ -209,7 +215,7 @@ def test_the_table_shows_the_runs_that_are_meant(top: str, visit: Visit) -> None
 def test_an_address_says_which_runs_are_meant(top: str, visit: Visit) -> None:
     page = visit.page
     page.goto(f"{top}/index.html")
-    page.locator(".tile.s-error").click()
+    follow(page, page.locator(".tile.s-error"))
     assert ids(page) == ["c" * 8]
     page.goto(f"{top}/runs.html#q=0.001&op=train")
     page.reload()
@@ -240,7 +246,7 @@ def test_ticked_runs_are_compared(top: str, visit: Visit) -> None:
     page.get_by_label("Find").fill("run")  # a filter unticks nothing
     page.get_by_label("Compare run bbbbbbbb").check()
     assert compare.inner_text() == "Compare 2"
-    compare.click()
+    follow(page, compare)
     table = page.locator("table.compared")
     assert table.locator("thead a").all_inner_texts() == ["a" * 8, "b" * 8]
     rows = {row[0]: row[1:] for row in table.evaluate(CELLS)}
@@ -252,7 +258,7 @@ def test_ticked_runs_are_compared(top: str, visit: Visit) -> None:
     )  # what differs first
     assert rows["loss"] == ["0.9", "0.1"]
     assert page.locator("figure", has_text="loss").locator("path.curve").count() == 2
-    table.locator("thead a").first.click()
+    follow(page, table.locator("thead a").first)
     assert page.url.endswith(f"/runs/{A}.html")
 
 
@@ -301,7 +307,7 @@ def test_a_run_is_told_from_the_one_before(report: Path, visit: Visit) -> None:
     assert ["lr flag", "0.001", "0.01"] in rows
     assert ["loss scalar", "0.9", "0.1"] in rows
     assert not any(row[0].startswith("layers") for row in rows)
-    page.locator("section[aria-labelledby=before] a.id").click()
+    follow(page, page.locator("section[aria-labelledby=before] a.id"))
     assert page.url.endswith(f"/runs/{A}.html")
     assert "first of its operation" in page.locator("section[aria-labelledby=before]").inner_text()
 
@@ -309,13 +315,13 @@ def test_a_run_is_told_from_the_one_before(report: Path, visit: Visit) -> None:
 def test_an_operation_has_its_scalars_by_its_flags(report: Path, visit: Visit) -> None:
     page = visit.page
     page.goto(f"file://{report}/runs/{A}.html")
-    page.locator(".crumbs a", has_text="train").click()
+    follow(page, page.locator(".crumbs a", has_text="train"))
     plot = page.locator("figure", has_text="loss by lr")
     assert plot.locator("circle").count() == 3  # that of the fourth is no number
     assert "lowest 0.1 (bbbbbbbb" in plot.locator("desc").text_content()  # type: ignore[operator]
     assert page.locator("figure", has_text="loss by optimizer").locator("circle").count() == 3
     assert page.locator("figure", has_text="by layers").count() == 0  # all have the same
-    page.get_by_role("link", name="All runs of train").click()
+    follow(page, page.get_by_role("link", name="All runs of train"))
     assert ids(page) == [digit * 8 for digit in "dcba"]
 
 
