@@ -29,7 +29,7 @@ COPY . /tmp/project/
 RUN cd /tmp/project \
  && if ! { [ -d wheels ] && /opt/guild/bin/pip install -q --no-index wheels/*.whl; }; then \
       echo "no wheels for $(python3 -V): asking the package index"; \
-      /opt/guild/bin/pip install -q '.[notify]' pytest; fi \
+      /opt/guild/bin/pip install -q '.[notify,report,tensorboard]' pytest; fi \
  && install -m 755 uat/container/entry /usr/local/sbin/guild-uat-entry \
  && install -o ops -g ops -m 600 uat/container/config.yml /home/ops/.guild/config.yml \
  && cp -r uat /uat && cp setup.cfg /uat/ && chown -R ops:ops /uat \
