@@ -356,7 +356,6 @@ OPEN = {
     "agent.shell",  # which, as the runner, has this process
     "agent.columns",  # the language of columns and names, which both read
     *("agent.forms", "agent.json_text"),  # both read what the other sends
-    "agent.comparing.columns",  # what a column's text means
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too
     "agent.trees",  # what came out of an archive to be looked at

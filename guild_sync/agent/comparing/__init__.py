@@ -1,5 +1,5 @@
 """Runs beside each other: their columns, their order, and which of them is best.
 
 Others call `ranking.choose`, `compared.compared` and `listed.listed` by name alone, and
-`columns.column`, `columns.cell` and `objective.said_of`, by what a run is judged.
+`objective.said_of`, by what a run is judged.
 """

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from .. import columns
 from ..catalog import values
 from ..catalog.values import RunValues
 from ..columns import Column
 from ..protocol import ColumnCell
-
-
-def column(text: str) -> Column:
-    """What a column's text means: as agent/columns.py has it."""
-    return columns.column(text)
 
 
 def cell(directory: str, asked: Column) -> ColumnCell:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ..catalog import describe, find
-from ..columns import Column
+from ..catalog.values import RunValues
+from ..columns import Column, column
 from ..protocol import ComparedListing, ComparedRun, Filters
-from ..scalars import kept
 from ..store import rundir
-from . import columns, objective
+from . import objective
+from .columns import cell_of
 
 
 def compared(
@@ -25,17 +26,18 @@ def compared(
     `asked`: columns, of each of which every run has a cell.
     """
     ids = find.select(home, specs, filters, whole=whole)
-    wanted = [columns.column(text) for text in asked]
+    wanted = [column(text) for text in asked]
     return {"runs": [_compared(home, i, wanted) for i in ids[:limit]], "total": len(ids)}
 
 
 def _compared(home: str, run_id: str, asked: List[Column]) -> ComparedRun:
     directory = rundir.run_dir(home, run_id)
+    values = RunValues(directory)  # what several columns are read from is read once
     said = objective.said_of(directory)
     return {
         **describe.summary(home, run_id),
-        "scalars": kept.summaries(directory),
+        "scalars": values.scalars,
         "objective": said.objective,
-        "compare": [columns.cell(directory, columns.column(text)) for text in said.compare],
-        "cells": [columns.cell(directory, column) for column in asked],
+        "compare": [cell_of(values, column(text)) for text in said.compare],
+        "cells": [cell_of(values, one) for one in asked],
     }

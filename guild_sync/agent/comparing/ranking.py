@@ -8,12 +8,13 @@ from typing import List, Optional, Sequence
 
 from ..catalog import find, names
 from ..catalog.values import RunValues
-from ..columns import order_of
+from ..columns import column, order_of
 from ..errors import AgentError
 from ..machine import processes
 from ..protocol import ADD_OBJECTIVE, NO_OBJECTIVE, Filters, Picked
 from ..store import locks, rundir
-from . import columns, objective
+from . import objective
+from .columns import cell
 
 
 def choose(
@@ -87,7 +88,7 @@ def _process_id(text: str) -> int:
 
 
 def _ranked(home: str, ids: Sequence[str], text: str, sign: int) -> List[str]:
-    name = columns.column(text).text
+    name = column(text).text
     numbers = {run_id: RunValues(rundir.run_dir(home, run_id)).judged(name) for run_id in ids}
     known = {run_id: sign * number for run_id, number in numbers.items() if number is not None}
     if ids and not known:
@@ -107,5 +108,5 @@ def _hint(home: str, ids: Sequence[str], name: str) -> str:
 
 def _chosen(home: str, run_id: str, attr: Optional[str]) -> Picked:
     directory = rundir.run_dir(home, run_id)
-    value = columns.cell(directory, columns.column(attr))["value"] if attr else None
+    value = cell(directory, column(attr))["value"] if attr else None
     return {"id": run_id, "run_dir": directory, "value": value}
