@@ -89,9 +89,10 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--json"):
         print(json.dumps({**run, **where}))
         return found.exit
+    is_for_person = terminal.terminal_width() is not None
     about = [
         *fields(run),
-        *_more(run),
+        *(_more(run) if is_for_person else ()),
         *_deal(run),
         *_commit(run),
         *_environment(run),
@@ -99,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     ]
     lines = [f"{key}: {terminal.clean(name)}" for key, name in where.items()]
     for line in [*lines, *about, *_flags(run), *_scalars(run), *_attempts(run)]:
-        if not (line.endswith(":") and line in about and terminal.terminal_width()):
+        if not (is_for_person and line.endswith(":") and line in about):
             print(line)  # what it has not is for programs
     if args.is_set("--comments"):
         _print("comments:", *runs.comments(run))
@@ -159,8 +160,6 @@ def fields(run: Details) -> list[str]:
 
 def _more(run: Info) -> list[str]:
     """How long a run took, and as which user: for people, who need not count."""
-    if terminal.terminal_width() is None:
-        return []
     told = {
         "duration": formats.span(run["started"], run["stopped"]),
         "user": run["attrs"].get("user"),

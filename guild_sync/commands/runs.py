@@ -74,6 +74,7 @@ class _Wanted(NamedTuple):
     args: Arguments
     columns: Sequence[str] = ()
     sort: str = ""
+    is_short: bool = False  # for a person, on a terminal
 
     @property
     def as_json(self) -> bool:
@@ -123,7 +124,9 @@ def main(argv: Sequence[str]) -> int:
         module = module_of(SUBCOMMANDS[argv[1]])
         return int(import_module(f"guild_sync.commands.{module}").main(argv))
     args = arguments.parse(__doc__ or "", argv)
-    wanted = _Wanted(args, _columns(args), _sort(args))
+    is_whole = args.is_set("--simple") or args.is_set("--verbose")
+    is_short = not is_whole and terminal_width() is not None
+    wanted = _Wanted(args, _columns(args), _sort(args), is_short)
     remotes = _several(args)
     if wanted.is_plain and not remotes:
         _print_all(wanted)
@@ -287,12 +290,12 @@ def _row(
     wanted: _Wanted, index: int | None, run: Run, listed: ListedRun | None = None, place: str = ""
 ) -> Sequence[str]:
     """A run's cells: where it is, or its index, come first; then columns that were asked for."""
-    is_simple, is_verbose = wanted.args.is_set("--simple"), wanted.args.is_set("--verbose")
+    is_simple = wanted.args.is_set("--simple")
     cells: Sequence[str]
-    if terminal_width() is None or is_simple or is_verbose:
-        cells = row_without_index(run) if index is None else run_row(index, run)
-    else:
+    if wanted.is_short:
         cells = row_on_terminal(index, run)[: -len(AT_END) if wanted.columns else None]
+    else:
+        cells = row_without_index(run) if index is None else run_row(index, run)
     if is_simple:
         cells = (f"[{index or '-'}]", cells[1], *cells[3:])
     first = (clean(place), *cells[is_simple:]) if place else cells

@@ -165,12 +165,12 @@ def row_on_terminal(index: int | None, run: Run) -> tuple[str, ...]:
 
     The last ones go first where there is not room for all: how long it took, and its tags.
     """
-    first, name, started, shown_status, label = (
+    first, _, started, shown_status, label = (
         row_without_index(run) if index is None else run_row(index, run)
     )
     return (
         first,
-        _ANONYMOUS.sub("", name),
+        short_operation(run),
         started[:-3],  # without its seconds
         shown_status,
         label,
