@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from plain_run import RUN
+
 from guild_sync.agent.protocol import ColumnCell, ComparedRun, ScalarForm, Value, figure
 from guild_sync.comparison.columns import DURATION, Placed
 
@@ -48,36 +50,16 @@ def compared_run(
     """The run of that number; the lower it is, the newer the run."""
     started = STARTED - number * 60_000_000
     return {
+        **RUN,
         "id": f"{number:08x}".ljust(32, "0"),
         "run_dir": f"/there/{number}",
-        "opref": {
-            "type": "package",
-            "package": "p",
-            "version": "1",
-            "model": "",
-            "name": operation,
-        },
+        "opref": {**RUN["opref"], "package": "p", "name": operation},
         "status": status,
-        "remote": None,
-        "machine": None,
-        "unreadable": [],
-        "indexed": True,
-        "exit_status": 0,
         "initialized": started,
         "started": started,
         "stopped": None if seconds is None else started + int(seconds * 1_000_000),
         "label": label,
         "flags": dict(flags or {}),
-        "tags": None,
-        "marked": None,
-        "comments": None,
-        "cmd": None,
-        "started_by": None,
-        "attempt": 1,
-        "ended_by": None,
-        "waits": None,
-        "deal": None,
-        "job": None,
         "scalars": {name: scalar(last) for name, last in (scalars or {}).items()},
         "objective": objective,
         "compare": list(compare),
