@@ -35,7 +35,7 @@ _COPY_OPTIONS = (
     "--no-human-readable",  # its figures as plain numbers
 )
 # Holes stay holes, so that a file takes no more room than it does there. Of a file without any it
-# costs more than a quarter of the copy over a fast line: rsync then writes 1 KB at a time.
+# costs a quarter of the copy over a fast line: rsync then writes 1 KB at a time.
 _SPARSE = "--sparse"
 # Marks say what a run is on its own host; what it is here, `transfer` writes. Caches are no
 # output. What is left out here, stamps must leave out too (agent/copies/stamps.py).
