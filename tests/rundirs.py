@@ -62,6 +62,7 @@ def state(status: str | None, **known: Value) -> State:
         "stalls": 0,
         "sample": (0, 0),
         "large": [],
+        "sparse": True,
     }
     return {**found, **known}  # type: ignore[typeddict-item]
 

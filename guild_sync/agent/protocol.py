@@ -479,6 +479,7 @@ class State(TypedDict):
     stalls: Count  # attempts that have stalled
     sample: Tuple[Count, Count]  # bytes of some of its files, and about how many once packed
     large: List[Tuple[str, Count]]  # path and size of files that may be copied by themselves
+    sparse: bool  # a file of it has holes, or that is not known
 
 
 if TYPE_CHECKING:

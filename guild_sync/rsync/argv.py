@@ -25,7 +25,6 @@ _COPY_OPTIONS = (
     "--links",
     "--safe-links",
     "--hard-links",  # two names of one file stay that
-    "--sparse",  # holes stay holes, so that a file takes no more room than it does there
     "--times",
     # Whole seconds are too coarse: a run may start twice in one, and a time is as long as another.
     "--modify-window=-1",
@@ -35,6 +34,9 @@ _COPY_OPTIONS = (
     "--info=stats1,name1,symsafe1",
     "--no-human-readable",  # its figures as plain numbers
 )
+# Holes stay holes, so that a file takes no more room than it does there. Of a file without any it
+# costs a quarter of the copy over a fast line: rsync then writes 1 KB at a time.
+_SPARSE = "--sparse"
 # Marks say what a run is on its own host; what it is here, `transfer` writes. Caches are no
 # output. What is left out here, stamps must leave out too (agent/copies/stamps.py).
 _NOT_COPIED = (
@@ -97,6 +99,7 @@ def pull_argv(
     is_moved: bool = False,
     reading: int | None = None,
     beside: int | None = None,
+    sparse: bool = True,
 ) -> tuple[str, ...]:
     """The argv that copies the runs whose ids are on its stdin from there to here.
 
@@ -108,11 +111,13 @@ def pull_argv(
     `runs_here` is the directory of the one run that is copied. With `reading`, the bytes of
     those runs, what is in their files is compared, rather than their sizes and times. With
     `beside`, it joins the connection that is open, and so many others work for the same copy.
+    Without `sparse`, no file of them has holes.
     """
     source, target = place(remote, runs_there), str(runs_here)
     within = _within(str(temporary), target, is_moved)
     argv = _copy_argv(
-        remote, source, target, within, delete, left_out, rules, is_moved, reading, beside
+        *(remote, source, target, within, delete, left_out, rules, is_moved, reading, beside),
+        sparse=sparse,
     )
     # Beside --safe-links, which is what the receiver goes by: a sender may send what it likes.
     return (argv[0], "--copy-unsafe-links", *argv[1:]) if copy_links else argv
@@ -153,12 +158,16 @@ def push_argv(
     is_moved: bool = False,
     left_out: Path | None = None,
     beside: int | None = None,
+    sparse: bool = True,
 ) -> tuple[str, ...]:
     """As `pull_argv`, from here to there."""
     source, target = str(runs_here), place(remote, runs_there)
     within = _within(temporary, runs_there, is_moved)
     return _copy_argv(
-        remote, source, target, within, delete, left_out, is_moved=is_moved, beside=beside
+        *(remote, source, target, within, delete, left_out),
+        is_moved=is_moved,
+        beside=beside,
+        sparse=sparse,
     )
 
 
@@ -180,11 +189,13 @@ def _copy_argv(
     is_moved: bool = False,
     reading: int | None = None,
     beside: int | None = None,
+    sparse: bool = True,
 ) -> tuple[str, ...]:
     top = "/" if is_moved else "/*/"
     return (
         *base_argv(remote, reading or 0, beside),
         *_COPY_OPTIONS,
+        *([_SPARSE] if sparse else []),
         *(["--checksum"] if reading is not None else []),
         # With --files-from it looks into the folders that are named there alone: not at
         # other runs, nor at one that the source has no more. What is excluded stays.

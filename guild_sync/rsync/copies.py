@@ -90,6 +90,7 @@ def pull(
     reading: int | None = None,
     large: Large | None = None,
     lanes: int = 1,
+    sparse: bool = True,
 ) -> Copied:
     """Copy the runs; a run that makes rsync call the copy partial keeps no other from it.
 
@@ -98,7 +99,7 @@ def pull(
     that are `bare` metadata and output come, and nothing else. With `reading`, their bytes, what
     differs comes though its size and time do not. The copy is ended once `is_full` says that
     there is no room here for more. With several `lanes`, so many rsyncs copy side by side, to
-    which the `large` files are dealt out.
+    which the `large` files are dealt out. `sparse`: there may be files with holes among them.
     Raises Unreachable where the connection fails, Incomplete where there is no room, RemoteError
     and GuildError for what stops all of them.
     """
@@ -117,6 +118,7 @@ def pull(
                 copy_links=copy_links,
                 is_moved=part.is_moved,
                 reading=reading,
+                sparse=sparse,
             )
             whole = partial(lane, delete=delete, rules=may_go)
             folders = (runs_there, part.target)
@@ -200,11 +202,13 @@ def push(
     left_out: LeftOut | None = None,
     large: Large | None = None,
     lanes: int = 1,
+    sparse: bool = True,
 ) -> Copied:
     """As `pull`, from here to there; `moved` has where runs lie that are links there."""
     done = []
     for part in parts(ids, moved, runs_there):
-        lane = partial(push_argv, remote, runs_here, part.target, temporary, is_moved=part.is_moved)
+        words = partial(push_argv, is_moved=part.is_moved, sparse=sparse)
+        lane = partial(words, remote, runs_here, part.target, temporary)
         whole = partial(lane, delete=delete)
         folders = (part.target, str(runs_here))
         way = _Way(remote, part, whole, lane, folders, on_progress, sending=True)

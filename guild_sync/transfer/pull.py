@@ -84,6 +84,7 @@ def pull(
         reading=reading,
         large=coming,
         lanes=lanes(),
+        sparse=any(states[run_id]["sparse"] for run_id in ids),
     )
     own_room = room or Room(0)
     plan = partial(copies.plan, host.remote, source, ids, target, left_out, reading)

@@ -50,7 +50,14 @@ def push(
     coming = {i: s["large"] for i, s in told.items() if begun["before"].get(i) not in FINAL}
     host.leave()  # before the line is measured: there may be one channel alone
     lanes = channels.lanes(remote, sizes_of(coming))
-    copy = partial(push_runs, moved=moved, left_out=left_out, large=coming, lanes=lanes())
+    copy = partial(
+        push_runs,
+        moved=moved,
+        left_out=left_out,
+        large=coming,
+        lanes=lanes(),
+        sparse=not told or any(told[run_id]["sparse"] for run_id in ids),
+    )
     try:
         began = time.monotonic()
         copied = copy_runs(ids, f"to {host.name}", copy, say, delete)

@@ -47,6 +47,7 @@ STATE: dict[str, Any] = {
     "stalls": 0,
     "sample": [0, 0],
     "large": [],
+    "sparse": False,
 }
 
 
@@ -182,6 +183,7 @@ RUNNING: dict[str, Any] = {
     "stalls": 0,
     "sample": [0, 0],
     "large": [],
+    "sparse": False,
 }
 
 

@@ -11,18 +11,19 @@ from typing import Dict, List, Mapping, Tuple
 from ..protocol import LARGE, MOST_LARGE, State
 from .stamps import files_of, is_among
 
+_BLOCK = 4096  # bytes: a smaller file has no holes, though some file systems give it no block
 LOOK_SECONDS = 0.1  # for all runs of one request; what is not found by then comes with all else
 
 
 class LargeFiles:
-    """Finds large files for so long, and keeps the largest."""
+    """Finds large files for so long, and keeps the largest; and runs without a sparse file."""
 
     def __init__(self) -> None:
         self._seconds = LOOK_SECONDS
         self._found: List[Tuple[int, str, str]] = []
 
     def look(self, run_id: str, directory: str, state: State) -> None:
-        """Look for those of a run that a copy brings.
+        """Look for those of a run that a copy brings, and at all whether they are sparse.
 
         A file with another name is none: only who copies both knows that they are one. Nor is
         what guild keeps of a run, nor one of a run that is a link: its place would come instead.
@@ -32,10 +33,16 @@ class LargeFiles:
         began = time.monotonic()
         until = began + self._seconds
         without = {path for path, _ in (*state["left_out"], *state["inputs"])}
+        state["sparse"] = False
         for count, (path, status) in enumerate(files_of(directory)):
             if count % 256 == 255 and time.monotonic() > until:
+                state["sparse"] = True
                 break
-            if status.st_size < LARGE or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            if status.st_blocks * 512 < status.st_size >= _BLOCK:
+                state["sparse"] = True
+            if status.st_size < LARGE or status.st_nlink > 1:
                 continue
             name = path[1:]
             if not name.startswith(".guild/") and not is_among(name, without):

@@ -50,7 +50,8 @@ def survey(
     the most that a copy takes, which is all that is in use there where no time is left to look.
     With `reading`, all of it is to be read: it has `bytes`, and `unreadable`, what may not be.
     With `packing` it has a `sample` of how well its files pack.
-    With `large`, it has `large`, files that a copy may bring each by itself (LargeFiles).
+    With `large`, it has `large`, files that a copy may bring each by itself, and it is not `sparse`
+    where no file of it has holes (LargeFiles).
     `just_looked`: the runs that consist of these were asked for just before, and their scheduler
     with them, which is not asked again (agent/calls.py).
     """

@@ -691,6 +691,7 @@ def state(directory: str) -> State:
         "stalls": 0,
         "sample": (0, 0),
         "large": [],
+        "sparse": True,
     }
     if inside.exists(guild_dir(directory), "opref"):
         seen = view(directory)

@@ -24,6 +24,7 @@ STATE: dict[str, object] = {
     "stalls": 0,
     "sample": [0, 0],
     "large": [],
+    "sparse": False,
 }
 
 

@@ -35,6 +35,11 @@ def sparse(path: Path, size: int = LARGE) -> None:
     os.truncate(path, size)
 
 
+def has_holes(home: Path) -> bool:
+    """Whether a run there is told as sparse, to who asks for large files."""
+    return survey(str(home), [A], large=True)["states"][A]["sparse"]
+
+
 def found(home: Path, *ids: str, selection: SelectionForm = ALL) -> dict[str, list[str]]:
     told = survey(str(home), ids or (A,), look_only=True, selection=selection, large=True)
     return {i: sorted(path for path, _ in state["large"]) for i, state in told["states"].items()}
@@ -98,3 +103,38 @@ def test_no_longer_is_looked_than_there_is_time(
     sparse(here / "zz")
     monkeypatch.setattr(large, "LOOK_SECONDS", 1e-9)
     assert found(tmp_path) == {A: []}
+
+
+def test_a_run_is_sparse_where_a_file_of_it_has_holes_or_it_was_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = run(tmp_path)
+    (here / "dense").write_bytes(b"x" * 100_000)
+    (here / "few").write_bytes(b"x")
+    (here / "link").symlink_to("dense")
+    (here / "none").touch()
+    assert not has_holes(tmp_path)
+    assert survey(str(tmp_path), [A])["states"][A]["sparse"]  # who does not ask is not told
+    with monkeypatch.context() as patched:
+        patched.setattr(large, "LOOK_SECONDS", 0)
+        assert has_holes(tmp_path)
+    sparse(here / "holes", 100_000)
+    os.link(here / "holes", here / ".guild" / "holes")
+    (here / "holes").unlink()
+    assert has_holes(tmp_path)
+
+
+def test_a_run_that_is_a_link_may_be_sparse(tmp_path: Path) -> None:
+    run(tmp_path).rename(tmp_path / "moved")
+    (tmp_path / "runs" / A).symlink_to(tmp_path / "moved")
+    assert has_holes(tmp_path)
+
+
+def test_a_run_whose_look_was_cut_short_may_be_sparse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = run(tmp_path)
+    for number in range(300):
+        (here / f"{number:03}").touch()
+    monkeypatch.setattr(large, "LOOK_SECONDS", 1e-9)
+    assert has_holes(tmp_path)
