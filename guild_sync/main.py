@@ -170,7 +170,7 @@ def _behind_own_options(words: list[str]) -> list[str]:
     given: dict[str, str] = {}
     while words and words[0][:2] in ("-C", "-H"):
         option, attached = words[0][:2], words[0][2:]
-        if not attached and len(words) < 2:
+        if not attached and (len(words) < 2 or not words[1]):  # as of a variable that is not set
             raise UsageError(f"{option} takes a folder", f"Such as: guild {option} DIR runs")
         given[option] = os.path.abspath(attached or words[1])
         words = words[1 if attached else 2 :]

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\n"
 JUNK: list[Any] = [
-    *(None, True, 3, -1, 1e308, float("nan"), 10**30),
+    *(None, True, 3, -1, 1e308, float("nan"), 10**30, 10**400),
     *("", "text", "../../x", "/etc/passwd", "-rf", ESCAPES, "a" * 32, "\udcff"),
     *([], [[]], ["x"], [None], {}, {"x": {}}, {"../x": "y"}),
 ]

@@ -91,6 +91,18 @@ def _if(holds: Callable[[object], bool], name: str) -> Reader:
     return checked
 
 
+_WHOLE = 1 << 63  # beyond which no whole number is that programs count with
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and -_WHOLE <= value < _WHOLE
+
+
+def _are_whole(values: Items) -> bool:
+    is_whole = set(map(type, values)) == {int}
+    return is_whole and min(values) >= -_WHOLE and max(values) < _WHOLE
+
+
 def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 64
 
@@ -112,7 +124,7 @@ def _is_seconds(value: object) -> bool:
 
 _PLAIN: Dict[object, Reader] = {
     str: _exactly(str),
-    int: _exactly(int),
+    int: _if(_is_whole, "a whole number"),
     bool: _exactly(bool),
     type(None): _exactly(type(None)),
     protocol.Value: lambda value: value,  # whatever JSON carries
@@ -140,7 +152,7 @@ def _are_figures(values: Items) -> bool:
 # is not, or another spelling of it, they are read one by one.
 _ALL: Dict[object, AreAll] = {
     str: lambda values: set(map(type, values)) <= {str},
-    int: lambda values: set(map(type, values)) <= {int},
+    int: _are_whole,
     protocol.Count: lambda values: (
         set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 1 << 64
     ),

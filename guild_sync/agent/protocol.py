@@ -110,6 +110,7 @@ COMMIT = "vcs_commit"
 COMMIT_DIFF = "vcs.diff"
 
 # How numbers travel that JSON has not.
+_LATEST = 1 << 62  # microseconds since 1970: beyond it is no time that a clock has told
 NOT_FINITE = ("nan", "inf", "-inf")
 
 # What a terminal obeys and does not show: colours, titles, movements of the cursor.
@@ -1171,6 +1172,16 @@ def needed(needs: NeedsForm) -> str:
     if needs.get("memory"):
         said.append("%s of memory" % sized(needs["memory"]))
     return ", ".join(said)
+
+
+def moment_of(value: Value) -> Optional[int]:
+    """A run's time, in microseconds since 1970; None where it is none that a clock has told.
+
+    A run's files, and a remote, may say anything, also what no float has room for.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LATEST:
+        return value
+    return None
 
 
 def flags_of(run: Run) -> Dict[str, Value]:

@@ -28,12 +28,12 @@ def add(name: str, host: str | None, without_asking: bool, without_check: bool) 
     _refuse_name(name)
     remote = _meant(name, _host_of(name, host))
     path = config_path()
-    text = config_text.with_remote(path, name, _keys(remote))
+    config_text.with_remote(path, name, _keys(remote))  # refused before anybody is asked
     if not without_check:
         host_key.accepted(remote, without_asking)
-        if config_text.with_remote(path, name, _keys(remote)) != text:
-            raise GuildError(f"{path} was changed meanwhile", "Try it again.")
-    config_text.written(path, text)
+    with config_text.alone(path):
+        _refuse_name(name)  # another may have been added meanwhile
+        config_text.written(path, config_text.with_remote(path, name, _keys(remote)))
     say(f"Wrote remote {clean(name)} to {clean(str(path))}")
     worst: int = Exit.OK
     if not without_check:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -13,12 +15,13 @@ from guild_sync.agent.protocol import Value
 from guild_sync.agent.store.atomic import write_atomically
 from guild_sync.config.file import text_of
 from guild_sync.config.yaml_text import parsed
-from guild_sync.errors import ConfigError, GuildError
+from guild_sync.errors import Busy, ConfigError, GuildError
 
 Keys = Mapping[str, str | int]
 
 _HEAD = "# Remotes of guild. 'guild help --man guild-config' tells of all keys.\n"
 _INDENT = "  "
+_WAIT = 30.0  # seconds
 
 
 def with_remote(path: Path, name: str, keys: Keys) -> str:
@@ -42,6 +45,28 @@ def with_remote(path: Path, name: str, keys: Keys) -> str:
         f"{path} is not changed: its 'remotes' are written in a way that guild does not add to",
         "Put these lines there by hand:\n" + "".join(_lines(name, keys, _INDENT, "\n")).rstrip(),
     )
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only guild that adds to the file: of two that do at once none takes back the other's.
+
+    Raises Busy where another one has been at it for long.
+    """
+    from filelock import FileLock, Timeout
+
+    logging.getLogger("filelock").setLevel(logging.WARNING)
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(timeout=_WAIT)
+    except Timeout:
+        raise Busy(f"another guild changes {path}", "Try again when it is done.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def written(path: Path, text: str) -> None:

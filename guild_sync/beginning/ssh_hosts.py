@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from glob import glob
@@ -15,10 +16,14 @@ _DEEPEST = 16  # files that include one another, as ssh has it
 
 def hosts() -> list[str]:
     """The names that `Host` lines of ~/.ssh/config and of what it includes give, in their order."""
-    return [*dict.fromkeys(_hosts(Path("~/.ssh/config").expanduser(), 0))]
+    return [*dict.fromkeys(_hosts(Path("~/.ssh/config").expanduser(), 0, set()))]
 
 
-def _hosts(path: Path, depth: int) -> Iterator[str]:
+def _hosts(path: Path, depth: int, read: set[str]) -> Iterator[str]:
+    place = os.path.realpath(path)
+    if place in read:  # by several that include one another, each many times over
+        return
+    read.add(place)
     try:
         lines = text_of(path).splitlines()
     except (OSError, ValueError):
@@ -36,4 +41,4 @@ def _hosts(path: Path, depth: int) -> Iterator[str]:
             for pattern in words[1:]:
                 full = Path("~/.ssh").expanduser() / Path(pattern).expanduser()
                 for included in sorted(glob(str(full))):
-                    yield from _hosts(Path(included), depth + 1)
+                    yield from _hosts(Path(included), depth + 1, read)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import FINAL, WAITING, Free, GlancedRun, name_in_project, number
+from guild_sync.agent.protocol import (
+    FINAL,
+    WAITING,
+    Free,
+    GlancedRun,
+    moment_of,
+    name_in_project,
+    number,
+)
 from guild_sync.board import states
 from guild_sync.board.progress import progress
 from guild_sync.board.states import RemoteState
@@ -156,10 +164,10 @@ def _status(state: RemoteState, run: GlancedRun, now: float) -> str:
 def _age(run: GlancedRun, now: float) -> str:
     """How long a run runs, or waits, by its remote's clock `now`; when it has ended."""
     if run["status"] in FINAL:
-        stopped = run["stopped"]
-        return f"ended {age(now - stopped / 1e6, 1)} ago" if isinstance(stopped, int) else ""
-    begun = run["initialized"] if run["status"] in WAITING else run["started"]
-    return age(now - begun / 1e6) if isinstance(begun, int) else ""
+        stopped = moment_of(run["stopped"])
+        return f"ended {age(now - stopped / 1e6, 1)} ago" if stopped is not None else ""
+    begun = moment_of(run["initialized"] if run["status"] in WAITING else run["started"])
+    return age(now - begun / 1e6) if begun is not None else ""
 
 
 def _scalars(run: GlancedRun) -> str:

@@ -172,7 +172,7 @@ def seconds(one: Placed) -> Value:
     """How long a run took, or has taken as far as its host knows; None where that is not known."""
     # The last of these: a column of one's own may be called so, too.
     found = [cell["value"] for cell in one.run["cells"] if cell["heading"] == DURATION]
-    return float(found[-1]) if found and isinstance(found[-1], (int, float)) else None
+    return formats.finite(found[-1]) if found else None
 
 
 def _started(one: Placed) -> Value:

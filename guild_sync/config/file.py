@@ -54,6 +54,8 @@ def text_of(path: Path, most: int = _MAX_BYTES) -> str:
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as f:
         if stat.S_ISFIFO(os.fstat(f.fileno()).st_mode):
             raise ValueError("it is a pipe")
+        if f.isatty():
+            raise ValueError("it is a terminal")
         data = f.read(most + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most >> 20} MB")

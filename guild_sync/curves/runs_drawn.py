@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import ComparedRun, Filters, Points, Value
+from guild_sync.agent.protocol import ComparedRun, Filters, Points, Value, moment_of
 from guild_sync.curves import curve
 from guild_sync.curves.curve import (
     ELAPSED,
@@ -133,12 +133,9 @@ def _axis(label: str, wanted: WantedCurves) -> Axis:
 
 
 def _curve(one: DrawnRun, key: str, wanted: WantedCurves) -> PlotCurve:
-    begun = one.run["started"]
     is_plain = wanted.names == [key]
     label = name_of(one) if is_plain else f"{name_of(one)} {clean(key)}"
-    found = curve.curve_of(
-        label, one.points[key], wanted.over, begun if isinstance(begun, int) else None
-    )
+    found = curve.curve_of(label, one.points[key], wanted.over, moment_of(one.run["started"]))
     found = curve.smoothed(found, wanted.smooth) if wanted.smooth > 1 else found
     if wanted.logarithmic:
         found = found._replace(ys=[y if y > 0 else math.nan for y in found.ys])

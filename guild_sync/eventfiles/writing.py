@@ -20,8 +20,7 @@ _MOST_STEP = 1 << 63
 
 def begun(run: ComparedRun) -> float:
     """When a run began, in seconds since 1970; 0 where that is not known."""
-    started = run["started"]
-    return max(0.0, started / 1e6) if isinstance(started, int) else 0.0
+    return (protocol.moment_of(run["started"]) or 0) / 1e6
 
 
 def event_file(run: ComparedRun, points: dict[str, Points]) -> bytes:

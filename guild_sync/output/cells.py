@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from guild_sync.agent import columns
 from guild_sync.agent.protocol import ListedRun, ListedRuns, Run, ScalarForm, Value, flags_of
 from guild_sync.errors import GuildError
-from guild_sync.output.formats import date, lasted, shown
+from guild_sync.output.formats import date, finite, lasted, shown
 from guild_sync.output.terminal import Styled, clean
 
 _DATES = ("started", "stopped", "initialized", "staged")
@@ -61,7 +61,7 @@ def as_lasting(text: str, value: Value, run: Run) -> str:
     """What a run has under a column's text: seconds that it took as such, all else as it is."""
     name = columns.name(text)
     is_span = name.is_time and (name.kind == "attr" or name.name not in flags_of(run))
-    return lasted(float(str(value))) if is_span and columns.is_number(value) else shown(value)
+    return lasted(finite(value)) if is_span and columns.is_number(value) else shown(value)
 
 
 def is_date(text: str, value: Value) -> bool:

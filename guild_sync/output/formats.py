@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Sequence
 
-from guild_sync.agent.protocol import NOT_FINITE, Value, lasting, sized
+from guild_sync.agent.protocol import NOT_FINITE, Value, lasting, moment_of, sized
 from guild_sync.output.terminal import clean
 
 _MOST_NAMED = 20
+_LONGEST = 1e12  # seconds
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -64,14 +65,18 @@ def open_since(since: int, idle: int) -> str:
 
 def seconds_between(begun: Value, ended: Value) -> float | None:
     """How long it is from one time of a run to another; None where they tell of no such thing."""
-    if not isinstance(begun, int) or not isinstance(ended, int):
+    first, last = moment_of(begun), moment_of(ended)
+    if first is None or last is None or last < first:
         return None
-    return (ended - begun) / 1e6 if 0 <= begun <= ended < 1 << 62 else None
+    return (last - first) / 1e6
 
 
 def lasted(seconds: float | None) -> str:
-    """How long something took: `0.31s`, `42s`, `1h30m`; empty where that is not known."""
-    if seconds is None:
+    """How long something took: `0.31s`, `42s`, `1h30m`; empty where that is not known.
+
+    A host may say anything: what is no such number is not known either.
+    """
+    if seconds is None or not 0 <= seconds < _LONGEST:  # nan neither
         return ""
     return lasting(int(seconds) if seconds >= 10 else round(seconds, 1 if seconds >= 1 else 2))
 

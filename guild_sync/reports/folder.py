@@ -20,9 +20,16 @@ from guild_sync.reports.rows import Row
 
 MARK = ".guild-report.json"  # by which a folder is known to be a report's
 _LOCK = ".guild-report.lock"
+# What reports write, by the folder that it is in. All else there is somebody's, such as a page that
+# keeps a web server from listing a folder, and stays.
+_OWN = {
+    "": re.compile(r"(?:(?:index|runs|compare)\.html|\.guild-report\.json|\.guild-nocopy)\Z"),
+    "static": re.compile(r"report\.(?:css|js)\Z"),
+    "runs": re.compile(r"[0-9a-f]{32}\.html\Z"),
+    "operations": re.compile(r"(?:[a-z0-9-]{1,40}-)?[0-9a-f]{16}\.html\Z"),
+}
 _FOLDERS = ("static", "runs", "operations")
-_PAGE = re.compile(r"(?:[a-z0-9-]{1,60})\.html\Z")
-_UNFINISHED = re.compile(r"\.[\w.-]+\.new\Z")
+_UNFINISHED = re.compile(r"\.(.+)\.new\Z")
 _WAIT = 120.0  # seconds; a report that waits for another waits no longer
 
 
@@ -77,11 +84,13 @@ class ReportFolder:
         self.bytes += written
 
     def leave_only(self, folder: str, names: Collection[str]) -> int:
-        """Remove the pages in a folder but those of these names; how many there were."""
+        """Remove the pages of reports in a folder but those of these names; how many there were."""
         others = [
             entry.path
             for entry in os.scandir(self.top / folder)
-            if _PAGE.match(entry.name) and entry.name not in names
+            if _OWN[folder].match(entry.name)
+            and entry.name not in names
+            and not entry.is_dir(follow_symlinks=False)
         ]
         for path in others:
             os.unlink(path)
@@ -89,9 +98,10 @@ class ReportFolder:
 
     def clear(self) -> None:
         """Remove what killed reports had not finished writing."""
-        for folder in ("", *_FOLDERS):
+        for folder, own in _OWN.items():
             for entry in os.scandir(self.top / folder):
-                if _UNFINISHED.match(entry.name):
+                found = _UNFINISHED.match(entry.name)
+                if found and own.match(found[1]) and not entry.is_dir(follow_symlinks=False):
                     os.unlink(entry.path)
 
     def _replace(self, path: str, text: str) -> None:
@@ -114,7 +124,8 @@ def held(top: Path, on_wait: Callable[[str], None]) -> Iterator[ReportFolder]:
     logging.getLogger("filelock").setLevel(logging.WARNING)
     found = ReportFolder(top)
     try:
-        _claim(top)
+        _refuse_others(top)
+        top.mkdir(parents=True, exist_ok=True)
         lock = FileLock(top / _LOCK)
         try:
             lock.acquire(timeout=0)
@@ -122,6 +133,7 @@ def held(top: Path, on_wait: Callable[[str], None]) -> Iterator[ReportFolder]:
             on_wait(f"another guild writes the report {top}: waiting for it")
             lock.acquire(timeout=_WAIT)
         try:
+            _claim(found)
             for name in _FOLDERS:
                 if (top / name).is_symlink():  # pages there would be removed as if they were ours
                     raise GuildError(
@@ -140,18 +152,29 @@ def held(top: Path, on_wait: Callable[[str], None]) -> Iterator[ReportFolder]:
         raise refused(e) from e
 
 
-def _claim(top: Path) -> None:
-    """Make the folder a report's, unless it is one, or has something else in it."""
+def _refuse_others(top: Path) -> None:
+    """Raise GuildError where it is no folder, or has something else in it than a report.
+
+    Another guild may be about to write its first report there.
+    """
     if top.exists() and not top.is_dir():
         raise GuildError(f"{top} is not a folder", "Name a folder for the report.")
-    top.mkdir(parents=True, exist_ok=True)
-    if (top / MARK).is_file():
+    if (top / _LOCK).is_symlink():
+        raise GuildError(f"{top / _LOCK} is a link, and was left as it is", "Remove the link.")
+    try:
+        there = {entry.name for entry in os.scandir(top)} - {_LOCK, f".{MARK}.new"}
+    except FileNotFoundError:
         return
-    if any(entry.name not in (_LOCK, f".{MARK}.new") for entry in os.scandir(top)):
+    if there and not (top / MARK).is_file():
         raise GuildError(
             f"{top} has files in it that are of no report, and was left as it is",
             "Name a folder that is empty, or not there yet.",
         )
-    with suppress(FileNotFoundError):
-        os.unlink(top / f".{MARK}.new")
-    ReportFolder(top).keep({"version": "", "runs": {}})
+
+
+def _claim(folder: ReportFolder) -> None:
+    """Make the folder a report's, unless it is one."""
+    if not (folder.top / MARK).is_file():
+        with suppress(FileNotFoundError):
+            os.unlink(folder.top / f".{MARK}.new")
+        folder.keep({"version": "", "runs": {}})

@@ -16,6 +16,7 @@ from guild_sync.agent.protocol import (
     StatusName,
     Value,
     flags_of,
+    moment_of,
     name_in_project,
     tags_of,
 )
@@ -71,7 +72,7 @@ def row(run: ComparedRun) -> Row:
         "status": run["status"],
         "said": str(shown.status(run)),
         "label": text(run["label"]),
-        "started": begun if isinstance(begun, int) and begun >= 0 else None,
+        "started": moment_of(begun),
         "seconds": formats.seconds_between(run["started"], run["stopped"]),
         "flags": {clean(name): _value(flags[name]) for name in sorted(flags, key=str)[:_MOST]},
         "scalars": {

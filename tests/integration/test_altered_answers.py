@@ -14,6 +14,7 @@ from pathlib import Path
 import altering
 import pytest
 from faults import mark, write_run
+from rundirs import give_scalars
 from support import EXAMPLES, Done, Guild, Place, Server
 from test_unreachable import own_connections
 
@@ -41,6 +42,12 @@ COMMANDS = [
     ("listed", "runs -r far --columns exit_status,zzz --sort=-loss -v"),
     ("listed", "runs -r far,far --sort started --json"),
     ("list_details", "runs -r far --sort label -v"),
+    ("listed", "runs -r far --columns duration,started,loss"),
+    ("compared", "compare -r far"),
+    ("compared", "compare -r far,far --csv - --columns loss,time,.started --sort=-time"),
+    ("compared", "plot loss -r far"),
+    ("points_of", "plot loss -r far --x elapsed"),
+    ("points_of", "plot loss -r far --svg -"),
     ("listed", "select -r far,far --min exit_status"),
     ("choose", "select -r far,far --max exit_status"),
     ("choose", "select -r far"),
@@ -93,7 +100,8 @@ def far(guild: Guild, sshd: Server, there: Path, tmp_path: Path) -> Path:
 def runs(guild: Guild, there: Path) -> None:
     """Runs that have ended: two on the remote, one of which is thought to run, and one here."""
     for run_id in (ENDED, OTHER):
-        write_run(there, run_id, sizes=(0,))  # no bytes that `diff` would show
+        # no bytes that `diff` would show
+        give_scalars(write_run(there, run_id, sizes=(0,)), {"loss": [0.5, 0.25]})
     write_run(guild.home, HERE, sizes=(0,))
     mark(guild.home, ENDED, "far")
 

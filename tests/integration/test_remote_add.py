@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import Done, Guild, Server
+from support import Done, Guild, Server, wait_until
 from test_check import program
 from test_login import answer, typing, without_terminal
 from test_unreachable import another_sshd, own_connections
@@ -234,6 +234,32 @@ def test_the_first_remote_makes_the_config_file(guild: Guild, tmp_path: Path) ->
     )
     assert path.stat().st_mode & 0o777 == 0o600
     assert "new" in guild.ok("remotes").out
+
+
+def test_of_several_that_are_added_at_once_all_are_there(guild: Guild, known: Path) -> None:
+    names = [f"gpu{number}" for number in range(6)]
+    adding = [guild.popen("remote", "add", "--no-check", name, "x") for name in names]
+    for one in adding:
+        out, _ = one.communicate()
+        assert one.returncode == 0, out
+    assert {*remotes_of(guild)} == {"old", *names}
+    assert guild.config.read_text().startswith(BEFORE.partition("\n\n")[0])
+    again = [guild.popen("remote", "add", "--no-check", "same", host) for host in ("a", "b")]
+    said = sorted((one.communicate()[0].decode(), one.returncode) for one in again)
+    assert [code for _, code in said] == [0, 1] or [code for _, code in said] == [1, 0], said
+    assert any("there is a remote 'same' already" in text for text, _ in said)
+
+
+def test_what_a_person_writes_while_the_key_is_asked_for_stays(
+    guild: Guild, host: str, known: Path
+) -> None:
+    with typing(guild, "remote", "add", "new", host) as terminal:
+        wait_until(lambda: QUESTION in terminal.shown)
+        guild.config.write_text(f"# mine\n{BEFORE}")
+        terminal.type("yes\n")
+        assert terminal.end() == 0, terminal.shown
+    assert guild.config.read_text().startswith("# mine\n# My machines.\n")
+    assert {*remotes_of(guild)} == {"old", "new"}
 
 
 def test_a_config_file_that_cannot_be_added_to_stays_and_the_lines_are_told(

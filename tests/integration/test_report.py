@@ -150,10 +150,14 @@ def test_a_file_is_no_folder_for_a_report(guild: Guild) -> None:
 
 
 def test_what_of_others_came_into_the_folder_later_stays(guild: Guild, report: Path) -> None:
-    (report / "runs" / "notes.txt").write_text("mine")
+    mine = ["runs/notes.txt", "runs/index.html", "operations/index.html", ".htaccess.new"]
+    mine += ["runs/.notes.html.new", "static/logo.svg", f"runs/{'e' * 32}.html/notes.txt"]
+    for name in mine:
+        (report / name).parent.mkdir(exist_ok=True)
+        (report / name).write_text("mine")
     guild.ok("rm", "c" * 32, "-y")
-    guild.ok("report")
-    assert (report / "runs" / "notes.txt").read_text() == "mine"
+    assert "removed 1 in" in guild.ok("report").lines[0]
+    assert [(report / name).read_text() for name in mine] == ["mine"] * len(mine)
 
 
 def test_a_killed_report_leaves_a_folder_that_the_next_mends(guild: Guild) -> None:
@@ -164,11 +168,12 @@ def test_a_killed_report_leaves_a_folder_that_the_next_mends(guild: Guild) -> No
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert not (guild.folder / "out/index.html").exists()  # it leads to pages that are all there
-    (guild.folder / "out/runs/.torn.html.new").write_text("half")
+    torn = guild.folder / "out/runs" / f".{'f' * 32}.html.new"
+    torn.write_text("half")
     guild.ok("report", "out")
     guild.ok("report", "fresh")
     assert pages(guild.folder / "out") == pages(guild.folder / "fresh")
-    assert not (guild.folder / "out/runs/.torn.html.new").exists()
+    assert not torn.exists()
 
 
 def test_what_a_killed_report_had_started_ends_and_the_next_writes(guild: Guild) -> None:
@@ -227,6 +232,31 @@ def test_two_reports_at_once_write_one_behind_the_other(guild: Guild, report: Pa
         assert waiting.poll() is None
     out, _ = waiting.communicate()
     assert waiting.returncode == 0, out
+
+
+def test_two_first_reports_at_once_are_one(guild: Guild) -> None:
+    """The folder becomes a report's once its lock is held: none finds the other's beginning."""
+    several(guild.home)
+    folder = guild.folder / "out"
+    folder.mkdir()
+    with FileLock(folder / ".guild-report.lock"):
+        both = [guild.popen("report", "out") for _ in range(2)]
+        for one in both:
+            assert one.stdout is not None
+            assert b"another guild writes the report" in one.stdout.readline()
+        assert [path.name for path in folder.iterdir()] == [".guild-report.lock"]
+    for one in both:
+        out, _ = one.communicate()
+        assert one.returncode == 0, out
+
+
+def test_a_lock_that_is_a_link_is_not_opened(guild: Guild, report: Path) -> None:
+    (guild.folder / "mine").write_text("mine")
+    (report / ".guild-report.lock").unlink(missing_ok=True)
+    (report / ".guild-report.lock").symlink_to(guild.folder / "mine")
+    done = guild("report")
+    assert (done.code, (guild.folder / "mine").read_text()) == (1, "mine")
+    assert "is a link, and was left as it is" in done.err.splitlines()[0]
 
 
 def test_a_sync_writes_the_report_after_it(guild: Guild, remote: str) -> None:

@@ -90,7 +90,8 @@ def test_a_folder_that_is_not_there_is_one_line_and_is_not_made(net: Guild, opti
         "Make it, or name another.",
     ]
     assert not (net.folder / "nothere").exists()
-    assert net(option).err.splitlines()[0] == f"guild: {option} takes a folder"
+    for words in ([option], [option, "", "runs"]):  # as of a variable that is not set
+        assert net(*words).err.splitlines()[0] == f"guild: {option} takes a folder"
 
 
 def test_tab_completes_behind_them(net: Guild, tmp_path: Path) -> None:

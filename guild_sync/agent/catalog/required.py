@@ -6,7 +6,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from .. import protocol
 from ..errors import AgentError
-from ..protocol import Child, Job, RequirementForm, SchedulerForm, Value
+from ..protocol import Child, Job, RequirementForm, SchedulerForm, Value, moment_of
 from ..store import inside, rundir
 from ..store.job import read_job
 from . import find, values
@@ -139,8 +139,7 @@ def _has_failed_since(directory: str, other: str) -> bool:
 
 
 def _stopped(directory: str) -> float:
-    value = rundir.read_attr(directory, "stopped")
-    return value / 1e6 if isinstance(value, int) else 0.0
+    return (moment_of(rundir.read_attr(directory, "stopped")) or 0) / 1e6
 
 
 def _taken(

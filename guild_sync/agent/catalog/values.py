@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Dict, Iterable, Iterator, Optional, Union
 
 from .. import columns
 from ..columns import Name
-from ..protocol import NOT_FINITE, Opref, ScalarForm, Value, name_in_project, now, number
+from ..protocol import (
+    NOT_FINITE,
+    Opref,
+    ScalarForm,
+    Value,
+    moment_of,
+    name_in_project,
+    now,
+    number,
+)
 from ..store import rundir
 from .looks import READ, Looks
 
@@ -103,10 +112,12 @@ class RunValues:
 
     def _duration(self) -> Value:
         """Seconds from the run's start to its end, or to when it was last known to run."""
-        started, stopped = (rundir.read_attr(self._directory, n) for n in ("started", "stopped"))
-        if not isinstance(started, int):
+        started, stopped = (
+            moment_of(rundir.read_attr(self._directory, n)) for n in ("started", "stopped")
+        )
+        if started is None:
             return None
-        if not isinstance(stopped, int) or stopped < started:
+        if stopped is None or stopped < started:
             if self._seen.status(self._directory) != "running":
                 return None
             known = rundir.confirmed(self._directory)  # of a copy: by its remote's word

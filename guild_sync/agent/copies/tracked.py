@@ -7,7 +7,7 @@ from functools import partial
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import protocol
-from ..protocol import MANY_RUNS
+from ..protocol import MANY_RUNS, moment_of
 from ..store import inside, locks, rundir
 
 
@@ -194,8 +194,8 @@ def mend(home: str, ids: Sequence[str]) -> List[str]:
 
 
 def _has_ended_since(directory: str) -> bool:
-    stopped = rundir.read_attr(directory, "stopped")
-    if rundir.read_attr(directory, "exit_status") is None or not isinstance(stopped, int):
+    stopped = moment_of(rundir.read_attr(directory, "stopped"))
+    if rundir.read_attr(directory, "exit_status") is None or stopped is None:
         return False
     for name in (rundir.PENDING, rundir.STAGED):
         found = inside.status(rundir.guild_dir(directory), name)

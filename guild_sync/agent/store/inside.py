@@ -89,12 +89,21 @@ def _made(name: str, within: int) -> None:
 
 
 def open_file(folder: str, name: str, flags: int = READ, mode: int = 0o644) -> int:
-    """A descriptor of the file `name`, a path in `folder`. Raises Linked as `opened` does."""
+    """A descriptor of the file `name`, a path in `folder`. Raises Linked as `opened` does.
+
+    To be READ it is a file, or a folder: a pipe has no bytes by now, and no place in them.
+    """
     with holding(folder, name) as (handle, base):
         try:
-            return os.open(base, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=handle)
+            fd = os.open(base, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=handle)
         except OSError as e:
             raise _explained(e, os.path.join(folder, name), None) from None
+    if flags == READ:
+        found = os.fstat(fd).st_mode
+        if not modes.S_ISREG(found) and not modes.S_ISDIR(found):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "it is no file", os.path.join(folder, name))
+    return fd
 
 
 def create(folder: str, name: str, mode: int = 0o644, replace: bool = True) -> int:

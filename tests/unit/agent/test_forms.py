@@ -89,6 +89,14 @@ def test_a_time_that_no_calendar_has_is_refused(time: object) -> None:
         read(protocol.Seconds, time)
 
 
+@pytest.mark.parametrize("number", [1 << 63, -(1 << 63) - 1, 10**400, True, 1.0, "1", None])
+def test_a_whole_number_that_no_program_counts_with_is_refused(number: object) -> None:
+    assert read(list[int], [(1 << 63) - 1, -(1 << 63)]) == [(1 << 63) - 1, -(1 << 63)]
+    for form, told in ((int, number), (list[int], [0, number])):
+        with pytest.raises(Misread):
+            read(form, told)  # type: ignore[type-var]
+
+
 def test_what_is_nested_without_end_is_refused() -> None:
     job: dict[str, object] = {"op": "x"}
     for _ in range(10_000):

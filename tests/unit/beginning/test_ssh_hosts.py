@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from guild_sync.beginning import ssh_hosts
 from guild_sync.beginning.ssh_hosts import hosts
+from guild_sync.config.file import text_of
 
 
 @pytest.fixture
@@ -33,3 +35,20 @@ def test_what_is_included_is_read_too_and_a_circle_ends(ssh_folder: Path) -> Non
     (ssh_folder / "more" / "b.conf").write_text("Host b\n")
     (ssh_folder / "more" / "a.conf").write_text("Host a\n")
     assert hosts() == ["a", "b", "z"]
+
+
+def test_files_that_all_include_one_another_are_read_once_each(
+    ssh_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def seen(path: Path) -> str:
+        read.append(path)
+        return text_of(path)
+
+    monkeypatch.setattr(ssh_hosts, "text_of", seen)
+    (ssh_folder / "config").write_text("Include more/*\nInclude more/*\n")
+    for number in range(9):
+        (ssh_folder / "more" / str(number)).write_text(f"Include more/*\nHost h{number}\n")
+    assert sorted(hosts()) == [f"h{number}" for number in range(9)]
+    assert len(read) == 10

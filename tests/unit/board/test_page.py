@@ -59,6 +59,13 @@ def test_one_that_has_ended_says_when() -> None:
     assert cells(told(run))["AGE"] == "ended 1m ago"
 
 
+@pytest.mark.parametrize("time", [10**400, -1, True, "now", float("nan")])
+@pytest.mark.parametrize("status", ["running", "pending", "error"])
+def test_what_is_no_time_of_a_clock_has_no_age(status: str, time: object) -> None:
+    run = glanced(status=status, started=time, initialized=time, stopped=time)
+    assert cells(told(run))["AGE"] == ""
+
+
 def test_one_that_waits_says_for_what_and_since_when() -> None:
     at = int((NOW - 5) * MICROSECONDS)
     run = glanced(status="pending", started=None, initialized=at, waits="2 GPUs: gpu1 has none")

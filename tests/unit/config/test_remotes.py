@@ -757,6 +757,14 @@ def test_a_config_file_that_is_a_pipe_is_not_waited_for(path: Path) -> None:
     assert message() == f"cannot read {path}: it is a pipe\n"
 
 
+def test_a_config_file_that_is_a_terminal_is_not_waited_for(path: Path) -> None:
+    ours, theirs = os.openpty()
+    path.symlink_to(os.ttyname(theirs))
+    assert message() == f"cannot read {path}: it is a terminal\n"
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_a_config_file_without_an_end_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

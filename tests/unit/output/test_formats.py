@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild_sync.agent.protocol import lasting
+from guild_sync.agent.protocol import Value, lasting
 from guild_sync.output import formats
 
 
@@ -34,6 +34,18 @@ def test_a_time_is_shown_to_the_second_whatever_a_run_says(
 )
 def test_a_time_span_is_shown_as_the_config_file_has_it(seconds: int, text: str) -> None:
     assert lasting(seconds) == text
+
+
+@pytest.mark.parametrize("seconds", [None, -1.0, 1e12, float("nan"), float("inf"), -float("inf")])
+def test_how_long_something_took_is_not_shown_where_it_is_not_known(seconds: float | None) -> None:
+    assert formats.lasted(seconds) == ""
+
+
+@pytest.mark.parametrize("other", [None, True, "1", -1, 1.5, 1 << 62, 10**400])
+def test_from_or_to_what_is_no_time_nothing_lasts(other: Value) -> None:
+    assert formats.span(1_000_000, 3_500_000) == "2.5s"
+    assert formats.span(other, 2_000_000) == formats.span(1, other) == ""
+    assert formats.span(2, 1) == ""
 
 
 def test_an_open_connection_says_since_when_and_until_when(utc: None) -> None:

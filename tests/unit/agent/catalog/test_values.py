@@ -89,6 +89,8 @@ def test_how_long_a_run_took_is_known_of_one_that_has_started(tmp_path: Path) ->
         ("2", {"STAGED": ""}, {"initialized": 1}, None),
         ("3", {"LOCK.remote": "gpu1"}, {"started": SECOND}, 4),
         ("4", {}, {"started": SECOND}, None),  # nobody knows how it ended
+        ("6", {}, {"started": 10**400, "stopped": 10**401}, None),
+        ("7", {}, {"started": 1, "stopped": 10**400}, None),
         ("5", {}, {"started": 1, "stopped": 2, "flags": {"time": 7, "duration": "long"}}, 7),
     ):
         directory = make(tmp_path, name * 32, marks, **attributes)

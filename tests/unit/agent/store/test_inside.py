@@ -11,14 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from rundirs import A, B, folders_opened, make, state
+from rundirs import A, B, folders_opened, give_scalars, make, state
 from support import at_every_line
 
 from guild_sync.agent import trees
 from guild_sync.agent.catalog import changes
+from guild_sync.agent.comparing import compared
 from guild_sync.agent.copies import marks
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.files import left_out, reading
+from guild_sync.agent.files import last_line, left_out, output, reading
+from guild_sync.agent.scalars import kept
 from guild_sync.agent.staging import source
 from guild_sync.agent.store import atomic, inside, job, locks, manifest, rundir
 
@@ -115,6 +117,25 @@ def test_the_output_of_another_run_is_not_shown_through_a_link(
     linked(run, name, other)
     with pytest.raises(AgentError, match="guild follows no link in a run"):
         reading.open_file(str(tmp_path), A, name)
+
+
+@pytest.mark.parametrize("name", ["SCALARS", "SCALARS.series", "output", "manifest", "attrs/label"])
+def test_a_pipe_that_somebody_holds_open_keeps_nobody_from_reading_of_the_other_runs(
+    tmp_path: Path, run: Path, other: Path, name: str
+) -> None:
+    give_scalars(other, {"loss": [0.5]})
+    place = run / ".guild" / name
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    holding = os.open(place, os.O_RDWR)
+    found = compared.compared(str(tmp_path))["runs"]
+    assert {one["id"]: [*one["scalars"]] for one in found} == {A: [], B: ["loss"]}
+    points = kept.points_of(str(tmp_path), [A, B])
+    assert [*points[A]] == [] and points[B]["loss"]["value"] == [0.5]
+    assert output.ending(str(tmp_path), A, 100) == ""
+    assert last_line.last_line(str(run)) == last_line.NOTHING
+    assert manifest.manifest_lines(str(run)) == []
+    os.close(holding)
 
 
 def test_a_changed_label_of_a_linked_run_is_refused_in_a_line(
