@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import yaml
 
-from guild_sync.beginning.modules import FoundProgram
+from guild_sync.beginning.modules import FoundModules, FoundProgram
+from guild_sync.beginning.packages import REQUIREMENTS, NeededPackages
 from guild_sync.config.faults import refuse
 from guild_sync.errors import GuildError
 from guild_sync.guildfile import reader
@@ -21,6 +24,10 @@ _HEAD = """\
 # What guild runs here: an operation for each module that is a program.
 # 'guild help --man guild.yml' tells of all keys, 'guild operations -v' of the flags.
 """
+_IMPORTED = """\
+  # What the modules import. To have guild install what a machine lacks, remove the '#',
+  # and name each as the package index does:
+"""
 _WIDTH = 96  # of a comment
 _OF = {
     "args": "options of its argparse parser",
@@ -30,12 +37,32 @@ _OF = {
 }
 
 
-def text_of(programs: Sequence[FoundProgram]) -> str:
-    """The text of a guild.yml with an operation for each program."""
-    return _HEAD + "".join(f"\n{''.join(_lines(program))}" for program in programs)
+def text_of(folder: Path, found: FoundModules) -> str:
+    """The text of a guild.yml with an operation for each program, and the packages they need."""
+    package = "".join(_package(folder, found.packages))
+    operations = [*map("".join, map(_lines, found.programs))]
+    if not package:
+        return _HEAD + "".join(f"\n{operation}" for operation in operations)
+    inner = "\n".join(indent(operation, "    ") for operation in operations)
+    return f"{_HEAD}\n{package}\n- operations:\n{inner}"
 
 
-def written(folder: Path, programs: Sequence[FoundProgram]) -> Path:
+def _package(folder: Path, packages: NeededPackages) -> Iterator[str]:
+    """The entry that has guild install what is needed; none where nothing is."""
+    if not packages.required and not packages.imported:
+        return
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip(".-") or "project"
+    yield f"- package: {_scalar(name)}\n"
+    if packages.required:
+        yield f"  # Those of {REQUIREMENTS}; guild installs what a machine lacks.\n"
+        yield "  requires:\n"
+        yield from (f"    - {_scalar(line)}\n" for line in packages.required)
+    else:
+        yield _IMPORTED
+        yield f"  # requires: [{', '.join(packages.imported)}]\n"
+
+
+def written(folder: Path, found: FoundModules) -> Path:
     """The guild.yml of a folder that has none, written whole, and read once as a check.
 
     Raises GuildError where there is one: it stays as it is.
@@ -43,7 +70,7 @@ def written(folder: Path, programs: Sequence[FoundProgram]) -> Path:
     path = folder / GUILDFILE
     beside = folder / f".{GUILDFILE}.{os.getpid()}"
     try:
-        beside.write_text(text_of(programs), encoding="utf-8")
+        beside.write_text(text_of(folder, found), encoding="utf-8")
         _put(beside, path)
     except FileExistsError:
         raise already_there(path) from None

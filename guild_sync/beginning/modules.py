@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from guild_sync.beginning.packages import NeededPackages, needed
 from guild_sync.config.file import text_of
 from guild_sync.programs import module_sources
 from guild_sync.programs.literals import Constant
@@ -51,6 +52,7 @@ class FoundModules:
 
     programs: tuple[FoundProgram, ...]
     passed_over: Mapping[str, str]
+    packages: NeededPackages
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def programs_in(folder: Path) -> FoundModules:
     imported by no other module there.
     """
     passed_over: dict[str, str] = {}
-    read = [*_read(folder, passed_over)]
+    names = [name for name in source(folder).files if name.endswith(".py")]
+    read = [*_read(folder, names, passed_over)]
     imported = {name for module in read for name in _imported(module.tree)}
     found: list[FoundProgram] = []
     for module in read:
@@ -93,12 +96,12 @@ def programs_in(folder: Path) -> FoundModules:
                 _settings(flags, module.tree),
             )
         )
-    return FoundModules(tuple(found), passed_over)
+    packages = needed(folder, names, (module.tree for module in read))
+    return FoundModules(tuple(found), passed_over, packages)
 
 
-def _read(folder: Path, passed_over: dict[str, str]) -> Iterator[_ReadModule]:
+def _read(folder: Path, names: Sequence[str], passed_over: dict[str, str]) -> Iterator[_ReadModule]:
     """The modules that `main` of an operation can name."""
-    names = [name for name in source(folder).files if name.endswith(".py")]
     for name in sorted(names, key=lambda name: (name.count("/"), name))[:_MOST]:
         path = PurePosixPath(name)
         is_inner = path.stem.startswith("_") and path.stem != "__main__"

@@ -4,8 +4,12 @@ An operation is made of each module that is a program: one with 'if __name__ == 
 that does something as it is loaded and is imported by no other there. Their flags are read from
 the source, nothing of which is executed: options of argparse and click, what fire is handed, or
 else the numbers and short texts that are assigned to names, but for what the module computes anew,
-such as a 'loss' in a loop. Tests, setup.py and what git ignores are passed over. A guild.yml that
-is there already stays as it is.
+such as a 'loss' in a loop. Tests, setup.py and what git ignores are passed over.
+
+What requirements.txt names is what a run requires. Without it, what the modules import from
+elsewhere is there as a comment, as you know best which packages have it.
+
+A guild.yml that is there already stays as it is.
 
 Usage:
   guild init [options] [DIR]
@@ -23,6 +27,7 @@ from pathlib import Path
 
 from guild_sync.beginning import first_guildfile, modules
 from guild_sync.beginning.modules import FoundModules, FoundProgram
+from guild_sync.beginning.packages import REQUIREMENTS
 from guild_sync.cli.arguments import parse
 from guild_sync.errors import Exit, GuildError
 from guild_sync.output.console import say
@@ -44,11 +49,14 @@ def main(argv: Sequence[str]) -> int:
     if not found.programs:
         raise _nothing(folder, found)
     if args.is_set("--print"):
-        print(clean_lines(first_guildfile.text_of(found.programs)), end="")
+        print(clean_lines(first_guildfile.text_of(folder, found)), end="")
         return Exit.OK
     _tell(found)
-    path = first_guildfile.written(folder, found.programs)
+    path = first_guildfile.written(folder, found)
     say(f"Wrote {clean(str(path))}")
+    if found.packages.imported:
+        names = ", ".join(found.packages.imported)
+        say(clean(f"For what a machine lacks see 'requires' there: the modules import {names}"))
     where = "" if folder == Path.cwd() else f" -C {clean(os.path.relpath(folder))}"
     say(f"To run one: guild{where} run {clean(_example(found.programs))}")
     say("To run it elsewhere: guild remote add NAME [USER@]HOST, and then add -r NAME")
@@ -72,6 +80,10 @@ def _tell(found: FoundModules) -> None:
     say(f"Found {len(rows)} program{'s' if len(rows) > 1 else ''}:")
     for line in table([("", *row) for row in rows]):
         say(line)
+    if found.packages.required:
+        say(clean(f"{REQUIREMENTS} requires {', '.join(found.packages.required)}"))
+    for line in found.packages.passed_over:
+        say(clean(f"{REQUIREMENTS} has a line that guild.yml cannot have: {line}"))
     passed_over = [*found.passed_over.items()]
     for path, why in passed_over[:_MOST_TOLD]:
         say(clean(f"{path} is no operation: {why}"))

@@ -145,7 +145,7 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
     """
     where = f"remote {remote.name!r}"
     said = done.stderr
-    if done.code == COMMAND_NOT_FOUND or re.search(r"rsync: (command )?not found", said):
+    if done.code == COMMAND_NOT_FOUND or _is_missing(remote, said):
         return RemoteError(
             f"there is no {remote.rsync_path or 'rsync'} on {where}", missing(remote)
         )
@@ -173,6 +173,13 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
     if done.code in _INTERRUPTED or done.code < 0:
         return Incomplete(f"the copying was interrupted (rsync ended with {done.code})")
     return GuildError(f"rsync failed with {where} (exit status {done.code}): {reason_of(said)}")
+
+
+def _is_missing(remote: Remote, said: str) -> bool:
+    """Whether the login shell there found no rsync: rsync here ends with its status, or before."""
+    program = re.escape(remote.rsync_path or "rsync")
+    words = r"(command )?not found|No such file or directory"
+    return bool(re.search(rf"(^|[\s/]){program}: ({words})", said))
 
 
 def _too_old(where: str, is_named: bool) -> GuildError:

@@ -66,6 +66,7 @@ def test_what_is_found_is_said_and_written(guild: Guild, folder: Path) -> None:
         "  prepare   steps/prepare.py  count=3",
         "helper.py is no operation: another module imports it",
         f"Wrote {folder}/guild.yml",
+        "For what a machine lacks see 'requires' there: the modules import click",
         "To run one: guild run train data=VALUE",
         "To run it elsewhere: guild remote add NAME [USER@]HOST, and then add -r NAME",
     ]
@@ -75,21 +76,27 @@ def test_what_is_found_is_said_and_written(guild: Guild, folder: Path) -> None:
 # What guild runs here: an operation for each module that is a program.
 # 'guild help --man guild.yml' tells of all keys, 'guild operations -v' of the flags.
 
-evaluate:
-  main: evaluate
-  # values that it assigns to names: rate=0.5
-  flags-import: [rate]
+- package: own
+  # What the modules import. To have guild install what a machine lacks, remove the '#',
+  # and name each as the package index does:
+  # requires: [click]
 
-train:
-  description: Train the network
-  main: train
-  # options of its argparse parser: lr=0.1, data (has to be given)
-  flags-import: all
+- operations:
+    evaluate:
+      main: evaluate
+      # values that it assigns to names: rate=0.5
+      flags-import: [rate]
 
-prepare:
-  main: steps/prepare
-  # options of its click command: count=3
-  flags-import: all
+    train:
+      description: Train the network
+      main: train
+      # options of its argparse parser: lr=0.1, data (has to be given)
+      flags-import: all
+
+    prepare:
+      main: steps/prepare
+      # options of its click command: count=3
+      flags-import: all
 """
     )
     assert {path.name for path in folder.iterdir()} == {
@@ -152,7 +159,8 @@ def test_tests_and_what_git_ignores_and_what_is_no_python_are_no_operations(
     assert "broken.py is no operation: it is no Python: line 2" in said
     assert "odd name.py is no operation: its name is none that a module can have" in said
     assert "blob.py is no operation: it cannot be read: it is not UTF-8 text" in said
-    assert [*yaml.safe_load((folder / "guild.yml").read_text())] == ["evaluate", "train", "prepare"]
+    _, model = yaml.safe_load((folder / "guild.yml").read_text())
+    assert [*model["operations"]] == ["evaluate", "train", "prepare"]
 
 
 def test_names_that_yaml_takes_for_something_else_are_names(guild: Guild, tmp_path: Path) -> None:
@@ -225,3 +233,57 @@ def test_what_a_function_has_of_its_own_leaves_a_flag_alone(guild: Guild, folder
     )
     (folder / "evaluate.py").write_text(text)
     assert "  evaluate  evaluate.py       lr=0.1" in init(guild, folder).lines
+
+
+def test_what_requirements_say_is_installed_for_runs(guild: Guild, tmp_path: Path) -> None:
+    folder = tmp_path / "my net"
+    folder.mkdir()
+    (folder / "train.py").write_text("import helper, numpy\nprint(1)\n")
+    (folder / "requirements.txt").write_text(
+        "# All\n-r more.txt\n\nnumpy>=1.2 # fast\ntorch; python_version<'3'\n"
+    )
+    said = init(guild, folder).lines
+    assert "requirements.txt requires numpy>=1.2, torch; python_version<'3'" in said
+    assert "requirements.txt has a line that guild.yml cannot have: -r more.txt" in said
+    assert not [line for line in said if "import" in line]
+    package, model = yaml.safe_load((folder / "guild.yml").read_text())
+    assert package == {
+        "package": "my-net", "requires": ["numpy>=1.2", "torch; python_version<'3'"]
+    }  # fmt: skip
+    assert model == {"operations": {"train": {"main": "train"}}}
+
+
+def test_what_is_imported_from_elsewhere_is_told_and_left_to_a_person(
+    guild: Guild, tmp_path: Path
+) -> None:
+    folder = tmp_path / "net"
+    (folder / "parts").mkdir(parents=True)
+    (folder / "parts" / "layer.py").write_text("size = 3\n")
+    (folder / "helper.py").write_text("from sklearn import metrics\nfrom . import x\n")
+    (folder / "train.py").write_text(
+        "import json, helper, parts.layer\nimport numpy.linalg as la\n"
+        "try:\n    import tqdm\nexcept ImportError:\n    tqdm = None\nrate = 0.1\nprint(rate)\n"
+    )
+    said = init(guild, folder).lines
+    assert (
+        "For what a machine lacks see 'requires' there: the modules import numpy, sklearn" in said
+    )
+    text = (folder / "guild.yml").read_text()
+    assert text.endswith(
+        """\
+- package: net
+  # What the modules import. To have guild install what a machine lacks, remove the '#',
+  # and name each as the package index does:
+  # requires: [numpy, sklearn]
+
+- operations:
+    train:
+      main: train
+      # values that it assigns to names: rate=0.1
+      flags-import: [rate]
+"""
+    )
+    listed = guild.ok("operations", cwd=folder).lines
+    assert [line.split()[0] for line in listed] == ["train"]
+    (folder / "guild.yml").write_text(text.replace("# requires", "requires"))
+    assert yaml.safe_load((folder / "guild.yml").read_text())[0]["requires"] == ["numpy", "sklearn"]
