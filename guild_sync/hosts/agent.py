@@ -777,6 +777,9 @@ class AgentClient(ABC):
             seconds=seconds,
         )
 
+    def initialized(self) -> str:
+        return self.ask(Functions.initialized)
+
     def provide(
         self,
         on_line: OnBytes,
