@@ -14,6 +14,8 @@ from test_unreachable import another_sshd, own_connections
 # Fixtures of other modules, for here too.
 __all__ = ["own_connections"]
 
+ID = "abcdef0123456789abcdef0123456789"
+
 
 def shown(guild: Guild, *argv: str) -> str:
     """What a person sees."""
@@ -118,6 +120,50 @@ def test_an_empty_listing_says_why_to_a_person_alone(place: Place, guild: Guild)
     assert "No run is deleted" in shown(guild, "runs", "-d", *place.args)
     assert "There are" not in shown(guild, "runs", *place.args)
     assert place.ok("runs", "--error").out == ""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("info",), ("watch",), ("stop", "-y"), ("cat", "-O"), ("select",), ("label", "-ys", "l"),
+        ("runs", "rm", "-y"), ("verify",), ("compare",), ("mark", "-y"), ("push", "gpu1"),
+    ],
+)  # fmt: skip
+def test_a_remote_in_the_place_of_a_run_is_told_with_what_means_its_runs(
+    guild: Guild, argv: tuple[str, ...]
+) -> None:
+    guild.configure(gpu1={"type": "ssh", "host": "gpu1.invalid"})
+    means = "'-r gpu1' means its runs there, 'guild pull gpu1' copies them here."
+    for word, said in (("gpu1", "gpu1 is a remote: "), ("gpu", "Did you mean the remote gpu1? ")):
+        done = guild(*argv, word)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.splitlines() == [
+            f"guild: could not find a run matching '{word}'",
+            "Show runs with 'guild runs'.",
+            f"{said}{means}",
+        ]
+    assert "remote" not in guild(*argv, "zzz").err
+
+
+def test_a_sync_of_what_is_no_open_run_of_a_remote_says_so(guild: Guild, remote: str) -> None:
+    project(guild.folder, "op: {exec: 'true'}")
+    guild.ok("run", "op", "-y", "--run-id", ID)
+    guild.configure(**{"0123": {"type": "ssh", "host": "x.invalid"}, "abc": {"type": "sandbox"}})
+    said = [f"Nothing to sync: run {ID} is completed, and was made here"]
+    for options in ((), ("--watch",), ("--watch", "--until-done")):
+        assert guild.ok("sync", "abcdef", *options).lines == said
+        assert guild.ok("sync", "1", *options).lines == said
+    assert guild.ok("sync").out == guild.ok("sync", "1", "--cron").out == ""
+    for options in ((), ("--watch",), ("--plan",)):
+        done = guild("sync", "abc", *options)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.splitlines() == [
+            "guild: sync takes runs, and abc is a remote",
+            "'guild pull abc' copies its runs here. A run: give more of its id.",
+        ]
+        done = guild("sync", "b", *options)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("guild: could not find a run matching 'b'\n")
 
 
 def test_after_a_run_elsewhere_a_person_is_told_what_is_next(guild: Guild, remote: str) -> None:
