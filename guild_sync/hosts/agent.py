@@ -777,8 +777,8 @@ class AgentClient(ABC):
             seconds=seconds,
         )
 
-    def initialized(self) -> str:
-        return self.ask(Functions.initialized)
+    def initialized(self, script: str) -> str:
+        return self.ask(Functions.initialized, script=script)
 
     def provide(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from guild_sync.agent.machine.initialize import digest_of
 from guild_sync.errors import GuildError
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.remote import RemoteHost
@@ -37,8 +36,8 @@ def not_run(host: Host) -> str:
     """
     if not isinstance(host, RemoteHost) or not (host.remote.init or "").strip():
         return ""
-    done = host.initialized()
-    if done == digest_of(host.remote.init or ""):
+    done = host.initialized(host.remote.init or "")
+    if done == "done":
         return ""
     if done:
         return f"'init' of {host.name} has changed since it was run there"

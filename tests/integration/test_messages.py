@@ -67,6 +67,58 @@ def test_a_requirement_among_flags_is_told_and_a_flag_of_that_name_is_one(guild:
     assert guild.ok("run", "op", "steps=4", "-y").err == ""
 
 
+@pytest.mark.parametrize(
+    ("main", "said"),
+    [
+        ("trian", "the project has no module trian: did you mean train?"),
+        ("my-train", "the project has no module my-train: did you mean train?"),
+        ("sub.atc", "the project has no module sub.atc: did you mean sub.act?"),
+        ("sub/atc", "the project has no module sub/atc: did you mean sub/act?"),
+        ("sub.xyz", "there is no module xyz in sub"),
+        ("sub", "sub is a folder of modules without a __main__.py: which of them?"),
+        ("gone", "neither the project nor a package here has gone"),
+        ("gone.away --x 3", "neither the project nor a package here has gone.away"),
+    ],
+)
+def test_a_module_that_is_not_there_is_told_before_the_run(
+    guild: Guild, main: str, said: str
+) -> None:
+    project(guild.folder, f"op: {{main: {main}}}\np: {{steps: [op]}}", train="print(1)")
+    (guild.folder / "sub").mkdir()
+    (guild.folder / "sub" / "act.py").write_text("print(2)")
+    for operation in ("op", "p"):
+        shown = guild("run", operation, "--print-cmd")
+        assert shown.err == f"guild: warning: op: main: {said}\n"
+    done = guild("run", "op", "-y")
+    assert done.code == 1
+    assert done.err.startswith(f"guild: warning: op: main: {said}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "op: {main: json.tool}",
+        "op: {main: sub/act}",
+        "op: {main: sub.act}",
+        "op: {main: 3d}",
+        "op: {main: guild.pass}",
+        "op: {main: brought, requires: {file: sub}}",
+        "op: {main: brought, env: {PYTHONPATH: /x}}",
+        "- {package: x, requires: [brought]}\n- {operations: {op: {main: brought}}}",
+    ],
+)
+def test_a_module_that_is_there_or_may_come_is_no_warning(guild: Guild, text: str) -> None:
+    project(guild.folder, text, **{"3d": "print(1)"})
+    (guild.folder / "sub").mkdir()
+    (guild.folder / "sub" / "act.py").write_text("print(2)")
+    assert guild.ok("run", "op", "--print-cmd").err == ""
+
+
+def test_a_module_that_a_remote_alone_may_have_is_no_warning(guild: Guild, remote: str) -> None:
+    project(guild.folder, "op: {main: gone}")
+    assert guild.ok("run", "op", "-r", remote, "--print-cmd").err == ""
+
+
 def test_a_package_of_that_name_is_a_module(guild: Guild) -> None:
     package = guild.folder / "train"
     package.mkdir()

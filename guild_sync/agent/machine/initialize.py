@@ -56,20 +56,21 @@ def initialize(
         )
     ended = yield from _packets(process, time.monotonic() + seconds, hangup_fd)
     if ended["code"] == 0:
-        write_atomically(done, digest_of(script) + "\n")
+        write_atomically(done, _digest(script) + "\n")
     return ended
 
 
-def digest_of(script: str) -> str:
-    """What stands for a script where it is asked which one was run."""
+def _digest(script: str) -> str:
     return hashlib.sha256(script.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def initialized(home: str) -> str:
-    """The digest of the script that was run last and has ended well; empty where none has."""
+def initialized(home: str, script: str) -> str:
+    """`done` where it is this script that was run last and has ended well, `changed` where it is
+    another, and empty where none has.
+    """
     try:
         with open(os.path.join(home, _DONE), encoding="ascii", errors="replace") as f:
-            return f.read(100).strip()
+            return "done" if f.read(100).strip() == _digest(script) else "changed"
     except OSError:
         return ""
 
