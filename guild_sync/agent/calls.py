@@ -129,6 +129,7 @@ class Functions:
     import_runs = Function("archives.importing.import_runs", protocol.Imported, slow=True)
     in_trash = Function("catalog.trash.in_trash", Dict[protocol.RunId, protocol.Deleted], slow=True)
     info = Function("catalog.describe.info", protocol.Info, looks=True, scalars=())
+    initialized = Function("machine.initialize.initialized", str)
     install = Function("staging.install.install", protocol.Wanting, slow=True)
     installed_packages = Function(
         "machine.packages.installed_packages", List[protocol.InstalledPackage], slow=True

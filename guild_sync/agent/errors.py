@@ -23,10 +23,11 @@ class AgentError(Exception):
 
 
 class NoSuchRun(AgentError):
-    """No run there is the one that was named, or meets the filters."""
+    """No run there is the one that was named by `spec`, or meets the filters."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, spec: str = "") -> None:
         super().__init__(message, hint, "not-found")
+        self.spec = spec
 
 
 class Exhausted(AgentError):

@@ -30,7 +30,8 @@ needs you, cron's neither, until nothing has used it for the time that the remot
 'reinit' runs the remote's 'init', a shell script of the config file, on the remote. It
 is run by sh in the login's home, where nothing can be typed; GUILD_HOME names the guild
 home, which is made if it is not there. What it prints is shown as it comes. It has an
-hour, and ends with Ctrl-C and with the connection.
+hour, and ends with Ctrl-C and with the connection. Where it has not been run there by guild,
+or has changed since, 'status', 'guild check -r' and, on a terminal, 'guild run -r' say so.
 
 Options:
   --no-check
@@ -53,7 +54,7 @@ from guild_sync.cli.arguments import parse
 from guild_sync.config import remotes
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Busy, ConfigError, Exit, GuildError, Unreachable
-from guild_sync.hosts import sandbox
+from guild_sync.hosts import initialize, sandbox
 from guild_sync.hosts.choose import remote_host
 from guild_sync.output.console import confirm, say, to_stdout, warn
 from guild_sync.output.formats import open_since
@@ -110,6 +111,8 @@ def _status(remote: Remote) -> int:
     say(f"{remote.name} answers: Python {python['version']}, guild home {host.home}")
     if login := connection.login_of(host.remote):
         say(_logged_in(remote.name, login))
+    if why := initialize.not_run(host):
+        say(f"{why}: guild remote reinit {remote.name}")
     return Exit.OK
 
 
@@ -175,8 +178,6 @@ def _over_ssh(name: str) -> Remote | None:
 
 
 def _reinit(remote: Remote, yes: bool) -> int:
-    from guild_sync.hosts.initialize import initialize
-
     if not (remote.init or "").strip():
         say(f"Nothing to run: remote {remote.name!r} has no 'init'.")
         return Exit.OK
@@ -187,6 +188,6 @@ def _reinit(remote: Remote, yes: bool) -> int:
         if not confirm():
             return Exit.OK
     host = remote_host(remote)
-    initialize(host, to_stdout)
+    initialize.initialize(host, to_stdout)
     say(f"{remote.name} is ready: 'init' has ended well, guild home {clean(host.home)}")
     return Exit.OK

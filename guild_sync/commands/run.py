@@ -234,6 +234,7 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
     if args.is_set("--needed") and not prepared.is_batch and _is_there(prepared, target):
         return Exit.OK
     is_staged = args.is_set("--stage") or args.is_set("--stage-trials")
+    _tell_of_init(target)
     if not args.is_set("--yes"):
         from guild_sync.starting import question
 
@@ -294,6 +295,18 @@ def _is_there(prepared: Launch, target: Host) -> bool:
     for line in tables.table([("", *runs.row_without_index(run))]):
         say(line)
     return True
+
+
+def _tell_of_init(target: Host) -> None:
+    """Tell a person, on a terminal, that a remote may have to be made ready first."""
+    if target.name is None or not sys.stdout.isatty():
+        return
+    from guild_sync.hosts import initialize  # a run here has no use for it
+
+    if why := initialize.not_run(target):
+        console.complain(
+            f"warning: {why}", "yellow", f"To do that: guild remote reinit {target.name}"
+        )
 
 
 def _stage(prepared: Launch, target: Host, track: bool, args: Arguments) -> int:

@@ -7,8 +7,8 @@ Each run here that is running, pending or staged on a remote is copied anew if i
 changed there, and gets the status that the remote tells. RUN is an index of 'guild
 runs', a range 1:5, a run id or the beginning of one; without RUN, all such runs are
 meant, or with filters those of them that they leave. Where there are none, nothing is
-said. A remote that cannot be reached, or that hangs, keeps no other waiting. Labels, tags,
-comments and marks are merged as 'guild pull' does.
+said, unless RUN names some. A remote that cannot be reached, or that hangs, keeps no other
+waiting. Labels, tags, comments and marks are merged as 'guild pull' does.
 
 A run that was started from here with 'guild run -r' comes home as if it had been pulled,
 and so do trials and steps that start later. Until then it is 'not here yet' in 'guild
@@ -135,7 +135,7 @@ def main(argv: Sequence[str]) -> int:
         verify=bool(args.is_set("--verify")),
     )
     if args.is_set("--plan"):
-        return _plan(visit, args.texts("RUN"), filters, jobs, args.is_set("--json"))
+        return _plan(visit, _runs(args), filters, jobs, args.is_set("--json"))
     if args.is_set("--watch"):
         return _watch(visit, args, filters, jobs, report)
     if not args.is_set("--cron") or not config_mentions(b"heartbeat"):
@@ -187,7 +187,10 @@ def _sync(
     report: Report,
 ) -> tuple[int, Sequence[Outcome]]:
     """One sync with all that follows it: its exit status, and what became of each remote."""
-    outcomes = engine.sync(visit, args.texts("RUN"), filters, jobs)
+    runs = _runs(args)
+    outcomes = engine.sync(visit, runs, filters, jobs)
+    if runs and not outcomes:
+        report.say(_nothing_open(visit.here, runs, filters))
     report.outcomes(outcomes)
     statuses = [_deliver(visit.here, report), *(outcome.exit for outcome in outcomes)]
     if path := args.text("--metrics"):
@@ -251,6 +254,12 @@ def _watch(
 
     seconds = arguments.whole_number(args, "--interval", least=1)
     assert seconds is not None  # the usage has a default
+    if runs := _runs(args):
+        named = request.named(visit.here, runs, filters)
+        if not request.wanted(visit.here, named, filters).has_any:
+            report.tell(_nothing_open(visit.here, named, filters))
+            return Exit.OK
+        runs = named
     console.say(f"Syncing every {seconds} s. Press Ctrl-C to end this; it ends no run.")
 
     def values(change: Change) -> str:
@@ -264,9 +273,38 @@ def _watch(
             _write_pages(visit.here, Path(path), report)
 
     outcomes = rounds.watch(
-        visit, args.texts("RUN"), filters, jobs, seconds, args.is_set("--until-done"), on_round
+        visit, runs, filters, jobs, seconds, args.is_set("--until-done"), on_round
     )
     return max((outcome.exit for outcome in outcomes), default=Exit.OK)
+
+
+def _runs(args: Arguments) -> list[str]:
+    """The runs that are named. Raises UsageError for a remote in the place of one.
+
+    Its name may be the beginning of a run's id, and that run is not what was meant.
+    """
+    words = args.texts("RUN")
+    for word in words:
+        if config_mentions(word.encode("utf-8", "surrogateescape")):
+            from guild_sync.config import remotes
+
+            if word in remotes.defined() and not word.isdecimal():
+                name = terminal.clean(word)
+                raise UsageError(
+                    f"sync takes runs, and {name} is a remote",
+                    f"'guild pull {name}' copies its runs here. A run: give more of its id.",
+                )
+    return words
+
+
+def _nothing_open(here: LocalHost, runs: Sequence[str], filters: Filters) -> str:
+    """What is said where none of the runs that were named is one that a remote may have news of."""
+    found = here.list_runs(specs=runs, filters=filters, whole=True)["runs"]
+    if len(found) != 1:
+        return f"Nothing to sync: none of these {len(found)} runs is open on a remote"
+    (run,) = found
+    whose = "" if here.copies([run["id"]]) else ", and was made here"
+    return f"Nothing to sync: run {run['id']} is {terminal.clean(run['status'])}{whose}"
 
 
 def _last_values(here: LocalHost, run_id: str) -> str:

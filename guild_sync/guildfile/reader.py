@@ -22,7 +22,8 @@ from guild_sync.guildfile import entries, keys
 from guild_sync.guildfile.entries import ProjectEntries, ProjectEntry
 from guild_sync.guildfile.inherit import Models, Unresolved
 from guild_sync.guildfile.lines import Mapped, Spot, mapped
-from guild_sync.programs.modules import find_module
+from guild_sync.programs.modules import find_module, why_missing
+from guild_sync.project.builtin import PASS
 from guild_sync.project.definitions import GUILDFILE, Operation, Package, Project, Yaml
 from guild_sync.project.values import variable_text, words_of
 
@@ -209,6 +210,8 @@ class _Reader:
             root = operation_keys.module_root(self.folder / source_code.root, entry, main)
             program = ProgramSource(main, root, self.folder)
             flags, dest = flags_of(entry, dest, program, place)
+            if program.words and program.path is None:
+                self._warn_of_missing(program, place)
         except OSError as e:  # of a module: a name that is too long, a folder that may not be read
             place.fault(f"main: cannot be looked for: {e.strerror}")
             return found
@@ -232,6 +235,12 @@ class _Reader:
         )
         found = operation_keys.with_keys(found, entry, place)
         return replace(found, flags=flags) if not place.faults else found
+
+    @staticmethod
+    def _warn_of_missing(program: ProgramSource, place: Spot) -> None:
+        """Warn of a module that is not there, where the project shows what was meant."""
+        if program.words[0] != PASS.main and (why := why_missing(program.words[0], program.root)):
+            place.warn(f"main: {why}")
 
     def _flags_dest(self, entry: Mapped, place: Spot) -> str | None:
         dest = destinations.destination(entry.get("flags-dest"))

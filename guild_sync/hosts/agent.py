@@ -777,6 +777,9 @@ class AgentClient(ABC):
             seconds=seconds,
         )
 
+    def initialized(self, script: str) -> str:
+        return self.ask(Functions.initialized, script=script)
+
     def provide(
         self,
         on_line: OnBytes,

@@ -1,10 +1,11 @@
-"""Make a remote ready for runs: have its `init` run there, and see how it ends."""
+"""Make a remote ready for runs: have its `init` run there, see how it ends, and whether it was."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from guild_sync.errors import GuildError
+from guild_sync.hosts.base import Host
 from guild_sync.hosts.remote import RemoteHost
 
 TIMEOUT = 3600.0  # seconds; it may install much
@@ -26,3 +27,18 @@ def initialize(
         raise GuildError(
             f"{what} failed with {how}", "What it printed is above. Correct it in the config file."
         )
+
+
+def not_run(host: Host) -> str:
+    """Why a host's `init` may have to be run there, as its guild home knows.
+
+    Empty where it was, and for a host that has none.
+    """
+    if not isinstance(host, RemoteHost) or not (host.remote.init or "").strip():
+        return ""
+    done = host.initialized(host.remote.init or "")
+    if done == "done":
+        return ""
+    if done:
+        return f"'init' of {host.name} has changed since it was run there"
+    return f"'init' of {host.name} was not run there, as far as guild knows"

@@ -11,11 +11,12 @@ from typing import TypeVar
 from guild_sync.agent import calls
 from guild_sync.agent.errors import NoSuchRun
 from guild_sync.agent.protocol import Expected
-from guild_sync.errors import note_scheduler
+from guild_sync.errors import GuildError, note_scheduler
 from guild_sync.hosts.base import Host, agent_errors
 from guild_sync.output.terminal import clean
 
 T = TypeVar("T")
+_DIGITS = "0123456789:"  # of which indexes and ranges are
 
 
 class LocalHost(Host):
@@ -53,11 +54,20 @@ class LocalHost(Host):
 
     @contextmanager
     def _pointing_elsewhere(self) -> Iterator[None]:
-        """Where no run here is the one that is meant, tell of those that are not here yet."""
+        """Where no run here is the one that is meant, tell of where it may be.
+
+        Of a remote of that name, or else of the runs that are not here yet, if a word could mean
+        them: an index, or the beginning of an id.
+        """
         try:
             yield
         except NoSuchRun as e:
+            if of_remote := _of_remote(e.spec):
+                e.hint += f"\n{of_remote}"
+                raise
             expected = calls.call(self.home, calls.Functions.expected, {})
+            if e.spec.strip(_DIGITS):  # no index
+                expected = [run for run in expected if run["run"].startswith(e.spec)]
             ids = calls.call(
                 self.home, calls.Functions.absent, {"ids": [run["run"] for run in expected]}
             )
@@ -86,6 +96,24 @@ class LocalHost(Host):
 
     def environment(self) -> dict[str, str]:
         return {"python": sys.executable}
+
+
+def _of_remote(spec: str) -> str:
+    """What is typed where a remote, or what is like its name, was given in the place of a run."""
+    from guild_sync.config import remotes, texts
+
+    if ":" in spec or not spec.strip(_DIGITS):
+        return ""
+    try:
+        known = [*remotes.defined(), remotes.SANDBOX]
+    except GuildError:  # a fault of the config file has nothing to do with it
+        return ""
+    if not (name := spec if spec in known else texts.nearest(spec, known)):
+        return ""
+    shown = clean(name)
+    said = f"{shown} is a remote" if name == spec else f"Did you mean the remote {shown}"
+    mark = ":" if name == spec else "?"
+    return f"{said}{mark} '-r {shown}' means its runs there, 'guild pull {shown}' copies them here."
 
 
 def _not_here_yet(runs: Sequence[Expected]) -> str:

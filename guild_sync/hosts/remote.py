@@ -283,11 +283,11 @@ class RemoteHost(Host):
                 raise scheduler_silent(
                     self.name, str(error.get("message")), str(error.get("hint") or "")
                 )
-            raise error_of_kind(
-                str(error.get("kind")),
-                f"{where}: {error.get('message')}",
-                from_here(str(error.get("hint") or ""), self.name),
-            )
+            hint = from_here(str(error.get("hint") or ""), self.name)
+            if error.get("kind") == "python" and (self.remote.init or "").strip():
+                hint += f"\nIf its 'init' makes it: guild remote reinit {self.name}"
+            kind = str(error.get("kind"))
+            raise error_of_kind(kind, f"{where}: {error.get('message')}", hint)
         if answer.get("no_python"):
             raise RemoteError(
                 f"there is no {self.remote.python or 'python3'} on {where}",

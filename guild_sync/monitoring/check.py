@@ -24,6 +24,7 @@ from guild_sync.errors import (
 from guild_sync.hooks import configured
 from guild_sync.hooks.addresses import shown
 from guild_sync.hooks.notification import Notification, need_apprise
+from guild_sync.hosts import initialize
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
@@ -348,6 +349,11 @@ def _environment(host: Host) -> Iterator[Line]:
     if host.name is not None:
         named = [f"{key} {value}" for key, value in spec.items()]
         yield Line("environment", ", ".join(named) or "the login's own")
+    if isinstance(host, RemoteHost) and (host.remote.init or "").strip():
+        if why := initialize.not_run(host):
+            yield to_do("init", why, f"guild remote reinit {host.name}")
+        else:
+            yield Line("init", "run there, as it is in the config file")
     try:
         found = host.try_environment(spec=spec)
     except Unreachable:

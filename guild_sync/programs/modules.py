@@ -31,6 +31,41 @@ def find_module(name: str, roots: Sequence[Path]) -> Path | None:
     return None
 
 
+def why_missing(name: str, root: Path) -> str:
+    """Why `main: name` runs no module of `root`, where that can be told from what is there.
+
+    Empty where it may be a module of an installed package.
+    """
+    path, _, module = name.rpartition("/")
+    *packages, last = module.split(".")
+    if name[:1] == "/" or "\0" in name or not all((*packages, last)):
+        return ""
+    above = root.joinpath(path, *packages)
+    if any(above.joinpath(last).glob("*.py")):
+        return f"{name} is a folder of modules without a __main__.py: which of them?"
+    if above.joinpath(f"{last}.py").is_file() or (not (path or packages) and is_installed(module)):
+        return ""
+    from difflib import get_close_matches
+
+    known = sorted(file.stem for file in above.glob("*.py") if file.stem != "__init__")
+    if near := get_close_matches(last, known, 1):
+        given = f"{name[: len(name) - len(last)]}{near[0]}"
+        return f"the project has no module {name}: did you mean {given}?"
+    if (path or packages) and known:
+        return f"there is no module {last} in {name[: -len(last) - 1]}"
+    return ""
+
+
+def is_installed(name: str) -> bool:
+    """Whether a package here may have the module: nothing is imported for that."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(name.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
 def find_imported(name: str, roots: Sequence[Path]) -> Path | None:
     """The file of the module that `import name` would find first in these folders, else None."""
     parts = name.split(".")

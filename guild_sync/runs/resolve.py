@@ -14,8 +14,10 @@ from guild_sync.hosts.base import Host, on, option
 from guild_sync.jobs.notes import BatchOptions, Notes
 from guild_sync.jobs.recipe import is_builtin, name_of, operation_of
 from guild_sync.output.terminal import clean
+from guild_sync.programs.modules import find_module, is_installed
 from guild_sync.project import builtin, operations
 from guild_sync.project.definitions import GUILDFILE, Operation, Project
+from guild_sync.project.values import words_of
 from guild_sync.runs.sent import with_links
 
 if TYPE_CHECKING:
@@ -91,8 +93,31 @@ def resolve(request: Request, host: Host) -> Meant:
         _refuse_if_there(request.run_id, host)
     meant = _meant(request, host)
     if host.name is None and meant.project is not None:
-        return replace(meant, operation=with_links(meant.operation, meant.project.folder))
+        operation = _with_warning(meant.operation, meant.project)
+        return replace(meant, operation=with_links(operation, meant.project.folder))
     return meant
+
+
+def _with_warning(operation: Operation, project: Project) -> Operation:
+    """The operation, and those of its steps, with a warning where nothing here has its module.
+
+    But for those whose requirements may bring it.
+    """
+    steps = tuple(
+        replace(step, operation=_with_warning(step.operation, project)) if step.operation else step
+        for step in operation.steps
+    )
+    words = words_of(operation.main or "")
+    is_brought = operation.requires or project.package.requires or "PYTHONPATH" in operation.env
+    if is_brought or operation.warnings or not words or operation.main == builtin.PASS.main:
+        return replace(operation, steps=steps)
+    below = (".", operation.sourcecode.root, *operation.python_path)
+    roots = [project.folder / path for path in below]
+    has_file = any((root / f"{words[0]}.py").is_file() for root in roots)  # of any name, as `3d`
+    if has_file or find_module(words[0], roots) or is_installed(words[0]):
+        return replace(operation, steps=steps)
+    lacking = f"{operation.full_name}: main: neither the project nor a package here has {words[0]}"
+    return replace(operation, steps=steps, warnings=(lacking,))
 
 
 def _refuse_if_there(run_id: str, host: Host) -> None:

@@ -68,6 +68,11 @@ class Grouped(NamedTuple):
     strays: list[str]
     arrived: Sequence[str] = ()  # are here, and no remote is to be asked where they are
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there is anything to be done."""
+        return bool(self.of or self.strays or self.arrived)
+
 
 def wanted(here: LocalHost, runs: Sequence[str], filters: Filters, ended: bool = False) -> Grouped:
     """The runs that remotes are to be asked for; with `ended`, copies that are over, too.
@@ -100,6 +105,11 @@ def wanted(here: LocalHost, runs: Sequence[str], filters: Filters, ended: bool =
         for remote, ids in _ended(here, chosen).items():
             grouped[remote] = of(remote)._replace(ended=ids)
     return Grouped(grouped, strays, sorted(arrived))
+
+
+def named(here: LocalHost, runs: Sequence[str], filters: Filters) -> list[str]:
+    """The ids of the runs that are named, be they here or expected. Raises RunNotFound."""
+    return sorted(_chosen(here, here.expected(), runs, filters))
 
 
 def _ended(here: LocalHost, chosen: Collection[str] | None) -> Mapping[str, list[str]]:

@@ -32,12 +32,11 @@ def watch(
 ) -> list[Outcome]:
     """Sync every `interval` seconds, and at once where a run that is followed has ended.
 
-    `on_round` gets what became of each remote. Returns what it got last, with `until_done`,
-    once no run is left that is not over; else it goes on until Ctrl-C.
+    `runs` are ids: indexes would mean other runs in a later round. `on_round` gets what became
+    of each remote. Returns what it got last, with `until_done`, once no run is left that is not
+    over; else it goes on until Ctrl-C.
     """
     here = visit.here
-    if runs:  # indexes would mean other runs in a later round
-        runs = [run["id"] for run in here.list_runs(specs=runs, filters=filters)["runs"]]
     ended = threading.Event()
     told: Future[Exit] = Future()  # hooks take their time beside the next rounds
     told.set_result(Exit.OK)

@@ -14,6 +14,8 @@ from test_unreachable import another_sshd, own_connections
 # Fixtures of other modules, for here too.
 __all__ = ["own_connections"]
 
+ID = "abcdef0123456789abcdef0123456789"
+
 
 def shown(guild: Guild, *argv: str) -> str:
     """What a person sees."""
@@ -63,6 +65,58 @@ def test_a_requirement_among_flags_is_told_and_a_flag_of_that_name_is_one(guild:
     assert (done.code, said in done.err) == (0, True)
     project(guild.folder, "op: {exec: 'true', flags: {requires: {default: 1}, steps: 3}}")
     assert guild.ok("run", "op", "steps=4", "-y").err == ""
+
+
+@pytest.mark.parametrize(
+    ("main", "said"),
+    [
+        ("trian", "the project has no module trian: did you mean train?"),
+        ("my-train", "the project has no module my-train: did you mean train?"),
+        ("sub.atc", "the project has no module sub.atc: did you mean sub.act?"),
+        ("sub/atc", "the project has no module sub/atc: did you mean sub/act?"),
+        ("sub.xyz", "there is no module xyz in sub"),
+        ("sub", "sub is a folder of modules without a __main__.py: which of them?"),
+        ("gone", "neither the project nor a package here has gone"),
+        ("gone.away --x 3", "neither the project nor a package here has gone.away"),
+    ],
+)
+def test_a_module_that_is_not_there_is_told_before_the_run(
+    guild: Guild, main: str, said: str
+) -> None:
+    project(guild.folder, f"op: {{main: {main}}}\np: {{steps: [op]}}", train="print(1)")
+    (guild.folder / "sub").mkdir()
+    (guild.folder / "sub" / "act.py").write_text("print(2)")
+    for operation in ("op", "p"):
+        shown = guild("run", operation, "--print-cmd")
+        assert shown.err == f"guild: warning: op: main: {said}\n"
+    done = guild("run", "op", "-y")
+    assert done.code == 1
+    assert done.err.startswith(f"guild: warning: op: main: {said}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "op: {main: json.tool}",
+        "op: {main: sub/act}",
+        "op: {main: sub.act}",
+        "op: {main: 3d}",
+        "op: {main: guild.pass}",
+        "op: {main: brought, requires: {file: sub}}",
+        "op: {main: brought, env: {PYTHONPATH: /x}}",
+        "- {package: x, requires: [brought]}\n- {operations: {op: {main: brought}}}",
+    ],
+)
+def test_a_module_that_is_there_or_may_come_is_no_warning(guild: Guild, text: str) -> None:
+    project(guild.folder, text, **{"3d": "print(1)"})
+    (guild.folder / "sub").mkdir()
+    (guild.folder / "sub" / "act.py").write_text("print(2)")
+    assert guild.ok("run", "op", "--print-cmd").err == ""
+
+
+def test_a_module_that_a_remote_alone_may_have_is_no_warning(guild: Guild, remote: str) -> None:
+    project(guild.folder, "op: {main: gone}")
+    assert guild.ok("run", "op", "-r", remote, "--print-cmd").err == ""
 
 
 def test_a_package_of_that_name_is_a_module(guild: Guild) -> None:
@@ -118,6 +172,50 @@ def test_an_empty_listing_says_why_to_a_person_alone(place: Place, guild: Guild)
     assert "No run is deleted" in shown(guild, "runs", "-d", *place.args)
     assert "There are" not in shown(guild, "runs", *place.args)
     assert place.ok("runs", "--error").out == ""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("info",), ("watch",), ("stop", "-y"), ("cat", "-O"), ("select",), ("label", "-ys", "l"),
+        ("runs", "rm", "-y"), ("verify",), ("compare",), ("mark", "-y"), ("push", "gpu1"),
+    ],
+)  # fmt: skip
+def test_a_remote_in_the_place_of_a_run_is_told_with_what_means_its_runs(
+    guild: Guild, argv: tuple[str, ...]
+) -> None:
+    guild.configure(gpu1={"type": "ssh", "host": "gpu1.invalid"})
+    means = "'-r gpu1' means its runs there, 'guild pull gpu1' copies them here."
+    for word, said in (("gpu1", "gpu1 is a remote: "), ("gpu", "Did you mean the remote gpu1? ")):
+        done = guild(*argv, word)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.splitlines() == [
+            f"guild: could not find a run matching '{word}'",
+            "Show runs with 'guild runs'.",
+            f"{said}{means}",
+        ]
+    assert "remote" not in guild(*argv, "zzz").err
+
+
+def test_a_sync_of_what_is_no_open_run_of_a_remote_says_so(guild: Guild, remote: str) -> None:
+    project(guild.folder, "op: {exec: 'true'}")
+    guild.ok("run", "op", "-y", "--run-id", ID)
+    guild.configure(**{"0123": {"type": "ssh", "host": "x.invalid"}, "abc": {"type": "sandbox"}})
+    said = [f"Nothing to sync: run {ID} is completed, and was made here"]
+    for options in ((), ("--watch",), ("--watch", "--until-done")):
+        assert guild.ok("sync", "abcdef", *options).lines == said
+        assert guild.ok("sync", "1", *options).lines == said
+    assert guild.ok("sync").out == guild.ok("sync", "1", "--cron").out == ""
+    for options in ((), ("--watch",), ("--plan",)):
+        done = guild("sync", "abc", *options)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.splitlines() == [
+            "guild: sync takes runs, and abc is a remote",
+            "'guild pull abc' copies its runs here. A run: give more of its id.",
+        ]
+        done = guild("sync", "b", *options)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("guild: could not find a run matching 'b'\n")
 
 
 def test_after_a_run_elsewhere_a_person_is_told_what_is_next(guild: Guild, remote: str) -> None:

@@ -8,8 +8,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from support import Guild, Server, wait_until, wait_until_gone
+from support import Guild, Server, project, wait_until, wait_until_gone
 from test_bad_input import complaint
+from test_login import typing
 from test_unreachable import another_sshd, closed_port, hang_up, mute_port, own_connections
 
 from guild_sync.agent.machine import initialize
@@ -218,6 +219,65 @@ def test_an_init_that_does_not_end_is_ended(tmp_path: Path) -> None:
     with pytest.raises(StopIteration) as end:
         next(packets)
     assert end.value.value == {"code": None}
+
+
+NOT_RUN = "'init' of x was not run there, as far as guild knows"
+CHANGED = "'init' of x has changed since it was run there"
+
+
+def test_an_init_that_was_not_run_there_is_told_until_it_has_ended_well(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    def status() -> list[str]:
+        return guild.ok("remote", "status", "x").lines[1:]
+
+    with_init(guild, sshd, there, "exit 3")
+    assert status() == [f"{NOT_RUN}: guild remote reinit x"]
+    guild("remote", "reinit", "x", "-y")
+    assert status() == [f"{NOT_RUN}: guild remote reinit x"]
+    with_init(guild, sshd, there, "echo 1")
+    guild.ok("remote", "reinit", "x", "-y")
+    assert status() == []
+    assert " init            ok" in guild("check", "-r", "x", "--env").out
+    with_init(guild, sshd, there, "echo 2")
+    assert status() == [f"{CHANGED}: guild remote reinit x"]
+    told = guild("check", "-r", "x", "--env")
+    assert told.code == 1
+    assert f"to do  {CHANGED}\n      guild remote reinit x" in told.out
+    with_init(guild, sshd, there, "exit 3")
+    guild("remote", "reinit", "x", "-y")
+    assert status() == [f"{NOT_RUN}: guild remote reinit x"]
+
+
+def test_a_run_elsewhere_tells_a_person_of_an_init_that_was_not_run(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    project(guild.folder, "op: {exec: 'true'}")
+    with_init(guild, sshd, there, "true")
+    argv = ("run", "op", "-r", "x", "-y", "--no-track")
+    assert "init" not in guild.ok(*argv).err
+    with typing(guild, *argv) as terminal:
+        terminal.end()
+        said = terminal.shown
+    assert f"warning: {NOT_RUN}" in said
+    assert "To do that: guild remote reinit x" in said
+    guild.ok("remote", "reinit", "x", "-y")
+    with typing(guild, *argv) as terminal:
+        terminal.end()
+        assert "init" not in terminal.shown
+
+
+def test_an_environment_that_init_may_make_is_told_with_it(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    project(guild.folder, "op: {exec: 'true'}")
+    guild.configure(x=sshd.keys(there, **{"venv-path": "nothere", "init": "true"}))
+    done = guild("run", "op", "-r", "x", "-y")
+    assert complaint(done)[0].startswith("guild: remote 'x': there is no Python environment at ")
+    assert complaint(done)[-1] == "If its 'init' makes it: guild remote reinit x"
+    assert guild.ok("runs", "-a", "-r", "x").out == ""
+    guild.configure(x=sshd.keys(there, **{"venv-path": "nothere"}))
+    assert "init" not in guild("run", "op", "-r", "x", "-y").err
 
 
 def test_init_of_an_undefined_remote(guild: Guild) -> None:

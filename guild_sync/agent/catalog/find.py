@@ -140,6 +140,7 @@ def _no_such_run(spec: str, hint: str, why: str = "") -> NoSuchRun:
     return NoSuchRun(
         "could not find a run matching %s" % rundir.shown(spec) + (" (%s)" % why if why else ""),
         hint,
+        spec,
     )
 
 

@@ -1,25 +1,30 @@
 """Run a remote's `init`: a shell script of its user's, that makes it ready for runs.
 
-What it prints is sent on as it comes, and the stream ends with how the script did.
+What it prints is sent on as it comes, and the stream ends with how the script did. Which script
+has ended well is kept in the guild home, so that guild can say where one has not been run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import select
 import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from typing import Generator, Iterator, Optional
 
 from ..protocol import DATA, Exited, Packet
+from ..store.atomic import write_atomically
 from . import processes
 from .children import die_with_parent
 
 _CHUNK = 1 << 16
 _POLL = 0.1  # seconds; what the script leaves behind may keep the pipe open after its end
 _AFTER_TERM = 5.0  # seconds in which a script that has to end may do so by itself
+_DONE = "init-done"  # in the guild home: the digest of the script that has ended well there
 
 
 def initialize(
@@ -31,6 +36,9 @@ def initialize(
     becomes readable nobody watches any more, and the script is ended.
     """
     os.makedirs(home, exist_ok=True)
+    done = os.path.join(home, _DONE)
+    with suppress(FileNotFoundError):
+        os.unlink(done)  # whatever this one does to what an earlier one has made
     # A file without a name, and not an argument, which every user there could see.
     with tempfile.TemporaryFile() as f:
         f.write(script.encode("utf-8", "surrogateescape"))
@@ -46,7 +54,25 @@ def initialize(
             start_new_session=True,
             preexec_fn=die_with_parent(),
         )
-    return (yield from _packets(process, time.monotonic() + seconds, hangup_fd))
+    ended = yield from _packets(process, time.monotonic() + seconds, hangup_fd)
+    if ended["code"] == 0:
+        write_atomically(done, _digest(script) + "\n")
+    return ended
+
+
+def _digest(script: str) -> str:
+    return hashlib.sha256(script.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def initialized(home: str, script: str) -> str:
+    """`done` where it is this script that was run last and has ended well, `changed` where it is
+    another, and empty where none has.
+    """
+    try:
+        with open(os.path.join(home, _DONE), encoding="ascii", errors="replace") as f:
+            return "done" if f.read(100).strip() == _digest(script) else "changed"
+    except OSError:
+        return ""
 
 
 def _packets(
