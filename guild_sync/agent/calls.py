@@ -168,7 +168,7 @@ class Functions:
     network = Function("machine.checkup.network", str)
     offer = Function("copies.offer.offer", protocol.Offer, looks=True)
     of_process = Function("comparing.ranking.of_process", protocol.RunId)
-    outlines = Function("scalars.outlines.outlines", Dict[str, protocol.Outline])
+    outlines = Function("scalars.kept.outlines", Dict[str, protocol.Outline])
     output_ends = Function("files.ends.output_ends", protocol.OutputEnds)
     overview = Function("copies.tracked.overview", Dict[str, protocol.Overview])
     package_files = Function("machine.packages.package_files", List[protocol.PackageFile])

@@ -305,6 +305,9 @@ class Details(Run):
     host: Value
 
 
+OUTLINE_PIECES = 50  # of a curve: of each its outline has the lowest and the highest point
+
+
 class Outline(TypedDict):
     """Points of a scalar's curve, some `of` so many: two lists of one length.
 

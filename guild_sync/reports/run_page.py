@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import Attempt, ComparedRun, Files, Outline, OutputEnds, Value
+from guild_sync.agent.protocol import (
+    OUTLINE_PIECES,
+    Attempt,
+    ComparedRun,
+    Files,
+    Outline,
+    OutputEnds,
+    Value,
+)
 from guild_sync.hosts.base import Host
 from guild_sync.output import formats
 from guild_sync.output import runs as shown
@@ -32,7 +40,7 @@ def parts(here: Host, run: ComparedRun) -> RunParts:
     """What a host tells of a run for its page."""
     run_id = run["id"]
     return RunParts(
-        here.outlines(run_id, svg.PIECES) if run["scalars"] else {},
+        here.outlines(run_id, OUTLINE_PIECES) if run["scalars"] else {},
         here.output_ends(run_id, coloured.FIRST_BYTES, coloured.LAST_BYTES),
         here.list_files(run_id),
         here.info(run_id)["attempts"] if run["attempt"] > 1 else (),

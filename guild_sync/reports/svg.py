@@ -16,7 +16,6 @@ from guild_sync.reports import figures
 WIDTH, HEIGHT = 320, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 22
 _SCALE = 10  # coordinates of a path are whole tenths of a pixel: shorter than decimals
-PIECES = 50  # of a curve, of each of which the lowest and the highest point are drawn
 _TICKS = 6  # at an axis, at most
 _WORDS = 12  # characters of a word at an axis
 _WIDE = 50.0  # where the largest is so many times the least, an axis is one of powers of ten

@@ -177,9 +177,10 @@ def _scalar_lines(operation: Operation, path: str) -> Iterator[str]:
     for line in _lines_of(path):
         found = reader.feed(line if line.endswith(b"\n") else line + b"\n")
         yield line.decode("utf-8", "replace").rstrip("\r\n")
-        for name, numbers, step in found:
-            at = "" if step is None else f"  (step {step})"
-            yield from (f"  {name}={value}{at}" for value in numbers)
+        for name, numbers, steps in found:
+            for value, step in zip(numbers, steps or [None] * len(numbers), strict=True):
+                at = "" if step is None else f"  (step {step})"
+                yield f"  {name}={value}{at}"
     for pattern in reader.given_up():
         yield f"output-scalars: {pattern!r} takes too long, and is not looked for any more"
 

@@ -12,10 +12,10 @@ import json
 import os
 import re
 import stat as modes
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple, TypeVar
 
 from ..errors import refuse_exhaustion
-from ..protocol import NotedFile, Points, RunId, ScalarForm, number
+from ..protocol import NotedFile, Outline, Points, RunId, ScalarForm, number
 from ..store import inside, rundir
 from . import files
 from .reading import clean_name
@@ -30,6 +30,8 @@ _MOST_SOURCES = 200  # files of a run, but for its output
 _MOST_LOOKED = 20_000  # folders and files of a run that are looked at for event files
 OUTPUT = ".guild/" + rundir.OUTPUT
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
+
+Line = TypeVar("Line", files.SeriesLine, files.OutlineLine)
 
 
 class Reading(NamedTuple):
@@ -142,18 +144,27 @@ def summaries(directory: str) -> Dict[str, ScalarForm]:
 
 def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     """By name, their points."""
+    lines = _current_lines(directory, lambda home, path: files.series_lines(home, path, names))
+    return {line.name: line.points for line in lines}
+
+
+def outlines(directory: str, pieces: int) -> Dict[str, Outline]:
+    """By name, the outlines of their points, of so many pieces each."""
+    lines = _current_lines(directory, lambda home, path: files.outline_lines(home, path, pieces))
+    return {line.name: line.outline for line in lines}
+
+
+def _current_lines(directory: str, read: Callable[[str, str], List[Line]]) -> Iterator[Line]:
+    """The lines that were read from files which are as they were then; what counts more is last."""
     current = _current(directory)
     if not current:
-        return {}
+        return
     home, name = _place(directory)
-    found: Dict[str, Points] = {}
-    by_source: Dict[str, List[files.SeriesLine]] = {}
-    for line in files.series_lines(home, name + ".series", names):
+    by_source: Dict[str, List[Line]] = {}
+    for line in read(home, name + ".series"):
         by_source.setdefault(line.source, []).append(line)
     for path, source in _in_order(current):
-        for line in by_source.get(_mark(path, source.stamp), ()):
-            found[line.name] = line.points
-    return found
+        yield from by_source.get(_mark(path, source.stamp), ())
 
 
 def keep(directory: str, read: Dict[str, Reading]) -> None:

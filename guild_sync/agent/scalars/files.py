@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence
+import re
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from .. import forms, json_text
-from ..protocol import Points, ScalarForm, Value
+from ..protocol import OUTLINE_PIECES, Figure, Outline, Points, ScalarForm, Value
 from ..store import inside
+from . import outlines
 from .reading import clean_name
 from .series import MOST_NAMES, ScalarSeries
 
@@ -16,6 +18,10 @@ from .series import MOST_NAMES, ScalarSeries
 MOST_BYTES = 3 << 20
 MOST_READ = 1 << 23  # bytes of a file of these that is read
 _LEAST_POINTS = 16
+# Who asks for an outline has no use for what is behind it in a line, or for times. In a name its
+# quotes are others.
+_BEHIND = b',"times":['
+_TIMES = re.compile(rb'"times":\[[-0-9,]*\],')
 
 
 class SeriesLine(NamedTuple):
@@ -24,6 +30,14 @@ class SeriesLine(NamedTuple):
     name: str
     source: str
     points: Points
+
+
+class OutlineLine(NamedTuple):
+    """As SeriesLine, of a scalar's outline."""
+
+    name: str
+    source: str
+    outline: Outline
 
 
 def summaries_of(found: Value) -> Dict[str, ScalarForm]:
@@ -69,35 +83,82 @@ def points_text(
 
 
 def series_line(line: SeriesLine) -> str:
-    """One of those lines: times and steps as what each is more than the one before it."""
-    kept = {
-        "name": line.name,
-        "source": line.source,
-        "times": _differences(line.points["time"]),
-        "steps": _differences(line.points["step"]),
-        "values": line.points["value"],
-    }
-    if not line.source:
-        del kept["source"]
+    """One of those lines: times and steps as what each is more than the one before it.
+
+    Before many points there is their outline, so that whoever draws them need not read them.
+    """
+    steps, values = line.points["step"], line.points["value"]
+    kept: Dict[str, object] = {"name": line.name}
+    if line.source:
+        kept["source"] = line.source
+    if outlines.is_worth_keeping(len(values)):
+        kept["outline"] = outlines.outline(steps, values, OUTLINE_PIECES)
+    kept["times"] = _differences(line.points["time"])
+    kept["steps"] = _differences(steps)
+    kept["values"] = values
     return json.dumps(kept, separators=(",", ":")) + "\n"
 
 
 def series_lines(folder: str, path: str, names: Sequence[str] = ()) -> List[SeriesLine]:
     """The points in such a file, of all names where none is asked for; not what is torn."""
-    try:
-        text = inside.read(folder, path, MOST_READ)
-    except OSError:
-        return []
     found = []
-    for line in text.split(b"\n"):
+    for line in _lines(folder, path):
         try:
-            value = json_text.read(line) if line else None
+            value = json_text.read(line)
             read = _read_line(value) if isinstance(value, dict) else None
         except ValueError:
             continue
         if read and is_name(read.name) and (not names or read.name in names):
             found.append(read)
     return found
+
+
+def outline_lines(folder: str, path: str, pieces: int) -> List[OutlineLine]:
+    """The outlines of the points in such a file: those kept there, or else made of its points."""
+    found = []
+    for line in _lines(folder, path):
+        try:
+            kept = _kept_outline(line) if pieces == OUTLINE_PIECES else None
+            read = kept or _made_outline(line, pieces)
+        except ValueError:
+            continue
+        if read and is_name(read.name):
+            found.append(read)
+    return found
+
+
+def _lines(folder: str, path: str) -> Iterator[bytes]:
+    try:
+        text = inside.read(folder, path, MOST_READ)
+    except OSError:
+        return iter(())
+    return filter(None, text.split(b"\n"))
+
+
+def _kept_outline(line: bytes) -> Optional[OutlineLine]:
+    """The outline that a line begins with; None where it has none."""
+    try:
+        value = json_text.read(line[: line.index(_BEHIND)] + b"}")
+        name, source = forms.read(str, value.get("name")), forms.read(str, value.get("source", ""))
+        found = forms.read(Outline, value.get("outline"))
+    except ValueError:
+        return None
+    is_one = 0 < len(found["step"]) == len(found["value"]) <= 4 * OUTLINE_PIECES
+    is_one = is_one and _is_step(min(found["step"])) and _is_step(max(found["step"]))
+    return OutlineLine(name, source, found) if is_one else None
+
+
+def _made_outline(line: bytes, pieces: int) -> Optional[OutlineLine]:
+    """The outline of the points in a line. Raises ValueError where it is none of ours."""
+    value = json_text.read(_TIMES.sub(b"", line, count=1))
+    if not isinstance(value, dict):
+        return None
+    name, source = forms.read(str, value.get("name")), forms.read(str, value.get("source", ""))
+    steps = _sums(forms.read(List[int], value.get("steps")))
+    values = forms.read(List[Figure], value.get("values"))
+    if not all(map(_is_step, steps)):
+        raise ValueError("a step beyond all steps")
+    return OutlineLine(name, source, outlines.outline(steps, values, pieces))
 
 
 def is_name(name: str) -> bool:

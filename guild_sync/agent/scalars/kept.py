@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
-from ..protocol import Points, RunId, ScalarForm
+from ..protocol import Outline, Points, RunId, ScalarForm
 from ..store import atomic, attempts, inside, rundir
 from . import files
 from .series import ScalarSeries
 
 SUMMARIES, SERIES = attempts.SCALARS
 _MOST = 1 << 22  # bytes of the summaries that are read
+_MOST_PIECES = 1000
 _OF_ALL = ""  # among the summaries, what there is to say of all of them: no scalar has no name
 
 
@@ -76,6 +77,19 @@ def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
     lines = files.series_lines(rundir.guild_dir(directory), SERIES, names)
     mine = {line.name: line.points for line in lines}
     others = derived.points(directory, names)
+    return {**others, **mine} if has_all else {**mine, **others}
+
+
+def outlines(home: str, run_id: RunId, pieces: int) -> Dict[str, Outline]:
+    """By name, the outlines of the points of a run's scalars, of so many pieces each."""
+    from . import derived
+
+    directory = rundir.run_dir(home, run_id)
+    pieces = max(1, min(pieces, _MOST_PIECES))
+    has_all = is_whole(directory, own(directory))
+    lines = files.outline_lines(rundir.guild_dir(directory), SERIES, pieces)
+    mine = {line.name: line.outline for line in lines}
+    others = derived.outlines(directory, pieces)
     return {**others, **mine} if has_all else {**mine, **others}
 
 

@@ -1,67 +1,25 @@
-"""Outlines of a run's curves: so few of their points that a picture of them looks the same."""
+"""Outlines of curves: so few of their points that a picture of them looks the same."""
 
 from __future__ import annotations
 
-import itertools
-import re
 from typing import Dict, List, Sequence
 
-from .. import forms, json_text
-from ..protocol import Figure, Outline
-from ..store import inside, rundir
-from . import derived, kept
-from .files import MOST_READ, is_name
-
-_MOST_PIECES = 1000
-# Nobody asks for times: a third of what there is to read. In a name its quotes are others.
-_TIMES = re.compile(rb'"times":\[[-0-9,]*\],')
+from ..protocol import OUTLINE_PIECES, Figure, Outline
 
 
-def outlines(home: str, run_id: str, pieces: int) -> Dict[str, Outline]:
-    """By name, of each of so many pieces of a scalar's curve its lowest and its highest point.
+def outline(steps: Sequence[int], values: Sequence[Figure], pieces: int) -> Outline:
+    """Of each of so many pieces of a curve its lowest and its highest point; and its ends.
 
     Of what is no finite number one is told in each piece that has some.
     """
-    directory = rundir.run_dir(home, run_id)
-    pieces = max(1, min(pieces, _MOST_PIECES))
-    is_whole = kept.is_whole(directory, kept.own(directory))
-    others = {
-        name: _outline(points["step"], points["value"], pieces)
-        for name, points in derived.points(directory).items()
-    }
-    own = _own(directory, pieces)
-    return {**others, **own} if is_whole else {**own, **others}
-
-
-def _own(directory: str, pieces: int) -> Dict[str, Outline]:
-    """Those that the run's runner has kept."""
-    found: Dict[str, Outline] = {}
-    try:
-        text = inside.read(rundir.guild_dir(directory), kept.SERIES, MOST_READ)
-    except OSError:
-        return found
-    for line in text.split(b"\n"):
-        try:
-            value = json_text.read(_TIMES.sub(b"", line, count=1)) if line else None
-            if isinstance(value, dict):
-                name = forms.read(str, value.get("name"))
-                if not is_name(name):
-                    continue
-                steps = forms.read(List[int], value.get("steps"))
-                values = forms.read(List[Figure], value.get("values"))
-                found[name] = _outline([*itertools.accumulate(steps)], values, pieces)
-        except ValueError:  # torn, or none of ours
-            continue
-    return found
-
-
-def _outline(steps: Sequence[int], values: Sequence[Figure], pieces: int) -> Outline:
     count = min(len(steps), len(values))
     numbers = [value for value in values if not isinstance(value, str)]
-    if len(numbers) == len(values):
-        places = _extremes(numbers, count, pieces)
+    if count <= 2 * pieces:
+        places = list(range(count))
+    elif len(numbers) == len(values):
+        places = _with_ends(_extremes(numbers, count, pieces), count)
     else:
-        places = _extremes_between(values, count, pieces)
+        places = _with_ends(_extremes_between(values, count, pieces), count)
     return {
         "step": [steps[at] for at in places],
         "value": [values[at] for at in places],
@@ -69,9 +27,17 @@ def _outline(steps: Sequence[int], values: Sequence[Figure], pieces: int) -> Out
     }
 
 
+def is_worth_keeping(count: int) -> bool:
+    """Whether an outline of a curve of so many points is much smaller than these."""
+    return count > 4 * OUTLINE_PIECES
+
+
+def _with_ends(places: List[int], count: int) -> List[int]:
+    """With where a curve begins, and its last number, which is what people look for."""
+    return [*range(min(places[0], 1)), *places, *range(max(places[-1] + 1, count - 1), count)]
+
+
 def _extremes(values: Sequence[float], count: int, pieces: int) -> List[int]:
-    if count <= 2 * pieces:
-        return list(range(count))
     places: List[int] = []
     for piece in range(pieces):
         start = piece * count // pieces
@@ -83,8 +49,6 @@ def _extremes(values: Sequence[float], count: int, pieces: int) -> List[int]:
             places += (start + low, start + high)
         else:
             places += (start + high, start + low)
-    if places[-1] != count - 1:
-        places.append(count - 1)  # the last number is what people look for
     return places
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 import re
 import time
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..protocol import LOST
 from .patterns import STEP, OutputPattern, OutputSpec
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|NaN|inf|Inf)"
 # As Guild AI's, which takes a step from no other words; but for signs and what is no finite number.
-_LINE = re.compile(
-    r"^([^ \t\n]+):[ \t]+(" + _NUMBER + r")(?:[ \t]+\((?:step[ \t]+([0-9]{1,18})\)|.*\)))?[ \t]*$",
+# They begin with an end of line, and no `^`: that is looked for first, and not tried at each place.
+_STEPLESS = re.compile(
+    r"\n([^ \t\n]+):[ \t]+(" + _NUMBER + r")(?:[ \t]+\(.*\))?[ \t]*$",
     re.M,
 )
+_LINE = re.compile(
+    r"\n([^ \t\n]+):[ \t]+(" + _NUMBER + r")(?:[ \t]+\((?:step[ \t]+([0-9]{1,18})\)|.*\)))?[ \t]*$",
+    re.M,
+)
+_IN_NUMBERS = b"0123456789.eE+-"  # of these alone, what float() takes and _NUMBER are the same
 # A line that may be one of these has this; it is looked for first, as it takes a tenth of the time.
 _MAYBE = re.compile(r":[ \t]+[-+.0-9niNI]")
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -28,9 +34,11 @@ _MOST_OF_A_STEP = 1 << 53
 _MOST_OF_ALL = 2.0  # seconds of work of all patterns in one piece of output
 _MOST_NAMES = 10_000  # of which it is remembered what becomes of them
 _MOST_REMEMBERED = 1000  # characters of each of these
-# Numbers that were printed one after the other: their name, themselves, and their step; none where
-# none was printed up to then. A plain tuple, as there may be a million.
-Seen = Tuple[str, List[float], Optional[int]]
+# Numbers of one name, in the order in which they were printed, and their steps: those are none
+# where none was printed at all, and one of them is None where none was printed up to then. A plain
+# tuple, as there may be a million.
+Steps = Optional[List[Optional[int]]]
+Seen = Tuple[str, List[float], Steps]
 
 
 class LineReader:
@@ -130,48 +138,59 @@ class ScalarReader:
         return self._matcher.given_up()
 
     def _found(self, text: str) -> List[Seen]:
-        found: List[Seen] = []
-        if self._asked.is_default and _MAYBE.search(text):
-            if self._step is None and STEP not in text:
-                self._add_together(text, found)
-            else:
-                self._add_default(text, found)
-        if not self._asked.is_default and text:
-            for pairs in self._matcher.lines(text):
-                self._add(pairs, found)
-        return found
+        if not self._asked.is_default:
+            return self._in_columns(self._matcher.columns(text)) if text else []
+        if not _MAYBE.search(text):
+            return []
+        if self._step is None and STEP not in text:
+            return self._without_steps(text)
+        return self._with_steps(text)
 
-    def _add_together(self, text: str, found: List[Seen]) -> None:
-        """As `_add_default`, where no step is said: telling them apart takes half of the time."""
-        texts: Dict[str, List[str]] = {}
-        for name, value, _ in _LINE.findall(text):
-            if name in texts:
-                texts[name].append(value)
-            else:
-                texts[name] = [value]
-        for name, values in texts.items():
-            name = self._named(name)
-            if name:
-                found.append((name, list(map(float, values)), None))
+    def _without_steps(self, text: str) -> List[Seen]:
+        """What is found where no step is said: telling them apart takes half of the time."""
+        alone = _of_one_name(text)
+        if alone:
+            return _seen([(self._named(alone[0]), alone[1], None)])
+        by_text: Dict[str, List[str]] = {}
+        by_name: Dict[str, List[str]] = {}
+        for name, value in _STEPLESS.findall("\n" + text):
+            values = by_text.get(name)
+            if values is None:
+                values = by_text[name] = by_name.setdefault(self._named(name), [])
+            values.append(value)
+        return _seen((name, [*map(float, values)], None) for name, values in by_name.items())
 
-    def _add_default(self, text: str, found: List[Seen]) -> None:
-        for name, value, step in _LINE.findall(text):
+    def _with_steps(self, text: str) -> List[Seen]:
+        by_text: Dict[str, Tuple[List[str], List[Optional[int]]]] = {}
+        by_name: Dict[str, Tuple[List[str], List[Optional[int]]]] = {}
+        for name, value, step in _LINE.findall("\n" + text):
             if step:
                 self._step = int(step)
             if name == STEP:
                 self._take_step(float(value))
-            else:
-                name = self._names.get(name) or self._named(name)
-                if name:
-                    found.append((name, [float(value)], self._step))
+                continue
+            lists = by_text.get(name)
+            if lists is None:
+                lists = by_text[name] = by_name.setdefault(self._named(name), ([], []))
+            lists[0].append(value)
+            lists[1].append(self._step)
+        return _seen(
+            (name, [*map(float, values)], steps) for name, (values, steps) in by_name.items()
+        )
 
-    def _add(self, pairs: Dict[str, float], found: List[Seen]) -> None:
-        if STEP in pairs:
-            self._take_step(pairs[STEP])
-        for name, value in pairs.items():
-            name = self._named(name) if name != STEP else ""
-            if name:
-                found.append((name, [value], self._step))
+    def _in_columns(self, columns: Dict[str, Dict[int, float]]) -> List[Seen]:
+        """What the lines have, by name and line; a step counts from its line on."""
+        steps: Dict[int, Optional[int]] = {-1: self._step}
+        for line, step in sorted(columns.pop(STEP, {}).items()):
+            self._take_step(step)
+            steps[line] = self._step
+        found = []
+        for name, column in columns.items():
+            lines = sorted(column)
+            told = _steps_at(lines, steps) if len(steps) > 1 or self._step is not None else None
+            found.append((lines[0], (self._named(name), [column[at] for at in lines], told)))
+        found.sort(key=lambda item: item[0])  # the first ones are kept where there are too many
+        return _seen(seen for _, seen in found)
 
     def _named(self, text: str) -> str:
         name = self._names.get(text)
@@ -206,25 +225,25 @@ class Matcher:
         found, self._given_up = self._given_up, []
         return found
 
-    def lines(self, text: str) -> Iterator[Dict[str, float]]:
-        """Of each line that has any, the numbers by their names; the last of several counts."""
+    def columns(self, text: str) -> Dict[str, Dict[int, float]]:
+        """By name, the numbers of lines, by the number of each; the last of several counts."""
         lines = text.split("\n")
-        found: Dict[int, Dict[str, float]] = {}
+        found: Dict[str, Dict[int, float]] = {}
         if self._asked.has_logfmt:
             from . import structured  # few outputs are such
 
             for at, line in enumerate(lines):
-                numbers = structured.numbers_in(line, self._asked.has_json)
-                if numbers:
-                    found[at] = numbers
+                for name, number in structured.numbers_in(line, self._asked.has_json).items():
+                    found.setdefault(name, {})[at] = number
         for at, name, value in self.texts(text, lines):
             try:
                 number = float(value)
             except ValueError:
                 continue
-            found.setdefault(at, {})[name] = number
-        for at in sorted(found):
-            yield found[at]
+            if name not in found:
+                found[name] = {}
+            found[name][at] = number
+        return found
 
     def texts(self, text: str, lines: List[str]) -> Iterator[Tuple[int, str, str]]:
         """What the patterns find in the lines: which line, name and value.
@@ -263,6 +282,46 @@ class Matcher:
     def _give_up(self, pattern: OutputPattern) -> None:
         self._patterns.remove(pattern)
         self._given_up.append(pattern.regex.pattern)
+
+
+def _seen(found: Iterable[Seen]) -> List[Seen]:
+    """Those of them whose name can be one."""
+    return [seen for seen in found if seen[0]]
+
+
+def _of_one_name(text: str) -> Optional[Tuple[str, List[float]]]:
+    """The name and the numbers of lines that all are `NAME: NUMBER`; None where they are not.
+
+    Nothing is faster, where there are many of them; of one or two it makes no difference.
+    """
+    name, between, _ = text.partition(": ")
+    lines = text[:-1] if text.endswith("\n") else text
+    before = "\n%s: " % name
+    if not name or not between or lines.count("\n") + 1 != ("\n" + lines).count(before):
+        return None
+    if " " in name or "\t" in name or "\n" in name:
+        return None
+    values = ("\n" + lines).split(before)[1:]
+    if "".join(values).encode().translate(None, _IN_NUMBERS):
+        return None
+    try:
+        return name, [*map(float, values)]
+    except ValueError:  # as of `1-2`
+        return None
+
+
+def _steps_at(lines: Sequence[int], steps: Dict[int, Optional[int]]) -> List[Optional[int]]:
+    """The step that counts in each of these lines: that of the line, or of the last one before."""
+    found: List[Optional[int]] = []
+    known = iter([*steps.items(), (lines[-1] + 1, None)])
+    _, now = next(known)
+    until, later = next(known)
+    for line in lines:
+        while line >= until:
+            now = later
+            until, later = next(known)
+        found.append(now)
+    return found
 
 
 def clean_name(name: str) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import Dict, List, Optional, Sequence
 
 from ..protocol import Figure, Points, ScalarForm, figure
-from .reading import Seen
+from .reading import Seen, Steps
 
 # Points of a scalar that are kept, at most: where there are more, every second one goes.
 MOST_POINTS = 1024
@@ -49,29 +49,30 @@ class ScalarSeries:
             if not value <= self._highest[0]:
                 self._highest = (value, step)
 
-    def add_all(self, values: List[float], time: int, step: Optional[int] = None) -> None:
-        """As `add`, of several that came at once, and have one step, or none."""
-        total = sum(values)
-        if not math.isfinite(total):
-            for value in values:
-                self.add(value, time, step)
+    def add_all(self, values: List[float], time: int, steps: Steps = None) -> None:
+        """As `add`, of several that came at once, with the step of each, or none."""
+        count, total = len(values), sum(values)
+        following = self._last[1] + 1 if self._count else 0
+        known: Sequence[int] = range(following, following + count)
+        if steps is not None:
+            known = [step for step in steps if step is not None]
+        if count == 1 or len(known) < count or not math.isfinite(total):
+            for at, value in enumerate(values):
+                self.add(value, time, steps[at] if steps is not None else None)
             return
-        before = self._last[1] if self._count else -1
-        self._keep_some(values, time, step, before)
+        self._keep_some(values, time, known)
         self._first = self._first if self._count else values[0]
-        self._count += len(values)
-        self._finite += len(values)
+        self._count += count
+        self._finite += count
         self._sum += total
-        self._last = (time, before + len(values) if step is None else step, values[-1])
+        self._last = (time, known[-1], values[-1])
         least, greatest = min(values), max(values)
         if not least >= self._lowest[0]:
-            at = values.index(least)
-            self._lowest = (least, before + 1 + at if step is None else step)
+            self._lowest = (least, known[values.index(least)])
         if not greatest <= self._highest[0]:
-            at = values.index(greatest)
-            self._highest = (greatest, before + 1 + at if step is None else step)
+            self._highest = (greatest, known[values.index(greatest)])
 
-    def _keep_some(self, values: List[float], time: int, step: Optional[int], before: int) -> None:
+    def _keep_some(self, values: List[float], time: int, steps: Sequence[int]) -> None:
         at = -self._count % self._every
         while at < len(values):
             if len(self.values) >= self._most:
@@ -79,7 +80,7 @@ class ScalarSeries:
                 at += -(self._count + at) % self._every
             else:
                 self.times.append(time)
-                self.steps.append(before + 1 + at if step is None else step)
+                self.steps.append(steps[at])
                 self.values.append(values[at])
                 at += self._every
 
@@ -140,16 +141,13 @@ class ScalarsFound:
 
     def add(self, seen: Sequence[Seen], at: int) -> None:
         """Take numbers that were printed at that time (microseconds since 1970)."""
-        for name, values, step in seen:
+        for name, values, steps in seen:
             series = self.series.get(name)
             if series is None:
                 if len(self.series) == MOST_NAMES:
                     continue
                 series = self._new(name)
-            if len(values) == 1:
-                series.add(values[0], at, step)
-            else:
-                series.add_all(values, at, step)
+            series.add_all(values, at, steps)
         self.has_news = self.has_news or bool(seen)
 
     def _new(self, name: str) -> ScalarSeries:

@@ -94,7 +94,9 @@ def test_a_million_points_of_a_thousand_names_stay_small(home: Path) -> None:
     names = [f"{i:04}-{'n' * 90}" for i in range(1100)]
     for step in range(300):
         values = random.Random(step)
-        found.add([(name, [values.random()], step) for name in names], 1_700_000_000_000_000 + step)
+        found.add(
+            [(name, [values.random()], [step]) for name in names], 1_700_000_000_000_000 + step
+        )
     assert len(found.series) == series.MOST_NAMES
     run = make(home)
     kept.write(str(run), found.series)

@@ -11,7 +11,7 @@ from rundirs import give_scalars, make
 
 from guild_sync.agent import leavings
 from guild_sync.agent.protocol import NotedFile, Points
-from guild_sync.agent.scalars import derived, kept, outlines, rereading
+from guild_sync.agent.scalars import derived, kept, rereading
 
 RUN, OTHER = "a" * 32, "b" * 32
 EVENTS = "train/events.out.tfevents.1"
@@ -134,7 +134,7 @@ def test_names_of_anothers_making_are_none_that_guild_does_not_give(home: Path) 
     (guild / "SCALARS.series").write_text("\n".join([*lines, line, ""]))
     assert list(kept.summaries(str(directory))) == ["loss"]
     assert list(kept.points(str(directory))) == ["loss"]
-    assert list(outlines.outlines(str(home), RUN, 10)) == ["loss"]
+    assert list(kept.outlines(str(home), RUN, 10)) == ["loss"]
     summaries = {f"loss{at}": summaries["loss"] for at in range(1100)}
     (guild / "SCALARS").write_text(json.dumps(summaries))
     assert len(kept.summaries(str(directory))) == 1000

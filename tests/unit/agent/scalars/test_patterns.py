@@ -55,7 +55,11 @@ def read(output: bytes, asked: Value) -> list[Number]:
     """As Guild AI's files have them: with the precision of 4 bytes, and by name within a line."""
     reader = ScalarReader(patterns.scalars_asked(asked))
     found = reader.feed(output) + reader.rest()
-    return sorted((name, s or 0, f"{value:.6g}") for name, values, s in found for value in values)
+    return sorted(
+        (name, step or 0, f"{value:.6g}")
+        for name, values, steps in found
+        for value, step in zip(values, steps or [0] * len(values), strict=True)
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))

@@ -18,9 +18,15 @@ Number = tuple[str, float, "int | None"]
 
 
 def read(*pieces: bytes, asked: Value = None) -> list[Number]:
+    """By name, those of each in their order."""
     reader = ScalarReader(patterns.scalars_asked(asked))
     found = [seen for piece in pieces for seen in reader.feed(piece)]
-    return [(name, value, step) for name, each, step in found + reader.rest() for value in each]
+    numbers = [
+        (name, value, step)
+        for name, values, steps in found + reader.rest()
+        for value, step in zip(values, steps or [None] * len(values), strict=True)
+    ]
+    return sorted(numbers, key=lambda number: number[0])
 
 
 @pytest.mark.parametrize(
@@ -57,15 +63,15 @@ def test_what_a_line_says(line: str, found: list[Number]) -> None:
 
 
 def test_what_is_no_text_is_left_out_of_a_name() -> None:
-    assert read(b"l\xe4ss: 5\n\xff\xfe\n\0\nacc: 6") == [("lss", 5.0, None), ("acc", 6.0, None)]
+    assert read(b"l\xe4ss: 5\n\xff\xfe\n\0\nacc: 6") == [("acc", 6.0, None), ("lss", 5.0, None)]
 
 
 def test_a_step_counts_for_what_follows() -> None:
     said = (
         b"a: 1\nstep: 3\na: 2\nb: 3 (step 7)\na: 4\nstep: nan\nstep: 1e99\na: 5\nstep: -2.5\na: 6\n"
     )
-    steps = [step for _, _, step in read(said)]
-    assert steps == [None, 3, 7, 7, 7, -2]
+    steps = [(name, step) for name, _, step in read(said)]
+    assert steps == [*(("a", step) for step in (None, 3, 7, 7, -2)), ("b", 7)]
 
 
 def test_a_progress_bar_ends_its_lines_by_carriage_returns() -> None:
@@ -87,7 +93,7 @@ def test_of_a_line_that_is_too_long_no_part_is_taken_for_one() -> None:
         ('{"epoch": 3, "loss": 1}', [("loss", 1.0, 3)]),
         ('{"epoch": 3, "global_step": 9}', [("epoch", 3.0, 9)]),
         ('{"time": 5, "ts": 6, "ok": true, "name": "x", "list": [1], "none": null}', []),
-        ('{"loss": NaN, "big": 1e999}', [("loss", "nan", None), ("big", "inf", None)]),
+        ('{"loss": NaN, "big": 1e999}', [("big", "inf", None), ("loss", "nan", None)]),
         ('{"loss": 1', []),
         ("[1, 2]", []),
         ('{"a":' * 20_000, []),
@@ -110,8 +116,8 @@ def test_logfmt_alone_reads_no_json() -> None:
 def test_json_may_be_read_beside_patterns() -> None:
     said = b'{"loss": 1, "step": 4}\nacc 5\n'
     assert read(said, asked=["json", {"acc": r"acc (\value)"}]) == [
-        ("loss", 1.0, 4),
         ("acc", 5.0, 4),
+        ("loss", 1.0, 4),
     ]
 
 
@@ -157,7 +163,7 @@ def test_a_line_that_is_too_long_has_no_scalars_however_it_is_cut(size: int) -> 
     longest = "loss: 5 (" + "x" * (MOST_OF_A_LINE - len("loss: 5 ()")) + ")"
     text = f"a: 1\n{longest}\r\n{longest} \nb: 2\n".encode()
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    assert read(*pieces) == [("a", 1.0, None), ("loss", 5.0, None), ("b", 2.0, None)]
+    assert read(*pieces) == [("a", 1.0, None), ("b", 2.0, None), ("loss", 5.0, None)]
 
 
 def test_long_lines_beside_lost_output_cost_no_more_than_others() -> None:
