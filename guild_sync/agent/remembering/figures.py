@@ -181,8 +181,8 @@ def _packed(form: ScalarForm) -> Optional[List[float]]:
     """The numbers of a scalar behind its signs; None where they are not all that there is to it."""
     signs = 0
     numbers: List[float] = [0]
-    for at, told in enumerate(_FIGURES):
-        value = form[told]  # type: ignore[literal-required]
+    values = (form["last"], form["first"], form["min"], form["max"], form["mean"])
+    for at, (told, value) in enumerate(zip(_FIGURES, values)):
         if type(value) is int:
             if abs(value) > _EXACT:
                 return None
@@ -196,5 +196,5 @@ def _packed(form: ScalarForm) -> Optional[List[float]]:
             return None
         signs |= _PARTIAL
     numbers[0] = signs
-    numbers += [form[told] for told in _COUNTS]  # type: ignore[literal-required]
+    numbers += (form["count"], form["step"], form["time"], form["min_step"], form["max_step"])
     return numbers
