@@ -130,6 +130,16 @@ def figure_of(scalar: ScalarForm, qualifier: str, is_step: bool = False) -> Opti
     return None if asked is None or figures[qualifier] is None else figures[asked]
 
 
+def told_of(qualifier: str) -> str:
+    """The key of a scalar's form under which its number is that a qualifier names."""
+    return qualifier or "last"
+
+
+def step_of(qualifier: str) -> Optional[str]:
+    """The key of the step at which that number was printed; None where it is not kept."""
+    return _STEPS.get(qualifier)
+
+
 def is_number(value: object) -> bool:
     """Whether it is a number; a truth is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

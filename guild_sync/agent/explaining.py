@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from . import probing
-from .catalog.remembered import file_system
 from .protocol import ClusterForm, SchedulerForm
+from .remembering.remembered import file_system
 from .scheduling import records
 from .scheduling.face import SchedulerDown, Site
 

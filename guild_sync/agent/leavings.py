@@ -7,13 +7,13 @@ import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from . import trees
-from .catalog import remembered
 from .contents import unused
 from .copies import cleaned
 from .environments import kept
 from .errors import AgentError
 from .machine import upkeep
 from .protocol import MONTH, WEEK, Leaving
+from .remembering import remembered
 from .scalars import derived
 from .scheduling import records
 from .staging import fetching

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import ClassVar, Literal
+from functools import cached_property
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.coordinate import Coordinate
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import Footer, Input, Static
 
 from guild_sync.comparison import cells, page, ranks
+from guild_sync.comparison.cell_table import CellTable, ShownCell, ShownColumn
 from guild_sync.comparison.run_screen import HelpScreen, RunScreen
 from guild_sync.comparison.together import ComparedRow, SideBySide
 from guild_sync.errors import GuildError
 from guild_sync.output import formats, terminal
-from guild_sync.output.terminal import Styled, clean, cut
+from guild_sync.output.terminal import Styled, clean, cut, width_of
 from guild_sync.transport.background import begun
 
 STYLES = {ranks.BEST: "bold green", ranks.GOOD: "cyan", ranks.POOR: "yellow"}
 _WIDEST = 60  # columns of the terminal that a cell has at most
 Look = Callable[[], SideBySide]
 Ending = Callable[[ComparedRow, int], str]  # the end of a run's output, at most so many bytes
-Side = Literal["left", "right"]
 Key = tuple[str, str]  # where a run is, and its id
 
 
@@ -44,12 +44,29 @@ def view(first: SideBySide, look: Look, ending: Ending, interval: float | None) 
         raise SystemExit(app.return_code)
 
 
+class _Texts:
+    """What a person reads of runs beside each other, each cell made once; by their places."""
+
+    def __init__(self, comparison: SideBySide) -> None:
+        self._comparison = comparison
+        shown = range(len(comparison.columns))
+        self.rows = [[page.text_in(comparison, row, at) for at in shown] for row in comparison.rows]
+        self.places = {_key(row): place for place, row in enumerate(comparison.rows)}
+        # Each a look at all rows, once.
+        self.widths = [max(map(width_of, column)) for column in zip(*self.rows, strict=True)]
+        self.are_numbers = [page.is_numeric(comparison, at) for at in shown]
+
+    @cached_property
+    def words(self) -> list[str]:
+        """What words are looked for in."""
+        return [" ".join(texts).casefold() for texts in self.rows]
+
+
 class CompareApp(App[BaseException]):
     """The table, its line of what it shows, and the field for a filter."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    DataTable { height: 1fr; }
     #said { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #filter { display: none; height: 1; border: none; padding: 0 1; }
     #filter.open { display: block; }
@@ -78,6 +95,7 @@ class CompareApp(App[BaseException]):
         super().__init__()
         self._noted = noted  # signals that have come before this could take them
         self._comparison = first
+        self._texts = _Texts(first)
         self._look = look
         self._ending = ending
         self._interval = interval
@@ -87,14 +105,13 @@ class CompareApp(App[BaseException]):
         self._sort: str | None = None  # a column's heading; None: as the comparison is
         self._descending = False
         self._rows: list[ComparedRow] = []
-        self._sides: list[Side] = []
         self._is_looking = False
         self._over = threading.Event()
         self._trouble = ""
 
     def compose(self) -> ComposeResult:
         yield Static(id="said", markup=False)
-        yield DataTable(cursor_type="cell", fixed_columns=1, zebra_stripes=True)
+        yield CellTable(self._cell)
         yield Input(placeholder="words that a run is to have", id="filter")
         yield Footer()
 
@@ -116,8 +133,8 @@ class CompareApp(App[BaseException]):
         self.exit(return_code=128 + number)
 
     @property
-    def _table(self) -> DataTable[Text]:
-        return self.query_one(DataTable)
+    def _table(self) -> CellTable:
+        return self.query_one(CellTable)
 
     # ---- what is shown
 
@@ -126,26 +143,21 @@ class CompareApp(App[BaseException]):
         table = self._table
         run, heading = self._at_cursor()
         self._rows = self._meant()
-        table.clear(columns=True)
-        shown = self._comparison.columns
-        self._sides = [self._side(at) for at in range(len(shown))]  # a look at all rows, once
-        for at in range(len(shown)):
-            table.add_column(self._heading(at), key=shown[at].heading)
-        for row in self._rows:
-            table.add_row(*self._cells(row))
+        columns = [self._column(at) for at in range(len(self._comparison.columns))]
         keys = [_key(row) for row in self._rows]
-        headings = [column.heading for column in shown]
-        table.move_cursor(
+        headings = [column.key for column in columns]
+        table.show(
+            columns,
+            len(keys),
             row=keys.index(run) if run in keys else 0,
             column=headings.index(heading) if heading in headings else 0,
         )
         self.query_one("#said", Static).update(Text(self._said()))
 
     def _at_cursor(self) -> tuple[Key | None, str]:
-        at: Coordinate = self._table.cursor_coordinate
-        row = self._rows[at.row] if at.row < len(self._rows) else None
-        columns = self._comparison.columns
-        heading = columns[at.column].heading if at.column < len(columns) else ""
+        table = self._table
+        row = self._rows[table.row] if table.row < len(self._rows) else None
+        heading = table.columns[table.column].key if table.columns else ""
         return (_key(row) if row else None), heading
 
     def _meant(self) -> list[ComparedRow]:
@@ -158,36 +170,35 @@ class CompareApp(App[BaseException]):
         return [rows[place] for place in places]
 
     def _is_meant(self, row: ComparedRow) -> bool:
-        if self._only_marked and _key(row) not in self._marked:
+        key = _key(row)
+        if self._only_marked and key not in self._marked:
             return False
         if not self._words:
             return True
-        text = " ".join(self._texts(row)).casefold()
+        text = self._texts.words[self._texts.places[key]]
         return all(word in text for word in self._words.casefold().split())
 
-    def _texts(self, row: ComparedRow) -> Iterator[str]:
-        for at in range(len(self._comparison.columns)):
-            yield page.text_in(self._comparison, row, at)
-
-    def _heading(self, at: int) -> Text:
-        heading = self._comparison.columns[at].heading
-        is_sorted, descending = heading == self._sort, self._descending
+    def _column(self, at: int) -> ShownColumn:
+        key = self._comparison.columns[at].heading
+        is_sorted, descending = key == self._sort, self._descending
         if self._sort is None and self._comparison.sorted == at:
             is_sorted, descending = True, self._comparison.descending
         sign = ("▼" if descending else "▲") if is_sorted else ""
-        return Text(cut(clean(heading), _WIDEST) + sign, justify=self._sides[at], no_wrap=True)
+        heading = cut(clean(key), _WIDEST) + sign
+        widest = self._texts.widths[at] if self._texts.widths else 0
+        width = max(min(widest, _WIDEST) + (at == 0), width_of(heading))
+        return ShownColumn(key, heading, width, "right" if self._texts.are_numbers[at] else "left")
 
-    def _cells(self, row: ComparedRow) -> Iterator[Text]:
-        for at, text in enumerate(self._texts(row)):
-            style = text.style if isinstance(text, Styled) else ""
-            if at == self._comparison.ranked:
-                style = STYLES.get(row.tone, "")
-            if at == 0:
-                text = ("+" if _key(row) in self._marked else " ") + text
-            yield Text(cut(text, _WIDEST), style, justify=self._sides[at], no_wrap=True)
-
-    def _side(self, at: int) -> Side:
-        return "right" if page.is_numeric(self._comparison, at) else "left"
+    def _cell(self, place: int, at: int) -> ShownCell:
+        row = self._rows[place]
+        key = _key(row)
+        text = self._texts.rows[self._texts.places[key]][at]
+        style = text.style if isinstance(text, Styled) else ""
+        if at == self._comparison.ranked:
+            style = STYLES.get(row.tone, "")
+        if at == 0:
+            return ShownCell(("+" if key in self._marked else " ") + cut(text, _WIDEST), style)
+        return ShownCell(cut(text, _WIDEST), style)
 
     def _said(self) -> str:
         comparison = self._comparison
@@ -213,8 +224,8 @@ class CompareApp(App[BaseException]):
         _, heading = self._at_cursor()
         self._sort_by(heading)
 
-    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
-        self._sort_by(str(event.column_key.value))
+    def on_cell_table_heading_clicked(self, event: CellTable.HeadingClicked) -> None:
+        self._sort_by(event.key)
 
     def _sort_by(self, heading: str) -> None:
         self._descending = heading == self._sort and not self._descending
@@ -254,7 +265,7 @@ class CompareApp(App[BaseException]):
         if run is not None:
             self._marked ^= {run}
             self._draw()
-            self._table.action_cursor_down()
+            self._table.action_move(1, 0)
 
     def action_marked(self) -> None:
         """Show the marked runs alone, or all again."""
@@ -267,8 +278,8 @@ class CompareApp(App[BaseException]):
     def action_keys(self) -> None:
         self.push_screen(HelpScreen())
 
-    def on_data_table_cell_selected(self) -> None:
-        at = self._table.cursor_coordinate.row
+    def on_cell_table_entered(self) -> None:
+        at = self._table.row
         if at < len(self._rows):
             row = self._rows[at]
             self.push_screen(RunScreen(row.placed, lambda most: self._ending(row, most)))
@@ -303,6 +314,7 @@ class CompareApp(App[BaseException]):
         else:
             self._trouble = ""
             self._comparison = found
+            self._texts = _Texts(found)
         self._draw()
 
 

@@ -22,9 +22,10 @@ from rundirs import A, make
 
 from guild_sync.agent import forms, protocol
 from guild_sync.agent.calls import TABLE
-from guild_sync.agent.catalog import describe, filters, looks
+from guild_sync.agent.catalog import describe, filters
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.files import left_out
+from guild_sync.agent.remembering import looks
 from guild_sync.agent.store import attrs
 from guild_sync.cli import expressions, timeranges
 from guild_sync.config import faults

@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, Optional, Sequence
 from ..columns import is_number
 from ..errors import AgentError
 from ..protocol import Filters, Opref, Value
+from ..remembering.looks import Looks
 from ..store import rundir
-from .looks import Looks
 from .values import RunValues, name_of
 
 MAX_DEPTH = 200

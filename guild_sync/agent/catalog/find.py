@@ -7,9 +7,9 @@ from typing import List, Optional, Sequence, Set, Tuple
 
 from ..errors import AgentError, NoSuchRun
 from ..protocol import RUN_ID, Filters, Value
+from ..remembering import looks
+from ..remembering.looks import Looks
 from ..store import rundir
-from . import looks
-from .looks import Looks
 
 _RUN_PREFIX = r"[0-9a-f]{1,32}\Z"
 _INDEX = r"[0-9]{1,7}\Z"

@@ -17,8 +17,8 @@ from ..protocol import (
     now,
     number,
 )
+from ..remembering.looks import READ, Looks
 from ..store import rundir
-from .looks import READ, Looks
 
 if TYPE_CHECKING:
     Number = Union[int, float]
@@ -53,8 +53,8 @@ class RunValues:
         Who sets `loss` to where it begins, and prints what it becomes, means the latter.
         """
         name = columns.name(text)
-        printed = self._figure(name) if not name.kind else None
-        return _first_number((printed, *self._found(name)))
+        printed = _first_number((self._figure(name),)) if not name.kind else None
+        return _first_number(self._found(name)) if printed is None else printed
 
     @property
     def flags(self) -> Dict[str, Value]:
@@ -65,6 +65,9 @@ class RunValues:
 
     def _attr(self, name: str) -> Value:
         """An attribute; with it the flags are read, which are asked for next."""
+        known = self._seen.scalars()
+        if known is not None and known.lacks_attr(self._directory, name):
+            return None
         if self._flags is not None:
             return rundir.read_attr(self._directory, name)
         found = rundir.read_attrs(self._directory, (name, "flags"))
@@ -75,9 +78,13 @@ class RunValues:
     def scalars(self) -> Dict[str, ScalarForm]:
         """The run's scalars."""
         if self._scalars is None:
-            from ..scalars import kept  # most questions are about something else
+            known = self._seen.scalars()
+            if known is not None:
+                self._scalars = known.read(self._directory)
+            else:
+                from ..scalars import kept  # most questions are about something else
 
-            self._scalars = kept.summaries(self._directory)
+                self._scalars = kept.summaries(self._directory)
         return self._scalars
 
     def _found(self, name: Name) -> Iterator[Value]:
@@ -85,7 +92,7 @@ class RunValues:
         if (is_any and not name.is_time) or name.kind == "attr":
             yield self._attribute(name.name)
         if is_any or name.kind == "flag":
-            yield self.flags.get(name.name)
+            yield self._flag(name.name)
         if name.is_time:
             yield self._duration()
         if is_any or name.is_scalar:
@@ -103,7 +110,18 @@ class RunValues:
             return os.path.basename(directory)
         return self._attr(name) if rundir.is_attr_name(name) else None
 
+    def _flag(self, name: str) -> Value:
+        known = self._seen.scalars() if self._flags is None else None
+        if known is not None and known.lacks_flag(self._directory, name):
+            return None
+        return self.flags.get(name)
+
     def _figure(self, name: Name) -> Value:
+        known = self._seen.scalars() if self._scalars is None else None
+        if known is not None:
+            is_known, figure = known.figure(self._directory, name)
+            if is_known:
+                return number(figure) if isinstance(figure, str) else figure
         scalar = self.scalars.get(name.name)
         if scalar is None:
             return None

@@ -8,6 +8,7 @@ from .. import columns
 from ..catalog import describe, find, names
 from ..catalog.values import RunValues
 from ..protocol import Filters, ListedRun, ListedRuns, ScalarForm, Value
+from ..remembering import looks
 from ..store import rundir
 from . import objective
 from .columns import cell_of
@@ -39,7 +40,8 @@ def listed(
     order, is_falling = columns.order_of(sort)
     keys: Dict[str, Value] = {}
     if order:
-        keys = {i: _key(RunValues(rundir.run_dir(home, i, deleted)), order) for i in ids}
+        with looks.of_values(home, len(ids), deleted) as seen:
+            keys = {i: _key(RunValues(rundir.run_dir(home, i, deleted), seen), order) for i in ids}
     ranked = columns.in_order([(i, keys[i]) for i in ids], is_falling) if order else ids
     meant = ranked[:limit]
     places = _places(home, ids, {*meant}, deleted, are_indexed=not (whole or specs))

@@ -12,6 +12,7 @@ from ..columns import column, order_of
 from ..errors import AgentError
 from ..machine import processes
 from ..protocol import ADD_OBJECTIVE, NO_OBJECTIVE, Filters, Picked
+from ..remembering import looks
 from ..store import locks, rundir
 from . import objective
 from .columns import cell
@@ -89,7 +90,8 @@ def _process_id(text: str) -> int:
 
 def _ranked(home: str, ids: Sequence[str], text: str, sign: int) -> List[str]:
     name = column(text).text
-    numbers = {run_id: RunValues(rundir.run_dir(home, run_id)).judged(name) for run_id in ids}
+    with looks.of_values(home, len(ids)) as seen:
+        numbers = {i: RunValues(rundir.run_dir(home, i), seen).judged(name) for i in ids}
     known = {run_id: sign * number for run_id, number in numbers.items() if number is not None}
     if ids and not known:
         raise AgentError("no run has a number for %s" % rundir.shown(text), _hint(home, ids, name))

@@ -31,7 +31,7 @@ def _maybe_open(home: str) -> Sequence[str]:
     names = rundir.names(rundir.runs_dir(home))
     if len(names) < MANY_RUNS:  # before a module is imported that few syncs need
         return names
-    from ..catalog import looks
+    from ..remembering import looks
 
     with looks.of(home) as seen:
         return seen.maybe_open()

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat as modes
-from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple, TypeVar
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple, TypeVar
 
 from ..errors import refuse_exhaustion
 from ..protocol import NotedFile, Outline, Points, RunId, ScalarForm, number
@@ -134,12 +134,30 @@ def has_read(directory: str, path: str, stamp: str) -> bool:
     return known is not None and known.stamp == stamp
 
 
-def summaries(directory: str) -> Dict[str, ScalarForm]:
+class ToldLater(NamedTuple):
+    """What is told of files of a run; `has_read`: something is kept of them.
+
+    `is_of_output`: it comes from the output alone, all of which was read as it is now, or which has
+    nothing.
+    """
+
+    scalars: Dict[str, ScalarForm]
+    has_read: bool
+    is_of_output: bool
+
+
+def told(directory: str) -> ToldLater:
     """The scalars that were read from files of the run which are as they were then."""
+    sources = _sources(directory)
     found: Dict[str, ScalarForm] = {}
-    for _, source in _in_order(_current(directory)):
+    for _, source in _in_order(_current_of(directory, sources)):
         found.update(source.scalars)
-    return found
+    is_of_output = False
+    if sources.keys() <= {OUTPUT}:
+        stamp = stamp_of(directory, OUTPUT)
+        known = sources.get(OUTPUT)
+        is_of_output = known.stamp == stamp if known else not stamp or stamp.startswith("0 ")
+    return ToldLater(found, bool(sources), is_of_output)
 
 
 def points(directory: str, names: Sequence[str] = ()) -> Dict[str, Points]:
@@ -220,9 +238,13 @@ def _mark(path: str, stamp: str) -> str:
 
 def _current(directory: str) -> Dict[str, ReadFile]:
     """What was read from files that are as they were then."""
+    return _current_of(directory, _sources(directory))
+
+
+def _current_of(directory: str, sources: Dict[str, ReadFile]) -> Dict[str, ReadFile]:
     return {
         path: source
-        for path, source in _sources(directory).items()
+        for path, source in sources.items()
         if _is_current(directory, path, source.stamp)
     }
 
@@ -255,6 +277,20 @@ def _sources(directory: str) -> Dict[str, ReadFile]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # it is damaged, or none of ours
     return {}
+
+
+def names_kept(home: str) -> Set[str]:
+    """The runs of which something is kept."""
+    try:
+        return {*os.listdir(os.path.join(home, _folder()))}
+    except OSError as e:
+        refuse_exhaustion(e)
+        return set()
+
+
+def place_in(home: str, run_id: RunId) -> str:
+    """The file of what was read of a run, which not every one has."""
+    return os.path.join(home, _folder(), run_id)
 
 
 def _place(directory: str) -> Tuple[str, str]:

@@ -49,17 +49,43 @@ def own(directory: str) -> Optional[Own]:
     return Own(files.summaries_of(found), is_over)
 
 
+class ToldScalars(NamedTuple):
+    """The scalars of a run, each in a few numbers, and what these come from.
+
+    `has_own`: its own file of summaries; `has_later`: what is kept of its files that were read
+    later. `lasts`: they are the same for as long as these two are, and, where there is no such file
+    of its own or something was read later, the run's output is.
+    """
+
+    scalars: Dict[str, ScalarForm]
+    has_own: bool
+    has_later: bool
+    lasts: bool
+
+
 def summaries(directory: str) -> Dict[str, ScalarForm]:
     """The scalars of a run, each in a few numbers; none where it has none, or they are torn."""
+    return told(directory).scalars
+
+
+def told(directory: str) -> ToldScalars:
+    """As `summaries`, and what they come from."""
     from . import derived  # a runner has no use for it
 
     kept = own(directory)
+    mine = kept.scalars if kept else {}
     if is_whole(directory, kept):
-        return {**derived.summaries(directory), **(kept.scalars if kept else {})}
-    early = kept.scalars if kept else {}
-    for form in early.values():
-        form["partial"] = True  # what came behind is not there, or was not read for now
-    return {**early, **derived.summaries(directory)}
+        later = derived.told(directory)
+        scalars = {**later.scalars, **mine}
+    else:
+        later = derived.told(directory)
+        for form in mine.values():
+            form["partial"] = True  # what came behind is not there, or was not read for now
+        scalars = {**mine, **later.scalars}
+    # How a run stands that is not over may change, and these files do not.
+    is_settled = kept is None or kept.is_over
+    lasts = is_settled and (later.is_of_output or (kept is not None and not later.has_read))
+    return ToldScalars(scalars, kept is not None, later.has_read, lasts)
 
 
 def points_of(

@@ -296,7 +296,7 @@ _put_off: List[bool] = []  # once for each `flushed_together` that this process 
 
 
 def write(
-    handle: int, name: str, content: Union[str, List[bytes]], flushed: bool, mode: int = 0o666
+    handle: int, name: str, content: Union[str, Iterable[bytes]], flushed: bool, mode: int = 0o666
 ) -> None:
     """Write a file in an open folder so that a reader, or a crash, sees all of it or nothing.
 
@@ -329,10 +329,10 @@ def write_first(folder: str, name: str, text: str) -> bool:
 
 @contextmanager
 def _written(
-    handle: int, name: str, content: Union[str, List[bytes]], flushed: bool, mode: int = 0o666
+    handle: int, name: str, content: Union[str, Iterable[bytes]], flushed: bool, mode: int = 0o666
 ) -> Iterator[str]:
     """The name of a temporary file with this content, which goes where it cannot be used."""
-    parts = content if isinstance(content, list) else [content.encode("utf-8", "surrogateescape")]
+    parts = [content.encode("utf-8", "surrogateescape")] if isinstance(content, str) else content
     # A name that no attribute has and nobody can foresee; with whose number it is, for a kill
     # may leave it (`remove_unfinished`).
     temporary = ".%s.%s.%d" % (name, os.urandom(8).hex(), os.getpid())

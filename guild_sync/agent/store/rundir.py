@@ -293,7 +293,7 @@ def view(directory: str) -> View:
             seen = Status("running")
     finally:
         os.close(handle)
-    return View(seen, *map(_decoded, (after.exit_status, after.started, after.stopped)))
+    return View(seen, *map(decoded, (after.exit_status, after.started, after.stopped)))
 
 
 def read_attr(directory: str, name: str) -> Value:
@@ -303,7 +303,7 @@ def read_attr(directory: str, name: str) -> Value:
 
 def read_attrs(directory: str, names: Sequence[str]) -> Dict[str, Value]:
     """The values of several attributes, by name; as `read_attr`."""
-    return dict(zip(names, map(_decoded, attr_texts(directory, names))))
+    return dict(zip(names, map(decoded, attr_texts(directory, names))))
 
 
 def attr_texts(directory: str, names: Sequence[str]) -> List[Optional[str]]:
@@ -329,7 +329,8 @@ def _read_attrs(guild: int, names: Sequence[str]) -> List[Optional[str]]:
         os.close(handle)
 
 
-def _decoded(text: Optional[str]) -> Value:
+def decoded(text: Optional[str]) -> Value:
+    """The value of an attribute that has this text; None where it has none."""
     if text is None:
         return None
     try:

@@ -146,7 +146,7 @@ OF_COPIES = {"contents", "copies", "copies.large", "copies.sample", "files"} | {
     *("contents.digests", "contents.inputs", "contents.kept", "copies.readable", "copies.stamps"),
     *("copies.survey", "files.left_out", "files.patterns", "store.home"),
 }
-OF_LISTS = {"catalog", "catalog.describe", "catalog.find", "catalog.looks"}
+OF_LISTS = {"catalog", "catalog.describe", "catalog.find", "remembering", "remembering.looks"}
 SURVEY: dict[str, Any] = {"ids": [RUN], "stamps": True, "look_only": False, "selection": None}
 OFFER: dict[str, Any] = {"specs": [], "filters": None, "selection": None}
 LOADED: dict[str, tuple[dict[str, Any], set[str]]] = {

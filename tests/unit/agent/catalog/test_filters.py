@@ -11,9 +11,9 @@ import pytest
 from rundirs import give_scalars
 
 from guild_sync.agent.catalog import filters
-from guild_sync.agent.catalog.looks import Looks
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import Filters
+from guild_sync.agent.remembering.looks import Looks
 from guild_sync.agent.store import rundir
 from guild_sync.cli import expressions
 

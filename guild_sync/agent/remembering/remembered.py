@@ -9,21 +9,23 @@ and there is none on a file system on which others make changes, too.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import time
 from array import array
-from typing import BinaryIO, Dict, List, NamedTuple, Optional, Set
+from typing import BinaryIO, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 from zlib import crc32
 
 from ..errors import refuse_exhaustion
 from ..store import identity, inside, rundir
 
 _FOLDER = "cache"
-_NAME = "listing-%d"  # the user: each trusts what they have written themselves
-_KEPT = re.compile(r"\.?listing-[0-9]+(\.|\Z)")  # and what a kill has left of one
-_VERSION = 1
+LISTING, SCALARS = "listing", "figures"
+_NAME = "%s-%d"  # the user: each trusts what they have written themselves
+_KEPT = re.compile(r"\.?(listing|figures)-[0-9]+(\.|\Z)")  # and what a kill has left of one
+_VERSION = 2
 _MAX_BYTES = 1 << 28
 _MAX_HEADER = 1 << 12
 _MAX_OPREF = 512  # characters; those of guild are far shorter
@@ -50,8 +52,9 @@ class Form(NamedTuple):
 
     values: str  # the type code of each
     most: Dict[int, int]  # the highest value of some; the lowest is 0
-    text: int  # the one whose value is a place among the texts
-    order: int  # the one by which rows are kept, the highest first
+    texts: Tuple[int, ...]  # those whose values are places among the texts
+    order: int  # the one by which rows are kept, the highest first; -1: as they are
+    longest: int = 0  # characters of a text; 0: those of an operation's
 
 
 class Table:
@@ -83,7 +86,7 @@ class Table:
 
     def place_of(self, opref: str) -> Optional[int]:
         """The place of the text among `texts`; None where there is no room for it."""
-        if len(opref) > _MAX_OPREF or (
+        if len(opref) > (self._form.longest or _MAX_OPREF) or (
             len(self.texts) >= _MAX_OPREFS and opref not in self._places
         ):
             return None
@@ -92,10 +95,15 @@ class Table:
             self.texts.append(opref)
         return place
 
-    def packed(self, present: Set[str]) -> List[bytes]:
-        """The runs that are there, the latest first: their ids, columns, and `texts`."""
+    def rows_of(self, present: Set[str]) -> List[int]:
+        """The rows of the runs that are there, in the order in which they are to be kept."""
         rows = [row for row, run_id in enumerate(self.ids) if run_id in present]
-        rows.sort(key=self.values[self._form.order].__getitem__, reverse=True)
+        if self._form.order >= 0:
+            rows.sort(key=self.values[self._form.order].__getitem__, reverse=True)
+        return rows
+
+    def packed(self, rows: Sequence[int]) -> List[bytes]:
+        """What these rows have: the ids of their runs, columns, and `texts`."""
         columns = (array(c.typecode, [c[row] for row in rows]) for c in self._columns())
         return [
             "".join(self.ids[row] + "\n" for row in rows).encode("ascii"),
@@ -121,7 +129,7 @@ class Table:
         self.texts = [str(text) for text in json.loads(data)]
         self._places = {text: place for place, text in enumerate(self.texts)}
         self.rows = dict(zip(self.ids, range(runs)))
-        most = {**self._form.most, self._form.text: len(self.texts) - 1}
+        most = {**self._form.most, **dict.fromkeys(self._form.texts, len(self.texts) - 1)}
         is_odd = any(
             not 0 <= min(column, default=0) <= max(column, default=0) <= most[what]
             for what, column in enumerate(self.values)
@@ -172,45 +180,82 @@ def file_system(path: str) -> str:
 
 
 def read(home: str, now: Moment, form: Form) -> Table:
-    """What is kept here and counts now; an empty table where there is no such thing."""
+    """What is kept here of listings and counts now; an empty table where there is no such thing."""
+    table, file = opened(home, now, form, LISTING)
+    if file is not None:
+        file.close()
+    return table
+
+
+def opened(home: str, now: Moment, form: Form, name: str) -> Tuple[Table, Optional[BinaryIO]]:
+    """What is kept by that name and counts now, and its file, at what is behind the table.
+
+    An empty table and no file where there is no such thing.
+    """
     try:
-        with os.fdopen(inside.open_file(home, _path()), "rb") as f:
-            status = os.fstat(f.fileno())
-            if status.st_uid != os.geteuid() or status.st_size > _MAX_BYTES:
-                return Table(form)
-            version, device, boot, offset, sizes, crc = json.loads(f.readline(_MAX_HEADER))
-            is_now = version == _VERSION and now.is_as(Moment(device, boot, float(offset)))
-            # Nothing of a file that is cut, or of another form, is taken for a size.
-            if is_now and f.tell() + sum(abs(int(size)) for size in sizes) == status.st_size:
-                table = Table(form)
-                if table.fill(f, sizes) == crc:
-                    return table
+        with os.fdopen(inside.open_file(home, _path(name)), "rb") as f:
+            table = _table_in(f, now, form)
+            if table is not None:
+                again = os.fdopen(os.dup(f.fileno()), "rb")
+                again.seek(f.tell())
+                return table, again
     except OSError as e:
         refuse_exhaustion(e)
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         pass  # it is damaged, or none of ours
-    return Table(form)
+    return Table(form), None
+
+
+def _table_in(file: BinaryIO, now: Moment, form: Form) -> Optional[Table]:
+    """Raises an error of any of several kinds where a file is none of ours."""
+    status = os.fstat(file.fileno())
+    if status.st_uid != os.geteuid() or status.st_size > _MAX_BYTES:
+        return None
+    header = json.loads(file.readline(_MAX_HEADER))
+    version, device, boot, offset, sizes, behind, crc = header
+    if version != _VERSION or not now.is_as(Moment(device, boot, float(offset))):
+        return None
+    # Nothing of a file that is cut, or of another form, is taken for a size.
+    if file.tell() + sum(abs(int(size)) for size in (*sizes, behind)) != status.st_size:
+        return None
+    table = Table(form)
+    return table if table.fill(file, sizes) == crc else None
 
 
 def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
     """Keep what is known of the runs that are there; what cannot be kept is read again."""
-    parts = table.packed(present)
+    write_with(home, now, LISTING, table.packed(table.rows_of(present)), (), 0)
+
+
+def write_with(
+    home: str, now: Moment, name: str, parts: List[bytes], behind: Iterable[bytes], size: int
+) -> None:
+    """Keep by that name a table that is packed, and so many bytes behind it."""
     crc = 0
     for part in parts:
         crc = crc32(part, crc)
-    header = (_VERSION, *now, [*map(len, parts)], crc)
+    header = (_VERSION, *now, [*map(len, parts)], size, crc)
     try:
         os.makedirs(os.path.join(home, _FOLDER), exist_ok=True)
-        with inside.holding(home, _path()) as (handle, name):
+        with inside.holding(home, _path(name)) as (handle, base):
             head = json.dumps(header).encode("ascii") + b"\n"
             # For us alone: the runs themselves may be where no other user looks.
-            inside.write(handle, name, [head, *parts], flushed=False, mode=0o600)
+            whole = itertools.chain([head], parts, behind)
+            inside.write(handle, base, whole, flushed=False, mode=0o600)
     except OSError:
         pass  # nobody may write here, or there is no room
 
 
-def _path() -> str:
-    return "%s/%s" % (_FOLDER, _NAME % os.geteuid())
+def forget(home: str, name: str) -> None:
+    """Have nothing kept by that name."""
+    try:
+        inside.remove(home, _path(name))
+    except OSError:
+        pass  # nobody may write here
+
+
+def _path(name: str) -> str:
+    return "%s/%s" % (_FOLDER, _NAME % (name, os.geteuid()))
 
 
 def kept(home: str) -> List[str]:

@@ -29,6 +29,7 @@ from ..protocol import MANY_RUNS, Opref
 from ..store import inside, rundir
 
 if TYPE_CHECKING:
+    from .numbers import RememberedScalars
     from .remembered import Form, Moment, Table
 
 # What is looked at of a run, and where that is.
@@ -44,14 +45,31 @@ _LARGE = 1 << 62  # what a column holds
 
 
 class Looks:
-    """The runs `names` in the folder `top` as they are: all that is asked of one is read."""
+    """The runs `names` in the folder `top` as they are: all that is asked of one is read.
 
-    def __init__(self, top: str, names: Sequence[str] = ()) -> None:
+    With a guild home scalars of so many runs are remembered there.
+    """
+
+    def __init__(self, top: str, names: Sequence[str] = (), home: str = "", count: int = 0) -> None:
         self.top = top
         self.names = names
+        self._home = home
+        self._count = count
+        self._scalars: Optional[RememberedScalars] = None
 
     def keep(self) -> None:
         """Keep what was read, where that is worth it, so that it need not be read again."""
+        if self._scalars is not None:
+            self._scalars.keep()
+
+    def scalars(self) -> Optional[RememberedScalars]:
+        """What is remembered of scalars; None where they are to be read."""
+        if self._scalars is None and self._home and self._count:
+            from . import numbers  # most listings have no use for it
+
+            self._scalars = numbers.of(self._home, self.top, self._count)
+            self._count = self._count if self._scalars is not None else 0
+        return self._scalars
 
     def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
         """Those that are runs, each behind when it started, as rundir.time_of has it."""
@@ -110,11 +128,20 @@ def of(home: str, deleted: bool = False) -> Iterator[Looks]:
     found.keep()
 
 
+@contextmanager
+def of_values(home: str, count: int, deleted: bool = False) -> Iterator[Looks]:
+    """Looks at so many runs of this guild home, each of which is asked for values; as `of`."""
+    is_worth_it = count >= MANY_RUNS and not deleted
+    found = Looks(rundir.runs_dir(home, deleted), home=home if is_worth_it else "", count=count)
+    yield found
+    found.keep()
+
+
 def form() -> Form:
     """What is remembered of a run."""
     from .remembered import Form
 
-    return Form("bqbbi", {GUILD: _COPY, EXIT: len(_STATUSES) - 1}, text=OPREF, order=STARTED)
+    return Form("bqbbi", {GUILD: _COPY, EXIT: len(_STATUSES) - 1}, texts=(OPREF,), order=STARTED)
 
 
 class Remembering(Looks):
@@ -123,7 +150,6 @@ class Remembering(Looks):
     def __init__(
         self, home: str, top: str, names: Sequence[str], now: Moment, table: Table
     ) -> None:
-        self._home = home
         self._now = now
         self._settled = time.time_ns() - _TICK
         self._table = table
@@ -132,9 +158,11 @@ class Remembering(Looks):
         present, rows = set(names), self._table.rows
         known = [run_id for run_id in self._table.ids if run_id in present]
         self._gone = len(rows) - len(known)
-        super().__init__(top, [*known, *(name for name in names if name not in rows)])
+        ids = [*known, *(name for name in names if name not in rows)]
+        super().__init__(top, ids, home, len(ids))
 
     def keep(self) -> None:
+        super().keep()
         from . import remembered
 
         # Often enough that little is read again, and seldom enough that it costs little.
