@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from guild_sync.agent.machine.children import die_with_parent
+from guild_sync.agent.facts.dying import die_with_parent
 from guild_sync.transport import process
 from guild_sync.transport.process import Completed
 

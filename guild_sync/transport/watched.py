@@ -23,7 +23,7 @@ from functools import cache, partial
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn, Protocol, TextIO
 
-from guild_sync.agent.machine.children import die_with_parent
+from guild_sync.agent.facts.dying import die_with_parent
 from guild_sync.errors import DeadlinePassed, GuildError
 from guild_sync.transport import background, process
 from guild_sync.transport.process import Completed

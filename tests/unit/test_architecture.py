@@ -367,7 +367,7 @@ OPEN = {
     "agent.scalars.patterns",  # what an output is read by is looked at before it is made
     "agent.scheduling.options",  # what a job can ask for is looked at on either end
     "agent.staging.selecting",  # what of a folder comes along, from here and to there
-    *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.machine.children"),
+    *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.facts.dying"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from ..store.identity import first_line
+from ..facts.by_proc import first_line
 
 _KIB = 1024
 _NO_LIMIT = 1 << 60  # as version 1 of cgroups has none: a number larger than any memory

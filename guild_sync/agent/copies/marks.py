@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from functools import partial
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
@@ -199,7 +198,7 @@ def incoming_folder(top: str, own: str = "") -> str:
         path = os.path.join(top, name)
         if name.startswith(_INCOMING) and _is_left(name[len(_INCOMING) :], path):
             trees.remove_tree(path)
-    own = own or "%s-%d" % (identity.place(), threading.get_native_id())
+    own = own or "%s-%d" % (identity.place(), identity.number())
     path = os.path.join(top, _INCOMING + own)
     trees.remove_tree(path)
     os.mkdir(path, 0o700)

@@ -10,7 +10,7 @@ import subprocess
 from typing import Dict, Iterator, List, Mapping, Match, Optional, Sequence, Tuple
 
 from ..errors import AgentError
-from ..machine.children import die_with_parent
+from ..facts.dying import die_with_parent
 from .asked import Base, same_name, told
 from .wheels import unpack
 

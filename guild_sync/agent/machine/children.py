@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import signal
 import sys
 import time
-from typing import IO, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..protocol import SHARED
 from . import processes
 
-_PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 _OPEN = re.compile(r"[0-9]{1,9}\Z")  # the number of a handle
-
-
-def die_with_parent(signum: int = signal.SIGKILL) -> Callable[[], None]:
-    """What a child does before it becomes its program: have the kernel end it with us.
-
-    Where there is no prctl it does nothing.
-    """
-    parent = os.getpid()
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (OSError, AttributeError):
-        return lambda: None
-
-    def prepare() -> None:
-        prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the kernel knew
-            os._exit(1)
-
-    return prepare
 
 
 def agent_argv(*words: str) -> List[str]:

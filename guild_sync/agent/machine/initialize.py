@@ -16,10 +16,10 @@ import time
 from contextlib import suppress
 from typing import Generator, Iterator, Optional
 
+from ..facts.dying import die_with_parent
 from ..protocol import DATA, Exited, Packet
 from ..store.atomic import write_atomically
 from . import processes
-from .children import die_with_parent
 
 _CHUNK = 1 << 16
 _POLL = 0.1  # seconds; what the script leaves behind may keep the pipe open after its end

@@ -22,8 +22,9 @@ from typing import (
 )
 
 from ..errors import Exhausted
+from ..facts import ends
+from ..facts.dying import die_with_parent
 from ..machine import operation_process, processes
-from ..machine.children import die_with_parent
 from ..protocol import LOST, STALLED, TIME_LIMIT
 from ..store import identity, rundir
 from ..store.identity import Identity
@@ -250,7 +251,7 @@ class _Work:
     @property
     def has_ended(self) -> bool:
         """Whether its first process has ended."""
-        return self._pid is None or processes.has_ended(self._pid)
+        return self._pid is None or ends.has_ended(self._pid)
 
     def lives_on(self) -> List[Identity]:
         """What lives in its session; what has left that, and its output, is a daemon."""

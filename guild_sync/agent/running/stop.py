@@ -13,6 +13,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Set
 
 from ..catalog import changes
 from ..errors import AgentError
+from ..facts import ends
 from ..machine import operation_process, processes
 from ..protocol import KILL, KILL_RUNNER, TERM, Changed, Waited, now, said_of
 from ..store import identity, inside, locks, rundir
@@ -176,7 +177,7 @@ def wait_runs(home: str, ids: Sequence[str], seconds: float) -> Waited:
         # A pid of 0 is that of a lock just being taken or given back.
         known = [] if set(gone) & set(waiting) or 0 in live else live
         pause = processes.SLICE if known else _JOBS_PAUSE if jobs and not live else 0.05
-        processes.wait_for_an_end(known, min(left, pause))
+        ends.wait_for_one(known, min(left, pause))
     if left_jobs := jobs.intersection(waiting):
         _look(home, left_jobs)
         waiting = {i: d for i, d in waiting.items() if i not in left_jobs or _is_going_on(d)}

@@ -9,8 +9,9 @@ from typing import Dict, Optional
 
 from .. import protocol
 from ..errors import AgentError
+from ..facts.dying import die_with_parent
 from ..machine import folder
-from ..machine.children import agent_argv, die_with_parent, shared_handles
+from ..machine.children import agent_argv, shared_handles
 from ..store import locks, rundir
 
 

@@ -7,31 +7,38 @@ and the pid namespace that its number counts in. The host's name only tells peop
 from __future__ import annotations
 
 import os
-from functools import lru_cache
-from typing import List, Mapping, NamedTuple, Optional
+from typing import Mapping, NamedTuple, Optional
 
-from ..errors import refuse_exhaustion
+from ..facts import here as system
+from ..facts.telling import Untold
 from ..protocol import Value
+
+_RUN_DIR = b"RUN_DIR="
+NOT_TOLD = -1  # a start that the system did not tell when it was written down
 
 
 class Identity(NamedTuple):
     """A process, told from any other that has, had or will have its number."""
 
     pid: int
-    start: Optional[int]  # clock ticks since boot; None where it is gone
+    # Clock ticks since the boot, or seconds where /proc is not there; None where it is gone.
+    start: Optional[int]
     boot: Optional[str]
     host: str
-    namespace: Optional[int]  # the inode of /proc/self/ns/pid; None where it is not known
+    namespace: Optional[int]  # the inode of /proc/self/ns/pid, or the jail; None: not known
 
 
 def of(pid: int) -> Identity:
     """The process that has this number here and now."""
-    return here(pid, start_time(pid))
+    try:
+        return here(pid, start_time(pid))
+    except Untold:
+        return here(pid, NOT_TOLD)
 
 
 def here(pid: int, start: Optional[int]) -> Identity:
     """The process with this number that started then, on this machine."""
-    return Identity(pid, start, _boot(), os.uname().nodename, _namespace())
+    return Identity(pid, start, system.boot(), os.uname().nodename, system.namespace())
 
 
 def recorded(record: Mapping[str, Value]) -> Optional[Identity]:
@@ -51,37 +58,52 @@ def recorded(record: Mapping[str, Value]) -> Optional[Identity]:
 
 def is_same(one: Identity, other: Identity) -> bool:
     """Whether they are one process, whatever its machine was called when it was recorded."""
-    return one._replace(host="") == other._replace(host="")
+    is_one = system.teller().is_one(one.start, other.start)
+    return is_one and one._replace(host="", start=None) == other._replace(host="", start=None)
 
 
 def is_elsewhere(who: Identity) -> bool:
     """Whether it is a process of another machine: neither name nor boot are this one's."""
-    return who.host != os.uname().nodename and (who.boot is None or who.boot != _boot())
+    return who.host != os.uname().nodename and (who.boot is None or who.boot != system.boot())
 
 
 def is_in_other_namespace(who: Identity) -> bool:
     """Whether it is a process of this machine whose number counts elsewhere: a container's."""
-    known = None not in (who.namespace, _namespace())
-    return who.boot == _boot() and known and who.namespace != _namespace()
+    own = system.namespace()
+    return who.boot == system.boot() and None not in (who.namespace, own) and who.namespace != own
 
 
-def lives(who: Identity) -> bool:
-    """Whether just this process lives, as seen from here."""
-    now = of(who.pid)
-    if who.boot != now.boot or is_in_other_namespace(who):
+def lives(who: Identity, is_fresh: bool = False) -> bool:
+    """Whether just this process lives, as seen from here.
+
+    `is_fresh`: what was known a second ago does not count. Raises Untold where its number is
+    somebody's, and the system does not tell whose.
+    """
+    if who.boot != system.boot() or is_in_other_namespace(who):
         return False
-    return now.start is not None and who.start == now.start
+    start = start_time(who.pid, is_fresh)
+    if start is None:
+        return False
+    if who.start == NOT_TOLD:
+        raise Untold("when process %d started was not told" % who.pid)
+    return system.teller().is_one(who.start, start)
 
 
 def is_still_meant(who: Identity) -> bool:
     """Whether its number, and that of its session, can mean nobody else here, though it ended."""
-    now = of(who.pid)
-    is_here = who.boot == now.boot and not is_in_other_namespace(who)
-    return is_here and now.start in (None, who.start)
+    if who.boot != system.boot() or is_in_other_namespace(who):
+        return False
+    try:
+        return start_time(who.pid) is None or lives(who)
+    except Untold:
+        return False
 
 
 def send(who: Identity, signum: int) -> None:
-    """Send a signal to this process and no other; ProcessLookupError where it is gone."""
+    """Send a signal to this process and no other; ProcessLookupError where it is gone.
+
+    Raises Untold.
+    """
     import signal  # a listing, which asks who lives, has no use for it
 
     open_handle = getattr(os, "pidfd_open", None)  # Python 3.9, Linux 5.3
@@ -94,7 +116,7 @@ def send(who: Identity, signum: int) -> None:
             pass
     try:
         # A handle means who has the number now, whoever gets it next: it is looked at after.
-        if not lives(who):
+        if not lives(who, is_fresh=True):
             raise ProcessLookupError(who.pid)
         if handle is not None and send_to_handle is not None:
             send_to_handle(handle, signum)
@@ -105,9 +127,15 @@ def send(who: Identity, signum: int) -> None:
             os.close(handle)
 
 
+def number() -> int:
+    """What stands for this thread in a file's name, as `is_gone` reads it; for more than one thread
+    where the system has no such numbers for them."""
+    return system.teller().number()
+
+
 def is_gone(pid: str) -> bool:
     """Whether a part of a file's name is the number of a process or thread that is no more."""
-    return pid.isdigit() and start_time(int(pid)) is None
+    return pid.isdigit() and system.teller().is_gone(int(pid))
 
 
 class ProcessPlace(NamedTuple):
@@ -127,71 +155,33 @@ def place() -> ProcessPlace:
 
     host, boot = (
         hashlib.sha256((text or "").encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        for text in (os.uname().nodename, _boot())
+        for text in (os.uname().nodename, system.boot())
     )
-    return ProcessPlace(host, boot, str(_namespace() or 0))
+    return ProcessPlace(host, boot, str(system.namespace() or 0))
 
 
 def network() -> str:
     """What processes have in common for whom a port of loopback is the same; nothing if unknown."""
-    try:
-        number = os.stat("/proc/self/ns/net").st_ino
-    except OSError:
-        return ""
-    return "%s %d" % (_boot(), number) if _boot() else ""
+    boot, number = system.boot(), system.network()
+    return "" if boot is None or number is None else "%s %d" % (boot, number)
 
 
 def works_in(pid: int, directory: str) -> bool:
-    """Whether a process has the run's directory as its own, or was told of it when it started."""
-    folder = os.path.realpath(directory)
-    try:
-        if os.path.realpath(os.readlink("/proc/%d/cwd" % pid)) == folder:
-            return True
-        with open("/proc/%d/environ" % pid, "rb") as f:
-            variables = f.read().split(b"\0")
-    except OSError:  # it is gone, or another user's
-        return False
-    found = [v[len(b"RUN_DIR=") :] for v in variables if v.startswith(b"RUN_DIR=")]
-    return any(os.path.realpath(os.fsdecode(path)) == folder for path in found)
+    """Whether a process has the run's directory as its own, or was told of it when it started.
 
-
-def start_time(pid: int) -> Optional[int]:
-    """When `pid` started, in clock ticks since boot; None if it is gone.
-
-    Source: proc(5), field 22.
+    False, too, where the system tells neither.
     """
-    fields = stat_of(pid)
-    return None if not fields or fields[0] in (b"Z", b"X") else int(fields[19])
+    folder = os.path.realpath(directory)
+    own = system.teller().folder(pid)
+    if own is not None and os.path.realpath(own) == folder:
+        return True
+    found = [v for v in system.teller().variables(pid) if v.startswith(_RUN_DIR)]
+    return any(os.path.realpath(os.fsdecode(v[len(_RUN_DIR) :])) == folder for v in found)
 
 
-def stat_of(pid: int) -> List[bytes]:
-    """The fields of /proc/PID/stat from the third on, the state; none if it is gone."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as f:
-            # The second field is the program's name, in parentheses, with anything in it.
-            return f.read().rpartition(b")")[2].split()
-    except OSError as e:
-        refuse_exhaustion(e)
-        return []
+def start_time(pid: int, is_fresh: bool = False) -> Optional[int]:
+    """When `pid` started, as the system counts (`ProcessTeller.start_time`); None if it is gone.
 
-
-@lru_cache(maxsize=None)  # neither changes while a process lives
-def _boot() -> Optional[str]:
-    return first_line("/proc/sys/kernel/random/boot_id")
-
-
-@lru_cache(maxsize=None)
-def _namespace() -> Optional[int]:
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return None
-
-
-def first_line(path: str) -> Optional[str]:
-    try:
-        with open(path, "rb") as f:  # as text it would take a module for its encoding
-            return f.readline().decode("ascii", "replace").strip()
-    except OSError as e:
-        refuse_exhaustion(e)
-        return None
+    Raises Untold.
+    """
+    return system.teller().start_time(pid, is_fresh)

@@ -15,9 +15,11 @@ import stat
 import time
 from typing import NamedTuple, Optional, Tuple
 
+from ..facts import here as system
+from ..facts.telling import Untold
 from . import identity, inside
 from .atomic import write_in
-from .identity import Identity, first_line
+from .identity import Identity
 from .identity import start_time as start_time
 
 LOCK = "LOCK"
@@ -209,6 +211,15 @@ def _recorded_holder(
     """The recorded process if it holds the lock; `held` is the word of flock, None without one."""
     if not pid:
         return Holder(0) if held else None
+    try:
+        return _process_recorded(guild_dir, pid, held, force)
+    except Untold:
+        return Holder(0)  # it may live
+
+
+def _process_recorded(
+    guild_dir: str, pid: int, held: Optional[bool], force: bool
+) -> Optional[Holder]:
     record = _read_record(guild_dir, pid)
     if record is None:
         return Holder(pid) if held or _started_before_lock(guild_dir, pid) else None
@@ -252,10 +263,8 @@ def _read_record(guild_dir: str, pid: Optional[int] = None) -> Optional[Tuple[Id
 
 def _started_before_lock(guild_dir: str, pid: int) -> bool:
     """For a lock that Guild AI wrote: a process younger than the file only reuses its pid."""
-    ticks = start_time(pid)
-    uptime = first_line("/proc/uptime")
-    if ticks is None or uptime is None:
+    started = system.teller().started_at(pid)
+    if started is None:
         return False
-    started = time.time() - float(uptime.split()[0]) + ticks / os.sysconf("SC_CLK_TCK")
     lock = inside.status(guild_dir, LOCK)  # it may have been given back since
     return lock is not None and started <= lock.st_mtime + 1

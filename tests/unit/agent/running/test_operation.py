@@ -13,8 +13,9 @@ import pytest
 from rundirs import make
 
 from guild_sync.agent.errors import refuse_exhaustion
+from guild_sync.agent.facts import by_proc
 from guild_sync.agent.running import operation, runner
-from guild_sync.agent.store import identity, inside, rundir
+from guild_sync.agent.store import inside, rundir
 
 LEAVES_A_CHILD = "sleep 1 >/dev/null 2>&1 & echo done; exit 3"
 
@@ -37,10 +38,10 @@ def test_an_operation_is_followed_to_its_end_though_nothing_can_be_opened_for_a_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make(tmp_path)
-    looks = Exhausted(identity.stat_of, 5)
+    looks = Exhausted(by_proc.stat_of, 5)
 
     def begin() -> None:
-        monkeypatch.setattr(identity, "stat_of", looks)
+        monkeypatch.setattr(by_proc, "stat_of", looks)
 
     with (run / ".guild/output").open("wb") as output:
         pass_on = operation.Output(output, None)

@@ -1,0 +1,7 @@
+"""What a system tells of its processes: by `/proc`, or by `ps` and `sysctl` where there is none.
+
+Others ask `here`, which chooses; what it answers is told in `telling`, `Process` and `Untold`.
+`ends` has the end of a process as an event, `dying.die_with_parent` a child that ends with us,
+`by_proc.first_line` the small files of /proc.
+No fact is guessed: what a system does not tell raises `Untold`, or is None where that is said.
+"""
