@@ -94,7 +94,7 @@ def test_a_whole_number_that_no_program_counts_with_is_refused(number: object) -
     assert read(list[int], [(1 << 63) - 1, -(1 << 63)]) == [(1 << 63) - 1, -(1 << 63)]
     for form, told in ((int, number), (list[int], [0, number])):
         with pytest.raises(Misread):
-            read(form, told)  # type: ignore[type-var]
+            read(form, told)
 
 
 def test_what_is_nested_without_end_is_refused() -> None:
