@@ -17,6 +17,7 @@ from guild_sync.project.module_flags import ModuleFlags, module_flags
 from guild_sync.project.sourcecode import source
 
 _MOST = 500  # modules that are looked at
+_MOST_FILES = 20_000  # of a folder that is one of a project
 _LONGEST = 1 << 20  # bytes of one
 _LONGEST_TEXT = 60  # characters of a global that is a setting, and no text of the program's
 _FOLDERS = {"test", "tests", "docs", "doc", "build", "dist", "site-packages"}
@@ -70,7 +71,7 @@ def programs_in(folder: Path) -> FoundModules:
     imported by no other module there.
     """
     passed_over: dict[str, str] = {}
-    names = [name for name in source(folder).files if name.endswith(".py")]
+    names = [name for name in source(folder, most=_MOST_FILES).files if name.endswith(".py")]
     read = [*_read(folder, names, passed_over)]
     imported = {name for module in read for name in _imported(module.tree)}
     found: list[FoundProgram] = []
@@ -102,7 +103,10 @@ def programs_in(folder: Path) -> FoundModules:
 
 def _read(folder: Path, names: Sequence[str], passed_over: dict[str, str]) -> Iterator[_ReadModule]:
     """The modules that `main` of an operation can name."""
-    for name in sorted(names, key=lambda name: (name.count("/"), name))[:_MOST]:
+    for at, name in enumerate(sorted(names, key=lambda name: (name.count("/"), name))):
+        if at >= _MOST:
+            passed_over[name] = f"of more than {_MOST} modules, no more are looked at"
+            continue
         path = PurePosixPath(name)
         is_inner = path.stem.startswith("_") and path.stem != "__main__"
         is_test = path.stem.startswith("test_") or path.stem.endswith("_test")

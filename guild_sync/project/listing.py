@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,13 +43,15 @@ class TreeFiles:
     of `sourcecode`) begins with; submodules are part of it.
     """
 
-    def __init__(self, root: Path, named: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, named: Sequence[str] = (), most: int | None = None) -> None:
+        """Raises GuildError where there are more than `most` files outside git."""
         self.files: dict[str, bool] = {}
         self.of_git: set[str] = set()
         self.left_out: dict[str, str] = {}
         self.is_in_git = False
         self._root = root
         self._named = named
+        self._most = most
         self._list("", (root.resolve(),))
 
     def _list(self, prefix: str, chain: tuple[Path, ...]) -> None:
@@ -59,7 +61,7 @@ class TreeFiles:
         is_in_git = listed is not None
         self.is_in_git = self.is_in_git if prefix else is_in_git
         if listed is None:
-            listed = dict.fromkeys(_walk(folder), False)
+            listed = dict.fromkeys(self._walked(folder, prefix), False)
         for name, is_tracked in listed.items():
             path, whole = folder / name, (prefix + name).rstrip("/")
             if path.is_dir():
@@ -72,6 +74,21 @@ class TreeFiles:
                 self._leave_out(whole, "it is a link that leads nowhere")
             elif path.exists():
                 self._leave_out(whole, "it is no file")
+
+    def _walked(self, folder: Path, prefix: str) -> Iterator[str]:
+        """The files in a folder outside git and below; what is a link is one of them."""
+
+        def unread(error: OSError) -> None:
+            name = os.path.relpath(error.filename or folder, self._root)
+            self._leave_out(name, f"it cannot be read: {error.strerror}")
+
+        for count, name in enumerate(_walk(folder, unread), 1):
+            if self._most is not None and count > self._most:
+                raise GuildError(
+                    f"{folder} has more than {self._most:,} files, and is no folder of git",
+                    "Name the folder of one project.",
+                )
+            yield name
 
     def _is_part(self, path: Path, name: str, chain: tuple[Path, ...]) -> bool:
         """Whether a folder is, that git does not look into: a link, or another work tree."""
@@ -155,15 +172,26 @@ def _ls_files(folder: Path, which: str, excluded: Sequence[str]) -> list[str] | 
     )
 
 
-def is_in_cache(root: Path, name: str) -> bool:
-    folders = Path(name).parents
-    return name.endswith((".pyc", ".pyo")) or any(
-        is_left_out(root / folder) for folder in folders if folder != Path()
-    )
+class Caches:
+    """Which files of a folder are in a cache, or in an environment; each folder is asked once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known = {"": False}
+
+    def has(self, name: str) -> bool:
+        """Whether a file is; its name is a path from the folder."""
+        return name.endswith((".pyc", ".pyo")) or self._has_folder(name.rpartition("/")[0])
+
+    def _has_folder(self, name: str) -> bool:
+        if name not in self._known:
+            above = self._has_folder(name.rpartition("/")[0])
+            self._known[name] = above or is_left_out(self._root / name)
+        return self._known[name]
 
 
-def _walk(root: Path) -> Iterator[str]:
-    for top, folders, names in os.walk(root):
+def _walk(root: Path, unread: Callable[[OSError], None]) -> Iterator[str]:
+    for top, folders, names in os.walk(root, onerror=unread):
         here = Path(top)
         links = [f for f in folders if (here / f).is_symlink()]  # which it does not follow
         folders[:] = sorted(f for f in folders if not is_left_out(here / f))
@@ -176,6 +204,7 @@ def is_left_out(folder: Path) -> bool:
     return (
         folder.name in _CACHES
         or folder.name.endswith(".egg-info")
-        or (folder / "pyvenv.cfg").exists()
-        or (folder / "conda-meta").exists()
+        # Of one that may not be looked into, nothing is known to be there.
+        or os.path.exists(folder / "pyvenv.cfg")
+        or os.path.exists(folder / "conda-meta")
     )

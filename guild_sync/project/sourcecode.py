@@ -14,9 +14,9 @@ from guild_sync.agent.protocol import RequirementForm
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import Package, SourceCode, SourceRule
 from guild_sync.project.listing import (
+    Caches,
     TreeFiles,
     guild_ignored,
-    is_in_cache,
     is_left_out,
     is_of_git,
 )
@@ -57,13 +57,15 @@ class Source:
         return digest.hexdigest()
 
 
-def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
+def source(folder: Path, selection: SourceCode = _BY_DEFAULT, most: int | None = None) -> Source:
     """The source code of the project in `folder`, as `sourcecode` in guild.yml selects it.
 
     Without a rule for a file: in a git work tree what git tracks, and what it neither tracks nor
     ignores, but for git's own files and what the project's .guildignore names; elsewhere all but
     caches, virtual environments and files over 1 MB, and of more than 100 files the first 100
     that Guild AI would take. Submodules, and packages that are links, are part of it (`listing`).
+
+    Raises GuildError where there are more than `most` files outside git.
     """
     root = Path(os.path.normpath(folder / selection.root))
     if not root.is_dir():
@@ -74,7 +76,7 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
     if selection.rules and selection.rules[-1] == SourceRule(False, ("*",)):
         return Source(root, (), (), elsewhere)
     rules = Rules(root, selection.rules)
-    listing = TreeFiles(root, rules.named)
+    listing, caches = TreeFiles(root, rules.named, most), Caches(root)
     ignored = guild_ignored(folder, root) if listing.of_git else frozenset()
     names, left_out = dict[str, bool](), dict(listing.left_out)
     for name, is_tracked in listing.files.items():
@@ -82,7 +84,7 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT) -> Source:
         if choice is None and name in listing.of_git and (name in ignored or is_of_git(name)):
             continue
         is_own = name.startswith(".guild/")  # a guild home; in a run it would be the run's own
-        if is_own or choice is False or (not is_tracked and is_in_cache(root, name)):
+        if is_own or choice is False or (not is_tracked and caches.has(name)):
             continue
         if not is_nameable(name):
             left_out[name] = "a package cannot have a file of that name"

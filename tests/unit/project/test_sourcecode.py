@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from contents import as_a_user, open_folder
 from trees import fill, git
 
 from guild_sync.config.faults import Place
@@ -121,6 +122,26 @@ def test_what_is_no_regular_file_is_passed_over(plain: Path) -> None:
     os.mkfifo(plain / "fifo")
     (plain / "dangling").symlink_to("nowhere")
     assert source(plain).files == ("guild.yml", "lib/util.py", "train.py")
+
+
+def test_a_folder_that_may_not_be_read_is_said_and_keeps_nobody_from_the_rest() -> None:
+    with open_folder() as folder:
+        plain = fill(folder / "project", "train.py", "data/x", "volume/x")
+
+        def work() -> None:
+            (plain / "volume").chmod(0)  # as what a container has made
+            found = source(plain)
+            (plain / "volume").chmod(0o700)
+            said = "volume is left out: it cannot be read: Permission denied"
+            assert (found.files, found.left_out) == (("data/x", "train.py"), (said,))
+
+        as_a_user(folder, work)
+
+
+def test_of_too_many_files_that_are_in_no_git_nothing_is_read(plain: Path) -> None:
+    assert len(source(plain, most=3).files) == 3
+    with pytest.raises(GuildError, match="has more than 2 files, and is no folder of git"):
+        source(plain, most=2)
 
 
 def test_what_is_no_file_and_a_link_that_leads_nowhere_are_said(plain: Path) -> None:
