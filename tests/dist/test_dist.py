@@ -85,6 +85,18 @@ def test_it_is_installed_as_a_package_of_debian(release: str) -> None:
     assert "loss: 0.8" in said(release, f"{install}; {there} {tried}; {gone}")
 
 
+def test_lintian_finds_nothing_but_an_address_that_nobody_has() -> None:
+    packages = sorted(DIST.glob("guild-sync_*.deb"))
+    script = "lintian --pedantic --display-info --fail-on none --allow-root " + " ".join(
+        map(str, packages)
+    )
+    argv = (TOP / "tools/in-system", "--with", "lintian", "--bind", DIST, "bookworm")
+    done = subprocess.run((*argv, "sh", "-c", script), capture_output=True, text=True)
+    assert (len(packages), done.returncode) == (2, 0), done
+    told = [line.split()[2] for line in done.stdout.splitlines()]
+    assert {*told} <= {"bogus-mail-host", "bogus-mail-host-in-debian-changelog"}, done.stdout
+
+
 def test_the_one_file_says_which_python_it_needs() -> None:
     (file,) = DIST.glob("guild-*.pyz")
     script = f"apt-get update -qq; apt-get install -y -qq python3-minimal >/dev/null; python3 {file}"
