@@ -35,7 +35,8 @@ while words:
 for column in columns:
     if column not in known:
         sys.exit("ps: %s: keyword not found" % column)
-boot = float(open(top + "/boottime").read())
+# macOS keeps what the clock said at the start, FreeBSD the time since the boot.
+boot = float(open(top + ("/boottime" if system == "freebsd" else "/kept")).read())
 ticks = os.sysconf("SC_CLK_TCK")
 for pid in sorted(filter(str.isdigit, os.listdir(top + "/proc")), key=int):
     try:
@@ -90,11 +91,12 @@ class Hidden:
     """A system with a `ps` and a `sysctl` and no /proc, for what is started in it."""
 
     def __init__(self, top: Path, system: str) -> None:
-        self.top = top
+        self.top, self.system = top, system
         (top / "proc").mkdir(parents=True)
         # Not what /proc/stat says: that changes with each small step of the clock.
         self.boot_time = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 3)
         self.boots("c56a4180-65aa-42ec-a945-5fd21dec0538")
+        (top / "kept").write_text(f"{self.boot_time:.3f}")
         for name, text in (("ps", _PS), ("sysctl", _SYSCTL)):
             place = shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")
             if place is None:
