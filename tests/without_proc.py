@@ -77,7 +77,15 @@ else:
 _HIDE = """\
 top=$1; shift
 mount --bind /proc "$top/proc"
-mount -t tmpfs -o size=4k,mode=755 none /proc
+mount -t tmpfs -o mode=755 none /proc
+# What /dev/fd is a link to here: on FreeBSD it has no others than these.
+mkdir /proc/self
+if [ "$(cat "$top/system")" = macos ]; then
+    ln -s "$top/proc/self/fd" /proc/self/fd
+else
+    mkdir /proc/self/fd
+    for number in 0 1 2; do ln -s "$top/proc/self/fd/$number" /proc/self/fd/$number; done
+fi
 for name in ps sysctl; do mount --bind "$top/$name" "$(cat "$top/$name.place")"; done
 exec "$@"
 """
@@ -93,6 +101,7 @@ class Hidden:
     def __init__(self, top: Path, system: str) -> None:
         self.top, self.system = top, system
         (top / "proc").mkdir(parents=True)
+        (top / "system").write_text(system)
         # Not what /proc/stat says: that changes with each small step of the clock.
         self.boot_time = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 3)
         self.boots("c56a4180-65aa-42ec-a945-5fd21dec0538")

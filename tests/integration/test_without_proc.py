@@ -11,10 +11,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support import Guild, Place, wait_until, wait_until_gone
+from support import Guild, Place, project, wait_until, wait_until_gone
 from without_proc import SYSTEMS, Hidden, HiddenGuild, Unavailable
 
 # Two processes in its session, one of which ignores what tells it to end, and one in its own.
@@ -37,9 +38,9 @@ def hidden(request: pytest.FixtureRequest, tmp_path: Path) -> Hidden:
 
 
 @pytest.fixture
-def macos(tmp_path: Path) -> Hidden:
+def freebsd(tmp_path: Path) -> Hidden:
     try:
-        return Hidden(tmp_path / "hidden", "macos")
+        return Hidden(tmp_path / "hidden", "freebsd")
     except Unavailable as e:
         pytest.skip(str(e))
 
@@ -72,10 +73,8 @@ def family(hidden: Hidden, guild: Guild) -> Iterator[tuple[Place, str]]:
     place.wait_for_output(run_id, "up")
     yield place, run_id
     for pid in children(place, run_id):
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def test_a_run_is_listed_and_stopped_with_all_its_processes(family: tuple[Place, str]) -> None:
@@ -128,3 +127,49 @@ def test_the_runs_that_this_machine_does_not_lock_are_known_by_what_ps_says(
             assert place.status(run_id) == "error", "the machine has booted anew"
         finally:
             other.kill()
+
+
+def test_what_leaves_its_output_and_not_its_session_is_waited_for(
+    freebsd: Hidden, guild: Guild
+) -> None:
+    """By its end, and not by one `ps` after the other."""
+    script = "exec >left 2>&1; echo $$; exec sleep 600"
+    text = f"import subprocess\nsubprocess.Popen(['sh', '-c', {script!r}])\n"
+    (guild.folder / "leaves.py").write_text(text)
+    place = within(freebsd, guild)
+    run_id = place.started(op="leaves.py")
+    left = place.run_dir(run_id) / "left"
+    wait_until(lambda: left.exists() and left.read_text(), "what it has started")
+    assert place.status(run_id) == "running"
+    os.kill(int(left.read_text()), signal.SIGKILL)
+    place.wait_for_end(run_id)
+    assert place.status(run_id) == "completed"
+
+
+def test_a_remote_without_proc_is_asked_synced_and_its_runs_stopped(
+    freebsd: Hidden, guild: Guild
+) -> None:
+    project(guild.folder, "family: {main: family}", family=FAMILY)
+    here = within(freebsd, guild)
+    here.ok("remote", "start", "sandbox")
+    try:
+        home = guild.home / "sandboxes/sandbox/home/.guild"
+        there = Place(here.guild, home, "sandbox")
+        run_id = there.started(op="family")
+        there.wait_for_output(run_id, "up")
+        assert json.loads(record(there, run_id).read_text())["start"] > 0
+        assert run_id[:8] in there.ok("runs", "--running").out
+        there.ok("stop", run_id, "-y", "--timeout", "1")
+        for pid in children(there, run_id):
+            wait_until_gone(pid)
+        here.guild("sync")
+        assert here.status(run_id) == "terminated"
+
+        killed = there.started(op="family")
+        there.wait_for_output(killed, "up")
+        os.kill(runner(there, killed), signal.SIGKILL)
+        there.wait_until_dead(killed)
+        here.guild("sync")
+        assert here.status(killed) == "error"
+    finally:
+        here.ok("remote", "stop", "-y", "sandbox")
