@@ -102,6 +102,14 @@ def make(home: str, top: str, tasks: Sequence[Task]) -> list[MadePage]:
     return found
 
 
+def _cores() -> int:
+    """How many this process may use; all of the machine where that is not told, as on macOS."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
 def over(
     work: Callable[[Sequence[T]], Sequence[R]], things: Sequence[T], count: int
 ) -> Iterator[R]:
@@ -110,7 +118,7 @@ def over(
     By processes of their own where there are many, each of which ends by itself. They are forked:
     not beside threads, which may hold what a child would wait for.
     """
-    processes = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
+    processes = min(_cores(), _MOST_PROCESSES)
     if count < _MANY or processes < 2 or threading.active_count() > 1:
         yield from work(things)
         return

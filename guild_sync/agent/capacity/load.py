@@ -43,10 +43,10 @@ def _cores(root: str) -> int:
 
 
 def _load(root: str) -> float:
-    text = (first_line(os.path.join(root, "proc/loadavg")) or "0").split()[0]
+    text = (first_line(os.path.join(root, "proc/loadavg")) or "").split()
     try:
-        return float(text)
-    except ValueError:
+        return float(text[0]) if text else os.getloadavg()[0]
+    except (ValueError, OSError):
         return 0.0
 
 

@@ -44,13 +44,15 @@ def _enter():
 
 def _is_pip():
     """Whether this is a pip that changes packages: those of this environment are not its own."""
-    try:
-        with open("/proc/self/cmdline", "rb") as f:
-            words = f.read().split(b"\\0")
-    except (IOError, OSError):
-        return False
-    is_pip = any(os.path.basename(word).startswith(b"pip") for word in words[:5])
-    return is_pip and (b"install" in words or b"uninstall" in words)
+    words = getattr(sys, "orig_argv", None)  # from Python 3.10 on
+    if words is None:
+        try:
+            with open("/proc/self/cmdline", "rb") as f:
+                words = f.read().decode("latin-1").split("\\0")
+        except (IOError, OSError):
+            return False
+    is_pip = any(os.path.basename(word).startswith("pip") for word in words[:5])
+    return is_pip and ("install" in words or "uninstall" in words)
 
 
 def _go_on():

@@ -44,6 +44,8 @@ class PsLine(NamedTuple):
 class ByPs(ProcessTeller):
     """What ps tells, and the kernel where every system does: kill(2) with 0, getsid(2)."""
 
+    starts_programs = True
+
     def __init__(self) -> None:
         self._known: Dict[int, Tuple[str, int]] = {}  # state and start of each process, then
         self._asked = -_KEPT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from typing import Callable, Optional
@@ -40,10 +41,8 @@ def by_kernel(signum: int) -> Optional[Callable[[], None]]:
     macOS has no such thing.
     """
     try:
-        import ctypes  # some Pythons are built without it
-
         libc = ctypes.CDLL(None)
-    except (ImportError, OSError):
+    except OSError:
         return None
     if hasattr(libc, "prctl"):
         prctl = libc.prctl

@@ -37,6 +37,9 @@ class Untold(AgentError):
 class ProcessTeller:
     """What one kind of system tells; here, that it does not."""
 
+    tells_of_files = False  # what processes have open
+    starts_programs = False  # to find out
+
     def start_time(self, pid: int, is_fresh: bool = False) -> Optional[int]:
         """When a process started: a number that only this process has of all that get its pid.
 
@@ -75,8 +78,6 @@ class ProcessTeller:
     def network(self) -> Optional[int]:
         """Where addresses of loopback count."""
         return None
-
-    tells_of_files = False  # what processes have open
 
     def open_files(self, pid: int) -> Sequence[str]:
         """What a process has open, `pipe:[INODE]` for a pipe, as far as we may look."""

@@ -24,7 +24,13 @@ def agent_argv(*words: str) -> List[str]:
 def shared_handles() -> Tuple[int, ...]:
     """The handle on what this process has of its host with the run that has started it."""
     text = os.environ.get(SHARED, "")
-    return (int(text),) if _OPEN.match(text) and os.path.exists("/dev/fd/" + text) else ()
+    if not _OPEN.match(text):
+        return ()
+    try:
+        os.fstat(int(text))
+    except OSError:  # it was closed on the way here
+        return ()
+    return (int(text),)
 
 
 def said(

@@ -22,6 +22,8 @@ from ..store.atomic import write_atomically
 from . import processes
 
 _CHUNK = 1 << 16
+# Where files that are open have no names in /dev/fd, as on FreeBSD: `ps` shows no other user's.
+_FROM_VARIABLE = 'script=$GUILD_SCRIPT; unset GUILD_SCRIPT; eval "$script"'
 _POLL = 0.1  # seconds; what the script leaves behind may keep the pipe open after its end
 _AFTER_TERM = 5.0  # seconds in which a script that has to end may do so by itself
 _DONE = "init-done"  # in the guild home: the digest of the script that has ended well there
@@ -43,14 +45,19 @@ def initialize(
     with tempfile.TemporaryFile() as f:
         f.write(script.encode("utf-8", "surrogateescape"))
         f.seek(0)
+        name = "/dev/fd/%d" % f.fileno()
+        is_named = os.path.exists(name)
+        variables = dict(os.environ, GUILD_HOME=home)
+        if not is_named:
+            variables["GUILD_SCRIPT"] = script
         process = subprocess.Popen(
-            ["sh", "/dev/fd/%d" % f.fileno()],
+            ["sh", name] if is_named else ["sh", "-c", _FROM_VARIABLE],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=(f.fileno(),),
             cwd=os.path.expanduser("~"),
-            env=dict(os.environ, GUILD_HOME=home),
+            env=variables,
             start_new_session=True,
             preexec_fn=die_with_parent(),
         )

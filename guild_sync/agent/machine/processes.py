@@ -34,6 +34,11 @@ def of_session(session: int, but_group: Optional[int] = None) -> List[Identity]:
     return [_identity(p) for p in found if p.group != but_group]
 
 
+def are_costly() -> bool:
+    """Whether a look at processes starts a program, whose end is a child's like any other."""
+    return system.teller().starts_programs
+
+
 def writers(pipe: Optional[int]) -> List[Identity]:
     """The other processes that hold the pipe with this inode, as far as we may look.
 

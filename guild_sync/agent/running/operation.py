@@ -24,6 +24,7 @@ from typing import (
 from ..errors import Exhausted
 from ..facts import ends
 from ..facts.dying import die_with_parent
+from ..facts.telling import Untold
 from ..machine import operation_process, processes
 from ..protocol import LOST, STALLED, TIME_LIMIT
 from ..store import identity, rundir
@@ -37,6 +38,7 @@ _CHUNK = 65536
 COMMAND_NOT_FOUND = 127  # as a shell says it
 NUL = "a word or a variable has a NUL in it"  # why the kernel starts no such program
 _POLL = 0.05  # seconds between looks where no event tells of an end
+_COSTLY = 1.0  # the same where a look starts a program
 _AFTER_KILL = 5.0  # seconds for what was killed to be gone
 
 
@@ -329,9 +331,14 @@ def _pump(work: _Work, output: int, wake: int, pass_on: Output, limits: Optional
                 work.tell_rest(is_open)
                 # While the output is open, its end is the next thing that can matter.
                 left = [] if is_open else work.lives_on()
+                if left and processes.are_costly():
+                    # Not for what comes here: the end of each `ps` does.
+                    ends.wait_for_one([who.pid for who in left], _COSTLY)
                 handle = processes.handle_of(left[0]) if left else None
             except Exhausted:  # who lives is not known for now: it is looked for again
                 pass
+            except Untold:  # nor will be: what has no output of it any more counts as a daemon
+                left = []
             if signal.SIGKILL in work.stopped_by:
                 deadline = deadline or time.monotonic() + _AFTER_KILL
             is_over = not is_open and left == []

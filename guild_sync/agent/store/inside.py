@@ -21,6 +21,8 @@ _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
 # Cheaper where a folder is only passed through, and all that it takes is the right to do so.
 PASS = _FOLDER | getattr(os, "O_PATH", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+# What opening a link may be refused with, O_NOFOLLOW given: FreeBSD says EMLINK (open(2)).
+_OF_LINK = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.ENXIO, errno.EEXIST)
 
 
 class Linked(OSError):
@@ -44,7 +46,7 @@ def opened(path: str, within: Optional[int] = None, flags: int = PASS) -> int:
 
 def _explained(error: OSError, path: str, within: Optional[int]) -> OSError:
     refuse_exhaustion(error)
-    if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EEXIST):
+    if error.errno in _OF_LINK:
         try:
             if modes.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode):
                 return Linked(path)

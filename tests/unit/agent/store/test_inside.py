@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -289,3 +290,17 @@ def test_of_several_that_write_a_file_at_once_one_is_the_first(tmp_path: Path) -
     assert (folder / "it").read_text() == texts[first.index(True)]
     assert os.listdir(folder) == ["it"], "nothing else is left"
     assert not inside.write_first(str(folder), "it", "again")
+
+
+@pytest.mark.parametrize("number", [errno.ELOOP, errno.EMLINK, errno.ENOTDIR])
+def test_a_link_is_told_as_one_however_a_system_refuses_to_open_it(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    def refuse(*_args: object, **_named: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(inside.Linked):
+        inside.opened(str(tmp_path / "link"))
