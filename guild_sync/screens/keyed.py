@@ -73,6 +73,8 @@ class KeyedApp(App[BaseException]):
                 asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
         if self._noted:
             self._end_by(self._noted[0])
+        # As textual has it, what was on the screen before Ctrl-Z would be taken to be there still.
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
         self.begin()
         self.focus_main()
 
