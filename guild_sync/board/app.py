@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Input, Log, Static
+from textual.screen import Screen
+from textual.widgets import Footer, Log, Static
 
 from guild_sync.agent.protocol import FINAL
 from guild_sync.board import acting, page
 from guild_sync.board.following import Following
-from guild_sync.board.line_table import LineTable
 from guild_sync.board.page import BoardRun
 from guild_sync.board.rounds import Rounds
-from guild_sync.output import terminal
 from guild_sync.output.terminal import clean
+from guild_sync.screens.keyed import FilterField, KeyedApp
+from guild_sync.screens.line_table import LineTable
+from guild_sync.screens.pages import AskScreen
 from guild_sync.transport.background import begun
 
 _LOOK = 0.2  # seconds between looks at whether there is something new
@@ -29,7 +29,7 @@ _SMALL = 16  # lines of a terminal that has none to spare
 _TICK = 1.0  # seconds after which ages are shown anew
 
 
-class FleetApp(App[int]):
+class FleetApp(KeyedApp):
     """The table of all remotes, and that of their runs, one of which is chosen."""
 
     CSS = """
@@ -38,7 +38,6 @@ class FleetApp(App[int]):
     #faults { height: auto; max-height: 3; color: $error; }
     .small #faults { max-height: 1; }
     #runs { height: 1fr; }
-    #filter { display: none; }
     #said { height: 1; display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,53 +46,31 @@ class FleetApp(App[int]):
         Binding("p", "pull", "pull"),
         Binding("r", "ask", "ask now"),
         Binding("slash", "filter", "filter"),
-        Binding("escape", "unfilter", "unfilter", show=False),
-        Binding("q", "leave", "leave"),
-        Binding("ctrl+c", "leave", "leave", show=False, priority=True),
+        Binding("q", "quit", "leave"),
     ]
-    ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, rounds: Rounds) -> None:
         super().__init__()
         self._rounds = rounds
         self._count = -1
         self._painted = 0.0
-        self._filter = ""
         self._runs: list[BoardRun] = []
         self._told: set[tuple[str, str]] = set()  # runs that were told to end
-        self._noted: list[int] = []  # signals that have come before this could take them
-        self._signal = 0
-        self._fault: Exception | None = None
-
-    def run_until_left(self) -> None:
-        """Be on the terminal until somebody leaves. Raises SystemExit where a signal has ended it.
-
-        And what a thread of the rounds has raised, once the terminal is as it was.
-        """
-        with terminal.noted_signals() as self._noted:
-            self.run()
-        if self._signal:
-            raise SystemExit(128 + self._signal)
-        if self._fault is not None:
-            raise self._fault
 
     def compose(self) -> ComposeResult:
         yield LineTable("remotes", page.REMOTES, chooses=False)
         yield Static(id="faults")
         yield LineTable("runs", page.RUNS, chooses=True)
-        yield Input(placeholder="text of a row", id="filter")
+        yield FilterField(placeholder="text of a row")
         yield Static(id="said")
         yield Footer()
 
-    def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in terminal.ENDS:
-            loop.add_signal_handler(number, self._end_by, number)
-        if self._noted:
-            self._end_by(self._noted[0])
-        self.query_one("#runs").focus()
+    def begin(self) -> None:
         self._look()
         self.call_after_refresh(self._begin)
+
+    def focus_main(self) -> None:
+        self.query_one("#runs").focus()
 
     def _begin(self) -> None:
         self._rounds.begin()
@@ -102,17 +79,12 @@ class FleetApp(App[int]):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < _SMALL, "small")
 
-    def _end_by(self, number: int) -> None:
-        self._signal = number
-        self.exit()
-
     def _look(self) -> None:
         """Show what is new, and once in a while how old all else is."""
         try:
             self._rounds.await_change(-1, 0)
         except Exception as e:  # a bug, told of where all are: behind this screen
-            self._fault = e
-            self.exit()
+            self.exit(e)
             return
         count, remotes = self._rounds.remotes()
         if count == self._count and time.monotonic() - self._painted < _TICK:
@@ -124,10 +96,10 @@ class FleetApp(App[int]):
         faults = self.query_one("#faults", Static)
         faults.update(Text("\n".join(page.faults(remotes)), no_wrap=True, overflow="ellipsis"))
         faults.display = any(page.faults(remotes))
-        self._runs = page.run_rows(remotes, now, self._filter)
+        self._runs = page.run_rows(remotes, now, self.words)
         self.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
 
-    def _anew(self) -> None:
+    def draw_anew(self) -> None:
         self._count = -1
         self._look()
 
@@ -174,30 +146,6 @@ class FleetApp(App[int]):
         self._rounds.hurry()
         self._say("Asking all remotes")
 
-    def action_leave(self) -> None:
-        self.exit()
-
-    def action_filter(self) -> None:
-        box = self.query_one("#filter", Input)
-        box.display = True
-        box.focus()
-
-    def action_unfilter(self) -> None:
-        self.query_one("#filter", Input).value = ""
-        self._close_filter()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._filter = event.value
-        self._anew()
-
-    def on_input_submitted(self) -> None:
-        self._close_filter()
-
-    def _close_filter(self) -> None:
-        box = self.query_one("#filter", Input)
-        box.display = bool(box.value)
-        self.query_one("#runs").focus()
-
     def _do(self, saying: str, work: Callable[[], str]) -> None:
         """Have something done in a thread, and say what became of it."""
         self._say(saying)
@@ -220,7 +168,7 @@ class FollowScreen(Screen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,escape", "back", "back"),
-        Binding("ctrl+c", "app.leave", "leave", show=False, priority=True),
+        Binding("ctrl+c", "app.quit", "leave", show=False, priority=True),
     ]
 
     def __init__(self, run: BoardRun) -> None:
@@ -249,29 +197,6 @@ class FollowScreen(Screen[None]):
 
     def action_back(self) -> None:
         self.dismiss()
-
-
-class AskScreen(ModalScreen[bool]):
-    """A question that y or n answers."""
-
-    CSS = """
-    AskScreen { align: center middle; }
-    #question { width: auto; max-width: 90%; height: auto; padding: 1 2; border: round $warning; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes"),
-        Binding("n,escape,q", "answer(False)", "no"),
-    ]
-
-    def __init__(self, question: str) -> None:
-        super().__init__()
-        self._question = question
-
-    def compose(self) -> ComposeResult:
-        yield Static(Text(f"{clean(self._question)} (y/n)"), id="question")
-
-    def action_answer(self, is_meant: bool) -> None:
-        self.dismiss(is_meant)
 
 
 def _key(run: BoardRun) -> str:

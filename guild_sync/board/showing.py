@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from guild_sync.board import page, told
 from guild_sync.board.rounds import Rounds
@@ -15,7 +14,7 @@ from guild_sync.board.states import RemoteState
 from guild_sync.config.home import guild_home
 from guild_sync.errors import Exit
 from guild_sync.hosts.local import LocalHost
-from guild_sync.output import console, terminal
+from guild_sync.output import console, extra, terminal
 
 INTERVAL = 5.0  # seconds from an answer to the next question
 WITHIN = 20.0  # seconds for all answers, where the board is shown once
@@ -58,7 +57,7 @@ def show(names: Sequence[str], how: Shown) -> int:
 def _shown(rounds: Rounds, plain: bool) -> None:
     # Textual draws on stderr.
     are_terminals = sys.stdin.isatty() and sys.stderr.isatty()
-    has_textual = find_spec("textual") is not None
+    has_textual = extra.is_here("textual")
     if not plain and are_terminals and has_textual:
         from guild_sync.board.app import FleetApp
 
@@ -66,8 +65,12 @@ def _shown(rounds: Rounds, plain: bool) -> None:
         return
     from guild_sync.board import live
 
-    hint = "" if plain or has_textual else "; with keys: pip install 'guild-sync[report]'"
+    hint = "" if plain or has_textual else f"; keys need guild-sync[report]: {_typed()}"
     live.show(rounds, f"Ctrl-C leaves{hint}")
+
+
+def _typed() -> str:
+    return terminal.clean(extra.command("report", "textual"))
 
 
 def _once(rounds: Rounds, how: Shown) -> int:

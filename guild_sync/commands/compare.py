@@ -57,17 +57,17 @@ from pathlib import Path
 
 from guild_sync.agent import columns
 from guild_sync.agent.protocol import ComparedListing, Filters
-from guild_sync.cli import arguments, several
+from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
-from guild_sync.comparison import page, record, sheet, together, watching
+from guild_sync.cli.looking import HostAnswers
+from guild_sync.comparison import page, record, sheet, together
 from guild_sync.comparison.columns import CORE, DURATION, WantedColumns
 from guild_sync.comparison.together import ComparedRow, Order, SideBySide
 from guild_sync.errors import Exit, GuildError, UsageError
-from guild_sync.fleet.asking import gathered
 from guild_sync.fleet.listing import newest_first
 from guild_sync.hosts.base import Host
-from guild_sync.hosts.choose import host
 from guild_sync.output import console, extra, terminal, whole_files
+from guild_sync.screens import redrawing
 
 # What Guild AI's compare has under another name, and what to do for what it has alone.
 _NAMES = {
@@ -103,7 +103,8 @@ def main(argv: Sequence[str]) -> int:
         again = interval if args.is_set("--watch") else None
         viewer.view(shown, runs.again, runs.ending, again)
     elif args.is_set("--watch"):
-        watching.redrawn(shown, runs.again, interval)
+        found = redrawing.looks(shown, runs.again, lambda one: one.goes_on, interval)
+        redrawing.redrawn(found, lambda one: [*page.lines(one)])
     else:
         for line in page.lines(shown):
             print(line)
@@ -146,35 +147,24 @@ def _write(path: str, text: str) -> None:
 
 
 class _Runs:
-    """The runs that a command line means, looked at once or again and again."""
+    """The runs that a command line means, beside each other, once or again and again."""
 
     def __init__(self, args: Arguments) -> None:
-        self._args = args
-        self._remotes = several.names(args)
-        self._named = args.texts("RUN")
+        self._looks = HostAnswers(args, self._question, _ids)
         self._whole = args.is_set("--include-batch")
         self._order = _order(args)
-        self._wanted = _wanted(args, self._order, bool(self._remotes))
+        self._wanted = _wanted(args, self._order, bool(self._looks.remotes))
         # Of what every run has anyway no host is asked.
         by = [self._wanted.order] if self._wanted.order else []
         self._asked = [*self._wanted.asked, *by, DURATION]
-        self._listings: dict[str, ComparedListing] = {}
-        self._target: Host | None = None
-        self._filters: Filters = {}
-        self.exit = Exit.OK
+
+    @property
+    def exit(self) -> Exit:
+        return self._looks.exit
 
     def first(self) -> SideBySide:
         """The runs, as all say that can be asked; why others cannot is told."""
-        if self._remotes:
-            replies = several.ask(self._args, self._remotes, self._named, self._question)
-            self._listings, self.exit = dict(replies.answers), replies.exit
-            if not replies.answers:
-                raise replies.without("no run can be compared")
-        else:
-            target = host(self._args.text("--remote"), self._args.text("--archive"))
-            self._filters = arguments.filters_for(self._args, target, changes=False)
-            self._target = target
-            self._listings = {"": self._question(target, self._named, self._filters)}
+        self._looks.first("no run can be compared")
         self._warn_of_unknown()
         return self._compared()
 
@@ -183,56 +173,34 @@ class _Runs:
 
         Of what cannot be asked now, what was known is shown, with why.
         """
-        problems: list[str] = []
-        if self._target is not None:
-            if self._named and not self._words(""):
-                return self._compared()
-            try:
-                listing = self._question(self._target, self._words(""), self._filters)
-                self._listings[""] = listing
-            except GuildError as e:
-                problems.append(e.message)
-        else:
-            names = [name for name in self._remotes if not self._named or self._words(name)]
-            replies = gathered(
-                names,
-                lambda there: self._question(
-                    there, self._words(there.name), arguments.filters_on(self._args, there)
-                ),
-                lambda name, error: None,
-            )
-            self._listings.update(replies.answers)
-            problems += [error.message for error in replies.errors.values()]
-        return replace(self._compared(), problems=problems)
+        self._looks.again()
+        return replace(self._compared(), problems=self._looks.problems)
 
     def ending(self, row: ComparedRow, most: int) -> str:
         """The last bytes of the output of a run, at most so many."""
-        there = host(row.placed.remote) if row.placed.remote else self._target
-        assert there is not None  # a run is of a remote, or of the one host that was asked
-        return there.ending(row.placed.run["id"], most)
+        return self._looks.host_of(row.placed.remote).ending(row.placed.run["id"], most)
 
     def _question(self, there: Host, specs: Sequence[str], filters: Filters) -> ComparedListing:
         return there.compared(specs, None, filters, self._whole, self._asked)
 
-    def _words(self, name: str) -> Sequence[str]:
-        """What names the runs once they are known: indexes would mean others later."""
-        known = self._listings.get(name) if self._named else None
-        return [run["id"] for run in known["runs"]] if known else ()
-
     def _compared(self) -> SideBySide:
-        runs = {name: listing["runs"] for name, listing in self._listings.items()}
-        placed = newest_first(runs, indexed=not self._named)
-        total = sum(listing["total"] for listing in self._listings.values())
+        runs = {name: listing["runs"] for name, listing in self._looks.answers.items()}
+        placed = newest_first(runs, indexed=not self._looks.named)
+        total = sum(listing["total"] for listing in self._looks.answers.values())
         return together.compared(placed, self._wanted, self._order, total)
 
     def _warn_of_unknown(self) -> None:
-        runs = [run for listing in self._listings.values() for run in listing["runs"]]
+        runs = [run for listing in self._looks.answers.values() for run in listing["runs"]]
         for at, text in enumerate(self._wanted.asked):
             told = (run["cells"][at : at + 1] for run in runs)
             if text != _DIGEST and runs and all(not c or c[0]["value"] is None for c in told):
                 placed = [*newest_first({"": runs})]
                 hint = together.known(placed, columns.column(text).heading)
                 console.warn(GuildError(f"no run has {terminal.clean(text)!r}", hint))
+
+
+def _ids(listing: ComparedListing) -> list[str]:
+    return [run["id"] for run in listing["runs"]]
 
 
 def _order(args: Arguments) -> Order:

@@ -36,65 +36,67 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from guild_sync.agent.protocol import ComparedRun, goes_on
-from guild_sync.cli import arguments, several
+from guild_sync.agent.protocol import ComparedRun, Filters, goes_on
+from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
+from guild_sync.cli.looking import HostAnswers
 from guild_sync.curves import lacking, on_terminal, runs_drawn
 from guild_sync.curves.curve import Plot
 from guild_sync.curves.runs_drawn import CurveOfRun, DrawnRun, Gathered, WantedCurves
-from guild_sync.errors import Exit, GuildError, UsageError
+from guild_sync.errors import GuildError, UsageError
 from guild_sync.fleet.listing import newest_first
-from guild_sync.hosts.choose import host
+from guild_sync.hosts.base import Host
 from guild_sync.output import console, formats, tables, terminal
 from guild_sync.output.console import say
 from guild_sync.output.runs import operation, short_operation, status
 from guild_sync.output.terminal import Styled, clean
+from guild_sync.screens import redrawing
 
 _LIMIT, _INTERVAL = 20, 5
 _WIDTH, _HEIGHT = 80, 20  # of what is drawn where no terminal is
 _MOST_SMOOTH = 100_000
-_CLEAR, _HOME = "\x1b[2J", "\x1b[H"  # a screen is empty; the cursor is at its beginning
-_REST_OF_LINE, _REST = "\x1b[K", "\x1b[J"  # what is behind the cursor is empty
+_PICTURES = ("png", "svg")
 
 
 class _Page(NamedTuple):
-    """What is drawn, the lines below it, and how the runs and remotes are; no plot yet: None.
-
-    `ids` are the runs that were looked at.
-    """
+    """What is drawn, and the lines below it; no plot yet: None. `goes_on`: one of the runs does."""
 
     plot: Plot | None
     legend: Sequence[Sequence[str]]
-    is_running: bool
-    exit: Exit
-    ids: Sequence[str]
+    goes_on: bool
+    problems: Sequence[str]
 
 
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     wanted = _wanted(args)
     interval = arguments.whole_number(args, "--interval", least=1) or _INTERVAL
+    looks: HostAnswers[Gathered] = HostAnswers(
+        args, partial(_question, wanted), lambda found: [run["id"] for run in found.looked_at]
+    )
+    looks.first("no run")
     watches = args.is_set("--watch")
-    is_first, waits = True, False
-    specs: Sequence[str] = args.texts("RUN")
-    while True:
-        page = _page(args, wanted, specs)
-        specs = page.ids if specs else specs  # indexes would mean other runs later
-        if page.plot is not None:
-            _show(args, page.plot, page.legend, redraws=watches, is_first=is_first)
-            is_first = False
-            if not watches or not page.is_running:
-                return page.exit
-        elif not waits:
-            waits = True
-            say(f"Waiting for the first number of {clean(', '.join(wanted.names))}")
-        threading.Event().wait(interval)  # nothing tells of what a run has printed elsewhere
+    first = _page(looks, wanted, watches)
+    if not watches:
+        _show(args, [first])
+        return looks.exit
+
+    def again() -> _Page:
+        looks.again()
+        return _page(looks, wanted, watches)
+
+    found = redrawing.looks(first, again, lambda page: page.goes_on, interval)
+    if any(args.is_given(f"--{form}") for form in _PICTURES):
+        _show(args, found)
+    else:
+        redrawing.redrawn(found, partial(_lines_of_page, wanted))
+    return looks.exit
 
 
 def _wanted(args: Arguments) -> WantedCurves:
@@ -117,49 +119,35 @@ def _wanted(args: Arguments) -> WantedCurves:
     return found
 
 
-def _page(args: Arguments, wanted: WantedCurves, specs: Sequence[str]) -> _Page:
+def _page(looks: HostAnswers[Gathered], wanted: WantedCurves, watches: bool) -> _Page:
     """What is drawn; with --watch it may be still to come, where some run is running."""
-    found, exit_status = _gathered(args, wanted, specs)
-    runs = _newest(found, None if specs else wanted.limit)
+    found = looks.answers
+    runs = _newest(found, None if looks.named else wanted.limit)
     looked_at = [*chain.from_iterable(each.looked_at for each in found.values())]
-    ids = list(dict.fromkeys(run["id"] for run in looked_at))
     if not runs:
-        if args.is_set("--watch") and any(map(goes_on, looked_at)):
-            return _Page(None, (), True, exit_status, ids)
+        if watches and any(map(goes_on, looked_at)):
+            return _Page(None, (), True, looks.problems)
         raise lacking.nothing([*found.values()], wanted)
-    if specs and not args.is_set("--watch"):
+    if looks.named and not watches:
         _warn_of_others(looked_at, runs, wanted)
     if wanted.is_scatter:
         plot, legend = runs_drawn.scatter_of(runs, wanted), _legend_of_scatter(runs, wanted)
         drawn = any(one.points for one in plot.curves)
     else:
         plot, curves = runs_drawn.curves_of(runs, wanted)
-        legend, drawn = _legend(curves, wanted, several="" not in found), bool(curves)
+        legend, drawn = _legend(curves, wanted, several=bool(looks.remotes)), bool(curves)
     if not drawn:
         raise lacking.no_numbers(len(runs), wanted)
-    is_running = any(goes_on(one.run) for one in runs)
-    return _Page(plot, legend, is_running, exit_status, ids)
+    return _Page(plot, legend, any(goes_on(one.run) for one in runs), looks.problems)
 
 
 # What is drawn.
 
 
-def _gathered(
-    args: Arguments, wanted: WantedCurves, specs: Sequence[str]
-) -> tuple[dict[str, Gathered], Exit]:
-    if remotes := several.names(args):
-        replies = several.ask(
-            *(args, remotes, specs),
-            lambda there, words, filters: runs_drawn.gathered(there, words, filters, wanted),
-        )
-        if not replies.answers:
-            raise replies.without("no run")
-        return replies.answers, replies.exit
-    target = host(args.text("--remote"))
-    with target.staying():
-        filters = arguments.filters_for(args, target, changes=False)
-        found = runs_drawn.gathered(target, specs, filters, wanted)
-    return {"": Gathered([o._replace(remote="") for o in found.drawn], *found[1:])}, Exit.OK
+def _question(
+    wanted: WantedCurves, there: Host, specs: Sequence[str], filters: Filters
+) -> Gathered:
+    return runs_drawn.gathered(there, specs, filters, wanted)
 
 
 def _newest(found: Mapping[str, Gathered], limit: int | None) -> list[DrawnRun]:
@@ -183,39 +171,51 @@ def _warn_of_others(
 # How it is shown.
 
 
-def _show(
-    args: Arguments,
-    plot: Plot,
-    legend: Sequence[Sequence[str]],
-    redraws: bool,
-    is_first: bool,
-) -> None:
-    pictures_of = [(args.text(f"--{form}"), form) for form in ("png", "svg")]
-    if wanted := [(path, form) for path, form in pictures_of if path is not None]:
-        from guild_sync.curves import pictures
+def _show(args: Arguments, pages: Iterable[_Page]) -> None:
+    """Write each of the pages as the pictures that are asked for; else the one there is as text."""
+    files = {path: form for form in _PICTURES if (path := args.text(f"--{form}")) is not None}
+    told: set[str] = set()
+    for page in pages:
+        if page.plot is None:
+            if "" not in told:
+                say(_waiting(args.word("SCALAR")))
+            told.add("")
+            continue
+        for path, form in files.items():
+            from guild_sync.curves import pictures
 
-        for path, form in wanted:
             if path == "-":
-                console.to_stdout(pictures.picture(plot, form))
-            elif pictures.write(plot, Path(path), form) and is_first:
+                console.to_stdout(pictures.picture(page.plot, form))
+            elif pictures.write(page.plot, Path(path), form) and path not in told:
+                told.add(path)
                 say(f"Wrote {clean(path)}")
-        return
+        if not files:
+            say("\n".join(_lines(page.plot, page.legend, terminal.terminal_width())))
+
+
+def _lines_of_page(wanted: WantedCurves, page: _Page) -> list[str]:
+    """What is drawn on the terminal as it is now; behind it, why it may be old."""
     width = terminal.terminal_width()
-    lines = _lines(plot, legend, width)
-    if width is None or (redraws and not terminal.draws_over(sys.stdout)):
-        say("\n".join(lines if is_first else ["", *lines]))
-        return
-    if redraws:
-        lines = [f"{line}{_REST_OF_LINE}" for line in lines]
-        lines[0] = f"{_CLEAR if is_first else ''}{_HOME}{lines[0]}"
-    say("\n".join(lines) + (_REST if redraws else ""))
+    problems = [
+        clean(text) if width is None else terminal.cut(clean(text), width) for text in page.problems
+    ]
+    if page.plot is None:
+        return [_waiting(", ".join(wanted.names)), *problems]
+    return [*_lines(page.plot, page.legend, width, len(problems)), *problems]
 
 
-def _lines(plot: Plot, rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+def _waiting(names: str) -> str:
+    return f"Waiting for the first number of {clean(names)}"
+
+
+def _lines(
+    plot: Plot, rows: Sequence[Sequence[str]], width: int | None, below: int = 0
+) -> list[str]:
+    """A plot and its legend, with room for so many lines below them."""
     legend = tables.table(rows)
     height = _HEIGHT
     if width is not None:
-        high = _rows_of_terminal()
+        high = _rows_of_terminal() - below
         # The lines below the curves take half of the terminal at most: the others are not shown.
         most = max(3, high // 2 - 2)
         if len(legend) > most:

@@ -36,6 +36,8 @@ def lines(comparison: SideBySide) -> Iterator[str]:
     yield from tables.table([*zip(*columns, strict=True)])
     if edge is not None:
         yield from (cut(line, edge) for line in _below(comparison, widths))
+    for problem in comparison.problems:
+        yield clean(problem) if edge is None else cut(clean(problem), edge)
 
 
 def _below(comparison: SideBySide, shown: Collection[int]) -> Iterator[str]:

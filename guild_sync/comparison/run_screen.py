@@ -6,17 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar
 
-from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import Screen
-from textual.widgets import Footer, Static
 
 from guild_sync.comparison import about
 from guild_sync.comparison.columns import Placed
 from guild_sync.errors import GuildError
 from guild_sync.output.terminal import clean
+from guild_sync.screens.pages import PageScreen
 from guild_sync.transport.background import begun
 
 KEYS = """\
@@ -29,46 +25,21 @@ m            show the marked runs alone, or all
 Escape       show all runs
 Enter        show a run: its flags, its scalars, the end of its output
 r            look again
-q            leave
+q            leave; Ctrl-Z steps aside until fg
 
 The best number has a * in front; the best third of the others is cyan, the
 worst yellow.
 """
 
 
-class _PageScreen(Screen[None]):
-    """A page of lines that may be longer than the terminal is high."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,escape,enter", "app.pop_screen", "Back", key_display="q"),
-    ]
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll():
-            yield Static(id="page", markup=False)
-        yield Footer()
-
-    def on_mount(self) -> None:
-        self.show(self.text())
-        self.query_one(VerticalScroll).focus()
-
-    def show(self, text: str) -> None:
-        """Show text, of which nothing is markup."""
-        self.query_one("#page", Static).update(Text(text))
-
-    def text(self) -> str:
-        """What it shows at first."""
-        raise NotImplementedError
-
-
-class HelpScreen(_PageScreen):
+class HelpScreen(PageScreen):
     """The keys."""
 
     def text(self) -> str:
         return KEYS
 
 
-class RunScreen(_PageScreen):
+class RunScreen(PageScreen):
     """One run; the end of its output comes once its host has answered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "look", "Look again")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,17 +9,18 @@ from functools import cached_property
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Static
 
 from guild_sync.comparison import cells, page, ranks
 from guild_sync.comparison.cell_table import CellTable, ShownCell, ShownColumn
 from guild_sync.comparison.run_screen import HelpScreen, RunScreen
 from guild_sync.comparison.together import ComparedRow, SideBySide
 from guild_sync.errors import GuildError
-from guild_sync.output import formats, terminal
+from guild_sync.output import formats
 from guild_sync.output.terminal import Styled, clean, cut, width_of
+from guild_sync.screens.keyed import FilterField, KeyedApp
 from guild_sync.transport.background import begun
 
 STYLES = {ranks.BEST: "bold green", ranks.GOOD: "cyan", ranks.POOR: "yellow"}
@@ -35,13 +35,7 @@ def view(first: SideBySide, look: Look, ending: Ending, interval: float | None) 
 
     Raises what a look raised that is no GuildError, and SystemExit where a signal ended it.
     """
-    with terminal.noted_signals() as noted:
-        app = CompareApp(first, look, ending, interval, noted)
-        failure = app.run()
-    if failure is not None:
-        raise failure
-    if app.return_code:
-        raise SystemExit(app.return_code)
+    CompareApp(first, look, ending, interval).run_until_left()
 
 
 class _Texts:
@@ -62,14 +56,11 @@ class _Texts:
         return [" ".join(texts).casefold() for texts in self.rows]
 
 
-class CompareApp(App[BaseException]):
+class CompareApp(KeyedApp):
     """The table, its line of what it shows, and the field for a filter."""
 
-    ENABLE_COMMAND_PALETTE = False
     CSS = """
     #said { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    #filter { display: none; height: 1; border: none; padding: 0 1; }
-    #filter.open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort", "Sort"),
@@ -80,8 +71,6 @@ class CompareApp(App[BaseException]):
         Binding("r", "look", "Look again"),
         Binding("question_mark", "keys", "Keys", key_display="?"),
         Binding("q", "quit", "Leave"),
-        Binding("ctrl+c", "quit", show=False, priority=True),
-        Binding("escape", "everything", show=False),
     ]
 
     def __init__(
@@ -92,8 +81,7 @@ class CompareApp(App[BaseException]):
         interval: float | None,
         noted: Sequence[int] = (),
     ) -> None:
-        super().__init__()
-        self._noted = noted  # signals that have come before this could take them
+        super().__init__(noted)
         self._comparison = first
         self._texts = _Texts(first)
         self._look = look
@@ -101,7 +89,6 @@ class CompareApp(App[BaseException]):
         self._interval = interval
         self._marked: set[Key] = set()
         self._only_marked = False
-        self._words = ""
         self._sort: str | None = None  # a column's heading; None: as the comparison is
         self._descending = False
         self._rows: list[ComparedRow] = []
@@ -112,25 +99,19 @@ class CompareApp(App[BaseException]):
     def compose(self) -> ComposeResult:
         yield Static(id="said", markup=False)
         yield CellTable(self._cell)
-        yield Input(placeholder="words that a run is to have", id="filter")
+        yield FilterField(placeholder="words that a run is to have")
         yield Footer()
 
-    def on_mount(self) -> None:
-        for number in terminal.ENDS:
-            with suppress(RuntimeError, ValueError):  # no main thread: a test's
-                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
-        if self._noted:
-            self._end_by(self._noted[0])
-        self._draw()
-        self._table.focus()
+    def begin(self) -> None:
+        self.draw_anew()
         if self._interval is not None:
             begun(self._look_again_and_again)
 
+    def focus_main(self) -> None:
+        self._table.focus()
+
     def on_unmount(self) -> None:
         self._over.set()
-
-    def _end_by(self, number: int) -> None:
-        self.exit(return_code=128 + number)
 
     @property
     def _table(self) -> CellTable:
@@ -138,7 +119,7 @@ class CompareApp(App[BaseException]):
 
     # ---- what is shown
 
-    def _draw(self) -> None:
+    def draw_anew(self) -> None:
         """Show the rows that are meant, in their order; the cursor stays at its run and column."""
         table = self._table
         run, heading = self._at_cursor()
@@ -173,10 +154,10 @@ class CompareApp(App[BaseException]):
         key = _key(row)
         if self._only_marked and key not in self._marked:
             return False
-        if not self._words:
+        if not self.words:
             return True
         text = self._texts.words[self._texts.places[key]]
-        return all(word in text for word in self._words.casefold().split())
+        return all(word in text for word in self.words.casefold().split())
 
     def _column(self, at: int) -> ShownColumn:
         key = self._comparison.columns[at].heading
@@ -208,8 +189,8 @@ class CompareApp(App[BaseException]):
         if self._sort is None and comparison.sorted is not None:
             by = clean(comparison.columns[comparison.sorted].heading)
             parts.append(f"by {by}, the {'highest' if comparison.descending else 'lowest'} first")
-        if self._words:
-            parts.append(f"with {clean(self._words)}")
+        if self.words:
+            parts.append(f"with {clean(self.words)}")
         if self._only_marked:
             parts.append("marked alone")
         same = [f"{name}={formats.shown(value)}" for name, value in comparison.same.items()]
@@ -230,48 +211,30 @@ class CompareApp(App[BaseException]):
     def _sort_by(self, heading: str) -> None:
         self._descending = heading == self._sort and not self._descending
         self._sort = heading
-        self._draw()
+        self.draw_anew()
 
     def action_order(self) -> None:
         """Sort as the comparison is: the best first, or the newest."""
         self._sort, self._descending = None, False
-        self._draw()
-
-    def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.add_class("open")
-        field.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._words = event.value
-        self._draw()
-
-    def on_input_submitted(self) -> None:
-        self.query_one("#filter", Input).set_class(bool(self._words), "open")
-        self._table.focus()
+        self.draw_anew()
 
     def action_everything(self) -> None:
         """Show all runs again."""
         self._only_marked = False
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.remove_class("open")
-        self._words = ""
-        self._table.focus()
-        self._draw()
+        super().action_everything()
 
     def action_mark(self) -> None:
         run, _ = self._at_cursor()
         if run is not None:
             self._marked ^= {run}
-            self._draw()
+            self.draw_anew()
             self._table.action_move(1, 0)
 
     def action_marked(self) -> None:
         """Show the marked runs alone, or all again."""
         if self._marked or self._only_marked:
             self._only_marked = not self._only_marked
-            self._draw()
+            self.draw_anew()
         else:
             self.notify("Space marks a run.", markup=False)
 
@@ -315,7 +278,7 @@ class CompareApp(App[BaseException]):
             self._trouble = ""
             self._comparison = found
             self._texts = _Texts(found)
-        self._draw()
+        self.draw_anew()
 
 
 def _key(row: ComparedRow) -> Key:

@@ -17,8 +17,8 @@ from guild_sync.errors import GuildError
 from guild_sync.hooks import addresses
 from guild_sync.hooks.events import OF_REMOTES, REACHABLE, RETRIED, STARTED, UNREACHABLE, Event
 from guild_sync.hooks.listener import Listener, News, Reply
+from guild_sync.output import extra
 
-INSTALL = "pip install 'guild-sync[notify]'"
 _KINDS = {
     STARTED: "info",
     RETRIED: "info",
@@ -38,7 +38,8 @@ class NotInstalled(GuildError):
     """apprise is not here, and so nothing can be sent."""
 
     def __init__(self) -> None:
-        super().__init__("notifications need apprise, which is not installed here", INSTALL)
+        how = extra.how_to_get("notify", "apprise")
+        super().__init__("notifications need apprise, which is not installed here", how)
 
 
 @dataclass(frozen=True)

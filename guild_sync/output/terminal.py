@@ -87,7 +87,7 @@ def left_by_signals() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    with _handled(leave):
+    with handled(leave, *ENDS):
         yield
 
 
@@ -95,15 +95,16 @@ def left_by_signals() -> Iterator[None]:
 def noted_signals() -> Iterator[list[int]]:
     """Within, SIGTERM and SIGHUP are noted alone: until who takes the terminal can give it back."""
     noted: list[int] = []
-    with _handled(lambda number, _frame: noted.append(number)):
+    with handled(lambda number, _frame: noted.append(number), *ENDS):
         yield noted
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+def handled(handler: Callable[[int, FrameType | None], object], *numbers: int) -> Iterator[None]:
+    """Within, these signals are the handler's. In the main thread alone."""
     import signal  # no listing needs it
 
-    before = {number: signal.signal(number, handler) for number in ENDS}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:

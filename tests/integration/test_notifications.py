@@ -15,6 +15,8 @@ from support import Guild, imported_by, wait_until
 from test_fleet import bind, pulled
 from test_interrupted import kill
 
+from guild_sync.output import extra
+
 
 @pytest.fixture
 def service() -> Iterator[Web]:
@@ -168,13 +170,13 @@ def test_without_apprise_one_line_says_what_to_install(
     assert done.code == 1
     assert done.err.splitlines() == [
         "guild: notifications need apprise, which is not installed here",
-        "pip install 'guild-sync[notify]'",
+        extra.how_to_get("notify", "apprise"),
     ]
     assert (tmp_path / "hooked").exists()
     checked = guild("check")
     assert checked.code == 1
     assert "notifications need apprise" in checked.out
-    assert "pip install 'guild-sync[notify]'" in checked.out
+    assert "'guild-sync[notify]'" in checked.out
     tested = guild("hooks", "test")
     assert tested.code == 1
     assert [line.partition(":")[0] for line in tested.lines] == ["ok", "failed", "failed"]

@@ -262,6 +262,51 @@ def test_ticked_runs_are_compared(top: str, visit: Visit) -> None:
     assert page.url.endswith(f"/runs/{A}.html")
 
 
+def test_ticks_go_along_from_page_to_page(top: str, visit: Visit) -> None:
+    page = visit.page
+    pages = page.get_by_role("navigation", name="Pages")
+    page.goto(f"{top}/runs.html")
+    assert not page.get_by_role("button", name="Untick all").is_visible()
+    for run in "ab":
+        page.get_by_label(f"Compare run {run * 8}").check()
+    page.reload()
+    assert page.locator("#compare").inner_text() == "Compare 2"
+    follow(page, pages.get_by_role("link", name="Compare"))  # as by the button
+    assert page.locator("table.compared thead a").all_inner_texts() == ["a" * 8, "b" * 8]
+    follow(page, page.locator("table.compared thead a").first)
+    follow(page, pages.get_by_role("link", name="Compare"))
+    assert page.locator("table.compared thead a").all_inner_texts() == ["a" * 8, "b" * 8]
+    follow(page, pages.get_by_role("link", name="Overview"))
+    follow(page, page.locator(".tile.s-error"))
+    assert ids(page) == ["c" * 8]  # ticks filter nothing
+    page.get_by_label(f"Compare run {'c' * 8}").check()
+    assert page.locator("#compare").inner_text() == "Compare 3"
+    page.get_by_role("button", name="Untick all").click()
+    assert page.locator("tbody input:checked").count() == 0
+    assert page.locator("#compare").get_attribute("aria-disabled") == "true"
+    assert page.url.endswith("#status=error")
+    follow(page, pages.get_by_role("link", name="Compare"))
+    assert "Tick runs" in page.locator("#compared").inner_text()
+    assert visit.complaints == []
+
+
+def test_ticks_go_along_by_links_where_a_tab_remembers_nothing(
+    report: Path, browser: Browser
+) -> None:
+    visit = Visit(browser)
+    page = visit.page
+    forgets = "Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('no'); }})"
+    page.add_init_script(forgets)
+    pages = page.get_by_role("navigation", name="Pages")
+    page.goto(f"file://{report}/runs.html")
+    page.get_by_label(f"Compare run {A[:8]}").check()
+    follow(page, pages.get_by_role("link", name="Compare"))
+    assert page.locator("table.compared thead a").all_inner_texts() == [A[:8]]
+    follow(page, pages.get_by_role("link", name="Runs"))
+    assert page.get_by_label(f"Compare run {A[:8]}").is_checked()
+    visit.context.close()
+
+
 CELLS = "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
 
 

@@ -51,6 +51,30 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 
+// ---- ticked runs, which go along from page to page
+
+// By the tab's memory, which some browsers have for each file alone, and by the links that lead on.
+const TICKED = "guild-ticked";
+
+function ticksOfBefore() {
+  try {
+    return (sessionStorage.getItem(TICKED) || "").split(",").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+function keepTicks(ids) {
+  try {
+    sessionStorage.setItem(TICKED, ids.join(","));
+  } catch { /* then links alone tell */ }
+  for (const link of document.querySelectorAll("header.top nav a")) {
+    const [page] = link.getAttribute("href").split("#");
+    const hash = page.endsWith("compare.html") ? ids.join(",") : page.endsWith("runs.html") ? `ticked=${ids.join(",")}` : "";
+    link.setAttribute("href", hash && ids.length ? `${page}#${hash}` : page);
+  }
+}
+
 // ---- the table of runs: filters, columns, ticks
 
 const tools = document.getElementById("tools");
@@ -79,12 +103,14 @@ if (tools) {
   const keep = () => {
     const said = new URLSearchParams();
     for (const [name, field] of Object.entries(fields)) if (field.value) said.set(name, field.value);
+    if (ticked.size) said.set("ticked", [...ticked].join(","));
     history.replaceState(null, "", said.size ? `#${said}` : location.pathname + location.search);
   };
 
   const read = () => {
     const said = new URLSearchParams(location.hash.slice(1));
     for (const [name, field] of Object.entries(fields)) field.value = said.get(name) || "";
+    if (said.has("ticked")) tick(said.get("ticked").split(","));
     show();
   };
 
@@ -93,6 +119,19 @@ if (tools) {
     button.textContent = ticked.size ? `Compare ${ticked.size}` : "Compare";
     button.setAttribute("aria-disabled", String(ticked.size < 1));
     button.href = `compare.html#${[...ticked].join(",")}`;
+    document.getElementById("untick").hidden = !ticked.size;
+    keepTicks([...ticked]);
+  };
+
+  const boxes = new Map([...table.querySelectorAll("tbody input")].map((box) => [box.value, box]));
+  const tick = (ids) => {
+    ticked.clear();
+    for (const id of ids) if (boxes.has(id)) ticked.add(id);
+    for (const [id, box] of boxes) {
+      box.checked = ticked.has(id);
+      box.closest("tr").classList.toggle("ticked", box.checked);
+    }
+    tell();
   };
 
   for (const field of Object.values(fields)) {
@@ -105,8 +144,9 @@ if (tools) {
     if (target.checked) ticked.add(target.value); else ticked.delete(target.value);
     target.closest("tr").classList.toggle("ticked", target.checked);
     tell();
+    keep();
   });
-  for (const box of table.querySelectorAll("tbody input:checked")) box.checked = false; // as a browser kept them
+  document.getElementById("untick").addEventListener("click", () => { tick([]); keep(); });
   const choice = document.getElementById("columns");
   for (const heading of choice ? table.querySelectorAll("th[data-column]") : []) {
     const at = heading.cellIndex;
@@ -118,8 +158,10 @@ if (tools) {
     const kind = heading.classList.contains("scalar") ? "scalar" : "flag";
     choice.append(element("label", {}, box, heading.textContent, element("small", {}, kind)));
   }
+  tick(ticksOfBefore()); // whatever a browser has kept in the boxes
   read();
-  tell();
+} else if (document.getElementById("compared") === null || !location.hash.slice(1)) {
+  keepTicks(ticksOfBefore());
 }
 
 // ---- runs beside each other
@@ -252,6 +294,7 @@ if (place) {
   const show = () => {
     const ids = [...new Set(location.hash.slice(1).split(","))].filter(Boolean);
     const runs = ids.map((id) => known.get(id)).filter(Boolean);
+    if (ids.length) keepTicks(runs.map((run) => run.id));
     if (!runs.length) {
       if (ids.length) place.replaceChildren(element("p", { class: "empty" }, "Those runs are not in this report."));
       return;

@@ -16,11 +16,13 @@ from guild_sync.errors import Unreachable
 pytest.importorskip("textual")
 
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from guild_sync.board import app
-from guild_sync.board.app import AskScreen, FleetApp, FollowScreen
-from guild_sync.board.line_table import LineTable
+from guild_sync.board.app import FleetApp, FollowScreen
+from guild_sync.screens.keyed import FilterField
+from guild_sync.screens.line_table import LineTable
+from guild_sync.screens.pages import AskScreen
 
 EVIL = "[red]x[/red] \x1b[31mred [link=file:///x]y[/link] [/]"
 
@@ -84,7 +86,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> FakeRounds:
     return found
 
 
-Steps = Callable[[FleetApp, Pilot[int]], Awaitable[None]]
+Steps = Callable[[FleetApp, Pilot[BaseException]], Awaitable[None]]
 
 
 def play(rounds: FakeRounds, steps: Steps, size: tuple[int, int] = (100, 30)) -> FleetApp:
@@ -100,7 +102,7 @@ def play(rounds: FakeRounds, steps: Steps, size: tuple[int, int] = (100, 30)) ->
     return shown
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+async def until(pilot: Pilot[BaseException], condition: Callable[[], bool]) -> None:
     """Let the application work until something is true."""
     for _ in range(2000):
         if condition():
@@ -118,7 +120,7 @@ def said(shown: FleetApp, name: str = "said") -> str:
 
 
 def test_remotes_and_runs_are_there(rounds: FakeRounds) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         assert [row[:2] for row in table(shown, "remotes")] == [
             ["gpu1", "answers"],
             ["gpu2", "not asked yet"],
@@ -129,7 +131,7 @@ def test_remotes_and_runs_are_there(rounds: FakeRounds) -> None:
 
 
 def test_an_answer_is_shown_and_the_cursor_stays_on_its_run(rounds: FakeRounds) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("down")
         rounds.tell("gpu2", glanced(C, started=int(NOW * 1e6), label="third"))
         await until(pilot, lambda: len(table(shown, "runs")) == 3)
@@ -144,7 +146,7 @@ def test_an_answer_is_shown_and_the_cursor_stays_on_its_run(rounds: FakeRounds) 
 
 @pytest.mark.parametrize("key", ["enter", "f"])
 def test_the_output_of_a_run_is_followed_until_q(rounds: FakeRounds, key: str) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("down", key)
         await until(pilot, lambda: isinstance(shown.screen, FollowScreen))
         await until(pilot, lambda: len(shown.screen.query_one("#output").lines) >= 2)  # type: ignore[attr-defined]
@@ -174,7 +176,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
 def test_s_asks_first_and_kills_at_the_second_time(
     rounds: FakeRounds, stopped: list[tuple[str, str, bool]]
 ) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         for _ in range(2):
             await pilot.press("s")
             await until(pilot, lambda: isinstance(shown.screen, AskScreen))
@@ -192,7 +194,7 @@ def test_s_asks_first_and_kills_at_the_second_time(
 def test_nothing_is_stopped_without_a_yes(
     rounds: FakeRounds, stopped: list[tuple[str, str, bool]], key: str
 ) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("s")
         await until(pilot, lambda: isinstance(shown.screen, AskScreen))
         await pilot.press(key)
@@ -207,7 +209,7 @@ def test_what_has_ended_is_not_stopped(
 ) -> None:
     rounds.tell("gpu1", glanced(A, status="completed", stopped=int(NOW * 1e6)))
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("s")
         await until(pilot, lambda: "has ended" in said(shown))
 
@@ -218,7 +220,7 @@ def test_what_has_ended_is_not_stopped(
 def test_p_pulls(rounds: FakeRounds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acting, "pull", lambda remote, run_id: f"{remote}:{run_id[:2]} is here")
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("p")
         await until(pilot, lambda: "gpu1:aa is here" in said(shown))
 
@@ -226,7 +228,7 @@ def test_p_pulls(rounds: FakeRounds, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_r_asks_all_now(rounds: FakeRounds) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("r")
 
     play(rounds, steps)
@@ -234,13 +236,13 @@ def test_r_asks_all_now(rounds: FakeRounds) -> None:
 
 
 def test_a_slash_filters_and_escape_shows_all_again(rounds: FakeRounds) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("slash", *"seco", "enter")
         await until(pilot, lambda: [row[2] for row in table(shown, "runs")] == ["second"])
-        assert shown.query_one("#filter", Input).display
+        assert shown.query_one(FilterField).display
         await pilot.press("escape")
         await until(pilot, lambda: len(table(shown, "runs")) == 2)
-        assert not shown.query_one("#filter", Input).display
+        assert not shown.query_one(FilterField).display
 
     play(rounds, steps)
 
@@ -250,7 +252,7 @@ def test_keys_do_nothing_where_no_run_is(
 ) -> None:
     rounds.tell("gpu1")
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("enter", "f", "s", "p", "up", "down")
         assert not isinstance(shown.screen, (AskScreen, FollowScreen))
 
@@ -262,7 +264,7 @@ def test_nothing_of_a_run_is_markup(rounds: FakeRounds) -> None:
     rounds.tell("gpu1", glanced(A, label=EVIL, said=EVIL * 10_000))
     rounds.fail("gpu2")
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await until(pilot, lambda: table(shown, "runs")[0][2].startswith("[red]x[/red] ?[31mred"))
         assert table(shown, "runs")[0][7].startswith("[red]x[/red] ?[31mred")
         assert "[red]x[/red] ?[31m" in said(shown, "faults")
@@ -279,7 +281,7 @@ def test_any_size_will_do_and_may_change(rounds: FakeRounds, size: tuple[int, in
     for number in range(40):
         rounds.model.answered("gpu2", NOW, glance(glanced(f"{number:032x}")))
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("down", "enter")
         await pilot.resize_terminal(40, 10)
         await pilot.press("q", "s")
@@ -293,7 +295,7 @@ def test_any_size_will_do_and_may_change(rounds: FakeRounds, size: tuple[int, in
 def test_a_small_terminal_shows_remotes_runs_and_keys(rounds: FakeRounds) -> None:
     rounds.fail("gpu2")
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.pause()
         heights = {name: shown.query_one(f"#{name}").size.height for name in ("remotes", "runs")}
         assert heights["remotes"] >= 3
@@ -307,7 +309,7 @@ def test_the_table_of_runs_is_seen_around_the_chosen_one(rounds: FakeRounds) -> 
     runs = [glanced(f"{n:032x}", label=f"label {n}", started=int(NOW * 1e6) - n) for n in range(99)]
     rounds.tell("gpu1", *runs)
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         of_runs = shown.query_one("#runs", LineTable)
         for keys, label in (
             (["end"], "label 98"),
@@ -331,7 +333,7 @@ def test_tab_reaches_remotes_that_are_below_the_edge(rounds: FakeRounds) -> None
     for number in range(40):
         rounds.model._states[f"far{number}"] = RemoteState(f"far{number}")
 
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         of_remotes = shown.query_one("#remotes", LineTable)
         await pilot.press("shift+tab", "end", "enter")
         await pilot.pause()
@@ -343,7 +345,7 @@ def test_tab_reaches_remotes_that_are_below_the_edge(rounds: FakeRounds) -> None
 
 
 def test_a_click_chooses_a_run(rounds: FakeRounds) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.click("#runs", offset=(3, 2))
         chosen = shown._chosen()
         assert chosen is not None
@@ -354,7 +356,7 @@ def test_a_click_chooses_a_run(rounds: FakeRounds) -> None:
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 def test_q_leaves(rounds: FakeRounds, key: str) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: not shown.is_running)
 
@@ -362,8 +364,8 @@ def test_q_leaves(rounds: FakeRounds, key: str) -> None:
 
 
 def test_a_bug_of_a_thread_ends_it_and_is_told_behind_the_screen(rounds: FakeRounds) -> None:
-    async def steps(shown: FleetApp, pilot: Pilot[int]) -> None:
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         rounds.error = ZeroDivisionError("of a thread")
         await until(pilot, lambda: not shown.is_running)
 
-    assert isinstance(play(rounds, steps)._fault, ZeroDivisionError)
+    assert isinstance(play(rounds, steps).return_value, ZeroDivisionError)
