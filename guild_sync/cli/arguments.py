@@ -65,6 +65,12 @@ _REPEATED = (
 # These, two of FILE_OPTIONS, and one of `guild run`.
 _SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include", "--dep"}
 
+# What these take is empty only where a variable of a shell is not set: taken for not given,
+# `guild rm -F "$OLD"` would mean all runs, and such a folder the one that guild is typed in.
+_NEVER_EMPTY = (
+    *("--filter", "--started", "--remote", "--archive", "--run-dir", "--dep", "--tensorboard"),
+)
+
 # What `--help` of a command says of them.
 FILTERS_NAMED = """\
 Only some runs ('guild help filters' tells of each):
@@ -185,6 +191,25 @@ class Arguments:
             raise UsageError(f"{name} takes a column, such as loss or 'min loss'")
         return text
 
+    def columns(self, name: str) -> list[str] | None:
+        """The columns of a list. Raises UsageError where there is none in it."""
+        from guild_sync.agent import columns  # most commands have none
+
+        text = self.text(name)
+        if text is not None and not columns.split(text):
+            raise UsageError(f"{name} takes names, such as lr,loss")
+        return None if text is None else columns.split(text)
+
+    def order(self, name: str) -> str:
+        """The column that an option says runs are sorted by, maybe behind a `-`; empty: none.
+
+        Raises UsageError where it says none.
+        """
+        text = self.text(name)
+        if text is not None and not text.lstrip("-").strip():
+            raise UsageError(f"{name} takes a column, such as loss or -loss")
+        return text or ""
+
     def texts(self, name: str) -> list[str]:
         """The values of an option or a word that may come several times."""
         value = self._values.get(name)
@@ -199,7 +224,7 @@ class Arguments:
 def parse(usage: str, argv: Sequence[str]) -> Arguments:
     """docopt's reading of `argv`. Prints the usage, whole, and raises SystemExit for `--help`.
 
-    Raises UsageError, on one line, where `argv` does not fit.
+    Raises UsageError, on one line, where `argv` does not fit, or an option is empty that never is.
     """
     from docopt import DocoptExit, docopt
 
@@ -219,9 +244,16 @@ def parse(usage: str, argv: Sequence[str]) -> Arguments:
         name = command[1] if command else "guild"
         hint = f"{_near(words, usage)}{_place_of(words, usage)}Try '{name} --help'."
         raise UsageError(_problem(e, words, usage), hint) from None
-    return Arguments(
-        {name: _without_dashes(value) if dashes else value for name, value in read.items()}
-    )
+    found = {name: _without_dashes(value) if dashes else value for name, value in read.items()}
+    for name in _NEVER_EMPTY:
+        value = found.get(name)
+        if any(isinstance(one, str) and not one.strip() for one in _each(value)):
+            raise UsageError(f"{name} needs a value, and it is empty")
+    return Arguments(found)
+
+
+def _each(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _without_dashes(value: object) -> object:

@@ -192,8 +192,10 @@ class _Runs:
     def _warn_of_unknown(self) -> None:
         runs = [run for listing in self._looks.answers.values() for run in listing["runs"]]
         for at, text in enumerate(self._wanted.asked):
+            if text in (_DIGEST, *CORE) or not runs:
+                continue
             told = (run["cells"][at : at + 1] for run in runs)
-            if text != _DIGEST and runs and all(not c or c[0]["value"] is None for c in told):
+            if all(not cell or cell[0]["value"] is None for cell in told):
                 placed = [*newest_first({"": runs})]
                 hint = together.known(placed, columns.column(text).heading)
                 console.warn(GuildError(f"no run has {terminal.clean(text)!r}", hint))
@@ -204,19 +206,19 @@ def _ids(listing: ComparedListing) -> list[str]:
 
 
 def _order(args: Arguments) -> Order:
-    top = arguments.whole_number(args, "--top")
+    top = arguments.whole_number(args, "--top", least=1)
     if lowest := args.column("--min"):
         return Order(lowest, is_ranking=True, top=top)
     if highest := args.column("--max"):
         return Order(highest, descending=True, is_ranking=True, top=top)
-    text = args.text("--sort") or ""
+    text = args.order("--sort")
     return Order(text.removeprefix("-"), descending=text.startswith("-"), top=top)
 
 
 def _asked(args: Arguments) -> list[str]:
     """The columns that are named."""
-    texts = (args.text("--columns"), args.text("--cols"))
-    named = [column for text in texts for column in columns.split(text or "")]
+    lists = (args.columns("--columns"), args.columns("--cols"))
+    named = [column for listed in lists for column in listed or ()]
     return [*named, *([_DIGEST] if args.is_set("--extra-cols") else [])]
 
 

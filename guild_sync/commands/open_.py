@@ -45,8 +45,9 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     if args.is_set("--output") and (args.text("--path") or args.is_set("--sourcecode")):
         raise UsageError("--output is a file of its own: no --path and no --sourcecode")
-    if args.is_set("--shell") and args.text("--cmd"):
-        raise UsageError("--shell and --cmd exclude each other")
+    for option in ("--cmd", "--path", "--sourcecode", "--output"):
+        if args.is_set("--shell") and args.is_given(option):
+            raise UsageError(f"--shell and {option} exclude each other")
     program = [] if args.is_set("--shell") else _program(args.text("--cmd"))
     here = host(None)
     run = only(here, args.text("RUN") or "1", arguments.filters_for(args, here, changes=False))

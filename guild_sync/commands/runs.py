@@ -52,7 +52,7 @@ from guild_sync.agent.protocol import Details, Filters, ListedRun, ListedRuns, R
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
-from guild_sync.errors import Exit, RunNotFound, UsageError
+from guild_sync.errors import Exit, RunNotFound
 from guild_sync.hosts.base import Host
 from guild_sync.hosts.choose import host
 from guild_sync.hosts.local import LocalHost
@@ -126,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     is_whole = args.is_set("--simple") or args.is_set("--verbose")
     is_short = not is_whole and terminal_width() is not None
-    wanted = _Wanted(args, _columns(args), _sort(args), is_short)
+    wanted = _Wanted(args, args.columns("--columns") or (), args.order("--sort"), is_short)
     remotes = _several(args)
     if wanted.is_plain and not remotes:
         _print_all(wanted)
@@ -166,25 +166,6 @@ def _why_none(wanted: _Wanted) -> str:
 
 def _there(remote: str | None) -> str:
     return f" -r {clean(remote)}" if remote else ""
-
-
-def _columns(args: Arguments) -> Sequence[str]:
-    text = args.text("--columns")
-    if text is None:
-        return ()
-    from guild_sync.agent import columns  # most listings have none
-
-    found = columns.split(text)
-    if not found:
-        raise UsageError("--columns takes names, such as lr,loss")
-    return found
-
-
-def _sort(args: Arguments) -> str:
-    text = args.text("--sort")
-    if text is not None and not text.lstrip("-").strip():
-        raise UsageError("--sort takes a column, such as loss or -loss")
-    return text or ""
 
 
 def _several(args: Arguments) -> Sequence[str]:

@@ -145,6 +145,8 @@ def send(pid: int, number: int) -> None:
 
 
 def not_installed(program: str) -> GuildError:
+    if os.sep in program:
+        return GuildError(f"{program} is no program that is here", "Name another.")
     return GuildError(
         f"{program} is not installed here", f"Install it, for example: apt install {program}"
     )

@@ -185,7 +185,8 @@ def check(done: Done, told: str) -> None:
     assert "internal error" not in done.err, told
     assert "\x1b" not in done.err + done.out, told
     if done.code:
-        complaints = ("guild: ", "  to do  ", "  error: ")  # the latter on a page
+        # The latter on a page.
+        complaints = ("guild: ", "  to do  ", "  error: ", "no answer that guild understands")
         assert any(word in done.err + done.out for word in complaints), told
 
 

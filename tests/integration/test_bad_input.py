@@ -483,3 +483,52 @@ def test_an_answer_that_is_no_yes_is_no(guild: Guild) -> None:
     done = guild.ok("run", "op", "sleep=1", stdin="perhaps\n")
     assert done.lines[-1].startswith("Continue? (Y/n)")
     assert runs_in(guild.home) == []
+
+
+# An option whose value is empty, as that of a variable of a shell that is not set.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([command, option, ""] for command in ("rm", "stop") for option in ("-F", "-Fs")),
+        ["fleet", "-r", ""],
+        ["status", "-r", ""],
+        ["run", "op", "--dep", ""],
+        ["run", "op", "--run-dir", ""],
+        ["export", "--tensorboard", ""],
+        ["runs", "--archive", ""],
+    ],
+)
+def test_an_option_that_is_empty_is_not_taken_for_none(guild: Guild, words: list[str]) -> None:
+    run_id = guild.started("sleep=0")
+    before = {*guild.folder.iterdir()}
+    done = guild(*words, *(["-y"] if words[0] in ("rm", "stop", "run") else []))
+    assert (done.code, done.out) == (1, "")
+    assert re.fullmatch(r"guild: --[a-z-]+ needs a value, and it is empty\n", done.err)
+    assert guild.ok("select").out.strip() == run_id
+    assert {*guild.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["compare", "--top", "0"], "--top takes a number from 1 on"),
+        (["compare", "--columns", ","], "--columns takes names, such as lr,loss"),
+        (["compare", "--cols", ""], "--cols takes names, such as lr,loss"),
+        (["compare", "--sort", ""], "--sort takes a column, such as loss or -loss"),
+        (["runs", "--sort=-"], "--sort takes a column, such as loss or -loss"),
+        (["open", "--shell", "--path", "x"], "--shell and --path exclude each other"),
+        (["open", "--cmd", "/nothing/there"], "/nothing/there is no program that is here"),
+    ],
+)
+def test_what_says_nothing_is_told_in_a_line(guild: Guild, words: list[str], said: str) -> None:
+    guild.ok("run", "op", "sleep=0", "-y")
+    done = guild(*words)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[0] == f"guild: {said}"
+
+
+def test_what_every_run_has_is_known_as_a_column(guild: Guild) -> None:
+    guild.ok("run", "op", "sleep=0", "-y")
+    assert guild.ok("compare", "--columns", "run,status,time,operation,label", "-t").out
