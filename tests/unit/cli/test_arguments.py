@@ -106,7 +106,7 @@ def test_behind_two_dashes_all_are_arguments() -> None:
 
 @pytest.mark.parametrize("value", ["", " ", "a b", "a=b", "é", "$(touch x)", "x" * 100_000])
 def test_a_value_comes_through_unchanged(value: str) -> None:
-    assert values("-r", value)["--remote"] == value
+    assert values("-t", value)["--tag"] == [value]
 
 
 # Options with two letters.
