@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from guild_sync.errors import GuildError
+from guild_sync.output import whole_files
 
 EVERY = 5  # minutes
 DEADLINE = 3600  # seconds
@@ -20,6 +21,9 @@ DEADLINE = 3600  # seconds
 _CRON_PATH = "/usr/bin:/bin"
 _KEPT = ("GUILD_HOME", "GUILD_CONFIG")
 _NAME = "guild-sync"
+
+# What systemd takes for the path of a program, however it is quoted.
+_CALLABLE = re.compile(r"[^\x00-\x1f\x7f\"'\\]+\Z")
 
 _WRITTEN_BY = "# Written by 'guild sync --systemd', which writes it anew."
 _SERVICE = f"""\
@@ -85,20 +89,29 @@ def write_units() -> Sequence[Path]:
             )
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(os.fsencode(text))
-        os.replace(temporary, path)
+        whole_files.write(path, text.encode())
     return [*texts]
 
 
 def units(program: Sequence[str], variables: Mapping[str, str]) -> Mapping[str, str]:
-    """The text of each unit by its name: `program` is called, with these variables."""
+    """The text of each unit by its name: `program` is called, with these variables.
+
+    Raises GuildError where no unit can say that.
+    """
+    whole = "".join([*program, *variables.values()])
+    _refuse_line_break(whole, "a unit of systemd")
+    if re.search("[\ud800-\udfff]", whole):
+        raise GuildError("a path that is no UTF-8 cannot stand in a unit of systemd", "Rename it.")
+    if not _CALLABLE.match(program[0]):
+        raise GuildError(
+            f"systemd calls no program with quotes or backslashes in its path: {program[0]}",
+            "Install guild elsewhere, or call it from cron: guild sync --crontab",
+        )
     environment = "".join(
         f"Environment={_unit_word(f'{name}={value}')}\n" for name, value in variables.items()
     )
     # Variables are put in for `$NAME` behind the program, and in no path of one.
     words = " ".join(map(_unit_word, (program[0], *(w.replace("$", "$$") for w in program[1:]))))
-    _refuse_line_break("".join([*program, *variables.values()]), "a unit of systemd")
     service = _SERVICE.replace("@ENVIRONMENT@", environment).replace("@PROGRAM@", words)
     return {f"{_NAME}.service": service, f"{_NAME}.timer": _TIMER}
 
@@ -122,7 +135,7 @@ def _variables() -> Mapping[str, str]:
 
 
 def _refuse_line_break(text: str, where: str) -> None:
-    if "\n" in text:
+    if re.search("[\n\r]", text):
         raise GuildError(f"a line break in a path cannot stand in {where}", "Rename it.")
 
 

@@ -17,6 +17,7 @@ from test_fleet import bind, pulled, slow_remotes
 from test_interrupted import copying
 
 from guild_sync.config.remotes import Remote
+from guild_sync.errors import GuildError
 from guild_sync.sync import schedules
 from guild_sync.transport import ssh
 
@@ -289,6 +290,27 @@ def test_a_unit_has_the_words_as_systemd_reads_them() -> None:
     text = schedules.units(("/a b/100%", "$x", 'q"\\'), {"HOME": "ü $x"})["guild-sync.service"]
     assert r"""ExecStart="/a b/100%%" "$$x" "q\"\\" --deadline""" in text
     assert 'Environment="HOME=ü $x"' in text
+
+
+@pytest.mark.parametrize("name", ["o'hara", 'a"b', "a\\b", "a\tb", "a\rb", "caf\udce9"])
+def test_a_program_that_systemd_would_not_call_gets_no_unit(name: str) -> None:
+    with pytest.raises(GuildError, match="systemd"):
+        schedules.units((f"/opt/{name}/guild-sync",), {})
+
+
+@pytest.mark.parametrize("name", ["a\rb", "caf\udce9"])
+def test_a_unit_that_systemd_would_not_read_is_none(name: str) -> None:
+    with pytest.raises(GuildError, match="cannot stand in a unit of systemd"):
+        schedules.units(("/opt/guild-sync",), {"GUILD_HOME": f"/{name}"})
+
+
+def test_units_that_are_links_are_written_where_these_lead(guild: Guild, units: Path) -> None:
+    units.mkdir(parents=True)
+    own = units.parent / "dotfiles"
+    (units / "guild-sync.timer").symlink_to(own)
+    guild.ok("sync", "--systemd")
+    assert (units / "guild-sync.timer").is_symlink() and "[Timer]" in own.read_text()
+    assert {path.suffix for path in units.iterdir()} == {".service", ".timer"}
 
 
 def test_units_are_written_anew_but_for_those_of_somebody_else(guild: Guild, units: Path) -> None:
