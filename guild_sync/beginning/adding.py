@@ -15,6 +15,7 @@ from guild_sync.monitoring import check, line
 from guild_sync.output import console
 from guild_sync.output.console import say
 from guild_sync.output.terminal import clean
+from guild_sync.transport import ssh_failures
 
 _MOST_TOLD = 20  # hosts
 
@@ -29,8 +30,7 @@ def add(name: str, host: str | None, without_asking: bool, without_check: bool) 
     remote = _meant(name, _host_of(name, host))
     path = config_path()
     config_text.with_remote(path, name, _keys(remote))  # refused before anybody is asked
-    if not without_check:
-        host_key.accepted(remote, without_asking)
+    asks = not without_check and host_key.accepted(remote, without_asking)
     with config_text.alone(path):
         _refuse_name(name)  # another may have been added meanwhile
         config_text.written(path, config_text.with_remote(path, name, _keys(remote)))
@@ -41,6 +41,9 @@ def add(name: str, host: str | None, without_asking: bool, without_check: bool) 
         for shown in line.told(name, lines):
             say(shown)
         worst = max(worst, *(one.exit for one in lines))
+    if asks:
+        say("It asks you again once that connection is closed. Where it would take a key instead:")
+        say(f"  {clean(ssh_failures.key_installed(remote))}")
     say(f"To run there: guild run OPERATION -r {clean(name)}")
     return worst
 

@@ -15,12 +15,12 @@ from guild_sync.transport.login import log_in, need_somebody
 _TAKEN = ("StrictHostKeyChecking=accept-new",)
 
 
-def accepted(remote: Remote, without_asking: bool) -> None:
+def accepted(remote: Remote, without_asking: bool) -> bool:
     """Have the host's key known here: it is, or a person says so to ssh, or it is taken unasked.
 
     Where the login needs a person beside that, and there is a terminal, they are asked for that,
-    too. Raises Unreachable where the host cannot be reached or shows another key than before, and
-    GuildError where nobody can be asked.
+    too; the answer is whether it does. Raises Unreachable where the host cannot be reached or shows
+    another key than before, and GuildError where nobody can be asked.
     """
     found = probing.probe(remote)
     if found.key_state == probing.UNKNOWN:
@@ -28,15 +28,16 @@ def accepted(remote: Remote, without_asking: bool) -> None:
         if without_asking:
             found = _taken(remote, found)
         else:
-            _ask(remote, found)
-            return
+            return _ask(remote, found)
     if found.failure is None:
-        return
+        return False
     if not isinstance(found.failure, LoginRefused):
         raise found.failure
     if not without_asking and _has_somebody():  # it may be a password that is wanted
         with suppress(Unreachable):  # the check tells what there is to do
             log_in(remote)
+            return True
+    return False
 
 
 def _taken(remote: Remote, shown: Probe) -> Probe:
@@ -50,8 +51,8 @@ def _taken(remote: Remote, shown: Probe) -> Probe:
     return found
 
 
-def _ask(remote: Remote, shown: Probe) -> None:
-    """Have ssh ask for the key, and for whatever the login needs, as it does by itself."""
+def _ask(remote: Remote, shown: Probe) -> bool:
+    """Have ssh ask for the key, and for whatever the login needs; whether it needs something."""
     try:
         need_somebody()
     except GuildError:
@@ -64,7 +65,8 @@ def _ask(remote: Remote, shown: Probe) -> None:
     except Unreachable:
         if probing.probe(remote).key_state != probing.KNOWN:
             raise
-        # The key is taken; who is let in, and how, is told by the check.
+        return False  # the key is taken; who is let in, and how, is told by the check
+    return isinstance(probing.probe(remote).failure, LoginRefused)
 
 
 def _has_somebody() -> bool:

@@ -55,8 +55,11 @@ def main(argv: Sequence[str]) -> int:
     if args.is_set("--watch"):
         return _watched(args)
     now = time.time()
-    names = [name for name in configured.usable()[0] if name != configured.SANDBOX]
-    found = standings.standings(LocalHost(str(guild_home())), names)
+    names = configured.usable()[0]
+    own = [name for name in names if name != configured.SANDBOX]
+    found = standings.standings(LocalHost(str(guild_home())), own)
+    # What was a remote once, and has no runs here, is nobody's any more.
+    found = [standing for standing in found if standing.remote in names or standing.runs]
     if meant := args.text("--remote"):
         found = _of(found, meant)
     stale = [(s, run) for s in found for run in (s.stale(now, limit) if limit else [])]

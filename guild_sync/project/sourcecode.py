@@ -62,8 +62,9 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT, most: int | None =
 
     Without a rule for a file: in a git work tree what git tracks, and what it neither tracks nor
     ignores, but for git's own files and what the project's .guildignore names; elsewhere all but
-    caches, virtual environments and files over 1 MB, and of more than 100 files the first 100
-    that Guild AI would take. Submodules, and packages that are links, are part of it (`listing`).
+    caches, virtual environments and files over 1 MB, and of more than 100 files Python's first and
+    then those that Guild AI would take. Submodules, and packages that are links, are part of it
+    (`listing`).
 
     Raises GuildError where there are more than `most` files outside git.
     """
@@ -125,15 +126,16 @@ def _ignored(root: Path, rules: Rules, listing: TreeFiles) -> Iterator[tuple[str
 def _at_most_100(root: Path, names: Mapping[str, bool]) -> tuple[list[str], list[str]]:
     """The files; of too many that nobody asked for the first, and what is said of the others.
 
-    Those are the files that Guild AI 0.9 takes, in its order: a folder's own before those of
-    its folders, text alone, and nothing of hidden folders and of what was built.
+    Those are files that Guild AI 0.9 takes, in its order: a folder's own before those of its
+    folders, text alone, and nothing of hidden folders and of what was built. But modules come
+    before all else: a run can do without the hundredth text, and not without what it runs.
     """
     if list(names.values()).count(False) <= MAX_FILES:
         return list(names), []
     asked_for = [name for name, is_asked_for in names.items() if is_asked_for]
     others = [name for name, is_asked_for in names.items() if not is_asked_for]
     eligible = [name for name in others if not _is_hidden(name) and is_text(root / name)]
-    first = sorted(eligible, key=_files_before_folders)[: max(MAX_FILES - len(asked_for), 0)]
+    first = sorted(eligible, key=_modules_first)[: max(MAX_FILES - len(asked_for), 0)]
     rest = len(others) - len(first)
     return [*asked_for, *first], [
         f"{rest} files are left out: outside git, only {MAX_FILES} are taken that 'sourcecode' in "
@@ -144,6 +146,10 @@ def _at_most_100(root: Path, names: Mapping[str, bool]) -> tuple[list[str], list
 def _is_hidden(name: str) -> bool:
     folders = name.split("/")[:-1]
     return any(folder[0] == "." or folder in ("build", "dist") for folder in folders)
+
+
+def _modules_first(name: str) -> tuple[bool, list[tuple[bool, str]]]:
+    return not name.endswith(".py"), _files_before_folders(name)
 
 
 def _files_before_folders(name: str) -> list[tuple[bool, str]]:

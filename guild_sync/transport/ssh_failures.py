@@ -64,6 +64,11 @@ def by_hand(remote: Remote) -> str:
     return f"ssh {_destination(remote)}"
 
 
+def key_installed(remote: Remote) -> str:
+    """The command that has a person's key let in there, the same way as guild goes."""
+    return f"ssh-copy-id {_destination(remote)}"
+
+
 def _login(remote: Remote) -> str:
     """The command with which a person opens the connection that guild uses."""
     return shlex.join(["guild", "remote", "login", remote.name])
@@ -129,7 +134,7 @@ def _of_the_login(remote: Remote, stderr: str) -> NotReached | None:
     return LoginRefused(
         f"{refused}: {last_line(stderr)}",
         "Check 'user' and 'private-key' of the remote, or install your key there:\n"
-        f"  ssh-copy-id {_destination(remote)}\n"
+        f"  {key_installed(remote)}\n"
         "Where a key's passphrase, or a password, is to be typed:\n"
         f"  {_login(remote)}",
     )

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from support import Done, Guild, Server, wait_until
 from test_check import program
-from test_login import answer, typing, without_terminal
+from test_login import CODE, PROMPT, answer, asking, typing, without_terminal
 from test_unreachable import another_sshd, own_connections
 
 # Fixtures of other modules, for here too.
-__all__ = ["own_connections"]
+__all__ = ["asking", "own_connections"]
 
 BEFORE = """\
 # My machines.
@@ -70,13 +70,28 @@ def test_a_person_sees_the_key_and_takes_it_and_the_remote_is_written_and_checke
     shown = terminal.shown
     assert "127.0.0.1 shows a host key that is not known here: ssh-ed25519 SHA256:" in shown
     assert f"Wrote remote new to {guild.config}" in shown
-    assert "  host key " in shown and "to do" not in shown
+    assert "  host key " in shown and "to do" not in shown and "ssh-copy-id" not in shown
     assert shown.rstrip().endswith("To run there: guild run OPERATION -r new")
     port = int(host.split(":")[1])
     own = f"  new:\n    type: ssh\n    host: 127.0.0.1\n    port: {port}\n"
     assert guild.config.read_text() == BEFORE.replace("\n\nkeep", f"\n{own}\nkeep")
     assert "ssh-ed25519" in known.read_text()
     guild.ok("run", "op", "sleep=0", "-r", "new", "-y")
+
+
+def test_who_has_to_type_something_is_told_how_that_need_not_be(
+    guild: Guild, asking: Server, known: Path, own_connections: None
+) -> None:
+    port = asking.state.port
+    for name, questions in (("new", {QUESTION: "yes", PROMPT: CODE}), ("again", {PROMPT: CODE})):
+        with typing(guild, "remote", "add", name, f"127.0.0.1:{port}") as terminal:
+            for question, typed in questions.items():
+                answer(terminal, question, typed)
+            assert terminal.end() == 0, terminal.shown
+        *_, asks, command, last = terminal.shown.splitlines()
+        assert asks.startswith("It asks you again once that connection is closed."), terminal.shown
+        assert command == f"  ssh-copy-id -p {port} 127.0.0.1"
+        assert last == f"To run there: guild run OPERATION -r {name}"
 
 
 def test_a_key_that_a_person_refuses_leaves_nothing(guild: Guild, host: str, known: Path) -> None:

@@ -54,6 +54,15 @@ def test_a_page_for_people(guild: Guild, fleet: dict[str, str]) -> None:
     assert lines[6].startswith(f"  {fleet['down']}  running (down)  last confirmed 20")
 
 
+def test_a_remote_that_is_gone_is_shown_while_runs_of_it_are_here(
+    guild: Guild, sshd: Server, there: Path, fleet: dict[str, str]
+) -> None:
+    guild.configure(idle=sshd.keys(there))
+    assert [*as_json(guild)] == ["down", "good", "idle"]
+    guild.ok("runs", "rm", fleet["good"], fleet["lost"], "-y")
+    assert [*as_json(guild)] == ["down", "idle"]
+
+
 def test_the_same_as_json(guild: Guild, fleet: dict[str, str]) -> None:
     found = as_json(guild)
     assert found["good"]["state"] == "reachable"

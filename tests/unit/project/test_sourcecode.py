@@ -94,13 +94,20 @@ def test_of_more_than_100_files_the_first_100_are_taken_and_it_is_said(plain: Pa
     fill(plain, *(f"data/{n:03}" for n in range(99)), ".idea/a.xml", "build/a", "data/deep/a", "z")
     fill(plain, "a.png", content=b"\x89PNG\0")
     found = source(plain)
-    of_data = (f"data/{n:03}" for n in range(97))
-    assert set(found.files) == {"guild.yml", "train.py", "z", *of_data}
+    of_data = (f"data/{n:03}" for n in range(96))
+    assert set(found.files) == {"guild.yml", "lib/util.py", "train.py", "z", *of_data}
     assert found.left_out == (
         "7 files are left out: outside git, only 100 are taken that 'sourcecode' in guild.yml "
         "does not name",
     )
-    assert {*found.files, "a.png"} == {*selected(plain, [{"include": "*.png"}]).files, "data/096"}
+    assert {*found.files, "a.png"} == {*selected(plain, [{"include": "*.png"}]).files, "data/095"}
+
+
+def test_of_more_than_100_files_modules_are_taken_first(plain: Path) -> None:
+    fill(plain, *(f"{n:03}.txt" for n in range(120)), "lib/late.py")
+    found = source(plain).files
+    assert {"lib/late.py", "lib/util.py", "train.py"} < {*found}
+    assert len(found) == 100
 
 
 def test_a_git_tree_has_no_limit_of_number(tracked: Path) -> None:
