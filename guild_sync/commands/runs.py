@@ -183,7 +183,7 @@ def _print_all(wanted: _Wanted) -> None:
     target = host(args.text("--remote"), args.text("--archive"))
     filters = arguments.filters_for(args, target, changes=False, deleted=wanted.deleted)
     if not wanted.as_json:
-        runs = _each(target, args.texts("RUN"), filters, wanted.deleted)
+        runs = _each(wanted, target, args.texts("RUN"), filters)
         for line in tables.lines_of_many(_rows(wanted, runs)):
             print(line)
         return
@@ -196,13 +196,24 @@ def _print_all(wanted: _Wanted) -> None:
     print("]" if text == ", " else "[]")
 
 
-def _each(host: Host, specs: Sequence[str], filters: Filters, deleted: bool) -> Iterator[Run]:
+def _each(wanted: _Wanted, host: Host, specs: Sequence[str], filters: Filters) -> Iterator[Run]:
     """All runs that are meant: of a remote at one go, else so many at a time."""
+    deleted = wanted.deleted
     if not isinstance(host, LocalHost):
-        yield from host.list_runs(specs, None, filters, deleted, whole=True)["runs"]
+        found = host.list_runs(specs, None, filters, deleted, whole=True)["runs"]
+        yield from _with_labels(wanted, host, found)
         return
     for ids in _parts(host, specs, filters, deleted):
-        yield from host.summaries(ids, deleted)
+        yield from _with_labels(wanted, host, host.summaries(ids, deleted))
+
+
+def _with_labels(wanted: _Wanted, host: Host, runs: Sequence[Run]) -> Sequence[Run]:
+    """The runs, with their labels as they are shown: a person sees no flag at its default."""
+    if wanted.is_short and not wanted.as_json and runs:
+        short = host.short_labels([run["id"] for run in runs], wanted.deleted)
+        for run in runs:
+            run["label"] = short.get(run["id"], run["label"])
+    return runs
 
 
 def _each_record(
@@ -336,12 +347,13 @@ def _answer(wanted: _Wanted, target: Host, specs: Sequence[str], filters: Filter
         found = target.listed(*which, wanted.columns, wanted.sort, scalars=wanted.as_json)
         ids = [run["id"] for run in found["runs"]] if is_verbose else []
         details = _details(target, ids, deleted) if ids else ()
+        _with_labels(wanted, target, found["runs"])
         return _Answer(found["runs"], details, found["total"], found)
     if is_verbose:
         detailed = target.list_details(*which)
         return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
     listing = target.list_runs(*which, counted=wanted.args.text("--limit") is None)
-    return _Answer(listing["runs"], (), listing["total"])
+    return _Answer(_with_labels(wanted, target, listing["runs"]), (), listing["total"])
 
 
 def _details(target: Host, ids: Sequence[str], deleted: bool) -> Sequence[Details]:

@@ -73,6 +73,9 @@ class AgentClient(ABC):
             whole=whole,
         )
 
+    def short_labels(self, ids: Sequence[RunId], deleted: bool = False) -> dict[RunId, str]:
+        return self.ask(Functions.short_labels, ids=list(ids), deleted=deleted)
+
     def summaries(self, ids: Sequence[str], deleted: bool = False) -> list[protocol.Run]:
         return self.ask(Functions.summaries, ids=list(ids), deleted=deleted)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import Guild
+from support import Guild, Place, project
 from terminal import on_terminal
 
 from guild_sync.cli import table
@@ -191,3 +191,52 @@ def test_nothing_is_cut_in_a_pipe(long_labels: Guild, command: str) -> None:
 
 def test_a_terminal_that_does_not_tell_its_width_cuts_nothing(long_labels: Guild) -> None:
     assert "…" not in shown(long_labels, "runs", columns=0)
+
+
+DEFAULTS = """
+op: {exec: 'true', flags: {lr: 0.1, epochs: 3, name: {default: a b}, on: yes}}
+own: {exec: 'true', flags: {lr: 0.1}, label: 'lr=${lr}'}
+"""
+
+
+def test_a_listing_for_a_person_has_no_flag_at_its_default(place: Place, guild: Guild) -> None:
+    project(guild.folder, DEFAULTS)
+
+    def label(*options: str) -> str:
+        lines = STYLE.sub("", shown(guild, "runs", "-n", "1", *options, *place.args, columns=160))
+        return lines.splitlines()[-1].split("completed")[1].rpartition("  ")[0].strip()
+
+    place.ok("run", "op", "name=x", "epochs=5", "-y")
+    of_pipe = place.ok("runs", "-n", "1").lines[0]
+    assert of_pipe.endswith("completed  epochs=5 lr=0.1 name=x on=yes")
+    assert label() == "epochs=5 name=x"
+    assert label("-a") == "epochs=5 name=x"
+    with_column = shown(guild, "runs", "-n", "1", "--columns", "epochs", *place.args, columns=160)
+    assert with_column.rstrip().endswith("  epochs=5 name=x")
+    for whole in ("-v", "--json"):
+        assert "epochs=5 lr=0.1 name=x on=yes" in shown(
+            guild, "runs", "-n", "1", whole, *place.args
+        )
+    place.ok("run", "op", "name=x", "-l", "lr=0.1 on=yes", "-y")
+    assert label() == "lr=0.1 on=yes", "a person has written it"
+    place.ok("run", "own", "-y")
+    assert label() == "lr=0.1", "guild.yml says so"
+
+
+def test_labels_are_shortened_by_what_a_run_says_of_itself_and_no_more(guild: Guild) -> None:
+    """A job that is none, as of another program or a hostile remote, has the label as it is."""
+    project(guild.folder, DEFAULTS)
+    guild.ok("run", "op", "name=x", "-y")
+    (job,) = guild.home.glob("runs/*/.guild/job.json")
+    for text in (
+        "{",
+        "[]",
+        '{"operation": 3}',
+        '{"operation": {"flags": [1]}}',
+        '{"operation": {"flags": {"lr": 1}}}',
+        "[" * 100_000,
+    ):
+        job.write_text(text)
+        assert "epochs=3 lr=0.1 name=x on=yes" in shown(guild, "runs", columns=160)
+    job.unlink()
+    assert "epochs=3 lr=0.1 name=x on=yes" in shown(guild, "runs", columns=160)

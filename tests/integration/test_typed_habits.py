@@ -609,7 +609,7 @@ def test_open_can_open_a_shell(ran: Guild) -> None:
     assert ran("open", "--shell", stdin="pwd\n").out == ran.ok("select", "--path").out
 
 
-# All of Guild AI's options, and the table of what is otherwise.
+# All of Guild AI's options. The table of what is otherwise: test_differences.py.
 
 TABLE = Path(__file__).parents[2] / "docs" / "from-guild-ai.md"
 # That differ in spelling alone: those of filters, and of what asks for help.
@@ -642,18 +642,3 @@ def test_each_option_of_guild_ai_is_taken_or_is_told_of(
     assert {name for names in INSTEAD for name in names if name.startswith("--")} <= told | {
         "--optimize", "--minimize", "--maximize", "--opt-flag"
     }  # fmt: skip
-
-
-def test_the_table_is_true_of_guild_ai(net: Guild, guild_ai: GuildAi) -> None:
-    net.env["COLUMNS"] = "120"
-    for x in ("1", "2"):  # runs over it
-        assert guild_ai("run", "net:echo", f"x={x}", "--run-id", ID, "-y").code == 0
-    assert len(net.ok("runs").lines) == 1
-    assert guild_ai("run", "net:echo", "--stage-trials", "-y").out.strip() == "3"  # runs it
-    assert guild_ai("run", "net:echo", "--dep", "nothere", "-y").code == 1
-    assert len(net.ok("runs").lines) == 3
-    assert guild_ai("open", "-p", "nothere", "-c", "echo").out.rstrip().endswith("/nothere")
-    assert guild_ai("-H", "nothere", "runs").code == 1
-    before = len(net.ok("runs", "-a").lines)
-    guild_ai("run", "net:echo", "x=[1,2]", "-y")  # the batch's run is gone
-    assert len(net.ok("runs", "-a").lines) == before + 2

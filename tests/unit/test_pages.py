@@ -117,6 +117,17 @@ def test_a_command_line_that_a_page_shows_is_one_that_guild_takes(page: str) -> 
     assert faults == {}
 
 
+def test_what_n_means_is_told_of_each_command_that_takes_it() -> None:
+    paragraphs = text_of("docs/daily-use.md").split("\n\n")
+    (told,) = [text for text in paragraphs if text.startswith("`-n` is what it is")]
+    modules = {
+        name: importlib.import_module(f"guild_sync.commands.{module_of(name)}") for name in COMMANDS
+    }
+    takes = {name for name, module in modules.items() if "  -n, " in (module.__doc__ or "")}
+    named = {name.split()[0] for name in re.findall(r"`([a-z][^`]*)`", told)}
+    assert takes == named
+
+
 def test_the_start_page_is_short() -> None:
     lines = text_of("README.md").splitlines()
     assert len(lines) <= 150
