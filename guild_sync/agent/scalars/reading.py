@@ -323,15 +323,16 @@ def _of_one_name(text: str) -> Optional[Tuple[str, List[float]]]:
 
     Nothing is faster, where there are many of them; of one or two it makes no difference.
     """
-    name, between, _ = text.partition(": ")
-    lines = text[:-1] if text.endswith("\n") else text
-    before = "\n%s: " % name
-    if name in ("", STEP) or not between or lines.count("\n") + 1 != ("\n" + lines).count(before):
+    lines = "\n" + (text[:-1] if text.endswith("\n") else text)
+    before = lines[: lines.find(": ") + 2]
+    name = before[1:-2]
+    if name in ("", STEP) or " " in name or "\t" in name or "\n" in name:
         return None
-    if " " in name or "\t" in name or "\n" in name:
+    if not lines.startswith(before, max(lines.find("\n", 1), 0)):  # most others end here
         return None
-    values = ("\n" + lines).split(before)[1:]
-    numbers = _floats(values)
+    if lines.count("\n") != lines.count(before):
+        return None
+    numbers = _floats(lines.split(before)[1:])
     return None if numbers is None else (name, numbers)
 
 
