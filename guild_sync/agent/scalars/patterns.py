@@ -35,12 +35,26 @@ class OutputPattern(NamedTuple):
     regex: Pattern[str]
     literal: str  # a line in which it is found has this in it
 
-    def found(self, line: str) -> Iterator[Tuple[str, str]]:
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it is one group that finds values of its name, as of most."""
+        return self.regex.groups == 1 and not self.regex.groupindex
+
+    def values(self, line: str) -> List[str]:
+        """What its only group finds in a line: in half of the time that `found` takes."""
+        values: List[str] = self.regex.findall(line)
+        if "" in values:  # or there is none
+            values = [match[1] for match in self.regex.finditer(line) if match[1] is not None]
+        return values
+
+    def found(self, line: str) -> List[Tuple[str, str]]:
         """Names and values that a line has by this pattern, in their order."""
-        for match in self.regex.finditer(line):
-            for name, value in self._pairs(match):
-                if name and value is not None:
-                    yield name, value
+        return [
+            (name, value)
+            for match in self.regex.finditer(line)
+            for name, value in self._pairs(match)
+            if name and value is not None
+        ]
 
     def _pairs(self, match: Match[str]) -> Sequence[Tuple[str, str]]:
         named = match.groupdict()

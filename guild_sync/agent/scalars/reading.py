@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import time
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from ..protocol import LOST
 from .patterns import STEP, OutputPattern, OutputSpec
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|NaN|inf|Inf)"
 # As Guild AI's, which takes a step from no other words; but for signs and what is no finite number.
-# They begin with an end of line, and no `^`: that is looked for first, and not tried at each place.
-_STEPLESS = re.compile(
-    r"\n([^ \t\n]+):[ \t]+(" + _NUMBER + r")(?:[ \t]+\(.*\))?[ \t]*$",
-    re.M,
-)
+# It begins with an end of line, and no `^`: that is looked for first, and not tried at each place.
 _LINE = re.compile(
     r"\n([^ \t\n]+):[ \t]+(" + _NUMBER + r")(?:[ \t]+\((?:step[ \t]+([0-9]{1,18})\)|.*\)))?[ \t]*$",
     re.M,
 )
+_PLAIN = re.compile(r"\n([^ \t\n]+):[ \t]+([-+.0-9niNI].*)")  # how each of these begins
 _IN_NUMBERS = b"0123456789.eE+-"  # of these alone, what float() takes and _NUMBER are the same
 # A line that may be one of these has this; it is looked for first, as it takes a tenth of the time.
 _MAYBE = re.compile(r":[ \t]+[-+.0-9niNI]")
@@ -37,6 +35,7 @@ _MOST_REMEMBERED = 1000  # characters of each of these
 # Numbers of one name, in the order in which they were printed, and their steps: those are none
 # where none was printed at all, and one of them is None where none was printed up to then. A plain
 # tuple, as there may be a million.
+T = TypeVar("T")
 Steps = Optional[List[Optional[int]]]
 Seen = Tuple[str, List[float], Steps]
 
@@ -113,6 +112,7 @@ class ScalarReader:
         self._matcher = Matcher(asked)
         self._asked = asked
         self._step: Optional[int] = None
+        self._tells_steps = False  # in lines that tell a number, too
         self._names: Dict[str, str] = {}
 
     def feed(self, data: bytes) -> List[Seen]:
@@ -140,43 +140,54 @@ class ScalarReader:
     def _found(self, text: str) -> List[Seen]:
         if not self._asked.is_default:
             return self._in_columns(self._matcher.columns(text)) if text else []
-        if not _MAYBE.search(text):
-            return []
-        if self._step is None and STEP not in text:
-            return self._without_steps(text)
-        return self._with_steps(text)
+        return self._default(text) if _MAYBE.search(text) else []
 
-    def _without_steps(self, text: str) -> List[Seen]:
-        """What is found where no step is said: telling them apart takes half of the time."""
-        alone = _of_one_name(text)
+    def _default(self, text: str) -> List[Seen]:
+        alone = _of_one_name(text) if self._step is None else None
         if alone:
             return _seen([(self._named(alone[0]), alone[1], None)])
-        by_text: Dict[str, List[str]] = {}
-        by_name: Dict[str, List[str]] = {}
-        for name, value in _STEPLESS.findall("\n" + text):
-            values = by_text.get(name)
-            if values is None:
-                values = by_text[name] = by_name.setdefault(self._named(name), [])
-            values.append(value)
-        return _seen((name, [*map(float, values)], None) for name, values in by_name.items())
+        names, values, told = self._lines_of("\n" + text)
+        if self._step is None and STEP not in names and not told:
+            return _seen((name, each, None) for name, each in self._by_name(names, values).items())
+        steps = self._by_name(names, self._steps(names, values, told))
+        return _seen(
+            (name, each, steps[name]) for name, each in self._by_name(names, values).items()
+        )
 
-    def _with_steps(self, text: str) -> List[Seen]:
-        by_text: Dict[str, Tuple[List[str], List[Optional[int]]]] = {}
-        by_name: Dict[str, Tuple[List[str], List[Optional[int]]]] = {}
-        for name, value, step in _LINE.findall("\n" + text):
+    def _lines_of(self, text: str) -> Tuple[List[str], List[float], List[str]]:
+        """The names of lines, their numbers, and the steps that they say, if any does."""
+        if not self._tells_steps:  # then those that are no more than numbers are the most
+            parts = _PLAIN.split(text)
+            values = _floats(parts[2::3])
+            if values is not None:
+                return parts[1::3], values, []
+        found = _LINE.findall(text)
+        told = [step for _, _, step in found]
+        self._tells_steps = any(told)
+        values = [float(value) for _, value, _ in found]
+        return [name for name, _, _ in found], values, told if self._tells_steps else []
+
+    def _steps(self, names: List[str], values: List[float], told: List[str]) -> List[Optional[int]]:
+        """The step of each of these; what says one itself has it `told`."""
+        found: List[Optional[int]] = []
+        for name, value, step in zip(names, values, told or itertools.repeat("")):
             if step:
                 self._step = int(step)
             if name == STEP:
-                self._take_step(float(value))
-                continue
-            lists = by_text.get(name)
-            if lists is None:
-                lists = by_text[name] = by_name.setdefault(self._named(name), ([], []))
-            lists[0].append(value)
-            lists[1].append(self._step)
-        return _seen(
-            (name, [*map(float, values)], steps) for name, (values, steps) in by_name.items()
-        )
+                self._take_step(value)
+            found.append(self._step)
+        return found
+
+    def _by_name(self, names: List[str], values: List[T]) -> Dict[str, List[T]]:
+        """The values by their names; by none those that tell steps, and what can have no name."""
+        count = _turn(names)
+        turn = [*map(self._named, names[:count])]
+        if count and len({*turn}) == count:
+            return {name: values[at::count] for at, name in enumerate(turn)}
+        found: Dict[str, List[T]] = {}
+        for name, value in zip(names, values):
+            found.setdefault(self._named(name), []).append(value)
+        return found
 
     def _in_columns(self, columns: Dict[str, Dict[int, float]]) -> List[Seen]:
         """What the lines have, by name and line; a step counts from its line on."""
@@ -184,15 +195,26 @@ class ScalarReader:
         for line, step in sorted(columns.pop(STEP, {}).items()):
             self._take_step(step)
             steps[line] = self._step
-        found = []
+        numbers: Dict[str, List[Tuple[int, float]]] = {}
         for name, column in columns.items():
-            lines = sorted(column)
-            told = _steps_at(lines, steps) if len(steps) > 1 or self._step is not None else None
-            found.append((lines[0], (self._named(name), [column[at] for at in lines], told)))
-        found.sort(key=lambda item: item[0])  # the first ones are kept where there are too many
-        return _seen(seen for _, seen in found)
+            numbers.setdefault(self._named(name), []).extend(column.items())
+        for pairs in numbers.values():
+            pairs.sort(key=lambda pair: pair[0])
+        has_steps = len(steps) > 1 or self._step is not None
+        # The first ones are kept where there are too many.
+        return _seen(
+            (
+                name,
+                [value for _, value in pairs],
+                _steps_at([line for line, _ in pairs], steps) if has_steps else None,
+            )
+            for name, pairs in sorted(numbers.items(), key=lambda item: item[1][0][0])
+        )
 
     def _named(self, text: str) -> str:
+        """The name of a scalar; empty where it can be none."""
+        if text == STEP:
+            return ""
         name = self._names.get(text)
         if name is None:
             if len(text) > _MOST_REMEMBERED:
@@ -269,6 +291,13 @@ class Matcher:
         many = 1 + len(self._asked.patterns) - len(self._patterns)
         try:
             with patience.limited(patience.SECONDS / many):
+                if pattern.is_of_one:
+                    return [
+                        (at, pattern.name, value)
+                        for at, line in enumerate(lines)
+                        if pattern.literal in line
+                        for value in pattern.values(line)
+                    ]
                 return [
                     (at, name, value)
                     for at, line in enumerate(lines)
@@ -294,18 +323,33 @@ def _of_one_name(text: str) -> Optional[Tuple[str, List[float]]]:
 
     Nothing is faster, where there are many of them; of one or two it makes no difference.
     """
-    name, between, _ = text.partition(": ")
-    lines = text[:-1] if text.endswith("\n") else text
-    before = "\n%s: " % name
-    if not name or not between or lines.count("\n") + 1 != ("\n" + lines).count(before):
+    lines = "\n" + (text[:-1] if text.endswith("\n") else text)
+    before = lines[: lines.find(": ") + 2]
+    name = before[1:-2]
+    if name in ("", STEP) or " " in name or "\t" in name or "\n" in name:
         return None
-    if " " in name or "\t" in name or "\n" in name:
+    if not lines.startswith(before, max(lines.find("\n", 1), 0)):  # most others end here
         return None
-    values = ("\n" + lines).split(before)[1:]
-    if "".join(values).encode().translate(None, _IN_NUMBERS):
+    if lines.count("\n") != lines.count(before):
+        return None
+    numbers = _floats(lines.split(before)[1:])
+    return None if numbers is None else (name, numbers)
+
+
+def _turn(names: List[str]) -> int:
+    """How many names come again and again in the same order, as of most programs; 0: none do."""
+    if len(names) < 2 or names[0] not in names[1:]:
+        return 0
+    count = names.index(names[0], 1)
+    return count if names == (names[:count] * (len(names) // count + 1))[: len(names)] else 0
+
+
+def _floats(texts: List[str]) -> Optional[List[float]]:
+    """These as numbers, where nothing but plain numbers is among them."""
+    if "".join(texts).encode().translate(None, _IN_NUMBERS):
         return None
     try:
-        return name, [*map(float, values)]
+        return [*map(float, texts)]
     except ValueError:  # as of `1-2`
         return None
 

@@ -62,6 +62,50 @@ def test_what_a_line_says(line: str, found: list[Number]) -> None:
     assert read(line.encode()) == found
 
 
+NAMES = ["loss", "acc", "step", "lo\x07ss", "a:b", "x" * 101, "my loss", ""]
+BETWEEN = [": ", ": ", ":\t", ":  ", ":", "="]
+TEXTS = [
+    *("0.5", "1", "-1e-3", "+.5", "1.", "nan", "-Inf", "1e999", "0x1", "1_0", "\u0663", ""),
+    *("1-2", "e5", "5%", "5 (of 10)", "5 (step 7)", "3 (step 12) ", "5 \t", "4\r", "12:30"),
+]
+LINES = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(BETWEEN), st.sampled_from(TEXTS)).map(
+        "".join
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(turn=LINES, times=st.integers(1, 6), others=LINES, is_in_turns=st.booleans())
+def test_lines_that_come_together_say_what_each_says(
+    turn: list[str], times: int, others: list[str], is_in_turns: bool
+) -> None:
+    lines = turn * times + others if is_in_turns else others + sorted(turn * times)
+    pieces = [f"{line}\n".encode() for line in lines]
+    assert str(read(b"".join(pieces))) == str(read(*pieces))
+
+
+@pytest.mark.parametrize("last", ["0.5", "1-2", "1_0", "nan", "5 (step 3)", "x", "5 (of 9)"])
+@pytest.mark.parametrize(
+    "names", [["loss"], ["loss", "acc"], ["loss", "acc", "acc"], ["step", "b"]]
+)
+def test_one_line_that_is_another_changes_nothing_of_the_others(
+    names: list[str], last: str
+) -> None:
+    pieces = [f"{name}: {at / 8}\n".encode() for at in range(1, 9) for name in names]
+    pieces.append(f"{names[0]}: {last}\n".encode())
+    assert str(read(b"".join(pieces))) == str(read(*pieces))
+    assert len(read(*pieces)) >= 8
+
+
+def test_a_group_that_finds_nothing_is_not_told() -> None:
+    assert read(b"loss 5\nloss\nloss 6 loss\n", asked={"loss": r"loss ?(\d)?"}) == [
+        ("loss", 5.0, None),
+        ("loss", 6.0, None),
+    ]
+
+
 def test_what_is_no_text_is_left_out_of_a_name() -> None:
     assert read(b"l\xe4ss: 5\n\xff\xfe\n\0\nacc: 6") == [("acc", 6.0, None), ("lss", 5.0, None)]
 

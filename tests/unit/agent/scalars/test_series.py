@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from guild_sync.agent.scalars.series import MOST_POINTS, ScalarSeries
 
-VALUES = st.lists(st.one_of(st.integers(-5, 5).map(float), st.floats(width=32)), max_size=40)
+NUMBERS = st.one_of(st.integers(-5, 5).map(float), st.floats(width=32))
+STEPPED = st.tuples(NUMBERS, st.one_of(st.none(), st.integers(-3, 9)))
+# With steps; some with the step of each, some with none at all.
+BATCHES = st.lists(
+    st.one_of(
+        st.lists(STEPPED, min_size=1, max_size=40),
+        st.lists(NUMBERS.map(lambda value: (value, None)), min_size=1, max_size=40),
+        st.lists(st.tuples(NUMBERS, st.integers(-3, 9)), min_size=1, max_size=40),
+    ),
+    max_size=5,
+)
 
 
 def made(values: list[float]) -> ScalarSeries:
@@ -20,17 +30,20 @@ def made(values: list[float]) -> ScalarSeries:
 
 
 @given(
-    batches=st.lists(VALUES.filter(bool), max_size=5),
+    batches=BATCHES,
     most=st.sampled_from([1, 2, 3, 7, 8, MOST_POINTS]),
 )
-def test_many_at_once_are_as_one_after_the_other(batches: list[list[float]], most: int) -> None:
+def test_many_at_once_are_as_one_after_the_other(
+    batches: list[list[tuple[float, int | None]]], most: int
+) -> None:
     one, all_at_once = ScalarSeries(), ScalarSeries()
     one.keep_at_most(most)
     all_at_once.keep_at_most(most)
     for batch in batches:
-        for value in batch:
-            one.add(value, 5)
-        all_at_once.add_all(batch, 5)
+        for value, step in batch:
+            one.add(value, 5, step)
+        values, steps = [value for value, _ in batch], [step for _, step in batch]
+        all_at_once.add_all(values, 5, None if {*steps} == {None} else steps)
     assert one.points() == all_at_once.points()
     if batches:
         mean, other = one.summary()["mean"], all_at_once.summary()["mean"]
