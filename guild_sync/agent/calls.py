@@ -210,7 +210,7 @@ class Functions:
     try_environment = Function("machine.checkup.try_environment", protocol.Activated, slow=True)
     unchanged = Function("copies.marks.unchanged", List[protocol.RunId])
     unnoted_scalars = Function(
-        "scalars.derived.unnoted", Dict[protocol.RunId, Dict[str, str]], slow=True
+        "remembering.eventless.unnoted", Dict[protocol.RunId, Dict[str, str]], slow=True
     )
     unknown_names = Function("catalog.names.unknown_names", Dict[str, List[str]])
     wait_runs = Function("running.stop.wait_runs", protocol.Waited)

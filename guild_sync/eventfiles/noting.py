@@ -38,26 +38,30 @@ def note_for(home: str, function: Function[T], args: Mapping[str, object]) -> No
         note(home, _meant(home, args))
 
 
-def _meant(home: str, args: Mapping[str, object]) -> list[str]:
+def _meant(home: str, args: Mapping[str, object]) -> list[str] | None:
+    """The runs that a request is about; None for all."""
     ids = args.get("ids")
     if isinstance(ids, list):
         return [str(run_id) for run_id in ids]
     named = {name: args[name] for name in ("specs", "filters", "whole") if name in args}
     if "spec" in args:
         named["specs"] = [args["spec"]]
-    found: list[str] = calls.call(home, Functions.select, named)
     is_ranked = any(args.get(name) for name in ("sort", "lowest", "highest"))
+    if is_ranked and not (named.get("specs") or named.get("filters")):
+        return None  # all, without a look at which are meant
+    found: list[str] = calls.call(home, Functions.select, named)
     limit = args.get("limit")
     return found[:limit] if isinstance(limit, int) and not is_ranked else found
 
 
-def note(home: str, ids: Sequence[RunId]) -> None:
-    """Read the event files of these runs that were not read as they are now.
+def note(home: str, ids: Sequence[RunId] | None) -> None:
+    """Read the event files of these runs, or of all, that were not read as they are now.
 
     As many as there is time for: the others are read when they are asked for again.
     """
     until = time.monotonic() + _MOST_TIME
-    unnoted = calls.call(home, Functions.unnoted_scalars, {"ids": [*ids]})
+    asked: dict[str, object] = {} if ids is None else {"ids": [*ids]}
+    unnoted = calls.call(home, Functions.unnoted_scalars, asked)
     for run_id, stamps in unnoted.items():
         by_folder: dict[str, list[str]] = {}
         for path in sorted(stamps):

@@ -13,7 +13,7 @@ import json
 import os
 import stat as modes
 import time
-from typing import Dict, FrozenSet, List, NamedTuple, Optional
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from .. import columns
 from ..columns import Name
@@ -66,6 +66,9 @@ class RememberedScalars:
         except Damaged:
             self._forget()
         self._names: Dict[int, FrozenSet[str]] = {}  # by place among the table's texts
+        # Of the run that was looked at last.
+        self._attrs: Tuple[str, Optional[FrozenSet[str]]] = ("", None)
+        self._plain: Tuple[str, bool] = ("", False)
         self._news = 0
 
     def _forget(self) -> None:
@@ -80,9 +83,8 @@ class RememberedScalars:
         row = self._table.rows.get(directory[len(self._top) + 1 :], -1)
         if row < 0 or row in self._figures.replaced or not self._table.values[_OWN][row]:
             return _UNKNOWN
-        guild = directory + "/.guild"
         try:
-            if not modes.S_ISDIR(os.lstat(guild).st_mode):  # no link is followed
+            if not self._is_plain(directory):
                 return _UNKNOWN
             if not all(self._is_same(row, what, directory) for what in _OF_SCALARS):
                 return _UNKNOWN
@@ -141,12 +143,12 @@ class RememberedScalars:
 
     def lacks_attr(self, directory: str, name: str) -> bool:
         """Whether a run is known to have no attribute of that name."""
-        names = self._names_there(_ATTRS, directory)
+        names = self._attrs_of(directory)
         return names is not None and name not in names
 
     def lacks_flag(self, directory: str, name: str) -> bool:
         """Whether a run is known to have no flag of that name."""
-        attrs = self._names_there(_ATTRS, directory)
+        attrs = self._attrs_of(directory)
         if attrs is None:
             return False
         if "flags" not in attrs:
@@ -154,33 +156,58 @@ class RememberedScalars:
         names = self._names_there(_FLAGS, directory)
         return names is not None and name not in names
 
+    def _attrs_of(self, directory: str) -> Optional[FrozenSet[str]]:
+        """The names of a run's attributes; None where they are not known.
+
+        Of one run it is asked several times, one after the other: it is looked at once.
+        """
+        if self._attrs[0] != directory:
+            is_plain = self._is_plain(directory)
+            names = self._names_there(_ATTRS, directory) if is_plain else None
+            self._attrs = (directory, names)
+        return self._attrs[1]
+
+    def _is_plain(self, directory: str) -> bool:
+        """Whether its folder of marks is no link, as none is followed; looked at once, too."""
+        if self._plain[0] != directory:
+            try:
+                is_plain = modes.S_ISDIR(os.lstat(directory + "/.guild").st_mode)
+            except OSError as e:
+                refuse_exhaustion(e)
+                is_plain = False
+            self._plain = (directory, is_plain)
+        return self._plain[1]
+
     def _names_there(self, what: int, directory: str) -> Optional[FrozenSet[str]]:
         """The names in the folder of attributes, or of the flags; None where they are not known."""
         try:
-            if not modes.S_ISDIR(os.lstat(directory + "/.guild").st_mode):
-                return None
             seen = self._seen(what, directory)
-            if seen is None:
-                return None
-            run_id = directory[len(self._top) + 1 :]
-            row = self._table.rows.get(run_id, -1)
-            if row < 0 or not self._table.values[what][row] or not self._agrees(row, what, seen):
-                if not self._is_settled(seen, modes.S_IFDIR if what == _ATTRS else modes.S_IFREG):
-                    return None
-                place = self._place_of(what, directory)
-                if not place:
-                    return None
-                row = self._table.row_of(run_id)
-                self._table.values[what][row] = place
-                self._note(row, what, seen)
-                self._news += 1
+            place = 0 if seen is None else self._known_place(what, directory, seen)
         except OSError as e:
             refuse_exhaustion(e)
             return None
-        place = self._table.values[what][row]
+        if not place:
+            return None
         if place not in self._names:
             self._names[place] = frozenset(json.loads(self._table.texts[place]))
         return self._names[place]
+
+    def _known_place(self, what: int, directory: str, seen: os.stat_result) -> int:
+        """The place of its names among the texts, if they can be remembered; else 0."""
+        run_id = directory[len(self._top) + 1 :]
+        row = self._table.rows.get(run_id, -1)
+        known = self._table.values[what][row] if row >= 0 else 0
+        if known and self._agrees(row, what, seen):
+            return known
+        if not self._is_settled(seen, modes.S_IFDIR if what == _ATTRS else modes.S_IFREG):
+            return 0
+        place = self._place_of(what, directory)
+        if place:
+            row = self._table.row_of(run_id)
+            self._table.values[what][row] = place
+            self._note(row, what, seen)
+            self._news += 1
+        return place or 0
 
     def _place_of(self, what: int, directory: str) -> Optional[int]:
         """The place of the names among the texts, which no other name has."""

@@ -22,9 +22,11 @@ from ..errors import refuse_exhaustion
 from ..store import identity, inside, rundir
 
 _FOLDER = "cache"
-LISTING, SCALARS = "listing", "figures"
+LISTING, SCALARS, EVENTLESS = "listing", "figures", "eventless"
 _NAME = "%s-%d"  # the user: each trusts what they have written themselves
-_KEPT = re.compile(r"\.?(listing|figures)-[0-9]+(\.|\Z)")  # and what a kill has left of one
+_KEPT = re.compile(
+    r"\.?(listing|figures|eventless)-[0-9]+(\.|\Z)"
+)  # and what a kill has left of one
 _VERSION = 2
 _MAX_BYTES = 1 << 28
 _MAX_HEADER = 1 << 12

@@ -52,27 +52,28 @@ class ReadFile(NamedTuple):
 # ---- event files of TensorBoard, which somebody else reads
 
 
-def unnoted(home: str, ids: Sequence[RunId]) -> Dict[str, Dict[str, str]]:
-    """By run, its event files that were not read as they are now: path in the run, and stamp.
+class EventFiles(NamedTuple):
+    """The event files of a run, each with its stamp, and the folders that may have some.
 
-    With each go the others of its folder, as all of a folder are one series. Runs without such
-    files are left out.
+    No folders: there are so many that not all were looked at.
     """
-    found: Dict[str, Dict[str, str]] = {}
-    for run_id in ids:
-        directory = rundir.run_dir(home, run_id)
-        stamps = dict(_event_files(directory))
-        known = _sources(directory) if stamps else {}
-        new = {
-            os.path.dirname(path)
-            for path, stamp in stamps.items()
-            if path not in known or known[path].stamp != stamp
-        }
-        if new:
-            found[run_id] = {
-                path: stamp for path, stamp in stamps.items() if os.path.dirname(path) in new
-            }
-    return found
+
+    stamps: Dict[str, str]
+    folders: List[str]
+
+
+def unnoted_of(directory: str, files: EventFiles) -> Dict[str, str]:
+    """The event files that were not read as they are now: path in the run, and stamp.
+
+    With each go the others of its folder, as all of a folder are one series.
+    """
+    known = _sources(directory) if files.stamps else {}
+    new = {
+        os.path.dirname(path)
+        for path, stamp in files.stamps.items()
+        if path not in known or known[path].stamp != stamp
+    }
+    return {path: stamp for path, stamp in files.stamps.items() if os.path.dirname(path) in new}
 
 
 def note_scalars(home: str, run: RunId, files: Dict[str, NotedFile]) -> None:
@@ -99,22 +100,26 @@ def _series_of(found: Dict[str, Points]) -> Dict[str, ScalarSeries]:
     return series
 
 
-def _event_files(directory: str) -> Iterator[Tuple[str, str]]:
-    """The event files of a run, each with its stamp; in `.guild`, too, where Guild AI has them."""
-    looked = count = 0
+def event_files(directory: str) -> EventFiles:
+    """The event files of a run; in `.guild`, too, where Guild AI has them."""
+    looked = 0
+    stamps: Dict[str, str] = {}
+    seen = ["."]
+    above = len(directory) + 1
     for folder, folders, names in inside.walk(directory):
-        below = os.path.relpath(folder, directory)
+        below = folder[above:] or "."
         if below == ".guild":
             folders.clear()
+        seen += [os.path.normpath(os.path.join(below, name)) for name in folders]
         looked += 1 + len(names)
         for name in sorted(filter(_EVENTS.match, names)):
             path = os.path.normpath(os.path.join(below, name))
             stamp = stamp_of(directory, path)
-            if stamp and count < _MOST_SOURCES:
-                count += 1
-                yield path, stamp
+            if stamp and len(stamps) < _MOST_SOURCES:
+                stamps[path] = stamp
         if looked > _MOST_LOOKED:
-            return
+            return EventFiles(stamps, [])
+    return EventFiles(stamps, seen)
 
 
 # ---- what is kept

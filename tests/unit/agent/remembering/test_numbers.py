@@ -19,7 +19,7 @@ from guild_sync.agent.comparing import listed, ranking
 from guild_sync.agent.copies import tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import Filters, Points
-from guild_sync.agent.remembering import figures, looks, numbers, remembered
+from guild_sync.agent.remembering import eventless, figures, looks, numbers, remembered
 from guild_sync.agent.scalars import derived, kept, rereading
 from guild_sync.agent.store import attrs, rundir
 from guild_sync.cli import expressions
@@ -80,7 +80,7 @@ def _give(home: Path) -> None:
 
 
 def _note(home: Path, last: float) -> None:
-    stamps = derived.unnoted(str(home), [EVENTS])
+    stamps = eventless.unnoted(str(home), [EVENTS])
     for path, stamp in stamps.get(EVENTS, {}).items():
         points: Points = {"time": [1, 2], "step": [0, 1], "value": [2.0, last]}
         noted = {path: {"stamp": stamp, "found": {"loss": points}, "partial": False}}

@@ -11,6 +11,7 @@ from rundirs import give_scalars, make
 
 from guild_sync.agent import leavings
 from guild_sync.agent.protocol import NotedFile, Points
+from guild_sync.agent.remembering import eventless
 from guild_sync.agent.scalars import derived, kept, rereading
 
 RUN, OTHER = "a" * 32, "b" * 32
@@ -39,7 +40,7 @@ def test_which_event_files_are_to_be_read(home: Path) -> None:
     (directory / ".guild" / "deep").mkdir()
     (directory / ".guild" / "deep" / "events.out.tfevents.3").write_text("z")
     os.symlink(directory / EVENTS, directory / "events.out.tfevents.link")
-    found = derived.unnoted(str(home), [RUN, OTHER])
+    found = eventless.unnoted(str(home), [RUN, OTHER])
     assert {run: sorted(paths) for run, paths in found.items()} == {
         RUN: [".guild/events.out.tfevents.2", EVENTS]
     }
@@ -47,9 +48,9 @@ def test_which_event_files_are_to_be_read(home: Path) -> None:
 
 def test_what_was_noted_is_told_until_its_file_is_another(home: Path) -> None:
     directory = with_events(home)
-    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    stamp = eventless.unnoted(str(home), [RUN])[RUN][EVENTS]
     note(home, EVENTS, stamp, {"loss": POINTS})
-    assert derived.unnoted(str(home), [RUN]) == {}
+    assert eventless.unnoted(str(home), [RUN]) == {}
     found = kept.summaries(str(directory))["loss"]
     assert (found["first"], found["last"], found["min"], found["count"]) == (1.0, "nan", 0.25, 3)
     assert (found["step"], found["min_step"], found["mean"]) == (20, 10, 0.625)
@@ -57,14 +58,14 @@ def test_what_was_noted_is_told_until_its_file_is_another(home: Path) -> None:
     assert not list(directory.rglob("*SCALARS*"))
 
     (directory / EVENTS).write_text("longer")
-    assert list(derived.unnoted(str(home), [RUN])) == [RUN]
+    assert list(eventless.unnoted(str(home), [RUN])) == [RUN]
     assert kept.summaries(str(directory)) == {}
     assert kept.points(str(directory)) == {}
 
 
 def test_of_a_run_that_goes_on_what_was_read_counts_while_its_file_grows(home: Path) -> None:
     directory = with_events(home, ended=False)
-    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    stamp = eventless.unnoted(str(home), [RUN])[RUN][EVENTS]
     note(home, EVENTS, stamp, {"loss": POINTS})
     (directory / EVENTS).write_text("longer")
     assert list(kept.summaries(str(directory))) == list(kept.points(str(directory))) == ["loss"]
@@ -77,7 +78,7 @@ def test_files_of_a_run_are_noted_beside_each_other(home: Path) -> None:
     directory = with_events(home)
     second = "events.out.tfevents.9"
     (directory / second).write_text("x")
-    for path, stamp in derived.unnoted(str(home), [RUN])[RUN].items():
+    for path, stamp in eventless.unnoted(str(home), [RUN])[RUN].items():
         note(home, path, stamp, {path: POINTS})
     assert set(kept.summaries(str(directory))) == {EVENTS, second}
     assert set(kept.points(str(directory))) == {EVENTS, second}
@@ -87,7 +88,7 @@ def test_files_of_a_run_are_noted_beside_each_other(home: Path) -> None:
 
 def test_what_is_damaged_is_not_told(home: Path) -> None:
     directory = with_events(home)
-    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    stamp = eventless.unnoted(str(home), [RUN])[RUN][EVENTS]
     note(home, EVENTS, stamp, {"loss": POINTS})
     (summaries,) = (path for path in derived.remembered(str(home)) if not path.endswith("series"))
     whole = Path(summaries).read_bytes()
@@ -95,12 +96,12 @@ def test_what_is_damaged_is_not_told(home: Path) -> None:
         Path(summaries).write_bytes(text)
         assert kept.summaries(str(directory)) == {}
         assert kept.points(str(directory)) == {}
-        assert list(derived.unnoted(str(home), [RUN])) == [RUN]
+        assert list(eventless.unnoted(str(home), [RUN])) == [RUN]
 
 
 def test_names_and_times_of_event_files_are_made_fit_to_be_shown(home: Path) -> None:
     directory = with_events(home)
-    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    stamp = eventless.unnoted(str(home), [RUN])[RUN][EVENTS]
     strange: Points = {"time": [-5], "step": [1], "value": [2.0]}
     found = {"lo\x1b\x07ss": strange, "\n": strange, "x" * 101: strange}
     note(home, EVENTS, stamp, found)
@@ -110,7 +111,7 @@ def test_names_and_times_of_event_files_are_made_fit_to_be_shown(home: Path) -> 
 
 def test_what_was_read_goes_with_what_is_remembered_of_listings(home: Path) -> None:
     with_events(home)
-    stamp = derived.unnoted(str(home), [RUN])[RUN][EVENTS]
+    stamp = eventless.unnoted(str(home), [RUN])[RUN][EVENTS]
     note(home, EVENTS, stamp, {"loss": POINTS})
     kinds = {each["path"]: each["kind"] for each in leavings.leavings(str(home))}
     assert not set(kinds) & set(derived.remembered(str(home)))
@@ -146,7 +147,7 @@ def test_what_there_is_no_room_for_is_partial_and_not_read_again(home: Path) -> 
     for folder in range(8):
         (directory / f"f{folder}").mkdir()
         (directory / f"f{folder}" / "events.out.tfevents.1").write_text("x")
-    stamps = derived.unnoted(str(home), [RUN])[RUN]
+    stamps = eventless.unnoted(str(home), [RUN])[RUN]
     files: dict[str, NotedFile] = {
         path: {
             "stamp": stamp,
@@ -158,7 +159,7 @@ def test_what_there_is_no_room_for_is_partial_and_not_read_again(home: Path) -> 
     half = {path: files[path] for path in sorted(files)[:4]}
     derived.note_scalars(str(home), RUN, half)
     derived.note_scalars(str(home), RUN, {**files})
-    assert derived.unnoted(str(home), [RUN]) == {}
+    assert eventless.unnoted(str(home), [RUN]) == {}
     found = kept.summaries(str(directory))
     assert len(found) == 5000
     partial = {name[:2] for name, scalar in found.items() if scalar.get("partial")}
