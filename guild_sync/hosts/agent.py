@@ -149,8 +149,7 @@ class AgentClient(ABC):
         return self.ask(Functions.points_of, ids=list(ids), names=list(names))
 
     def unnoted_scalars(self, ids: Sequence[RunId] | None = None) -> dict[RunId, dict[str, str]]:
-        asked = {} if ids is None else {"ids": list(ids)}
-        return self.ask(Functions.unnoted_scalars, **asked)
+        return self.ask(Functions.unnoted_scalars, ids=None if ids is None else list(ids))
 
     def note_scalars(self, run: RunId, files: Mapping[str, protocol.NotedFile]) -> None:
         self.ask(Functions.note_scalars, run=run, files=dict(files))
