@@ -23,6 +23,7 @@ FAMILY = """
 import subprocess, sys, time
 for words in (["sleep", "600"], ["sh", "-c", "trap '' TERM; sleep 600; sleep 600"]):
     print("child", subprocess.Popen(words).pid, flush=True)
+print("child", subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
 print("up", flush=True)
 time.sleep(600)
 """
