@@ -152,8 +152,12 @@ def test_a_remote_without_proc_is_asked_synced_and_its_runs_stopped(
 ) -> None:
     project(guild.folder, "family: {main: family}", family=FAMILY)
     here = within(freebsd, guild)
+    guild.configure(sandbox={"type": "sandbox", "init": "read x || echo $0, nothing to read"})
     here.ok("remote", "start", "sandbox")
     try:
+        # There open files have no names in /dev/fd, by which the script is read elsewhere.
+        said = here.ok("remote", "reinit", "sandbox", "-y").lines
+        assert said[0] == "sh, nothing to read"
         home = guild.home / "sandboxes/sandbox/home/.guild"
         there = Place(here.guild, home, "sandbox")
         run_id = there.started(op="family")
