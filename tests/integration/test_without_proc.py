@@ -130,6 +130,21 @@ def test_the_runs_that_this_machine_does_not_lock_are_known_by_what_ps_says(
             other.kill()
 
 
+def test_where_nothing_tells_who_lives_a_run_runs_on_and_nothing_is_signalled(
+    family: tuple[Place, str], hidden: Hidden
+) -> None:
+    place, run_id = family
+    works = (hidden.top / "ps").read_text()
+    (hidden.top / "ps").write_text("#!/bin/sh\necho ps: not permitted >&2; exit 1\n")
+    assert place.status(run_id) == "running"
+    done = place("stop", run_id, "-y")
+    assert done.code == 1
+    assert "cannot tell which processes live here" in done.err
+    (hidden.top / "ps").write_text(works)
+    place.ok("stop", run_id, "-y", "--force")
+    assert place.status(run_id) == "terminated"
+
+
 def test_what_leaves_its_output_and_not_its_session_is_waited_for(
     freebsd: Hidden, guild: Guild
 ) -> None:

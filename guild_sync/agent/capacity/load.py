@@ -69,17 +69,7 @@ def _memory(root: str) -> Tuple[Optional[int], Optional[int]]:
         words = line.split()
         if len(words) > 1 and words[1].isdigit():
             known[words[0].rstrip(":")] = int(words[1]) * _KIB
-    if root == "/" and not known:
-        return _physical(), None
     return known.get("MemTotal"), known.get("MemAvailable")
-
-
-def _physical() -> Optional[int]:
-    """The memory of the machine, where there is no /proc: macOS and FreeBSD tell of it alone."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return None
 
 
 def _cache(group: str) -> int:
