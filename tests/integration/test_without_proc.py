@@ -23,6 +23,7 @@ FAMILY = """
 import subprocess, sys, time
 for words in (["sleep", "600"], ["sh", "-c", "trap '' TERM; sleep 600; sleep 600"]):
     print("child", subprocess.Popen(words).pid, flush=True)
+print("child", subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
 print("up", flush=True)
 time.sleep(600)
 """
@@ -129,6 +130,21 @@ def test_the_runs_that_this_machine_does_not_lock_are_known_by_what_ps_says(
             other.kill()
 
 
+def test_where_nothing_tells_who_lives_a_run_runs_on_and_nothing_is_signalled(
+    family: tuple[Place, str], hidden: Hidden
+) -> None:
+    place, run_id = family
+    works = (hidden.top / "ps").read_text()
+    (hidden.top / "ps").write_text("#!/bin/sh\necho ps: not permitted >&2; exit 1\n")
+    assert place.status(run_id) == "running"
+    done = place("stop", run_id, "-y")
+    assert done.code == 1
+    assert "cannot tell which processes live here" in done.err
+    (hidden.top / "ps").write_text(works)
+    place.ok("stop", run_id, "-y", "--force")
+    assert place.status(run_id) == "terminated"
+
+
 def test_what_leaves_its_output_and_not_its_session_is_waited_for(
     freebsd: Hidden, guild: Guild
 ) -> None:
@@ -151,8 +167,12 @@ def test_a_remote_without_proc_is_asked_synced_and_its_runs_stopped(
 ) -> None:
     project(guild.folder, "family: {main: family}", family=FAMILY)
     here = within(freebsd, guild)
+    guild.configure(sandbox={"type": "sandbox", "init": "read x || echo $0, nothing to read"})
     here.ok("remote", "start", "sandbox")
     try:
+        # There open files have no names in /dev/fd, by which the script is read elsewhere.
+        said = here.ok("remote", "reinit", "sandbox", "-y").lines
+        assert said[0] == "sh, nothing to read"
         home = guild.home / "sandboxes/sandbox/home/.guild"
         there = Place(here.guild, home, "sandbox")
         run_id = there.started(op="family")

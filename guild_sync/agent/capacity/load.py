@@ -45,7 +45,9 @@ def _cores(root: str) -> int:
 def _load(root: str) -> float:
     text = (first_line(os.path.join(root, "proc/loadavg")) or "").split()
     try:
-        return float(text[0]) if text else os.getloadavg()[0]
+        if root == "/" and not text:
+            return os.getloadavg()[0]
+        return float(text[0]) if text else 0.0
     except (ValueError, OSError):
         return 0.0
 

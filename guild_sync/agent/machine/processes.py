@@ -34,6 +34,11 @@ def of_session(session: int, but_group: Optional[int] = None) -> List[Identity]:
     return [_identity(p) for p in found if p.group != but_group]
 
 
+def tell_of_writers() -> bool:
+    """Whether the system tells who holds a pipe."""
+    return system.teller().tells_of_files
+
+
 def are_costly() -> bool:
     """Whether a look at processes starts a program, whose end is a child's like any other."""
     return system.teller().starts_programs

@@ -21,7 +21,7 @@ from typing import (
     Type,
 )
 
-from ..errors import Exhausted
+from ..errors import AgentError, Exhausted
 from ..facts import ends
 from ..facts.dying import die_with_parent
 from ..facts.telling import Untold
@@ -229,6 +229,7 @@ class _Work:
         self.is_told = False  # by a signal that this process got
         self._ends_its_own = ends_its_own
         self._pid: Optional[int] = None
+        self._below: List[Identity] = []
         self._told_rest = 0  # the signals that what it left behind has got, too
 
     def began(self, pid: int) -> None:
@@ -247,8 +248,20 @@ class _Work:
         """Tell the operation to end."""
         self.stopped_by.append(signum)
         if self._pid is not None:
+            self._note_below()
             # It is not waited for before all has ended: nobody else has its number meanwhile.
             processes.signal_group(self._pid, signum)
+
+    def _note_below(self) -> None:
+        """Where nobody tells who holds its output: have what is below it now be told to end, too.
+
+        Once its first process has ended, what left its session is below nobody that is known.
+        """
+        if not self._below and self._pid is not None and not processes.tell_of_writers():
+            try:
+                self._below = processes.below(self._pid)
+            except AgentError:  # there is no ps, or not for now
+                pass
 
     @property
     def has_ended(self) -> bool:
@@ -273,7 +286,8 @@ class _Work:
         rest = processes.of_session(self._pid, but_group=self._pid if has_it else None)
         if output_is_open and not self._ends_its_own:
             inside = {who.pid for who in self.lives_on()}
-            rest += [who for who in processes.writers(self.pipe) if who.pid not in inside]
+            others = [*processes.writers(self.pipe), *self._below]
+            rest += [who for who in others if who.pid not in inside]
         for who in rest:
             try:
                 identity.send(who, last if has_it else signal.SIGTERM)

@@ -73,6 +73,9 @@ def _end(directory: str, how: str) -> None:
     if holder.machine is not None:
         raise AgentError("it is running on %s, and can be stopped there" % holder.machine)
     if holder.pid == 0:
+        recorded = locks.owner(guild)
+        if recorded is not None:
+            identity.lives(recorded)  # where that cannot be told, it says so
         raise AgentError("it is just being started or just ending")
     runner = locks.owner(guild, holder.pid)
     try:

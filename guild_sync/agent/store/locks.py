@@ -165,8 +165,8 @@ def _holder_of(
     return _recorded_holder(guild_dir, _pid(fd), not flocked, force)
 
 
-def owner(guild_dir: str, pid: int) -> Optional[Identity]:
-    """The process that a runner of ours left the record of with its pid; else None."""
+def owner(guild_dir: str, pid: Optional[int] = None) -> Optional[Identity]:
+    """The process that a runner of ours left the record of, with this pid if one is given."""
     record = _read_record(guild_dir, pid)
     return record[0] if record else None
 
