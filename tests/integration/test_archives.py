@@ -40,9 +40,9 @@ def test_runs_go_into_an_archive_are_looked_at_there_and_come_out(guild: Guild) 
 
     listed = guild.ok("runs", "-A", "x.tar.zst").lines
     assert listed == guild.ok("runs").lines
-    asked = ("--columns", "sleep,loss,min loss")
-    of_archive = guild.ok("runs", "-A", "x.tar.zst", *asked).lines
-    assert of_archive == guild.ok("runs", *asked).lines
+    columns = ("--columns", "sleep,loss,min loss")
+    of_archive = guild.ok("runs", "-A", "x.tar.zst", *columns).lines
+    assert of_archive == guild.ok("runs", *columns).lines
     assert [line.split()[-5:-2] for line in of_archive[1:]] == [
         ["0.1", "0.75", "0.5"],
         ["0", "0.5", "0.25"],
