@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +25,22 @@ def looks(
     """What there is, and then what each look finds, `interval` seconds apart, until it is over."""
     yield first
     while goes_on(first):
-        time.sleep(interval)  # nothing tells of what happens elsewhere
+        _rest(interval)  # nothing tells of what happens elsewhere
         first = look()
         yield first
+
+
+def _rest(seconds: float) -> None:
+    """Wait so long. Raises BrokenPipeError once nobody reads stdout, where nothing might change."""
+    try:
+        output = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):  # there is none
+        time.sleep(seconds)
+        return
+    reader = select.poll()
+    reader.register(output, 0)
+    if reader.poll(seconds * 1000):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def redrawn(found: Iterator[T], lines: Callable[[T], Sequence[str]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from guild_ai import GuildAi
 from packed import KINDS
+from rundirs import give_scalars
 from support import Done, Guild, keep_nothing_free
 
 OTHER = "elsewhere"  # the guild home of another machine
@@ -30,6 +31,8 @@ def test_runs_go_into_an_archive_are_looked_at_there_and_come_out(guild: Guild) 
         guild.ok("run", "op", f"sleep={sleep}", "--tag", "good", "-y")
     first, second = (run["id"] for run in json.loads(guild.ok("runs", "--json").out))
 
+    for run_id, numbers in ((first, (0.5, 0.75)), (second, (0.25, 0.5))):
+        give_scalars(guild.home / "runs" / run_id, {"loss": numbers})
     done = guild("export", "x.tar.zst", "-Ft", "good", stdin="y\n")
     assert done.code == 0, done
     assert done.out.startswith("You are about to copy to 'x.tar.zst' the following runs:\n  [")
@@ -37,6 +40,13 @@ def test_runs_go_into_an_archive_are_looked_at_there_and_come_out(guild: Guild) 
 
     listed = guild.ok("runs", "-A", "x.tar.zst").lines
     assert listed == guild.ok("runs").lines
+    columns = ("--columns", "sleep,loss,min loss")
+    of_archive = guild.ok("runs", "-A", "x.tar.zst", *columns).lines
+    assert of_archive == guild.ok("runs", *columns).lines
+    assert [line.split()[-5:-2] for line in of_archive[1:]] == [
+        ["0.1", "0.75", "0.5"],
+        ["0", "0.5", "0.25"],
+    ]
     found = json.loads(guild.ok("runs", "-A", "x.tar.zst", "--json").out)
     assert [run["id"] for run in found] == [first, second]
     place = str(guild.folder / "x.tar.zst" / first)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reported import trained
 from support import PATIENCE, Guild, Place, wait_until
 
 LONG = 300_000  # bytes: more than a pipe holds, and more than is read at once
@@ -100,3 +101,27 @@ def test_a_watch_that_nobody_reads_ends_and_leaves_its_run_running(place: Place)
     assert place.status(run) == "running"
     place.ok("stop", run, "-y")
     wait_until(lambda: place.status(run) == "terminated")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("compare",),
+        ("compare", "-w", "--interval", "1"),
+        ("compare", "--csv", "-"),
+        ("plot", "loss"),
+        ("plot", "loss", "-w", "--interval", "1"),
+        ("plot", "loss", "--svg", "-"),
+        ("fleet",),
+    ],
+    ids=" ".join,
+)
+def test_nobody_who_reads_what_shows_runs_is_no_error(guild: Guild, argv: tuple[str, ...]) -> None:
+    trained(guild.home, "a" * 32, 1, {"loss": [0.5, 0.25]})
+    going = trained(guild.home, "b" * 32, 2, {"loss": [0.5, 0.125]})
+    (going / ".guild/attrs/exit_status").unlink()
+    (going / ".guild/LOCK.remote").write_text("gone")
+    guild.configure(gone={"type": "ssh", "host": "127.0.0.1", "port": 1})
+    status, out, err = head(guild, *argv)
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) == 1

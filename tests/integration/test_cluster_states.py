@@ -158,6 +158,16 @@ def test_copies_of_what_waits_and_runs_and_one_question_a_sync(hpc: Hpc, guild: 
     here = json.loads(guild.ok("info", waiting, "--json").out)
     assert (here["job"]["state"], here["job"]["held"]) == ("PENDING", True)
     assert "1 pending, 1 running" in guild.ok("status").out
+    (told,) = json.loads(guild.ok("fleet", "--json").out)
+    assert (told["state"], told["open"]) == ("answers", {"pending": 1, "running": 1})
+    assert {run["id"]: run["status"] for run in told["runs"]} == {
+        waiting: "pending",
+        running: "running",
+        done: "completed",
+    }
+    shown = guild.ok("fleet").out
+    assert re.search(rf"(?m)^hpc:{waiting[:8]} +quick .*pending", shown)
+    assert re.search(rf"(?m)^hpc:{done[:8]} +quick .*completed .*hello$", shown)
     before = hpc.record(waiting)
     guild.ok("sync")
     assert hpc.record(waiting) == before, "what has not changed is not written again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -207,6 +208,22 @@ def unused_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def test_guild_fleet_shows_how_many_cards_are_free(
+    guild: Guild, fleet: dict[str, Smi], tmp_path: Path
+) -> None:
+    fleet["one"].busy(0, 1, 2)
+    run_id = guild.started("--gpus", "1", op="until", remote="two")
+    output = tmp_path / "two" / "runs" / run_id / ".guild/output"
+    wait_until(lambda: output.exists() and "sees" in output.read_text(), "it has a card")
+    done = guild("fleet")
+    assert done.code == 3
+    assert re.search(r"(?m)^one +answers +1/4 ", done.out), done.out
+    assert re.search(r"(?m)^two +answers +1 running +3/4 ", done.out), done.out
+    assert re.search(r"(?m)^down +down ", done.out)
+    (output.parent.parent / "go-on").touch()
+    wait_until(lambda: (output.parent / "attrs/exit_status").exists(), "its end")
 
 
 def test_the_freest_of_several_is_taken_and_it_is_said_why(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from receivers import Web, mail, web
+from rundirs import give_scalars
 from support import Guild, imported_by, wait_until
 from test_fleet import bind, pulled
 from test_interrupted import kill
@@ -63,6 +64,7 @@ def test_how_a_run_has_ended_is_sent_once(
     )
     run_id = pulled(guild, remote)
     bind(guild, run_id, remote)
+    give_scalars(there / "runs" / run_id, {"@all<b>": (0.5, 0.25), "acc": (float("nan"),)})
     label = there / "runs" / run_id / ".guild" / "attrs" / "label"
     label.write_text(json.dumps("best\nTo: all <!channel> @all\x1b[2J"))
     for _ in range(2):
@@ -80,6 +82,8 @@ def test_how_a_run_has_ended_is_sent_once(
         "status: completed",
         label_line,
     ]
+    values = "last values: \uff20all\u2039b\u203a 0.25, acc nan"  # it mentions nobody
+    assert values in sent["message"].splitlines()
     assert waiting(guild) == []
 
 

@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from reported import several, trained
 from support import PATIENCE, Guild, wait_until
+from test_faults_workstation import disk
 
 from guild_sync.agent.store import attrs
 
@@ -174,6 +176,57 @@ def test_a_killed_report_leaves_a_folder_that_the_next_mends(guild: Guild) -> No
     guild.ok("report", "fresh")
     assert pages(guild.folder / "out") == pages(guild.folder / "fresh")
     assert not torn.exists()
+
+
+@pytest.mark.parametrize("words", [("report", "out"), ("guild-sync", "--report", "out")])
+def test_on_a_full_disk_the_old_report_is_whole(guild: Guild, words: tuple[str, ...]) -> None:
+    several(guild.home)
+    with disk(guild.folder / "out", "400k"):
+        guild.ok("report", "out")
+        before = pages(guild.folder / "out")
+        for number in range(20):
+            text = "x" * 79 + "\n"
+            trained(guild.home, f"{number:032x}", 7 + number, {"loss": [1.0]}, output=text * 4000)
+        done = guild(*words)
+        assert done.code == 1
+        assert len(done.err.splitlines()) == 1
+        assert done.err.startswith("guild: ") and "No space left" in done.err
+        after = pages(guild.folder / "out")
+        assert {path: after.get(path) for path in PAGES - {"index.html"}} == {
+            path: before[path] for path in PAGES - {"index.html"}
+        }
+        for path in (guild.folder / "out").rglob("*.html"):
+            assert path.read_text().rstrip().endswith("</html>"), path
+        with FileLock(guild.folder / "out/.guild-report.lock", timeout=0):
+            pass
+        subprocess.run(["mount", "-o", "remount,size=64m", guild.folder / "out"], check=True)
+        guild.ok(*words)
+        guild.ok("report", "fresh")
+        assert pages(guild.folder / "out") == pages(guild.folder / "fresh")
+
+
+def test_kills_at_any_moment_leave_whole_pages(guild: Guild) -> None:
+    """Each a little later than the one before: what is there is always a report, old or new."""
+    several(guild.home)
+    guild.ok("report", "out")
+    out = guild.folder / "out"
+    for number in range(int(os.environ.get("KILLS", "5"))):
+        for more in range(20):
+            run_id = f"{number:016x}{more:016x}"
+            trained(guild.home, run_id, number + more, {"loss": [1.0]}, flags={"lr": number})
+        killed = guild.popen("report", "out")
+        seen = len([*out.rglob("*.html")])
+        while len([*out.rglob("*.html")]) <= seen + number * 4 and killed.poll() is None:
+            pass
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        for path in out.rglob("*.html"):
+            assert path.read_text().rstrip().endswith("</html>"), path
+        with FileLock(out / ".guild-report.lock", timeout=PATIENCE):
+            pass
+    guild.ok("report", "out")
+    guild.ok("report", "fresh")
+    assert pages(out) == pages(guild.folder / "fresh")
 
 
 def test_what_a_killed_report_had_started_ends_and_the_next_writes(guild: Guild) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import Guild, Place, Server, project, wait_until
+from terminal import Terminal
 from test_fleet import bind
 
 # It prints what is put into the file `say`, and ends once there is a file `end`.
@@ -96,6 +97,21 @@ def test_outputs_are_followed_and_an_end_is_synced_at_once(
     assert watching.line() == f"{two.id} on {remote}: running -> completed"
     assert watching.process.wait(60) == 0
     assert followers(there_too.home) == []
+
+
+def test_on_a_terminal_an_end_has_the_last_values_behind_it(
+    guild: Guild, remote: str, there_too: Place
+) -> None:
+    one = Talking(there_too)
+    argv = guild.argv("sync", "--watch", "--until-done", "--interval", "3600")
+    with Terminal(argv, guild.env, guild.folder, 200) as terminal:
+        wait_until(lambda: f"on {remote}\n" in terminal.shown, "that it is followed")
+        one.say("loss: 0.5\nloss: 0.25\nacc: 0.75\n")
+        wait_until(lambda: f"[{one.id[:8]}] acc: 0.75" in terminal.shown, "the output")
+        one.end()
+        assert terminal.end() == 0
+        ended = f"{one.id} on {remote}: running -> completed (loss 0.25, acc 0.75)\n"
+        assert ended in terminal.shown
 
 
 def test_ctrl_c_ends_the_watching_and_no_run(

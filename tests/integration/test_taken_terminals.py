@@ -97,3 +97,44 @@ def state_of_child(pid: int) -> str:
     """How the only child of a process is: T where it was stopped."""
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+# Odd terminals.
+
+DUMB = {"TERM": "dumb"}
+
+
+@pytest.mark.parametrize("which", TAKING)
+def test_a_terminal_that_is_one_column_and_one_line_for_a_while(runs: Guild, which: str) -> None:
+    words, leave = TAKING[which]
+    env = {name: value for name, value in runs.env.items() if name not in ("LINES", "COLUMNS")}
+    with Terminal(runs.argv(*words.split()), env, runs.folder, 100) as terminal:
+        wait_until(lambda: is_drawn(terminal.shown), "what it shows")
+        for columns, lines in ((1, 1), (2, 500), (500, 2), (1, 1)):
+            before = len(terminal.shown)
+            terminal.resize(columns, lines)
+            wait_until(lambda least=before: len(terminal.shown) > least, "what it shows then")  # type: ignore[misc]
+        before = len(terminal.shown)
+        terminal.resize(100, 24)
+        wait_until(lambda: is_drawn(terminal.shown[before:]), "what it shows again")
+        terminal.type(leave)
+        assert terminal.end() in (0, 130)
+        assert is_given_back(terminal.shown)
+        assert "Traceback" not in terminal.shown
+
+
+@pytest.mark.parametrize("which", TAKING)
+@pytest.mark.parametrize("env", [DUMB, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_a_terminal_that_can_do_little_gets_no_traceback(
+    runs: Guild, which: str, env: dict[str, str]
+) -> None:
+    words, leave = TAKING[which]
+    with Terminal(runs.argv(*words.split()), {**runs.env, **env}, runs.folder, 100) as terminal:
+        if env == DUMB and which.startswith("fleet"):  # shown once, as in a pipe
+            wait_until(lambda: "answers" in terminal.shown, "what it shows")
+        else:
+            wait_until(lambda: is_drawn(terminal.shown), "what it shows")
+            terminal.type("\x03" if env == DUMB else leave)
+        assert terminal.end() in (0, 130)
+        assert "Traceback" not in terminal.shown
+        assert env != DUMB or "\x1b" not in terminal.shown

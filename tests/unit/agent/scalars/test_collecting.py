@@ -323,3 +323,20 @@ def test_the_end_waits_no_longer_for_its_last_part_than_it_is_told_to(
     loss = kept.summaries(str(it.run))["loss"]
     assert loss["count"] < 50_000
     assert loss["partial"] is True
+
+
+def test_what_a_later_runner_has_kept_besides_is_passed_over(home: Path) -> None:
+    run = make(home)
+    found = {"loss": series.ScalarSeries()}
+    found["loss"].add(0.5, 1, 1)
+    kept.write(str(run), found)
+    path = run / ".guild" / kept.SUMMARIES
+    told = json.loads(path.read_text())
+    told["loss"]["median"] = {"of": [1, 2]}
+    told[""]["since"] = "0.9"
+    told["its own kind"] = {"median": 1}
+    path.write_text(json.dumps(told))
+    summaries = kept.summaries(str(run))
+    assert [*summaries] == ["loss"]
+    assert summaries["loss"]["last"] == 0.5
+    assert "median" not in summaries["loss"]
