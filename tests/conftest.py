@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,8 @@ from guild_ai import GuildAi
 from hypothesis import settings
 from on_cluster import SharedDisk
 from slurm_files import Settings
-from support import BIN, EXAMPLES, Guild, Place, Server, server
+from support import BIN, EXAMPLES, Guild, Place, Server, end_runs, server
 
-from guild_sync.agent.store import locks
 from guild_sync.hosts.bootstrap import AGENT, agent_digest
 
 # `make dist-test` runs these, which take minutes, with what it has built.
@@ -197,11 +195,3 @@ def earlier_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def earlier(earlier_program: Path, guild: Guild) -> EarlierGuild:
     """The earlier version of guild, in the folder and on the guild home of `guild`."""
     return EarlierGuild(earlier_program, guild)
-
-
-def end_runs(top: Path) -> None:
-    """End the runners that a test left behind."""
-    for lock in top.glob("**/runs/*/.guild/LOCK"):
-        pid = locks.holder(str(lock.parent))
-        if pid:
-            os.kill(pid, signal.SIGQUIT)  # which kills an operation that is deaf to SIGTERM

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -281,3 +282,11 @@ def at_every_line(check: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         sys.settrace(before)
+
+
+def end_runs(top: Path) -> None:
+    """End the runners that a test left behind."""
+    for lock in top.glob("**/runs/*/.guild/LOCK"):
+        pid = locks.holder(str(lock.parent))
+        if pid:
+            os.kill(pid, signal.SIGQUIT)  # which kills an operation that is deaf to SIGTERM

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from pages import PAGES, TOP, Snippet, Typed, fault_of, parts_of, text_of
 
-from guild_sync.cli import arguments
-from guild_sync.cli.table import COMMANDS, SUBCOMMANDS, meant, module_of
-from guild_sync.errors import GuildError
-
-TOP = Path(__file__).parents[2]
-PAGES = sorted(
-    str(path.relative_to(TOP)) for path in [TOP / "README.md", *(TOP / "docs").glob("*.md")]
-)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_PROGRAM = re.compile(r"guild(-sync|-pull)?\Z")
-# A line of a shell ends where another command begins.
-_BEHIND = {"|", "&&", "||", ";", ">", ">>", "2>", "&"}
-
-
-def text_of(page: str) -> str:
-    return (TOP / page).read_text(encoding="utf-8")
 
 
 def anchors_of(text: str) -> set[str]:
@@ -55,65 +38,17 @@ def test_a_link_leads_to_a_page_and_a_heading_of_it(page: str) -> None:
     assert lost == []
 
 
-def command_lines(text: str) -> Iterator[tuple[str, bool]]:
-    """The lines of guild that a page shows; whether as one that is typed, not as what is meant."""
-    for line in re.sub(r" \\\n\s*", " ", text).splitlines():
-        if line.startswith("    "):
-            shown = line.strip().removeprefix("$ ")
-            if _PROGRAM.match(shown.partition(" ")[0]) and not re.match(r"guild {3}", shown):
-                yield shown, True
-        else:
-            meant = re.findall(r"`(guild(?:-sync|-pull)? [^`]+)`", line.replace(r"\|", "|"))
-            yield from ((text, False) for text in meant)
-
-
-def words_of(line: str) -> list[str]:
-    """The words of the guild that a line starts, without what a shell does with the rest."""
-    lexer = shlex.shlex(line.replace("'\\''", ""), posix=True, punctuation_chars="|&;>")
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    words: list[str] = []
-    for word in lexer:
-        if word in _BEHIND or word.startswith("#"):
-            break
-        words.append(word)
-    return words
-
-
-def fault_of(line: str) -> str:
-    """Why guild would not take this line; empty where it would."""
-    try:
-        program, *words = words_of(line)
-    except ValueError as e:
-        return str(e)
-    command = {"guild-sync": "sync", "guild-pull": "pull"}.get(program) or words.pop(0)
-    if command.startswith("-") or command.isupper() or command == "help":
-        return ""
-    if command == "runs" and words and words[0] in SUBCOMMANDS:
-        command = SUBCOMMANDS[words.pop(0)]
-    command, *words = meant([command, *words])
-    if command not in COMMANDS:
-        return f"there is no command {command}"
-    module = importlib.import_module(f"guild_sync.commands.{module_of(command)}")
-    if "--" not in words and "--help" in words:
-        return ""
-    try:
-        arguments.parse(module.__doc__ or "", [command, *words])
-    except GuildError as e:
-        return f"{e.message} ({e.hint})"
-    except SystemExit:
-        return ""
-    return ""
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_a_command_line_that_a_page_shows_is_one_that_guild_takes(page: str) -> None:
-    text = text_of(page)
+    """Those that can be typed are, in tests/integration/test_page_commands.py."""
     faults = {}
-    for line, is_typed in command_lines(text):
-        fault = "" if re.search("…|[.]{3}", line) else fault_of(line)
+    for part in parts_of(page):
+        if isinstance(part, Snippet) or not part.command.startswith("guild"):
+            continue
+        fault = "" if re.search("…|[.]{3}", part.command) else fault_of(part.command)
+        is_typed = isinstance(part, Typed)
         if fault and (is_typed or not re.search("is missing|requires argument", fault)):
-            faults[line] = fault
+            faults[part.command] = fault
     assert faults == {}
 
 
