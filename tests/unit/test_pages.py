@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 
 import pytest
 from pages import PAGES, TOP, Snippet, Typed, fault_of, parts_of, text_of
+
+from guild_sync.cli.table import COMMANDS, module_of
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rundirs import A, B, C, give_scalars, make
 
+from guild_sync.cli import arguments
 from guild_sync.commands import runs
 from guild_sync.config.home import guild_home
 from guild_sync.hosts.local import LocalHost
@@ -53,7 +54,8 @@ def test_all_runs_have_the_lines_of_a_listing(
 
 
 def test_runs_are_read_as_they_are_printed(here: LocalHost) -> None:
-    each = runs._each(here, [], {}, deleted=False)
+    args = arguments.parse(runs.__doc__ or "", ["runs", "-a"])
+    each = runs._each(runs._Wanted(args), here, [], {})
     assert next(each)["id"] == C
     (Path(here.home) / "runs" / A / ".guild" / "attrs" / "label").write_text("another\n")
     assert [run["label"] for run in each] == [None, "another"]
