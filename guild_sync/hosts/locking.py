@@ -1,7 +1,8 @@
-"""What two guild processes on this machine must not do to one remote at once."""
+"""What two guild processes on this machine must not do at once to one remote, or to one run."""
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from guild_sync.agent.protocol import RunId
 from guild_sync.agent.store.atomic import write_in
 from guild_sync.config.home import file_name, guild_home
 from guild_sync.errors import Busy
@@ -52,6 +54,35 @@ def remote_lock(
         with suppress(OSError):
             owner.unlink(missing_ok=True)
         lock.release()
+
+
+_held_ids: dict[RunId, FileLock] = {}
+
+
+def hold_id(run_id: RunId) -> bool:
+    """Be the only guild of this guild home that makes a run of that id, until this process ends.
+
+    Whether it is so from now on: False where it was before. Raises Busy where another is.
+    """
+    if run_id in _held_ids:
+        return False
+    folder = guild_home() / "locks"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(folder / f"run-{run_id}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy(f"another guild makes run {run_id}", "Give yours another id.") from None
+    _held_ids[run_id] = lock
+    atexit.register(_leave_id, lock)
+    return True
+
+
+def _leave_id(lock: FileLock) -> None:
+    # Nobody waits for it, and whoever gets it by now finds the run there.
+    with suppress(OSError):
+        os.unlink(lock.lock_file)
+    lock.release()
 
 
 def _acquire(

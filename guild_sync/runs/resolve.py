@@ -90,7 +90,11 @@ class Meant:
 def resolve(request: Request, host: Host) -> Meant:
     """What is meant. Raises GuildError where there is no such operation, or run on the host."""
     if request.run_id is not None:
+        from guild_sync.hosts import locking  # most runs get an id that nobody else has
+
         _refuse_if_there(request.run_id, host)
+        if locking.hold_id(request.run_id):  # another may have made it just now
+            _refuse_if_there(request.run_id, host)
     meant = _meant(request, host)
     if host.name is None and meant.project is not None:
         operation = _with_warning(meant.operation, meant.project)

@@ -173,6 +173,20 @@ def test_an_id_that_a_run_has_is_refused_and_the_run_stays(net: Guild, place: Pl
     assert deleted == f"guild: --run-id: there is a deleted run {ID} already{place.on}"
 
 
+def test_of_several_that_give_one_id_at_once_one_makes_the_run(net: Guild, place: Place) -> None:
+    """Each would take back what another has just staged, and nobody could make it any more."""
+    words = ("run", "net:echo", "--run-id", ID, "-y", *place.args)
+    several = {x: net.popen(*words, f"x={x}") for x in (1, 2, 3)}
+    said = {x: one.communicate()[0].decode() for x, one in several.items()}
+    made = [x for x, one in several.items() if one.returncode == 0]
+    assert len(made) == 1, said
+    assert f"x={made[0]}" in place.ok("runs").out
+    assert place.ok("select", "--completed").lines == [ID]
+    refused = re.compile(f"guild: .*(there is|another guild makes) run {ID}")
+    assert all(x in made or refused.match(text) for x, text in said.items()), said
+    assert not [*(net.home / "locks").glob("run-*")]
+
+
 def test_an_id_that_a_run_here_has_is_refused_for_a_remote(net: Guild, remote: str) -> None:
     net.ok("run", "net:echo", "--run-id", ID, "-y")
     done = net("run", "net:echo", "--run-id", ID, "-r", remote, "-y")
