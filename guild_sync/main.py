@@ -20,6 +20,8 @@ from guild_sync.errors import Exit, FaultyRemote, GuildError, UsageError, refuse
 # Objects that may be made before Python looks for garbage among them, instead of 700.
 _GARBAGE = 50_000
 _SOON = 0.05  # seconds
+# The topics of `guild help` that are files, by all their names.
+_FILES = {"config": "config", "guild-config": "config", "guild.yml": "guild.yml"}
 
 
 def program(argv: Sequence[str] | None = None) -> None:
@@ -199,8 +201,8 @@ def _dispatch(words: list[str]) -> int:
     if words[:1] == ["help"]:
         if "--man" in words:
             return _print_manual([word for word in words[1:] if word != "--man"])
-        if words[1:] and words[1] in ("filters", "config", "guild.yml"):
-            return _tell_of(words[1])
+        if words[1:] and words[1] in ("filters", *_FILES):
+            return _tell_of(_FILES.get(words[1], words[1]))
         # `guild help runs rm` too: what has commands of its own shows the help of those.
         words = [word for word in words[1:] if word != "help"] + ["--help"]
     if not words or words[0] in ("--help", "-h"):
@@ -242,8 +244,8 @@ def _print_manual(words: list[str]) -> int:
     from guild_sync.manual.pages import pages
 
     name = "guild.1"
-    if words[:1] in (["guild.yml"], ["guild-config"]):
-        name = f"{words[0]}.5"
+    if words and words[0] in _FILES:
+        name = "guild.yml.5" if words[0] == "guild.yml" else "guild-config.5"
     elif words and words[0] != "help":
         module_of(words[0])
         name = f"guild-{meant(words)[0]}.1"

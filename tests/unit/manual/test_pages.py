@@ -106,6 +106,8 @@ def test_a_page_shows_the_words_of_the_usage() -> None:
         (["help"], "guild.1"),
         (["runs"], "guild-runs.1"),
         (["guild.yml"], "guild.yml.5"),
+        (["guild-config"], "guild-config.5"),
+        (["config"], "guild-config.5"),
     ],
 )
 def test_help_prints_a_page(argv: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,3 +153,11 @@ def test_a_topic_of_help_is_shown(topic: str, capsys: pytest.CaptureFixture[str]
     wanted = {"filters": "--started RANGE", "config": "keep-open", "guild.yml": "flags-dest"}
     assert wanted[topic] in shown
     assert max(len(line) for line in shown.splitlines()) <= 100
+
+
+def test_a_file_is_told_of_by_each_of_its_names(capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for name in ("config", "guild-config"):
+        assert main.main(["help", name]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1] != ""
