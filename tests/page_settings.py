@@ -234,7 +234,10 @@ SETTINGS: Mapping[str, Setting] = {
         differs=[("you@gpu1.example.com, port 22", ".*")],
         parsed_only={
             "guild remote add gpu1": "there is one of that name by then",
-            "pipx install .": _NETWORK,
+            "sudo apt install -y git openssh-client pipx rsync": _NETWORK,
+            "git clone URL guild": _NETWORK,
+            "pipx install ./guild": _NETWORK,
+            "pipx ensurepath": "changes start-up files of a shell",
             "uv tool install .": _NETWORK,
             "python3 -m venv ~/guild-venv && ~/guild-venv/bin/pip install .": _NETWORK,
             "make demo": "installs packages of Debian, and plays for a minute",

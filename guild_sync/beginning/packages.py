@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from guild_sync.agent.environments.asked import told
 from guild_sync.config.file import text_of
 
 REQUIREMENTS = "requirements.txt"
@@ -20,7 +21,7 @@ class NeededPackages:
     """What `requires` of a guild.yml can have."""
 
     required: tuple[str, ...] = ()  # requirements.txt's, as it says them
-    passed_over: tuple[str, ...] = ()  # lines of it that `requires` cannot say
+    passed_over: tuple[str, ...] = ()  # lines of it that `requires` cannot say, or has better not
     imported: tuple[str, ...] = ()  # by names of modules; where there is no requirements.txt
 
 
@@ -73,4 +74,4 @@ def _is_requirement(line: str) -> bool:
         Requirement(line)
     except InvalidRequirement:
         return False
-    return line.isprintable()
+    return line.isprintable() and told(line) == line  # a password is in no further file

@@ -25,6 +25,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from guild_sync.agent.environments.asked import told
 from guild_sync.beginning import first_guildfile, modules
 from guild_sync.beginning.modules import FoundModules, FoundProgram
 from guild_sync.beginning.packages import REQUIREMENTS
@@ -83,7 +84,7 @@ def _tell(found: FoundModules) -> None:
     if found.packages.required:
         say(clean(f"{REQUIREMENTS} requires {', '.join(found.packages.required)}"))
     for line in found.packages.passed_over:
-        say(clean(f"{REQUIREMENTS} has a line that guild.yml cannot have: {line}"))
+        say(clean(f"{REQUIREMENTS} has a line that is not taken: {told(line)}"))
     passed_over = [*found.passed_over.items()]
     for path, why in passed_over[:_MOST_TOLD]:
         say(clean(f"{path} is no operation: {why}"))

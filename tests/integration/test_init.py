@@ -244,13 +244,25 @@ def test_what_requirements_say_is_installed_for_runs(guild: Guild, tmp_path: Pat
     )
     said = init(guild, folder).lines
     assert "requirements.txt requires numpy>=1.2, torch; python_version<'3'" in said
-    assert "requirements.txt has a line that guild.yml cannot have: -r more.txt" in said
+    assert "requirements.txt has a line that is not taken: -r more.txt" in said
     assert not [line for line in said if "import" in line]
     package, model = yaml.safe_load((folder / "guild.yml").read_text())
     assert package == {
         "package": "my-net", "requires": ["numpy>=1.2", "torch; python_version<'3'"]
     }  # fmt: skip
     assert model == {"operations": {"train": {"main": "train"}}}
+
+
+def test_a_password_of_requirements_is_neither_shown_nor_written(
+    guild: Guild, tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text("print(1)\n")
+    (tmp_path / "requirements.txt").write_text(
+        "--index-url https://me:secret@host/simple\nown @ https://me:secret@host/own.whl\n"
+    )
+    said = init(guild, tmp_path).lines
+    assert "requirements.txt has a line that is not taken: own @ https://****@host/own.whl" in said
+    assert "secret" not in "".join(said) + (tmp_path / "guild.yml").read_text()
 
 
 def test_what_is_imported_from_elsewhere_is_told_and_left_to_a_person(
