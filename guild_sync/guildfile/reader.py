@@ -30,6 +30,7 @@ from guild_sync.project.values import variable_text, words_of
 _LONGEST_NAME = 255  # of a file
 # What runs, where an operation says several: the first of them.
 _RUNS = ("exec", "main", "steps")
+MISPLACED = "is a key of an operation, not an operation: put it below one"
 
 
 def load(folder: Path) -> Project:
@@ -163,7 +164,7 @@ class _Reader:
         place.warnings += model.warnings
         found = Operation(name, model.name)
         if _is_misplaced(name, value):
-            place.fault("is a key of an operation, not an operation: put it below one")
+            place.fault(MISPLACED)
         elif isinstance(value, (str, dict)):
             entry = self._whole(value, model)
             place = Spot(place.name, place, entry, where, "an operation")

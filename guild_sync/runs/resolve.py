@@ -96,10 +96,24 @@ def resolve(request: Request, host: Host) -> Meant:
         if locking.hold_id(request.run_id):  # another may have made it just now
             _refuse_if_there(request.run_id, host)
     meant = _meant(request, host)
+    if meant.project is not None:
+        meant = replace(meant, operation=_with_misplaced(meant.operation, meant.project))
     if host.name is None and meant.project is not None:
         operation = _with_warning(meant.operation, meant.project)
         return replace(meant, operation=with_links(operation, meant.project.folder))
     return meant
+
+
+def _with_misplaced(operation: Operation, project: Project) -> Operation:
+    """The operation, with a warning of a key that stands beside it, and was meant for one."""
+    amiss = [
+        fault
+        for other in project.operations
+        if other.model == operation.model
+        for fault in other.faults
+        if reader.MISPLACED in fault
+    ]
+    return replace(operation, warnings=(*operation.warnings, *amiss)) if amiss else operation
 
 
 def _with_warning(operation: Operation, project: Project) -> Operation:

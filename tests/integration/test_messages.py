@@ -56,6 +56,8 @@ def test_what_stands_in_the_wrong_place_is_told_with_the_right_one(
     for argv in (("operations",), ("run", name, "-y")):
         assert said in guild(*argv).out + guild(*argv).err
     assert guild.ok("runs", "-a").out == ""
+    if name == "requires":  # another operation does without what was meant for it
+        assert guild("run", "train", "--print-cmd").err == f"guild: warning: {said}\n"
 
 
 def test_a_requirement_among_flags_is_told_and_a_flag_of_that_name_is_one(guild: Guild) -> None:
