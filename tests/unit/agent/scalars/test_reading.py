@@ -103,8 +103,8 @@ def test_one_line_that_is_another_changes_nothing_of_the_others(
 def test_a_few_numbers_among_many_other_lines_are_all_found(every: int) -> None:
     others = ["batch 5 is done", "12:30:45 INFO x y", "", "a 1 b"]
     lines = [others[at % 4] if at % every else f"loss: {at} (of: 9)" for at in range(1, 1000)]
-    lines += ["12:30:45 INFO x: 5 y: 6", "a: 1 b: 2 c: 3"]
-    expected = [("loss", float(at), None) for at in range(every, 1000, every)]
+    lines += ["12:30:45 INFO x: 5 y: 6", "a: 1 b: 2 c: 3", "loss: 5"]
+    expected = [("loss", float(at), None) for at in [*range(every, 1000, every), 5]]
     text = "\n".join(lines)
     assert read(text.encode()) == read(text.encode() + b"\n") == expected
 
