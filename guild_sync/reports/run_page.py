@@ -56,7 +56,7 @@ def page(run: ComparedRun, row: Row, found: RunParts, before: Row | None) -> str
     for at, (name, scalar) in enumerate(sorted(run["scalars"].items())[:_MOST_SCALARS]):
         chart = ""
         if outline := found.curves.get(name):
-            curve = svg.drawn(outline)
+            curve = svg.drawn(outline, scalar["count"])
             chart = svg.curve(name, curve, f"c{at}")
             if of_row := row["scalars"].get(clean(name)):
                 of_row["spark"], of_row["ends"] = svg.spark(curve)

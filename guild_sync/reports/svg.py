@@ -24,17 +24,23 @@ Point = tuple[float, float]
 
 
 class ThinCurve(NamedTuple):
-    """A curve as it is drawn: some of its points, `of` so many; None: what is no finite number."""
+    """A curve as it is drawn: some of its points, `of` so many; None: what is no finite number.
+
+    `printed`: how many numbers there were, of which those points were kept.
+    """
 
     points: Sequence[Point | None]
     of: int
+    printed: int
 
 
-def drawn(outline: Outline) -> ThinCurve:
-    """A curve, to be drawn."""
+def drawn(outline: Outline, count: int = 0) -> ThinCurve:
+    """A curve, to be drawn, of so many numbers; of as many as there are points if that is more."""
     points = zip(outline["step"], outline["value"], strict=False)
     return ThinCurve(
-        [None if isinstance(value, str) else (step, value) for step, value in points], outline["of"]
+        [None if isinstance(value, str) else (step, value) for step, value in points],
+        outline["of"],
+        max(count, outline["of"]),
     )
 
 
@@ -52,16 +58,17 @@ def curve(name: str, found: ThinCurve, key: str) -> str:
         shape = f'<path class="dots" d="{_dots(there, x, y)}"/>'
     else:
         shape = f'<path class="curve" d="{_line(found.points, x, y)}"/>'
-    said = _said(found.of, there)
+    said = _said(found, there)
     return _chart(f"{clean(name)} by step", said, key, x, y, shape)
 
 
-def _said(count: int, there: Sequence[Point]) -> str:
+def _said(found: ThinCurve, there: Sequence[Point]) -> str:
     values = [value for _, value in there]
     low, high = (there[values.index(find(values))] for find in (min, max))
     first, last = there[0], there[-1]
+    some = f"{found.of:,} of " if found.of < found.printed else ""
     return (
-        f"{count:,} {'number' if count == 1 else 'numbers'}, "
+        f"{some}{found.printed:,} {'number' if found.printed == 1 else 'numbers'}, "
         f"from {figures.shown(first[1])} at step {figures.shown(first[0])} "
         f"to {figures.shown(last[1])} at step {figures.shown(last[0])}; "
         f"lowest {figures.shown(low[1])} at step {figures.shown(low[0])}, "

@@ -140,7 +140,8 @@ class ScalarReader:
     def _found(self, text: str) -> List[Seen]:
         if not self._asked.is_default:
             return self._in_columns(self._matcher.columns(text)) if text else []
-        return self._default(text) if _MAYBE.search(text) else []
+        text = _without_others(text)
+        return self._default(text) if text else []
 
     def _default(self, text: str) -> List[Seen]:
         alone = _of_one_name(text) if self._step is None else None
@@ -318,6 +319,21 @@ def _seen(found: Iterable[Seen]) -> List[Seen]:
     return [seen for seen in found if seen[0]]
 
 
+def _without_others(text: str) -> str:
+    """The lines that may be `NAME: NUMBER`, where they are few; else all of them."""
+    lines: List[str] = []
+    most = text.count("\n") >> 5  # to look for more of them takes longer than to read all
+    end = 0
+    for match in _MAYBE.finditer(text):
+        if match.start() < end:
+            continue  # it is in the same line
+        if len(lines) > most:
+            return text
+        end = text.find("\n", match.end()) + 1 or len(text)
+        lines.append(text[text.rfind("\n", 0, match.start()) + 1 : end])
+    return "".join(lines)
+
+
 def _of_one_name(text: str) -> Optional[Tuple[str, List[float]]]:
     """The name and the numbers of lines that all are `NAME: NUMBER`; None where they are not.
 
@@ -329,8 +345,6 @@ def _of_one_name(text: str) -> Optional[Tuple[str, List[float]]]:
     if name in ("", STEP) or " " in name or "\t" in name or "\n" in name:
         return None
     if not lines.startswith(before, max(lines.find("\n", 1), 0)):  # most others end here
-        return None
-    if lines.count("\n") != lines.count(before):
         return None
     numbers = _floats(lines.split(before)[1:])
     return None if numbers is None else (name, numbers)

@@ -143,3 +143,8 @@ def test_words_are_places_of_an_axis_and_wide_numbers_are_powers() -> None:
 )
 def test_figures_are_short(figure: Figure | None, expected: str) -> None:
     assert figures.shown(figure) == expected
+
+
+def test_of_numbers_of_which_some_were_kept_it_says_how_many() -> None:
+    few = svg.drawn({"step": [0, 9], "value": [1.0, 2.0], "of": 1000}, 1_000_000)
+    assert "1,000 of 1,000,000 numbers, from 1 at step 0" in svg.curve(NAME, few, "c")

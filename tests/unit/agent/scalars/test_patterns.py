@@ -120,6 +120,12 @@ def test_what_every_match_has_is_looked_for_first(pattern: str, literal: str) ->
     assert found.literal == literal
 
 
+def test_a_group_that_finds_nothing_tells_nothing_and_one_that_finds_no_letters_does() -> None:
+    said = patterns.scalars_asked({"x": [r"a(b)?", r"a(b*)"]}).patterns
+    assert [one.values("a ab a") for one in said] == [["b"], ["", "b", ""]]
+    assert [one.found("a ab") for one in said] == [[("x", "b")], [("x", ""), ("x", "b")]]
+
+
 def test_attributes_are_none_unless_they_are_asked_for() -> None:
     values: tuple[Value, ...] = (None, True, False, [], {})
     for value in values:

@@ -99,6 +99,16 @@ def test_one_line_that_is_another_changes_nothing_of_the_others(
     assert len(read(*pieces)) >= 8
 
 
+@pytest.mark.parametrize("every", [1, 7, 30, 100, 400])
+def test_a_few_numbers_among_many_other_lines_are_all_found(every: int) -> None:
+    others = ["batch 5 is done", "12:30:45 INFO x y", "", "a 1 b"]
+    lines = [others[at % 4] if at % every else f"loss: {at} (of: 9)" for at in range(1, 1000)]
+    lines += ["12:30:45 INFO x: 5 y: 6", "a: 1 b: 2 c: 3", "loss: 5"]
+    expected = [("loss", float(at), None) for at in [*range(every, 1000, every), 5]]
+    text = "\n".join(lines)
+    assert read(text.encode()) == read(text.encode() + b"\n") == expected
+
+
 def test_a_group_that_finds_nothing_is_not_told() -> None:
     assert read(b"loss 5\nloss\nloss 6 loss\n", asked={"loss": r"loss ?(\d)?"}) == [
         ("loss", 5.0, None),
