@@ -180,10 +180,15 @@ def _of_mapping(form: type) -> Reader:
         for key in required:
             if key not in value:
                 raise Misread(f"{key}: is missing")
-        for key in [key for key in value if key not in readers]:
-            del value[key]
-        for key, item in value.items():
-            value[key] = _within(key, readers[key], item)
+        if not value.keys() <= readers.keys():
+            for key in [key for key in value if key not in readers]:
+                del value[key]
+        key = ""
+        try:  # once for all: 5,000 runs have 50,000 of such mappings
+            for key, item in value.items():
+                value[key] = readers[key](item)
+        except Misread as e:
+            raise Misread(f"{str(key)[:40]}: {e}") from None
         return value
 
     return checked

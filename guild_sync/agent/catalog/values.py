@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 
 
 class RunValues:
-    """What names stand for in one run. What several of them are read from is read once."""
+    """What names stand for in one run. What several of them are read from is read once.
 
-    def __init__(self, directory: str, seen: Looks = READ) -> None:
+    `flags`: what the attribute says, where that was read before.
+    """
+
+    def __init__(self, directory: str, seen: Looks = READ, flags: Value = None) -> None:
         self._directory = directory
         self._seen = seen
-        self._flags: Optional[Dict[str, Value]] = None
+        self._flags = None if flags is None else rundir.mapping(flags)
         self._scalars: Optional[Dict[str, ScalarForm]] = None
 
     def value(self, text: str) -> Value:

@@ -32,10 +32,11 @@ def compared(
 
 def _compared(home: str, run_id: str, asked: List[Column]) -> ComparedRun:
     directory = rundir.run_dir(home, run_id)
-    values = RunValues(directory)  # what several columns are read from is read once
+    run = describe.summary(home, run_id)
+    values = RunValues(directory, flags=run["flags"])  # what several columns are read from, once
     said = objective.said_of(directory)
     return {
-        **describe.summary(home, run_id),
+        **run,
         "scalars": values.scalars,
         "objective": said.objective,
         "compare": [cell_of(values, column(text)) for text in said.compare],
