@@ -130,6 +130,7 @@ def test_the_runs_that_this_machine_does_not_lock_are_known_by_what_ps_says(
             other.kill()
 
 
+@pytest.mark.parametrize("hidden", ["macos"], indirect=True)
 def test_where_nothing_tells_who_lives_a_run_runs_on_and_nothing_is_signalled(
     family: tuple[Place, str], hidden: Hidden
 ) -> None:
