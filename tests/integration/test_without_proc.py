@@ -21,7 +21,7 @@ from without_proc import SYSTEMS, Hidden, HiddenGuild, Unavailable
 # Two processes in its session, one of which ignores what tells it to end, and one in its own.
 FAMILY = """
 import subprocess, sys, time
-for words in (["sleep", "600"], ["sh", "-c", "trap '' TERM; sleep 600; sleep 600"]):
+for words in (["sleep", "600"], ["sh", "-c", "trap '' TERM; exec sleep 600"]):
     print("child", subprocess.Popen(words).pid, flush=True)
 print("child", subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
 print("up", flush=True)
@@ -65,6 +65,13 @@ def children(place: Place, run_id: str) -> list[int]:
     return [int(line[1]) for line in words if line[0] == "child"]
 
 
+def end_all(pids: list[int]) -> None:
+    """End what a test has started."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def family(hidden: Hidden, guild: Guild) -> Iterator[tuple[Place, str]]:
     """A run where /proc is hidden, with processes below it."""
@@ -73,9 +80,7 @@ def family(hidden: Hidden, guild: Guild) -> Iterator[tuple[Place, str]]:
     run_id = place.started(op="family.py")
     place.wait_for_output(run_id, "up")
     yield place, run_id
-    for pid in children(place, run_id):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    end_all(children(place, run_id))
 
 
 def test_a_run_is_listed_and_stopped_with_all_its_processes(family: tuple[Place, str]) -> None:
@@ -130,6 +135,7 @@ def test_the_runs_that_this_machine_does_not_lock_are_known_by_what_ps_says(
             other.kill()
 
 
+@pytest.mark.parametrize("hidden", ["macos"], indirect=True)
 def test_where_nothing_tells_who_lives_a_run_runs_on_and_nothing_is_signalled(
     family: tuple[Place, str], hidden: Hidden
 ) -> None:
@@ -189,6 +195,7 @@ def test_a_remote_without_proc_is_asked_synced_and_its_runs_stopped(
         there.wait_for_output(killed, "up")
         os.kill(runner(there, killed), signal.SIGKILL)
         there.wait_until_dead(killed)
+        end_all(children(there, killed))
         here.guild("sync")
         assert here.status(killed) == "error"
     finally:
