@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 from support import Guild, Place, Server, imported_by, project, wait_until
 from terminal import Terminal
+from test_unreachable import another_sshd, own_connections
+
+from guild_sync.config import remotes
+from guild_sync.transport import ssh
+
+__all__ = ["own_connections"]
 
 GUILDFILE = """
 train: {main: train, flags-import: all}
@@ -211,3 +218,25 @@ def test_a_terminal_that_cannot_draw_over_gets_no_escape(trained: Place) -> None
 def test_no_other_command_loads_what_draws(guild: Guild) -> None:
     loaded = {name.split(".")[0] for name in imported_by(guild, "runs")}
     assert not loaded & {"plotext", "matplotlib", "numpy", "tensorboard"}
+
+
+@pytest.mark.usefixtures("own_connections")
+def test_a_remote_that_is_gone_meanwhile_leaves_what_was_known_and_why(
+    guild: Guild, sshd: Server, there: Path, tmp_path: Path
+) -> None:
+    project(guild.folder, GUILDFILE, wait=WAIT)
+    with another_sshd(sshd, tmp_path / "server") as server:
+        guild.configure(far=server.keys(there))
+        run_id = guild.started(op="wait", remote="far")
+        wait_until(lambda: guild("plot", "loss", run_id, "-r", "far").code == 0, "its number")
+        watching = guild.popen("plot", "loss", run_id, "-w", "--interval", "1", "-r", "far")
+        assert watching.stdout is not None
+        lines = iter(watching.stdout.readline, b"")
+        assert any(b"running" in line for line in lines)
+    ssh.disconnect(remotes.remote("far"))
+    found = [*takewhile(lambda line: b"cannot reach remote 'far'" not in line, lines)]
+    assert any(b"running" in line for line in found), "what was known is shown with it"
+    assert watching.poll() is None
+    watching.kill()
+    watching.communicate()
+    (there / "runs" / run_id / "go").touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import random
 import re
 import shutil
 import threading
@@ -16,6 +17,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from reported import HOSTILE, HOSTILE_ID, HOSTILE_SCALAR, hostile, several, trained
 from support import Guild
+
+from guild_sync.curves.curve import Axis
+from guild_sync.curves.scale import AxisScale
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
@@ -305,6 +309,24 @@ def test_ticks_go_along_by_links_where_a_tab_remembers_nothing(
     follow(page, pages.get_by_role("link", name="Runs"))
     assert page.get_by_label(f"Compare run {A[:8]}").is_checked()
     visit.context.close()
+
+
+def test_axes_that_the_browser_draws_have_the_numbers_of_all_others(
+    report: Path, visit: Visit
+) -> None:
+    draw = random.Random(1)
+    spans = [(0.0, 1.0), (0.0, 5000.0), (1e-320, 2e-320), (-1.7e308, 1.7e308), (0.0, 2e12)]
+    for _ in range(500):
+        size = 10.0 ** draw.randint(-30, 30)
+        low = draw.uniform(-1, 1) * size
+        spans.append((low, low + draw.random() * size * 10.0 ** draw.randint(-3, 1)))
+    visit.page.goto(f"file://{report}/compare.html")
+    asked = [(low, high, 5) for low, high in spans if low < high]
+    drawn = visit.page.evaluate("all => all.map((one) => ticks(...one))", asked)
+    for (low, high, most), found in zip(asked, drawn, strict=True):
+        scale = AxisScale(Axis("loss"), low, high)
+        texts = [tick.text for tick in scale.ticks(most)]
+        assert [text for _, text in found] == texts, (low, high)
 
 
 CELLS = "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"

@@ -89,8 +89,8 @@ def test_ctrl_z_gives_the_terminal_back_until_fg(runs: Guild, which: str, tmp_pa
 
 
 def is_drawn(shown: str) -> bool:
-    """Whether what it has drawn has been seen: a run, or the axes of a plot."""
-    return bool(re.search(r"aaaaaaaa|bbbbbbbb|┤", shown))
+    """Whether what it has drawn has been seen: a run, a remote, or the axes of a plot."""
+    return bool(re.search(r"aaaaaaaa|bbbbbbbb|answers|┤", shown))
 
 
 def state_of_child(pid: int) -> str:

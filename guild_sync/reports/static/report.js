@@ -164,6 +164,35 @@ if (tools) {
   keepTicks(ticksOfBefore());
 }
 
+// ---- numbers beside an axis, the same that curves/scale.py writes
+
+function general(number, digits) {
+  if (number === 0) return "0";
+  const [mantissa, exponent] = number.toExponential(digits - 1).split("e");
+  if (exponent >= -4 && exponent < digits) return String(+number.toPrecision(digits));
+  return `${+mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+}
+
+function written(number, step) {
+  const size = Math.abs(number);
+  for (const [least, unit, one] of [[1e9, "G", 1e9], [1e6, "M", 1e6], [1e4, "k", 1e3]]) {
+    if (least <= size && size < 1e12 && size < 5000 * step) return general(number / one, 4) + unit;
+  }
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return digits > 5 || size >= 1e7 ? general(number, 6) : (number + 0).toFixed(digits);
+}
+
+function ticks(low, high, most) {
+  const ends = [low, high].map((number) => [number, general(number, 6)]);
+  const span = ((high / 2 - low / 2) / Math.max(1, most)) * 2;
+  if (!(span > 1e-300 && span < 1e300)) return ends;
+  const power = Number(`1e${Math.floor(Math.log10(span))}`);
+  const step = [1, 2, 5, 10, 20].map((factor) => power * factor).find((found) => found >= span);
+  const [first, last] = [Math.ceil(low / step), Math.floor(high / step)];
+  if (last - first > 2 * most) return ends;
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, at) => [(first + at) * step, written((first + at) * step, step)]);
+}
+
 // ---- runs beside each other
 
 const place = document.getElementById("compared");
@@ -197,24 +226,6 @@ if (place) {
     return made;
   };
 
-  const short = (value) => {
-    const size = Math.abs(value);
-    if (size >= 1e9 || (size && size < 1e-4)) return value.toExponential(1);
-    if (size >= 1e6) return `${+(value / 1e6).toPrecision(4)}M`;
-    if (size >= 1e4) return `${+(value / 1e3).toPrecision(4)}k`;
-    return String(+value.toPrecision(4));
-  };
-
-  const ticks = (low, high) => {
-    const raw = high / 5 - low / 5;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 2.5, 5, 10].map((by) => by * power).find((found) => found >= raw * (1 - 1e-9));
-    if (!(step > 0) || !Number.isFinite(step)) return [low, high];
-    const found = [];
-    for (let at = Math.ceil(low / step - 1e-9); at <= high / step + 1e-9 && found.length < 12; at++) found.push(at * step);
-    return found;
-  };
-
   const chart = (name, runs) => {
     const [width, height, left, right, top, bottom] = [320, 168, 46, 10, 8, 22];
     const lines = runs.map((run) => (run.scalars[name]?.[3] ? curvesOf(run.scalars[name]) : []));
@@ -232,12 +243,12 @@ if (place) {
     const x = (value) => left + part(value, ends[0]) * (width - left - right);
     const y = (value) => height - bottom - part(value, ends[1]) * (height - top - bottom);
     const made = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} by step, of ${runs.length} runs` });
-    for (const value of ticks(...ends[1])) {
+    for (const [value, text] of ticks(...ends[1], 5)) {
       made.append(svg("path", { class: "grid", d: `M${left} ${y(value)}H${width - right}` }));
-      made.append(svg("text", { x: left - 6, y: y(value) + 3.5, class: "end" }, short(value)));
+      made.append(svg("text", { x: left - 6, y: y(value) + 3.5, class: "end" }, text));
     }
-    for (const value of ticks(...ends[0])) {
-      made.append(svg("text", { x: x(value), y: height - 6, class: "mid" }, short(value)));
+    for (const [value, text] of ticks(...ends[0], 5)) {
+      made.append(svg("text", { x: x(value), y: height - 6, class: "mid" }, text));
     }
     lines.forEach((points, at) => {
       if (!points.length) return;
