@@ -330,13 +330,13 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "docs/scalars.md": replace(ORDINARY, runs=[replace(FIVE[0], attrs={"best": 0.9})]),
     "docs/slurm.md": Setting(
-        files={**NET, "guild.yml": GUILDFILE.replace(_FLAGS, "lr: 0.1")},
+        files={**NET, "guild.yml": GUILDFILE.replace(_FLAGS, "lr: 0.5")},
         instead={"mem=8G": "mem=50M", "guild run queue": "guild run queue run-once=yes"},
         before={
             "guild stop 1 -r hpc": [_WAITS_THERE.replace("gpu1", "hpc")],
             "guild runs -r hpc #2": [
                 *[f"guild {what} -r hpc -y" for what in ("stop", "rm")],
-                "guild run train -r hpc --job options=--begin=now+3600 --no-wait -y",
+                "guild run train lr=0.1 -r hpc --job options=--begin=now+3600 --no-wait -y",
             ],
         },
         parsed_only={
