@@ -185,8 +185,8 @@ SETTINGS: Mapping[str, Setting] = {
             "guild status -w": ["cp ~/kept.yml ~/.guild/config.yml"],
             "guild runs -r all": [
                 *[f"guild {what} -r {name} -y" for what in ("stop", "rm") for name in _THREE],
-                "guild run train -l lr=0.3 -r gpu1 -y",
-                "guild run train -l lr=0.2 -r gpu1 -y",
+                "guild run train lr=0.3 -l lr=0.3 -r gpu1 -y",
+                "guild run train lr=0.2 -l lr=0.2 -r gpu1 -y",
                 "guild run train waits=yes -l lr=0.1 -r gpu2 --no-wait -y",
             ],
             "guild run train --gpus 2 -r gpu1": ["busy gpu1", "busy gpu2"],
