@@ -98,11 +98,11 @@ SETTINGS: Mapping[str, Setting] = {
         remotes=(),
         is_new=True,
         on_terminal={"guild remote add gpu1 you@gpu1.example.com": _NEW},
-        instead={"you@": "", "/srv/www": "{top}/www"},
+        instead={"you@": "{user}@", "/srv/www": "{top}/www"},
         before={
             "guild run train epochs=3 -r gpu1 --no-wait": [
                 "guild init",
-                "guild remote add -y gpu1 gpu1.example.com",
+                "guild remote add -y gpu1 you@gpu1.example.com",
             ],
             "guild stop 1": [
                 "echo 'long: {exec: sleep 600}' >> guild.yml",
@@ -185,8 +185,8 @@ SETTINGS: Mapping[str, Setting] = {
             "guild status -w": ["cp ~/kept.yml ~/.guild/config.yml"],
             "guild runs -r all": [
                 *[f"guild {what} -r {name} -y" for what in ("stop", "rm") for name in _THREE],
-                "guild run train -l lr=0.3 -r gpu1 -y",
-                "guild run train -l lr=0.2 -r gpu1 -y",
+                "guild run train lr=0.3 -l lr=0.3 -r gpu1 -y",
+                "guild run train lr=0.2 -l lr=0.2 -r gpu1 -y",
                 "guild run train waits=yes -l lr=0.1 -r gpu2 --no-wait -y",
             ],
             "guild run train --gpus 2 -r gpu1": ["busy gpu1", "busy gpu2"],
@@ -203,6 +203,7 @@ SETTINGS: Mapping[str, Setting] = {
             "guild fleet --once #2": (3, "one is down"),
         },
         differs=[
+            ("down for 2h3m", r"down(?: for [\dhms]+)?"),
             (r"10\.0\.0\.9", r"127\.0\.0\.1:1"),
             (r"trial \d \(lr=0.\d\) on gpu[12]\b", r"trial \d \(lr=0.\d\) on gpu[12]"),
             (r"\b[1-4] running\b", r"\d running"),
@@ -226,7 +227,7 @@ SETTINGS: Mapping[str, Setting] = {
         remotes=(),
         is_new=True,
         on_terminal={"guild remote add gpu1 you@gpu1.example.com": _NEW},
-        instead={"you@": "", "cd uat": "cd ../guild/uat"},
+        instead={"you@": "{user}@", "cd uat": "cd ../guild/uat"},
         before={
             "guild remote start sandbox": ["guild remote logout", "rm -r ~/.guild"],
             "guild sync #2": ["let-end ~/.guild/sandboxes"],
@@ -237,7 +238,7 @@ SETTINGS: Mapping[str, Setting] = {
             "sudo apt install -y git openssh-client pipx rsync": _NETWORK,
             "git clone URL guild": _NETWORK,
             "pipx install ./guild": _NETWORK,
-            "pipx ensurepath": "changes start-up files of a shell",
+            "pipx ensurepath": "changes start-up files of shells",
             "uv tool install .": _NETWORK,
             "python3 -m venv ~/guild-venv && ~/guild-venv/bin/pip install .": _NETWORK,
             "make demo": "installs packages of Debian, and plays for a minute",
@@ -272,6 +273,7 @@ SETTINGS: Mapping[str, Setting] = {
             ]
         },
     ),
+    "help": replace(ORDINARY, instead={"/srv/www": "{top}/www"}),
     "docs/plots.md": replace(
         ORDINARY,
         runs=[
@@ -298,7 +300,7 @@ SETTINGS: Mapping[str, Setting] = {
         files=NET,
         remotes=(),
         is_new=True,
-        instead={"ann@": ""},
+        instead={"ann@": "{user}@"},
         on_terminal={
             "guild remote add gpu1 ann@gpu1.example.com": _NEW,
             "guild remote login cluster": (),
@@ -313,7 +315,7 @@ SETTINGS: Mapping[str, Setting] = {
                 "echo '    init: echo made' >> ~/.guild/config.yml",
             ],
             "guild remote login cluster": [
-                "guild remote add cluster login.example.com -y",
+                "guild remote add cluster ann@login.example.com -y",
                 "echo '    keep-open: 10h' >> ~/.guild/config.yml",
             ],
         },
@@ -328,14 +330,17 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "docs/scalars.md": replace(ORDINARY, runs=[replace(FIVE[0], attrs={"best": 0.9})]),
     "docs/slurm.md": Setting(
-        files={**NET, "guild.yml": GUILDFILE.replace(_FLAGS, "lr: 0.1")},
+        files={**NET, "guild.yml": GUILDFILE.replace(_FLAGS, "lr: 0.5")},
         instead={"mem=8G": "mem=50M", "guild run queue": "guild run queue run-once=yes"},
         before={
             "guild stop 1 -r hpc": [_WAITS_THERE.replace("gpu1", "hpc")],
             "guild runs -r hpc #2": [
                 *[f"guild {what} -r hpc -y" for what in ("stop", "rm")],
-                "guild run train -r hpc --job options=--begin=now+3600 --no-wait -y",
+                "guild run train lr=0.1 -r hpc --job options=--begin=now+3600 --no-wait -y",
             ],
+        },
+        parsed_only={
+            "guild remote add hpc ann@login.example.org": "the tests' cluster is hpc already",
         },
         on_terminal={
             "guild runs -r hpc #2": (),
@@ -391,13 +396,15 @@ SETTINGS: Mapping[str, Setting] = {
         remotes=(),
         config="remotes: {x: {type: sandbox, init: 'true'}}\n",
         on_terminal={"guild remote login x": ()},
+        before={"guild check -r x": ["guild remote reinit x -y"]},
     ),
 }
 
 
 def setting_of(page: str) -> Setting:
     setting = SETTINGS.get(page, ORDINARY)
-    snippets = [part.text for part in parts_of(page) if isinstance(part, Snippet)]
+    parts = parts_of(page) if setting.from_page else []
+    snippets = [part.text for part in parts if isinstance(part, Snippet)]
     own = {
         name: next(text for text in snippets if text.startswith(begins)) + "\n"
         for name, begins in setting.from_page.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 import shutil
@@ -106,6 +107,8 @@ class World:
         self.setting = setting
         self.guild = guild
         self.folder = guild.folder
+        # Open connections are known by user and host, and pages have the same hosts.
+        self.user = f"u{os.urandom(4).hex()}"
 
     def close(self) -> None:
         """End what a page leaves: servers of sandboxes, connections, runs."""
@@ -145,7 +148,7 @@ class World:
 
     def _as_here(self, command: str) -> str:
         for text, here in self.setting.instead.items():
-            command = command.replace(text, here.format(top=self.top))
+            command = command.replace(text, here.format(top=self.top, user=self.user))
         return command
 
 
@@ -210,6 +213,7 @@ def _ssh_to(sshd: Server, known: Path) -> str:
     """An ssh to whom every host is this one; the user's key is good there."""
     options = {
         "HostName": "127.0.0.1",
+        "User": getpass.getuser(),
         "Port": sshd.state.port,
         "UserKnownHostsFile": known,
         "GlobalKnownHostsFile": "/dev/null",

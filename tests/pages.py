@@ -19,7 +19,7 @@ PAGES = sorted(
 )
 # What a line without `$ ` begins with, where it is typed.
 _PROGRAMS = re.compile(
-    r"(\(crontab|guild(-sync|-pull)?|pipx|uv|python3|pip|make|git|sudo|tensorboard|tools/\S+)"
+    r"(\(crontab|guild(-sync|-pull)?|sudo|pipx|uv|python3|pip|make|git|tensorboard|tools/\S+)"
     r"(?= |$)"
 )
 _SECTION = re.compile(r"(remotes|groups|hooks|notify|heartbeat|keep-free):")

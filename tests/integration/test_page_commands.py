@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ import yaml
 from cluster import Cluster
 from page_settings import NET, setting_of
 from page_world import Setting, World, world
-from pages import PAGES, Mentioned, Snippet, Typed, fault_of, looks_like, parts_of
+from pages import PAGES, Mentioned, Part, Snippet, Typed, fault_of, looks_like, parts_of
 from support import Done, Guild, Server, project, wait_until
 from test_login import typing
 from test_unreachable import another_sshd
 
+from guild_sync.cli.table import COMMANDS, module_of
+
 CLUSTERS = "docs/slurm.md"
+HELP = "help"
 TYPED = [page for page in PAGES if page not in (CLUSTERS, "docs/design.md")]
 WORD = re.compile(r" +#.*")
 
@@ -98,10 +102,34 @@ def test_each_line_of_the_page_of_clusters_does_what_it_says(
     type_all(CLUSTERS, World(tmp_path, setting, guild))
 
 
+@pytest.mark.parametrize("page_world", [HELP], indirect=True)
+def test_each_line_that_help_shows_does_what_it_says(page_world: World) -> None:
+    examples = [
+        Typed(number, line, "")
+        for name in sorted({module_of(command) for command in COMMANDS})
+        for number, line in examples_of(f"guild_sync.commands.{name}")
+    ]
+    assert examples
+    type_parts(examples, page_world)
+
+
+def examples_of(module: str) -> Iterator[tuple[int, str]]:
+    """The lines that the help of a command shows as ones that are typed, by their numbers."""
+    text = importlib.import_module(module).__doc__ or ""
+    below = text.partition("\nExamples:\n")[2] or text.partition("\nExample:\n")[2]
+    for number, line in enumerate(below.splitlines(), 1):
+        if line.startswith("  guild "):
+            yield number, re.split(" {3,}", line.strip())[0]
+
+
 def type_all(page: str, world: World) -> None:
+    type_parts(parts_of(page), world)
+
+
+def type_parts(parts: Iterable[Part], world: World) -> None:
     typed: Counter[str] = Counter()
     faults = {}
-    for part in parts_of(page):
+    for part in parts:
         if isinstance(part, Snippet):
             continue
         command = WORD.sub("", part.command)
@@ -114,6 +142,7 @@ def type_all(page: str, world: World) -> None:
             fault = fault_of(command) if command.startswith("guild") else ""
         if fault:
             faults[f"line {part.line}: {command}"] = fault
+    assert world.setting.parsed_only.keys() <= typed.keys(), "what is not there any more"
     assert not faults, "\n\n".join(f"{where}\n{fault}" for where, fault in faults.items())
 
 
