@@ -61,7 +61,7 @@ def add_keys(value: Any) -> str:
     """Put keys that nobody asked for into each mapping whose keys are not the remote's own."""
     if isinstance(value, dict):
         for key, inner in list(value.items()):
-            if key not in ("attrs", "flags", "runs_of"):
+            if key not in ("attrs", "flags", "scalars", "runs_of"):
                 add_keys(inner)
         if value and not all(len(key) == 32 for key in value):
             for key, extra in UNKNOWN.items():

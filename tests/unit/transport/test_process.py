@@ -125,9 +125,17 @@ def test_it_is_not_waited_for_what_keeps_its_output_open(run: Run) -> None:
         assert (done.code, done.stderr) == (0, "said\n")
 
 
-@pytest.mark.parametrize("program", ["no-such-program", "/etc/passwd", "/etc/passwd/x"])
-def test_a_program_that_is_not_installed_is_said(start: Run, program: str) -> None:
-    with pytest.raises(GuildError, match=f"{program} is not installed here"):
+@pytest.mark.parametrize(
+    "program, said",
+    [
+        ("no-such-program", "is not installed here"),
+        ("/etc/passwd", "is no program that is here"),
+        ("/etc/passwd/x", "is no program that is here"),
+    ],
+)
+def test_a_program_that_is_not_there_is_said(start: Run, program: str, said: str) -> None:
+    """What has a name can be installed; of a path that is no advice."""
+    with pytest.raises(GuildError, match=f"{program} {said}"):
         start((program,))
 
 
@@ -135,7 +143,7 @@ def test_why_the_system_starts_none_is_said(start: Run, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter\n")
     script.chmod(0o755)
-    with pytest.raises(GuildError, match="is not installed here"):
+    with pytest.raises(GuildError, match="is no program that is here"):
         start((str(script),))
     with pytest.raises(OSError, match="Argument list too long"):
         start(("true", "x" * (1 << 21)))
