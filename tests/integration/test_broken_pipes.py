@@ -123,5 +123,7 @@ def test_nobody_who_reads_what_shows_runs_is_no_error(guild: Guild, argv: tuple[
     (going / ".guild/LOCK.remote").write_text("gone")
     guild.configure(gone={"type": "ssh", "host": "127.0.0.1", "port": 1})
     status, out, err = head(guild, *argv)
-    assert (status, err) == (0, "")
+    # A board may be written whole before its reader goes; then it tells that a remote is away.
+    assert status in ((0, 3) if argv == ("fleet",) else (0,))
+    assert err == ""
     assert len(out.splitlines()) == 1
