@@ -142,29 +142,34 @@ class ScalarColumns:
     def packed(self, places: Mapping[int, int]) -> Tuple[int, Iterator[bytes]]:
         """How many bytes all scalars take, and these; `places`: by row, the one that it becomes.
 
-        A name's columns at a time, as all may be more than there is memory for. Others go.
+        A name's columns at a time, as all may be more than there is memory for. Others go: of
+        runs that have gone since they were put, too.
         """
-        kept: List[Tuple[str, List[int]]] = []  # which of the file's
+        kept: List[Tuple[str, List[int], List[int]]] = []  # which of the file's, and of the new
         directory = []
         for name in sorted({*self._places, *self._new}):
             rows = enumerate(self._rows(name))
             old = [at for at, row in rows if row in places and row not in self.replaced]
-            new = len(self._new[name][_ROWS]) if name in self._new else 0
+            added = enumerate(self._new[name][_ROWS] if name in self._new else ())
+            new = [at for at, row in added if row in places]
             if old or new:
-                kept.append((name, old))
-                directory.append((name, len(old) + new))
+                kept.append((name, old, new))
+                directory.append((name, len(old) + len(new)))
         head = json.dumps(directory).encode("ascii")
         size = _HEAD.size + len(head) + sum(_size_of(count) for _, count in directory)
         return size, self._parts(_HEAD.pack(len(head), crc32(head)) + head, kept, places)
 
     def _parts(
-        self, head: bytes, kept: List[Tuple[str, List[int]]], places: Mapping[int, int]
+        self,
+        head: bytes,
+        kept: List[Tuple[str, List[int], List[int]]],
+        places: Mapping[int, int],
     ) -> Iterator[bytes]:
         yield head
-        for name, old in kept:
+        for name, old, new in kept:
             for told, code in _CODES.items():
-                before, new = self._column(name, told), self._new.get(name, {}).get(told, ())
-                column = array(code, [*(before[at] for at in old), *new])
+                before, added = self._column(name, told), self._new.get(name, {}).get(told, ())
+                column = array(code, [*(before[at] for at in old), *(added[at] for at in new)])
                 if told == _ROWS:
                     column = array(code, [places[int(row)] for row in column])
                 data = column.tobytes()

@@ -387,6 +387,26 @@ def test_runs_that_are_gone_are_forgotten(home: Path) -> None:
     file.close()
 
 
+@pytest.mark.parametrize("gone", [[OWN], [OWN, FLAGGED]])
+def test_runs_that_go_while_others_are_read_are_forgotten(
+    home: Path, monkeypatch: pytest.MonkeyPatch, gone: list[str]
+) -> None:
+    """Of some names no run that is left has a number."""
+    give_scalars(home / "runs" / OWN, {"its own": [1.0], "loss": [2.0]})
+    for name in ("with a file", "without one"):
+        with looks.of_values(str(home), 10) as seen:
+            known = seen.scalars()
+            assert known is not None
+            for run_id in (OWN, FLAGGED):
+                known.read(str(home / "runs" / run_id))
+            for run_id in gone:
+                (home / "runs" / run_id).rename(home / run_id)
+        assert answers(home) == as_read(home, monkeypatch), name
+        for run_id in gone:
+            (home / run_id).rename(home / "runs" / run_id)
+        file_of(home).unlink()
+
+
 @pytest.mark.parametrize("room", ["_MOST", "_MOST_NAMES"])
 def test_what_there_is_no_room_for_is_read_each_time(
     home: Path, monkeypatch: pytest.MonkeyPatch, room: str
