@@ -21,12 +21,15 @@ _COLUMNS = ("pid", "ppid", "pgid", "stat", "time", "lstart")
 _ARGV = ("ps", "-A", "-S", *(word for name in _COLUMNS for word in ("-o", name + "=")))
 _JAIL = ("ps", "-o", "jid=", "-p")  # FreeBSD alone; 0 outside of jails
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)\Z")
-_TIME = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)\Z")
+_NUMBER = re.compile(r"[0-9]{1,10}\Z")
+_DATE = re.compile(r"([0-9]{1,2}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2}) ([0-9]{4})\Z")
+_TIME = re.compile(r"(?:(?:([0-9]{1,9})-)?([0-9]{1,9}):)?([0-9]{1,9}):([0-9]{1,9}(?:\.[0-9]+)?)\Z")
+_EPOCH = 1970
 # Seconds for which what ps said of starts is kept, with the kernel's word that a number is still
 # somebody's: within one, `lstart` would not tell two processes with a number apart either.
 _KEPT = 1.0
 _ZOMBIE = "Z"
+_MOST = (1 << 31) - 1  # the highest number of a process
 _NO_START = -1  # of a zombie, of which some tell none
 
 
@@ -49,6 +52,7 @@ class ByPs(ProcessTeller):
     def __init__(self) -> None:
         self._known: Dict[int, Tuple[str, int]] = {}  # state and start of each process, then
         self._asked = -_KEPT
+        self._untold: Optional[Untold] = None  # why nothing was known, then
 
     def start_time(self, pid: int, is_fresh: bool = False) -> Optional[int]:
         """When a process started, in seconds: since 1970 where that stays the same for as long
@@ -56,6 +60,8 @@ class ByPs(ProcessTeller):
         if self.is_gone(pid):
             return None
         is_old = time.monotonic() - self._asked > _KEPT
+        if not is_old and self._untold:
+            raise self._untold  # of twenty runs a ps that hangs is not asked twenty times
         if is_fresh or is_old or pid not in self._known:
             self._look()
         if pid in self._known:
@@ -66,9 +72,15 @@ class ByPs(ProcessTeller):
         raise Untold("ps does not tell of process %d" % pid)
 
     def _look(self) -> None:
-        base = sysctl.reckoned_from()
-        self._known = {p.pid: (p.state[:1], p.began - base) for p in listed()}
-        self._asked = time.monotonic()
+        self._known, self._untold = {}, None
+        try:
+            base = sysctl.reckoned_from()
+            self._known = {p.pid: (p.state[:1], p.began - base) for p in listed()}
+        except Untold as e:
+            self._untold = e
+            raise
+        finally:
+            self._asked = time.monotonic()
 
     def started_at(self, pid: int) -> Optional[float]:
         start = self.start_time(pid)
@@ -79,7 +91,9 @@ class ByPs(ProcessTeller):
             os.kill(number, 0)
         except ProcessLookupError:
             return True
-        except (PermissionError, OverflowError):
+        except OverflowError:  # more than a process's number can be
+            return True
+        except PermissionError:
             pass
         return False
 
@@ -112,8 +126,7 @@ class ByPs(ProcessTeller):
         """The jail. A process in another one has a number of the same machine, not seen here."""
         if not sysctl.is_freebsd():
             return None
-        text = said([*_JAIL, str(os.getpid())]) or ""
-        return int(text) if text.strip().isdigit() else None
+        return _number((said([*_JAIL, str(os.getpid())]) or "").strip())
 
 
 def listed() -> List[PsLine]:
@@ -132,9 +145,11 @@ def parsed(text: str) -> List[PsLine]:
 
 
 def _read(words: List[str]) -> Optional[PsLine]:
-    if len(words) < 4 or not all(word.isdigit() for word in words[:3]):
+    if len(words) < 4:
         return None
-    pid, parent, group = map(int, words[:3])
+    pid, parent, group = map(_number, words[:3])
+    if pid is None or parent is None or group is None:
+        return None
     if words[3].startswith(_ZOMBIE):  # FreeBSD has a `-` for what it does not tell of it
         return PsLine(pid, parent, group, _ZOMBIE, 0.0, _NO_START)
     if len(words) != len(_COLUMNS) + 4:
@@ -143,6 +158,11 @@ def _read(words: List[str]) -> Optional[PsLine]:
     if seconds is None or began is None:
         return None
     return PsLine(pid, parent, group, words[3], seconds, began)
+
+
+def _number(text: str) -> Optional[int]:
+    """A number as processes have them; None for what is none."""
+    return int(text) if _NUMBER.match(text) and int(text) <= _MOST else None
 
 
 def _seconds(text: str) -> Optional[float]:
@@ -154,15 +174,20 @@ def _seconds(text: str) -> Optional[float]:
 
 
 def _moment(words: List[str]) -> Optional[int]:
-    """Seconds since 1970 of `Fri Nov 27 16:36:19 2026`, which is in UTC."""
+    """Seconds since 1970 of `Fri Nov 27 16:36:19 2026`, which is in UTC; None of no such time.
+
+    A year that is cut short is none: whose start is wrong is taken for another process.
+    """
     import calendar
 
-    _, month, day, clock, year = words
-    hands = _CLOCK.match(clock)
-    if month not in _MONTHS or not hands or not (day.isdigit() and year.isdigit()):
+    _, month, *rest = words
+    found = _DATE.match(" ".join(rest))
+    if month not in _MONTHS or not found:
         return None
-    date = (int(year), _MONTHS.index(month) + 1, int(day))
-    return calendar.timegm((*date, *map(int, hands.groups()), 0, 0, 0))
+    day, hour, minute, second, year = map(int, found.groups())
+    if year < _EPOCH or not 1 <= day <= 31 or hour > 23 or minute > 59 or second > 60:
+        return None
+    return calendar.timegm((year, _MONTHS.index(month) + 1, day, hour, minute, second, 0, 0, 0))
 
 
 def _session_of(pid: int) -> Optional[int]:

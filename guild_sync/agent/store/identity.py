@@ -14,6 +14,7 @@ from ..facts.telling import Untold
 from ..protocol import Value
 
 _RUN_DIR = b"RUN_DIR="
+_MOST = (1 << 31) - 1  # the highest number of a process
 NOT_TOLD = -1  # a start that the system did not tell when it was written down
 
 
@@ -45,7 +46,7 @@ def recorded(record: Mapping[str, Value]) -> Optional[Identity]:
     """The process that a record tells of, None where that makes no sense."""
     pid, start, namespace = (record.get(name) for name in ("pid", "start", "namespace"))
     boot, host = record.get("boot"), record.get("host")
-    if not isinstance(pid, int) or pid <= 0:
+    if not isinstance(pid, int) or not 0 < pid <= _MOST:
         return None
     return Identity(
         pid,
@@ -135,7 +136,7 @@ def number() -> int:
 
 def is_gone(pid: str) -> bool:
     """Whether a part of a file's name is the number of a process or thread that is no more."""
-    return pid.isdigit() and system.teller().is_gone(int(pid))
+    return pid.isascii() and pid.isdigit() and system.teller().is_gone(int(pid))
 
 
 class ProcessPlace(NamedTuple):

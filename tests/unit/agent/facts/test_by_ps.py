@@ -63,6 +63,16 @@ def test_processes_of_freebsd_are_read_and_what_makes_no_sense_is_left_out() -> 
         "x 0 1 Ss 1:43.09 Mon May  4 09:01:55 2026",
         "1 0 1 Ss soon Mon May  4 09:01:55 2026",
         "1 0 1 Ss 1:43.09 Mon May  4 09:01:55 2026 more",
+        "1 0 1 Ss 1:43.09 Mon May  4 09:01:55 202",  # cut
+        "1 0 1 Ss 1:43.09 Mon May  4 09:01:55 0000",
+        "1 0 1 Ss 1:43.09 Mon May  4 09:01:55 99999",
+        "1 0 1 Ss 1:43.09 Mon May 99 09:01:55 2026",
+        "1 0 1 Ss 1:43.09 Mon May  4 25:01:55 2026",
+        "\u00b2 0 1 Ss 1:43.09 Mon May  4 09:01:55 2026",  # digits that are no numbers
+        "1 0 1 Ss 1:\u00b2 Mon May  4 09:01:55 2026",
+        "1 0 1 Ss 1:43.09 Mon May  \u00b2 09:01:55 2026",
+        "4294967296 0 1 Ss 1:43.09 Mon May  4 09:01:55 2026",
+        "9" * 5000 + " 0 1 Ss 1:43.09 Mon May  4 09:01:55 2026",
     ],
 )
 def test_a_line_of_another_form_is_no_process(line: str) -> None:
@@ -156,6 +166,28 @@ def test_of_a_process_that_ps_does_not_tell_of_nothing_is_known(
         by_ps.ByPs().start_time(os.getpid())
     with pytest.raises(Untold):
         by_ps.ByPs().processes()
+
+
+def test_a_ps_that_does_not_answer_is_not_asked_for_each_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that hangs takes ten seconds each time; a second later it may answer."""
+    programs = Programs(monkeypatch)
+    told = by_ps.ByPs()
+    for pid in (os.getpid(), os.getppid(), os.getpid()):
+        with pytest.raises(Untold):
+            told.start_time(pid)
+    assert programs.asked.count("ps") == 1
+    monkeypatch.setattr(by_ps, "_KEPT", -1.0)
+    programs.answers["ps"] = line_of(os.getpid())
+    assert told.start_time(os.getpid()) is not None
+
+
+def test_a_number_that_no_process_can_have_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    Programs(monkeypatch)
+    for number in (1 << 31, 1 << 80):
+        assert by_ps.ByPs().is_gone(number)
+        assert by_ps.ByPs().start_time(number) is None
 
 
 def test_what_has_ended_is_gone_without_a_ps(monkeypatch: pytest.MonkeyPatch) -> None:

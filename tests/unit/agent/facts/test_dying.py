@@ -79,7 +79,8 @@ def test_a_child_ends_with_a_parent_that_is_killed(
 def test_it_gets_the_signal_that_was_asked_for(
     by: str, started: list[subprocess.Popen[str]]
 ) -> None:
-    script = "trap 'kill $!; echo told; exit' TERM; echo $$; while :; do sleep 600 & wait $!; done"
+    # KILL, as a shell's child that is no sleep yet may miss TERM: it would hold the output.
+    script = "trap 'kill -KILL $!; echo told; exit' TERM; sleep 600 & echo $$; wait $!"
     parent = parent_of(by, script, signal.SIGTERM)
     started.append(parent)
     assert parent.stdout

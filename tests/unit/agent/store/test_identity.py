@@ -113,3 +113,14 @@ def test_a_process_works_in_a_run_where_it_is_or_which_it_was_told_of(tmp_path: 
                 assert identity.works_in(process.pid, str(run)) is expected
             finally:
                 process.kill()
+
+
+@pytest.mark.parametrize("pid", [0, -1, 1 << 31, 1 << 80, "1", None])
+def test_a_record_of_a_number_that_no_process_can_have_is_none(pid: Value) -> None:
+    assert identity.recorded({**identity.of(os.getpid())._asdict(), "pid": pid}) is None
+
+
+def test_what_is_no_number_in_a_files_name_is_nobodys() -> None:
+    assert not identity.is_gone("\u00b2")
+    assert not identity.is_gone("")
+    assert identity.is_gone("9" * 200)
