@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from guild_sync.config.file import text_of
 
 REQUIREMENTS = "requirements.txt"
 _LONGEST = 1 << 20  # bytes of it
-_MOST = 200  # packages
+_MOST = 200  # modules
+_LONGEST_LINE = 1000  # characters of one that is a requirement
+_COMMENT = re.compile(r"(^|\s+)#.*")
+_JOINED = re.compile(r"\\\r?\n")
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class NeededPackages:
 
     required: tuple[str, ...] = ()  # requirements.txt's, as it says them
     passed_over: tuple[str, ...] = ()  # lines of it that `requires` cannot say, or has better not
-    imported: tuple[str, ...] = ()  # by names of modules; where there is no requirements.txt
+    imported: tuple[str, ...] = ()  # by names of modules; where there is no such file to read
+    unread: str = ""  # why it was not read, though it is there
 
 
 def needed(folder: Path, names: Iterable[str], trees: Iterable[ast.Module]) -> NeededPackages:
@@ -33,13 +38,17 @@ def needed(folder: Path, names: Iterable[str], trees: Iterable[ast.Module]) -> N
     """
     try:
         text = text_of(folder / REQUIREMENTS, _LONGEST)
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return NeededPackages(imported=imported(names, trees))
+    except OSError as e:
+        return NeededPackages(imported=imported(names, trees), unread=e.strerror or str(e))
+    except ValueError as e:
+        return NeededPackages(imported=imported(names, trees), unread=str(e))
     required: list[str] = []
     passed_over: list[str] = []
     for line in _lines(text):
         (required if _is_requirement(line) else passed_over).append(line)
-    return NeededPackages(tuple(required[:_MOST]), tuple(passed_over))
+    return NeededPackages(tuple(required), tuple(passed_over))
 
 
 def imported(names: Iterable[str], trees: Iterable[ast.Module]) -> tuple[str, ...]:
@@ -61,15 +70,17 @@ def _imports(node: ast.AST) -> Iterator[str]:
 
 def _lines(text: str) -> Iterator[str]:
     """Those that say something, without comments: pip's own rules."""
-    for line in text.replace("\\\n", " ").splitlines():
-        said = line.lstrip() if line.lstrip().startswith("#") else line.partition(" #")[0].strip()
-        if said and not said.startswith("#"):
+    for line in _JOINED.sub(" ", text).splitlines():
+        said = _COMMENT.sub("", line).strip()
+        if said:
             yield said
 
 
 def _is_requirement(line: str) -> bool:
     from packaging.requirements import InvalidRequirement, Requirement
 
+    if len(line) > _LONGEST_LINE:
+        return False
     try:
         Requirement(line)
     except InvalidRequirement:

@@ -33,10 +33,11 @@ from guild_sync.cli.arguments import parse
 from guild_sync.errors import Exit, GuildError
 from guild_sync.output.console import say
 from guild_sync.output.tables import table
-from guild_sync.output.terminal import clean, clean_lines
+from guild_sync.output.terminal import clean, clean_lines, cut
 from guild_sync.project.definitions import GUILDFILE
 
-_MOST_TOLD = 10  # modules that are passed over
+_MOST_TOLD = 10  # modules, or lines, that are passed over
+_MOST_OF_A_LINE = 200  # columns
 
 
 def main(argv: Sequence[str]) -> int:
@@ -83,8 +84,13 @@ def _tell(found: FoundModules) -> None:
         say(line)
     if found.packages.required:
         say(clean(f"{REQUIREMENTS} requires {', '.join(found.packages.required)}"))
-    for line in found.packages.passed_over:
-        say(clean(f"{REQUIREMENTS} has a line that is not taken: {told(line)}"))
+    if found.packages.unread:
+        say(clean(f"{REQUIREMENTS} was not read: {found.packages.unread}"))
+    for line in found.packages.passed_over[:_MOST_TOLD]:
+        said = cut(clean(told(line)), _MOST_OF_A_LINE)
+        say(f"{REQUIREMENTS} has a line that is not taken: {said}")
+    if (more := len(found.packages.passed_over) - _MOST_TOLD) > 0:
+        say(f"{REQUIREMENTS} has {more} more lines that are not taken")
     passed_over = [*found.passed_over.items()]
     for path, why in passed_over[:_MOST_TOLD]:
         say(clean(f"{path} is no operation: {why}"))

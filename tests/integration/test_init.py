@@ -265,6 +265,50 @@ def test_a_password_of_requirements_is_neither_shown_nor_written(
     assert "secret" not in "".join(said) + (tmp_path / "guild.yml").read_text()
 
 
+def test_requirements_are_read_as_pip_reads_them_and_none_is_left_out_unsaid(
+    guild: Guild, tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text("print(1)\n")
+    many = [f"package{number}" for number in range(250)]
+    text = "tabbed\t# as pip has comments\r\nhashed==1 \\\r\n  --hash=sha256:00\r\n"
+    odd = "".join(f"-r {number}.txt\n" for number in range(3000))
+    long = "x" * 100_000
+    (tmp_path / "requirements.txt").write_bytes(
+        "\n".join([text, *many, long, odd]).encode("utf-8-sig")
+    )
+    said = init(guild, tmp_path).lines
+    untaken = [line for line in said if "not taken" in line]
+    assert untaken[0] == (
+        "requirements.txt has a line that is not taken: hashed==1    --hash=sha256:00"
+    )
+    assert untaken[-1] == "requirements.txt has 2992 more lines that are not taken"
+    assert len(untaken) < 20
+    assert max(map(len, untaken)) < 300
+    package, _ = yaml.safe_load((tmp_path / "guild.yml").read_text())
+    assert package["requires"] == ["tabbed", *many]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("numpy\n".encode("utf-16"), "it is not UTF-8 text"),
+        (b"#" * (1 << 20) + b"\n", "it has more than 1 MB"),
+        (None, "Is a directory"),
+    ],
+)
+def test_requirements_that_cannot_be_read_are_told_of(
+    guild: Guild, tmp_path: Path, data: bytes | None, why: str
+) -> None:
+    (tmp_path / "train.py").write_text("import numpy\nprint(1)\n")
+    if data is None:
+        (tmp_path / "requirements.txt").mkdir()
+    else:
+        (tmp_path / "requirements.txt").write_bytes(data)
+    said = init(guild, tmp_path).lines
+    assert f"requirements.txt was not read: {why}" in said
+    assert "# requires: [numpy]" in (tmp_path / "guild.yml").read_text()
+
+
 def test_what_is_imported_from_elsewhere_is_told_and_left_to_a_person(
     guild: Guild, tmp_path: Path
 ) -> None:
