@@ -84,7 +84,8 @@ def pull(
         reading=reading,
         large=coming,
         lanes=lanes(),
-        sparse=any(states[run_id]["sparse"] for run_id in ids),
+        # Nobody has looked at what links lead to.
+        sparse=copy_links or any(states[run_id]["sparse"] for run_id in ids),
     )
     own_room = room or Room(0)
     plan = partial(copies.plan, host.remote, source, ids, target, left_out, reading)

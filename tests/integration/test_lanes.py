@@ -308,6 +308,15 @@ def test_only_where_a_file_has_holes_does_rsync_look_for_them(
     assert rsyncs.had("--sparse") == [True]
     assert same(guild, there, OTHER)
     assert (guild.home / "runs" / OTHER / "holes").stat().st_blocks == 0
+    (there / "runs" / OTHER / "holes").rename(there / "holes")
+    (there / "runs" / OTHER / "linked").symlink_to(there / "holes")
+    guild.ok("pull", far, OTHER, "-y", "--copy-links")
+    assert rsyncs.had("--sparse") == [True], "nobody looked at what links lead to"
+    assert (guild.home / "runs" / OTHER / "linked").stat().st_size == 1 << 25
+    assert (guild.home / "runs" / OTHER / "linked").stat().st_blocks == 0
+    (there / "runs" / OTHER / "linked").unlink()
+    (there / "holes").rename(there / "runs" / OTHER / "holes")
+    (guild.home / "runs" / OTHER / "linked").unlink()
     for run_id, is_sparse in ((OTHER, True), (RUN, False)):
         shutil.rmtree(there / "runs" / run_id)
         guild.ok("push", far, run_id, "-y")
