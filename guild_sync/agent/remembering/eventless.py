@@ -74,7 +74,10 @@ class _Eventless:
         if not place:
             return False
         if place not in self._folders:
-            self._folders[place] = json.loads(self._table.texts[place])
+            folders = remembered.names_in(self._table.texts[place])
+            if folders is None:
+                return False
+            self._folders[place] = folders
         known = self._table.changes[_FOLDERS][row]
         return self._sum(directory, self._folders[place], None) == known
 
@@ -96,6 +99,8 @@ class _Eventless:
                 seen = os.lstat(directory if folder == "." else directory + "/" + folder)
             except OSError as e:
                 refuse_exhaustion(e)
+                return None
+            except ValueError:  # no folder has such a name
                 return None
             if seen.st_dev != self._now.device or (folder == "." and not _is_folder(seen)):
                 return None

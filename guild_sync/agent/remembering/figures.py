@@ -61,6 +61,8 @@ class ScalarColumns:
                 raise ValueError("odd")
             at = file.tell()
             for name, count in json.loads(data):
+                if not 0 <= count <= _MOST:
+                    raise ValueError("odd")
                 self._places[str(name)] = (at, int(count))
                 at += _size_of(int(count))
         except (ValueError, TypeError, struct.error, RecursionError) as e:
@@ -103,8 +105,8 @@ class ScalarColumns:
             return number
         if told in _MAY_LACK and math.isnan(number):
             return None
-        signs = int(self._by_row(name, _SIGNS)[row])
-        return int(number) if signs >> _FIGURES.index(told) & 1 else figure(number)
+        is_whole = int(self._by_row(name, _SIGNS)[row]) >> _FIGURES.index(told) & 1
+        return int(number) if is_whole and math.isfinite(number) else figure(number)
 
     def _by_row(self, name: str, told: str) -> Dict[int, float]:
         found = self._known.get((name, told))

@@ -189,7 +189,10 @@ class RememberedScalars:
         if not place:
             return None
         if place not in self._names:
-            self._names[place] = frozenset(json.loads(self._table.texts[place]))
+            names = remembered.names_in(self._table.texts[place])
+            if names is None:
+                return None
+            self._names[place] = frozenset(names)
         return self._names[place]
 
     def _known_place(self, what: int, directory: str, seen: os.stat_result) -> int:

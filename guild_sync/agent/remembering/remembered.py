@@ -224,6 +224,16 @@ def _table_in(file: BinaryIO, now: Moment, form: Form) -> Optional[Table]:
     return table if table.fill(file, sizes) == crc else None
 
 
+def names_in(text: str) -> Optional[List[str]]:
+    """The names that a text of a table lists; None where it is no such text."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_of_names = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return found if is_of_names else None
+
+
 def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
     """Keep what is known of the runs that are there; what cannot be kept is read again."""
     write_with(home, now, LISTING, table.packed(table.rows_of(present)), (), 0)

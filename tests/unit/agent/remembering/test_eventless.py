@@ -118,3 +118,18 @@ def test_no_damage_is_believed(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for at in range(0, len(whole), 23):
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         assert eventless.unnoted(str(home)) == expected
+
+
+@pytest.mark.parametrize("text", ["x", "5", "null", "[[1]]", '["a\\u0000"]', '["\\ud800"]'])
+def test_folders_that_are_none_are_looked_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    now = remembered.moment(str(home))
+    assert now is not None
+    table, file = remembered.opened(str(home), now, eventless.form(), remembered.EVENTLESS)
+    assert file is not None
+    file.close()
+    table.texts[1:] = [text] * (len(table.texts) - 1)
+    parts = table.packed(range(len(table.ids)))
+    remembered.write_with(str(home), now, remembered.EVENTLESS, parts, (), 0)
+    assert eventless.unnoted(str(home)) == as_walked(home, monkeypatch)

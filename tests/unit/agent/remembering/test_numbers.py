@@ -7,9 +7,12 @@ import os
 import random
 import resource
 import shutil
+import struct
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from rundirs import give_scalars, make
@@ -314,6 +317,59 @@ def test_no_damage_is_believed(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for data in (*odd, *_flipped(whole)):
         file_of(home).write_bytes(data)
         assert answers(home) == expected
+
+
+def _directory(entries: str, columns: bytes = b"") -> bytes:
+    data = entries.encode()
+    return struct.pack("<II", len(data), crc32(data)) + data + columns
+
+
+def _columns(number: float) -> bytes:
+    """Columns in which each run has this number, said to be a whole one."""
+    found = b""
+    for name, code in figures._CODES.items():
+        values = {"rows": [*range(len(IDS))], "signs": [255] * len(IDS)}
+        fill = number if code == "d" else 5
+        data = array(code, values.get(name, [fill] * len(IDS))).tobytes()
+        found += struct.pack("<I", crc32(data)) + data
+    return found
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        *(_directory(f'[["loss", {count}]]') for count in (-5, 10**15, 10**30, "Infinity", '"x"')),
+        *(_directory(text) for text in ("5", "[5]", '[["loss"]]', '{"loss": 1}', "[" * 100_000)),
+        *(_directory(f'[["loss", {len(IDS)}]]', _columns(float(n))) for n in ("nan", "inf")),
+        struct.pack("<II", 4_000_000_000, 0),
+    ],
+)
+def test_figures_that_are_whole_and_make_no_sense_are_no_fault(home: Path, behind: bytes) -> None:
+    _forge(home, lambda table: None, behind)
+    answers(home)
+
+
+def _forge(home: Path, change: Callable[[remembered.Table], None], behind: bytes = b"") -> None:
+    now = remembered.moment(str(home))
+    assert now is not None
+    table, file = remembered.opened(str(home), now, numbers.form(), remembered.SCALARS)
+    assert file is not None
+    behind = behind or file.read()
+    file.close()
+    change(table)
+    parts = table.packed(range(len(table.ids)))
+    remembered.write_with(str(home), now, remembered.SCALARS, parts, [behind], len(behind))
+
+
+@pytest.mark.parametrize("text", ["x", "5", "null", "[[1]]", '["a", 1]', "[" * 4000])
+def test_names_that_are_none_are_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    def change(table: remembered.Table) -> None:
+        table.texts[1:] = [text] * (len(table.texts) - 1)
+
+    _forge(home, change)
+    assert answers(home) == as_read(home, monkeypatch)
 
 
 def test_damage_of_what_was_not_asked_for_does_not_stay(home: Path) -> None:
