@@ -74,10 +74,14 @@ class FleetApp(KeyedApp):
 
     def _begin(self) -> None:
         self._rounds.begin()
-        self.set_interval(_LOOK, self._look)
+        self.set_interval(_LOOK, self._look_again)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < _SMALL, "small")
+
+    def _look_again(self) -> None:
+        if self.is_running:  # else its widgets are being taken down
+            self._look()
 
     def _look(self) -> None:
         """Show what is new, and once in a while how old all else is."""
@@ -183,11 +187,15 @@ class FollowScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#output").focus()
-        self.set_interval(_LOOK, self._look)
+        self.set_interval(_LOOK, self._look_again)
         self._look()
 
     def on_unmount(self) -> None:
         self._following.leave()
+
+    def _look_again(self) -> None:
+        if self.is_current and self.app.is_running:  # else its widgets are being taken down
+            self._look()
 
     def _look(self) -> None:
         if lines := self._following.lines():

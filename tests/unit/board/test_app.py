@@ -204,6 +204,23 @@ def test_nothing_is_stopped_without_a_yes(
     assert stopped == []
 
 
+def test_a_look_while_it_is_taken_down_looks_for_no_widgets(rounds: FakeRounds) -> None:
+    following: list[FollowScreen] = []
+
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(shown.screen, FollowScreen))
+        assert isinstance(shown.screen, FollowScreen)
+        following.append(shown.screen)
+        await pilot.press("q")
+        await until(pilot, lambda: not isinstance(shown.screen, FollowScreen))
+        following[0]._look_again()
+
+    shown = play(rounds, steps)
+    rounds.count += 1
+    shown._look_again()
+
+
 def test_what_has_ended_is_not_stopped(
     rounds: FakeRounds, stopped: list[tuple[str, str, bool]]
 ) -> None:
