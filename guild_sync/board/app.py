@@ -70,7 +70,7 @@ class FleetApp(KeyedApp):
         self.call_after_refresh(self._begin)
 
     def focus_main(self) -> None:
-        self.query_one("#runs").focus()
+        self.main.query_one("#runs").focus()
 
     def _begin(self) -> None:
         self._rounds.begin()
@@ -96,24 +96,24 @@ class FleetApp(KeyedApp):
         self._count, self._painted = count, time.monotonic()
         now = time.time()
         rows = [(state.name, page.remote_row(state, now)) for state in remotes]
-        self.query_one("#remotes", LineTable).show(rows)
-        faults = self.query_one("#faults", Static)
+        self.main.query_one("#remotes", LineTable).show(rows)
+        faults = self.main.query_one("#faults", Static)
         faults.update(Text("\n".join(page.faults(remotes)), no_wrap=True, overflow="ellipsis"))
         faults.display = any(page.faults(remotes))
         self._runs = page.run_rows(remotes, now, self.words)
-        self.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
+        self.main.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
 
     def draw_anew(self) -> None:
         self._count = -1
         self._look()
 
     def _say(self, text: str) -> None:
-        said = self.query_one("#said", Static)
+        said = self.main.query_one("#said", Static)
         said.update(Text(clean(text), no_wrap=True, overflow="ellipsis"))
         said.display = True
 
     def _chosen(self) -> BoardRun | None:
-        at = self.query_one("#runs", LineTable).chosen
+        at = self.main.query_one("#runs", LineTable).chosen
         return self._runs[at] if 0 <= at < len(self._runs) else None
 
     def on_line_table_entered(self) -> None:
