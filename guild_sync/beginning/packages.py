@@ -13,7 +13,7 @@ from guild_sync.config.file import text_of
 
 REQUIREMENTS = "requirements.txt"
 _LONGEST = 1 << 20  # bytes of it
-_MOST = 200  # packages
+_MOST = 200  # packages; those beyond are told of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class NeededPackages:
     """What `requires` of a guild.yml can have."""
 
     required: tuple[str, ...] = ()  # requirements.txt's, as it says them
-    passed_over: tuple[str, ...] = ()  # lines of it that `requires` cannot say, or has better not
+    passed_over: tuple[
+        str, ...
+    ] = ()  # its other lines: what `requires` cannot say, or had better not
     imported: tuple[str, ...] = ()  # by names of modules; where there is no requirements.txt
 
 
@@ -39,7 +41,7 @@ def needed(folder: Path, names: Iterable[str], trees: Iterable[ast.Module]) -> N
     passed_over: list[str] = []
     for line in _lines(text):
         (required if _is_requirement(line) else passed_over).append(line)
-    return NeededPackages(tuple(required[:_MOST]), tuple(passed_over))
+    return NeededPackages(tuple(required[:_MOST]), (*passed_over, *required[_MOST:]))
 
 
 def imported(names: Iterable[str], trees: Iterable[ast.Module]) -> tuple[str, ...]:

@@ -253,6 +253,14 @@ def test_what_requirements_say_is_installed_for_runs(guild: Guild, tmp_path: Pat
     assert model == {"operations": {"train": {"main": "train"}}}
 
 
+def test_requirements_beyond_the_most_are_told_of(guild: Guild, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print(1)\n")
+    (tmp_path / "requirements.txt").write_text("".join(f"p{n}\n" for n in range(201)))
+    said = init(guild, tmp_path).lines
+    assert "requirements.txt has a line that is not taken: p200" in said
+    assert "p199" in (tmp_path / "guild.yml").read_text()
+
+
 def test_a_password_of_requirements_is_neither_shown_nor_written(
     guild: Guild, tmp_path: Path
 ) -> None:
