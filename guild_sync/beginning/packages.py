@@ -23,7 +23,7 @@ class NeededPackages:
     required: tuple[str, ...] = ()  # requirements.txt's, as it says them
     passed_over: tuple[
         str, ...
-    ] = ()  # its other lines: what `requires` cannot say, or had better not
+    ] = ()  # its other lines, which `requires` cannot or had better not say
     imported: tuple[str, ...] = ()  # by names of modules; where there is no requirements.txt
 
 
