@@ -198,7 +198,6 @@ class Functions:
     start = Function("staging.spawn.start", protocol.Started)
     submit = Function("batches.arrays.submit", protocol.Started, slow=True)
     states = Function("store.rundir.states", Dict[protocol.RunId, protocol.State], looks=True)
-    short_labels = Function("catalog.short_labels.short_labels", Dict[protocol.RunId, str])
     summaries = Function("catalog.describe.summaries", List[protocol.Run], looks=True)
     survey = Function("copies.survey.survey", protocol.SurveyForm, looks=True)
     tag = Function("catalog.changes.tag", protocol.Changed)

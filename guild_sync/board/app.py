@@ -70,14 +70,18 @@ class FleetApp(KeyedApp):
         self.call_after_refresh(self._begin)
 
     def focus_main(self) -> None:
-        self.query_one("#runs").focus()
+        self.main.query_one("#runs").focus()
 
     def _begin(self) -> None:
         self._rounds.begin()
-        self.set_interval(_LOOK, self._look)
+        self.set_interval(_LOOK, self._look_again)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < _SMALL, "small")
+
+    def _look_again(self) -> None:
+        if self.is_running:  # else its widgets are being taken down
+            self._look()
 
     def _look(self) -> None:
         """Show what is new, and once in a while how old all else is."""
@@ -92,24 +96,24 @@ class FleetApp(KeyedApp):
         self._count, self._painted = count, time.monotonic()
         now = time.time()
         rows = [(state.name, page.remote_row(state, now)) for state in remotes]
-        self.query_one("#remotes", LineTable).show(rows)
-        faults = self.query_one("#faults", Static)
+        self.main.query_one("#remotes", LineTable).show(rows)
+        faults = self.main.query_one("#faults", Static)
         faults.update(Text("\n".join(page.faults(remotes)), no_wrap=True, overflow="ellipsis"))
         faults.display = any(page.faults(remotes))
         self._runs = page.run_rows(remotes, now, self.words)
-        self.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
+        self.main.query_one("#runs", LineTable).show([(_key(run), run.cells) for run in self._runs])
 
     def draw_anew(self) -> None:
         self._count = -1
         self._look()
 
     def _say(self, text: str) -> None:
-        said = self.query_one("#said", Static)
+        said = self.main.query_one("#said", Static)
         said.update(Text(clean(text), no_wrap=True, overflow="ellipsis"))
         said.display = True
 
     def _chosen(self) -> BoardRun | None:
-        at = self.query_one("#runs", LineTable).chosen
+        at = self.main.query_one("#runs", LineTable).chosen
         return self._runs[at] if 0 <= at < len(self._runs) else None
 
     def on_line_table_entered(self) -> None:
@@ -183,11 +187,15 @@ class FollowScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#output").focus()
-        self.set_interval(_LOOK, self._look)
+        self.set_interval(_LOOK, self._look_again)
         self._look()
 
     def on_unmount(self) -> None:
         self._following.leave()
+
+    def _look_again(self) -> None:
+        if self.is_current and self.app.is_running:  # else its widgets are being taken down
+            self._look()
 
     def _look(self) -> None:
         if lines := self._following.lines():

@@ -69,6 +69,7 @@ _SEVERAL_TIMES = {*(option for option, _ in _REPEATED), "--exclude", "--include"
 # `guild rm -F "$OLD"` would mean all runs, and such a folder the one that guild is typed in.
 _NEVER_EMPTY = (
     *("--filter", "--started", "--remote", "--archive", "--run-dir", "--dep", "--tensorboard"),
+    *("--log", "--metrics", "--report"),
 )
 
 # What `--help` of a command says of them.

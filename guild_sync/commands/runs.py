@@ -74,7 +74,7 @@ class _Wanted(NamedTuple):
     args: Arguments
     columns: Sequence[str] = ()
     sort: str = ""
-    is_short: bool = False  # for a person, on a terminal
+    is_short: bool = False  # for a person, on a terminal: without flags at their default
 
     @property
     def as_json(self) -> bool:
@@ -200,20 +200,11 @@ def _each(wanted: _Wanted, host: Host, specs: Sequence[str], filters: Filters) -
     """All runs that are meant: of a remote at one go, else so many at a time."""
     deleted = wanted.deleted
     if not isinstance(host, LocalHost):
-        found = host.list_runs(specs, None, filters, deleted, whole=True)["runs"]
-        yield from _with_labels(wanted, host, found)
+        found = host.list_runs(specs, None, filters, deleted, whole=True, short=wanted.is_short)
+        yield from found["runs"]
         return
     for ids in _parts(host, specs, filters, deleted):
-        yield from _with_labels(wanted, host, host.summaries(ids, deleted))
-
-
-def _with_labels(wanted: _Wanted, host: Host, runs: Sequence[Run]) -> Sequence[Run]:
-    """The runs, with their labels as they are shown: a person sees no flag at its default."""
-    if wanted.is_short and not wanted.as_json and runs:
-        short = host.short_labels([run["id"] for run in runs], wanted.deleted)
-        for run in runs:
-            run["label"] = short.get(run["id"], run["label"])
-    return runs
+        yield from host.summaries(ids, deleted, wanted.is_short)
 
 
 def _each_record(
@@ -344,16 +335,22 @@ def _answer(wanted: _Wanted, target: Host, specs: Sequence[str], filters: Filter
     deleted, is_verbose = wanted.deleted, wanted.args.is_set("--verbose")
     which = (specs, wanted.limit, filters, deleted, wanted.args.is_set("--all"))
     if wanted.columns or wanted.sort or wanted.as_json:
-        found = target.listed(*which, wanted.columns, wanted.sort, scalars=wanted.as_json)
+        found = target.listed(
+            *which,
+            wanted.columns,
+            wanted.sort,
+            scalars=wanted.as_json,
+            short=wanted.is_short and not wanted.as_json,
+        )
         ids = [run["id"] for run in found["runs"]] if is_verbose else []
         details = _details(target, ids, deleted) if ids else ()
-        _with_labels(wanted, target, found["runs"])
         return _Answer(found["runs"], details, found["total"], found)
     if is_verbose:
         detailed = target.list_details(*which)
         return _Answer(detailed["runs"], detailed["runs"], detailed["total"])
-    listing = target.list_runs(*which, counted=wanted.args.text("--limit") is None)
-    return _Answer(_with_labels(wanted, target, listing["runs"]), (), listing["total"])
+    is_counted = wanted.args.text("--limit") is None
+    listing = target.list_runs(*which, counted=is_counted, short=wanted.is_short)
+    return _Answer(listing["runs"], (), listing["total"])
 
 
 def _details(target: Host, ids: Sequence[str], deleted: bool) -> Sequence[Details]:

@@ -100,9 +100,6 @@ _MOST_SCALARS = 5  # of a run, whose last values are shown
 def main(argv: Sequence[str]) -> int:
     args = arguments.parse(__doc__ or "", argv)
     here = LocalHost(str(guild_home()))
-    for option in ("--metrics", "--report", "--log"):
-        if args.text(option) == "":  # as of a variable that is not set
-            raise UsageError(f"{option} needs a name, and it is empty")
     if args.is_set("--crontab"):
         from guild_sync.sync import schedules
 

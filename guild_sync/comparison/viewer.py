@@ -115,7 +115,7 @@ class CompareApp(KeyedApp):
 
     @property
     def _table(self) -> CellTable:
-        return self.query_one(CellTable)
+        return self.main.query_one(CellTable)
 
     # ---- what is shown
 
@@ -133,7 +133,7 @@ class CompareApp(KeyedApp):
             row=keys.index(run) if run in keys else 0,
             column=headings.index(heading) if heading in headings else 0,
         )
-        self.query_one("#said", Static).update(Text(self._said()))
+        self.main.query_one("#said", Static).update(Text(self._said()))
 
     def _at_cursor(self) -> tuple[Key | None, str]:
         table = self._table
@@ -236,7 +236,7 @@ class CompareApp(KeyedApp):
             self._only_marked = not self._only_marked
             self.draw_anew()
         else:
-            self.notify("Space marks a run.", markup=False)
+            self.notify("Space marks a run.")
 
     def action_keys(self) -> None:
         self.push_screen(HelpScreen())

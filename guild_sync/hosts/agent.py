@@ -46,6 +46,7 @@ class AgentClient(ABC):
         whole: bool = False,
         with_others: bool = False,
         counted: bool = True,
+        short: bool = False,
     ) -> protocol.Listing:
         return self.ask(
             Functions.list_runs,
@@ -56,6 +57,7 @@ class AgentClient(ABC):
             whole=whole,
             with_others=with_others,
             counted=counted,
+            short=short,
         )
 
     def select(
@@ -73,11 +75,10 @@ class AgentClient(ABC):
             whole=whole,
         )
 
-    def short_labels(self, ids: Sequence[RunId], deleted: bool = False) -> dict[RunId, str]:
-        return self.ask(Functions.short_labels, ids=list(ids), deleted=deleted)
-
-    def summaries(self, ids: Sequence[str], deleted: bool = False) -> list[protocol.Run]:
-        return self.ask(Functions.summaries, ids=list(ids), deleted=deleted)
+    def summaries(
+        self, ids: Sequence[str], deleted: bool = False, short: bool = False
+    ) -> list[protocol.Run]:
+        return self.ask(Functions.summaries, ids=list(ids), deleted=deleted, short=short)
 
     def list_details(
         self,
@@ -124,6 +125,7 @@ class AgentClient(ABC):
         sort: str = "",
         scalars: bool = False,
         best: bool = False,
+        short: bool = False,
     ) -> protocol.ListedRuns:
         return self.ask(
             Functions.listed,
@@ -136,6 +138,7 @@ class AgentClient(ABC):
             sort=sort,
             scalars=scalars,
             best=best,
+            short=short,
         )
 
     def scalars_of(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import select
 import sys
 
 from guild_sync.errors import GuildError
 from guild_sync.output.terminal import clean, styled
 
+_LONGEST = (1 << 31) - 1  # milliseconds that poll takes: it may be less than what is to be waited
 _HEADING = r"(?m)^[A-Z][\w ,]*:$"
 
 
@@ -21,6 +24,24 @@ def say(text: str) -> None:
     """Print a line at once, so that it is seen while what follows takes its time."""
     sys.stdout.write(f"{text}\n")  # at one go: threads that say something must not mix it
     sys.stdout.flush()
+
+
+def rest(seconds: float, wake: int | None = None) -> None:
+    """Wait so long, or until there is something to read from the handle `wake`.
+
+    Raises BrokenPipeError once nobody reads stdout, which no line might tell for long.
+    """
+    watched = select.poll()
+    output = None
+    try:
+        output = sys.stdout.fileno()
+        watched.register(output, 0)
+    except (AttributeError, OSError, ValueError):  # there is none
+        pass
+    if wake is not None:
+        watched.register(wake, select.POLLIN)
+    if output in [handle for handle, _ in watched.poll(min(seconds * 1000, _LONGEST))]:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def to_stdout(data: bytes) -> None:

@@ -22,7 +22,7 @@ _DEBIAN = Path("/usr/lib/guild-sync")  # where Debian's package has guild
 # What Debian has in a version that is new enough, by the Python of its release: the package, and
 # the least Python. tools/debian builds for these releases.
 _OF_DEBIAN = {
-    "apprise": ("python3-apprise", (3, 11)),
+    "apprise": ("apprise", (3, 13)),
     "jinja2": ("python3-jinja2", (3, 11)),
     "matplotlib": ("python3-matplotlib", (3, 11)),
     "textual": ("python3-textual", (3, 13)),

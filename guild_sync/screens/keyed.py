@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.widgets import Input
 
 from guild_sync.output import terminal
@@ -55,6 +56,14 @@ class KeyedApp(App[BaseException]):
         if self.return_code:
             raise SystemExit(self.return_code)
 
+    @property
+    def main(self) -> DOMNode:
+        """The screen below all others: an app of textual 2 would look for widgets in the topmost.
+
+        That is the textual of Debian 13.
+        """
+        return self.screen_stack[0]
+
     def begin(self) -> None:
         """Show what there is, on the terminal that it has now."""
         raise NotImplementedError
@@ -82,7 +91,7 @@ class KeyedApp(App[BaseException]):
         self.exit(return_code=128 + number)
 
     def action_filter(self) -> None:
-        field = self.query_one(FilterField)
+        field = self.main.query_one(FilterField)
         field.add_class("open")
         field.focus()
 
@@ -91,12 +100,12 @@ class KeyedApp(App[BaseException]):
         self.draw_anew()
 
     def on_input_submitted(self) -> None:
-        self.query_one(FilterField).set_class(bool(self.words), "open")
+        self.main.query_one(FilterField).set_class(bool(self.words), "open")
         self.focus_main()
 
     def action_everything(self) -> None:
         """Have no filter any more."""
-        field = self.query_one(FilterField)
+        field = self.main.query_one(FilterField)
         field.value = ""
         field.remove_class("open")
         self.words = ""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import select
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
 from guild_sync.errors import GuildError
 from guild_sync.output import terminal
-from guild_sync.output.console import say
+from guild_sync.output.console import rest, say
 from guild_sync.screens.own_screen import own_screen
 
 T = TypeVar("T")
@@ -25,22 +21,9 @@ def looks(
     """What there is, and then what each look finds, `interval` seconds apart, until it is over."""
     yield first
     while goes_on(first):
-        _rest(interval)  # nothing tells of what happens elsewhere
+        rest(interval)  # nothing tells of what happens elsewhere
         first = look()
         yield first
-
-
-def _rest(seconds: float) -> None:
-    """Wait so long. Raises BrokenPipeError once nobody reads stdout, where nothing might change."""
-    try:
-        output = sys.stdout.fileno()
-    except (AttributeError, OSError, ValueError):  # there is none
-        time.sleep(seconds)
-        return
-    reader = select.poll()
-    reader.register(output, 0)
-    if reader.poll(seconds * 1000):
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def redrawn(found: Iterator[T], lines: Callable[[T], Sequence[str]]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 from guild_sync.agent.protocol import Filters
@@ -18,6 +19,7 @@ from guild_sync.sync import engine, request
 from guild_sync.sync.outcomes import Outcome
 from guild_sync.transport.background import begun
 
+_MOST_ENDS = 1 << 16  # that are taken for one: as much as a pipe holds
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -34,15 +36,18 @@ def watch(
 
     `runs` are ids: indexes would mean other runs in a later round. `on_round` gets what became
     of each remote. Returns what it got last, with `until_done`, once no run is left that is not
-    over; else it goes on until Ctrl-C.
+    over; else it goes on until Ctrl-C. Raises BrokenPipeError once nobody reads stdout.
     """
     here = visit.here
-    ended = threading.Event()
+    wake, ended = os.pipe()  # written to by threads that follow runs, and open as long as they
+    os.set_blocking(wake, False)
+    os.set_blocking(ended, False)
     told: Future[Exit] = Future()  # hooks take their time beside the next rounds
     told.set_result(Exit.OK)
-    outputs = Outputs(here, _show, ended.set, visit.warn)
+    outputs = Outputs(here, _show, partial(_tell, ended), visit.warn)
     while True:
-        ended.clear()
+        with suppress(BlockingIOError):  # none has ended since
+            os.read(wake, _MOST_ENDS)
         outcomes = engine.sync(visit, runs, filters, jobs)
         on_round(outcomes)
         if told.done():
@@ -53,8 +58,13 @@ def watch(
             delivery.deliver(here, visit.warn)
             return outcomes
         outputs.follow(_running(here, grouped), console.say)
-        ended.wait(interval)
+        console.rest(interval, wake)
         visit = visit._replace(patient=True)  # one that is down is not asked every time
+
+
+def _tell(ended: int) -> None:
+    with suppress(BlockingIOError):  # as many as a pipe holds have been told
+        os.write(ended, b".")
 
 
 def _running(here: LocalHost, grouped: Mapping[str, request.Wanted]) -> dict[str, list[str]]:

@@ -68,7 +68,7 @@ def sorted_out(
     """Which runs there could go, and why each other one stays, before any file is read.
 
     `home_id` is the name of the guild home that the remote is known to have had. Nothing is
-    written. Raises RemoteError where it has another one by now, and as `survey.survey`.
+    written. Raises RemoteError where it has another one by now, or none, and as `survey.survey`.
     """
     wanted = {**wish.filters, **mine}
     listed = host.list_runs(filters=wanted, whole=True, with_others=True)
@@ -77,8 +77,13 @@ def sorted_out(
     told = survey.survey(
         host, here, ids, host.remote.pull, stamps=False, look_only=True, reading=True
     )
-    is_nameless = bool(ids) and told.home_id is None
-    if is_nameless or home_id not in (None, told.home_id):
+    if ids and told.home_id is None and home_id is None:  # as Guild AI's
+        raise survey.another_home(
+            *(host, "without a name that it could be known by"),
+            f"'guild pull {host.name}' gives it one, and brings home what it has. Nothing was "
+            "removed.",
+        )
+    if home_id not in (None, told.home_id):
         raise survey.another_home(
             *(host, "another than before"),
             "Is another disk mounted there? Nothing was removed. 'guild sync' or 'guild pull' "

@@ -498,6 +498,8 @@ def test_an_answer_that_is_no_yes_is_no(guild: Guild) -> None:
         ["run", "op", "--run-dir", ""],
         ["export", "--tensorboard", ""],
         ["runs", "--archive", ""],
+        *(["sync", option, ""] for option in ("--log", "--metrics", "--report")),
+        ["status", "--metrics", ""],
     ],
 )
 def test_an_option_that_is_empty_is_not_taken_for_none(guild: Guild, words: list[str]) -> None:

@@ -127,3 +127,15 @@ def test_nobody_who_reads_what_shows_runs_is_no_error(guild: Guild, argv: tuple[
     assert status in ((0, 3) if argv == ("fleet",) else (0,))
     assert err == ""
     assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_sync_again_and_again_that_nobody_reads_ends(guild: Guild, is_down: bool) -> None:
+    if is_down:
+        going = trained(guild.home, "b" * 32, 2, {"loss": [0.5]})
+        (going / ".guild/attrs/exit_status").unlink()
+        (going / ".guild/LOCK.remote").write_text("gone")
+        guild.configure(gone={"type": "ssh", "host": "127.0.0.1", "port": 1})
+    status, out, err = head(guild, "sync", "--watch")
+    assert (status, out) == (0, "Syncing every 60 s. Press Ctrl-C to end this; it ends no run.\n")
+    assert ("cannot reach remote 'gone'" in err) == is_down

@@ -313,6 +313,24 @@ def test_a_clean_whose_connection_is_lost_has_all_in_the_trash_there(
         assert len([*guild.home.rglob("LOCK.cleaned")]) == len(RUNS)
 
 
+def test_a_home_without_a_name_as_guild_ais_is_not_said_to_be_another(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    write_run(there, RUNS[0], sizes=faults.SIZES)
+    guild.configure(far=sshd.keys(there))
+    (there / "runs/.home-id").unlink(missing_ok=True)
+    for words in (("-y",), ("--plan",)):
+        done = guild("clean", "-r", "far", *words)
+        assert done.code == 1
+        assert done.err.splitlines() == [
+            f"guild: the guild home of remote 'far' ({there}) is without a name that it could be "
+            "known by",
+            "'guild pull far' gives it one, and brings home what it has. Nothing was removed.",
+        ]
+    guild.ok("pull", "far", "-y")
+    assert guild.ok("clean", "-r", "far", "-y").lines[1].startswith("Deleted 1 run on far")
+
+
 def test_a_home_that_is_another_than_before_is_refused(
     guild: Guild, sshd: Server, there: Path, far: str
 ) -> None:

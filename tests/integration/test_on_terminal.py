@@ -196,6 +196,7 @@ def test_a_terminal_that_does_not_tell_its_width_cuts_nothing(long_labels: Guild
 DEFAULTS = """
 op: {exec: 'true', flags: {lr: 0.1, epochs: 3, name: {default: a b}, on: yes}}
 own: {exec: 'true', flags: {lr: 0.1}, label: 'lr=${lr}'}
+one: {exec: 'true', flags: {lr: 0.1}}
 """
 
 
@@ -219,6 +220,11 @@ def test_a_listing_for_a_person_has_no_flag_at_its_default(place: Place, guild: 
         )
     place.ok("run", "op", "name=x", "-l", "lr=0.1 on=yes", "-y")
     assert label() == "lr=0.1 on=yes", "a person has written it"
+    place.ok("run", "one", "-l", "lr=0.3", "-y")
+    assert label() == "lr=0.3", "it says something else than its flag"
+    written = "epochs=7 lr=0.1 name=x on=yes"
+    place.ok("run", "op", "name=x", "-l", written, "-y")
+    assert label() == written, "a word of it is no flag's"
     place.ok("run", "own", "-y")
     assert label() == "lr=0.1", "guild.yml says so"
 

@@ -40,13 +40,18 @@ _SHOWN = (
 )
 
 
-def summary(home: str, run_id: str, deleted: bool = False) -> Run:
-    """What a listing shows of a run."""
+def summary(home: str, run_id: str, deleted: bool = False, short: bool = False) -> Run:
+    """What a listing shows of a run; `short`: its label as in `short_labels`."""
     directory = rundir.run_dir(home, run_id, deleted)
     found = rundir.view(directory)
     now = found.status
     job = _job(directory, now.text)
     attributes = rundir.read_attrs(directory, _SHOWN)
+    label = attributes["label"]
+    if short:
+        from .short_labels import short_label  # what no person looks at has no use for it
+
+        label = short_label(directory, label, attributes["flags"])
     return {
         "id": run_id,
         "run_dir": directory,
@@ -62,7 +67,7 @@ def summary(home: str, run_id: str, deleted: bool = False) -> Run:
         "initialized": attributes["initialized"],
         "started": found.started,
         "stopped": found.stopped,
-        "label": attributes["label"],
+        "label": label,
         "flags": attributes["flags"],
         "tags": attributes["tags"],
         "marked": attributes["marked"],
@@ -112,25 +117,28 @@ def list_runs(
     whole: bool = False,
     with_others: bool = False,
     counted: bool = True,
+    short: bool = False,
 ) -> Listing:
     """Summaries of the first `limit` runs that are meant, and how many there are in all.
 
     Where they need not be `counted`, there may be more, which takes less time.
 
-    `with_others` has those counted that the filter `mine` alone leaves out.
+    `with_others` has those counted that the filter `mine` alone leaves out. `short`: as `summary`.
     """
     ids = find.select(home, specs, filters, deleted, whole, None if counted else limit)
     others: Set[str] = set()
     if with_others:
         of_all = {name: wanted for name, wanted in (filters or {}).items() if name != "mine"}
         others = {*find.select(home, specs, of_all, deleted, whole)[:limit]} - {*ids}
-    runs = summaries(home, ids[:limit], deleted)
+    runs = summaries(home, ids[:limit], deleted, short)
     return {"runs": runs, "total": len(ids), "others": len(others)}
 
 
-def summaries(home: str, ids: Sequence[str], deleted: bool = False) -> List[Run]:
+def summaries(
+    home: str, ids: Sequence[str], deleted: bool = False, short: bool = False
+) -> List[Run]:
     """What a listing shows of each of these runs."""
-    return [summary(home, run_id, deleted) for run_id in ids]
+    return [summary(home, run_id, deleted, short) for run_id in ids]
 
 
 def list_details(

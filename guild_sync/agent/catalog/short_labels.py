@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Sequence
+import re
+from typing import Dict, Mapping
 
 from .. import json_text
-from ..protocol import Value
-from ..store import inside, rundir
+from ..protocol import RUN_ID, Value
+from ..store import attrs, inside, rundir
 from ..store.job import JOB
 
 _MOST_BYTES = 1 << 20  # of what is read of a run for its label: most have some thousand
+_MORE_DIGITS = re.compile(r"(?<=\.\d{5})\d+")
 
 
-def short_labels(home: str, ids: Sequence[str], deleted: bool = False) -> Dict[str, str]:
-    """Labels without flags at their default, of the runs whose label is made of flags and has some.
+def short_label(directory: str, label: Value, flags: Value) -> Value:
+    """A run's label without the flags at their default, where guild has made it of its flags.
 
-    A label that guild.yml or a person has written is in none of them.
+    One that guild.yml or a person has written is as it is.
     """
-    found = {}
-    for run_id in ids:
-        directory = rundir.run_dir(home, run_id, deleted)
-        attributes = rundir.read_attrs(directory, ("label", "flags"))
-        label, flags = attributes["label"], attributes["flags"]
-        if not isinstance(label, str) or not isinstance(flags, dict) or "=" not in label:
-            continue
-        short = _without(label, flags, _defaults(directory))
-        if short != label:
-            found[run_id] = short
-    return found
-
-
-def _without(label: str, flags: Mapping[str, Value], defaults: Mapping[str, Value]) -> str:
-    words = label.split(" ")
-    names = [word.partition("=")[0] for word in words]
-    # Each flag once: else it is not made of them, or a value has spaces.
-    if sorted(names) != sorted(name for name, value in flags.items() if value is not None):
+    if not isinstance(label, str) or not isinstance(flags, dict) or "=" not in label:
         return label
-    kept = [word for word, name in zip(words, names) if not _is_same(flags, defaults, name)]
-    return " ".join(kept)
+    words = [(name, text) for name, _, text in (w.partition("=") for w in label.split(" "))]
+    # Each flag once: else it is not made of them, or a value has spaces.
+    if sorted(name for name, _ in words) != sorted(n for n, v in flags.items() if v is not None):
+        return label
+    if not all(_is_written_so(text, flags[name]) for name, text in words):
+        return label
+    defaults = _defaults(directory)
+    return " ".join(f"{name}={text}" for name, text in words if not _is_same(flags, defaults, name))
+
+
+def _is_written_so(text: str, value: Value) -> bool:
+    """Whether guild writes a value so in the labels that it makes (`guild_sync.jobs.label`)."""
+    if isinstance(value, str):
+        if text == value or (RUN_ID.match(value) and text == value[:8]):
+            return True
+        return text in (repr(value), "'" + value.replace("'", "''") + "'")
+    if isinstance(value, bool):
+        return text == ("yes" if value else "no")
+    if isinstance(value, int):
+        return text == str(value)
+    if isinstance(value, float):
+        whole = attrs.encode(value).strip()
+        return text in (whole, _MORE_DIGITS.sub("", whole))
+    return False  # a list, a mapping: most have a space, and stay as they are
 
 
 def _is_same(flags: Mapping[str, Value], defaults: Mapping[str, Value], name: str) -> bool:

@@ -27,12 +27,14 @@ def listed(
     sort: str = "",
     scalars: bool = False,
     best: bool = False,
+    short: bool = False,
 ) -> ListedRuns:
     """The first `limit` of the runs that are meant, in the order of a column.
 
     `sort` is a column, behind a `-` where the greatest comes first; empty: the latest first.
     `asked`: columns, of each of which every run has a cell. Without `scalars` no run has them.
-    `best`: in the order of the objective of their operation, which guild.yml says.
+    `best`: in the order of the objective of their operation, which guild.yml says. `short`: with
+    their labels as in `short_labels`.
     """
     ids = find.select(home, specs, filters, deleted, whole)
     if best and ids:
@@ -51,7 +53,7 @@ def listed(
         values = RunValues(rundir.run_dir(home, run_id, deleted))
         found.append(
             {
-                **describe.summary(home, run_id, deleted),
+                **describe.summary(home, run_id, deleted, short),
                 "index": places.get(run_id),
                 "cells": [cell_of(values, column) for column in wanted],
                 "scalars": values.scalars if scalars else {},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shutil
 import subprocess
 from typing import Dict, Iterator, List, Mapping, Match, Optional, Sequence, Tuple
 
 from ..errors import AgentError
 from ..facts.dying import die_with_parent
+from ..machine.environment import uv_of
 from .asked import Base, same_name, told
 from .wheels import unpack
 
@@ -59,8 +59,9 @@ def install(
         raise _failure(requires, base.python, failures[-1])
     raise AgentError(
         "there is neither uv nor pip for %s, and the project has requirements" % base.python,
-        "Install one there: %s -m ensurepip --upgrade\n"
-        "or: curl -LsSf https://astral.sh/uv/install.sh | sh" % base.python,
+        # That Python has no ensurepip: what that has would have been taken.
+        "Install uv there: curl -LsSf https://astral.sh/uv/install.sh | sh\n"
+        "or pip, as root on Debian or Ubuntu: apt install python3-venv",
         NO_INSTALLER,
     )
 
@@ -72,7 +73,7 @@ def _installers(
 
     It looks for packages where it would install them, so it is the second where others are.
     """
-    uv = shutil.which("uv", path=variables.get("PATH"))
+    uv = uv_of(variables)
     wheels = [*base.wheels, *sorted(glob.glob(os.path.join(glob.escape(tools), "pip-*.whl")))]
     found: List[Tuple[str, List[str]]] = [("uv", [uv])] if uv else []
     if base.has_pip:

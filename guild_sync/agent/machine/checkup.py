@@ -16,7 +16,7 @@ from ..protocol import Activated, Checkup, HomeState
 from ..store import identity, locks
 from . import logins
 from .children import said
-from .environment import Environment
+from .environment import Environment, uv_of
 
 _SECONDS = 20  # for a program that tells its version
 # What the Python of an environment is asked. It may be an old one.
@@ -94,7 +94,7 @@ def try_environment(_home: str, spec: Mapping[str, str]) -> Activated:
         "version": str(version),
         "prefix": str(prefix),
         "pip": _version_of([python, "-m", "pip", "--version"], variables),
-        "uv": _version_of(["uv", "--version"], variables),
+        "uv": _version_of([uv_of(variables) or "uv", "--version"], variables),
     }
 
 

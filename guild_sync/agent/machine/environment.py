@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Dict, List, Mapping, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
 from .. import protocol
 from ..errors import AgentError
@@ -200,3 +200,13 @@ def _sourced(
         )
     pairs = (item.partition("=") for item in os.fsdecode(done.stdout).split("\0") if "=" in item)
     return {name: value for name, _, value in pairs}
+
+
+def uv_of(variables: Mapping[str, str]) -> Optional[str]:
+    """The uv on the PATH of these variables, or where its installer puts it.
+
+    That is on the PATH of a login shell, and what ssh starts has none. None where there is none.
+    """
+    home = variables.get("HOME")
+    own = os.path.join(home, ".local", "bin") if home else os.devnull
+    return shutil.which("uv", path=variables.get("PATH")) or shutil.which("uv", path=own)

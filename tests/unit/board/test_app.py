@@ -112,11 +112,11 @@ async def until(pilot: Pilot[BaseException], condition: Callable[[], bool]) -> N
 
 
 def table(shown: FleetApp, name: str) -> list[list[str]]:
-    return [[*cells] for _, cells in shown.query_one(f"#{name}", LineTable).rows]
+    return [[*cells] for _, cells in shown.main.query_one(f"#{name}", LineTable).rows]
 
 
 def said(shown: FleetApp, name: str = "said") -> str:
-    return str(shown.query_one(f"#{name}", Static).render())
+    return str(shown.main.query_one(f"#{name}", Static).render())
 
 
 def test_remotes_and_runs_are_there(rounds: FakeRounds) -> None:
@@ -204,6 +204,23 @@ def test_nothing_is_stopped_without_a_yes(
     assert stopped == []
 
 
+def test_a_look_while_it_is_taken_down_looks_for_no_widgets(rounds: FakeRounds) -> None:
+    following: list[FollowScreen] = []
+
+    async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(shown.screen, FollowScreen))
+        assert isinstance(shown.screen, FollowScreen)
+        following.append(shown.screen)
+        await pilot.press("q")
+        await until(pilot, lambda: not isinstance(shown.screen, FollowScreen))
+        following[0]._look_again()
+
+    shown = play(rounds, steps)
+    rounds.count += 1
+    shown._look_again()
+
+
 def test_what_has_ended_is_not_stopped(
     rounds: FakeRounds, stopped: list[tuple[str, str, bool]]
 ) -> None:
@@ -239,10 +256,10 @@ def test_a_slash_filters_and_escape_shows_all_again(rounds: FakeRounds) -> None:
     async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.press("slash", *"seco", "enter")
         await until(pilot, lambda: [row[2] for row in table(shown, "runs")] == ["second"])
-        assert shown.query_one(FilterField).display
+        assert shown.main.query_one(FilterField).display
         await pilot.press("escape")
         await until(pilot, lambda: len(table(shown, "runs")) == 2)
-        assert not shown.query_one(FilterField).display
+        assert not shown.main.query_one(FilterField).display
 
     play(rounds, steps)
 
@@ -297,10 +314,12 @@ def test_a_small_terminal_shows_remotes_runs_and_keys(rounds: FakeRounds) -> Non
 
     async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
         await pilot.pause()
-        heights = {name: shown.query_one(f"#{name}").size.height for name in ("remotes", "runs")}
+        heights = {
+            name: shown.main.query_one(f"#{name}").size.height for name in ("remotes", "runs")
+        }
         assert heights["remotes"] >= 3
         assert heights["runs"] >= 3
-        assert shown.query_one("#faults").size.height == 1
+        assert shown.main.query_one("#faults").size.height == 1
 
     play(rounds, steps, (40, 10))
 
@@ -310,7 +329,7 @@ def test_the_table_of_runs_is_seen_around_the_chosen_one(rounds: FakeRounds) -> 
     rounds.tell("gpu1", *runs)
 
     async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
-        of_runs = shown.query_one("#runs", LineTable)
+        of_runs = shown.main.query_one("#runs", LineTable)
         for keys, label in (
             (["end"], "label 98"),
             (["pageup"], None),
@@ -334,7 +353,7 @@ def test_tab_reaches_remotes_that_are_below_the_edge(rounds: FakeRounds) -> None
         rounds.model._states[f"far{number}"] = RemoteState(f"far{number}")
 
     async def steps(shown: FleetApp, pilot: Pilot[BaseException]) -> None:
-        of_remotes = shown.query_one("#remotes", LineTable)
+        of_remotes = shown.main.query_one("#remotes", LineTable)
         await pilot.press("shift+tab", "end", "enter")
         await pilot.pause()
         seen = [of_remotes.render_line(y).text for y in range(of_remotes.size.height)]

@@ -76,11 +76,11 @@ def headings(app: CompareApp) -> list[str]:
 
 
 def said(app: CompareApp) -> str:
-    return str(app.screen_stack[0].query_one("#said", Static).content)
+    return str(app.screen_stack[0].query_one("#said", Static).render())
 
 
 def page(app: CompareApp) -> str:
-    return str(app.screen.query_one("#page", Static).content)
+    return str(app.screen.query_one("#page", Static).render())
 
 
 async def until(true: Callable[[], bool], pilot: Keys) -> None:

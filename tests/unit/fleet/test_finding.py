@@ -76,6 +76,7 @@ class Liar(LocalHost):
         whole: bool = False,
         with_others: bool = False,
         counted: bool = True,
+        short: bool = False,
     ) -> Listing:
         return super().list_runs(self._ids)
 

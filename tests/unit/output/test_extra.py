@@ -100,13 +100,14 @@ def test_debians_package_has_what_debian_has(
     assert extra.how_to_get("report", "jinja2") == (
         "Install it where guild is: sudo apt install python3-jinja2"
     )
-    assert extra.command("notify") == "sudo apt install python3-apprise"
+    assert extra.command("notify") == "pipx install 'guild-sync[notify]'"
     assert extra.how_to_get("report", "textual") == (
         "Debian has none that is new enough. Another guild beside it can have it: "
         "pipx install 'guild-sync[report]'"
     )
     monkeypatch.setattr(sys, "version_info", (3, 13, 5))
     assert extra.command("report", "textual") == "sudo apt install python3-textual"
+    assert extra.command("notify") == "sudo apt install apprise"
 
 
 def test_one_file_has_no_extras(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:

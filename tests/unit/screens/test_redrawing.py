@@ -33,3 +33,12 @@ def test_the_end_of_who_reads_it_is_noticed_though_nothing_changes(
         os.close(reader)
         with pytest.raises(BrokenPipeError):
             next(found)
+
+
+def test_no_interval_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(BrokenPipeError):
+            [*redrawing.looks(1, lambda: 1, bool, 10**12)]

@@ -10,6 +10,7 @@ import pytest
 
 from guild_sync.agent.environments import asked, installers
 from guild_sync.agent.errors import AgentError
+from guild_sync.agent.machine.environment import uv_of
 
 BASE = asked.Base("py", "/base/py", "3.11.0", "/base", "t", "p", ["/tmp"], ["/tmp"], False, [])
 
@@ -58,7 +59,17 @@ def test_none_at_all_is_an_error_with_the_lines_to_paste(tmp_path: Path) -> None
     with pytest.raises(AgentError, match="there is neither uv nor pip for py") as caught:
         installers.install(BASE, ["a"], sys.executable, str(tmp_path), {"PATH": "/no"})
     assert caught.value.kind == installers.NO_INSTALLER
-    assert "py -m ensurepip" in caught.value.hint and "curl" in caught.value.hint
+    uv, pip = caught.value.hint.splitlines()
+    assert uv.startswith("Install uv there: curl ") and uv.endswith(" | sh")
+    assert pip.endswith(": apt install python3-venv"), "its Python has no ensurepip"
+
+
+def test_uv_is_found_where_its_installer_puts_it(tmp_path: Path) -> None:
+    own = tmp_path / ".local" / "bin"
+    own.mkdir(parents=True)
+    uv = program(own, "uv", "exit 0")
+    assert uv_of({"PATH": "/no", "HOME": str(tmp_path)}) == str(uv)
+    assert uv_of({"PATH": "/no"}) is None
 
 
 @pytest.mark.parametrize(
