@@ -49,8 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("nothing is remembered on this file system")
     for module in (looks, tracked):
         monkeypatch.setattr(module, "MANY_RUNS", 1)
-    for module in (looks, numbers):
-        monkeypatch.setattr(module, "_TICK", -(10**15))  # what was written just now counts, too
+    monkeypatch.setattr(remembered, "_TICK", -(10**15))  # what was written just now counts, too
     monkeypatch.setattr(rereading, "_MOST_TIME", 1e9)
     for _ in range(2):  # what is read of an output is remembered once it is kept
         answers(home)
@@ -297,7 +296,7 @@ def test_what_was_just_written_is_not_remembered(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file_of(home).unlink()
-    monkeypatch.setattr(numbers, "_TICK", 10**15)
+    monkeypatch.setattr(remembered, "_TICK", 10**15)
     answers(home)
     assert not file_of(home).exists()
 
