@@ -267,6 +267,26 @@ def test_whatever_is_done_to_a_run_is_seen(
     assert found == answers(home), "as it is remembered now"
 
 
+def test_runs_that_were_written_at_one_moment_are_told_apart(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (home / "runs" / run_id for run_id in (OWN, FLAGGED))
+    for _ in range(1000):
+        times = [_touched(_own(run)) for run in (one, other)]
+        if times[0] == times[1]:
+            break
+    else:
+        pytest.skip("this system tells of no two changes that they were at one moment")
+    answers(home)
+    _swap(one / ".guild", other / ".guild")
+    assert answers(home) == as_read(home, monkeypatch)
+
+
+def _touched(path: Path) -> int:
+    os.utime(path)
+    return path.stat().st_ctime_ns
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_answers_are_those_without_what_is_remembered_over_many_changes(
     home: Path, monkeypatch: pytest.MonkeyPatch, seed: int
