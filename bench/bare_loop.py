@@ -1,9 +1,9 @@
 """The limit of listings: no more than what any program must look at for one.
 
 `python bare_loop.py RUNS WHAT` reads when each run started and WHAT else is asked of each: its
-`exit_status`, its `opref`, `all` that a listing shows; then all that is shown of the latest. Of
-`marks` it looks alone which there are. It imports nothing of guild, and nothing that Python has not
-imported anyway.
+`exit_status`, its `opref`, its `scalars`, `all` that a listing shows; then all that is shown of the
+latest. Of `marks` it looks alone which there are. It imports nothing of guild, and nothing that
+Python has not imported anyway.
 """
 
 import os
@@ -13,8 +13,9 @@ _SHOWN = [
     *["exit_status", "initialized", "started", "stopped", "label"],
     *["flags", "tags", "marked", "comments", "cmd"],
 ]
-# Attributes are smaller. A large buffer would cost more than the rest of the loop: the
-# allocator maps and unmaps its memory for each file.
+_PLACES = {"opref": "opref", "scalars": "SCALARS"}
+# Attributes are smaller, as are ten scalars. A large buffer would cost more than the rest of the
+# loop: the allocator maps and unmaps its memory for each file.
 _BUFFER = 4096
 
 
@@ -40,7 +41,7 @@ def main(runs: str, what: str) -> None:
         if what == "all":
             shown(guild)
         elif what != "started":
-            read(guild + ("opref" if what == "opref" else "attrs/" + what))
+            read(guild + _PLACES.get(what, "attrs/" + what))
         latest = max(latest, (int(read(guild + "attrs/started")), guild))
     print(shown(latest[1]))
 

@@ -23,6 +23,7 @@ from unittest import mock
 
 from bench.generate import write_files, write_runs
 from bench.measure import Command
+from bench.pages import write_trained_run
 from bench.relay import Relay, relayed
 from guild_sync.agent.catalog import find
 from guild_sync.agent.store import locks
@@ -130,6 +131,13 @@ class Lab:
         home = self.folder / f"listing-{count}"
         if not home.exists():
             write_runs(home / "runs", count, ended=True)
+        return home
+
+    def trained_runs(self, count: int) -> Path:
+        """A guild home here with `count` runs that have ended, each with ten scalars."""
+        home = self.folder / f"trained-{count}"
+        for number in () if home.exists() else range(count):
+            write_trained_run(home, number, steps=20)
         return home
 
     @cached_property

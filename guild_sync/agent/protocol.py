@@ -109,8 +109,9 @@ FILES = "gpkg_files"
 COMMIT = "vcs_commit"
 COMMIT_DIFF = "vcs.diff"
 
-# How numbers travel that JSON has not.
 _LATEST = 1 << 62  # microseconds since 1970: beyond it is no time that a clock has told
+
+# How numbers travel that JSON has not.
 NOT_FINITE = ("nan", "inf", "-inf")
 
 # What a terminal obeys and does not show: colours, titles, movements of the cursor.

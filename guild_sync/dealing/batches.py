@@ -149,7 +149,7 @@ def batches(here: LocalHost) -> list[Batch]:
             found.append(batch)
         elif batch is not None:
             who = identity.recorded(maker)
-            if who is None or not identity.lives(who):
+            if who is None or not identity.may_live(who):
                 discard(batch, here)
     return sorted(found, key=lambda batch: (batch.made, batch.id))
 

@@ -227,7 +227,7 @@ def waits_for(directory: str) -> List[WaitedFor]:
 
     guild = rundir.guild_dir(directory)
     runner, operation = locks.holder(guild), operation_process.of_run(guild)
-    if not runner or operation is None or identity.lives(operation.who):
+    if not runner or operation is None or identity.may_live(operation.who):
         return []
     return [
         {"pid": who.pid, "command": processes.command_of(who.pid)}

@@ -70,5 +70,5 @@ def _read(home: str, run_id: str) -> Optional[Expected]:
         "remote": remote,
         "time": at,
         "begun": record.get("begun") is True,
-        "starting": who is not None and identity.lives(who),
+        "starting": who is not None and identity.may_live(who),
     }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import stat as modes
-import time
 from typing import Dict, List, Optional, Sequence
 
 from ..errors import refuse_exhaustion
@@ -19,7 +18,6 @@ from ..store import rundir
 from . import remembered
 from .remembered import Form, Moment
 
-_TICK = 2_000_000_000  # nanoseconds, as looks.py has it
 _LONGEST = 1 << 12  # characters of the paths of all folders of a run
 _FOLDERS = 0
 
@@ -60,10 +58,8 @@ class _Eventless:
     def __init__(self, home: str, now: Moment) -> None:
         self._home = home
         self._now = now
-        self._settled = time.time_ns() - _TICK
-        self._table, file = remembered.opened(home, now, form(), remembered.EVENTLESS)
-        if file is not None:
-            file.close()
+        self._settled = remembered.settled()
+        self._table = remembered.read(home, now, form(), remembered.EVENTLESS)
         self._folders: Dict[int, List[str]] = {}  # by place among the table's texts
         self._news = 0
 
@@ -112,11 +108,10 @@ class _Eventless:
     def keep(self, count: int) -> None:
         """Keep what was found, where that is worth it for so many runs."""
         if self._news > count // 100:
-            now = remembered.moment(self._home)
-            if now is not None and now.is_as(self._now):
-                rows = self._table.rows_of({*rundir.names(rundir.runs_dir(self._home))})
-                parts = self._table.packed(rows)
-                remembered.write_with(self._home, now, remembered.EVENTLESS, parts, (), 0)
+            now = remembered.still(self._home, self._now)
+            if now is not None:
+                present = {*rundir.names(rundir.runs_dir(self._home))}
+                remembered.write(self._home, now, self._table, present, remembered.EVENTLESS)
 
 
 def _is_folder(seen: os.stat_result) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import stat as modes
-import time
 from contextlib import contextmanager
 from typing import (
     TYPE_CHECKING,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 # What is looked at of a run, and where that is.
 GUILD, STARTED, EXIT, STOPPED, OPREF = range(5)
 _PLACES = ("", "/attrs/started", "/attrs/exit_status", "/attrs/stopped", "/opref")
-# A file may change again without another time for so long after it has changed.
-_TICK = 2_000_000_000  # nanoseconds
 _OPEN = (rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED, rundir.LOCK_LOST, rundir.BATCH)
 _STATUSES = ("completed", "error", "terminated")
 # Any run; one with folders that are no links, and none of the marks of _OPEN; such a copy.
@@ -150,8 +147,10 @@ class Remembering(Looks):
     def __init__(
         self, home: str, top: str, names: Sequence[str], now: Moment, table: Table
     ) -> None:
+        from . import remembered
+
         self._now = now
-        self._settled = time.time_ns() - _TICK
+        self._settled = remembered.settled()
         self._table = table
         self._kinds: Dict[str, int] = {}  # of the runs that were looked at so far
         self._news = 0
@@ -167,8 +166,8 @@ class Remembering(Looks):
 
         # Often enough that little is read again, and seldom enough that it costs little.
         if max(self._news, self._gone) > len(self.names) // 100:
-            now = remembered.moment(self._home)
-            if now is not None and now.is_as(self._now):
+            now = remembered.still(self._home, self._now)
+            if now is not None:
                 remembered.write(self._home, now, self._table, set(self.names))
 
     def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:

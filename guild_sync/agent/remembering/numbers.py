@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import stat as modes
-import time
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from .. import columns
@@ -31,7 +30,6 @@ _PLACES = ("/" + kept.SUMMARIES, "", "/" + rundir.OUTPUT, "/attrs", "/attrs/flag
 _OF_SCALARS = (_OWN, _LATER, _OUTPUT)
 # In place of a change time: that there was nothing there; that it does not matter what there is.
 _NOTHING, _ANY = 0, -1
-_TICK = 2_000_000_000  # nanoseconds, as looks.py has it
 _LONGEST = 1 << 12  # characters of the names of all attributes, or flags, of a run
 
 
@@ -58,12 +56,14 @@ class RememberedScalars:
         self._top = top
         self._count = count
         self._now = now
-        self._settled = time.time_ns() - _TICK
+        self._settled = remembered.settled()
         self._later = derived.names_kept(home)
         self._table, file = remembered.opened(home, now, form(), remembered.SCALARS)
         try:
             self._figures = ScalarColumns(file)
         except Damaged:
+            if file is not None:
+                file.close()
             self._forget()
         self._names: Dict[int, FrozenSet[str]] = {}  # by place among the table's texts
         # Of the run that was looked at last.
@@ -269,11 +269,11 @@ class RememberedScalars:
         """Keep what was read, where that is worth it, so that it need not be read again."""
         try:
             if self._news > self._count // 100:
-                now = remembered.moment(self._home)
-                if now is not None and now.is_as(self._now):
+                now = remembered.still(self._home, self._now)
+                if now is not None:
                     self._write(now)
-        except Damaged:
-            pass
+        except OSError:
+            pass  # what was kept is damaged, or cannot be read
         finally:
             self._figures.close()
         if self._figures.is_damaged:  # else nothing could be kept beside it ever again

@@ -24,17 +24,18 @@ from ..store import identity, inside, rundir
 _FOLDER = "cache"
 LISTING, SCALARS, EVENTLESS = "listing", "figures", "eventless"
 _NAME = "%s-%d"  # the user: each trusts what they have written themselves
-_KEPT = re.compile(
-    r"\.?(listing|figures|eventless)-[0-9]+(\.|\Z)"
-)  # and what a kill has left of one
+# And what a kill has left of one.
+_KEPT = re.compile(r"\.?(listing|figures|eventless)-[0-9]+(\.|\Z)")
 _VERSION = 2
 _MAX_BYTES = 1 << 28
 _MAX_HEADER = 1 << 12
-_MAX_OPREF = 512  # characters; those of guild are far shorter
-_MAX_OPREFS = 10_000
+_MAX_TEXT = 512  # characters; operations of guild take far fewer
+_MAX_TEXTS = 10_000
+# A file may change again without another time for so long after it has changed.
+_TICK = 2_000_000_000  # nanoseconds
 _STEP = 0.1  # seconds by which a clock was set; one that goes faster for a while makes no step
 # File systems whose changes are all made by this kernel, and by its clock.
-_OWN = {
+_LOCAL = {
     "bcachefs",
     "btrfs",
     "ext2",
@@ -56,7 +57,7 @@ class Form(NamedTuple):
     most: Dict[int, int]  # the highest value of some; the lowest is 0
     texts: Tuple[int, ...]  # those whose values are places among the texts
     order: int  # the one by which rows are kept, the highest first; -1: as they are
-    longest: int = 0  # characters of a text; 0: those of an operation's
+    longest: int = _MAX_TEXT  # characters of a text
 
 
 class Table:
@@ -86,15 +87,15 @@ class Table:
                 column.append(0)
         return row
 
-    def place_of(self, opref: str) -> Optional[int]:
+    def place_of(self, text: str) -> Optional[int]:
         """The place of the text among `texts`; None where there is no room for it."""
-        if len(opref) > (self._form.longest or _MAX_OPREF) or (
-            len(self.texts) >= _MAX_OPREFS and opref not in self._places
+        if len(text) > self._form.longest or (
+            len(self.texts) >= _MAX_TEXTS and text not in self._places
         ):
             return None
-        place = self._places.setdefault(opref, len(self.texts))
+        place = self._places.setdefault(text, len(self.texts))
         if place == len(self.texts):
-            self.texts.append(opref)
+            self.texts.append(text)
         return place
 
     def rows_of(self, present: Set[str]) -> List[int]:
@@ -165,7 +166,18 @@ def moment(home: str) -> Optional[Moment]:
         if isinstance(e, OSError):
             refuse_exhaustion(e)
         return None
-    return Moment(device, boot, offset) if boot and kind in _OWN else None
+    return Moment(device, boot, offset) if boot and kind in _LOCAL else None
+
+
+def still(home: str, since: Moment) -> Optional[Moment]:
+    """This moment; None where change times do not count from that one until now."""
+    now = moment(home)
+    return now if now is not None and now.is_as(since) else None
+
+
+def settled() -> int:
+    """The change time up to which nothing will change any more without another one."""
+    return time.time_ns() - _TICK
 
 
 def file_system(path: str) -> str:
@@ -181,19 +193,16 @@ def file_system(path: str) -> str:
     return found
 
 
-def read(home: str, now: Moment, form: Form) -> Table:
-    """What is kept here of listings and counts now; an empty table where there is no such thing."""
-    table, file = opened(home, now, form, LISTING)
+def read(home: str, now: Moment, form: Form, name: str = LISTING) -> Table:
+    """What is kept by that name and counts now; an empty table where there is no such thing."""
+    table, file = opened(home, now, form, name)
     if file is not None:
         file.close()
     return table
 
 
 def opened(home: str, now: Moment, form: Form, name: str) -> Tuple[Table, Optional[BinaryIO]]:
-    """What is kept by that name and counts now, and its file, at what is behind the table.
-
-    An empty table and no file where there is no such thing.
-    """
+    """As `read`, and the file, at what is behind the table; None where there is no such thing."""
     try:
         with os.fdopen(inside.open_file(home, _path(name)), "rb") as f:
             table = _table_in(f, now, form)
@@ -234,15 +243,17 @@ def names_in(text: str) -> Optional[List[str]]:
     return found if is_of_names else None
 
 
-def write(home: str, now: Moment, table: Table, present: Set[str]) -> None:
+def write(home: str, now: Moment, table: Table, present: Set[str], name: str = LISTING) -> None:
     """Keep what is known of the runs that are there; what cannot be kept is read again."""
-    write_with(home, now, LISTING, table.packed(table.rows_of(present)), (), 0)
+    write_with(home, now, name, table.packed(table.rows_of(present)), (), 0)
 
 
 def write_with(
     home: str, now: Moment, name: str, parts: List[bytes], behind: Iterable[bytes], size: int
 ) -> None:
     """Keep by that name a table that is packed, and so many bytes behind it."""
+    if sum(map(len, parts)) + size > _MAX_BYTES - _MAX_HEADER:
+        return  # it would be written each time, and never read
     crc = 0
     for part in parts:
         crc = crc32(part, crc)

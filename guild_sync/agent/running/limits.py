@@ -7,6 +7,7 @@ import time
 from typing import NamedTuple, Optional
 
 from ..errors import Exhausted
+from ..facts.telling import Untold
 from ..machine import processes
 from ..protocol import STALLED, TIME_LIMIT, lasting
 
@@ -89,7 +90,7 @@ class Limits:
         self._looks = now + self._pause
         try:
             usage = processes.usage(self._pid, self._run_dir)
-        except Exhausted:  # nothing is known for now
+        except (Exhausted, Untold):  # nothing is known for now
             return False
         used = usage.seconds - self._used
         if usage.is_suspended or not 0 <= used <= self._stall * _IDLE:

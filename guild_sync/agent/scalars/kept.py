@@ -74,11 +74,11 @@ def told(directory: str) -> ToldScalars:
 
     kept = own(directory)
     mine = kept.scalars if kept else {}
-    if is_whole(directory, kept):
-        later = derived.told(directory)
+    has_all = is_whole(directory, kept)  # it may read the output
+    later = derived.told(directory)
+    if has_all:
         scalars = {**later.scalars, **mine}
     else:
-        later = derived.told(directory)
         for form in mine.values():
             form["partial"] = True  # what came behind is not there, or was not read for now
         scalars = {**mine, **later.scalars}

@@ -58,8 +58,12 @@ def recorded(record: Mapping[str, Value]) -> Optional[Identity]:
 
 
 def is_same(one: Identity, other: Identity) -> bool:
-    """Whether they are one process, whatever its machine was called when it was recorded."""
-    is_one = system.teller().is_one(one.start, other.start)
+    """Whether they are one process, whatever its machine was called when it was recorded.
+
+    So, too, where it was not told when one of them started, and all else is the same.
+    """
+    is_told = NOT_TOLD not in (one.start, other.start)
+    is_one = not is_told or system.teller().is_one(one.start, other.start)
     return is_one and one._replace(host="", start=None) == other._replace(host="", start=None)
 
 
@@ -88,6 +92,14 @@ def lives(who: Identity, is_fresh: bool = False) -> bool:
     if who.start == NOT_TOLD:
         raise Untold("when process %d started was not told" % who.pid)
     return system.teller().is_one(who.start, start)
+
+
+def may_live(who: Identity) -> bool:
+    """As `lives`; so, too, where that is not told."""
+    try:
+        return lives(who)
+    except Untold:
+        return True
 
 
 def is_still_meant(who: Identity) -> bool:

@@ -140,7 +140,7 @@ def test_an_agent_that_is_asked_nothing_more_ends(tmp_path: Path) -> None:
 # What is loaded in any case, and for what is asked most: half of a call's time goes into that.
 ALWAYS = {"calls", "errors", "json_text", "machine", "machine.folder", "protocol", "serve"}
 OF_RUNS = {"store", *(f"store.{name}" for name in ("atomic", "attrs", "identity", "inside"))} | {
-    *("store.locks", "store.rundir")
+    *("store.locks", "store.rundir", "facts", "facts.by_proc", "facts.here", "facts.telling")
 }
 OF_COPIES = {"contents", "copies", "copies.large", "copies.sample", "files"} | {
     *("contents.digests", "contents.inputs", "contents.kept", "copies.readable", "copies.stamps"),

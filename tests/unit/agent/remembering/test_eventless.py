@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if remembered.moment(str(home)) is None:
         pytest.skip("nothing is remembered on this file system")
     monkeypatch.setattr(eventless, "MANY_RUNS", 1)
-    monkeypatch.setattr(eventless, "_TICK", -(10**15))  # what was made just now counts, too
+    monkeypatch.setattr(remembered, "_TICK", -(10**15))  # what was made just now counts, too
     eventless.unnoted(str(home))
     return home
 
@@ -107,7 +107,7 @@ def test_whatever_comes_into_a_run_is_seen(
 
 def test_what_was_just_made_is_not_remembered(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "cache" / f"eventless-{os.geteuid()}").unlink()
-    monkeypatch.setattr(eventless, "_TICK", 10**15)
+    monkeypatch.setattr(remembered, "_TICK", 10**15)
     for _ in range(2):
         assert sorted(walked(home, monkeypatch)) == IDS
 

@@ -56,7 +56,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if remembered.moment(str(home)) is None:
         pytest.skip("nothing is remembered on this file system")
     _remember_from(monkeypatch, 1)
-    monkeypatch.setattr(looks, "_TICK", -(10**15))  # what was written just now counts, too
+    monkeypatch.setattr(remembered, "_TICK", -(10**15))  # what was written just now counts, too
     answers(home)
     return home
 
@@ -254,12 +254,16 @@ def test_whatever_is_done_to_a_run_is_seen(
     assert answers(home) == expected, "as it is remembered now"
 
 
-@pytest.mark.parametrize("room", ["_MAX_OPREF", "_MAX_OPREFS"])
+@pytest.mark.parametrize("room", ["of a text", "of texts"])
 def test_what_there_is_no_room_for_is_read_again_and_costs_the_others_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch, room: str
 ) -> None:
     """An operation of a long name, as that of a script far down, or one among ten thousand."""
-    monkeypatch.setattr(remembered, room, 60 if room == "_MAX_OPREF" else 3)
+    form = looks.form()._replace(longest=60)
+    if room == "of a text":
+        monkeypatch.setattr(looks, "form", lambda: form)
+    else:
+        monkeypatch.setattr(remembered, "_MAX_TEXTS", 3)
     (home / "runs" / C / ".guild/opref").write_text(f"script:{'x/' * 30}op 1.0 '' op")
     expected = as_read(home, monkeypatch)
     assert answers(home) == answers(home) == expected

@@ -12,7 +12,8 @@ import pytest
 from rundirs import A, make
 
 from guild_sync.agent.catalog import describe
-from guild_sync.agent.errors import Exhausted
+from guild_sync.agent.errors import AgentError, Exhausted
+from guild_sync.agent.facts.telling import Untold
 from guild_sync.agent.machine import processes
 from guild_sync.agent.protocol import Info, Job
 from guild_sync.agent.running import limits, runner
@@ -196,13 +197,13 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         self.usage = processes.Usage(0.0, False)
-        self.exhausted = False
+        self.refused: AgentError | None = None
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(processes, "usage", lambda *_: self._usage())
 
     def _usage(self) -> processes.Usage:
-        if self.exhausted:
-            raise Exhausted("too many open files")
+        if self.refused:
+            raise self.refused
         return self.usage
 
     def pass_by(self, of: limits.Limits, seconds: float, used: float = 0.0) -> bool:
@@ -261,11 +262,14 @@ def test_processes_that_end_are_work(clock: Clock) -> None:
     assert not clock.pass_by(stall, 50)
 
 
-def test_where_nothing_can_be_opened_nothing_is_known_of_a_stall(clock: Clock) -> None:
+@pytest.mark.parametrize("refused", [Exhausted("too many open files"), Untold("ps takes long")])
+def test_where_processes_cannot_be_looked_at_nothing_is_known_of_a_stall(
+    clock: Clock, refused: AgentError
+) -> None:
     stall = begun(stall=60)
-    clock.exhausted = True
+    clock.refused = refused
     assert not clock.pass_by(stall, 600)
-    clock.exhausted = False
+    clock.refused = None
     assert clock.pass_by(stall, 10)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support import wait_until
 
+from guild_sync.agent.facts.telling import Untold
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.store import identity
 
@@ -124,3 +125,19 @@ def test_what_is_no_number_in_a_files_name_is_nobodys() -> None:
     assert not identity.is_gone("\u00b2")
     assert not identity.is_gone("")
     assert identity.is_gone("9" * 200)
+
+
+def test_a_process_whose_start_was_not_told_may_be_itself_and_may_live(
+    child: subprocess.Popen[bytes],
+) -> None:
+    who = identity.of(child.pid)
+    untold = who._replace(start=identity.NOT_TOLD)
+    assert identity.is_same(untold, who) and identity.is_same(who, untold)
+    assert not identity.is_same(untold, who._replace(boot="another"))
+    assert identity.may_live(untold) and identity.may_live(who)
+    assert not identity.may_live(who._replace(start=1))
+    with pytest.raises(Untold):
+        identity.lives(untold)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert not identity.may_live(untold)

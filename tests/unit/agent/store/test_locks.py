@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from guild_sync.agent.facts.telling import Untold
 from guild_sync.agent.store import atomic, identity, locks
 
 HOLDER = """
@@ -474,6 +475,28 @@ def test_what_another_has_taken_by_force_is_not_given_back(guild: str) -> None:
     assert locks.is_taken_over(guild)
     locks.release(guild, fd)
     assert Path(guild, "LOCK.owner").exists()
+
+
+def test_a_runner_keeps_its_lock_where_the_system_does_not_tell_once_when_it_started(
+    guild: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fd = locks.hold(guild)
+    assert fd is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "start_time", no_start)
+        assert not locks.is_taken_over(guild)
+    locks.release(guild, fd)
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "start_time", no_start)
+        fd = locks.hold(guild)
+    assert fd is not None
+    assert not locks.is_taken_over(guild)
+    locks.release(guild, fd)
+    assert not Path(guild, "LOCK.owner").exists()
+
+
+def no_start(pid: int, is_fresh: bool = False) -> int | None:
+    raise Untold("ps takes long")
 
 
 def test_a_lock_that_was_given_back_while_it_was_looked_at_is_held_by_nobody(
