@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import List, NamedTuple, Optional, Sequence
 
 from ..errors import AgentError
@@ -34,38 +35,38 @@ class Untold(AgentError):
         )
 
 
-class ProcessTeller:
-    """What one kind of system tells; here, that it does not."""
+class ProcessTeller(ABC):
+    """What one kind of system tells; what it need not tell is unknown here."""
 
     tells_of_files = False  # what processes have open
     starts_programs = False  # to find out
 
+    @abstractmethod
     def start_time(self, pid: int, is_fresh: bool = False) -> Optional[int]:
         """When a process started: a number that only this process has of all that get its pid.
 
         None where it has ended. Raises Untold. `is_fresh`: its end within the last second counts.
         """
-        raise Untold("there is neither /proc nor a ps")
 
+    @abstractmethod
     def started_at(self, pid: int) -> Optional[float]:
         """As `start_time`, in seconds since 1970."""
-        raise Untold("there is neither /proc nor a ps")
 
+    @abstractmethod
     def is_gone(self, number: int) -> bool:
         """Whether no process, or thread if they have such numbers, has this number."""
-        raise Untold("there is neither /proc nor a ps")
 
     def is_one(self, start: Optional[int], other: Optional[int]) -> bool:
         """Whether a process that started at the one, and one at the other, may be the same."""
         return start == other
 
+    @abstractmethod
     def processes(self) -> List[Process]:
         """All processes. Raises Untold."""
-        raise Untold("there is neither /proc nor a ps")
 
+    @abstractmethod
     def number(self) -> int:
         """What stands for this thread, of which `is_gone` tells, or else for its process."""
-        raise Untold("there is neither /proc nor a ps")
 
     def boot(self) -> Optional[str]:
         """What is another with each boot."""
