@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import signal
 import sys
 import threading
@@ -75,16 +75,23 @@ def _stop(then: Callable[[int, FrameType | None], object]) -> None:
     signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     # To this thread, which then does nothing more before it is stopped.
     signal.pthread_kill(before, signal.SIGTSTP)
-    while not _is_in_front():  # as after `bg`
-        signal.pthread_kill(before, signal.SIGSTOP)
+    _wait_in_front()
     signal.signal(signal.SIGTSTP, then)
 
 
-def _is_in_front() -> bool:
-    try:
-        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
-    except OSError:  # it is nobody's
-        return True
+def _wait_in_front() -> None:
+    """Return once this is before the terminal; until then, as after `bg`, it is stopped.
+
+    The kernel sees to that (SIGTTOU, tcdrain(3)): a stop of our own could come after the `fg`.
+    """
+    import termios
+
+    while True:
+        try:
+            return termios.tcdrain(sys.stdout.fileno())
+        except termios.error as e:
+            if e.args[0] != errno.EINTR:  # it is nobody's
+                return
 
 
 @contextmanager
