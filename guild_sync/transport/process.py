@@ -49,6 +49,31 @@ class Completed(NamedTuple):
         return self.code == FORBIDDEN
 
 
+@contextmanager
+def forking() -> Iterator[set[int]]:
+    """Keep from this thread, while it forks, the signals that have handlers; the mask before.
+
+    Between its fork and its program a child is Python as we are: a Ctrl-C would raise there, and
+    whatever else has a handler would be done there, too. `unforked` has the child as it should be.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _handled())
+    try:
+        yield mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def unforked(mask: set[int]) -> None:
+    """What a child does before it becomes its program: have no handler of ours, and that mask."""
+    for number in _handled():
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _handled() -> list[int]:
+    return [number for number in signal.valid_signals() if callable(signal.getsignal(number))]
+
+
 class Reader(threading.Thread):
     """Reads a pipe to its end, and closes it; keeps so much of it.
 

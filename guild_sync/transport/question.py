@@ -11,8 +11,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 from guild_sync.agent.facts.dying import die_with_parent
@@ -144,19 +144,27 @@ def _begun(
 ) -> subprocess.Popen[bytes]:
     """The program, with a pipe at each end. Raises GuildError where it cannot be started."""
     # One that goes on where guild was killed would work beside guild's successor.
-    prepare = None if ending else die_with_parent(signal.SIGTERM)
+    die = None if ending else die_with_parent(signal.SIGTERM)
     try:
-        return subprocess.Popen(
-            (*ending, *argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            preexec_fn=prepare,
-            start_new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
-        )
+        with ExitStack() as forking:
+            # Without such a step it becomes its program before anything of ours is done there.
+            mask = forking.enter_context(process.forking()) if die else set()
+            return subprocess.Popen(
+                (*ending, *argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=env,
+                preexec_fn=partial(_prepare, mask, die) if die else None,
+                start_new_session=True,  # Ctrl-C reaches guild alone, which then ends its children
+            )
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         raise process.not_installed(argv[0]) from None
+
+
+def _prepare(mask: set[int], die: Callable[[], None]) -> None:
+    process.unforked(mask)
+    die()
 
 
 @contextmanager

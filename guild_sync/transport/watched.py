@@ -223,17 +223,12 @@ def _started(
 
     Raises GuildError where there is no such program.
     """
-    # Between its fork and its program sh's child is Python as we are: a Ctrl-C there would raise
-    # KeyboardInterrupt, and a second guild would go on with what we do.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with ExitStack() as forking:
+        mask = forking.enter_context(process.forking())
         command = _begun(argv, streams, env, cwd, own_session, _prepared(mask, own_session))
-    except BaseException:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        raise
-    with _ended_on_error(command):
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        yield command
+        with _ended_on_error(command):
+            forking.close()
+            yield command
 
 
 def _begun(
@@ -276,12 +271,9 @@ def _prepared(mask: set[int], own_session: bool) -> Callable[[], None]:
     """
     # A guild that is killed must leave no rsync that writes under its successor.
     die = die_with_parent(signal.SIGTERM) if own_session else None
-    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
     def prepare() -> None:
-        if not is_ignored:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        process.unforked(mask)
         if die:
             die()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -147,6 +149,26 @@ def test_why_the_system_starts_none_is_said(start: Run, tmp_path: Path) -> None:
         start((str(script),))
     with pytest.raises(OSError, match="Argument list too long"):
         start(("true", "x" * (1 << 21)))
+
+
+@pytest.mark.parametrize(
+    "begun", ["question.run(('true',))", "watched.run(('true',), lambda line: None)"]
+)
+def test_between_its_fork_and_its_program_a_child_handles_no_signal(begun: str) -> None:
+    """It is Python as we are until then: what a Ctrl-Z has us do is not to be done there, too."""
+    text = f"""
+import os, signal
+from guild_sync.transport import question, watched
+signal.signal(signal.SIGWINCH, lambda *_: print("handled by", os.getpid(), flush=True))
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGWINCH))
+print({begun}.code, flush=True)
+os.kill(os.getpid(), signal.SIGWINCH)
+print("in", os.getpid())
+"""
+    done = subprocess.run((sys.executable, "-c", text), capture_output=True, text=True, check=True)
+    code, handled, ours = done.stdout.splitlines()
+    assert (code, done.stderr) == ("0", "")
+    assert handled.split()[-1] == ours.split()[-1]
 
 
 def test_it_ends_with_us(start: Run, tmp_path: Path) -> None:
