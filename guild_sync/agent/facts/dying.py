@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from contextlib import closing
 from typing import Callable, Optional
 
 from . import ends
@@ -81,7 +82,7 @@ def _watch(parent: int, program: int, signum: int, watches: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     _close_all_but(watches)  # whoever waits for the end of a pipe does not wait for us
     os.chdir("/")
-    with ends.Ends([parent, program]) as both:
+    with closing(ends.Ends([parent, program])) as both:
         os.write(watches, b"x")
         os.close(watches)
         # Both at once: it has ended by itself, and its number may be another's.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from types import TracebackType
-from typing import Callable, Dict, Optional, Sequence, Set, Type
+from contextlib import closing
+from typing import Callable, Dict, Optional, Sequence, Set
 
 _POLL = 0.05  # seconds between looks where the kernel tells no end of a process
 
@@ -61,17 +61,6 @@ class Ends:
             os.close(handle)
         self._handles.clear()
 
-    def __enter__(self) -> Ends:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()
-
 
 def are_told() -> bool:
     """Whether the kernel may tell of ends here."""
@@ -81,7 +70,7 @@ def are_told() -> bool:
 def wait_for_one(pids: Sequence[int], seconds: float) -> None:
     """Return when one of the processes has ended, at the latest after `seconds`."""
     try:
-        with Ends(pids) as ends:
+        with closing(Ends(pids)) as ends:
             ends.wait(seconds)
     except ProcessLookupError:
         pass
@@ -108,7 +97,7 @@ def has_ended(child: int) -> bool:
     """Whether a child has ended. It is not waited for: until then nobody else gets its number."""
     if not hasattr(os, "waitid"):  # macOS, before Python 3.13
         try:
-            with Ends([child]) as ends:
+            with closing(Ends([child])) as ends:
                 return bool(ends.wait(0))
         except ProcessLookupError:
             return True

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import ClassVar
 
 import pytest
@@ -119,7 +120,7 @@ def test_where_nothing_tells_of_ends_a_child_is_started_all_the_same(
 def test_an_end_is_an_event_of_the_process_that_was_meant() -> None:
     with subprocess.Popen(["sleep", "600"]) as one, subprocess.Popen(["sleep", "600"]) as other:
         try:
-            with ends.Ends([one.pid, other.pid]) as both:
+            with closing(ends.Ends([one.pid, other.pid])) as both:
                 assert both.wait(0) == set()
                 other.kill()
                 assert both.wait() == {other.pid}
@@ -138,7 +139,7 @@ def test_a_child_has_ended_also_where_python_has_no_waitid(monkeypatch: pytest.M
     with subprocess.Popen(["sleep", "600"]) as child:
         assert not ends.has_ended(child.pid)
         child.kill()
-        with ends.Ends([child.pid]) as one:
+        with closing(ends.Ends([child.pid])) as one:
             one.wait()
         assert ends.has_ended(child.pid)
 
@@ -196,7 +197,7 @@ def test_a_queue_of_the_kernel_tells_of_ends(queue: type[Queue]) -> None:
     assert ends.has_ended(7)
     queue.gone = {7}
     assert ends.has_ended(7)
-    with ends.Ends([8, 9]) as both:
+    with closing(ends.Ends([8, 9])) as both:
         assert both.wait(1) == {9}
     ends.wait_for_one([7, 8], 600)
     assert ends.handle_of(8) is None
