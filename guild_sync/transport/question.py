@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 
 from guild_sync.agent.facts.dying import die_with_parent
@@ -146,9 +146,8 @@ def _begun(
     # One that goes on where guild was killed would work beside guild's successor.
     die = None if ending else die_with_parent(signal.SIGTERM)
     try:
-        with ExitStack() as forking:
-            # Without such a step it becomes its program before anything of ours is done there.
-            mask = forking.enter_context(process.forking()) if die else set()
+        # Without such a step it becomes its program before anything of ours is done there.
+        with process.forking() if die else nullcontext(set[int]()) as mask:
             return subprocess.Popen(
                 (*ending, *argv),
                 stdin=subprocess.PIPE,
