@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
+from asked_host import AskedHost
 from rundirs import A, B, C, make
 
-from guild_sync.agent.calls import Function
 from guild_sync.agent.protocol import Filters, Value
 from guild_sync.agent.store.home import home_id
 from guild_sync.cli import choosing
@@ -18,21 +17,11 @@ from guild_sync.errors import UsageError
 from guild_sync.hosts.local import LocalHost
 from guild_sync.runs import person
 
-T = TypeVar("T")
 
-
-class Remote(LocalHost):
+class Remote(AskedHost):
     """A guild home as a remote of that name has it."""
 
     name = "gpu1"
-
-    def __init__(self, home: str) -> None:
-        super().__init__(home)
-        self.asked: list[str] = []
-
-    def ask(self, function: Function[T], **args: object) -> T:
-        self.asked.append(function.name)
-        return super().ask(function, **args)
 
 
 NONE: Filters = {}

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
+from asked_host import AskedHost
 from rundirs import A, B, make
 
-from guild_sync.agent.calls import Function
 from guild_sync.commands import runs
-from guild_sync.hosts.local import LocalHost
 
-T = TypeVar("T")
 JOB = {"operation": {"flags": {"lr": {"default": 0.1}, "bs": {"default": 8}}}}
-
-
-class CountingHost(LocalHost):
-    """A host that keeps what it was asked."""
-
-    def __init__(self, home: str) -> None:
-        super().__init__(home)
-        self.asked: list[str] = []
-
-    def ask(self, function: Function[T], **args: object) -> T:
-        self.asked.append(function.name)
-        return super().ask(function, **args)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +28,7 @@ def test_labels_for_a_person_come_with_the_listing(
         flags = {"lr": 0.1, "bs": 16}
         run = make(tmp_path, run_id, label=label, flags=flags, started=1, exit_status=0)
         (run / ".guild" / "job.json").write_text(json.dumps(JOB))
-    there = CountingHost(str(tmp_path))
+    there = AskedHost(str(tmp_path))
     monkeypatch.setattr(runs, "host", lambda *names: there)
     monkeypatch.setattr(runs, "terminal_width", lambda: 80)
     assert runs.main(["runs", *options]) == 0
