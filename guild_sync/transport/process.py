@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import IO, NamedTuple
 
 from guild_sync.errors import DeadlinePassed, GuildError
@@ -71,7 +72,13 @@ def unforked(mask: set[int]) -> None:
 
 
 def _handled() -> list[int]:
-    return [number for number in signal.valid_signals() if callable(signal.getsignal(number))]
+    return [number for number in _signals() if callable(signal.getsignal(number))]
+
+
+@cache
+def _signals() -> tuple[int, ...]:
+    """The numbers that there are, without the names that are looked up with each."""
+    return tuple(map(int, signal.valid_signals()))
 
 
 class Reader(threading.Thread):

@@ -194,9 +194,10 @@ def incoming_folder(top: str, own: str = "") -> str:
     It has the number of the thread that copies, which for a process's first is its pid, and the
     place where that number counts: several machines and containers may share this disk.
     """
-    for name in os.listdir(top):
+    # A path for each of many thousand runs would take longer than to list them.
+    for name in [name for name in os.listdir(top) if name.startswith(_INCOMING)]:
         path = os.path.join(top, name)
-        if name.startswith(_INCOMING) and _is_left(name[len(_INCOMING) :], path):
+        if _is_left(name[len(_INCOMING) :], path):
             trees.remove_tree(path)
     own = own or "%s-%d" % (identity.place(), identity.number())
     path = os.path.join(top, _INCOMING + own)

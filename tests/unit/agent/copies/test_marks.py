@@ -653,3 +653,22 @@ def test_a_run_that_is_expected_from_another_remote_is_not_begun_unless_it_is_na
 
 
 #
+
+
+def test_takes_no_step_for_each_run_that_is_not_copied(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync of many remotes begins a copy for each: with as many runs it would take for ever."""
+    begin(home, RUNNING)
+    steps: list[str] = []
+    joined = os.path.join
+    monkeypatch.setattr(
+        os.path, "join", lambda *parts: (steps.append(parts[-1]), joined(*parts))[1]
+    )
+    begin(home, RUNNING)
+    of_few = len(steps)
+    for number in range(1000):
+        os.mkdir(joined(home, "runs", f"{number:032x}"))
+    steps.clear()
+    begin(home, RUNNING)
+    assert len(steps) == of_few
