@@ -24,10 +24,10 @@ from guild_sync.hosts.bootstrap import (
     ABSENT,
     AGENT,
     BOOTSTRAP,
-    NOTHING,
     agent_digest,
     home_words,
     in_login,
+    word,
 )
 from guild_sync.hosts.frames import MOST_BEFORE, Framed, FrameReader, PacketReader
 
@@ -250,8 +250,6 @@ class RemoteHost(Host):
 
     def _command(self, agent: str, sent: str, arguments: Sequence[str] = ()) -> str:
         """The words that become the agent there; with `arguments`, as one that asks for nothing."""
-        from guild_sync.transport.ssh import quote
-
         home = self.remote.guild_home.removeprefix("~/")
         # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
@@ -259,10 +257,9 @@ class RemoteHost(Host):
         setup, profile = self.remote.setup, self.remote.login_shell
         script = in_login(profile) if setup or profile else BOOTSTRAP
         make_home = "enter" if arguments else "yes" if self._make_home else "no"
-        sent_word, setup_word = (quote(text) if text else NOTHING for text in (sent, setup))
-        words = (quote(python), agent, sent_word, make_home, setup_word)
-        given = [quote(f"a{argument}") for argument in arguments]
-        return " ".join([script, *words, *home_words(home, quote), *given])
+        words = (word(python), agent, word(sent), make_home, word(setup))
+        given = [word(argument, "a") for argument in arguments]
+        return " ".join([script, *words, *home_words(home), *given])
 
     def _request(
         self, function: Function[T], args: Mapping[str, object], of_machine: bool = False
