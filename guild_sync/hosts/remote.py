@@ -67,6 +67,7 @@ class RemoteHost(Host):
         self.home = ""  # the guild home there, absolute; known after the first answer
         self._talk: Conversation | None = None
         self._talker = 0  # the thread whose it is
+        self._begun: Conversation | None = None  # for the next question
         self._noted: list[bytes] | None = None
         self._has_answered = False  # since a stream was begun
 
@@ -109,6 +110,15 @@ class RemoteHost(Host):
         finally:
             self._talk = None
             talk.leave()
+
+    def begin(self) -> None:
+        from guild_sync.hosts.conversation import Conversation
+
+        talk = self._own_talk() or self._begun
+        if talk is None:
+            talk = self._begun = Conversation(self.remote, stays=False)
+        if not talk.has_begun:
+            talk.begin(self._command(agent_digest(), ""))
 
     def leave(self) -> None:
         """Have no agent stay there: what comes next is for others, as a copy is, or lasts long."""
@@ -221,7 +231,8 @@ class RemoteHost(Host):
         named = max((len(v) for v in args.values() if isinstance(v, (list, dict))), default=0)
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(named)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
-        talk = self._own_talk() or Conversation(self.remote, stays=False)
+        begun, self._begun = self._begun, None
+        talk = self._own_talk() or begun or Conversation(self.remote, stays=False)
         if damaged:
             talk.leave()
         request = self._request(function, args, known.known_of(self.remote) is None)
