@@ -267,7 +267,8 @@ def _meant(job: _Job, host: RemoteHost, specs: Sequence[str], filters: Filters) 
     if not silent:
         say(f"Getting run info on {host.name}")
     host.begin()
-    from guild_sync.transfer import pull, survey  # noqa: F401  # while that begins there
+    from guild_sync.sync import ledger  # noqa: F401  # all of them while that begins there
+    from guild_sync.transfer import pull, survey  # noqa: F401
     from guild_sync.transport import watched
 
     watched.prepare()

@@ -28,10 +28,10 @@ class Heard(NamedTuple):
 class Conversation:
     """Asks the agent of a remote for one thread, by whom it is left before that ends."""
 
-    def __init__(self, remote: Remote, stays: bool) -> None:
-        """With `stays`, the process that answers first answers the other requests too."""
+    stays = False  # whether the process that answers first answers the other requests too
+
+    def __init__(self, remote: Remote) -> None:
         self._remote = remote
-        self._stays = stays
         self._talk: question.Dialogue | None = None
         self._was_shared = self._has_answered = False  # of who is talked with
         self._rest = b""  # the beginning of the next answer
@@ -101,7 +101,7 @@ class Conversation:
         self._rest = frame.rest
         answer = frame.answer
         self._has_answered = answer is not None
-        if self._stays and answer is not None and ("ok" in answer or "error" in answer):
+        if self.stays and answer is not None and ("ok" in answer or "error" in answer):
             self._awaited.popleft()
             if "ok" not in answer or lacks_something(answer["ok"]):
                 self._awaited.clear()
@@ -121,7 +121,7 @@ class Conversation:
         self._awaited.extend((request, *self._ahead))
         self._ahead = ()
         told = b"[%s]" % b",".join(self._awaited) if len(self._awaited) > 1 else request
-        self._talk.tell(told + b"\n", more=self._stays)
+        self._talk.tell(told + b"\n", more=self.stays)
 
     def _heard(self, seconds: float) -> tuple[FrameReader, int]:
         """An answer, or all that came up to an end without one; why it was waited for no longer."""

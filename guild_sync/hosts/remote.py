@@ -98,8 +98,10 @@ class RemoteHost(Host):
             return
         from guild_sync.hosts.conversation import Conversation
 
+        talk, self._begun = self._begun or Conversation(self.remote), None
+        talk.stays = True
         self._talker = threading.get_ident()
-        self._talk = talk = Conversation(self.remote, stays=True)
+        self._talk = talk
         try:
             yield
         except GuildError:
@@ -116,14 +118,16 @@ class RemoteHost(Host):
 
         talk = self._own_talk() or self._begun
         if talk is None:
-            talk = self._begun = Conversation(self.remote, stays=False)
+            talk = self._begun = Conversation(self.remote)
         if not talk.has_begun:
             talk.begin(self._command(agent_digest(), ""))
 
     def leave(self) -> None:
         """Have no agent stay there: what comes next is for others, as a copy is, or lasts long."""
-        if talk := self._own_talk():
-            talk.leave()
+        begun, self._begun = self._begun, None
+        for talk in (self._own_talk(), begun):
+            if talk:
+                talk.leave()
 
     def ahead(self, *questions: Question) -> None:
         """What this thread asks after one question: where that goes well, the agent goes on.
@@ -232,7 +236,7 @@ class RemoteHost(Host):
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(named)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
         begun, self._begun = self._begun, None
-        talk = self._own_talk() or begun or Conversation(self.remote, stays=False)
+        talk = self._own_talk() or begun or Conversation(self.remote)
         if damaged:
             talk.leave()
         request = self._request(function, args, known.known_of(self.remote) is None)
