@@ -67,7 +67,7 @@ class RemoteHost(Host):
         self.home = ""  # the guild home there, absolute; known after the first answer
         self._talk: Conversation | None = None
         self._talker = 0  # the thread whose it is
-        self._begun: Conversation | None = None  # for the next question
+        self._begun: Conversation | None = None  # for what the talker asks next
         self._noted: list[bytes] | None = None
         self._has_answered = False  # since a stream was begun
 
@@ -98,7 +98,7 @@ class RemoteHost(Host):
             return
         from guild_sync.hosts.conversation import Conversation
 
-        talk, self._begun = self._begun or Conversation(self.remote), None
+        talk = self._own_begun() or Conversation(self.remote)
         talk.stays = True
         self._talker = threading.get_ident()
         self._talk = talk
@@ -116,16 +116,16 @@ class RemoteHost(Host):
     def begin(self) -> None:
         from guild_sync.hosts.conversation import Conversation
 
-        talk = self._own_talk() or self._begun
-        if talk is None:
+        talk = self._own_talk()
+        if talk is None and self._talk is None and self._begun is None:
+            self._talker = threading.get_ident()
             talk = self._begun = Conversation(self.remote)
-        if not talk.has_begun:
+        if talk and not talk.has_begun:
             talk.begin(self._command(agent_digest(), ""))
 
     def leave(self) -> None:
         """Have no agent stay there: what comes next is for others, as a copy is, or lasts long."""
-        begun, self._begun = self._begun, None
-        for talk in (self._own_talk(), begun):
+        for talk in (self._own_talk(), self._own_begun()):
             if talk:
                 talk.leave()
 
@@ -148,6 +148,13 @@ class RemoteHost(Host):
     def _own_talk(self) -> Conversation | None:
         """The conversation that this thread has, if it has one that stays."""
         return self._talk if self._talker == threading.get_ident() else None
+
+    def _own_begun(self) -> Conversation | None:
+        """The conversation that this thread has begun, which is its caller's from now on."""
+        if self._talker != threading.get_ident():
+            return None
+        begun, self._begun = self._begun, None
+        return begun
 
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
@@ -235,8 +242,7 @@ class RemoteHost(Host):
         named = max((len(v) for v in args.values() if isinstance(v, (list, dict))), default=0)
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(named)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
-        begun, self._begun = self._begun, None
-        talk = self._own_talk() or begun or Conversation(self.remote)
+        talk = self._own_talk() or self._own_begun() or Conversation(self.remote)
         if damaged:
             talk.leave()
         request = self._request(function, args, known.known_of(self.remote) is None)
