@@ -496,8 +496,9 @@ def test_guild_ends_after_its_threads(guild: Guild) -> None:
     assert done.stdout.endswith("b'x'\n")
 
 
-def test_nor_does_an_agent_that_has_answered_take_anything_apart(guild: Guild) -> None:
-    code = f"import runpy, sys\n{APART}\nrunpy.run_path(sys.argv.pop(), run_name='__main__')"
+def test_an_agent_that_has_answered_ends_at_once(guild: Guild) -> None:
+    later = "import atexit, runpy, sys\natexit.register(print, 'taken apart')"
+    code = f"{later}\nrunpy.run_path(sys.argv.pop(), run_name='__main__')"
     request = json.dumps({"home": str(guild.home), "function": "list_runs", "args": {}})
     argv = [sys.executable, "-I", "-S", "-c", code, str(AGENT)]
     done = subprocess.run(argv, input=f"{request}\n", capture_output=True, text=True)
