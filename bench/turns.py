@@ -19,6 +19,7 @@ runs on the remote. Exit status: 0 whether or not a row is slower.
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import statistics
@@ -67,6 +68,10 @@ def in_turns(lab: Lab, work: Work, programs: Sequence[Path], turns: int) -> tupl
     for turn in range(turns + 1):
         for index in (0, 1) if turn % 2 else (1, 0):
             lab.program = programs[index]
+            # What one version keeps of the config file, another reads anew, and keeps in its place.
+            session = lab.folder / f"session-{index}"
+            session.mkdir(mode=0o700, exist_ok=True)
+            os.environ["XDG_RUNTIME_DIR"] = str(session)
             work.prepare()
             before = cpu_seconds()
             seconds = sum(command.seconds() for command in work.commands())

@@ -51,7 +51,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Semaphore
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from guild_sync.agent.protocol import FINAL, Filters, Run, State
 from guild_sync.cli import arguments, several
@@ -61,21 +61,20 @@ from guild_sync.config.home import guild_home
 from guild_sync.config.selection import Selection
 from guild_sync.errors import Exit, GuildError, Incomplete, UsageError
 from guild_sync.fleet import naming
-from guild_sync.fleet.asking import asked
-from guild_sync.hooks import delivery, journal
+from guild_sync.hooks import journal
 from guild_sync.hosts import locking
 from guild_sync.hosts.choose import remote_host
 from guild_sync.hosts.local import LocalHost
 from guild_sync.hosts.remote import RemoteHost
-from guild_sync.output import console, tables
+from guild_sync.output import console
 from guild_sync.output.console import say
 from guild_sync.output.formats import counted
-from guild_sync.output.runs import run_row
-from guild_sync.sync import ledger, plan_report, preview
-from guild_sync.transfer import mend, pull, survey
 from guild_sync.transfer.pulled import Pulled
 from guild_sync.transfer.room import Room
-from guild_sync.transport import watched
+
+if TYPE_CHECKING:  # loaded while a remote is asked, or where they are asked for
+    from guild_sync.sync import preview
+    from guild_sync.transfer import mend
 
 _SHOWN = 5  # ids in a message
 
@@ -131,7 +130,11 @@ def main(argv: Sequence[str]) -> int:
         status = _from_several(job, naming.names(name))
     else:
         status = _from_one(job, remote_host(remotes.remote(name)))
-    return status if args.is_set("--plan") else max(status, delivery.deliver(here, console.warn))
+    if args.is_set("--plan") or not journal.has_events(here):
+        return status
+    from guild_sync.hooks import delivery
+
+    return max(status, delivery.deliver(here, console.warn))
 
 
 def _from_one(job: _Job, host: RemoteHost) -> Exit:
@@ -155,6 +158,8 @@ def _from_one(job: _Job, host: RemoteHost) -> Exit:
 
 def _from_several(job: _Job, names: Sequence[str]) -> Exit:
     """Copy runs of several remotes, which are all asked at once, or plan it."""
+    from guild_sync.fleet.asking import asked
+
     named, claims = job.args.texts("RUN"), _Claims(job.here, names)
     if job.is_set("--yes") and not job.is_set("--plan"):  # none waits for another
         copied = several.ask(
@@ -228,6 +233,8 @@ def _without(meant: _Meant, ids: Collection[str]) -> _Meant:
 
 def _read_again(job: _Job, meant: _Meant) -> _Meant:
     """The same runs, and how they are now: the status must be from just before the copy."""
+    from guild_sync.transfer import survey
+
     ids = list(meant.states)
     told = survey.survey(
         meant.host, job.here, ids, meant.selection, False, room=meant.free, copying=True
@@ -239,18 +246,19 @@ def _copied(job: _Job, meant: _Meant, prefix: str = "") -> Exit:
     """Copy the runs, and tell of it; the exit status."""
     begun = time.monotonic()
     pulled, gone = _pull(job, meant)
-    verified = mend.Mended({})
-    if job.is_set("--verify"):
-        verified = _verify(job, meant, pulled)
-    both = pulled._replace(
-        bytes=pulled.bytes + verified.pulled.bytes,
-        cramped={**pulled.cramped, **verified.pulled.cramped},
-    )
+    verified = _verify(job, meant, pulled) if job.is_set("--verify") else None
+    both = pulled
+    if verified:
+        both = pulled._replace(
+            bytes=pulled.bytes + verified.pulled.bytes,
+            cramped={**pulled.cramped, **verified.pulled.cramped},
+        )
     _reached(job.here, meant.host.name, both, meant.states, time.monotonic() - begun)
     if sys.stdout.isatty():
         _tell(meant.states, pulled, prefix)
     is_whole = not (pulled.faults or pulled.lacking or pulled.foreign or pulled.cramped or gone)
-    return Exit.OK if is_whole and verified.is_whole else Exit.INCOMPLETE
+    is_whole = is_whole and (verified is None or verified.is_whole)
+    return Exit.OK if is_whole else Exit.INCOMPLETE
 
 
 def _meant(job: _Job, host: RemoteHost, specs: Sequence[str], filters: Filters) -> _Meant:
@@ -258,7 +266,12 @@ def _meant(job: _Job, host: RemoteHost, specs: Sequence[str], filters: Filters) 
     is_plan, silent, here = job.is_set("--plan"), job.is_set("--json"), job.here
     if not silent:
         say(f"Getting run info on {host.name}")
-    watched.prepare()  # while the remote is asked
+    host.begin()
+    from guild_sync.sync import ledger  # noqa: F401  # all of them while that begins there
+    from guild_sync.transfer import pull, survey  # noqa: F401
+    from guild_sync.transport import watched
+
+    watched.prepare()
     free, selection = job.room.left(Path(here.home, "runs")), job.selected(host.remote.pull)
     runs, found = survey.offer(host, here, specs, filters, selection, free, look_only=is_plan)
     if not specs and not job.is_set("--deleted"):
@@ -285,6 +298,8 @@ def _without_deleted(
 
 
 def _planned(job: _Job, meant: _Meant) -> _Plan:
+    from guild_sync.sync import preview
+
     host = meant.host
     states = {run_id: state for run_id, state in meant.states.items() if state}
     named = _named(states, meant.specs)
@@ -296,6 +311,8 @@ def _planned(job: _Job, meant: _Meant) -> _Plan:
 
 
 def _show(job: _Job, plans: Sequence[_Plan]) -> Exit:
+    from guild_sync.sync import plan_report
+
     found = [plan.of_runs for plan in plans]
     status = plan_report.show(found, job.here, job.is_set("--json"))
     for plan in plans:
@@ -314,6 +331,9 @@ def _tell(states: Mapping[str, State | None], pulled: Pulled, prefix: str) -> No
 
 
 def _confirmed(job: _Job, meant: Mapping[str, _Meant]) -> bool:
+    from guild_sync.output import tables
+    from guild_sync.output.runs import run_row
+
     for name, found in meant.items():
         say(f"You are about to copy the following runs from {name}:")
         rows = [("", *run_row(index, run)) for index, run in enumerate(found.runs, 1)]
@@ -328,6 +348,8 @@ def _confirmed(job: _Job, meant: Mapping[str, _Meant]) -> bool:
 
 def _pull(job: _Job, meant: _Meant) -> tuple[Pulled, list[str]]:
     """What became of the copy, and the runs that were not there any more."""
+    from guild_sync.transfer import pull, survey
+
     host, here = meant.host, job.here
     gone = [run_id for run_id, state in meant.states.items() if state is None]
     states = {run_id: state for run_id, state in meant.states.items() if state}
@@ -355,6 +377,8 @@ def _pull(job: _Job, meant: _Meant) -> tuple[Pulled, list[str]]:
 
 def _verify(job: _Job, meant: _Meant, pulled: Pulled) -> mend.Mended:
     """Mend what of the runs differs that are over, and here as the remote has them."""
+    from guild_sync.transfer import mend
+
     ids = [
         run_id
         for run_id, state in meant.states.items()
@@ -371,6 +395,8 @@ def _verify(job: _Job, meant: _Meant, pulled: Pulled) -> mend.Mended:
 
 def _named(ids: Iterable[str], specs: Sequence[str]) -> list[str]:
     """The runs that the user has named, whosever they are here."""
+    from guild_sync.transfer import survey
+
     return [run_id for run_id in ids if any(survey.is_id_of(spec, run_id) for spec in specs)]
 
 
@@ -400,6 +426,8 @@ def _reached(
     here: LocalHost, name: str, pulled: Pulled, asked: Collection[str], seconds: float
 ) -> None:
     """Write down that the remote answered, as a sync does."""
+    from guild_sync.sync import ledger
+
     entry = ledger.read(name)
     ledger.tell_up(entry, journal.Journal(here))
     entry.note_room(asked, pulled.cramped)

@@ -222,6 +222,8 @@ def _run_on(target: Host, request: Request, args: Arguments, may_wait: bool = Tr
             f"the scheduler of {target.name} says which GPUs a run has, not --gpus {request.gpus}",
             "Say how many, such as --gpus 1, or none: --no-gpus",
         )
+    if args.is_set("--yes") and not any(map(args.is_set, OF_LAUNCH)) and target.is_connected():
+        target.begin()  # no connection is made for what may be a slip
     prepared = plan(request, target)
     wait_free = may_wait and args.is_set("--wait-free") and not is_cluster
     needs = None if is_cluster else prepared.job.get("needs")

@@ -203,7 +203,7 @@ def _sync(
 
 def _deliver(here: LocalHost, report: Report) -> Exit:
     """Tell hooks and notifications of the events that wait for them, if any do."""
-    if not journal.names(Path(here.home, journal.FOLDER)):
+    if not journal.has_events(here):
         return Exit.OK
     from guild_sync.hooks import delivery
 

@@ -39,6 +39,11 @@ def names(folder: Path) -> list[str]:
         return []
 
 
+def has_events(here: LocalHost) -> bool:
+    """Whether events wait for hooks to be told of them: most often none does."""
+    return bool(names(Path(here.home, FOLDER)))
+
+
 class Journal:
     """The journal of changes that hooks are to be told of (events.ChangeListener)."""
 

@@ -29,6 +29,13 @@ class AgentClient(ABC):
         """Within, the agent there may stay for what this thread asks next, with which it ends."""
         return nullcontext()
 
+    def begin(self) -> None:
+        """Have the agent begin there that this thread asks next, while something is done here.
+
+        It takes a while until it can answer, longer where the connection is to be made first.
+        """
+        return
+
     @abstractmethod
     def stream(
         self, function: Stream[T], on_packet: Callable[[bytes, bytes], None], **args: object

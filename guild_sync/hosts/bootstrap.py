@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +14,6 @@ AGENT = Path(__file__).parents[1] / "agent"
 # What the script says once it has a Python and an agent's folder: if no answer follows, it is one
 # of these two that does not work.
 REACHED = "GUILD-AGENT"
-# A word that `printf %b` makes nothing of, where an empty one would be lost.
-NOTHING = "'\\c'"
 # In place of a digest: an agent that is nowhere, so that the answer tells the guild home.
 ABSENT = "none"
 # In the guild home of a remote: a variable there, as a shell writes it.
@@ -47,14 +45,26 @@ def in_login(profile: bool) -> str:
     return f"sh -c '{_script('bootstrap_login.sh')}' '{_BOOTSTRAP}' {how}"
 
 
-def home_words(home: str, quote: Callable[[str], str]) -> Iterator[str]:
+def word(text: str, kind: str = "") -> str:
+    """`text` as a word of the script: as it is, or with escapes that take a process to read.
+
+    It is not empty, for csh would lose it. `kind` stands in front.
+    """
+    from guild_sync.transport.ssh import quote
+
+    quoted = quote(text)
+    form = "e" if "\\" in quoted else "t"
+    return f"'{kind}{form}{quoted[1:]}"
+
+
+def home_words(home: str) -> Iterator[str]:
     """The words that have the script put together the guild home, with the variables there."""
     rest = 0
     for found in re.finditer(_VARIABLE, home) if "$" in home else ():
-        yield quote(f"t{home[rest : found.start()]}")
+        yield word(home[rest : found.start()])
         yield f"v{found['name'] or found['braced']}"
         rest = found.end()
-    yield quote(f"t{home[rest:]}")
+    yield word(home[rest:])
 
 
 @cache

@@ -5,21 +5,30 @@
 # no exclamation mark (csh), no backslash before another or before a single quote (fish); a comment
 # has a line of its own, and a command ends with a semicolon.
 #
-# $1: Python, in the form of `printf %b`: a name, or a path
+# Text is a word of its own: `t` and the text as it is, or `e` and the text in the form of
+# `printf %b` (bootstrap.word).
+#
+# $1: Python, as text: a name, or a path
 # $2: the agent's digest, which its folder is called after
-# $3: the folder in which a newly sent agent lies, or nothing, in the same form
+# $3: the folder in which a newly sent agent lies, or nothing, as text
 # $4: `no` where no guild home may be made, `enter` where a person is to work with the agent
-# $5: lines of sh that come before Python is looked for, in the same form
+# $5: lines of sh that come before Python is looked for, as text
 # then the parts of the guild home, relative to the login's home unless it is absolute
-# (bootstrap.home_words): `t` and text in that form, or `v` and the name of a variable there;
-# and `a` and text in that form for each argument of the agent, where a person is to work with it
-# (remote.RemoteHost.enter): then stdin is theirs, and what is said here goes to stderr.
+# (bootstrap.home_words): text, or `v` and the name of a variable there; and `a` and text for each
+# argument of the agent, where a person is to work with it (remote.RemoteHost.enter): then stdin
+# is theirs, and what is said here goes to stderr.
 #
 # The script's own variables begin with `_`, as those rarely do; what is in use while the lines
 # of $5 are read begins with `_guild_`, and no option of the shell that they set counts after.
 
-# A word decoded. The full stop keeps the line breaks at its end, which $( ) would take away.
-_guild_word() { printf %b. "$1"; };
+# The text that a word is. The full stop keeps the line breaks at its end, which $( ) would take
+# away; and $( ) is a process of its own, which most words can do without.
+_guild_text() {
+    case $1 in
+        e*) _guild_said=$(printf %b. "${1#e}"); _guild_said=${_guild_said%.} ;;
+        *) _guild_said=${1#t} ;;
+    esac;
+};
 # Answer $1, a JSON object, behind the word that begins an answer; then $2, as it is.
 _guild_answer() {
     [ "$_guild_enters" ] && { printf "guild: it cannot be entered: %s\n" "$1" >&2; exit 1; };
@@ -33,22 +42,22 @@ cd || _guild_answer "{\"no_home\": true}";
 # It gets nothing to read, as what comes there is the request; and says nothing on stdout. It sees
 # none of the words, which files that it reads would take for theirs, and moves nothing of ours: a
 # folder that it goes to, words that it sets and a trap that it leaves are its own.
-_guild_setup=$(_guild_word "$5"); _guild_setup=${_guild_setup%.};
-[ -z "$_guild_setup" ] || {
+_guild_text "$5";
+[ -z "$_guild_said" ] || {
     _guild_folder=$PWD; _guild_words="$*"; set --;
-    eval "$_guild_setup" </dev/null >&2 || _guild_answer "{\"no_setup\": true}";
+    eval "$_guild_said" </dev/null >&2 || _guild_answer "{\"no_setup\": true}";
     trap - EXIT; set +eu; cd "$_guild_folder"; unset IFS; set -f; set -- $_guild_words;
 };
-_p=$(_guild_word "$1"); _p=${_p%.}; _i=$2; _s=$(_guild_word "$3"); _s=${_s%.}; _m=$4; shift 5; _h=;
+_guild_text "$1"; _p=$_guild_said; _guild_text "$3"; _s=$_guild_said; _i=$2; _m=$4; shift 5; _h=;
 for _w; do
     shift;
     case $_w in
-        a*) _v=$(_guild_word "${_w#a}"); set -- "$@" "${_v%.}" ;;
+        a*) _guild_text "${_w#a}"; set -- "$@" "$_guild_said" ;;
         v*)
             _w=${_w#v}; eval "_v=\${$_w}";
             [ -n "$_v" ] || _guild_answer "{\"no_variable\": \"$_w\"}";
             _h=$_h$_v ;;
-        *) _v=$(_guild_word "$_w"); _v=${_v%.}; _h=$_h${_v#t} ;;
+        *) _guild_text "$_w"; _h=$_h$_guild_said ;;
     esac;
 done;
 case $_h in

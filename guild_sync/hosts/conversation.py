@@ -28,26 +28,41 @@ class Heard(NamedTuple):
 class Conversation:
     """Asks the agent of a remote for one thread, by whom it is left before that ends."""
 
-    def __init__(self, remote: Remote, stays: bool) -> None:
-        """With `stays`, the process that answers first answers the other requests too."""
+    stays = False  # whether the process that answers first answers the other requests too
+
+    def __init__(self, remote: Remote) -> None:
         self._remote = remote
-        self._stays = stays
         self._talk: question.Dialogue | None = None
+        self._was_shared = self._has_answered = False  # of who is talked with
         self._rest = b""  # the beginning of the next answer
         self._awaited: deque[bytes] = deque()  # what was told, and is not answered yet
         self._ahead: Sequence[bytes] = ()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an agent, or one on its way, that can be asked."""
+        return self._talk is not None
+
+    def begin(self, command: str) -> None:
+        """Have the agent begin that the first request is for: it takes a while to be there."""
+        self._was_shared, self._has_answered = ssh.is_shared(self._remote), False
+        words = ssh.argv(self._remote, command)
+        self._talk = question.Dialogue(words, programs.ending_with_us(words[0]))
 
     def ahead(self, requests: Sequence[bytes]) -> None:
         """Tell these too with the next request: where that goes well, the agent goes on."""
         self._ahead = requests
 
     def ask(self, command: str, request: bytes, seconds: float) -> Heard:
-        """What the agent answers, that stays or that the command begins; asked again once at most.
+        """What the agent answers that is there, or that the command begins.
 
-        Again, where it has gone before, or the connection is dead: then there is a new one. Raises
-        Unreachable and the like where ssh fails.
+        It is asked again once at most, where it has gone before, or the connection is dead: then
+        there is a new one. Raises Unreachable and the like where ssh fails.
         """
-        was_shared, had_stayed = ssh.is_shared(self._remote), self._talk is not None
+        is_there = self._talk is not None
+        had_stayed = is_there and self._has_answered
+        is_begun = is_there and not had_stayed
+        was_shared = self._was_shared if is_begun else ssh.is_shared(self._remote)
         heard, done = self._asked(command, request, seconds)
         if done is not None and heard.answer is None:
             is_broken = done.timed_out or done.code == ssh_failures.CONNECTION_FAILED
@@ -85,7 +100,8 @@ class Conversation:
             return Heard(None), process.Completed(failure, b"", "")
         self._rest = frame.rest
         answer = frame.answer
-        if self._stays and answer is not None and ("ok" in answer or "error" in answer):
+        self._has_answered = answer is not None
+        if self.stays and answer is not None and ("ok" in answer or "error" in answer):
             self._awaited.popleft()
             if "ok" not in answer or lacks_something(answer["ok"]):
                 self._awaited.clear()
@@ -100,12 +116,12 @@ class Conversation:
                 return
             self.leave()
         if self._talk is None:
-            words = ssh.argv(self._remote, command)
-            self._talk = question.Dialogue(words, programs.ending_with_us(words[0]))
+            self.begin(command)
+        assert self._talk is not None
         self._awaited.extend((request, *self._ahead))
         self._ahead = ()
         told = b"[%s]" % b",".join(self._awaited) if len(self._awaited) > 1 else request
-        self._talk.tell(told + b"\n", more=self._stays)
+        self._talk.tell(told + b"\n", more=self.stays)
 
     def _heard(self, seconds: float) -> tuple[FrameReader, int]:
         """An answer, or all that came up to an end without one; why it was waited for no longer."""

@@ -24,10 +24,10 @@ from guild_sync.hosts.bootstrap import (
     ABSENT,
     AGENT,
     BOOTSTRAP,
-    NOTHING,
     agent_digest,
     home_words,
     in_login,
+    word,
 )
 from guild_sync.hosts.frames import MOST_BEFORE, Framed, FrameReader, PacketReader
 
@@ -67,6 +67,7 @@ class RemoteHost(Host):
         self.home = ""  # the guild home there, absolute; known after the first answer
         self._talk: Conversation | None = None
         self._talker = 0  # the thread whose it is
+        self._begun: Conversation | None = None  # for what the talker asks next
         self._noted: list[bytes] | None = None
         self._has_answered = False  # since a stream was begun
 
@@ -97,8 +98,10 @@ class RemoteHost(Host):
             return
         from guild_sync.hosts.conversation import Conversation
 
+        talk = self._own_begun() or Conversation(self.remote)
+        talk.stays = True
         self._talker = threading.get_ident()
-        self._talk = talk = Conversation(self.remote, stays=True)
+        self._talk = talk
         try:
             yield
         except GuildError:
@@ -110,10 +113,21 @@ class RemoteHost(Host):
             self._talk = None
             talk.leave()
 
+    def begin(self) -> None:
+        from guild_sync.hosts.conversation import Conversation
+
+        talk = self._own_talk()
+        if talk is None and self._talk is None and self._begun is None:
+            self._talker = threading.get_ident()
+            talk = self._begun = Conversation(self.remote)
+        if talk and not talk.has_begun:
+            talk.begin(self._command(agent_digest(), ""))
+
     def leave(self) -> None:
         """Have no agent stay there: what comes next is for others, as a copy is, or lasts long."""
-        if talk := self._own_talk():
-            talk.leave()
+        for talk in (self._own_talk(), self._own_begun()):
+            if talk:
+                talk.leave()
 
     def ahead(self, *questions: Question) -> None:
         """What this thread asks after one question: where that goes well, the agent goes on.
@@ -134,6 +148,13 @@ class RemoteHost(Host):
     def _own_talk(self) -> Conversation | None:
         """The conversation that this thread has, if it has one that stays."""
         return self._talk if self._talker == threading.get_ident() else None
+
+    def _own_begun(self) -> Conversation | None:
+        """The conversation that this thread has begun, which is its caller's from now on."""
+        if self._talker != threading.get_ident():
+            return None
+        begun, self._begun = self._begun, None
+        return begun
 
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""
@@ -221,7 +242,7 @@ class RemoteHost(Host):
         named = max((len(v) for v in args.values() if isinstance(v, (list, dict))), default=0)
         timeout = SLOW_TIMEOUT if function.slow else self.remote.timeout or call_timeout(named)
         agent, sent = (ABSENT if damaged else agent_digest()), ""
-        talk = self._own_talk() or Conversation(self.remote, stays=False)
+        talk = self._own_talk() or self._own_begun() or Conversation(self.remote)
         if damaged:
             talk.leave()
         request = self._request(function, args, known.known_of(self.remote) is None)
@@ -250,8 +271,6 @@ class RemoteHost(Host):
 
     def _command(self, agent: str, sent: str, arguments: Sequence[str] = ()) -> str:
         """The words that become the agent there; with `arguments`, as one that asks for nothing."""
-        from guild_sync.transport.ssh import quote
-
         home = self.remote.guild_home.removeprefix("~/")
         # The script runs in the login's home, and would take a `~` in a word for a name.
         python = self.remote.python or "python3"
@@ -259,10 +278,9 @@ class RemoteHost(Host):
         setup, profile = self.remote.setup, self.remote.login_shell
         script = in_login(profile) if setup or profile else BOOTSTRAP
         make_home = "enter" if arguments else "yes" if self._make_home else "no"
-        sent_word, setup_word = (quote(text) if text else NOTHING for text in (sent, setup))
-        words = (quote(python), agent, sent_word, make_home, setup_word)
-        given = [quote(f"a{argument}") for argument in arguments]
-        return " ".join([script, *words, *home_words(home, quote), *given])
+        words = (word(python), agent, word(sent), make_home, word(setup))
+        given = [word(argument, "a") for argument in arguments]
+        return " ".join([script, *words, *home_words(home), *given])
 
     def _request(
         self, function: Function[T], args: Mapping[str, object], of_machine: bool = False

@@ -63,6 +63,7 @@ def stage(launch: Launch, host: Host, say: Say, track: bool = False) -> None:
     """Make the run on the host, where it waits to be started; `track` as `start` has it."""
     mark = partial(host.mark_staged, run_id=launch.run_id)
     with _discarded_on_error(launch, host), host.staying():
+        host.begin()  # while the project is packed here
         _make(launch, host, say, track, mark)
         mark()
     _note_begun(launch, host, track)
@@ -85,6 +86,7 @@ def start(
         host.start, run_id=launch.run_id, secrets=secrets, wait_free=wait_free, **_place(launch)
     )
     with _discarded_on_error(launch, host), host.staying():
+        host.begin()  # while the project is packed here
         _make(launch, host, say, track, begin)
         if host.name is not None:
             say(f"Starting {launch.name} on {host.name} as {launch.run_id}")

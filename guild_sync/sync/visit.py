@@ -123,6 +123,7 @@ def _told(visit: Visit, name: str, wanted: Wanted, awaited: Awaited, entry: Entr
     is_known = bool(wanted.ids or awaited.begun or entry.home_id)
     host = remote_host(remotes.remote(name), make_home=not is_known)
     asked = [*wanted.ids, *awaited.ids]
+    host.begin()
     visit.say(f"Resolving {'run' if len(asked) == 1 else f'{len(asked)} runs'} on {name}")
     if awaited.begun:
         from guild_sync.transport import watched

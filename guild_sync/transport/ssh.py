@@ -50,6 +50,8 @@ def quote(text: str) -> str:
     Every byte that any shell could take for syntax becomes an octal escape, in single
     quotes, in which a backslash before a digit stands for itself in sh, csh and fish.
     """
+    if PLAIN.match(text):
+        return f"'{text}'"
     escaped = "".join(
         chr(byte) if PLAIN.match(chr(byte)) else f"\\0{byte:03o}" for byte in os.fsencode(text)
     )

@@ -46,3 +46,13 @@ def test_a_copy_loads_it_while_the_remote_is_asked(
     for words in (("sync",), ("pull", remote, "-y"), ("push", remote, "-y"), ("verify",)):
         done = subprocess.run(guild.argv(*words), env=env, capture_output=True, text=True)
         assert done.returncode == 0, done
+
+
+def test_a_pull_loads_nothing_that_only_its_options_and_hooks_have_need_of(
+    guild: Guild, remote: str
+) -> None:
+    guild.started("sleep=600", remote=remote)
+    modules = imported_by(guild, "pull", remote, "1", "-y")
+    assert "guild_sync.transfer.pull" in modules
+    seldom = {"transfer.mend", "sync.preview", "hooks.delivery", "fleet.asking", "output.tables"}
+    assert not modules & {f"guild_sync.{name}" for name in seldom}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -31,6 +30,8 @@ def look(directory: str, until: float, salt: str = "") -> Look:
     It is what rsync compares. Neither is known where the time `until` (monotonic seconds) came
     first. With another `salt` it is another one.
     """
+    import hashlib  # for runs that are not over: it loads OpenSSL
+
     digest = hashlib.sha256(salt.encode())  # not MD5, which a machine in FIPS mode refuses
     total = 0
     for count, (path, status) in enumerate(files_of(directory)):
@@ -50,6 +51,8 @@ def seal(directory: str) -> str:
     it is a stamp. What others were given of the same content changes that time in all of them, of
     a file that none of them may write to.
     """
+    import hashlib
+
     digest = hashlib.sha256()
     given = inputs.given(directory)
     for path, status in files_of(directory):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from contextlib import closing
@@ -41,6 +40,8 @@ def by_kernel(signum: int) -> Optional[Callable[[], None]]:
 
     macOS has no such thing.
     """
+    import ctypes  # most questions are asked by what setpriv starts
+
     try:
         libc = ctypes.CDLL(None)
     except OSError:

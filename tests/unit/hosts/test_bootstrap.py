@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from guild_sync.hosts.bootstrap import BOOTSTRAP, NOTHING, home_words, in_login, one_line
+from guild_sync.hosts.bootstrap import BOOTSTRAP, home_words, in_login, one_line, word
 from guild_sync.hosts.frames import FrameReader
-from guild_sync.transport.ssh import quote
 
 # The login shell, which hands the script on, and the `sh` that runs it.
 LOGIN_SHELLS = ["bash", "csh", "dash", "fish", "tcsh", "zsh", "busybox"]
@@ -72,9 +71,8 @@ class Remote:
     ) -> tuple[dict[str, Any] | None, bytes]:
         """The answer and what is behind it; without an answer, all that was printed."""
         made = "enter" if arguments else "yes" if may_make else "no"
-        of_sent, of_setup = (quote(text) if text else NOTHING for text in (sent, setup))
-        given = (quote(python), "DIGEST", of_sent, made, of_setup)
-        words = (*given, *home_words(home, quote), *(quote(f"a{word}") for word in arguments))
+        given = (word(python), "DIGEST", word(sent), made, word(setup))
+        words = (*given, *home_words(home), *(word(argument, "a") for argument in arguments))
         done = subprocess.run(
             [*self.argv, " ".join([script, *words])],
             input=b"request\n",

@@ -98,6 +98,39 @@ def test_one_agent_answers_all_that_is_asked_while_it_may_stay(place: Place) -> 
     assert len(place.begun) == 2
 
 
+def test_an_agent_that_was_begun_answers_what_is_asked_next(place: Place) -> None:
+    host = place.host()
+    for _ in range(2):
+        host.begin()
+    wait_until(lambda: place.begun, "an agent")
+    assert begun(host.tracked).result(PATIENCE) == []  # of another thread, with one of its own
+    assert len(place.begun) == 2
+    assert host.tracked() == []
+    assert len(place.begun) == 2
+    assert host.tracked() == []
+    assert len(place.begun) == 3
+
+
+def test_an_agent_that_was_begun_may_stay(place: Place) -> None:
+    host = place.host()
+    host.begin()
+    with host.staying():
+        for _ in range(2):
+            host.begin()
+            assert host.tracked() == []
+    assert len(place.begun) == 1
+
+
+def test_an_agent_that_was_begun_is_left_where_it_is_asked_nothing(place: Place) -> None:
+    host = place.host()
+    host.begin()
+    host.leave()
+    assert (len(place.begun), place.live()) == (1, [])
+    with host.staying():
+        host.begin()
+    assert (len(place.begun), place.live()) == (2, [])
+
+
 def test_an_error_ends_no_conversation(place: Place) -> None:
     host = place.host()
     with host.staying():
