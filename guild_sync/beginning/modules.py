@@ -54,6 +54,7 @@ class FoundModules:
     programs: tuple[FoundProgram, ...]
     passed_over: Mapping[str, str]
     packages: NeededPackages
+    unread: int = 0  # modules that there are beside these: outside git not all are source code
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def programs_in(folder: Path) -> FoundModules:
     imported by no other module there.
     """
     passed_over: dict[str, str] = {}
-    names = [name for name in source(folder, most=_MOST_FILES).files if name.endswith(".py")]
+    code = source(folder, most=_MOST_FILES)
+    names = [name for name in code.files if name.endswith(".py")]
     read = [*_read(folder, names, passed_over)]
     imported = {name for module in read for name in _imported(module.tree)}
     found: list[FoundProgram] = []
@@ -98,7 +100,8 @@ def programs_in(folder: Path) -> FoundModules:
             )
         )
     packages = needed(folder, names, (module.tree for module in read))
-    return FoundModules(tuple(found), passed_over, packages)
+    unread = sum(name.endswith(".py") for name in code.beyond)
+    return FoundModules(tuple(found), passed_over, packages, unread)
 
 
 def _read(folder: Path, names: Sequence[str], passed_over: dict[str, str]) -> Iterator[_ReadModule]:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from guild_sync.agent.environments.asked import told
-from guild_sync.config.file import text_of
+from guild_sync.beginning.requirement_lines import UntakenLine, requirement_lines
 
 REQUIREMENTS = "requirements.txt"
-_LONGEST = 1 << 20  # bytes of it
 _MOST = 200  # modules
-_LONGEST_LINE = 1000  # characters of one that is a requirement
-_COMMENT = re.compile(r"(^|\s+)#.*")
-_JOINED = re.compile(r"\\\r?\n")
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,7 @@ class NeededPackages:
     """What `requires` of a guild.yml can have."""
 
     required: tuple[str, ...] = ()  # requirements.txt's, as it says them
-    passed_over: tuple[str, ...] = ()  # lines of it that `requires` cannot say, or has better not
+    passed_over: tuple[UntakenLine, ...] = ()  # that `requires` cannot say, or has better not
     imported: tuple[str, ...] = ()  # by names of modules; where there is no such file to read
     unread: str = ""  # why it was not read, though it is there
 
@@ -37,18 +31,14 @@ def needed(folder: Path, names: Iterable[str], trees: Iterable[ast.Module]) -> N
     module that is imported nobody knows for sure, so that is for a person to say.
     """
     try:
-        text = text_of(folder / REQUIREMENTS, _LONGEST)
+        found = requirement_lines(folder / REQUIREMENTS)
     except FileNotFoundError:
         return NeededPackages(imported=imported(names, trees))
     except OSError as e:
         return NeededPackages(imported=imported(names, trees), unread=e.strerror or str(e))
     except ValueError as e:
         return NeededPackages(imported=imported(names, trees), unread=str(e))
-    required: list[str] = []
-    passed_over: list[str] = []
-    for line in _lines(text):
-        (required if _is_requirement(line) else passed_over).append(line)
-    return NeededPackages(tuple(required), tuple(passed_over))
+    return NeededPackages(found.taken, found.untaken)
 
 
 def imported(names: Iterable[str], trees: Iterable[ast.Module]) -> tuple[str, ...]:
@@ -66,23 +56,3 @@ def _imports(node: ast.AST) -> Iterator[str]:
     elif not isinstance(node, ast.Try):  # it does without
         for child in ast.iter_child_nodes(node):
             yield from _imports(child)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Those that say something, without comments: pip's own rules."""
-    for line in _JOINED.sub(" ", text).splitlines():
-        said = _COMMENT.sub("", line).strip()
-        if said:
-            yield said
-
-
-def _is_requirement(line: str) -> bool:
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    if len(line) > _LONGEST_LINE:
-        return False
-    try:
-        Requirement(line)
-    except InvalidRequirement:
-        return False
-    return line.isprintable() and told(line) == line  # a password is in no further file

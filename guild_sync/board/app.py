@@ -116,7 +116,7 @@ class FleetApp(KeyedApp):
         at = self.main.query_one("#runs", LineTable).chosen
         return self._runs[at] if 0 <= at < len(self._runs) else None
 
-    def on_line_table_entered(self) -> None:
+    def on_row_table_entered(self) -> None:
         self.action_follow()  # Enter, which the table has for itself
 
     def action_follow(self) -> None:

@@ -6,8 +6,9 @@ the source, nothing of which is executed: options of argparse and click, what fi
 else the numbers and short texts that are assigned to names, but for what the module computes anew,
 such as a 'loss' in a loop. Tests, setup.py and what git ignores are passed over.
 
-What requirements.txt names is what a run requires. Without it, what the modules import from
-elsewhere is there as a comment, as you know best which packages have it.
+What requirements.txt names, and files of the project that it names by -r, is what a run requires.
+Without it, what the modules import from elsewhere is there as a comment, as you know best which
+packages have it.
 
 A guild.yml that is there already stays as it is.
 
@@ -35,6 +36,7 @@ from guild_sync.output.console import say
 from guild_sync.output.tables import table
 from guild_sync.output.terminal import clean, clean_lines, cut
 from guild_sync.project.definitions import GUILDFILE
+from guild_sync.project.sourcecode import MAX_FILES
 
 _MOST_TOLD = 10  # modules, or lines, that are passed over
 _MOST_OF_A_LINE = 200  # columns
@@ -67,10 +69,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _nothing(folder: Path, found: FoundModules) -> GuildError:
     several = f" of {len(found.passed_over)}" if found.passed_over else ""
+    unread = f"\n{_unread(found)}" if found.unread else ""
     return GuildError(
         f"no Python module{several} in {clean(str(folder))} is a program by itself",
         f"Write {GUILDFILE} by hand: NAME: {{exec: COMMAND}} is an operation.\n"
-        "'guild help --man guild.yml' tells what else one may have.",
+        f"'guild help --man guild.yml' tells what else one may have.{unread}",
     )
 
 
@@ -86,16 +89,27 @@ def _tell(found: FoundModules) -> None:
         say(clean(f"{REQUIREMENTS} requires {', '.join(found.packages.required)}"))
     if found.packages.unread:
         say(clean(f"{REQUIREMENTS} was not read: {found.packages.unread}"))
-    for line in found.packages.passed_over[:_MOST_TOLD]:
-        said = cut(clean(told(line)), _MOST_OF_A_LINE)
-        say(f"{REQUIREMENTS} has a line that is not taken: {said}")
+    for each in found.packages.passed_over[:_MOST_TOLD]:
+        said = cut(clean(told(each.line)), _MOST_OF_A_LINE)
+        why = f" ({each.why})" if each.why else ""
+        say(f"{clean(each.file)} has a line that is not taken: {said}{why}")
     if (more := len(found.packages.passed_over) - _MOST_TOLD) > 0:
-        say(f"{REQUIREMENTS} has {more} more lines that are not taken")
+        say(f"{more} more lines are not taken")
+    if found.unread:
+        say(_unread(found))
     passed_over = [*found.passed_over.items()]
     for path, why in passed_over[:_MOST_TOLD]:
         say(clean(f"{path} is no operation: {why}"))
     if len(passed_over) > _MOST_TOLD:
         say(f"{len(passed_over) - _MOST_TOLD} more modules are no operations")
+
+
+def _unread(found: FoundModules) -> str:
+    several = f"{found.unread} modules are" if found.unread > 1 else "1 module is"
+    return (
+        f"{several} not looked at, and in no run: outside git only {MAX_FILES} files are taken "
+        "that 'sourcecode' in guild.yml does not name. 'git init' has all of them taken."
+    )
 
 
 def _flags(program: FoundProgram) -> str:

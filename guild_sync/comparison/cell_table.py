@@ -11,13 +11,12 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Offset, Region, Size, Spacing
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from guild_sync.output.terminal import width_of
+from guild_sync.screens.row_table import FAR, RowTable
 
 _PAD = 1  # columns on each side of a cell
-_FAR = 1 << 30
 Side = Literal["left", "right"]
 
 
@@ -37,7 +36,7 @@ class ShownColumn(NamedTuple):
     side: Side
 
 
-class CellTable(ScrollView):
+class CellTable(RowTable):
     """Rows of cells below headings; the first column stays where it is, and one cell is chosen.
 
     textual's own makes every cell of every row before it shows any: of 5,000 runs that took two
@@ -65,21 +64,13 @@ class CellTable(ScrollView):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1, 0)", "up", show=False),
-        Binding("down", "move(1, 0)", "down", show=False),
-        Binding("left", "move(0, -1)", "left", show=False),
-        Binding("right", "move(0, 1)", "right", show=False),
-        Binding("pageup", "page(-1)", "page up", show=False),
-        Binding("pagedown", "page(1)", "page down", show=False),
-        Binding("home", f"move(0, {-_FAR})", "first column", show=False),
-        Binding("end", f"move(0, {_FAR})", "last column", show=False),
-        Binding("ctrl+home", f"move({-_FAR}, 0)", "first", show=False),
-        Binding("ctrl+end", f"move({_FAR}, 0)", "last", show=False),
-        Binding("enter", "enter", "enter", show=False),
+        Binding("left", "columns(-1)", "left", show=False),
+        Binding("right", "columns(1)", "right", show=False),
+        Binding("home", f"columns({-FAR})", "first column", show=False),
+        Binding("end", f"columns({FAR})", "last column", show=False),
+        Binding("ctrl+home", f"rows({-FAR})", "first", show=False),
+        Binding("ctrl+end", f"rows({FAR})", "last", show=False),
     ]
-
-    class Entered(Message):
-        """Enter was pressed on a cell, or it was clicked once more."""
 
     class HeadingClicked(Message):
         """A heading was clicked; `key` is its column's."""
@@ -91,7 +82,6 @@ class CellTable(ScrollView):
     def __init__(self, cell: Callable[[int, int], ShownCell]) -> None:
         """`cell` makes what is shown in a row and a column."""
         super().__init__()
-        self.can_focus = True
         self.cell = cell
         self.columns: Sequence[ShownColumn] = ()
         self.count = 0  # of rows
@@ -167,15 +157,14 @@ class CellTable(ScrollView):
 
     # ---- keys and clicks
 
-    def action_move(self, down: int, right: int) -> None:
-        self.choose(self.row + down, self.column + right)
+    def action_rows(self, by: int) -> None:
+        self.choose(self.row + by, self.column)
 
-    def action_page(self, direction: int) -> None:
-        self.action_move(direction * max(1, self.size.height - 2), 0)
+    def action_columns(self, by: int) -> None:
+        self.choose(self.row, self.column + by)
 
-    def action_enter(self) -> None:
-        if self.count:
-            self.post_message(self.Entered())
+    def has_chosen(self) -> bool:
+        return self.count > 0
 
     def on_click(self, event: events.Click) -> None:
         at = event.get_content_offset(self)

@@ -16,7 +16,7 @@ from guild_sync.screens.pages import PageScreen
 from guild_sync.transport.background import begun
 
 KEYS = """\
-Arrows       move; Page Up, Page Down, Home, End, too
+Arrows       move; j, k, Page Up, Page Down, Home, End, too
 s            sort by the column of the cursor; once more: the other way round
 o            sort as at first: the best, or the newest, come first
 /            show the runs that have some words; Enter goes back to the table

@@ -228,7 +228,7 @@ class CompareApp(KeyedApp):
         if run is not None:
             self._marked ^= {run}
             self.draw_anew()
-            self._table.action_move(1, 0)
+            self._table.action_rows(1)
 
     def action_marked(self) -> None:
         """Show the marked runs alone, or all again."""
@@ -241,7 +241,7 @@ class CompareApp(KeyedApp):
     def action_keys(self) -> None:
         self.push_screen(HelpScreen())
 
-    def on_cell_table_entered(self) -> None:
+    def on_row_table_entered(self) -> None:
         at = self._table.row
         if at < len(self._rows):
             row = self._rows[at]

@@ -14,12 +14,13 @@ from pathlib import Path, PurePosixPath
 
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.running.nested import NestedError, put
+from guild_sync.agent.value_words import plain_value
 from guild_sync.config import file
 from guild_sync.declarations import nested_flags
 from guild_sync.errors import GuildError
 from guild_sync.project.definitions import TEMPLATE, ConfigFile, Yaml
 from guild_sync.project.flags import Flag
-from guild_sync.project.values import argument_text, plain_value
+from guild_sync.project.values import argument_text
 
 _MAX_BYTES = 1 << 22  # it travels with the request for a run
 _MAX_NODES = 1_000_000

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from guild_sync.agent.value_words import SCIENTIFIC, TIME_OF_DAY
 from guild_sync.config.faults import Place
 from guild_sync.config.texts import short
 from guild_sync.guildfile import keys
 from guild_sync.project.definitions import Yaml
-from guild_sync.project.values import SCIENTIFIC, TIME_OF_DAY
 
 if TYPE_CHECKING:
     import yaml

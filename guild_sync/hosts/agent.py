@@ -539,8 +539,8 @@ class AgentClient(ABC):
     def mark_staged(self, run_id: RunId) -> None:
         self.ask(Functions.mark_staged, run_id=run_id)
 
-    def discard(self, run_id: RunId) -> None:
-        self.ask(Functions.discard, run_id=run_id)
+    def discard(self, run_id: RunId, maker: str | None = None) -> None:
+        self.ask(Functions.discard, run_id=run_id, maker=maker)
 
     def command(self, job: protocol.Job) -> list[str]:
         return self.ask(Functions.command, job=job)

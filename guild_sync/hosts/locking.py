@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+import fcntl
 import json
 import logging
 import os
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -56,33 +57,27 @@ def remote_lock(
         lock.release()
 
 
-_held_ids: dict[RunId, FileLock] = {}
-
-
-def hold_id(run_id: RunId) -> bool:
+def hold_id(run_id: RunId) -> None:
     """Be the only guild of this guild home that makes a run of that id, until this process ends.
 
-    Whether it is so from now on: False where it was before. Raises Busy where another is.
+    Raises Busy where another is.
     """
-    if run_id in _held_ids:
-        return False
-    folder = guild_home() / "locks"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(folder / f"run-{run_id}.lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        ids, place = _ids(guild_home() / "locks"), int(run_id, 16) >> 66  # 62 bits: of any file
+        fcntl.lockf(ids, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)  # which need not be as long
+    except (BlockingIOError, PermissionError):  # fcntl(2): either, whatever the system likes
         raise Busy(f"another guild makes run {run_id}", "Give yours another id.") from None
-    _held_ids[run_id] = lock
-    atexit.register(_leave_id, lock)
-    return True
 
 
-def _leave_id(lock: FileLock) -> None:
-    # Nobody waits for it, and whoever gets it by now finds the run there.
-    with suppress(OSError):
-        os.unlink(lock.lock_file)
-    lock.release()
+@cache
+def _ids(folder: Path) -> int:
+    """A handle on the file in which the place of a byte stands for an id.
+
+    It stays open: where a process closes any handle on a file, all its locks on that end. One file
+    for all ids is there for ever, and a guild that is killed leaves nothing more.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(folder / "run-ids.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _acquire(

@@ -6,15 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from guild_sync.agent.protocol import RUN_ID, Value
+from guild_sync.agent.value_words import in_label
 from guild_sync.jobs.needs import VARIABLE
 from guild_sync.project.batches import plain
 from guild_sync.project.definitions import Operation
-from guild_sync.project.values import FlagValue, plain_value, shown
+from guild_sync.project.values import FlagValue, Several, shown
 
 # What a label has in place of a value whose filter there is none of, as in Guild AI 0.9.
 NO_FILTER = "#error#"
-_MORE_DIGITS = re.compile(r"(?<=\.\d{5})\d+")
-_MARKS = ("", *"-?:,[]{}#&*!|>'\"%@`")  # no text of YAML without quotes begins with one of them
 _HUGE = re.compile(r"\d{4}|\*")  # in a format: a width that fills the memory
 
 
@@ -89,16 +88,7 @@ def _formatted(template: str, value: Value) -> Value:
 
 
 def _shown(value: FlagValue) -> str:
-    """A value as people write it; a number with no more than five digits behind its point.
-
-    A text is quoted as by Guild AI 0.9: as in Python where it has a blank, else as in YAML.
-    """
-    if isinstance(value, str) and value.isprintable():
-        if " " in value:
-            return repr(value)
-        if value[:1] not in _MARKS and plain_value(value) == value:
-            return value
-    return _MORE_DIGITS.sub("", shown(value)) if isinstance(value, float) else shown(value)
+    return shown(value) if isinstance(value, Several) else in_label(value)
 
 
 def _with_short_ids(operation: Operation, values: Mapping[str, FlagValue]) -> dict[str, FlagValue]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from guild_sync.agent.protocol import Value
+from guild_sync.agent.value_words import plain_value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.programs.spelling import PLAIN, Spelling
 from guild_sync.project.batches import listed, plain
@@ -19,7 +20,6 @@ from guild_sync.project.values import (
     argument_text,
     is_number,
     mapping_in,
-    plain_value,
     shown,
 )
 

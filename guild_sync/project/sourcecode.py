@@ -43,6 +43,7 @@ class Source:
     files: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     folder: Path | None = None  # the project's, where that is another than `root`
+    beyond: tuple[str, ...] = ()  # files that would be more than are taken outside git
 
     @property
     def project(self) -> Path:
@@ -99,8 +100,14 @@ def source(folder: Path, selection: SourceCode = _BY_DEFAULT, most: int | None =
     told = {name: why for name, why in left_out.items() if rules.choice(name) is not False}
     told.update(_ignored(root, rules, listing))
     said = [f"{_shown(root, folder, name)} is left out: {why}" for name, why in told.items()]
-    taken, passed_over = _at_most_100(root, names)
-    return Source(root, tuple(sorted(taken)), (*said, *passed_over), elsewhere)
+    taken = _at_most_100(root, names)
+    beyond = tuple(sorted(names.keys() - {*taken}))
+    if beyond:
+        said.append(
+            f"{len(beyond)} files are left out: outside git, only {MAX_FILES} are taken that "
+            "'sourcecode' in guild.yml does not name"
+        )
+    return Source(root, tuple(sorted(taken)), tuple(said), elsewhere, beyond)
 
 
 def _shown(root: Path, folder: Path, name: str) -> str:
@@ -123,24 +130,20 @@ def _ignored(root: Path, rules: Rules, listing: TreeFiles) -> Iterator[tuple[str
             yield name, "'sourcecode' in guild.yml names it, and git ignores it"
 
 
-def _at_most_100(root: Path, names: Mapping[str, bool]) -> tuple[list[str], list[str]]:
-    """The files; of too many that nobody asked for the first, and what is said of the others.
+def _at_most_100(root: Path, names: Mapping[str, bool]) -> list[str]:
+    """The files; of too many that nobody asked for the first.
 
     Those are files that Guild AI 0.9 takes, in its order: a folder's own before those of its
     folders, text alone, and nothing of hidden folders and of what was built. But modules come
     before all else: a run can do without the hundredth text, and not without what it runs.
     """
     if list(names.values()).count(False) <= MAX_FILES:
-        return list(names), []
+        return list(names)
     asked_for = [name for name, is_asked_for in names.items() if is_asked_for]
     others = [name for name, is_asked_for in names.items() if not is_asked_for]
     eligible = [name for name in others if not _is_hidden(name) and is_text(root / name)]
     first = sorted(eligible, key=_modules_first)[: max(MAX_FILES - len(asked_for), 0)]
-    rest = len(others) - len(first)
-    return [*asked_for, *first], [
-        f"{rest} files are left out: outside git, only {MAX_FILES} are taken that 'sourcecode' in "
-        "guild.yml does not name"
-    ]
+    return [*asked_for, *first]
 
 
 def _is_hidden(name: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from guild_sync.agent import value_words
 from guild_sync.agent.protocol import Value
 from guild_sync.agent.store import attrs
 
@@ -22,9 +22,6 @@ FlagValue = Value | Several
 
 
 MOST_VALUES = 1_000_000  # in one file; aliases of YAML count each time
-SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
-TIME_OF_DAY = re.compile(r"[-+]?\d+(:\d+)+(\.\d*)?\Z")  # a number to YAML 1.1
-_QUOTED = re.compile(r"[\s'\"\\$;&|<>(),\[\]{}`*?!#~]")  # what a reader could misread
 
 
 def is_number(value: object) -> bool:
@@ -52,23 +49,6 @@ def _as_value(found: object, left: Iterator[int], depth: int) -> Value:
     raise ValueError(f"it has a value of the kind {type(found).__name__}, which no flag can have")
 
 
-def plain_value(text: str) -> Value:
-    """The value of a word on the command line: a number, yes or no, null, a list, else text."""
-    if "\n" in text or len(text) > 1000 or not text.strip() or TIME_OF_DAY.match(text):
-        return text
-    if SCIENTIFIC.match(text):  # a string to YAML 1.1, a number to everybody else
-        return float(text) if math.isfinite(float(text)) else text
-    if text[0] in "[{'\"" or text[0].isalnum() or text[0] in "+-.~":
-        try:
-            value = attrs.decode(text)
-        except attrs.AttrError:
-            return text
-        if isinstance(value, dict) or (isinstance(value, list) and text[0] != "["):
-            return text
-        return value
-    return text
-
-
 def mapping_in(text: str) -> dict[str, Value] | None:
     """The mapping that a word on the command line spells out; None for any other text."""
     value = None if "\n" in text else _spelled_out(text, "{}")
@@ -91,24 +71,8 @@ def _spelled_out(text: str, brackets: str) -> Value:
 
 
 def shown(value: FlagValue) -> str:
-    """A flag's value as people write it: `10`, `yes`, `'a b'`, `[1, 2]`; always on one line.
-
-    `plain_value` reads a text on one line back as it was.
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple, Several)):
-        items = value.items if isinstance(value, Several) else value
-        return f"[{', '.join(shown(item) for item in items)}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in value.items())}}}"
-    if not isinstance(value, str):
-        return attrs.encode(value).strip()
-    if "\n" in value or "\r" in value:
-        return repr(value)
-    if value and plain_value(value) == value and not _QUOTED.search(value):
-        return value
-    return "'" + value.replace("'", "''") + "'"  # as YAML quotes
+    """A flag's value as people write it, as `value_words.shown`; always on one line."""
+    return value_words.shown([*value.items] if isinstance(value, Several) else value)
 
 
 def argument_text(value: Value) -> str:

@@ -20,9 +20,13 @@ def mine() -> dict[str, Value]:
     return _person(make=False)
 
 
+def home_name(make: bool = False) -> str:
+    """The name of the guild home here; empty where it has none, and is not to get one."""
+    return LocalHost(str(guild_home())).home_name(make)
+
+
 def _person(make: bool) -> dict[str, Value]:
-    here = LocalHost(str(guild_home()))
-    return {"user": _name(user_name()), "home": here.home_name(make)}
+    return {"user": _name(user_name()), "home": home_name(make)}
 
 
 def _name(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from guild_sync.agent.protocol import Recipe, Value
-from guild_sync.errors import GuildError, UsageError
+from guild_sync.errors import Busy, GuildError, UsageError
 from guild_sync.guildfile import reader
 from guild_sync.hosts.base import Host, on, option
 from guild_sync.jobs.notes import BatchOptions, Notes
@@ -92,9 +92,12 @@ def resolve(request: Request, host: Host) -> Meant:
     if request.run_id is not None:
         from guild_sync.hosts import locking  # most runs get an id that nobody else has
 
-        _refuse_if_there(request.run_id, host)
-        if locking.hold_id(request.run_id):  # another may have made it just now
+        try:
+            locking.hold_id(request.run_id)
+        except Busy:  # where the run is there by now, that says more
             _refuse_if_there(request.run_id, host)
+            raise
+        _refuse_if_there(request.run_id, host)
     meant = _meant(request, host)
     if meant.project is not None:
         meant = replace(meant, operation=_with_misplaced(meant.operation, meant.project))

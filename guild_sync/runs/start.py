@@ -395,7 +395,7 @@ def _discarded_on_error(launch: Launch, host: Host) -> Iterator[None]:
     except BaseException:
         if launch.run_dir is None:
             with suppress(GuildError, KeyboardInterrupt):  # what went wrong first is what counts
-                host.discard(run_id=launch.run_id)
+                host.discard(launch.run_id, None if launch.again else person.home_name())
                 if host.name is not None:
                     from guild_sync.runs import tracking
 

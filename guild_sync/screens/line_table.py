@@ -10,11 +10,10 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from guild_sync.output.terminal import Styled, width_of
+from guild_sync.screens.row_table import FAR, RowTable
 
 _GAP = 2  # columns between cells
 _HEADING = Style(bold=True)
@@ -23,28 +22,19 @@ _CHOSEN = Style(reverse=True)
 Row = tuple[str, tuple[str, ...]]  # a key, and the cells
 
 
-class LineTable(ScrollView):
+class LineTable(RowTable):
     """Rows below their headings; of one that `chooses`, one is chosen, and stays so.
 
     textual's own renders each cell by itself: twenty remotes were a quarter of a core.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "choose(-1)", "up", show=False),
-        Binding("down,j", "choose(1)", "down", show=False),
-        Binding("pageup", "page(-1)", "page up", show=False),
-        Binding("pagedown", "page(1)", "page down", show=False),
-        Binding("home", "choose(-1_000_000)", "first", show=False),
-        Binding("end", "choose(1_000_000)", "last", show=False),
-        Binding("enter", "enter", "enter", show=False),
+        Binding("home", f"rows({-FAR})", "first", show=False),
+        Binding("end", f"rows({FAR})", "last", show=False),
     ]
 
-    class Entered(Message):
-        """Enter was pressed on a row."""
-
     def __init__(self, name: str, headings: Sequence[str], chooses: bool) -> None:
-        super().__init__(id=name)
-        self.can_focus = True
+        super().__init__(name)
         self._chooses = chooses
         self._headings = tuple(headings)
         self._rows: list[Row] = []
@@ -97,7 +87,7 @@ class LineTable(ScrollView):
             pieces.append(Segment(" " * (width - width_of(cell) + _GAP), style))
         return Strip(pieces)
 
-    def action_choose(self, by: int) -> None:
+    def action_rows(self, by: int) -> None:
         if not self._chooses:
             self.scroll_relative(y=by, animate=False)
             return
@@ -107,16 +97,12 @@ class LineTable(ScrollView):
             self._see_chosen()
             self.refresh()
 
-    def action_page(self, direction: int) -> None:
-        self.action_choose(direction * max(1, self.size.height - 2))
-
-    def action_enter(self) -> None:
-        if self._chooses and self._rows:
-            self.post_message(self.Entered())
+    def has_chosen(self) -> bool:
+        return self._chooses and bool(self._rows)
 
     def on_click(self, event: events.Click) -> None:
         if self._chooses and event.y > 0:
-            self.action_choose(self.scroll_offset.y + event.y - 1 - self.chosen)
+            self.action_rows(self.scroll_offset.y + event.y - 1 - self.chosen)
 
     def on_resize(self) -> None:
         self._see_chosen()

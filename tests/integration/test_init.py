@@ -244,13 +244,68 @@ def test_what_requirements_say_is_installed_for_runs(guild: Guild, tmp_path: Pat
     )
     said = init(guild, folder).lines
     assert "requirements.txt requires numpy>=1.2, torch; python_version<'3'" in said
-    assert "requirements.txt has a line that is not taken: -r more.txt" in said
+    assert (
+        "requirements.txt has a line that is not taken: -r more.txt (No such file or directory)"
+        in said
+    )
     assert not [line for line in said if "import" in line]
     package, model = yaml.safe_load((folder / "guild.yml").read_text())
     assert package == {
         "package": "my-net", "requires": ["numpy>=1.2", "torch; python_version<'3'"]
     }  # fmt: skip
     assert model == {"operations": {"train": {"main": "train"}}}
+
+
+def test_files_of_the_project_that_requirements_name_are_taken_and_others_told_with_what_to_do(
+    guild: Guild, tmp_path: Path
+) -> None:
+    folder = tmp_path / "net"
+    (folder / "deps").mkdir(parents=True)
+    (folder / "train.py").write_text("print(1)\n")
+    (tmp_path / "outside.txt").write_text("secret\n")
+    (folder / "deps" / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (folder / "requirements.txt").write_text(
+        "numpy\n-r deps/base.txt\n-c versions.txt\ntorch\n--requirement=requirements.txt\n"
+        "-e .\n-r ../outside.txt\n-r https://host/all.txt\n"
+    )
+    (folder / "deps" / "base.txt").write_text(
+        "-r more.txt\n-r link.txt\n-r ../requirements.txt\nnumpy\nclick\n"
+    )
+    (folder / "deps" / "more.txt").write_text("tqdm\n-r base.txt\n--index-url x\n")
+    said = init(guild, folder).lines
+    package, _ = yaml.safe_load((folder / "guild.yml").read_text())
+    assert package["requires"] == ["numpy", "tqdm", "click", "torch"]
+    none_of_it = "(that is none of the project's files: put its lines into 'requires')"
+    pip = "(it is an option of pip's: 'pip config' has it where runs are)"
+    own = (
+        "(the project's own modules are in each run; for another's, name its package in 'requires')"
+    )
+    assert [line for line in said if "not taken" in line] == [
+        f"deps/more.txt has a line that is not taken: --index-url x {pip}",
+        f"deps/base.txt has a line that is not taken: -r link.txt {none_of_it}",
+        "requirements.txt has a line that is not taken: -c versions.txt "
+        "(put the versions that it says into 'requires')",
+        f"requirements.txt has a line that is not taken: -e . {own}",
+        f"requirements.txt has a line that is not taken: -r ../outside.txt {none_of_it}",
+        "requirements.txt has a line that is not taken: -r https://host/all.txt "
+        "(No such file or directory)",
+    ]
+
+
+def test_modules_that_are_not_looked_at_outside_git_are_told_of(
+    guild: Guild, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for number in range(103):
+        (folder / f"m{number:03}.py").write_text("x = 1\n")
+    told = "3 modules are not looked at, and in no run: outside git only 100 files are taken that "
+    done = guild("init", cwd=folder)
+    assert (done.code, told in done.err) == (1, True)
+    (folder / "m000.py").write_text("print(1)\n")
+    (said,) = (line for line in init(guild, folder).lines if "not looked at" in line)
+    assert said.startswith(told)
+    assert said.endswith("'git init' has all of them taken.")
 
 
 def test_a_password_of_requirements_is_neither_shown_nor_written(
@@ -279,9 +334,10 @@ def test_requirements_are_read_as_pip_reads_them_and_none_is_left_out_unsaid(
     said = init(guild, tmp_path).lines
     untaken = [line for line in said if "not taken" in line]
     assert untaken[0] == (
-        "requirements.txt has a line that is not taken: hashed==1    --hash=sha256:00"
+        "requirements.txt has a line that is not taken: hashed==1    --hash=sha256:00 "
+        "('requires' has the line without its hashes)"
     )
-    assert untaken[-1] == "requirements.txt has 2992 more lines that are not taken"
+    assert untaken[-1] == "2992 more lines are not taken"
     assert len(untaken) < 20
     assert max(map(len, untaken)) < 300
     package, _ = yaml.safe_load((tmp_path / "guild.yml").read_text())

@@ -294,6 +294,44 @@ def test_ticks_go_along_from_page_to_page(top: str, visit: Visit) -> None:
     assert visit.complaints == []
 
 
+def test_every_page_that_ticks_go_along_to_can_untick_them(top: str, visit: Visit) -> None:
+    page = visit.page
+    untick = page.get_by_role("button", name="Untick all")
+    pages = page.get_by_role("navigation", name="Pages")
+    for there in (f"runs/{A}.html", "index.html", "compare.html"):
+        page.goto(f"{top}/{there}")
+        assert not untick.is_visible(), "nothing is ticked"
+        page.goto(f"{top}/runs.html")
+        for run in "ab":
+            page.get_by_label(f"Compare run {run * 8}").check()
+        if there == "compare.html":
+            follow(page, pages.get_by_role("link", name="Compare"))
+            assert page.locator("table.compared").is_visible()
+        else:
+            page.goto(f"{top}/{there}")
+        assert untick.get_attribute("title") == "2 ticked in the table of runs"
+        untick.click()
+        assert not untick.is_visible()
+        if there == "compare.html":
+            assert "Tick runs" in page.locator("#compared").inner_text()
+        follow(page, pages.get_by_role("link", name="Runs"))
+        assert page.locator("tbody input:checked").count() == 0, there
+    assert visit.complaints == []
+
+
+def test_all_columns_are_unticked_at_once(report: Path, visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"file://{report}/runs.html")
+    page.get_by_text("Columns").click()
+    page.get_by_label("layers").check()
+    page.get_by_role("button", name="Untick all columns").click()
+    assert page.locator("#columns input:checked").count() == 0
+    assert page.locator("#runs thead th[data-column]:visible").count() == 0
+    page.get_by_label("layers").check()
+    assert page.locator("#runs thead th[data-column]:visible").all_inner_texts() == ["layers"]
+    assert visit.complaints == []
+
+
 def test_ticks_go_along_by_links_where_a_tab_remembers_nothing(
     report: Path, browser: Browser
 ) -> None:

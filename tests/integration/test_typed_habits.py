@@ -184,7 +184,26 @@ def test_of_several_that_give_one_id_at_once_one_makes_the_run(net: Guild, place
     assert place.ok("select", "--completed").lines == [ID]
     refused = re.compile(f"guild: .*(there is|another guild makes) run {ID}")
     assert all(x in made or refused.match(text) for x, text in said.items()), said
-    assert not [*(net.home / "locks").glob("run-*")]
+    assert [each.name for each in (net.home / "locks").glob("run-*")] == ["run-ids.lock"]
+
+
+def test_of_two_workstations_that_give_one_id_for_a_remote_at_once_one_makes_the_run(
+    net: Guild, remote: str, there: Path, tmp_path: Path
+) -> None:
+    other = Guild(net.folder, {**net.env, "GUILD_HOME": str(tmp_path / "other")})
+    words = ("run", "net:echo", "--run-id", ID, "-y", "-r", remote)
+    both = {x: one.popen(*words, f"x={x}") for x, one in ((1, net), (2, other))}
+    said = {x: one.communicate()[0].decode() for x, one in both.items()}
+    codes = {x: one.returncode for x, one in both.items()}
+    assert sorted(codes.values()) == [0, 1], said
+    made = min(codes, key=lambda x: codes[x])
+    assert (there / "runs" / ID / ".guild" / "output").read_text() == f"{made}\n"
+    assert (there / "runs" / ID / ".guild" / "attrs" / "exit_status").read_text() == "0\n"
+    refused = re.compile(f"guild: .*(there is|another guild home has made a) run {ID}")
+    assert refused.search(said[3 - made]), said
+    loser = (net, other)[2 - made]
+    assert not loser.ok("sync").out
+    assert loser("select").code == 1, "it has none"
 
 
 def test_an_id_that_a_run_here_has_is_refused_for_a_remote(net: Guild, remote: str) -> None:

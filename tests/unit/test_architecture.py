@@ -355,6 +355,7 @@ OPEN = {
     *("agent.calls", "agent.protocol", "agent.errors", "agent.running.runner"),
     "agent.shell",  # which, as the runner, has this process
     "agent.columns",  # the language of columns and names, which both read
+    "agent.value_words",  # how people write values, which both read and write
     *("agent.forms", "agent.json_text"),  # both read what the other sends
     "agent.running.nested",  # of which both ends think the same
     *("agent.archives.members", "agent.archives.unpacking"),  # a stream of files is a tar, too

@@ -421,7 +421,7 @@ def test_a_sync_that_has_nothing_to_do_imports_nothing_that_starts_a_program(gui
 
 @pytest.mark.parametrize(
     ("most", "argv"),
-    [(40, ["sync"]), (40, ["sync", "--cron"]), (117, ["run", "op", "-y"]), (39, ["runs"])],
+    [(40, ["sync"]), (40, ["sync", "--cron"]), (118, ["run", "op", "-y"]), (39, ["runs"])],
 )
 def test_a_command_imports_no_more_of_guild_than_it_works_with(
     guild: Guild, most: int, argv: list[str]

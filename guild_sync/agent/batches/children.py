@@ -55,7 +55,7 @@ class Children:
         whose = rundir.read_attr(self._directory, protocol.STARTED_BY)
         if whose is not None:  # read now: somebody else may have started the series again
             attributes[protocol.STARTED_BY] = whose
-        stage.stage(self._home, run_id, child["opref"], attributes, job)
+        stage.make(self._home, run_id, child["opref"], attributes, job)
         adopt_source(self._home, run_id, os.path.basename(self._directory), part=part)
         said = requirements.add_files(self._home, run_id, job.get("requires", ()))
         return ["%s: %s" % (child["operation"], line) for line in said]

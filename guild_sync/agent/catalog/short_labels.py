@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Dict, Mapping
 
 from .. import json_text
 from ..protocol import RUN_ID, Value
-from ..store import attrs, inside, rundir
+from ..store import inside, rundir
 from ..store.job import JOB
+from ..value_words import in_label, shown
 
 _MOST_BYTES = 1 << 20  # of what is read of a run for its label: most have some thousand
-_MORE_DIGITS = re.compile(r"(?<=\.\d{5})\d+")
 
 
 def short_label(directory: str, label: Value, flags: Value) -> Value:
@@ -32,19 +31,12 @@ def short_label(directory: str, label: Value, flags: Value) -> Value:
 
 
 def _is_written_so(text: str, value: Value) -> bool:
-    """Whether guild writes a value so in the labels that it makes (`guild_sync.jobs.label`)."""
-    if isinstance(value, str):
-        if text == value or (RUN_ID.match(value) and text == value[:8]):
-            return True
-        return text in (repr(value), "'" + value.replace("'", "''") + "'")
-    if isinstance(value, bool):
-        return text == ("yes" if value else "no")
-    if isinstance(value, int):
-        return text == str(value)
-    if isinstance(value, float):
-        whole = attrs.encode(value).strip()
-        return text in (whole, _MORE_DIGITS.sub("", whole))
-    return False  # a list, a mapping: most have a space, and stay as they are
+    """Whether it is how the labels that are made of flags have a value, short or whole."""
+    if isinstance(value, str) and RUN_ID.match(value) and text == value[:8]:
+        return True
+    if isinstance(value, (list, dict)):
+        return False  # most have a space, and stay as they are
+    return text in (in_label(value), shown(value))
 
 
 def _is_same(flags: Mapping[str, Value], defaults: Mapping[str, Value], name: str) -> bool:

@@ -1,9 +1,9 @@
-"""What a program of the system says: `ps` or `sysctl`, in English and in UTC."""
+"""What a program says that is asked: nothing where it is not there, or fails."""
 
 from __future__ import annotations
 
 import os
-from typing import Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
 from ..errors import refuse_exhaustion
 
@@ -11,26 +11,32 @@ _FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")  # cron's PATH has no sysc
 _SECONDS = 10.0
 
 
-def said(argv: Sequence[str]) -> Optional[str]:
-    """What a program prints, None where it is not there or fails. Raises Exhausted."""
-    found = answer(argv)
+def said(
+    argv: Sequence[str], seconds: float = _SECONDS, variables: Optional[Mapping[str, str]] = None
+) -> Optional[str]:
+    """What a program prints, None where it is not there, fails or takes longer. Raises Exhausted.
+
+    It gets these variables, and is looked for on their PATH; without any it is one of the system,
+    and speaks English and UTC.
+    """
+    found = answer(argv, seconds, variables)
     return None if found is None else found.decode("utf-8", "replace")
 
 
-def answer(argv: Sequence[str]) -> Optional[bytes]:
+def answer(
+    argv: Sequence[str], seconds: float = _SECONDS, variables: Optional[Mapping[str, str]] = None
+) -> Optional[bytes]:
     """As `said`, as bytes."""
-    import subprocess  # Linux asks no program
+    import subprocess  # most agents ask no program
 
-    path = os.pathsep.join([*filter(None, [os.environ.get("PATH", "")]), *_FOLDERS])
     try:
         done = subprocess.run(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # Names of months, points in numbers, times of day: the same whoever asks.
-            env={"PATH": path, "LC_ALL": "C", "TZ": "UTC"},
-            timeout=_SECONDS,
+            env=_of_the_system() if variables is None else dict(variables),
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         return None
@@ -38,3 +44,9 @@ def answer(argv: Sequence[str]) -> Optional[bytes]:
         refuse_exhaustion(e)
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _of_the_system() -> Mapping[str, str]:
+    path = os.pathsep.join([*filter(None, [os.environ.get("PATH", "")]), *_FOLDERS])
+    # Names of months, points in numbers, times of day: the same whoever asks.
+    return {"PATH": path, "LC_ALL": "C", "TZ": "UTC"}

@@ -6,8 +6,8 @@ import os
 import re
 import sys
 
+from ..facts.asking import said
 from ..protocol import Abilities
-from .children import said
 
 # For an rsync to tell what it has, where somebody waits for an answer to something else.
 _SECONDS = 0.5
@@ -47,7 +47,7 @@ def has_zstd(rsync: str, seconds: float) -> bool:
 
     False, too, where it does not say so in so many seconds.
     """
-    told = said([os.path.expanduser(rsync), "--version"], seconds) or ""
+    told = said([os.path.expanduser(rsync), "--version"], seconds, os.environ) or ""
     return tells_of_zstd(told.encode())
 
 

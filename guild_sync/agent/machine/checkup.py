@@ -12,10 +12,10 @@ import time
 from typing import List, Mapping, Optional
 
 from ..errors import AgentError
+from ..facts.asking import said
 from ..protocol import Activated, Checkup, HomeState
 from ..store import identity, locks
 from . import logins
-from .children import said
 from .environment import Environment, uv_of
 
 _SECONDS = 20  # for a program that tells its version
@@ -49,7 +49,7 @@ def checkup(home: str, rsync: str = "rsync") -> Checkup:
 def _rsync(program: str) -> Optional[str]:
     if shutil.which(program) is None:
         return None
-    text = said([program, "--version"], _SECONDS) or ""
+    text = said([program, "--version"], _SECONDS, os.environ) or ""
     found = re.search(r"\brsync +version v?(\d[\w.]*)", text)
     return found.group(1) if found else ""
 

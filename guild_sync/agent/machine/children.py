@@ -33,31 +33,6 @@ def shared_handles() -> Tuple[int, ...]:
     return (int(text),)
 
 
-def said(
-    argv: List[str], seconds: float, variables: Optional[Mapping[str, str]] = None
-) -> Optional[str]:
-    """What a program prints; None where it is not there, fails, or takes longer."""
-    import shutil  # not every agent asks a program
-    import subprocess
-
-    variables = os.environ if variables is None else variables
-    program = shutil.which(argv[0], path=variables.get("PATH"))
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(
-            [program, *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(variables),
-            timeout=seconds,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
-
-
 class Said(NamedTuple):
     """What a program has said, and how it has ended."""
 

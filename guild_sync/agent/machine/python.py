@@ -8,8 +8,8 @@ import re
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import AgentError
+from ..facts.asking import said
 from ..protocol import SPECIFIER
-from .children import said
 
 _SECONDS = 60
 _Version = Tuple[int, ...]

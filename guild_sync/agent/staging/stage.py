@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 from typing import Dict, List, Optional
 
 from .. import trees
 from ..errors import AgentError
-from ..protocol import Job, Made, Value, now
+from ..protocol import STARTED_BY, Job, Made, Value, now
 from ..store import atomic, inside, locks, revision, rundir
 from ..store.home import home_id
 from ..store.job import write_job
@@ -29,28 +31,74 @@ def stage(
 
     It appears whole or not at all. Asked again for a run that is still pending, as
     after a lost answer, it makes it anew; for one that is more by now, be it a job that waits, as
-    what was told with it has been done, it says that it is there.
+    what was told with it has been done, it says that it is there. A run of that id that another
+    guild home has made stays as it is: then it is refused.
     """
-    directory = rundir.run_dir(home, run_id)
+    is_made = make(home, run_id, opref, attributes, job, diff, is_own=True)
+    missing = wanting(home, run_id, contents) if is_made else []
+    return {"run_dir": rundir.run_dir(home, run_id), "missing": missing}
+
+
+def make(
+    home: str,
+    run_id: str,
+    opref: str,
+    attributes: Dict[str, Value],
+    job: Job,
+    diff: str = "",
+    is_own: bool = False,
+) -> bool:
+    """As `stage`; whether it was made now. Whoever has made it before, unless `is_own`."""
+    directory, maker = rundir.run_dir(home, run_id), _home_of(attributes.get(STARTED_BY))
     os.makedirs(os.path.dirname(directory), exist_ok=True)
     if os.path.exists(directory):
         is_copy = rundir.status(directory).remote is not None
         if is_copy or not inside.exists(rundir.guild_dir(directory), "opref"):
-            raise AgentError("run %s is there already" % run_id, kind="refused")
+            raise _there(run_id)
+        if is_own and _maker(directory) != maker:
+            raise _made_by_another(run_id)
         if not _is_taken_back(directory):
-            return {"run_dir": directory, "missing": []}
-    temporary = os.path.join(os.path.dirname(directory), ".stage-" + run_id)
+            return False
+    # Of each guild home its own: two may make a run of one id at once.
+    mine = hashlib.sha256((maker or "").encode("utf-8", "replace")).hexdigest()[:8]
+    temporary = os.path.join(os.path.dirname(directory), ".stage-%s-%s" % (run_id, mine))
     trees.remove_tree(temporary)
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
     try:
         rundir.mark(temporary, rundir.PENDING, flushed=False)
         fill(temporary, run_id, opref, attributes, job, diff)
-        os.rename(temporary, directory)
+        try:
+            os.rename(temporary, directory)
+        except OSError as e:
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            # It came to be a moment ago.
+            is_mine = _maker(directory) == maker
+            raise (_there if is_mine else _made_by_another)(run_id) from None
         home_id(home, make=True)
     except BaseException:
         trees.remove_tree(temporary)
         raise
-    return {"run_dir": directory, "missing": wanting(home, run_id, contents)}
+    return True
+
+
+def _there(run_id: str) -> AgentError:
+    return AgentError("run %s is there already" % run_id, kind="refused")
+
+
+def _made_by_another(run_id: str) -> AgentError:
+    message = "another guild home has made a run %s there" % run_id
+    return AgentError(message, "Give yours another id.", "refused")
+
+
+def _maker(directory: str) -> Optional[str]:
+    """The name of the guild home that has made a run; None where that is not known."""
+    return _home_of(rundir.read_attr(directory, STARTED_BY))
+
+
+def _home_of(started_by: Value) -> Optional[str]:
+    starter = rundir.starter(started_by)
+    return None if starter is None else starter["home"]
 
 
 def _is_taken_back(directory: str) -> bool:
@@ -104,12 +152,15 @@ def mark_staged(home: str, run_id: str) -> None:
         rundir.mark_staged(directory)
 
 
-def discard(home: str, run_id: str) -> None:
+def discard(home: str, run_id: str, maker: Optional[str] = None) -> None:
     """Remove a pending run that never was anything else; one that was is staged from now on.
 
-    A job that waits, or of which no more is known, stays.
+    A job that waits, or of which no more is known, stays. So does one that another guild home than
+    `maker`, where that is given, has made.
     """
     directory = rundir.run_dir(home, run_id)
+    if maker is not None and os.path.exists(directory) and _maker(directory) != maker:
+        return
     from ..contents import kept  # most runs come to be
 
     kept.forget_incoming(home, run_id)

@@ -73,6 +73,14 @@ function keepTicks(ids) {
     const hash = page.endsWith("compare.html") ? ids.join(",") : page.endsWith("runs.html") ? `ticked=${ids.join(",")}` : "";
     link.setAttribute("href", hash && ids.length ? `${page}#${hash}` : page);
   }
+  for (const button of document.querySelectorAll("button.untick")) {
+    button.hidden = !ids.length;
+    button.title = `${ids.length} ticked in the table of runs`;
+  }
+}
+
+function whenUnticked(then) {
+  for (const button of document.querySelectorAll("button.untick")) button.addEventListener("click", then);
 }
 
 // ---- the table of runs: filters, columns, ticks
@@ -119,7 +127,6 @@ if (tools) {
     button.textContent = ticked.size ? `Compare ${ticked.size}` : "Compare";
     button.setAttribute("aria-disabled", String(ticked.size < 1));
     button.href = `compare.html#${[...ticked].join(",")}`;
-    document.getElementById("untick").hidden = !ticked.size;
     keepTicks([...ticked]);
   };
 
@@ -146,12 +153,18 @@ if (tools) {
     tell();
     keep();
   });
-  document.getElementById("untick").addEventListener("click", () => { tick([]); keep(); });
+  whenUnticked(() => { tick([]); keep(); });
   const choice = document.getElementById("columns");
+  const none = element("button", { type: "button", "aria-label": "Untick all columns" }, "Untick all");
+  none.addEventListener("click", () => { for (const box of choice.querySelectorAll("input:checked")) box.click(); });
+  if (choice) choice.append(none);
   for (const heading of choice ? table.querySelectorAll("th[data-column]") : []) {
     const at = heading.cellIndex;
     const box = element("input", { type: "checkbox" });
-    const put = () => { for (const row of table.rows) row.cells[at].hidden = !box.checked; };
+    const put = () => {
+      for (const row of table.rows) row.cells[at].hidden = !box.checked;
+      none.disabled = !choice.querySelector("input:checked");
+    };
     box.checked = heading.dataset.later === undefined;
     box.addEventListener("change", put);
     if (!box.checked) put();
@@ -160,8 +173,9 @@ if (tools) {
   }
   tick(ticksOfBefore()); // whatever a browser has kept in the boxes
   read();
-} else if (document.getElementById("compared") === null || !location.hash.slice(1)) {
-  keepTicks(ticksOfBefore());
+} else {
+  if (document.getElementById("compared") === null || !location.hash.slice(1)) keepTicks(ticksOfBefore());
+  whenUnticked(() => keepTicks([]));
 }
 
 // ---- numbers beside an axis, the same that curves/scale.py writes
@@ -302,6 +316,7 @@ if (place) {
     return [...found.filter(differs), ...found.filter((name) => !differs(name))];
   };
 
+  const nothing = [...place.childNodes]; // what is said where none is ticked
   const show = () => {
     const ids = [...new Set(location.hash.slice(1).split(","))].filter(Boolean);
     const runs = ids.map((id) => known.get(id)).filter(Boolean);
@@ -342,5 +357,10 @@ if (place) {
     document.title = `Compare ${runs.length} runs`;
   };
   addEventListener("hashchange", show);
+  whenUnticked(() => {
+    history.replaceState(null, "", location.pathname + location.search);
+    place.replaceChildren(...nothing);
+    document.title = "Compare runs";
+  });
   show();
 }

@@ -151,7 +151,7 @@ def test_marked_runs_are_shown_alone() -> None:
     async def play(app: CompareApp, pilot: Keys) -> None:
         await pilot.press("m")  # none is
         assert len(column(app)) == 4
-        await pilot.press("space", "space", "up", "space", "m")
+        await pilot.press("space", "space", "k", "space", "m")
         assert column(app) == ["+" + FIRST[0]]
         await pilot.press("m")
         assert column(app) == ["+" + FIRST[0], *FIRST[1:]]

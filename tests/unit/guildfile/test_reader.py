@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from projects import load, message, only
 from support import project
 
+from guild_sync.agent import value_words
 from guild_sync.errors import ConfigError, GuildError
 from guild_sync.guildfile import reader
 from guild_sync.jobs.command import command_of
-from guild_sync.project import values as project_values
 from guild_sync.project.definitions import Operation, Package, SourceCode, SourceRule, Yaml
 from guild_sync.project.flags import Choice, Flag
 
@@ -297,7 +297,7 @@ def test_defaults_are_read_as_values_on_the_command_line_are(tmp_path: Path) -> 
     lines = "".join(f"    f{number}: {text}\n" for number, text in enumerate(values))
     (operation,) = load(tmp_path, f"op:\n  exec: run\n  flags:\n{lines}").operations
     assert [flag.default for flag in operation.flags.values()] == list(values.values())
-    on_the_command_line = [project_values.plain_value(text) for text in values]
+    on_the_command_line = [value_words.plain_value(text) for text in values]
     assert on_the_command_line == list(values.values())
 
 

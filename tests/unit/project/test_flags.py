@@ -9,11 +9,12 @@ import pytest
 from projects import op
 
 from guild_sync.agent.protocol import Value
+from guild_sync.agent.value_words import plain_value
 from guild_sync.errors import GuildError, UsageError
 from guild_sync.project import flags
 from guild_sync.project.definitions import Operation
 from guild_sync.project.flags import Choice, Flag
-from guild_sync.project.values import FlagValue, Several, plain_value
+from guild_sync.project.values import FlagValue, Several
 
 
 def test_flags_have_their_defaults_and_what_the_command_line_says() -> None:

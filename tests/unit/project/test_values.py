@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guild_sync.project.values import FlagValue, as_value, plain_value, shown
+from guild_sync.agent.value_words import plain_value
+from guild_sync.project.values import FlagValue, as_value, shown
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from unittest import mock
 
@@ -11,9 +14,10 @@ from support import at_every_line
 
 from guild_sync.agent.catalog import find
 from guild_sync.agent.errors import AgentError
-from guild_sync.agent.protocol import ContentForm
+from guild_sync.agent.protocol import STARTED_BY, ContentForm, Value
 from guild_sync.agent.staging import install, stage
 from guild_sync.agent.store import locks, rundir
+from guild_sync.agent.store.job import read_job
 
 A = "a" * 32
 
@@ -88,3 +92,52 @@ def test_what_is_no_run_or_another_machines_is_in_the_way(tmp_path: Path) -> Non
             rundir.mark(rundir.run_dir(home, A), mark)
         with pytest.raises(AgentError, match="there already"):
             stage.stage(home, A, "package:x 1 '' op", {}, {})
+
+
+# Two guild homes that make a run of one id.
+
+
+def by(home: str) -> dict[str, Value]:
+    return {STARTED_BY: {"user": "u", "client": "c", "home": home}}
+
+
+@pytest.mark.parametrize("status", ["pending", "staged"])
+def test_a_run_that_another_guild_home_has_made_is_neither_made_anew_nor_discarded(
+    tmp_path: Path, status: str
+) -> None:
+    home = str(tmp_path)
+    directory = stage.stage(home, A, "package:x 1 '' op", by("a"), {"argv": ["a"]})["run_dir"]
+    if status == "staged":
+        stage.mark_staged(home, A)
+    before = sorted(Path(directory).rglob("*"))
+    with pytest.raises(AgentError, match=r"another guild home has made a run a{32} there"):
+        stage.stage(home, A, "package:x 1 '' op", by("b"), {"argv": ["b"]})
+    stage.discard(home, A, "b")
+    assert sorted(Path(directory).rglob("*")) == before
+    assert rundir.status(directory) == rundir.Status(status)
+    assert stage.stage(home, A, "package:x 1 '' op", by("a"), {"argv": ["a"]})
+
+
+def test_a_run_that_another_makes_at_the_same_moment_has_nothing_of_this_one(
+    tmp_path: Path,
+) -> None:
+    """At many a line of what makes the second run the first one may come to be."""
+    home, tried = str(tmp_path), []
+    for line in count(0, 31):
+        lines, run_id = iter(range(line + 1)), f"{line:032x}"
+
+        def other(lines: Iterator[int] = lines, run_id: str = run_id, line: int = line) -> None:
+            if next(lines, None) == line:
+                tried.append(run_id)
+                with suppress(AgentError):
+                    stage.stage(home, run_id, "package:x 1 '' op", by("a"), {"argv": ["a"]})
+
+        with suppress(AgentError), at_every_line(other):
+            stage.stage(home, run_id, "package:x 1 '' op", by("b"), {"argv": ["b"]})
+        directory = rundir.run_dir(home, run_id)
+        whose = rundir.starter(rundir.read_attr(directory, STARTED_BY))
+        assert whose and read_job(directory)["argv"] == [whose["home"]]
+        if run_id not in tried:
+            break
+    assert len(tried) > 7
+    assert not [*(tmp_path / "runs").glob(".stage-*")]
