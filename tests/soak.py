@@ -30,6 +30,7 @@ from guild_sync.agent import protocol
 from guild_sync.agent.store import locks, rundir
 
 SANDBOXES = 5
+LARGE_SHARE = 0.1  # of the runs, that have large files
 
 
 class Soak:
@@ -52,9 +53,12 @@ class Soak:
             "GUILD_CONFIG": str(folder / "config.yml"),
         }
         (folder / "user").mkdir()
-        boxes = {box: {"type": "sandbox", "guild-home": str(self.there(box))} for box in self.boxes}
-        for keys in boxes.values():
-            keys["timeout"] = 20  # type: ignore[assignment]
+        boxes: dict[str, dict[str, str | int]] = {
+            box: {"type": "sandbox", "guild-home": str(self.there(box)), "timeout": 20}
+            for box in self.boxes
+        }
+        for box in self.boxes[::2]:  # the others are near: one rsync each
+            boxes[box]["lanes"] = 4
         (folder / "config.yml").write_text(yaml.safe_dump({"remotes": boxes}))
         for box in self.boxes:
             self.guild("remote", "start", box)
@@ -97,6 +101,8 @@ class Soak:
     def begin(self, box: str, run_id: str) -> None:
         """A run that is running: this process holds its lock as a runner does."""
         sizes = (self.random.randrange(200_000), self.random.randrange(1000))
+        if self.random.random() < LARGE_SHARE:  # large ones, for lanes
+            sizes = (*sizes, *(protocol.LARGE + self.random.randrange(1000) for _ in range(3)))
         run = write_run(self.there(box), run_id, sizes=sizes, ended=False)
         fd = locks.hold(str(run / ".guild"))
         assert fd is not None

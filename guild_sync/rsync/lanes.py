@@ -19,6 +19,9 @@ from guild_sync.transport.process import Completed
 
 Large = Mapping[str, Sequence[tuple[str, int]]]  # run id -> path and size of large files in it
 _LEAST_SHARE = 8  # lanes are worth it that take at least one in so many of the bytes
+# Of a lane's file: each folder that it is in is two rules for each rsync, which looks at all of
+# them for each name. With 500 paths as deep as a system takes them these were gigabytes.
+_DEEPEST, _LONGEST = 16, 1024
 
 
 class Lane(NamedTuple):
@@ -35,10 +38,13 @@ def dealt(part: Part, large: Large, bare: Collection[str], lanes: int) -> list[L
     """The large files of a part, dealt out by size: what so many lanes take, but for the first.
 
     That is the rsync which brings all else, and the rest of them. Nothing where the files are so
-    few, or one of them is so large, that it would be done no sooner. Of `bare` runs none come.
+    few, or one of them is so large, that it would be done no sooner. Of `bare` runs none come, nor
+    does what is deep down in folders.
     """
     runs = [run for run in part.ids if run not in bare]
-    files = [(size, run, path) for run in runs for path, size in large.get(run, ())]
+    files = [
+        (size, run, path) for run in runs for path, size in large.get(run, ()) if _is_near(path)
+    ]
     loads = [0] * lanes
     hands: list[list[tuple[str, str]]] = [[] for _ in loads]
     for size, run, path in sorted(files, reverse=True):
@@ -50,6 +56,10 @@ def dealt(part: Part, large: Large, bare: Collection[str], lanes: int) -> list[L
     return [
         Lane(tuple(hand), load) for hand, load in zip(hands[1:], loads[1:], strict=True) if hand
     ]
+
+
+def _is_near(path: str) -> bool:
+    return len(path) <= _LONGEST and path.count("/") <= _DEEPEST
 
 
 def with_lanes(left_out: LeftOut, lanes: Sequence[Lane]) -> LeftOut:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from comparing import differences
+from comparing import differences, whole_or_marked
 from faults import check_after, check_between, forget, mark, relayed, rng, write_run
-from support import Guild, Server
+from support import Guild, Server, wait_until
 from test_faults_workstation import disk
 from test_unreachable import another_sshd, own_connections
 
@@ -234,6 +236,32 @@ def test_what_a_lane_could_not_bring_comes_by_the_last_rsync(
     rsyncs.do(fault)
     check_after(guild, there, far)
     assert [names for names in rsyncs.lists() if names == [f"{RUN}/"]] == [[f"{RUN}/"]] * 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_guild_that_is_killed_while_lanes_copy_leaves_none_at_work(
+    guild: Guild, there: Path, far: str, rsyncs: Rsyncs, how: signal.Signals
+) -> None:
+    mark(guild.home, RUN, far)
+    rsyncs.do(f'{shutil.which("rsync")} --bwlimit=20 "$@" < "$list"; exit')
+    sync = guild.popen("sync")
+    begun = {f"file-{number}" for number in (1, 2, 3)}  # what has come of them by then
+    wait_until(
+        lambda: begun == {path.stem for path in (guild.home / "runs").glob(".incoming-*/*")},
+        "three lanes at work",
+    )
+    sync.send_signal(how)
+    sync.communicate()
+    assert whole_or_marked(guild.home, there) == []
+    wait_until(lambda: str(there) not in rsyncs_at_work(), "the end of the rsyncs here")
+    rsyncs.do()
+    check_after(guild, there, far)
+
+
+def rsyncs_at_work() -> str:
+    return subprocess.run(
+        ["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True, errors="replace"
+    ).stdout
 
 
 def test_a_file_that_is_gone_or_is_another_when_its_lane_comes_is_as_it_is_there(

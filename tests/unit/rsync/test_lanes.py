@@ -83,6 +83,14 @@ def test_of_a_run_that_comes_bare_and_of_others_lanes_bring_nothing() -> None:
     assert lane.files == ((A, "f0"),)
 
 
+@pytest.mark.parametrize("path", ["a/" * 2000 + "{}", "x" * 2000 + "/{}"])
+def test_what_is_deep_down_is_no_lanes_or_its_folders_were_gigabytes_of_rules(path: str) -> None:
+    far = [(path.format(number), 9) for number in range(500)]
+    near = [("a/" * 16 + "f", 5), ("g", 5)]
+    (lane,) = lanes.dealt(BOTH, {A: [*far, *near]}, (), 2)
+    assert lane.files in (((A, "g"),), ((A, "a/" * 16 + "f"),))
+
+
 def test_the_other_rsync_leaves_out_what_lanes_bring() -> None:
     lane = Lane(((A, "x"), (B, "y")), 2)
     assert lanes.with_lanes({A: ["old"]}, [lane]) == {A: ["old", "x"], B: ["y"]}
