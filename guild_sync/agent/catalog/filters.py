@@ -17,8 +17,11 @@ NO_EXPRESSION = "the filter is not an expression, or is nested too deeply"
 _UNLABELED = "-"  # as a label that is asked for: none at all
 
 
-def matching(seen: Looks, names: Sequence[str], filters: Filters) -> Sequence[str]:
-    """Those of the runs that meet every filter; one with several values is met by any of them.
+Matching = Callable[[Sequence[str]], Sequence[str]]  # of runs, those that are meant
+
+
+def matching(seen: Looks, filters: Filters) -> Matching:
+    """Of the runs that it gets, those that meet every filter; several values: any of them.
 
     Filters: `status`, `operation`, `label`, `tag`, `comment`, `digest` (lists of texts),
     `unlabeled` (true), `marked` (true or false), `started` (two times in microseconds,
@@ -39,17 +42,21 @@ def matching(seen: Looks, names: Sequence[str], filters: Filters) -> Sequence[st
     unknown = set(filters) - {*checks, "status", "operation"}
     if unknown:
         raise AgentError("the agent has no filter %s" % rundir.shown(sorted(unknown)[0]))
-    # First what is known of all runs without reading them.
-    if "status" in filters:
-        names = seen.with_status(names, _asked(filters["status"]))
-    if "operation" in filters:
-        asked = _asked(filters["operation"])
-        names = seen.of_operation(names, lambda opref: any(_is(opref, one) for one in asked))
+    statuses, operations = (_asked(filters.get(name)) for name in ("status", "operation"))
     others = [(checks[name], wanted) for name, wanted in filters.items() if name in checks]
-    if not others:
-        return names
     top = seen.top + "/"
-    return [run for run in names if all(check(top + run, wanted) for check, wanted in others)]
+
+    def found(names: Sequence[str]) -> Sequence[str]:
+        # First what is known of all runs without reading them.
+        if "status" in filters:
+            names = seen.with_status(names, statuses)
+        if "operation" in filters:
+            names = seen.of_operation(names, lambda opref: any(_is(opref, o) for o in operations))
+        if not others:
+            return names
+        return [run for run in names if all(check(top + run, wanted) for check, wanted in others)]
+
+    return found
 
 
 def _asked(value: Value) -> Sequence[str]:

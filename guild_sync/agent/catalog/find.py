@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Set, Tuple
 
 from ..errors import AgentError, NoSuchRun
 from ..protocol import RUN_ID, Filters, Value
@@ -11,10 +11,14 @@ from ..remembering import looks
 from ..remembering.looks import Looks
 from ..store import rundir
 
+if TYPE_CHECKING:
+    from .filters import Matching
+
 _RUN_PREFIX = r"[0-9a-f]{1,32}\Z"
 _INDEX = r"[0-9]{1,7}\Z"
 # Filters that a look at the run alone does not tell: filters.py.
-_NOT_BY_ITSELF = ("mine", "among", "not_among")
+_NAMED = {"among": True, "not_among": False}
+_NOT_BY_ITSELF = ("mine", *_NAMED)
 _RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
 _OF_REMOTE = r"([A-Za-z][\w.-]{0,63}):([0-9a-f:]{1,32})\Z"  # gpu1:3, gpu1:1:5, gpu1:4f5e
 
@@ -58,7 +62,8 @@ def select(
             first = _first(seen, most, whole)
             if first is not None:
                 return first
-        every = _in_order(seen.times(_filtered(home, seen, filters)))
+        meant = _meant(home, seen, filters) if filters else lambda names: names
+        every = _in_order([found for names in seen.parts() for found in seen.times(meant(names))])
         if not specs and whole:
             return every
         ids = every if deleted else seen.indexed(every)
@@ -84,25 +89,25 @@ def _first(seen: Looks, most: int, whole: bool) -> Optional[List[str]]:
     return found
 
 
-def _filtered(home: str, seen: Looks, filters: Optional[Filters]) -> Sequence[str]:
-    """Those of the runs that meet the filters, in any order."""
-    if not filters:
-        return seen.names
+def _meant(home: str, seen: Looks, filters: Filters) -> Matching:
+    """Of the runs that it gets, those that meet the filters, in any order."""
     from .filters import matching
 
-    names, above = seen.names, seen.top + "/"
-    for name, is_meant in (("among", True), ("not_among", False)):
-        if name in filters:
-            named = _ids(filters[name])
-            names = [run_id for run_id in names if (run_id in named) is is_meant]
-    of_runs = {name: wanted for name, wanted in filters.items() if name not in _NOT_BY_ITSELF}
-    found = matching(seen, names, of_runs)
-    if "mine" not in filters:
-        return found
-    from .owners import Owner  # which takes more than the one run to tell
+    named = [(_ids(filters[name]), is_in) for name, is_in in _NAMED.items() if name in filters]
+    by_itself = matching(seen, {n: f for n, f in filters.items() if n not in _NOT_BY_ITSELF})
+    owner, above = None, seen.top + "/"
+    if "mine" in filters:
+        from .owners import Owner  # which takes more than the one run to tell
 
-    owner = Owner(home, filters["mine"])
-    return [run_id for run_id in found if owner.has(above + run_id)]
+        owner = Owner(home, filters["mine"])
+
+    def found(names: Sequence[str]) -> Sequence[str]:
+        for ids, is_in in named:
+            names = [run_id for run_id in names if (run_id in ids) is is_in]
+        names = by_itself(names)
+        return names if owner is None else [run for run in names if owner.has(above + run)]
+
+    return found
 
 
 def _ids(value: Value) -> Set[str]:

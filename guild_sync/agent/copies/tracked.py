@@ -33,7 +33,7 @@ def _maybe_open(home: str) -> Sequence[str]:
         return names
     from ..remembering import looks
 
-    with looks.of(home) as seen:
+    with looks.of(home, names=names) as seen:
         return seen.maybe_open()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat as modes
 from contextlib import contextmanager
+from itertools import compress
 from typing import (
     TYPE_CHECKING,
     Callable,
@@ -39,6 +40,9 @@ _STATUSES = ("completed", "error", "terminated")
 # Any run; one with folders that are no links, and none of the marks of _OPEN; such a copy.
 _ANY, _OWN, _COPY = range(3)
 _LARGE = 1 << 62  # what a column holds
+# Runs that are looked at in one way before the same are in another: for so long a processor has
+# at hand what the kernel knows of them.
+_AT_A_TIME = 250
 
 
 class Looks:
@@ -67,6 +71,11 @@ class Looks:
             self._scalars = numbers.of(self._home, self.top, self._count)
             self._count = self._count if self._scalars is not None else 0
         return self._scalars
+
+    def parts(self) -> Iterator[Sequence[str]]:
+        """All names, so many at a time that several looks at them cost little more than one."""
+        for first in range(0, len(self.names), _AT_A_TIME):
+            yield self.names[first : first + _AT_A_TIME]
 
     def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
         """Those that are runs, each behind when it started, as rundir.time_of has it."""
@@ -107,13 +116,13 @@ READ = Looks("")
 
 
 @contextmanager
-def of(home: str, deleted: bool = False) -> Iterator[Looks]:
+def of(home: str, deleted: bool = False, names: Optional[Sequence[str]] = None) -> Iterator[Looks]:
     """Looks at all runs of this guild home; what is read of many is remembered after `with`.
 
-    Where it is known, their order is near to that of a listing.
+    Where it is known, their order is near to that of a listing. `names`: of all, where known.
     """
     top = rundir.runs_dir(home, deleted)
-    names = rundir.names(top)
+    names = rundir.names(top) if names is None else names
     found = Looks(top, names)
     if len(names) >= MANY_RUNS and not deleted:
         from . import remembered  # most guild homes have fewer runs
@@ -154,11 +163,16 @@ class Remembering(Looks):
         self._table = table
         self._kinds: Dict[str, int] = {}  # of the runs that were looked at so far
         self._news = 0
-        present, rows = set(names), self._table.rows
-        known = [run_id for run_id in self._table.ids if run_id in present]
-        self._gone = len(rows) - len(known)
-        ids = [*known, *(name for name in names if name not in rows)]
-        super().__init__(top, ids, home, len(ids))
+        rows = table.rows
+        is_here, others = bytearray(len(table.ids)), []
+        for name in names:
+            row = rows.get(name, -1)
+            if row >= 0:
+                is_here[row] = True
+            else:
+                others.append(name)
+        self._gone = is_here.count(False)
+        super().__init__(top, [*compress(table.ids, is_here), *others], home, len(names))
 
     def keep(self) -> None:
         super().keep()
@@ -195,19 +209,22 @@ class Remembering(Looks):
     def of_operation(self, names: Sequence[str], is_meant: Callable[[Opref], bool]) -> List[str]:
         plain, others = self._plain_of(names)
         same, changed = self._known(OPREF, plain)
-        ids, oprefs = self._table.ids, self._table.values[OPREF]
-        texts = enumerate(self._table.texts)
-        places = {place for place, text in texts if is_meant(rundir.parsed_opref(text))}
-        found = [ids[row] for row in same if oprefs[row] in places]
+        ids, texts, oprefs = self._table.ids, self._table.texts, self._table.values[OPREF]
+        places = {oprefs[row] for row in same}
+        meant = {place for place in places if is_meant(rundir.parsed_opref(texts[place]))}
+        found = [ids[row] for row in same if oprefs[row] in meant]
         return [*found, *super().of_operation([*changed, *others], is_meant)]
 
     def maybe_open(self) -> Sequence[str]:
-        plain, found = self._plain_of(self.names)
-        copies = [name for name in plain if self._kinds[name] == _COPY]
-        for what in (EXIT, STOPPED, STARTED):
-            same, changed = self._known(what, copies)
-            copies = [self._table.ids[row] for row in same]
+        found: List[str] = []
+        for names in self.parts():
+            plain, changed = self._plain_of(names)
             found += changed
+            copies = [name for name in plain if self._kinds[name] == _COPY]
+            for what in (EXIT, STOPPED, STARTED):
+                same, changed = self._known(what, copies)
+                copies = [self._table.ids[row] for row in same]
+                found += changed
         return found
 
     def status(self, directory: str) -> str:
