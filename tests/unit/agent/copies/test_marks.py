@@ -662,9 +662,12 @@ def test_takes_no_step_for_each_run_that_is_not_copied(
     begin(home, RUNNING)
     steps: list[str] = []
     joined = os.path.join
-    monkeypatch.setattr(
-        os.path, "join", lambda *parts: (steps.append(parts[-1]), joined(*parts))[1]
-    )
+
+    def join(*parts: str) -> str:
+        steps.append(parts[-1])
+        return joined(*parts)
+
+    monkeypatch.setattr(os.path, "join", join)
     begin(home, RUNNING)
     of_few = len(steps)
     for number in range(1000):
