@@ -73,7 +73,7 @@ def survey(
         is_measured = is_measured and (may_exceed or os.path.islink(directory))
         looked = Look()
         if is_stamped or is_measured:
-            looked = look(directory, until, json.dumps(selection))
+            looked = look(directory, until, json.dumps(selection) if is_stamped else None)
         if is_stamped:
             found["stamp"] = looked.stamp
         if selection and found["status"] is not None:
