@@ -127,6 +127,44 @@ def test_large_files_are_dealt_out_and_all_else_comes_by_one(
     assert "outside" in guild.ok("ls", RUN).out
 
 
+ODD = (
+    b"-rf",
+    b"a\nb",
+    b"\xff",
+    b" x ",
+    b"*",
+    b"[a]",
+    b"x\\",
+    b"x[\\",
+    b"#x",
+    b"+ x",
+    b"- x",
+    b"!",
+    b"\r",
+)
+
+
+def test_names_that_are_words_or_patterns_of_rsyncs_go_to_lanes_as_they_are(
+    guild: Guild, there: Path, far: str, rsyncs: Rsyncs
+) -> None:
+    run = os.fsencode(there / "runs" / RUN)
+    for folder in (run, run + b"/- [x]*\n\xff"):
+        for name in ODD:
+            os.makedirs(folder, exist_ok=True)
+            for end, size in ((b"", LARGE), (b".small", 1)):
+                with open(folder + b"/" + name + end, "wb") as file:
+                    file.write(os.urandom(size))
+    os.utime(folder, (1_000_000, 1_000_000))
+    copy = guild.home / "runs" / RUN
+    for words in (("pull", far, "-y"), ("push", far, RUN, "-y")):
+        guild.ok(*words)
+        assert rsyncs.had("--delete-delay") == [False] * LANES  # none more: each lane brought all
+        assert same(guild, there)
+        assert os.stat(os.fsencode(copy) + folder.removeprefix(run)).st_mtime == 1_000_000
+        shutil.rmtree(run)
+    assert not os.path.exists(run)
+
+
 def test_what_is_here_needs_no_lane_and_few_or_small_files_have_none(
     guild: Guild, there: Path, far: str, rsyncs: Rsyncs
 ) -> None:
