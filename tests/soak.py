@@ -100,7 +100,7 @@ class Soak:
 
     def begin(self, box: str, run_id: str) -> None:
         """A run that is running: this process holds its lock as a runner does."""
-        sizes = (self.random.randrange(200_000), self.random.randrange(1000))
+        sizes: tuple[int, ...] = (self.random.randrange(200_000), self.random.randrange(1000))
         if self.random.random() < LARGE_SHARE:  # large ones, for lanes
             sizes = (*sizes, *(protocol.LARGE + self.random.randrange(1000) for _ in range(3)))
         run = write_run(self.there(box), run_id, sizes=sizes, ended=False)
