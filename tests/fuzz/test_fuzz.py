@@ -103,7 +103,7 @@ def read_attribute(text: str, folder: Path) -> None:
 def read_expression(text: str, folder: Path) -> None:
     tree = expressions.parse(text)
     (folder / ".guild" / "attrs").mkdir(parents=True, exist_ok=True)
-    filters.matching(looks.Looks(str(folder.parent)), [folder.name], {"expression": tree})
+    filters.matching(looks.Looks(str(folder.parent)), {"expression": tree})([folder.name])
 
 
 def read_time_range(text: str, folder: Path) -> None:

@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> str:
 
 def meets(run: str, wanted: Filters) -> bool:
     top, name = os.path.split(run)
-    return filters.matching(Looks(top), [name], wanted) == [name]
+    return filters.matching(Looks(top), wanted)([name]) == [name]
 
 
 @pytest.mark.parametrize(
