@@ -149,6 +149,7 @@ class Functions:
         looks=True,
         scalars=("asked", "sort", "scalars"),
     )
+    lines = Function("catalog.describe.lines", List[protocol.RunLine], looks=True)
     list_runs = Function("catalog.describe.list_runs", protocol.Listing, looks=True)
     look_into = Function("archives.looking.look", protocol.Contents, slow=True)
     lose = Function("copies.marks.lose", List[protocol.RunId])

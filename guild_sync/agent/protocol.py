@@ -207,32 +207,37 @@ class JobForm(TypedDict):
     restarts: Count
 
 
-class Run(TypedDict):
-    """What a listing shows of a run. Times are in microseconds since 1970."""
+class RunLine(TypedDict):
+    """What the line of a run in a listing is made of. Times are in microseconds since 1970."""
 
     id: RunId
-    run_dir: str
     opref: Opref
     status: StatusName
     indexed: bool  # a batch that has ended well is listed with all runs alone, without an index
     remote: Optional[str]
     machine: Optional[str]  # the other machine on this disk that it runs on
     unreadable: List[str]  # what its remote may not read, of a copy that is whole else
-    exit_status: Value
     initialized: Value
     started: Value
     stopped: Value
     label: Value
-    flags: Value
     tags: Value
+    waits: Optional[str]  # for what of its host its runner waits
+    deal: Optional[Deal]  # that it waits in, until one of several remotes gets it
+
+
+class Run(RunLine):
+    """What a listing shows of a run."""
+
+    run_dir: str
+    exit_status: Value
+    flags: Value
     marked: Value
     comments: Value
     cmd: Value
     started_by: Optional[Starter]  # None: another program, or an earlier version, made it
     attempt: Count  # which start of its operation its status is that of
     ended_by: Optional[str]  # what has ended it, where a limit has
-    waits: Optional[str]  # for what of its host its runner waits
-    deal: Optional[Deal]  # that it waits in, until one of several remotes gets it
     job: Optional[JobForm]  # which it is, where a scheduler runs it
 
 
@@ -1193,7 +1198,7 @@ def flags_of(run: Run) -> Dict[str, Value]:
     return run["flags"] if isinstance(run["flags"], dict) else {}
 
 
-def tags_of(run: Run) -> List[Value]:
+def tags_of(run: RunLine) -> List[Value]:
     """A run's tags, as they are stored."""
     return run["tags"] if isinstance(run["tags"], list) else []
 

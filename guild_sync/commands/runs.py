@@ -48,7 +48,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from guild_sync.agent.protocol import Details, Filters, ListedRun, ListedRuns, Run, ScalarForm
+from guild_sync.agent.protocol import (
+    Details,
+    Filters,
+    ListedRun,
+    ListedRuns,
+    Run,
+    RunLine,
+    ScalarForm,
+)
 from guild_sync.cli import arguments
 from guild_sync.cli.arguments import Arguments
 from guild_sync.cli.table import SUBCOMMANDS, module_of
@@ -196,7 +204,7 @@ def _print_all(wanted: _Wanted) -> None:
     print("]" if text == ", " else "[]")
 
 
-def _each(wanted: _Wanted, host: Host, specs: Sequence[str], filters: Filters) -> Iterator[Run]:
+def _each(wanted: _Wanted, host: Host, specs: Sequence[str], filters: Filters) -> Iterator[RunLine]:
     """All runs that are meant: of a remote at one go, else so many at a time."""
     deleted = wanted.deleted
     if not isinstance(host, LocalHost):
@@ -204,7 +212,7 @@ def _each(wanted: _Wanted, host: Host, specs: Sequence[str], filters: Filters) -
         yield from found["runs"]
         return
     for ids in _parts(host, specs, filters, deleted):
-        yield from host.summaries(ids, deleted, wanted.is_short)
+        yield from host.lines(ids, deleted, wanted.is_short)
 
 
 def _each_record(
@@ -261,7 +269,7 @@ def _of_one(wanted: _Wanted) -> _Page:
     return _Page(answer, [*_rows(wanted, answer.runs)])
 
 
-def _rows(wanted: _Wanted, runs: Iterable[Run]) -> Iterator[Sequence[str]]:
+def _rows(wanted: _Wanted, runs: Iterable[RunLine]) -> Iterator[Sequence[str]]:
     """The cells of each run's line, each with its index: the order is that of these."""
     index = 0
     for run in runs:
@@ -270,7 +278,11 @@ def _rows(wanted: _Wanted, runs: Iterable[Run]) -> Iterator[Sequence[str]]:
 
 
 def _row(
-    wanted: _Wanted, index: int | None, run: Run, listed: ListedRun | None = None, place: str = ""
+    wanted: _Wanted,
+    index: int | None,
+    run: RunLine,
+    listed: ListedRun | None = None,
+    place: str = "",
 ) -> Sequence[str]:
     """A run's cells: where it is, or its index, come first; then columns that were asked for."""
     is_simple = wanted.args.is_set("--simple")

@@ -87,6 +87,11 @@ class AgentClient(ABC):
     ) -> list[protocol.Run]:
         return self.ask(Functions.summaries, ids=list(ids), deleted=deleted, short=short)
 
+    def lines(
+        self, ids: Sequence[str], deleted: bool = False, short: bool = False
+    ) -> list[protocol.RunLine]:
+        return self.ask(Functions.lines, ids=list(ids), deleted=deleted, short=short)
+
     def list_details(
         self,
         specs: Sequence[str] = (),

@@ -7,7 +7,15 @@ import re
 import time
 from collections.abc import Iterator
 
-from guild_sync.agent.protocol import NAME_LENGTH, Details, JobForm, Run, name_in_project, tags_of
+from guild_sync.agent.protocol import (
+    NAME_LENGTH,
+    Details,
+    JobForm,
+    Run,
+    RunLine,
+    name_in_project,
+    tags_of,
+)
 from guild_sync.output.formats import date, span
 from guild_sync.output.terminal import Styled, clean
 
@@ -92,7 +100,7 @@ def _expected(found: JobForm) -> str:
     return f"starts about {when[11:16] if when.startswith(today) else when[:16]}"
 
 
-def operation(run: Run) -> str:
+def operation(run: RunLine) -> str:
     """An operation's name in a listing: `gpkg.hello/op`, `op`, `op (~/other/project)`."""
     opref = run["opref"]
     name = name_in_project(opref)
@@ -114,7 +122,7 @@ def _short_path(path: str) -> str:
     return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
 
 
-def status(run: Run) -> str:
+def status(run: RunLine) -> str:
     """A run's status, with the remote, or the other machine on its disk, that it is running on.
 
     A trial that waits for one of several remotes is `staged (gpu1,gpu2)`.
@@ -131,12 +139,12 @@ def status(run: Run) -> str:
     return Styled.of(text, style_of(run))
 
 
-def style_of(run: Run) -> str:
+def style_of(run: RunLine) -> str:
     """The style of a run's status, where there are colours."""
     return _STATUS_STYLES.get(run["status"], "")
 
 
-def run_row(index: int, run: Run) -> tuple[str, str, str, str, str]:
+def run_row(index: int, run: RunLine) -> tuple[str, str, str, str, str]:
     """A run's cells in a listing."""
     return (
         f"[{index}:{run['id'][:8]}]",
@@ -147,12 +155,12 @@ def run_row(index: int, run: Run) -> tuple[str, str, str, str, str]:
     )
 
 
-def row_without_index(run: Run) -> tuple[str, str, str, str, str]:
+def row_without_index(run: RunLine) -> tuple[str, str, str, str, str]:
     """A run's cells without its index, which in a choice of runs would mean another."""
     return (f"[{run['id'][:8]}]", *run_row(1, run)[1:])
 
 
-def short_operation(run: Run) -> str:
+def short_operation(run: RunLine) -> str:
     """An operation's name for a person who has seen its project, which may have no package."""
     return clean(_ANONYMOUS.sub("", operation(run)))
 
@@ -160,7 +168,7 @@ def short_operation(run: Run) -> str:
 AT_END = ("duration", "tags")  # of `row_on_terminal`, behind the label
 
 
-def row_on_terminal(index: int | None, run: Run) -> tuple[str, ...]:
+def row_on_terminal(index: int | None, run: RunLine) -> tuple[str, ...]:
     """A run's cells in a listing that a person reads, who has seen its project: it is shorter.
 
     The last ones go first where there is not room for all: how long it took, and its tags.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from guild_sync.output.terminal import Styled, cut, styled, terminal_width, width_of
+from guild_sync.output.terminal import Styled, cut, has_colours, styled, terminal_width, width_of
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -45,9 +45,19 @@ def lines_of_many(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         packed.append("\0".join(row))
         own_styles = tuple(cell.style if isinstance(cell, Styled) else "" for cell in row)
         styles.append(known.setdefault(own_styles, own_styles))
-    edge = terminal_width()
+    edge, has_styles = terminal_width(), has_colours(sys.stdout)
     for text, own_styles in zip(packed, styles, strict=True):
-        yield _line([*map(Styled.of, text.split("\0"), own_styles)], widths, edge)
+        cells = text.split("\0")
+        if edge is None and not has_styles:
+            yield _plain_line(cells, widths)
+        else:
+            yield _line([*map(Styled.of, cells, own_styles)], widths, edge)
+
+
+def _plain_line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """As `_line`, where neither the room nor styles count."""
+    cells = zip(row, widths, strict=True)
+    return "  ".join([cell + " " * (width - width_of(cell)) for cell, width in cells]).rstrip()
 
 
 def _line(row: Sequence[str], widths: Sequence[int], edge: int | None) -> str:

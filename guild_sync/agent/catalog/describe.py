@@ -20,75 +20,91 @@ from ..protocol import (
     Listing,
     MaybeRun,
     Run,
+    RunLine,
     Value,
     WaitedFor,
 )
 from ..store import identity, inside, locks, rundir
 from . import find
 
-# What a listing shows of a run's attributes, beside what its view has.
-_SHOWN = (
-    "initialized",
-    "label",
-    "flags",
-    "tags",
-    "marked",
-    "comments",
-    "cmd",
-    STARTED_BY,
-    ENDED_BY,
-)
+# What a line shows of a run's attributes, beside what its view has.
+_IN_LINE = ("initialized", "label", "tags")
+# And one on a terminal, for its short label; then all that a listing shows.
+_IN_SHORT_LINE = (*_IN_LINE, "flags")
+_SHOWN = (*_IN_SHORT_LINE, "marked", "comments", "cmd", STARTED_BY, ENDED_BY)
 
 
 def summary(home: str, run_id: str, deleted: bool = False, short: bool = False) -> Run:
     """What a listing shows of a run; `short`: its label as in `short_labels`."""
     directory = rundir.run_dir(home, run_id, deleted)
-    found = rundir.view(directory)
-    now = found.status
-    job = _job(directory, now.text)
-    attributes = rundir.read_attrs(directory, _SHOWN)
-    label = attributes["label"]
-    if short:
-        from .short_labels import short_label  # what no person looks at has no use for it
-
-        label = short_label(directory, label, attributes["flags"])
+    found = rundir.whole(directory, _SHOWN)
+    job, attributes = _job(directory, found), found.attrs
     return {
-        "id": run_id,
+        **_line(directory, found, job, deleted, short),
         "run_dir": directory,
-        "opref": rundir.opref(directory),
-        "status": now.text,
-        "indexed": deleted or rundir.is_indexed(directory),
-        "remote": now.remote,
-        "machine": rundir.machine(directory)
-        if now == rundir.Status("running") and not job
-        else None,
-        "unreadable": rundir.unreadable(directory),
-        "exit_status": found.exit_status,
-        "initialized": attributes["initialized"],
-        "started": found.started,
-        "stopped": found.stopped,
-        "label": label,
+        "exit_status": found.view.exit_status,
         "flags": attributes["flags"],
-        "tags": attributes["tags"],
         "marked": attributes["marked"],
         "comments": attributes["comments"],
         "cmd": attributes["cmd"],
         "started_by": rundir.starter(attributes[STARTED_BY]),
-        "attempt": rundir.attempt(directory, found.started),
+        "attempt": rundir.attempt(directory, found.view.started)
+        if rundir.ATTEMPTS in found.has
+        else 1,
         "ended_by": _text(attributes[ENDED_BY]),
-        "waits": _waits(directory, job) if now.text == "pending" else None,
-        "deal": _deal(directory) if now.text == "staged" and now.remote is None else None,
         "job": job,
     }
 
 
-def _job(directory: str, status: str) -> Optional[JobForm]:
+def lines(
+    home: str, ids: Sequence[str], deleted: bool = False, short: bool = False
+) -> List[RunLine]:
+    """What the line of each of these runs is made of; `short`: as `summary`.
+
+    Nothing else of them is read: there may be 100,000.
+    """
+    names, found = _IN_SHORT_LINE if short else _IN_LINE, []
+    for run_id in ids:
+        directory = rundir.run_dir(home, run_id, deleted)
+        whole = rundir.whole(directory, names)
+        found.append(_line(directory, whole, _job(directory, whole), deleted, short))
+    return found
+
+
+def _line(
+    directory: str, found: rundir.Whole, job: Optional[JobForm], deleted: bool, short: bool
+) -> RunLine:
+    now, label = found.view.status, found.attrs["label"]
+    if short:
+        from .short_labels import short_label  # what no person looks at has no use for it
+
+        label = short_label(directory, label, found.attrs["flags"])
+    is_here = now == rundir.Status("running") and not job
+    return {
+        "id": os.path.basename(directory),
+        "opref": found.opref,
+        "status": now.text,
+        "indexed": deleted or now.text != "completed" or rundir.BATCH not in found.has,
+        "remote": now.remote,
+        "machine": rundir.machine(directory) if is_here else None,
+        "unreadable": rundir.unreadable(directory) if rundir.LOCK_UNREADABLE in found.has else [],
+        "initialized": found.attrs["initialized"],
+        "started": found.view.started,
+        "stopped": found.view.stopped,
+        "label": label,
+        "tags": found.attrs["tags"],
+        "waits": _waits(directory, job) if now.text == "pending" else None,
+        "deal": _deal(directory) if now.text == "staged" and now.remote is None else None,
+    }
+
+
+def _job(directory: str, found: rundir.Whole) -> Optional[JobForm]:
     """The job that a run is, as its scheduler's last word has it."""
-    if not os.access(directory + "/.guild/" + rundir.JOB_RECORD, os.F_OK):  # as of most runs
+    if rundir.JOB_RECORD not in found.has:
         return None
     from ..judging import shown
 
-    return shown.form(directory, status)
+    return shown.form(directory, found.view.status.text)
 
 
 def _waits(directory: str, job: Optional[JobForm]) -> Optional[str]:

@@ -83,7 +83,16 @@ def test_several_requests_of_one_process_are_one_look(
 
 def test_what_tells_how_runs_are_looks() -> None:
     assert {name for name, function in calls.TABLE.items() if function.looks} == {
-        *("list_runs", "list_details", "info", "summaries", "select", "choose", "matching"),
+        *(
+            "list_runs",
+            "list_details",
+            "info",
+            "summaries",
+            "lines",
+            "select",
+            "choose",
+            "matching",
+        ),
         *("states", "survey", "offer", "recipe", "candidates", "compared", "listed"),
         *("glance", "glanced"),
     }

@@ -16,7 +16,8 @@ from guild_sync.output import runs
 
 def test_a_run_is_a_row_of_index_operation_time_status_and_label(utc: None) -> None:
     run: Run = {**RUN, "started": 1_795_395_828_000_000, "label": "sleep=10", "remote": "gpu"}
-    assert runs.run_row(1, {**run, "status": "running"}) == (
+    run["status"] = "running"
+    assert runs.run_row(1, run) == (
         "[1:01234567]",
         "gpkg.demo/op",
         "2026-11-23 01:03:48",
@@ -26,18 +27,21 @@ def test_a_run_is_a_row_of_index_operation_time_status_and_label(utc: None) -> N
 
 
 def test_a_run_that_has_not_started_has_the_time_of_its_making(utc: None) -> None:
-    assert runs.run_row(1, {**RUN, "initialized": 0})[2] == "1970-01-01 00:00:00"
+    run: Run = {**RUN, "initialized": 0}
+    assert runs.run_row(1, run)[2] == "1970-01-01 00:00:00"
     assert runs.run_row(1, RUN)[2:] == ("", "completed", "")
 
 
 def test_labels_and_remotes_from_elsewhere_are_cleaned() -> None:
-    row = runs.run_row(1, {**RUN, "label": "a\nb", "status": "running", "remote": "\x1b[2J"})
-    assert row[3:] == ("running (?[2J)", "a?b")
+    run: Run = {**RUN, "label": "a\nb", "status": "running", "remote": "\x1b[2J"}
+    assert runs.run_row(1, run)[3:] == ("running (?[2J)", "a?b")
 
 
 def test_a_label_that_is_no_text_is_shown_all_the_same() -> None:
-    assert runs.run_row(1, {**RUN, "label": 0})[4] == "0"
-    assert runs.run_row(1, {**RUN, "label": ["a"]})[4] == "['a']"
+    number: Run = {**RUN, "label": 0}
+    listed: Run = {**RUN, "label": ["a"]}
+    assert runs.run_row(1, number)[4] == "0"
+    assert runs.run_row(1, listed)[4] == "['a']"
 
 
 # Names of operations.
@@ -146,8 +150,9 @@ def test_a_listing_on_a_terminal_is_shorter_and_tells_of_duration_and_tags(utc: 
         "started": 1_000_000,
         "stopped": 66_000_000,
         "label": "lr=0.1",
+        "tags": ["paper", "\x1b[31mred"],
     }
-    assert runs.row_on_terminal(3, {**run, "tags": ["paper", "\x1b[31mred"]}) == (
+    assert runs.row_on_terminal(3, run) == (
         "[3:01234567]",
         "train",
         "1970-01-01 00:00",
@@ -156,4 +161,5 @@ def test_a_listing_on_a_terminal_is_shorter_and_tells_of_duration_and_tags(utc: 
         "1m5s",
         "#paper #?[31mred",
     )
-    assert runs.row_on_terminal(None, {**run, "stopped": None})[5:] == ("", "")
+    run["stopped"], run["tags"] = None, None
+    assert runs.row_on_terminal(None, run)[5:] == ("", "")

@@ -27,3 +27,8 @@ def test_many_rows_have_the_lines_of_a_table(monkeypatch: pytest.MonkeyPatch) ->
     assert "\x1b[31m" in lines[0]
     assert [*tables.lines_of_many(iter(rows))] == lines
     assert [*tables.lines_of_many([])] == []
+
+
+def test_without_a_terminal_lines_of_many_are_those_of_a_table() -> None:
+    rows = [("[1]", "", "a "), ("[10]", "日本", "e\u0301"), ("", "x", ""), ("", "", "")]
+    assert [*tables.lines_of_many(iter(rows))] == tables.table(rows)

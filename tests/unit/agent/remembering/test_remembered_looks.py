@@ -57,6 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("nothing is remembered on this file system")
     _remember_from(monkeypatch, 1)
     monkeypatch.setattr(remembered, "_TICK", -(10**15))  # what was written just now counts, too
+    monkeypatch.setattr(looks, "_AT_A_TIME", 2)
     answers(home)
     return home
 
