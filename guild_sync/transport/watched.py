@@ -233,6 +233,7 @@ def _started(
 
     Raises GuildError where there is no such program.
     """
+    _sh()  # before what is imported here, which would wait where a Ctrl-C does harm
     with ExitStack() as forking:
         mask = forking.enter_context(process.forking())
         command = _begun(argv, streams, env, cwd, own_session, _prepared(mask, own_session))
