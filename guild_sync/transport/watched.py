@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     import socket
 
 _QUIET = 1000  # milliseconds without output after which it is looked whether a program has ended
+# Of who writes line by line each line would wake us, which costs as much as the line itself costs
+# rsync: after so many pieces they are taken together, those of so many seconds.
+MANY, TOGETHER = 100, 0.01
 _WORDS = "guild_words"  # the codec for the words of a command line
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
@@ -63,7 +66,7 @@ def run(
         _at_work(argv, partial(process.feed, stdin), env=env, cwd=cwd) as program,
         _killed_where(program.command.pid, forbidden) as was_forbidden,
     ):
-        program.hand_over(on_output)
+        program.hand_over(on_output, is_together=True)
         code = program.code()
     code = process.FORBIDDEN if was_forbidden.is_set() else code
     return Completed(code, b"", program.stderr.text(code))
@@ -158,15 +161,22 @@ class _Program(NamedTuple):
     stderr: process.Reader
     feeder: threading.Thread
 
-    def hand_over(self, on_output: Callable[[bytes], None]) -> None:
-        """Hand over its stdout up to the end: the pipe's, or its own where another holds that."""
+    def hand_over(self, on_output: Callable[[bytes], None], *, is_together: bool = False) -> None:
+        """Hand over its stdout up to the end: the pipe's, or its own where another holds that.
+
+        With `is_together`, many small pieces of it come as fewer, and a moment later.
+        """
         poller = select.poll()
         poller.register(self.stdout, select.POLLIN)
+        pieces = 0
         while True:
             if poller.poll(_QUIET):
                 if not (chunk := os.read(self.stdout.fileno(), process.CHUNK)):
                     return
                 on_output(chunk)
+                pieces += 1
+                if is_together and pieces > MANY and len(chunk) < process.CHUNK:
+                    time.sleep(TOGETHER)
             elif not self.command.is_alive():
                 return
 
@@ -223,6 +233,7 @@ def _started(
 
     Raises GuildError where there is no such program.
     """
+    _sh()  # before what is imported here, which would wait where a Ctrl-C does harm
     with ExitStack() as forking:
         mask = forking.enter_context(process.forking())
         command = _begun(argv, streams, env, cwd, own_session, _prepared(mask, own_session))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -51,6 +52,27 @@ def test_output_that_is_handed_over_may_be_without_end(monkeypatch: pytest.Monke
     assert (done.code, sum(sizes)) == (0, 3_000_000)
     assert max(sizes) <= process.CHUNK
     assert len(sizes) < 3000, "not by the line, nor by the byte"
+
+
+def test_after_many_lines_those_that_come_soon_are_taken_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(time, "sleep", rests.append)
+    answers = tmp_path / "answers"
+    os.mkfifo(answers)
+    said = []
+    with open(os.open(answers, os.O_RDWR), "wb", buffering=0) as fifo:
+
+        def answer(chunk: bytes) -> None:
+            said.append(chunk)
+            fifo.write(b"\n")  # so that each line is a piece
+
+        count = watched.MANY + 20
+        script = f"exec 3<{answers}; for i in $(seq {count}); do echo x; read -r _ <&3; done"
+        assert watched.run(sh(script), answer).code == 0
+    assert said == [b"x\n"] * count
+    assert rests.count(watched.TOGETHER) == 20, "and nobody waits for a few lines"
 
 
 def test_it_works_where_it_is_told_to(tmp_path: Path) -> None:
