@@ -281,7 +281,9 @@ def test_a_guild_that_is_killed_while_lanes_copy_leaves_none_at_work(
     guild: Guild, there: Path, far: str, rsyncs: Rsyncs, how: signal.Signals
 ) -> None:
     mark(guild.home, RUN, far)
-    rsyncs.do(f'{shutil.which("rsync")} --bwlimit=20 "$@" < "$list"; exit')
+    # Not as a child of the shell, which alone is told to end: there it would go on.
+    slow = f'exec {shutil.which("rsync")} --bwlimit=20 "$@" <&3 3<&-'
+    rsyncs.do(f'exec 3< "$list"; rm "$list"; {slow}')
     sync = guild.popen("sync")
     begun = {f"file-{number}" for number in (1, 2, 3)}  # what has come of them by then
     wait_until(
