@@ -23,6 +23,8 @@ from guild_sync.errors import Busy
 logging.getLogger("filelock").setLevel(logging.WARNING)
 
 WAIT = 3600.0  # seconds; a pull that waits for another waits no longer
+# A prime: ids that people count up, or that differ in a few digits, have places of their own.
+_PLACES = (1 << 61) - 1
 
 
 @contextmanager
@@ -62,9 +64,9 @@ def hold_id(run_id: RunId) -> None:
 
     Raises Busy where another is.
     """
+    ids, place = _ids(guild_home() / "locks"), int(run_id, 16) % _PLACES
     try:
-        ids, place = _ids(guild_home() / "locks"), int(run_id, 16) >> 66  # 62 bits: of any file
-        fcntl.lockf(ids, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)  # which need not be as long
+        fcntl.lockf(ids, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)  # no file need be as long
     except (BlockingIOError, PermissionError):  # fcntl(2): either, whatever the system likes
         raise Busy(f"another guild makes run {run_id}", "Give yours another id.") from None
 

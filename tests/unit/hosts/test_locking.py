@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,3 +47,22 @@ def test_a_guild_that_is_killed_leaves_no_lock_of_the_id_that_it_had() -> None:
             other.wait()
         hold_id(run_id)
     assert [*(guild_home() / "locks").iterdir()] == [Path(guild_home(), "locks", "run-ids.lock")]
+
+
+@pytest.mark.parametrize("digits", ["{:032x}", "2026{:028x}", "{:x}" + "0" * 31])
+def test_ids_that_are_alike_are_held_apart(digits: str) -> None:
+    with another_that_holds(digits.format(1)):
+        for number in range(2, 9):
+            hold_id(digits.format(number))
+
+
+def test_where_the_file_of_ids_may_not_be_opened_nobody_is_said_to_make_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        with pytest.raises(PermissionError):
+            hold_id(A)
