@@ -67,7 +67,7 @@ class RemoteHost(Host):
         self.home = ""  # the guild home there, absolute; known after the first answer
         self._talk: Conversation | None = None
         self._talker = 0  # the thread whose it is
-        self._begun: Conversation | None = None  # for what the talker asks next
+        self._begun: dict[int, Conversation] = {}  # for what a thread asks next
         self._noted: list[bytes] | None = None
         self._has_answered = False  # since a stream was begun
 
@@ -117,10 +117,9 @@ class RemoteHost(Host):
         from guild_sync.hosts.conversation import Conversation
 
         talk = self._own_talk()
-        if talk is None and self._talk is None and self._begun is None:
-            self._talker = threading.get_ident()
-            talk = self._begun = Conversation(self.remote)
-        if talk and not talk.has_begun:
+        if talk is None:
+            talk = self._begun.setdefault(threading.get_ident(), Conversation(self.remote))
+        if not talk.has_begun:
             talk.begin(self._command(agent_digest(), ""))
 
     def leave(self) -> None:
@@ -151,10 +150,7 @@ class RemoteHost(Host):
 
     def _own_begun(self) -> Conversation | None:
         """The conversation that this thread has begun, which is its caller's from now on."""
-        if self._talker != threading.get_ident():
-            return None
-        begun, self._begun = self._begun, None
-        return begun
+        return self._begun.pop(threading.get_ident(), None)
 
     def ask(self, function: Function[T], **args: object) -> T:
         """As AgentClient.ask. Raises Unreachable, RemoteError, or what the agent says."""

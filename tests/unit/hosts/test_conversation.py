@@ -111,6 +111,21 @@ def test_an_agent_that_was_begun_answers_what_is_asked_next(place: Place) -> Non
     assert len(place.begun) == 3
 
 
+def test_an_agent_that_was_begun_is_its_threads_whoever_has_one_stay(place: Place) -> None:
+    host = place.host()
+
+    def another() -> None:
+        with host.staying():
+            assert host.tracked() == []
+        host.leave()
+
+    host.begin()
+    begun(another).result(PATIENCE)
+    assert len(place.begun) == 2
+    assert host.tracked() == []
+    assert len(place.begun) == 2
+
+
 def test_an_agent_that_was_begun_may_stay(place: Place) -> None:
     host = place.host()
     host.begin()
