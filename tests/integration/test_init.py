@@ -264,12 +264,13 @@ def test_files_of_the_project_that_requirements_name_are_taken_and_others_told_w
     (folder / "train.py").write_text("print(1)\n")
     (tmp_path / "outside.txt").write_text("secret\n")
     (folder / "deps" / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (folder / "deps" / "itself.txt").symlink_to("itself.txt")
     (folder / "requirements.txt").write_text(
         "numpy\n-r deps/base.txt\n-c versions.txt\ntorch\n--requirement=requirements.txt\n"
         "-e .\n-r ../outside.txt\n-r https://host/all.txt\n"
     )
     (folder / "deps" / "base.txt").write_text(
-        "-r more.txt\n-r link.txt\n-r ../requirements.txt\nnumpy\nclick\n"
+        "-r more.txt\n-r link.txt\n-r itself.txt\n-r ../requirements.txt\nnumpy\nclick\n"
     )
     (folder / "deps" / "more.txt").write_text("tqdm\n-r base.txt\n--index-url x\n")
     said = init(guild, folder).lines
@@ -283,6 +284,8 @@ def test_files_of_the_project_that_requirements_name_are_taken_and_others_told_w
     assert [line for line in said if "not taken" in line] == [
         f"deps/more.txt has a line that is not taken: --index-url x {pip}",
         f"deps/base.txt has a line that is not taken: -r link.txt {none_of_it}",
+        "deps/base.txt has a line that is not taken: -r itself.txt "
+        "(Too many levels of symbolic links)",
         "requirements.txt has a line that is not taken: -c versions.txt "
         "(put the versions that it says into 'requires')",
         f"requirements.txt has a line that is not taken: -e . {own}",
@@ -350,14 +353,17 @@ def test_requirements_are_read_as_pip_reads_them_and_none_is_left_out_unsaid(
         ("numpy\n".encode("utf-16"), "it is not UTF-8 text"),
         (b"#" * (1 << 20) + b"\n", "it has more than 1 MB"),
         (None, "Is a directory"),
+        ("requirements.txt", "Too many levels of symbolic links"),
     ],
 )
 def test_requirements_that_cannot_be_read_are_told_of(
-    guild: Guild, tmp_path: Path, data: bytes | None, why: str
+    guild: Guild, tmp_path: Path, data: bytes | str | None, why: str
 ) -> None:
     (tmp_path / "train.py").write_text("import numpy\nprint(1)\n")
     if data is None:
         (tmp_path / "requirements.txt").mkdir()
+    elif isinstance(data, str):
+        (tmp_path / "requirements.txt").symlink_to(data)
     else:
         (tmp_path / "requirements.txt").write_bytes(data)
     said = init(guild, tmp_path).lines
