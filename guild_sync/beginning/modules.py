@@ -54,7 +54,7 @@ class FoundModules:
     programs: tuple[FoundProgram, ...]
     passed_over: Mapping[str, str]
     packages: NeededPackages
-    unread: int = 0  # modules that there are beside these: outside git not all are source code
+    beyond: int = 0  # modules that there are beside these: outside git not all are source code
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def programs_in(folder: Path) -> FoundModules:
             )
         )
     packages = needed(folder, names, (module.tree for module in read))
-    unread = sum(name.endswith(".py") for name in code.beyond)
-    return FoundModules(tuple(found), passed_over, packages, unread)
+    beyond = sum(name.endswith(".py") for name in code.beyond)
+    return FoundModules(tuple(found), passed_over, packages, beyond)
 
 
 def _read(folder: Path, names: Sequence[str], passed_over: dict[str, str]) -> Iterator[_ReadModule]:

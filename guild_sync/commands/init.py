@@ -69,11 +69,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _nothing(folder: Path, found: FoundModules) -> GuildError:
     several = f" of {len(found.passed_over)}" if found.passed_over else ""
-    unread = f"\n{_unread(found)}" if found.unread else ""
+    beyond = f"\n{_beyond(found)}" if found.beyond else ""
     return GuildError(
         f"no Python module{several} in {clean(str(folder))} is a program by itself",
         f"Write {GUILDFILE} by hand: NAME: {{exec: COMMAND}} is an operation.\n"
-        f"'guild help --man guild.yml' tells what else one may have.{unread}",
+        f"'guild help --man guild.yml' tells what else one may have.{beyond}",
     )
 
 
@@ -95,8 +95,8 @@ def _tell(found: FoundModules) -> None:
         say(f"{clean(each.file)} has a line that is not taken: {said}{why}")
     if (more := len(found.packages.passed_over) - _MOST_TOLD) > 0:
         say(f"{more} more lines are not taken")
-    if found.unread:
-        say(_unread(found))
+    if found.beyond:
+        say(_beyond(found))
     passed_over = [*found.passed_over.items()]
     for path, why in passed_over[:_MOST_TOLD]:
         say(clean(f"{path} is no operation: {why}"))
@@ -104,8 +104,8 @@ def _tell(found: FoundModules) -> None:
         say(f"{len(passed_over) - _MOST_TOLD} more modules are no operations")
 
 
-def _unread(found: FoundModules) -> str:
-    several = f"{found.unread} modules are" if found.unread > 1 else "1 module is"
+def _beyond(found: FoundModules) -> str:
+    several = f"{found.beyond} modules are" if found.beyond > 1 else "1 module is"
     return (
         f"{several} not looked at, and in no run: outside git only {MAX_FILES} files are taken "
         "that 'sourcecode' in guild.yml does not name. 'git init' has all of them taken."

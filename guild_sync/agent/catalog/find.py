@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _RUN_PREFIX = r"[0-9a-f]{1,32}\Z"
 _INDEX = r"[0-9]{1,7}\Z"
-# Filters that a look at the run alone does not tell: filters.py.
+# Filters that name runs, and whether those are meant or all others.
 _NAMED = {"among": True, "not_among": False}
+# Filters that a look at the run alone does not tell; the others are those of filters.py.
 _NOT_BY_ITSELF = ("mine", *_NAMED)
 _RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
 _OF_REMOTE = r"([A-Za-z][\w.-]{0,63}):([0-9a-f:]{1,32})\Z"  # gpu1:3, gpu1:1:5, gpu1:4f5e
