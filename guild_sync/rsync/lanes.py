@@ -43,7 +43,7 @@ def dealt(part: Part, large: Large, bare: Collection[str], lanes: int) -> list[L
     """
     runs = [run for run in part.ids if run not in bare]
     files = [
-        (size, run, path) for run in runs for path, size in large.get(run, ()) if _is_near(path)
+        (size, run, path) for run in runs for path, size in large.get(run, ()) if _is_shallow(path)
     ]
     loads = [0] * lanes
     hands: list[list[tuple[str, str]]] = [[] for _ in loads]
@@ -58,7 +58,7 @@ def dealt(part: Part, large: Large, bare: Collection[str], lanes: int) -> list[L
     ]
 
 
-def _is_near(path: str) -> bool:
+def _is_shallow(path: str) -> bool:
     return len(path) <= _LONGEST and path.count("/") <= _DEEPEST
 
 
