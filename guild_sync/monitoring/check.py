@@ -306,7 +306,7 @@ def _rsync(version: str | None, program: str) -> Line:
 
 def _is_own(host: Host, home: HomeState) -> bool:
     """Whether a remote's guild home is this machine's own, as on NFS, or by ssh to this machine."""
-    if host.name is None or not home["exists"]:
+    if host.name is None or home["fault"] or not home["exists"]:
         return False
     own = LocalHost(str(guild_home())).home_name(make=False)
     told = host.survey([], stamps=False, look_only=True, selection=None)["home_id"]
