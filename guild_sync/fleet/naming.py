@@ -96,6 +96,8 @@ def _every(word: str) -> Sequence[str]:
         found += [SANDBOX] if sandbox.running(SANDBOX) else []
     if not found:
         raise RemoteNotFound(
-            "the config file names no remote", "'guild remotes --help' shows how one is named."
+            "the config file names no remote",
+            "'guild remote add NAME [USER@]HOST' adds one; 'guild remote start sandbox' has one "
+            "on this machine.",
         )
     return found

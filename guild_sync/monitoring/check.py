@@ -12,7 +12,7 @@ from pathlib import Path
 from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
 from guild_sync.config import faults, limits, remotes
-from guild_sync.config.home import config_path
+from guild_sync.config.home import config_path, guild_home
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     ConfigError,
@@ -283,7 +283,7 @@ def _of_agent(host: Host, parts: Parts) -> Iterator[Line]:
                     "systemd ends all that a user runs at logout (KillUserProcesses), runs too",
                     "Have it let yours be, there: loginctl enable-linger",
                 )
-            yield from _home(found["home"])
+            yield from _home(found["home"], _is_own(host, found["home"]))
             if host.scheduler is not None:
                 yield from cluster.lines(host, host.scheduler, PROBE in parts)
         if SPACE in parts:
@@ -304,12 +304,23 @@ def _rsync(version: str | None, program: str) -> Line:
     return Line("rsync", version)
 
 
-def _home(home: HomeState) -> Iterator[Line]:
+def _is_own(host: Host, home: HomeState) -> bool:
+    """Whether a remote's guild home is this machine's own, as on NFS, or by ssh to this machine."""
+    if host.name is None or home["fault"] or not home["exists"]:
+        return False
+    own = LocalHost(str(guild_home())).home_name(make=False)
+    told = host.survey([], stamps=False, look_only=True, selection=None)["home_id"]
+    return bool(own) and told == own
+
+
+def _home(home: HomeState, is_own: bool) -> Iterator[Line]:
     if home["fault"]:
         hint = "Correct its owner or permissions, or choose another guild home."
         yield to_do("guild home", home["fault"], hint)
         return
-    yield Line("guild home", home["path"] + ("" if home["exists"] else ", made when it is needed"))
+    which = ", this machine's own: its runs are here already" if is_own else ""
+    more = which if home["exists"] else ", made when it is needed"
+    yield Line("guild home", home["path"] + more)
     flock = "has flock" if home["flock"] else "has no flock: process ids tell which runs live"
     yield Line("file system", flock)
 

@@ -57,6 +57,15 @@ def test_a_run_that_was_marked_as_a_copy_of_itself_is_not_synced(
     assert "internal error" not in done.err
 
 
+def test_check_says_that_the_runs_there_are_here_already(guild: Guild, sshd: Server) -> None:
+    guild.configure(me=sshd.keys(guild.home))
+    write_run(guild.home, A)
+    said = ", this machine's own: its runs are here already"
+    assert said not in guild.ok("check", "-r", "me").out, "neither has a name yet"
+    (guild.home / "runs/.home-id").write_text("c" * 32 + "\n")  # as of any home with a run
+    assert f"{guild.home}{said}\n" in guild.ok("check", "-r", "me").out
+
+
 def test_a_run_is_started_in_a_guild_home_that_is_this_machines_own(
     guild: Guild, sshd: Server
 ) -> None:

@@ -113,6 +113,7 @@ def test_all_of_none_is_said(remotes: object) -> None:
     with pytest.raises(RemoteNotFound) as error:
         names("all")
     assert error.value.message == "the config file names no remote"
+    assert "guild remote add NAME" in error.value.hint
 
 
 def test_a_remote_at_fault_is_one_of_all_and_told_of_where_it_is_asked() -> None:
