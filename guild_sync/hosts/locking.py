@@ -62,9 +62,10 @@ def hold_id(run_id: RunId) -> None:
 
     Raises Busy where another is.
     """
+    ids = _ids(guild_home() / "locks")  # where that may not be written, nobody else makes the run
+    place = int(run_id, 16) >> 66  # 62 bits: of any file, which need not be as long
     try:
-        ids, place = _ids(guild_home() / "locks"), int(run_id, 16) >> 66  # 62 bits: of any file
-        fcntl.lockf(ids, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)  # which need not be as long
+        fcntl.lockf(ids, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
     except (BlockingIOError, PermissionError):  # fcntl(2): either, whatever the system likes
         raise Busy(f"another guild makes run {run_id}", "Give yours another id.") from None
 

@@ -45,3 +45,17 @@ def test_a_guild_that_is_killed_leaves_no_lock_of_the_id_that_it_had() -> None:
             other.wait()
         hold_id(run_id)
     assert [*(guild_home() / "locks").iterdir()] == [Path(guild_home(), "locks", "run-ids.lock")]
+
+
+def test_locks_that_may_not_be_written_are_no_other_guild() -> None:
+    (guild_home() / "locks").mkdir(parents=True)
+    code = (
+        "import os; from guild_sync.config.home import guild_home; import sys\n"
+        "from guild_sync.hosts.locking import hold_id\n"
+        "os.getuid() or os.setuid(65534)\n"
+        "try: hold_id(sys.argv[1])\n"
+        "except OSError as e: print(type(e).__name__, end='')"
+    )
+    (guild_home() / "locks").chmod(0o500)
+    done = subprocess.run([sys.executable, "-c", code, A], capture_output=True, text=True)
+    assert done.stdout == "PermissionError"
