@@ -14,7 +14,7 @@ from guild_sync.config.file import text_of
 _LONGEST = 1 << 20  # bytes of a file
 _MOST_FILES = 100
 _LONGEST_LINE = 1000  # characters of one that is a requirement
-_COMMENT = re.compile(r"(^|\s+)#.*")
+_COMMENT = re.compile(r"(?<!\S)#.*")
 _JOINED = re.compile(r"\\\r?\n")
 _NAMES_A_FILE = re.compile(r"(?:-r\s*|--requirement[\s=]\s*)(\S.*)")
 # What begins so, and what to do about it.
@@ -53,8 +53,8 @@ def requirement_lines(path: Path) -> RequirementLines:
     """
     taken: dict[str, None] = {}
     untaken: list[UntakenLine] = []
-    top = path.parent.resolve()
-    seen = {path.resolve()}
+    top = _real(path.parent)
+    seen = {_real(path)}
     left = [(path.name, line) for line in _lines(text_of(path, _LONGEST))]
     left.reverse()
     while left:
@@ -80,7 +80,7 @@ def requirement_lines(path: Path) -> RequirementLines:
 
 def _not_yet_read(path: Path, top: Path, seen: set[Path]) -> list[str]:
     """The lines of a file in a folder; none of one that was read before."""
-    real = path.resolve()
+    real = _real(path)
     if not real.is_relative_to(top):
         raise ValueError("that is none of the project's files: put its lines into 'requires'")
     if real in seen:
@@ -89,6 +89,10 @@ def _not_yet_read(path: Path, top: Path, seen: set[Path]) -> list[str]:
         raise ValueError(f"of more than {_MOST_FILES} files, no more are read")
     seen.add(real)
     return [*_lines(text_of(real, _LONGEST))]
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve refuses links in a circle in its own way
 
 
 def _lines(text: str) -> Iterator[str]:
