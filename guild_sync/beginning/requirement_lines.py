@@ -14,7 +14,7 @@ from guild_sync.config.file import text_of
 _LONGEST = 1 << 20  # bytes of a file
 _MOST_FILES = 100
 _LONGEST_LINE = 1000  # characters of one that is a requirement
-_COMMENT = re.compile(r"(^|\s+)#.*")
+_COMMENT = re.compile(r"(?<!\S)#.*")
 _JOINED = re.compile(r"\\\r?\n")
 _NAMES_A_FILE = re.compile(r"(?:-r\s*|--requirement[\s=]\s*)(\S.*)")
 # What begins so, and what to do about it.

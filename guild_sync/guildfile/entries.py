@@ -107,10 +107,10 @@ class ProjectEntries:
             if found.is_dir():
                 found /= GUILDFILE
             self.count += 1
-            if found.resolve() in (seen := (*above, path.resolve())):
-                spot.fault(f"include: {name} includes itself")
-            elif not found.exists():
+            if not found.exists():  # nor is what links in a circle lead to
                 spot.fault(f"include: there is no {name} in {path.parent}")
+            elif found.resolve() in (seen := (*above, path.resolve())):
+                spot.fault(f"include: {name} includes itself")
             elif self.count > MOST_FILES:
                 spot.fault(f"include: more than {MOST_FILES} files")
             else:

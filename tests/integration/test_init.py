@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -369,6 +371,22 @@ def test_requirements_that_cannot_be_read_are_told_of(
     said = init(guild, tmp_path).lines
     assert f"requirements.txt was not read: {why}" in said
     assert "# requires: [numpy]" in (tmp_path / "guild.yml").read_text()
+
+
+def test_links_in_a_circle_and_a_line_of_blanks_in_requirements_are_told_of_like_others(
+    guild: Guild, tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text("print(1)\n")
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    blanks = "click" + " " * 900_000 + "x"  # minutes, for a pattern that goes back for each
+    (tmp_path / "requirements.txt").write_text(f"numpy\n-r loop.txt\n{blanks}\n")
+    said = init(guild, tmp_path).lines
+    why = os.strerror(errno.ELOOP)
+    assert f"requirements.txt has a line that is not taken: -r loop.txt ({why})" in said
+    (tmp_path / "guild.yml").unlink()
+    (tmp_path / "requirements.txt").unlink()
+    (tmp_path / "requirements.txt").symlink_to("requirements.txt")
+    assert f"requirements.txt was not read: {why}" in init(guild, tmp_path).lines
 
 
 def test_what_is_imported_from_elsewhere_is_told_and_left_to_a_person(

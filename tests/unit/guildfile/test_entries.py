@@ -39,6 +39,7 @@ def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> N
     ("include", "fault"),
     [
         ("gone.yml", "include: there is no gone.yml in "),
+        ("circle.yml", "include: there is no circle.yml in "),
         ("guild.yml", "include: guild.yml includes itself"),
         (".", "include: . includes itself"),
         ("there.yml", "include: guild.yml includes itself"),
@@ -55,6 +56,7 @@ def test_what_cannot_be_included_keeps_nobody_from_running(
     (tmp_path / "there.yml").write_text("- include: guild.yml\n")
     (tmp_path / "broken.yml").write_text("a: [\n")
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle.yml").symlink_to("circle.yml")
     found = load(tmp_path, f"- include: {include}\n- operations: {{good: {{exec: a}}}}\n")
     assert [(o.full_name, o.faults) for o in found.operations] == [("good", ())]
     (said,) = found.faults

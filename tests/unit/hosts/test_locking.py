@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,13 +54,15 @@ def test_ids_that_are_alike_are_held_apart(digits: str) -> None:
             hold_id(digits.format(number))
 
 
-def test_where_the_file_of_ids_may_not_be_opened_nobody_is_said_to_make_the_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_: object) -> int:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "open", refuse)
-        with pytest.raises(PermissionError):
-            hold_id(A)
+def test_locks_that_may_not_be_written_are_no_other_guild() -> None:
+    (guild_home() / "locks").mkdir(parents=True)
+    code = (
+        "import os; from guild_sync.config.home import guild_home; import sys\n"
+        "from guild_sync.hosts.locking import hold_id\n"
+        "os.getuid() or os.setuid(65534)\n"
+        "try: hold_id(sys.argv[1])\n"
+        "except OSError as e: print(type(e).__name__, end='')"
+    )
+    (guild_home() / "locks").chmod(0o500)
+    done = subprocess.run([sys.executable, "-c", code, A], capture_output=True, text=True)
+    assert done.stdout == "PermissionError"
