@@ -12,7 +12,7 @@ from pathlib import Path
 from guild_sync import __version__
 from guild_sync.agent.protocol import HomeState
 from guild_sync.config import faults, limits, remotes
-from guild_sync.config.home import config_path, guild_home
+from guild_sync.config.home import config_path
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import (
     ConfigError,
@@ -36,6 +36,7 @@ from guild_sync.output.formats import open_since, size
 from guild_sync.rsync import channels, packing
 from guild_sync.rsync.argv import LEAST_VERSION
 from guild_sync.rsync.failures import INSTALL_NEWER, WRONG_PATH
+from guild_sync.runs import person
 from guild_sync.transport import connection, known, question, ssh, ssh_failures
 
 LOW_SPACE = 1 << 30  # bytes
@@ -308,7 +309,7 @@ def _is_own(host: Host, home: HomeState) -> bool:
     """Whether a remote's guild home is this machine's own, as on NFS, or by ssh to this machine."""
     if host.name is None or home["fault"] or not home["exists"]:
         return False
-    own = LocalHost(str(guild_home())).home_name(make=False)
+    own = person.home_name()
     told = host.survey([], stamps=False, look_only=True, selection=None)["home_id"]
     return bool(own) and told == own
 
