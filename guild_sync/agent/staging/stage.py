@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from typing import Dict, List, Optional
+from zlib import crc32
 
 from .. import trees
 from ..errors import AgentError
@@ -60,8 +60,8 @@ def make(
         if not _is_taken_back(directory):
             return False
     # Of each guild home its own: two may make a run of one id at once.
-    mine = hashlib.sha256((maker or "").encode("utf-8", "replace")).hexdigest()[:8]
-    temporary = os.path.join(os.path.dirname(directory), ".stage-%s-%s" % (run_id, mine))
+    mine = crc32((maker or "").encode("utf-8", "replace"))
+    temporary = os.path.join(os.path.dirname(directory), ".stage-%s-%08x" % (run_id, mine))
     trees.remove_tree(temporary)
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
     try:
