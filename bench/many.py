@@ -89,7 +89,7 @@ def _crowd(network: Network, jobs: int) -> Case:
     lab, remotes = network.lab, crowd_names(network.name)
     work = _work(network, lambda: lab.crowd, remotes, jobs)
     limit = _limit(work, lambda: lab.crowd, remotes, jobs)
-    return Case(work, limit, IN_CROWD, lambda: lab.crowd.connections(), CROWD, turns=1)
+    return Case(work, limit, IN_CROWD, lambda: lab.crowd.connections(), CROWD)
 
 
 def _thousands(network: Network, changed: int) -> Case:
