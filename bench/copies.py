@@ -39,7 +39,6 @@ AIMS = {
     (DELAYED, MANY): Aim(times=0.9, of_rival=True),
     (SLOW, LINES): Aim(times=0.1),
 }
-TURNS = {(DISTANT, LARGE): 1, (DISTANT, EIGHT): 2, (SLOW, LINES): 2, (DELAYED, LARGE): 2}
 WITH_RIVAL = (LOOPBACK, DELAYED)
 _PUSHED = "pushed"  # the guild home there that takes what is pushed, and is empty before
 
@@ -71,9 +70,6 @@ class _Copy:
     def named(self, way: str) -> str:
         return self.network.named(f"guild {way} {WHAT[self.purpose]}", cold=False)
 
-    def turns(self) -> int | None:
-        return TURNS.get((self.network.name, self.purpose))
-
     def gone(self, folder: Path) -> None:
         """Have no such folder, as a copy that is the first one finds it."""
         if self.purpose == MANY:
@@ -102,7 +98,6 @@ class _Pull(_Copy):
             network.connections,
             0,
             network.rival(lambda: [self.rival()], self.prepare, network.name in WITH_RIVAL),
-            turns=self.turns(),
         )
 
     def prepare(self) -> None:
@@ -134,7 +129,6 @@ class _Push(_Copy):
             None,
             self.network.connections,
             0,
-            turns=self.turns(),
         )
 
     def prepare(self) -> None:
