@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import Guild, Place, Server, project, wait_until
+from support import Guild, Place, Server, processes, project, wait_until
 from test_fleet import bind, pulled
 
 from guild_sync.config.home import private_folder
@@ -144,14 +143,10 @@ def test_the_environment_here_stays_here(
 
 def command_lines(pid: int) -> str:
     """The command lines of all processes below a process, and its own."""
-    found = subprocess.run(["ps", "-eo", "ppid=,pid=,args="], stdout=subprocess.PIPE, text=True)
-    rows = [line.split(None, 2) for line in found.stdout.splitlines()]
-    below, text = {str(pid)}, ""
+    found, below = processes(), {pid}
     for _ in range(4):
-        below |= {row[1] for row in rows if row[0] in below}
-    for row in rows:
-        text += row[2] + "\n" if row[1] in below and len(row) > 2 else ""
-    return text
+        below |= {process.pid for process in found if process.parent in below}
+    return "".join(process.args + "\n" for process in found if process.pid in below)
 
 
 PROXY = """
