@@ -112,7 +112,12 @@ def test_a_killed_pull_shows_no_wrong_status_and_the_next_repairs_it(
     assert not list(guild.home.glob("runs/.incoming-*")), "nothing is left of the killed one"
 
 
-def test_a_killed_pull_leaves_no_rsync_that_goes_on(guild: Guild, slow: str, there: Path) -> None:
+def test_a_killed_pull_leaves_no_rsync_that_goes_on(
+    guild: Guild, sshd: Server, slow: str, there: Path
+) -> None:
+    # For far longer than is waited for its end.
+    keys = sshd.keys(there)
+    guild.configure(guild_uat=keys, slow={**keys, "bwlimit": 20})
     run_id, _ = started(guild, there)
     pulling = copying(guild, "pull", slow, run_id, "-y")
     assert rsyncs_of(guild.home)
