@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,18 @@ def test_ends_that_are_told_to_nobody_have_all_done_here() -> None:
             assert beside.both(lambda: "ours", others) == ("ours", None)
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def test_halves_come_in_their_order_whoever_finds_them() -> None:
+    ids = [*"abcdefg"]
+    assert beside.by_halves(lambda some: [*some], ids) == ids
+    found = beside.by_halves(lambda some: [os.getpid() for _ in some], ids)
+    assert (found[:3], len({*found})) == ([os.getpid()] * 3, 2)
+
+    def finds_here(some: Sequence[str]) -> list[int]:
+        return [os.getpid() for _ in some] if os.getpid() == found[0] else os._exit(1)
+
+    assert beside.by_halves(finds_here, ids) == [os.getpid()] * 7
 
 
 # In a process without threads of a test's own.
