@@ -82,7 +82,7 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
     old = _older(fetching.kept(home), last)
     for path in _older([*remembered.kept(home), *derived.remembered(home)], last):
         yield LISTING, path
-    for path in _older(stage.unmade(home), week):
+    for path in _older(stage.unmade(home), last):
         yield UNMADE, path
     linked = _linked(home, old)
     for path in old:
