@@ -180,6 +180,11 @@ class Server:
     state: sandbox.SandboxState
     remote: Remote
 
+    @property
+    def home(self) -> Path:
+        """The HOME of its login, where the agent begins; a login shell begins in the account's."""
+        return Path(self.remote.private_key or "").parent / "home"
+
     def keys(self, guild_home: Path, **more: Any) -> dict[str, Any]:
         """The keys of a remote of type ssh on this server."""
         keys = {
