@@ -52,6 +52,8 @@ def test_the_runner_outlives_the_connection(
     assert int(parents) == 1, "nothing of the connection is its parent"
     handles = {os.readlink(fd) for fd in Path(f"/proc/{runner}/fd").iterdir()}
     assert not [h for h in handles if h.startswith("socket:")], "it holds no end of it"
+    streams = [os.readlink(f"/proc/{runner}/fd/{fd}") for fd in range(3)]
+    assert streams == ["/dev/null"] * 3, "nor where sshd has made them pipes"
     assert "running" in guild.ok("runs", run_id, "-r", remote).out
 
 
