@@ -122,6 +122,8 @@ def test_a_signal_to_the_runner_reaches_the_operations_whole_group(
 def test_a_killed_runner_takes_its_operation_along_and_is_an_error(guild: Guild) -> None:
     project(guild.folder, "op: {main: forever}", forever=FOREVER)
     run_id = guild.started()
+    # It has said all that it says: what writes to a runner that is gone ends by that.
+    Place(guild, guild.home).wait_for_output(run_id, "up")
     runner, operation = runner_of(guild.home, run_id), operation_of(guild.home, run_id)
     os.kill(runner, signal.SIGKILL)
     wait_until(lambda: not alive(operation), "the operation's end")

@@ -133,6 +133,7 @@ def test_a_lock_that_a_killed_process_left_is_taken(guild: str, holder: Holder) 
     child = holder()
     child.kill()
     child.wait()
+    Path(guild, "LOCK").write_text("2147483647\n")  # a longer number than the next
     fd = locks.hold(guild)
     assert fd is not None
     assert Path(guild, "LOCK").read_text() == f"{os.getpid()}\n"
