@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import Guild, Place, Server, project, wait_until
+from support import Guild, Place, Server, project, wait_until, wait_until_gone
 
+from guild_sync.agent.protocol import KILL_RUNNER
+from guild_sync.agent.running import stop
 from guild_sync.agent.store import locks, rundir
 
 FOREVER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
@@ -229,6 +231,16 @@ def test_a_stop_reaches_what_the_operation_left(
     assert place.status(run_id) == "terminated"
     assert not alive(left)
     assert not (place.run_dir(run_id) / "late.txt").exists()
+
+
+def test_a_runner_that_hangs_is_killed_with_what_its_operation_left(guild: Guild) -> None:
+    """Whose parent has ended: it is below nobody, and holds the output alone."""
+    place = Place(guild, guild.home)
+    run_id, left = forked(place, _NEW_SESSION)
+    os.kill(runner_of(guild.home, run_id), signal.SIGSTOP)
+    assert stop.signal_runs(str(guild.home), [run_id], KILL_RUNNER)["done"] == [run_id]
+    wait_until_gone(left)
+    assert place.status(run_id) == "error"
 
 
 def test_ctrl_c_ends_what_a_script_has_put_into_the_background(guild: Guild) -> None:
