@@ -712,3 +712,14 @@ def test_a_run_whose_folder_has_become_a_link_is_not_settled_and_the_others_are(
     guild(home).symlink_to("theirs")
     assert [*settle(home, RUNNING, COMPLETED)] == [A]
     assert status(home, B).text == "completed"
+
+
+def test_a_copy_that_is_running_here_is_not_taken_for_one_that_was_started_there(
+    home: str, runs_here: str
+) -> None:
+    make(Path(home), B)
+    for run_id in (runs_here, B):
+        rundir.confirm(rundir.run_dir(home, run_id), "gpu", 1)
+    assert [marks.reopen(home, run_id, "gpu") for run_id in (runs_here, B)] == [False, True]
+    assert status(home, B) == rundir.Status("running", "gpu")
+    assert not (guild(home) / "LOCK.remote").exists()
