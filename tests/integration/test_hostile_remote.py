@@ -321,9 +321,10 @@ def test_what_is_no_file_and_what_is_dangerous_does_not_come(
         os.mknod(run / "device", 0o666 | stat.S_IFBLK, os.makedev(8, 0))
     for name in ("setuid", "Case", "case", "e\u0301", "\u00e9", "-rf", "--delete", "new\nline"):
         (run / name).write_text(name)
-    (run / "setuid").chmod(0o6777)
     if os.getuid() == 0:
         os.chown(run / "setuid", 12345, 12345)
+    (run / "setuid").chmod(0o6777)  # last: a new owner clears it
+    assert stat.S_IMODE((run / "setuid").stat().st_mode) == 0o6777
     guild.ok("pull", remote, A, "-y")
     here = guild.home / "runs" / A
     assert not os.path.lexists(here / "fifo")
