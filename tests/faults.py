@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from comparing import faults, whole_or_marked
 from relay import Relay, relay
-from support import PATIENCE, Done, Guild, Server, wait_until
+from support import PATIENCE, Done, Guild, Server, processes, wait_until
 
 from guild_sync.agent import protocol
 from guild_sync.agent.protocol import Plain
@@ -114,11 +113,11 @@ def check_after(guild: Guild, there: Path, remote: str, *again: str) -> None:
 
 def wait_for_agents(there: Path) -> None:
     """Wait for all that agents do there: they outlive a guild that is killed."""
-
-    def commands() -> str:
-        return subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
-
-    wait_until(lambda: f"{there}/agent/" not in commands(), f"the end of the agents in {there}")
+    agent = f"{there}/agent/"
+    wait_until(
+        lambda: not any(agent in process.args for process in processes()),
+        f"the end of the agents in {there}",
+    )
 
 
 def lasting(check: Callable[[], list[str]]) -> list[str]:

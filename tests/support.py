@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import yaml
@@ -180,6 +180,11 @@ class Server:
     state: sandbox.SandboxState
     remote: Remote
 
+    @property
+    def home(self) -> Path:
+        """The HOME of its login, where the agent begins; a login shell begins in the account's."""
+        return Path(self.remote.private_key or "").parent / "home"
+
     def keys(self, guild_home: Path, **more: Any) -> dict[str, Any]:
         """The keys of a remote of type ssh on this server."""
         keys = {
@@ -255,6 +260,23 @@ def wait_until(condition: Callable[[], Any], what: str = "the condition") -> Any
 def wait_until_gone(pid: int) -> None:
     """Wait for the end of a process that is no child of ours."""
     wait_until(lambda: locks.start_time(pid) is None, f"the end of process {pid}")
+
+
+class Process(NamedTuple):
+    """A process of this machine, whoever started it."""
+
+    parent: int
+    pid: int
+    args: str
+
+
+def processes() -> list[Process]:
+    """All that there are now, with their whole command lines."""
+    # -ww: else it cuts them, often at 80 characters, where its output is no terminal, too.
+    argv = ["ps", "-ww", "-eo", "ppid=,pid=,args="]
+    listed = subprocess.run(argv, stdout=subprocess.PIPE, text=True, errors="replace", check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [Process(int(parent), int(pid), "".join(args)) for parent, pid, *args in rows]
 
 
 def project(folder: Path, guildfile: str, **modules: str) -> Path:

@@ -16,18 +16,18 @@ from .protocol import MONTH, WEEK, Leaving
 from .remembering import remembered
 from .scalars import derived
 from .scheduling import records
-from .staging import fetching
+from .staging import fetching, stage
 from .store import inside, rundir
 
 LOG, AGENT, FETCHED, ENVIRONMENT = "log", "agent", "fetched", "environment"
-LISTING = "listing"
+LISTING, UNMADE = "listing", "unmade"
 
 
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
     was fetched or sent for runs of which the same is true, but for what a run has need of; what was
-    remembered of listings, and read of scalars, a week ago; environments that no run has used for a
-    month.
+    remembered of listings, and read of scalars, a week ago; what a kill has left then of runs that
+    were being made; environments that no run has used for a month.
 
     With `remove` they are no more.
     """
@@ -41,7 +41,7 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
         for leaving in told:
             if leaving["kind"] in (LOG, LISTING):
                 os.unlink(leaving["path"])
-            elif leaving["kind"] == FETCHED:
+            elif leaving["kind"] in (FETCHED, UNMADE):
                 trees.remove_tree(leaving["path"])
         if any(leaving["kind"] == AGENT for leaving in told):
             clean_agents(home, "")
@@ -56,6 +56,8 @@ def once_a_day(home: str, keep: str) -> None:
     clean_agents(home, keep)
     kept.upkeep(home)
     try:
+        for path in _older(stage.unmade(home), time.time() - MONTH):
+            trees.remove_tree(path)
         unused.unused(home, MONTH, remove=True)
     except (AgentError, OSError):
         pass  # the next day
@@ -77,10 +79,11 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
         yield AGENT, path
     week = time.time() - WEEK
     last = week if before is None else min(before, week)
-    old = [path for path in fetching.kept(home) if os.lstat(path).st_mtime < last]
-    for path in (*remembered.kept(home), *derived.remembered(home)):
-        if os.lstat(path).st_mtime < last:
-            yield LISTING, path
+    old = _older(fetching.kept(home), last)
+    for path in _older([*remembered.kept(home), *derived.remembered(home)], last):
+        yield LISTING, path
+    for path in _older(stage.unmade(home), last):
+        yield UNMADE, path
     linked = _linked(home, old)
     for path in old:
         if path not in linked:
@@ -88,6 +91,18 @@ def _found(home: str, before: Optional[float]) -> Iterator[Tuple[str, str]]:
     for each in kept.environments(home, before=time.time() - MONTH):
         if each["going"]:
             yield ENVIRONMENT, each["path"]
+
+
+def _older(paths: List[str], before: float) -> List[str]:
+    """Those that are still there, and were changed last before a time."""
+
+    def is_older(path: str) -> bool:
+        try:
+            return os.lstat(path).st_mtime < before
+        except FileNotFoundError:
+            return False
+
+    return [*filter(is_older, paths)]
 
 
 def _linked(home: str, paths: List[str]) -> Set[str]:

@@ -45,7 +45,7 @@ from guild_sync.hosts.local import LocalHost
 from guild_sync.monitoring import check, line
 from guild_sync.monitoring.line import Line
 from guild_sync.output import records
-from guild_sync.output.console import say
+from guild_sync.output.console import say, warn
 
 _PARTS = {"--env": check.ENVIRONMENT, "--space": check.SPACE}
 
@@ -56,11 +56,14 @@ def main(argv: Sequence[str]) -> int:
     named = args.text("--remote")
     if named and args.is_set("--offline") and parts:
         raise UsageError("--env and --space of a remote need a connection, without --offline")
-    meant = _remotes(named) if named else []
+    meant, faulty = _remotes(named) if named else ([], [])
     if args.is_set("--job"):
         _refuse_no_job(meant, bool(parts) or args.is_set("--offline"))
     parts = (parts or check.ALL_PARTS) | ({check.PROBE} if args.is_set("--job") else set())
     worst = Exit.OK
+    for fault in faulty if check.BASICS not in parts else ():  # of these, the page tells it
+        warn(fault)
+        worst = Exit.ERROR
     told = []
     for name, lines in _sections(meant, parts, args.is_set("--offline")):
         worst = max(worst, *(line.exit for line in lines))
@@ -80,17 +83,17 @@ def _refuse_no_job(meant: Sequence[Remote], is_partial: bool) -> None:
         raise UsageError("--job is for a remote of type slurm or pbs, which -r names")
 
 
-def _remotes(text: str) -> list[Remote]:
-    """The remotes but for those whose part of the config file has faults, which the page tells."""
-    found = []
+def _remotes(text: str) -> tuple[list[Remote], list[ConfigError]]:
+    """The remotes, but for those whose part of the config file has faults; and these."""
+    found, faulty = [], []
     for name in naming.names(text) if naming.means_several(text) else (text,):
         try:
             found.append(remotes.remote(name))
         except RemoteNotFound:
             raise
-        except ConfigError:
-            pass
-    return found
+        except ConfigError as e:
+            faulty.append(e)
+    return found, faulty
 
 
 def _sections(

@@ -18,8 +18,9 @@ brings runs back.
 Without -r, the runs in the trash here are removed for good, or with filters those of them
 that they leave; and so are guild's logs, and what nobody has used for a week of agents of
 guilds to which this machine is a remote, of files that were fetched for runs, which none has
-a link to, and of what listings of many runs have kept to be faster; and environments that no
-run has used for a month. No run is touched that was not deleted.
+a link to, of what listings of many runs have kept to be faster, and of runs that a kill left
+half made; and environments that no run has used for a month. No run is touched that was not
+deleted.
 
 With --environments, here or with -r NAME there, no run is touched: those environments are
 removed that were made for what projects require, and that no run uses which runs, is staged or
@@ -86,6 +87,7 @@ _LEFT = {
     "fetched": "fetched file",
     "environment": "unused environment",
     "listing": "old index of runs",
+    "unmade": "run that was never made whole",
     "content": "sent file",
 }
 _SHOWN = 4  # packages of an environment, where it is asked about

@@ -9,8 +9,9 @@ TensorBoard or a notebook, is then at http://127.0.0.1:PORT here; if that port i
 the remote is on this machine, as a sandbox is, at one that is free. Nobody reaches it from
 another machine.
 
-It ends with the run, or with Ctrl-C, which leaves the run running; and with exit status 3
-where the connection is lost and cannot be made anew, which no run minds either.
+It ends with the run, once what was sent through the port has come, or with Ctrl-C, which
+leaves the run running; and with exit status 3 where the connection is lost and cannot be
+made anew, which no run minds either.
 
 Options:
   --local PORT       Open this port here, and no other.
@@ -64,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         at = listening.getsockname()[1]
         say(f"http://127.0.0.1:{at} is port {port} of {name}, until run {run['id']} ends")
         try:
-            ports.forward(listening, there.remote, port, warn)
+            forwarding = ports.Forwarding(listening, there.remote, port, warn)
             status = _end(there, run["id"])
         except KeyboardInterrupt:
             say(f"\nClosed port {at}: run {run['id']} is still running{on(there)}")
@@ -73,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
             closed = f"Port {at} is closed here. Run {run['id']} needs no connection, and goes on."
             e.hint = "\n".join(filter(None, (e.hint, closed)))
             raise
+        forwarding.finish()
     say(f"Run {run['id']} stopped with a status of '{clean(status)}'")
     return Exit.OK
 

@@ -31,7 +31,7 @@ _DASHES = ("-", "--", ":", "-.")  # each for all colours before the next
 def write(plot: Plot, path: Path, form: str) -> bool:
     """Write a plot as a picture, `png` or `svg`: whole, or not at all.
 
-    XX
+    The answer is False where it went into a pipe or a device.
     """
     return whole_files.write(path, picture(plot, form))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from guild_sync.agent.protocol import CACHE, NOTES
@@ -16,6 +17,10 @@ IO_TIMEOUT = 60  # seconds without a byte after which rsync gives up
 # least, and for so many seconds at most, as it is the remote that says how much there is.
 SLOWEST_READ = 10_000_000
 LONGEST_READ = 24 * 3600
+_TIMEOUT = "--timeout="
+# Bytes that a sender may read, and find to be here already, before it says a word of it: some
+# thousand of the largest blocks that rsync has, behind each of which comes a word of four bytes.
+UNSAID = 1 << 30
 OUT_FORMAT = "%i %l %n"  # what is done with a file, its size, its name: `>f+++++++++ 12 RUN/model`
 
 # What a copy takes from a run, and how: no owner, no device, no setuid or sticky bit,
@@ -46,6 +51,15 @@ _NOT_COPIED = (
 )
 
 
+def silence_of(argv: Sequence[str]) -> float:
+    """The seconds for which such an rsync, which gets files, may read nothing.
+
+    With `--timeout` alone it would wait for ever: that its own words go out is enough for it.
+    """
+    (told,) = [word for word in argv if word.startswith(_TIMEOUT)]
+    return float(told[len(_TIMEOUT) :]) + UNSAID / SLOWEST_READ
+
+
 def environment() -> dict[str, str]:
     """The environment for every rsync of ours: what it reads as options of its own is not in it."""
     return {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
@@ -60,7 +74,7 @@ def base_argv(remote: Remote, reading: int = 0, beside: int | None = None) -> tu
     silent = (remote.timeout or IO_TIMEOUT) + min(reading // SLOWEST_READ, LONGEST_READ)
     argv = [
         "rsync",
-        f"--timeout={silent}",
+        f"{_TIMEOUT}{silent}",
         "-s",
     ]  # -s: remote paths are not for a shell
     argv += ["-e", ssh_config.rsync_shell(remote, joins=beside is not None)]

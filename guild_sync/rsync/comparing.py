@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guild_sync.config.remotes import Remote
-from guild_sync.rsync.argv import compare_argv, environment
+from guild_sync.rsync import running
+from guild_sync.rsync.argv import compare_argv
 from guild_sync.rsync.failures import (
     PARTIAL,
     VANISHED,
@@ -21,7 +22,6 @@ from guild_sync.rsync.failures import (
 )
 from guild_sync.rsync.output import Figures, OnProgress, name_of
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts
-from guild_sync.transport import watched
 
 # What rsync would do with which kind of thing, what of it differs, its size, its name.
 _TOLD = re.compile(
@@ -81,7 +81,7 @@ def compare(
             here = Path(part.target)
             argv = compare_argv(remote, runs_there, here, reading, file, part.is_moved)
             names = names_of(part.ids, part.is_moved)
-            done = watched.run(argv, reader.feed, stdin=names, env=environment())
+            done = running.run(argv, reader.feed, stdin=names)
         if done.code not in (0, PARTIAL, VANISHED):
             raise failure(remote, done)
         if done.code:

@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import Incomplete
-from guild_sync.rsync import channels
-from guild_sync.rsync.argv import OUT_FORMAT, environment, pull_argv, push_argv
+from guild_sync.rsync import channels, running
+from guild_sync.rsync.argv import OUT_FORMAT, pull_argv, push_argv
 from guild_sync.rsync.failures import (
     PARTIAL,
     VANISHED,
@@ -27,7 +27,7 @@ from guild_sync.rsync.failures import (
 from guild_sync.rsync.lanes import Lane, Large, beside, dealt, folders_of, with_lanes
 from guild_sync.rsync.output import TOLD, KeptLines, OnProgress, Sum, came, links_of, traffic_of
 from guild_sync.rsync.parts import LeftOut, Part, listed, names_of, parts, rules
-from guild_sync.transport import question, watched
+from guild_sync.transport import question
 from guild_sync.transport.process import Completed
 
 T = TypeVar("T")
@@ -253,6 +253,7 @@ def _side_by_side(
             part.names_of_files(lane.files),
             progress.get(lane),
             is_full=lambda: is_over() or bool(way.is_full and way.is_full()),
+            sending=way.sending,
         )
 
     first, is_whole = Copied({}), False
@@ -308,7 +309,7 @@ def _copy(
             break
         group = groups.pop()
         names = names_of(group, part.is_moved)
-        done = _tried(argv, names, on_progress, is_full=way.is_full)
+        done = _tried(argv, names, on_progress, is_full=way.is_full, sending=way.sending)
         if done.was_forbidden:
             raise Incomplete(
                 f"no room: a copy from {remote.name} was ended before the disk here was full",
@@ -347,6 +348,7 @@ def _tried(
     on_progress: OnProgress | None,
     kept: tuple[bytes, ...] = TOLD,
     is_full: Callable[[], bool] | None = None,
+    sending: bool = False,
 ) -> Completed:
     """How rsync ended for these names; of its stdout, the lines that begin with one of `kept`."""
     if on_progress:
@@ -354,7 +356,7 @@ def _tried(
     told: list[bytes] = []
     for _ in range(2):
         lines = KeptLines(kept, on_progress)
-        done = watched.run(argv, lines.feed, stdin=names, env=environment(), forbidden=is_full)
+        done = running.run(argv, lines.feed, stdin=names, forbidden=is_full, sending=sending)
         told += lines.kept
         if done.code != VANISHED:  # what vanished is looked for once more
             break

@@ -166,6 +166,12 @@ def failure(remote: Remote, done: process.Completed, *, sending: bool = False) -
         # What rsync says then only follows from what ssh has said.
         of_ssh = [line for line in said.splitlines() if not line.startswith("rsync")]
         return ssh_failures.failure(remote, "\n".join(of_ssh) or said)
+    if done.was_silent:
+        return Unreachable(
+            f"{where} sends nothing more, in the middle of a copy",
+            "What has come is kept. A disk there may hang; how long guild waits is 'timeout' of "
+            "the remote.",
+        )
     if done.code in _CONNECTION:
         return Unreachable(f"the connection to {where} was lost: {reason_of(said)}")
     if done.code == PARTIAL:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from guild_sync.config.remotes import Remote
-from guild_sync.rsync.argv import base_argv, environment, place
+from guild_sync.rsync import running
+from guild_sync.rsync.argv import base_argv, place
 from guild_sync.rsync.failures import VANISHED, failure
-from guild_sync.transport import watched
 
 
 def send_folder(remote: Remote, folder: Path, target: str) -> None:
@@ -29,6 +29,6 @@ def send_named(remote: Remote, files: Mapping[str, Path], target: str) -> None:
 def _send(remote: Remote, *argv: str, target: str) -> None:
     *options, source = argv
     command = (*base_argv(remote), *options, "--", source, place(remote, target) + "/")
-    done = watched.run(command, lambda _: None, env=environment())
+    done = running.run(command, sending=True)
     if done.code not in (0, VANISHED):
         raise failure(remote, done, sending=True)

@@ -6,7 +6,8 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from threading import BoundedSemaphore, Thread
+from contextlib import suppress
+from threading import BoundedSemaphore, Thread, current_thread
 
 from guild_sync.config.remotes import Remote
 from guild_sync.errors import GuildError
@@ -17,6 +18,7 @@ _LOOPBACK = "127.0.0.1"  # nobody on another machine reaches it
 _REFUSED = "forwarding"  # in ssh's words where it is connected, and the port is not
 _PAUSE = 0.2  # seconds, where a connection that waits cannot be taken
 _MOST = 64  # connections at once, each of which has an ssh; more of them wait
+_LAST = 10.0  # seconds for what was said before the end, unless it comes sooner
 
 
 def listener(port: int) -> socket.socket:
@@ -31,19 +33,12 @@ def listener(port: int) -> socket.socket:
         raise GuildError(f"port {port} cannot be opened here: {why}") from None
 
 
-def forward(
-    listening: socket.socket, remote: Remote, port: int, on_fault: Callable[[GuildError], None]
-) -> None:
-    """Join what connects to `listening` to a port of `remote`, in threads, until that is closed.
+class Forwarding:
+    """Connections, each joined to a port of `remote` by an ssh of its own over the one connection.
 
-    `on_fault` is told once why nothing is joined, and not again until something has been.
+    They come at `listening`, and are joined in threads until `finish`. `on_fault` is told once
+    why nothing is joined, and not again until something has been.
     """
-    forwarding = _Forwarding(listening, remote, port, on_fault)
-    Thread(target=forwarding.accept, daemon=True).start()
-
-
-class _Forwarding:
-    """Connections, each joined to the port by an ssh of its own over the one connection."""
 
     def __init__(
         self,
@@ -57,10 +52,25 @@ class _Forwarding:
         self._port = port
         self._on_fault = on_fault
         self._room = BoundedSemaphore(_MOST)
+        self._joined: set[Thread] = set()
         self._was_told = False
+        self._is_over = False
+        Thread(target=self._accept, daemon=True).start()
 
-    def accept(self) -> None:
-        """Join each that connects."""
+    def finish(self) -> None:
+        """Take no more, and let what is joined end: what was said last may be on its way.
+
+        What another program at the port there keeps open is not waited for much longer.
+        """
+        self._is_over = True
+        with suppress(OSError):  # a system may say that what listens is not connected
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        deadline = time.monotonic() + _LAST
+        for thread in tuple(self._joined):
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _accept(self) -> None:
         while True:
             self._room.acquire()
             try:
@@ -69,14 +79,16 @@ class _Forwarding:
                 self._room.release()
                 continue
             except OSError as e:
-                if self._listening.fileno() < 0:  # it was closed, as all has ended
+                if self._is_over or self._listening.fileno() < 0:
                     return
                 # Too many files are open, say, and fewer once a connection has ended.
                 self._tell(e.strerror or str(e))
                 self._room.release()
                 time.sleep(_PAUSE)
                 continue
-            Thread(target=self._join, args=(connection,), daemon=True).start()
+            thread = Thread(target=self._join, args=(connection,), daemon=True)
+            self._joined.add(thread)
+            thread.start()
 
     def _join(self, connection: socket.socket) -> None:
         try:
@@ -94,6 +106,7 @@ class _Forwarding:
                     "If it does: the ssh server there has to allow it ('AllowTcpForwarding').",
                 )
         finally:
+            self._joined.discard(current_thread())
             self._room.release()
 
     def _tell(self, why: str, hint: str = "") -> None:

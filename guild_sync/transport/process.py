@@ -15,11 +15,13 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import IO, NamedTuple
 
+from guild_sync.agent.facts import by_proc
 from guild_sync.errors import DeadlinePassed, GuildError
 
 TIMED_OUT = -1000
 TOO_MUCH = -1001
 FORBIDDEN = -1002
+SILENT = -1003
 MAX_OUTPUT = 1 << 28  # bytes; a program that is read whole and prints more is ended
 MOST_STDERR = 1 << 20  # bytes that are kept of it
 CHUNK = 65536
@@ -48,6 +50,33 @@ class Completed(NamedTuple):
     @property
     def was_forbidden(self) -> bool:
         return self.code == FORBIDDEN
+
+    @property
+    def was_silent(self) -> bool:
+        return self.code == SILENT
+
+
+class Silence:
+    """Whether a program, and what it started, have read nothing for so many seconds.
+
+    It is never so where a system does not tell what they read: Linux does.
+    """
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        self._pid = pid
+        self._seconds = seconds
+        self._read: int | None = None
+        self._passed = 0.0
+
+    def is_over(self, passed: float) -> bool:
+        """Whether it is so, as many seconds after the last time that this was asked.
+
+        Nobody asks while we are stopped ourselves, or have not taken what the program has said.
+        """
+        read = by_proc.bytes_read(self._pid)
+        is_quiet = read is not None and read == self._read
+        self._read, self._passed = read, self._passed + passed if is_quiet else 0.0
+        return self._passed >= self._seconds
 
 
 @contextmanager

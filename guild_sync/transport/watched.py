@@ -54,10 +54,13 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     forbidden: Callable[[], bool] | None = None,
+    silence: float | None = None,
 ) -> Completed:
     """Run `argv`, handing each piece of its stdout to `on_output` as it comes; how it ended.
 
-    It is not begun, or is killed, where `forbidden` says so, and `was_forbidden` is set.
+    It is not begun, or is killed, where `forbidden` says so, and `was_forbidden` is set. After so
+    many seconds of `silence`, in which it has said and read nothing, it is killed, and `was_silent`
+    is set.
     Raises GuildError where the program is not installed, and DeadlinePassed (`process.deadline`).
     """
     if forbidden and forbidden():
@@ -66,8 +69,9 @@ def run(
         _at_work(argv, partial(process.feed, stdin), env=env, cwd=cwd) as program,
         _killed_where(program.command.pid, forbidden) as was_forbidden,
     ):
-        program.hand_over(on_output, is_together=True)
+        is_silent = not program.hand_over(on_output, is_together=True, silence=silence)
         code = program.code()
+    code = process.SILENT if is_silent else code
     code = process.FORBIDDEN if was_forbidden.is_set() else code
     return Completed(code, b"", program.stderr.text(code))
 
@@ -161,24 +165,35 @@ class _Program(NamedTuple):
     stderr: process.Reader
     feeder: threading.Thread
 
-    def hand_over(self, on_output: Callable[[bytes], None], *, is_together: bool = False) -> None:
+    def hand_over(
+        self,
+        on_output: Callable[[bytes], None],
+        *,
+        is_together: bool = False,
+        silence: float | None = None,
+    ) -> bool:
         """Hand over its stdout up to the end: the pipe's, or its own where another holds that.
 
-        With `is_together`, many small pieces of it come as fewer, and a moment later.
+        With `is_together`, many small pieces of it come as fewer, and a moment later. It is killed
+        after so many seconds of `silence`; whether it was not.
         """
+        silent = None if silence is None else process.Silence(self.command.pid, silence)
         poller = select.poll()
         poller.register(self.stdout, select.POLLIN)
         pieces = 0
         while True:
             if poller.poll(_QUIET):
                 if not (chunk := os.read(self.stdout.fileno(), process.CHUNK)):
-                    return
+                    return True
                 on_output(chunk)
                 pieces += 1
                 if is_together and pieces > MANY and len(chunk) < process.CHUNK:
                     time.sleep(TOGETHER)
             elif not self.command.is_alive():
-                return
+                return True
+            elif silent and silent.is_over(_QUIET / 1000):
+                process.send(self.command.pid, signal.SIGKILL)
+                return False
 
     def code(self) -> int:
         """Its exit status, once it has ended; what it says from now on is nobody's."""

@@ -400,6 +400,20 @@ def test_only_the_room_there(guild: Guild, remote: str, there: Path) -> None:
     assert found[remote]["space"][1].endswith(f" left for {there}")
 
 
+def test_a_remote_with_a_fault_is_told_of_where_only_a_part_is_asked_for(
+    guild: Guild, sshd: Server, there: Path
+) -> None:
+    guild.configure(x=sshd.keys(there, venv_path="a\tb"), good=sshd.keys(there))
+    fault = f"guild: {guild.config} has a fault:\n  remotes: x: venv-path: must be text on one "
+    for words in (["x", "--env"], ["x,good", "--space"], ["x", "--env", "--json"]):
+        done = guild("check", "-r", *words)
+        assert done.code == 1 and done.err.startswith(fault), done
+        assert ("good" in done.out) == ("x,good" in words)
+    whole = guild("check", "-r", "x")
+    assert (whole.code, whole.err) == (1, "")
+    assert "remotes: x: venv-path" in whole.out, "the page has it"
+
+
 def test_room_and_environment_of_a_remote_are_not_known_offline(guild: Guild, remote: str) -> None:
     said = complaint(guild("check", "-r", remote, "--offline", "--space"))
     assert said[0].startswith("guild: --env and --space of a remote need a connection")

@@ -319,6 +319,7 @@ def test_a_watch_of_a_run_that_waits_is_ended_by_ctrl_c(hpc: Hpc, guild: Guild) 
         assert watch.stdout is not None
         told = watch.stdout.readline()
         assert b"waits in the queue: JobHeldUser!; it does not begin by itself, a person" in told
+        wait_until(lambda: _agents(hpc), "that it is asked after")
         watch.send_signal(signal.SIGINT)
         rest = watch.stdout.read().decode()
     assert f"Stopped watching {run_id}: it is still pending, or running on hpc" in rest

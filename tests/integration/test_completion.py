@@ -440,7 +440,7 @@ def test_a_name_that_would_move_the_cursor_is_not_offered(guild: Guild) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_name_of_a_remote_is_never_run(guild: Guild, shell: str) -> None:
-    name = "$(touch${IFS}canary)"
+    name = "$(true>canary)"  # which each of them would obey, and has no blank
     guild.config.write_text(yaml.safe_dump({"remotes": {name: {"type": "sandbox"}}}))
     (line,) = typed(guild, shell, "guild runs -r \\$")
     assert words_of(guild, shell, line) == ["guild", "runs", "-r", name]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from relay import Relay, relay
-from support import Guild, Server, wait_until
+from support import Guild, Process, Server, processes, wait_until
 from test_fleet import bind, incoming, pulled
 from test_unreachable import another_sshd, own_connections
 
@@ -38,17 +38,9 @@ def through(relayed: Relay, sshd: Server, tmp_path: Path, **more: Any) -> dict[s
     return {**keys, "port": relayed.port, "known-hosts": str(tmp_path / "known_hosts")}
 
 
-def children(pid: int) -> list[str]:
+def children(pid: int) -> set[Process]:
     """The programs that a process has started and that live."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == pid and fields[0] != "Z":
-                found.append(path.parent.joinpath("cmdline").read_text())
-        except (OSError, ProcessLookupError):
-            pass
-    return found
+    return {process for process in processes() if process.parent == pid}
 
 
 def test_at_the_deadline_what_hangs_is_ended_and_the_rest_is_done(
@@ -59,12 +51,21 @@ def test_at_the_deadline_what_hangs_is_ended_and_the_rest_is_done(
     bind(guild, one, "good")
     bind(guild, two, "hung")
     syncing = guild.popen("sync", "--deadline", "8")
-    wait_until(lambda: guild.status(one) == "completed", "the other remote's run")
+    begun: set[Process] = set()
+
+    def is_done() -> bool:
+        begun.update(children(syncing.pid))
+        return guild.status(one) == "completed"
+
+    wait_until(is_done, "the other remote's run")
     said, _ = syncing.communicate(timeout=60)
     assert syncing.returncode == 4
     assert "guild: the deadline passed while guild worked with remote 'hung'" in said.decode()
     assert guild.status(two) == "running (hung)"
-    assert children(syncing.pid) == []
+    # By their own numbers: whoever lives on is no child of a sync that has ended.
+    asked = {(process.pid, process.args) for process in begun if "ssh " in process.args}
+    assert asked
+    wait_until(lambda: not asked & {(p.pid, p.args) for p in processes()}, "their end")
 
 
 def test_a_copy_that_the_deadline_ends_is_gone_on_with_by_the_next_sync(
@@ -117,7 +118,7 @@ def test_a_remote_that_hangs_after_login_costs_its_own_timeout(
     assert guild.status(two) == "running (hung)"
 
 
-def test_a_copy_that_stalls_costs_its_remotes_timeout_and_is_gone_on_with(
+def test_a_copy_that_stalls_is_ended_and_gone_on_with(
     guild: Guild, sshd: Server, tmp_path: Path, relayed: Relay
 ) -> None:
     guild.configure(far=through(relayed, sshd, tmp_path, timeout=2))
@@ -127,6 +128,7 @@ def test_a_copy_that_stalls_costs_its_remotes_timeout_and_is_gone_on_with(
     relayed.cut()
     relayed.limit, relayed.stalls = 1_000_000, True
     done = guild("sync")
+    # By ssh's 15 s: rsync's own timeout ends no pull, as it goes on to write to its ssh.
     assert done.code == 3, done
     assert relayed.troubled.is_set()
     assert guild.status(run_id) == "running (far)"

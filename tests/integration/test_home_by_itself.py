@@ -438,6 +438,11 @@ def test_ten_remotes_with_expected_running_and_waiting_runs_two_of_them_down(
                 assert {run: here[run] for run in of_remote} == of_remote
         for each in json.loads(guild.ok("status", "--json").out):
             assert each["runs"].get("not here yet", 0) == (2 if each["remote"] in down else 0)
+        page = guild.ok("status").out
+        told = {
+            name for name in runs if f"  {next(iter(runs[name]))}  not here yet ({name})" in page
+        }
+        assert told == {*down}
         guild.configure(**known)
         guild.ok("sync")
     assert expected(guild) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,9 +89,17 @@ EXPECTED = {
 @pytest.fixture(autouse=True)
 def no_canary(tmp_path: Path, sshd: Server) -> Iterator[None]:
     """Nothing in a name or value was executed, wherever it would have been."""
+    before = canaries_of_account()
     yield
-    for top in (tmp_path, Path(sshd.remote.private_key or "").parent / "home"):
+    for top in (tmp_path, sshd.home):
         assert list(top.glob(f"**/{CANARY}*")) == []
+    assert canaries_of_account() == before
+
+
+def canaries_of_account() -> dict[Path, int]:
+    """Those where a login shell begins, whatever HOME is to be; and when each was touched."""
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    return {path: path.lstat().st_mtime_ns for path in home.glob(f"{CANARY}*")}
 
 
 def only_run(home: Path) -> Path:

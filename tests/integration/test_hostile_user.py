@@ -6,18 +6,20 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from support import Guild, Place, Server, project, wait_until
+from support import Guild, Place, Server, processes, project, wait_until
 from test_fleet import bind, pulled
+from test_hostile_names import no_canary
 
 from guild_sync.config.home import private_folder
+
+__all__ = ["no_canary"]
 
 SHOW = "import os\nvalue = ''\nprint(ascii(value))\n"
 PIECES = (
@@ -62,19 +64,15 @@ LABELS = TEXTS.filter(lambda text: "${" not in text)
 SLOW = settings(
     max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "6")),
     deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink one takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-def canaries(*folders: Path) -> list[Path]:
-    found = [path for folder in folders for path in folder.rglob("canary*")]
-    return [*found, *Path.home().glob("canary*")]
 
 
 @SLOW
 @given(flag=TEXTS, label=LABELS)
 def test_flags_and_labels_arrive_as_they_are(
-    guild: Guild, remote: str, there: Path, tmp_path: Path, flag: str, label: str
+    guild: Guild, remote: str, there: Path, flag: str, label: str
 ) -> None:
     """Through the shell's words, JSON, ssh, the agent and the operation; and home by rsync."""
     project(guild.folder, "op: {main: show, flags: {value: {type: string}}}", show=SHOW)
@@ -85,33 +83,43 @@ def test_flags_and_labels_arrive_as_they_are(
     (run,) = json.loads(guild.ok("runs", "-n1", "--json").out)
     assert run["flags"] == {"value": flag}
     assert run["label"] == label
-    assert canaries(tmp_path) == []
+
+
+def as_one_word(text: str) -> str:
+    """What a shell would make the same of, in the letters that the name of a remote may have."""
+    return "x" + "".join(c for c in text if c not in "/,:").replace(" ", "${IFS}").strip()
+
+
+LINES = TEXTS.filter(lambda text: not {*text} & {*"\n\t"})
 
 
 @SLOW
-@given(name=TEXTS.filter(lambda text: "\n" not in text), command=TEXTS)
+@given(name=LINES.map(as_one_word), command=LINES)
+@example(name="x$(touch${IFS}canary)", command="$(touch canary)")
+@example(name="x';touch${IFS}canary;'", command="'; touch canary; '")
 def test_names_and_config_values_are_no_commands(
-    guild: Guild, sshd: Server, there: Path, tmp_path: Path, name: str, command: str
+    guild: Guild, sshd: Server, there: Path, name: str, command: str
 ) -> None:
     """Whatever a remote and its keys are called: it works, or is refused in one line."""
-    keys = {**sshd.keys(there), "description": command, "venv-path": command, "python": name}
-    guild.config.write_text(yaml.safe_dump({"remotes": {name: keys, "gpu": sshd.keys(there)}}))
-    for words in (["runs", "-r", name], ["pull", name, "-y"], ["remotes"], ["runs", "-r", "gpu"]):
+    keys = {**sshd.keys(there), "description": command}
+    named = {name: {**keys, "python": command}, "env": {**keys, "venv-path": command}}
+    guild.config.write_text(yaml.safe_dump({"remotes": named}))
+    for words in (["runs", "-r", name], ["check", "-r", "env", "--env"]):
         done = guild(*words)
-        assert done.code in (0, 1, 3), done
+        assert done.code in (1, 3), done
+        assert "has a fault" not in done.err, "it comes to the shell there"
         assert "internal error" not in done.err
-    assert canaries(tmp_path) == []
+    assert len(guild.ok("remotes").lines) == 3
 
 
 @pytest.mark.parametrize(
     "word", ["op$(touch canary)", "`touch canary`:op", "../../op", "-op", "a\nb"]
 )
-def test_an_operation_of_any_name(guild: Guild, remote: str, tmp_path: Path, word: str) -> None:
+def test_an_operation_of_any_name(guild: Guild, remote: str, word: str) -> None:
     (guild.folder / "guild.yml").write_text(yaml.safe_dump({word: {"exec": "true"}}))
     done = guild("run", word, "-r", remote, "-y")
     assert done.code in (0, 1), done
     assert "internal error" not in done.err
-    assert canaries(tmp_path) == []
 
 
 # Secrets.
@@ -144,14 +152,10 @@ def test_the_environment_here_stays_here(
 
 def command_lines(pid: int) -> str:
     """The command lines of all processes below a process, and its own."""
-    found = subprocess.run(["ps", "-eo", "ppid=,pid=,args="], stdout=subprocess.PIPE, text=True)
-    rows = [line.split(None, 2) for line in found.stdout.splitlines()]
-    below, text = {str(pid)}, ""
+    found, below = processes(), {pid}
     for _ in range(4):
-        below |= {row[1] for row in rows if row[0] in below}
-    for row in rows:
-        text += row[2] + "\n" if row[1] in below and len(row) > 2 else ""
-    return text
+        below |= {process.pid for process in found if process.parent in below}
+    return "".join(process.args + "\n" for process in found if process.pid in below)
 
 
 PROXY = """

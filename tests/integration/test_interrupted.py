@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support import Guild, Server, project, wait_until
+from support import Guild, Server, processes, project, wait_until
 
 # Writes a large file and half of its output, waits to be told, and writes the rest.
 TWO_HALVES = """
@@ -112,15 +112,22 @@ def test_a_killed_pull_shows_no_wrong_status_and_the_next_repairs_it(
     assert not list(guild.home.glob("runs/.incoming-*")), "nothing is left of the killed one"
 
 
-def test_a_killed_pull_leaves_no_rsync_that_goes_on(guild: Guild, slow: str, there: Path) -> None:
+def test_a_killed_pull_leaves_no_rsync_that_goes_on(
+    guild: Guild, sshd: Server, slow: str, there: Path
+) -> None:
+    # For far longer than is waited for its end.
+    keys = sshd.keys(there)
+    guild.configure(guild_uat=keys, slow={**keys, "bwlimit": 20})
     run_id, _ = started(guild, there)
-    kill(copying(guild, "pull", slow, run_id, "-y"))
+    pulling = copying(guild, "pull", slow, run_id, "-y")
+    assert rsyncs_of(guild.home)
+    kill(pulling)
     wait_until(lambda: not rsyncs_of(guild.home), "the end of rsync")
 
 
 def rsyncs_of(home: Path) -> list[str]:
-    listed = subprocess.check_output(["ps", "-eo", "args"], text=True).splitlines()
-    return [line for line in listed if line.startswith("rsync") and str(home) in line]
+    found = [process.args for process in processes()]
+    return [args for args in found if "rsync" in args.partition(" ")[0] and str(home) in args]
 
 
 def test_a_killed_sync_is_repaired_by_the_next_one(guild: Guild, slow: str, there: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from comparing import differences, whole_or_marked
 from faults import check_after, check_between, forget, mark, relayed, rng, write_run
-from support import Guild, Server, wait_until
+from support import Guild, Server, processes, wait_until
 from test_faults_workstation import disk
 from test_unreachable import another_sshd, own_connections
 
@@ -290,18 +289,17 @@ def test_a_guild_that_is_killed_while_lanes_copy_leaves_none_at_work(
         lambda: begun == {path.stem for path in (guild.home / "runs").glob(".incoming-*/*")},
         "three lanes at work",
     )
+    assert rsyncs_at_work(there)
     sync.send_signal(how)
     sync.communicate()
     assert whole_or_marked(guild.home, there) == []
-    wait_until(lambda: str(there) not in rsyncs_at_work(), "the end of the rsyncs here")
+    wait_until(lambda: not rsyncs_at_work(there), "the end of the rsyncs here")
     rsyncs.do()
     check_after(guild, there, far)
 
 
-def rsyncs_at_work() -> str:
-    return subprocess.run(
-        ["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True, errors="replace"
-    ).stdout
+def rsyncs_at_work(there: Path) -> list[str]:
+    return [process.args for process in processes() if str(there) in process.args]
 
 
 def test_a_file_that_is_gone_or_is_another_when_its_lane_comes_is_as_it_is_there(

@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import Guild, Place, Server, project, wait_until
+from support import Guild, Place, Server, project, wait_until, wait_until_gone
 
+from guild_sync.agent.protocol import KILL_RUNNER
+from guild_sync.agent.running import stop
 from guild_sync.agent.store import locks, rundir
 
 FOREVER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
@@ -52,6 +54,8 @@ def test_the_runner_outlives_the_connection(
     assert int(parents) == 1, "nothing of the connection is its parent"
     handles = {os.readlink(fd) for fd in Path(f"/proc/{runner}/fd").iterdir()}
     assert not [h for h in handles if h.startswith("socket:")], "it holds no end of it"
+    streams = [os.readlink(f"/proc/{runner}/fd/{fd}") for fd in range(3)]
+    assert streams == ["/dev/null"] * 3, "nor where sshd has made them pipes"
     assert "running" in guild.ok("runs", run_id, "-r", remote).out
 
 
@@ -122,6 +126,8 @@ def test_a_signal_to_the_runner_reaches_the_operations_whole_group(
 def test_a_killed_runner_takes_its_operation_along_and_is_an_error(guild: Guild) -> None:
     project(guild.folder, "op: {main: forever}", forever=FOREVER)
     run_id = guild.started()
+    # It has said all that it says: what writes to a runner that is gone ends by that.
+    Place(guild, guild.home).wait_for_output(run_id, "up")
     runner, operation = runner_of(guild.home, run_id), operation_of(guild.home, run_id)
     os.kill(runner, signal.SIGKILL)
     wait_until(lambda: not alive(operation), "the operation's end")
@@ -227,6 +233,16 @@ def test_a_stop_reaches_what_the_operation_left(
     assert place.status(run_id) == "terminated"
     assert not alive(left)
     assert not (place.run_dir(run_id) / "late.txt").exists()
+
+
+def test_a_runner_that_hangs_is_killed_with_what_its_operation_left(guild: Guild) -> None:
+    """Whose parent has ended: it is below nobody, and holds the output alone."""
+    place = Place(guild, guild.home)
+    run_id, left = forked(place, _NEW_SESSION)
+    os.kill(runner_of(guild.home, run_id), signal.SIGSTOP)
+    assert stop.signal_runs(str(guild.home), [run_id], KILL_RUNNER)["done"] == [run_id]
+    wait_until_gone(left)
+    assert place.status(run_id) == "error"
 
 
 def test_ctrl_c_ends_what_a_script_has_put_into_the_background(guild: Guild) -> None:

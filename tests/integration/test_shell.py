@@ -29,6 +29,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
+        if self.path == "/much":
+            self.wfile.write(bytes(3_000_000))
+            os._exit(0)
         self.wfile.write(b"you asked for " + self.path.encode())
         if self.path == "/end":
             self.wfile.flush()
@@ -182,6 +185,23 @@ def test_a_port_of_a_runs_machine_is_open_here_until_the_run_ends(
     assert not listens(local)
     why = complaint(guild("forward", run_id, port, "-r", remote))
     assert why == [f"guild: run {run_id} on {remote} is not running: it has completed"]
+
+
+def test_what_a_run_sent_last_comes_through_a_port(
+    guild: Guild, remote: str, serving: tuple[str, str]
+) -> None:
+    run_id, port = serving
+    program, said = forwarding(guild, run_id, port, "-r", remote)
+    local = said[-1].split()[0].rpartition(":")[2]
+    with closing(socket.socket()) as client:
+        client.settimeout(60)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)  # most is on its way
+        client.connect(("127.0.0.1", int(local)))
+        client.sendall(b"GET /much HTTP/1.0\r\n\r\n")
+        wait_until(lambda: not listens(local), "the end of the run")
+        with client.makefile("rb") as answer:
+            assert len(answer.read().partition(b"\r\n\r\n")[2]) == 3_000_000
+    assert program.wait(60) == 0
 
 
 def test_a_port_at_which_nothing_listens_is_told_of_once(

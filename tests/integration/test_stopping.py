@@ -13,6 +13,8 @@ import pytest
 from support import Guild, Place, project, wait_until_gone
 
 from guild_sync.agent.machine import processes
+from guild_sync.agent.protocol import KILL_RUNNER
+from guild_sync.agent.running import stop
 from guild_sync.agent.store import locks
 
 POLITE = """
@@ -40,14 +42,22 @@ second = subprocess.Popen([sys.executable, "-c", "import signal, time; " + deaf]
 print("children", first.pid, second.pid, flush=True)
 first.wait()
 """
+# Its child has left its session, and has an output of its own.
+APART = """
+from subprocess import DEVNULL, Popen
+apart = Popen(["sleep", "600"], start_new_session=True, stdout=DEVNULL, stderr=DEVNULL)
+print("up", flush=True)
+apart.wait()
+"""
 GUILDFILE = (
-    "polite: {main: polite}\ndeaf: {main: deaf}\nparent: {main: parent}\nwrong: {exec: 'false'}"
+    "polite: {main: polite}\ndeaf: {main: deaf}\nparent: {main: parent}\napart: {main: apart}\n"
+    "wrong: {exec: 'false'}"
 )
 
 
 @pytest.fixture(autouse=True)
 def _operations(guild: Guild) -> None:
-    project(guild.folder, GUILDFILE, polite=POLITE, deaf=DEAF, parent=PARENT)
+    project(guild.folder, GUILDFILE, polite=POLITE, deaf=DEAF, parent=PARENT, apart=APART)
 
 
 def up(place: Place, op: str, text: str = "up\n") -> str:
@@ -189,6 +199,19 @@ def test_a_runner_that_hangs_is_killed_with_its_operation(guild: Guild) -> None:
     done = guild("stop", run_id, "-y", "--force")
     assert done.lines[-1] == f"Run {run_id} stopped with a status of 'error'"
     for pid in below:
+        wait_until_gone(pid)
+
+
+def test_a_runner_that_hangs_is_killed_with_what_has_left_its_operation(guild: Guild) -> None:
+    place = Place(guild, guild.home)
+    run_id = up(place, "apart")
+    runner = locks.holder(str(place.run_dir(run_id) / ".guild"))
+    assert runner
+    below = processes.descendants(runner)
+    assert len(below) == 2
+    os.kill(runner, signal.SIGSTOP)
+    assert stop.signal_runs(str(guild.home), [run_id], KILL_RUNNER)["done"] == [run_id]
+    for pid in (runner, *below):
         wait_until_gone(pid)
 
 

@@ -86,6 +86,7 @@ def test_outputs_are_followed_and_an_end_is_synced_at_once(
     assert watching.line() == f"Following 2 runs on {remote}"
     one.say("first\npart")
     assert watching.line() == f"[{one.id[:8]}] first"
+    assert followers(there_too.home)
     two.say("50%\r\x1b[31m100%\x1b[0m\x07\n")
     assert watching.line() == f"[{two.id[:8]}] 100%?"
     one.end()
@@ -121,6 +122,7 @@ def test_ctrl_c_ends_the_watching_and_no_run(
     watching = Watching(guild)
     watchings.append(watching)
     assert watching.line() == f"Following {run.id} on {remote}"
+    wait_until(lambda: followers(there_too.home), "a follower")
     watching.process.send_signal(signal.SIGINT)
     assert watching.process.wait(60) == 130
     wait_until(lambda: not followers(there_too.home), "the follower's end")

@@ -122,19 +122,25 @@ def changing(home: str) -> Iterator[None]:
     """Be the only one to change runs of this guild home."""
     folder = os.path.join(home, "locks")
     os.makedirs(folder, 0o700, exist_ok=True)
-    fd = os.open(os.path.join(folder, "changes.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not _ours.acquire(timeout=_THREADS * _PATIENCE):
+        raise _busy()
     try:
-        if not _ours.acquire(timeout=_THREADS * _PATIENCE):
-            raise _busy()
-        try:
-            deadline = time.monotonic() + _PATIENCE
-            while not _locked(fd):
-                if time.monotonic() > deadline:
-                    raise _busy()
-                time.sleep(0.005)
+        with _file_locked(os.path.join(folder, "changes.lock")):
             yield
-        finally:
-            _ours.release()
+    finally:
+        _ours.release()  # once the file is free: the next thread would find it locked
+
+
+@contextmanager
+def _file_locked(path: str) -> Iterator[None]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while not _locked(fd):
+            if time.monotonic() > deadline:
+                raise _busy()
+            time.sleep(0.005)
+        yield
     finally:
         os.close(fd)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, Optional, Sequence, Set
+from typing import Callable, Dict, List, Optional, Sequence, Set, TypeVar
 
 from ..protocol import (
     ENDED_BY,
@@ -32,6 +32,9 @@ _IN_LINE = ("initialized", "label", "tags")
 # And one on a terminal, for its short label; then all that a listing shows.
 _IN_SHORT_LINE = (*_IN_LINE, "flags")
 _SHOWN = (*_IN_SHORT_LINE, "marked", "comments", "cmd", STARTED_BY, ENDED_BY)
+_BY_TWO = 1000  # runs, of fewer of which two processes read no sooner than one
+
+Told = TypeVar("Told")
 
 
 def summary(home: str, run_id: str, deleted: bool = False, short: bool = False) -> Run:
@@ -63,12 +66,27 @@ def lines(
 
     Nothing else of them is read: there may be 100,000.
     """
-    names, found = _IN_SHORT_LINE if short else _IN_LINE, []
-    for run_id in ids:
+    names = _IN_SHORT_LINE if short else _IN_LINE
+
+    def line(run_id: str) -> RunLine:
         directory = rundir.run_dir(home, run_id, deleted)
         whole = rundir.whole(directory, names)
-        found.append(_line(directory, whole, _job(directory, whole), deleted, short))
-    return found
+        return _line(directory, whole, _job(directory, whole), deleted, short)
+
+    return _of_each(line, ids)
+
+
+def _of_each(tell: Callable[[str], Told], ids: Sequence[str]) -> List[Told]:
+    """What is told of each of these runs: of half of many by another process."""
+
+    def of_each(some: Sequence[str]) -> List[Told]:
+        return [tell(run_id) for run_id in some]
+
+    if len(ids) < _BY_TWO:
+        return of_each(ids)
+    from ..remembering import beside  # most listings are of fewer
+
+    return beside.by_halves(of_each, ids) if beside.is_sooner() else of_each(ids)
 
 
 def _line(
@@ -154,7 +172,7 @@ def summaries(
     home: str, ids: Sequence[str], deleted: bool = False, short: bool = False
 ) -> List[Run]:
     """What a listing shows of each of these runs."""
-    return [summary(home, run_id, deleted, short) for run_id in ids]
+    return _of_each(lambda run_id: summary(home, run_id, deleted, short), ids)
 
 
 def list_details(

@@ -20,6 +20,7 @@ _INDEX = r"[0-9]{1,7}\Z"
 _NAMED = {"among": True, "not_among": False}
 # Filters that a look at the run alone does not tell; the others are those of filters.py.
 _NOT_BY_ITSELF = ("mine", *_NAMED)
+_KNOWN = {"status", "operation", *_NAMED}  # which need read nothing of what is remembered
 _RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
 _OF_REMOTE = r"([A-Za-z][\w.-]{0,63}):([0-9a-f:]{1,32})\Z"  # gpu1:3, gpu1:1:5, gpu1:4f5e
 
@@ -30,7 +31,7 @@ def run_ids(home: str, deleted: bool = False) -> List[str]:
     The order is by the time at which a run started, or else was initialized.
     """
     with looks.of(home, deleted) as seen:
-        return _in_order(seen.times(seen.names))
+        return _in_order(seen.every(seen.times))
 
 
 def _in_order(keyed: List[Tuple[int, str]]) -> List[str]:
@@ -64,7 +65,8 @@ def select(
             if first is not None:
                 return first
         meant = _meant(home, seen, filters) if filters else lambda names: names
-        every = _in_order([found for names in seen.parts() for found in seen.times(meant(names))])
+        reads = not _KNOWN.issuperset(filters or ())
+        every = _in_order(seen.every(lambda names: seen.times(meant(names)), reads))
         if not specs and whole:
             return every
         ids = every if deleted else seen.indexed(every)

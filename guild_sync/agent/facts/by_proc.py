@@ -118,6 +118,23 @@ def stat_of(process: str) -> List[bytes]:
         return []
 
 
+def bytes_read(pid: int) -> Optional[int]:
+    """How many bytes a process and all below it have read so far, of files, pipes and sockets.
+
+    None where that is not told, or the process has ended.
+    """
+    total, pids = 0, [pid]
+    for each in pids:
+        read = first_line("/proc/%d/io" % each)
+        below = first_line("/proc/%d/task/%d/children" % (each, each))
+        if read is not None and below is not None:
+            total += int(read.partition(" ")[2])
+            pids += map(int, below.split())
+        elif each == pid:
+            return None
+    return total
+
+
 def first_line(path: str) -> Optional[str]:
     """The first line of a small file; None where it cannot be read."""
     try:

@@ -21,7 +21,9 @@ from typing import (
     List,
     Optional,
     Sequence,
+    Set,
     Tuple,
+    TypeVar,
 )
 
 from ..errors import refuse_exhaustion
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from .numbers import RememberedScalars
     from .remembered import Form, Moment, Table
 
+Found = TypeVar("Found")
+Work = Callable[[Sequence[str]], List[Found]]  # what it finds of runs, in any order
+
 # What is looked at of a run, and where that is.
 GUILD, STARTED, EXIT, STOPPED, OPREF = range(5)
 _PLACES = ("", "/attrs/started", "/attrs/exit_status", "/attrs/stopped", "/opref")
@@ -39,10 +44,12 @@ _OPEN = (rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED, rundir.LOCK_LOST, ru
 _STATUSES = ("completed", "error", "terminated")
 # Any run; one with folders that are no links, and none of the marks of _OPEN; such a copy.
 _ANY, _OWN, _COPY = range(3)
+_UNSEEN = 255  # in place of these
 _LARGE = 1 << 62  # what a column holds
 # Runs that are looked at in one way before the same are in another: for so long a processor has
 # at hand what the kernel knows of them.
 _AT_A_TIME = 250
+_BY_TWO = 10_000  # runs, of fewer of which two processes have no less to do than one
 
 
 class Looks:
@@ -72,10 +79,12 @@ class Looks:
             self._count = self._count if self._scalars is not None else 0
         return self._scalars
 
-    def parts(self) -> Iterator[Sequence[str]]:
-        """All names, so many at a time that several looks at them cost little more than one."""
-        for first in range(0, len(self.names), _AT_A_TIME):
-            yield self.names[first : first + _AT_A_TIME]
+    def every(self, work: Work[Found], reads: bool = False) -> List[Found]:
+        """What `work` finds of all runs, some of which it gets at a time.
+
+        `reads`: it reads what is not remembered, of which `keep` may be told.
+        """
+        return _of_parts(work, self.names)
 
     def times(self, names: Sequence[str]) -> List[Tuple[int, str]]:
         """Those that are runs, each behind when it started, as rundir.time_of has it."""
@@ -110,6 +119,12 @@ class Looks:
     def opref(self, directory: str) -> Opref:
         """As rundir.opref."""
         return rundir.opref(directory)
+
+
+def _of_parts(work: Work[Found], names: Sequence[str]) -> List[Found]:
+    """What `work` finds of these, so few at a time that several looks cost little more than one."""
+    parts = (names[first : first + _AT_A_TIME] for first in range(0, len(names), _AT_A_TIME))
+    return [found for part in parts for found in work(part)]
 
 
 READ = Looks("")
@@ -163,6 +178,8 @@ class Remembering(Looks):
         self._table = table
         self._kinds: Dict[str, int] = {}  # of the runs that were looked at so far
         self._news = 0
+        # Those that are not as they were, where another process reads them.
+        self._asked: Optional[Set[str]] = None
         rows = table.rows
         is_here, others = bytearray(len(table.ids)), []
         for name in names:
@@ -173,6 +190,34 @@ class Remembering(Looks):
                 others.append(name)
         self._gone = is_here.count(False)
         super().__init__(top, [*compress(table.ids, is_here), *others], home, len(names))
+
+    def every(self, work: Work[Found], reads: bool = False) -> List[Found]:
+        known = len(self._table.ids) - self._gone  # the first of all names
+        if reads or known < _BY_TWO:
+            return super().every(work)
+        from . import beside
+
+        if not beside.is_sooner():
+            return super().every(work)
+        half = known // 2
+        names, rest = self.names[half:known], [*self.names[:half], *self.names[known:]]
+        found, told = beside.both(
+            lambda: _of_parts(work, rest), lambda: self._known_alone(work, names)
+        )
+        if told is None:
+            return [*found, *_of_parts(work, names)]
+        others, kinds, asked = told
+        self._kinds.update((n, kind) for n, kind in zip(names, kinds) if kind != _UNSEEN)
+        return [*found, *others, *_of_parts(work, asked)]
+
+    def _known_alone(
+        self, work: Work[Found], names: Sequence[str]
+    ) -> Tuple[List[Found], bytes, List[str]]:
+        """What `work` finds of those that are as they were, what kind they are; and the others."""
+        self._asked = set()
+        found = _of_parts(work, names)
+        kinds = bytes(self._kinds.get(name, _UNSEEN) for name in names)
+        return found, kinds, [*self._asked]
 
     def keep(self) -> None:
         super().keep()
@@ -189,7 +234,7 @@ class Remembering(Looks):
         return [*self._started(plain), *super().times(others)]
 
     def likely_times(self) -> List[Tuple[int, str]]:
-        return self._started(self.names)
+        return self.every(self._started)
 
     def indexed(self, names: Sequence[str]) -> List[str]:
         plain, others = self._plain_of(names)
@@ -216,15 +261,15 @@ class Remembering(Looks):
         return [*found, *super().of_operation([*changed, *others], is_meant)]
 
     def maybe_open(self) -> Sequence[str]:
-        found: List[str] = []
-        for names in self.parts():
-            plain, changed = self._plain_of(names)
+        return self.every(self._maybe_open)
+
+    def _maybe_open(self, names: Sequence[str]) -> List[str]:
+        plain, found = self._plain_of(names)
+        copies = [name for name in plain if self._kinds[name] == _COPY]
+        for what in (EXIT, STOPPED, STARTED):
+            same, changed = self._known(what, copies)
+            copies = [self._table.ids[row] for row in same]
             found += changed
-            copies = [name for name in plain if self._kinds[name] == _COPY]
-            for what in (EXIT, STOPPED, STARTED):
-                same, changed = self._known(what, copies)
-                copies = [self._table.ids[row] for row in same]
-                found += changed
         return found
 
     def status(self, directory: str) -> str:
@@ -255,12 +300,12 @@ class Remembering(Looks):
         kinds.update(zip(changed, (_kind(self.top + "/" + name) for name in changed)))
         kinds.update((self._table.ids[row], known[row]) for row in same)
         return (
-            [name for name in names if kinds[name] != _ANY],
-            [name for name in names if kinds[name] == _ANY],
+            [name for name in names if kinds.get(name, _ANY) != _ANY],
+            [name for name in names if kinds.get(name) == _ANY],
         )
 
     def _known(self, what: int, names: Sequence[str]) -> Tuple[List[int], List[str]]:
-        """The rows of those that are as they were there, and all others.
+        """The rows of those that are as they were there, and the others, which are to be read.
 
         A look at each run, and no other call: it is what a listing spends its time on.
         """
@@ -286,7 +331,11 @@ class Remembering(Looks):
                 same.append(row)
             else:
                 others.append(name)
-                self._learn(name, what, seen)
+                if self._asked is None:
+                    self._learn(name, what, seen)
+        if self._asked is not None:
+            self._asked.update(others)
+            others = []
         return same, others
 
     def _learn(self, name: str, what: int, seen: os.stat_result) -> None:

@@ -14,6 +14,8 @@ from ..store import atomic, inside, locks, revision, rundir
 from ..store.home import home_id
 from ..store.job import write_job
 
+_MAKING = ".stage-"  # and the run's id, and by whom
+
 
 def stage(
     home: str,
@@ -61,7 +63,7 @@ def make(
             return False
     # Of each guild home its own: two may make a run of one id at once.
     mine = crc32((maker or "").encode("utf-8", "replace"))
-    temporary = os.path.join(os.path.dirname(directory), ".stage-%s-%08x" % (run_id, mine))
+    temporary = os.path.join(os.path.dirname(directory), "%s%s-%08x" % (_MAKING, run_id, mine))
     trees.remove_tree(temporary)
     os.makedirs(os.path.join(rundir.guild_dir(temporary), "attrs"))
     try:
@@ -187,6 +189,16 @@ def discard(home: str, run_id: str, maker: Optional[str] = None) -> None:
     finally:
         if held is not None:
             locks.release(rundir.guild_dir(directory), held)
+
+
+def unmade(home: str) -> List[str]:
+    """The folders of runs that are being made, or were until a kill."""
+    top = rundir.runs_dir(home)
+    try:
+        names = [name for name in os.listdir(top) if name.startswith(_MAKING)]
+    except OSError:
+        return []
+    return sorted(os.path.join(top, name) for name in names)
 
 
 def _remove(directory: str) -> None:

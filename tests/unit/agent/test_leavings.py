@@ -8,8 +8,10 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from guild_sync.agent import leavings
-from guild_sync.agent.staging import fetching
+from guild_sync.agent.staging import fetching, stage
 
 OLD = time.time() - 30 * 86400
 
@@ -92,3 +94,46 @@ def test_what_listings_have_kept_is_removed_once_it_is_old(home: Path) -> None:
     assert [leaving["path"] for leaving in told if leaving["kind"] == leavings.LISTING] == old
     assert not any(map(os.path.exists, old))
     assert all(map(os.path.exists, [new, *others]))
+
+
+def half_made(home: Path, name: str, at: float = OLD) -> Path:
+    path = home / "runs" / name
+    written(path / ".guild" / "PENDING")
+    os.utime(path, (at, at))
+    return path
+
+
+def test_what_a_kill_left_of_a_run_that_was_being_made_goes_after_a_week(home: Path) -> None:
+    old = half_made(home, f".stage-{'a' * 32}-00c0ffee")
+    new = half_made(home, f".stage-{'b' * 32}-00c0ffee", at=time.time() - 86400)
+    others = [half_made(home, name) for name in ("c" * 32, ".incoming-5", "stage-mine")]
+    told = leavings.leavings(str(home))
+    assert told == [{"kind": leavings.UNMADE, "path": str(old), "bytes": 10}]
+    assert old.exists()
+    assert leavings.leavings(str(home), remove=True) == told
+    assert not old.exists()
+    assert all(path.exists() for path in (new, *others))
+
+
+def test_what_is_gone_by_the_time_that_it_is_looked_at_is_passed_over(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = half_made(home, f".stage-{'a' * 32}-00c0ffee")
+    unmade = stage.unmade
+
+    def made_meanwhile(home: str) -> list[str]:
+        paths = unmade(home)
+        found.rename(found.parent / ("a" * 32))
+        return paths
+
+    monkeypatch.setattr(stage, "unmade", made_meanwhile)
+    assert leavings.leavings(str(home), remove=True) == []
+    assert (found.parent / ("a" * 32)).exists()
+
+
+def test_where_nobody_cleans_it_goes_after_a_month(home: Path) -> None:
+    old = half_made(home, f".stage-{'a' * 32}-00c0ffee", at=OLD - 86400)
+    new = half_made(home, f".stage-{'b' * 32}-00c0ffee", at=OLD + 86400)
+    (home / "agent").mkdir()
+    leavings.once_a_day(str(home), "")
+    assert (old.exists(), new.exists()) == (False, True)

@@ -77,7 +77,7 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     (tmp_path / "folder").mkdir()
     with pytest.raises(GuildError, match="Is a directory"):
         pictures.write(plot, tmp_path / "folder", "png")
-    assert [path.name for path in tmp_path.rglob("*.png*")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] == "." or path.suffix] == []
     pictures.write(plot, tmp_path / "a.png", "png")
     (tmp_path / "link.png").symlink_to("a.png")
     (tmp_path / "a.png").chmod(0o604)

@@ -22,6 +22,7 @@ def read(tmp_path: Path, **data: Any) -> tuple[configured.Listeners, configured.
 def test_mere_text_is_a_url_that_is_told_how_things_have_ended(tmp_path: Path) -> None:
     (found,), faults = read(tmp_path, notify=["json://127.0.0.1/x"])
     assert isinstance(found, Notification)
+    assert "127.0.0.1" not in repr(found), "its URL is for nobody to see"
     assert faults == ()
     assert found.on == ("completed", "error", "terminated", "lost", "unreachable", "reachable")
     assert (found.remotes, found.timeout, found.number) == ((), 60, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -42,6 +43,20 @@ def test_a_device_stays_one(tmp_path: Path) -> None:
     device.symlink_to("/dev/null")
     assert not whole_files.write(device, b"now")
     assert Path("/dev/null").is_char_device()
+
+
+def test_what_cannot_be_written_to_its_end_leaves_what_there_was(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "a"
+    path.parent.mkdir()
+    path.write_text("before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as on a disk that is full
+    try:
+        with pytest.raises(GuildError, match="File too large"):
+            whole_files.write(path, b"x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [(each.name, each.read_text()) for each in path.parent.iterdir()] == [("a", "before")]
 
 
 def test_where_it_cannot_be_is_an_error(tmp_path: Path) -> None:

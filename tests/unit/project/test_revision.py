@@ -194,6 +194,26 @@ def test_nothing_that_the_tree_names_is_run(tree: Path, tmp_path: Path, setting:
     assert "new.py" in found.diff
 
 
+def test_what_git_lacks_of_the_commit_is_not_fetched(tree: Path, tmp_path: Path) -> None:
+    (tree / "sub" / "train.py").write_text("lr = 2\n")
+    ran = tmp_path / "ran"
+    program = tmp_path / "evil"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\nexit 1\n")
+    program.chmod(0o755)
+    blob = git(tree, "rev-parse", "HEAD:sub/train.py")
+    (tree / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    git(tree, "config", "core.repositoryFormatVersion", "1")
+    git(tree, "config", "extensions.partialClone", "origin")
+    for name, value in (("url", str(tree)), ("promisor", "true"), ("uploadpack", str(program))):
+        git(tree, "config", f"remote.origin.{name}", value)
+    with pytest.raises(GuildError, match="git does not tell how"):
+        of(tree / "sub")
+    assert not ran.exists()
+    with pytest.raises(subprocess.CalledProcessError):
+        git(tree, "diff", "HEAD")
+    assert ran.exists(), "git by itself would have fetched it, by what the tree names"
+
+
 def test_a_tree_that_names_another_folder_as_its_own_shows_nothing_of_it(
     tree: Path, tmp_path: Path
 ) -> None:

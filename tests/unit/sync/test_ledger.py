@@ -110,6 +110,7 @@ def test_a_run_that_was_found_again_must_be_missing_twice_anew() -> None:
     assert entry.lost([A], [A], NOW + 100) == []
     assert entry.lost([A], [A], NOW - 1000) == [], "the clock was set back"
     assert entry.lost([A], [A], NOW - 950) == []
+    assert entry.lost([A], [A], NOW - 940) == [A], "a minute by the clock as it is now"
 
 
 @pytest.mark.parametrize(

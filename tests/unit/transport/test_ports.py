@@ -27,7 +27,7 @@ try:
 except OSError:
     pass
 # Linux takes a handle before it waits for who connects: this way it finds none.
-ports.forward(listening, Remote(), 80, tell)
+ports.Forwarding(listening, Remote(), 80, tell)
 assert told.wait(30), "nothing was told"
 resource.setrlimit(resource.RLIMIT_NOFILE, before)  # all at once: closed one by one, some are few
 client.settimeout(30)

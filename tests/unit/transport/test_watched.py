@@ -18,6 +18,7 @@ import pytest
 from support import PATIENCE, wait_until
 from terminal import Terminal
 
+from guild_sync.agent.facts import by_proc
 from guild_sync.agent.store.identity import start_time
 from guild_sync.errors import GuildError
 from guild_sync.transport import process, watched
@@ -111,6 +112,37 @@ def test_it_is_ended_once_it_must_not_go_on(tmp_path: Path) -> None:
     assert watched.run(sh("exit 3"), print, forbidden=begun.exists).code == 3
     assert watched.run(sh(f"touch {tmp_path}/more"), print, forbidden=lambda: True).was_forbidden
     assert not (tmp_path / "more").exists(), "it is not begun"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "exec sleep 600",
+        "sleep 600; true",  # of which what is below it reads nothing either
+        "yes >/dev/null; true",  # what it writes is no sign
+    ],
+)
+def test_what_reads_nothing_for_so_long_is_killed(script: str) -> None:
+    done = watched.run(sh(script), lambda _: None, silence=1.0)
+    assert done.was_silent
+    assert not done.was_forbidden
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "timeout 4 cat /dev/zero >/dev/null; true",
+        "timeout 4 cat /dev/zero >/dev/null & wait",
+    ],
+)
+def test_what_reads_on_is_not(script: str) -> None:
+    done = watched.run(sh(script), lambda _: None, silence=1.0)
+    assert not done.was_silent
+
+
+def test_what_is_not_told_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_proc, "bytes_read", lambda pid: None)
+    assert watched.run(sh("exec sleep 4"), lambda _: None, silence=1.0).code == 0
 
 
 @pytest.mark.parametrize("has_gone", [False, True])

@@ -236,6 +236,20 @@ def test_a_run_is_not_moved_into_itself(home: Path, tmp_path: Path) -> None:
     assert (disk / A / "model.bin").exists()
 
 
+@pytest.mark.parametrize("move", [False, True])
+def test_a_run_whose_attributes_are_elsewhere_is_not_exported(
+    home: Path, tmp_path: Path, move: bool
+) -> None:
+    """As a remote may send it: what a link in it leads to is not this run's to tell."""
+    attributes = ended(home) / ".guild" / "attrs"
+    attributes.rename(tmp_path / "attrs")
+    attributes.symlink_to(tmp_path / "attrs")
+    found = export(home, tmp_path / "out.zip", move=move)
+    why = "its .guild/attrs is a link, and guild follows no link in a run"
+    assert (found["done"], found["refused"]) == ([], {A: why})
+    assert [*(tmp_path / "attrs").iterdir()]
+
+
 @kinds
 def test_an_archive_by_another_name_is_the_one_that_it_leads_to(
     home: Path, tmp_path: Path, name: str

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from rundirs import A, B, make
 
 from guild_sync.agent.catalog import describe
 from guild_sync.agent.protocol import Plain, RunLine
+from guild_sync.agent.remembering import beside
 
 ENDED: Mapping[str, Plain] = {
     "initialized": 1,
@@ -103,3 +106,25 @@ def test_a_line_asks_for_no_more_than_it_shows(tmp_path: Path, asked: list[str])
     unseen = {"cmd", "flags", "comments", "marked", "started_by", "ended_by"}
     assert not unseen & {*asked}
     assert len(asked) <= 25
+
+
+def test_of_many_runs_two_processes_tell_what_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = [{}, {"PENDING": ""}, {"LOCK.remote": "gpu1\n"}, {"BATCH": ""}, {"STAGED": ""}]
+    ids = [f"{number:032x}" for number in range(len(marks))]
+    for run_id, mark in zip(ids, marks, strict=True):
+        make(tmp_path, run_id, mark, **{**ENDED, "label": f"é {run_id}"})
+    tell: list[Callable[[], Sequence[RunLine]]] = [
+        partial(describe.lines, str(tmp_path), ids),
+        partial(describe.summaries, str(tmp_path), ids, short=True),
+    ]
+    by_one = [told() for told in tell]
+    fork = mock.Mock(wraps=os.fork)
+    monkeypatch.setattr(os, "fork", fork)
+    monkeypatch.setattr(beside, "is_sooner", lambda: True)
+    assert [told() for told in tell] == by_one
+    assert not fork.called, "of few one process is enough"
+    monkeypatch.setattr(describe, "_BY_TWO", len(ids))
+    assert [told() for told in tell] == by_one
+    assert fork.call_count == 2

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from guild_sync.agent.catalog import find
 from guild_sync.agent.copies import expected, marks, tracked
 from guild_sync.agent.errors import AgentError
 from guild_sync.agent.protocol import Begun, Confirmed, State
-from guild_sync.agent.store import attrs, identity, rundir
+from guild_sync.agent.store import attrs, identity, inside, rundir
 
 A, B = "a" * 32, "b" * 32
 RUNNING = state("running")
@@ -675,3 +675,51 @@ def test_takes_no_step_for_each_run_that_is_not_copied(
     steps.clear()
     begin(home, RUNNING)
     assert len(steps) == of_few
+
+
+def test_the_mark_of_a_copy_goes_once_all_of_it_is_on_the_disk(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(home, RUNNING)
+    copy(home, COMPLETED)
+    flush = inside.flush
+    seen: list[str] = []
+
+    def looked(paths: Iterable[str]) -> None:
+        seen.append(status(home).text)
+        flush(paths)
+
+    monkeypatch.setattr(inside, "flush", looked)
+    assert settle(home, COMPLETED) == {}
+    assert set(seen) == {"running"}
+    assert status(home).text == "completed"
+
+
+def test_no_run_is_lost_that_is_none_of_the_remotes(home: str) -> None:
+    """One that was made here, or has come home meanwhile, or from another."""
+    make(Path(home), exit_status=0)
+    marks.begin(home, {B: RUNNING}, "other")
+    assert marks.lose(home, [A, B], "gpu") == []
+    assert (status(home).text, status(home, B).text) == ("completed", "running")
+    assert marks.lose(home, [A, B], "other") == [B]
+    assert status(home, B) == rundir.Status("lost", "other")
+
+
+def test_a_run_whose_folder_has_become_a_link_is_not_settled_and_the_others_are(home: str) -> None:
+    begin(home, RUNNING, COMPLETED)
+    copy(home, COMPLETED, B)
+    guild(home).rename(guild(home).with_name("theirs"))
+    guild(home).symlink_to("theirs")
+    assert [*settle(home, RUNNING, COMPLETED)] == [A]
+    assert status(home, B).text == "completed"
+
+
+def test_a_copy_that_is_running_here_is_not_taken_for_one_that_was_started_there(
+    home: str, runs_here: str
+) -> None:
+    make(Path(home), B)
+    for run_id in (runs_here, B):
+        rundir.confirm(rundir.run_dir(home, run_id), "gpu", 1)
+    assert [marks.reopen(home, run_id, "gpu") for run_id in (runs_here, B)] == [False, True]
+    assert status(home, B) == rundir.Status("running", "gpu")
+    assert not (guild(home) / "LOCK.remote").exists()

@@ -12,9 +12,10 @@ from contextlib import closing
 from typing import ClassVar
 
 import pytest
-from support import wait_until_gone
+from support import PATIENCE, wait_until_gone
 
 from guild_sync.agent.facts import dying, ends
+from guild_sync.agent.machine import processes
 
 # A parent whose child prints its pid and waits; the parent then waits for its own stdin to end.
 _PARENT = """
@@ -106,6 +107,37 @@ def test_it_has_no_child_that_it_has_not_started(
     parent = parent_of(by, _WAITS_FOR_ALL % sys.executable)
     started.append(parent)
     assert parent.communicate("", timeout=60)[0] == "0\n"
+
+
+def test_who_watches_is_in_another_session_and_holds_nothing_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its end, for whoever waits for that, is the end of its output, be it at work still."""
+    monkeypatch.setattr(dying, "by_kernel", lambda signum: None)
+    output, its = os.pipe()
+    with subprocess.Popen(
+        ["sh", "-c", "exec >&-; read until"],
+        stdin=subprocess.PIPE,
+        stdout=its,
+        start_new_session=True,
+        preexec_fn=dying.die_with_parent(),
+    ) as program:
+        os.close(its)
+        assert select.select([output], [], [], PATIENCE)[0] and os.read(output, 1) == b""
+        assert [who.pid for who in processes.of_session(program.pid)] == [program.pid]
+        program.communicate(b"\n")
+    os.close(output)
+
+
+def test_one_whose_parent_has_died_before_it_was_watched_does_not_begin() -> None:
+    prepare = dying.die_with_parent()
+    between = os.fork()
+    if between == 0:
+        if os.fork() == 0:  # its parent is another than the one that was to be
+            prepare()
+            os._exit(0)
+        os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+    assert os.waitstatus_to_exitcode(os.waitpid(between, 0)[1]) == 1
 
 
 def test_where_nothing_tells_of_ends_a_child_is_started_all_the_same(

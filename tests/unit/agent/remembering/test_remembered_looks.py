@@ -7,9 +7,12 @@ import os
 import resource
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from rundirs import make
@@ -17,7 +20,7 @@ from rundirs import make
 from guild_sync.agent.catalog import describe, find
 from guild_sync.agent.copies import tracked
 from guild_sync.agent.protocol import Filters
-from guild_sync.agent.remembering import looks, remembered
+from guild_sync.agent.remembering import beside, looks, remembered
 
 IDS = ["a" * 32, "b" * 32, "c" * 32, "d" * 32, "e" * 32]
 A, B, C, D, E = IDS
@@ -133,6 +136,35 @@ def test_a_sync_reads_nothing_of_runs_that_are_home(home: Path) -> None:
     assert not reads(found)
 
 
+def test_many_runs_are_looked_at_by_two_processes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select = partial(find.select, str(home), [])
+    asked: list[tuple[int, Callable[[], object]]] = [
+        (1, select),
+        (1, partial(select, {"status": ["error"]})),
+        (1, partial(select, {"operation": ["op"], "among": [*IDS]})),
+        (0, partial(select, {"label": ["-"]})),  # reads more, and may have more to remember
+        (1, partial(select, most=1)),
+        (1, partial(find.run_ids, str(home))),
+        (1, partial(tracked.tracked, str(home))),
+    ]
+    by_one = [look() for _, look in asked]
+    fork = mock.Mock(wraps=os.fork)
+    monkeypatch.setattr(os, "fork", fork)
+    _by_two(monkeypatch)
+    for (forks, look), result in zip(asked, by_one, strict=True):
+        fork.reset_mock()
+        assert look() == result
+        assert fork.call_count == forks
+
+
+def _by_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have runs be looked at by two processes, as where there are very many."""
+    monkeypatch.setattr(looks, "_BY_TWO", 2)
+    monkeypatch.setattr(beside, "is_sooner", lambda: True)
+
+
 # What others do to runs.
 
 
@@ -168,7 +200,7 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _move_and_link(path: Path) -> None:
-    away = path.parents[3] / ("away-" + path.name)
+    away = Path(tempfile.mkdtemp(dir=path.parents[3])) / path.name
     path.rename(away)
     path.symlink_to(away)
 
@@ -251,6 +283,17 @@ def test_whatever_is_done_to_a_run_is_seen(
     assert kept(home).exists()
     CHANGES[change](home / "runs" / run_id)
     expected = as_read(home, monkeypatch)
+    assert answers(home) == expected
+    assert answers(home) == expected, "as it is remembered now"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_done_to_a_run_is_seen_by_two_processes(
+    home: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    CHANGES[change](home / "runs" / A)  # the last of those that are remembered
+    expected = as_read(home, monkeypatch)
+    _by_two(monkeypatch)
     assert answers(home) == expected
     assert answers(home) == expected, "as it is remembered now"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,26 @@ def test_an_operation_is_followed_to_its_end_though_nothing_can_be_opened_for_a_
         assert operation.operate(str(run), argv, dict(os.environ), pass_on, begin).code == 3
     assert looks.left == 0
     assert (run / ".guild/output").read_text() == "done\n"
+
+
+def test_a_signal_that_comes_while_an_operation_is_started_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(tmp_path)
+    start = subprocess.Popen
+
+    def told_meanwhile(*args: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return start(*args, **named)
+
+    with (run / ".guild/output").open("wb") as output:
+        pass_on = operation.Output(output, None)
+        argv = ["sh", "-c", "sleep 3; echo it went on"]
+        with monkeypatch.context() as patched:
+            patched.setattr(subprocess, "Popen", told_meanwhile)
+            ended = operation.operate(str(run), argv, dict(os.environ), pass_on, lambda: None)
+    assert ended == operation.Ended(-signal.SIGTERM, is_told=True)
+    assert (run / ".guild/output").read_text() == ""
 
 
 @pytest.mark.parametrize("is_of_system", [True, False])

@@ -304,3 +304,11 @@ def test_a_link_is_told_as_one_however_a_system_refuses_to_open_it(
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(inside.Linked):
         inside.opened(str(tmp_path / "link"))
+
+
+def test_what_is_not_to_be_replaced_is_left_as_it_is(tmp_path: Path) -> None:
+    os.close(inside.create(str(tmp_path), "new", replace=False))
+    (tmp_path / "new").write_text("mine")
+    with pytest.raises(FileExistsError):
+        inside.create(str(tmp_path), "new", replace=False)
+    assert (tmp_path / "new").read_text() == "mine"

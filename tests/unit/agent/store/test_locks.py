@@ -133,6 +133,7 @@ def test_a_lock_that_a_killed_process_left_is_taken(guild: str, holder: Holder) 
     child = holder()
     child.kill()
     child.wait()
+    Path(guild, "LOCK").write_text("2147483647\n")  # a longer number than the next
     fd = locks.hold(guild)
     assert fd is not None
     assert Path(guild, "LOCK").read_text() == f"{os.getpid()}\n"
@@ -513,3 +514,45 @@ def test_a_lock_that_was_given_back_while_it_was_looked_at_is_held_by_nobody(
 
     monkeypatch.setattr(locks, "_pid", then_gone)
     assert locks.holder(str(tmp_path)) is None
+
+
+def test_a_lock_that_was_given_back_while_it_was_opened_is_taken_anew(
+    guild: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last holder removes its file: who locks that has a lock that nobody else meets."""
+    last = locks.hold(guild)
+    flock = locks._flock
+
+    def once_given_back(fd: int, how: int) -> bool | None:
+        nonlocal last
+        if last is not None:
+            given, last = last, None
+            locks.release(guild, given)
+        return flock(fd, how)
+
+    monkeypatch.setattr(locks, "_flock", once_given_back)
+    fd = locks.hold(guild)
+    assert fd is not None and last is None
+    assert locks.is_at(fd, f"{guild}/LOCK")
+    assert locks.hold(guild) is None
+    locks.release(guild, fd)
+
+
+def test_a_lock_that_another_has_made_anew_meanwhile_is_not_put_away(
+    guild: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that replace an old one that others may open, the later one leaves the new one."""
+    Path(guild, "LOCK").touch(mode=0o644)
+    put_away, others = locks._put_away, []
+
+    def later(path: str, fd: int) -> None:
+        os.unlink(path)
+        others.append(locks.hold(guild))
+        put_away(path, fd)
+
+    monkeypatch.setattr(locks, "_put_away", later)
+    assert locks.hold(guild) is None
+    (other,) = others
+    assert other is not None
+    assert locks.is_at(other, f"{guild}/LOCK")
+    locks.release(guild, other)

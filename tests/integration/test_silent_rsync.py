@@ -1,0 +1,77 @@
+"""An rsync there that comes to a stop while its connection is up, as on a disk that hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+from faults import write_run
+from support import Guild, Server, processes, wait_until
+from test_unreachable import own_connections
+
+from guild_sync.config import remotes
+from guild_sync.errors import Unreachable
+from guild_sync.rsync import argv, copies
+
+__all__ = ["own_connections"]
+pytestmark = pytest.mark.usefixtures("own_connections")
+RUN = "5" * 32
+
+
+@contextmanager
+def stopped(there: Path) -> Iterator[None]:
+    """Have the rsyncs there do nothing from now on."""
+    found = [process.pid for process in processes() if "rsync --server" in process.args]
+    pids = [pid for pid in found if str(there) in os.readlink(f"/proc/{pid}/cwd")]
+    assert pids
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def is_begun(home: Path) -> bool:
+    """Whether some of a file has come into a guild home."""
+    with suppress(FileNotFoundError):
+        return any(p.stat().st_size for p in home.glob("runs/.incoming*/*") if p.is_file())
+    return False
+
+
+def test_a_sender_that_stops_ends_the_copy(
+    guild: Guild, sshd: Server, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(there, RUN, sizes=(3_000_000,))
+    guild.configure(gpu={**sshd.keys(there), "timeout": 2, "bwlimit": 200})
+    runs, incoming = guild.home / "runs", guild.home / "runs" / ".incoming-5"
+    incoming.mkdir(parents=True)
+    monkeypatch.setattr(argv, "UNSAID", 0)  # it has nothing to read that is here
+    gpu = remotes.remote("gpu")
+    pull = partial(copies.pull, runs_there=f"{there}/runs", ids=[RUN], runs_here=runs)
+    with ThreadPoolExecutor(1) as pool:
+        pulling = pool.submit(pull, gpu, temporary=incoming)
+        wait_until(lambda: is_begun(guild.home), "a file on its way")
+        with stopped(there), pytest.raises(Unreachable) as told:
+            pulling.result(60)
+    assert told.value.message == "remote 'gpu' sends nothing more, in the middle of a copy"
+    assert pull(gpu._replace(bwlimit=None), temporary=incoming).faults == {}
+
+
+def test_a_receiver_that_stops_ends_the_copy(guild: Guild, sshd: Server, there: Path) -> None:
+    write_run(guild.home, RUN, sizes=(60_000_000,))
+    guild.configure(gpu={**sshd.keys(there), "timeout": 2, "bwlimit": 10_000})
+    pushing = guild.popen("push", "gpu", RUN, "-y")
+    wait_until(lambda: is_begun(there), "a file on its way")
+    with stopped(there):
+        out, _ = pushing.communicate(timeout=60)
+    assert pushing.returncode == 3, out
+    assert b"guild: the connection to remote 'gpu' was lost: [sender] io timeout" in out
