@@ -189,12 +189,8 @@ class Many:
             with self._configured(names):
                 for name in names:
                     (scripts / name).write_text(self._script(name, scripts))
-            self._prepare_limit(names, scripts)
         script = f"ls -d {scripts}/* | grep -v runs$ | xargs -P {jobs} -n 1 sh"
         return Command(("sh", "-c", script), timeout=_TIMEOUT)
-
-    def _prepare_limit(self, names: Sequence[str], folder: Path) -> None:
-        """Make what a first turn would make, where there is to be none."""
 
     def _script(self, name: str, folder: Path) -> str:
         remote = configured.remote(name)
@@ -292,16 +288,6 @@ class Crowd(Many):
         agent = self._there(1) / "agent"
         for number in range(2, CROWD + 1):  # the same files: a copy of each would take a GB
             shutil.copytree(agent, self._there(number) / "agent", copy_function=os.link)
-
-    def _prepare_limit(self, names: Sequence[str], folder: Path) -> None:
-        for name in names:
-            number = int(name.rpartition("-")[2])
-            shutil.copytree(
-                self._there(number) / "runs",
-                folder / f"{name}.runs",
-                ignore=lambda *_: ["LOCK", "LOCK.owner"],
-                dirs_exist_ok=True,
-            )
 
     def _config(self, kind: str) -> Path:
         return self._folder / f"{kind}.yml"

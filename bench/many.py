@@ -123,5 +123,4 @@ def _thousands(network: Network, changed: int) -> Case:
         None,
         network.connections,
         0,
-        turns=3,
     )

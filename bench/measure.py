@@ -116,7 +116,6 @@ class Case:
     connections: Callable[[], int] | None = None
     most: int = 1  # connections that it may make
     rival: Callable[[], Work | None] = lambda: None
-    turns: int | None = None  # that are measured at most, of what takes minutes
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,9 @@ class Row:
 
 def measured(case: Case, repeat: int) -> Row:
     """The case's row. The limit is measured in turns with the work, so that what else the
-    machine does meanwhile touches both. A first turn warms caches and does not count, but where
-    one turn is all that is measured."""
+    machine does meanwhile touches both. A first turn warms caches and does not count."""
     times, limits, counts = [], [], []
-    repeat = min(repeat, case.turns or repeat)
-    for turn in range(0 if case.turns != 1 else 1, repeat + 1):
+    for turn in range(repeat + 1):
         case.work.prepare()
         before = case.connections() if case.connections else 0
         seconds = sum(command.seconds() for command in case.work.commands())
