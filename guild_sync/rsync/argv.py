@@ -52,7 +52,7 @@ _NOT_COPIED = (
 
 
 def silence_of(argv: Sequence[str]) -> float:
-    """The seconds for which such an rsync, which gets files, may read nothing.
+    """The seconds for which such an rsync, which gets files, may read and do nothing.
 
     With `--timeout` alone it would wait for ever: that its own words go out is enough for it.
     """

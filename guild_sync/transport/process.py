@@ -57,15 +57,15 @@ class Completed(NamedTuple):
 
 
 class Silence:
-    """Whether a program, and what it started, have read nothing for so many seconds.
+    """Whether a program, and what it started, have read and done nothing for so many seconds.
 
-    It is never so where a system does not tell what they read: Linux does.
+    It is never so where a system does not tell what they do: Linux does.
     """
 
     def __init__(self, pid: int, seconds: float) -> None:
         self._pid = pid
         self._seconds = seconds
-        self._read: int | None = None
+        self._work: tuple[int, int] | None = None
         self._passed = 0.0
 
     def is_over(self, passed: float) -> bool:
@@ -73,9 +73,9 @@ class Silence:
 
         Nobody asks while we are stopped ourselves, or have not taken what the program has said.
         """
-        read = by_proc.bytes_read(self._pid)
-        is_quiet = read is not None and read == self._read
-        self._read, self._passed = read, self._passed + passed if is_quiet else 0.0
+        work = by_proc.work_of(self._pid)
+        is_quiet = work is not None and work == self._work
+        self._work, self._passed = work, self._passed + passed if is_quiet else 0.0
         return self._passed >= self._seconds
 
 

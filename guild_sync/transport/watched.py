@@ -59,8 +59,8 @@ def run(
     """Run `argv`, handing each piece of its stdout to `on_output` as it comes; how it ended.
 
     It is not begun, or is killed, where `forbidden` says so, and `was_forbidden` is set. After so
-    many seconds of `silence`, in which it has said and read nothing, it is killed, and `was_silent`
-    is set.
+    many seconds of `silence`, in which it has said, read and done nothing, it is killed, and
+    `was_silent` is set.
     Raises GuildError where the program is not installed, and DeadlinePassed (`process.deadline`).
     """
     if forbidden and forbidden():

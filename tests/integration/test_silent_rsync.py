@@ -24,11 +24,18 @@ pytestmark = pytest.mark.usefixtures("own_connections")
 RUN = "5" * 32
 
 
+def works_in(folder: Path, pid: int) -> bool:
+    try:
+        return str(folder) in os.readlink(f"/proc/{pid}/cwd")
+    except OSError:  # it was another test's, and has ended
+        return False
+
+
 @contextmanager
 def stopped(there: Path) -> Iterator[None]:
     """Have the rsyncs there do nothing from now on."""
     found = [process.pid for process in processes() if "rsync --server" in process.args]
-    pids = [pid for pid in found if str(there) in os.readlink(f"/proc/{pid}/cwd")]
+    pids = [pid for pid in found if works_in(there, pid)]
     assert pids
     try:
         for pid in pids:

@@ -369,7 +369,7 @@ OPEN = {
     "agent.scheduling.options",  # what a job can ask for is looked at on either end
     "agent.staging.selecting",  # what of a folder comes along, from here and to there
     *("agent.store.atomic", "agent.store.attrs", "agent.store.identity", "agent.facts.dying"),
-    "agent.facts.by_proc",  # bytes_read: of programs here
+    "agent.facts.by_proc",  # work_of: of programs here
 }
 
 

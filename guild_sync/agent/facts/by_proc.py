@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from ..errors import refuse_exhaustion
 from .telling import Process, ProcessTeller
@@ -118,21 +118,23 @@ def stat_of(process: str) -> List[bytes]:
         return []
 
 
-def bytes_read(pid: int) -> Optional[int]:
-    """How many bytes a process and all below it have read so far, of files, pipes and sockets.
+def work_of(pid: int) -> Optional[Tuple[int, int]]:
+    """What a process and all below it have done so far: bytes that they have read, of files, pipes
+    and sockets, and the clock ticks that they were on a processor.
 
     None where that is not told, or the process has ended.
     """
-    total, pids = 0, [pid]
+    read, ticks, pids = 0, 0, [pid]
     for each in pids:
-        read = first_line("/proc/%d/io" % each)
+        io, fields = first_line("/proc/%d/io" % each), stat_of(str(each))
         below = first_line("/proc/%d/task/%d/children" % (each, each))
-        if read is not None and below is not None:
-            total += int(read.partition(" ")[2])
+        if io is not None and below is not None and fields:
+            read += int(io.partition(" ")[2])
+            ticks += sum(map(int, fields[11:13]))
             pids += map(int, below.split())
         elif each == pid:
             return None
-    return total
+    return read, ticks
 
 
 def first_line(path: str) -> Optional[str]:

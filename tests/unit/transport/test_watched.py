@@ -119,10 +119,9 @@ def test_it_is_ended_once_it_must_not_go_on(tmp_path: Path) -> None:
     [
         "exec sleep 600",
         "sleep 600; true",  # of which what is below it reads nothing either
-        "yes >/dev/null; true",  # what it writes is no sign
     ],
 )
-def test_what_reads_nothing_for_so_long_is_killed(script: str) -> None:
+def test_what_does_nothing_for_so_long_is_killed(script: str) -> None:
     done = watched.run(sh(script), lambda _: None, silence=1.0)
     assert done.was_silent
     assert not done.was_forbidden
@@ -133,15 +132,17 @@ def test_what_reads_nothing_for_so_long_is_killed(script: str) -> None:
     [
         "timeout 4 cat /dev/zero >/dev/null; true",
         "timeout 4 cat /dev/zero >/dev/null & wait",
+        "timeout 4 yes >/dev/null; true",  # it reads nothing, and works
+        "for n in 1 2 3 4 5 6 7 8; do sleep 0.5; head -c 1 /dev/zero >/dev/null; done",
     ],
 )
-def test_what_reads_on_is_not(script: str) -> None:
+def test_what_reads_or_works_on_is_not(script: str) -> None:
     done = watched.run(sh(script), lambda _: None, silence=1.0)
     assert not done.was_silent
 
 
 def test_what_is_not_told_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_proc, "bytes_read", lambda pid: None)
+    monkeypatch.setattr(by_proc, "work_of", lambda pid: None)
     assert watched.run(sh("exec sleep 4"), lambda _: None, silence=1.0).code == 0
 
 
