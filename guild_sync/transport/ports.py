@@ -60,7 +60,7 @@ class Forwarding:
     def finish(self) -> None:
         """Take no more, and let what is joined end: what was said last may be on its way.
 
-        What another program at the port there keeps open is not waited for much longer.
+        It takes ten seconds at most: another program at the port there may keep one open.
         """
         self._is_over = True
         with suppress(OSError):  # a system may say that what listens is not connected

@@ -20,10 +20,10 @@ def is_sooner() -> bool:
 
 
 def both(ours: Callable[[], Ours], others: Callable[[], Others]) -> Tuple[Ours, Optional[Others]]:
-    """What `ours` returns, and what `others` does, in another process meanwhile.
+    """What `ours` returns here, and what `others` returns in another process meanwhile.
 
-    The latter is of what `marshal` takes; None where it could not be done there. Whatever else
-    is changed by it is changed there alone.
+    The latter is made of what `marshal` takes; it is None where the other process failed, was
+    killed, or could not be had. What `others` changes is changed there alone.
     """
     receiver, sender = os.pipe()
     try:
@@ -52,7 +52,7 @@ def by_halves(work: Callable[[Sequence[str]], List[Found]], ids: Sequence[str]) 
 
 
 def _forked(sender: int, work: Callable[[], object]) -> int:
-    # Nothing that has a handler here is handled there: it ends by itself, or is killed.
+    # No handler of ours is called there: signals wait, and it ends by itself, or is killed.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
@@ -64,7 +64,7 @@ def _forked(sender: int, work: Callable[[], object]) -> int:
 
 
 def _ended(pid: int, is_over: bool) -> bool:
-    """Wait for its end, which is made where its work is not over; whether it has done all."""
+    """Wait for its end, by a kill unless its work `is_over`; whether it has done all of that."""
     try:
         if not is_over:
             os.kill(pid, signal.SIGKILL)
