@@ -142,7 +142,7 @@ def test_what_reads_or_works_on_is_not(script: str) -> None:
 
 
 def test_what_is_not_told_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_proc, "work_of", lambda pid: None)
+    monkeypatch.setattr(by_proc, "work_of", lambda pid, but: None)
     assert watched.run(sh("exec sleep 4"), lambda _: None, silence=1.0).code == 0
 
 
