@@ -59,7 +59,7 @@ class Completed(NamedTuple):
 
 
 class Silence:
-    """Whether a program, and what it started, have read and done nothing for so many seconds.
+    """Whether a program, and what it started, have said, read and done nothing for some seconds.
 
     An ssh is not asked: it reads what keeps its connection up, and what it has for the program is
     read by that. It is never so where a system does not tell what they do: Linux does.
@@ -70,6 +70,10 @@ class Silence:
         self._seconds = seconds
         self._work: tuple[int, int] | None = None
         self._passed = 0.0
+
+    def heard(self) -> None:
+        """The program has said something."""
+        self._work = None
 
     def is_over(self, passed: float) -> bool:
         """Whether it is so, as many seconds after the last time that this was asked.

@@ -10,6 +10,7 @@ from ..errors import refuse_exhaustion
 from .telling import Process, ProcessTeller
 
 _MOST_WORDS = 4096  # bytes of a command line
+_HELD_UP = (b"D", b"T", b"t")  # states of a process
 
 
 def is_there() -> bool:
@@ -123,7 +124,7 @@ def work_of(pid: int, but: str = "") -> Optional[Tuple[int, int]]:
     and sockets, and the clock ticks that they were on a processor.
 
     What is below it and called `but` is left out, with all below that. None where it is not told,
-    or the process has ended.
+    the process has ended, or one of them can do nothing: it is stopped, or a disk here hangs.
     """
     read, ticks, pids = 0, 0, [pid]
     for each in pids:
@@ -135,6 +136,8 @@ def work_of(pid: int, but: str = "") -> Optional[Tuple[int, int]]:
             read += int(io.partition(" ")[2])
             ticks += sum(map(int, fields[11:13]))
             pids += map(int, below.split())
+            if fields[0] in _HELD_UP:
+                return None
         elif each == pid:
             return None
     return read, ticks
