@@ -186,6 +186,8 @@ class _Program(NamedTuple):
                 if not (chunk := os.read(self.stdout.fileno(), process.CHUNK)):
                     return True
                 on_output(chunk)
+                if silent:
+                    silent.heard()
                 pieces += 1
                 if is_together and pieces > MANY and len(chunk) < process.CHUNK:
                     time.sleep(TOGETHER)

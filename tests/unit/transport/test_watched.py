@@ -143,9 +143,31 @@ def test_what_reads_or_works_on_is_not() -> None:
     assert [done.was_silent for done in found] == [False] * len(scripts)
 
 
+def test_what_says_something_now_and_then_is_not() -> None:
+    script = "import os, time\nfor _ in range(3): time.sleep(1.4); os.write(1, b'x')"
+    said: list[bytes] = []
+    done = watched.run((sys.executable, "-c", script), said.append, silence=1.0)
+    assert (done.was_silent, b"".join(said)) == (False, b"xxx")
+
+
+def test_what_is_stopped_here_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing of the other end. Nor does what waits for a disk, in another state."""
+    asked: list[int] = []
+    work_of = by_proc.work_of
+
+    def look(pid: int, but: str) -> tuple[int, int] | None:
+        asked.append(pid)
+        if len(asked) == 4:
+            os.kill(pid, signal.SIGCONT)
+        return work_of(pid, but)
+
+    monkeypatch.setattr(by_proc, "work_of", look)
+    assert watched.run(sh("kill -STOP $$"), lambda _: None, silence=1.0).code == 0
+
+
 def test_what_is_not_told_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched, "_QUIET", 100)
-    monkeypatch.setattr(by_proc, "work_of", lambda pid: None)
+    monkeypatch.setattr(by_proc, "work_of", lambda pid, but: None)
     assert watched.run(sh("exec sleep 1"), lambda _: None, silence=0.2).code == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -58,12 +59,61 @@ def test_without_another_process_all_is_done_here(monkeypatch: pytest.MonkeyPatc
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+def test_without_more_open_files_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", refuse)
+    assert beside.both(lambda: "ours", lambda: "theirs") == ("ours", None)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def test_the_other_ends_where_ours_fails() -> None:
     def fail() -> None:
         raise KeyError("ours")
 
     with pytest.raises(KeyError, match="ours"):
         beside.both(fail, signal.pause)
+
+
+def test_the_other_ends_where_ctrl_c_comes_as_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+
+    def forked() -> int:
+        pid = fork()
+        if pid:
+            os.kill(os.getpid(), signal.SIGINT)
+        return pid
+
+    monkeypatch.setattr(os, "fork", forked)
+    with pytest.raises(KeyboardInterrupt):
+        beside.both(lambda: "ours", lambda: "theirs")
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+# More is told than a pipe holds.
+KILLED = """\
+import os, signal
+from guild_sync.agent.remembering import beside
+def others():
+    print(os.getpid(), flush=True)
+    os.kill(os.getppid(), signal.SIGKILL)
+    return "x" * 1_000_000
+beside.both(signal.pause, others)
+"""
+
+
+def test_the_other_ends_where_this_one_is_killed() -> None:
+    argv = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout
+        pid = int(killed.stdout.readline())
+        try:
+            killed.communicate(timeout=60)  # up to its end, too: it holds the pipe
+        except subprocess.TimeoutExpired:
+            os.kill(pid, signal.SIGKILL)
+            raise
+    assert killed.returncode == -signal.SIGKILL
 
 
 def test_no_handler_of_ours_is_run_by_the_other() -> None:
