@@ -25,8 +25,8 @@ def both(ours: Callable[[], Ours], others: Callable[[], Others]) -> Tuple[Ours, 
     The latter is made of what `marshal` takes; it is None where the other process failed, was
     killed, or could not be had. What `others` changes is changed there alone.
     """
-    # No handler of ours is called there: signals wait, and it ends by itself, or is killed. Nor does
-    # a Ctrl-C raise here before it is known.
+    # No handler of ours is called there: signals wait, and it ends by itself, or is killed. Nor
+    # does a Ctrl-C raise here before it is known.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     pid, told, has_done_all = 0, b"", False
     try:
