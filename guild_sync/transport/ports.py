@@ -68,7 +68,8 @@ class Forwarding:
         self._listening.close()
         deadline = time.monotonic() + _LAST
         for thread in tuple(self._joined):
-            thread.join(max(0.0, deadline - time.monotonic()))
+            with suppress(RuntimeError):  # it has not begun
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _accept(self) -> None:
         while True:
@@ -88,7 +89,14 @@ class Forwarding:
                 continue
             thread = Thread(target=self._join, args=(connection,), daemon=True)
             self._joined.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as e:  # there may be no more of them, and some again later
+                self._joined.discard(thread)
+                connection.close()
+                self._room.release()
+                self._tell(str(e))
+                continue
 
     def _join(self, connection: socket.socket) -> None:
         try:
