@@ -20,7 +20,7 @@ def run(
     """As `watched.run`; `was_silent` is set where the other end sends nothing any more.
 
     That is looked for unless it is `sending`: then its own `--timeout` ends it, where the other
-    end takes nothing any more.
+    end takes and says nothing any more. Of two processes there, one that lives may say that.
     """
     silence = None if sending else silence_of(argv)
     return watched.run(
