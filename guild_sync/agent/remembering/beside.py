@@ -41,6 +41,7 @@ def both(ours: Callable[[], Ours], others: Callable[[], Others]) -> Tuple[Ours, 
     finally:
         if pid:
             has_done_all = _ended(pid, is_over=bool(told))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # whatever it was that failed
     theirs: List[Others] = marshal.loads(told) if told and has_done_all else []
     return found, theirs[0] if theirs else None
 

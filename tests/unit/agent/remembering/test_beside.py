@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from rundirs import make
@@ -70,6 +71,17 @@ def test_without_more_open_files_all_is_done_here(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(os, "pipe", refuse)
     assert beside.both(lambda: "ours", lambda: "theirs") == ("ours", None)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_no_failure_leaves_signals_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fork", mock.Mock(side_effect=MemoryError))
+    handles = os.pipe()
+    monkeypatch.setattr(os, "pipe", lambda: handles)
+    with pytest.raises(MemoryError):
+        beside.both(lambda: "ours", lambda: "theirs")
+    for handle in handles:
+        os.close(handle)
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
