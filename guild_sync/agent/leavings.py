@@ -26,8 +26,8 @@ LISTING, UNMADE = "listing", "unmade"
 def leavings(home: str, before: Optional[float] = None, remove: bool = False) -> List[Leaving]:
     """Logs that were last written before a time, agents that nobody has used for a week, and what
     was fetched or sent for runs of which the same is true, but for what a run has need of; what was
-    remembered of listings, and read of scalars, a week ago; what a kill has left then of runs that
-    were being made; environments that no run has used for a month.
+    remembered of listings, read of scalars, or left by a kill of a run that was being made, a week
+    ago; environments that no run has used for a month.
 
     With `remove` they are no more.
     """
@@ -52,7 +52,8 @@ def leavings(home: str, before: Optional[float] = None, remove: bool = False) ->
 
 
 def once_a_day(home: str, keep: str) -> None:
-    """Remove what nobody has need of by now: agents but this one, contents, and environments."""
+    """Remove what nobody has need of by now: agents but this one, contents, environments, and what
+    a kill left a month ago of runs that were being made."""
     clean_agents(home, keep)
     kept.upkeep(home)
     try:

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from guild_sync.output.records import RunRecord
 
 PAGE = 20
-_AT_A_TIME = 2000
+_AT_A_TIME = 2000  # runs: enough that two processes read them, few enough to hold
 _OF_LISTED = ("index", "cells", "order")  # what a program sees as `columns`, or has no use for
 
 

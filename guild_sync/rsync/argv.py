@@ -52,9 +52,9 @@ _NOT_COPIED = (
 
 
 def silence_of(argv: Sequence[str]) -> float:
-    """The seconds for which such an rsync, which gets files, may read and do nothing.
+    """The seconds for which an rsync with these words, which gets files, may read and do nothing.
 
-    With `--timeout` alone it would wait for ever: that its own words go out is enough for it.
+    Its `--timeout` does not end it: that its own words go out is enough for it.
     """
     (told,) = [word for word in argv if word.startswith(_TIMEOUT)]
     return float(told[len(_TIMEOUT) :]) + UNSAID / SLOWEST_READ

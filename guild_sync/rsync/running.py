@@ -19,7 +19,8 @@ def run(
 ) -> Completed:
     """As `watched.run`; `was_silent` is set where the other end sends nothing any more.
 
-    One that is `sending` ends by itself where nothing is taken any more.
+    That is looked for unless it is `sending`: then its own `--timeout` ends it, where the other
+    end takes and says nothing any more. Of two processes there, one that lives may say that.
     """
     silence = None if sending else silence_of(argv)
     return watched.run(

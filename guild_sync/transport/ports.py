@@ -60,7 +60,7 @@ class Forwarding:
     def finish(self) -> None:
         """Take no more, and let what is joined end: what was said last may be on its way.
 
-        What another program at the port there keeps open is not waited for much longer.
+        It takes ten seconds at most: another program at the port there may keep one open.
         """
         self._is_over = True
         with suppress(OSError):  # a system may say that what listens is not connected
@@ -68,7 +68,8 @@ class Forwarding:
         self._listening.close()
         deadline = time.monotonic() + _LAST
         for thread in tuple(self._joined):
-            thread.join(max(0.0, deadline - time.monotonic()))
+            with suppress(RuntimeError):  # it has not begun
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _accept(self) -> None:
         while True:
@@ -88,7 +89,14 @@ class Forwarding:
                 continue
             thread = Thread(target=self._join, args=(connection,), daemon=True)
             self._joined.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as e:  # there may be no more of them, and some again later
+                self._joined.discard(thread)
+                connection.close()
+                self._room.release()
+                self._tell(str(e))
+                continue
 
     def _join(self, connection: socket.socket) -> None:
         try:

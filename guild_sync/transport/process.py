@@ -31,6 +31,8 @@ LOOK_SECONDS = 0.1  # between two looks at whether a program may go on, or has e
 REST_OF_STDOUT, REST_OF_STDERR = 2.0, 0.3  # seconds
 REST_OF_FAILED = 3.0  # of its stderr, of one that starts others: these may say why
 
+_CARRIER = "ssh"  # of what a program reads and says
+
 
 class Completed(NamedTuple):
     """How a program ended: its exit status (negative: the signal), stdout, stderr."""
@@ -57,9 +59,10 @@ class Completed(NamedTuple):
 
 
 class Silence:
-    """Whether a program, and what it started, have read and done nothing for so many seconds.
+    """Whether a program, and what it started, have said, read and done nothing for some seconds.
 
-    It is never so where a system does not tell what they do: Linux does.
+    An ssh is not asked: it reads what keeps its connection up, and what it has for the program is
+    read by that. It is never so where a system does not tell what they do: Linux does.
     """
 
     def __init__(self, pid: int, seconds: float) -> None:
@@ -68,12 +71,16 @@ class Silence:
         self._work: tuple[int, int] | None = None
         self._passed = 0.0
 
+    def heard(self) -> None:
+        """The program has said something."""
+        self._work = None
+
     def is_over(self, passed: float) -> bool:
         """Whether it is so, as many seconds after the last time that this was asked.
 
         Nobody asks while we are stopped ourselves, or have not taken what the program has said.
         """
-        work = by_proc.work_of(self._pid)
+        work = by_proc.work_of(self._pid, but=_CARRIER)
         is_quiet = work is not None and work == self._work
         self._work, self._passed = work, self._passed + passed if is_quiet else 0.0
         return self._passed >= self._seconds

@@ -174,8 +174,8 @@ class _Program(NamedTuple):
     ) -> bool:
         """Hand over its stdout up to the end: the pipe's, or its own where another holds that.
 
-        With `is_together`, many small pieces of it come as fewer, and a moment later. It is killed
-        after so many seconds of `silence`; whether it was not.
+        With `is_together`, many small pieces of it come as fewer, and a moment later. False where
+        it was killed after so many seconds of `silence`.
         """
         silent = None if silence is None else process.Silence(self.command.pid, silence)
         poller = select.poll()
@@ -186,6 +186,8 @@ class _Program(NamedTuple):
                 if not (chunk := os.read(self.stdout.fileno(), process.CHUNK)):
                     return True
                 on_output(chunk)
+                if silent:
+                    silent.heard()
                 pieces += 1
                 if is_together and pieces > MANY and len(chunk) < process.CHUNK:
                     time.sleep(TOGETHER)

@@ -121,14 +121,15 @@ def test_a_remote_that_hangs_after_login_costs_its_own_timeout(
 def test_a_copy_that_stalls_is_ended_and_gone_on_with(
     guild: Guild, sshd: Server, tmp_path: Path, relayed: Relay
 ) -> None:
-    guild.configure(far=through(relayed, sshd, tmp_path, timeout=2))
+    ssh_options = ["ServerAliveInterval=1"]
+    guild.configure(far=through(relayed, sshd, tmp_path, timeout=2, ssh_options=ssh_options))
     run_id = pulled(guild, "far")
     (tmp_path / "there" / "runs" / run_id / "large").write_bytes(os.urandom(3_000_000))
     bind(guild, run_id, "far")
     relayed.cut()
     relayed.limit, relayed.stalls = 1_000_000, True
     done = guild("sync")
-    # By ssh's 15 s: rsync's own timeout ends no pull, as it goes on to write to its ssh.
+    # By ssh's keep-alives: rsync's own timeout ends no pull, as it goes on to write to its ssh.
     assert done.code == 3, done
     assert relayed.troubled.is_set()
     assert guild.status(run_id) == "running (far)"

@@ -100,7 +100,7 @@ LINES = TEXTS.filter(lambda text: not {*text} & {*"\n\t"})
 def test_names_and_config_values_are_no_commands(
     guild: Guild, sshd: Server, there: Path, name: str, command: str
 ) -> None:
-    """Whatever a remote and its keys are called: it works, or is refused in one line."""
+    """Whatever a remote and its keys are called: there is no such Python, and nothing is run."""
     keys = {**sshd.keys(there), "description": command}
     named = {name: {**keys, "python": command}, "env": {**keys, "venv-path": command}}
     guild.config.write_text(yaml.safe_dump({"remotes": named}))

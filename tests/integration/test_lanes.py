@@ -299,7 +299,9 @@ def test_a_guild_that_is_killed_while_lanes_copy_leaves_none_at_work(
 
 
 def rsyncs_at_work(there: Path) -> list[str]:
-    return [process.args for process in processes() if str(there) in process.args]
+    """Those that copy from there: a server's words name no place, they come by the connection."""
+    found = [process.args for process in processes()]
+    return [args for args in found if "rsync" in args and str(there) in args]
 
 
 def test_a_file_that_is_gone_or_is_another_when_its_lane_comes_is_as_it_is_there(

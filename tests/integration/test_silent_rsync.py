@@ -18,6 +18,7 @@ from test_unreachable import own_connections
 from guild_sync.config import remotes
 from guild_sync.errors import Unreachable
 from guild_sync.rsync import argv, copies
+from guild_sync.transport import ssh_config
 
 __all__ = ["own_connections"]
 pytestmark = pytest.mark.usefixtures("own_connections")
@@ -54,13 +55,20 @@ def is_begun(home: Path) -> bool:
     return False
 
 
+# Where rsync's ssh has a connection of its own, it goes on to read what keeps that up.
+@pytest.mark.parametrize("options", [{}, {"ssh_options": ["ControlMaster=no"]}])
 def test_a_sender_that_stops_ends_the_copy(
-    guild: Guild, sshd: Server, there: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, list[str]],
+    guild: Guild,
+    sshd: Server,
+    there: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_run(there, RUN, sizes=(3_000_000,))
-    guild.configure(gpu={**sshd.keys(there), "timeout": 2, "bwlimit": 200})
+    guild.configure(gpu={**sshd.keys(there, **options), "timeout": 2, "bwlimit": 200})
     runs, incoming = guild.home / "runs", guild.home / "runs" / ".incoming-5"
     incoming.mkdir(parents=True)
+    monkeypatch.setattr(ssh_config, "ALIVE_INTERVAL", 1)
     monkeypatch.setattr(argv, "UNSAID", 0)  # it has nothing to read that is here
     gpu = remotes.remote("gpu")
     pull = partial(copies.pull, runs_there=f"{there}/runs", ids=[RUN], runs_here=runs)
@@ -68,7 +76,7 @@ def test_a_sender_that_stops_ends_the_copy(
         pulling = pool.submit(pull, gpu, temporary=incoming)
         wait_until(lambda: is_begun(guild.home), "a file on its way")
         with stopped(there), pytest.raises(Unreachable) as told:
-            pulling.result(60)
+            pulling.result(25)
     assert told.value.message == "remote 'gpu' sends nothing more, in the middle of a copy"
     assert pull(gpu._replace(bwlimit=None), temporary=incoming).faults == {}
 

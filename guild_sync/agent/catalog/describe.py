@@ -79,14 +79,14 @@ def lines(
 def _of_each(tell: Callable[[str], Told], ids: Sequence[str]) -> List[Told]:
     """What is told of each of these runs: of half of many by another process."""
 
-    def of_each(some: Sequence[str]) -> List[Told]:
+    def told(some: Sequence[str]) -> List[Told]:
         return [tell(run_id) for run_id in some]
 
     if len(ids) < _BY_TWO:
-        return of_each(ids)
+        return told(ids)
     from ..remembering import beside  # most listings are of fewer
 
-    return beside.by_halves(of_each, ids) if beside.is_sooner() else of_each(ids)
+    return beside.by_halves(told, ids) if beside.is_sooner() else told(ids)
 
 
 def _line(

@@ -20,7 +20,8 @@ _INDEX = r"[0-9]{1,7}\Z"
 _NAMED = {"among": True, "not_among": False}
 # Filters that a look at the run alone does not tell; the others are those of filters.py.
 _NOT_BY_ITSELF = ("mine", *_NAMED)
-_KNOWN = {"status", "operation", *_NAMED}  # which need read nothing of what is remembered
+# Those for which nothing is read of a run but what looks remember.
+_KNOWN = {"status", "operation", *_NAMED}
 _RANGE = r"([0-9]{0,7}):([0-9]{0,7})\Z"
 _OF_REMOTE = r"([A-Za-z][\w.-]{0,63}):([0-9a-f:]{1,32})\Z"  # gpu1:3, gpu1:1:5, gpu1:4f5e
 

@@ -10,6 +10,7 @@ from ..errors import refuse_exhaustion
 from .telling import Process, ProcessTeller
 
 _MOST_WORDS = 4096  # bytes of a command line
+_HELD_UP = (b"D", b"T", b"t")  # states of a process
 
 
 def is_there() -> bool:
@@ -118,20 +119,25 @@ def stat_of(process: str) -> List[bytes]:
         return []
 
 
-def work_of(pid: int) -> Optional[Tuple[int, int]]:
+def work_of(pid: int, but: str = "") -> Optional[Tuple[int, int]]:
     """What a process and all below it have done so far: bytes that they have read, of files, pipes
     and sockets, and the clock ticks that they were on a processor.
 
-    None where that is not told, or the process has ended.
+    What is below it and called `but` is left out, with all below that. None where it is not told,
+    the process has ended, or one of them can do nothing: it is stopped, or a disk here hangs.
     """
     read, ticks, pids = 0, 0, [pid]
     for each in pids:
+        if but and each != pid and first_line("/proc/%d/comm" % each) == but:
+            continue
         io, fields = first_line("/proc/%d/io" % each), stat_of(str(each))
         below = first_line("/proc/%d/task/%d/children" % (each, each))
         if io is not None and below is not None and fields:
             read += int(io.partition(" ")[2])
             ticks += sum(map(int, fields[11:13]))
             pids += map(int, below.split())
+            if fields[0] in _HELD_UP:
+                return None
         elif each == pid:
             return None
     return read, ticks

@@ -20,26 +20,28 @@ def is_sooner() -> bool:
 
 
 def both(ours: Callable[[], Ours], others: Callable[[], Others]) -> Tuple[Ours, Optional[Others]]:
-    """What `ours` returns, and what `others` does, in another process meanwhile.
+    """What `ours` returns here, and what `others` returns in another process meanwhile.
 
-    The latter is of what `marshal` takes; None where it could not be done there. Whatever else
-    is changed by it is changed there alone.
+    The latter is made of what `marshal` takes; it is None where the other process failed, was
+    killed, or could not be had. What `others` changes is changed there alone.
     """
-    receiver, sender = os.pipe()
+    # No handler of ours is called there: signals wait, and it ends by itself, or is killed. Nor
+    # does a Ctrl-C raise here before it is known.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid, told, has_done_all = 0, b"", False
     try:
-        pid = _forked(sender, others)
-    except OSError:  # there may be no more processes
-        os.close(receiver)
-        return ours(), None
-    finally:
-        os.close(sender)
-    told = b""
-    try:
+        pid, receiver = _begun(others)
         with os.fdopen(receiver, "rb") as pipe:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             found = ours()
             told = pipe.read()
+    except _NotBegun:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return ours(), None
     finally:
-        has_done_all = _ended(pid, is_over=bool(told))
+        if pid:
+            has_done_all = _ended(pid, is_over=bool(told))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # whatever it was that failed
     theirs: List[Others] = marshal.loads(told) if told and has_done_all else []
     return found, theirs[0] if theirs else None
 
@@ -51,20 +53,31 @@ def by_halves(work: Callable[[Sequence[str]], List[Found]], ids: Sequence[str]) 
     return [*first, *(work(ids[half:]) if others is None else others)]
 
 
-def _forked(sender: int, work: Callable[[], object]) -> int:
-    # Nothing that has a handler here is handled there: it ends by itself, or is killed.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+class _NotBegun(Exception):
+    """There may be no more processes, or open files."""
+
+
+def _begun(work: Callable[[], object]) -> Tuple[int, int]:
+    """The process that does it, and where it tells what it found."""
+    handles: Tuple[int, ...] = ()
     try:
+        handles = os.pipe()
         pid = os.fork()
-        if pid == 0:
-            _do(work, sender)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return pid
+    except OSError:
+        for handle in handles:
+            os.close(handle)
+        raise _NotBegun from None
+    receiver, sender = handles
+    if pid == 0:
+        # Who holds this itself would wait for ever for it to be read, once we are killed.
+        os.close(receiver)
+        _do(work, sender)
+    os.close(sender)
+    return pid, receiver
 
 
 def _ended(pid: int, is_over: bool) -> bool:
-    """Wait for its end, which is made where its work is not over; whether it has done all."""
+    """Wait for its end, by a kill unless its work `is_over`; whether it has done all of that."""
     try:
         if not is_over:
             os.kill(pid, signal.SIGKILL)

@@ -44,7 +44,7 @@ _OPEN = (rundir.LOCK_REMOTE, rundir.PENDING, rundir.STAGED, rundir.LOCK_LOST, ru
 _STATUSES = ("completed", "error", "terminated")
 # Any run; one with folders that are no links, and none of the marks of _OPEN; such a copy.
 _ANY, _OWN, _COPY = range(3)
-_UNSEEN = 255  # in place of these
+_UNSEEN = 255  # in place of these: the other process has not found out which it is
 _LARGE = 1 << 62  # what a column holds
 # Runs that are looked at in one way before the same are in another: for so long a processor has
 # at hand what the kernel knows of them.
@@ -80,9 +80,10 @@ class Looks:
         return self._scalars
 
     def every(self, work: Work[Found], reads: bool = False) -> List[Found]:
-        """What `work` finds of all runs, some of which it gets at a time.
+        """What `work` finds of all runs, of which it gets some at a time.
 
-        `reads`: it reads what is not remembered, of which `keep` may be told.
+        `reads`: it reads of runs what these looks do not remember, and may remember that
+        elsewhere, so it is done in this process alone.
         """
         return _of_parts(work, self.names)
 
@@ -178,7 +179,8 @@ class Remembering(Looks):
         self._table = table
         self._kinds: Dict[str, int] = {}  # of the runs that were looked at so far
         self._news = 0
-        # Those that are not as they were, where another process reads them.
+        # In a process that looks at half of them: those that are not as they were, for the first
+        # to read. None in the first.
         self._asked: Optional[Set[str]] = None
         rows = table.rows
         is_here, others = bytearray(len(table.ids)), []
@@ -213,7 +215,10 @@ class Remembering(Looks):
     def _known_alone(
         self, work: Work[Found], names: Sequence[str]
     ) -> Tuple[List[Found], bytes, List[str]]:
-        """What `work` finds of those that are as they were, what kind they are; and the others."""
+        """What `work` finds of those that are as they were, the kinds of all, and the other runs.
+
+        Nothing is read. What it changes here is lost: it is called in a process of its own.
+        """
         self._asked = set()
         found = _of_parts(work, names)
         kinds = bytes(self._kinds.get(name, _UNSEEN) for name in names)
@@ -307,6 +312,7 @@ class Remembering(Looks):
     def _known(self, what: int, names: Sequence[str]) -> Tuple[List[int], List[str]]:
         """The rows of those that are as they were there, and the others, which are to be read.
 
+        In a process that reads none the others are noted in `_asked`, and not returned.
         A look at each run, and no other call: it is what a listing spends its time on.
         """
         same: List[int] = []

@@ -14,7 +14,7 @@ from ..store import atomic, inside, locks, revision, rundir
 from ..store.home import home_id
 from ..store.job import write_job
 
-_MAKING = ".stage-"  # and the run's id, and by whom
+_MAKING = ".stage-"  # the run's id and its maker follow
 
 
 def stage(

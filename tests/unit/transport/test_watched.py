@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -121,29 +121,54 @@ def test_it_is_ended_once_it_must_not_go_on(tmp_path: Path) -> None:
         "sleep 600; true",  # of which what is below it reads nothing either
     ],
 )
-def test_what_does_nothing_for_so_long_is_killed(script: str) -> None:
-    done = watched.run(sh(script), lambda _: None, silence=1.0)
+def test_what_does_nothing_for_so_long_is_killed(
+    script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "_QUIET", 100)
+    done = watched.run(sh(script), lambda _: None, silence=0.2)
     assert done.was_silent
     assert not done.was_forbidden
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
+def test_what_reads_or_works_on_is_not() -> None:
+    scripts = (
         "timeout 4 cat /dev/zero >/dev/null; true",
         "timeout 4 cat /dev/zero >/dev/null & wait",
         "timeout 4 yes >/dev/null; true",  # it reads nothing, and works
         "for n in 1 2 3 4 5 6 7 8; do sleep 0.5; head -c 1 /dev/zero >/dev/null; done",
-    ],
-)
-def test_what_reads_or_works_on_is_not(script: str) -> None:
-    done = watched.run(sh(script), lambda _: None, silence=1.0)
-    assert not done.was_silent
+    )
+    look = partial(watched.run, on_output=lambda _: None, silence=1.0)
+    with ThreadPoolExecutor(len(scripts)) as pool:  # each takes its time
+        found = pool.map(look, map(sh, scripts))
+    assert [done.was_silent for done in found] == [False] * len(scripts)
+
+
+def test_what_says_something_now_and_then_is_not() -> None:
+    script = "import os, time\nfor _ in range(3): time.sleep(1.4); os.write(1, b'x')"
+    said: list[bytes] = []
+    done = watched.run((sys.executable, "-c", script), said.append, silence=1.0)
+    assert (done.was_silent, b"".join(said)) == (False, b"xxx")
+
+
+def test_what_is_stopped_here_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing of the other end. Nor does what waits for a disk, in another state."""
+    asked: list[int] = []
+    work_of = by_proc.work_of
+
+    def look(pid: int, but: str) -> tuple[int, int] | None:
+        asked.append(pid)
+        if len(asked) == 4:
+            os.kill(pid, signal.SIGCONT)
+        return work_of(pid, but)
+
+    monkeypatch.setattr(by_proc, "work_of", look)
+    assert watched.run(sh("kill -STOP $$"), lambda _: None, silence=1.0).code == 0
 
 
 def test_what_is_not_told_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_proc, "work_of", lambda pid: None)
-    assert watched.run(sh("exec sleep 4"), lambda _: None, silence=1.0).code == 0
+    monkeypatch.setattr(watched, "_QUIET", 100)
+    monkeypatch.setattr(by_proc, "work_of", lambda pid, but: None)
+    assert watched.run(sh("exec sleep 1"), lambda _: None, silence=0.2).code == 0
 
 
 @pytest.mark.parametrize("has_gone", [False, True])

@@ -134,8 +134,10 @@ def test_one_whose_parent_has_died_before_it_was_watched_does_not_begin() -> Non
     between = os.fork()
     if between == 0:
         if os.fork() == 0:  # its parent is another than the one that was to be
-            prepare()
-            os._exit(0)
+            try:
+                prepare()
+            finally:
+                os._exit(0)
         os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
     assert os.waitstatus_to_exitcode(os.waitpid(between, 0)[1]) == 1
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from rundirs import make
@@ -15,13 +17,18 @@ from rundirs import make
 from guild_sync.agent.remembering import beside, remembered
 
 
+def _children() -> set[str]:
+    """Ours, and those that have ended and nobody has waited for."""
+    listed = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+    return {*" ".join(listed).split()}
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    before = os.listdir("/proc/self/fd")
+    before, others = os.listdir("/proc/self/fd"), _children()  # of other tests
     yield
     assert len(os.listdir("/proc/self/fd")) == len(before)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert _children() <= others
 
 
 def test_both_do_their_half() -> None:
@@ -58,12 +65,86 @@ def test_without_another_process_all_is_done_here(monkeypatch: pytest.MonkeyPatc
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+def test_without_more_open_files_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", refuse)
+    assert beside.both(lambda: "ours", lambda: "theirs") == ("ours", None)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_no_failure_leaves_signals_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fork", mock.Mock(side_effect=MemoryError))
+    handles = os.pipe()
+    monkeypatch.setattr(os, "pipe", lambda: handles)
+    with pytest.raises(MemoryError):
+        beside.both(lambda: "ours", lambda: "theirs")
+    for handle in handles:
+        os.close(handle)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def test_the_other_ends_where_ours_fails() -> None:
     def fail() -> None:
         raise KeyError("ours")
 
     with pytest.raises(KeyError, match="ours"):
         beside.both(fail, signal.pause)
+
+
+# In a process without other threads, one of which would take the signal.
+INTERRUPTED = """\
+import os, signal
+from guild_sync.agent.remembering import beside
+fork, before = os.fork, os.listdir("/proc/self/fd")
+def forked():
+    if pid := fork():
+        os.kill(os.getpid(), signal.SIGINT)
+    return pid
+os.fork = forked
+try:
+    beside.both(lambda: "ours", lambda: "theirs")
+except KeyboardInterrupt:
+    print("interrupted")
+assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+assert len(os.listdir("/proc/self/fd")) == len(before)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no child is left")
+"""
+
+
+def test_the_other_ends_where_ctrl_c_comes_as_it_begins() -> None:
+    argv = [sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted\nno child is left\n", "")
+
+
+# More is told than a pipe holds.
+KILLED = """\
+import os, signal
+from guild_sync.agent.remembering import beside
+def others():
+    print(os.getpid(), flush=True)
+    os.kill(os.getppid(), signal.SIGKILL)
+    return "x" * 1_000_000
+beside.both(signal.pause, others)
+"""
+
+
+def test_the_other_ends_where_this_one_is_killed() -> None:
+    argv = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout
+        pid = int(killed.stdout.readline())
+        try:
+            killed.communicate(timeout=60)  # up to its end, too: it holds the pipe
+        except subprocess.TimeoutExpired:
+            os.kill(pid, signal.SIGKILL)
+            raise
+    assert killed.returncode == -signal.SIGKILL
 
 
 def test_no_handler_of_ours_is_run_by_the_other() -> None:
