@@ -96,7 +96,6 @@ class Forwarding:
                 connection.close()
                 self._room.release()
                 self._tell(str(e))
-                continue
 
     def _join(self, connection: socket.socket) -> None:
         try:
